@@ -1,0 +1,45 @@
+/** What can run a graph. Implemented by oracle/run.ts (f64 on the CPU) and webgpu/executor.ts. */
+import type { Graph, Value } from './graph.ts';
+
+/** Numbers kept on the executor's device under a handle: parameters shared by several programs, arenas, moments. */
+export interface Storage {
+  readonly label: string;
+  readonly elements: number;
+  write(data: Float32Array | Int32Array, offsetElements?: number): void;
+  read(offsetElements?: number, elements?: number): Promise<Float32Array>;
+  destroy(): void;
+}
+
+export interface MemoryReport {
+  /** Bytes of buffers the plan asks for, by part. Known before anything is allocated. */
+  plannedBytes: { parameters: number; state: number; inputs: number; activations: number; total: number };
+  /** Bytes of the buffers that exist for this program (shared storages included once). Equals plannedBytes.total. */
+  allocatedBytes: number;
+}
+
+export interface CompileOptions {
+  /** Storage to use for a parameter, state or input, instead of one of the program's own. */
+  bindings?: ReadonlyMap<Value, Storage>;
+  label?: string;
+}
+
+/** A compiled graph: prepared once, run many times. */
+export interface Program {
+  readonly graph: Graph;
+  readonly memory: MemoryReport;
+  /** GPU dispatches of one run; 0 on the CPU. */
+  readonly dispatchCount: number;
+  /** Sets an input, parameter or state. Data is f32 (i32 for i32 values), row-major. */
+  write(value: Value, data: Float32Array | Int32Array): void;
+  /** Runs every node in order, once. On the GPU: one submit. Resolves when the work is queued; read() waits for it. */
+  run(): Promise<void>;
+  /** Reads an output, parameter, state or view. Rejects with GpuError or DeviceLost if anything went wrong since the last read. */
+  read(value: Value): Promise<Float32Array>;
+  dispose(): void;
+}
+
+export interface Executor {
+  readonly kind: 'webgpu' | 'cpu';
+  storage(label: string, elements: number): Storage;
+  compile(graph: Graph, options?: CompileOptions): Promise<Program>;
+}

@@ -1,0 +1,46 @@
+/** What a WGSL lowering makes of a node: plain data, testable without a device. */
+import type { OpKind } from '../../graph/ops.ts';
+import type { Node, Value } from '../../graph/graph.ts';
+
+/** A complete WGSL file with its name; imported with `?raw`. */
+export interface KernelSource {
+  name: string;
+  code: string;
+}
+
+/** Memory that lives only while its node runs (split-K partials, two-stage reductions). Identity is the object. */
+export interface Scratch {
+  scratch: string;
+  elements: number;
+}
+
+export type Operand = Value | Scratch;
+
+/** One compute dispatch. Bindings of group 0 in order: `reads` (storage, read), then `writes` (storage, read_write). A value may
+ *  appear once. All shapes are constants of the shader; what changes from step to step arrives in a bound buffer. */
+export interface Dispatch {
+  kernel: KernelSource;
+  /** Replaces the right-hand side of `const NAME = …;` lines of the kernel (webgpu/specialize.ts); part of the pipeline's cache key. */
+  constants: Readonly<Record<string, number | boolean>>;
+  reads: readonly Operand[];
+  writes: readonly Operand[];
+  workgroups: readonly [number, number, number];
+}
+
+export interface LowerContext {
+  readonly limits: Pick<
+    GPUSupportedLimits,
+    'maxComputeWorkgroupsPerDimension' | 'maxComputeInvocationsPerWorkgroup' | 'maxComputeWorkgroupStorageSize' | 'maxStorageBufferBindingSize'
+  >;
+  /** The variant of a kernel class chosen for this adapter, by measurement or by record: `variant('gemm', ['register', 'workgroup'])`. */
+  variant(kernelClass: string, options: readonly string[]): string;
+}
+
+export type LowerToWgsl<K extends OpKind> = (node: Node<K>, context: LowerContext) => Dispatch[];
+
+/** Folds a 1-D grid over the per-dimension limit; the kernel recovers its index as `id.x + id.y * (num_workgroups.x * WORKGROUP_SIZE)`. */
+export function grid1d(invocations: number, workgroupSize: number, limits: LowerContext['limits']): [number, number, number] {
+  const groups = Math.max(1, Math.ceil(invocations / workgroupSize));
+  const x = Math.min(groups, limits.maxComputeWorkgroupsPerDimension);
+  return [x, Math.ceil(groups / x), 1];
+}

@@ -1,0 +1,101 @@
+"""What every training script shares: data, minibatches, averaged weights, checkpoints, a time budget."""
+
+import json
+import math
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from world import ATTRIBUTES
+
+NAMES = list(ATTRIBUTES)
+SIZES = [len(v) for v in ATTRIBUTES.values()]
+
+
+class Data:
+    """The rendered data set; images stay on disk as uint8 [N, H, W, 3]."""
+
+    def __init__(self, work):
+        data = Path(work) / "data"
+        self.images = np.load(data / "images.npy", mmap_mode="r")
+        self.attributes = torch.from_numpy(np.load(data / "attributes.npy"))
+        self.looks = torch.from_numpy(np.load(data / "looks.npy"))
+        self.captions = json.loads((data / "captions.json").read_text())
+
+    def batch(self, index):
+        """index [B] -> images [B, 3, H, W] in [-1, 1], channels last."""
+        x = torch.from_numpy(self.images[np.sort(np.asarray(index))])
+        return to_float(x)
+
+
+def to_float(x):
+    """uint8 [B, H, W, 3] -> float [B, 3, H, W] in [-1, 1]."""
+    return (x.permute(0, 3, 1, 2).float() / 127.5 - 1).contiguous(memory_format=torch.channels_last)
+
+
+def to_uint8(x):
+    """float [B, 3, H, W] in [-1, 1] -> numpy uint8 [B, H, W, 3]."""
+    return ((x.float().clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 1).contiguous().numpy()
+
+
+class Average:
+    """Exponential moving average of a module's parameters."""
+
+    def __init__(self, module, decay):
+        self.decay, self.steps = decay, 0
+        self.shadow = {k: v.detach().clone() for k, v in module.state_dict().items()}
+
+    @torch.no_grad()
+    def update(self, module):
+        self.steps += 1
+        d = min(self.decay, (1 + self.steps) / (10 + self.steps))
+        for k, v in module.state_dict().items():
+            if v.dtype.is_floating_point:
+                self.shadow[k].lerp_(v, 1 - d)
+
+
+def lr_at(progress, peak, flat=0.3, floor=0.03):
+    """Flat until `flat` of the budget, then a cosine to `floor` x peak."""
+    if progress < flat:
+        return peak
+    p = min((progress - flat) / (1 - flat), 1)
+    return peak * (floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * p)))
+
+
+class Budget:
+    """Minutes of training, counted over resumes; progress in [0, 1] drives the learning rate."""
+
+    def __init__(self, minutes, spent=0.0):
+        self.seconds, self.spent, self.last = minutes * 60, spent, time.monotonic()
+
+    def tick(self):
+        now = time.monotonic()
+        self.spent, self.last = self.spent + min(now - self.last, 60), now
+        return self.spent / self.seconds
+
+
+def save(path, **state):
+    """Write a checkpoint so that an interrupted write leaves the old one."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    torch.save(state, path.with_suffix(".part"))
+    os.replace(path.with_suffix(".part"), path)
+
+
+def load(path):
+    return torch.load(path, weights_only=False) if Path(path).exists() else None
+
+
+def bf16():
+    return torch.autocast("cpu", torch.bfloat16)
+
+
+def round_fp16(module):
+    """Round weights through fp16, as they are stored."""
+    with torch.no_grad():
+        for p in module.parameters():
+            p.copy_(p.half().float())
+    return module

@@ -1,0 +1,70 @@
+"""Kind `text_encoder`: CLIPTextModel and CLIPTextModelWithProjection in float32.
+
+The keys of `weights.safetensors` come in both spellings that exist: published models prefix them with `text_model.`,
+a CLIPTextModel saved by transformers 5 does not."""
+
+import json
+from pathlib import Path
+
+import torch
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
+
+from common import clean_config, floors, generator, save_case, save_json, save_tensors, seed_weights, weights_of
+
+VOCAB = 60
+BASE = dict(vocab_size=VOCAB, hidden_size=12, intermediate_size=20, num_hidden_layers=3, num_attention_heads=3,
+            max_position_embeddings=16, bos_token_id=VOCAB - 2, eos_token_id=VOCAB - 1, pad_token_id=VOCAB - 1)
+
+CASES = {"text_encoder": {
+    # Stable Diffusion 1: quick GELU, padded with the end token, pooled at the first of them.
+    "quick-gelu": dict(seed=51, cls=CLIPTextModel, prefix=True, config=BASE | dict(hidden_act="quick_gelu")),
+    # Stable Diffusion 2: erf GELU, padded with token 0; keys as transformers 5 writes them.
+    "gelu": dict(seed=52, cls=CLIPTextModel, prefix=False, pad=0, config=BASE | dict(hidden_act="gelu", pad_token_id=0)),
+    # Stable Diffusion XL's second encoder: projection without a bias.
+    "projection": dict(seed=53, cls=CLIPTextModelWithProjection, prefix=True, pad=0,
+                       config=BASE | dict(hidden_act="gelu", projection_dim=8, pad_token_id=0)),
+    # Old configs say eos_token_id 2 whatever the vocabulary: pooled at the largest id.
+    "eos-2": dict(seed=54, cls=CLIPTextModelWithProjection, prefix=True,
+                  config=BASE | dict(hidden_act="quick_gelu", projection_dim=12, eos_token_id=2)),
+}}
+
+
+def build(spec: dict):
+    return seed_weights(spec["cls"](CLIPTextConfig(**spec["config"])), spec["seed"])
+
+
+def stored_weights(model, prefix: bool) -> dict[str, torch.Tensor]:
+    return {
+        n if n.startswith(("text_model.", "text_projection.")) or not prefix else f"text_model.{n}": p
+        for n, p in weights_of(model).items()
+    }
+
+
+def prompt_ids(config: dict, pad: int, seed: int) -> torch.Tensor:
+    """Start token, a few words, end token, padding, as a CLIP tokenizer lays them out; one row is full."""
+    length, end = config["max_position_embeddings"], VOCAB - 1
+    words = torch.randint(1, VOCAB - 2, (3, length), generator=generator(seed))
+    words[:, 0] = VOCAB - 2
+    for row, at in enumerate((4, length - 1, 1)):
+        words[row, at] = end
+        words[row, at + 1:] = pad
+    return words
+
+
+@torch.no_grad()
+def evaluate(model, input_ids: torch.Tensor, dtype) -> dict[str, torch.Tensor]:
+    out = model.to(dtype)(input_ids, output_hidden_states=True)
+    pooled = out.text_embeds if isinstance(model, CLIPTextModelWithProjection) else out.pooler_output
+    return {"last_hidden_state": out.last_hidden_state, "penultimate": out.hidden_states[-2], "pooled": pooled}
+
+
+def write(kind: str, name: str, folder: Path, spec: dict) -> dict[str, float]:
+    model = build(spec)
+    model.config.architectures = [spec["cls"].__name__]
+    model.config.to_json_file(str(folder / "config.json"))
+    save_json(folder / "config.json", clean_config(json.loads((folder / "config.json").read_text())))
+    save_tensors(folder / "weights.safetensors", stored_weights(model, spec["prefix"]))
+    ids = prompt_ids(spec["config"], spec.get("pad", VOCAB - 1), spec["seed"] + 20)
+    expected = evaluate(model, ids, torch.float32)
+    floor = floors(evaluate(model, ids, torch.float64), expected)
+    return save_case(folder, kind, name, {"input_ids": ids}, expected, floor)

@@ -1,0 +1,147 @@
+"""Kinds `unet` and `unet_lora`: one forward and one backward of a UNet2DConditionModel, in float64."""
+
+from pathlib import Path
+
+import torch
+from diffusers import UNet2DConditionModel
+
+from common import floors, randn, save_case, save_model_config, save_tensors, seed_weights, weights_of
+from kinds import lora
+
+DOWN, CROSS_DOWN, UP, CROSS_UP = "DownBlock2D", "CrossAttnDownBlock2D", "UpBlock2D", "CrossAttnUpBlock2D"
+SMALL = dict(cross_attention_dim=12, norm_num_groups=4, in_channels=4, out_channels=4)
+
+CONFIGS: dict[str, dict] = {
+    # Stable Diffusion 1: convolutional projections, one number of heads, mid block.
+    "sd": SMALL | dict(
+        sample_size=8, block_out_channels=(8, 16), layers_per_block=2, attention_head_dim=2,
+        down_block_types=(CROSS_DOWN, DOWN), up_block_types=(UP, CROSS_UP)),
+    # BK-SDM-Tiny and Stable Diffusion 2: no mid block, linear projections, heads by level.
+    "no-mid": SMALL | dict(
+        sample_size=8, block_out_channels=(8, 16), layers_per_block=1, attention_head_dim=(2, 4), mid_block_type=None,
+        use_linear_projection=True, upcast_attention=True,
+        down_block_types=(CROSS_DOWN, CROSS_DOWN), up_block_types=(CROSS_UP, CROSS_UP)),
+    # 11x13 goes to 6x7 and 3x4 and must come back: the upsamplers need the skip's size.
+    "odd-size": SMALL | dict(
+        sample_size=(11, 13), block_out_channels=(8, 8, 8), layers_per_block=1, attention_head_dim=(2, 1, 4),
+        down_block_types=(DOWN, CROSS_DOWN, CROSS_DOWN), up_block_types=(CROSS_UP, CROSS_UP, UP)),
+    # Stable Diffusion XL: text and time embedding, transformers of several blocks, heads by level.
+    "sdxl": SMALL | dict(
+        sample_size=8, block_out_channels=(8, 16), layers_per_block=1, attention_head_dim=(2, 4),
+        transformer_layers_per_block=(1, 2), use_linear_projection=True, addition_embed_type="text_time",
+        addition_time_embed_dim=8, projection_class_embeddings_input_dim=58,
+        down_block_types=(DOWN, CROSS_DOWN), up_block_types=(CROSS_UP, UP)),
+    # SSD-1B: transformer depths by layer, of their own on the way up, and a mid block of one resnet.
+    "ssd": SMALL | dict(
+        sample_size=8, block_out_channels=(8, 8), layers_per_block=2, attention_head_dim=(1, 2),
+        transformer_layers_per_block=((1, 2), (2, 1)), reverse_transformer_layers_per_block=((1, 2, 1), (2, 1, 1)),
+        mid_block_type="UNetMidBlock2D", use_linear_projection=True,
+        down_block_types=(CROSS_DOWN, CROSS_DOWN), up_block_types=(CROSS_UP, CROSS_UP)),
+    # The embedded model's layout, thinner: eight latent channels, one layer a block.
+    "embedded": SMALL | dict(
+        sample_size=8, in_channels=8, out_channels=8, block_out_channels=(8, 12, 16), layers_per_block=1,
+        attention_head_dim=4, down_block_types=(DOWN, CROSS_DOWN, CROSS_DOWN), up_block_types=(CROSS_UP, CROSS_UP, UP)),
+    # The same as wide as it is worth: too large to commit, `--large` writes it.
+    "embedded-wide": SMALL | dict(
+        sample_size=16, in_channels=8, out_channels=8, block_out_channels=(16, 32, 48), layers_per_block=1,
+        cross_attention_dim=24, norm_num_groups=8, attention_head_dim=4,
+        down_block_types=(DOWN, CROSS_DOWN, CROSS_DOWN), up_block_types=(CROSS_UP, CROSS_UP, UP)),
+    # As few parameters as the layout allows, for the training cases.
+    "nano": SMALL | dict(
+        sample_size=8, block_out_channels=(4, 8), layers_per_block=1, attention_head_dim=2, mid_block_type=None,
+        cross_attention_dim=6, norm_num_groups=2, use_linear_projection=True,
+        down_block_types=(DOWN, CROSS_DOWN), up_block_types=(CROSS_UP, UP)),
+}
+
+CASES = {
+    "unet": {
+        "sd": dict(config="sd", batch=2, tokens=7, seed=1),
+        "no-mid": dict(config="no-mid", batch=1, tokens=5, seed=2),
+        "odd-size": dict(config="odd-size", batch=3, tokens=6, seed=3),
+        "sdxl": dict(config="sdxl", batch=2, tokens=4, seed=4),
+        "ssd": dict(config="ssd", batch=2, tokens=9, seed=5),
+        "embedded": dict(config="embedded", batch=2, tokens=8, seed=6),
+        "embedded-wide": dict(config="embedded-wide", batch=2, tokens=32, seed=7, large=True),
+    },
+    "unet_lora": {
+        "attention": dict(config="no-mid", batch=2, tokens=5, seed=11, targets="attention", rank=3, alpha=1.5),
+        "every-layer": dict(config="odd-size", batch=1, tokens=6, seed=12, targets="all", rank=2, alpha=4.0),
+    },
+}
+
+
+def build(config: str, seed: int) -> UNet2DConditionModel:
+    return seed_weights(UNet2DConditionModel(**CONFIGS[config]), seed)
+
+
+def latent_shape(model, batch: int) -> tuple[int, int, int, int]:
+    size = model.config.sample_size
+    height, width = (size, size) if isinstance(size, int) else size
+    return batch, model.config.in_channels, height, width
+
+
+def conditions(model, batch: int, tokens: int, seed: int) -> dict[str, torch.Tensor]:
+    """`encoder_hidden_states`, and what SDXL adds to it."""
+    out = {"encoder_hidden_states": randn((batch, tokens, model.config.cross_attention_dim), seed)}
+    if model.config.addition_embed_type == "text_time":
+        pooled = model.config.projection_class_embeddings_input_dim - 6 * model.config.addition_time_embed_dim
+        out["text_embeds"] = randn((batch, pooled), seed + 1)
+        out["time_ids"] = torch.tensor([[64.0, 64.0, 0.0, 8.0, 64.0, 48.0]]).repeat(batch, 1)
+    return out
+
+
+def call(model, params: dict, sample, timestep, cond: dict, dtype) -> torch.Tensor:
+    """`model` with `params` in place of its own, in `dtype`."""
+    added = {k: cond[k].to(dtype) for k in ("text_embeds", "time_ids") if k in cond} or None
+    return torch.func.functional_call(
+        model, params, (sample, timestep, cond["encoder_hidden_states"]), {"added_cond_kwargs": added}).sample
+
+
+def timesteps(batch: int, seed: int) -> torch.Tensor:
+    return torch.randint(0, 1000, (batch,), generator=torch.Generator().manual_seed(seed))
+
+
+def evaluate(model, inputs: dict, adapter: dict | None, scales: dict | None, dtype) -> dict[str, torch.Tensor]:
+    model = model.to(dtype)
+    base = {n: p.detach().to(dtype).clone() for n, p in model.named_parameters()}
+    x = {k: v.to(dtype) if v.is_floating_point() else v for k, v in inputs.items()}
+    sample, cond = x["sample"], {k: v for k, v in x.items() if k not in ("sample", "timestep", "target")}
+    out: dict[str, torch.Tensor] = {}
+    if adapter is None:
+        trained = {n: p.requires_grad_() for n, p in base.items()}
+        params = trained
+        sample.requires_grad_()
+        cond["encoder_hidden_states"].requires_grad_()
+    else:
+        with torch.no_grad():
+            out["noise_pred_base"] = call(model, base, sample, x["timestep"], cond, dtype)
+        trained = {n: p.to(dtype).clone().requires_grad_() for n, p in adapter.items()}
+        params = lora.merge(base, trained, scales)
+    noise_pred = call(model, params, sample, x["timestep"], cond, dtype)
+    loss = (noise_pred - x["target"]).square().mean()
+    loss.backward()
+    out |= {"noise_pred": noise_pred.detach(), "loss": loss.detach()}
+    out |= {f"grad.{n}": p.grad for n, p in trained.items()}
+    if adapter is None:
+        out["grad_in.sample"] = sample.grad
+        out["grad_in.encoder_hidden_states"] = cond["encoder_hidden_states"].grad
+    return out
+
+
+def write(kind: str, name: str, folder: Path, spec: dict) -> dict[str, float]:
+    seed, batch = spec["seed"], spec["batch"]
+    model = build(spec["config"], seed)
+    shape = latent_shape(model, batch)
+    inputs = {
+        "sample": randn(shape, seed + 20), "timestep": timesteps(batch, seed + 21), "target": randn(shape, seed + 22),
+    } | conditions(model, batch, spec["tokens"], seed + 23)
+
+    save_model_config(folder, model)
+    save_tensors(folder / "weights.safetensors", weights_of(model))
+    adapter = scales = None
+    if kind == "unet_lora":
+        adapter, scales = lora.make(model, spec["targets"], spec["rank"], spec["alpha"], seed + 30)
+        lora.save(folder / "lora.safetensors", adapter, scales, spec["rank"])
+    expected = evaluate(model, inputs, adapter, scales, torch.float64)
+    single = evaluate(model, inputs, adapter, scales, torch.float32)
+    return save_case(folder, kind, name, inputs, expected, floors(expected, single))
