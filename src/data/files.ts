@@ -1,0 +1,34 @@
+/** A tree of files by path, wherever it lives: OPFS in the browser (data/opfs.ts), a folder under Node (cli/files.ts).
+ *  Paths use `/` and are relative to the store's root. Writes are whole: a reader sees the old bytes or the new ones. */
+export interface FileStore {
+  /** Rejects with NotFound. */
+  read(path: string): Promise<Uint8Array<ArrayBuffer>>;
+  /** Written as `.part`, then renamed. Rejects with NoDiskSpace. */
+  write(path: string, bytes: Uint8Array): Promise<void>;
+  /** Adds to the end of a file, which is made if it does not exist. */
+  append(path: string, bytes: Uint8Array): Promise<void>;
+  exists(path: string): Promise<boolean>;
+  /** Paths of all files below a folder; [] if there is none. */
+  list(folder: string): Promise<string[]>;
+  /** Removes a file or a whole folder; nothing happens if it does not exist. */
+  remove(path: string): Promise<void>;
+}
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+export async function readText(store: FileStore, path: string): Promise<string> {
+  return decoder.decode(await store.read(path));
+}
+
+export async function readJson<T>(store: FileStore, path: string): Promise<T> {
+  return JSON.parse(await readText(store, path)) as T;
+}
+
+export function writeText(store: FileStore, path: string, text: string): Promise<void> {
+  return store.write(path, encoder.encode(text));
+}
+
+export function writeJson(store: FileStore, path: string, value: unknown): Promise<void> {
+  return writeText(store, path, `${JSON.stringify(value, null, 2)}\n`);
+}

@@ -1,0 +1,325 @@
+/** Everything the studio and the command line know of the engine: requests, events, records. Plain data, safe to post between workers. */
+
+// ---- models ---------------------------------------------------------------------------------------------------------------------
+
+/** A model to run: a diffusers folder by its id, with adapters on top in order. The embedded model's id is its folder name. */
+export interface ModelRef {
+  base: string;
+  adapters: AdapterRef[];
+}
+
+/** A run's checkpoint (the last one if `step` is left out) or a LoRA file in the file store; strength 1 is as trained. */
+export type AdapterRef = { kind: 'run'; run: string; step?: number; strength: number } | { kind: 'file'; file: string; strength: number };
+
+export interface ModelInfo {
+  id: string;
+  title: string;
+  /** SHA-256 of the UNet's weight file, hex. */
+  hash: string;
+  parameters: { unet: number; vae: number; textEncoder: number };
+  predictionType: 'epsilon' | 'v_prediction' | 'sample';
+  /** diffusers class name of the model's own scheduler. */
+  scheduler: string;
+  /** Pixel size the model was trained at; width and height must be multiples of sizeMultiple. */
+  defaultSize: number;
+  sizeMultiple: number;
+  maxTokens: number;
+  /** Scorers that came with it: `a`, `b`. */
+  scorers: string[];
+}
+
+// ---- system ---------------------------------------------------------------------------------------------------------------------
+
+export interface SystemReport {
+  adapter: { vendor: string; architecture: string; device: string; description: string; isFallback: boolean };
+  limits: { maxBufferSize: number; maxStorageBufferBindingSize: number; maxComputeWorkgroupStorageSize: number };
+  features: string[];
+  /** wasm threads onnxruntime may use; 1 without cross-origin isolation. */
+  wasmThreads: number;
+  /** What was chosen by measurement on this machine, with the measurements: kernel variants, sampler, providers. */
+  choices: EngineChoices;
+}
+
+/** Stored in every run and given back on resume, so that the same kernels run again. */
+export interface EngineChoices {
+  kernelVariants: Record<string, string>;
+  sampler: 'engine' | 'onnx-webgpu' | 'onnx-wasm';
+  onnxProvider: 'webgpu' | 'wasm';
+  wasmThreads: number;
+  /** Milliseconds measured for each candidate, by a readable name. */
+  measuredMs: Record<string, number>;
+}
+
+// ---- generating -----------------------------------------------------------------------------------------------------------------
+
+export type SamplerChoice = 'auto' | 'engine' | 'onnx';
+
+export interface GenerationSettings {
+  model: ModelRef;
+  negativePrompt: string;
+  steps: number;
+  guidanceScale: number;
+  width: number;
+  height: number;
+  /** diffusers class name: DDIMScheduler, EulerDiscreteScheduler, DPMSolverMultistepScheduler. */
+  scheduler: string;
+  /** Options on top of the model's scheduler config, e.g. { use_karras_sigmas: true }. */
+  schedulerConfig?: Record<string, unknown>;
+  sampler: SamplerChoice;
+  /** Image-to-image: a PNG in the file store, and strength in (0, 1]. */
+  init?: { file: string; strength: number };
+}
+
+export interface GenerateRequest extends GenerationSettings {
+  /** One image for each prompt and seed. */
+  items: { prompt: string; seed: number }[];
+}
+
+export interface ImageRecord extends GenerationSettings {
+  id: string;
+  prompt: string;
+  seed: number;
+  modelHash: string;
+  /** What really ran. */
+  ranOn: EngineChoices['sampler'];
+  /** ISO 8601. */
+  createdAt: string;
+  /** PNG with its parameters inside, and the sampler's final latents (safetensors, key `latents` [1, C, h, w], scaled), in the file store. */
+  file: string;
+  latentsFile: string;
+}
+
+export type GenerateEvent =
+  | { type: 'preparing'; what: string; done: number; total: number }
+  | { type: 'step'; item: number; items: number; step: number; steps: number }
+  | { type: 'image'; item: number; items: number; record: ImageRecord };
+
+/** Two images of one prompt to be judged. */
+export interface PairRecord {
+  id: string;
+  prompt: string;
+  /** Order carries no meaning; sides are shuffled at every showing. */
+  images: [ImageRecord, ImageRecord];
+  /** Where it came from: same prompt and two seeds, or two models at one seed, or the bundled set. */
+  origin: 'seeds' | 'models' | 'bundled';
+  createdAt: string;
+}
+
+export interface PairsRequest extends GenerationSettings {
+  /** Prompts are used in order, over again if there are fewer than count. */
+  prompts: string[];
+  count: number;
+  /** Seeds are drawn from this one, counter-based. */
+  seed: number;
+  /** Second model: each pair is one seed through both. */
+  against?: ModelRef;
+  /** Draw this many images of a prompt and keep the best and the worst by the scorer. */
+  bestOf?: { k: number; scorer: string };
+}
+
+export type PairsEvent = GenerateEvent | { type: 'pair'; pair: PairRecord; done: number; total: number };
+
+// ---- labels ---------------------------------------------------------------------------------------------------------------------
+
+export type Answer = 'left' | 'right' | 'tie' | 'bothBad' | 'skip';
+
+/** Append-only. A retraction names the label it takes back. */
+export type LabelEvent =
+  | {
+      type: 'label';
+      id: string;
+      pair: string;
+      answer: Answer;
+      /** Index into PairRecord.images of the image that stood on the left. */
+      shownLeft: 0 | 1;
+      clearly: boolean;
+      elapsedMs: number;
+      at: string;
+      /** 'person', or a scorer's name. */
+      by: string;
+    }
+  | { type: 'retract'; id: string; label: string; at: string };
+
+// ---- training -------------------------------------------------------------------------------------------------------------------
+
+export type ReferenceChoice = 'auto' | 'onnx' | 'engine';
+
+/** The whole of a run's settings: one JSON file that can be seen, saved and loaded. */
+export interface TrainConfig {
+  version: 1;
+  mode: 'lora' | 'full';
+  rank: number;
+  alpha: number;
+  /** attention: to_q, to_k, to_v, to_out.0. all: every linear and convolution. */
+  targets: 'attention' | 'all';
+  learningRate: number;
+  lrSchedule: 'constant' | 'cosine';
+  warmupSteps: number;
+  steps: number;
+  /** Pairs per micro-batch, and micro-batches per step. */
+  pairsPerStep: number;
+  accumulation: number;
+  adamBeta1: number;
+  adamBeta2: number;
+  adamEps: number;
+  weightDecay: number;
+  /** Global norm; 0 means no clipping. */
+  maxGradNorm: number;
+  /** Scale of `logit = -(beta / 2) ((m_w - r_w) - (m_l - r_l))`, errors being means over C, H, W (Salesforce's and diffusers' SDXL
+   *  script's beta; twice the beta of diffusers' SD 1.5 script). */
+  beta: number;
+  loss: 'sigmoid' | 'robust' | 'soft' | 'ipo' | 'hinge' | 'kto' | 'mapo' | 'dmpo';
+  labelSmoothing: number;
+  /** Timesteps are drawn uniformly from [min, max). */
+  timestepRange: [number, number];
+  promptDropout: number;
+  seed: number;
+  reference: ReferenceChoice;
+  sampleEvery: number;
+  saveEvery: number;
+  keepCheckpoints: number;
+  samplePrompts: string[];
+  sampleSeeds: number[];
+}
+
+/** A labelled pair as training takes it. */
+export interface TrainPair {
+  pair: string;
+  prompt: string;
+  winnerLatents: string;
+  loserLatents: string;
+}
+
+export interface TrainRequest {
+  /** New id, or the id of a run to resume (then the rest is taken from its record). */
+  run: string;
+  name: string;
+  model: ModelRef;
+  config: TrainConfig;
+  pairs: TrainPair[];
+  resume: boolean;
+}
+
+/** Mean over the step's pairs, and each pair on its own (for charts by timestep). Errors are means over C, H, W. */
+export interface StepMetrics {
+  step: number;
+  /** In f64 from the logits, so that a logit of 0 reads ln 2 exactly (for losses of the logit alone). */
+  loss: number;
+  implicitAccuracy: number;
+  logit: number;
+  winnerError: number;
+  loserError: number;
+  winnerReferenceError: number;
+  loserReferenceError: number;
+  /** Before clipping. */
+  gradNorm: number;
+  learningRate: number;
+  elapsedMs: number;
+  pairs: { pair: string; timestep: number; logit: number; mw: number; ml: number; rw: number; rl: number }[];
+}
+
+export type RunStatus = 'preparing' | 'running' | 'paused' | 'finished' | 'stopped' | 'failed';
+
+export interface Checkpoint {
+  step: number;
+  file: string;
+  at: string;
+}
+
+export interface SampleRecord {
+  step: number;
+  prompt: string;
+  seed: number;
+  file: string;
+}
+
+/** `runs/<id>/run.json` in the file store. */
+export interface RunRecord {
+  version: 1;
+  id: string;
+  name: string;
+  model: ModelRef;
+  modelHash: string;
+  /** SHA-256 over the pairs and labels that train, hex. */
+  dataHash: string;
+  pairs: TrainPair[];
+  config: TrainConfig;
+  status: RunStatus;
+  step: number;
+  reference: 'onnx' | 'engine';
+  /** Largest |logit| at step 0; 0 with `engine` unless anchored elsewhere. */
+  step0Logit: number | null;
+  choices: EngineChoices;
+  adapter: string;
+  checkpoints: Checkpoint[];
+  samples: SampleRecord[];
+  createdAt: string;
+  updatedAt: string;
+  error?: string;
+}
+
+export type TrainEvent =
+  | { type: 'preparing'; what: string; done: number; total: number }
+  | { type: 'started'; record: RunRecord; memory: MemoryForecast; resumedAt: number | null }
+  | { type: 'step'; metrics: StepMetrics; steps: number; etaSeconds: number }
+  | { type: 'sample'; sample: SampleRecord }
+  | { type: 'checkpoint'; checkpoint: Checkpoint }
+  | { type: 'status'; record: RunRecord };
+
+export type TrainCommand = 'pause' | 'resume' | 'stop' | 'save' | 'sample';
+
+// ---- forecast -------------------------------------------------------------------------------------------------------------------
+
+/** Bytes on the GPU, known before step 1. */
+export interface MemoryForecast {
+  parts: { weights: number; adapter: number; gradients: number; optimiser: number; activations: number; reference: number };
+  peakBytes: number;
+  /** The adapter's limit that binds, if one does, and by how much. */
+  exceeded?: { limit: string; neededBytes: number; availableBytes: number; remedy: string };
+  flopsPerStep: number;
+  /** Measured by a few real passes, not guessed; null if not measured. */
+  secondsPerStep: number | null;
+}
+
+// ---- scoring, evaluating, exporting ---------------------------------------------------------------------------------------------
+
+export interface Score {
+  appeal: number;
+  alignment: number;
+}
+
+export type ExportKind = 'kohya' | 'peft' | 'diffusers';
+
+export interface ExportedFile {
+  name: string;
+  bytes: Uint8Array<ArrayBuffer>;
+}
+
+// ---- the service ----------------------------------------------------------------------------------------------------------------
+
+export type Listener<Event> = (event: Event) => void;
+
+/** The engine's verbs. One job runs at a time, in order of call; `cancel` ends the named job at its next step with a Cancelled error.
+ *  Every verb rejects with a named error (shared/errors.ts). */
+export interface EngineService {
+  /** Opens the device, measures what is to be measured, once. */
+  start(listener?: Listener<{ what: string; done: number; total: number }>): Promise<SystemReport>;
+  models(): Promise<ModelInfo[]>;
+  generate(job: string, request: GenerateRequest, listener: Listener<GenerateEvent>): Promise<ImageRecord[]>;
+  makePairs(job: string, request: PairsRequest, listener: Listener<PairsEvent>): Promise<PairRecord[]>;
+  forecast(model: ModelRef, config: TrainConfig): Promise<MemoryForecast>;
+  /** Resolves when the run is finished, stopped, or paused by a reload's absence (`pause` keeps it waiting). */
+  train(job: string, request: TrainRequest, listener: Listener<TrainEvent>): Promise<RunRecord>;
+  command(run: string, command: TrainCommand): Promise<void>;
+  cancel(job: string): Promise<void>;
+  runs(): Promise<RunRecord[]>;
+  metrics(run: string): Promise<StepMetrics[]>;
+  renameRun(run: string, name: string): Promise<RunRecord>;
+  deleteRun(run: string): Promise<void>;
+  /** Scores PNG files of the store; prompt is used for alignment. */
+  score(scorer: string, items: { file: string; prompt: string }[]): Promise<Score[]>;
+  /** A LoRA or a merged diffusers folder of a model with its adapters (or of a run, through ModelRef). */
+  export(model: ModelRef, kind: ExportKind): Promise<ExportedFile[]>;
+  /** Checks a LoRA file of somebody else (kohya or PEFT keys) against the model and keeps it in the file store. */
+  importLora(name: string, bytes: Uint8Array): Promise<{ file: string; rank: number; modules: number; format: 'kohya' | 'peft' }>;
+}
