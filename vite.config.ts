@@ -1,0 +1,20 @@
+/** The studio: index.html, the workers it names, and onnxruntime's wasm files beside them. Relative base, so that any static host serves it. */
+import react from '@vitejs/plugin-react';
+import { defineConfig } from 'vite';
+import { ortAssets } from './tools/vite-ort-assets.ts';
+
+/** Cross-origin isolation gives onnxruntime its wasm threads. The studio works without it, on one thread. */
+export const isolationHeaders = {
+  'Cross-Origin-Opener-Policy': 'same-origin',
+  'Cross-Origin-Embedder-Policy': 'require-corp',
+};
+
+export default defineConfig({
+  base: './',
+  plugins: [react(), ortAssets()],
+  worker: { format: 'es' },
+  server: { headers: isolationHeaders },
+  preview: { headers: isolationHeaders, port: 4173 },
+  optimizeDeps: { exclude: ['onnxruntime-web'] },
+  build: { target: 'es2023', chunkSizeWarningLimit: 1500, assetsInlineLimit: 0 },
+});
