@@ -9,8 +9,9 @@ from safetensors.torch import save_file
 
 SCHEMA = 1
 TOLERANCE = {"forward": 1e-5, "grad": 1e-4, "trajectory": 1e-3}
-# A tensor gets a tolerance of its own where torch's own float32 comes closer than this factor to the class tolerance.
-FLOOR_MARGIN = 20.0
+# A tensor gets a tolerance of its own where torch's own float32 comes closer than this factor to the class tolerance:
+# gradients of a pair are differences, and cancel.
+FLOOR_MARGIN = 5.0
 
 
 def generator(seed: int) -> torch.Generator:
@@ -53,11 +54,12 @@ def class_of(name: str) -> str:
 
 
 def floors(expected: dict[str, torch.Tensor], float32: dict[str, torch.Tensor]) -> dict[str, float]:
-    """What torch's own float32 loses against float64, by tensor; exact zeros and integers are left out."""
+    """What torch's own float32 loses against float64, by tensor. Exact zeros and integers are left out, and
+    logits, which have a rule of their own (golden-cases.md)."""
     return {
         name: relative_error(float32[name], ref)
         for name, ref in expected.items()
-        if ref.is_floating_point() and float(ref.abs().max()) > 0
+        if ref.is_floating_point() and float(ref.abs().max()) > 0 and not name.endswith(".logit")
     }
 
 

@@ -40,20 +40,17 @@ CASES = {"tokenizer": {
 }}
 
 
-def bytes_to_unicode() -> list[str]:
-    """CLIP's 256 printable stand-ins for bytes, in the order of its vocabulary."""
+def bytes_to_unicode() -> dict[int, str]:
+    """CLIP's printable stand-in for each byte, in the order of its vocabulary."""
     printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
     others = [b for b in range(256) if b not in printable]
-    by_byte = {b: chr(b) for b in printable} | {b: chr(256 + i) for i, b in enumerate(others)}
-    return [by_byte[b] for b in printable + others]
+    return {b: chr(b) for b in printable} | {b: chr(256 + i) for i, b in enumerate(others)}
 
 
 def learn(merge_count: int) -> tuple[dict[str, int], list[tuple[str, str]]]:
     """Byte-pair encoding of CORPUS in CLIP's layout: bytes, bytes that end a word, merges, the two special tokens."""
-    alphabet = bytes_to_unicode()
-    printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
-    order = printable + [b for b in range(256) if b not in printable]
-    by_byte = dict(zip(order, alphabet))
+    by_byte = bytes_to_unicode()
+    alphabet = list(by_byte.values())
     words = []
     for word in CORPUS:
         chars = [by_byte[b] for b in word.lower().encode()]

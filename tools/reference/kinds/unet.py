@@ -14,43 +14,46 @@ SMALL = dict(cross_attention_dim=12, norm_num_groups=4, in_channels=4, out_chann
 CONFIGS: dict[str, dict] = {
     # Stable Diffusion 1: convolutional projections, one number of heads, mid block.
     "sd": SMALL | dict(
-        sample_size=8, block_out_channels=(8, 16), layers_per_block=2, attention_head_dim=2,
+        sample_size=8, block_out_channels=(8, 12), layers_per_block=2, attention_head_dim=2,
         down_block_types=(CROSS_DOWN, DOWN), up_block_types=(UP, CROSS_UP)),
     # BK-SDM-Tiny and Stable Diffusion 2: no mid block, linear projections, heads by level.
     "no-mid": SMALL | dict(
-        sample_size=8, block_out_channels=(8, 16), layers_per_block=1, attention_head_dim=(2, 4), mid_block_type=None,
+        sample_size=8, block_out_channels=(8, 12), layers_per_block=1, attention_head_dim=(2, 3), mid_block_type=None,
         use_linear_projection=True, upcast_attention=True,
         down_block_types=(CROSS_DOWN, CROSS_DOWN), up_block_types=(CROSS_UP, CROSS_UP)),
     # 11x13 goes to 6x7 and 3x4 and must come back: the upsamplers need the skip's size.
     "odd-size": SMALL | dict(
-        sample_size=(11, 13), block_out_channels=(8, 8, 8), layers_per_block=1, attention_head_dim=(2, 1, 4),
+        sample_size=(11, 13), block_out_channels=(4, 8, 8), norm_num_groups=2, layers_per_block=1, attention_head_dim=(2, 1, 4),
         down_block_types=(DOWN, CROSS_DOWN, CROSS_DOWN), up_block_types=(CROSS_UP, CROSS_UP, UP)),
     # Stable Diffusion XL: text and time embedding, transformers of several blocks, heads by level.
     "sdxl": SMALL | dict(
-        sample_size=8, block_out_channels=(8, 16), layers_per_block=1, attention_head_dim=(2, 4),
+        sample_size=8, block_out_channels=(4, 8), norm_num_groups=2, layers_per_block=1, attention_head_dim=(2, 4),
         transformer_layers_per_block=(1, 2), use_linear_projection=True, addition_embed_type="text_time",
         addition_time_embed_dim=8, projection_class_embeddings_input_dim=58,
         down_block_types=(DOWN, CROSS_DOWN), up_block_types=(CROSS_UP, UP)),
     # SSD-1B: transformer depths by layer, of their own on the way up, and a mid block of one resnet.
     "ssd": SMALL | dict(
-        sample_size=8, block_out_channels=(8, 8), layers_per_block=2, attention_head_dim=(1, 2),
+        sample_size=8, block_out_channels=(4, 8), norm_num_groups=2, layers_per_block=2, attention_head_dim=(1, 2),
         transformer_layers_per_block=((1, 2), (2, 1)), reverse_transformer_layers_per_block=((1, 2, 1), (2, 1, 1)),
         mid_block_type="UNetMidBlock2D", use_linear_projection=True,
         down_block_types=(CROSS_DOWN, CROSS_DOWN), up_block_types=(CROSS_UP, CROSS_UP)),
     # The embedded model's layout, thinner: eight latent channels, one layer a block.
     "embedded": SMALL | dict(
-        sample_size=8, in_channels=8, out_channels=8, block_out_channels=(8, 12, 16), layers_per_block=1,
+        sample_size=8, in_channels=8, out_channels=8, block_out_channels=(4, 8, 12), norm_num_groups=2, layers_per_block=1,
         attention_head_dim=4, down_block_types=(DOWN, CROSS_DOWN, CROSS_DOWN), up_block_types=(CROSS_UP, CROSS_UP, UP)),
     # The same as wide as it is worth: too large to commit, `--large` writes it.
     "embedded-wide": SMALL | dict(
         sample_size=16, in_channels=8, out_channels=8, block_out_channels=(16, 32, 48), layers_per_block=1,
         cross_attention_dim=24, norm_num_groups=8, attention_head_dim=4,
         down_block_types=(DOWN, CROSS_DOWN, CROSS_DOWN), up_block_types=(CROSS_UP, CROSS_UP, UP)),
-    # As few parameters as the layout allows, for the training cases.
+    # Few parameters, for the training cases; `pico` has one level and no resampling at all.
     "nano": SMALL | dict(
-        sample_size=8, block_out_channels=(4, 8), layers_per_block=1, attention_head_dim=2, mid_block_type=None,
+        sample_size=6, block_out_channels=(4, 8), layers_per_block=1, attention_head_dim=2, mid_block_type=None,
         cross_attention_dim=6, norm_num_groups=2, use_linear_projection=True,
         down_block_types=(DOWN, CROSS_DOWN), up_block_types=(CROSS_UP, UP)),
+    "pico": SMALL | dict(
+        sample_size=6, block_out_channels=(4,), layers_per_block=1, attention_head_dim=2, mid_block_type=None,
+        cross_attention_dim=6, norm_num_groups=2, down_block_types=(CROSS_DOWN,), up_block_types=(CROSS_UP,)),
 }
 
 CASES = {
@@ -64,8 +67,8 @@ CASES = {
         "embedded-wide": dict(config="embedded-wide", batch=2, tokens=32, seed=7, large=True),
     },
     "unet_lora": {
-        "attention": dict(config="no-mid", batch=2, tokens=5, seed=11, targets="attention", rank=3, alpha=1.5),
-        "every-layer": dict(config="odd-size", batch=1, tokens=6, seed=12, targets="all", rank=2, alpha=4.0),
+        "attention": dict(config="nano", batch=2, tokens=5, seed=11, targets="attention", rank=3, alpha=1.5),
+        "every-layer": dict(config="nano", batch=3, tokens=6, seed=12, targets="all", rank=2, alpha=4.0),
     },
 }
 

@@ -20,7 +20,7 @@ CASES = {"vae": {
         latent_channels=8, norm_num_groups=2, sample_size=16, mid_block_add_attention=False, use_quant_conv=False,
         use_post_quant_conv=False)),
     "tiny": dict(seed=43, cls=AutoencoderTiny, image=(2, 32, 24), config=dict(
-        encoder_block_out_channels=(8, 8, 8, 8), decoder_block_out_channels=(8, 8, 8, 8), num_encoder_blocks=(1, 2, 2, 2),
+        encoder_block_out_channels=(6, 6, 6, 6), decoder_block_out_channels=(6, 6, 6, 6), num_encoder_blocks=(1, 2, 2, 2),
         num_decoder_blocks=(2, 2, 2, 1), latent_channels=8)),
     "tiny-factor-4": dict(seed=44, cls=AutoencoderTiny, image=(1, 16, 20), config=dict(
         encoder_block_out_channels=(8, 8, 8), decoder_block_out_channels=(8, 8, 8), num_encoder_blocks=(1, 1, 2),
