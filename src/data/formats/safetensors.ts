@@ -1,0 +1,191 @@
+/** safetensors: named tensors behind a JSON header. https://github.com/huggingface/safetensors, "Format".
+ *  Reading is lazy: opening reads the header, `read` one tensor's bytes. */
+import { WinnowError } from '../../shared/errors.ts';
+import { type Shape, sizeOf } from '../../shared/shape.ts';
+import { byteRanges, type ByteRanges, type ByteSource } from './bytes.ts';
+import { decodeBF16, decodeF16, encodeBF16, encodeF16 } from './float16.ts';
+
+/** The reference implementation's own limit on the header. */
+const MAX_HEADER_BYTES = 100_000_000;
+
+const bytesPerElement = { F64: 8, F32: 4, F16: 2, BF16: 2, I64: 8, I32: 4, I16: 2, I8: 1, U8: 1, BOOL: 1 } as const;
+export type SafetensorsDtype = keyof typeof bytesPerElement;
+
+export interface TensorInfo {
+  readonly dtype: SafetensorsDtype;
+  readonly shape: Shape;
+  /** Bytes [begin, end) after the header. */
+  readonly begin: number;
+  readonly end: number;
+}
+
+/** An opened file. Tensors come out as f32 (or i32), row-major, whatever they are stored as. */
+export interface Safetensors {
+  readonly names: readonly string[];
+  readonly metadata: Readonly<Record<string, string>>;
+  info(name: string): TensorInfo | undefined;
+  shape(name: string): Shape | undefined;
+  read(name: string): Promise<Float32Array>;
+  /** For ids, timesteps and the like. */
+  readInt32(name: string): Promise<Int32Array>;
+}
+
+const again = 'Download or export the file again.';
+
+function notSafetensors(file: string, why: string): WinnowError {
+  return new WinnowError('NotSafetensors', `${file} is not a safetensors file: ${why}.`, 'Choose a .safetensors file.');
+}
+
+function truncated(file: string, expected: number, size: number): WinnowError {
+  return new WinnowError('TruncatedFile', `${file} is cut off: it should have ${expected} bytes and has ${size}.`, again);
+}
+
+async function readHeader(file: string, bytes: ByteRanges): Promise<{ header: unknown; dataStart: number }> {
+  const head = await bytes.read(0, Math.min(bytes.size, 64));
+  const text = new TextDecoder('latin1').decode(head);
+  if (text.startsWith('PK\x03\x04') || (head[0] === 0x80 && head[1]! >= 2 && head[1]! <= 5 && head[8] !== 0x7b)) {
+    throw new WinnowError(
+      'PickleRefused',
+      `${file} is a pickle checkpoint, which can run any code when it is opened.`,
+      'Convert it to safetensors (diffusers: pipe.save_pretrained(..., safe_serialization=True)) and load that.',
+    );
+  }
+  if (text.startsWith('version https://git-lfs')) throw notSafetensors(file, 'it is a Git LFS pointer, the file itself was not fetched');
+  if (bytes.size < 8) throw bytes.size === 0 ? notSafetensors(file, 'it is empty') : truncated(file, 8, bytes.size);
+  const length = Number(new DataView(head.buffer, head.byteOffset).getBigUint64(0, true));
+  if (length < 2 || length > MAX_HEADER_BYTES) throw notSafetensors(file, `its header would be ${length} bytes long`);
+  if (head.length > 8 && head[8] !== 0x7b) throw notSafetensors(file, 'its header is not JSON');
+  if (8 + length > bytes.size) throw truncated(file, 8 + length, bytes.size);
+  try {
+    const header: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(await bytes.read(8, 8 + length)));
+    return { header, dataStart: 8 + length };
+  } catch (error) {
+    throw notSafetensors(file, `its header cannot be read (${error instanceof Error ? error.message : String(error)})`);
+  }
+}
+
+const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);
+const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
+
+function parseEntry(file: string, name: string, entry: unknown): TensorInfo {
+  if (!isRecord(entry)) throw notSafetensors(file, `${name} has no description`);
+  const { dtype, shape, data_offsets: offsets } = entry;
+  if (typeof dtype !== 'string' || !(dtype in bytesPerElement)) {
+    throw new WinnowError('BadFile', `${file}: ${name} is stored as ${String(dtype)}.`, `Save it as one of ${Object.keys(bytesPerElement).join(', ')}.`);
+  }
+  if (!Array.isArray(shape) || !shape.every(isCount)) throw notSafetensors(file, `${name} has shape ${JSON.stringify(shape)}`);
+  if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isCount)) throw notSafetensors(file, `${name} has no data_offsets`);
+  const [begin, end] = offsets as [number, number];
+  const needed = sizeOf(shape) * bytesPerElement[dtype as SafetensorsDtype];
+  if (end - begin !== needed) throw notSafetensors(file, `${name} needs ${needed} bytes for [${shape.join(', ')}] and has ${end - begin}`);
+  return { dtype: dtype as SafetensorsDtype, shape, begin, end };
+}
+
+/** Opens a file: reads and checks its header. `file` names it in errors. */
+export async function openSafetensors(source: ByteSource, file = 'The file'): Promise<Safetensors> {
+  const bytes = byteRanges(source);
+  const { header, dataStart } = await readHeader(file, bytes);
+  if (!isRecord(header)) throw notSafetensors(file, 'its header is not an object');
+  const { __metadata__: metadata = {}, ...entries } = header;
+  if (!isRecord(metadata) || !Object.values(metadata).every((value) => typeof value === 'string')) {
+    throw notSafetensors(file, 'its metadata is not a table of strings');
+  }
+  const tensors = new Map(Object.entries(entries).map(([name, entry]) => [name, parseEntry(file, name, entry)]));
+
+  let next = 0;
+  for (const [name, { begin, end }] of [...tensors].sort(([, a], [, b]) => a.begin - b.begin || a.end - b.end)) {
+    if (begin !== next) throw notSafetensors(file, `${name} starts at byte ${begin}, the tensor before it ends at ${next}`);
+    next = end;
+  }
+  if (dataStart + next > bytes.size) throw truncated(file, dataStart + next, bytes.size);
+  if (dataStart + next < bytes.size) throw notSafetensors(file, `${bytes.size - dataStart - next} bytes follow the last tensor`);
+
+  const load = async (name: string): Promise<{ info: TensorInfo; data: ArrayBuffer }> => {
+    const info = tensors.get(name);
+    if (!info) throw new WinnowError('MissingTensor', `${file} has no tensor ${name}.`, again);
+    const part = await bytes.read(dataStart + info.begin, dataStart + info.end);
+    if (part.length !== info.end - info.begin) throw truncated(file, dataStart + next, bytes.size);
+    return { info, data: part.slice().buffer as ArrayBuffer };
+  };
+  return {
+    names: [...tensors.keys()],
+    metadata: metadata as Record<string, string>,
+    info: (name) => tensors.get(name),
+    shape: (name) => tensors.get(name)?.shape,
+    read: async (name) => {
+      const { info, data } = await load(name);
+      return decode(info.dtype, data);
+    },
+    readInt32: async (name) => {
+      const { info, data } = await load(name);
+      return info.dtype === 'I64' ? Int32Array.from(new BigInt64Array(data), Number) : Int32Array.from(decode(info.dtype, data));
+    },
+  };
+}
+
+function decode(dtype: SafetensorsDtype, data: ArrayBuffer): Float32Array {
+  switch (dtype) {
+    case 'F64':
+      return Float32Array.from(new Float64Array(data));
+    case 'F32':
+      return new Float32Array(data);
+    case 'F16':
+      return decodeF16(new Uint16Array(data));
+    case 'BF16':
+      return decodeBF16(new Uint16Array(data));
+    case 'I64':
+      return Float32Array.from(new BigInt64Array(data), Number);
+    case 'I32':
+      return Float32Array.from(new Int32Array(data));
+    case 'I16':
+      return Float32Array.from(new Int16Array(data));
+    case 'I8':
+      return Float32Array.from(new Int8Array(data));
+    case 'U8':
+    case 'BOOL':
+      return Float32Array.from(new Uint8Array(data));
+    default:
+      throw new Error(`no decoder for ${dtype satisfies never}`);
+  }
+}
+
+export interface TensorToWrite {
+  shape: Shape;
+  data: Float32Array | Int32Array;
+  /** How f32 data is stored; i32 data is always I32. */
+  dtype?: 'F32' | 'F16' | 'BF16';
+}
+
+function encode({ data, dtype = 'F32' }: TensorToWrite): { dtype: SafetensorsDtype; bytes: Uint8Array } {
+  const view = (a: Float32Array | Int32Array | Uint16Array): Uint8Array => new Uint8Array(a.buffer, a.byteOffset, a.byteLength);
+  if (data instanceof Int32Array) return { dtype: 'I32', bytes: view(data) };
+  if (dtype === 'F32') return { dtype, bytes: view(data) };
+  return { dtype, bytes: view(dtype === 'F16' ? encodeF16(data) : encodeBF16(data)) };
+}
+
+/** The bytes of a file. Wider types first, then by name, the header padded to 8 bytes: every tensor is aligned to its own width, and
+ *  the same tensors give the same bytes. */
+export function writeSafetensors(tensors: Readonly<Record<string, TensorToWrite>>, metadata: Readonly<Record<string, string>> = {}): Uint8Array {
+  const parts = Object.entries(tensors).map(([name, tensor]) => {
+    if (tensor.data.length !== sizeOf(tensor.shape)) throw new Error(`${name}: ${tensor.data.length} numbers for shape [${tensor.shape.join(', ')}]`);
+    return { name, shape: tensor.shape, ...encode(tensor) };
+  });
+  parts.sort((a, b) => bytesPerElement[b.dtype] - bytesPerElement[a.dtype] || (a.name < b.name ? -1 : 1));
+
+  const header: Record<string, unknown> = Object.keys(metadata).length > 0 ? { __metadata__: metadata } : {};
+  let end = 0;
+  for (const { name, shape, dtype, bytes } of parts) {
+    header[name] = { dtype, shape, data_offsets: [end, (end += bytes.length)] };
+  }
+  const json = new TextEncoder().encode(JSON.stringify(header));
+  const headerLength = Math.ceil(json.length / 8) * 8;
+  const out = new Uint8Array(8 + headerLength + end).fill(0x20, 8, 8 + headerLength);
+  new DataView(out.buffer).setBigUint64(0, BigInt(headerLength), true);
+  out.set(json, 8);
+  let at = 8 + headerLength;
+  for (const { bytes } of parts) {
+    out.set(bytes, at);
+    at += bytes.length;
+  }
+  return out;
+}

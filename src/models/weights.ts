@@ -1,0 +1,53 @@
+/** Weights for a graph: named tensors from anywhere, checked against the graph's parameters before one of them is read.
+ *  Opening files is data's work (data/formats/safetensors.ts); what it returns fits `TensorSource`. */
+import type { Graph, Value } from '../graph/graph.ts';
+import { WinnowError } from '../shared/errors.ts';
+import { sameShape, type Shape } from '../shared/shape.ts';
+
+export interface TensorSource {
+  readonly names: readonly string[];
+  shape(name: string): Shape | undefined;
+  /** The tensor as f32, row-major. */
+  read(name: string): Promise<Float32Array>;
+}
+
+const show = (shape: Shape): string => `[${shape.join(', ')}]`;
+
+/** The graph's parameters, in the order they were built. */
+export function parametersOf(graph: Graph): Value[] {
+  return graph.values.filter((value) => value.source.kind === 'parameter');
+}
+
+/** Throws MissingTensor or WrongShape at the first parameter that the source cannot fill. */
+export function checkParameters(parameters: readonly Value[], source: TensorSource, file = 'The weights'): void {
+  for (const { name, shape } of parameters) {
+    const found = source.shape(name);
+    if (!found) {
+      throw new WinnowError('MissingTensor', `${file}: there is no tensor ${name} (${show(shape)}).`, 'Use weights that belong to this config.json.');
+    }
+    if (!sameShape(found, shape)) {
+      throw new WinnowError(
+        'WrongShape',
+        `${file}: ${name} has shape ${show(found)}, the config makes it ${show(shape)}.`,
+        'Use weights that belong to this config.json.',
+      );
+    }
+  }
+}
+
+/** Reads every parameter in turn and hands it over; the whole set is checked first. */
+export async function loadParameters(
+  parameters: readonly Value[],
+  source: TensorSource,
+  write: (parameter: Value, data: Float32Array) => void,
+  file?: string,
+): Promise<void> {
+  checkParameters(parameters, source, file);
+  for (const parameter of parameters) write(parameter, await source.read(parameter.name));
+}
+
+/** The same tensors under other names: `alias` gives further names to look for when a name itself is not there. */
+export function withAliases(source: TensorSource, alias: (name: string) => readonly string[]): TensorSource {
+  const find = (name: string): string => [name, ...alias(name)].find((candidate) => source.shape(candidate)) ?? name;
+  return { names: source.names, shape: (name) => source.shape(find(name)), read: (name) => source.read(find(name)) };
+}
