@@ -1,4 +1,5 @@
 /** Everything the studio and the command line know of the engine: requests, events, records. Plain data, safe to post between workers. */
+import type { TrainConfig } from '../training/config.ts';
 
 // ---- models ---------------------------------------------------------------------------------------------------------------------
 
@@ -142,45 +143,7 @@ export type LabelEvent =
 
 // ---- training -------------------------------------------------------------------------------------------------------------------
 
-export type ReferenceChoice = 'auto' | 'onnx' | 'engine';
-
-/** The whole of a run's settings: one JSON file that can be seen, saved and loaded. */
-export interface TrainConfig {
-  version: 1;
-  mode: 'lora' | 'full';
-  rank: number;
-  alpha: number;
-  /** attention: to_q, to_k, to_v, to_out.0. all: every linear and convolution. */
-  targets: 'attention' | 'all';
-  learningRate: number;
-  lrSchedule: 'constant' | 'cosine';
-  warmupSteps: number;
-  steps: number;
-  /** Pairs per micro-batch, and micro-batches per step. */
-  pairsPerStep: number;
-  accumulation: number;
-  adamBeta1: number;
-  adamBeta2: number;
-  adamEps: number;
-  weightDecay: number;
-  /** Global norm; 0 means no clipping. */
-  maxGradNorm: number;
-  /** Scale of `logit = -(beta / 2) ((m_w - r_w) - (m_l - r_l))`, errors being means over C, H, W (Salesforce's and diffusers' SDXL
-   *  script's beta; twice the beta of diffusers' SD 1.5 script). */
-  beta: number;
-  loss: 'sigmoid' | 'robust' | 'soft' | 'ipo' | 'hinge' | 'kto' | 'mapo' | 'dmpo';
-  labelSmoothing: number;
-  /** Timesteps are drawn uniformly from [min, max). */
-  timestepRange: [number, number];
-  promptDropout: number;
-  seed: number;
-  reference: ReferenceChoice;
-  sampleEvery: number;
-  saveEvery: number;
-  keepCheckpoints: number;
-  samplePrompts: string[];
-  sampleSeeds: number[];
-}
+export type { ReferenceChoice, TrainConfig } from '../training/config.ts';
 
 /** A labelled pair as training takes it. */
 export interface TrainPair {

@@ -27,7 +27,7 @@ class Data:
 
     def batch(self, index):
         """index [B] -> images [B, 3, H, W] in [-1, 1], channels last."""
-        x = torch.from_numpy(self.images[np.sort(np.asarray(index))])
+        x = torch.from_numpy(self.images[np.asarray(index)])
         return to_float(x)
 
 

@@ -1,0 +1,42 @@
+/** A run's settings: one JSON file that can be seen, saved and loaded. Plain data; the studio's form and the command line fill the same. */
+import type { LossName } from '../graph/ops.ts';
+
+export type ReferenceChoice = 'auto' | 'onnx' | 'engine';
+
+export interface TrainConfig {
+  version: 1;
+  mode: 'lora' | 'full';
+  rank: number;
+  alpha: number;
+  /** attention: to_q, to_k, to_v, to_out.0. all: every linear and convolution. */
+  targets: 'attention' | 'all';
+  learningRate: number;
+  lrSchedule: 'constant' | 'cosine';
+  warmupSteps: number;
+  steps: number;
+  /** Pairs per micro-batch, and micro-batches per step. */
+  pairsPerStep: number;
+  accumulation: number;
+  adamBeta1: number;
+  adamBeta2: number;
+  adamEps: number;
+  weightDecay: number;
+  /** Global norm; 0 means no clipping. */
+  maxGradNorm: number;
+  /** Scale of `logit = -(beta / 2) ((m_w - r_w) - (m_l - r_l))`, errors being means over C, H, W (Salesforce's and diffusers' SDXL
+   *  script's beta; twice the beta of diffusers' SD 1.5 script). */
+  beta: number;
+  loss: LossName;
+  labelSmoothing: number;
+  /** Timesteps are drawn uniformly from [min, max). */
+  timestepRange: [number, number];
+  promptDropout: number;
+  seed: number;
+  reference: ReferenceChoice;
+  /** 0 means never. */
+  sampleEvery: number;
+  saveEvery: number;
+  keepCheckpoints: number;
+  samplePrompts: string[];
+  sampleSeeds: number[];
+}

@@ -1,0 +1,189 @@
+/** The graph of one training step: reference errors, policy errors, preference loss, gradients, clipping, AdamW.
+ *
+ *  A batch holds 2B samples: B winners, then the B losers of the same pairs, with the pair's timestep and noise in both halves
+ *  (Diffusion-DPO, arXiv 2311.12908, final loss; SalesforceAIResearch/DiffusionDPO train.py:1122-1145). */
+import { backward } from '../autodiff/backward.ts';
+import { Graph, type Value } from '../graph/graph.ts';
+import type { LossName } from '../graph/ops.ts';
+import type { Shape } from '../shared/shape.ts';
+import type { ArenaLayout } from './arena.ts';
+import type { BuildDenoiser, DenoiserInputs, DenoiserShapes, LoraValues } from './denoiser.ts';
+
+export interface LossSpec {
+  loss: LossName;
+  labelSmoothing: number;
+  /** DMPO's alpha. */
+  alpha: number;
+  mapoBeta: number;
+  mapoT: number;
+  mapoK: number;
+  /** Diffusion-SDPO's mu; null leaves the safeguard out. */
+  sdpoMu: number | null;
+}
+
+export const defaultLoss: LossSpec = { loss: 'sigmoid', labelSmoothing: 0, alpha: 0.01, mapoBeta: 0.1, mapoT: 1000, mapoK: 0.5, sdpoMu: null };
+
+export type TrainMode = { kind: 'full' } | { kind: 'lora'; scaleOf: (modulePath: string) => number };
+
+export interface StepSpec {
+  build: BuildDenoiser;
+  shapes: DenoiserShapes;
+  pairs: number;
+  loss: LossSpec;
+  mode: TrainMode;
+  /** Trained tensors. full: checkpoint keys. lora: `<module path>.lora_down.weight` and `.lora_up.weight`. */
+  layout: ArenaLayout;
+  /** engine: the same kernels with the adapter off (lora) or a frozen second copy of the weights under `reference.<key>` (full), in the
+   *  same submit. input: r [2B] comes from outside. */
+  reference: 'engine' | 'input';
+  /** Micro-batches per step; above 1 the update is a graph of its own. */
+  accumulation: number;
+}
+
+export interface StepInputs extends DenoiserInputs {
+  /** [2B, C, H, W]: the noise, or v, or x0, as the model's prediction type asks. */
+  target: Value;
+  /** [2B]; only with an outside reference. */
+  referenceErrors?: Value;
+  /** [1] */
+  beta: Value;
+  /** [B]: 1, or min(SNR, gamma) / SNR. */
+  logitScale: Value;
+  /** [B]: probability that the winner is preferred; read by the `soft` loss. */
+  preference: Value;
+}
+
+export interface StepOutputs {
+  /** [2B] mean squared errors of policy and reference. */
+  policyErrors: Value;
+  referenceErrors: Value;
+  /** [B] */
+  logit: Value;
+  /** [1] batch mean in f32; for display training/losses gives it in f64 from the errors. */
+  loss: Value;
+}
+
+/** Flat states: trained tensors, their gradients (over a micro-batch; and summed over micro-batches if there are several), AdamW's moments. */
+export interface StepStates {
+  param: Value[];
+  grad: Value[];
+  sum: Value[];
+  m: Value[];
+  v: Value[];
+}
+
+export interface UpdateValues {
+  /** [8]: see graph/ops.ts adamw. */
+  hyper: Value;
+  /** [1] global gradient norm before clipping. */
+  gradNorm: Value;
+}
+
+export interface StepGraph {
+  graph: Graph;
+  inputs: StepInputs;
+  outputs: StepOutputs;
+  states: StepStates;
+  /** Present if the update is part of this graph (accumulation 1). */
+  update?: UpdateValues;
+}
+
+export interface UpdateGraph {
+  graph: Graph;
+  states: StepStates;
+  update: UpdateValues;
+}
+
+function flatStates(graph: Graph, layout: ArenaLayout, accumulation: number): StepStates {
+  const make = (what: string): Value[] => layout.arenas.map((elements, i) => graph.state(`${what}.${i}`, [elements]));
+  return { param: make('param'), grad: make('grad'), sum: accumulation > 1 ? make('gradSum') : [], m: make('adam.m'), v: make('adam.v') };
+}
+
+function appendUpdate(graph: Graph, states: StepStates): UpdateValues {
+  const grads = states.sum.length > 0 ? states.sum : states.grad;
+  const hyper = graph.input('hyper', [8]);
+  const gradNorm = graph.op('globalNorm', {}, grads);
+  grads.forEach((grad, i) => graph.node('adamw', {}, [states.param[i]!, grad, states.m[i]!, states.v[i]!, gradNorm, hyper]));
+  for (const sum of states.sum) graph.node('zero', {}, [sum]);
+  graph.output('gradNorm', gradNorm);
+  return { hyper, gradNorm };
+}
+
+/** The update alone: after the last of several micro-batches. */
+export function buildUpdateGraph(layout: ArenaLayout, accumulation: number): UpdateGraph {
+  const graph = new Graph();
+  const states = flatStates(graph, layout, accumulation);
+  return { graph, states, update: appendUpdate(graph, states) };
+}
+
+/** Forward, loss and backward of one micro-batch; with accumulation 1 the update too. */
+export function buildStepGraph(spec: StepSpec): StepGraph {
+  const { build, shapes, pairs, layout, mode } = spec;
+  const graph = new Graph();
+  const batch = 2 * pairs;
+  const states = flatStates(graph, layout, spec.accumulation);
+  const denoiserInputs = buildInputs(graph, shapes, batch);
+  const inputs: StepInputs = {
+    ...denoiserInputs,
+    target: graph.input('target', [batch, ...shapes.latents]),
+    beta: graph.input('beta', [1]),
+    logitScale: graph.input('logit_scale', [pairs]),
+    preference: graph.input('preference', [pairs]),
+    ...(spec.reference === 'input' ? { referenceErrors: graph.input('reference_errors', [batch]) } : {}),
+  };
+
+  const trained = new Map<string, Value>();
+  for (const { name, shape, arena, offset } of layout.entries) trained.set(name, graph.view(name, states.param[arena]!, offset, shape));
+
+  // One Value per frozen tensor, shared by policy and reference where both read it.
+  const frozen = new Map<string, Value>();
+  const frozenParameter = (name: string, shape: Shape): Value => {
+    const known = frozen.get(name) ?? graph.parameter(name, shape);
+    frozen.set(name, known);
+    return known;
+  };
+  const policyParameter = (name: string, shape: Shape): Value => (mode.kind === 'full' ? trained.get(name) : undefined) ?? frozenParameter(name, shape);
+  const referenceParameter = (name: string, shape: Shape): Value => frozenParameter(mode.kind === 'full' ? `reference.${name}` : name, shape);
+  const lora = (modulePath: string): LoraValues | undefined => {
+    const down = trained.get(`${modulePath}.lora_down.weight`);
+    const up = trained.get(`${modulePath}.lora_up.weight`);
+    return mode.kind === 'lora' && down && up ? { down, up, scale: mode.scaleOf(modulePath) } : undefined;
+  };
+
+  // The reference runs first: its activations are gone before the policy's begin.
+  const referenceErrors =
+    inputs.referenceErrors ??
+    graph.scope('reference', () => {
+      const pred = build(graph, denoiserInputs, { parameter: referenceParameter });
+      return graph.op('meanSquaredError', {}, [pred, inputs.target]);
+    });
+  const { pred, policyErrors } = graph.scope('policy', () => {
+    const pred = build(graph, denoiserInputs, { parameter: policyParameter, lora });
+    return { pred, policyErrors: graph.op('meanSquaredError', {}, [pred, inputs.target]) };
+  });
+
+  const { sdpoMu, ...lossParams } = spec.loss;
+  const [loss, logit, dm] = graph.node('preferenceLoss', lossParams, [policyErrors, referenceErrors, inputs.beta, inputs.logitScale, inputs.preference]) as [Value, Value, Value];
+  const seed = sdpoMu === null ? dm : graph.op('sdpoSafeguard', { mu: sdpoMu }, [pred, inputs.target, dm]);
+
+  const gradients = backward(graph, [{ value: policyErrors, grad: seed }], [...trained.values()]);
+  for (const { name, arena, offset } of layout.entries) graph.place(gradients.get(trained.get(name)!)!, states.grad[arena]!, offset);
+
+  graph.output('policyErrors', policyErrors);
+  if (spec.reference === 'engine') graph.output('referenceErrors', referenceErrors);
+  graph.output('logit', logit);
+  graph.output('loss', loss);
+  states.sum.forEach((sum, i) => graph.node('accumulate', { factor: 1 / spec.accumulation }, [sum, states.grad[i]!]));
+  const update = spec.accumulation === 1 ? appendUpdate(graph, states) : undefined;
+  return { graph, inputs, outputs: { policyErrors, referenceErrors, logit, loss }, states, ...(update ? { update } : {}) };
+}
+
+/** The denoiser's inputs as graph inputs, for a batch of N. */
+export function buildInputs(graph: Graph, shapes: DenoiserShapes, batch: number): DenoiserInputs {
+  return {
+    sample: graph.input('sample', [batch, ...shapes.latents]),
+    timestep: graph.input('timestep', [batch]),
+    encoderHiddenStates: graph.input('encoder_hidden_states', [batch, ...shapes.context]),
+    ...(shapes.textEmbeds ? { textEmbeds: graph.input('text_embeds', [batch, shapes.textEmbeds]), timeIds: graph.input('time_ids', [batch, 6]) } : {}),
+  };
+}

@@ -1,0 +1,197 @@
+/** The prepared step: programs compiled once, tensors on the executor, replayed for every batch. Knows nothing of files, prompts or runs. */
+import { rematerialise } from '../autodiff/rematerialise.ts';
+import type { Executor, MemoryReport, Program, Storage } from '../graph/executor.ts';
+import type { Value } from '../graph/graph.ts';
+import type { ParameterStore } from '../models/parameterStore.ts';
+import { sizeOf } from '../shared/shape.ts';
+import { buildStepGraph, buildUpdateGraph, type StepGraph, type StepSpec, type StepStates, type UpdateGraph } from './stepGraph.ts';
+
+/** One micro-batch of B pairs, row-major: winners, then losers. */
+export interface StepBatch {
+  /** [2B, C, H, W] */
+  sample: Float32Array;
+  target: Float32Array;
+  /** [2B] */
+  timestep: Float32Array;
+  /** [2B, T, D] */
+  encoderHiddenStates: Float32Array;
+  textEmbeds?: Float32Array;
+  timeIds?: Float32Array;
+  /** [2B]; with an outside reference. */
+  referenceErrors?: Float32Array;
+  /** [B], 1 if left out. */
+  logitScale?: Float32Array;
+  preference?: Float32Array;
+  beta: number;
+}
+
+/** AdamW's numbers for one step. t counts from 1. maxGradNorm 0 means no clipping. */
+export interface UpdateSettings {
+  lr: number;
+  beta1: number;
+  beta2: number;
+  eps: number;
+  weightDecay: number;
+  maxGradNorm: number;
+  t: number;
+}
+
+/** [2B], [2B], [B]. */
+export interface MicroResult {
+  policyErrors: Float32Array;
+  referenceErrors: Float32Array;
+  logit: Float32Array;
+}
+
+/** AdamW state: flat arenas in layout order. */
+export interface OptimiserState {
+  m: Float32Array[];
+  v: Float32Array[];
+}
+
+const hyperOf = ({ lr, beta1, beta2, eps, weightDecay, maxGradNorm, t }: UpdateSettings): Float32Array =>
+  Float32Array.of(lr, beta1, beta2, eps, weightDecay, 1 - beta1 ** t, 1 - beta2 ** t, maxGradNorm);
+
+type ArenaKind = keyof StepStates;
+
+export class Trainer {
+  readonly spec: StepSpec;
+  private readonly storages: Record<ArenaKind, Storage[]>;
+  private readonly step: StepGraph;
+  private readonly stepProgram: Program;
+  private readonly updateGraph: UpdateGraph | undefined;
+  private readonly updateProgram: Program | undefined;
+
+  private constructor(
+    spec: StepSpec,
+    storages: Record<ArenaKind, Storage[]>,
+    step: { graph: StepGraph; program: Program },
+    update: { graph: UpdateGraph; program: Program } | undefined,
+  ) {
+    this.spec = spec;
+    this.storages = storages;
+    this.step = step.graph;
+    this.stepProgram = step.program;
+    this.updateGraph = update?.graph;
+    this.updateProgram = update?.program;
+  }
+
+  /** Builds, plans and compiles. `initial` gives every tensor of the layout; `frozen` holds the rest of the model (in full mode under
+   *  `reference.<key>` too, if the reference is the engine). */
+  static async create(options: {
+    executor: Executor;
+    spec: StepSpec;
+    frozen: ParameterStore;
+    initial: (name: string) => Promise<Float32Array>;
+    /** Recompute cheap activations in the backward pass instead of keeping them. */
+    recompute?: boolean;
+  }): Promise<Trainer> {
+    const { executor, spec, frozen, initial, recompute = true } = options;
+    const built = buildStepGraph(spec);
+    const graph = recompute ? remap(built) : built;
+    const make = (what: string): Storage[] => spec.layout.arenas.map((elements, i) => executor.storage(`${what}.${i}`, elements));
+    const storages = { param: make('param'), grad: make('grad'), sum: spec.accumulation > 1 ? make('gradSum') : [], m: make('adam.m'), v: make('adam.v') };
+    for (const { name, arena, offset } of spec.layout.entries) storages.param[arena]!.write(await initial(name), offset);
+
+    const frozenBindings = await frozen.bindings(graph.graph);
+    const program = await executor.compile(graph.graph, { bindings: new Map([...frozenBindings, ...arenaBindings(graph.states, storages)]), label: 'train step' });
+    const updateGraph = spec.accumulation > 1 ? buildUpdateGraph(spec.layout, spec.accumulation) : undefined;
+    const update = updateGraph && {
+      graph: updateGraph,
+      program: await executor.compile(updateGraph.graph, { bindings: arenaBindings(updateGraph.states, storages), label: 'update' }),
+    };
+    return new Trainer(spec, storages, { graph, program }, update);
+  }
+
+  get memory(): MemoryReport {
+    return this.stepProgram.memory;
+  }
+
+  get dispatchCount(): number {
+    return this.stepProgram.dispatchCount + (this.updateProgram?.dispatchCount ?? 0);
+  }
+
+  /** Runs one step over `accumulation` micro-batches and updates the trained tensors. */
+  async run(batches: readonly StepBatch[], update: UpdateSettings): Promise<{ micro: MicroResult[]; gradNorm: number }> {
+    const hyper = hyperOf(update);
+    if (this.step.update) this.stepProgram.write(this.step.update.hyper, hyper);
+    const micro: MicroResult[] = [];
+    for (const batch of batches) micro.push(await this.runMicro(batch));
+    if (this.updateProgram && this.updateGraph) {
+      this.updateProgram.write(this.updateGraph.update.hyper, hyper);
+      await this.updateProgram.run();
+      return { micro, gradNorm: (await this.updateProgram.read(this.updateGraph.update.gradNorm))[0]! };
+    }
+    return { micro, gradNorm: (await this.stepProgram.read(this.step.update!.gradNorm))[0]! };
+  }
+
+  private async runMicro(batch: StepBatch): Promise<MicroResult> {
+    const { inputs, outputs } = this.step;
+    const write = (value: Value | undefined, data: Float32Array | undefined): void => {
+      if (value && data) this.stepProgram.write(value, data);
+      else if (value || data) throw new Error(`the batch ${data ? 'brings' : 'lacks'} ${value?.name ?? 'an input the graph does not have'}`);
+    };
+    const ones = new Float32Array(this.spec.pairs).fill(1);
+    write(inputs.sample, batch.sample);
+    write(inputs.target, batch.target);
+    write(inputs.timestep, batch.timestep);
+    write(inputs.encoderHiddenStates, batch.encoderHiddenStates);
+    write(inputs.textEmbeds, batch.textEmbeds);
+    write(inputs.timeIds, batch.timeIds);
+    write(inputs.referenceErrors, batch.referenceErrors);
+    write(inputs.beta, Float32Array.of(batch.beta));
+    write(inputs.logitScale, batch.logitScale ?? ones);
+    write(inputs.preference, batch.preference ?? ones);
+    await this.stepProgram.run();
+    return {
+      policyErrors: await this.stepProgram.read(outputs.policyErrors),
+      referenceErrors: batch.referenceErrors ?? (await this.stepProgram.read(outputs.referenceErrors)),
+      logit: await this.stepProgram.read(outputs.logit),
+    };
+  }
+
+  /** Trained tensors (`param`), or their gradients of the last micro-batch before clipping (`grad`), by name. */
+  async tensors(kind: 'param' | 'grad' = 'param'): Promise<Map<string, Float32Array>> {
+    const arenas = await Promise.all(this.storages[kind].map((storage) => storage.read()));
+    return new Map(this.spec.layout.entries.map(({ name, shape, arena, offset }) => [name, arenas[arena]!.slice(offset, offset + sizeOf(shape))]));
+  }
+
+  /** The flat arena a tensor lies in, for programs that sample with the weights in training. */
+  paramArenas(): readonly Storage[] {
+    return this.storages.param;
+  }
+
+  async optimiserState(): Promise<OptimiserState> {
+    return { m: await Promise.all(this.storages.m.map((s) => s.read())), v: await Promise.all(this.storages.v.map((s) => s.read())) };
+  }
+
+  restore(params: ReadonlyMap<string, Float32Array>, state: OptimiserState): void {
+    for (const { name, arena, offset } of this.spec.layout.entries) this.storages.param[arena]!.write(params.get(name)!, offset);
+    state.m.forEach((data, i) => this.storages.m[i]!.write(data));
+    state.v.forEach((data, i) => this.storages.v[i]!.write(data));
+  }
+
+  dispose(): void {
+    this.stepProgram.dispose();
+    this.updateProgram?.dispose();
+    for (const storage of Object.values(this.storages).flat()) storage.destroy();
+  }
+}
+
+function arenaBindings(states: StepStates, storages: Record<ArenaKind, Storage[]>): Map<Value, Storage> {
+  return new Map((Object.keys(states) as ArenaKind[]).flatMap((kind) => states[kind].map((value, i) => [value, storages[kind][i]!] as const)));
+}
+
+/** The same step on the rematerialised graph. */
+function remap(step: StepGraph): StepGraph {
+  const { graph, map } = rematerialise(step.graph);
+  const at = (value: Value): Value => map.get(value)!;
+  const record = <T extends object>(values: T): T => Object.fromEntries(Object.entries(values).map(([key, value]) => [key, at(value as Value)])) as T;
+  return {
+    graph,
+    inputs: record(step.inputs),
+    outputs: record(step.outputs),
+    states: Object.fromEntries(Object.entries(step.states).map(([key, values]) => [key, (values as Value[]).map(at)])) as unknown as StepStates,
+    ...(step.update ? { update: record(step.update) } : {}),
+  };
+}

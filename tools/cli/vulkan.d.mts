@@ -1,1 +1,0 @@
-export function vulkanEnvironment(): Record<string, string>;
