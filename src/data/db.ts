@@ -1,0 +1,45 @@
+/** Records in IndexedDB: label events, pairs, images, blind tests. Big things (pictures, latents, checkpoints) are files: opfs.ts. */
+import { type DBSchema, type IDBPDatabase, openDB } from 'idb';
+import { WinnowError } from '../shared/errors.ts';
+import type { ImageRecord, LabelEvent, PairRecord } from '../service/types.ts';
+import type { BlindTestRecord } from './blindTests.ts';
+
+export interface WinnowSchema extends DBSchema {
+  /** Append-only; the key is the order of arrival. */
+  labels: { key: number; value: LabelEvent };
+  pairs: { key: string; value: PairRecord };
+  images: { key: string; value: ImageRecord };
+  blindTests: { key: string; value: BlindTestRecord };
+}
+
+export type Database = IDBPDatabase<WinnowSchema>;
+
+type StoreName = 'labels' | 'pairs' | 'images' | 'blindTests';
+
+export function openDatabase(name = 'winnow'): Promise<Database> {
+  return openDB<WinnowSchema>(name, 1, {
+    upgrade(db) {
+      db.createObjectStore('labels', { autoIncrement: true });
+      db.createObjectStore('pairs', { keyPath: 'id' });
+      db.createObjectStore('images', { keyPath: 'id' });
+      db.createObjectStore('blindTests', { keyPath: 'id' });
+    },
+    // A newer version in another tab must not wait for this one.
+    blocking: (_current, _blocked, event) => (event.target as IDBDatabase).close(),
+  });
+}
+
+/** Resolves only after the browser has flushed the records to disk. */
+export async function putDurably<Name extends StoreName>(db: Database, store: Name, values: readonly WinnowSchema[Name]['value'][]): Promise<void> {
+  const transaction = db.transaction(store, 'readwrite', { durability: 'strict' });
+  try {
+    for (const value of values) await transaction.store.put(value);
+    await transaction.done;
+  } catch (error) {
+    await transaction.done.catch(() => undefined);
+    if (error instanceof Error && error.name === 'QuotaExceededError') {
+      throw new WinnowError('NoDiskSpace', 'There is no room left on the disk for this browser.', 'Delete runs or images you no longer need in the library, or free some disk space, then try again.');
+    }
+    throw error;
+  }
+}

@@ -1,0 +1,24 @@
+/** Images made here: their records in IndexedDB, their PNG files in the file store. */
+import type { ImageRecord } from '../service/types.ts';
+import type { FileStore } from './files.ts';
+import { type Database, putDurably } from './db.ts';
+import { isBundledFile } from './pairs.ts';
+
+export const readImages = (db: Database): Promise<ImageRecord[]> => db.getAll('images');
+
+export const saveImages = (db: Database, images: readonly ImageRecord[]): Promise<void> => putDurably(db, 'images', images);
+
+/** Forgets an image and its files; bundled files stay. */
+export async function deleteImage(db: Database, store: FileStore, image: ImageRecord): Promise<void> {
+  await db.delete('images', image.id);
+  for (const file of [image.file, image.latentsFile]) if (!isBundledFile(file)) await store.remove(file);
+}
+
+/** Bytes of a picture: from the file store, or from the site for bundled ones that are not copied yet. */
+export async function readPicture(store: FileStore, file: string, base: string): Promise<Uint8Array<ArrayBuffer>> {
+  if (isBundledFile(file) && !(await store.exists(file))) {
+    const response = await fetch(`${base}${file}`);
+    if (response.ok) return new Uint8Array(await response.arrayBuffer());
+  }
+  return store.read(file);
+}

@@ -1,0 +1,71 @@
+/** Label events → what stands, what can be undone, what trains; through a real IndexedDB implementation. */
+import 'fake-indexeddb/auto';
+import { expect, it } from 'vitest';
+import type { ImageRecord, PairRecord } from '../service/types.ts';
+import { openDatabase } from './db.ts';
+import { appendLabel, countLabels, foldLabels, type Label, readLabels, repetitionOf, retractionOf, winnerOf } from './labels.ts';
+import { trainPairs } from './pairs.ts';
+
+function label(pair: string, answer: Label['answer'], shownLeft: 0 | 1 = 0, elapsedMs = 1000): Label {
+  return { type: 'label', id: crypto.randomUUID(), pair, answer, shownLeft, clearly: false, elapsedMs, at: '2026-01-01T00:00:00Z', by: 'person' };
+}
+
+const image = (id: string): ImageRecord => ({
+  id, prompt: 'p', seed: 1, modelHash: '', ranOn: 'engine', createdAt: '', file: `images/${id}.png`, latentsFile: `latents/${id}.safetensors`,
+  model: { base: 'm', adapters: [] }, negativePrompt: '', steps: 1, guidanceScale: 1, width: 8, height: 8, scheduler: 'DDIMScheduler', sampler: 'auto',
+});
+
+const pair = (id: string): PairRecord => ({ id, prompt: `prompt ${id}`, images: [image(`${id}0`), image(`${id}1`)], origin: 'seeds', createdAt: '' });
+
+it('keeps every event in order, across a reopened database', async () => {
+  const events = [label('a', 'left'), label('b', 'tie'), label('c', 'skip')];
+  const first = await openDatabase('labels-order');
+  for (const event of events) await appendLabel(first, event);
+  first.close();
+  const second = await openDatabase('labels-order');
+  expect(await readLabels(second)).toEqual(events);
+  second.close();
+});
+
+it('undoes and redoes several steps, and a new answer ends redo', () => {
+  const [a, b, c] = [label('a', 'left'), label('b', 'right'), label('c', 'tie')];
+  const undoneTwice = foldLabels([a, b, c, retractionOf(c), retractionOf(b)]);
+  expect([...undoneTwice.byPair.keys()]).toEqual(['a']);
+  expect(undoneTwice.undone.map((one) => one.pair)).toEqual(['c', 'b']);
+
+  const redone = repetitionOf(undoneTwice.undone.at(-1)!);
+  const afterRedo = foldLabels([a, b, c, retractionOf(c), retractionOf(b), redone]);
+  expect([...afterRedo.byPair.keys()]).toEqual(['a', 'b']);
+  expect(afterRedo.undone.map((one) => one.pair)).toEqual(['c']);
+
+  const afterNew = foldLabels([a, b, c, retractionOf(c), retractionOf(b), label('b', 'left', 0, 777)]);
+  expect(afterNew.undone).toEqual([]);
+  expect(afterNew.byPair.get('b')!.answer).toBe('left');
+});
+
+it('brings back the earlier answer when a later one for the same pair is taken back', () => {
+  const [first, second] = [label('a', 'left'), label('a', 'bothBad')];
+  expect(foldLabels([first, second]).byPair.get('a')).toBe(second);
+  expect(foldLabels([first, second, retractionOf(second)]).byPair.get('a')).toBe(first);
+});
+
+it('reads the winner from the side it was shown on', () => {
+  const rows: [Label['answer'], 0 | 1, 0 | 1 | null][] = [
+    ['left', 0, 0], ['right', 0, 1], ['left', 1, 1], ['right', 1, 0], ['tie', 0, null], ['bothBad', 1, null], ['skip', 0, null],
+  ];
+  for (const [answer, shownLeft, winner] of rows) expect(winnerOf(label('a', answer, shownLeft))).toBe(winner);
+});
+
+it('trains on preferences only, winner first', () => {
+  const { byPair } = foldLabels([label('a', 'right', 1), label('b', 'tie'), label('c', 'bothBad'), label('d', 'skip'), label('e', 'right', 0)]);
+  const usable = trainPairs(['a', 'b', 'c', 'd', 'e', 'unjudged'].map(pair), byPair);
+  expect(usable).toEqual([
+    { pair: 'a', prompt: 'prompt a', winnerLatents: 'latents/a0.safetensors', loserLatents: 'latents/a1.safetensors' },
+    { pair: 'e', prompt: 'prompt e', winnerLatents: 'latents/e1.safetensors', loserLatents: 'latents/e0.safetensors' },
+  ]);
+});
+
+it('counts what stands', () => {
+  const counts = countLabels(foldLabels([label('a', 'left', 0, 1000), label('b', 'right', 0, 3000), label('c', 'tie', 0, 2000), label('d', 'skip', 0, 9000)]).byPair);
+  expect(counts).toEqual({ labels: 4, usable: 2, tie: 1, bothBad: 0, skip: 1, left: 1, right: 1, medianMs: 2500 });
+});

@@ -1,0 +1,44 @@
+/** Pairs to be judged, and what training makes of the judged ones. Bundled pairs lie beside index.html under pairs/. */
+import type { ImageRecord, PairRecord, TrainPair } from '../service/types.ts';
+import type { FileStore } from './files.ts';
+import { type Database, putDurably } from './db.ts';
+import { type Label, winnerOf } from './labels.ts';
+
+export const readPairs = (db: Database): Promise<PairRecord[]> => db.getAll('pairs');
+
+export const savePairs = (db: Database, pairs: readonly PairRecord[]): Promise<void> => putDurably(db, 'pairs', pairs);
+
+/** Every pair with a preference, as training takes it; ties, both-bad and skipped ones train nothing. */
+export function trainPairs(pairs: readonly PairRecord[], byPair: ReadonlyMap<string, Label>): TrainPair[] {
+  return pairs.flatMap((pair) => {
+    const label = byPair.get(pair.id);
+    const winner = label ? winnerOf(label) : null;
+    if (winner === null) return [];
+    const loser = winner === 0 ? 1 : 0;
+    return [{ pair: pair.id, prompt: pair.prompt, winnerLatents: pair.images[winner].latentsFile, loserLatents: pair.images[loser].latentsFile }];
+  });
+}
+
+export const isBundledFile = (path: string): boolean => path.startsWith('pairs/');
+
+/** The pairs that came with the studio; paths are made relative to the site, `pairs/...`. [] if it came without. */
+export async function fetchBundledPairs(base: string): Promise<PairRecord[]> {
+  const response = await fetch(`${base}pairs/pairs.json`);
+  // A static host may answer a missing file with its index page.
+  if (!response.ok || !response.headers.get('content-type')?.includes('json')) return [];
+  const pairs = (await response.json()) as PairRecord[];
+  const place = (image: ImageRecord): ImageRecord => ({ ...image, file: bundledPath(image.file), latentsFile: bundledPath(image.latentsFile) });
+  return pairs.map((pair) => ({ ...pair, images: [place(pair.images[0]), place(pair.images[1])] }));
+}
+
+const bundledPath = (path: string): string => (isBundledFile(path) ? path : `pairs/${path.split('/').at(-1)}`);
+
+/** Bundled labels count: their latents must be in the file store, where training reads them. */
+export async function storeBundledFiles(base: string, store: FileStore, pairs: readonly PairRecord[]): Promise<void> {
+  const files = pairs.flatMap((pair) => pair.images.flatMap((image) => [image.file, image.latentsFile]));
+  for (const file of files.filter(isBundledFile)) {
+    if (await store.exists(file)) continue;
+    const response = await fetch(`${base}${file}`);
+    if (response.ok) await store.write(file, new Uint8Array(await response.arrayBuffer()));
+  }
+}
