@@ -5,9 +5,11 @@
 import { backward } from '../autodiff/backward.ts';
 import { Graph, type Value } from '../graph/graph.ts';
 import type { LossName } from '../graph/ops.ts';
+import type { LoraHook } from '../models/layers.ts';
+import type { UNetInputs } from '../models/sd/unet.ts';
 import type { Shape } from '../shared/shape.ts';
 import type { ArenaLayout } from './arena.ts';
-import type { BuildDenoiser, DenoiserInputs, DenoiserShapes, LoraValues } from './denoiser.ts';
+import type { Denoiser } from './denoiser.ts';
 
 export interface LossSpec {
   loss: LossName;
@@ -23,11 +25,11 @@ export interface LossSpec {
 
 export const defaultLoss: LossSpec = { loss: 'sigmoid', labelSmoothing: 0, alpha: 0.01, mapoBeta: 0.1, mapoT: 1000, mapoK: 0.5, sdpoMu: null };
 
+/** lora: scale = alpha / rank, as every module of one adapter has it, or by module path. */
 export type TrainMode = { kind: 'full' } | { kind: 'lora'; scaleOf: (modulePath: string) => number };
 
 export interface StepSpec {
-  build: BuildDenoiser;
-  shapes: DenoiserShapes;
+  denoiser: Denoiser;
   pairs: number;
   loss: LossSpec;
   mode: TrainMode;
@@ -40,7 +42,7 @@ export interface StepSpec {
   accumulation: number;
 }
 
-export interface StepInputs extends DenoiserInputs {
+export interface StepInputs extends UNetInputs {
   /** [2B, C, H, W]: the noise, or v, or x0, as the model's prediction type asks. */
   target: Value;
   /** [2B]; only with an outside reference. */
@@ -118,14 +120,14 @@ export function buildUpdateGraph(layout: ArenaLayout, accumulation: number): Upd
 
 /** Forward, loss and backward of one micro-batch; with accumulation 1 the update too. */
 export function buildStepGraph(spec: StepSpec): StepGraph {
-  const { build, shapes, pairs, layout, mode } = spec;
+  const { denoiser, pairs, layout, mode } = spec;
   const graph = new Graph();
   const batch = 2 * pairs;
   const states = flatStates(graph, layout, spec.accumulation);
-  const denoiserInputs = buildInputs(graph, shapes, batch);
+  const unetInputs = denoiser.inputs(graph, batch);
   const inputs: StepInputs = {
-    ...denoiserInputs,
-    target: graph.input('target', [batch, ...shapes.latents]),
+    ...unetInputs,
+    target: graph.input('target', unetInputs.sample.shape),
     beta: graph.input('beta', [1]),
     logitScale: graph.input('logit_scale', [pairs]),
     preference: graph.input('preference', [pairs]),
@@ -144,21 +146,21 @@ export function buildStepGraph(spec: StepSpec): StepGraph {
   };
   const policyParameter = (name: string, shape: Shape): Value => (mode.kind === 'full' ? trained.get(name) : undefined) ?? frozenParameter(name, shape);
   const referenceParameter = (name: string, shape: Shape): Value => frozenParameter(mode.kind === 'full' ? `reference.${name}` : name, shape);
-  const lora = (modulePath: string): LoraValues | undefined => {
+  const lora: LoraHook = (modulePath) => {
     const down = trained.get(`${modulePath}.lora_down.weight`);
     const up = trained.get(`${modulePath}.lora_up.weight`);
-    return mode.kind === 'lora' && down && up ? { down, up, scale: mode.scaleOf(modulePath) } : undefined;
+    return mode.kind === 'lora' && down && up ? { down, up, scale: mode.scaleOf(modulePath), rank: down.shape[0]! } : undefined;
   };
 
   // The reference runs first: its activations are gone before the policy's begin.
   const referenceErrors =
     inputs.referenceErrors ??
     graph.scope('reference', () => {
-      const pred = build(graph, denoiserInputs, { parameter: referenceParameter });
+      const pred = denoiser.build(graph, unetInputs, { parameter: referenceParameter });
       return graph.op('meanSquaredError', {}, [pred, inputs.target]);
     });
   const { pred, policyErrors } = graph.scope('policy', () => {
-    const pred = build(graph, denoiserInputs, { parameter: policyParameter, lora });
+    const pred = denoiser.build(graph, unetInputs, { parameter: policyParameter, lora });
     return { pred, policyErrors: graph.op('meanSquaredError', {}, [pred, inputs.target]) };
   });
 
@@ -176,14 +178,4 @@ export function buildStepGraph(spec: StepSpec): StepGraph {
   states.sum.forEach((sum, i) => graph.node('accumulate', { factor: 1 / spec.accumulation }, [sum, states.grad[i]!]));
   const update = spec.accumulation === 1 ? appendUpdate(graph, states) : undefined;
   return { graph, inputs, outputs: { policyErrors, referenceErrors, logit, loss }, states, ...(update ? { update } : {}) };
-}
-
-/** The denoiser's inputs as graph inputs, for a batch of N. */
-export function buildInputs(graph: Graph, shapes: DenoiserShapes, batch: number): DenoiserInputs {
-  return {
-    sample: graph.input('sample', [batch, ...shapes.latents]),
-    timestep: graph.input('timestep', [batch]),
-    encoderHiddenStates: graph.input('encoder_hidden_states', [batch, ...shapes.context]),
-    ...(shapes.textEmbeds ? { textEmbeds: graph.input('text_embeds', [batch, shapes.textEmbeds]), timeIds: graph.input('time_ids', [batch, 6]) } : {}),
-  };
 }
