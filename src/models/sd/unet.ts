@@ -4,6 +4,7 @@ import { Graph, type Value } from '../../graph/graph.ts';
 import { assert } from '../../shared/assert.ts';
 import type { Shape } from '../../shared/shape.ts';
 import { type LayerKind, type LayerOptions, Layers } from '../layers.ts';
+import { resnetBlock } from './blocks.ts';
 import type { UNetConfig } from './config.ts';
 
 export interface UNetInputs {
@@ -153,17 +154,8 @@ class UNetBuilder {
     return layers.unary('temb_act', emb, config.act_fn);
   }
 
-  /** diffusers ResnetBlock2D. */
   private resnet(path: string, x: Value, out: number, outputScaleFactor = 1): Value {
-    const { graph, layers } = this;
-    const act = this.config.act_fn;
-    let hidden = layers.conv(`${path}.conv1`, layers.groupNorm(`${path}.norm1`, x, { ...this.norm, act }), out);
-    const temb = layers.linear(`${path}.time_emb_proj`, this.temb, out);
-    hidden = graph.op('add', {}, [hidden, layers.reshape(`${path}.temb`, temb, [...temb.shape, 1, 1])], `${path}.add_temb`);
-    hidden = layers.groupNorm(`${path}.norm2`, hidden, { ...this.norm, act });
-    const residual = x.shape[1] === out ? x : layers.conv(`${path}.conv_shortcut`, x, out, { kernel: 1 });
-    const y = layers.conv(`${path}.conv2`, hidden, out, { residual });
-    return outputScaleFactor === 1 ? y : graph.op('affine', { factor: 1 / outputScaleFactor, shift: 0 }, [y], `${path}.output_scale`);
+    return resnetBlock(this.layers, path, x, { ...this.norm, act: this.config.act_fn, out, temb: this.temb, outputScaleFactor });
   }
 
   /** diffusers Transformer2DModel over the pixels of x as tokens, row-major. */
