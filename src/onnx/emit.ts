@@ -1,0 +1,65 @@
+/** A graph of forward ops, with its weights, as an ONNX file. */
+import { assert } from '../shared/assert.ts';
+import { sizeOf } from '../shared/shape.ts';
+import type { Graph, Node, Value } from '../graph/graph.ts';
+import type { ForwardOp, OpKind } from '../graph/ops.ts';
+import { OnnxBuilder } from './builder.ts';
+import { type LowerToOnnx, lower, opset } from './lower.ts';
+import { encodeModel, type OnnxValueInfo } from './proto.ts';
+
+const isForwardOp = (op: OpKind): op is ForwardOp => op in lower;
+
+const valueInfo = (name: string, { shape, dtype }: Value): OnnxValueInfo => ({ name, dims: shape, dtype });
+
+/** Bytes of the model that computes `graph.outputs` from the graph's inputs. Inputs and outputs keep their names, parameters the names of
+ *  the checkpoint. `tensors` gives a parameter's numbers (row-major, f32) by that name. */
+export function emitOnnx(graph: Graph, tensors: (name: string) => Float32Array): Uint8Array<ArrayBuffer> {
+  const onnx = new OnnxBuilder();
+  const nameOf = new Map<Value, string>();
+  const inputs = graph.values.filter((value) => value.source.kind === 'input');
+  for (const value of inputs) nameOf.set(value, claim(onnx, value.name, 'input'));
+  const outputs = [...graph.outputs].map(([name, value]) => ({ name: claim(onnx, name, 'output'), value }));
+
+  const resolve = (value: Value): string => {
+    const known = nameOf.get(value);
+    if (known !== undefined) return known;
+    const { source } = value;
+    assert(source.kind === 'parameter' || source.kind === 'constant', `${value.name}: ${describe(value)} has no counterpart in ONNX`);
+    const data = source.kind === 'constant' ? source.data : tensors(value.name);
+    assert(data.length === sizeOf(value.shape), `${value.name}: ${data.length} numbers for shape [${value.shape.join(', ')}]`);
+    const name = onnx.initializer(value.name, value.shape, data);
+    nameOf.set(value, name);
+    return name;
+  };
+
+  for (const node of graph.nodes) {
+    assert(isForwardOp(node.op), `${node.name}: ${node.op} is not a forward op, so it has no counterpart in ONNX`);
+    onnx.path = node.name;
+    nameOf.set(node.outputs[0]!, lowerNode(node as Node<ForwardOp>, node.inputs.map(resolve), onnx));
+  }
+  // An output may be an input, a parameter, or an output twice; onnxruntime removes the copies that are not needed.
+  for (const { name, value } of outputs) onnx.nodes.push({ opType: 'Identity', name, inputs: [resolve(value)], outputs: [name], attributes: {} });
+
+  return encodeModel({
+    name: 'winnow',
+    opset,
+    nodes: onnx.nodes,
+    initializers: onnx.initializers,
+    inputs: inputs.map((value) => valueInfo(nameOf.get(value)!, value)),
+    outputs: outputs.map(({ name, value }) => valueInfo(name, value)),
+  });
+}
+
+/** The table's entry for a node, whose params the op has fixed. */
+function lowerNode<K extends ForwardOp>(node: Node<K>, inputs: readonly string[], onnx: OnnxBuilder): string {
+  return (lower[node.op] as LowerToOnnx<K>)(node, inputs, onnx);
+}
+
+function claim(onnx: OnnxBuilder, name: string, what: string): string {
+  assert(onnx.unique(name) === name, `${what} ${name}: another input or output has this name`);
+  return name;
+}
+
+function describe({ source }: Value): string {
+  return source.kind === 'node' ? `output ${source.output} of ${source.node.op}` : `a ${source.kind}`;
+}

@@ -1,0 +1,84 @@
+/** Runs ONNX models with onnxruntime-web. One session is created, or run, at a time in the whole program. */
+import type { InferenceSession, Tensor } from 'onnxruntime-web';
+import { assert } from '../shared/assert.ts';
+import type { Shape } from '../shared/shape.ts';
+import { loadOrt, type OnnxProvider, onnxRuntimeFailed, type Ort } from './runtime.ts';
+
+export interface Feed {
+  data: Float32Array | Int32Array;
+  dims: Shape;
+}
+
+export interface SessionOptions {
+  provider: OnnxProvider;
+  /** The engine's own device, for 'webgpu': both then share one queue. onnxruntime never destroys it. */
+  device?: GPUDevice;
+  /** Threads of the wasm provider. The first session's number holds for all. */
+  threads?: number;
+}
+
+export interface OnnxSession {
+  readonly provider: OnnxProvider;
+  readonly threads: number;
+  readonly inputNames: readonly string[];
+  readonly outputNames: readonly string[];
+  /** Feeds every input by name, returns every output: f32, row-major, the caller's to keep. Work of ours that the inputs depend on must
+   *  have been submitted before. */
+  run(feeds: Readonly<Record<string, Feed>>): Promise<Record<string, Float32Array>>;
+  release(): Promise<void>;
+}
+
+// onnxruntime refuses a second session while one is being created on a device (webgpuRegisterDevice), and running two at once corrupts
+// them (microsoft/onnxruntime issues 27592, 29851, 32561).
+let last: Promise<unknown> = Promise.resolve();
+
+function oneAtATime<T>(work: () => Promise<T>): Promise<T> {
+  const result = last.then(work);
+  last = result.catch(() => undefined);
+  return result;
+}
+
+/** Loads a model. `bytes` is what emitOnnx returns, or a file's content. */
+export function createSession(bytes: Uint8Array, { provider, device, threads }: SessionOptions): Promise<OnnxSession> {
+  assert(provider !== 'webgpu' || device, 'the webgpu provider needs the engine\'s device');
+  return oneAtATime(async () => {
+    try {
+      const { ort, threads: running } = await loadOrt(provider, threads);
+      const session = await ort.InferenceSession.create(bytes, {
+        executionProviders: [device && provider === 'webgpu' ? { name: 'webgpu', device } : 'wasm'],
+        logSeverityLevel: 3,
+      });
+      return wrap(ort, session, provider, running);
+    } catch (error) {
+      throw onnxRuntimeFailed('load a model', error);
+    }
+  });
+}
+
+function wrap(ort: Ort, session: InferenceSession, provider: OnnxProvider, threads: number): OnnxSession {
+  return {
+    provider,
+    threads,
+    inputNames: session.inputNames,
+    outputNames: session.outputNames,
+    run: (feeds) =>
+      oneAtATime(async () => {
+        try {
+          const results = await session.run(Object.fromEntries(Object.entries(feeds).map(([name, feed]) => [name, toTensor(ort, feed)])));
+          return Object.fromEntries(Object.entries(results).map(([name, tensor]) => [name, toFloats(name, tensor)]));
+        } catch (error) {
+          throw onnxRuntimeFailed('run a model', error);
+        }
+      }),
+    release: () => oneAtATime(() => session.release()),
+  };
+}
+
+function toTensor(ort: Ort, { data, dims }: Feed): Tensor {
+  return data instanceof Int32Array ? new ort.Tensor('int32', data, dims) : new ort.Tensor('float32', data, dims);
+}
+
+function toFloats(name: string, tensor: Tensor): Float32Array {
+  assert(tensor.data instanceof Float32Array, `output ${name} is ${tensor.type}, expected float32`);
+  return tensor.data;
+}
