@@ -15,11 +15,14 @@ export function unsupported(model: string, field: string, value: unknown, wanted
 const isInt = (value: unknown): value is number => Number.isInteger(value) && (value as number) > 0;
 
 export class ConfigReader {
-  constructor(
-    private readonly config: Config,
-    /** The class the config is for, in errors. */
-    readonly model: string,
-  ) {}
+  private readonly config: Config;
+  /** The class the config is for, in errors. */
+  readonly model: string;
+
+  constructor(config: Config, model: string) {
+    this.config = config;
+    this.model = model;
+  }
 
   get(field: string, fallback: unknown): unknown {
     return field in this.config ? this.config[field] : fallback;

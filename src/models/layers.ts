@@ -36,13 +36,19 @@ interface ConvOptions extends LinearOptions {
 }
 
 export class Layers {
+  readonly graph: Graph;
+  private readonly options: LayerOptions;
   private readonly parameter: (key: string, shape: Shape) => Value;
 
-  constructor(
-    readonly graph: Graph,
-    private readonly options: LayerOptions = {},
-  ) {
+  constructor(graph: Graph, options: LayerOptions = {}) {
+    this.graph = graph;
+    this.options = options;
     this.parameter = options.parameter ?? ((key, shape) => graph.parameter(key, shape));
+  }
+
+  /** A parameter that belongs to no layer. */
+  tensor(key: string, shape: Shape): Value {
+    return this.parameter(key, shape);
   }
 
   /** torch.nn.Linear at `path` (+ residual). x [..., I] → [..., out]. */

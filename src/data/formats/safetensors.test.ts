@@ -26,6 +26,7 @@ function handmade(json: string, bytes: number): Uint8Array {
 describe('safetensors', () => {
   it.each([
     ['bytes', (b: Uint8Array) => b],
+    ['a Buffer', (b: Uint8Array) => Buffer.concat([Buffer.from('x'), b]).subarray(1)],
     ['a Blob', (b: Uint8Array) => new Blob([b as Uint8Array<ArrayBuffer>])],
     ['ranges at an odd offset', (b: Uint8Array) => {
       const shifted = new Uint8Array(b.length + 1);

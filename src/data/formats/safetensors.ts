@@ -20,7 +20,7 @@ export interface TensorInfo {
 }
 
 /** An opened file. Tensors come out as f32 (or i32), row-major, whatever they are stored as. */
-export interface Safetensors {
+export interface SafetensorsFile {
   readonly names: readonly string[];
   readonly metadata: Readonly<Record<string, string>>;
   info(name: string): TensorInfo | undefined;
@@ -82,7 +82,7 @@ function parseEntry(file: string, name: string, entry: unknown): TensorInfo {
 }
 
 /** Opens a file: reads and checks its header. `file` names it in errors. */
-export async function openSafetensors(source: ByteSource, file = 'The file'): Promise<Safetensors> {
+export async function openSafetensors(source: ByteSource, file = 'The file'): Promise<SafetensorsFile> {
   const bytes = byteRanges(source);
   const { header, dataStart } = await readHeader(file, bytes);
   if (!isRecord(header)) throw notSafetensors(file, 'its header is not an object');
@@ -105,7 +105,8 @@ export async function openSafetensors(source: ByteSource, file = 'The file'): Pr
     if (!info) throw new WinnowError('MissingTensor', `${file} has no tensor ${name}.`, again);
     const part = await bytes.read(dataStart + info.begin, dataStart + info.end);
     if (part.length !== info.end - info.begin) throw truncated(file, dataStart + next, bytes.size);
-    return { info, data: part.slice().buffer as ArrayBuffer };
+    // A copy, so that it is aligned and the caller's own. Not slice(): Node's Buffer makes a view of it.
+    return { info, data: new Uint8Array(part).buffer };
   };
   return {
     names: [...tensors.keys()],

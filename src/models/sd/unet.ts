@@ -50,17 +50,18 @@ export function buildUNet(graph: Graph, config: UNetConfig, inputs: UNetInputs, 
 }
 
 class UNetBuilder {
+  private readonly graph: Graph;
+  private readonly config: UNetConfig;
+  private readonly inputs: UNetInputs;
   private readonly layers: Layers;
   /** silu(temb) [B, E], which every resnet projects. */
-  private temb: Value;
+  private readonly temb: Value;
   private readonly norm: { groups: number; eps: number };
 
-  constructor(
-    private readonly graph: Graph,
-    private readonly config: UNetConfig,
-    private readonly inputs: UNetInputs,
-    options: LayerOptions,
-  ) {
+  constructor(graph: Graph, config: UNetConfig, inputs: UNetInputs, options: LayerOptions) {
+    this.graph = graph;
+    this.config = config;
+    this.inputs = inputs;
     this.layers = new Layers(graph, options);
     this.norm = { groups: config.norm_num_groups, eps: config.norm_eps };
     this.temb = this.timeEmbedding();

@@ -1,0 +1,115 @@
+/** CLIP's text encoder (transformers CLIPTextModel and CLIPTextModelWithProjection) as a graph, under published checkpoints' keys.
+ *  Axes: B batch, T tokens, D hidden_size. */
+import type { Graph, Value } from '../../graph/graph.ts';
+import type { UnaryFn } from '../../graph/ops.ts';
+import { assert } from '../../shared/assert.ts';
+import { type Config, ConfigReader, unsupported } from '../config.ts';
+import { type LayerOptions, Layers } from '../layers.ts';
+
+export interface TextEncoderConfig {
+  kind: 'CLIPTextModel' | 'CLIPTextModelWithProjection';
+  vocab_size: number;
+  hidden_size: number;
+  intermediate_size: number;
+  projection_dim: number;
+  num_hidden_layers: number;
+  num_attention_heads: number;
+  max_position_embeddings: number;
+  hidden_act: UnaryFn;
+  layer_norm_eps: number;
+  eos_token_id: number;
+}
+
+const activations: Readonly<Record<string, UnaryFn>> = { quick_gelu: 'quickGelu', gelu: 'gelu', relu: 'relu', silu: 'silu', swish: 'silu' };
+
+/** Reads config.json; defaults as transformers' CLIPTextConfig. Throws UnsupportedArchitecture with the field and its value. */
+export function parseTextEncoderConfig(config: Config): TextEncoderConfig {
+  const architectures = new ConfigReader(config, 'text encoder').get('architectures', ['CLIPTextModel']);
+  const name: unknown = Array.isArray(architectures) && architectures.length === 1 ? architectures[0] : architectures;
+  if (name !== 'CLIPTextModel' && name !== 'CLIPTextModelWithProjection') {
+    throw unsupported('text encoder', 'architectures', architectures, 'CLIPTextModel or CLIPTextModelWithProjection');
+  }
+  const read = new ConfigReader(config, name);
+  const hidden = read.int('hidden_size', 512);
+  const heads = read.int('num_attention_heads', 8);
+  if (hidden % heads !== 0) throw unsupported(name, 'num_attention_heads', heads, `a divisor of hidden_size (${hidden})`);
+  return {
+    kind: name,
+    vocab_size: read.int('vocab_size', 49408),
+    hidden_size: hidden,
+    intermediate_size: read.int('intermediate_size', 2048),
+    projection_dim: name === 'CLIPTextModel' ? 0 : read.int('projection_dim', 512),
+    num_hidden_layers: read.int('num_hidden_layers', 12),
+    num_attention_heads: heads,
+    max_position_embeddings: read.int('max_position_embeddings', 77),
+    hidden_act: activations[read.oneOf('hidden_act', 'quick_gelu', Object.keys(activations))]!,
+    layer_norm_eps: read.number('layer_norm_eps', 1e-5),
+    eos_token_id: read.number('eos_token_id', 49407),
+  };
+}
+
+export interface TextEncoderInputs {
+  /** i32 [B, T]. */
+  inputIds: Value;
+  /** i32 [B], from `pooledPositions`; without it nothing is pooled. */
+  eosIndex?: Value;
+}
+
+export interface TextEncoding {
+  /** After the final layer norm [B, T, D]. */
+  lastHiddenState: Value;
+  /** The embeddings, then each layer's output, none of them normalised: hiddenStates.at(-2) is what SDXL conditions on. */
+  hiddenStates: Value[];
+  /** lastHiddenState at the end token [B, D], projected to [B, projection_dim] WithProjection. */
+  pooled?: Value;
+}
+
+export function textEncoderInputs(graph: Graph, size: { batch: number; tokens: number }): Required<TextEncoderInputs> {
+  return { inputIds: graph.input('input_ids', [size.batch, size.tokens], 'i32'), eosIndex: graph.input('eos_index', [size.batch], 'i32') };
+}
+
+/** Where the end token stands in each row of ids [rows, tokens]: its first place, or 0 if there is none; the largest id's place where the
+ *  config says eos_token_id 2, as configs did before transformers PR 24773. */
+export function pooledPositions(config: TextEncoderConfig, ids: Int32Array, tokens: number): Int32Array {
+  return Int32Array.from({ length: ids.length / tokens }, (_, row) => {
+    const line = ids.subarray(row * tokens, (row + 1) * tokens);
+    return Math.max(0, line.indexOf(config.eos_token_id === 2 ? line.reduce((a, b) => Math.max(a, b)) : config.eos_token_id));
+  });
+}
+
+export function buildTextEncoder(graph: Graph, config: TextEncoderConfig, inputs: TextEncoderInputs, options: LayerOptions = {}): TextEncoding {
+  const layers = new Layers(graph, options);
+  const [, tokens] = inputs.inputIds.shape as [number, number];
+  assert(tokens <= config.max_position_embeddings, `${tokens} tokens, max_position_embeddings is ${config.max_position_embeddings}`);
+  const width = config.hidden_size;
+  const eps = config.layer_norm_eps;
+
+  const at = 'text_model.embeddings';
+  const table = layers.tensor(`${at}.position_embedding.weight`, [config.max_position_embeddings, width]);
+  const positions = layers.graph.op('slice', { axis: 0, start: 0, length: tokens }, [table], `${at}.position_embedding`);
+  const words = layers.embedding(`${at}.token_embedding`, inputs.inputIds, config.vocab_size, width);
+  let hidden = graph.op('add', {}, [words, layers.reshape(`${at}.positions`, positions, [1, tokens, width])], at);
+
+  const hiddenStates = [hidden];
+  for (let i = 0; i < config.num_hidden_layers; i++) {
+    const path = `text_model.encoder.layers.${i}`;
+    const normed = layers.layerNorm(`${path}.layer_norm1`, hidden, eps);
+    const [q, k, v] = ['q_proj', 'k_proj', 'v_proj'].map((name) => layers.linear(`${path}.self_attn.${name}`, normed, width)) as [Value, Value, Value];
+    const attended = graph.op('attention', { heads: config.num_attention_heads, causal: true }, [q, k, v], `${path}.self_attn`);
+    hidden = layers.linear(`${path}.self_attn.out_proj`, attended, width, { residual: hidden });
+    const inner = layers.linear(`${path}.mlp.fc1`, layers.layerNorm(`${path}.layer_norm2`, hidden, eps), config.intermediate_size);
+    hidden = layers.linear(`${path}.mlp.fc2`, layers.unary(`${path}.mlp.act`, inner, config.hidden_act), width, { residual: hidden });
+    hiddenStates.push(hidden);
+  }
+  const lastHiddenState = layers.layerNorm('text_model.final_layer_norm', hidden, eps);
+  if (!inputs.eosIndex) return { lastHiddenState, hiddenStates };
+
+  const atEnd = graph.op('takeToken', {}, [lastHiddenState, inputs.eosIndex], 'pooler_output');
+  const pooled = config.kind === 'CLIPTextModel' ? atEnd : layers.linear('text_projection', atEnd, config.projection_dim, { bias: false });
+  return { lastHiddenState, hiddenStates, pooled };
+}
+
+/** Names of the same tensor in files of transformers 5, which drops the prefix. For weights.ts withAliases. */
+export function unprefixedTextNames(name: string): string[] {
+  return name.startsWith('text_model.') ? [name.slice('text_model.'.length)] : [];
+}

@@ -1,0 +1,39 @@
+/** Prompts and ids written by transformers (tools/reference/kinds/tokenizer.py). */
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { openSafetensors } from '../../data/formats/safetensors.ts';
+import { ClipTokenizer, type TokenizerFiles } from './tokenizer.ts';
+
+const cases = join(import.meta.dirname, '../../../tools/reference/cases');
+
+function load(folder: string): TokenizerFiles {
+  const read = (name: string): string | undefined => (existsSync(join(folder, name)) ? readFileSync(join(folder, name), 'utf8') : undefined);
+  const json = (name: string): unknown => {
+    const text = read(name);
+    return text === undefined ? undefined : JSON.parse(text);
+  };
+  return {
+    'tokenizer.json': json('tokenizer.json'),
+    'vocab.json': json('vocab.json'),
+    'merges.txt': read('merges.txt'),
+    'tokenizer_config.json': json('tokenizer_config.json'),
+    'special_tokens_map.json': json('special_tokens_map.json'),
+  };
+}
+
+describe.each(readdirSync(cases).filter((name) => name.startsWith('tokenizer-')))('%s', (name) => {
+  const { prompts } = JSON.parse(readFileSync(join(cases, name, 'case.json'), 'utf8')) as { prompts: string[] };
+  const tokenizer = new ClipTokenizer(load(join(cases, name, 'tokenizer')));
+
+  it.each(prompts.map((prompt, row) => [prompt.slice(0, 40), prompt, row] as const))('%j', async (_, prompt, row) => {
+    const file = await openSafetensors(readFileSync(join(cases, name, 'expected.safetensors')));
+    const ids = await file.readInt32('input_ids');
+    expect([...tokenizer.encode(prompt, 77)]).toEqual([...ids.subarray(row * 77, (row + 1) * 77)]);
+  });
+});
+
+it('refuses what is no CLIP tokenizer', () => {
+  expect(() => new ClipTokenizer({})).toThrow(/neither tokenizer\.json/);
+  expect(() => new ClipTokenizer({ 'tokenizer.json': { model: { type: 'Unigram' } } })).toThrow(/Unigram/);
+});
