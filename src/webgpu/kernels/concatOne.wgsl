@@ -1,0 +1,21 @@
+// One part of a concatenation: y[row, START : START + WIDTH] = x[row, :]. Axes behind the concatenated one are merged into it.
+// x: [ROWS, WIDTH]; y: [ROWS, ROW]; widths counted in Lanes.
+// One invocation an element of x (four with Lanes = vec4f), 1-D grid folded over y.
+
+alias Lanes = vec4f; // f32 where four does not divide the widths (lanes.ts)
+const WORKGROUP_SIZE: u32 = 64;
+const ROWS: u32 = 1;
+const WIDTH: u32 = 1;
+const ROW: u32 = 1;
+const START: u32 = 0;
+
+@group(0) @binding(0) var<storage, read> x: array<Lanes>;
+@group(0) @binding(1) var<storage, read_write> y: array<Lanes>;
+
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let i = id.x + id.y * (groups.x * WORKGROUP_SIZE);
+  if (i >= ROWS * WIDTH) { return; }
+  let row = i / WIDTH;
+  y[i + row * (ROW - WIDTH) + START] = x[i];
+}

@@ -1,0 +1,139 @@
+/** Lowerings of groupNorm and layerNorm and their gradients. Statistics take two passes, mean and then variance, and are saved for the
+ *  backward kernels. Class 'norm' has two variants: 'register' (one invocation a group, row or channel, no barrier) and 'workgroup' (one
+ *  workgroup for each, sums in workgroup memory). One dispatch each. */
+import { type Shape, sizeOf } from '../../shared/shape.ts';
+import { type Dispatch, grid1d, type KernelSource, type LowerContext, type LowerToWgsl } from './dispatch.ts';
+import groupNormCode from './groupNorm.wgsl?raw';
+import groupNormGradInputCode from './groupNormGradInput.wgsl?raw';
+import groupNormGradInputWorkgroupCode from './groupNormGradInputWorkgroup.wgsl?raw';
+import groupNormGradParamsCode from './groupNormGradParams.wgsl?raw';
+import groupNormGradParamsWorkgroupCode from './groupNormGradParamsWorkgroup.wgsl?raw';
+import groupNormWorkgroupCode from './groupNormWorkgroup.wgsl?raw';
+import { atLanes, lanesOf } from './lanes.ts';
+import layerNormCode from './layerNorm.wgsl?raw';
+import layerNormGradInputCode from './layerNormGradInput.wgsl?raw';
+import layerNormGradInputWorkgroupCode from './layerNormGradInputWorkgroup.wgsl?raw';
+import layerNormGradParamsCode from './layerNormGradParams.wgsl?raw';
+import layerNormGradParamsWorkgroupCode from './layerNormGradParamsWorkgroup.wgsl?raw';
+import layerNormWorkgroupCode from './layerNormWorkgroup.wgsl?raw';
+
+interface Variants {
+  register: KernelSource;
+  workgroup: KernelSource;
+}
+
+const groupNorm: Variants = {
+  register: { name: 'groupNorm', code: groupNormCode },
+  workgroup: { name: 'groupNormWorkgroup', code: groupNormWorkgroupCode },
+};
+const groupNormGradInput: Variants = {
+  register: { name: 'groupNormGradInput', code: groupNormGradInputCode },
+  workgroup: { name: 'groupNormGradInputWorkgroup', code: groupNormGradInputWorkgroupCode },
+};
+const groupNormGradParams: Variants = {
+  register: { name: 'groupNormGradParams', code: groupNormGradParamsCode },
+  workgroup: { name: 'groupNormGradParamsWorkgroup', code: groupNormGradParamsWorkgroupCode },
+};
+const layerNorm: Variants = {
+  register: { name: 'layerNorm', code: layerNormCode },
+  workgroup: { name: 'layerNormWorkgroup', code: layerNormWorkgroupCode },
+};
+const layerNormGradInput: Variants = {
+  register: { name: 'layerNormGradInput', code: layerNormGradInputCode },
+  workgroup: { name: 'layerNormGradInputWorkgroup', code: layerNormGradInputWorkgroupCode },
+};
+const layerNormGradParams: Variants = {
+  register: { name: 'layerNormGradParams', code: layerNormGradParamsCode },
+  workgroup: { name: 'layerNormGradParamsWorkgroup', code: layerNormGradParamsWorkgroupCode },
+};
+
+/** Invocations of the 'register' variants that make a workgroup: few, so that even a handful of groups spreads over all cores. */
+const REGISTER_GROUP = 4;
+const REGISTER_ROWS = 16;
+const COLUMNS = 8;
+
+const isRegister = (context: LowerContext): boolean => context.variant('norm', ['register', 'workgroup']) === 'register';
+
+/** Invocations for a serial length: a wave, or four for long ones. */
+const workgroupFor = (length: number): number => (length > 1024 ? 256 : 64);
+
+function groupSizes(shape: Shape, groups: number): { constants: Record<string, number>; lanes: 1 | 4; batch: number; channels: number; groupLength: number } {
+  const [batch, channels, ...plane] = shape as [number, number, ...number[]];
+  const lanes = lanesOf(sizeOf(plane));
+  const planeLength = sizeOf(plane) / lanes;
+  const constants = { LANES: lanes, BATCH: batch, GROUPS: groups, CHANNELS_PER_GROUP: channels / groups, PLANE: planeLength };
+  return { constants, lanes, batch, channels, groupLength: (channels / groups) * planeLength };
+}
+
+/** groupNorm and its input gradient: an invocation or a workgroup for each (batch, group). */
+function overGroups(
+  { register, workgroup }: Variants,
+  shape: Shape,
+  groups: number,
+  constants: Record<string, number | boolean>,
+  operands: Pick<Dispatch, 'reads' | 'writes'>,
+  context: LowerContext,
+): Dispatch[] {
+  const { constants: sizes, lanes, batch, groupLength } = groupSizes(shape, groups);
+  return isRegister(context)
+    ? [{ kernel: atLanes(register, lanes), constants: { ...sizes, ...constants }, ...operands, workgroups: grid1d(batch * groups, REGISTER_GROUP, context.limits) }]
+    : [
+        {
+          kernel: atLanes(workgroup, lanes),
+          constants: { ...sizes, ...constants, WORKGROUP_SIZE: workgroupFor(groupLength) },
+          ...operands,
+          workgroups: [groups, batch, 1],
+        },
+      ];
+}
+
+export const lowerGroupNorm: LowerToWgsl<'groupNorm'> = ({ inputs, outputs, params: { groups, eps, silu } }, context) =>
+  overGroups(groupNorm, inputs[0]!.shape, groups, { SILU: silu, EPS: eps }, { reads: inputs, writes: outputs }, context);
+
+export const lowerGroupNormGradInput: LowerToWgsl<'groupNormGradInput'> = ({ inputs, outputs, params: { groups, silu } }, context) =>
+  overGroups(groupNormGradInput, inputs[1]!.shape, groups, { SILU: silu }, { reads: inputs, writes: outputs }, context);
+
+export const lowerGroupNormGradParams: LowerToWgsl<'groupNormGradParams'> = ({ inputs, outputs, params: { groups, silu } }, context) => {
+  const { constants, lanes, batch, channels } = groupSizes(inputs[1]!.shape, groups);
+  const { register, workgroup } = groupNormGradParams;
+  const operands = { reads: inputs, writes: outputs };
+  return isRegister(context)
+    ? [{ kernel: atLanes(register, lanes), constants: { ...constants, SILU: silu }, ...operands, workgroups: grid1d(channels, REGISTER_GROUP, context.limits) }]
+    : [
+        {
+          kernel: atLanes(workgroup, lanes),
+          constants: { ...constants, SILU: silu, WORKGROUP_SIZE: workgroupFor(batch * constants['PLANE']!) },
+          ...operands,
+          workgroups: [channels, 1, 1],
+        },
+      ];
+};
+
+/** layerNorm and its input gradient: an invocation or a workgroup for each row. */
+function overRows({ register, workgroup }: Variants, shape: Shape, constants: Record<string, number>, operands: Pick<Dispatch, 'reads' | 'writes'>, context: LowerContext): Dispatch[] {
+  const width = shape[shape.length - 1]!;
+  const rows = sizeOf(shape) / width;
+  const lanes = lanesOf(width);
+  const sizes = { LANES: lanes, ROWS: rows, WIDTH: width / lanes, ...constants };
+  return isRegister(context)
+    ? [{ kernel: atLanes(register, lanes), constants: sizes, ...operands, workgroups: grid1d(rows, REGISTER_ROWS, context.limits) }]
+    : [{ kernel: atLanes(workgroup, lanes), constants: sizes, ...operands, workgroups: grid1d(rows, 1, context.limits) }];
+}
+
+export const lowerLayerNorm: LowerToWgsl<'layerNorm'> = ({ inputs, outputs, params: { eps } }, context) =>
+  overRows(layerNorm, inputs[0]!.shape, { EPS: eps }, { reads: inputs, writes: outputs }, context);
+
+export const lowerLayerNormGradInput: LowerToWgsl<'layerNormGradInput'> = ({ inputs, outputs }, context) =>
+  overRows(layerNormGradInput, inputs[1]!.shape, {}, { reads: inputs, writes: outputs }, context);
+
+export const lowerLayerNormGradParams: LowerToWgsl<'layerNormGradParams'> = ({ inputs, outputs }, context) => {
+  const { shape } = inputs[1]!;
+  const width = shape[shape.length - 1]!;
+  const lanes = lanesOf(width);
+  const sizes = { ROWS: sizeOf(shape) / width, WIDTH: width / lanes };
+  const operands = { reads: inputs, writes: outputs };
+  const { register, workgroup } = layerNormGradParams;
+  return isRegister(context)
+    ? [{ kernel: atLanes(register, lanes), constants: sizes, ...operands, workgroups: grid1d(sizes.WIDTH, REGISTER_GROUP, context.limits) }]
+    : [{ kernel: atLanes(workgroup, lanes), constants: { ...sizes, COLUMNS }, ...operands, workgroups: [Math.ceil(sizes.WIDTH / COLUMNS), 1, 1] }];
+};

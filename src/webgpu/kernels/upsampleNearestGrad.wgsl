@@ -1,0 +1,37 @@
+// dx of upsampleNearest.wgsl's `for oy, ox: y[line + ox] = value`: dx[i] = sum of dy over the places that show x[i].
+// dy: [PLANES, HEIGHT_OUT, WIDTH_OUT]; dx: [PLANES, HEIGHT, WIDTH].
+// One invocation an element of dx, 1-D grid folded over y.
+
+const WORKGROUP_SIZE: u32 = 64;
+const PLANES: u32 = 1;
+const HEIGHT: u32 = 1;
+const WIDTH: u32 = 1;
+const HEIGHT_OUT: u32 = 2;
+const WIDTH_OUT: u32 = 2;
+
+@group(0) @binding(0) var<storage, read> dy: array<f32>;
+@group(0) @binding(1) var<storage, read_write> dx: array<f32>;
+
+/** First output row (or column) that shows input row i: floor(o * IN / OUT) = i for o in [first(i), first(i + 1)). */
+fn first(i: u32, size_in: u32, size_out: u32) -> u32 {
+  return (i * size_out + size_in - 1u) / size_in;
+}
+
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let i = id.x + id.y * (groups.x * WORKGROUP_SIZE);
+  if (i >= PLANES * HEIGHT * WIDTH) { return; }
+  let row = i / WIDTH;
+  let column = i - row * WIDTH;
+  let plane = row / HEIGHT;
+  let left = first(column, WIDTH, WIDTH_OUT);
+  let right = first(column + 1u, WIDTH, WIDTH_OUT);
+  let top = first(row - plane * HEIGHT, HEIGHT, HEIGHT_OUT);
+  let bottom = first(row - plane * HEIGHT + 1u, HEIGHT, HEIGHT_OUT);
+  var sum = 0.0;
+  for (var oy = top; oy < bottom; oy++) {
+    let line = (plane * HEIGHT_OUT + oy) * WIDTH_OUT;
+    for (var ox = left; ox < right; ox++) { sum += dy[line + ox]; }
+  }
+  dx[i] = sum;
+}
