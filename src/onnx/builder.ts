@@ -1,6 +1,9 @@
 /** Collects the ONNX nodes and constants of one model while graph nodes are lowered, and keeps their names apart. */
 import type { OnnxAttribute, OnnxNode, OnnxTensor } from './proto.ts';
 
+/** What the names of nodes that must run on the CPU begin with. */
+export const cpuPrefix = 'cpu:';
+
 export class OnnxBuilder {
   readonly nodes: OnnxNode[] = [];
   readonly initializers: OnnxTensor[] = [];
@@ -19,9 +22,12 @@ export class OnnxBuilder {
 
   /** Appends a node with one output and returns the output's name. */
   op(opType: string, inputs: readonly string[], attributes: Readonly<Record<string, OnnxAttribute>> = {}): string {
-    const output = this.unique(`${this.path}/${opType}`);
-    this.nodes.push({ opType, name: output, inputs, outputs: [output], attributes });
-    return output;
+    return this.push(`${this.path}/${opType}`, opType, inputs, attributes);
+  }
+
+  /** As op, but the node must run on the CPU whatever the provider: session.ts knows it by its name. */
+  cpuOp(opType: string, inputs: readonly string[], attributes: Readonly<Record<string, OnnxAttribute>> = {}): string {
+    return this.push(`${cpuPrefix}${this.path}/${opType}`, opType, inputs, attributes);
   }
 
   initializer(name: string, dims: readonly number[], data: OnnxTensor['data']): string {
@@ -52,6 +58,12 @@ export class OnnxBuilder {
   /** Any f32 constant that `name` says everything about. */
   f32(name: string, dims: readonly number[], data: Float32Array): string {
     return this.shared(name, dims, data);
+  }
+
+  private push(wanted: string, opType: string, inputs: readonly string[], attributes: Readonly<Record<string, OnnxAttribute>>): string {
+    const output = this.unique(wanted);
+    this.nodes.push({ opType, name: output, inputs, outputs: [output], attributes });
+    return output;
   }
 
   private shared(name: string, dims: readonly number[], data: OnnxTensor['data']): string {

@@ -1,4 +1,4 @@
-/** Writes ONNX models: the few protobuf messages of onnx.proto3 that an exported graph needs, and nothing that reads.
+/** Writes ONNX models: the few protobuf messages of onnx.proto3 that an exported graph needs. Of a written model it reads node names.
  *
  *  A message is a tree of byte pieces whose sizes are known, so tensor data is copied exactly once, into the final array. */
 
@@ -35,7 +35,7 @@ export interface OnnxModel {
 }
 
 /** TensorProto.DataType. */
-export const onnxDtype = { f32: 1, i32: 6, i64: 7, f64: 11 } as const;
+export const onnxDtype = { f32: 1, i32: 6, i64: 7 } as const;
 
 /** Bytes of a message, in order, and how many they are. */
 interface Message {
@@ -173,4 +173,44 @@ export function encodeModel(model: OnnxModel): Uint8Array<ArrayBuffer> {
   };
   write(proto);
   return bytes;
+}
+
+/** The fields of a protobuf message that are of wire type 2 (strings, bytes, messages), as views, without copying. */
+function* lengthDelimitedFields(bytes: Uint8Array): Generator<{ field: number; value: Uint8Array }> {
+  let at = 0;
+  const read = (): number => {
+    let value = 0;
+    for (let scale = 1; ; scale *= 128) {
+      const byte = bytes[at++];
+      if (byte === undefined) throw new Error('an ONNX model ends in the middle of a message');
+      value += (byte & 0x7f) * scale;
+      if (byte < 0x80) return value;
+    }
+  };
+  while (at < bytes.length) {
+    const tag = read();
+    const wireType = tag % 8;
+    if (wireType === 0) read();
+    else if (wireType === 1) at += 8;
+    else if (wireType === 5) at += 4;
+    else if (wireType === 2) {
+      const length = read();
+      yield { field: Math.floor(tag / 8), value: bytes.subarray(at, at + length) };
+      at += length;
+    } else throw new Error(`an ONNX model has a field of wire type ${wireType}`);
+  }
+}
+
+/** The names of a model's nodes, in order. */
+export function nodeNames(model: Uint8Array): string[] {
+  const names: string[] = [];
+  const decoder = new TextDecoder();
+  for (const { field, value: graph } of lengthDelimitedFields(model)) {
+    if (field !== 7) continue;
+    for (const { field: part, value: node } of lengthDelimitedFields(graph)) {
+      if (part !== 1) continue;
+      for (const { field: property, value: name } of lengthDelimitedFields(node)) if (property === 3) names.push(decoder.decode(name));
+    }
+  }
+  return names;
 }

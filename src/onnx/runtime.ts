@@ -23,8 +23,8 @@ const loaded = new Map<OnnxProvider, { ort: Promise<Ort>; threads: number }>();
 const isNode = typeof process !== 'undefined' && process.versions?.node !== undefined;
 
 /** Threads of the wasm provider if nobody asks for a number. */
-export async function defaultThreads(): Promise<number> {
-  if (isNode) return Math.min((await import('node:os')).availableParallelism(), 4);
+export function defaultThreads(): number {
+  if (isNode) return Math.min(process.getBuiltinModule('node:os').availableParallelism(), 4);
   return globalThis.crossOriginIsolated ? Math.min(navigator.hardwareConcurrency, 4) : 1;
 }
 
@@ -33,8 +33,8 @@ export async function loadOrt(provider: OnnxProvider, threads?: number): Promise
   let build = loaded.get(provider);
   if (!build) {
     // The WebGPU provider leaves only bookkeeping to the CPU.
-    const count = provider === 'webgpu' ? 1 : (threads ?? (await defaultThreads()));
-    build = loaded.get(provider) ?? { ort: load(provider, count), threads: count };
+    const count = provider === 'webgpu' ? 1 : (threads ?? defaultThreads());
+    build = { ort: load(provider, count), threads: count };
     loaded.set(provider, build);
   }
   assert(

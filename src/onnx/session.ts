@@ -2,6 +2,8 @@
 import type { InferenceSession, Tensor } from 'onnxruntime-web';
 import { assert } from '../shared/assert.ts';
 import type { Shape } from '../shared/shape.ts';
+import { cpuPrefix } from './builder.ts';
+import { nodeNames } from './proto.ts';
 import { loadOrt, type OnnxProvider, onnxRuntimeFailed, type Ort } from './runtime.ts';
 
 export interface Feed {
@@ -45,7 +47,7 @@ export function createSession(bytes: Uint8Array, { provider, device, threads }: 
     try {
       const { ort, threads: running } = await loadOrt(provider, threads);
       const session = await ort.InferenceSession.create(bytes, {
-        executionProviders: [device && provider === 'webgpu' ? { name: 'webgpu', device } : 'wasm'],
+        executionProviders: [device && provider === 'webgpu' ? webgpuProvider(bytes, device) : 'wasm'],
         logSeverityLevel: 3,
       });
       return wrap(ort, session, provider, running);
@@ -53,6 +55,12 @@ export function createSession(bytes: Uint8Array, { provider, device, threads }: 
       throw onnxRuntimeFailed('load a model', error);
     }
   });
+}
+
+function webgpuProvider(model: Uint8Array, device: GPUDevice): InferenceSession.WebGpuExecutionProviderOption {
+  const onCpu = nodeNames(model).filter((name) => name.startsWith(cpuPrefix));
+  // An empty list is an error to onnxruntime.
+  return { name: 'webgpu', device, ...(onCpu.length > 0 && { forceCpuNodeNames: onCpu }) };
 }
 
 function wrap(ort: Ort, session: InferenceSession, provider: OnnxProvider, threads: number): OnnxSession {

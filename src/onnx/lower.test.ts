@@ -1,0 +1,81 @@
+/** Every forward op's cases, emitted as ONNX, run by onnxruntime on wasm, against the float64 oracle. */
+import { afterAll, describe, expect, test } from 'vitest';
+import { buildCase, type BuiltCase, type Case } from '../graph/caseData.ts';
+import { cases } from '../graph/cases.ts';
+import { Graph, type Value } from '../graph/graph.ts';
+import type { ForwardOp } from '../graph/ops.ts';
+import { evaluate } from '../oracle/run.ts';
+import { emitOnnx } from './emit.ts';
+import { lower } from './lower.ts';
+import { createSession, type Feed } from './session.ts';
+
+/** f32 sums of up to a few thousand terms; the norm of the error against the norm of the result. */
+const rtol = 3e-6;
+/** Per number, relative to max(|expected|, 1): large ones must not hide small ones. */
+const elementTolerance = 2e-5;
+
+let worst = { error: 0, where: '' };
+afterAll(() => console.log(`largest relative error ${worst.error.toExponential(1)} (${worst.where})`));
+
+/** The case's op as models use it: the first input is fed, f32 operands after it are parameters, which onnxruntime folds. */
+function asModel<K extends ForwardOp>(op: K, { node, feeds }: BuiltCase<K>): { graph: Graph; tensors: Map<string, Float32Array>; feeds: Record<string, Feed> } {
+  const graph = new Graph();
+  const tensors = new Map<string, Float32Array>();
+  const fed: Record<string, Feed> = {};
+  const operands = node.inputs.map((value, i) => {
+    const data = feeds.get(value)!;
+    if (i > 0 && data instanceof Float32Array) {
+      tensors.set(`weights.${i}`, data);
+      return graph.parameter(`weights.${i}`, value.shape);
+    }
+    fed[value.name] = { data, dims: value.shape };
+    return graph.input(value.name, value.shape, value.dtype);
+  });
+  graph.output('out0', graph.op(op, node.params, operands));
+  return { graph, tensors, feeds: fed };
+}
+
+async function run(bytes: Uint8Array, feeds: Record<string, Feed>): Promise<Float32Array> {
+  const session = await createSession(bytes, { provider: 'wasm', threads: 1 });
+  const { out0 } = await session.run(feeds);
+  await session.release();
+  return out0!;
+}
+
+function compare(actual: Float32Array, expected: Float64Array, where: string): void {
+  expect(actual.length).toBe(expected.length);
+  let difference = 0;
+  let norm = 0;
+  let element = 0;
+  expected.forEach((e, i) => {
+    difference += (actual[i]! - e) ** 2;
+    norm += e * e;
+    element = Math.max(element, Math.abs(actual[i]! - e) / Math.max(Math.abs(e), 1));
+  });
+  const error = Math.sqrt(difference / (norm || 1));
+  if (error > worst.error) worst = { error, where };
+  expect(error).toBeLessThan(rtol);
+  expect(element).toBeLessThan(elementTolerance);
+}
+
+function suite<K extends ForwardOp>(op: K): void {
+  describe(op, () => {
+    test.each(cases[op].map((testCase): [string, Case<K>] => [testCase.name, testCase]))('%s', async (name, testCase) => {
+      const built = buildCase(op, testCase);
+      const expected = evaluate(built.graph, built.feeds)(built.node.outputs[0]!);
+      built.graph.outputs.delete('out1'); // statistics and log-sum-exp are not exported
+
+      const feeds = Object.fromEntries([...built.feeds].map(([value, data]: [Value, Float32Array | Int32Array]) => [value.name, { data, dims: value.shape }]));
+      compare(await run(emitOnnx(built.graph, noTensors), feeds), expected, `${op}, ${name}`);
+
+      const model = asModel(op, built);
+      compare(await run(emitOnnx(model.graph, (key) => model.tensors.get(key)!), model.feeds), expected, `${op}, ${name}, weights inside`);
+    });
+  });
+}
+
+function noTensors(name: string): never {
+  throw new Error(`${name} is not a parameter`);
+}
+
+for (const op of Object.keys(lower) as ForwardOp[]) suite(op);
