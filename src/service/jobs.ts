@@ -1,38 +1,39 @@
-/** One job at a time, in order of call: the engine and onnxruntime share one device and neither may run twice at once. */
+/** Jobs take turns: the engine and onnxruntime share one device and neither may run twice at once. A turn is one image, one training step,
+ *  one batch of scores; between turns other jobs go on, so that a picture can be made while a run trains. */
 import { WinnowError } from '../shared/errors.ts';
 
-/** Asked between steps; throws Cancelled once the job has been cancelled. */
 export interface JobSignal {
+  /** Runs `work` when it is this job's turn, in order of asking; rejects with Cancelled once the job has been cancelled. */
+  turn<T>(work: () => Promise<T>): Promise<T>;
+  /** Throws Cancelled once the job has been cancelled: for long turns. */
   check(): void;
-  readonly cancelled: boolean;
 }
 
-export class JobQueue {
+export class Jobs {
   private tail: Promise<unknown> = Promise.resolve();
   private readonly active = new Map<string, { cancelled: boolean }>();
 
-  /** Runs `work` after every job queued before it. */
-  run<T>(job: string, work: (signal: JobSignal) => Promise<T>): Promise<T> {
+  async run<T>(job: string, work: (signal: JobSignal) => Promise<T>): Promise<T> {
     const state = { cancelled: false };
     this.active.set(job, state);
-    const signal: JobSignal = {
-      get cancelled() {
-        return state.cancelled;
-      },
-      check() {
-        if (state.cancelled) throw new WinnowError('Cancelled', 'The job was cancelled.', 'What was finished before is kept.');
-      },
+    const check = (): void => {
+      if (state.cancelled) throw new WinnowError('Cancelled', 'The job was cancelled.', 'What was finished before is kept.');
     };
-    const result = this.tail.then(async () => {
-      signal.check();
-      return work(signal);
-    });
-    this.tail = result.catch(() => undefined).finally(() => this.active.delete(job));
-    return result;
+    try {
+      return await work({ check, turn: (step) => this.exclusive(async () => (check(), step())) });
+    } finally {
+      this.active.delete(job);
+    }
   }
 
   cancel(job: string): void {
     const state = this.active.get(job);
     if (state) state.cancelled = true;
+  }
+
+  private exclusive<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.tail.then(work);
+    this.tail = result.catch(() => undefined);
+    return result;
   }
 }

@@ -1,0 +1,45 @@
+/** Predictors in use: the last few models at the last few sizes stay prepared, so that base and tuned alternate without a new start. */
+import type { Executor } from '../graph/executor.ts';
+import type { SessionOptions } from '../onnx/session.ts';
+import type { ResolvedModel } from './modelPool.ts';
+import { enginePredictor, type NoisePredictor, onnxPredictor, type PredictorSize } from './noisePredictor.ts';
+import type { EngineChoices } from './types.ts';
+
+const keep = 3;
+
+export class Predictors {
+  private readonly executor: Executor;
+  private readonly sessionOptions: (provider: 'webgpu' | 'wasm') => SessionOptions;
+  private readonly prepared = new Map<string, Promise<NoisePredictor>>();
+
+  constructor(executor: Executor, sessionOptions: (provider: 'webgpu' | 'wasm') => SessionOptions) {
+    this.executor = executor;
+    this.sessionOptions = sessionOptions;
+  }
+
+  async get(model: ResolvedModel, sampler: EngineChoices['sampler'], size: PredictorSize): Promise<NoisePredictor> {
+    const key = [model.folder.info.id, model.hash, sampler, size.batch, size.height, size.width].join(' ');
+    const known = this.prepared.get(key) ?? this.make(model, sampler, size);
+    // Most recently used last.
+    this.prepared.delete(key);
+    this.prepared.set(key, known);
+    known.catch(() => this.prepared.delete(key));
+    const predictor = await known;
+    for (const [old, candidate] of [...this.prepared].slice(0, -keep)) {
+      this.prepared.delete(old);
+      await (await candidate).dispose();
+    }
+    return predictor;
+  }
+
+  async dispose(): Promise<void> {
+    for (const predictor of this.prepared.values()) await (await predictor).dispose();
+    this.prepared.clear();
+  }
+
+  private make({ folder, weights }: ResolvedModel, sampler: EngineChoices['sampler'], size: PredictorSize): Promise<NoisePredictor> {
+    return sampler === 'engine'
+      ? enginePredictor(this.executor, folder.unet.config, weights, size)
+      : onnxPredictor(folder.unet.config, weights, size, this.sessionOptions(sampler === 'onnx-webgpu' ? 'webgpu' : 'wasm'));
+  }
+}

@@ -1,0 +1,59 @@
+/** `winnow verify`: runs a golden case written by PyTorch through the engine and compares. Nothing about a case is known beforehand;
+ *  the format is docs/golden-cases.md. */
+import type { Executor } from '../graph/executor.ts';
+import type { SessionOptions } from '../onnx/session.ts';
+import type { FolderReader } from './environment.ts';
+import { type Backend, executorBackend, onnxBackend } from './verify/backends.ts';
+import { type GoldenCase, openCase } from './verify/caseFile.ts';
+import type { CaseResult } from './verify/compare.ts';
+import { verifyAddNoise, verifyScheduler } from './verify/diffusion.ts';
+import { verifyTextEncoder, verifyTokenizer } from './verify/text.ts';
+import { verifyUNet } from './verify/unet.ts';
+import { verifyVae } from './verify/vae.ts';
+
+export { type CaseResult, formatCase, type Row } from './verify/compare.ts';
+
+export type VerifyBackend = 'webgpu' | 'cpu' | 'onnx';
+
+export interface VerifyOptions {
+  backend: VerifyBackend;
+  /** Frozen reference of `dpo` cases. */
+  reference: 'engine' | 'onnx';
+}
+
+/** What the place that verifies brings along; called when first needed. */
+export interface VerifyHost {
+  executor(kind: 'webgpu' | 'cpu'): Promise<Executor>;
+  /** Provider and device for onnxruntime. */
+  onnx(): Promise<SessionOptions>;
+}
+
+/** Runs one case. Rejects with a named error where the case cannot be run at all. */
+export async function verifyCase(reader: FolderReader, options: VerifyOptions, host: VerifyHost): Promise<CaseResult> {
+  const golden = await openCase(reader);
+  const backend = async (): Promise<Backend> => (options.backend === 'onnx' ? onnxBackend(await host.onnx()) : executorBackend(await host.executor(options.backend)));
+  return dispatch(golden, backend);
+}
+
+async function dispatch(golden: GoldenCase, backend: () => Promise<Backend>): Promise<CaseResult> {
+  switch (golden.kind) {
+    case 'unet':
+    case 'unet_lora':
+      return verifyUNet(golden, await backend());
+    case 'vae':
+      return verifyVae(golden, await backend());
+    case 'text_encoder':
+      return verifyTextEncoder(golden, await backend());
+    case 'tokenizer':
+      return verifyTokenizer(golden);
+    case 'scheduler':
+      return verifyScheduler(golden);
+    case 'add_noise':
+      return verifyAddNoise(golden);
+    case 'dpo':
+    case 'pipeline':
+      throw new Error(`no verifier for ${golden.kind} yet`);
+    default:
+      throw new Error(`no verifier for ${golden.kind satisfies never}`);
+  }
+}

@@ -1,0 +1,51 @@
+/** Where a case's graph runs: an executor of ours (GPU or CPU), or onnxruntime, which knows forward passes only. */
+import type { Executor } from '../../graph/executor.ts';
+import type { Graph, Value } from '../../graph/graph.ts';
+import { loadParameters, parametersOf, type TensorSource } from '../../models/weights.ts';
+import { createSession, type SessionOptions } from '../../onnx/session.ts';
+import { onnxBytes } from '../onnxModel.ts';
+
+export type Feeds = readonly (readonly [Value, Float32Array | Int32Array])[];
+
+export interface Backend {
+  readonly name: string;
+  /** False for onnxruntime. */
+  readonly gradients: boolean;
+  /** Runs a graph once and returns all its outputs. */
+  run(graph: Graph, feeds: Feeds, weights: TensorSource): Promise<Map<string, Float32Array>>;
+}
+
+export function executorBackend(executor: Executor): Backend {
+  return {
+    name: executor.kind,
+    gradients: true,
+    async run(graph, feeds, weights) {
+      const program = await executor.compile(graph, { label: 'verify' });
+      try {
+        await loadParameters(parametersOf(graph), weights, (parameter, data) => program.write(parameter, data));
+        for (const [value, data] of feeds) program.write(value, data);
+        await program.run();
+        const outputs = new Map<string, Float32Array>();
+        for (const [name, value] of graph.outputs) outputs.set(name, await program.read(value));
+        return outputs;
+      } finally {
+        program.dispose();
+      }
+    },
+  };
+}
+
+export function onnxBackend(options: SessionOptions): Backend {
+  return {
+    name: `onnxruntime ${options.provider}`,
+    gradients: false,
+    async run(graph, feeds, weights) {
+      const session = await createSession(await onnxBytes(graph, weights), options);
+      try {
+        return new Map(Object.entries(await session.run(Object.fromEntries(feeds.map(([value, data]) => [value.name, { data, dims: value.shape }])))));
+      } finally {
+        await session.release();
+      }
+    },
+  };
+}

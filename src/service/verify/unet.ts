@@ -1,0 +1,115 @@
+/** Kinds `unet` and `unet_lora`: one forward and one backward of a UNet2DConditionModel. */
+import { backward } from '../../autodiff/backward.ts';
+import { kohyaKey, type LoraModule, readLora } from '../../data/formats/lora.ts';
+import { Graph, type Value } from '../../graph/graph.ts';
+import type { LoraHook } from '../../models/layers.ts';
+import { parseUNetConfig, type UNetConfig } from '../../models/sd/config.ts';
+import { buildUNet, loraTargets, type UNetInputs } from '../../models/sd/unet.ts';
+import { parametersOf, type TensorSource } from '../../models/weights.ts';
+import type { Shape } from '../../shared/shape.ts';
+import { readFolderJson } from '../modelFolder.ts';
+import type { Backend, Feeds } from './backends.ts';
+import { type GoldenCase, openTensors, openWeights } from './caseFile.ts';
+import { type CaseResult, compareCase } from './compare.ts';
+
+/** The case's adapter as parameters of the graph: `<kohya key>.lora_down.weight`, `.lora_up.weight`. */
+interface Adapter {
+  hook: LoraHook;
+  source: TensorSource;
+}
+
+async function openAdapter(golden: GoldenCase, config: UNetConfig, graph: Graph): Promise<Adapter> {
+  const sites = loraTargets(config, 'all');
+  const { modules } = await readLora(await openTensors(golden.reader, 'lora.safetensors'), sites);
+  const tensors = new Map<string, { shape: Shape; data: Float32Array }>();
+  const values = new Map<string, { down: Value; up: Value; module: LoraModule }>();
+  for (const { path, weightShape } of sites) {
+    const module = modules.get(path);
+    if (!module) continue;
+    const [out, ...rest] = weightShape;
+    const put = (part: 'down' | 'up', shape: Shape): Value => {
+      const name = `${kohyaKey(path)}.lora_${part}.weight`;
+      tensors.set(name, { shape, data: module[part] });
+      return graph.parameter(name, shape);
+    };
+    values.set(path, { down: put('down', [module.rank, ...rest]), up: put('up', [out!, module.rank, ...rest.slice(1).map(() => 1)]), module });
+  }
+  return {
+    hook: (path) => {
+      const found = values.get(path);
+      return found && { down: found.down, up: found.up, scale: found.module.alpha / found.module.rank, rank: found.module.rank };
+    },
+    source: { names: [...tensors.keys()], shape: (name) => tensors.get(name)?.shape, read: async (name) => tensors.get(name)!.data },
+  };
+}
+
+/** Input values with the case's shapes and numbers. */
+async function caseInputs(golden: GoldenCase, graph: Graph, config: UNetConfig): Promise<{ inputs: UNetInputs; feeds: Feeds }> {
+  const feeds: [Value, Float32Array][] = [];
+  const feed = async (name: string): Promise<Value> => {
+    const value = graph.input(name, golden.inputs.shape(name));
+    feeds.push([value, await golden.inputs.read(name)]);
+    return value;
+  };
+  const inputs: UNetInputs = {
+    sample: await feed('sample'),
+    timestep: await feed('timestep'),
+    encoderHiddenStates: await feed('encoder_hidden_states'),
+    ...(config.addition_embed_type ? { textEmbeds: await feed('text_embeds'), timeIds: await feed('time_ids') } : {}),
+  };
+  return { inputs, feeds };
+}
+
+const both = (a: TensorSource, b: TensorSource): TensorSource => ({
+  names: [...a.names, ...b.names],
+  shape: (name) => a.shape(name) ?? b.shape(name),
+  read: (name) => (a.shape(name) ? a : b).read(name),
+});
+
+export async function verifyUNet(golden: GoldenCase, backend: Backend): Promise<CaseResult> {
+  const config = parseUNetConfig(await readFolderJson(golden.reader, 'config.json'));
+  const graph = new Graph();
+  const { inputs, feeds } = await caseInputs(golden, graph, config);
+  let weights = await openWeights(golden.reader);
+
+  const shared = new Map<string, Value>();
+  const parameter = (key: string, shape: Shape): Value => {
+    const value = shared.get(key) ?? graph.parameter(key, shape);
+    shared.set(key, value);
+    return value;
+  };
+  let adapter: Adapter | undefined;
+  if (golden.kind === 'unet_lora') {
+    adapter = await openAdapter(golden, config, graph);
+    weights = both(weights, adapter.source);
+    graph.output('noise_pred_base', graph.scope('base', () => buildUNet(graph, config, inputs, { parameter })));
+  }
+  const noisePred = buildUNet(graph, config, inputs, { parameter, lora: adapter?.hook });
+  graph.output('noise_pred', noisePred);
+
+  const allFeeds = [...feeds];
+  if (golden.inputs.has('target')) {
+    const target = graph.input('target', golden.inputs.shape('target'));
+    allFeeds.push([target, await golden.inputs.read('target')]);
+    // Samples are of one size, so the mean of their means is the mean over all elements.
+    const errors = graph.op('meanSquaredError', {}, [noisePred, target], 'errors');
+    graph.output('loss', graph.op('mean', { axes: [0] }, [errors], 'loss'));
+    if (backend.gradients) appendGradients(graph, errors, inputs, adapter);
+  }
+  const outputs = await backend.run(graph, allFeeds, weights);
+  return compareCase(golden, outputs, { backend: backend.name, skip: (name) => !backend.gradients && name.startsWith('grad') });
+}
+
+function appendGradients(graph: Graph, errors: Value, inputs: UNetInputs, adapter: Adapter | undefined): void {
+  const batch = errors.shape[0]!;
+  const seed = graph.constant('errors.grad', [batch], new Float32Array(batch).fill(1 / batch));
+  const wrt = adapter
+    ? parametersOf(graph).filter(({ name }) => adapter.source.shape(name)).map((value) => ({ value, name: `grad.${value.name}` }))
+    : [
+        ...parametersOf(graph).map((value) => ({ value, name: `grad.${value.name}` })),
+        { value: inputs.sample, name: 'grad_in.sample' },
+        { value: inputs.encoderHiddenStates, name: 'grad_in.encoder_hidden_states' },
+      ];
+  const grads = backward(graph, [{ value: errors, grad: seed }], wrt.map(({ value }) => value));
+  for (const { value, name } of wrt) graph.output(name, grads.get(value)!);
+}

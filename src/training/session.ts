@@ -1,0 +1,108 @@
+/** The loop of a run: draws batches, asks the reference, steps the trainer, gives the step's numbers. Everything that is decided by
+ *  chance comes from the run's seed and the step alone, so a loop that starts at step k continues as if it had never stopped. */
+import { addNoise, trainingTarget } from '../diffusion/schedule.ts';
+import type { PredictionType } from '../diffusion/prediction.ts';
+import { concatFloats } from '../shared/arrays.ts';
+import { drawNumber } from './batch.ts';
+import type { TrainConfig } from './config.ts';
+import type { FrozenReference } from './frozenReference.ts';
+import { losses } from './losses/table.ts';
+import { learningRateFactor } from './optimisers/schedule.ts';
+import type { StepBatch, Trainer } from './trainer.ts';
+
+/** What training sees of a labelled pair: the two images' latents [C * h * w] as the model has them, and the text. */
+export interface PreparedPair {
+  id: string;
+  winner: Float32Array;
+  loser: Float32Array;
+  /** [T * D] */
+  context: Float32Array;
+}
+
+export interface LoopData {
+  pairs: readonly PreparedPair[];
+  /** Context of the empty prompt, for prompt dropout. */
+  emptyContext: Float32Array;
+  prediction: PredictionType;
+  alphasCumprod: Float32Array;
+}
+
+/** Numbers of one step. Errors are means over C, H, W, then over the step's pairs. */
+export interface StepNumbers {
+  step: number;
+  loss: number;
+  implicitAccuracy: number;
+  logit: number;
+  winnerError: number;
+  loserError: number;
+  winnerReferenceError: number;
+  loserReferenceError: number;
+  gradNorm: number;
+  learningRate: number;
+  pairs: { pair: string; timestep: number; logit: number; mw: number; ml: number; rw: number; rl: number }[];
+}
+
+/** The step's micro-batches, winners first in each. */
+export function drawBatches(data: LoopData, config: TrainConfig, step: number): { batches: StepBatch[]; draws: { pair: string; timestep: number }[] } {
+  const { pairs, alphasCumprod } = data;
+  const elements = pairs[0]!.winner.length;
+  const settings = { seed: config.seed, pairs: pairs.length, elements, timestepRange: config.timestepRange, promptDropout: config.promptDropout };
+  const draws: { pair: string; timestep: number }[] = [];
+  const batches = Array.from({ length: config.accumulation }, (_, micro) => {
+    const first = (step * config.accumulation + micro) * config.pairsPerStep;
+    const drawn = Array.from({ length: config.pairsPerStep }, (__, slot) => {
+      const draw = drawNumber(first + slot, settings);
+      return { ...draw, source: pairs[draw.pair]! };
+    });
+    for (const { source, timestep } of drawn) draws.push({ pair: source.id, timestep });
+    const twice = <T>(values: readonly T[]): T[] => [...values, ...values];
+    const latents = concatFloats([...drawn.map(({ source }) => source.winner), ...drawn.map(({ source }) => source.loser)]);
+    const noise = concatFloats(twice(drawn.map((d) => d.noise)));
+    const timestep = Float32Array.from(twice(drawn.map((d) => d.timestep)));
+    return {
+      sample: addNoise(alphasCumprod, latents, noise, timestep),
+      target: trainingTarget(data.prediction, alphasCumprod, latents, noise, timestep),
+      timestep,
+      encoderHiddenStates: concatFloats(twice(drawn.map(({ dropPrompt, source }) => (dropPrompt ? data.emptyContext : source.context)))),
+      beta: config.beta,
+    };
+  });
+  return { batches, draws };
+}
+
+/** Runs step `step` (from 0): reference errors, policy, update. */
+export async function runStep(trainer: Trainer, reference: FrozenReference, data: LoopData, config: TrainConfig, step: number): Promise<StepNumbers> {
+  const { batches, draws } = drawBatches(data, config, step);
+  if (reference.kind !== 'engine') for (const batch of batches) batch.referenceErrors = await reference.errors(batch);
+  const learningRate = config.learningRate * learningRateFactor(config, step);
+  const { micro, gradNorm } = await trainer.run(batches, {
+    lr: learningRate,
+    beta1: config.adamBeta1,
+    beta2: config.adamBeta2,
+    eps: config.adamEps,
+    weightDecay: config.weightDecay,
+    maxGradNorm: config.maxGradNorm,
+    t: step + 1,
+  });
+  const b = config.pairsPerStep;
+  const pairs = draws.map(({ pair, timestep }, i) => {
+    const { policyErrors, referenceErrors } = micro[Math.floor(i / b)]!;
+    const [mw, ml] = [policyErrors[i % b]!, policyErrors[b + (i % b)]!];
+    const [rw, rl] = [referenceErrors[i % b]!, referenceErrors[b + (i % b)]!];
+    return { pair, timestep, logit: -(config.beta / 2) * (mw - rw - (ml - rl)), mw, ml, rw, rl };
+  });
+  const mean = (of: (pair: (typeof pairs)[number]) => number): number => pairs.reduce((sum, pair) => sum + of(pair), 0) / pairs.length;
+  return {
+    step,
+    loss: batchLoss(config, micro),
+    implicitAccuracy: mean(({ logit }) => (logit > 0 ? 1 : logit === 0 ? 0.5 : 0)),
+    logit: mean((pair) => pair.logit),
+    winnerError: mean((pair) => pair.mw),
+    loserError: mean((pair) => pair.ml),
+    winnerReferenceError: mean((pair) => pair.rw),
+    loserReferenceError: mean((pair) => pair.rl),
+    gradNorm,
+    learningRate,
+    pairs,
+  };
+}
