@@ -13,7 +13,7 @@ export async function verifyScheduler(golden: GoldenCase): Promise<CaseResult> {
   const begin = strength === undefined ? 0 : startIndex(steps, strength);
 
   const outputs = new Map<string, ArrayLike<number>>([['timesteps', sampler.timesteps.subarray(begin)]]);
-  let x = (await golden.inputs.read('sample')).map((z) => z * sampler.initNoiseSigma);
+  let x: Float32Array = (await golden.inputs.read('sample')).map((z) => z * sampler.initNoiseSigma);
   let state = initialState;
   for (let i = begin; i < sampler.timesteps.length; i++) {
     const shift = 0.2 * Math.sin(0.01 * sampler.timesteps[i]!);
