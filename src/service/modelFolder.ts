@@ -54,7 +54,7 @@ async function readFirst(reader: FolderReader, paths: readonly string[]): Promis
   throw new WinnowError('NotFound', `The model folder has no ${paths[0]}.`, 'Choose a whole diffusers folder with safetensors weights.');
 }
 
-async function readTokenizer(reader: FolderReader): Promise<ClipTokenizer> {
+export async function readTokenizer(reader: FolderReader): Promise<ClipTokenizer> {
   const files: Record<string, unknown> = {};
   for (const name of ['tokenizer.json', 'vocab.json', 'merges.txt', 'tokenizer_config.json', 'special_tokens_map.json'] satisfies (keyof TokenizerFiles)[]) {
     const bytes = await readOptional(reader, `tokenizer/${name}`);
