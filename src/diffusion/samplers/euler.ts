@@ -1,0 +1,108 @@
+/** Euler's method on the probability flow, deterministic or ancestral: Karras et al., https://arxiv.org/abs/2206.00364, algorithm 2 without
+ *  churn; k-diffusion sample_euler and sample_euler_ancestral. diffusers scheduling_euler_discrete.py, ..._euler_ancestral_discrete.py.
+ *
+ *  x here is x_0 + sigma noise, so the model sees x / sqrt(sigma^2 + 1). */
+import { assert } from '../../shared/assert.ts';
+import { linspace } from '../numpy.ts';
+import { combine, denoisedCoefficients } from '../prediction.ts';
+import {
+  alphasCumprod,
+  leadingTimesteps,
+  type NoiseScheduleConfig,
+  readNoiseSchedule,
+  torchLinspace,
+  trailingTimesteps,
+  trainingSigmas,
+  withFiniteSigmas,
+} from '../schedule.ts';
+import type { SchedulerConfigReader } from '../schedulerConfig.ts';
+import { checkSteps, type Sampler, type SamplerOptions } from './sampler.ts';
+import { closed, finalSigma, karrasSigmas, sigmasAt, sigmaToTimestep } from './sigmas.ts';
+
+/** EulerDiscreteScheduler. */
+export function euler(config: SchedulerConfigReader, { steps }: SamplerOptions): Sampler {
+  config.only({ use_exponential_sigmas: [false, null], use_beta_sigmas: [false, null] });
+  const { schedule, training, spaced } = prepare(config, steps);
+  if (schedule.prediction_type === 'v_prediction') config.only({ timestep_type: ['discrete'] });
+
+  let timesteps = spaced;
+  let sigmas: Float64Array | Float32Array;
+  if (config.oneOf('interpolation_type', 'linear', ['linear', 'log_linear']) === 'linear') sigmas = sigmasAt(timesteps, training);
+  // One more sigma than there are steps, as in diffusers; the last step then ends above 0.
+  else sigmas = torchLinspace(Math.log(training.at(-1)!), Math.log(training[0]!), steps + 1).map(Math.exp);
+  if (config.flag('use_karras_sigmas', false)) {
+    const bound = (field: string, fallback: number): number => (config.get(field, null) === null ? fallback : config.number(field, fallback));
+    sigmas = karrasSigmas(bound('sigma_min', sigmas.at(-1)!), bound('sigma_max', sigmas[0]!), steps);
+    timesteps = sigmas.map((sigma) => Math.fround(sigmaToTimestep(sigma, training)));
+  }
+  return eulerSampler({ config, schedule, timesteps, sigmas: closed(sigmas, finalSigma(config, training)), ancestral: false });
+}
+
+/** EulerAncestralDiscreteScheduler. */
+export function eulerAncestral(config: SchedulerConfigReader, { steps }: SamplerOptions): Sampler {
+  config.only({ prediction_type: ['epsilon', 'v_prediction'] });
+  const { schedule, training, spaced } = prepare(config, steps);
+  return eulerSampler({ config, schedule, timesteps: spaced, sigmas: closed(sigmasAt(spaced, training), 0), ancestral: true });
+}
+
+function prepare(config: SchedulerConfigReader, steps: number): { schedule: NoiseScheduleConfig; training: Float32Array; spaced: Float64Array } {
+  const schedule = readNoiseSchedule(config);
+  const trainSteps = schedule.num_train_timesteps;
+  checkSteps(steps, trainSteps);
+  const training = trainingSigmas(withFiniteSigmas(alphasCumprod(schedule), schedule));
+  let spaced: Float64Array;
+  const spacing = config.oneOf('timestep_spacing', 'linspace', ['linspace', 'leading', 'trailing']);
+  if (spacing === 'leading') spaced = leadingTimesteps(trainSteps, steps, config.int('steps_offset', 0));
+  else if (spacing === 'trailing') spaced = trailingTimesteps(trainSteps, steps);
+  else spaced = linspace(0, trainSteps - 1, steps).map(Math.fround).toReversed();
+  return { schedule, training, spaced };
+}
+
+function eulerSampler(options: {
+  config: SchedulerConfigReader;
+  schedule: NoiseScheduleConfig;
+  timesteps: Float64Array;
+  sigmas: Float32Array;
+  ancestral: boolean;
+}): Sampler {
+  const { config, schedule, timesteps, sigmas, ancestral } = options;
+  const largest = Math.max(...sigmas);
+  const leading = config.oneOf('timestep_spacing', 'linspace', ['linspace', 'leading', 'trailing']) === 'leading';
+  const inputScale = (i: number): number => 1 / Math.sqrt(sigmas[i]! ** 2 + 1);
+  const denoised: Sampler['denoised'] = (modelOutput, i, x) => {
+    const alpha = inputScale(i);
+    const { ofSample, ofOutput } = denoisedCoefficients(schedule.prediction_type, alpha, sigmas[i]! * alpha);
+    return combine(ofSample * alpha, x, ofOutput, modelOutput);
+  };
+
+  return {
+    predictionType: schedule.prediction_type,
+    timesteps,
+    initNoiseSigma: leading ? Math.fround(Math.sqrt(largest ** 2 + 1)) : largest,
+    needsNoise: ancestral,
+    scaleModelInput(x, i) {
+      const scale = inputScale(i);
+      return x.map((value) => value * scale);
+    },
+    denoised,
+    step(modelOutput, i, x, state, noise) {
+      const sigma = sigmas[i]!;
+      const next = sigmas[i + 1]!;
+      const { up, down } = ancestral ? ancestralSplit(sigma, next) : { up: 0, down: next };
+      // x + (x - x_0) / sigma * (down - sigma) = (down / sigma) x + (1 - down / sigma) x_0
+      const out = combine(down / sigma, x, 1 - down / sigma, denoised(modelOutput, i, x));
+      if (!ancestral) return { x: out, state };
+      assert(noise, 'the ancestral sampler needs noise at every step');
+      return { x: combine(1, out, up, noise), state };
+    },
+    addNoise: (latents, noise, i) => combine(1, latents, sigmas[i]!, noise),
+  };
+}
+
+/** The noise to take away and to add back, next^2 = down^2 + up^2. In f32 as in diffusers: the difference cancels where sigmas fall fast. */
+function ancestralSplit(sigma: number, next: number): { up: number; down: number } {
+  const f32 = Math.fround;
+  const [from2, to2] = [f32(sigma * sigma), f32(next * next)];
+  const up = f32(Math.sqrt(f32(f32(to2 * f32(from2 - to2)) / from2)));
+  return { up, down: f32(Math.sqrt(f32(to2 - f32(up * up)))) };
+}

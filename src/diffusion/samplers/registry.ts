@@ -1,0 +1,42 @@
+/** Samplers by the names of the diffusers classes whose configs they read. */
+import { WinnowError } from '../../shared/errors.ts';
+import { type SchedulerConfig, SchedulerConfigReader } from '../schedulerConfig.ts';
+import { ddim } from './ddim.ts';
+import { dpmSolverMultistep } from './dpmSolverMultistep.ts';
+import { euler, eulerAncestral } from './euler.ts';
+import type { Sampler, SamplerOptions } from './sampler.ts';
+
+export const samplers = {
+  DDIMScheduler: ddim,
+  EulerDiscreteScheduler: euler,
+  EulerAncestralDiscreteScheduler: eulerAncestral,
+  DPMSolverMultistepScheduler: dpmSolverMultistep,
+} as const satisfies Record<string, (config: SchedulerConfigReader, options: SamplerOptions) => Sampler>;
+
+export type SamplerName = keyof typeof samplers;
+export const samplerNames = Object.keys(samplers) as readonly SamplerName[];
+export const isSamplerName = (name: unknown): name is SamplerName => typeof name === 'string' && name in samplers;
+
+/** A sampler with the numbers of a model's scheduler config; of another class than the config's if `className` says so
+ *  (`className.from_config(config)` in diffusers). */
+export function samplerFromConfig(config: SchedulerConfig, options: SamplerOptions & { className?: string }): Sampler {
+  const name = options.className ?? config['_class_name'];
+  if (!isSamplerName(name)) {
+    throw new WinnowError('UnsupportedConfig', `There is no sampler named ${String(name)}.`, `Choose one of ${samplerNames.join(', ')}.`);
+  }
+  return samplers[name](new SchedulerConfigReader(config, name), options);
+}
+
+/** The sampler to start with for a model: its own where we have it, else DPM-Solver++, which every epsilon or v model can use. */
+export const defaultSamplerName = (config: SchedulerConfig): SamplerName =>
+  isSamplerName(config['_class_name']) ? config['_class_name'] : 'DPMSolverMultistepScheduler';
+
+/** What StableDiffusionPipeline makes of the config in its folder before it samples: `steps_offset` becomes 1 and `clip_sample` false,
+ *  whatever the file says (pipeline_stable_diffusion.py, "steps_offset!=1", "clip_sample not set"). The SDXL pipeline does not.
+ *  A field that the file leaves out is changed only for the class of the file, which alone lives through the pipeline's constructor. */
+export function stableDiffusionConfig(config: SchedulerConfig, className: string): SchedulerConfig {
+  const own = config['_class_name'] === className;
+  const steps = 'steps_offset' in config || own ? { steps_offset: 1 } : {};
+  const clip = 'clip_sample' in config || own ? { clip_sample: false } : {};
+  return { ...config, ...steps, ...clip };
+}

@@ -1,0 +1,51 @@
+/** What every sampler is: fixed numbers for one number of steps, and pure functions over arrays. Nothing is kept between calls; what a
+ *  sampler must remember of earlier steps travels in `SamplerState`. */
+import { WinnowError } from '../../shared/errors.ts';
+import type { PredictionType } from '../prediction.ts';
+
+export interface SamplerState {
+  /** Predicted x_0 of the steps before, the newest last; only samplers of order 2 fill it. */
+  readonly history: readonly Float32Array[];
+}
+
+/** Before the first step, whichever step that is. */
+export const initialState: SamplerState = { history: [] };
+
+/** x, noise and model outputs are latents of any shape, f32. i counts the steps of `timesteps`. */
+export interface Sampler {
+  readonly predictionType: PredictionType;
+  /** One for each step, as the model is given it, falling; not always integers. */
+  readonly timesteps: Float64Array;
+  /** The first x is N(0, 1) times this. */
+  readonly initNoiseSigma: number;
+  /** Whether `step` takes fresh N(0, 1) noise. */
+  readonly needsNoise: boolean;
+  /** What the model sees at step i. */
+  scaleModelInput(x: Float32Array, i: number): Float32Array;
+  step(modelOutput: Float32Array, i: number, x: Float32Array, state: SamplerState, noise?: Float32Array): { x: Float32Array; state: SamplerState };
+  /** The x_0 that the model's output at step i stands for: a preview. */
+  denoised(modelOutput: Float32Array, i: number, x: Float32Array): Float32Array;
+  /** Clean latents noised to where step i begins: image to image. */
+  addNoise(latents: Float32Array, noise: Float32Array, i: number): Float32Array;
+}
+
+export interface SamplerOptions {
+  steps: number;
+  /** DDIM's eta: 0 is deterministic, 1 is DDPM. Other samplers have none. */
+  eta?: number;
+}
+
+/** The step at which image to image begins; `steps` itself means that nothing runs.
+ *  pipeline_stable_diffusion_img2img.py get_timesteps. */
+export function startIndex(steps: number, strength: number): number {
+  if (!(strength >= 0 && strength <= 1)) {
+    throw new WinnowError('BadArguments', `The image-to-image strength is ${strength}.`, 'Choose one from 0 to 1.');
+  }
+  return Math.max(steps - Math.min(Math.floor(steps * strength), steps), 0);
+}
+
+export function checkSteps(steps: number, trainSteps: number): void {
+  if (!Number.isInteger(steps) || steps < 1 || steps > trainSteps) {
+    throw new WinnowError('BadArguments', `${steps} sampling steps were asked for.`, `Choose an integer from 1 to ${trainSteps}.`);
+  }
+}

@@ -1,0 +1,115 @@
+import { describe, expect, it } from 'vitest';
+import { RandomStream } from '../../shared/rng.ts';
+import type { SchedulerConfig } from '../schedulerConfig.ts';
+import { defaultSamplerName, samplerFromConfig, samplerNames, stableDiffusionConfig } from './registry.ts';
+import { initialState, type Sampler, startIndex } from './sampler.ts';
+
+// The scheduler configs of two published models, as their files have them.
+const sd15: SchedulerConfig = {
+  _class_name: 'PNDMScheduler', beta_start: 0.00085, beta_end: 0.012, beta_schedule: 'scaled_linear', num_train_timesteps: 1000,
+  set_alpha_to_one: false, skip_prk_steps: true, steps_offset: 1, trained_betas: null, clip_sample: false,
+};
+const sdxl: SchedulerConfig = {
+  _class_name: 'EulerDiscreteScheduler', beta_start: 0.00085, beta_end: 0.012, beta_schedule: 'scaled_linear', num_train_timesteps: 1000,
+  interpolation_type: 'linear', prediction_type: 'epsilon', sample_max_value: 1, set_alpha_to_one: false, skip_prk_steps: true,
+  steps_offset: 1, timestep_spacing: 'leading', trained_betas: null, use_karras_sigmas: false, clip_sample: false,
+};
+
+// Printed by diffusers for 25 steps.
+it.each([
+  ['DDIMScheduler', 'sd15', sd15, [961, 921, 881], [41, 1], 1],
+  ['DDIMScheduler', 'sdxl', sdxl, [961, 921, 881], [41, 1], 1],
+  ['DPMSolverMultistepScheduler', 'sd15', sd15, [999, 959, 919], [80, 40], 1],
+  ['DPMSolverMultistepScheduler', 'sdxl', sdxl, [951, 913, 875], [77, 39], 1],
+  ['EulerDiscreteScheduler', 'sd15', sd15, [999, 957.375, 915.75], [41.625, 0], 14.6146],
+  ['EulerDiscreteScheduler', 'sdxl', sdxl, [961, 921, 881], [41, 1], 11.7188],
+] as const)('%s on the config of %s visits the timesteps of diffusers', (className, _, config, first, last, sigma) => {
+  const { timesteps, initNoiseSigma } = samplerFromConfig(config, { className, steps: 25 });
+  expect(timesteps.length).toBe(25);
+  expect([...timesteps.subarray(0, 3)]).toEqual(first);
+  expect([...timesteps.subarray(23)]).toEqual(last);
+  expect(initNoiseSigma).toBeCloseTo(sigma, 3);
+});
+
+// pipeline_stable_diffusion_img2img.py with 50 steps of DPM-Solver++ on sd15's config.
+it.each([[0.3, 15, 300], [0.6, 30, 599], [0.75, 37, 739], [0.98, 49, 979], [1, 50, 999]])('strength %d runs %i of 50 steps, from t = %i', (strength, steps, t) => {
+  const begin = startIndex(50, strength);
+  expect(50 - begin).toBe(steps);
+  expect(samplerFromConfig(sd15, { className: 'DPMSolverMultistepScheduler', steps: 50 }).timesteps[begin]).toBe(t);
+});
+
+/** Runs a sampler on data that is N(mean, deviation^2) in every element, for which the best denoiser is known. */
+function run(sampler: Sampler, mean: number, deviation: number): Float32Array {
+  const stream = new RandomStream({ seed: 5, purpose: 'noise' });
+  let x: Float32Array = stream.normals(4000).map((v) => v * sampler.initNoiseSigma);
+  let state = initialState;
+  sampler.timesteps.forEach((_, i) => {
+    // Signal and noise at step i, read off the noise a sampler adds at its own steps.
+    const one = Float32Array.of(1);
+    const zero = Float32Array.of(0);
+    const signal = sampler.addNoise(one, zero, i)[0]!;
+    const noise = sampler.addNoise(zero, one, i)[0]!;
+    const modelOutput = x.map((value) => {
+      const x0 = mean + ((signal * deviation ** 2) / (signal ** 2 * deviation ** 2 + noise ** 2)) * (value - signal * mean);
+      return (value - signal * x0) / noise;
+    });
+    ({ x, state } = sampler.step(modelOutput, i, x, state, sampler.needsNoise ? stream.normals(x.length) : undefined));
+  });
+  return x;
+}
+
+describe.each([...samplerNames.map((name) => [name, {}] as const), ['DDIMScheduler', { eta: 1 }] as const, ['DPMSolverMultistepScheduler', { algorithm_type: 'sde-dpmsolver++' }] as const])('%s %o', (className, extra) => {
+  const make = (steps: number): Sampler => samplerFromConfig({ ...sdxl, ...extra }, { className, steps, ...extra });
+
+  it('ends on the data if it is one point', () => {
+    // Leading spacing ends at t = 1; the last step is to alphas_cumprod[0] in DDIM, which leaves 3 % of noise.
+    const out = run(make(20), 0.5, 0);
+    const worst = Math.max(...out.map((value) => Math.abs(value - 0.5)));
+    expect(worst).toBeLessThan(className === 'DDIMScheduler' ? 0.15 : 1e-4);
+  });
+
+  it('keeps mean and deviation of normal data', () => {
+    const out = run(make(100), 0.5, 0.8);
+    const mean = out.reduce((sum, value) => sum + value, 0) / out.length;
+    const deviation = Math.sqrt(out.reduce((sum, value) => sum + (value - mean) ** 2, 0) / out.length);
+    // Five standard errors of 4,000 draws, and the discretisation of 100 steps.
+      expect(Math.abs(mean - 0.5)).toBeLessThan(0.065);
+    expect(Math.abs(deviation - 0.8)).toBeLessThan(0.06);
+  });
+});
+
+describe('refuses by field', () => {
+  it.each([
+    ['use_exponential_sigmas', 'EulerDiscreteScheduler', { use_exponential_sigmas: true }],
+    ['use_beta_sigmas', 'DPMSolverMultistepScheduler', { use_beta_sigmas: true }],
+    ['use_lu_lambdas', 'DPMSolverMultistepScheduler', { use_lu_lambdas: true }],
+    ['thresholding', 'DDIMScheduler', { thresholding: true }],
+    ['solver_order', 'DPMSolverMultistepScheduler', { solver_order: 3 }],
+    ['algorithm_type', 'DPMSolverMultistepScheduler', { algorithm_type: 'dpmsolver' }],
+    ['variance_type', 'DPMSolverMultistepScheduler', { variance_type: 'learned_range' }],
+    ['timestep_spacing', 'EulerDiscreteScheduler', { timestep_spacing: 'karras' }],
+    ['timestep_type', 'EulerDiscreteScheduler', { timestep_type: 'continuous', prediction_type: 'v_prediction' }],
+    ['prediction_type', 'EulerAncestralDiscreteScheduler', { prediction_type: 'sample' }],
+    ['steps_offset', 'DDIMScheduler', { steps_offset: 40 }],
+  ])('%s of %s', (field, className, extra) => {
+    const make = (): Sampler => samplerFromConfig({ ...sd15, ...extra }, { className, steps: 25 });
+    expect(make).toThrow(field);
+    expect(make).toThrow(expect.objectContaining({ name: 'UnsupportedConfig' }));
+  });
+
+  it('a class it does not have, and step counts and strengths out of range', () => {
+    expect(() => samplerFromConfig(sd15, { steps: 25 })).toThrow('PNDMScheduler');
+    expect(() => samplerFromConfig(sdxl, { steps: 0 })).toThrow('0 sampling steps');
+    expect(() => samplerFromConfig(sdxl, { steps: 1001 })).toThrow('1 to 1000');
+    expect(() => startIndex(20, 1.1)).toThrow('1.1');
+  });
+});
+
+it('offers a sampler of ours for a model whose own we lack', () => {
+  expect([defaultSamplerName(sd15), defaultSamplerName(sdxl)]).toEqual(['DPMSolverMultistepScheduler', 'EulerDiscreteScheduler']);
+});
+
+it('follows the Stable Diffusion pipeline in what it changes', () => {
+  expect(stableDiffusionConfig({ _class_name: 'DDIMScheduler' }, 'DDIMScheduler')).toMatchObject({ steps_offset: 1, clip_sample: false });
+  expect(stableDiffusionConfig({ _class_name: 'PNDMScheduler', steps_offset: 0 }, 'DDIMScheduler')).toEqual({ _class_name: 'PNDMScheduler', steps_offset: 1 });
+});

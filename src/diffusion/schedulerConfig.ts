@@ -1,0 +1,74 @@
+/** Reads a diffusers `scheduler_config.json` for one of its classes, with the meaning of `from_config`: a field the file does not have, or
+ *  lists under `_use_default_values`, takes the default of the class that reads it, not of the class that wrote it; fields of other
+ *  classes are ignored. A value that this class does not implement here is refused by its field. */
+import { WinnowError } from '../shared/errors.ts';
+
+/** As parsed from JSON. Fields keep the file's spelling. */
+export type SchedulerConfig = Readonly<Record<string, unknown>>;
+
+export class SchedulerConfigReader {
+  readonly className: string;
+  private readonly config: SchedulerConfig;
+  private readonly defaulted: readonly unknown[];
+
+  constructor(config: SchedulerConfig, className: string) {
+    this.className = className;
+    this.config = config;
+    this.defaulted = Array.isArray(config['_use_default_values']) ? config['_use_default_values'] : [];
+  }
+
+  /** The value of `field` if the file says one. null counts as said, as in Python. */
+  get(field: string, fallback: unknown): unknown {
+    const value = this.config[field];
+    return value === undefined || this.defaulted.includes(field) ? fallback : value;
+  }
+
+  number(field: string, fallback: number): number {
+    const value = this.get(field, fallback);
+    if (typeof value !== 'number' || Number.isNaN(value)) throw this.unsupported(field, 'a number');
+    return value;
+  }
+
+  int(field: string, fallback: number): number {
+    const value = this.get(field, fallback);
+    if (!Number.isSafeInteger(value)) throw this.unsupported(field, 'an integer');
+    return value as number;
+  }
+
+  flag(field: string, fallback: boolean): boolean {
+    const value = this.get(field, fallback) ?? false;
+    if (typeof value !== 'boolean') throw this.unsupported(field, 'true or false');
+    return value;
+  }
+
+  oneOf<T extends string>(field: string, fallback: T, options: readonly T[]): T {
+    const value = this.get(field, fallback);
+    const found = options.find((option) => option === value);
+    if (found === undefined) throw this.unsupported(field, options.map((option) => `"${option}"`).join(' or '));
+    return found;
+  }
+
+  /** Fields whose other values ask for something that is not here. */
+  only(allowed: Readonly<Record<string, readonly unknown[]>>): void {
+    for (const [field, values] of Object.entries(allowed)) {
+      if (!values.includes(this.get(field, values[0]))) throw this.unsupported(field, values.map((value) => JSON.stringify(value)).join(' or '));
+    }
+  }
+
+  unsupported(field: string, wanted: string): WinnowError {
+    return new WinnowError(
+      'UnsupportedConfig',
+      `The ${this.className} config has ${field} = ${JSON.stringify(this.get(field, undefined))}; Winnow has ${wanted}.`,
+      'Choose another sampler, or change that field in scheduler_config.json.',
+    );
+  }
+}
+
+/** Parses the file's text. Python writes `-Infinity` for DPM-Solver's `lambda_min_clipped`, which JSON does not have. */
+export function parseSchedulerConfig(text: string): SchedulerConfig {
+  const value: unknown = JSON.parse(text.replace(/(:\s*)(-?)Infinity\b/g, '$1$21e999'));
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new WinnowError('BadConfig', 'scheduler_config.json is not an object.', 'Download the model again.');
+  }
+  return value as SchedulerConfig;
+}
