@@ -78,8 +78,11 @@ def build(folder: Path, spec: dict) -> None:
     for path in folder.rglob("*.json"):
         if path.name in ("config.json", "model_index.json"):
             save_json(path, clean_config(json.loads(path.read_text())))
-    # As published folders have it: only what was said, so that a scheduler made from another's config takes its own defaults.
-    save_json(folder / "scheduler" / "scheduler_config.json", {"_class_name": name} | config)
+    # Published folders come in two forms: as diffusers writes a scheduler's config today, every default in it and DPM-Solver's
+    # -Infinity as Python spells it; and as older ones have it, only what was said, so that a scheduler made from another's
+    # config takes its own defaults.
+    if "run_with" in spec:
+        save_json(folder / "scheduler" / "scheduler_config.json", {"_class_name": name} | config)
 
 
 def evaluate(folder: Path, spec: dict, image: torch.Tensor | None, dtype) -> dict[str, torch.Tensor]:
