@@ -87,7 +87,7 @@ export interface GradParams {
   gegluGrad: Record<never, never>;
   /** dy, x → dy * fn'(x). */
   unaryGrad: { fn: UnaryFn };
-  /** dy, x → dy where min <= x <= max, else 0 (torch.clamp). */
+  /** dy, x → dy where min <= x <= max, else 0 (torch.clamp before 2.15, which gives the edges 0). */
   clampGrad: { min: number; max: number };
   /** x → factor * sum of x over the axes where `shape` is 1 and x's is not. Same rank. */
   sumTo: { shape: readonly number[]; factor: number };
