@@ -41,7 +41,12 @@ export async function loadOrt(provider: OnnxProvider, threads?: number): Promise
     provider === 'webgpu' || threads === undefined || threads === build.threads,
     `onnxruntime runs on ${build.threads} threads, which cannot become ${threads} any more`,
   );
-  return { ort: await build.ort, threads: build.threads };
+  try {
+    return { ort: await build.ort, threads: build.threads };
+  } catch (error) {
+    loaded.delete(provider);
+    throw onnxRuntimeFailed('load', error);
+  }
 }
 
 async function load(provider: OnnxProvider, threads: number): Promise<Ort> {
@@ -72,7 +77,7 @@ function configure(ort: Ort, threads: number, files?: BuildFiles): Ort {
 }
 
 /** What a person sees when onnxruntime does not start or does not run. */
-export function onnxRuntimeFailed(doing: string, cause: unknown): WinnowError {
+export function onnxRuntimeFailed(doing: 'load' | 'load a model' | 'run a model', cause: unknown): WinnowError {
   return new WinnowError(
     'OnnxRuntimeFailed',
     `onnxruntime failed to ${doing}: ${cause instanceof Error ? cause.message : String(cause)}`,

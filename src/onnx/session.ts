@@ -41,11 +41,11 @@ function oneAtATime<T>(work: () => Promise<T>): Promise<T> {
 }
 
 /** Loads a model. `bytes` is what emitOnnx returns, or a file's content. */
-export function createSession(bytes: Uint8Array, { provider, device, threads }: SessionOptions): Promise<OnnxSession> {
+export async function createSession(bytes: Uint8Array, { provider, device, threads }: SessionOptions): Promise<OnnxSession> {
   assert(provider !== 'webgpu' || device, 'the webgpu provider needs the engine\'s device');
+  const { ort, threads: running } = await loadOrt(provider, threads);
   return oneAtATime(async () => {
     try {
-      const { ort, threads: running } = await loadOrt(provider, threads);
       const session = await ort.InferenceSession.create(bytes, {
         executionProviders: [device && provider === 'webgpu' ? webgpuProvider(bytes, device) : 'wasm'],
         logSeverityLevel: 3,
