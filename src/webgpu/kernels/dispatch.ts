@@ -17,7 +17,7 @@ export interface Scratch {
 export type Operand = Value | Scratch;
 
 /** One compute dispatch. Bindings of group 0 in order: `reads` (storage, read), then `writes` (storage, read_write). A value may
- *  appear once. All shapes are constants of the shader; what changes from step to step arrives in a bound buffer. */
+ *  be read twice, but not read and written. All shapes are constants of the shader; what changes from step to step arrives in a bound buffer. */
 export interface Dispatch {
   kernel: KernelSource;
   /** Replaces the right-hand side of `const NAME = …;` lines of the kernel (webgpu/specialize.ts); part of the pipeline's cache key. */

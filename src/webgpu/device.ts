@@ -1,0 +1,87 @@
+/** Opens a GPUDevice with all the adapter offers, and makes its failures loud: uncaptured errors are counted and thrown at the next
+ *  read, a lost device is named. Works in a page, a worker and Node: whoever calls brings `navigator.gpu` or its like. */
+import { WinnowError } from '../shared/errors.ts';
+
+/** What the system check shows, as plain data. */
+export interface AdapterReport {
+  vendor: string;
+  architecture: string;
+  device: string;
+  description: string;
+  /** True for an adapter that runs shaders on the CPU. */
+  software: boolean;
+  features: string[];
+  limits: Record<string, number>;
+}
+
+export interface EngineDevice {
+  readonly device: GPUDevice;
+  readonly adapter: AdapterReport;
+  /** Names the adapter in records: what was measured on one does not hold on another. */
+  readonly adapterKey: string;
+  /** Throws GpuError or DeviceLost if anything went wrong since the last call. */
+  check(): void;
+  destroy(): void;
+}
+
+const WANTED_FEATURES = ['shader-f16', 'subgroups', 'timestamp-query'] as const;
+
+/** Asks `gpu` for its best adapter and a device with that adapter's limits. */
+export async function openDevice(gpu: GPU | undefined): Promise<EngineDevice> {
+  const adapter = await gpu?.requestAdapter({ powerPreference: 'high-performance' });
+  if (!adapter) {
+    throw new WinnowError(
+      'NoWebGPU',
+      gpu ? 'This browser has WebGPU but found no usable GPU.' : 'This browser has no WebGPU.',
+      'Use a current Chrome, Edge, Safari or Firefox, and switch hardware acceleration on in its settings.',
+    );
+  }
+  const report = reportAdapter(adapter);
+  const device = await adapter.requestDevice({
+    label: 'winnow',
+    requiredFeatures: WANTED_FEATURES.filter((feature) => adapter.features.has(feature)),
+    requiredLimits: report.limits,
+  });
+  return watchDevice(device, report);
+}
+
+/** The adapter's identity, features and limits as plain data. */
+export function reportAdapter(adapter: GPUAdapter): AdapterReport {
+  const { vendor, architecture, device, description } = adapter.info;
+  const limits: Record<string, number> = {};
+  for (const name in adapter.limits) {
+    const value: unknown = adapter.limits[name as keyof GPUSupportedLimits];
+    if (typeof value === 'number') limits[name] = value;
+  }
+  const software = adapter.info.isFallbackAdapter || /swiftshader|llvmpipe|lavapipe|basic render/i.test(`${architecture} ${device} ${description}`);
+  return { vendor, architecture, device, description, software, features: [...adapter.features].sort(), limits };
+}
+
+function watchDevice(device: GPUDevice, adapter: AdapterReport): EngineDevice {
+  let errors = 0;
+  let firstMessage = '';
+  let lostReason: string | undefined;
+  device.addEventListener('uncapturederror', (event) => {
+    event.preventDefault?.();
+    if (errors++ === 0) firstMessage = event.error.message;
+  });
+  void device.lost.then((info) => {
+    lostReason = info.message || info.reason;
+  });
+  return {
+    device,
+    adapter,
+    adapterKey: [adapter.vendor, adapter.architecture, adapter.device, adapter.description].filter(Boolean).join(' / '),
+    check() {
+      if (lostReason !== undefined) {
+        throw new WinnowError('DeviceLost', `The GPU was taken away (${lostReason}).`, 'Nothing saved is lost: reload, and resume from the last checkpoint.');
+      }
+      if (errors > 0) {
+        const message = `The GPU reported ${errors} error${errors > 1 ? 's' : ''}: ${firstMessage}`;
+        errors = 0;
+        throw new WinnowError('GpuError', message, 'The numbers of this step are not to be trusted: resume from the last checkpoint.');
+      }
+    },
+    destroy: () => device.destroy(),
+  };
+}

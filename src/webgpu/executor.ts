@@ -1,0 +1,200 @@
+/** Runs any graph on the GPU: buffers, bind groups and pipelines are made once, a run encodes the same list again: one encoder, one
+ *  compute pass, one submit. */
+import type { CompileOptions, Executor, MemoryReport, Program, Storage } from '../graph/executor.ts';
+import type { Graph, Value } from '../graph/graph.ts';
+import { assert } from '../shared/assert.ts';
+import { WinnowError } from '../shared/errors.ts';
+import { sizeOf } from '../shared/shape.ts';
+import type { EngineDevice } from './device.ts';
+import { type CompileProgress, createPipelines } from './pipelines.ts';
+import { type Place, type Plan, type PlannedDispatch, planGraph } from './plan.ts';
+import { chooseVariant, type KernelVariants } from './variants.ts';
+
+export interface GpuExecutorOptions {
+  /** Which variant of each kernel class to use (webgpu/tune.ts). The same record gives the same bits. */
+  variants?: KernelVariants;
+  /** Splits a run into several submits, where a long one would starve the page or trip the browser's watchdog. */
+  maxDispatchesPerSubmit?: number;
+  onCompileProgress?: CompileProgress;
+}
+
+export interface GpuProgram extends Program {
+  readonly plan: Plan;
+  readonly steps: readonly GpuStep[];
+}
+
+/** A dispatch made ready. */
+export interface GpuStep extends PlannedDispatch {
+  pipeline: GPUComputePipeline;
+  bindGroup: GPUBindGroup;
+}
+
+export interface GpuExecutor extends Executor {
+  readonly kind: 'webgpu';
+  readonly engine: EngineDevice;
+  compile(graph: Graph, options?: CompileOptions): Promise<GpuProgram>;
+  /** Pipelines compiled so far, over all programs. */
+  readonly pipelineCount: number;
+}
+
+const USAGE = 0x80 | 0x04 | 0x08; // GPUBufferUsage.STORAGE | COPY_SRC | COPY_DST
+
+class GpuStorage implements Storage {
+  readonly label: string;
+  readonly elements: number;
+  readonly buffer: GPUBuffer;
+  private readonly engine: EngineDevice;
+
+  constructor(engine: EngineDevice, label: string, elements: number) {
+    this.engine = engine;
+    this.label = label;
+    this.elements = elements;
+    this.buffer = engine.device.createBuffer({ label, size: Math.max(16, Math.ceil(elements / 4) * 16), usage: USAGE });
+  }
+
+  write(data: Float32Array | Int32Array, offsetElements = 0): void {
+    assert(offsetElements + data.length <= this.elements, `${this.label}: ${data.length} elements at ${offsetElements} do not fit ${this.elements}`);
+    upload(this.engine.device, this.buffer, offsetElements * 4, data);
+  }
+
+  read(offsetElements = 0, elements = this.elements - offsetElements): Promise<Float32Array> {
+    return download(this.engine, this.buffer, offsetElements * 4, elements);
+  }
+
+  destroy(): void {
+    this.buffer.destroy();
+  }
+}
+
+function upload(device: GPUDevice, buffer: GPUBuffer, offset: number, data: Float32Array | Int32Array): void {
+  device.queue.writeBuffer(buffer, offset, data.buffer as ArrayBuffer, data.byteOffset, data.byteLength);
+}
+
+/** Copies elements out, after all work queued so far; rejects if anything went wrong on the device. */
+async function download(engine: EngineDevice, buffer: GPUBuffer, offset: number, elements: number): Promise<Float32Array> {
+  const { device } = engine;
+  const size = elements * 4;
+  const staging = device.createBuffer({ label: 'read', size, usage: 0x01 | 0x08 }); // MAP_READ | COPY_DST
+  const encoder = device.createCommandEncoder({ label: 'read' });
+  encoder.copyBufferToBuffer(buffer, offset, staging, 0, size);
+  device.queue.submit([encoder.finish()]);
+  try {
+    await staging.mapAsync(0x01); // GPUMapMode.READ
+  } catch (error) {
+    await Promise.race([device.lost, Promise.resolve()]);
+    engine.check();
+    throw error;
+  }
+  engine.check();
+  const data = new Float32Array(staging.getMappedRange().slice(0));
+  staging.destroy();
+  return data;
+}
+
+export function createGpuExecutor(engine: EngineDevice, { variants, maxDispatchesPerSubmit = Infinity, onCompileProgress }: GpuExecutorOptions = {}): GpuExecutor {
+  const { device } = engine;
+  const pipelines = createPipelines(device);
+
+  async function compile(graph: Graph, { bindings = new Map(), label = 'program' }: CompileOptions = {}): Promise<GpuProgram> {
+    for (const [value, storage] of bindings) {
+      assert(storage instanceof GpuStorage, `${value.name} is bound to a storage of another executor`);
+      assert(storage.elements === sizeOf(value.shape), `${value.name} has ${sizeOf(value.shape)} elements, storage ${storage.label} ${storage.elements}`);
+    }
+    const plan = planGraph(graph, { limits: device.limits, variant: chooseVariant(variants), bound: bindings });
+    const compiled = await pipelines.compile(plan.dispatches.map(({ dispatch }) => dispatch), onCompileProgress);
+    const { buffers, owned } = await allocate(engine, plan, bindings);
+    const steps = plan.dispatches.map((planned, i): GpuStep => {
+      const { reads, writes } = planned.dispatch;
+      const bindGroup = device.createBindGroup({
+        label: planned.node.name,
+        layout: pipelines.layout(reads.length, writes.length),
+        entries: planned.places.map(({ buffer, offset, size }, binding) => ({ binding, resource: { buffer: buffers[buffer]!, offset, size } })),
+      });
+      return { ...planned, pipeline: compiled[i]!, bindGroup };
+    });
+    const at = (value: Value): Place => {
+      const place = plan.placeOf(value);
+      assert(place, `${value.name} is not kept after a run: make it an output of the graph`);
+      return place;
+    };
+    const memory: MemoryReport = { plannedBytes: plan.bytes, allocatedBytes: buffers.reduce((sum, buffer) => sum + buffer.size, 0) };
+    for (const value of graph.values) {
+      if (value.source.kind === 'constant' && plan.placeOf(value)) write(value, value.source.data);
+    }
+
+    function write(value: Value, data: Float32Array | Int32Array): void {
+      assert(value.source.kind !== 'node', `${value.name} is computed, not written`);
+      assert(data.length === sizeOf(value.shape), `${value.name} has ${sizeOf(value.shape)} elements, got ${data.length}`);
+      assert((data instanceof Int32Array) === (value.dtype === 'i32'), `${value.name} is ${value.dtype}, got ${data.constructor.name}`);
+      const { buffer, offset } = at(value);
+      upload(device, buffers[buffer]!, offset, data);
+    }
+
+    return {
+      graph,
+      plan,
+      steps,
+      memory,
+      dispatchCount: steps.length,
+      write,
+      run() {
+        for (let start = 0; start < steps.length; start += maxDispatchesPerSubmit) {
+          const encoder = device.createCommandEncoder({ label });
+          const pass = encoder.beginComputePass({ label });
+          for (const step of steps.slice(start, start + maxDispatchesPerSubmit)) encodeStep(pass, step);
+          pass.end();
+          device.queue.submit([encoder.finish()]);
+        }
+        return Promise.resolve();
+      },
+      read(value) {
+        const { buffer, offset } = at(value);
+        return download(engine, buffers[buffer]!, offset, sizeOf(value.shape));
+      },
+      dispose() {
+        for (const buffer of owned) buffer.destroy();
+      },
+    };
+  }
+
+  return {
+    kind: 'webgpu',
+    engine,
+    compile,
+    storage: (label, elements) => new GpuStorage(engine, label, elements),
+    get pipelineCount() {
+      return pipelines.size;
+    },
+  };
+}
+
+export function encodeStep(pass: GPUComputePassEncoder, { pipeline, bindGroup, dispatch }: GpuStep): void {
+  pass.setPipeline(pipeline);
+  pass.setBindGroup(0, bindGroup);
+  pass.dispatchWorkgroups(...dispatch.workgroups);
+}
+
+/** Makes all buffers of a plan, or none: a refusal says what was asked for. */
+async function allocate(engine: EngineDevice, plan: Plan, bindings: ReadonlyMap<Value, Storage>): Promise<{ buffers: GPUBuffer[]; owned: GPUBuffer[] }> {
+  const { device } = engine;
+  const owned: GPUBuffer[] = [];
+  device.pushErrorScope('validation');
+  device.pushErrorScope('out-of-memory');
+  const buffers = plan.buffers.map(({ label, bytes, bound }) => {
+    if (bound) return (bindings.get(bound) as GpuStorage).buffer;
+    const buffer = device.createBuffer({ label, size: bytes, usage: USAGE });
+    owned.push(buffer);
+    return buffer;
+  });
+  const [outOfMemory, invalid] = await Promise.all([device.popErrorScope(), device.popErrorScope()]);
+  if (outOfMemory || invalid) {
+    for (const buffer of owned) buffer.destroy();
+    const asked = owned.reduce((sum, buffer) => sum + buffer.size, 0) / 2 ** 20;
+    throw new WinnowError(
+      'OutOfGpuMemory',
+      `The GPU refused ${asked.toFixed(0)} MiB: ${(outOfMemory ?? invalid)!.message}`,
+      'Close other tabs that use the GPU, or choose a smaller batch, image size or rank.',
+    );
+  }
+  return { buffers, owned };
+}

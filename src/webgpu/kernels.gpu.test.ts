@@ -1,0 +1,75 @@
+/** Every kernel, in every variant, against the float64 oracle, on every case of graph/cases.ts; gradients at a scale of 1e-12 too. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openNodeDevice, type NodeDevice } from '../cli/device.ts';
+import { buildCase, gradScales } from '../graph/caseData.ts';
+import { cases } from '../graph/cases.ts';
+import type { Graph, Value } from '../graph/graph.ts';
+import type { OpKind } from '../graph/ops.ts';
+import { evaluate } from '../oracle/run.ts';
+import { createGpuExecutor, type GpuExecutor } from './executor.ts';
+import { planGraph } from './plan.ts';
+
+let engine: NodeDevice;
+const executors = new Map<string, GpuExecutor>();
+
+beforeAll(async () => {
+  engine = await openNodeDevice();
+  console.log(`kernels on ${engine.driver}`);
+});
+afterAll(() => engine?.destroy());
+
+function executorOf(variant: string): GpuExecutor {
+  let executor = executors.get(variant);
+  if (!executor) executors.set(variant, (executor = createGpuExecutor(engine, { variants: { default: variant } })));
+  return executor;
+}
+
+/** f32 carries 6e-8; sums of a few thousand products in fixed order stay within 2e-6 of the largest result, and functions of WGSL's
+ *  built-ins (exp, tanh: 3 + 2 |x| ulp) within 1e-5 of each. */
+const RELATIVE = 1e-5;
+const OF_LARGEST = 2e-6;
+
+function compare(got: Float32Array, want: Float64Array, name: string): void {
+  expect(got.length, name).toBe(want.length);
+  const largest = want.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
+  let worst = 0;
+  let at = 0;
+  got.forEach((x, i) => {
+    const error = Math.abs(x - want[i]!) / (RELATIVE * Math.abs(want[i]!) + OF_LARGEST * largest + Number.MIN_VALUE);
+    if (!(error <= worst)) [worst, at] = [error, i];
+  });
+  expect(worst, `${name}: element ${at} is ${got[at]}, should be ${want[at]} (largest ${largest}); error in tolerances`).toBeLessThanOrEqual(1);
+}
+
+/** Names of all variants that the graph's nodes offer. */
+function variantsOf(graph: Graph): string[] {
+  const offered = new Set<string>();
+  planGraph(graph, {
+    variant: (_, options) => {
+      for (const name of options) offered.add(name);
+      return options[0]!;
+    },
+  });
+  return offered.size > 0 ? [...offered] : ['only'];
+}
+
+for (const op of Object.keys(cases) as OpKind[]) {
+  describe(op, () => {
+    for (const testCase of cases[op]) {
+      for (const scale of gradScales(testCase as never)) {
+        it(`${testCase.name}${scale === 1 ? '' : `, gradients times ${scale}`}`, async () => {
+          const { graph, feeds, results } = buildCase(op, testCase as never, scale);
+          const wantOf = evaluate(graph, feeds);
+          for (const variant of variantsOf(graph)) {
+            const program = await executorOf(variant).compile(graph);
+            for (const [value, data] of feeds) program.write(value, data);
+            await program.run();
+            for (const [i, value] of (results as readonly Value[]).entries()) compare(await program.read(value), wantOf(value), `${variant}: result ${i}`);
+            expect(program.memory.allocatedBytes).toBe(program.memory.plannedBytes.total);
+            program.dispose();
+          }
+        });
+      }
+    }
+  });
+}

@@ -1,0 +1,220 @@
+/** Lowerings of conv2d and its two gradients: implicit matrix products, or plain ones where the kernel is 1x1. */
+import type { Value } from '../../graph/graph.ts';
+import type { Padding } from '../../graph/ops.ts';
+import { axes4, sizeOf } from '../../shared/shape.ts';
+import quadCode from './conv2d.quad.wgsl?raw';
+import workgroupCode from './conv2d.workgroup.wgsl?raw';
+import gradWeightQuadCode from './conv2dGradWeight.quad.wgsl?raw';
+import gradWeightWorkgroupCode from './conv2dGradWeight.workgroup.wgsl?raw';
+import type { Dispatch, LowerContext, LowerToWgsl, Operand, Scratch } from './dispatch.ts';
+import { lowerProduct, productVariant, QUAD_WORKGROUP_SIZE, quadGrid, rowBlocksOf, sumSplits, tiling } from './gemm.ts';
+
+/** 1x1, stride 1, unpadded: a matrix product over channels. */
+const isPointwise = (weight: readonly number[], stride: number, padding: Padding): boolean =>
+  weight[2] === 1 && weight[3] === 1 && stride === 1 && padding.every((n) => n === 0);
+
+export const lowerConv2d: LowerToWgsl<'conv2d'> = ({ inputs, outputs, params }, context) => {
+  const [x, weight] = inputs as [Value, Value];
+  const [y] = outputs as [Value];
+  const { stride, padding, scale } = params;
+  const bias = params.bias ? inputs[2] : undefined;
+  const residual = params.residual ? inputs[params.bias ? 3 : 2] : undefined;
+  const [batch, channels, height, width] = axes4(x.shape);
+  const [, rows, outHeight, outWidth] = axes4(y.shape);
+  if (isPointwise(weight.shape, stride, padding)) {
+    return pointwise({ weight, x, y, rowStride: channels, depthStride: 1, scale, bias, residual }, context);
+  }
+  const constants = {
+    BATCH: batch,
+    CHANNELS: channels,
+    HEIGHT: height,
+    WIDTH: width,
+    ROWS: rows,
+    OUT_HEIGHT: outHeight,
+    OUT_WIDTH: outWidth,
+    KERNEL_HEIGHT: weight.shape[2]!,
+    KERNEL_WIDTH: weight.shape[3]!,
+    STRIDE: stride,
+    DILATION: 1,
+    PAD_TOP: padding[0],
+    PAD_LEFT: padding[1],
+    W_ROW: channels * weight.shape[2]! * weight.shape[3]!,
+    W_CHANNEL: weight.shape[2]! * weight.shape[3]!,
+    FLIP: false,
+  };
+  return convolution({ constants, x, weight, y, scale, bias, residual }, context);
+};
+
+/** dx[c, i] = sum over (o, tap) of w[o, c, tap] dy[o, p] where p * stride + tap - pad = i: a convolution of dy, spread out by the stride,
+ *  with the flipped kernel and channels swapped. */
+export const lowerConv2dGradInput: LowerToWgsl<'conv2dGradInput'> = ({ inputs, outputs, params }, context) => {
+  const [dy, weight] = inputs as [Value, Value];
+  const [dx] = outputs as [Value];
+  const { stride, padding, scale } = params;
+  const residual = params.residual ? inputs[2] : undefined;
+  const [batch, channels, height, width] = axes4(dy.shape);
+  const [, rows, outHeight, outWidth] = axes4(dx.shape);
+  const [kernelHeight, kernelWidth] = [weight.shape[2]!, weight.shape[3]!];
+  if (isPointwise(weight.shape, stride, padding)) {
+    return pointwise({ weight, x: dy, y: dx, rowStride: 1, depthStride: rows, scale, residual }, context);
+  }
+  const constants = {
+    BATCH: batch,
+    CHANNELS: channels,
+    HEIGHT: height,
+    WIDTH: width,
+    ROWS: rows,
+    OUT_HEIGHT: outHeight,
+    OUT_WIDTH: outWidth,
+    KERNEL_HEIGHT: kernelHeight,
+    KERNEL_WIDTH: kernelWidth,
+    STRIDE: 1,
+    DILATION: stride,
+    PAD_TOP: kernelHeight - 1 - padding[0],
+    PAD_LEFT: kernelWidth - 1 - padding[1],
+    W_ROW: kernelHeight * kernelWidth,
+    W_CHANNEL: rows * kernelHeight * kernelWidth,
+    FLIP: true,
+  };
+  return convolution({ constants, x: dy, weight, y: dx, scale, residual }, context);
+};
+
+export const lowerConv2dGradWeight: LowerToWgsl<'conv2dGradWeight'> = ({ inputs, outputs, params }, context) => {
+  const [dy, x] = inputs as [Value, Value];
+  const [dw] = outputs as [Value];
+  const { stride, padding, scale } = params;
+  const [batch, channels, height, width] = axes4(x.shape);
+  const [, rows, outHeight, outWidth] = axes4(dy.shape);
+  if (isPointwise(dw.shape, stride, padding)) {
+    const plane = height * width;
+    return lowerProduct(
+      {
+        rows,
+        columns: channels,
+        depth: [batch, plane],
+        a: { value: dy, row: plane, depth: [rows * plane, 1] },
+        b: { value: x, column: [0, plane], depth: [channels * plane, 1] },
+        c: { value: dw, row: channels, column: [0, 1] },
+        columnsInner: channels,
+        scale,
+      },
+      context,
+    );
+  }
+  const constants = {
+    BATCH: batch,
+    CHANNELS: channels,
+    HEIGHT: height,
+    WIDTH: width,
+    ROWS: rows,
+    OUT_HEIGHT: outHeight,
+    OUT_WIDTH: outWidth,
+    KERNEL_HEIGHT: params.kernelHeight,
+    KERNEL_WIDTH: params.kernelWidth,
+    STRIDE: stride,
+    PAD_TOP: padding[0],
+    PAD_LEFT: padding[1],
+  };
+  const columns = channels * params.kernelHeight * params.kernelWidth;
+  if (productVariant(context, 'conv2dGradWeight') === 'quad') {
+    const rowBlocks = rowBlocksOf(rows);
+    return [
+      {
+        kernel: { name: 'conv2dGradWeight.quad', code: gradWeightQuadCode },
+        constants: { ...constants, SCALE: scale, ROW_BLOCKS: rowBlocks, WORKGROUP_SIZE: QUAD_WORKGROUP_SIZE },
+        reads: [dy, x],
+        writes: [dw],
+        workgroups: quadGrid(rows, columns, rowBlocks, context),
+      },
+    ];
+  }
+  const { threads, splits, splitDepth } = tiling(rows, columns, batch * outHeight * outWidth);
+  const partials: Scratch = { scratch: 'partial products', elements: splits * sizeOf(dw.shape) };
+  const first: Dispatch = {
+    kernel: { name: 'conv2dGradWeight.workgroup', code: gradWeightWorkgroupCode },
+    constants: { ...constants, SCALE: splits > 1 ? 1 : scale, THREADS: threads, SPLIT_DEPTH: splitDepth, C_SPLIT: splits > 1 ? sizeOf(dw.shape) : 0 },
+    reads: [dy, x],
+    writes: [splits > 1 ? partials : dw],
+    workgroups: [Math.ceil(columns / (4 * threads)), Math.ceil(rows / (4 * threads)), splits],
+  };
+  return splits > 1 ? [first, sumSplits(partials, splits, dw, { scale, biasStride: 1 }, context)] : [first];
+};
+
+interface Epilogue {
+  scale: number;
+  bias?: Value | undefined;
+  residual?: Value | undefined;
+}
+
+/** y[b, m, p] = sum over k of W[m, k] x[b, k, p]; the pixels of all images are one long row of columns. */
+function pointwise(
+  { weight, x, y, rowStride, depthStride, scale, bias, residual }: { weight: Value; x: Value; y: Value; rowStride: number; depthStride: number } & Epilogue,
+  context: LowerContext,
+): Dispatch[] {
+  const [batch, channels, height, width] = axes4(x.shape);
+  const rows = y.shape[1]!;
+  const plane = height * width;
+  return lowerProduct(
+    {
+      rows,
+      columns: batch * plane,
+      depth: [1, channels],
+      a: { value: weight, row: rowStride, depth: [0, depthStride] },
+      b: { value: x, column: [channels * plane, 1], depth: [0, plane] },
+      c: { value: y, row: plane, column: [rows * plane, 1] },
+      columnsInner: plane,
+      scale,
+      bias,
+      biasByRow: true,
+      residual,
+    },
+    context,
+  );
+}
+
+interface Convolution extends Epilogue {
+  constants: Record<'BATCH' | 'CHANNELS' | 'ROWS' | 'OUT_HEIGHT' | 'OUT_WIDTH' | 'KERNEL_HEIGHT' | 'KERNEL_WIDTH' | 'DILATION', number> & Dispatch['constants'];
+  x: Value;
+  weight: Value;
+  y: Value;
+}
+
+function convolution({ constants, x, weight, y, scale, bias, residual }: Convolution, context: LowerContext): Dispatch[] {
+  const { BATCH, CHANNELS, ROWS, OUT_HEIGHT, OUT_WIDTH, KERNEL_HEIGHT, KERNEL_WIDTH, DILATION } = constants;
+  const classes = DILATION * DILATION;
+  const columns = BATCH * Math.ceil(OUT_HEIGHT / DILATION) * Math.ceil(OUT_WIDTH / DILATION);
+  const epilogue = { SCALE: scale, BIAS: bias !== undefined, RESIDUAL: residual !== undefined };
+  const reads: Operand[] = [x, weight, bias ?? x, residual ?? x];
+
+  if (productVariant(context, 'conv2d') === 'quad') {
+    const rowBlocks = rowBlocksOf(ROWS);
+    return [
+      {
+        kernel: { name: 'conv2d.quad', code: quadCode },
+        constants: { ...constants, ...epilogue, ROW_BLOCKS: rowBlocks, WORKGROUP_SIZE: QUAD_WORKGROUP_SIZE },
+        reads,
+        writes: [y],
+        workgroups: quadGrid(ROWS, columns, rowBlocks, context, classes),
+      },
+    ];
+  }
+
+  const depth = CHANNELS * Math.ceil(KERNEL_HEIGHT / DILATION) * Math.ceil(KERNEL_WIDTH / DILATION);
+  const { threads, splits, splitDepth } = tiling(ROWS, columns, depth, classes);
+  const kernel = { name: 'conv2d.workgroup', code: workgroupCode };
+  const tiles = { THREADS: threads, SPLIT_DEPTH: splitDepth };
+  const workgroups = [Math.ceil(columns / (4 * threads)), Math.ceil(ROWS / (4 * threads)), classes * splits] as const;
+  if (splits === 1) return [{ kernel, constants: { ...constants, ...epilogue, ...tiles, C_SPLIT: 0 }, reads, writes: [y], workgroups }];
+  const size = sizeOf(y.shape);
+  const partials: Scratch = { scratch: 'partial products', elements: splits * size };
+  return [
+    {
+      kernel,
+      constants: { ...constants, SCALE: 1, BIAS: false, RESIDUAL: false, ...tiles, C_SPLIT: size },
+      reads: [x, weight, x, x],
+      writes: [partials],
+      workgroups,
+    },
+    sumSplits(partials, splits, y, { scale, bias, biasStride: OUT_HEIGHT * OUT_WIDTH, residual }, context),
+  ];
+}

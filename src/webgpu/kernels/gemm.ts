@@ -1,0 +1,194 @@
+/** Lowerings to matrix products by strides: linear, its two gradients, and 1x1 convolutions (which are products over channels). */
+import type { Value } from '../../graph/graph.ts';
+import { assert } from '../../shared/assert.ts';
+import { sizeOf } from '../../shared/shape.ts';
+import { type Dispatch, grid1d, type LowerContext, type LowerToWgsl, type Operand, type Scratch } from './dispatch.ts';
+import quadCode from './gemm.quad.wgsl?raw';
+import workgroupCode from './gemm.workgroup.wgsl?raw';
+import splitSumCode from './splitSum.wgsl?raw';
+
+/** The two ways a product can run: `workgroup` stages tiles in workgroup memory, for GPUs; `quad` shares loads by quad swaps and has no
+ *  barriers, for adapters that run on the CPU, where a barrier costs more than the arithmetic (needs the feature `subgroups`). */
+export const PRODUCT_VARIANTS = ['workgroup', 'quad'] as const;
+export type ProductVariant = (typeof PRODUCT_VARIANTS)[number];
+
+export const productVariant = (context: LowerContext, kernelClass: 'gemm' | 'conv2d' | 'conv2dGradWeight'): ProductVariant =>
+  context.variant(kernelClass, PRODUCT_VARIANTS) === 'quad' ? 'quad' : 'workgroup';
+
+/** C[m, n] = scale * (sum over k of A[m, k] B[n, k] + bias) + residual, by strides in elements. */
+export interface Product {
+  rows: number;
+  columns: number;
+  /** k = outer * depth[1] + inner. */
+  depth: readonly [outer: number, inner: number];
+  a: { value: Value; row: number; depth: readonly [outer: number, inner: number] };
+  /** n = outer * columnsInner + inner, in B and C alike. */
+  b: { value: Value; column: readonly [outer: number, inner: number]; depth: readonly [outer: number, inner: number] };
+  c: { value: Value; row: number; column: readonly [outer: number, inner: number] };
+  columnsInner: number;
+  scale: number;
+  bias?: Value | undefined;
+  /** Whether the bias belongs to C's rows rather than its columns. */
+  biasByRow?: boolean;
+  residual?: Value | undefined;
+}
+
+/** How a workgroup kernel covers a product of `rows` x `columns` x `depth`. `batches` other tiles run beside it. */
+export function tiling(rows: number, columns: number, depth: number, batches = 1): { threads: number; splits: number; splitDepth: number } {
+  const tiles = (side: number): number => Math.ceil(rows / side) * Math.ceil(columns / side) * batches;
+  // A GPU wants about a hundred workgroups to be busy: first smaller tiles, then slices of the depth.
+  const threads = tiles(64) >= 64 ? 16 : 8;
+  const wanted = Math.min(Math.ceil(96 / tiles(4 * threads)), Math.floor(depth / 128), 32);
+  const splitDepth = Math.ceil(depth / Math.max(1, wanted) / 16) * 16;
+  return { threads, splits: Math.ceil(depth / splitDepth), splitDepth };
+}
+
+/** Rows of four that a quad keeps: sixteen rows unless most of them would lie past the edge. */
+export const rowBlocksOf = (rows: number): number => (rows <= 4 ? 1 : rows <= 8 ? 2 : 4);
+
+/** Folds the grid of a quad kernel: one invocation a lane. */
+export function quadGrid(rows: number, columns: number, rowBlocks: number, context: LowerContext, z = 1): [number, number, number] {
+  const quads = Math.ceil(rows / (4 * rowBlocks)) * Math.ceil(columns / 16);
+  const [x, y] = grid1d(quads * 4, QUAD_WORKGROUP_SIZE, context.limits);
+  return [x, y, z];
+}
+
+export const QUAD_WORKGROUP_SIZE = 16;
+
+/** The dispatch that sums `splits` partial products and does what the product would have done at its end. */
+export function sumSplits(
+  partials: Scratch,
+  splits: number,
+  y: Value,
+  { scale, bias, biasStride, residual }: { scale: number; bias?: Value | undefined; biasStride: number; residual?: Value | undefined },
+  context: LowerContext,
+): Dispatch {
+  const size = sizeOf(y.shape);
+  return {
+    kernel: { name: 'splitSum', code: splitSumCode },
+    constants: {
+      SIZE: size,
+      SPLITS: splits,
+      SCALE: scale,
+      BIAS: bias !== undefined,
+      BIAS_STRIDE: biasStride,
+      BIAS_LENGTH: bias ? sizeOf(bias.shape) : 1,
+      RESIDUAL: residual !== undefined,
+    },
+    reads: [partials, bias ?? partials, residual ?? partials],
+    writes: [y],
+    workgroups: grid1d(size, 64, context.limits),
+  };
+}
+
+export function lowerProduct(product: Product, context: LowerContext): Dispatch[] {
+  const { rows, columns, depth, a, b, c, columnsInner, scale, bias, biasByRow = false, residual } = product;
+  const strides = {
+    ROWS: rows,
+    COLUMNS: columns,
+    DEPTH_OUTER: depth[0],
+    DEPTH_INNER: depth[1],
+    A_ROW: a.row,
+    A_DEPTH: a.depth[1],
+    A_DEPTH_OUTER: a.depth[0],
+    B_COLUMN: b.column[1],
+    B_COLUMN_OUTER: b.column[0],
+    B_DEPTH: b.depth[1],
+    B_DEPTH_OUTER: b.depth[0],
+    C_ROW: c.row,
+    C_COLUMN: c.column[1],
+    C_COLUMN_OUTER: c.column[0],
+    COLUMNS_INNER: columnsInner,
+  };
+  const epilogue = { SCALE: scale, BIAS: bias !== undefined, BIAS_BY_ROW: biasByRow, RESIDUAL: residual !== undefined };
+  // What is absent is bound to A, and not read.
+  const reads: Operand[] = [a.value, b.value, bias ?? a.value, residual ?? a.value];
+
+  if (productVariant(context, 'gemm') === 'quad') {
+    const rowBlocks = rowBlocksOf(rows);
+    const lengths = { A_LENGTH: sizeOf(a.value.shape), B_LENGTH: sizeOf(b.value.shape), C_LENGTH: sizeOf(c.value.shape) };
+    return [
+      {
+        kernel: { name: 'gemm.quad', code: quadCode },
+        constants: { ...strides, ...epilogue, ...lengths, ROW_BLOCKS: rowBlocks, WORKGROUP_SIZE: QUAD_WORKGROUP_SIZE },
+        reads,
+        writes: [c.value],
+        workgroups: quadGrid(rows, columns, rowBlocks, context),
+      },
+    ];
+  }
+
+  const { threads, splits, splitDepth } = tiling(rows, columns, depth[0] * depth[1]);
+  const workgroups = [Math.ceil(columns / (4 * threads)), Math.ceil(rows / (4 * threads)), splits] as const;
+  const kernel = { name: 'gemm.workgroup', code: workgroupCode };
+  const tiles = { THREADS: threads, SPLIT_DEPTH: splitDepth };
+  if (splits === 1) return [{ kernel, constants: { ...strides, ...epilogue, ...tiles, C_SPLIT: 0 }, reads, writes: [c.value], workgroups }];
+  const size = sizeOf(c.value.shape);
+  const partials: Scratch = { scratch: 'partial products', elements: splits * size };
+  return [
+    {
+      kernel,
+      constants: { ...strides, SCALE: 1, BIAS: false, BIAS_BY_ROW: false, RESIDUAL: false, ...tiles, C_SPLIT: size },
+      reads: [a.value, b.value, a.value, a.value],
+      writes: [partials],
+      workgroups,
+    },
+    sumSplits(partials, splits, c.value, { scale, bias, biasStride: biasByRow ? c.row : 1, residual }, context),
+  ];
+}
+
+const last = (value: Value): number => value.shape.at(-1)!;
+const rowsOf = (value: Value): number => sizeOf(value.shape) / last(value);
+
+export const lowerLinear: LowerToWgsl<'linear'> = ({ inputs, outputs, params: { bias, residual, scale } }, context) => {
+  const [x, weight] = inputs as [Value, Value];
+  const [y] = outputs as [Value];
+  const [out, into] = [weight.shape[0]!, weight.shape[1]!];
+  const product: Product = {
+    rows: rowsOf(x),
+    columns: out,
+    depth: [1, into],
+    a: { value: x, row: into, depth: [0, 1] },
+    b: { value: weight, column: [0, into], depth: [0, 1] },
+    c: { value: y, row: out, column: [0, 1] },
+    columnsInner: out,
+    scale,
+    bias: bias ? inputs[2] : undefined,
+    residual: residual ? inputs[bias ? 3 : 2] : undefined,
+  };
+  return lowerProduct(product, context);
+};
+
+export const lowerLinearGradInput: LowerToWgsl<'linearGradInput'> = ({ inputs, outputs, params: { residual, scale } }, context) => {
+  const [dy, weight] = inputs as [Value, Value];
+  const [out, into] = [weight.shape[0]!, weight.shape[1]!];
+  const product: Product = {
+    rows: rowsOf(dy),
+    columns: into,
+    depth: [1, out],
+    a: { value: dy, row: out, depth: [0, 1] },
+    b: { value: weight, column: [0, 1], depth: [0, into] },
+    c: { value: outputs[0]!, row: into, column: [0, 1] },
+    columnsInner: into,
+    scale,
+    residual: residual ? inputs[2] : undefined,
+  };
+  return lowerProduct(product, context);
+};
+
+export const lowerLinearGradWeight: LowerToWgsl<'linearGradWeight'> = ({ inputs, outputs, params: { scale } }, context) => {
+  const [dy, x] = inputs as [Value, Value];
+  const [out, into] = [last(dy), last(x)];
+  assert(rowsOf(dy) === rowsOf(x), `dy has ${rowsOf(dy)} rows, x ${rowsOf(x)}`);
+  const product: Product = {
+    rows: out,
+    columns: into,
+    depth: [1, rowsOf(x)],
+    a: { value: dy, row: 1, depth: [0, out] },
+    b: { value: x, column: [0, 1], depth: [0, into] },
+    c: { value: outputs[0]!, row: into, column: [0, 1] },
+    columnsInner: into,
+    scale,
+  };
+  return lowerProduct(product, context);
+};

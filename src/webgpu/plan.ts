@@ -1,0 +1,339 @@
+/** What a run of a graph takes, decided before any buffer exists: dispatches in order, where every value lives, bytes by part. Pure.
+ *
+ *  WebGPU tracks usage per whole buffer: one dispatch may not bind a buffer both read-only and read-write. So activations live in
+ *  slots, which are whole buffers, and a node's outputs and scratch never share a slot with one another or with its inputs. Things the
+ *  host writes and no node does (parameters, inputs, constants) are packed into a few buffers at 256-byte offsets. */
+import { type Graph, mutates, type Node, storageRoot, type Value } from '../graph/graph.ts';
+import type { OpKind } from '../graph/ops.ts';
+import { assert } from '../shared/assert.ts';
+import { WinnowError } from '../shared/errors.ts';
+import { sizeOf } from '../shared/shape.ts';
+import type { Dispatch, LowerContext, Operand, Scratch } from './kernels/dispatch.ts';
+import { lower } from './kernels/lower.ts';
+
+export type PlanLimits = LowerContext['limits'] & Pick<GPUSupportedLimits, 'maxBufferSize' | 'maxStorageBuffersPerShaderStage'>;
+
+/** The limits every WebGPU device has: for planning without one. */
+export const DEFAULT_LIMITS: PlanLimits = {
+  maxComputeWorkgroupsPerDimension: 65535,
+  maxComputeInvocationsPerWorkgroup: 256,
+  maxComputeWorkgroupStorageSize: 16384,
+  maxStorageBufferBindingSize: 128 * 2 ** 20,
+  maxBufferSize: 256 * 2 ** 20,
+  maxStorageBuffersPerShaderStage: 8,
+};
+
+export type MemoryPart = 'parameters' | 'state' | 'inputs' | 'activations';
+
+export interface PlannedBuffer {
+  label: string;
+  bytes: number;
+  part: MemoryPart;
+  /** The value whose storage the caller brings. */
+  bound?: Value;
+}
+
+/** A range of a planned buffer, in bytes. */
+export interface Place {
+  buffer: number;
+  offset: number;
+  size: number;
+}
+
+export interface PlannedDispatch {
+  node: Node;
+  dispatch: Dispatch;
+  /** In binding order: reads, then writes. */
+  places: Place[];
+}
+
+export interface Plan {
+  graph: Graph;
+  buffers: PlannedBuffer[];
+  dispatches: PlannedDispatch[];
+  bytes: Record<MemoryPart | 'total', number>;
+  /** Where a value can be read or written after a run; undefined for one that had no need to outlive its last reader. */
+  placeOf(value: Value): Place | undefined;
+  /** First and last node (positions in the execution order) between which a slot's tenants must stay untouched. For tests and printPlan. */
+  tenants: { buffer: number; name: string; bytes: number; first: number; last: number }[];
+}
+
+export interface PlanOptions {
+  limits?: PlanLimits;
+  variant?: LowerContext['variant'];
+  /** Values whose storage the caller brings; those that share one storage map to the same key. */
+  bound?: ReadonlyMap<Value, unknown>;
+}
+
+/** Offsets of bindings are multiples of this on every device (minStorageBufferOffsetAlignment). */
+export const ALIGNMENT = 256;
+/** Packed buffers stay below this: one huge allocation is refused sooner than several middling ones. */
+const CHUNK_BYTES = 64 * 2 ** 20;
+
+const roundUp = (bytes: number, to: number): number => Math.ceil(bytes / to) * to;
+/** Whole vec4s, so that kernels may bind any tensor as array<vec4f>. */
+const bytesOf = (elements: number): number => Math.max(16, roundUp(elements * 4, 16));
+const isScratch = (operand: Operand): operand is Scratch => 'scratch' in operand;
+
+export function planGraph(graph: Graph, { limits = DEFAULT_LIMITS, variant = (_, options) => options[0]!, bound = new Map() }: PlanOptions = {}): Plan {
+  const nodes = liveNodes(graph);
+  const lowered = nodes.map((node) => (lower[node.op] as (node: Node, context: LowerContext) => Dispatch[])(node, { limits, variant }));
+  const buffers: PlannedBuffer[] = [];
+  const home = new Map<Value | Scratch, Place>();
+
+  const add = (buffer: PlannedBuffer): number => {
+    checkBuffer(buffer, limits);
+    return buffers.push(buffer) - 1;
+  };
+  const own = (value: Value, part: MemoryPart): void => {
+    const size = bytesOf(sizeOf(value.shape));
+    home.set(value, { buffer: add({ label: value.name, bytes: size, part }), offset: 0, size });
+  };
+
+  // ---- what outlives a run: storages the caller brings, states, and packed parameters, inputs and constants -----------------------
+  const used = usedRoots(graph, nodes);
+  const byStorage = new Map<unknown, number>();
+  for (const [value, storage] of bound) {
+    assert(value.source.kind !== 'node' && value.source.kind !== 'view' && value.source.kind !== 'constant', `${value.name} cannot be bound to a storage`);
+    const size = bytesOf(sizeOf(value.shape));
+    let buffer = byStorage.get(storage);
+    if (buffer === undefined) {
+      buffer = add({ label: value.name, bytes: size, part: partOf(value), bound: value });
+      byStorage.set(storage, buffer);
+    }
+    assert(buffers[buffer]!.bytes === size, `${value.name} and ${buffers[buffer]!.label} share a storage but differ in size`);
+    home.set(value, { buffer, offset: 0, size });
+  }
+  const written = new Set(nodes.flatMap((node) => mutates(node).map((value) => storageRoot(graph, value).root)));
+  const packed: Record<MemoryPart, Value[]> = { parameters: [], inputs: [], state: [], activations: [] };
+  for (const value of graph.values) {
+    const { kind } = value.source;
+    if (kind === 'node' || kind === 'view' || home.has(value)) continue;
+    if (kind === 'state' || written.has(value)) own(value, partOf(value));
+    else if (kind === 'parameter' || kind === 'input' || used.has(value)) packed[partOf(value)].push(value);
+  }
+  for (const part of ['parameters', 'inputs'] as const) {
+    for (const chunk of chunks(packed[part], Math.min(CHUNK_BYTES, limits.maxBufferSize))) {
+      const buffer = add({ label: chunk.values.length === 1 ? chunk.values[0]!.name : `${part} (${chunk.values.length})`, bytes: chunk.bytes, part });
+      chunk.values.forEach((value, i) => home.set(value, { buffer, offset: chunk.offsets[i]!, size: bytesOf(sizeOf(value.shape)) }));
+    }
+  }
+
+  // ---- activations and scratch: slots ---------------------------------------------------------------------------------------------
+  const tenancies = lifetimes(graph, nodes, lowered, home);
+  const tenants: Plan['tenants'] = [];
+  for (const slot of fillSlots(tenancies)) {
+    const buffer = add({ label: `slot ${buffers.length}`, bytes: slot.bytes, part: 'activations' });
+    for (const { item, name, bytes, first, last } of slot.tenants) {
+      home.set(item, { buffer, offset: 0, size: bytes });
+      tenants.push({ buffer, name, bytes, first, last });
+    }
+  }
+
+  const placeOfRoot = (value: Value): Place | undefined => {
+    const { root, offset } = storageRoot(graph, value);
+    const place = home.get(root);
+    if (!place) return undefined;
+    if (root === value) return place;
+    const bytes = offset * 4;
+    assert(bytes % ALIGNMENT === 0, `${value.name} begins at element ${offset} of ${root.name}, which is no multiple of ${ALIGNMENT / 4}`);
+    // A view's rounding to whole vec4s may reach into the gap before the next one, which alignment keeps free, but not past the end.
+    return { buffer: place.buffer, offset: place.offset + bytes, size: Math.min(bytesOf(sizeOf(value.shape)), place.size - bytes) };
+  };
+
+  const dispatches = nodes.flatMap((node, at) =>
+    lowered[at]!.map((dispatch): PlannedDispatch => {
+      const places = [...dispatch.reads, ...dispatch.writes].map((operand) => {
+        const place = isScratch(operand) ? home.get(operand) : placeOfRoot(operand);
+        assert(place, `${node.name}: ${dispatch.kernel.name} binds ${operandName(operand)}, which has no storage`);
+        return place;
+      });
+      checkDispatch(node, dispatch, places, limits);
+      return { node, dispatch, places };
+    }),
+  );
+
+  const bytes = { parameters: 0, state: 0, inputs: 0, activations: 0, total: 0 };
+  for (const buffer of buffers) {
+    bytes[buffer.part] += buffer.bytes;
+    bytes.total += buffer.bytes;
+  }
+  const kept = new Set([...graph.outputs.values()].map((value) => storageRoot(graph, value).root));
+  return {
+    graph,
+    buffers,
+    dispatches,
+    bytes,
+    tenants,
+    placeOf(value) {
+      const { root } = storageRoot(graph, value);
+      return root.source.kind === 'node' && !kept.has(root) ? undefined : placeOfRoot(value);
+    },
+  };
+}
+
+/** Nodes that an output, a placement or a mutation depends on, in the graph's order. */
+function liveNodes(graph: Graph): Node[] {
+  const wanted = new Set<Node>();
+  const want = (value: Value): void => {
+    if (value.source.kind === 'node') wanted.add(value.source.node);
+  };
+  for (const value of graph.outputs.values()) want(value);
+  for (const value of graph.placements.keys()) want(value);
+  const live: Node[] = [];
+  for (let i = graph.nodes.length - 1; i >= 0; i--) {
+    const node = graph.nodes[i]!;
+    if (!wanted.has(node) && mutates(node).length === 0) continue;
+    live.push(node);
+    node.inputs.forEach(want);
+  }
+  return live.toReversed();
+}
+
+function usedRoots(graph: Graph, nodes: readonly Node[]): Set<Value> {
+  const used = new Set<Value>();
+  for (const node of nodes) for (const value of node.inputs) used.add(storageRoot(graph, value).root);
+  for (const value of graph.outputs.values()) used.add(storageRoot(graph, value).root);
+  return used;
+}
+
+function partOf(value: Value): MemoryPart {
+  switch (value.source.kind) {
+    case 'parameter':
+      return 'parameters';
+    case 'state':
+    case 'view':
+      return 'state';
+    case 'input':
+    case 'constant':
+      return 'inputs';
+    case 'node':
+      return 'activations';
+    default:
+      return value.source satisfies never;
+  }
+}
+
+/** Values laid out one behind another at aligned offsets, in as few buffers of at most `limit` bytes as their order allows. */
+function chunks(values: readonly Value[], limit: number): { values: Value[]; offsets: number[]; bytes: number }[] {
+  const made: { values: Value[]; offsets: number[]; bytes: number }[] = [];
+  for (const value of values) {
+    const size = bytesOf(sizeOf(value.shape));
+    let chunk = made.at(-1);
+    if (!chunk || roundUp(chunk.bytes, ALIGNMENT) + size > limit) {
+      chunk = { values: [], offsets: [], bytes: 0 };
+      made.push(chunk);
+    }
+    const offset = roundUp(chunk.bytes, ALIGNMENT);
+    chunk.values.push(value);
+    chunk.offsets.push(offset);
+    chunk.bytes = offset + size;
+  }
+  return made;
+}
+
+interface Tenancy {
+  item: Value | Scratch;
+  name: string;
+  bytes: number;
+  /** Positions of nodes in the execution order; both ends included, so that a node's inputs, outputs and scratch never meet. */
+  first: number;
+  last: number;
+}
+
+/** When every value or scratch without a storage of its own must exist. */
+function lifetimes(graph: Graph, nodes: readonly Node[], lowered: readonly Dispatch[][], home: ReadonlyMap<Value | Scratch, Place>): Tenancy[] {
+  const found = new Map<Value | Scratch, Tenancy>();
+  nodes.forEach((node, at) => {
+    for (const value of [...node.inputs, ...node.outputs]) {
+      const { root } = storageRoot(graph, value);
+      if (home.has(root)) continue;
+      const tenancy = found.get(root);
+      if (tenancy) tenancy.last = at;
+      else found.set(root, { item: root, name: root.name, bytes: bytesOf(sizeOf(root.shape)), first: at, last: at });
+    }
+    for (const operand of lowered[at]!.flatMap((dispatch) => [...dispatch.reads, ...dispatch.writes])) {
+      if (isScratch(operand) && !found.has(operand)) {
+        found.set(operand, { item: operand, name: `${node.name} ${operand.scratch}`, bytes: bytesOf(operand.elements), first: at, last: at });
+      }
+    }
+  });
+  for (const value of graph.outputs.values()) {
+    const tenancy = found.get(storageRoot(graph, value).root);
+    if (tenancy) tenancy.last = Infinity;
+  }
+  return [...found.values()];
+}
+
+/** Greedy by size: the largest first, each into the first slot that is free all its life. The first tenant sets the slot's size. */
+function fillSlots(tenancies: readonly Tenancy[]): { bytes: number; tenants: Tenancy[] }[] {
+  const slots: { bytes: number; tenants: Tenancy[] }[] = [];
+  const ordered = [...tenancies].sort((a, b) => b.bytes - a.bytes || a.first - b.first);
+  for (const tenancy of ordered) {
+    const free = slots.find((slot) => slot.tenants.every((other) => other.last < tenancy.first || tenancy.last < other.first));
+    if (free) free.tenants.push(tenancy);
+    else slots.push({ bytes: tenancy.bytes, tenants: [tenancy] });
+  }
+  return slots;
+}
+
+const mib = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(bytes < 2 ** 20 ? 2 : 0)} MiB`;
+
+function checkBuffer({ label, bytes }: PlannedBuffer, limits: PlanLimits): void {
+  if (bytes <= limits.maxBufferSize) return;
+  throw new WinnowError(
+    'AdapterTooSmall',
+    `${label} needs a buffer of ${mib(bytes)}, ${mib(bytes - limits.maxBufferSize)} more than this GPU allows (${mib(limits.maxBufferSize)}).`,
+    'Use a smaller image size, a smaller batch or a smaller model.',
+  );
+}
+
+const operandName = (operand: Operand): string => (isScratch(operand) ? operand.scratch : operand.name);
+
+/** The rules a dispatch must keep, so that a broken lowering fails here and not in the driver. */
+function checkDispatch(node: Node, { kernel, reads, writes, workgroups }: Dispatch, places: readonly Place[], limits: PlanLimits): void {
+  const where = `${node.name}: ${kernel.name}`;
+  const operands = [...reads, ...writes];
+  assert(operands.length <= limits.maxStorageBuffersPerShaderStage, `${where} binds ${operands.length} buffers, this GPU allows ${limits.maxStorageBuffersPerShaderStage}`);
+  assert(
+    workgroups.every((n) => Number.isInteger(n) && n > 0 && n <= limits.maxComputeWorkgroupsPerDimension),
+    `${where}: grid ${workgroups.join(' x ')} is outside 1..${limits.maxComputeWorkgroupsPerDimension}`,
+  );
+  places.forEach((place, i) => {
+    if (place.size > limits.maxStorageBufferBindingSize) {
+      throw new WinnowError(
+        'AdapterTooSmall',
+        `${operandName(operands[i]!)} has ${mib(place.size)}, ${mib(place.size - limits.maxStorageBufferBindingSize)} more than this GPU lets a shader see at once (${mib(limits.maxStorageBufferBindingSize)}).`,
+        'Use a smaller image size, a smaller batch or a smaller model.',
+      );
+    }
+    for (let j = Math.max(i + 1, reads.length); j < places.length; j++) {
+      const other = places[j]!;
+      if (other.buffer !== place.buffer) continue;
+      // Two writes may share a buffer where they do not overlap; a read and a write may not.
+      const apart = i >= reads.length && (place.offset + place.size <= other.offset || other.offset + other.size <= place.offset);
+      assert(apart, `${where} writes ${operandName(operands[j]!)} and ${i < reads.length ? 'reads' : 'writes'} ${operandName(operands[i]!)}, which lie in one buffer`);
+    }
+  });
+}
+
+/** The plan as text: bytes by part, buffers, then one line a dispatch. */
+export function printPlan(plan: Plan): string {
+  const { parameters, state, inputs, activations, total } = plan.bytes;
+  const unslotted = plan.tenants.reduce((sum, tenant) => sum + tenant.bytes, 0);
+  return [
+    `total ${mib(total)}: parameters ${mib(parameters)}, state ${mib(state)}, inputs ${mib(inputs)}, activations ${mib(activations)} (${mib(unslotted)} without reuse)`,
+    ...plan.buffers.map((buffer, i) => `#${i} ${buffer.part} ${buffer.bytes} B  ${buffer.label}`),
+    ...plan.dispatches.map(({ node, dispatch, places }) => {
+      const place = ({ buffer, offset }: Place): string => `#${buffer}${offset ? `+${offset}` : ''}`;
+      const reads = places.slice(0, dispatch.reads.length).map(place).join(' ');
+      const writes = places.slice(dispatch.reads.length).map(place).join(' ');
+      return `${dispatch.kernel.name} [${dispatch.workgroups.join(',')}] ${reads} -> ${writes}  # ${node.name}`;
+    }),
+  ].join('\n');
+}
+
+/** Lowered dispatches of one node, for tests of a single kernel. */
+export function lowerNode<K extends OpKind>(node: Node<K>, context: LowerContext): Dispatch[] {
+  return (lower[node.op] as (node: Node<K>, context: LowerContext) => Dispatch[])(node, context);
+}
