@@ -1,0 +1,120 @@
+/** Files below were written by Pillow. */
+import { describe, expect, it } from 'vitest';
+import { formatParameters, type ParametersText, parseParameters } from './a1111.ts';
+import { decodePng, encodePng, readPngText, writePngText } from './png.ts';
+
+const bytes = (base64: string): Uint8Array => new Uint8Array(Buffer.from(base64, 'base64'));
+
+const pillow = {
+  rgb:
+    'iVBORw0KGgoAAAANSUhEUgAAAAUAAAAECAIAAADJUWIXAAAAO3RFWHRwYXJhbWV0ZXJzAGEgY2Fm6QpTdGVwczogMjAsIFNhbXBsZXI6IEV1bGVyIGEsIENGRyBzY2FsZTogN/XuvA8AAAAbaVRYdHdpbm5vdwAAAAAAeyJwIjoi54yrIPCfkIgifbfTDCMAAAASelRYdGxvbmcAAHicq6oiFQAAX+4X1bLukJ4AAAAUaVRYdHVpAAEAAAB4nDu85zBREABl8h3tysoV7gAAACFJREFUeJxjZGBg0EBCLAw2DAwM8nAE59tBEDI/loEhFgBiWQPOIPflFQAAAABJRU5ErkJggg==',
+  rgba:
+    'iVBORw0KGgoAAAANSUhEUgAAAAUAAAAECAYAAABGM/VAAAAAKUlEQVR4nGNkYGBg0GBg4EXGLAw2DI4MDPK8yBhJ0A6O0QRjeRkYYnkBv7MFYeSQKTYAAAAASUVORK5CYII=',
+  grey:
+    'iVBORw0KGgoAAAANSUhEUgAAAAUAAAAECAAAAABjWKqcAAAAIElEQVR4nGNk4OHh4WFUFuAX4GdRFhYWEWZRERP/KQIAEZ8Caj/uCSwAAAAASUVORK5CYII=',
+  greyAlpha:
+    'iVBORw0KGgoAAAANSUhEUgAAAAUAAAAECAQAAADsOj3LAAAAL0lEQVR4nGNkYODhhUBGZUcBXn5eAV5+XhZlR2FeYV4RXmFeFhVHMV5x3p+8IrwAQUkD/f+7TGIAAAAASUVORK5CYII=',
+  palette:
+    'iVBORw0KGgoAAAANSUhEUgAAAAUAAAAEBAMAAAC0HehzAAAAElBMVEV4tGx4eLoUlid4PF0UPBBQAABVvRnfAAAAGUlEQVR4nGN0FfjN8v/eX0al9/+ZGP5/AAA9AQgyLO3lBAAAAABJRU5ErkJggg==',
+};
+const converted = {
+  palette: 'FDwQ/1AAAP9QAAD/UAAA/1AAAP8UPBD/FDwQ/3g8Xf94PF3/eDxd/xSWJ/8Ulif/eHi6/3h4uv94eLr/FJYn/xSWJ/94eLr/eLRs/3i0bP8=',
+  grey: 'AAAA/wwMDP8YGBj/JCQk/zAwMP8jIyP/MzMz/0JCQv9SUlL/YWFh/0ZGRv9ZWVn/bGxs/4CAgP+Tk5P/ampq/4CAgP+Xl5f/kJCQ/6enp/8=',
+  greyAlpha: 'AAAAAAwMDA0YGBgaJCQkJzAwMDQjIyNBMzMzTkJCQltSUlJoYWFhdUZGRoJZWVmPbGxsnICAgKmTk5O2ampqw4CAgNCXl5fdkJCQ6qenp/c=',
+};
+
+/** The picture all of them show: 5x4, R = 40 x, G = 60 y, B = 31 x y, alpha 13 i in `rgba`. */
+const scene = (alpha: (i: number) => number): Uint8Array =>
+  Uint8Array.from({ length: 5 * 4 * 4 }, (_, k) => {
+    const i = k >> 2;
+    const [x, y] = [i % 5, Math.floor(i / 5)];
+    return [40 * x, 60 * y, 31 * x * y, alpha(i)][k & 3]!;
+  });
+
+describe('pixels', () => {
+  it.each([
+    ['rgb', scene(() => 255)],
+    ['rgba', scene((i) => 13 * i)],
+    ['grey', bytes(converted.grey)],
+    ['greyAlpha', bytes(converted.greyAlpha)],
+    ['palette', bytes(converted.palette)],
+  ] as const)('reads %s', (name, expected) => {
+    expect(decodePng(bytes(pillow[name]))).toEqual({ width: 5, height: 4, data: expected });
+  });
+
+  it.each([
+    ['opaque', scene(() => 255), 2],
+    ['with alpha', scene((i) => 255 - i), 6],
+  ])('writes %s', (_, data, colourType) => {
+    const png = encodePng({ width: 5, height: 4, data }, { parameters: 'x' });
+    expect(png[25]).toBe(colourType);
+    expect(decodePng(png)).toEqual({ width: 5, height: 4, data });
+    expect(readPngText(png)).toEqual(new Map([['parameters', 'x']]));
+  });
+
+  it('uses every filter and reads it back', () => {
+    const [width, height] = [37, 23];
+    let state = 1;
+    const data = Uint8Array.from({ length: width * height * 4 }, (_, k) => {
+      state = (Math.imul(state, 1103515245) + 12345) >>> 0;
+      const [x, y] = [(k >> 2) % width, Math.floor((k >> 2) / width)];
+      return k % 4 === 3 ? 255 : [x * 6, y * 9, x * y, (x + y) * 3, state >>> 24][y % 5]! & 255;
+    });
+    expect(decodePng(encodePng({ width, height, data })).data).toEqual(data);
+  });
+
+  const damage = (change: (png: Uint8Array) => Uint8Array): Uint8Array => change(bytes(pillow.rgb));
+  it.each([
+    ['no PNG', damage(() => new TextEncoder().encode('GIF89a, not a PNG')), /not a PNG/],
+    ['cut off', damage((png) => png.subarray(0, -20)), /cut off/],
+    ['damaged', damage((png) => png.map((byte, i) => (i === png.length - 20 ? byte ^ 1 : byte))), /checksum/],
+  ])('names a file that is %s', (_, png, message) => {
+    expect(() => decodePng(png)).toThrow(message);
+    expect(() => decodePng(png)).toThrow(expect.objectContaining({ name: 'BadFile' }));
+  });
+});
+
+describe('text', () => {
+  it('reads tEXt, zTXt and iTXt, packed and not', () => {
+    expect(readPngText(bytes(pillow.rgb))).toEqual(
+      new Map([
+        ['parameters', 'a café\nSteps: 20, Sampler: Euler a, CFG scale: 7'],
+        ['winnow', '{"p":"猫 🐈"}'],
+        ['long', 'z'.repeat(50)],
+        ['ui', 'ü'.repeat(20)],
+      ]),
+    );
+  });
+
+  it('replaces its own keywords and leaves the rest', () => {
+    const once = writePngText(bytes(pillow.rgb), { winnow: '{}', parameters: 'emoji 🐈 and accents é' });
+    const twice = writePngText(once, { winnow: '{"v":2}' });
+    expect([...readPngText(twice)].sort()).toEqual([
+      ['long', 'z'.repeat(50)],
+      ['parameters', 'emoji 🐈 and accents é'],
+      ['ui', 'ü'.repeat(20)],
+      ['winnow', '{"v":2}'],
+    ]);
+    expect(decodePng(twice).data).toEqual(decodePng(bytes(pillow.rgb)).data);
+  });
+});
+
+describe('parameters', () => {
+  it.each<ParametersText>([
+    { prompt: 'a cat', negativePrompt: '', fields: { Steps: '20', Sampler: 'Euler a', Seed: '42' } },
+    { prompt: 'two\nlines, with: colons', negativePrompt: 'blurry,\nugly', fields: { Steps: '1', 'CFG scale': '7.5', Size: '96x96', Note: 'a, "quoted": b\nnew line' } },
+    { prompt: '', negativePrompt: 'only this', fields: { Steps: '1', Seed: '2', Size: '8x8' } },
+  ])('%j', (parameters) => {
+    expect(parseParameters(formatParameters(parameters))).toEqual(parameters);
+  });
+
+  it("reads the web UI's own text", () => {
+    const text = 'masterpiece, (best:1.2)\nNegative prompt: lowres\nSteps: 28, Sampler: DPM++ 2M Karras, CFG scale: 7, Seed: 1234, Size: 512x768, Model hash: 6ce0161689, Model: v1-5, Version: v1.10.1';
+    const { prompt, negativePrompt, fields } = parseParameters(text);
+    expect([prompt, negativePrompt, fields.Seed, fields.Size, fields['Model hash']]).toEqual(['masterpiece, (best:1.2)', 'lowres', '1234', '512x768', '6ce0161689']);
+  });
+
+  it('takes a prompt without fields as a prompt', () => {
+    expect(parseParameters('a cat: the movie, part 2')).toEqual({ prompt: 'a cat: the movie, part 2', negativePrompt: '', fields: {} });
+  });
+});

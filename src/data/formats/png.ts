@@ -1,0 +1,226 @@
+/** PNG files without a canvas: text chunks in and out, and 8-bit pixels. https://www.w3.org/TR/png-3/ */
+import { unzlibSync, zlibSync } from 'fflate';
+import { WinnowError } from '../../shared/errors.ts';
+
+const SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
+
+interface Chunk {
+  type: string;
+  data: Uint8Array;
+  /** The whole chunk: length, type, data, checksum. */
+  bytes: Uint8Array;
+}
+
+const crcTable = Uint32Array.from({ length: 256 }, (_, n) => {
+  let c = n;
+  for (let k = 0; k < 8; k++) c = c & 1 ? 0xedb88320 ^ (c >>> 1) : c >>> 1;
+  return c;
+});
+
+function crc32(bytes: Uint8Array): number {
+  let c = 0xffffffff;
+  for (const byte of bytes) c = crcTable[(c ^ byte) & 0xff]! ^ (c >>> 8);
+  return (c ^ 0xffffffff) >>> 0;
+}
+
+const latin1 = (bytes: Uint8Array): string => Array.from(bytes, (byte) => String.fromCharCode(byte)).join('');
+const fromLatin1 = (text: string): Uint8Array => Uint8Array.from(text, (char) => char.charCodeAt(0));
+
+function bad(what: string): WinnowError {
+  return new WinnowError('BadFile', `The image cannot be read: ${what}.`, 'Choose a PNG with 8 bits a channel.');
+}
+
+function chunk(type: string, data: Uint8Array): Uint8Array {
+  const out = new Uint8Array(12 + data.length);
+  const view = new DataView(out.buffer);
+  view.setUint32(0, data.length);
+  out.set(fromLatin1(type), 4);
+  out.set(data, 8);
+  view.setUint32(8 + data.length, crc32(out.subarray(4, 8 + data.length)));
+  return out;
+}
+
+function concat(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const out = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    out.set(part, at);
+    at += part.length;
+  }
+  return out;
+}
+
+/** All chunks up to IEND; throws BadFile where the file is no PNG, cut off or damaged. */
+function chunksOf(png: Uint8Array): Chunk[] {
+  if (!SIGNATURE.every((byte, i) => png[i] === byte)) throw bad('it is not a PNG file');
+  const view = new DataView(png.buffer, png.byteOffset, png.byteLength);
+  const chunks: Chunk[] = [];
+  for (let at = 8; ; ) {
+    if (at + 12 > png.length) throw bad('it is cut off');
+    const end = at + 12 + view.getUint32(at);
+    if (end > png.length) throw bad('it is cut off');
+    const bytes = png.subarray(at, end);
+    if (crc32(bytes.subarray(4, -4)) !== view.getUint32(end - 4)) throw bad('it is damaged (a checksum does not match)');
+    const type = latin1(bytes.subarray(4, 8));
+    chunks.push({ type, data: bytes.subarray(8, -4), bytes });
+    if (type === 'IEND') return chunks;
+    at = end;
+  }
+}
+
+// ---- text -----------------------------------------------------------------------------------------------------------------------
+
+/** tEXt where Latin-1 is enough, as Pillow writes it; else iTXt. */
+function textChunk(keyword: string, text: string): Uint8Array {
+  const isLatin1 = Array.from(text).every((char) => char.codePointAt(0)! < 256 && char !== '\0');
+  if (isLatin1) return chunk('tEXt', concat([fromLatin1(`${keyword}\0`), fromLatin1(text)]));
+  // keyword, end, not compressed, method, no language, no translated keyword, UTF-8.
+  return chunk('iTXt', concat([fromLatin1(`${keyword}\0\0\0\0\0`), new TextEncoder().encode(text)]));
+}
+
+function parseText({ type, data }: Chunk): [keyword: string, text: string] | undefined {
+  if (type !== 'tEXt' && type !== 'zTXt' && type !== 'iTXt') return undefined;
+  const end = data.indexOf(0);
+  if (end < 0) return undefined;
+  const keyword = latin1(data.subarray(0, end));
+  if (type === 'tEXt') return [keyword, latin1(data.subarray(end + 1))];
+  if (type === 'zTXt') return [keyword, latin1(unzlibSync(data.subarray(end + 2)))];
+  const compressed = data[end + 1] === 1;
+  const language = data.indexOf(0, end + 3);
+  const translated = data.indexOf(0, language + 1);
+  if (language < 0 || translated < 0) return undefined;
+  const text = data.subarray(translated + 1);
+  return [keyword, new TextDecoder().decode(compressed ? unzlibSync(text) : text)];
+}
+
+/** Text chunks by keyword: tEXt, zTXt and iTXt. */
+export function readPngText(png: Uint8Array): Map<string, string> {
+  return new Map(chunksOf(png).map(parseText).filter((entry) => entry !== undefined));
+}
+
+/** The same image with these text chunks; chunks of the same keywords are replaced, all else stays byte for byte. */
+export function writePngText(png: Uint8Array, texts: Readonly<Record<string, string>>): Uint8Array<ArrayBuffer> {
+  const [header, ...rest] = chunksOf(png);
+  const kept = rest.filter((part) => {
+    const entry = parseText(part);
+    return !entry || !(entry[0] in texts);
+  });
+  const added = Object.entries(texts).map(([keyword, text]) => textChunk(keyword, text));
+  return concat([Uint8Array.from(SIGNATURE), header!.bytes, ...added, ...kept.map((part) => part.bytes)]);
+}
+
+// ---- pixels ---------------------------------------------------------------------------------------------------------------------
+
+export interface Pixels {
+  width: number;
+  height: number;
+  /** RGBA, 8 bits each, row by row. */
+  data: Uint8Array | Uint8ClampedArray;
+}
+
+const paeth = (a: number, b: number, c: number): number => {
+  const [pa, pb, pc] = [Math.abs(b - c), Math.abs(a - c), Math.abs(a + b - 2 * c)];
+  return pa <= pb && pa <= pc ? a : pb <= pc ? b : c;
+};
+
+/** What each filter predicts from the bytes to the left (a), above (b) and above left (c). */
+const predictors: readonly ((a: number, b: number, c: number) => number)[] = [() => 0, (a) => a, (_, b) => b, (a, b) => (a + b) >> 1, paeth];
+
+/** A PNG of RGB, or of RGBA where any pixel is not opaque. Rows are filtered by the least sum of absolute differences. */
+export function encodePng({ width, height, data }: Pixels, texts: Readonly<Record<string, string>> = {}): Uint8Array<ArrayBuffer> {
+  if (data.length !== width * height * 4) throw new Error(`${data.length} bytes for ${width}x${height} RGBA`);
+  const opaque = data.every((value, i) => i % 4 !== 3 || value === 255);
+  const channels = opaque ? 3 : 4;
+  const stride = width * channels;
+  const rows = new Uint8Array((stride + 1) * height);
+  let above = new Uint8Array(stride);
+  for (let y = 0; y < height; y++) {
+    const row = new Uint8Array(stride);
+    for (let x = 0; x < width; x++) for (let c = 0; c < channels; c++) row[x * channels + c] = data[(y * width + x) * 4 + c]!;
+    let least = Infinity;
+    predictors.forEach((predict, filter) => {
+      const filtered = new Uint8Array(stride);
+      let sum = 0;
+      for (let i = 0; i < stride; i++) {
+        const left = i < channels ? 0 : row[i - channels]!;
+        const aboveLeft = i < channels ? 0 : above[i - channels]!;
+        const difference = (row[i]! - predict(left, above[i]!, aboveLeft)) & 0xff;
+        filtered[i] = difference;
+        sum += difference < 128 ? difference : 256 - difference;
+      }
+      if (sum >= least) return;
+      least = sum;
+      rows[y * (stride + 1)] = filter;
+      rows.set(filtered, y * (stride + 1) + 1);
+    });
+    above = row;
+  }
+  const header = new Uint8Array(13);
+  const view = new DataView(header.buffer);
+  view.setUint32(0, width);
+  view.setUint32(4, height);
+  header.set([8, opaque ? 2 : 6], 8);
+  const added = Object.entries(texts).map(([keyword, text]) => textChunk(keyword, text));
+  return concat([Uint8Array.from(SIGNATURE), chunk('IHDR', header), ...added, chunk('IDAT', zlibSync(rows, { level: 6 })), chunk('IEND', new Uint8Array())]);
+}
+
+/** Channels by colour type: grey, RGB, palette, grey and alpha, RGBA. */
+const channelsOf: Readonly<Record<number, number>> = { 0: 1, 2: 3, 3: 1, 4: 2, 6: 4 };
+
+/** The pixels of an 8-bit PNG that is not interlaced. Throws BadFile with the reason. */
+export function decodePng(png: Uint8Array): Pixels & { data: Uint8Array } {
+  const chunks = chunksOf(png);
+  const header = chunks[0]!.type === 'IHDR' ? chunks[0]!.data : undefined;
+  if (!header || header.length !== 13) throw bad('it has no header');
+  const view = new DataView(header.buffer, header.byteOffset);
+  const [width, height] = [view.getUint32(0), view.getUint32(4)];
+  const [depth, colour, , , interlace] = header.subarray(8) as unknown as [number, number, number, number, number];
+  const channels = channelsOf[colour];
+  if (depth !== 8 || !channels) throw bad(`it has ${depth} bits a channel and colour type ${colour}`);
+  if (interlace !== 0) throw bad('it is interlaced');
+
+  const find = (type: string): Uint8Array | undefined => chunks.find((part) => part.type === type)?.data;
+  let rows: Uint8Array;
+  try {
+    rows = unzlibSync(concat(chunks.filter((part) => part.type === 'IDAT').map((part) => part.data)));
+  } catch {
+    throw bad('its pixels are damaged');
+  }
+  const stride = width * channels;
+  if (rows.length < (stride + 1) * height) throw bad('it has too few pixels');
+  const palette = find('PLTE');
+  const transparency = find('tRNS');
+  const data = new Uint8Array(width * height * 4);
+  let above = new Uint8Array(stride);
+  for (let y = 0; y < height; y++) {
+    const start = y * (stride + 1);
+    const predict = predictors[rows[start]!];
+    if (!predict) throw bad(`it uses filter ${rows[start]}`);
+    const row = rows.slice(start + 1, start + 1 + stride);
+    for (let i = 0; i < stride; i++) {
+      row[i] = row[i]! + predict(i < channels ? 0 : row[i - channels]!, above[i]!, i < channels ? 0 : above[i - channels]!);
+    }
+    for (let x = 0; x < width; x++) data.set(rgba(row.subarray(x * channels, (x + 1) * channels), colour, palette, transparency), (y * width + x) * 4);
+    above = row;
+  }
+  return { width, height, data };
+}
+
+/** One pixel. tRNS names alpha by palette entry, or the one grey or colour (16 bits each) that is transparent. */
+function rgba(pixel: Uint8Array, colour: number, palette: Uint8Array | undefined, transparency: Uint8Array | undefined): [number, number, number, number] {
+  const [a, b, c, d] = pixel as unknown as [number, number, number, number];
+  switch (colour) {
+    case 0:
+      return [a, a, a, transparency?.[1] === a ? 0 : 255];
+    case 2:
+      return [a, b, c, transparency && transparency[1] === a && transparency[3] === b && transparency[5] === c ? 0 : 255];
+    case 3: {
+      if (!palette || a * 3 + 2 >= palette.length) throw bad('its palette is too short');
+      return [palette[a * 3]!, palette[a * 3 + 1]!, palette[a * 3 + 2]!, transparency?.[a] ?? 255];
+    }
+    case 4:
+      return [a, a, a, b];
+    default:
+      return [a, b, c, d];
+  }
+}

@@ -1,0 +1,39 @@
+/** Model families by the class name in their config.json: the one place to name a new one. */
+import type { Graph, Value } from '../graph/graph.ts';
+import { type Config, unsupported } from './config.ts';
+import type { LayerOptions } from './layers.ts';
+import { parseUNetConfig } from './sd/config.ts';
+import { buildUNet, type LoraTarget, loraTargets, type UNetInputs, unetInputs } from './sd/unet.ts';
+
+/** A denoising network read from its config: what generation, training and export need of it. */
+export interface DenoiserModel {
+  /** Channels of the latents it takes. */
+  latentChannels: number;
+  /** Width of a text token. */
+  contextWidth: number;
+  inputs(graph: Graph, size: { batch: number; height: number; width: number; tokens: number }): UNetInputs;
+  /** The prediction, like the sample. */
+  build(graph: Graph, inputs: UNetInputs, options?: LayerOptions): Value;
+  loraTargets(which: 'attention' | 'all'): LoraTarget[];
+}
+
+const denoisers: Readonly<Record<string, (config: Config) => DenoiserModel>> = {
+  UNet2DConditionModel(config) {
+    const unet = parseUNetConfig(config);
+    return {
+      latentChannels: unet.in_channels,
+      contextWidth: unet.cross_attention_dim[0]!,
+      inputs: (graph, size) => unetInputs(graph, unet, size),
+      build: (graph, inputs, options) => buildUNet(graph, unet, inputs, options),
+      loraTargets: (which) => loraTargets(unet, which),
+    };
+  },
+};
+
+/** Reads a denoiser's config.json. Throws UnsupportedArchitecture with the class, or the field and its value. */
+export function openDenoiser(config: Config): DenoiserModel {
+  const name = config['_class_name'];
+  const open = typeof name === 'string' ? denoisers[name] : undefined;
+  if (!open) throw unsupported('denoiser', '_class_name', name, Object.keys(denoisers).join(' or '));
+  return open(config);
+}
