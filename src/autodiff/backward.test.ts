@@ -1,7 +1,7 @@
 /** The backward pass on whole graphs: the gradients of a small network, sums, frozen weights, and gradients placed in an arena. */
 import { describe, expect, test } from 'vitest';
 import { generator } from '../graph/caseData.ts';
-import { Graph, type Value } from '../graph/graph.ts';
+import { Graph, storageRoot, type Value } from '../graph/graph.ts';
 import { cpuExecutor, evaluate } from '../oracle/run.ts';
 import { sizeOf } from '../shared/shape.ts';
 import { backward } from './backward.ts';
@@ -105,20 +105,36 @@ describe('backward', () => {
 
   test('every gradient can be placed in an arena, also those that the rules alone would share', async () => {
     const graph = new Graph();
-    // a and b receive the same value (dy itself, the seed), which the gradient of w reads too; c is reached through a reshape.
-    const [a, b, c, w] = [graph.parameter('a', [1, 2]), graph.parameter('b', [1, 2]), graph.parameter('c', [2]), graph.parameter('w', [2, 2])];
-    const sum = graph.op('add', {}, [graph.op('add', {}, [graph.op('add', {}, [a, b]), graph.op('reshape', { shape: [1, 2] }, [c])]), graph.op('linear', { bias: false, residual: false, scale: 1 }, [graph.input('x', [1, 2]), w])]);
+    // a, b and, reshaped, c receive the same value 2 dy, which the gradient of w reads too; d receives the seed itself.
+    const [a, b, c, d, w] = [graph.parameter('a', [1, 2]), graph.parameter('b', [1, 2]), graph.parameter('c', [2]), graph.parameter('d', [1, 2]), graph.parameter('w', [2, 2])];
+    const product = graph.op('linear', { bias: false, residual: false, scale: 1 }, [graph.input('x', [1, 2]), w]);
+    const inner = [b, graph.op('reshape', { shape: [1, 2] }, [c]), product].reduce((sum, term) => graph.op('add', {}, [sum, term]), a);
+    const sum = graph.op('add', {}, [graph.op('affine', { factor: 2, shift: 0 }, [inner]), d]);
     const unused = graph.parameter('unused', [2]);
-    const wrt = [a, b, c, w, unused];
+    const wrt = [a, b, c, d, w, unused];
     const gradients = backward(graph, [{ value: sum, grad: graph.input('dy', [1, 2]) }], wrt);
     const arena = graph.state('grad', [64 * wrt.length]);
+    const roots = wrt.map((x) => storageRoot(graph, gradients.get(x)!).root);
+    expect(new Set(roots).size).toBe(wrt.length);
+    // On the GPU a placed value is part of a buffer that gradient nodes write: none of them may read it.
+    for (const node of graph.nodes) for (const x of node.inputs) if (node.op !== 'reshape') expect(roots).not.toContain(storageRoot(graph, x).root);
     wrt.forEach((x, i) => graph.place(gradients.get(x)!, arena, 64 * i));
     const program = await cpuExecutor().compile(graph);
     for (const value of graph.values) if (value.source.kind === 'input') program.write(value, value.name === 'dy' ? Float32Array.of(3, 4) : Float32Array.of(5, 6));
     program.write(arena, new Float32Array(64 * wrt.length).fill(-1));
     await program.run();
     const flat = await program.read(arena);
-    expect(wrt.map((x, i) => Array.from(flat.subarray(64 * i, 64 * i + sizeOf(x.shape))))).toEqual([[3, 4], [3, 4], [3, 4], [15, 18, 20, 24], [0, 0]]);
+    expect(wrt.map((x, i) => Array.from(flat.subarray(64 * i, 64 * i + sizeOf(x.shape))))).toEqual([[6, 8], [6, 8], [6, 8], [3, 4], [30, 36, 40, 48], [0, 0]]);
+  });
+
+  test('two parameters whose gradient is one unread value get one storage each', () => {
+    const graph = new Graph();
+    const [a, b] = [graph.parameter('a', [2]), graph.parameter('b', [2])];
+    const y = graph.op('affine', { factor: 2, shift: 0 }, [graph.op('add', {}, [a, b])]);
+    const gradients = backward(graph, [{ value: y, grad: graph.constant('dy', [2], Float32Array.of(1, 3)) }], [a, b]);
+    expect(gradients.get(a)).not.toBe(gradients.get(b));
+    const read = evaluate(graph, new Map());
+    for (const x of [a, b]) expect([...read(gradients.get(x)!)]).toEqual([2, 6]);
   });
 
   test('a view of a flat state is a parameter like any other', () => {
