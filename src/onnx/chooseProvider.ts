@@ -8,13 +8,15 @@ export interface ProviderChoice {
   threads: number;
   /** Milliseconds of one run once warm, with its inputs and outputs in ordinary memory. */
   wasmMs: number;
-  /** Absent where there is no device to measure. */
+  /** Absent where there is no device, or a software one, to measure. */
   webgpuMs?: number;
   /** Why the webgpu provider could not run this model here. */
   webgpuError?: string;
 }
 
-/** A session on the faster provider, and the measurement. Without a device there is wasm only. */
+/** A session on the faster provider, and the measurement. Without a device there is wasm only. A software adapter is not measured: it runs
+ *  on the cores wasm has without the detour (the embedded model's UNet takes 5.4 s on SwiftShader and 0.07 s on wasm), and would need half
+ *  a minute to say so. */
 export async function chooseProvider(
   bytes: Uint8Array,
   feeds: Readonly<Record<string, Feed>>,
@@ -23,7 +25,7 @@ export async function chooseProvider(
   const wasm = await createSession(bytes, { provider: 'wasm', ...(threads && { threads }) });
   const wasmMs = await fastestMs(wasm, feeds, Infinity);
   const choice: ProviderChoice = { provider: 'wasm', threads: wasm.threads, wasmMs };
-  if (!device) return { session: wasm, choice };
+  if (!device || device.adapterInfo.isFallbackAdapter) return { session: wasm, choice };
 
   let webgpu: OnnxSession | undefined;
   try {
