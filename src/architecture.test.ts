@@ -22,7 +22,7 @@ const mayImport: Record<string, string[]> = {
   workers: ['service', 'data', ...engine],
   cli: ['service', 'evaluation', 'data', 'webgpu/device'],
   studio: ['service/types', 'evaluation', 'data', 'training/presets', 'training/config'],
-  e2e: [],
+  e2e: ['tools/browser.mjs'],
   tools: ['service', 'data', 'evaluation', 'cli', 'studio', 'shared'],
   bench: [...engine, 'service', 'cli'],
 };

@@ -10,6 +10,8 @@ export interface FolderReader {
 export interface Environment {
   /** `navigator.gpu`, or its like under Node; undefined where there is none. */
   gpu: GPU | undefined;
+  /** Whether onnxruntime's WebGPU provider can run here; under Node it cannot. */
+  hasOnnxWebgpu: boolean;
   /** Images, latents, runs, LoRA files. */
   files: FileStore;
   /** Ids of models that come with the product, the default first. */

@@ -3,7 +3,7 @@ import { openSafetensors } from '../data/formats/safetensors.ts';
 import { parseTextEncoderConfig, type TextEncoderConfig, unprefixedTextNames } from '../models/clip/textEncoder.ts';
 import { ClipTokenizer, type TokenizerFiles } from '../models/clip/tokenizer.ts';
 import type { Config } from '../models/config.ts';
-import { parseUNetConfig, type UNetConfig } from '../models/sd/config.ts';
+import { type DenoiserModel, openDenoiser } from '../models/families.ts';
 import { parseVaeConfig, type VaeConfig, vaeScaleFactor } from '../models/sd/vae.ts';
 import { sizeOf } from '../shared/shape.ts';
 import { type TensorSource, withAliases } from '../models/weights.ts';
@@ -13,7 +13,7 @@ import type { ModelInfo } from './types.ts';
 
 export interface ModelFolder {
   info: ModelInfo;
-  unet: { config: UNetConfig; weights: TensorSource };
+  unet: { model: DenoiserModel; weights: TensorSource };
   vae: { config: VaeConfig; weights: TensorSource };
   textEncoder: { config: TextEncoderConfig; weights: TensorSource };
   tokenizer: ClipTokenizer;
@@ -82,7 +82,7 @@ export async function openModelFolder(id: string, env: Environment): Promise<Mod
     readTokenizer(reader),
   ]);
   const [unetWeights, vaeWeights, textWeights] = await Promise.all([unetFile, vaeFile, textFile].map((file) => openSafetensors(file.bytes, file.path)));
-  const unet = { config: parseUNetConfig(unetConfig!), weights: unetWeights! };
+  const unet = { model: openDenoiser(unetConfig!), weights: unetWeights! };
   const vae = { config: parseVaeConfig(vaeConfig!), weights: vaeWeights! };
   const textEncoder = { config: parseTextEncoderConfig(textConfig!), weights: withAliases(textWeights!, unprefixedTextNames) };
 

@@ -2,7 +2,6 @@
 import { type LoraModule, readLora } from '../data/formats/lora.ts';
 import { openSafetensors } from '../data/formats/safetensors.ts';
 import type { FileStore } from '../data/files.ts';
-import { loraTargets } from '../models/sd/unet.ts';
 import type { TensorSource } from '../models/weights.ts';
 import { WinnowError } from '../shared/errors.ts';
 import { withLora } from '../training/lora.ts';
@@ -74,7 +73,7 @@ export class ModelPool {
 
   private async loraFile(folder: ModelFolder, file: string, strength: number): Promise<WeightChange> {
     const bytes = await this.files.read(file);
-    const { modules } = await readLora(await openSafetensors(bytes, file), loraTargets(folder.unet.config, 'all'));
+    const { modules } = await readLora(await openSafetensors(bytes, file), folder.unet.model.loraTargets('all'));
     return { kind: 'lora', modules, strength, hash: await this.env.sha256(bytes) };
   }
 }

@@ -2,8 +2,7 @@
 import type { Executor } from '../graph/executor.ts';
 import { Graph } from '../graph/graph.ts';
 import { ParameterStore } from '../models/parameterStore.ts';
-import type { UNetConfig } from '../models/sd/config.ts';
-import { buildUNet, unetInputs } from '../models/sd/unet.ts';
+import type { DenoiserModel } from '../models/families.ts';
 import type { TensorSource } from '../models/weights.ts';
 import { createSession, type SessionOptions } from '../onnx/session.ts';
 import { onnxBytes } from './onnxModel.ts';
@@ -23,10 +22,10 @@ export interface NoisePredictor {
 }
 
 /** Our own kernels. */
-export async function enginePredictor(executor: Executor, config: UNetConfig, weights: TensorSource, size: PredictorSize): Promise<NoisePredictor> {
+export async function enginePredictor(executor: Executor, model: DenoiserModel, weights: TensorSource, size: PredictorSize): Promise<NoisePredictor> {
   const graph = new Graph();
-  const inputs = unetInputs(graph, config, size);
-  const noisePred = buildUNet(graph, config, inputs);
+  const inputs = model.inputs(graph, size);
+  const noisePred = model.build(graph, inputs);
   graph.output('noise_pred', noisePred);
   const parameters = new ParameterStore(executor, weights);
   const program = await executor.compile(graph, { bindings: await parameters.bindings(graph), label: 'sample' });
@@ -46,17 +45,17 @@ export async function enginePredictor(executor: Executor, config: UNetConfig, we
 }
 
 /** onnxruntime, from the same graph and weights. */
-export async function onnxPredictor(config: UNetConfig, weights: TensorSource, size: PredictorSize, options: SessionOptions): Promise<NoisePredictor> {
+export async function onnxPredictor(model: DenoiserModel, weights: TensorSource, size: PredictorSize, options: SessionOptions): Promise<NoisePredictor> {
   const graph = new Graph();
-  graph.output('noise_pred', buildUNet(graph, config, unetInputs(graph, config, size)));
+  graph.output('noise_pred', model.build(graph, model.inputs(graph, size)));
   const session = await createSession(await onnxBytes(graph, weights), options);
   const { batch, height, width, tokens } = size;
   return {
     async predict(sample, timestep, context) {
       const results = await session.run({
-        sample: { data: sample, dims: [batch, config.in_channels, height, width] },
+        sample: { data: sample, dims: [batch, model.latentChannels, height, width] },
         timestep: { data: new Float32Array(batch).fill(timestep), dims: [batch] },
-        encoder_hidden_states: { data: context, dims: [batch, tokens, context.length / (batch * tokens)] },
+        encoder_hidden_states: { data: context, dims: [batch, tokens, model.contextWidth] },
       });
       return results['noise_pred']!;
     },

@@ -39,7 +39,7 @@ export class Predictors {
 
   private make({ folder, weights }: ResolvedModel, sampler: EngineChoices['sampler'], size: PredictorSize): Promise<NoisePredictor> {
     return sampler === 'engine'
-      ? enginePredictor(this.executor, folder.unet.config, weights, size)
-      : onnxPredictor(folder.unet.config, weights, size, this.sessionOptions(sampler === 'onnx-webgpu' ? 'webgpu' : 'wasm'));
+      ? enginePredictor(this.executor, folder.unet.model, weights, size)
+      : onnxPredictor(folder.unet.model, weights, size, this.sessionOptions(sampler === 'onnx-webgpu' ? 'webgpu' : 'wasm'));
   }
 }

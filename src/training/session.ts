@@ -85,16 +85,20 @@ export async function runStep(trainer: Trainer, reference: FrozenReference, data
     t: step + 1,
   });
   const b = config.pairsPerStep;
+  const results = micro.map(({ policyErrors, referenceErrors }) => {
+    const errors = { mW: policyErrors.subarray(0, b), mL: policyErrors.subarray(b), rW: referenceErrors.subarray(0, b), rL: referenceErrors.subarray(b) };
+    return { ...errors, ...losses[config.loss]({ ...errors, beta: config.beta }, trainer.spec.loss) };
+  });
   const pairs = draws.map(({ pair, timestep }, i) => {
-    const { policyErrors, referenceErrors } = micro[Math.floor(i / b)]!;
-    const [mw, ml] = [policyErrors[i % b]!, policyErrors[b + (i % b)]!];
-    const [rw, rl] = [referenceErrors[i % b]!, referenceErrors[b + (i % b)]!];
-    return { pair, timestep, logit: -(config.beta / 2) * (mw - rw - (ml - rl)), mw, ml, rw, rl };
+    const { mW, mL, rW, rL, logit } = results[Math.floor(i / b)]!;
+    const slot = i % b;
+    return { pair, timestep, logit: logit[slot]!, mw: mW[slot]!, ml: mL[slot]!, rw: rW[slot]!, rl: rL[slot]! };
   });
   const mean = (of: (pair: (typeof pairs)[number]) => number): number => pairs.reduce((sum, pair) => sum + of(pair), 0) / pairs.length;
   return {
     step,
-    loss: batchLoss(config, micro),
+    // In f64 from the errors, so that a logit of 0 reads ln 2 exactly.
+    loss: results.reduce((sum, { loss }) => sum + loss, 0) / results.length,
     implicitAccuracy: mean(({ logit }) => (logit > 0 ? 1 : logit === 0 ? 0.5 : 0)),
     logit: mean((pair) => pair.logit),
     winnerError: mean((pair) => pair.mw),

@@ -1,6 +1,7 @@
 /** The prepared step: programs compiled once, tensors on the executor, replayed for every batch. Knows nothing of files, prompts or runs. */
 import { rematerialise } from '../autodiff/rematerialise.ts';
 import type { Executor, MemoryReport, Program, Storage } from '../graph/executor.ts';
+import { graphFlops } from '../graph/flops.ts';
 import type { Value } from '../graph/graph.ts';
 import type { ParameterStore } from '../models/parameterStore.ts';
 import { sizeOf } from '../shared/shape.ts';
@@ -105,6 +106,11 @@ export class Trainer {
 
   get memory(): MemoryReport {
     return this.stepProgram.memory;
+  }
+
+  /** Floating-point operations of one step. */
+  get flops(): number {
+    return this.spec.accumulation * graphFlops(this.step.graph) + (this.updateGraph ? graphFlops(this.updateGraph.graph) : 0);
   }
 
   get dispatchCount(): number {

@@ -1,0 +1,71 @@
+/** What runs where, by measurement on this machine: kernel variants, the sampler, onnxruntime's provider. Measured once per adapter and
+ *  model, kept in the file store, copied into every run. */
+import { type FileStore, readJson, writeJson } from '../data/files.ts';
+import type { Executor } from '../graph/executor.ts';
+import { defaultThreads } from '../onnx/runtime.ts';
+import type { SessionOptions } from '../onnx/session.ts';
+import type { ResolvedModel } from './modelPool.ts';
+import { enginePredictor, type NoisePredictor, onnxPredictor, type PredictorSize } from './noisePredictor.ts';
+import type { EngineChoices } from './types.ts';
+
+const path = (key: string): string => `settings/choices-${key}.json`;
+
+export function savedChoices(files: FileStore, key: string): Promise<EngineChoices | undefined> {
+  return readJson<EngineChoices>(files, path(key)).catch(() => undefined);
+}
+
+export function saveChoices(files: FileStore, key: string, choices: EngineChoices): Promise<void> {
+  return writeJson(files, path(key), choices);
+}
+
+type Sampler = EngineChoices['sampler'];
+
+/** Times one guided denoising step on each candidate. A software adapter runs on the CPU cores that wasm has to itself and is measured
+ *  tens of times slower (bench/NOTES.md), so there the GPU candidates are left out: compiling them would cost the first minute. */
+export async function measureSamplers(options: {
+  model: ResolvedModel;
+  executor: Executor;
+  software: boolean;
+  sessionOptions: (provider: 'webgpu' | 'wasm') => SessionOptions;
+  hasOnnxWebgpu: boolean;
+  onProgress: (what: string) => void;
+}): Promise<Pick<EngineChoices, 'sampler' | 'onnxProvider' | 'wasmThreads' | 'measuredMs'>> {
+  const { model, executor, software, sessionOptions, hasOnnxWebgpu, onProgress } = options;
+  const { folder, weights } = model;
+  const side = folder.info.defaultSize / folder.info.sizeMultiple;
+  const size: PredictorSize = { batch: 2, height: side, width: side, tokens: folder.tokenizer.maxLength };
+  const denoiser = folder.unet.model;
+  const candidates: [Sampler, string, () => Promise<NoisePredictor>][] = [
+    ['onnx-wasm', 'onnxruntime on the CPU', () => onnxPredictor(denoiser, weights, size, sessionOptions('wasm'))],
+    ...(software
+      ? []
+      : ([
+          ['engine', 'our own kernels', () => enginePredictor(executor, denoiser, weights, size)],
+          ...(hasOnnxWebgpu ? [['onnx-webgpu', 'onnxruntime on the GPU', () => onnxPredictor(denoiser, weights, size, sessionOptions('webgpu'))]] : []),
+        ] as [Sampler, string, () => Promise<NoisePredictor>][])),
+  ];
+  const measuredMs: Record<string, number> = {};
+  for (const [name, title, make] of candidates) {
+    onProgress(`Measuring ${title}`);
+    const predictor = await make();
+    measuredMs[name] = await fastestMs(predictor, size, denoiser.latentChannels, denoiser.contextWidth);
+    await predictor.dispose();
+  }
+  const sampler = (Object.keys(measuredMs) as Sampler[]).reduce((best, name) => (measuredMs[name]! < measuredMs[best]! ? name : best));
+  const onnxProvider = (measuredMs['onnx-webgpu'] ?? Infinity) < measuredMs['onnx-wasm']! ? 'webgpu' : 'wasm';
+  return { sampler, onnxProvider, wasmThreads: await defaultThreads(), measuredMs };
+}
+
+/** Fastest of three after one that compiles and allocates. */
+async function fastestMs(predictor: NoisePredictor, size: PredictorSize, channels: number, width: number): Promise<number> {
+  const sample = new Float32Array(size.batch * channels * size.height * size.width).fill(0.5);
+  const context = new Float32Array(size.batch * size.tokens * width).fill(0.1);
+  await predictor.predict(sample, 500, context);
+  let fastest = Infinity;
+  for (let i = 0; i < 3; i++) {
+    const start = performance.now();
+    await predictor.predict(sample, 500, context);
+    fastest = Math.min(fastest, performance.now() - start);
+  }
+  return fastest;
+}

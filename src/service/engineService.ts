@@ -1,0 +1,276 @@
+/** The engine's verbs on one GPUDevice, for the studio's worker and for the command line alike. */
+import { readLora } from '../data/formats/lora.ts';
+import { decodePng } from '../data/formats/png.ts';
+import { openSafetensors } from '../data/formats/safetensors.ts';
+import { defaultThreads } from '../onnx/runtime.ts';
+import type { SessionOptions } from '../onnx/session.ts';
+import { WinnowError } from '../shared/errors.ts';
+import type { TrainConfig } from '../training/config.ts';
+import { type EngineDevice, openDevice } from '../webgpu/device.ts';
+import { createGpuExecutor, type GpuExecutor } from '../webgpu/executor.ts';
+import { tuneKernels } from '../webgpu/tune.ts';
+import { measureSamplers, saveChoices, savedChoices } from './choices.ts';
+import type { Environment } from './environment.ts';
+import { exportModel } from './exporting.ts';
+import { planForecast } from './forecast.ts';
+import { FrozenParts } from './frozenParts.ts';
+import { generate, type GenerationContext, makePairs, planarFromRgba } from './generation.ts';
+import { Jobs } from './jobs.ts';
+import { ModelPool, type ResolvedModel } from './modelPool.ts';
+import { Predictors } from './predictors.ts';
+import { RunStore } from './runStore.ts';
+import { openScorer, type Scorer } from './scoring.ts';
+import { RunControl, stepSpecOf, type TrainContext, trainRun } from './trainRun.ts';
+import type {
+  EngineChoices,
+  EngineService,
+  ExportedFile,
+  ExportKind,
+  GenerateEvent,
+  GenerateRequest,
+  ImageRecord,
+  Listener,
+  MemoryForecast,
+  ModelInfo,
+  ModelRef,
+  PairRecord,
+  PairsEvent,
+  PairsRequest,
+  RunRecord,
+  SamplerChoice,
+  Score,
+  StepMetrics,
+  SystemReport,
+  TrainCommand,
+  TrainEvent,
+  TrainRequest,
+} from './types.ts';
+
+/** What a started engine has. */
+interface Running {
+  device: EngineDevice;
+  executor: GpuExecutor;
+  predictors: Predictors;
+  choices: EngineChoices;
+  report: SystemReport;
+}
+
+export class Engine implements EngineService {
+  private readonly env: Environment;
+  private readonly jobs = new Jobs();
+  private readonly runStore: RunStore;
+  private readonly pool: ModelPool;
+  private readonly controls = new Map<string, RunControl>();
+  private readonly parts = new Map<string, FrozenParts>();
+  private readonly scorers = new Map<string, Promise<Scorer>>();
+  private running: Promise<Running> | undefined;
+
+  constructor(env: Environment) {
+    this.env = env;
+    this.runStore = new RunStore(env.files);
+    this.pool = new ModelPool(env, this.runStore);
+  }
+
+  async start(listener: Listener<{ what: string; done: number; total: number }> = () => {}): Promise<SystemReport> {
+    return (await this.started(listener)).report;
+  }
+
+  async models(): Promise<ModelInfo[]> {
+    const folders = await Promise.all(this.env.embeddedModels.map((id) => this.pool.folder(id)));
+    return folders.map((folder) => folder.info);
+  }
+
+  generate(job: string, request: GenerateRequest, listener: Listener<GenerateEvent>): Promise<ImageRecord[]> {
+    return this.jobs.run(job, async (signal) => generate(await this.generationContext(), signal, request, listener));
+  }
+
+  makePairs(job: string, request: PairsRequest, listener: Listener<PairsEvent>): Promise<PairRecord[]> {
+    return this.jobs.run(job, async (signal) => makePairs(await this.generationContext(), signal, request, listener));
+  }
+
+  async forecast(ref: ModelRef, config: TrainConfig): Promise<MemoryForecast> {
+    const { device, choices } = await this.started();
+    const model = await this.pool.resolve(ref);
+    const side = model.folder.info.defaultSize / model.folder.info.sizeMultiple;
+    const spec = (reference: 'engine' | 'input') => stepSpecOf(model, config, { height: side, width: side }, reference, device.device.limits.maxStorageBufferBindingSize);
+    const reference = config.reference === 'engine' || (config.reference === 'auto' && config.mode === 'lora' && choices.sampler === 'engine') ? 'engine' : 'input';
+    return planForecast(spec(reference), device.device.limits);
+  }
+
+  train(job: string, request: TrainRequest, listener: Listener<TrainEvent>): Promise<RunRecord> {
+    if (this.controls.has(request.run)) throw new WinnowError('BadArguments', 'This run is already training.', 'Wait for it, or stop it first.');
+    const control = new RunControl();
+    this.controls.set(request.run, control);
+    return this.jobs
+      .run(job, async (signal) => trainRun(await this.trainContext(request), signal, control, request, listener))
+      .finally(() => this.controls.delete(request.run));
+  }
+
+  async command(run: string, command: TrainCommand): Promise<void> {
+    const control = this.controls.get(run);
+    if (!control) throw new WinnowError('NotFound', 'This run is not training.', 'Resume it first.');
+    control.send(command);
+  }
+
+  async cancel(job: string): Promise<void> {
+    this.jobs.cancel(job);
+  }
+
+  runs(): Promise<RunRecord[]> {
+    return this.runStore.list();
+  }
+
+  metrics(run: string): Promise<StepMetrics[]> {
+    return this.runStore.metrics(run);
+  }
+
+  async renameRun(run: string, name: string): Promise<RunRecord> {
+    const record = { ...(await this.runStore.load(run)), name };
+    await this.runStore.save(record);
+    return record;
+  }
+
+  async deleteRun(run: string): Promise<void> {
+    if (this.controls.has(run)) throw new WinnowError('BadArguments', 'This run is still training.', 'Stop it first.');
+    await this.runStore.remove(run);
+  }
+
+  score(name: string, items: { file: string; prompt: string }[]): Promise<Score[]> {
+    return this.jobs.run(`score ${this.env.newId()}`, async (signal) => {
+      const model = await this.pool.resolve({ base: this.env.embeddedModels[0]!, adapters: [] });
+      return signal.turn(() => this.scoreFiles(name, model, items));
+    });
+  }
+
+  async export(ref: ModelRef, kind: ExportKind): Promise<ExportedFile[]> {
+    const model = await this.pool.resolve(ref);
+    const last = ref.adapters.at(-1);
+    const name = last?.kind === 'run' ? (await this.runStore.load(last.run)).name : model.folder.info.title;
+    return exportModel(model, name.trim().replaceAll(/[^\p{L}\p{N}]+/gu, '-').toLowerCase() || 'winnow', kind);
+  }
+
+  async importLora(name: string, bytes: Uint8Array): Promise<{ file: string; rank: number; modules: number; format: 'kohya' | 'peft' }> {
+    const folder = await this.pool.folder(this.env.embeddedModels[0]!);
+    const { modules, format } = await readLora(await openSafetensors(bytes, name), folder.unet.model.loraTargets('all'));
+    const file = `loras/${name.replaceAll(/[^\p{L}\p{N}._-]+/gu, '-')}`;
+    await this.env.files.write(file, bytes);
+    return { file, rank: Math.max(...[...modules.values()].map(({ rank }) => rank)), modules: modules.size, format: format === 'kohya' ? 'kohya' : 'peft' };
+  }
+
+  async dispose(): Promise<void> {
+    const running = await this.running?.catch(() => undefined);
+    await running?.predictors.dispose();
+    for (const parts of this.parts.values()) await parts.dispose();
+    running?.device.destroy();
+  }
+
+  /** Opens the device once; after a loss or a failure the next verb tries again. */
+  private started(listener: Listener<{ what: string; done: number; total: number }> = () => {}): Promise<Running> {
+    if (!this.running) {
+      this.running = this.open(listener);
+      this.running.then(
+        ({ device }) => void device.device.lost.then(() => (this.running = undefined)),
+        () => (this.running = undefined),
+      );
+    }
+    return this.running;
+  }
+
+  private async open(listener: Listener<{ what: string; done: number; total: number }>): Promise<Running> {
+    const { env } = this;
+    listener({ what: 'Opening the GPU', done: 0, total: 4 });
+    const device = await openDevice(env.gpu);
+    const sessionOptions = (provider: 'webgpu' | 'wasm'): SessionOptions => (provider === 'webgpu' ? { provider, device: device.device } : { provider });
+    listener({ what: 'Opening the model', done: 1, total: 4 });
+    const model = await this.pool.resolve({ base: env.embeddedModels[0]!, adapters: [] });
+    const key = await env.sha256(new TextEncoder().encode([device.adapterKey, model.hash, await defaultThreads(), navigatorName()].join('|')));
+    let choices = await savedChoices(env.files, key.slice(0, 16));
+    if (!choices) {
+      listener({ what: 'Measuring kernels', done: 2, total: 4 });
+      const kernelVariants = await tuneKernels(device);
+      const executor = createGpuExecutor(device, { variants: kernelVariants });
+      const sampler = await measureSamplers({
+        model,
+        executor,
+        software: device.adapter.software,
+        sessionOptions,
+        hasOnnxWebgpu: env.hasOnnxWebgpu,
+        onProgress: (what) => listener({ what, done: 3, total: 4 }),
+      });
+      choices = { kernelVariants: { ...kernelVariants }, ...sampler };
+      await saveChoices(env.files, key.slice(0, 16), choices);
+    }
+    const executor = createGpuExecutor(device, { variants: choices.kernelVariants });
+    const { vendor, architecture, device: name, description, software, features, limits } = device.adapter;
+    const report: SystemReport = {
+      adapter: { vendor, architecture, device: name, description, isFallback: software },
+      limits: {
+        maxBufferSize: limits['maxBufferSize']!,
+        maxStorageBufferBindingSize: limits['maxStorageBufferBindingSize']!,
+        maxComputeWorkgroupStorageSize: limits['maxComputeWorkgroupStorageSize']!,
+      },
+      features,
+      wasmThreads: choices.wasmThreads,
+      choices,
+    };
+    listener({ what: 'Ready', done: 4, total: 4 });
+    return { device, executor, predictors: new Predictors(executor, sessionOptions), choices, report };
+  }
+
+  private async generationContext(): Promise<GenerationContext> {
+    const { predictors, choices } = await this.started();
+    return {
+      env: this.env,
+      pool: this.pool,
+      predictors,
+      frozenParts: (model) => this.frozenParts(model, choices),
+      samplerFor: async (choice: SamplerChoice) => (choice === 'auto' ? choices.sampler : choice === 'engine' ? 'engine' : choices.onnxProvider === 'webgpu' ? 'onnx-webgpu' : 'onnx-wasm'),
+      score: (scorer, model, items) => this.scoreFiles(scorer, model, items),
+    };
+  }
+
+  /** A resumed run goes on with the kernels it began with. */
+  private async trainContext(request: TrainRequest): Promise<TrainContext> {
+    const running = await this.started();
+    const { device } = running;
+    const choices = request.resume ? (await this.runStore.load(request.run)).choices : running.choices;
+    const executor = request.resume ? createGpuExecutor(device, { variants: choices.kernelVariants }) : running.executor;
+    return {
+      ...(await this.generationContext()),
+      executor,
+      choices,
+      adapterKey: device.adapterKey,
+      maxBindingBytes: device.device.limits.maxStorageBufferBindingSize,
+      runs: this.runStore,
+      sessionOptions: (provider) => (provider === 'webgpu' ? { provider, device: device.device } : { provider }),
+    };
+  }
+
+  /** Text encoder and VAE belong to the folder, not to its adapters. */
+  private frozenParts({ folder }: ResolvedModel, choices: EngineChoices): FrozenParts {
+    // On the CPU unless onnxruntime's WebGPU measured faster here for the UNet, which is the larger net.
+    const known = this.parts.get(folder.info.id) ?? new FrozenParts(folder, { provider: 'wasm', threads: choices.wasmThreads });
+    this.parts.set(folder.info.id, known);
+    return known;
+  }
+
+  private async scoreFiles(name: string, model: ResolvedModel, items: readonly { file: string; prompt: string }[]): Promise<Score[]> {
+    const { choices } = await this.started();
+    const key = `${model.folder.info.id}/${name}`;
+    const opening = this.scorers.get(key) ?? openScorer(model.folder, name);
+    this.scorers.set(key, opening);
+    const scorer = await opening;
+    const parts = this.frozenParts(model, choices);
+    const scores: Score[] = [];
+    for (const { file, prompt } of items) {
+      const png = decodePng(await this.env.files.read(file));
+      scores.push(await scorer.score(planarFromRgba(png.data, png.width, png.height), png.width, png.height, (await parts.encodeText(prompt)).pooled));
+    }
+    return scores;
+  }
+}
+
+/** Browsers differ in how fast they run the same wasm; Node is one more. */
+function navigatorName(): string {
+  return typeof navigator === 'undefined' ? 'node' : navigator.userAgent;
+}

@@ -1,0 +1,55 @@
+/** The one GPU worker: makes the engine of this page and exposes its verbs. */
+import * as Comlink from 'comlink';
+import { embeddedModels } from '../src/data/embeddedModels.ts';
+import { openOpfsStore } from '../src/data/opfs.ts';
+import { Engine } from '../src/service/engineService.ts';
+import type { FolderReader } from '../src/service/environment.ts';
+import type { EngineService } from '../src/service/types.ts';
+import { WinnowError } from '../src/shared/errors.ts';
+
+// Relative to the page, which the worker's own address lies below.
+const siteRoot = new URL(import.meta.env.BASE_URL === './' ? '../' : import.meta.env.BASE_URL, import.meta.url);
+
+function embeddedFolder(id: string): FolderReader {
+  return {
+    async read(path) {
+      const response = await fetch(new URL(`models/${id}/${path}`, siteRoot));
+      // A development server answers unknown paths with the page itself.
+      if (!response.ok || response.headers.get('content-type')?.startsWith('text/html')) {
+        throw new WinnowError('NotFound', `The model ${id} has no file ${path}.`, 'Reload the page.');
+      }
+      return new Uint8Array(await response.arrayBuffer());
+    },
+  };
+}
+
+async function sha256(bytes: Uint8Array): Promise<string> {
+  const digest = await crypto.subtle.digest('SHA-256', bytes as Uint8Array<ArrayBuffer>);
+  return [...new Uint8Array(digest)].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
+// The files open asynchronously; verbs that come before wait for them.
+const engine = openOpfsStore().then(
+  (files) =>
+    new Engine({
+      gpu: navigator.gpu,
+      hasOnnxWebgpu: true,
+      files,
+      embeddedModels,
+      openModel: embeddedFolder,
+      sha256,
+      now: () => new Date(),
+      newId: () => crypto.randomUUID(),
+    }),
+);
+
+type Verb = (...args: unknown[]) => unknown;
+
+const verbs = new Proxy({} as EngineService, {
+  get: (_, name) => async (...args: unknown[]) => {
+    const opened = await engine;
+    return (opened[name as keyof EngineService] as Verb).apply(opened, args);
+  },
+});
+
+Comlink.expose(verbs);
