@@ -1,0 +1,120 @@
+/** The whole window takes files: an image gives its settings back or becomes a start image, a LoRA goes on the model. */
+import { useEffect, useState } from 'react';
+import { useLocation } from 'wouter';
+import { Button } from '../components/Button.tsx';
+import { Dialog } from '../components/Surface.tsx';
+import { toast, toastProblem } from '../components/toast.ts';
+import { type Dropped, readDropped } from '../store/dropped.ts';
+import { type Recall } from '../store/generateSlice.ts';
+import { useStudio } from '../store/useStudio.ts';
+import styles from './shell.module.css';
+
+export function DropZone() {
+  const [over, setOver] = useState(false);
+  const [image, setImage] = useState<Extract<Dropped, { kind: 'image' }> | null>(null);
+  const [, navigate] = useLocation();
+
+  useEffect(() => {
+    const hasFiles = (event: DragEvent): boolean => event.dataTransfer?.types.includes('Files') ?? false;
+    const onOver = (event: DragEvent): void => {
+      if (!hasFiles(event)) return;
+      event.preventDefault();
+      setOver(true);
+    };
+    const onLeave = (event: DragEvent): void => {
+      if (event.relatedTarget === null) setOver(false);
+    };
+    const onDrop = (event: DragEvent): void => {
+      if (!hasFiles(event)) return;
+      event.preventDefault();
+      setOver(false);
+      for (const file of event.dataTransfer?.files ?? []) void take(file);
+    };
+    const onPaste = (event: ClipboardEvent): void => {
+      for (const file of event.clipboardData?.files ?? []) void take(file);
+    };
+    async function take(file: File): Promise<void> {
+      const { loadTrainConfig, usePromptFile, addLora, setDraft, baseModel } = useStudio.getState();
+      try {
+        const dropped = await readDropped(file);
+        if (dropped.kind === 'image') return setImage(dropped);
+        if (dropped.kind === 'config') {
+          loadTrainConfig(dropped.text);
+          return navigate('/train');
+        }
+        if (dropped.kind === 'prompts') {
+          usePromptFile(dropped.name, dropped.text);
+          return navigate('/generate');
+        }
+        const adapter = await addLora(dropped.name, dropped.bytes);
+        const base = baseModel();
+        if (base) setDraft({ model: { ...base, adapters: [adapter] } });
+        toast('LoRA added', `${dropped.name} is on the model on the Generate screen.`);
+        navigate('/generate');
+      } catch (error) {
+        toastProblem(error);
+      }
+    }
+    addEventListener('dragover', onOver);
+    addEventListener('dragleave', onLeave);
+    addEventListener('drop', onDrop);
+    addEventListener('paste', onPaste);
+    return () => {
+      removeEventListener('dragover', onOver);
+      removeEventListener('dragleave', onLeave);
+      removeEventListener('drop', onDrop);
+      removeEventListener('paste', onPaste);
+    };
+  }, [navigate]);
+
+  const recall = (what: Recall): void => {
+    useStudio.getState().recall(image!.parameters!, what);
+    setImage(null);
+    navigate('/generate');
+  };
+  const useAsStart = (): void => {
+    void useStudio.getState().setInitImage(image!.name, image!.bytes);
+    setImage(null);
+    navigate('/generate');
+  };
+
+  return (
+    <>
+      {over ? (
+        <div className={styles.drop} aria-hidden="true">
+          Drop an image for its settings, a LoRA, a prompt list, or a training config
+        </div>
+      ) : null}
+      <Dialog title="Use this image" open={image !== null} onClose={() => setImage(null)} size="sm">
+        {image ? (
+          <div className="stack">
+            {image.parameters ? (
+              <>
+                {image.parameters.prompt ? <p>“{image.parameters.prompt}”</p> : null}
+                <p className="small dim">
+                  {[image.parameters.seed === undefined ? '' : `seed ${image.parameters.seed}`, image.parameters.steps === undefined ? '' : `${image.parameters.steps} steps`].filter(Boolean).join(' · ')}
+                </p>
+                <Button look="primary" full onClick={() => recall('all')}>
+                  Use all its settings
+                </Button>
+                <div className="row">
+                  <Button onClick={() => recall('seed')} disabled={image.parameters.seed === undefined}>
+                    Seed only
+                  </Button>
+                  <Button onClick={() => recall('prompt')} disabled={image.parameters.prompt === undefined}>
+                    Prompt only
+                  </Button>
+                </div>
+              </>
+            ) : (
+              <p>No settings are written in this image. Some sites remove them when they pass an image on.</p>
+            )}
+            <Button icon="sample" onClick={useAsStart}>
+              Start from this image (image to image)
+            </Button>
+          </div>
+        ) : null}
+      </Dialog>
+    </>
+  );
+}

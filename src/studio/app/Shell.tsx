@@ -1,0 +1,91 @@
+/** Around every screen: the rail (below on a phone), the bar with what is at work, the run dock, the keys. */
+import { useState } from 'react';
+import { Link, Route as RoutePath, Switch as RouteSwitch, useLocation } from 'wouter';
+import type { Action } from '../components/action.ts';
+import { Button } from '../components/Button.tsx';
+import { ErrorBoundary } from '../components/ErrorBoundary.tsx';
+import { Icon } from '../components/Icon.tsx';
+import { Shortcuts } from '../components/Shortcuts.tsx';
+import { Empty, Notice, ProblemNotice } from '../components/Surface.tsx';
+import { useStudio } from '../store/useStudio.ts';
+import { DropZone } from './DropZone.tsx';
+import { KeyHelp } from './KeyHelp.tsx';
+import { routes } from './routes.tsx';
+import { RunDock } from './RunDock.tsx';
+import styles from './shell.module.css';
+import { TopBar } from './TopBar.tsx';
+
+export function Shell() {
+  const [location, navigate] = useLocation();
+  const [helpOpen, setHelpOpen] = useState(false);
+  const actions: Action[] = [
+    ...routes.map(({ path, title, key }) => ({ name: `go${title}`, label: `Go to ${title}`, keys: `g>${key}`, perform: () => navigate(path) })),
+    { name: 'help', label: 'Show all keys', keys: '?', typed: true, perform: () => setHelpOpen(true) },
+  ];
+  return (
+    <div className={styles.shell}>
+      <a className={styles.skip} href="#main" onClick={(event) => {
+          event.preventDefault();
+          document.getElementById('main')?.focus();
+        }}>
+        Skip to the screen
+      </a>
+      <Shortcuts title="Everywhere" actions={actions} />
+      <nav className={styles.rail} aria-label="Screens">
+        <span className={styles.mark}>
+          <img src="./icon.svg" alt="" width={34} height={34} />
+          <span>Winnow</span>
+        </span>
+        {routes.map(({ path, title, icon }) => (
+          <Link key={path} href={path} className={styles.place!} aria-current={location === path ? 'page' : undefined} data-apart={title === 'Library' || undefined}>
+            <Icon name={icon} size={21} />
+            <span>{title}</span>
+          </Link>
+        ))}
+      </nav>
+      <div className={styles.body}>
+        <TopBar onHelp={() => setHelpOpen(true)} />
+        <OtherTab />
+        <main id="main" tabIndex={-1} className={styles.main}>
+          <ErrorBoundary resetKey={location}>
+            <RouteSwitch>
+              {routes.map(({ path, screen }) => (
+                <RoutePath key={path} path={path} component={screen} />
+              ))}
+              <RoutePath>
+                <Empty icon="help" title="There is no such screen" actions={<Button href="#/">Go to the start</Button>} />
+              </RoutePath>
+            </RouteSwitch>
+          </ErrorBoundary>
+        </main>
+        <RunDock />
+      </div>
+      <KeyHelp open={helpOpen} onClose={() => setHelpOpen(false)} />
+      <DropZone />
+    </div>
+  );
+}
+
+function OtherTab() {
+  const state = useStudio((s) => s.engineState);
+  const problem = useStudio((s) => s.engineProblem);
+  const takingOver = useStudio((s) => s.preparing !== null);
+  const { takeOverFromOtherTab, restartEngine } = useStudio.getState();
+  if (state === 'otherTab') {
+    return (
+      <div className={styles.banner}>
+        <Notice tone="warn" title="Winnow is at work in another tab" actions={<Button busy={takingOver} onClick={takeOverFromOtherTab}>Take over here</Button>}>
+          This tab only looks, so that nothing is written twice. Taking over saves and pauses what runs there.
+        </Notice>
+      </div>
+    );
+  }
+  if (state === 'failed') {
+    return (
+      <div className={styles.banner}>
+        <ProblemNotice problem={problem} actions={<Button icon="refresh" onClick={restartEngine}>Start the engine again</Button>} />
+      </div>
+    );
+  }
+  return null;
+}

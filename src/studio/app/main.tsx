@@ -1,0 +1,10 @@
+/** The page: styles, the store's start, React. */
+import '@mantine/core/styles.layer.css';
+import '@mantine/notifications/styles.layer.css';
+import './global.css';
+import { createRoot } from 'react-dom/client';
+import { useStudio } from '../store/useStudio.ts';
+import { App } from './App.tsx';
+
+void useStudio.getState().boot();
+createRoot(document.getElementById('root')!).render(<App />);

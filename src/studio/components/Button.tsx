@@ -1,0 +1,78 @@
+/** Buttons, over Mantine's. */
+import { ActionIcon, Button as MantineButton, FileButton as MantineFileButton, Tooltip } from '@mantine/core';
+import type { ReactNode } from 'react';
+import type { Action } from './action.ts';
+import { Icon, type IconName } from './Icon.tsx';
+import { Keys } from './Shortcuts.tsx';
+
+type Look = 'primary' | 'normal' | 'quiet' | 'danger';
+
+const variants: Record<Look, { variant: string; color?: string }> = {
+  primary: { variant: 'filled' },
+  normal: { variant: 'default' },
+  quiet: { variant: 'subtle', color: 'gray' },
+  danger: { variant: 'default' },
+};
+
+interface ButtonProps {
+  children: ReactNode;
+  onClick?: (() => unknown) | undefined;
+  look?: Look;
+  icon?: IconName | undefined;
+  size?: 'sm' | 'md' | 'lg';
+  disabled?: boolean | undefined;
+  busy?: boolean;
+  full?: boolean;
+  keys?: string | undefined;
+  pressed?: boolean;
+  href?: string;
+}
+
+export function Button({ children, onClick, look = 'normal', icon, size = 'sm', disabled, busy, full, keys, pressed, href }: ButtonProps) {
+  const shared = {
+    ...variants[look],
+    size,
+    fullWidth: full,
+    loading: busy,
+    leftSection: icon ? <Icon name={icon} /> : undefined,
+    rightSection: keys ? <Keys keys={keys} first /> : undefined,
+    'data-look': look,
+    className: 'button',
+  };
+  if (href) return <MantineButton component="a" href={href} {...shared}>{children}</MantineButton>;
+  return (
+    <MantineButton type="button" onClick={() => onClick?.()} disabled={disabled} aria-pressed={pressed} {...shared}>
+      {children}
+    </MantineButton>
+  );
+}
+
+export function ActionButton({ action, ...props }: { action: Action } & Omit<ButtonProps, 'children' | 'onClick' | 'disabled' | 'keys'>) {
+  return (
+    <Button {...props} onClick={action.perform} disabled={action.enabled === false} keys={action.keys}>
+      {action.label}
+    </Button>
+  );
+}
+
+export function IconButton({ icon, label, onClick, disabled, pressed, size = 34 }: { icon: IconName; label: string; onClick: () => unknown; disabled?: boolean; pressed?: boolean; size?: number }) {
+  return (
+    <Tooltip label={label} openDelay={400}>
+      <ActionIcon variant="subtle" color="gray" size={size} aria-label={label} aria-pressed={pressed} disabled={disabled ?? false} onClick={() => onClick()} className="iconButton">
+        <Icon name={icon} />
+      </ActionIcon>
+    </Tooltip>
+  );
+}
+
+export function FileButton({ children, accept, icon = 'file', onFile, look = 'normal' }: { children: ReactNode; accept: string; icon?: IconName; onFile: (file: File) => unknown; look?: Look }) {
+  return (
+    <MantineFileButton accept={accept} onChange={(file) => file && onFile(file)}>
+      {(props) => (
+        <MantineButton {...props} type="button" {...variants[look]} size="sm" leftSection={<Icon name={icon} />} className="button">
+          {children}
+        </MantineButton>
+      )}
+    </MantineFileButton>
+  );
+}

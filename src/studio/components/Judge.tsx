@@ -1,0 +1,102 @@
+/** The pair on screen, its five answers and undo: on Start and on Label alike. */
+import { useState } from 'react';
+import type { Answer } from '../../service/types.ts';
+import { useStudio } from '../store/useStudio.ts';
+import type { Action } from './action.ts';
+import { Icon, type IconName } from './Icon.tsx';
+import styles from './judge.module.css';
+import { HoldButton, PairStage, useHeldKey } from './PairStage.tsx';
+import { Keys, Shortcuts } from './Shortcuts.tsx';
+import { IconButton } from './Button.tsx';
+import { ProblemNotice } from './Surface.tsx';
+
+const answers: { answer: Answer; label: string; keys: string; icon: IconName; clearly: boolean }[] = [
+  { answer: 'left', label: 'Left', keys: 'left, 1', icon: 'left', clearly: true },
+  { answer: 'tie', label: 'Tie', keys: 'down, 3', icon: 'tie', clearly: false },
+  { answer: 'right', label: 'Right', keys: 'right, 2', icon: 'right', clearly: true },
+  { answer: 'bothBad', label: 'Both bad', keys: 'up, 4', icon: 'bad', clearly: false },
+  { answer: 'skip', label: 'Skip', keys: 'space', icon: 'skip', clearly: false },
+];
+
+export function Judge({ compact = false }: { compact?: boolean }) {
+  const showing = useStudio((s) => s.showing);
+  const saving = useStudio((s) => s.saving);
+  const problem = useStudio((s) => s.labelProblem);
+  const canUndo = useStudio((s) => s.labels.given.length > 0);
+  const canRedo = useStudio((s) => s.labels.undone.length > 0);
+  const singleKeys = useStudio((s) => s.preferences.singleKeys);
+  const readOnly = useStudio((s) => s.engineState === 'otherTab');
+  const filter = useStudio((s) => s.filter);
+  const previous = useStudio((s) => (s.showing ? s.labels.byPair.get(s.showing.pair.id) : undefined));
+  const { answer, undoLabel, redoLabel } = useStudio.getState();
+  const [zoomed, setZoomed] = useState(false);
+  const [heldButton, setHeldButton] = useState(false);
+  const heldKey = useHeldKey('KeyF', singleKeys && showing !== null);
+
+  const canAnswer = showing !== null && !saving && !readOnly;
+  const actions: Action[] = [
+    ...answers.flatMap(({ answer: given, label, keys, clearly }) => [
+      { name: given, label, keys, enabled: canAnswer, perform: () => answer(given) },
+      ...(clearly ? [{ name: `${given}Clearly`, label: `${label}, clearly`, keys: keys.split(', ').map((key) => `shift+${key}`).join(', '), enabled: canAnswer, perform: () => answer(given, true) }] : []),
+    ]),
+    { name: 'undo', label: 'Undo the last answer', keys: 'backspace, mod+z', enabled: canUndo && !saving && !readOnly, perform: undoLabel },
+    { name: 'redo', label: 'Redo', keys: 'shift+backspace, mod+shift+z', enabled: canRedo && !saving && !readOnly, perform: redoLabel },
+    { name: 'zoom', label: 'Zoom both images', keys: 'z', enabled: showing !== null, perform: () => setZoomed(!zoomed) },
+  ];
+
+  if (!showing) {
+    return (
+      <>
+        <Shortcuts title="Judging" actions={actions} />
+        <ProblemNotice problem={problem} />
+      </>
+    );
+  }
+  const { pair, shownLeft } = showing;
+  const [left, right] = shownLeft === 0 ? pair.images : [pair.images[1], pair.images[0]];
+  return (
+    <div className={styles.judge}>
+      <Shortcuts title="Judging" actions={actions} />
+      <p className={styles.prompt} aria-live="polite">
+        {pair.prompt || 'No prompt'}
+      </p>
+      <PairStage left={left} right={right} prompt={pair.prompt} view={{ zoomed, flickering: heldButton || heldKey }} onChoose={canAnswer ? (side, clearly) => void answer(side, clearly) : undefined} compact={compact} />
+      <div className={styles.answers} role="group" aria-label="Which one do you like more?">
+        {answers.map(({ answer: given, label, keys, icon }) => (
+          <button
+            key={given}
+            type="button"
+            className={styles.answer}
+            data-answer={given}
+            data-given={(filter !== 'toJudge' && previous?.answer === given) || undefined}
+            disabled={readOnly}
+            aria-disabled={!canAnswer || undefined}
+            onClick={(event) => {
+              // A mouse click leaves no focus behind, so that Space means skip again; a keyboard user's place is kept.
+              if (event.detail > 0) event.currentTarget.blur();
+              if (canAnswer) void answer(given, event.shiftKey);
+            }}
+          >
+            <Icon name={icon} />
+            <span>{label}</span>
+            {singleKeys ? <Keys keys={keys} first /> : null}
+          </button>
+        ))}
+      </div>
+      <div className={styles.tools}>
+        <div className="row">
+          <IconButton icon="undo" label="Undo the last answer (Backspace)" disabled={!canUndo || readOnly} onClick={undoLabel} />
+          <IconButton icon="redo" label="Redo (Shift + Backspace)" disabled={!canRedo || readOnly} onClick={redoLabel} />
+        </div>
+        <span className={`small dim ${styles.hint}`}>{singleKeys ? 'Hold Shift with an answer for “clearly”' : 'Single-key shortcuts are off: use the buttons'}</span>
+        <div className="row">
+          <HoldButton label="Hold to flicker between the two images" onHold={setHeldButton}>
+            <Icon name="flicker" /> Flicker {singleKeys ? <Keys keys="f" /> : null}
+          </HoldButton>
+          <IconButton icon="zoom" label="Zoom both images (Z)" pressed={zoomed} onClick={() => setZoomed(!zoomed)} />
+        </div>
+      </div>
+      <ProblemNotice problem={problem} />
+    </div>
+  );
+}

@@ -1,0 +1,167 @@
+/** Two images side by side on neutral grey: choose one by click, tap, or swipe; linked zoom; flicker in place. */
+import { type PointerEvent, useEffect, useRef, useState } from 'react';
+import type { ImageRecord } from '../../service/types.ts';
+import { Picture } from './Picture.tsx';
+import styles from './pairStage.module.css';
+
+export interface StageView {
+  zoomed: boolean;
+  flickering: boolean;
+}
+
+interface PairStageProps {
+  left: ImageRecord;
+  right: ImageRecord;
+  /** Said to screen readers; never which one is better. */
+  prompt: string;
+  view: StageView;
+  onChoose?: ((side: 'left' | 'right', clearly: boolean) => void) | undefined;
+  compact?: boolean;
+}
+
+const zoomFactor = 2.6;
+const swipePixels = 56;
+/** Two changes a second: comfortable, and far below what could harm (WCAG 2.3.1). */
+const flickerMs = 450;
+
+export function PairStage({ left, right, prompt, view, onChoose, compact }: PairStageProps) {
+  const [focus, setFocus] = useState({ x: 50, y: 50 });
+  const [drag, setDrag] = useState(0);
+  const start = useRef<{ x: number; y: number } | null>(null);
+  const swiped = useRef(false);
+
+  const onMove = (event: PointerEvent<HTMLDivElement>): void => {
+    const box = (event.target as HTMLElement).closest<HTMLElement>(`.${styles['side']}`)?.getBoundingClientRect();
+    if (view.zoomed && box) setFocus({ x: ((event.clientX - box.left) / box.width) * 100, y: ((event.clientY - box.top) / box.height) * 100 });
+    if (start.current && event.pointerType === 'touch' && !view.zoomed) setDrag(event.clientX - start.current.x);
+  };
+  const onUp = (event: PointerEvent<HTMLDivElement>): void => {
+    const from = start.current;
+    start.current = null;
+    setDrag(0);
+    if (!from || event.pointerType !== 'touch' || view.zoomed) return;
+    const [dx, dy] = [event.clientX - from.x, event.clientY - from.y];
+    if (Math.abs(dx) < swipePixels || Math.abs(dx) < 1.5 * Math.abs(dy)) return;
+    swiped.current = true;
+    setTimeout(() => (swiped.current = false), 0);
+    onChoose?.(dx < 0 ? 'left' : 'right', false);
+  };
+
+  const zoom = view.zoomed ? { transform: `scale(${zoomFactor})`, transformOrigin: `${focus.x}% ${focus.y}%` } : {};
+  const ratio = left.width / left.height;
+
+  if (view.flickering) return <Flicker left={left} right={right} prompt={prompt} compact={compact ?? false} />;
+  return (
+    <div
+      className={styles.stage}
+      data-compact={compact || undefined}
+      data-zoomed={view.zoomed || undefined}
+      onPointerDown={(event) => (start.current = { x: event.clientX, y: event.clientY })}
+      onPointerMove={onMove}
+      onPointerUp={onUp}
+      onPointerCancel={() => {
+        start.current = null;
+        setDrag(0);
+      }}
+    >
+      {(['left', 'right'] as const).map((side) => {
+        const image = side === 'left' ? left : right;
+        const lean = side === 'left' ? drag < -8 : drag > 8;
+        return (
+          <button
+            key={side}
+            type="button"
+            className={styles.side}
+            data-lean={lean || undefined}
+            disabled={!onChoose}
+            aria-label={`${side === 'left' ? 'Left' : 'Right'} image is better`}
+            onClick={(event) => {
+              if (swiped.current) return;
+              // Focus stays off the image, so that Space means skip again.
+              if (event.detail > 0) event.currentTarget.blur();
+              onChoose?.(side, event.shiftKey);
+            }}
+          >
+            <Picture key={image.id} file={image.file} alt={`${side === 'left' ? 'Left' : 'Right'}: ${prompt}`} style={zoom} ratio={ratio} />
+          </button>
+        );
+      })}
+    </div>
+  );
+}
+
+/** One image in place of the other, at the same size and spot. */
+export function Flicker({ left, right, prompt, compact }: { left: ImageRecord; right: ImageRecord; prompt: string; compact: boolean }) {
+  const [shown, setShown] = useState<'left' | 'right'>('left');
+  useEffect(() => {
+    const timer = setInterval(() => setShown((side) => (side === 'left' ? 'right' : 'left')), flickerMs);
+    return () => clearInterval(timer);
+  }, []);
+  return (
+    <div className={styles.stage} data-compact={compact || undefined} data-single>
+      <div className={styles.side}>
+        <div className={styles.stack}>
+          <div style={{ visibility: shown === 'left' ? 'visible' : 'hidden' }}>
+            <Picture file={left.file} alt={`Left: ${prompt}`} ratio={left.width / left.height} />
+          </div>
+          <div style={{ visibility: shown === 'right' ? 'visible' : 'hidden' }}>
+            <Picture file={right.file} alt={`Right: ${prompt}`} ratio={right.width / right.height} />
+          </div>
+        </div>
+        <span className={styles.flickerName}>{shown === 'left' ? 'left' : 'right'}</span>
+      </div>
+    </div>
+  );
+}
+
+/** On while a key or a button is held. */
+export function useHeldKey(code: string, enabled: boolean): boolean {
+  const [held, setHeld] = useState(false);
+  useEffect(() => {
+    if (!enabled) return;
+    const isText = (target: EventTarget | null): boolean => target instanceof HTMLElement && target.closest('input, textarea, select, [contenteditable]') !== null;
+    const down = (event: KeyboardEvent): void => {
+      if (event.code === code && !event.ctrlKey && !event.metaKey && !event.altKey && !isText(event.target)) setHeld(true);
+    };
+    const up = (event: KeyboardEvent): void => {
+      if (event.code === code) setHeld(false);
+    };
+    const off = (): void => setHeld(false);
+    addEventListener('keydown', down);
+    addEventListener('keyup', up);
+    addEventListener('blur', off);
+    return () => {
+      removeEventListener('keydown', down);
+      removeEventListener('keyup', up);
+      removeEventListener('blur', off);
+      setHeld(false);
+    };
+  }, [code, enabled]);
+  return held;
+}
+
+/** A button that works while it is held, by pointer or by Space and Enter. */
+export function HoldButton({ children, onHold, label }: { children: React.ReactNode; onHold: (held: boolean) => void; label: string }) {
+  return (
+    <button
+      type="button"
+      className={styles.hold}
+      aria-label={label}
+      onPointerDown={(event) => {
+        event.currentTarget.setPointerCapture(event.pointerId);
+        onHold(true);
+      }}
+      onPointerUp={(event) => {
+        onHold(false);
+        event.currentTarget.blur();
+      }}
+      onPointerCancel={() => onHold(false)}
+      onKeyDown={(event) => (event.code === 'Space' || event.code === 'Enter') && onHold(true)}
+      onKeyUp={() => onHold(false)}
+      onBlur={() => onHold(false)}
+      onContextMenu={(event) => event.preventDefault()}
+    >
+      {children}
+    </button>
+  );
+}

@@ -1,0 +1,81 @@
+/** Binds the keys of actions while it is on screen, and tells the list of keys (`?`) about them. */
+import { useEffect } from 'react';
+import { useHotkeys } from 'react-hotkeys-hook';
+import { create } from 'zustand';
+import { useStudio } from '../store/useStudio.ts';
+import { type Action, isSingleKey, printKeys } from './action.ts';
+
+interface KeyList {
+  groups: Record<string, Action[]>;
+  /** A dialog is open: keys of the screen below it rest. */
+  resting: boolean;
+}
+
+export const useKeyList = create<KeyList>(() => ({ groups: {}, resting: false }));
+
+export function Shortcuts({ title, actions }: { title: string; actions: readonly Action[] }) {
+  useEffect(() => {
+    useKeyList.setState(({ groups }) => ({ groups: { ...groups, [title]: actions.filter((action) => action.keys) } }));
+  });
+  useEffect(
+    () => () =>
+      useKeyList.setState(({ groups }) => {
+        const { [title]: _, ...rest } = groups;
+        return { groups: rest };
+      }),
+    [title],
+  );
+  return actions.filter((action) => action.keys).map((action) => <Shortcut key={action.name} action={action} />);
+}
+
+function Shortcut({ action }: { action: Action }) {
+  const singleKeys = useStudio((s) => s.preferences.singleKeys);
+  const resting = useKeyList((s) => s.resting);
+  const { keys = '', enabled = true, typed = false, perform } = action;
+  const allowed = enabled && !resting && (singleKeys || !isSingleKey(keys));
+  useHotkeys(
+    keys,
+    (event) => {
+      if (event.repeat && isSingleKey(keys)) return;
+      event.preventDefault();
+      perform();
+    },
+    {
+      enabled: allowed,
+      useKey: typed,
+      sequenceTimeoutMs: 1500,
+      ignoreEventWhen: usesKeyItself,
+      enableOnFormTags: /mod\+(shift\+)?enter/.test(keys) ? ['input', 'textarea'] : false,
+    },
+    [perform, allowed],
+  );
+  return null;
+}
+
+/** A focused button takes Space and Enter; sliders, radios, tabs and lists take the arrows. */
+function usesKeyItself(event: KeyboardEvent): boolean {
+  const target = event.target;
+  if (!(target instanceof HTMLElement)) return false;
+  if (event.code === 'Space' || event.code === 'Enter' || event.code === 'NumpadEnter') {
+    if (event.ctrlKey || event.metaKey) return false;
+    return target.closest('button, a[href], summary, [role="button"], [role="slider"], [role="switch"], [role="checkbox"]') !== null;
+  }
+  if (event.code.startsWith('Arrow')) return target.closest('[role="slider"], [role="radio"], [role="tab"], [role="option"], [role="menuitem"], [role="combobox"], [role="listbox"], [data-takes-arrows]') !== null;
+  return false;
+}
+
+/** Decoration beside a named command, unless it is `spoken`. */
+export function Keys({ keys, first = false, spoken = false }: { keys: string; first?: boolean; spoken?: boolean }) {
+  const groups = printKeys(keys);
+  return (
+    <span aria-hidden={!spoken} className="keys">
+      {(first ? groups.slice(0, 1) : groups).map((parts) => (
+        <span key={parts.join('+')} className="keyGroup">
+          {parts.map((part) => (
+            <kbd key={part}>{part}</kbd>
+          ))}
+        </span>
+      ))}
+    </span>
+  );
+}

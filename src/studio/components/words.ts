@@ -1,0 +1,31 @@
+/** Numbers and names as words. */
+import type { SystemReport } from '../../service/types.ts';
+
+export function gpuName({ adapter }: SystemReport): string {
+  const name = adapter.description || adapter.device || [adapter.vendor, adapter.architecture].filter(Boolean).join(' ') || 'Unnamed GPU';
+  return adapter.isFallback ? `${name} (on the CPU)` : name;
+}
+
+export function printBytes(bytes: number): string {
+  const units = ['B', 'KB', 'MB', 'GB', 'TB'];
+  const power = bytes > 0 ? Math.min(units.length - 1, Math.floor(Math.log2(bytes) / 10)) : 0;
+  const value = bytes / 1024 ** power;
+  return `${value >= 100 || power === 0 ? Math.round(value) : value.toPrecision(2)} ${units[power]}`;
+}
+
+export function printDuration(seconds: number): string {
+  if (seconds < 1) return 'under a second';
+  if (seconds < 60) return `${Math.round(seconds)} s`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min${seconds < 600 ? ` ${Math.round(seconds % 60)} s` : ''}`;
+  return `${Math.floor(seconds / 3600)} h ${Math.round((seconds % 3600) / 60)} min`;
+}
+
+export const printSeconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;
+
+export const printPercent = (fraction: number): string => `${Math.round(fraction * 100)} %`;
+
+export const plural = (count: number, one: string, many = `${one}s`): string => `${count} ${count === 1 ? one : many}`;
+
+export function printWhen(iso: string): string {
+  return new Date(iso).toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'short' });
+}

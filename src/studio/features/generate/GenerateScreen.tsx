@@ -1,0 +1,3 @@
+export function GenerateScreen() {
+  return null;
+}

@@ -1,0 +1,151 @@
+/** Label: one pair, five answers, and how far the labels carry. */
+import { useEffect } from 'react';
+import { Button } from '../../components/Button.tsx';
+import { Segmented, Select, Switch } from '../../components/Fields.tsx';
+import { Judge } from '../../components/Judge.tsx';
+import { Empty, Progress } from '../../components/Surface.tsx';
+import { plural, printSeconds } from '../../components/words.ts';
+import type { QueueFilter } from '../../store/labelsSlice.ts';
+import { useStudio } from '../../store/useStudio.ts';
+import styles from './label.module.css';
+
+const filters: { value: QueueFilter; label: string }[] = [
+  { value: 'toJudge', label: 'To judge' },
+  { value: 'preferred', label: 'Preferred' },
+  { value: 'tie', label: 'Ties' },
+  { value: 'bothBad', label: 'Both bad' },
+  { value: 'skip', label: 'Skipped' },
+];
+
+/** From here on a first training makes sense, and from there on a good one. */
+const enough = { taste: 12, standard: 80 };
+
+export function LabelScreen() {
+  const showing = useStudio((s) => s.showing);
+  const filter = useStudio((s) => s.filter);
+  const pairs = useStudio((s) => s.pairs);
+  const labels = useStudio((s) => s.labels);
+  const read = useStudio((s) => s.pairsRead);
+  const { setFilter } = useStudio.getState();
+  const sizes = Object.fromEntries(
+    filters.map(({ value }) => [
+      value,
+      pairs.filter((pair) => {
+        const answer = labels.byPair.get(pair.id)?.answer;
+        if (value === 'toJudge') return answer === undefined;
+        return value === 'preferred' ? answer === 'left' || answer === 'right' : answer === value;
+      }).length,
+    ]),
+  );
+  const options = filters.map(({ value, label }) => ({ value, label: `${label} ${sizes[value]}` }));
+  return (
+    <div className={styles.screen}>
+      <h1 className={styles.hiddenTitle}>Label</h1>
+      <div className={styles.head}>
+        <Counter />
+        <div className={styles.wideFilter}>
+          <Segmented label="Which pairs" value={filter} onChange={setFilter} options={options} />
+        </div>
+        <div className={styles.narrowFilter}>
+          <Select label="Which pairs" value={filter} onChange={setFilter} options={options} />
+        </div>
+      </div>
+      <Judge />
+      {!showing && read ? <NothingLeft /> : null}
+      <KeepMaking />
+    </div>
+  );
+}
+
+function Counter() {
+  const counts = useStudio((s) => s.counts);
+  const { usable } = counts;
+  const goal = usable < enough.taste ? enough.taste : enough.standard;
+  return (
+    <div className={styles.counter}>
+      <p aria-live="polite">
+        <strong className="number">{plural(counts.labels, 'label')}</strong> <span className="dim">→</span> <strong className={`number ${styles.usable}`}>{usable} usable</strong>
+        <span className={`small dim number ${styles.detail}`}>
+          {[counts.tie ? plural(counts.tie, 'tie') : '', counts.bothBad ? `${counts.bothBad} both bad` : '', counts.skip ? `${counts.skip} skipped` : '', counts.medianMs === null ? '' : `${printSeconds(counts.medianMs)} each`]
+            .filter(Boolean)
+            .join(' · ')}
+        </span>
+      </p>
+      {usable < enough.standard ? (
+        <div className={styles.meter}>
+          <Progress label={`Usable labels, ${usable} of ${goal}`} value={usable / goal} />
+          <span className="small dim">{usable < enough.taste ? `${goal - usable} more for a first taste` : `enough for a taste · ${goal} for a standard run`}</span>
+        </div>
+      ) : (
+        <Button href="#/train" icon="train">
+          Train on them
+        </Button>
+      )}
+    </div>
+  );
+}
+
+function NothingLeft() {
+  const filter = useStudio((s) => s.filter);
+  const usable = useStudio((s) => s.counts.usable);
+  const ready = useStudio((s) => s.engineState === 'ready');
+  const making = useStudio((s) => s.jobs.find((job) => job.kind === 'pairs' && (job.state === 'running' || job.state === 'waiting')));
+  const { makePairs, setFilter } = useStudio.getState();
+  if (filter !== 'toJudge') {
+    return (
+      <Empty icon="label" title="No pairs here" actions={<Button onClick={() => setFilter('toJudge')}>Back to the pairs to judge</Button>}>
+        No pair has this answer.
+      </Empty>
+    );
+  }
+  if (making) {
+    return (
+      <Empty icon="refresh" title="The next pair is on its way">
+        Image {making.done + 1} of {making.total}
+        {making.steps ? `, step ${making.step} of ${making.steps}` : ''}. You can still undo your last answer.
+      </Empty>
+    );
+  }
+  return (
+    <Empty
+      icon="check"
+      title="Every pair is judged"
+      actions={
+        <>
+          <Button look={usable >= enough.taste ? 'normal' : 'primary'} icon="generate" disabled={!ready} onClick={() => makePairs(8)}>
+            Make 8 more pairs
+          </Button>
+          {usable > 0 ? (
+            <Button look={usable >= enough.taste ? 'primary' : 'normal'} icon="train" href="#/train">
+              Train on {plural(usable, 'label')}
+            </Button>
+          ) : null}
+        </>
+      }
+    >
+      {usable >= enough.taste ? 'You have enough for a first training, and more always helps.' : 'A few more and there is something to learn from.'}
+    </Empty>
+  );
+}
+
+function KeepMaking() {
+  const keep = useStudio((s) => s.preferences.keepMakingPairs);
+  const ready = useStudio((s) => s.engineState === 'ready');
+  const training = useStudio((s) => s.activeRun !== null);
+  const remaining = useStudio((s) => s.pairs.length - s.labels.byPair.size);
+  const working = useStudio((s) => s.jobs.some((job) => job.state === 'running' || job.state === 'waiting'));
+  const { setPreference, topUpPairs } = useStudio.getState();
+  useEffect(() => {
+    void topUpPairs();
+  }, [keep, ready, training, remaining, working, topUpPairs]);
+  return (
+    <div className={styles.foot}>
+      <Switch
+        label="Keep making pairs while I judge"
+        {...(training && keep ? { hint: 'Training and pairs take turns, so both are slower.' } : {})}
+        checked={keep}
+        onChange={(on) => setPreference('keepMakingPairs', on)}
+      />
+    </div>
+  );
+}

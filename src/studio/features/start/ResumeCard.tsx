@@ -1,0 +1,38 @@
+/** A run that stopped before its end, and the button that goes on with it. */
+import { useLocation } from 'wouter';
+import { Button } from '../../components/Button.tsx';
+import { Notice } from '../../components/Surface.tsx';
+import { printWhen } from '../../components/words.ts';
+import { canResume } from '../../store/trainSlice.ts';
+import { useStudio } from '../../store/useStudio.ts';
+
+export function ResumeCard() {
+  const run = useStudio((s) => s.runs.find((one) => (one.status === 'running' || one.status === 'paused' || one.status === 'preparing') && canResume(one, s.activeRun)));
+  const ready = useStudio((s) => s.engineState === 'ready');
+  const busy = useStudio((s) => s.activeRun !== null);
+  const { resumeRun } = useStudio.getState();
+  const [, navigate] = useLocation();
+  if (!run) return null;
+  const saved = run.checkpoints.at(-1)!;
+  return (
+    <Notice
+      tone="warn"
+      title={`“${run.name}” stopped at step ${run.step} of ${run.config.steps}`}
+      actions={
+        <Button
+          look="primary"
+          icon="play"
+          disabled={!ready || busy}
+          onClick={() => {
+            void resumeRun(run.id);
+            navigate('/train');
+          }}
+        >
+          Resume
+        </Button>
+      }
+    >
+      Saved at step {saved.step}, {printWhen(saved.at)}. It goes on from there exactly as if it had never stopped.
+    </Notice>
+  );
+}

@@ -1,0 +1,105 @@
+/** Start: a pair to judge at once, what this machine can do, the run that stopped, the loop in five steps. */
+import { Link } from 'wouter';
+import { Button } from '../../components/Button.tsx';
+import { Judge } from '../../components/Judge.tsx';
+import { Empty, Panel } from '../../components/Surface.tsx';
+import { plural } from '../../components/words.ts';
+import { useStudio } from '../../store/useStudio.ts';
+import { NoWebGPU } from './NoWebGPU.tsx';
+import { ResumeCard } from './ResumeCard.tsx';
+import styles from './start.module.css';
+import { SystemCheck } from './SystemCheck.tsx';
+
+export function StartScreen() {
+  const showing = useStudio((s) => s.showing);
+  const read = useStudio((s) => s.pairsRead);
+  const judged = useStudio((s) => s.counts.labels);
+  const usable = useStudio((s) => s.counts.usable);
+  const noWebGPU = useStudio((s) => s.engineState === 'noWebGPU');
+  return (
+    <div className={styles.screen}>
+      <header className={styles.hero}>
+        <h1>Teach an image model your taste.</h1>
+        <p className="dim">You say which of two pictures is better. The model learns from it in this tab. Nothing leaves this computer.</p>
+      </header>
+      {noWebGPU ? <NoWebGPU /> : null}
+      <ResumeCard />
+      <div className={styles.columns}>
+        <section className={styles.judge} aria-label="Which one do you like more?">
+          {showing ? (
+            <>
+              <div className="spread">
+                <h2>Which one do you like more?</h2>
+                <span className="small dim number">{judged ? `${plural(judged, 'label')} → ${usable} usable` : 'Your first answer already counts'}</span>
+              </div>
+              <Judge compact />
+            </>
+          ) : read ? (
+            <Panel>
+              {judged ? (
+                <Empty
+                  icon="check"
+                  title={`${plural(usable, 'usable label')} so far`}
+                  actions={
+                    <>
+                      <Button look="primary" icon="train" href="#/train" disabled={usable === 0}>
+                        Train on them
+                      </Button>
+                      <Button icon="generate" href="#/generate">
+                        Make more pairs
+                      </Button>
+                    </>
+                  }
+                >
+                  Every pair here is judged.
+                </Empty>
+              ) : (
+                <Empty icon="generate" title="Make your first pairs" actions={<Button look="primary" href="#/generate">Go to Generate</Button>}>
+                  Then say which picture of each pair is better.
+                </Empty>
+              )}
+            </Panel>
+          ) : (
+            <div className={styles.waiting} />
+          )}
+        </section>
+        <aside className={styles.aside}>
+          <SystemCheck />
+          <TheLoop />
+        </aside>
+      </div>
+    </div>
+  );
+}
+
+function TheLoop() {
+  const counts = useStudio((s) => s.counts);
+  const runs = useStudio((s) => s.runs.length);
+  const tests = useStudio((s) => s.blindTests.length);
+  const images = useStudio((s) => s.images.length);
+  const steps = [
+    { path: '/generate', title: 'Generate', text: 'Make pairs: one prompt, two seeds.', done: images ? plural(images, 'image') : '' },
+    { path: '/label', title: 'Label', text: 'Say which one is better. One key each.', done: counts.labels ? plural(counts.labels, 'label') : '' },
+    { path: '/train', title: 'Train', text: 'The model learns to prefer what you prefer.', done: runs ? plural(runs, 'run') : '' },
+    { path: '/compare', title: 'Compare', text: 'Before and after, blind. Does it show?', done: tests ? plural(tests, 'blind test') : '' },
+    { path: '/generate', title: 'Again', text: 'New pairs from the better model, or take it with you.', done: '' },
+  ];
+  return (
+    <Panel title="The loop">
+      <ol className={styles.loop}>
+        {steps.map(({ path, title, text, done }, index) => (
+          <li key={title}>
+            <span className={styles.number} aria-hidden="true">
+              {index + 1}
+            </span>
+            <div>
+              <Link href={path}>{title}</Link>
+              <p className="small dim">{text}</p>
+            </div>
+            {done ? <span className="small dim number">{done}</span> : null}
+          </li>
+        ))}
+      </ol>
+    </Panel>
+  );
+}

@@ -1,0 +1,124 @@
+/** The same prompts and seeds through two models, and one prompt through a run's checkpoints. */
+import type { GenerationSettings, ImageRecord, ModelRef } from '../../service/types.ts';
+import { modelKey, titleOf, tunedModel } from './models.ts';
+import { isCancelled, type Problem, problemOf } from './problem.ts';
+import { bundledPrompts, drawPrompts } from './prompts.ts';
+import type { Slice } from './useStudio.ts';
+
+export type CompareView = 'sideBySide' | 'slider' | 'flicker' | 'difference' | 'grid';
+
+export interface CompareSlice {
+  compareA: ModelRef | null;
+  compareB: ModelRef | null;
+  comparePrompts: string[];
+  compareSeeds: number[];
+  /** Index into comparePrompts and compareSeeds. */
+  comparePosition: { prompt: number; seed: number };
+  compareView: CompareView;
+  /** By cellKey. */
+  compareCells: Record<string, ImageRecord>;
+  /** The run whose steps the grid shows. */
+  gridRun: string | null;
+  compareProblem: Problem | null;
+  setCompare(change: Partial<Pick<CompareSlice, 'compareA' | 'compareB' | 'comparePrompts' | 'compareSeeds' | 'compareView' | 'gridRun'>>): void;
+  moveCompare(by: { prompt?: number; seed?: number }): void;
+  showComparison(prompt: number, seed: number): void;
+  swapCompare(): void;
+  adoptCompareDefaults(): void;
+  compareWithRun(run: string): void;
+  cellOf(model: ModelRef, prompt: string, seed: number): ImageRecord | undefined;
+  makeComparison(): Promise<void>;
+  makeGrid(): Promise<void>;
+}
+
+export function cellKey(settings: GenerationSettings, model: ModelRef, prompt: string, seed: number): string {
+  const { negativePrompt, steps, guidanceScale, width, height, scheduler, schedulerConfig, sampler } = settings;
+  return JSON.stringify([modelKey(model), prompt, seed, negativePrompt, steps, guidanceScale, width, height, scheduler, schedulerConfig ?? {}, sampler]);
+}
+
+export const compareSlice: Slice<CompareSlice> = (set, get) => {
+  async function guarded(work: () => Promise<void>): Promise<void> {
+    set({ compareProblem: null });
+    try {
+      await work();
+    } catch (error) {
+      if (!isCancelled(error)) set({ compareProblem: problemOf(error) });
+    }
+  }
+
+  /** What is missing of a model's cells, in one request; the same settings and sampler for every side. */
+  async function fill(model: ModelRef, prompts: readonly string[], seeds: readonly number[]): Promise<void> {
+    const settings = get().settings(model);
+    const items = prompts.flatMap((prompt) => seeds.map((seed) => ({ prompt, seed }))).filter(({ prompt, seed }) => !get().cellOf(model, prompt, seed));
+    if (!items.length) return;
+    const records = await get().runImages('compare', titleOf(model, { ...get(), loras: get().preferences.loras }), { ...settings, items });
+    const made = Object.fromEntries(records.map((record) => [cellKey(settings, model, record.prompt, record.seed), record]));
+    set(({ compareCells }) => ({ compareCells: { ...compareCells, ...made } }));
+  }
+
+  return {
+    compareA: null,
+    compareB: null,
+    comparePrompts: [],
+    compareSeeds: [1, 2],
+    comparePosition: { prompt: 0, seed: 0 },
+    compareView: 'sideBySide',
+    compareCells: {},
+    gridRun: null,
+    compareProblem: null,
+
+    setCompare(change) {
+      set({ ...change });
+      const { comparePrompts, compareSeeds, comparePosition } = get();
+      set({ comparePosition: { prompt: Math.min(comparePosition.prompt, Math.max(0, comparePrompts.length - 1)), seed: Math.min(comparePosition.seed, Math.max(0, compareSeeds.length - 1)) } });
+    },
+
+    moveCompare({ prompt = 0, seed = 0 }) {
+      const { comparePrompts, compareSeeds, comparePosition } = get();
+      const wrap = (value: number, length: number): number => (length ? (value + length) % length : 0);
+      set({ comparePosition: { prompt: wrap(comparePosition.prompt + prompt, comparePrompts.length), seed: wrap(comparePosition.seed + seed, compareSeeds.length) } });
+    },
+
+    showComparison: (prompt, seed) => set({ comparePosition: { prompt, seed } }),
+
+    swapCompare: () => set(({ compareA, compareB }) => ({ compareA: compareB, compareB: compareA })),
+
+    adoptCompareDefaults() {
+      const base = get().baseModel();
+      set(({ compareA, compareB }) => ({ compareA: compareA ?? base, compareB: compareB ?? base }));
+      if (!get().comparePrompts.length) {
+        void bundledPrompts('test').then((prompts) => set(({ comparePrompts }) => (comparePrompts.length ? {} : { comparePrompts: drawPrompts(prompts, 3) })), () => undefined);
+      }
+    },
+
+    compareWithRun(id) {
+      const run = get().runs.find((one) => one.id === id);
+      if (run?.checkpoints.length) set({ compareA: run.model, compareB: tunedModel(run), gridRun: id });
+    },
+
+    cellOf: (model, prompt, seed) => get().compareCells[cellKey(get().settings(model), model, prompt, seed)],
+
+    makeComparison: () =>
+      guarded(async () => {
+        const { compareA, compareB, comparePrompts, compareSeeds } = get();
+        if (!compareA || !compareB) return;
+        await fill(compareA, comparePrompts, compareSeeds);
+        await fill(compareB, comparePrompts, compareSeeds);
+      }),
+
+    makeGrid: () =>
+      guarded(async () => {
+        const { gridRun, runs, comparePrompts, comparePosition, compareSeeds } = get();
+        const run = runs.find((one) => one.id === gridRun);
+        const prompt = comparePrompts[comparePosition.prompt];
+        if (!run || prompt === undefined) return;
+        // Switching adapters is the expensive axis: one request a step, all seeds in it.
+        for (const model of gridModels(run)) await fill(model.model, [prompt], compareSeeds);
+      }),
+  };
+};
+
+/** Columns of the evolution grid: what the run started from, then every kept checkpoint. */
+export function gridModels(run: Parameters<typeof tunedModel>[0]): { step: number; model: ModelRef }[] {
+  return [{ step: 0, model: run.model }, ...run.checkpoints.filter(({ step }) => step > 0).map(({ step }) => ({ step, model: tunedModel(run, step) }))];
+}

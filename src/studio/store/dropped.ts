@@ -1,0 +1,27 @@
+/** What a file brought to the window is for: its settings, a LoRA, a training config, a prompt list. */
+import { imageParameters } from '../../data/imageParameters.ts';
+import { readPngText } from '../../data/formats/png.ts';
+import type { ImageRecord } from '../../service/types.ts';
+import { WinnowError } from '../../shared/errors.ts';
+
+export type Dropped =
+  | { kind: 'image'; name: string; bytes: Uint8Array<ArrayBuffer>; parameters: Partial<ImageRecord> | null }
+  | { kind: 'lora'; name: string; bytes: Uint8Array<ArrayBuffer> }
+  | { kind: 'config'; name: string; text: string }
+  | { kind: 'prompts'; name: string; text: string };
+
+export async function readDropped(file: File): Promise<Dropped> {
+  const name = file.name;
+  if (/\.png$/i.test(name)) {
+    const bytes = new Uint8Array(await file.arrayBuffer());
+    return { kind: 'image', name, bytes, parameters: imageParameters(readPngText(bytes)) };
+  }
+  if (/\.(jpe?g|webp)$/i.test(name)) return { kind: 'image', name, bytes: new Uint8Array(await file.arrayBuffer()), parameters: null };
+  if (/\.safetensors$/i.test(name)) return { kind: 'lora', name, bytes: new Uint8Array(await file.arrayBuffer()) };
+  if (/\.(ckpt|pt|pth|bin|pkl)$/i.test(name)) {
+    throw new WinnowError('PickleRefused', `${name} is a pickle file, which can run code when it is opened.`, 'Ask for the same LoRA as .safetensors.');
+  }
+  if (/\.json$/i.test(name)) return { kind: 'config', name, text: await file.text() };
+  if (/\.txt$/i.test(name)) return { kind: 'prompts', name, text: await file.text() };
+  throw new WinnowError('BadFile', `Winnow has no use for ${name}.`, 'It takes PNG images, LoRA .safetensors, training config .json and prompt list .txt files.');
+}

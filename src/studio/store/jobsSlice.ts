@@ -1,0 +1,123 @@
+/** Work given to the engine that makes images, in order: progress, cancel, results. Training has its own slice. */
+import { saveImages } from '../../data/images.ts';
+import { savePairs } from '../../data/pairs.ts';
+import type { GenerateEvent, GenerateRequest, ImageRecord, PairRecord, PairsEvent, PairsRequest } from '../../service/types.ts';
+import { listener } from '../app/workers.ts';
+import { isCancelled, type Problem, problemOf } from './problem.ts';
+import { db } from './services.ts';
+import type { Slice } from './useStudio.ts';
+
+export type JobKind = 'images' | 'pairs' | 'compare' | 'blind';
+
+export interface Job {
+  id: string;
+  kind: JobKind;
+  title: string;
+  /** waiting: another job is before it, training perhaps. */
+  state: 'waiting' | 'running' | 'done' | 'cancelled' | 'failed';
+  /** What it prepares, before the first step. */
+  message: string;
+  /** Images finished and asked for (a pair is two); steps of the current one. */
+  done: number;
+  total: number;
+  step: number;
+  steps: number;
+  imageIds: string[];
+  pairs: number;
+  startedAt: number;
+  problem: Problem | null;
+}
+
+export interface JobsSlice {
+  jobs: Job[];
+  runImages(kind: JobKind, title: string, request: GenerateRequest): Promise<ImageRecord[]>;
+  runPairs(title: string, request: PairsRequest): Promise<PairRecord[]>;
+  cancelJob(id: string): Promise<void>;
+  dismissJob(id: string): void;
+}
+
+export const jobsSlice: Slice<JobsSlice> = (set, get) => {
+  const update = (id: string, change: (job: Job) => Partial<Job>): void =>
+    set(({ jobs }) => ({ jobs: jobs.map((job) => (job.id === id ? { ...job, ...change(job) } : job)) }));
+
+  function add(kind: JobKind, title: string, total: number): string {
+    const id = crypto.randomUUID();
+    const job: Job = { id, kind, title, state: 'waiting', message: '', done: 0, total, step: 0, steps: 0, imageIds: [], pairs: 0, startedAt: Date.now(), problem: null };
+    // Finished ones make room: the gallery keeps what they made.
+    set(({ jobs }) => ({ jobs: [...jobs.filter((old) => old.state === 'waiting' || old.state === 'running' || old.state === 'failed').slice(-20), ...jobs.filter((old) => old.state === 'done' || old.state === 'cancelled').slice(-4), job] }));
+    return id;
+  }
+
+  function follow(id: string, saved: Promise<unknown>[]): (event: GenerateEvent) => void {
+    return (event) => {
+      if (event.type === 'preparing') update(id, () => ({ state: 'running', message: event.what }));
+      else if (event.type === 'step') update(id, () => ({ state: 'running', message: '', step: event.step, steps: event.steps }));
+      else {
+        update(id, (job) => ({ state: 'running', message: '', done: job.done + 1, step: 0, imageIds: [...job.imageIds, event.record.id] }));
+        set(({ images }) => ({ images: [event.record, ...images] }));
+        saved.push(db().then((database) => saveImages(database, [event.record])));
+      }
+    };
+  }
+
+  async function finish<Result>(id: string, work: Promise<Result>): Promise<Result> {
+    try {
+      const result = await work;
+      update(id, () => ({ state: 'done', message: '' }));
+      return result;
+    } catch (error) {
+      update(id, () => (isCancelled(error) ? { state: 'cancelled' } : { state: 'failed', problem: problemOf(error) }));
+      throw error;
+    } finally {
+      void get().readStorage();
+    }
+  }
+
+  return {
+    jobs: [],
+
+    async runImages(kind, title, request) {
+      const engine = get().engine();
+      const id = add(kind, title, request.items.length);
+      const saved: Promise<unknown>[] = [];
+      return finish(
+        id,
+        (async () => {
+          const records = await engine.generate(id, request, listener(follow(id, saved)));
+          await Promise.all(saved);
+          return records;
+        })(),
+      );
+    },
+
+    async runPairs(title, request) {
+      const engine = get().engine();
+      const id = add('pairs', title, request.count * (request.bestOf?.k ?? 2));
+      const saved: Promise<unknown>[] = [];
+      const images = follow(id, saved);
+      const onEvent = (event: PairsEvent): void => {
+        if (event.type !== 'pair') return images(event);
+        update(id, () => ({ pairs: event.done }));
+        const stored = db().then((database) => savePairs(database, [event.pair]));
+        // On screen only once it is stored: a label must never point at nothing.
+        saved.push(stored.then(() => get().addPairs([event.pair])));
+      };
+      return finish(
+        id,
+        (async () => {
+          const pairs = await engine.makePairs(id, request, listener(onEvent));
+          await Promise.all(saved);
+          return pairs;
+        })(),
+      );
+    },
+
+    async cancelJob(id) {
+      await get().engine().cancel(id);
+    },
+
+    dismissJob(id) {
+      set(({ jobs }) => ({ jobs: jobs.filter((job) => job.id !== id) }));
+    },
+  };
+};

@@ -1,0 +1,44 @@
+/** Prompt lists: the two that came with the studio, and files of a person, one prompt a line. */
+import { WinnowError } from '../../shared/errors.ts';
+import { siteBase } from './services.ts';
+
+const bundled = new Map<string, Promise<string[]>>();
+
+/** `train` to make pairs from; `test` holds combinations that training never sees. */
+export function bundledPrompts(list: 'train' | 'test'): Promise<string[]> {
+  let prompts = bundled.get(list);
+  if (!prompts) {
+    prompts = fetch(`${siteBase}prompts/${list}.txt`)
+      .then((response) => response.text())
+      .then(parsePrompts);
+    prompts.catch(() => bundled.delete(list));
+    bundled.set(list, prompts);
+  }
+  return prompts;
+}
+
+export function parsePrompts(text: string): string[] {
+  const prompts = text.split('\n').map((line) => line.trim()).filter((line) => line && !line.startsWith('#'));
+  if (!prompts.length) throw new WinnowError('BadFile', 'This file holds no prompts.', 'Write one prompt on each line.');
+  return prompts;
+}
+
+/** `count` of them, each once while they last. */
+export function drawPrompts(prompts: readonly string[], count: number): string[] {
+  const drawn: string[] = [];
+  while (drawn.length < count && prompts.length) drawn.push(...shuffled(prompts).slice(0, count - drawn.length));
+  return drawn;
+}
+
+function shuffled<T>(items: readonly T[]): T[] {
+  const order = [...items];
+  for (let i = order.length - 1; i > 0; i -= 1) {
+    const j = randomBelow(i + 1);
+    [order[i], order[j]] = [order[j]!, order[i]!];
+  }
+  return order;
+}
+
+export const randomBelow = (limit: number): number => Math.floor((crypto.getRandomValues(new Uint32Array(1))[0]! / 2 ** 32) * limit);
+
+export const randomSeed = (): number => randomBelow(2 ** 31);

@@ -1,0 +1,249 @@
+/** Runs: the settings of the next one, the one at work, and all that were. */
+import { readJson } from '../../data/files.ts';
+import type { MemoryForecast, ModelRef, RunRecord, StepMetrics, TrainCommand, TrainConfig, TrainEvent, TrainPair } from '../../service/types.ts';
+import { WinnowError } from '../../shared/errors.ts';
+import { presetNamed, presets } from '../../training/presets.ts';
+import { listener } from '../app/workers.ts';
+import { isCancelled, type Problem, problemOf } from './problem.ts';
+import { bundledPrompts, drawPrompts } from './prompts.ts';
+import { files } from './services.ts';
+import { checkTrainConfig, parseTrainConfig } from './trainConfigFile.ts';
+import type { Slice } from './useStudio.ts';
+import { keepAwake } from './wakeLock.ts';
+
+/** Of the run at work; gone with the page. */
+export interface LiveRun {
+  preparing: { what: string; done: number; total: number } | null;
+  memory: MemoryForecast | null;
+  etaSeconds: number | null;
+  /** The step it went on from; null for a new run. */
+  resumedAt: number | null;
+  awake: boolean;
+  lastSavedAt: string | null;
+}
+
+export interface TrainSlice {
+  presetName: string | null;
+  trainConfig: TrainConfig;
+  trainModel: ModelRef | null;
+  forecast: MemoryForecast | null;
+  forecastProblem: Problem | null;
+  forecasting: boolean;
+  runs: RunRecord[];
+  activeRun: string | null;
+  live: LiveRun | null;
+  metrics: Record<string, StepMetrics[]>;
+  trainProblem: Problem | null;
+  choosePreset(name: string): void;
+  setTrainConfig(change: Partial<TrainConfig>): void;
+  setTrainModel(model: ModelRef): void;
+  loadTrainConfig(text: string): void;
+  readForecast(): Promise<void>;
+  startTraining(): Promise<void>;
+  resumeRun(run: string): Promise<void>;
+  commandRun(command: TrainCommand): Promise<void>;
+  readRuns(): Promise<void>;
+  readMetrics(run: string): Promise<void>;
+  renameRun(run: string, name: string): Promise<void>;
+  duplicateRun(run: string): void;
+  deleteRun(run: string): Promise<void>;
+  /** The worker is gone: whatever it trained is now a stopped run. */
+  forgetActiveRun(): void;
+}
+
+const isAtWork = (run: RunRecord): boolean => run.status === 'preparing' || run.status === 'running' || run.status === 'paused';
+
+/** A run that the page left before its end and that can go on. */
+export function canResume(run: RunRecord, activeRun: string | null): boolean {
+  return run.id !== activeRun && run.step < run.config.steps && (isAtWork(run) || run.status === 'stopped' || run.status === 'failed') && run.checkpoints.length > 0;
+}
+
+export const trainSlice: Slice<TrainSlice> = (set, get) => {
+  const putRun = (record: RunRecord): void =>
+    set(({ runs }) => ({ runs: [record, ...runs.filter((run) => run.id !== record.id)].sort((a, b) => b.createdAt.localeCompare(a.createdAt)) }));
+
+  const changeRun = (id: string, change: (run: RunRecord) => Partial<RunRecord>): void =>
+    set(({ runs }) => ({ runs: runs.map((run) => (run.id === id ? { ...run, ...change(run) } : run)) }));
+
+  const setLive = (change: Partial<LiveRun>): void => set(({ live }) => (live ? { live: { ...live, ...change } } : {}));
+
+  function onEvent(id: string): (event: TrainEvent) => void {
+    return (event) => {
+      // The worker of a run that was left behind may still have events on the way.
+      if (get().activeRun !== id) return;
+      switch (event.type) {
+        case 'preparing':
+          return setLive({ preparing: event });
+        case 'started':
+          putRun(event.record);
+          return setLive({ preparing: null, memory: event.memory, resumedAt: event.resumedAt });
+        case 'step':
+          set(({ metrics }) => ({ metrics: { ...metrics, [id]: [...(metrics[id] ?? []).filter((one) => one.step < event.metrics.step), event.metrics] } }));
+          // Metrics count from 0, the record counts steps taken.
+          changeRun(id, () => ({ step: event.metrics.step + 1, status: 'running' }));
+          return setLive({ preparing: null, etaSeconds: event.etaSeconds });
+        case 'sample':
+          return changeRun(id, ({ samples }) => ({ samples: [...samples.filter((one) => one.file !== event.sample.file), event.sample] }));
+        case 'checkpoint':
+          setLive({ lastSavedAt: event.checkpoint.at });
+          return changeRun(id, ({ checkpoints }) => ({ checkpoints: [...checkpoints.filter((one) => one.step !== event.checkpoint.step), event.checkpoint].sort((a, b) => a.step - b.step) }));
+        case 'status':
+          return putRun(event.record);
+        default:
+          event satisfies never;
+      }
+    };
+  }
+
+  async function work(request: { run: string; name: string; model: ModelRef; config: TrainConfig; pairs: TrainPair[]; resume: boolean }): Promise<void> {
+    const engine = get().engine();
+    const id = request.run;
+    set({ activeRun: id, trainProblem: null, live: { preparing: { what: 'Waiting for the engine', done: 0, total: 0 }, memory: null, etaSeconds: null, resumedAt: null, awake: false, lastSavedAt: null } });
+    void keepAwake(true).then((awake) => setLive({ awake }));
+    addEventListener('beforeunload', warnBeforeLeaving);
+    try {
+      const record = await engine.train(id, request, listener(onEvent(id)));
+      if (get().activeRun !== id) return;
+      putRun(record);
+      get().compareWithRun(record.id);
+    } catch (error) {
+      if (get().activeRun !== id) return;
+      if (!isCancelled(error)) set({ trainProblem: problemOf(error) });
+      changeRun(id, () => ({ status: isCancelled(error) ? 'stopped' : 'failed' }));
+      await get().readRuns().catch(() => undefined);
+    } finally {
+      if (get().activeRun === id) get().forgetActiveRun();
+      void get().readStorage();
+    }
+  }
+
+  const warnBeforeLeaving = (event: BeforeUnloadEvent): void => event.preventDefault();
+
+  async function guarded(action: () => Promise<void>): Promise<void> {
+    set({ trainProblem: null });
+    try {
+      await action();
+    } catch (error) {
+      set({ trainProblem: problemOf(error) });
+    }
+  }
+
+  const first = presets[0]!;
+
+  return {
+    presetName: first.name,
+    trainConfig: first.config,
+    trainModel: null,
+    forecast: null,
+    forecastProblem: null,
+    forecasting: false,
+    runs: [],
+    activeRun: null,
+    live: null,
+    metrics: {},
+    trainProblem: null,
+
+    choosePreset(name) {
+      const preset = presetNamed(name);
+      if (!preset) return;
+      const { samplePrompts, sampleSeeds } = get().trainConfig;
+      set({ presetName: name, trainConfig: { ...preset.config, samplePrompts, sampleSeeds: samplePrompts.length ? sampleSeeds : preset.config.sampleSeeds } });
+    },
+
+    setTrainConfig: (change) => set(({ trainConfig }) => ({ trainConfig: { ...trainConfig, ...change }, presetName: null })),
+
+    setTrainModel: (trainModel) => set({ trainModel }),
+
+    loadTrainConfig(text) {
+      try {
+        set({ trainConfig: parseTrainConfig(text), presetName: null, trainProblem: null });
+      } catch (error) {
+        set({ trainProblem: problemOf(error) });
+      }
+    },
+
+    async readForecast() {
+      const { engineState, trainConfig, activeRun } = get();
+      const model = get().trainModel ?? get().baseModel();
+      if (engineState !== 'ready' || !model || activeRun) return;
+      set({ forecasting: true, forecastProblem: null });
+      try {
+        const forecast = await get().engine().forecast(model, checkTrainConfig(trainConfig));
+        // Settings that changed meanwhile ask again themselves.
+        if (get().trainConfig === trainConfig) set({ forecast });
+      } catch (error) {
+        if (get().trainConfig === trainConfig) set({ forecast: null, forecastProblem: problemOf(error) });
+      } finally {
+        set({ forecasting: false });
+      }
+    },
+
+    startTraining: () =>
+      guarded(async () => {
+        const pairs = get().usablePairs();
+        const model = get().trainModel ?? get().baseModel();
+        if (!pairs.length || !model) throw new WinnowError('BadArguments', 'There is no label to train on yet.', 'Judge some pairs first: left or right is what training takes.');
+        const config = checkTrainConfig(get().trainConfig);
+        const samplePrompts = config.samplePrompts.length ? config.samplePrompts : drawPrompts(await bundledPrompts('train'), 3);
+        const title = presets.find((preset) => preset.name === get().presetName)?.title ?? 'Own settings';
+        const taken = get().runs.filter((run) => run.name.startsWith(title)).length;
+        void get().askToPersist();
+        await work({ run: crypto.randomUUID(), name: `${title} ${taken + 1}`, model, config: { ...config, samplePrompts }, pairs, resume: false });
+      }),
+
+    resumeRun: (id) =>
+      guarded(async () => {
+        const run = get().runs.find((one) => one.id === id);
+        if (!run) return;
+        await get().readMetrics(id);
+        await work({ run: id, name: run.name, model: run.model, config: run.config, pairs: run.pairs, resume: true });
+      }),
+
+    commandRun: (command) =>
+      guarded(async () => {
+        const run = get().activeRun;
+        if (run) await get().engine().command(run, command);
+      }),
+
+    async readRuns() {
+      const { engineState } = get();
+      if (engineState === 'ready') set({ runs: sorted(await get().engine().runs()) });
+      else set({ runs: sorted(await runsOnDisk()) });
+    },
+
+    async readMetrics(id) {
+      if (get().engineState !== 'ready' || id === get().activeRun) return;
+      const metrics = await get().engine().metrics(id);
+      set((state) => ({ metrics: { ...state.metrics, [id]: metrics } }));
+    },
+
+    renameRun: (id, name) => guarded(async () => putRun(await get().engine().renameRun(id, name))),
+
+    duplicateRun(id) {
+      const run = get().runs.find((one) => one.id === id);
+      if (run) set({ trainConfig: run.config, trainModel: run.model, presetName: null });
+    },
+
+    deleteRun: (id) =>
+      guarded(async () => {
+        await get().engine().deleteRun(id);
+        set(({ runs }) => ({ runs: runs.filter((run) => run.id !== id) }));
+        void get().readStorage();
+      }),
+
+    forgetActiveRun() {
+      removeEventListener('beforeunload', warnBeforeLeaving);
+      void keepAwake(false);
+      set({ activeRun: null, live: null });
+    },
+  };
+};
+
+const sorted = (runs: RunRecord[]): RunRecord[] => runs.sort((a, b) => b.createdAt.localeCompare(a.createdAt));
+
+/** For a tab that only looks, or a browser without WebGPU. */
+async function runsOnDisk(): Promise<RunRecord[]> {
+  const store = await files();
+  const records = (await store.list('runs')).filter((path) => path.endsWith('/run.json'));
+  return Promise.all(records.map((path) => readJson<RunRecord>(store, path)));
+}

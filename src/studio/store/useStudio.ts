@@ -1,0 +1,27 @@
+/** The studio's one store, made of slices. Components read from it and call its verbs; nothing else changes state. */
+import { create, type StateCreator } from 'zustand';
+import { type CompareSlice, compareSlice } from './compareSlice.ts';
+import { type BlindSlice, blindSlice } from './blindSlice.ts';
+import { type EngineSlice, engineSlice } from './engineSlice.ts';
+import { type GenerateSlice, generateSlice } from './generateSlice.ts';
+import { type JobsSlice, jobsSlice } from './jobsSlice.ts';
+import { type LabelsSlice, labelsSlice } from './labelsSlice.ts';
+import { type LibrarySlice, librarySlice } from './librarySlice.ts';
+import { type PreferencesSlice, preferencesSlice } from './preferencesSlice.ts';
+import { type TrainSlice, trainSlice } from './trainSlice.ts';
+
+export type Studio = EngineSlice & JobsSlice & LabelsSlice & GenerateSlice & TrainSlice & CompareSlice & BlindSlice & LibrarySlice & PreferencesSlice;
+
+export type Slice<Part> = StateCreator<Studio, [], [], Part>;
+
+export const useStudio = create<Studio>()((...store) => ({
+  ...preferencesSlice(...store),
+  ...engineSlice(...store),
+  ...jobsSlice(...store),
+  ...labelsSlice(...store),
+  ...generateSlice(...store),
+  ...trainSlice(...store),
+  ...compareSlice(...store),
+  ...blindSlice(...store),
+  ...librarySlice(...store),
+}));
