@@ -2,11 +2,15 @@
  *  the format is docs/golden-cases.md. */
 import type { Executor } from '../graph/executor.ts';
 import type { SessionOptions } from '../onnx/session.ts';
+import { WinnowError } from '../shared/errors.ts';
 import type { FolderReader } from './environment.ts';
+import { enginePredictor, onnxPredictor } from './noisePredictor.ts';
 import { type Backend, executorBackend, onnxBackend } from './verify/backends.ts';
-import { type GoldenCase, openCase } from './verify/caseFile.ts';
+import { openCase } from './verify/caseFile.ts';
 import type { CaseResult } from './verify/compare.ts';
 import { verifyAddNoise, verifyScheduler } from './verify/diffusion.ts';
+import { verifyDpo } from './verify/dpo.ts';
+import { verifyPipeline } from './verify/pipeline.ts';
 import { verifyTextEncoder, verifyTokenizer } from './verify/text.ts';
 import { verifyUNet } from './verify/unet.ts';
 import { verifyVae } from './verify/vae.ts';
@@ -32,10 +36,6 @@ export interface VerifyHost {
 export async function verifyCase(reader: FolderReader, options: VerifyOptions, host: VerifyHost): Promise<CaseResult> {
   const golden = await openCase(reader);
   const backend = async (): Promise<Backend> => (options.backend === 'onnx' ? onnxBackend(await host.onnx()) : executorBackend(await host.executor(options.backend)));
-  return dispatch(golden, backend);
-}
-
-async function dispatch(golden: GoldenCase, backend: () => Promise<Backend>): Promise<CaseResult> {
   switch (golden.kind) {
     case 'unet':
     case 'unet_lora':
@@ -51,8 +51,18 @@ async function dispatch(golden: GoldenCase, backend: () => Promise<Backend>): Pr
     case 'add_noise':
       return verifyAddNoise(golden);
     case 'dpo':
+      if (options.backend === 'onnx') {
+        throw new WinnowError('BadArguments', `${golden.name} trains, and onnxruntime has no backward pass.`, 'Choose --backend webgpu or cpu; --reference onnx checks onnxruntime as the reference.');
+      }
+      return verifyDpo(golden, { executor: await host.executor(options.backend), onnx: () => host.onnx(), reference: options.reference });
     case 'pipeline':
-      throw new Error(`no verifier for ${golden.kind} yet`);
+      return verifyPipeline(golden, {
+        backend: await backend(),
+        predictor: async ({ unet }, size) =>
+          options.backend === 'onnx'
+            ? onnxPredictor(unet.model, unet.weights, size, await host.onnx())
+            : enginePredictor(await host.executor(options.backend), unet.model, unet.weights, size),
+      });
     default:
       throw new Error(`no verifier for ${golden.kind satisfies never}`);
   }
