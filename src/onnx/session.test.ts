@@ -1,7 +1,6 @@
 /** Sessions under Node (wasm): order, failures, threads. The webgpu provider needs a browser. */
 import { beforeAll, expect, test } from 'vitest';
 import { Graph } from '../graph/graph.ts';
-import { chooseProvider } from './chooseProvider.ts';
 import { emitOnnx } from './emit.ts';
 import { createSession, type OnnxSession } from './session.ts';
 
@@ -56,11 +55,4 @@ test('a released session fails, others go on', async () => {
 test('the number of threads is fixed by the first session', async () => {
   expect(doubles.threads).toBe(1);
   await expect(createSession(model(2), { provider: 'wasm', threads: 2 })).rejects.toThrow(/^onnxruntime runs on 1 threads, which cannot become 2/);
-});
-
-test('without a device, wasm is measured and chosen', async () => {
-  const { session, choice } = await chooseProvider(model(3), feeds(1), { threads: 1 });
-  expect(choice).toEqual({ provider: 'wasm', threads: 1, wasmMs: expect.any(Number) });
-  expect((await session.run(feeds(1))).y![0]).toBe(3);
-  await session.release();
 });

@@ -53,7 +53,7 @@ export async function measureSamplers(options: {
   }
   const sampler = (Object.keys(measuredMs) as Sampler[]).reduce((best, name) => (measuredMs[name]! < measuredMs[best]! ? name : best));
   const onnxProvider = (measuredMs['onnx-webgpu'] ?? Infinity) < measuredMs['onnx-wasm']! ? 'webgpu' : 'wasm';
-  return { sampler, onnxProvider, wasmThreads: await defaultThreads(), measuredMs };
+  return { sampler, onnxProvider, wasmThreads: defaultThreads(), measuredMs };
 }
 
 /** Fastest of three after one that compiles and allocates. */

@@ -183,7 +183,7 @@ export class Engine implements EngineService {
     const sessionOptions = (provider: 'webgpu' | 'wasm'): SessionOptions => (provider === 'webgpu' ? { provider, device: device.device } : { provider });
     listener({ what: 'Opening the model', done: 1, total: 4 });
     const model = await this.pool.resolve({ base: env.embeddedModels[0]!, adapters: [] });
-    const key = await env.sha256(new TextEncoder().encode([device.adapterKey, model.hash, await defaultThreads(), navigatorName()].join('|')));
+    const key = await env.sha256(new TextEncoder().encode([device.adapterKey, model.hash, defaultThreads(), navigatorName()].join('|')));
     let choices = await savedChoices(env.files, key.slice(0, 16));
     if (!choices) {
       listener({ what: 'Measuring kernels', done: 2, total: 4 });

@@ -5,6 +5,7 @@ import { ClipTokenizer, type TokenizerFiles } from '../models/clip/tokenizer.ts'
 import type { Config } from '../models/config.ts';
 import { type DenoiserModel, openDenoiser } from '../models/families.ts';
 import { parseVaeConfig, type VaeConfig, vaeScaleFactor } from '../models/sd/vae.ts';
+import { parseSchedulerConfig, type SchedulerConfig } from '../diffusion/schedulerConfig.ts';
 import { sizeOf } from '../shared/shape.ts';
 import { type TensorSource, withAliases } from '../models/weights.ts';
 import { isWinnowError, WinnowError } from '../shared/errors.ts';
@@ -18,7 +19,7 @@ export interface ModelFolder {
   textEncoder: { config: TextEncoderConfig; weights: TensorSource };
   tokenizer: ClipTokenizer;
   /** scheduler_config.json as it stands. */
-  scheduler: Config;
+  scheduler: SchedulerConfig;
   reader: FolderReader;
 }
 
@@ -64,15 +65,14 @@ export async function readTokenizer(reader: FolderReader): Promise<ClipTokenizer
 }
 
 /** Opens a folder whose model_index.json says StableDiffusionPipeline. Rejects with UnsupportedArchitecture, NotFound, or what is wrong with a file. */
-export async function openModelFolder(id: string, env: Environment): Promise<ModelFolder> {
+export async function openModelFolder(id: string, env: Pick<Environment, 'openModel' | 'sha256'>): Promise<ModelFolder> {
   const reader = env.openModel(id);
   const index = await readFolderJson(reader, 'model_index.json');
   if (index['_class_name'] !== 'StableDiffusionPipeline') {
     throw new WinnowError('UnsupportedArchitecture', `model_index.json: _class_name is ${JSON.stringify(index['_class_name'])}.`, 'Choose a StableDiffusionPipeline folder.');
   }
-  const [unetConfig, vaeConfig, textConfig, scheduler] = await Promise.all(
-    ['unet/config.json', 'vae/config.json', 'text_encoder/config.json', 'scheduler/scheduler_config.json'].map((path) => readFolderJson(reader, path)),
-  );
+  const [unetConfig, vaeConfig, textConfig] = await Promise.all(['unet/config.json', 'vae/config.json', 'text_encoder/config.json'].map((path) => readFolderJson(reader, path)));
+  const scheduler = parseSchedulerConfig(text(await reader.read('scheduler/scheduler_config.json')));
   const weightFile = (folder: string, stem: string): Promise<{ path: string; bytes: Uint8Array<ArrayBuffer> }> =>
     readFirst(reader, [`${folder}/${stem}.safetensors`, `${folder}/${stem}.fp16.safetensors`]);
   const [unetFile, vaeFile, textFile, tokenizer] = await Promise.all([
@@ -94,12 +94,12 @@ export async function openModelFolder(id: string, env: Environment): Promise<Mod
     title: id.split('/').filter(Boolean).at(-1)!.replaceAll(/[-_]/g, ' '),
     hash: await env.sha256(unetFile.bytes),
     parameters: { unet: parameterCount(unet.weights), vae: parameterCount(vae.weights), textEncoder: parameterCount(textEncoder.weights) },
-    predictionType: (scheduler!['prediction_type'] as ModelInfo['predictionType'] | undefined) ?? 'epsilon',
-    scheduler: String(scheduler!['_class_name']),
+    predictionType: (scheduler['prediction_type'] as ModelInfo['predictionType'] | undefined) ?? 'epsilon',
+    scheduler: String(scheduler['_class_name']),
     defaultSize: Number(unetConfig!['sample_size'] ?? 64) * factor,
     sizeMultiple: factor,
     maxTokens: tokenizer.maxLength,
     scorers,
   };
-  return { info, unet, vae, textEncoder, tokenizer, scheduler: scheduler!, reader };
+  return { info, unet, vae, textEncoder, tokenizer, scheduler, reader };
 }
