@@ -23,7 +23,7 @@ const mayImport: Record<string, string[]> = {
   cli: ['service', 'evaluation', 'data', 'webgpu/device'],
   studio: ['service/types', 'evaluation', 'data', 'training/presets', 'training/config'],
   e2e: ['tools/browser.mjs'],
-  tools: ['service', 'data', 'evaluation', 'cli', 'studio', 'shared'],
+  tools: ['service', 'data', 'evaluation', 'cli', 'studio', 'training/presets'],
   bench: [...engine, 'service', 'cli'],
 };
 

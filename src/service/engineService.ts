@@ -187,7 +187,7 @@ export class Engine implements EngineService {
     let choices = await savedChoices(env.files, key.slice(0, 16));
     if (!choices) {
       listener({ what: 'Measuring kernels', done: 2, total: 4 });
-      const kernelVariants = await tuneKernels(device);
+      const { variants: kernelVariants, measuredMs } = await tuneKernels(device);
       const executor = createGpuExecutor(device, { variants: kernelVariants });
       const sampler = await measureSamplers({
         model,
@@ -197,7 +197,7 @@ export class Engine implements EngineService {
         hasOnnxWebgpu: env.hasOnnxWebgpu,
         onProgress: (what) => listener({ what, done: 3, total: 4 }),
       });
-      choices = { kernelVariants: { ...kernelVariants }, ...sampler };
+      choices = { ...sampler, kernelVariants: { ...kernelVariants }, measuredMs: { ...measuredMs, ...sampler.measuredMs } };
       await saveChoices(env.files, key.slice(0, 16), choices);
     }
     const executor = createGpuExecutor(device, { variants: choices.kernelVariants });
