@@ -7,7 +7,7 @@ import { listener } from '../app/workers.ts';
 import { isCancelled, type Problem, problemOf } from './problem.ts';
 import { bundledPrompts, drawPrompts } from './prompts.ts';
 import { files } from './services.ts';
-import { checkTrainConfig, parseTrainConfig } from './trainConfigFile.ts';
+import { checkTrainConfig, parseTrainConfig } from '../../data/formats/trainConfig.ts';
 import type { Slice } from './useStudio.ts';
 import { keepAwake } from './wakeLock.ts';
 
