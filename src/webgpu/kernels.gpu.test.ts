@@ -1,5 +1,5 @@
 /** Every kernel, in every variant, against the float64 oracle, on every case of graph/cases.ts; gradients at a scale of 1e-12 too. */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, type ExpectStatic, it } from 'vitest';
 import { openNodeDevice, type NodeDevice } from '../cli/device.ts';
 import { buildCase, gradScales } from '../graph/caseData.ts';
 import { cases } from '../graph/cases.ts';
@@ -29,7 +29,7 @@ function executorOf(variant: string): GpuExecutor {
 const RELATIVE = 1e-5;
 const OF_LARGEST = 2e-6;
 
-function compare(got: Float32Array, want: Float64Array, name: string): void {
+function compare(expect: ExpectStatic, got: Float32Array, want: Float64Array, name: string): void {
   expect(got.length, name).toBe(want.length);
   const largest = want.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
   let worst = 0;
@@ -57,14 +57,14 @@ for (const op of Object.keys(cases) as OpKind[]) {
   describe(op, () => {
     for (const testCase of cases[op]) {
       for (const scale of gradScales(testCase as never)) {
-        it(`${testCase.name}${scale === 1 ? '' : `, gradients times ${scale}`}`, async () => {
+        it.concurrent(`${testCase.name}${scale === 1 ? '' : `, gradients times ${scale}`}`, async ({ expect }) => {
           const { graph, feeds, results } = buildCase(op, testCase as never, scale);
           const wantOf = evaluate(graph, feeds);
           for (const variant of variantsOf(graph)) {
             const program = await executorOf(variant).compile(graph);
             for (const [value, data] of feeds) program.write(value, data);
             await program.run();
-            for (const [i, value] of (results as readonly Value[]).entries()) compare(await program.read(value), wantOf(value), `${variant}: result ${i}`);
+            for (const [i, value] of (results as readonly Value[]).entries()) compare(expect, await program.read(value), wantOf(value), `${variant}: result ${i}`);
             expect(program.memory.allocatedBytes).toBe(program.memory.plannedBytes.total);
             program.dispose();
           }

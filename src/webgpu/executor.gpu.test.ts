@@ -1,0 +1,168 @@
+/** The executor on a real device: storage shared between programs, arenas, memory as planned, failures that are heard, variants by record. */
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { openNodeDevice, type NodeDevice } from '../cli/device.ts';
+import { Graph } from '../graph/graph.ts';
+import { isWinnowError } from '../shared/errors.ts';
+import { createGpuExecutor, type GpuExecutor } from './executor.ts';
+import { profileProgram } from './profiler.ts';
+import { tuneKernels } from './tune.ts';
+
+let engine: NodeDevice;
+let executor: GpuExecutor;
+const register = { variants: { default: 'quad' } };
+
+beforeAll(async () => {
+  engine = await openNodeDevice();
+  executor = createGpuExecutor(engine, register);
+});
+afterAll(() => engine?.destroy());
+
+const ramp = (length: number, step = 1): Float32Array => Float32Array.from({ length }, (_, i) => i * step);
+const named = (name: string) => (error: unknown) => isWinnowError(error, name as never);
+
+it('reports the adapter as plain data', () => {
+  expect(structuredClone(engine.adapter)).toEqual(engine.adapter);
+  expect(engine.adapter.limits['maxStorageBufferBindingSize']).toBeGreaterThanOrEqual(128 * 2 ** 20);
+  expect(engine.adapterKey).not.toBe('');
+});
+
+it('shares a storage between programs, and allocates what it planned', async () => {
+  const shared = executor.storage('weights', 12);
+  shared.write(ramp(12));
+  const build = (factor: number): { graph: Graph; weight: ReturnType<Graph['parameter']> } => {
+    const graph = new Graph();
+    const weight = graph.parameter('weight', [3, 4]);
+    graph.output('y', graph.op('affine', { factor, shift: 0 }, [weight]));
+    return { graph, weight };
+  };
+  for (const factor of [2, 3]) {
+    const { graph, weight } = build(factor);
+    const program = await executor.compile(graph, { bindings: new Map([[weight, shared]]) });
+    await program.run();
+    expect(await program.read(graph.outputs.get('y')!)).toEqual(ramp(12, factor));
+    expect(program.memory.allocatedBytes).toBe(program.memory.plannedBytes.total);
+    program.dispose();
+  }
+  expect(await shared.read(4, 2)).toEqual(new Float32Array([4, 5]));
+  shared.destroy();
+});
+
+it('writes placed outputs into an arena, mutates state, reads views, and keeps state between runs', async () => {
+  const graph = new Graph();
+  const x = graph.input('x', [2, 40]);
+  const arena = graph.state('arena', [256]);
+  const total = graph.state('total', [256]);
+  const [first, second] = [graph.op('affine', { factor: 2, shift: 0 }, [x]), graph.op('affine', { factor: 3, shift: 0 }, [x])];
+  graph.place(first, arena, 0);
+  graph.place(graph.op('reshape', { shape: [80] }, [second]), arena, 128);
+  graph.node('accumulate', { factor: 0.5 }, [total, arena]);
+  const view = graph.view('second', total, 128, [80]);
+  const program = await executor.compile(graph);
+  program.write(x, ramp(80));
+  await program.run();
+  await program.run();
+  expect(await program.read(view)).toEqual(ramp(80, 3));
+  expect((await program.read(total)).slice(0, 128)).toEqual(Float32Array.from({ length: 128 }, (_, i) => (i < 80 ? 2 * i : 0)));
+  expect(await program.read(arena)).toHaveLength(256);
+  program.dispose();
+});
+
+it('gives the same bits in one submit or many', async () => {
+  const graph = new Graph();
+  let h = graph.input('x', [9, 33]);
+  const x = h;
+  for (let i = 0; i < 5; i++) h = graph.op('linear', { bias: false, residual: true, scale: 0.1 }, [h, graph.parameter(`w${i}`, [33, 33]), h]);
+  graph.output('y', h);
+  const outputs: Float32Array[] = [];
+  for (const maxDispatchesPerSubmit of [Infinity, 2]) {
+    const program = await createGpuExecutor(engine, { ...register, maxDispatchesPerSubmit }).compile(graph);
+    program.write(x, ramp(9 * 33, 0.01));
+    for (const value of graph.values) if (value.source.kind === 'parameter') program.write(value, ramp(33 * 33, 1e-3));
+    await program.run();
+    outputs.push(await program.read(h));
+    program.dispose();
+  }
+  expect(outputs[0]).toEqual(outputs[1]);
+});
+
+it('compiles a source once, and says where a shader is wrong', async () => {
+  const build = (): Graph => {
+    const graph = new Graph();
+    graph.output('y', graph.op('unary', { fn: 'tanh' }, [graph.input('x', [64])]));
+    return graph;
+  };
+  (await executor.compile(build())).dispose();
+  const before = executor.pipelineCount;
+  (await executor.compile(build())).dispose();
+  expect(executor.pipelineCount).toBe(before);
+  const { createPipelines } = await import('./pipelines.ts');
+  const broken = { kernel: { name: 'broken', code: '@compute @workgroup_size(1)\nfn main() {\n  let x: u32 = 1.5;\n}' }, constants: {}, reads: [], writes: [], workgroups: [1, 1, 1] as const };
+  await expect(createPipelines(engine.device).compile([broken])).rejects.toThrow(/broken\.wgsl:3:\d+: [\s\S]*3 > {3}let x: u32 = 1\.5;/);
+  engine.check();
+});
+
+it('refuses wrong numbers and values that are gone', async () => {
+  const graph = new Graph();
+  const x = graph.input('x', [8]);
+  const inner = graph.op('unary', { fn: 'relu' }, [x], 'inner');
+  graph.output('y', graph.op('unary', { fn: 'silu' }, [inner]));
+  const program = await executor.compile(graph);
+  expect(() => program.write(x, new Float32Array(7))).toThrow('x has 8 elements, got 7');
+  expect(() => program.write(x, new Int32Array(8))).toThrow('x is f32, got Int32Array');
+  expect(() => program.read(inner)).toThrow('inner is not kept after a run');
+  program.dispose();
+});
+
+it('throws GpuError at the next read after an uncaptured error, then goes on', async () => {
+  const graph = new Graph();
+  const x = graph.input('x', [8]);
+  graph.output('y', graph.op('unary', { fn: 'relu' }, [x]));
+  const program = await executor.compile(graph);
+  engine.device.createBuffer({ size: 16, usage: 0x01 | 0x80 }); // MAP_READ with STORAGE is no valid usage.
+  await expect(program.read(x)).rejects.toSatisfy(named('GpuError'));
+  expect(await program.read(x)).toEqual(new Float32Array(8));
+  program.dispose();
+});
+
+it('refuses a tensor beyond the adapter by name', async () => {
+  const tooMuch = Math.floor(engine.device.limits.maxBufferSize / 4);
+  const graph = new Graph();
+  graph.node('zero', {}, [graph.state('moments', [tooMuch + 64])]);
+  await expect(executor.compile(graph)).rejects.toSatisfy(named('AdapterTooSmall'));
+  engine.check();
+});
+
+it('profiles by node', async () => {
+  const graph = new Graph();
+  const x = graph.input('x', [64, 64]);
+  graph.output('y', graph.op('linear', { bias: false, residual: false, scale: 1 }, [x, graph.parameter('w', [64, 64])], 'proj'));
+  const program = await executor.compile(graph);
+  const profile = await profileProgram(engine, program);
+  expect(profile.rows).toHaveLength(1);
+  expect(profile.rows[0]).toMatchObject({ node: 'proj', op: 'linear', kernel: 'gemm.quad', flops: 2 * 64 ** 3 });
+  expect(profile.rows[0]!.ms).toBeGreaterThan(0);
+  program.dispose();
+});
+
+it('tunes to a record, and the record decides', async () => {
+  const { variants, measuredMs } = await tuneKernels(engine);
+  expect(Object.values(measuredMs).every((ms) => ms > 0)).toBe(true);
+  if (engine.adapter.software && engine.device.features.has('subgroups')) expect(variants).toMatchObject({ default: 'quad' });
+  const graph = new Graph();
+  graph.output('y', graph.op('linear', { bias: false, residual: false, scale: 1 }, [graph.input('x', [8, 8]), graph.parameter('w', [8, 8])]));
+  for (const variant of ['quad', 'workgroup']) {
+    const program = await createGpuExecutor(engine, { variants: { default: 'quad', gemm: variant } }).compile(graph);
+    expect(program.plan.dispatches[0]!.dispatch.kernel.name).toBe(`gemm.${variant}`);
+    program.dispose();
+  }
+});
+
+it('names a lost device', async () => {
+  const lost = await openNodeDevice();
+  const graph = new Graph();
+  const x = graph.input('x', [8]);
+  graph.output('y', graph.op('unary', { fn: 'relu' }, [x]));
+  const program = await createGpuExecutor(lost).compile(graph);
+  lost.destroy();
+  await expect(program.read(x)).rejects.toSatisfy(named('DeviceLost'));
+});

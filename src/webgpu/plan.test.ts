@@ -1,0 +1,119 @@
+/** What the planner promises, on every op's cases and on a small network: no two live values in one place, no buffer read and written in
+ *  one dispatch, grids and bindings within the limits every GPU has, bytes known beforehand. No device. */
+import { describe, expect, it } from 'vitest';
+import { backward } from '../autodiff/backward.ts';
+import { buildCase } from '../graph/caseData.ts';
+import { cases } from '../graph/cases.ts';
+import { Graph } from '../graph/graph.ts';
+import type { OpKind } from '../graph/ops.ts';
+import { ALIGNMENT, DEFAULT_LIMITS, type Plan, planGraph, printPlan } from './plan.ts';
+
+function checkPlan(plan: Plan): void {
+  const { buffers, tenants, dispatches, bytes } = plan;
+  for (const [i, a] of tenants.entries()) {
+    for (const b of tenants.slice(i + 1)) {
+      if (a.buffer === b.buffer) expect(a.last < b.first || b.last < a.first, `${a.name} and ${b.name} share #${a.buffer}`).toBe(true);
+    }
+    expect(a.bytes).toBeLessThanOrEqual(buffers[a.buffer]!.bytes);
+  }
+  for (const { node, dispatch, places } of dispatches) {
+    expect(places.length, `${node.name}: bindings`).toBeLessThanOrEqual(DEFAULT_LIMITS.maxStorageBuffersPerShaderStage);
+    for (const n of dispatch.workgroups) expect(n).toBeLessThanOrEqual(DEFAULT_LIMITS.maxComputeWorkgroupsPerDimension);
+    const reads = new Set(places.slice(0, dispatch.reads.length).map((place) => place.buffer));
+    for (const place of places.slice(dispatch.reads.length)) expect(reads.has(place.buffer), `${node.name} reads and writes #${place.buffer}`).toBe(false);
+    for (const place of places) {
+      expect(place.offset % ALIGNMENT).toBe(0);
+      expect(place.offset + place.size).toBeLessThanOrEqual(buffers[place.buffer]!.bytes);
+    }
+  }
+  expect(bytes.total).toBe(buffers.reduce((sum, buffer) => sum + buffer.bytes, 0));
+}
+
+describe.each(['workgroup', 'quad'])('every case, variant %s', (variant) => {
+  it.each(Object.keys(cases) as OpKind[])('%s', (op) => {
+    for (const testCase of cases[op]) {
+      const { graph } = buildCase(op, testCase as never);
+      checkPlan(planGraph(graph, { variant: (_, options) => (options.includes(variant) ? variant : options[0]!) }));
+    }
+  });
+});
+
+/** A chain of residual convolutions with a loss, and its backward pass. */
+function network(): Graph {
+  const graph = new Graph();
+  let h = graph.input('x', [2, 8, 12, 12]);
+  const parameters = Array.from({ length: 6 }, (_, i) => graph.parameter(`conv${i}.weight`, [8, 8, 3, 3]));
+  for (const [i, weight] of parameters.entries()) {
+    h = graph.op('unary', { fn: 'silu' }, [h], `act${i}`);
+    h = graph.op('conv2d', { stride: 1, padding: [1, 1, 1, 1], bias: false, residual: true, scale: 1 }, [h, weight, h], `conv${i}`);
+  }
+  const loss = graph.op('meanSquaredError', {}, [h, graph.input('target', [2, 8, 12, 12])], 'loss');
+  graph.output('loss', loss);
+  const seed = graph.constant('dloss', [2], new Float32Array([1, 1]));
+  const gradients = backward(graph, [{ value: loss, grad: seed }], parameters);
+  for (const [i, weight] of parameters.entries()) graph.output(`grad${i}`, gradients.get(weight)!);
+  return graph;
+}
+
+it('reuses activations: a forward and backward pass stays near its live lower bound', () => {
+  const plan = planGraph(network());
+  checkPlan(plan);
+  const lastNode = Math.max(...plan.tenants.map((tenant) => (Number.isFinite(tenant.last) ? tenant.last : 0)));
+  let bound = 0;
+  for (let at = 0; at <= lastNode; at++) {
+    bound = Math.max(bound, plan.tenants.filter((tenant) => tenant.first <= at && at <= tenant.last).reduce((sum, tenant) => sum + tenant.bytes, 0));
+  }
+  expect(plan.bytes.activations).toBeLessThan(1.25 * bound);
+  expect(plan.bytes.activations).toBeLessThan(0.7 * plan.tenants.reduce((sum, tenant) => sum + tenant.bytes, 0));
+});
+
+it('packs what the host writes into few buffers', () => {
+  const plan = planGraph(network());
+  expect(plan.buffers.filter((buffer) => buffer.part === 'parameters')).toHaveLength(1);
+  expect(plan.buffers.filter((buffer) => buffer.part === 'inputs')).toHaveLength(1);
+});
+
+it('leaves out what nothing needs', () => {
+  const graph = new Graph();
+  const x = graph.input('x', [4]);
+  graph.op('unary', { fn: 'silu' }, [x], 'unused');
+  graph.output('y', graph.op('unary', { fn: 'relu' }, [x], 'used'));
+  expect(planGraph(graph).dispatches.map(({ node }) => node.name)).toEqual(['used']);
+});
+
+it('refuses a node that reads and writes one arena', () => {
+  const graph = new Graph();
+  const arena = graph.state('arena', [256]);
+  const y = graph.op('unary', { fn: 'relu' }, [graph.view('a', arena, 0, [64])], 'relu');
+  graph.place(y, arena, 64);
+  expect(() => planGraph(graph)).toThrow(/relu.*writes relu and reads a, which lie in one buffer/);
+});
+
+it('refuses a view that no binding can begin at', () => {
+  const graph = new Graph();
+  graph.output('y', graph.op('unary', { fn: 'relu' }, [graph.view('a', graph.state('arena', [256]), 32, [64])]));
+  expect(() => planGraph(graph)).toThrow(/begins at element 32 of arena, which is no multiple of 64/);
+});
+
+it('says by how much a tensor exceeds the adapter', () => {
+  const graph = new Graph();
+  graph.output('y', graph.op('unary', { fn: 'relu' }, [graph.parameter('huge.weight', [40 * 2 ** 20])]));
+  expect(() => planGraph(graph)).toThrow(/huge.weight has 160 MiB, 32 MiB more than this GPU lets a shader see at once \(128 MiB\)/);
+  expect(() => planGraph(graph, { limits: { ...DEFAULT_LIMITS, maxBufferSize: 128 * 2 ** 20 } })).toThrow(/needs a buffer of 160 MiB, 32 MiB more/);
+});
+
+it('prints the plan', () => {
+  const graph = new Graph();
+  const x = graph.input('x', [64, 32]);
+  const y = graph.op('linear', { bias: false, residual: false, scale: 1 }, [x, graph.parameter('w', [16, 32])], 'proj');
+  graph.output('y', graph.op('reshape', { shape: [32, 32] }, [y]));
+  expect(printPlan(planGraph(graph))).toBe(
+    [
+      'total 0.01 MiB: parameters 0.00 MiB, state 0.00 MiB, inputs 0.01 MiB, activations 0.00 MiB (0.00 MiB without reuse)',
+      '#0 parameters 2048 B  w',
+      '#1 inputs 8192 B  x',
+      '#2 activations 4096 B  slot 2',
+      'gemm.workgroup [1,2,1] #1 #0 #1 #1 -> #2  # proj',
+    ].join('\n'),
+  );
+});
