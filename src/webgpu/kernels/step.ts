@@ -59,7 +59,7 @@ export const lowerPreferenceLoss: LowerToWgsl<'preferenceLoss'> = ({ inputs, out
 const CHUNKS = 256;
 const REGISTER_GROUP = 8;
 
-export const lowerSdpoSafeguard: LowerToWgsl<'sdpoSafeguard'> = ({ inputs, outputs, params: { mu }, name }, { limits }) => {
+export const lowerSdpoSafeguard: LowerToWgsl<'sdpoSafeguard'> = ({ inputs, outputs, params: { mu }, name }, { limits }): Dispatch[] => {
   const [pred, target, dm] = inputs as [Value, Value, Value];
   const half = sizeOf(pred.shape) / 2;
   const lanes = lanesOf(half);
