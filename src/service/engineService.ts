@@ -20,7 +20,8 @@ import { ModelPool, type ResolvedModel } from './modelPool.ts';
 import { Predictors } from './predictors.ts';
 import { RunStore } from './runStore.ts';
 import { openScorer, type Scorer } from './scoring.ts';
-import { RunControl, stepSpecOf, type TrainContext, trainRun } from './trainRun.ts';
+import { stepSpecOf } from './stepSpec.ts';
+import { RunControl, type TrainContext, trainRun } from './trainRun.ts';
 import type {
   EngineChoices,
   EngineService,

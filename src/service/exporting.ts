@@ -38,7 +38,7 @@ function loraFile({ folder, changes }: ResolvedModel, name: string, format: 'koh
   }
   if (adapters.length === 0) throw new WinnowError('BadArguments', 'The base model has no LoRA to export.', 'Choose a run, or export the model as a diffusers folder.');
   const modules = adapters.length === 1 && adapters[0]!.strength === 1 ? adapters[0]!.modules : sumLora(adapters);
-  const bytes = writeSafetensors(writeLora(modules, folder.unet.model.loraTargets('all'), format), { base_model: folder.info.id, base_model_hash: folder.info.hash });
+  const bytes = writeSafetensors(writeLora(modules, folder.unet.model.loraTargets('all'), format), { base_model: folder.info.id.split('/').findLast(Boolean)!, base_model_hash: folder.info.hash });
   return { name: `${name}${format === 'peft' ? '-peft' : ''}.safetensors`, bytes: new Uint8Array(bytes) };
 }
 

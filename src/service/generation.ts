@@ -149,8 +149,15 @@ async function keepPicture({ env }: GenerationContext, model: ResolvedModel, rec
   const factor = model.folder.info.sizeMultiple;
   const shape = [1, model.folder.vae.config.latent_channels, record.height / factor, record.width / factor];
   await env.files.write(record.latentsFile, writeSafetensors({ latents: { shape, data: latents } }));
-  const png = encodePng({ width: record.width, height: record.height, data: rgbaFromPlanar(image, record.width, record.height) }, { parameters: infotext(model, record), winnow: JSON.stringify(record) });
+  const png = encodePng({ width: record.width, height: record.height, data: rgbaFromPlanar(image, record.width, record.height) }, { parameters: infotext(model, record), winnow: JSON.stringify(withoutPaths(record)) });
   await env.files.write(record.file, png);
+}
+
+/** Pictures travel; where things lie on the computer that made them is nobody else's business. */
+function withoutPaths(record: ImageRecord): ImageRecord {
+  const name = (path: string): string => (/^(\/|[A-Za-z]:)/.test(path) ? path.split('/').findLast(Boolean)! : path);
+  const adapters = record.model.adapters.map((adapter) => (adapter.kind === 'file' ? { ...adapter, file: name(adapter.file) } : { ...adapter, run: name(adapter.run) }));
+  return { ...record, model: { base: name(record.model.base), adapters }, ...(record.init && { init: { ...record.init, file: name(record.init.file) } }) };
 }
 
 /** A1111's text, which every viewer of such pictures reads. */
@@ -174,11 +181,11 @@ function infotext({ folder, hash }: ResolvedModel, record: ImageRecord): string 
 
 /** Pairs of pictures: one prompt and two seeds; or one seed through two models; or the best and the worst of several by a scorer. */
 export async function makePairs(context: GenerationContext, signal: JobSignal, request: PairsRequest, listener: Listener<PairsEvent>): Promise<PairRecord[]> {
-  const { prompts, count, seed, against, bestOf, ...settings } = request;
+  const { prompts, count, first = 0, seed, against, bestOf, ...settings } = request;
   if (prompts.length === 0) throw new WinnowError('BadPrompt', 'There is no prompt to make pairs of.', 'Type one, or choose a prompt list.');
   const perPair = bestOf ? bestOf.k : against ? 1 : 2;
   const pairs: PairRecord[] = [];
-  for (let n = 0; n < count; n++) {
+  for (let n = first; n < count; n++) {
     const prompt = prompts[n % prompts.length]!;
     const seeds = new RandomStream({ seed, purpose: 'imageSeed', step: n });
     const items = Array.from({ length: perPair }, () => ({ prompt, seed: seeds.uint32() }));

@@ -1,13 +1,18 @@
-/** A run's folder in the file store: run.json, metrics.jsonl, checkpoints/, samples/, and state.safetensors (what resuming needs). */
+/** A run's folder in the file store: run.json, metrics.jsonl, checkpoints/, samples/, and state.safetensors (what resuming needs).
+ *
+ *  A run is known by its id, and lies in runs/<id>; or, on the command line, by the path of its folder, which has a slash. Then the record on
+ *  disk names its files relative to the folder, which can be moved and copied. */
 import { type FileStore, readJson, readText, writeJson, writeText } from '../data/files.ts';
 import type { Checkpoint, RunRecord, StepMetrics } from './types.ts';
 
-const recordPath = (run: string): string => `runs/${run}/run.json`;
-const metricsPath = (run: string): string => `runs/${run}/metrics.jsonl`;
+const isFolder = (run: string): boolean => run.includes('/');
+const runFolder = (run: string): string => (isFolder(run) ? run : `runs/${run}`);
+const recordPath = (run: string): string => `${runFolder(run)}/run.json`;
+const metricsPath = (run: string): string => `${runFolder(run)}/metrics.jsonl`;
 
-export const statePath = (run: string): string => `runs/${run}/state.safetensors`;
-export const checkpointPath = (run: string, step: number): string => `runs/${run}/checkpoints/step-${String(step).padStart(6, '0')}.safetensors`;
-export const samplePath = (run: string, step: number, index: number): string => `runs/${run}/samples/step-${String(step).padStart(6, '0')}-${index}.png`;
+export const statePath = (run: string): string => `${runFolder(run)}/state.safetensors`;
+export const checkpointPath = (run: string, step: number): string => `${runFolder(run)}/checkpoints/step-${String(step).padStart(6, '0')}.safetensors`;
+export const samplePath = (run: string, step: number, index: number): string => `${runFolder(run)}/samples/step-${String(step).padStart(6, '0')}-${index}.png`;
 
 export class RunStore {
   private readonly files: FileStore;
@@ -22,12 +27,15 @@ export class RunStore {
     return records.sort((a, b) => b.createdAt.localeCompare(a.createdAt));
   }
 
-  load(run: string): Promise<RunRecord> {
-    return readJson<RunRecord>(this.files, recordPath(run));
+  /** Rejects with NotFound. */
+  async load(run: string): Promise<RunRecord> {
+    const record = await readJson<RunRecord>(this.files, recordPath(run));
+    return withPlaces(record, run, runFolder(run));
   }
 
   save(record: RunRecord): Promise<void> {
-    return writeJson(this.files, recordPath(record.id), record);
+    const folder = record.id;
+    return writeJson(this.files, recordPath(folder), isFolder(folder) ? withPlaces(record, folder.split('/').findLast(Boolean)!, '.') : record);
   }
 
   appendMetrics(run: string, metrics: StepMetrics): Promise<void> {
@@ -57,4 +65,10 @@ export class RunStore {
   remove(run: string): Promise<void> {
     return this.files.remove(`runs/${run}`);
   }
+}
+
+/** The record under another id, its files in another folder. */
+function withPlaces(record: RunRecord, id: string, folder: string): RunRecord {
+  const moved = <T extends { file: string }>(entry: T): T => ({ ...entry, file: entry.file.replace(/^.*(?=\/(?:checkpoints|samples)\/[^/]+$)/, () => folder) });
+  return { ...record, id, checkpoints: record.checkpoints.map(moved), samples: record.samples.map(moved) };
 }

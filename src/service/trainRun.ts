@@ -8,13 +8,11 @@ import type { Executor } from '../graph/executor.ts';
 import { ParameterStore } from '../models/parameterStore.ts';
 import { withAliases } from '../models/weights.ts';
 import { WinnowError } from '../shared/errors.ts';
-import { layoutArenas } from '../training/arena.ts';
 import type { TrainConfig } from '../training/config.ts';
-import type { Denoiser } from '../training/denoiser.ts';
 import { engineReference, type FrozenReference } from '../training/frozenReference.ts';
-import { initialLora, loraModules, loraTensors, withLora } from '../training/lora.ts';
+import { initialLora, loraModules, withLora } from '../training/lora.ts';
 import { type LoopData, type PreparedPair, runStep } from '../training/session.ts';
-import { defaultLoss, type StepSpec } from '../training/stepGraph.ts';
+import type { StepSpec } from '../training/stepGraph.ts';
 import { Trainer } from '../training/trainer.ts';
 import { type GenerationContext, makePicture, rgbaFromPlanar } from './generation.ts';
 import type { JobSignal } from './jobs.ts';
@@ -22,6 +20,7 @@ import type { ResolvedModel } from './modelPool.ts';
 import { onnxReference } from './onnxReference.ts';
 import { checkpointPath, type RunStore, samplePath, statePath } from './runStore.ts';
 import { forecastOf } from './forecast.ts';
+import { stepSpecOf } from './stepSpec.ts';
 import type { EngineChoices, Listener, RunRecord, RunStatus, TrainCommand, TrainEvent, TrainRequest } from './types.ts';
 import type { SessionOptions } from '../onnx/session.ts';
 
@@ -57,28 +56,6 @@ export class RunControl {
       await new Promise<void>((resolve) => (this.wake = resolve));
     }
   }
-}
-
-/** What both a forecast and a run need: the step's shape for a model, a config and a latent size. */
-export function stepSpecOf(model: ResolvedModel, config: TrainConfig, latentSize: { height: number; width: number }, reference: 'engine' | 'input', maxBindingBytes: number): StepSpec {
-  const { model: unet } = model.folder.unet;
-  const { weights } = model;
-  const tokens = model.folder.tokenizer.maxLength;
-  const denoiser: Denoiser = {
-    inputs: (graph, batch) => unet.inputs(graph, { batch, ...latentSize, tokens }),
-    build: (graph, inputs, options) => unet.build(graph, inputs, options),
-  };
-  const tensors =
-    config.mode === 'lora' ? loraTensors(unet.loraTargets(config.targets), config.rank) : weights.names.map((name) => ({ name, shape: weights.shape(name)! }));
-  return {
-    denoiser,
-    pairs: config.pairsPerStep,
-    loss: { ...defaultLoss, loss: config.loss, labelSmoothing: config.labelSmoothing },
-    mode: config.mode === 'lora' ? { kind: 'lora', scaleOf: () => config.alpha / config.rank } : { kind: 'full' },
-    layout: layoutArenas(tensors, Math.floor(maxBindingBytes / 4)),
-    reference,
-    accumulation: config.accumulation,
-  };
 }
 
 export async function trainRun(context: TrainContext, signal: JobSignal, control: RunControl, request: TrainRequest, listener: Listener<TrainEvent>): Promise<RunRecord> {

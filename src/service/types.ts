@@ -9,7 +9,8 @@ export interface ModelRef {
   adapters: AdapterRef[];
 }
 
-/** A run's checkpoint (the last one if `step` is left out) or a LoRA file in the file store; strength 1 is as trained. */
+/** A run's checkpoint (the last one if `step` is left out) or a LoRA file in the file store; strength 1 is as trained. On the command line a
+ *  run is given by its folder and a file by its absolute path. */
 export type AdapterRef = { kind: 'run'; run: string; step?: number; strength: number } | { kind: 'file'; file: string; strength: number };
 
 export interface ModelInfo {
@@ -110,6 +111,8 @@ export interface PairsRequest extends GenerationSettings {
   /** Prompts are used in order, over again if there are fewer than count. */
   prompts: string[];
   count: number;
+  /** Number of the first pair to make, 0 if left out: a job that was cut short goes on with the same prompts and seeds. */
+  first?: number;
   /** Seeds are drawn from this one, counter-based. */
   seed: number;
   /** Second model: each pair is one seed through both. */
@@ -154,7 +157,7 @@ export interface TrainPair {
 }
 
 export interface TrainRequest {
-  /** New id, or the id of a run to resume (then the rest is taken from its record). */
+  /** New id, or the id of a run to resume (then the rest is taken from its record); or a run's folder by its path. */
   run: string;
   name: string;
   model: ModelRef;
