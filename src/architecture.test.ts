@@ -20,7 +20,7 @@ const mayImport: Record<string, string[]> = {
   data: ['service/types'],
   service: engine,
   workers: ['service', 'data', ...engine],
-  cli: ['service', 'evaluation', 'data', 'webgpu/device'],
+  cli: ['service', 'evaluation', 'data', 'webgpu/device', 'training/presets', 'training/config'],
   studio: ['service/types', 'evaluation', 'data', 'training/presets', 'training/config'],
   e2e: ['tools/browser.mjs'],
   tools: ['service', 'data', 'evaluation', 'cli', 'studio', 'training/presets'],

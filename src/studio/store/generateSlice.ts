@@ -3,7 +3,8 @@ import type { AdapterRef, GenerationSettings, ImageRecord, ModelRef } from '../.
 import { modelKey } from './models.ts';
 import { type Problem, isCancelled, problemOf } from './problem.ts';
 import { fitPicture } from './pictures.ts';
-import { bundledPrompts, drawPrompts, parsePrompts, randomSeed } from './prompts.ts';
+import { parsePrompts } from '../../data/formats/promptList.ts';
+import { bundledPrompts, drawPrompts, randomSeed } from './prompts.ts';
 import { files } from './services.ts';
 import type { Slice } from './useStudio.ts';
 

@@ -1,5 +1,5 @@
 /** Prompt lists: the two that came with the studio, and files of a person, one prompt a line. */
-import { WinnowError } from '../../shared/errors.ts';
+import { parsePrompts } from '../../data/formats/promptList.ts';
 import { siteBase } from './services.ts';
 
 const bundled = new Map<string, Promise<string[]>>();
@@ -14,12 +14,6 @@ export function bundledPrompts(list: 'train' | 'test'): Promise<string[]> {
     prompts.catch(() => bundled.delete(list));
     bundled.set(list, prompts);
   }
-  return prompts;
-}
-
-export function parsePrompts(text: string): string[] {
-  const prompts = text.split('\n').map((line) => line.trim()).filter((line) => line && !line.startsWith('#'));
-  if (!prompts.length) throw new WinnowError('BadFile', 'This file holds no prompts.', 'Write one prompt on each line.');
   return prompts;
 }
 
