@@ -13,9 +13,9 @@ import { ProblemNotice } from './Surface.tsx';
 const answers: { answer: Answer; label: string; keys: string; icon: IconName; clearly: boolean }[] = [
   { answer: 'left', label: 'Left', keys: 'left, 1', icon: 'left', clearly: true },
   { answer: 'tie', label: 'Tie', keys: 'down, 3', icon: 'tie', clearly: false },
-  { answer: 'right', label: 'Right', keys: 'right, 2', icon: 'right', clearly: true },
   { answer: 'bothBad', label: 'Both bad', keys: 'up, 4', icon: 'bad', clearly: false },
   { answer: 'skip', label: 'Skip', keys: 'space', icon: 'skip', clearly: false },
+  { answer: 'right', label: 'Right', keys: 'right, 2', icon: 'right', clearly: true },
 ];
 
 export function Judge({ compact = false }: { compact?: boolean }) {

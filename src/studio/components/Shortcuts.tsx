@@ -13,7 +13,8 @@ interface KeyList {
 
 export const useKeyList = create<KeyList>(() => ({ groups: {}, resting: false }));
 
-export function Shortcuts({ title, actions }: { title: string; actions: readonly Action[] }) {
+/** @param always also while a dialog is open: for the dialog's own keys. */
+export function Shortcuts({ title, actions, always = false }: { title: string; actions: readonly Action[]; always?: boolean }) {
   useEffect(() => {
     useKeyList.setState(({ groups }) => ({ groups: { ...groups, [title]: actions.filter((action) => action.keys) } }));
   });
@@ -25,14 +26,14 @@ export function Shortcuts({ title, actions }: { title: string; actions: readonly
       }),
     [title],
   );
-  return actions.filter((action) => action.keys).map((action) => <Shortcut key={action.name} action={action} />);
+  return actions.filter((action) => action.keys).map((action) => <Shortcut key={action.name} action={action} always={always} />);
 }
 
-function Shortcut({ action }: { action: Action }) {
+function Shortcut({ action, always }: { action: Action; always: boolean }) {
   const singleKeys = useStudio((s) => s.preferences.singleKeys);
   const resting = useKeyList((s) => s.resting);
   const { keys = '', enabled = true, typed = false, perform } = action;
-  const allowed = enabled && !resting && (singleKeys || !isSingleKey(keys));
+  const allowed = enabled && (always || !resting) && (singleKeys || !isSingleKey(keys));
   useHotkeys(
     keys,
     (event) => {

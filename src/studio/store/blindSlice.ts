@@ -1,10 +1,11 @@
 /** The blind test: fresh prompts, the same seed through both models, sides shuffled, names hidden until the end. */
 import { type BlindAnswer, type BlindRound, type BlindTestRecord, type Question, saveBlindTest } from '../../data/blindTests.ts';
 import type { ImageRecord } from '../../service/types.ts';
+import { blindPlan } from '../../evaluation/blindPlan.ts';
 import { modelKey, titleOf } from './models.ts';
 import { loadPicture } from './pictures.ts';
 import { isCancelled, type Problem, problemOf } from './problem.ts';
-import { bundledPrompts, drawPrompts, randomBelow, randomSeed } from './prompts.ts';
+import { bundledPrompts, drawPrompts, randomSeed } from './prompts.ts';
 import { db } from './services.ts';
 import type { Slice } from './useStudio.ts';
 
@@ -39,18 +40,18 @@ export const blindSlice: Slice<BlindSlice> = (set, get) => {
     set(({ blind }) => (blind?.record.id === id ? { blind: { ...blind, ...next(blind) } } : {}));
 
   /** Both models through the same prompts and seeds, a few rounds at a time, so that judging starts early. */
-  async function makeRounds(id: string, prompts: readonly string[], firstSeed: number): Promise<void> {
-    for (let start = 0; start < prompts.length; start += chunk) {
+  async function makeRounds(id: string, prompts: readonly string[], seed: number): Promise<void> {
+    const { showings } = blindPlan({ items: prompts.map((prompt, index) => ({ prompt, seed: seed + index })), seed });
+    for (let start = 0; start < showings.length; start += chunk) {
       const blind = get().blind;
       if (blind?.record.id !== id || blind.stopped) return;
-      const items = prompts.slice(start, start + chunk).map((prompt, index) => ({ prompt, seed: firstSeed + start + index }));
+      const part = showings.slice(start, start + chunk);
+      const items = part.map(({ item }) => item);
       const sides: ImageRecord[][] = [];
       for (const side of ['a', 'b'] as const) {
         sides.push(await get().runImages('blind', 'Blind test', { ...get().settings(blind.record[side].model), items }));
       }
-      const rounds = items.map(
-        ({ prompt, seed }, index): BlindRound => ({ prompt, seed, images: { a: sides[0]![index]!, b: sides[1]![index]! }, shownLeft: randomBelow(2) ? 'a' : 'b', answers: [] }),
-      );
+      const rounds = part.map(({ item, left }, index): BlindRound => ({ ...item, images: { a: sides[0]![index]!, b: sides[1]![index]! }, shownLeft: left, answers: [] }));
       await Promise.all(rounds.flatMap((round) => [loadPicture(round.images.a.file), loadPicture(round.images.b.file)]));
       change(id, ({ ready, index, since }) => ({ ready: [...ready, ...rounds], since: index >= ready.length ? performance.now() : since }));
     }

@@ -6,16 +6,18 @@ import { files, siteBase } from './services.ts';
 const capacity = 600;
 const urls = new Map<string, Promise<string>>();
 
-export function loadPicture(file: string): Promise<string> {
-  const known = urls.get(file);
+/** @param enlarged for showing it large; thumbnails go without. */
+export function loadPicture(file: string, enlarged = true): Promise<string> {
+  const key = `${enlarged} ${file}`;
+  const known = urls.get(key);
   if (known) {
-    urls.delete(file);
-    urls.set(file, known);
+    urls.delete(key);
+    urls.set(key, known);
     return known;
   }
-  const url = open(file);
-  urls.set(file, url);
-  url.catch(() => urls.delete(file));
+  const url = open(file, enlarged);
+  urls.set(key, url);
+  url.catch(() => urls.delete(key));
   if (urls.size > capacity) {
     const [oldest, old] = urls.entries().next().value!;
     urls.delete(oldest);
@@ -24,13 +26,25 @@ export function loadPicture(file: string): Promise<string> {
   return url;
 }
 
-async function open(file: string): Promise<string> {
-  const url = URL.createObjectURL(new Blob([await readPicture(await files(), file, siteBase)]));
+async function open(file: string, enlarged: boolean): Promise<string> {
+  const picture = new Blob([await readPicture(await files(), file, siteBase)]);
+  const url = URL.createObjectURL(enlarged ? await enlarge(picture) : picture);
   // Decoded once here, so that it shows in one go.
   const image = new Image();
   image.src = url;
   await image.decode();
   return url;
+}
+
+/** Small pictures are enlarged with a good filter once, for both sides alike; the browser's own is soft and blocky. */
+async function enlarge(picture: Blob): Promise<Blob> {
+  const small = await createImageBitmap(picture);
+  if (Math.max(small.width, small.height) > 256) return picture;
+  const canvas = new OffscreenCanvas(small.width * 4, small.height * 4);
+  const context = canvas.getContext('2d')!;
+  context.imageSmoothingQuality = 'high';
+  context.drawImage(small, 0, 0, canvas.width, canvas.height);
+  return canvas.convertToBlob({ type: 'image/png' });
 }
 
 /** A copy of a picture as PNG at a size, its middle kept and its edges cut. @returns the copy's path. */

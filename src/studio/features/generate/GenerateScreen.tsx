@@ -1,3 +1,121 @@
+/** Generate: a prompt, Generate, and what came of it; everything else under More. */
+import { Button, FileButton, IconButton } from '../../components/Button.tsx';
+import type { Action } from '../../components/action.ts';
+import { ActionButton } from '../../components/Button.tsx';
+import { NumberField, TextArea } from '../../components/Fields.tsx';
+import { ImageGrid } from '../../components/ImageGrid.tsx';
+import { ModelPicker } from '../../components/ModelPicker.tsx';
+import { Shortcuts } from '../../components/Shortcuts.tsx';
+import { Disclosure, Empty, Page, Panel, ProblemNotice, Tag } from '../../components/Surface.tsx';
+import { plural } from '../../components/words.ts';
+import { randomSeed } from '../../store/prompts.ts';
+import { useStudio } from '../../store/useStudio.ts';
+import styles from './generate.module.css';
+import { MakePairs } from './MakePairs.tsx';
+import { MoreSettings } from './MoreSettings.tsx';
+import { Queue } from './Queue.tsx';
+
 export function GenerateScreen() {
-  return null;
+  const images = useStudio((s) => s.images);
+  const ready = useStudio((s) => s.engineState === 'ready');
+  const problem = useStudio((s) => s.generateProblem);
+  const current = useStudio((s) => s.jobs.find((job) => job.state === 'running') ?? s.jobs.find((job) => job.state === 'waiting'));
+  const { generate, makePairs, cancelJob } = useStudio.getState();
+  const actions: Action[] = [
+    { name: 'generate', label: 'Generate', keys: 'mod+enter', enabled: ready, perform: generate },
+    { name: 'makePairs', label: 'Make pairs', keys: 'mod+shift+enter', enabled: ready, perform: () => makePairs() },
+    { name: 'cancel', label: 'Cancel the current job', keys: 'shift+x', enabled: current !== undefined, perform: () => cancelJob(current!.id) },
+  ];
+  return (
+    <Page title="Generate" wide>
+      <Shortcuts title="Generate" actions={actions} />
+      <div className={styles.columns}>
+        <div className={styles.controls}>
+          <Panel>
+            <div className="stack">
+              <PromptFields />
+              <SeedFields />
+              <ActionButton action={actions[0]!} look="primary" size="md" full />
+              <ProblemNotice problem={problem} />
+              <MoreSettings />
+            </div>
+          </Panel>
+          <MakePairs action={actions[1]!} />
+        </div>
+        <div className={styles.results}>
+          <Queue />
+          {images.length ? (
+            <ImageGrid images={images} />
+          ) : (
+            <Empty icon="generate" title="Nothing made yet">
+              Images appear here with their settings. Drop a PNG made here, or by most other tools, on the window to get its settings back.
+            </Empty>
+          )}
+        </div>
+      </div>
+    </Page>
+  );
+}
+
+function PromptFields() {
+  const draft = useStudio((s) => s.draft);
+  const model = useStudio((s) => s.models[0]);
+  const { setDraft, usePromptFile, drawPromptList } = useStudio.getState();
+  return (
+    <>
+      {draft.list ? (
+        <div className={styles.list}>
+          <div className="spread">
+            <strong>
+              {plural(draft.list.prompts.length, 'prompt')} from {draft.list.name}
+            </strong>
+            <IconButton icon="close" label="Use one prompt instead" onClick={() => setDraft({ list: null })} />
+          </div>
+          <Disclosure label="Show them">
+            <ul className={styles.prompts}>
+              {draft.list.prompts.map((prompt, index) => (
+                // oxlint-disable-next-line react/no-array-index-key -- a list may hold a prompt twice
+                <li key={`${index} ${prompt}`}>{prompt}</li>
+              ))}
+            </ul>
+          </Disclosure>
+        </div>
+      ) : (
+        <TextArea label="Prompt" value={draft.prompt} rows={3} placeholder="What should be in the picture?" hint={model ? `Up to ${model.maxTokens - 2} tokens; the rest is not read.` : undefined} onChange={(prompt) => setDraft({ prompt })} />
+      )}
+      <TextArea label="Negative prompt" value={draft.negativePrompt} rows={1} placeholder="What should not be there" onChange={(negativePrompt) => setDraft({ negativePrompt })} />
+      <div className="row">
+        <FileButton accept=".txt" look="quiet" onFile={async (file) => usePromptFile(file.name, await file.text())}>
+          List from a file
+        </FileButton>
+        <Button look="quiet" icon="list" onClick={() => drawPromptList(12)}>
+          Draw 12 prompts
+        </Button>
+      </div>
+    </>
+  );
+}
+
+function SeedFields() {
+  const draft = useStudio((s) => s.draft);
+  const { setDraft } = useStudio.getState();
+  const total = (draft.list?.prompts.length ?? 1) * draft.count;
+  return (
+    <div className={styles.seeds}>
+      <NumberField label="Seed" value={draft.seed} min={0} max={2 ** 32 - 1} onChange={(seed) => setDraft({ seed, seedLocked: true })} />
+      <div className={styles.seedButtons}>
+        <IconButton icon={draft.seedLocked ? 'lock' : 'unlock'} label={draft.seedLocked ? 'Seed is kept: draw a new one each time instead' : 'A new seed each time: keep this one instead'} pressed={draft.seedLocked} onClick={() => setDraft({ seedLocked: !draft.seedLocked })} />
+        <IconButton icon="dice" label="Draw another seed" onClick={() => setDraft({ seed: randomSeed() })} />
+      </div>
+      <NumberField label={draft.list ? 'Seeds per prompt' : 'Images'} value={draft.count} min={1} max={64} onChange={(count) => setDraft({ count })} />
+      {draft.list ? (
+        <div className={styles.total}>
+          <Tag>{plural(total, 'image')} in all</Tag>
+        </div>
+      ) : null}
+      <div className={styles.model}>
+        <ModelPicker label="Model" value={draft.model} onChange={(model) => setDraft({ model })} withFile />
+      </div>
+    </div>
+  );
 }

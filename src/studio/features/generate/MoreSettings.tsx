@@ -1,0 +1,92 @@
+/** Everything that has a good default. */
+import { Button, FileButton, IconButton } from '../../components/Button.tsx';
+import { NumberField, Segmented, Select, SliderField, Switch } from '../../components/Fields.tsx';
+import { Picture } from '../../components/Picture.tsx';
+import { Disclosure } from '../../components/Surface.tsx';
+import { schedulers } from '../../store/generateSlice.ts';
+import { useStudio } from '../../store/useStudio.ts';
+import styles from './generate.module.css';
+
+export function MoreSettings() {
+  const draft = useStudio((s) => s.draft);
+  const multiple = useStudio((s) => s.models[0]?.sizeMultiple ?? 8);
+  const modelSize = useStudio((s) => s.models[0]?.defaultSize ?? 96);
+  const chosen = useStudio((s) => s.system?.choices.sampler);
+  const { setDraft, adoptDefaults } = useStudio.getState();
+  const round = (size: number): number => Math.max(multiple, Math.round(size / multiple) * multiple);
+  return (
+    <Disclosure label="More" open={draft.init !== null}>
+      <div className={styles.more}>
+        <NumberField label="Steps" value={draft.steps} min={1} max={200} onChange={(steps) => setDraft({ steps })} />
+        <NumberField label="Guidance" value={draft.guidanceScale} min={0} max={30} step={0.5} digits={2} onChange={(guidanceScale) => setDraft({ guidanceScale })} />
+        <NumberField label="Width" value={draft.width} min={multiple} max={1024} step={multiple} onChange={(width) => setDraft({ width: round(width) })} />
+        <NumberField label="Height" value={draft.height} min={multiple} max={1024} step={multiple} onChange={(height) => setDraft({ height: round(height) })} />
+        {draft.width !== modelSize || draft.height !== modelSize ? <p className={`small dim ${styles.wide}`}>The model was made for {modelSize} px; other sizes look less sure. Pairs of another size cannot train together.</p> : null}
+        <div className={styles.wide}>
+          <Select label="Scheduler" value={draft.scheduler} onChange={(scheduler) => setDraft({ scheduler })} options={Object.entries(schedulers).map(([value, label]) => ({ value, label }))} />
+        </div>
+        {draft.scheduler === 'DDIMScheduler' ? null : (
+          <div className={styles.wide}>
+            <Switch label="Karras noise levels" checked={draft.karras} onChange={(karras) => setDraft({ karras })} />
+          </div>
+        )}
+        <div className={styles.wide}>
+          <span className="fieldLabel">Made by</span>
+          <Segmented
+            label="Made by"
+            full
+            value={draft.sampler}
+            onChange={(sampler) => setDraft({ sampler })}
+            options={[
+              { value: 'auto', label: 'Fastest' },
+              { value: 'engine', label: 'Our kernels' },
+              { value: 'onnx', label: 'onnxruntime' },
+            ]}
+          />
+          {chosen ? <p className="small dim">Fastest here, measured: {chosen === 'engine' ? 'our kernels' : chosen === 'onnx-webgpu' ? 'onnxruntime on WebGPU' : 'onnxruntime on the CPU'}.</p> : null}
+        </div>
+        <div className={styles.wide}>
+          <StartImage />
+        </div>
+        <div className={styles.wide}>
+          <Button
+            look="quiet"
+            icon="refresh"
+            onClick={() => {
+              setDraft({ steps: 12, guidanceScale: 3, karras: false, sampler: 'auto', init: null });
+              adoptDefaults();
+            }}
+          >
+            Back to the defaults
+          </Button>
+        </div>
+      </div>
+    </Disclosure>
+  );
+}
+
+function StartImage() {
+  const init = useStudio((s) => s.draft.init);
+  const { setDraft, setInitImage } = useStudio.getState();
+  if (!init) {
+    return (
+      <FileButton accept="image/png,image/jpeg,image/webp" icon="sample" onFile={async (file) => setInitImage(file.name, new Uint8Array(await file.arrayBuffer()))}>
+        Start from an image
+      </FileButton>
+    );
+  }
+  return (
+    <div className={styles.init}>
+      <div className={styles.initPicture}>
+        <Picture file={init.file} alt="Start image" />
+      </div>
+      <div>
+        <div className="spread">
+          <strong className="small">Start image: {init.name}</strong>
+          <IconButton icon="close" label="Start from noise instead" onClick={() => setDraft({ init: null })} />
+        </div>
+        <SliderField label="Strength" value={init.strength} min={0.05} max={1} step={0.05} print={(value) => (value === 1 ? '1.00: the image is ignored' : value.toFixed(2))} onChange={(strength) => setDraft({ init: { ...init, strength } })} />
+      </div>
+    </div>
+  );
+}

@@ -1,0 +1,50 @@
+/** What the engine makes now and next, with progress per step and cancel. */
+import { Button, IconButton } from '../../components/Button.tsx';
+import { Panel, Progress, ProblemNotice, Tag } from '../../components/Surface.tsx';
+import type { Job } from '../../store/jobsSlice.ts';
+import { useStudio } from '../../store/useStudio.ts';
+import styles from './generate.module.css';
+
+export function Queue() {
+  const jobs = useStudio((s) => s.jobs);
+  const shown = jobs.filter((job) => job.state === 'running' || job.state === 'waiting' || job.state === 'failed');
+  if (!shown.length) return null;
+  return (
+    <Panel title="Queue">
+      <ul className={styles.queue}>
+        {shown.map((job) => (
+          <li key={job.id}>
+            <JobRow job={job} />
+          </li>
+        ))}
+      </ul>
+    </Panel>
+  );
+}
+
+function JobRow({ job }: { job: Job }) {
+  const training = useStudio((s) => s.activeRun !== null);
+  const { cancelJob, dismissJob } = useStudio.getState();
+  const within = job.steps > 0 ? job.step / job.steps : 0;
+  const fraction = job.total > 0 ? Math.min(1, (job.done + within) / job.total) : null;
+  if (job.state === 'failed') return <ProblemNotice problem={job.problem} actions={<IconButton icon="close" label="Dismiss" onClick={() => dismissJob(job.id)} />} />;
+  return (
+    <div className={styles.job}>
+      <div className="spread">
+        <span className={styles.jobTitle}>{job.title}</span>
+        <span className="row small number">
+          {job.state === 'waiting' ? <Tag>{training ? 'waiting its turn beside training' : 'waiting'}</Tag> : null}
+          {job.message ? <span className="dim">{job.message}</span> : null}
+          {job.state === 'running' && !job.message ? (
+            <span className="dim">
+              image {Math.min(job.done + 1, job.total)} of {job.total}
+              {job.steps ? ` · step ${job.step} of ${job.steps}` : ''}
+            </span>
+          ) : null}
+          <Button onClick={() => cancelJob(job.id)}>Cancel</Button>
+        </span>
+      </div>
+      <Progress label={`Progress of ${job.title}`} value={job.state === 'waiting' ? 0 : fraction} />
+    </div>
+  );
+}

@@ -1,0 +1,88 @@
+/** The run's numbers as lines, live; other runs laid over them thinly. */
+import { useState } from 'react';
+import type { RunRecord, StepMetrics } from '../../../service/types.ts';
+import type { Action } from '../../components/action.ts';
+import { Chart, type Series } from '../../components/Chart.tsx';
+import { SliderField, Switch } from '../../components/Fields.tsx';
+import { Shortcuts } from '../../components/Shortcuts.tsx';
+import { Panel } from '../../components/Surface.tsx';
+import { printPercent } from '../../components/words.ts';
+import { useStudio } from '../../store/useStudio.ts';
+import { TimestepBins } from './TimestepBins.tsx';
+import styles from './train.module.css';
+
+/** Told apart by colour-blind readers, too; the first is the run in view. */
+const overlayColors = ['#9467bd', '#2ca02c', '#d62a78', '#7f7f7f'];
+
+interface Line {
+  label: string;
+  color: string;
+  value: (metrics: StepMetrics) => number;
+}
+
+export function Curves({ run, overlays }: { run: RunRecord; overlays: string[] }) {
+  const metrics = useStudio((s) => s.metrics);
+  const runs = useStudio((s) => s.runs);
+  const smoothing = useStudio((s) => s.preferences.smoothing);
+  const { setPreference } = useStudio.getState();
+  const [log, setLog] = useState(false);
+  const setSmoothing = (value: number): void => setPreference('smoothing', Math.round(100 * Math.min(0.99, Math.max(0, value))) / 100);
+  const actions: Action[] = [
+    { name: 'log', label: 'Logarithmic loss and gradient', keys: 'l', perform: () => setLog(!log) },
+    { name: 'smoother', label: 'Smoother lines', keys: 'bracketright', perform: () => setSmoothing(smoothing + 0.1) },
+    { name: 'rougher', label: 'Rougher lines', keys: 'bracketleft', perform: () => setSmoothing(smoothing - 0.1) },
+    { name: 'raw', label: 'No smoothing', keys: '0', perform: () => setSmoothing(0) },
+  ];
+
+  const points = (id: string, value: Line['value']): Series['points'] => (metrics[id] ?? []).map((one) => ({ x: one.step, y: value(one) }));
+  const series = (lines: Line[]): Series[] => [
+    ...lines.map(({ label, color, value }) => ({ label, color, points: points(run.id, value) })),
+    ...overlays.flatMap((id, index) =>
+      lines.map(({ label, value }, line) => ({ label: `${runs.find((one) => one.id === id)?.name ?? id} ${label}`, color: overlayColors[index % overlayColors.length]!, overlay: true, dashed: line > 0, points: points(id, value) })),
+    ),
+  ];
+  const own = metrics[run.id] ?? [];
+  if (!own.length) return null;
+  return (
+    <Panel
+      title="Curves"
+      aside={
+        <div className={styles.chartTools}>
+          <div className={styles.smoothing}>
+            <SliderField label="Smoothing" value={smoothing} onChange={setSmoothing} min={0} max={0.99} step={0.01} print={(value) => value.toFixed(2)} />
+          </div>
+          <Switch label="Log" checked={log} onChange={setLog} />
+        </div>
+      }
+    >
+      <Shortcuts title="Curves" actions={actions} />
+      {overlays.length ? (
+        <p className="row small" style={{ marginBottom: 8 }}>
+          {overlays.map((id, index) => (
+            <span key={id} className="row" style={{ gap: 6 }}>
+              <i className={styles.swatch} style={{ background: overlayColors[index % overlayColors.length] }} />
+              {runs.find((one) => one.id === id)?.name}
+            </span>
+          ))}
+        </p>
+      ) : null}
+      <div className={styles.charts}>
+        <Chart title="Loss" explain="Below ln 2 the model prefers what you prefer, more than it did at the start." series={series([{ label: 'loss', color: '--mantine-color-text', value: (one) => one.loss }])} mark={{ value: Math.LN2, label: 'ln 2 = 0.693' }} smoothing={smoothing} log={log} />
+        <Chart title="Implicit accuracy" explain="How often the model’s own preference agrees with your label." series={series([{ label: 'accuracy', color: '--accent-strong', value: (one) => one.implicitAccuracy }])} mark={{ value: 0.5, label: 'chance' }} smoothing={smoothing} range={[0, 1]} print={printPercent} />
+        <Chart
+          title="Error against the reference"
+          explain="Below 0 the model draws it better than at the start, above 0 worse."
+          series={series([
+            { label: 'winner', color: '--winner', value: (one) => one.winnerError - one.winnerReferenceError },
+            { label: 'loser', color: '--loser', value: (one) => one.loserError - one.loserReferenceError },
+          ])}
+          mark={{ value: 0, label: 'the reference' }}
+          smoothing={smoothing}
+        />
+        <TimestepBins metrics={own} range={run.config.timestepRange} />
+        <Chart title="Gradient norm" explain="Before clipping." series={series([{ label: 'norm', color: '--mantine-color-text', value: (one) => one.gradNorm }])} {...(run.config.maxGradNorm > 0 ? { mark: { value: run.config.maxGradNorm, label: 'clipped above' } } : {})} smoothing={smoothing} log={log} />
+        <Chart title="Learning rate" series={series([{ label: 'learning rate', color: '--mantine-color-text', value: (one) => one.learningRate }])} />
+      </div>
+    </Panel>
+  );
+}

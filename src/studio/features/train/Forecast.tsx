@@ -1,0 +1,90 @@
+/** Memory and time before the first step: planned from the graph, timed by a few real passes. */
+import { useEffect } from 'react';
+import type { MemoryForecast } from '../../../service/types.ts';
+import { Notice, Panel, ProblemNotice } from '../../components/Surface.tsx';
+import { printBytes, printDuration } from '../../components/words.ts';
+import { useStudio } from '../../store/useStudio.ts';
+import styles from './train.module.css';
+
+const parts: Record<keyof MemoryForecast['parts'], { label: string; shade: string }> = {
+  weights: { label: 'Weights', shade: 'var(--winner)' },
+  adapter: { label: 'What learns', shade: 'var(--accent-strong)' },
+  gradients: { label: 'Gradients', shade: 'color-mix(in srgb, var(--accent-strong) 65%, var(--panel))' },
+  optimiser: { label: 'Optimiser', shade: 'color-mix(in srgb, var(--accent-strong) 38%, var(--panel))' },
+  activations: { label: 'Activations', shade: 'color-mix(in srgb, var(--winner) 55%, var(--panel))' },
+  reference: { label: 'Reference', shade: 'var(--line-strong)' },
+};
+
+export function Forecast() {
+  const config = useStudio((s) => s.trainConfig);
+  const model = useStudio((s) => s.trainModel);
+  const ready = useStudio((s) => s.engineState === 'ready');
+  const forecast = useStudio((s) => s.forecast);
+  const problem = useStudio((s) => s.forecastProblem);
+  const working = useStudio((s) => s.forecasting);
+  const { readForecast } = useStudio.getState();
+  // Only what changes memory or time asks again, a moment after the last keystroke.
+  const asked = JSON.stringify([config.mode, config.rank, config.targets, config.pairsPerStep, config.accumulation, config.reference, config.loss, model, ready]);
+  useEffect(() => {
+    const timer = setTimeout(() => void readForecast(), 500);
+    return () => clearTimeout(timer);
+  }, [asked, readForecast]);
+
+  return (
+    <Panel title="What it takes here" aside={working ? <span className="small dim">measuring</span> : null}>
+      <ProblemNotice problem={problem} />
+      {forecast ? (
+        <div className="stack">
+          <dl className={styles.takes}>
+            <div>
+              <dt>Time</dt>
+              <dd>{forecast.secondsPerStep === null ? 'measured in the first steps' : `about ${printDuration(forecast.secondsPerStep * config.steps)}`}</dd>
+            </div>
+            <div>
+              <dt>GPU memory</dt>
+              <dd>{printBytes(forecast.peakBytes)}</dd>
+            </div>
+          </dl>
+          {forecast.secondsPerStep === null ? null : (
+            <p className="small dim number">
+              {forecast.secondsPerStep.toFixed(2)} s a step, measured · {(forecast.flopsPerStep / 1e9).toFixed(1)} GFLOP a step · samples and saving come on top
+            </p>
+          )}
+          <Parts forecast={forecast} />
+          {forecast.exceeded ? (
+            <Notice tone="bad" title={`It does not fit: ${forecast.exceeded.limit}`}>
+              Needs {printBytes(forecast.exceeded.neededBytes)}, there are {printBytes(forecast.exceeded.availableBytes)}. {forecast.exceeded.remedy}
+            </Notice>
+          ) : null}
+        </div>
+      ) : problem ? null : (
+        <p className="small dim">{ready ? 'Planning memory and timing a few passes.' : 'The engine is not ready yet.'}</p>
+      )}
+    </Panel>
+  );
+}
+
+function Parts({ forecast }: { forecast: MemoryForecast }) {
+  const names = Object.keys(parts) as (keyof typeof parts)[];
+  const total = names.reduce((sum, name) => sum + forecast.parts[name], 0);
+  return (
+    <div>
+      <div className={styles.memoryBar} aria-hidden="true">
+        {names.map((name) => (
+          <span key={name} style={{ flexGrow: forecast.parts[name] / total, background: parts[name].shade }} />
+        ))}
+      </div>
+      <dl className={styles.memoryParts}>
+        {names.map((name) => (
+          <div key={name}>
+            <dt>
+              <i style={{ background: parts[name].shade }} />
+              {parts[name].label}
+            </dt>
+            <dd className="number">{printBytes(forecast.parts[name])}</dd>
+          </div>
+        ))}
+      </dl>
+    </div>
+  );
+}

@@ -1,0 +1,160 @@
+/** One run: how far it is, what to do with it, its curves and its samples. */
+import type { RunRecord } from '../../../service/types.ts';
+import type { Action } from '../../components/action.ts';
+import { ActionButton, Button } from '../../components/Button.tsx';
+import { Icon } from '../../components/Icon.tsx';
+import { Shortcuts } from '../../components/Shortcuts.tsx';
+import { Notice, Panel, Progress, Tag } from '../../components/Surface.tsx';
+import { plural, printBytes, printDuration } from '../../components/words.ts';
+import { canResume } from '../../store/trainSlice.ts';
+import { useStudio } from '../../store/useStudio.ts';
+import { Curves } from './Curves.tsx';
+import { SampleStrip } from './SampleStrip.tsx';
+import { statusWords } from './RunsList.tsx';
+import styles from './train.module.css';
+
+export function RunView({ id, overlays }: { id: string; overlays: string[] }) {
+  const run = useStudio((s) => s.runs.find((one) => one.id === id));
+  const active = useStudio((s) => s.activeRun === id);
+  const preparing = useStudio((s) => (s.activeRun === id ? s.live?.preparing : null));
+  if (!run) {
+    return (
+      <Panel>
+        <p role="status">{preparing?.what ?? 'Preparing the run'}</p>
+        <Progress label="Preparing" value={preparing?.total ? preparing.done / preparing.total : null} />
+      </Panel>
+    );
+  }
+  return (
+    <>
+      <Panel>
+        <div className="stack">
+          {active ? <LiveHead run={run} /> : <PastHead run={run} />}
+          <StartedAt run={run} />
+          <Health run={run} />
+        </div>
+      </Panel>
+      <SampleStrip run={run} />
+      <Curves run={run} overlays={overlays} />
+    </>
+  );
+}
+
+function LiveHead({ run }: { run: RunRecord }) {
+  const live = useStudio((s) => s.live);
+  const { commandRun } = useStudio.getState();
+  const paused = run.status === 'paused';
+  const actions: Action[] = [
+    { name: 'pause', label: paused ? 'Resume' : 'Pause', keys: 'p', perform: () => commandRun(paused ? 'resume' : 'pause') },
+    { name: 'save', label: 'Save now', keys: 's', perform: () => commandRun('save') },
+    { name: 'sample', label: 'Sample now', keys: 'n', perform: () => commandRun('sample') },
+    { name: 'stop', label: 'Stop and keep', perform: () => commandRun('stop') },
+  ];
+  const icons = { pause: paused ? 'play' : 'pause', save: 'save', sample: 'sample', stop: 'stop' } as const;
+  return (
+    <>
+      <Shortcuts title="Train" actions={actions} />
+      <div className="spread">
+        <div className={styles.figures}>
+          <Figure name="Step" value={`${run.step} of ${run.config.steps}`} />
+          <Figure name="Time left" value={paused ? 'paused' : live?.etaSeconds == null ? 'measuring' : printDuration(live.etaSeconds)} />
+          <Figure name="GPU memory" value={live?.memory ? printBytes(live.memory.peakBytes) : '–'} />
+          <Figure name="Last saved" value={live?.lastSavedAt ? new Date(live.lastSavedAt).toLocaleTimeString(undefined, { timeStyle: 'short' }) : run.checkpoints.length ? `step ${run.checkpoints.at(-1)!.step}` : 'not yet'} />
+        </div>
+        <div className="row">
+          {actions.map((action) => (
+            <ActionButton key={action.name} action={action} icon={icons[action.name as keyof typeof icons]} look={action.name === 'pause' && paused ? 'primary' : 'normal'} />
+          ))}
+        </div>
+      </div>
+      <Progress label="Training progress" value={live?.preparing ? null : run.step / run.config.steps} />
+      <div className="row" role="status">
+        {live?.preparing ? <Tag tone="accent">{live.preparing.what}</Tag> : null}
+        {live?.resumedAt == null ? null : <Tag tone="good">resumed at step {live.resumedAt}, optimiser restored</Tag>}
+        {live?.awake ? (
+          <Tag>
+            <Icon name="sun" size={14} /> screen stays awake
+          </Tag>
+        ) : null}
+        <Tag>{plural(run.pairs.length, 'pair')}</Tag>
+      </div>
+    </>
+  );
+}
+
+function PastHead({ run }: { run: RunRecord }) {
+  const ready = useStudio((s) => s.engineState === 'ready');
+  const activeRun = useStudio((s) => s.activeRun);
+  const { resumeRun, compareWithRun } = useStudio.getState();
+  const resumable = canResume(run, activeRun);
+  return (
+    <>
+      <div className="spread">
+        <div className={styles.figures}>
+          <Figure name="State" value={statusWords(run, activeRun)} />
+          <Figure name="Steps" value={`${run.step} of ${run.config.steps}`} />
+          <Figure name="Pairs" value={String(run.pairs.length)} />
+          <Figure name="Checkpoints" value={String(run.checkpoints.length)} />
+        </div>
+        <div className="row">
+          {resumable ? (
+            <Button look="primary" icon="play" disabled={!ready || activeRun !== null} onClick={() => resumeRun(run.id)}>
+              Resume
+            </Button>
+          ) : null}
+          {run.checkpoints.length ? (
+            <Button look={resumable ? 'normal' : 'primary'} icon="compare" href="#/compare" onClick={() => compareWithRun(run.id)}>
+              Compare with base
+            </Button>
+          ) : null}
+        </div>
+      </div>
+      {run.error ? <Notice tone="bad">{run.error}</Notice> : null}
+    </>
+  );
+}
+
+function Figure({ name, value }: { name: string; value: string }) {
+  return (
+    <div>
+      <span className="small dim">{name}</span>
+      <strong className="number">{value}</strong>
+    </div>
+  );
+}
+
+/** The smoke test of a DPO run: policy and reference are the same model at the start, so the loss is ln 2. */
+function StartedAt({ run }: { run: RunRecord }) {
+  const first = useStudio((s) => s.metrics[run.id]?.[0]);
+  if (!first || first.step !== 0) return null;
+  const logit = run.step0Logit ?? Math.max(...first.pairs.map((pair) => Math.abs(pair.logit)));
+  const fromLogit = ['sigmoid', 'robust', 'soft'].includes(run.config.loss);
+  const fine = logit <= 2e-3;
+  const provider = run.reference === 'engine' ? 'our kernels' : 'onnxruntime';
+  return (
+    <p className="small" data-testid="started-at">
+      <span style={{ color: fine ? 'var(--good)' : 'var(--bad)', fontWeight: 650 }}>
+        {fromLogit ? `started at ${first.loss.toFixed(3)}` : `started with logit ${logit.toPrecision(2)}`} {fine ? '✓' : '✗'}
+      </span>{' '}
+      <span className="dim">
+        {fine ? 'Model and reference agree at the first step, as they must' : 'Model and reference differ at the first step; they should be the same'}. Reference: {provider}; largest logit measured at step 0: {logit === 0 ? '0 exactly' : logit.toExponential(1)}.
+      </span>
+    </p>
+  );
+}
+
+/** Says in words what the two error lines show when they go wrong. */
+function Health({ run }: { run: RunRecord }) {
+  const metrics = useStudio((s) => s.metrics[run.id]);
+  const recent = metrics?.slice(-12) ?? [];
+  if (recent.length < 12) return null;
+  const mean = (pick: (one: (typeof recent)[number]) => number): number => recent.reduce((sum, one) => sum + pick(one), 0) / recent.length;
+  const winner = mean((one) => one.winnerError - one.winnerReferenceError);
+  const scale = mean((one) => one.winnerReferenceError);
+  if (winner < 0.05 * scale) return null;
+  return (
+    <Notice tone="warn" title="Winner and loser are both drifting away">
+      The model now draws the pictures you preferred {Math.round((100 * winner) / scale)} % worse than at the start. Lower the learning rate, or raise beta, in the next run.
+    </Notice>
+  );
+}

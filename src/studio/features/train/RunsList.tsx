@@ -1,0 +1,114 @@
+/** Every run: look, overlay, rename, copy its settings, take its metrics, delete. */
+import { useState } from 'react';
+import type { RunRecord } from '../../../service/types.ts';
+import { formatJsonl } from '../../../data/formats/jsonl.ts';
+import { Button, IconButton } from '../../components/Button.tsx';
+import { saveBytes } from '../../components/files.ts';
+import { ConfirmButton, Panel, Tag } from '../../components/Surface.tsx';
+import { toastProblem } from '../../components/toast.ts';
+import { plural, printWhen } from '../../components/words.ts';
+import { canResume } from '../../store/trainSlice.ts';
+import { useStudio } from '../../store/useStudio.ts';
+import styles from './train.module.css';
+
+interface RunsListProps {
+  viewed: string | null;
+  overlays: string[];
+  onView: (id: string) => void;
+  onOverlay: (id: string) => void;
+  onDuplicate: () => void;
+}
+
+export function statusWords(run: RunRecord, activeRun: string | null): string {
+  if (run.id === activeRun) return run.status === 'paused' ? 'paused' : run.status === 'preparing' ? 'preparing' : 'training';
+  if (run.status === 'finished' || run.status === 'failed') return run.status;
+  return run.status === 'stopped' ? 'stopped, kept' : 'interrupted';
+}
+
+export function RunsList({ viewed, overlays, onView, onOverlay, onDuplicate }: RunsListProps) {
+  const runs = useStudio((s) => s.runs);
+  if (!runs.length) return null;
+  return (
+    <Panel title="Runs">
+      <ul className={styles.runs}>
+        {runs.map((run) => (
+          <li key={run.id} data-viewed={run.id === viewed || undefined}>
+            <RunRow run={run} overlaid={overlays.includes(run.id)} onView={onView} onOverlay={onOverlay} onDuplicate={onDuplicate} />
+          </li>
+        ))}
+      </ul>
+    </Panel>
+  );
+}
+
+function RunRow({ run, overlaid, onView, onOverlay, onDuplicate }: { run: RunRecord; overlaid: boolean } & Pick<RunsListProps, 'onView' | 'onOverlay' | 'onDuplicate'>) {
+  const activeRun = useStudio((s) => s.activeRun);
+  const ready = useStudio((s) => s.engineState === 'ready');
+  const [renaming, setRenaming] = useState<string | null>(null);
+  const { renameRun, duplicateRun, deleteRun, resumeRun, engine } = useStudio.getState();
+  const status = statusWords(run, activeRun);
+  const downloadMetrics = async (): Promise<void> => {
+    try {
+      saveBytes(formatJsonl(await engine().metrics(run.id)), `${run.name}-metrics.jsonl`, 'application/jsonl');
+    } catch (error) {
+      toastProblem(error);
+    }
+  };
+  const finishRename = (): void => {
+    if (renaming?.trim() && renaming !== run.name) void renameRun(run.id, renaming.trim());
+    setRenaming(null);
+  };
+  return (
+    <div className={styles.run}>
+      {renaming === null ? (
+        <button type="button" className={styles.runName} onClick={() => onView(run.id)}>
+          {run.name}
+        </button>
+      ) : (
+        <input
+          className={styles.rename}
+          aria-label="New name"
+          value={renaming}
+          // oxlint-disable-next-line jsx-a11y/no-autofocus -- the person has just asked for this field
+          autoFocus
+          onChange={(event) => setRenaming(event.target.value)}
+          onBlur={finishRename}
+          onKeyDown={(event) => {
+            if (event.key === 'Enter') finishRename();
+            if (event.key === 'Escape') setRenaming(null);
+          }}
+        />
+      )}
+      <Tag tone={status === 'training' ? 'accent' : status === 'failed' ? 'bad' : undefined}>{status}</Tag>
+      <span className={`small dim number ${styles.runFacts}`}>
+        step {run.step} of {run.config.steps} · {plural(run.pairs.length, 'pair')} · {run.config.mode === 'lora' ? `LoRA ${run.config.rank}` : 'every weight'} · {printWhen(run.createdAt)}
+      </span>
+      <span className={styles.runButtons}>
+        {canResume(run, activeRun) ? (
+          <Button
+            icon="play"
+            disabled={!ready || activeRun !== null}
+            onClick={() => {
+              onView(run.id);
+              void resumeRun(run.id);
+            }}
+          >
+            Resume
+          </Button>
+        ) : null}
+        <IconButton icon="train" label={`Lay the curves of ${run.name} over the others`} pressed={overlaid} onClick={() => onOverlay(run.id)} />
+        <IconButton icon="rename" label={`Rename ${run.name}`} disabled={!ready} onClick={() => setRenaming(run.name)} />
+        <IconButton
+          icon="copy"
+          label={`Use the settings of ${run.name} for a new run`}
+          onClick={() => {
+            duplicateRun(run.id);
+            onDuplicate();
+          }}
+        />
+        <IconButton icon="save" label={`Metrics of ${run.name} as JSONL`} disabled={!ready} onClick={downloadMetrics} />
+        {run.id === activeRun ? null : <ConfirmButton icon="remove" label={`Delete ${run.name}`} question="Its checkpoints, samples and metrics are removed from this browser. Labels and images stay." confirm="Delete" onConfirm={() => deleteRun(run.id)} />}
+      </span>
+    </div>
+  );
+}

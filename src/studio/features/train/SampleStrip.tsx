@@ -1,0 +1,86 @@
+/** Fixed prompts and seeds as the run goes on; the first column is the model it starts from. Arrows move, Enter enlarges. */
+import { type KeyboardEvent, useEffect, useRef, useState } from 'react';
+import type { RunRecord, SampleRecord } from '../../../service/types.ts';
+import { Picture } from '../../components/Picture.tsx';
+import { Dialog, Panel } from '../../components/Surface.tsx';
+import styles from './train.module.css';
+
+export function SampleStrip({ run }: { run: RunRecord }) {
+  const steps = [...new Set(run.samples.map((sample) => sample.step))].sort((a, b) => a - b);
+  const rows = [...new Map(run.samples.map((sample) => [`${sample.prompt} ${sample.seed}`, { prompt: sample.prompt, seed: sample.seed }])).values()];
+  const at = (row: number, column: number): SampleRecord | undefined => run.samples.find((sample) => sample.step === steps[column] && sample.prompt === rows[row]?.prompt && sample.seed === rows[row]?.seed);
+  const [open, setOpen] = useState<{ row: number; column: number } | null>(null);
+  const scroller = useRef<HTMLDivElement>(null);
+  const last = steps.at(-1);
+  useEffect(() => {
+    // The newest column comes into view; whoever scrolled back is left alone.
+    const element = scroller.current;
+    if (element && element.scrollLeft + element.clientWidth > element.scrollWidth - 320) element.scrollLeft = element.scrollWidth;
+  }, [last]);
+
+  const onKeyDown = (event: KeyboardEvent, row: number, column: number): void => {
+    const moves: Record<string, [number, number]> = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
+    const move = moves[event.key];
+    if (!move) return;
+    event.preventDefault();
+    const [r, c] = [row + move[0], column + move[1]];
+    if (open) {
+      if (at(r, c)) setOpen({ row: r, column: c });
+    } else scroller.current?.querySelector<HTMLElement>(`[data-cell="${r},${c}"]`)?.focus();
+  };
+
+  if (!rows.length) return null;
+  const opened = open ? at(open.row, open.column) : undefined;
+  return (
+    <Panel title="Samples" aside={<span className="small dim">Same prompt, same seed, step by step</span>}>
+      <div className={styles.stripScroll} ref={scroller} tabIndex={-1}>
+        <table className={styles.strip}>
+          <thead>
+            <tr>
+              <th scope="col">Prompt</th>
+              {steps.map((step) => (
+                <th key={step} scope="col" className="number">
+                  {step === 0 ? 'base' : `step ${step}`}
+                </th>
+              ))}
+            </tr>
+          </thead>
+          <tbody>
+            {rows.map(({ prompt, seed }, row) => (
+              <tr key={`${prompt} ${seed}`}>
+                <th scope="row">
+                  <span className={styles.stripPrompt} title={prompt}>{prompt}</span>
+                  <span className="dim number">seed {seed}</span>
+                </th>
+                {steps.map((step, column) => {
+                  const sample = at(row, column);
+                  return (
+                    <td key={step}>
+                      {sample ? (
+                        <button type="button" data-takes-arrows data-cell={`${row},${column}`} className={styles.stripCell} aria-label={`${prompt}, seed ${seed}, ${step === 0 ? 'base' : `step ${step}`}: enlarge`} onKeyDown={(event) => onKeyDown(event, row, column)} onClick={() => setOpen({ row, column })}>
+                          <Picture file={sample.file} alt="" thumbnail />
+                        </button>
+                      ) : null}
+                    </td>
+                  );
+                })}
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+      <Dialog title={opened ? (opened.step === 0 ? 'Base' : `Step ${opened.step}`) : ''} open={opened !== undefined} onClose={() => setOpen(null)} size="lg">
+        {opened && open ? (
+          // oxlint-disable-next-line jsx-a11y/no-static-element-interactions -- the dialog's own arrows
+          <div tabIndex={-1} ref={(element) => element?.focus()} onKeyDown={(event) => onKeyDown(event, open.row, open.column)} style={{ outline: 'none' }}>
+            <div className={styles.stripBig}>
+              <Picture file={opened.file} alt={opened.prompt} />
+            </div>
+            <p style={{ marginTop: 12 }}>{opened.prompt}</p>
+            <p className="small dim number">seed {opened.seed} · ← → other steps · ↑ ↓ other prompts</p>
+          </div>
+        ) : null}
+      </Dialog>
+    </Panel>
+  );
+}

@@ -1,0 +1,128 @@
+/** Before a run: what there is to learn from, how to learn it, what it will take. */
+import { useEffect, useState } from 'react';
+import { presets } from '../../../training/presets.ts';
+import type { Action } from '../../components/action.ts';
+import { ActionButton, Button, FileButton } from '../../components/Button.tsx';
+import { TextArea } from '../../components/Fields.tsx';
+import { ModelPicker } from '../../components/ModelPicker.tsx';
+import { saveBytes } from '../../components/files.ts';
+import { Shortcuts } from '../../components/Shortcuts.tsx';
+import { Disclosure, Empty, Notice, Panel } from '../../components/Surface.tsx';
+import { plural } from '../../components/words.ts';
+import { printTrainConfig } from '../../../data/formats/trainConfig.ts';
+import { useStudio } from '../../store/useStudio.ts';
+import { ConfigForm } from './ConfigForm.tsx';
+import { Forecast } from './Forecast.tsx';
+import styles from './train.module.css';
+
+export function Setup() {
+  const usable = useStudio((s) => s.counts.usable);
+  const ready = useStudio((s) => s.engineState === 'ready');
+  const busy = useStudio((s) => s.activeRun !== null);
+  const chosen = useStudio((s) => s.trainModel);
+  const base = useStudio((s) => s.models[0]);
+  const model = chosen ?? (base ? { base: base.id, adapters: [] } : null);
+  const { setTrainModel, startTraining } = useStudio.getState();
+  const start: Action = { name: 'start', label: 'Start training', keys: 'mod+enter', enabled: ready && !busy && usable > 0, perform: startTraining };
+  if (usable === 0) {
+    return (
+      <Panel>
+        <Empty icon="label" title="Nothing to learn from yet" actions={<Button look="primary" href="#/label">Judge some pairs</Button>}>
+          Training takes pairs with a preference: left or right. A dozen is enough for a first taste.
+        </Empty>
+      </Panel>
+    );
+  }
+  return (
+    <div className={styles.setup}>
+      <Shortcuts title="Train" actions={[start]} />
+      <div className="stack">
+        <Readiness />
+        <Panel title="How to train">
+          <div className="stack">
+            <Presets />
+            <ModelPicker label="Start from" hint="The run learns on top of this model, and is held against it." value={model} onChange={setTrainModel} />
+            <Disclosure label="More: every setting">
+              <ConfigForm />
+            </Disclosure>
+            <Disclosure label="As a file">
+              <ConfigFile />
+            </Disclosure>
+          </div>
+        </Panel>
+      </div>
+      <div className={styles.aside}>
+        <Forecast />
+        <ActionButton action={start} look="primary" size="md" icon="play" full />
+        {busy ? <p className="small dim">A run is at work. Start the next one when it is done.</p> : null}
+      </div>
+    </div>
+  );
+}
+
+function Readiness() {
+  const counts = useStudio((s) => s.counts);
+  const pairs = useStudio((s) => s.pairs);
+  const byPair = useStudio((s) => s.labels.byPair);
+  const prompts = new Set(pairs.filter((pair) => ['left', 'right'].includes(byPair.get(pair.id)?.answer ?? '')).map((pair) => pair.prompt)).size;
+  const others = [counts.tie ? plural(counts.tie, 'tie') : '', counts.bothBad ? `${counts.bothBad} both bad` : '', counts.skip ? `${counts.skip} skipped` : ''].filter(Boolean).join(', ');
+  return (
+    <Notice
+      tone={counts.usable < 12 ? 'warn' : 'good'}
+      title={`${plural(counts.usable, 'usable label')} over ${plural(prompts, 'prompt')}`}
+      actions={
+        <Button icon="label" href="#/label">
+          Judge more
+        </Button>
+      }
+    >
+      <span className="small">
+        {counts.usable < 12 ? 'Little to learn from: expect a hint of your taste at most.' : counts.usable < 60 ? 'Enough for a taste. 100 or more make it show.' : 'Good ground to learn from.'}
+        {others ? ` Left out: ${others}.` : ''}
+      </span>
+    </Notice>
+  );
+}
+
+function Presets() {
+  const chosen = useStudio((s) => s.presetName);
+  const { choosePreset } = useStudio.getState();
+  return (
+    <fieldset className={styles.presets}>
+      <legend className="fieldLabel">Preset {chosen ? '' : <span className="dim">(own settings)</span>}</legend>
+      {presets.map(({ name, title, description, config }) => (
+        <label key={name} className={styles.preset} data-chosen={chosen === name || undefined}>
+          <input type="radio" name="preset" value={name} checked={chosen === name} onChange={() => choosePreset(name)} />
+          <strong>{title}</strong>
+          <span className="small dim">{description}</span>
+          <span className="small dim number">
+            {config.steps} steps · {config.mode === 'lora' ? `LoRA, rank ${config.rank}` : 'every weight'}
+          </span>
+        </label>
+      ))}
+    </fieldset>
+  );
+}
+
+function ConfigFile() {
+  const config = useStudio((s) => s.trainConfig);
+  const { loadTrainConfig } = useStudio.getState();
+  const [text, setText] = useState(printTrainConfig(config));
+  useEffect(() => setText(printTrainConfig(config)), [config]);
+  return (
+    <div className="stack">
+      <TextArea label="Training settings as JSON" mono value={text} onChange={setText} rows={8} />
+      <div className="row">
+        <Button disabled={text === printTrainConfig(config)} onClick={() => loadTrainConfig(text)}>
+          Apply
+        </Button>
+        <Button icon="save" onClick={() => saveBytes(printTrainConfig(config), 'winnow-train.json', 'application/json')}>
+          Save file
+        </Button>
+        <FileButton accept=".json,application/json" onFile={async (file) => loadTrainConfig(await file.text())}>
+          Load file
+        </FileButton>
+      </div>
+    </div>
+  );
+}
