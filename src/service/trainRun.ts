@@ -1,4 +1,5 @@
 /** A training run from request to record: prepares the data, steps, saves, samples, obeys commands, and picks up where a killed tab left it. */
+import { samplingDefaults } from '../data/embeddedModels.ts';
 import { openSafetensors, writeSafetensors, type TensorToWrite } from '../data/formats/safetensors.ts';
 import { writeLora } from '../data/formats/lora.ts';
 import { encodePng } from '../data/formats/png.ts';
@@ -285,7 +286,7 @@ class TrainingRun {
       const picture = await makePicture(
         context,
         { ...model, weights, hash: `${id}@${step}` },
-        { prompt, seed, negativePrompt: '', steps: 12, guidanceScale: 3, width: size, height: size, scheduler: 'DPMSolverMultistepScheduler', ranOn },
+        { prompt, seed, negativePrompt: '', ...samplingDefaults, width: size, height: size, ranOn },
         () => {},
       );
       const file = samplePath(id, step, index);

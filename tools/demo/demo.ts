@@ -1,5 +1,6 @@
 /** The whole loop without a person: pairs of the embedded model, labelled by scorer A, Diffusion-DPO, judged by scorer B on prompts and
  *  seeds that were not trained on. Runs in a page on the studio's own engine worker; tools/demo.mjs opens the page and keeps the result. */
+import { samplingDefaults } from '../../src/data/embeddedModels.ts';
 import { foldLabels } from '../../src/data/labels.ts';
 import { trainPairs } from '../../src/data/pairs.ts';
 import { openOpfsStore } from '../../src/data/opfs.ts';
@@ -67,7 +68,7 @@ const sample = <T>(items: readonly T[], count: number, seed: number): T[] => new
 async function dataUrl(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
   return new Promise((resolve) => {
     const reader = new FileReader();
-    reader.onload = () => resolve(reader.result as string);
+    reader.addEventListener('load', () => resolve(reader.result as string));
     reader.readAsDataURL(new Blob([bytes], { type: 'image/png' }));
   });
 }
@@ -94,11 +95,9 @@ window.runDemo = async (options) => {
   const settings: GenerationSettings = {
     model: base,
     negativePrompt: '',
-    steps: 12,
-    guidanceScale: 3,
+    ...samplingDefaults,
     width: info.defaultSize,
     height: info.defaultSize,
-    scheduler: 'DPMSolverMultistepScheduler',
     sampler: 'auto',
   };
 
