@@ -1,0 +1,50 @@
+/** The report is one file that fetches nothing and shows what it was given as it was given. */
+import { expect, it } from 'vitest';
+import { reportHtml } from './report.ts';
+import { verdict } from './verdict.ts';
+import { winRate } from './winRate.ts';
+
+const png = Uint8Array.from({ length: 20_000 }, (_, i) => i % 251);
+
+const html = reportHtml({
+  title: 'Run <1>',
+  subtitle: 'by "me" & co',
+  sections: [
+    {
+      title: 'All',
+      blocks: [
+        { kind: 'text', text: '<script>alert(1)</script>' },
+        { kind: 'figures', figures: [{ name: 'Rate', value: '70 %', note: 'of 20' }] },
+        { kind: 'table', head: ['a'], rows: [['<b>']] },
+        { kind: 'images', columns: ['base'], rows: [{ title: 'a cat', images: [{ png, alt: 'a "cat"' }, null] }] },
+        { kind: 'lines', title: 'Loss', xLabel: 'step', mark: { value: Math.LN2, label: 'ln 2' }, series: [{ label: 'loss', points: [{ x: 0, y: Math.LN2 }, { x: 1, y: Number.NaN }, { x: 2, y: 0.5 }] }] },
+        { kind: 'share', label: 'B', rate: 0.7, interval: [0.48, 0.86] },
+        { kind: 'code', text: '{"a": 1}' },
+      ],
+    },
+  ],
+});
+
+it('holds its images and escapes every text', () => {
+  const encoded = /data:image\/png;base64,([^"]+)"/.exec(html)![1]!;
+  expect(Uint8Array.from(atob(encoded), (char) => char.charCodeAt(0))).toEqual(png);
+  expect(html).not.toMatch(/<script|<b>|Run <1>/);
+  expect(html).toContain('Run &#60;1&#62;');
+});
+
+it('refers to nothing outside itself', () => {
+  expect(html).not.toMatch(/(?:src|href)="(?!data:)/);
+  expect(html).not.toMatch(/url\(|@import|https?:/);
+});
+
+it('leaves gaps out of lines', () => {
+  const path = /<path d="([^"]+)"/.exec(html)![1]!;
+  expect(path).not.toContain('NaN');
+  expect(path.match(/[ML]/g)).toHaveLength(2);
+});
+
+it('says no more than the interval allows', () => {
+  const rows: [number, number, number, 'better' | 'worse' | 'open'][] = [[14, 6, 0, 'open'], [17, 3, 0, 'better'], [3, 17, 2, 'worse'], [0, 0, 5, 'open'], [0, 0, 0, 'open']];
+  for (const [wins, losses, ties, side] of rows) expect(verdict(winRate({ wins, losses, ties }), 'B').side, `${wins}:${losses}`).toBe(side);
+  expect(verdict(winRate({ wins: 14, losses: 6, ties: 1 }), 'Tuned').counted).toBe('Tuned won 14 of 20, with one tie set aside: 70 %.');
+});
