@@ -8,10 +8,10 @@ import { sizeOf } from '../shared/shape.ts';
 import type { EngineDevice } from './device.ts';
 import { type CompileProgress, createPipelines } from './pipelines.ts';
 import { type Place, type Plan, type PlannedDispatch, planGraph } from './plan.ts';
-import { chooseVariant, type KernelVariants } from './variants.ts';
+import { chooseVariant, gpuVariants, type KernelVariants, softwareVariants } from './variants.ts';
 
 export interface GpuExecutorOptions {
-  /** Which variant of each kernel class to use (webgpu/tune.ts). The same record gives the same bits. */
+  /** Which variant of each kernel class to use (webgpu/tune.ts); else what suits this kind of adapter. The same record gives the same bits. */
   variants?: KernelVariants;
   /** Splits a run into several submits, where a long one would starve the page or trip the browser's watchdog. */
   maxDispatchesPerSubmit?: number;
@@ -94,13 +94,14 @@ async function download(engine: EngineDevice, buffer: GPUBuffer, offset: number,
 export function createGpuExecutor(engine: EngineDevice, { variants, maxDispatchesPerSubmit = Infinity, onCompileProgress }: GpuExecutorOptions = {}): GpuExecutor {
   const { device } = engine;
   const pipelines = createPipelines(device);
+  const variant = chooseVariant(variants ?? (engine.adapter.software ? softwareVariants(device.features.has('subgroups')) : gpuVariants));
 
   async function compile(graph: Graph, { bindings = new Map(), label = 'program' }: CompileOptions = {}): Promise<GpuProgram> {
     for (const [value, storage] of bindings) {
       assert(storage instanceof GpuStorage, `${value.name} is bound to a storage of another executor`);
       assert(storage.elements === sizeOf(value.shape), `${value.name} has ${sizeOf(value.shape)} elements, storage ${storage.label} ${storage.elements}`);
     }
-    const plan = planGraph(graph, { limits: device.limits, variant: chooseVariant(variants), bound: bindings });
+    const plan = planGraph(graph, { limits: device.limits, variant, bound: bindings });
     const compiled = await pipelines.compile(plan.dispatches.map(({ dispatch }) => dispatch), onCompileProgress);
     const { buffers, owned } = await allocate(engine, plan, bindings);
     const steps = plan.dispatches.map((planned, i): GpuStep => {

@@ -5,7 +5,7 @@ import { sizeOf } from '../shared/shape.ts';
 import type { EngineDevice } from './device.ts';
 import { createGpuExecutor } from './executor.ts';
 import { PRODUCT_VARIANTS } from './kernels/gemm.ts';
-import type { KernelVariants } from './variants.ts';
+import { gpuVariants, type KernelVariants, softwareVariants } from './variants.ts';
 
 export interface Tuning {
   variants: KernelVariants;
@@ -13,68 +13,112 @@ export interface Tuning {
   measuredMs: Record<string, number>;
 }
 
-/** The product classes and a shape of each: `size` scales it to the adapter. */
-const classes: Record<string, (graph: Graph, size: number) => void> = {
-  gemm: (graph, size) => {
-    const [x, weight] = [graph.input('x', [size, size]), graph.input('weight', [size, size])];
-    graph.output('y', graph.op('linear', { bias: false, residual: false, scale: 1 }, [x, weight]));
+interface Candidate {
+  options: readonly string[];
+  /** One node of the class; `size` scales it to the adapter. */
+  build(graph: Graph, size: number): void;
+}
+
+const BARRIERS = ['register', 'workgroup'];
+
+const classes: Record<string, Candidate> = {
+  gemm: {
+    options: PRODUCT_VARIANTS,
+    build(graph, size) {
+      const [x, weight] = [graph.input('x', [4 * size, 4 * size]), graph.input('weight', [4 * size, 4 * size])];
+      graph.output('y', graph.op('linear', { bias: false, residual: false, scale: 1 }, [x, weight]));
+    },
   },
-  conv2d: (graph, size) => {
-    const [x, weight] = [graph.input('x', [2, size, 12, 12]), graph.input('weight', [size, size, 3, 3])];
-    graph.output('y', graph.op('conv2d', { stride: 1, padding: [1, 1, 1, 1], bias: false, residual: false, scale: 1 }, [x, weight]));
+  conv2d: {
+    options: PRODUCT_VARIANTS,
+    build(graph, size) {
+      const [x, weight] = [graph.input('x', [2, size, 12, 12]), graph.input('weight', [size, size, 3, 3])];
+      graph.output('y', graph.op('conv2d', { stride: 1, padding: [1, 1, 1, 1], bias: false, residual: false, scale: 1 }, [x, weight]));
+    },
   },
-  conv2dGradWeight: (graph, size) => {
-    const [dy, x] = [graph.input('dy', [2, size, 12, 12]), graph.input('x', [2, size, 12, 12])];
-    graph.output('dw', graph.op('conv2dGradWeight', { stride: 1, padding: [1, 1, 1, 1], kernelHeight: 3, kernelWidth: 3, scale: 1 }, [dy, x]));
+  conv2dGradWeight: {
+    options: PRODUCT_VARIANTS,
+    build(graph, size) {
+      const [dy, x] = [graph.input('dy', [2, size, 12, 12]), graph.input('x', [2, size, 12, 12])];
+      graph.output('dw', graph.op('conv2dGradWeight', { stride: 1, padding: [1, 1, 1, 1], kernelHeight: 3, kernelWidth: 3, scale: 1 }, [dy, x]));
+    },
+  },
+  attention: {
+    options: BARRIERS,
+    build(graph, size) {
+      const [q, k, v] = [graph.input('q', [2, 2 * size, size]), graph.input('k', [2, 2 * size, size]), graph.input('v', [2, 2 * size, size])];
+      graph.output('o', graph.op('attention', { heads: 4, causal: false }, [q, k, v]));
+    },
+  },
+  norm: {
+    options: BARRIERS,
+    build(graph, size) {
+      const [x, weight, bias] = [graph.input('x', [2, size, 12, 12]), graph.input('weight', [size]), graph.input('bias', [size])];
+      graph.output('y', graph.op('groupNorm', { groups: 8, eps: 1e-5, silu: true }, [x, weight, bias]));
+    },
+  },
+  reduce: {
+    options: BARRIERS,
+    build(graph, size) {
+      const [pred, target] = [graph.input('pred', [2, size, 24, 24]), graph.input('target', [2, size, 24, 24])];
+      graph.output('m', graph.op('meanSquaredError', {}, [pred, target]));
+    },
   },
 };
 
-/** A 96 x 96 x 96 product faster than this ran on a GPU proper: larger shapes are needed to tell anything. */
-const FAST_MS = 0.5;
 /** A lead that decides for all classes: compiling a losing variant of each would cost seconds on a software adapter. */
 const CLEAR_LEAD = 2;
 
 export async function tuneKernels(engine: EngineDevice): Promise<Tuning> {
   const measuredMs: Record<string, number> = {};
-  if (!engine.device.features.has('subgroups')) return { variants: { default: 'workgroup' }, measuredMs };
+  const subgroups = engine.device.features.has('subgroups');
 
-  const measure = async (kernelClass: string, size: number): Promise<{ best: string; lead: number; ms: number }> => {
-    const timed = await Promise.all(
-      PRODUCT_VARIANTS.map(async (variant) => {
+  if (engine.adapter.software) {
+    const { best, lead } = await race(engine, 'gemm', 48, subgroups, measuredMs);
+    if (best !== 'workgroup' && lead > CLEAR_LEAD) return { variants: softwareVariants(subgroups), measuredMs };
+  }
+  const size = engine.adapter.software ? 32 : 256;
+  const variants: Record<string, string> = { ...gpuVariants };
+  for (const kernelClass of Object.keys(classes)) variants[kernelClass] = (await race(engine, kernelClass, size, subgroups, measuredMs)).best;
+  return { variants, measuredMs };
+}
+
+/** Times every variant of a class on one shape. */
+async function race(
+  engine: EngineDevice,
+  kernelClass: string,
+  size: number,
+  subgroups: boolean,
+  measuredMs: Record<string, number>,
+): Promise<{ best: string; lead: number }> {
+  const { options, build } = classes[kernelClass]!;
+  const programs = await Promise.all(
+    options
+      .filter((variant) => subgroups || variant !== 'quad')
+      .map(async (variant) => {
         const graph = new Graph();
-        classes[kernelClass]!(graph, size);
+        build(graph, size);
         const program = await createGpuExecutor(engine, { variants: { default: variant } }).compile(graph);
         for (const value of graph.values) {
           if (value.source.kind === 'input') program.write(value, new Float32Array(sizeOf(value.shape)).fill(0.5));
         }
         return { variant, program };
       }),
-    );
-    const results: { variant: string; ms: number }[] = [];
-    for (const { variant, program } of timed) {
-      let ms = Infinity;
-      // The first run pays for uploads and first touches; the best of the rest is what other work disturbed least.
-      for (let i = 0; i < 6; i++) {
-        const start = performance.now();
-        await program.run();
-        await engine.device.queue.onSubmittedWorkDone();
-        if (i > 0) ms = Math.min(ms, performance.now() - start);
-      }
-      program.dispose();
-      measuredMs[`${kernelClass} ${variant}`] = ms;
-      results.push({ variant, ms });
+  );
+  const results: { variant: string; ms: number }[] = [];
+  for (const { variant, program } of programs) {
+    let ms = Infinity;
+    // The first run pays for uploads and first touches; the best of the rest is what other work disturbed least.
+    for (let i = 0; i < 6; i++) {
+      const start = performance.now();
+      await program.run();
+      await engine.device.queue.onSubmittedWorkDone();
+      if (i > 0) ms = Math.min(ms, performance.now() - start);
     }
-    results.sort((a, b) => a.ms - b.ms);
-    return { best: results[0]!.variant, lead: results[1]!.ms / results[0]!.ms, ms: results[0]!.ms };
-  };
-
-  const first = await measure('gemm', 96);
-  if (first.ms > FAST_MS && first.lead > CLEAR_LEAD) return { variants: { default: first.best }, measuredMs };
-  const variants: Record<string, string> = { default: first.best };
-  const fast = first.ms <= FAST_MS;
-  for (const kernelClass of Object.keys(classes)) {
-    const { best } = await measure(kernelClass, kernelClass === 'gemm' ? (fast ? 1024 : 128) : fast ? 256 : 48);
-    variants[kernelClass] = best;
+    program.dispose();
+    measuredMs[`${kernelClass} ${variant}`] = ms;
+    results.push({ variant, ms });
   }
-  return { variants, measuredMs };
+  results.sort((a, b) => a.ms - b.ms);
+  return { best: results[0]!.variant, lead: (results[1]?.ms ?? Infinity) / results[0]!.ms };
 }

@@ -46,37 +46,6 @@ fn first_tap(pad: i32, class_offset: u32) -> u32 {
   return u32(((pad - i32(class_offset)) % dilation + dilation) % dilation);
 }
 
-// Where the four pixels of a lane lie: [image, oy, ox] in the output.
-struct Pixels {
-  image: vec4u,
-  oy: vec4u,
-  ox: vec4u,
-}
-
-fn store_block(own: vec4f, by_x: vec4f, by_y: vec4f, diagonal: vec4f, first_row: u32, lane: u32, first_column: u32, pixels: Pixels) {
-  var sums = array<vec4f, 4>(own, by_x, by_y, diagonal);
-  var at_pixel = pixels;
-  for (var r = 0u; r < 4u; r++) {
-    let row = first_row + (r ^ lane);
-    for (var j = 0u; j < 4u; j++) {
-      let oy = at_pixel.oy[j];
-      let ox = at_pixel.ox[j];
-      if (row < ROWS && first_column + 4u * j < COLUMNS && oy < OUT_HEIGHT && ox < OUT_WIDTH) {
-        let at = ((at_pixel.image[j] * ROWS + row) * OUT_HEIGHT + oy) * OUT_WIDTH + ox;
-        var value = sums[r][j];
-        if (BIAS) {
-          value += bias[row];
-        }
-        value *= SCALE;
-        if (RESIDUAL) {
-          value += residual[at];
-        }
-        y[at] = value;
-      }
-    }
-  }
-}
-
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u) {
   let lane = id.x & 3u;
@@ -86,11 +55,9 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(workgroup_id) group: 
   let first_column = (quad % column_quads) * 16u + lane;
   let offset = vec2u(group.z % DILATION, group.z / DILATION);
   let column = min(vec4u(first_column) + vec4u(0u, 4u, 8u, 12u), vec4u(COLUMNS - 1u));
-  let pixels = Pixels(
-    column / (CLASS_HEIGHT * CLASS_WIDTH),
-    ((column / CLASS_WIDTH) % CLASS_HEIGHT) * DILATION + offset.y,
-    (column % CLASS_WIDTH) * DILATION + offset.x,
-  );
+  let image = column / (CLASS_HEIGHT * CLASS_WIDTH);
+  let oy = ((column / CLASS_WIDTH) % CLASS_HEIGHT) * DILATION + offset.y;
+  let ox = (column % CLASS_WIDTH) * DILATION + offset.x;
   let at_row0 = min(first_row + lane, ROWS - 1u) * W_ROW;
   let at_row1 = min(first_row + lane + 4u, ROWS - 1u) * W_ROW;
   let at_row2 = min(first_row + lane + 8u, ROWS - 1u) * W_ROW;
@@ -102,12 +69,12 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(workgroup_id) group: 
   for (var ky = first_tap(PAD_TOP, offset.y); ky < KERNEL_HEIGHT; ky += DILATION) {
     for (var kx = first_tap(PAD_LEFT, offset.x); kx < KERNEL_WIDTH; kx += DILATION) {
       // A pixel in the padding reads element 0 and counts as zero.
-      let py = vec4i(pixels.oy * STRIDE + ky) - PAD_TOP;
-      let px = vec4i(pixels.ox * STRIDE + kx) - PAD_LEFT;
+      let py = vec4i(oy * STRIDE + ky) - PAD_TOP;
+      let px = vec4i(ox * STRIDE + kx) - PAD_LEFT;
       let iy = vec4u(py) / DILATION;
       let ix = vec4u(px) / DILATION;
       let inside = (py >= vec4i()) & (px >= vec4i()) & (iy < vec4u(HEIGHT)) & (ix < vec4u(WIDTH));
-      let at = select(vec4u(), pixels.image * (CHANNELS * PLANE) + iy * WIDTH + ix, inside);
+      let at = select(vec4u(), image * (CHANNELS * PLANE) + iy * WIDTH + ix, inside);
       let at_x = at.x;
       let at_y = at.y;
       let at_z = at.z;
@@ -146,12 +113,25 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(workgroup_id) group: 
       }
     }
   }
-  store_block(c0, x0, y0, d0, first_row, lane, first_column, pixels);
-  if (ROW_BLOCKS > 1u) {
-    store_block(c1, x1, y1, d1, first_row + 4u, lane, first_column, pixels);
-  }
-  if (ROW_BLOCKS > 2u) {
-    store_block(c2, x2, y2, d2, first_row + 8u, lane, first_column, pixels);
-    store_block(c3, x3, y3, d3, first_row + 12u, lane, first_column, pixels);
+  // One loop for all sixteen rows: an epilogue unrolled for each would be most of the code.
+  var sums = array<vec4f, 16>(c0, x0, y0, d0, c1, x1, y1, d1, c2, x2, y2, d2, c3, x3, y3, d3);
+  let stored = (vec4u(first_column) + vec4u(0u, 4u, 8u, 12u) < vec4u(COLUMNS)) & (oy < vec4u(OUT_HEIGHT)) & (ox < vec4u(OUT_WIDTH));
+  let at_pixel = (image * (ROWS * OUT_HEIGHT) + oy) * OUT_WIDTH + ox;
+  for (var r = 0u; r < 4u * ROW_BLOCKS; r++) {
+    let row = first_row + (r ^ lane);
+    for (var j = 0u; j < 4u; j++) {
+      if (row < ROWS && stored[j]) {
+        let at = at_pixel[j] + row * (OUT_HEIGHT * OUT_WIDTH);
+        var value = sums[r][j];
+        if (BIAS) {
+          value += bias[row];
+        }
+        value *= SCALE;
+        if (RESIDUAL) {
+          value += residual[at];
+        }
+        y[at] = value;
+      }
+    }
   }
 }

@@ -39,28 +39,6 @@ const C_LENGTH = 400u;
 @group(0) @binding(3) var<storage, read> residual: array<f32>;
 @group(0) @binding(4) var<storage, read_write> c: array<f32, C_LENGTH>;
 
-fn store_block(own: vec4f, by_x: vec4f, by_y: vec4f, diagonal: vec4f, first_row: u32, lane: u32, first_column: u32) {
-  var sums = array<vec4f, 4>(own, by_x, by_y, diagonal);
-  for (var r = 0u; r < 4u; r++) {
-    let row = first_row + (r ^ lane);
-    for (var j = 0u; j < 4u; j++) {
-      let column = first_column + 4u * j;
-      if (row < ROWS && column < COLUMNS) {
-        let at = row * C_ROW + (column / COLUMNS_INNER) * C_COLUMN_OUTER + (column % COLUMNS_INNER) * C_COLUMN;
-        var y = sums[r][j];
-        if (BIAS) {
-          y += bias[select(column, row, BIAS_BY_ROW)];
-        }
-        y *= SCALE;
-        if (RESIDUAL) {
-          y += residual[at];
-        }
-        c[at] = y;
-      }
-    }
-  }
-}
-
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) grid: vec3u) {
   let lane = id.x & 3u;
@@ -116,12 +94,24 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) grid:
       }
     }
   }
-  store_block(c0, x0, y0, d0, first_row, lane, first_column);
-  if (ROW_BLOCKS > 1u) {
-    store_block(c1, x1, y1, d1, first_row + 4u, lane, first_column);
-  }
-  if (ROW_BLOCKS > 2u) {
-    store_block(c2, x2, y2, d2, first_row + 8u, lane, first_column);
-    store_block(c3, x3, y3, d3, first_row + 12u, lane, first_column);
+  // One loop for all sixteen rows: an epilogue unrolled for each would be most of the code.
+  var sums = array<vec4f, 16>(c0, x0, y0, d0, c1, x1, y1, d1, c2, x2, y2, d2, c3, x3, y3, d3);
+  for (var r = 0u; r < 4u * ROW_BLOCKS; r++) {
+    let row = first_row + (r ^ lane);
+    for (var j = 0u; j < 4u; j++) {
+      let column = first_column + 4u * j;
+      if (row < ROWS && column < COLUMNS) {
+        let at = row * C_ROW + (column / COLUMNS_INNER) * C_COLUMN_OUTER + (column % COLUMNS_INNER) * C_COLUMN;
+        var value = sums[r][j];
+        if (BIAS) {
+          value += bias[select(column, row, BIAS_BY_ROW)];
+        }
+        value *= SCALE;
+        if (RESIDUAL) {
+          value += residual[at];
+        }
+        c[at] = value;
+      }
+    }
   }
 }
