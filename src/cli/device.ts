@@ -28,23 +28,43 @@ export async function openNodeDevice(): Promise<NodeDevice> {
   return Object.assign(opened, { gpu, driver: `${opened.adapter.description || opened.adapterKey} (${source})` });
 }
 
-/** The `navigator.gpu` of this process, and where its driver comes from. */
-export async function openNodeGpu(): Promise<{ gpu: GPU; source: string }> {
-  const { create, globals } = await importDawn();
-  Object.assign(globalThis, globals);
+/** The `navigator.gpu` of this process, and where its driver comes from. With a name: of the first adapter whose description or driver holds
+ *  it; `any` is the best one, as without. */
+export async function openNodeGpu(name = 'any'): Promise<{ gpu: GPU; source: string }> {
   const tried: string[] = [];
-  for (const candidate of candidates()) {
-    if (!candidate.prepare()) continue;
-    tried.push(candidate.source);
-    const gpu = create([]);
-    const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
-    if (adapter) return { gpu, source: candidate.source };
+  const seen: string[] = [];
+  for await (const { gpu, source, description } of adapters(tried)) {
+    if (name === 'any' || `${description} ${source}`.toLowerCase().includes(name.toLowerCase())) return { gpu, source };
+    seen.push(`${description} (${source})`);
   }
+  if (seen.length > 0) throw new WinnowError('NoWebGPU', `No WebGPU adapter is named ${name}.`, `There is ${seen.join('; ')}.`);
   throw new WinnowError(
     'NoWebGPU',
     `No WebGPU adapter was found (${tried.length > 0 ? `tried ${tried.join(', ')}` : 'no Vulkan driver on this machine'}).`,
     'Install a GPU driver with Vulkan, or Chromium (as root: apt-get install chromium; else: npx playwright install chromium), whose software renderer is then used.',
   );
+}
+
+/** Every adapter that a driver here offers as its best, best driver first. */
+export async function listAdapters(): Promise<{ name: string; source: string }[]> {
+  const found: { name: string; source: string }[] = [];
+  for await (const { description, source } of adapters([])) found.push({ name: description, source });
+  return found;
+}
+
+/** Adds every driver it tries to `tried`. */
+async function* adapters(tried: string[]): AsyncGenerator<{ gpu: GPU; source: string; description: string }> {
+  const { create, globals } = await importDawn();
+  Object.assign(globalThis, globals);
+  for (const candidate of candidates()) {
+    if (!candidate.prepare()) continue;
+    tried.push(candidate.source);
+    const gpu = create([]);
+    const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
+    if (!adapter) continue;
+    const { vendor, architecture, device, description } = adapter.info;
+    yield { gpu, source: candidate.source, description: [vendor, architecture, device, description].filter(Boolean).join(' / ') };
+  }
 }
 
 interface Candidate {

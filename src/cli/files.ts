@@ -1,6 +1,7 @@
-/** Node files for OPFS: a FileStore in a folder, and a model's folder on disk. */
+/** Node files for OPFS: a FileStore in a folder, and a model's folder on disk. Absolute paths lead out of the folder: LoRA files, runs and
+ *  pairs lie where the person keeps them. `settings/` (what was measured on this machine) lies in a folder of its own. */
 import { mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { dirname, join, relative, sep } from 'node:path';
+import { dirname, isAbsolute, join, relative, sep } from 'node:path';
 import type { FileStore } from '../data/files.ts';
 import type { FolderReader } from '../service/environment.ts';
 import { WinnowError } from '../shared/errors.ts';
@@ -22,26 +23,35 @@ export function folderReader(folder: string): FolderReader {
 
 export class NodeFileStore implements FileStore {
   private readonly root: string;
+  private readonly settings: string;
 
-  constructor(root: string) {
+  constructor(root: string, settings = join(root, 'settings')) {
     this.root = root;
+    this.settings = settings;
+  }
+
+  private place(path: string): string {
+    if (isAbsolute(path)) return path;
+    return path.startsWith('settings/') ? join(this.settings, path.slice('settings/'.length)) : join(this.root, path);
   }
 
   read(path: string): Promise<Uint8Array<ArrayBuffer>> {
-    return readBytes(join(this.root, path));
+    return readBytes(this.place(path));
   }
 
   async write(path: string, bytes: Uint8Array): Promise<void> {
-    const file = join(this.root, path);
+    const file = this.place(path);
     await this.guarded(async () => {
       await mkdir(dirname(file), { recursive: true });
-      await writeFile(`${file}.part`, bytes);
-      await rename(`${file}.part`, file);
+      // Two processes may write the same file; each its own part.
+      const part = `${file}.${process.pid}.part`;
+      await writeFile(part, bytes);
+      await rename(part, file);
     });
   }
 
   async append(path: string, bytes: Uint8Array): Promise<void> {
-    const file = join(this.root, path);
+    const file = this.place(path);
     await this.guarded(async () => {
       await mkdir(dirname(file), { recursive: true });
       const handle = await open(file, 'a');
@@ -54,19 +64,20 @@ export class NodeFileStore implements FileStore {
   }
 
   async exists(path: string): Promise<boolean> {
-    return (await stat(join(this.root, path)).catch(() => undefined))?.isFile() ?? false;
+    return (await stat(this.place(path)).catch(() => undefined))?.isFile() ?? false;
   }
 
   async list(folder: string): Promise<string[]> {
-    const entries = await readdir(join(this.root, folder), { recursive: true, withFileTypes: true }).catch(() => []);
+    const entries = await readdir(this.place(folder), { recursive: true, withFileTypes: true }).catch(() => []);
     return entries
       .filter((entry) => entry.isFile() && !entry.name.endsWith('.part'))
-      .map((entry) => relative(this.root, join(entry.parentPath, entry.name)).split(sep).join('/'))
+      .map((entry) => join(entry.parentPath, entry.name))
+      .map((file) => (isAbsolute(folder) ? file : relative(this.root, file)).split(sep).join('/'))
       .sort();
   }
 
   async remove(path: string): Promise<void> {
-    await rm(join(this.root, path), { recursive: true, force: true });
+    await rm(this.place(path), { recursive: true, force: true });
   }
 
   private async guarded(work: () => Promise<void>): Promise<void> {

@@ -1,9 +1,11 @@
-/** What a person takes away: a LoRA that other tools load, or the merged model as a diffusers folder. */
+/** What a person takes away: a LoRA that other tools load, the merged model as a diffusers folder, or its UNet as ONNX. */
 import { type LoraModule, sumLora, writeLora } from '../data/formats/lora.ts';
 import { writeSafetensors, type TensorToWrite } from '../data/formats/safetensors.ts';
+import { Graph } from '../graph/graph.ts';
 import { WinnowError } from '../shared/errors.ts';
 import { readOptional } from './modelFolder.ts';
 import type { ResolvedModel } from './modelPool.ts';
+import { onnxBytes } from './onnxModel.ts';
 import type { ExportedFile, ExportKind } from './types.ts';
 
 /** Files of a diffusers folder that are copied as they stand. */
@@ -24,7 +26,17 @@ const folderFiles = [
 ];
 
 export async function exportModel(model: ResolvedModel, name: string, kind: ExportKind): Promise<ExportedFile[]> {
-  return kind === 'diffusers' ? diffusersFolder(model, name) : [loraFile(model, name, kind)];
+  if (kind === 'diffusers') return diffusersFolder(model, name);
+  return [kind === 'onnx' ? await onnxFile(model, name) : loraFile(model, name, kind)];
+}
+
+/** sample [1, C, h, w], timestep [1], encoder_hidden_states [1, T, D] → noise_pred; f32. */
+async function onnxFile({ folder, weights }: ResolvedModel, name: string): Promise<ExportedFile> {
+  const side = folder.info.defaultSize / folder.info.sizeMultiple;
+  const graph = new Graph();
+  const inputs = folder.unet.model.inputs(graph, { batch: 1, height: side, width: side, tokens: folder.tokenizer.maxLength });
+  graph.output('noise_pred', folder.unet.model.build(graph, inputs));
+  return { name: `${name}.onnx`, bytes: await onnxBytes(graph, weights) };
 }
 
 /** All adapters of the model in one: their ranks are concatenated. */

@@ -254,7 +254,8 @@ export interface Score {
   alignment: number;
 }
 
-export type ExportKind = 'kohya' | 'peft' | 'diffusers';
+/** onnx: the merged UNet, for one sample of the model's own size. */
+export type ExportKind = 'kohya' | 'peft' | 'diffusers' | 'onnx';
 
 export interface ExportedFile {
   name: string;

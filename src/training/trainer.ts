@@ -108,6 +108,11 @@ export class Trainer {
     return this.stepProgram.memory;
   }
 
+  /** What one step runs: the micro-batch's program and, with accumulation, the update's. For profiling. */
+  get programs(): readonly Program[] {
+    return this.updateProgram ? [this.stepProgram, this.updateProgram] : [this.stepProgram];
+  }
+
   /** Floating-point operations of one step. */
   get flops(): number {
     return this.spec.accumulation * graphFlops(this.step.graph) + (this.updateGraph ? graphFlops(this.updateGraph.graph) : 0);

@@ -1,0 +1,50 @@
+/** The engine as the command line opens it: Node's files, and Dawn where a verb needs a GPU. */
+import { createHash, randomUUID } from 'node:crypto';
+import { join } from 'node:path';
+import { embeddedModels } from '../data/embeddedModels.ts';
+import { Engine } from '../service/engineService.ts';
+import type { Environment, FolderReader } from '../service/environment.ts';
+import { openNodeGpu } from './device.ts';
+import { folderReader, NodeFileStore } from './files.ts';
+import type { Terminal } from './terminal.ts';
+
+/** The product's own folder; src/cli and the bundle's .cache/cli lie equally deep in it. */
+const productRoot = join(import.meta.dirname, '..', '..');
+
+/** The folder of a model by its id: an embedded one's name, or a path. */
+export const modelFolder = (id: string): string => (embeddedModels.includes(id) ? join(productRoot, 'public', 'models', id) : id);
+
+export const openModel = (id: string): FolderReader => folderReader(modelFolder(id));
+
+export interface EngineOptions {
+  /** Base of the models at work; scorers are the first one's. */
+  base: string;
+  /** Where images, pairs and what is exported go. */
+  root: string;
+  /** False for what needs no GPU. */
+  gpu?: boolean;
+}
+
+export async function openEnvironment({ base, root, gpu = true }: EngineOptions): Promise<Environment> {
+  return {
+    gpu: gpu ? (await openNodeGpu()).gpu : undefined,
+    hasOnnxWebgpu: false,
+    files: new NodeFileStore(root, join(productRoot, '.cache', 'settings')),
+    embeddedModels: [base],
+    openModel,
+    sha256: async (bytes) => createHash('sha256').update(bytes).digest('hex'),
+    now: () => new Date(),
+    newId: randomUUID,
+  };
+}
+
+/** Runs `work` with an engine and closes it. */
+export async function withEngine<T>(terminal: Terminal, options: EngineOptions, work: (engine: Engine) => Promise<T>): Promise<T> {
+  const engine = new Engine(await openEnvironment(options));
+  try {
+    if (options.gpu ?? true) await engine.start(({ what, done, total }) => terminal.status(`${what} (${done}/${total})`));
+    return await work(engine);
+  } finally {
+    await engine.dispose();
+  }
+}

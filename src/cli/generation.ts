@@ -1,0 +1,73 @@
+/** Options that all verbs share which make images, and the images made from them. */
+import { samplingDefaults } from '../data/embeddedModels.ts';
+import { samplerLabels } from '../data/formats/a1111.ts';
+import type { Engine } from '../service/engineService.ts';
+import type { GenerationSettings, ImageRecord, ModelInfo, ModelRef } from '../service/types.ts';
+import { absolute, count, number, oneOf, size } from './arguments.ts';
+import { appendRecords, imagesFile, readRecords } from './records.ts';
+import { Pace, type Terminal } from './terminal.ts';
+import { badArguments, type Options, type Values } from './verb.ts';
+
+export const generationOptions = {
+  negative: { kind: 'text', value: 'TEXT', help: 'negative prompt', default: '' },
+  steps: { kind: 'text', value: 'N', help: 'sampling steps', default: String(samplingDefaults.steps) },
+  guidance: { kind: 'text', value: 'X', help: 'guidance scale; 1 is none', default: String(samplingDefaults.guidanceScale) },
+  size: { kind: 'text', value: 'WxH', help: `pixels (default: the model's own)` },
+  scheduler: { kind: 'text', value: 'NAME', help: `${Object.keys(samplerLabels).join(', ')} (default: the model's own)` },
+  init: { kind: 'text', value: 'IMAGE', help: 'image-to-image: a PNG to start from' },
+  strength: { kind: 'text', value: 'X', help: 'how much of the start image is replaced, above 0 and up to 1', default: '0.6' },
+  sampler: { kind: 'text', value: 'NAME', help: 'auto (the faster), engine (our kernels) or onnx', default: 'auto' },
+} as const satisfies Options;
+
+export function settingsOf(values: Values<typeof generationOptions>, model: ModelRef, info: ModelInfo): GenerationSettings {
+  const { width, height } = values.size === undefined ? { width: info.defaultSize, height: info.defaultSize } : size('size', values.size);
+  // A model may name a scheduler that is not sampled here, as many name PNDM: DPM-Solver++ suits them.
+  const own = info.scheduler in samplerLabels ? info.scheduler : samplingDefaults.scheduler;
+  const strength = number('strength', values.strength, { min: 0, max: 1 });
+  if (strength === 0) throw badArguments('--strength is 0.', 'Choose one above 0 and up to 1.');
+  return {
+    model,
+    negativePrompt: values.negative,
+    steps: count('steps', values.steps),
+    guidanceScale: number('guidance', values.guidance, { min: 0 }),
+    width,
+    height,
+    scheduler: values.scheduler === undefined ? own : oneOf('scheduler', values.scheduler, Object.keys(samplerLabels)),
+    sampler: oneOf('sampler', values.sampler, ['auto', 'engine', 'onnx']),
+    ...(values.init !== undefined && { init: { file: absolute(values.init), strength } }),
+  };
+}
+
+const keyOf = ({ model, negativePrompt, steps, guidanceScale, width, height, scheduler, sampler, init, prompt, seed }: GenerationSettings & { prompt: string; seed: number }): string =>
+  JSON.stringify([model, negativePrompt, steps, guidanceScale, width, height, scheduler, sampler, init ?? null, prompt, seed]);
+
+/** Makes the images that the folder (the engine's own) lacks, each noted in images.jsonl when it is there. Returns one for every item. */
+export async function makeImages(
+  engine: Engine,
+  terminal: Terminal,
+  folder: string,
+  settings: GenerationSettings,
+  items: readonly { prompt: string; seed: number }[],
+  label = 'image',
+): Promise<ImageRecord[]> {
+  const made = new Map(readRecords<ImageRecord>(imagesFile(folder)).map((record) => [keyOf(record), record]));
+  const missing = items.filter((item) => !made.has(keyOf({ ...settings, ...item })));
+  if (missing.length < items.length) terminal.note(`${items.length - missing.length} of ${items.length} images are there already`);
+  if (missing.length > 0) {
+    const job = 'generate';
+    terminal.onInterrupt(() => void engine.cancel(job));
+    const pace = new Pace();
+    await engine.generate(job, { ...settings, items: missing }, (event) => {
+      if (event.type === 'preparing') terminal.status(event.what);
+      else if (event.type === 'step') {
+        const done = event.item + event.step / event.steps;
+        terminal.status(`${label} ${event.item + 1}/${event.items}, step ${event.step}/${event.steps}${pace.left(done, event.items)}`);
+      } else {
+        appendRecords(imagesFile(folder), [event.record]);
+        made.set(keyOf(event.record), event.record);
+        terminal.status(`${label} ${event.item + 1}/${event.items}${pace.left(event.item + 1, event.items)}`, event.item + 1 === event.items);
+      }
+    });
+  }
+  return items.map((item) => made.get(keyOf({ ...settings, ...item }))!);
+}

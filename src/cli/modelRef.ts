@@ -1,0 +1,62 @@
+/** MODEL on the command line: `FOLDER[+ADAPTER]...`. FOLDER is a diffusers folder, the name of a model that comes with the product, or a
+ *  run's folder, which stands for its model with what it trained. An ADAPTER is a LoRA file, or a run's folder: `+FILE[:strength]`,
+ *  `+RUN[@step][:strength]`. Paths may hold `+` themselves: of several readings the longest path that exists is taken. */
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { embeddedModels } from '../data/embeddedModels.ts';
+import type { AdapterRef, ModelRef, RunRecord } from '../service/types.ts';
+import { WinnowError } from '../shared/errors.ts';
+import { absolute } from './arguments.ts';
+import { badArguments } from './verb.ts';
+
+export function parseModelRef(text: string): ModelRef {
+  const [first, ...rest] = splitPaths(text);
+  const base = baseOf(first!);
+  return { base: base.base, adapters: [...base.adapters, ...rest.map(adapterOf)] };
+}
+
+/** Pieces between `+`, joined again as long as what they name exists. */
+function splitPaths(text: string): string[] {
+  const pieces = text.split('+');
+  const found: string[] = [];
+  while (pieces.length > 0) {
+    let length = pieces.length;
+    while (length > 1 && !existsSync(suffixed(pieces.slice(0, length).join('+')).path)) length--;
+    found.push(pieces.splice(0, length).join('+'));
+  }
+  return found;
+}
+
+/** `PATH[@step][:strength]`. */
+function suffixed(text: string): { path: string; step?: number; strength: number } {
+  if (existsSync(text)) return { path: text, strength: 1 };
+  const match = /^(.+?)(?:@(\d+))?(?::(-?\d*\.?\d+))?$/.exec(text);
+  if (!match) throw badArguments(`${JSON.stringify(text)} names no model and no adapter.`, 'Give MODEL+FILE[:strength] or MODEL+RUN[@step][:strength].');
+  return { path: match[1]!, ...(match[2] !== undefined && { step: Number(match[2]) }), strength: match[3] === undefined ? 1 : Number(match[3]) };
+}
+
+function baseOf(text: string): ModelRef {
+  if (embeddedModels.includes(text)) return { base: text, adapters: [] };
+  const { path, step, strength } = suffixed(text);
+  if (isRun(path)) {
+    const record = JSON.parse(readFileSync(join(path, 'run.json'), 'utf8')) as RunRecord;
+    return { base: record.model.base, adapters: [{ kind: 'run', run: absolute(path), ...(step !== undefined && { step }), strength }] };
+  }
+  if (!existsSync(path) || !statSync(path).isDirectory()) {
+    throw new WinnowError('NotFound', `There is no model folder ${path}.`, `Give a diffusers folder, a run's folder, or one of ${embeddedModels.join(', ')}.`);
+  }
+  if (path !== text) throw badArguments(`${text} gives a step or a strength to a base model.`, 'Only a run or a LoRA file has one.');
+  return { base: absolute(path), adapters: [] };
+}
+
+function adapterOf(text: string): AdapterRef {
+  const { path, step, strength } = suffixed(text);
+  if (isRun(path)) return { kind: 'run', run: absolute(path), ...(step !== undefined && { step }), strength };
+  if (!existsSync(path) || statSync(path).isDirectory()) {
+    throw new WinnowError('NotFound', `There is no LoRA file and no run ${path}.`, 'Give a safetensors file, or the folder of a run (with its run.json).');
+  }
+  if (step !== undefined) throw badArguments(`${text} gives a step to a LoRA file.`, 'Only a run has steps.');
+  return { kind: 'file', file: absolute(path), strength };
+}
+
+export const isRun = (path: string): boolean => existsSync(join(path, 'run.json'));

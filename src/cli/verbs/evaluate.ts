@@ -1,0 +1,118 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Outcome as Verdict, tally, winRate } from '../../evaluation/winRate.ts';
+import type { ImageRecord, Score } from '../../service/types.ts';
+import { WinnowError } from '../../shared/errors.ts';
+import { absolute, count, number, prompts, required, seeds } from '../arguments.ts';
+import { withEngine } from '../engine.ts';
+import { type Comparison, type Evaluation, evaluationReport, type Spread } from '../evaluationReport.ts';
+import { generationOptions, makeImages, settingsOf } from '../generation.ts';
+import { parseModelRef } from '../modelRef.ts';
+import { Pace, table } from '../terminal.ts';
+import { defineVerb } from '../verb.ts';
+
+/** Images scored in one turn of the engine. */
+const BATCH = 8;
+
+export const evaluate = defineVerb({
+  name: 'evaluate',
+  summary: 'compare models on the same prompts and seeds by a scorer',
+  positionals: ['MODEL', 'MODEL...'],
+  options: {
+    prompts: { kind: 'text', value: 'FILE', help: 'prompts, one on each line; take ones that were not trained on' },
+    seeds: { kind: 'text', value: 'LIST', help: 'seeds, as 0-3,7', default: '0-1' },
+    count: { kind: 'text', value: 'N', help: 'comparisons of two models, spread over prompts and seeds (default: all)' },
+    scorer: { kind: 'text', value: 'NAME', help: 'judge: a or b of the first model; take one that did not label', default: 'b' },
+    'tie-margin': { kind: 'text', value: 'X', help: 'appeals no further apart than this are a tie', default: '0' },
+    ...generationOptions,
+    out: { kind: 'text', value: 'DIR', help: 'folder for report.html, figures.json and the images; the same command goes on where it was stopped' },
+  },
+  notes: ['Each model after the first is compared with every one before it: same prompt, same seed, whichever image appeals more wins.'],
+  example: 'postcard postcard+my-run --prompts public/prompts/test.txt --count 100 --out evaluation',
+  async run(models, values, terminal) {
+    const refs = models.map(parseModelRef);
+    const list = await prompts({ prompts: values.prompts });
+    const every = seeds('seeds', values.seeds).flatMap((seed) => list.map((prompt) => ({ prompt, seed })));
+    const wanted = Math.min(every.length, values.count === undefined ? every.length : count('count', values.count));
+    const items = Array.from({ length: wanted }, (_, i) => every[Math.floor((i * every.length) / wanted)]!);
+    const margin = number('tie-margin', values['tie-margin'], { min: 0 });
+    const out = absolute(required('out', values.out));
+    return withEngine(terminal, { base: refs[0]!.base, root: out }, async (engine) => {
+      const [info] = await engine.models();
+      if (!info!.scorers.includes(values.scorer)) {
+        throw new WinnowError('NotFound', `The model ${info!.title} has no scorer ${values.scorer}.`, info!.scorers.length > 0 ? `Choose ${info!.scorers.join(' or ')}.` : 'Compare by hand, in the studio.');
+      }
+      const images: ImageRecord[][] = [];
+      for (const [i, ref] of refs.entries()) images.push(await makeImages(engine, terminal, out, settingsOf(values, ref, info!), items, `model ${i + 1}/${refs.length}, image`));
+
+      const pace = new Pace();
+      const flat = images.flat();
+      const scores: Score[] = [];
+      let stop = false;
+      terminal.onInterrupt(() => (stop = true));
+      for (let start = 0; start < flat.length; start += BATCH) {
+        if (stop) throw new WinnowError('Cancelled', 'The evaluation was stopped.', 'Its images are kept: the same command goes on.');
+        scores.push(...(await engine.score(values.scorer, flat.slice(start, start + BATCH).map(({ file, prompt }) => ({ file, prompt })))));
+        terminal.status(`score ${scores.length}/${flat.length}${pace.left(scores.length, flat.length)}`, scores.length === flat.length);
+      }
+      const of = (model: number, item: number): Score => scores[model * items.length + item]!;
+      const evaluation: Evaluation = {
+        models: models.map((name, i) => ({ name, appeal: spread(items.map((_, item) => of(i, item).appeal)), alignment: spread(items.map((_, item) => of(i, item).alignment)) })),
+        comparisons: refs.flatMap((_, b) => Array.from({ length: b }, (_, a) => compare(a, b, items.map((_, item) => [of(a, item), of(b, item)]), margin))),
+        scorer: values.scorer,
+        prompts: list.length,
+        count: items.length,
+        sampler: images[0]![0]!.ranOn,
+      };
+      writeFileSync(join(out, 'figures.json'), `${JSON.stringify(evaluation, null, 2)}\n`);
+      const shown = items.map(({ prompt, seed }, item) => ({ prompt, seed, images: images.map((of) => of[item]!.file), appeals: images.map((_, model) => of(model, item).appeal) }));
+      writeFileSync(join(out, 'report.html'), evaluationReport(evaluation, shown));
+      return { json: { out, report: join(out, 'report.html'), ...evaluation }, text: `${figures(evaluation)}\nReport: ${join(values.out!, 'report.html')}` };
+    });
+  },
+});
+
+const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
+
+function spread(values: readonly number[]): Spread {
+  const middle = mean(values);
+  return { mean: middle, deviation: values.length > 1 ? Math.sqrt(values.reduce((sum, value) => sum + (value - middle) ** 2, 0) / (values.length - 1)) : 0 };
+}
+
+function compare(a: number, b: number, scores: readonly (readonly [Score, Score])[], margin: number): Comparison {
+  const rate = (what: keyof Score, margin: number): ReturnType<typeof winRate> =>
+    winRate(tally(scores.map(([before, after]): Verdict => (Math.abs(after[what] - before[what]) <= margin ? 'tie' : after[what] > before[what] ? 'win' : 'loss'))));
+  const gain = (what: keyof Score): Spread => spread(scores.map(([before, after]) => after[what] - before[what]));
+  const { rate: winShare, ...rest } = rate('appeal', margin);
+  const alignment = rate('alignment', 0);
+  return {
+    a,
+    b,
+    // No share where nothing was decided: JSON knows no NaN.
+    winRate: Number.isNaN(winShare) ? null : winShare,
+    ...rest,
+    appealGain: gain('appeal'),
+    alignmentGain: gain('alignment'),
+    alignmentWinRate: Number.isNaN(alignment.rate) ? null : alignment.rate,
+  };
+}
+
+const percent = (share: number | null): string => (share === null ? 'none decided' : `${(100 * share).toFixed(1)} %`);
+const signed = ({ mean, deviation }: Spread): string => `${mean >= 0 ? '+' : ''}${mean.toFixed(3)} ± ${deviation.toFixed(3)}`;
+const plain = ({ mean, deviation }: Spread): string => `${mean.toFixed(3)} ± ${deviation.toFixed(3)}`;
+
+function figures({ models, comparisons }: Evaluation): string {
+  const rows = models.map(({ name, appeal, alignment }, i) => [`${i + 1} ${name}`, plain(appeal), plain(alignment)]);
+  const duels = comparisons.map(({ a, b, winRate, interval, wins, losses, ties, n, appealGain, alignmentGain }) => [
+    `${b + 1} over ${a + 1}`,
+    percent(winRate),
+    `${percent(interval[0])} to ${percent(interval[1])}`,
+    `${wins}`,
+    `${losses}`,
+    `${ties}`,
+    `${n}`,
+    signed(appealGain),
+    signed(alignmentGain),
+  ]);
+  return [table([['model', 'appeal', 'alignment'], ...rows]), '', table([['', 'win rate', '95 % interval', 'wins', 'losses', 'ties', 'n', 'appeal gain', 'alignment gain'], ...duels])].join('\n');
+}

@@ -1,0 +1,31 @@
+import { absolute, prompts, required, seeds } from '../arguments.ts';
+import { withEngine } from '../engine.ts';
+import { generationOptions, makeImages, settingsOf } from '../generation.ts';
+import { parseModelRef } from '../modelRef.ts';
+import { defineVerb } from '../verb.ts';
+
+export const generate = defineVerb({
+  name: 'generate',
+  summary: 'make images, one for each prompt and seed',
+  positionals: ['MODEL'],
+  options: {
+    prompt: { kind: 'list', value: 'TEXT', help: 'prompt' },
+    prompts: { kind: 'text', value: 'FILE', help: 'prompts, one on each line' },
+    seeds: { kind: 'text', value: 'LIST', help: 'seeds, as 0-3,7; the same noise as torch.Generator("cpu")', default: '0' },
+    ...generationOptions,
+    out: { kind: 'text', value: 'DIR', help: 'folder for the images and images.jsonl; images that it has already are not made again' },
+  },
+  example: 'postcard --prompt "a red fox in the snow" --seeds 0-3 --out foxes',
+  async run([model], values, terminal) {
+    const ref = parseModelRef(model!);
+    const wanted = await prompts(values);
+    const seedList = seeds('seeds', values.seeds);
+    const items = wanted.flatMap((prompt) => seedList.map((seed) => ({ prompt, seed })));
+    const out = absolute(required('out', values.out));
+    return withEngine(terminal, { base: ref.base, root: out }, async (engine) => {
+      const [info] = await engine.models();
+      const images = await makeImages(engine, terminal, out, settingsOf(values, ref, info!), items);
+      return { json: { out, images }, text: `${images.length} images in ${values.out}` };
+    });
+  },
+});

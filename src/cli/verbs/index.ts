@@ -1,0 +1,13 @@
+/** The verbs, in the order of the loop. */
+import type { Verb } from '../verb.ts';
+import { bench } from './bench.ts';
+import { evaluate } from './evaluate.ts';
+import { exportVerb } from './export.ts';
+import { generate } from './generate.ts';
+import { label } from './label.ts';
+import { pairs } from './pairs.ts';
+import { plan } from './plan.ts';
+import { train } from './train.ts';
+import { verify } from './verify.ts';
+
+export const verbs: readonly Verb[] = [generate, pairs, label, train, evaluate, exportVerb, plan, verify, bench];

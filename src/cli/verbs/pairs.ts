@@ -1,0 +1,54 @@
+import type { PairRecord } from '../../service/types.ts';
+import { absolute, count, number, prompts, required } from '../arguments.ts';
+import { withEngine } from '../engine.ts';
+import { generationOptions, settingsOf } from '../generation.ts';
+import { parseModelRef } from '../modelRef.ts';
+import { appendRecords, claimFolder, pairsFile, readRecords } from '../records.ts';
+import { Pace } from '../terminal.ts';
+import { badArguments, defineVerb } from '../verb.ts';
+
+export const pairs = defineVerb({
+  name: 'pairs',
+  summary: 'make pairs of images to be judged: one prompt and two seeds, or one seed through two models',
+  positionals: ['MODEL'],
+  options: {
+    prompt: { kind: 'list', value: 'TEXT', help: 'prompt' },
+    prompts: { kind: 'text', value: 'FILE', help: 'prompts, one on each line, used in order' },
+    count: { kind: 'text', value: 'N', help: 'pairs to make (default: one for each prompt)' },
+    seed: { kind: 'text', value: 'N', help: 'the images\' seeds are drawn from this one', default: '0' },
+    against: { kind: 'text', value: 'MODEL', help: 'second model: each pair is one seed through both' },
+    'best-of': { kind: 'text', value: 'K', help: 'draw K images for each pair and keep the best and the worst by the scorer' },
+    scorer: { kind: 'text', value: 'NAME', help: 'scorer for --best-of', default: 'a' },
+    ...generationOptions,
+    out: { kind: 'text', value: 'DIR', help: 'folder for images, final latents and pairs.jsonl; the same command goes on where it was stopped' },
+  },
+  example: 'postcard --prompts public/prompts/train.txt --count 100 --out pairs',
+  async run([model], values, terminal) {
+    const ref = parseModelRef(model!);
+    const against = values.against === undefined ? undefined : parseModelRef(values.against);
+    const list = await prompts(values);
+    const wanted = values.count === undefined ? list.length : count('count', values.count);
+    const seed = number('seed', values.seed, { min: 0, max: 2 ** 32 - 1, whole: true });
+    const k = values['best-of'] === undefined ? undefined : count('best-of', values['best-of'], 2);
+    if (k !== undefined && against) throw badArguments('--best-of and --against were both given.', 'Choose one of them.');
+    const out = absolute(required('out', values.out));
+    return withEngine(terminal, { base: ref.base, root: out }, async (engine) => {
+      const [info] = await engine.models();
+      const request = { ...settingsOf(values, ref, info!), prompts: list, seed, ...(against && { against }), ...(k !== undefined && { bestOf: { k, scorer: values.scorer } }) };
+      claimFolder(out, request);
+      const made = readRecords<PairRecord>(pairsFile(out));
+      const first = made.length;
+      if (first > 0) terminal.note(`${Math.min(first, wanted)} of ${wanted} pairs are there already`);
+      terminal.onInterrupt(() => void engine.cancel('pairs'));
+      const pace = new Pace();
+      if (first < wanted) pace.left(first, wanted);
+      await engine.makePairs('pairs', { ...request, count: wanted, first }, (event) => {
+        if (event.type !== 'pair') return;
+        appendRecords(pairsFile(out), [event.pair]);
+        made.push(event.pair);
+        terminal.status(`pair ${event.done}/${event.total}${pace.left(event.done, event.total)}`, event.done === event.total);
+      });
+      return { json: { out, pairs: made }, text: `${made.length} pairs in ${values.out}` };
+    });
+  },
+});

@@ -1,0 +1,119 @@
+import { basename, join } from 'node:path';
+import { checkTrainConfig, parseTrainConfig } from '../../data/formats/trainConfig.ts';
+import { trainPairs } from '../../data/pairs.ts';
+import type { ModelRef, RunRecord, TrainConfig, TrainPair } from '../../service/types.ts';
+import { presetNamed, presets } from '../../training/presets.ts';
+import { absolute, oneOf, required, textFile } from '../arguments.ts';
+import { withEngine } from '../engine.ts';
+import { isRun, parseModelRef } from '../modelRef.ts';
+import { readLabels, readPairsAbsolute } from '../records.ts';
+import { Pace, type Terminal } from '../terminal.ts';
+import { badArguments, defineVerb, type Outcome, type Values } from '../verb.ts';
+
+const presetNames = presets.map(({ name }) => name);
+
+const options = {
+  preset: { kind: 'text', value: 'NAME', help: `settings: ${presetNames.join(', ')} (default: standard)` },
+  config: { kind: 'text', value: 'FILE', help: 'settings from a JSON file, as the studio saves them' },
+  set: { kind: 'list', value: 'KEY=VALUE', help: 'one setting on top of them, as --set steps=50' },
+  reference: { kind: 'text', value: 'NAME', help: 'frozen reference: auto, engine (our kernels) or onnx (default: as the settings say)' },
+  name: { kind: 'text', value: 'TEXT', help: 'name of the run (default: the folder\'s)' },
+  resume: { kind: 'flag', help: 'go on with the run in --out from its last save; starts it if there is none and MODEL and PAIRS are given' },
+  out: { kind: 'text', value: 'RUN_DIR', help: 'folder of the run: run.json, metrics.jsonl, checkpoints/, samples/' },
+} as const;
+
+export const train = defineVerb({
+  name: 'train',
+  summary: 'fine-tune a model on labelled pairs with Diffusion-DPO',
+  positionals: ['[MODEL]', '[PAIRS]', '[LABELS]'],
+  options,
+  notes: [
+    'PAIRS is a folder of winnow pairs, LABELS a label file or a folder with one (default: PAIRS/labels.jsonl). With --resume none is needed.',
+    'Ctrl-C saves and stops; --resume goes on to the same numbers as if it had never stopped.',
+  ],
+  example: 'postcard pairs pairs/labels.jsonl --preset quick --out my-run',
+  async run(positionals, values, terminal) {
+    const out = absolute(required('out', values.out));
+    const exists = isRun(out);
+    if (exists && !values.resume) throw badArguments(`${values.out} holds a run already.`, 'Go on with it by --resume, or choose another --out.');
+    if (!exists && positionals.length < 2) {
+      throw badArguments(values.resume ? `There is no run in ${values.out}.` : `${positionals.length === 0 ? 'MODEL' : 'PAIRS'} is missing.`, 'Give MODEL and PAIRS: winnow train MODEL PAIRS [LABELS] --out RUN_DIR.');
+    }
+    if (exists && (values.preset ?? values.config ?? values.set[0]) !== undefined) throw badArguments('A run that is resumed keeps its settings.', 'Leave out --preset, --config and --set, or start a new run.');
+    const [model, folder, labels] = positionals;
+    if (exists) return runTraining(terminal, { out, base: await baseOfRun(out), name: '', resume: true });
+    const ref = parseModelRef(model!);
+    const pairs = readPairsAbsolute(folder!);
+    const config = await configOf(values, pairs.map(({ prompt }) => prompt));
+    const labelled = trainPairs(pairs, readLabels(labels ?? folder!).byPair);
+    return runTraining(terminal, { out, base: ref.base, name: values.name ?? basename(out), resume: false, fresh: { model: ref, config, pairs: labelled } });
+  },
+});
+
+async function configOf(values: Values<typeof options>, prompts: readonly string[]): Promise<TrainConfig> {
+  if (values.preset !== undefined && values.config !== undefined) throw badArguments('--preset and --config were both given.', 'Choose one of them.');
+  const preset = presetNamed(values.preset ?? 'standard');
+  if (!preset) throw badArguments(`There is no preset ${values.preset}.`, `Choose one of ${presetNames.join(', ')}.`);
+  // Presets leave the sample prompts open; a file says what it wants.
+  const given = values.config === undefined ? { ...preset.config, samplePrompts: [...new Set(prompts)].slice(0, 2) } : parseTrainConfig(await textFile(values.config));
+  const changed: Record<string, unknown> = { ...given };
+  for (const assignment of values.set) {
+    const [, key, text] = /^(\w+)=(.*)$/s.exec(assignment) ?? [];
+    if (key === undefined || !(key in given)) throw badArguments(`--set ${assignment} names no setting.`, `Give KEY=VALUE, KEY being one of ${Object.keys(given).join(', ')}.`);
+    changed[key] = parsed(text!);
+  }
+  if (values.reference !== undefined) changed['reference'] = oneOf('reference', values.reference, ['auto', 'engine', 'onnx']);
+  return checkTrainConfig(changed);
+}
+
+/** JSON where it is JSON, else the text itself. */
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
+
+async function baseOfRun(run: string): Promise<string> {
+  return (JSON.parse(await textFile(join(run, 'run.json'))) as RunRecord).model.base;
+}
+
+interface Training {
+  out: string;
+  base: string;
+  name: string;
+  resume: boolean;
+  /** What a new run is about; a resumed one knows. */
+  fresh?: { model: ModelRef; config: TrainConfig; pairs: TrainPair[] };
+}
+
+function runTraining(terminal: Terminal, { out, base, name, resume, fresh }: Training): Promise<Outcome> {
+  return withEngine(terminal, { base, root: out }, async (engine) => {
+    const pace = new Pace();
+    terminal.onInterrupt(() => void engine.command(out, 'stop'));
+    // A resumed run takes everything from its record.
+    const request = { run: out, name, resume, ...(fresh ?? { model: { base, adapters: [] }, config: presets[0]!.config, pairs: [] }) };
+    const record = await engine.train('train', request, (event) => {
+      if (event.type === 'preparing') terminal.status(`${event.what} (${event.done}/${event.total})`);
+      if (event.type === 'started') {
+        const { reference, pairs, config } = event.record;
+        const from = event.resumedAt === null ? '' : `, from step ${event.resumedAt}`;
+        terminal.note(`${pairs.length} pairs, ${config.steps} steps${from}; reference: ${reference}; ${(event.memory.peakBytes / 2 ** 20).toFixed(0)} MiB on the GPU`);
+      }
+      if (event.type === 'checkpoint') terminal.note(`saved ${event.checkpoint.file}`);
+      if (event.type === 'step') {
+        const { metrics, steps } = event;
+        const done = metrics.step + 1;
+        terminal.status(
+          `step ${done}/${steps}, loss ${metrics.loss.toFixed(4)}, implicit accuracy ${(100 * metrics.implicitAccuracy).toFixed(0)} %, gradient ${metrics.gradNorm.toExponential(1)}${pace.left(done, steps)}`,
+          done === steps,
+        );
+      }
+    });
+    const stopped = record.status === 'stopped';
+    const text = `${stopped ? 'Stopped' : 'Finished'} at step ${record.step} of ${record.config.steps}; step-0 logit ${record.step0Logit ?? 'unknown'} (reference: ${record.reference}); run in ${out}${stopped ? '; go on with --resume' : ''}`;
+    return { json: record, text, ...(stopped && { exitCode: 130 }) };
+  });
+}
+

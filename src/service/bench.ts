@@ -1,0 +1,151 @@
+/** Measured figures of the engine on one model and one adapter: a forward pass of the UNet, a training step, where the step's time goes. */
+import { parametersOf } from '../models/weights.ts';
+import { ParameterStore } from '../models/parameterStore.ts';
+import { initialLora } from '../training/lora.ts';
+import type { TrainConfig } from '../training/config.ts';
+import { type StepBatch, Trainer } from '../training/trainer.ts';
+import { Graph } from '../graph/graph.ts';
+import { graphFlops } from '../graph/flops.ts';
+import { openDevice } from '../webgpu/device.ts';
+import { createGpuExecutor, type GpuExecutor, type GpuProgram } from '../webgpu/executor.ts';
+import { profileProgram, summarize } from '../webgpu/profiler.ts';
+import { tuneKernels } from '../webgpu/tune.ts';
+import type { KernelVariants } from '../webgpu/variants.ts';
+import type { Environment } from './environment.ts';
+import { type ModelFolder, openModelFolder } from './modelFolder.ts';
+import { enginePredictor, type NoisePredictor, onnxPredictor, type PredictorSize } from './noisePredictor.ts';
+import { stepSpecOf } from './stepSpec.ts';
+
+export interface BenchOptions {
+  config: TrainConfig;
+  /** Timed runs after one that compiles and allocates; the fastest counts, as other load only ever adds. */
+  repeats: number;
+}
+
+export interface BenchFigures {
+  adapter: string;
+  software: boolean;
+  variants: KernelVariants;
+  model: { name: string; parameters: number };
+  /** One guided forward pass: two samples of the model's own size. */
+  forward: { samples: number; gflop: number; engineMs: number; onnxWasmMs: number; dispatches: number };
+  step: {
+    mode: TrainConfig['mode'];
+    pairs: number;
+    gflop: number;
+    prepareMs: number;
+    ms: number;
+    gflopPerSecond: number;
+    dispatches: number;
+    pipelines: number;
+    /** What the plan said before anything was allocated, and the buffers that then existed, by whole program. */
+    plannedBytes: number;
+    allocatedBytes: number;
+  };
+  /** Of the step, by op and kernel, the slowest first. */
+  kernels: { clock: 'timestamp-query' | 'submit'; rows: { name: string; dispatches: number; ms: number; gflops: number }[] };
+}
+
+const wave = (length: number, scale = 1): Float32Array => Float32Array.from({ length }, (_, i) => scale * Math.sin(12.9898 * i));
+
+async function fastest(repeats: number, work: () => Promise<unknown>): Promise<number> {
+  await work();
+  let ms = Infinity;
+  for (let i = 0; i < repeats; i++) {
+    const start = performance.now();
+    await work();
+    ms = Math.min(ms, performance.now() - start);
+  }
+  return ms;
+}
+
+export async function benchEngine(env: Environment, id: string, { config, repeats }: BenchOptions, onProgress: (what: string) => void): Promise<BenchFigures> {
+  onProgress('Opening the GPU');
+  const engine = await openDevice(env.gpu);
+  const folder = await openModelFolder(id, env);
+  onProgress('Measuring kernel variants');
+  const { variants } = await tuneKernels(engine);
+  const executor = createGpuExecutor(engine, { variants });
+  try {
+    const forward = await benchForward(executor, folder, repeats, onProgress);
+    const { step, kernels } = await benchStep(executor, folder, { config, repeats }, onProgress);
+    return {
+      adapter: engine.adapterKey,
+      software: engine.adapter.software,
+      variants,
+      model: { name: folder.info.title, parameters: folder.info.parameters.unet },
+      forward,
+      step: { ...step, pipelines: executor.pipelineCount },
+      kernels,
+    };
+  } finally {
+    engine.destroy();
+  }
+}
+
+async function benchForward(executor: GpuExecutor, { info, unet, tokenizer }: ModelFolder, repeats: number, onProgress: (what: string) => void): Promise<BenchFigures['forward']> {
+  const side = info.defaultSize / info.sizeMultiple;
+  const size: PredictorSize = { batch: 2, height: side, width: side, tokens: tokenizer.maxLength };
+  const sample = wave(size.batch * unet.model.latentChannels * side * side);
+  const context = wave(size.batch * size.tokens * unet.model.contextWidth);
+  const time = async (predictor: NoisePredictor): Promise<number> => {
+    const ms = await fastest(repeats, () => predictor.predict(sample, 500, context));
+    await predictor.dispose();
+    return ms;
+  };
+  onProgress('Timing a forward pass on our kernels');
+  const engineMs = await time(await enginePredictor(executor, unet.model, unet.weights, size));
+  onProgress('Timing a forward pass on onnxruntime');
+  const onnxWasmMs = await time(await onnxPredictor(unet.model, unet.weights, size, { provider: 'wasm' }));
+  const graph = new Graph();
+  graph.output('noise_pred', unet.model.build(graph, unet.model.inputs(graph, size)));
+  const bindings = new Map(parametersOf(graph).map((value) => [value, executor.storage(value.name, value.shape.reduce((a, b) => a * b, 1))]));
+  const program = await executor.compile(graph, { bindings });
+  const dispatches = program.dispatchCount;
+  program.dispose();
+  for (const storage of bindings.values()) storage.destroy();
+  return { samples: size.batch, gflop: graphFlops(graph) / 1e9, engineMs, onnxWasmMs, dispatches };
+}
+
+/** The trainer's own step on made-up latents; the reference runs on our kernels, inside the step. */
+async function benchStep(
+  executor: GpuExecutor,
+  { info, unet, tokenizer }: ModelFolder,
+  { config, repeats }: BenchOptions,
+  onProgress: (what: string) => void,
+): Promise<{ step: Omit<BenchFigures['step'], 'pipelines'>; kernels: BenchFigures['kernels'] }> {
+  const side = info.defaultSize / info.sizeMultiple;
+  const reference = config.mode === 'lora' ? 'engine' : 'input';
+  const model = { folder: { unet: { model: unet.model }, tokenizer }, weights: unet.weights };
+  const spec = stepSpecOf(model, config, { height: side, width: side }, reference, executor.engine.device.limits.maxStorageBufferBindingSize);
+  const lora = config.mode === 'lora' ? initialLora(spec.layout.entries, config.rank, config.seed) : undefined;
+  onProgress('Preparing a training step');
+  const begin = performance.now();
+  const frozen = new ParameterStore(executor, unet.weights);
+  const trainer = await Trainer.create({ executor, spec, frozen, initial: async (name) => lora?.get(name) ?? unet.weights.read(name) });
+  const prepareMs = performance.now() - begin;
+  const images = 2 * config.pairsPerStep;
+  const elements = images * unet.model.latentChannels * side * side;
+  const batch: StepBatch = {
+    sample: wave(elements),
+    target: wave(elements, 0.5),
+    timestep: Float32Array.from({ length: images }, (_, i) => 100 * (1 + (i % config.pairsPerStep))),
+    encoderHiddenStates: wave(images * tokenizer.maxLength * unet.model.contextWidth),
+    beta: config.beta,
+    ...(reference === 'input' && { referenceErrors: new Float32Array(images).fill(0.5) }),
+  };
+  const update = { lr: config.learningRate, beta1: config.adamBeta1, beta2: config.adamBeta2, eps: config.adamEps, weightDecay: config.weightDecay, maxGradNorm: config.maxGradNorm };
+  onProgress('Timing training steps');
+  let t = 1;
+  const ms = await fastest(repeats, () => trainer.run(Array.from({ length: config.accumulation }, () => batch), { ...update, t: t++ }));
+  onProgress('Timing every kernel of the step');
+  const { plannedBytes, allocatedBytes } = trainer.memory;
+  const dispatches = trainer.dispatchCount;
+  const { clock, rows } = await profileProgram(executor.engine, trainer.programs[0] as GpuProgram);
+  trainer.dispose();
+  frozen.dispose();
+  return {
+    step: { mode: config.mode, pairs: config.pairsPerStep, gflop: trainer.flops / 1e9, prepareMs, ms, gflopPerSecond: trainer.flops / ms / 1e6, dispatches, plannedBytes: plannedBytes.total, allocatedBytes },
+    kernels: { clock, rows: summarize(rows, ({ op, kernel }) => (op === kernel ? op : `${op} (${kernel})`)) },
+  };
+}
