@@ -6,7 +6,7 @@ import { assert } from '../shared/assert.ts';
 import { WinnowError } from '../shared/errors.ts';
 import { sizeOf } from '../shared/shape.ts';
 import type { EngineDevice } from './device.ts';
-import { type CompileProgress, createPipelines } from './pipelines.ts';
+import { type CompileProgress, pipelinesOf } from './pipelines.ts';
 import { type Place, type Plan, type PlannedDispatch, planGraph } from './plan.ts';
 import { chooseVariant, gpuVariants, type KernelVariants, softwareVariants } from './variants.ts';
 
@@ -33,7 +33,7 @@ export interface GpuExecutor extends Executor {
   readonly kind: 'webgpu';
   readonly engine: EngineDevice;
   compile(graph: Graph, options?: CompileOptions): Promise<GpuProgram>;
-  /** Pipelines compiled so far, over all programs. */
+  /** Pipelines compiled so far on this device, over all programs. */
   readonly pipelineCount: number;
 }
 
@@ -93,7 +93,7 @@ async function download(engine: EngineDevice, buffer: GPUBuffer, offset: number,
 
 export function createGpuExecutor(engine: EngineDevice, { variants, maxDispatchesPerSubmit = Infinity, onCompileProgress }: GpuExecutorOptions = {}): GpuExecutor {
   const { device } = engine;
-  const pipelines = createPipelines(device);
+  const pipelines = pipelinesOf(device);
   const variant = chooseVariant(variants ?? (engine.adapter.software ? softwareVariants(device.features.has('subgroups')) : gpuVariants));
 
   async function compile(graph: Graph, { bindings = new Map(), label = 'program' }: CompileOptions = {}): Promise<GpuProgram> {

@@ -13,7 +13,16 @@ export interface Pipelines {
   readonly size: number;
 }
 
-export function createPipelines(device: GPUDevice): Pipelines {
+const ofDevice = new WeakMap<GPUDevice, Pipelines>();
+
+/** The pipelines of a device: one cache, whoever asks. */
+export function pipelinesOf(device: GPUDevice): Pipelines {
+  let pipelines = ofDevice.get(device);
+  if (!pipelines) ofDevice.set(device, (pipelines = createPipelines(device)));
+  return pipelines;
+}
+
+function createPipelines(device: GPUDevice): Pipelines {
   const ready = new Map<string, Promise<GPUComputePipeline>>();
   const layouts = new Map<string, { group: GPUBindGroupLayout; pipeline: GPUPipelineLayout }>();
 

@@ -1,10 +1,11 @@
 /** Chooses kernel variants for an adapter by measuring them. The record goes into a run and comes back on resume: the same record gives
  *  the same kernels, so the same bits. */
-import { Graph } from '../graph/graph.ts';
+import { Graph, type Value } from '../graph/graph.ts';
+import { assert } from '../shared/assert.ts';
 import { sizeOf } from '../shared/shape.ts';
 import type { EngineDevice } from './device.ts';
 import { createGpuExecutor } from './executor.ts';
-import { PRODUCT_VARIANTS } from './kernels/gemm.ts';
+import { planGraph } from './plan.ts';
 import { gpuVariants, type KernelVariants, softwareVariants } from './variants.ts';
 
 export interface Tuning {
@@ -13,56 +14,31 @@ export interface Tuning {
   measuredMs: Record<string, number>;
 }
 
-interface Candidate {
-  options: readonly string[];
-  /** One node of the class; `size` scales it to the adapter. */
-  build(graph: Graph, size: number): void;
-}
-
-const BARRIERS = ['register', 'workgroup'];
-
-const classes: Record<string, Candidate> = {
-  gemm: {
-    options: PRODUCT_VARIANTS,
-    build(graph, size) {
-      const [x, weight] = [graph.input('x', [4 * size, 4 * size]), graph.input('weight', [4 * size, 4 * size])];
-      graph.output('y', graph.op('linear', { bias: false, residual: false, scale: 1 }, [x, weight]));
-    },
+/** One node of each class; `size` scales it to the adapter. */
+const classes: Record<string, (graph: Graph, size: number) => Value> = {
+  gemm: (graph, size) => {
+    const [x, weight] = [graph.input('x', [4 * size, 4 * size]), graph.input('weight', [4 * size, 4 * size])];
+    return graph.op('linear', { bias: false, residual: false, scale: 1 }, [x, weight]);
   },
-  conv2d: {
-    options: PRODUCT_VARIANTS,
-    build(graph, size) {
-      const [x, weight] = [graph.input('x', [2, size, 12, 12]), graph.input('weight', [size, size, 3, 3])];
-      graph.output('y', graph.op('conv2d', { stride: 1, padding: [1, 1, 1, 1], bias: false, residual: false, scale: 1 }, [x, weight]));
-    },
+  conv2d: (graph, size) => {
+    const [x, weight] = [graph.input('x', [2, size, 12, 12]), graph.input('weight', [size, size, 3, 3])];
+    return graph.op('conv2d', { stride: 1, padding: [1, 1, 1, 1], bias: false, residual: false, scale: 1 }, [x, weight]);
   },
-  conv2dGradWeight: {
-    options: PRODUCT_VARIANTS,
-    build(graph, size) {
-      const [dy, x] = [graph.input('dy', [2, size, 12, 12]), graph.input('x', [2, size, 12, 12])];
-      graph.output('dw', graph.op('conv2dGradWeight', { stride: 1, padding: [1, 1, 1, 1], kernelHeight: 3, kernelWidth: 3, scale: 1 }, [dy, x]));
-    },
+  conv2dGradWeight: (graph, size) => {
+    const [dy, x] = [graph.input('dy', [2, size, 12, 12]), graph.input('x', [2, size, 12, 12])];
+    return graph.op('conv2dGradWeight', { stride: 1, padding: [1, 1, 1, 1], kernelHeight: 3, kernelWidth: 3, scale: 1 }, [dy, x]);
   },
-  attention: {
-    options: BARRIERS,
-    build(graph, size) {
-      const [q, k, v] = [graph.input('q', [2, 2 * size, size]), graph.input('k', [2, 2 * size, size]), graph.input('v', [2, 2 * size, size])];
-      graph.output('o', graph.op('attention', { heads: 4, causal: false }, [q, k, v]));
-    },
+  attention: (graph, size) => {
+    const [q, k, v] = [graph.input('q', [2, 2 * size, size]), graph.input('k', [2, 2 * size, size]), graph.input('v', [2, 2 * size, size])];
+    return graph.op('attention', { heads: 4, causal: false }, [q, k, v]);
   },
-  norm: {
-    options: BARRIERS,
-    build(graph, size) {
-      const [x, weight, bias] = [graph.input('x', [2, size, 12, 12]), graph.input('weight', [size]), graph.input('bias', [size])];
-      graph.output('y', graph.op('groupNorm', { groups: 8, eps: 1e-5, silu: true }, [x, weight, bias]));
-    },
+  norm: (graph, size) => {
+    const [x, weight, bias] = [graph.input('x', [2, size, 12, 12]), graph.input('weight', [size]), graph.input('bias', [size])];
+    return graph.op('groupNorm', { groups: 8, eps: 1e-5, silu: true }, [x, weight, bias]);
   },
-  reduce: {
-    options: BARRIERS,
-    build(graph, size) {
-      const [pred, target] = [graph.input('pred', [2, size, 24, 24]), graph.input('target', [2, size, 24, 24])];
-      graph.output('m', graph.op('meanSquaredError', {}, [pred, target]));
-    },
+  reduce: (graph, size) => {
+    const [pred, target] = [graph.input('pred', [2, size, 24, 24]), graph.input('target', [2, size, 24, 24])];
+    return graph.op('meanSquaredError', {}, [pred, target]);
   },
 };
 
@@ -91,14 +67,13 @@ async function race(
   subgroups: boolean,
   measuredMs: Record<string, number>,
 ): Promise<{ best: string; lead: number }> {
-  const { options, build } = classes[kernelClass]!;
+  const graph = new Graph();
+  graph.output('y', classes[kernelClass]!(graph, size));
   const programs = await Promise.all(
-    options
+    offered(graph, kernelClass)
       .filter((variant) => subgroups || variant !== 'quad')
       .map(async (variant) => {
-        const graph = new Graph();
-        build(graph, size);
-        const program = await createGpuExecutor(engine, { variants: { default: variant } }).compile(graph);
+        const program = await createGpuExecutor(engine, { variants: { [kernelClass]: variant } }).compile(graph);
         for (const value of graph.values) {
           if (value.source.kind === 'input') program.write(value, new Float32Array(sizeOf(value.shape)).fill(0.5));
         }
@@ -121,4 +96,17 @@ async function race(
   }
   results.sort((a, b) => a.ms - b.ms);
   return { best: results[0]!.variant, lead: (results[1]?.ms ?? Infinity) / results[0]!.ms };
+}
+
+/** Variants of a class, as its lowering asks for them. */
+function offered(graph: Graph, kernelClass: string): readonly string[] {
+  let found: readonly string[] = [];
+  planGraph(graph, {
+    variant: (asked, options) => {
+      if (asked === kernelClass) found = options;
+      return options[0]!;
+    },
+  });
+  assert(found.length > 0, `no kernel of class ${kernelClass}`);
+  return found;
 }

@@ -1,17 +1,20 @@
 /** Which of a kernel class's variants runs: by record, so that a resumed run takes the same kernels. */
 import type { LowerContext } from './kernels/dispatch.ts';
 
-/** Kernel class → variant. `default` stands for classes that were not measured. Stored in a run. */
+/** Kernel class → names of variants in order of preference, with spaces between; `default` stands for classes without an entry. Stored in
+ *  a run. Names: `workgroup` stages tiles in workgroup memory, between barriers; `quad` shares values by quad swaps, without barriers
+ *  (needs the feature `subgroups`); `register` does neither. */
 export type KernelVariants = Readonly<Record<string, string>>;
 
-/** For adapters that run shaders on the CPU: no barriers. Products need `subgroups` for it. */
-export const softwareVariants = (subgroups: boolean): KernelVariants =>
-  Object.fromEntries([['default', 'register'], ...['gemm', 'conv2d', 'conv2dGradWeight'].map((kernelClass) => [kernelClass, subgroups ? 'quad' : 'workgroup'])]);
+/** For adapters that run shaders on the CPU, where a barrier costs more than the arithmetic around it. */
+export const softwareVariants = (subgroups: boolean): KernelVariants => ({ default: subgroups ? 'quad register' : 'register workgroup' });
 
-/** For GPUs: tiles in workgroup memory. */
 export const gpuVariants: KernelVariants = { default: 'workgroup' };
 
-/** Of the variants offered, the one recorded for the class, else the recorded default, else the first. */
+/** Of the variants offered, the most preferred one on record for the class, else by default, else the first. */
 export function chooseVariant(record: KernelVariants = {}): LowerContext['variant'] {
-  return (kernelClass, options) => [record[kernelClass], record['default']].find((name) => name !== undefined && options.includes(name)) ?? options[0]!;
+  return (kernelClass, options) => {
+    const preferred = `${record[kernelClass] ?? ''} ${record['default'] ?? ''}`.split(' ');
+    return preferred.find((name) => options.includes(name)) ?? options[0]!;
+  };
 }
