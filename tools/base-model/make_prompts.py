@@ -1,0 +1,53 @@
+"""Write public/prompts: train.txt, test.txt (one prompt a line) and categories.json.
+
+    python make_prompts.py OUT --count 400
+
+Every test prompt names an object, colour and land whose combination never occurs in training; no training
+prompt or training picture holds such a combination.
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+
+from captions import caption
+from objects import CATEGORIES, OBJECTS
+from world import held_out, sample_scene
+
+
+def prompts(count, test, seed):
+    """Distinct prompts, objects in turn: list of (text, attributes, names mentioned)."""
+    rng = np.random.default_rng(seed)
+    out, seen = [], set()
+    while len(out) < count:
+        scene = sample_scene(rng, allow_held_out=test)
+        a = scene.attributes
+        if a["object"] != len(out) % len(OBJECTS):
+            continue
+        if test and not held_out(a["object"], a["colour"], a["land"]):
+            continue
+        text, said = caption(a, rng, keep=0.7, must=("colour", "land"))
+        if text not in seen:
+            seen.add(text)
+            out.append((text, a, said))
+    return out
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--count", type=int, default=400)
+    args = parser.parse_args()
+    args.out.mkdir(parents=True, exist_ok=True)
+    record = {"objects": CATEGORIES}
+    for name, test, seed in (("train", False, 101), ("test", True, 202)):
+        rows = prompts(args.count, test, seed)
+        (args.out / f"{name}.txt").write_text("".join(t + "\n" for t, _, _ in rows))
+        record[name] = {c: [t for t, a, _ in rows if OBJECTS[a["object"]] in objects] for c, objects in CATEGORIES.items()}
+    (args.out / "categories.json").write_text(json.dumps(record, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,153 @@
+"""Train the autoencoder (AutoencoderTiny, 96 px to [8, 12, 12]), or sharpen its decoder afterwards.
+
+    python train_autoencoder.py WORK --minutes 20
+    python train_autoencoder.py WORK --minutes 10 --sharpen     # encoder frozen: latents stay valid
+
+The loss looks where eyes look: errors near edges count up to six times, and the features of a small
+attribute classifier must agree. A penalty keeps each latent channel near mean 0 and deviation 1, and noise
+on the latents keeps the decoder tolerant of what the UNet will hand it. Sharpening adds a patch
+discriminator. Resumes from WORK/autoencoder.pt.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import torch
+from diffusers import AutoencoderTiny
+from PIL import Image
+from torch import nn
+from torch.nn import functional as F
+
+from classifier import load_classifier
+from common import Average, Budget, Data, bf16, join_group, load, lr_at, save, share, to_float, to_uint8
+
+CONFIG = dict(
+    latent_channels=8,
+    encoder_block_out_channels=(32, 32, 32, 32),
+    decoder_block_out_channels=(32, 32, 32, 32),
+    num_encoder_blocks=(0, 3, 4, 4),
+    num_decoder_blocks=(6, 5, 4, 1),
+)
+
+
+def edges(x):
+    """Edge magnitude of [B, 3, H, W], dilated by two pixels, in [0, 1]: [B, 1, H, W]."""
+    g = F.pad((x[..., 1:] - x[..., :-1]).abs().amax(1, True), (0, 1)) + F.pad((x[..., 1:, :] - x[..., :-1, :]).abs().amax(1, True), (0, 0, 0, 1))
+    return F.max_pool2d(g.clamp(0, 1), 5, 1, 2)
+
+
+def pixel_loss(y, x, weight):
+    """Edge-weighted L1 + L2, and the difference of gradients."""
+    d = y - x
+    grad = sum(((d.diff(dim=k)).abs()).mean() for k in (2, 3))
+    return (weight * (d.abs() + 2 * d * d)).mean() + grad
+
+
+class Patches(nn.Module):
+    """Patch discriminator: [B, 3, 96, 96] -> a logit for each of 12 x 12 overlapping patches."""
+
+    def __init__(self):
+        super().__init__()
+        layers, last = [], 3
+        for w, stride in ((32, 2), (64, 2), (96, 2), (96, 1)):
+            layers += [nn.Conv2d(last, w, 4 if stride == 2 else 3, stride, 1), nn.GroupNorm(8, w), nn.LeakyReLU(0.2)]
+            last = w
+        self.net = nn.Sequential(*layers, nn.Conv2d(last, 1, 3, 1, 1))
+
+    def forward(self, x):
+        return self.net(x)
+
+
+@torch.no_grad()
+def report(vae, data, index, sheet):
+    """PSNR over all pixels and over edge pixels; writes originals above reconstructions."""
+    x = to_float(torch.from_numpy(data.images[index]))
+    y = torch.cat([vae.decode(vae.encode(b).latents).sample for b in x.split(50)]).clamp(-1, 1)
+    error = ((y - x) / 2).square().mean(1, True)
+    near = edges(x) > 0.25
+    psnr = lambda e: -10 * torch.log10(e.mean()).item()
+    rows = [np.concatenate(list(to_uint8(t[k : k + 10])), 1) for k in (0, 10) for t in (x, y)]
+    Image.fromarray(np.concatenate(rows, 0)).save(sheet)
+    return psnr(error), psnr(error[near])
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("work", type=Path)
+    parser.add_argument("--minutes", type=float, default=20)
+    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--lr", type=float, default=2.5e-3)
+    parser.add_argument("--sharpen", action="store_true")
+    args = parser.parse_args()
+    out = args.work / ("autoencoder-sharp.pt" if args.sharpen else "autoencoder.pt")
+    torch.set_flush_denormal(True)  # dead units send denormal gradients, which are very slow on a CPU
+    rank = join_group(3)
+    data = Data(args.work)
+    test = np.arange(len(data.attributes) - 200, len(data.attributes))
+    vae = AutoencoderTiny(**CONFIG).to(memory_format=torch.channels_last)
+    critic = load_classifier(args.work / "classifier-features.pt", 3)
+    patches = Patches().to(memory_format=torch.channels_last)
+    if args.sharpen:
+        vae.load_state_dict(load(args.work / "autoencoder.pt")["ema"])
+        vae.encoder.requires_grad_(False)
+    peak = args.lr * (0.2 if args.sharpen else 1)
+    opt = torch.optim.AdamW([p for p in vae.parameters() if p.requires_grad], peak, betas=(0.9, 0.99), weight_decay=1e-4)
+    opt_d = torch.optim.AdamW(patches.parameters(), 4e-4, betas=(0.5, 0.9))
+    average, budget, step = Average(vae, 0.998), Budget(args.minutes), 0
+    if state := load(out):
+        vae.load_state_dict(state["net"])
+        patches.load_state_dict(state["patches"])
+        opt.load_state_dict(state["opt"])
+        average.shadow, average.steps, step = state["ema"], state["step"], state["step"]
+        budget.spent = state["spent"]
+    ema = AutoencoderTiny(**CONFIG)
+
+    def checkpoint():
+        save(out, net=vae.state_dict(), patches=patches.state_dict(), opt=opt.state_dict(), ema=average.shadow, step=step, spent=budget.spent)
+        ema.load_state_dict(average.shadow)
+        psnr, edge = report(ema, data, test, args.work / f"{out.stem}.png")
+        print(f"autoencoder: step {step} {budget.spent / 60:.1f} min, PSNR {psnr:.2f} dB, on edges {edge:.2f} dB", flush=True)
+
+    torch.manual_seed(1000 * rank + step)
+    p = budget.tick()
+    while p < 1:
+        x = data.batch(torch.randint(len(data.attributes) - 1000, (args.batch,)))
+        if torch.rand(()) < 0.5:
+            x = x.flip(3)
+        weight = 1 + 5 * edges(x)
+        with bf16():
+            z = vae.encode(x).latents
+            noisy = z + torch.randn_like(z) * torch.rand(len(z), 1, 1, 1) * 0.12
+            y = vae.decode(noisy).sample.float()
+            fx, fy = critic.features(x)[:3], critic.features(y)[:3]
+        z = z.float()
+        loss = pixel_loss(y, x, weight) + 0.5 * sum((a.float() - b.float()).abs().mean() for a, b in zip(fx, fy))
+        if not args.sharpen:
+            loss = loss + 0.02 * (z.mean((0, 2, 3)).square() + (z.std((0, 2, 3)) - 1).square()).mean()
+        elif step > 200:
+            with bf16():
+                loss = loss - 0.02 * patches(y).float().mean()
+        opt.param_groups[0]["lr"] = lr_at(p, peak) * min(1, (step + 1) / 100)
+        opt.zero_grad()
+        loss.backward()
+        p = share(vae.parameters(), budget.tick())
+        nn.utils.clip_grad_norm_(vae.parameters(), 1.0)
+        opt.step()
+        if args.sharpen:
+            with bf16():
+                real, fake = patches(x).float(), patches(y.detach()).float()
+            opt_d.zero_grad()
+            (F.relu(1 - real).mean() + F.relu(1 + fake).mean()).backward()
+            share(patches.parameters(), p)
+            opt_d.step()
+        average.update(vae)
+        step += 1
+        if step % 500 == 0 and rank == 0:
+            checkpoint()
+    if rank == 0:
+        checkpoint()
+
+
+if __name__ == "__main__":
+    main()
