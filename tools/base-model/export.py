@@ -49,6 +49,8 @@ def main():
     for folder in ("unet", "vae", "text_encoder"):  # no machine's path in a committed file
         path = args.out / folder / "config.json"
         config = {k: v for k, v in json.loads(path.read_text()).items() if k != "_name_or_path"}
+        if folder == "text_encoder":
+            config["dtype"] = "float32"  # else transformers computes it in fp16 beside a float32 UNet
         path.write_text(json.dumps(config, indent=2) + "\n")
     path = args.out / "model_index.json"
     config = {k: v for k, v in json.loads(path.read_text()).items() if k != "_name_or_path"}

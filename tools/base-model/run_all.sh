@@ -19,6 +19,7 @@ python train_unet.py "$work" --minutes "${MINUTES_UNET:-60}"
 python train_autoencoder.py "$work" --minutes "${MINUTES_SHARPEN:-12}" --sharpen
 python train_scorers.py "$work" --minutes "${MINUTES_SCORER:-3}"
 python export.py "$work" "$model"
+python check_folder.py "$model"
 python evaluate.py "$work" "$model" --sheets "$root/docs/model-card"
 python scorer_golden.py "$model" golden
 python dpo_check.py "$model" --judge "$work/classifier-judge.pt"
