@@ -68,6 +68,13 @@ export class ConfigReader {
     return value;
   }
 
+  /** A list of integers from 0 on. */
+  counts(field: string, fallback: readonly number[]): number[] {
+    const value = this.get(field, fallback);
+    if (!Array.isArray(value) || !value.every((entry) => Number.isInteger(entry) && (entry as number) >= 0)) throw unsupported(this.model, field, value, 'integers from 0 on');
+    return value as number[];
+  }
+
   strings<T extends string>(field: string, fallback: readonly T[], options: readonly T[], length?: number): T[] {
     const value = this.get(field, fallback);
     if (!Array.isArray(value)) throw unsupported(this.model, field, value, 'a list');

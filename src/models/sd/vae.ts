@@ -73,8 +73,8 @@ export function parseVaeConfig(config: Config): VaeConfig {
     };
   }
   read.only({ upsample_fn: ['nearest'] });
-  const encoderBlocks = read.ints('num_encoder_blocks', [1, 3, 3, 3]);
-  const decoderBlocks = read.ints('num_decoder_blocks', [3, 3, 3, 1]);
+  const encoderBlocks = read.counts('num_encoder_blocks', [1, 3, 3, 3]);
+  const decoderBlocks = read.counts('num_decoder_blocks', [3, 3, 3, 1]);
   const widths = (field: string, stages: number): number[] => {
     const value = read.ints(field, [64, 64, 64, 64]);
     // A stage's first convolution takes its own width (autoencoders/vae.py, EncoderTiny), so only equal widths fit together.
