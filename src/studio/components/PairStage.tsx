@@ -91,7 +91,7 @@ export function PairStage({ left, right, prompt, view, onChoose, compact }: Pair
 }
 
 /** One image in place of the other, at the same size and spot. */
-export function Flicker({ left, right, prompt, compact }: { left: ImageRecord; right: ImageRecord; prompt: string; compact: boolean }) {
+export function Flicker({ left, right, prompt, compact, names = ['left', 'right'] }: { left: ImageRecord; right: ImageRecord; prompt: string; compact: boolean; names?: [string, string] }) {
   const [shown, setShown] = useState<'left' | 'right'>('left');
   useEffect(() => {
     const timer = setInterval(() => setShown((side) => (side === 'left' ? 'right' : 'left')), flickerMs);
@@ -108,7 +108,7 @@ export function Flicker({ left, right, prompt, compact }: { left: ImageRecord; r
             <Picture file={right.file} alt={`Right: ${prompt}`} ratio={right.width / right.height} />
           </div>
         </div>
-        <span className={styles.flickerName}>{shown === 'left' ? 'left' : 'right'}</span>
+        <span className={styles.flickerName}>{names[shown === 'left' ? 0 : 1]}</span>
       </div>
     </div>
   );

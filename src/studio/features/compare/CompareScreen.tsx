@@ -1,3 +1,150 @@
+/** Compare: the same prompts and seeds through two models; blind, when it matters. */
+import { useState } from 'react';
+import type { Action } from '../../components/action.ts';
+import { ActionButton, Button, IconButton } from '../../components/Button.tsx';
+import { Segmented, TextArea, TextField } from '../../components/Fields.tsx';
+import { ModelPicker } from '../../components/ModelPicker.tsx';
+import { Shortcuts } from '../../components/Shortcuts.tsx';
+import { Disclosure, Page, Panel, ProblemNotice, Progress } from '../../components/Surface.tsx';
+import { plural } from '../../components/words.ts';
+import type { CompareView } from '../../store/compareSlice.ts';
+import { modelKey } from '../../store/models.ts';
+import { bundledPrompts, drawPrompts } from '../../store/prompts.ts';
+import { useStudio } from '../../store/useStudio.ts';
+import { BlindCard } from './BlindCard.tsx';
+import { BlindTestView } from './BlindTestView.tsx';
+import styles from './compare.module.css';
+import { EvolutionGrid } from './EvolutionGrid.tsx';
+import { PairThumbs } from './PairThumbs.tsx';
+import { TakeAway } from './TakeAway.tsx';
+import { TwoImages } from './TwoImages.tsx';
+
+const views: { value: CompareView; label: string }[] = [
+  { value: 'sideBySide', label: 'Side by side' },
+  { value: 'slider', label: 'Slider' },
+  { value: 'flicker', label: 'Flicker' },
+  { value: 'difference', label: 'Difference' },
+  { value: 'grid', label: 'Evolution' },
+];
+
 export function CompareScreen() {
-  return null;
+  const blind = useStudio((s) => s.blind !== null);
+  return blind ? <BlindTestView /> : <Compare />;
+}
+
+function Compare() {
+  const view = useStudio((s) => s.compareView);
+  const problem = useStudio((s) => s.compareProblem);
+  const { setCompare, moveCompare, swapCompare } = useStudio.getState();
+  const next = views[(views.findIndex(({ value }) => value === view) + 1) % views.length]!.value;
+  const actions: Action[] = [
+    { name: 'mode', label: 'Next view', keys: 'm', perform: () => setCompare({ compareView: next }) },
+    { name: 'swap', label: 'Swap A and B', keys: 'c', perform: swapCompare },
+    { name: 'difference', label: 'Difference', keys: 'd', perform: () => setCompare({ compareView: view === 'difference' ? 'sideBySide' : 'difference' }) },
+    { name: 'nextPrompt', label: 'Next prompt', keys: 'right', perform: () => moveCompare({ prompt: 1 }) },
+    { name: 'previousPrompt', label: 'Previous prompt', keys: 'left', perform: () => moveCompare({ prompt: -1 }) },
+    { name: 'nextSeed', label: 'Next seed', keys: 'down', perform: () => moveCompare({ seed: 1 }) },
+    { name: 'previousSeed', label: 'Previous seed', keys: 'up', perform: () => moveCompare({ seed: -1 }) },
+  ];
+  return (
+    <Page title="Compare" wide>
+      <Shortcuts title="Compare" actions={actions} />
+      <Sides />
+      <ProblemNotice problem={problem} />
+      <div className={styles.columns}>
+        <div className={styles.main}>
+          <div className={styles.views}>
+            <Segmented label="View" value={view} onChange={(compareView) => setCompare({ compareView })} options={views} />
+          </div>
+          {view === 'grid' ? <EvolutionGrid /> : <TwoImages view={view} />}
+          {view === 'grid' ? null : <PairThumbs />}
+        </div>
+        <div className={styles.aside}>
+          <BlindCard />
+          <TakeAway />
+        </div>
+      </div>
+    </Page>
+  );
+}
+
+function Sides() {
+  const a = useStudio((s) => s.compareA);
+  const b = useStudio((s) => s.compareB);
+  const prompts = useStudio((s) => s.comparePrompts);
+  const seeds = useStudio((s) => s.compareSeeds);
+  const ready = useStudio((s) => s.engineState === 'ready');
+  const runs = useStudio((s) => s.runs);
+  const job = useStudio((s) => s.jobs.find((one) => one.kind === 'compare' && (one.state === 'running' || one.state === 'waiting')));
+  // Cells and settings both decide what is missing.
+  useStudio((s) => s.compareCells);
+  useStudio((s) => s.draft);
+  const { setCompare, swapCompare, makeComparison, cancelJob, cellOf } = useStudio.getState();
+  const same = a && b && modelKey(a) === modelKey(b);
+  const missing = same ? 0 : [a, b].reduce((sum, model) => sum + (model ? prompts.filter(Boolean).flatMap((prompt) => seeds.filter((seed) => !cellOf(model, prompt, seed))).length : 0), 0);
+  const make: Action = { name: 'make', label: missing ? `Make ${plural(missing, 'image')}` : 'All images are here', keys: 'mod+enter', enabled: ready && missing > 0 && !job, perform: makeComparison };
+  return (
+    <Panel>
+      <Shortcuts title="Compare, images" actions={[make]} />
+      <div className={styles.sides}>
+        <ModelPicker label="A" value={a} onChange={(compareA) => setCompare({ compareA })} withFile />
+        <div className={styles.swap}>
+          <IconButton icon="swap" label="Swap A and B (C)" onClick={swapCompare} />
+        </div>
+        <ModelPicker label="B" value={b} onChange={(compareB) => setCompare({ compareB })} withFile />
+      </div>
+      {same ? (
+        <p className="small dim" style={{ marginTop: 8 }}>
+          {runs.some((run) => run.checkpoints.length) ? 'A and B are the same model: choose a run’s checkpoint for one of them.' : 'Train once, and the tuned model can be chosen here. Or bring a LoRA from disk.'}
+        </p>
+      ) : null}
+      <div className={`spread ${styles.make}`}>
+        <PromptsAndSeeds />
+        {job ? (
+          <div className={styles.progress}>
+            <span className="small number">
+              {job.title}: {job.done} of {job.total}
+            </span>
+            <Progress label="Images for the comparison" value={job.total ? (job.done + (job.steps ? job.step / job.steps : 0)) / job.total : null} />
+            <Button onClick={() => cancelJob(job.id)}>Cancel</Button>
+          </div>
+        ) : same ? null : (
+          <ActionButton action={make} look={missing ? 'primary' : 'normal'} />
+        )}
+      </div>
+    </Panel>
+  );
+}
+
+function PromptsAndSeeds() {
+  const prompts = useStudio((s) => s.comparePrompts);
+  const seeds = useStudio((s) => s.compareSeeds);
+  const { setCompare } = useStudio.getState();
+  const [seedText, setSeedText] = useState(seeds.join(', '));
+  return (
+    <div className={styles.what}>
+      <Disclosure label={`${plural(prompts.filter(Boolean).length, 'prompt')} × ${plural(seeds.length, 'seed')}`}>
+        <div className="stack">
+          <TextArea label="Prompts" hint="One on each line." rows={3} value={prompts.join('\n')} onChange={(text) => setCompare({ comparePrompts: text.split('\n') })} />
+          <div className="row">
+            {[3, 8].map((count) => (
+              <Button key={count} look="quiet" icon="dice" onClick={async () => setCompare({ comparePrompts: drawPrompts(await bundledPrompts('test'), count) })}>
+                {count} unseen prompts
+              </Button>
+            ))}
+          </div>
+          <TextField
+            label="Seeds"
+            value={seedText}
+            onChange={(text) => {
+              setSeedText(text);
+              const compareSeeds = [...new Set(text.split(/[,\s]+/).filter(Boolean).map(Number))].filter((seed) => Number.isInteger(seed) && seed >= 0);
+              if (compareSeeds.length) setCompare({ compareSeeds });
+            }}
+          />
+          <p className="small dim">Steps, guidance, size and scheduler are those of the Generate screen, for both sides.</p>
+        </div>
+      </Disclosure>
+    </div>
+  );
 }

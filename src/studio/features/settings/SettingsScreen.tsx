@@ -1,3 +1,115 @@
+/** Settings: storage, keys, colours, and what to send along with a bug report. */
+import { useMantineColorScheme } from '@mantine/core';
+import { useEffect } from 'react';
+import { Button } from '../../components/Button.tsx';
+import { Segmented, Switch } from '../../components/Fields.tsx';
+import { saveBytes } from '../../components/files.ts';
+import { Notice, Page, Panel, Progress, ProblemNotice } from '../../components/Surface.tsx';
+import { toast, toastProblem } from '../../components/toast.ts';
+import { printBytes } from '../../components/words.ts';
+import { diagnostics } from '../../store/diagnostics.ts';
+import { useStudio } from '../../store/useStudio.ts';
+
 export function SettingsScreen() {
-  return null;
+  return (
+    <Page title="Settings">
+      <Storage />
+      <Panel title="Keys">
+        <SingleKeys />
+      </Panel>
+      <Panel title="Colours">
+        <Colours />
+      </Panel>
+      <Diagnostics />
+    </Page>
+  );
+}
+
+function Storage() {
+  const storage = useStudio((s) => s.storage);
+  const { readStorage, askToPersist } = useStudio.getState();
+  useEffect(() => {
+    void readStorage();
+  }, [readStorage]);
+  return (
+    <Panel title="Storage">
+      <div className="stack">
+        <p className="small dim">Images, labels, runs and models live in this browser, on this computer. Nothing is uploaded.</p>
+        {storage ? (
+          <>
+            <Progress label={`${printBytes(storage.usageBytes)} of ${printBytes(storage.quotaBytes)} used`} value={storage.quotaBytes ? storage.usageBytes / storage.quotaBytes : 0} />
+            <p className="small number">
+              {printBytes(storage.usageBytes)} used of the {printBytes(storage.quotaBytes)} this browser allows.
+            </p>
+            {storage.persisted ? (
+              <Notice tone="good">Kept until you delete it: the browser will not clear it by itself.</Notice>
+            ) : (
+              <Notice
+                tone="warn"
+                actions={
+                  <Button
+                    onClick={async () => {
+                      if (!(await askToPersist())) toast('Not granted', 'The browser decides this itself, often after a few visits. Take your labels along as a file meanwhile.');
+                    }}
+                  >
+                    Ask the browser to keep it
+                  </Button>
+                }
+              >
+                The browser may clear it when the disk runs full.
+              </Notice>
+            )}
+          </>
+        ) : (
+          <p className="small dim">This browser does not say how much is used.</p>
+        )}
+      </div>
+    </Panel>
+  );
+}
+
+function SingleKeys() {
+  const singleKeys = useStudio((s) => s.preferences.singleKeys);
+  const { setPreference } = useStudio.getState();
+  return <Switch label="Single-key shortcuts" hint="Arrows, digits and letters without Ctrl or Cmd. Press ? for the list; with this off, use the question mark button at the top." checked={singleKeys} onChange={(on) => setPreference('singleKeys', on)} />;
+}
+
+function Colours() {
+  const { colorScheme, setColorScheme } = useMantineColorScheme();
+  return (
+    <Segmented
+      label="Colours"
+      value={colorScheme}
+      onChange={setColorScheme}
+      options={[
+        { value: 'auto', label: 'As the system' },
+        { value: 'light', label: 'Light' },
+        { value: 'dark', label: 'Dark' },
+      ]}
+    />
+  );
+}
+
+function Diagnostics() {
+  const problem = useStudio((s) => s.engineProblem);
+  const { restartEngine } = useStudio.getState();
+  return (
+    <Panel title="Diagnostics">
+      <div className="stack">
+        <ProblemNotice problem={problem} />
+        <p className="small dim">For a bug report: the GPU and its limits, versions, states of runs and jobs. No prompts, no images.</p>
+        <div className="row">
+          <Button icon="copy" onClick={() => navigator.clipboard.writeText(diagnostics()).then(() => toast('Copied'), toastProblem)}>
+            Copy
+          </Button>
+          <Button icon="save" onClick={() => saveBytes(diagnostics(), 'winnow-diagnostics.json', 'application/json')}>
+            Save as a file
+          </Button>
+          <Button icon="refresh" onClick={restartEngine}>
+            Restart the engine
+          </Button>
+        </div>
+      </div>
+    </Panel>
+  );
 }

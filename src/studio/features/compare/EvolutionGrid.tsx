@@ -1,0 +1,85 @@
+/** One prompt through a run's checkpoints: a column a step, a row a seed. */
+import { Button } from '../../components/Button.tsx';
+import { Select } from '../../components/Fields.tsx';
+import { Picture } from '../../components/Picture.tsx';
+import { Empty } from '../../components/Surface.tsx';
+import { plural } from '../../components/words.ts';
+import { gridModels } from '../../store/compareSlice.ts';
+import { useStudio } from '../../store/useStudio.ts';
+import styles from './compare.module.css';
+
+export function EvolutionGrid() {
+  const runs = useStudio((s) => s.runs);
+  const gridRun = useStudio((s) => s.gridRun);
+  const prompts = useStudio((s) => s.comparePrompts);
+  const seeds = useStudio((s) => s.compareSeeds);
+  const position = useStudio((s) => s.comparePosition);
+  const ready = useStudio((s) => s.engineState === 'ready');
+  const working = useStudio((s) => s.jobs.some((job) => job.kind === 'compare' && (job.state === 'running' || job.state === 'waiting')));
+  useStudio((s) => s.compareCells);
+  useStudio((s) => s.draft);
+  const { setCompare, makeGrid, cellOf, moveCompare } = useStudio.getState();
+  const choices = runs.filter((run) => run.checkpoints.length > 0);
+  const run = choices.find((one) => one.id === gridRun);
+  const prompt = prompts[position.prompt] ?? '';
+  if (!choices.length) {
+    return (
+      <Empty icon="train" title="No run to follow yet" actions={<Button href="#/train">Go to Train</Button>}>
+        The grid shows how one prompt changes from checkpoint to checkpoint.
+      </Empty>
+    );
+  }
+  const columns = run ? gridModels(run) : [];
+  const missing = columns.reduce((sum, { model }) => sum + seeds.filter((seed) => !cellOf(model, prompt, seed)).length, 0);
+  return (
+    <div className="stack">
+      <div className={styles.gridHead}>
+        <Select label="Run" value={gridRun} onChange={(id) => setCompare({ gridRun: id })} options={choices.map(({ id, name }) => ({ value: id, label: name }))} />
+        <div className={styles.gridPrompt}>
+          <Button icon="left" look="quiet" onClick={() => moveCompare({ prompt: -1 })}>
+            Previous
+          </Button>
+          <strong>{prompt}</strong>
+          <Button icon="right" look="quiet" onClick={() => moveCompare({ prompt: 1 })}>
+            Next
+          </Button>
+        </div>
+        {missing > 0 && run ? (
+          <Button look="primary" disabled={!ready || working} onClick={makeGrid}>
+            Make {plural(missing, 'image')}
+          </Button>
+        ) : null}
+      </div>
+      {run ? (
+        <div className={styles.gridScroll}>
+          <table className={styles.grid}>
+            <thead>
+              <tr>
+                <th scope="col">Seed</th>
+                {columns.map(({ step }) => (
+                  <th key={step} scope="col" className="number">
+                    {step === 0 ? 'base' : `step ${step}`}
+                  </th>
+                ))}
+              </tr>
+            </thead>
+            <tbody>
+              {seeds.map((seed) => (
+                <tr key={seed}>
+                  <th scope="row" className="number">
+                    {seed}
+                  </th>
+                  {columns.map(({ step, model }) => (
+                    <td key={step}>
+                      <Picture file={cellOf(model, prompt, seed)?.file} alt={`${prompt}, seed ${seed}, ${step === 0 ? 'base' : `step ${step}`}`} />
+                    </td>
+                  ))}
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </div>
+      ) : null}
+    </div>
+  );
+}

@@ -1,0 +1,72 @@
+/** Exports of what stands on side B, of the labels, and of the comparison. */
+import { useState } from 'react';
+import type { ExportKind } from '../../../service/types.ts';
+import { Button } from '../../components/Button.tsx';
+import { saveBytes } from '../../components/files.ts';
+import { Panel } from '../../components/Surface.tsx';
+import { toastProblem } from '../../components/toast.ts';
+import { isTuned, titleOf } from '../../store/models.ts';
+import { exportLabels, exportModel, exportReport, type TakenFile } from '../../store/takeAway.ts';
+import { useStudio } from '../../store/useStudio.ts';
+import styles from './compare.module.css';
+
+const kinds: { kind: ExportKind; label: string; note: string; needsLora: boolean }[] = [
+  { kind: 'kohya', label: 'LoRA', note: 'One file for ComfyUI, A1111 and diffusers', needsLora: true },
+  { kind: 'peft', label: 'LoRA, PEFT keys', note: 'For peft in Python', needsLora: true },
+  { kind: 'diffusers', label: 'Whole model', note: 'A diffusers folder, merged, as a zip', needsLora: false },
+];
+
+export function TakeAway() {
+  const model = useStudio((s) => s.compareB);
+  const models = useStudio((s) => s.models);
+  const runs = useStudio((s) => s.runs);
+  const loras = useStudio((s) => s.preferences.loras);
+  const ready = useStudio((s) => s.engineState === 'ready');
+  const labels = useStudio((s) => s.counts.labels);
+  const [busy, setBusy] = useState<string | null>(null);
+  const topmost = model?.adapters.at(-1);
+  const run = topmost?.kind === 'run' ? runs.find((one) => one.id === topmost.run) : undefined;
+  const take = async (name: string, make: () => Promise<TakenFile> | TakenFile): Promise<void> => {
+    setBusy(name);
+    try {
+      const file = await make();
+      saveBytes(file.bytes, file.name, file.type);
+    } catch (error) {
+      toastProblem(error);
+    } finally {
+      setBusy(null);
+    }
+  };
+  const fileName = (run?.name ?? 'winnow').toLowerCase().replace(/[^\p{L}\p{N}]+/gu, '-');
+  // A fully fine-tuned run has no adapter to hand out.
+  const isLora = model !== null && isTuned(model) && run?.config.mode !== 'full';
+  return (
+    <Panel title="Take away">
+      <ul className={styles.take}>
+        {kinds.map(({ kind, label, note, needsLora }) => (
+          <li key={kind}>
+            <Button icon="save" busy={busy === kind} disabled={!ready || !model || (needsLora && !isLora)} onClick={() => take(kind, () => exportModel(model!, kind, fileName))}>
+              {label}
+            </Button>
+            <span className="small dim">{note}</span>
+          </li>
+        ))}
+        <li>
+          <Button icon="save" busy={busy === 'labels'} disabled={labels === 0} onClick={() => take('labels', exportLabels)}>
+            Labels
+          </Button>
+          <span className="small dim">JSONL, every answer</span>
+        </li>
+        <li>
+          <Button icon="save" busy={busy === 'report'} onClick={() => take('report', () => exportReport(run))}>
+            Report
+          </Button>
+          <span className="small dim">One HTML file, images inside</span>
+        </li>
+      </ul>
+      <p className="small dim" style={{ marginTop: 10 }}>
+        {model && isTuned(model) ? `Of side B: ${titleOf(model, { models, runs, loras })}.` : 'A LoRA can be taken when a tuned model stands on side B.'}
+      </p>
+    </Panel>
+  );
+}

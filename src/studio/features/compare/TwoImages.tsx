@@ -1,0 +1,144 @@
+/** One prompt and seed through A and B: side by side, under a slider, in turn, or as what differs. */
+import { useEffect, useRef, useState } from 'react';
+import { ReactCompareSlider } from 'react-compare-slider';
+import type { ImageRecord } from '../../../service/types.ts';
+import { IconButton } from '../../components/Button.tsx';
+import { Flicker, HoldButton, PairStage, useHeldKey } from '../../components/PairStage.tsx';
+import { Icon } from '../../components/Icon.tsx';
+import { Picture, usePicture } from '../../components/Picture.tsx';
+import { Keys } from '../../components/Shortcuts.tsx';
+import type { CompareView } from '../../store/compareSlice.ts';
+import { titleOf } from '../../store/models.ts';
+import { useStudio } from '../../store/useStudio.ts';
+import styles from './compare.module.css';
+import { NothingMade } from './NothingMade.tsx';
+
+export function TwoImages({ view }: { view: CompareView }) {
+  const a = useStudio((s) => s.compareA);
+  const b = useStudio((s) => s.compareB);
+  const prompts = useStudio((s) => s.comparePrompts);
+  const seeds = useStudio((s) => s.compareSeeds);
+  const position = useStudio((s) => s.comparePosition);
+  const models = useStudio((s) => s.models);
+  const runs = useStudio((s) => s.runs);
+  const loras = useStudio((s) => s.preferences.loras);
+  const singleKeys = useStudio((s) => s.preferences.singleKeys);
+  useStudio((s) => s.compareCells);
+  useStudio((s) => s.draft);
+  const { cellOf, moveCompare } = useStudio.getState();
+  const [zoomed, setZoomed] = useState(false);
+  const [heldButton, setHeldButton] = useState(false);
+  const held = useHeldKey('KeyF', singleKeys) || heldButton;
+
+  const [prompt, seed] = [prompts[position.prompt], seeds[position.seed]];
+  const left = a && prompt !== undefined && seed !== undefined ? cellOf(a, prompt, seed) : undefined;
+  const right = b && prompt !== undefined && seed !== undefined ? cellOf(b, prompt, seed) : undefined;
+  const names = { models, runs, loras };
+  return (
+    <div className="stack">
+      <div className={styles.where}>
+        <IconButton icon="left" label="Previous prompt (←)" onClick={() => moveCompare({ prompt: -1 })} />
+        <p aria-live="polite">
+          <strong>{prompt ?? ''}</strong> <span className="dim number">seed {seed}</span>
+        </p>
+        <IconButton icon="right" label="Next prompt (→)" onClick={() => moveCompare({ prompt: 1 })} />
+      </div>
+      {!left || !right || !a || !b ? (
+        <div className={styles.nothing}>
+          <NothingMade />
+        </div>
+      ) : held || view === 'flicker' ? (
+        <Flicker left={left} right={right} prompt={prompt ?? ''} compact={false} names={['A', 'B']} />
+      ) : view === 'slider' ? (
+        <SliderView left={left} right={right} />
+      ) : view === 'difference' ? (
+        <Difference left={left} right={right} />
+      ) : (
+        <PairStage left={left} right={right} prompt={prompt ?? ''} view={{ zoomed, flickering: false }} />
+      )}
+      {left && right && a && b ? (
+        <div className={styles.below}>
+          <span className={styles.sideName}>
+            <b>A</b> {titleOf(a, names)}
+          </span>
+          <div className="row">
+            <HoldButton label="Hold to flicker between A and B" onHold={setHeldButton}>
+              <Icon name="flicker" /> Flicker {singleKeys ? <Keys keys="f" /> : null}
+            </HoldButton>
+            {view === 'sideBySide' ? <IconButton icon="zoom" label="Zoom both images" pressed={zoomed} onClick={() => setZoomed(!zoomed)} /> : null}
+          </div>
+          <span className={styles.sideName}>
+            <b>B</b> {titleOf(b, names)}
+          </span>
+        </div>
+      ) : null}
+    </div>
+  );
+}
+
+function SliderView({ left, right }: { left: ImageRecord; right: ImageRecord }) {
+  const [position, setPosition] = useState(50);
+  return (
+    <div className={styles.single}>
+      <div className={styles.singleInner} data-takes-arrows>
+        <ReactCompareSlider
+          key={`${left.id} ${right.id}`}
+          defaultPosition={50}
+          onPositionChange={setPosition}
+          itemOne={<Picture file={left.file} alt={`A: ${left.prompt}`} ratio={left.width / left.height} />}
+          itemTwo={<Picture file={right.file} alt={`B: ${right.prompt}`} ratio={right.width / right.height} />}
+          style={{ borderRadius: 10 }}
+        />
+      </div>
+      <span className={styles.stageNote}>{Math.round(position)} % A</span>
+    </div>
+  );
+}
+
+/** |A − B| for each channel, four times as strong: black is equal. */
+function Difference({ left, right }: { left: ImageRecord; right: ImageRecord }) {
+  const urlA = usePicture(left.file);
+  const urlB = usePicture(right.file);
+  const canvas = useRef<HTMLCanvasElement>(null);
+  const [mean, setMean] = useState<number | null>(null);
+  useEffect(() => {
+    if (!urlA || !urlB || urlA === 'missing' || urlB === 'missing') return;
+    let current = true;
+    void Promise.all([pixelsOf(urlA), pixelsOf(urlB)]).then(([a, b]) => {
+      const context = canvas.current?.getContext('2d');
+      if (!current || !context || a.data.length !== b.data.length) return;
+      const out = new ImageData(a.width, a.height);
+      let sum = 0;
+      for (let i = 0; i < a.data.length; i += 1) {
+        const difference = Math.abs(a.data[i]! - b.data[i]!);
+        if (i % 4 !== 3) sum += difference;
+        out.data[i] = i % 4 === 3 ? 255 : Math.min(255, 4 * difference);
+      }
+      canvas.current!.width = a.width;
+      canvas.current!.height = a.height;
+      context.putImageData(out, 0, 0);
+      setMean(sum / (a.data.length * 0.75) / 255);
+    });
+    return () => {
+      current = false;
+    };
+  }, [urlA, urlB]);
+  return (
+    <div className={styles.single}>
+      <div className={styles.singleInner}>
+        <canvas ref={canvas} className={styles.canvas} style={{ aspectRatio: left.width / left.height }} role="img" aria-label={`Difference between A and B: ${mean === null ? 'not measured yet' : `${(mean * 100).toFixed(1)} % on average`}`} />
+      </div>
+      <span className={styles.stageNote}>{mean === null ? '' : mean === 0 ? 'the very same pixels' : `${(mean * 100).toFixed(1)} % apart on average, shown four times as strong`}</span>
+    </div>
+  );
+}
+
+async function pixelsOf(url: string): Promise<ImageData> {
+  const image = new Image();
+  image.src = url;
+  await image.decode();
+  const canvas = new OffscreenCanvas(image.naturalWidth, image.naturalHeight);
+  const context = canvas.getContext('2d')!;
+  context.drawImage(image, 0, 0);
+  return context.getImageData(0, 0, canvas.width, canvas.height);
+}

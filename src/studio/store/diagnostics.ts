@@ -1,0 +1,28 @@
+/** What helps to find a fault, without anything a person made: no prompts, no images, no names. */
+import { useStudio } from './useStudio.ts';
+
+export function diagnostics(): string {
+  const { engineState, engineProblem, system, models, runs, jobs, counts, pairs, storage, trainProblem, generateProblem, compareProblem, labelProblem, blindProblem, activeRun } = useStudio.getState();
+  return JSON.stringify(
+    {
+      at: new Date().toISOString(),
+      browser: navigator.userAgent,
+      crossOriginIsolated,
+      window: `${innerWidth}x${innerHeight} @ ${devicePixelRatio}`,
+      engineState,
+      system,
+      models: models.map(({ id, hash, parameters, defaultSize }) => ({ id, hash, parameters, defaultSize })),
+      runs: runs.map(({ id, status, step, reference, step0Logit, adapter, error, config }) => {
+        const { samplePrompts, ...settings } = config;
+        return { id, status, step, reference, step0Logit, adapter, error, active: id === activeRun, config: { ...settings, samplePrompts: samplePrompts.length } };
+      }),
+      jobs: jobs.map(({ kind, state, done, total, problem }) => ({ kind, state, done, total, problem })),
+      labels: counts,
+      pairs: pairs.length,
+      storage,
+      problems: { engineProblem, trainProblem, generateProblem, compareProblem, labelProblem, blindProblem },
+    },
+    null,
+    2,
+  );
+}

@@ -1,0 +1,162 @@
+/** What a person takes away: LoRA files, a merged model, the labels, a report. Built here, saved by the caller. */
+import { zipSync } from 'fflate';
+import type { BlindTestRecord, Question } from '../../data/blindTests.ts';
+import { formatJsonl } from '../../data/formats/jsonl.ts';
+import { readPicture } from '../../data/images.ts';
+import { winnerOf } from '../../data/labels.ts';
+import { outcomeForB } from '../../evaluation/blindPlan.ts';
+import { type Report, type ReportBlock, reportHtml, type ReportImage } from '../../evaluation/report.ts';
+import { verdict } from '../../evaluation/verdict.ts';
+import { tally, winRate, type WinRate } from '../../evaluation/winRate.ts';
+import type { ExportKind, ModelRef, RunRecord } from '../../service/types.ts';
+import { gridModels } from './compareSlice.ts';
+import { titleOf } from './models.ts';
+import { files, siteBase } from './services.ts';
+import { useStudio } from './useStudio.ts';
+
+export const questionTitles: Record<Question, string> = {
+  general: 'Which do you prefer?',
+  appeal: 'Which is more pleasing to look at?',
+  alignment: 'Which fits the description better?',
+};
+
+export interface TakenFile {
+  name: string;
+  bytes: Uint8Array<ArrayBuffer> | string;
+  type: string;
+}
+
+/** One file, or a folder as a zip; nothing is compressed, weights do not shrink. */
+export async function exportModel(model: ModelRef, kind: ExportKind, name: string): Promise<TakenFile> {
+  const made = await useStudio.getState().engine().export(model, kind);
+  if (made.length === 1) return { name: `${name}-${kind}.safetensors`, bytes: made[0]!.bytes, type: 'application/octet-stream' };
+  const folder = Object.fromEntries(made.map((file) => [`${name}/${file.name}`, file.bytes]));
+  return { name: `${name}-${kind}.zip`, bytes: zipSync(folder, { level: 0 }), type: 'application/zip' };
+}
+
+/** Every event in order; a label line also says what it was about, so that the file stands on its own. */
+export function exportLabels(): TakenFile {
+  const { labelEvents, pairs } = useStudio.getState();
+  const byId = new Map(pairs.map((pair) => [pair.id, pair]));
+  const lines = labelEvents.map((event) => {
+    const pair = event.type === 'label' ? byId.get(event.pair) : undefined;
+    if (event.type === 'retract' || !pair) return event;
+    return { ...event, prompt: pair.prompt, winner: winnerOf(event), images: pair.images };
+  });
+  return { name: 'winnow-labels.jsonl', bytes: formatJsonl(lines), type: 'application/jsonl' };
+}
+
+/** For each question of a blind test, how often b was preferred. */
+export function blindResults(test: BlindTestRecord): { question: Question; result: WinRate }[] {
+  return test.questions.map((question) => {
+    const outcomes = test.rounds.flatMap((round) => round.answers.filter((one) => one.question === question).map((one) => outcomeForB(round.shownLeft, one.answer)));
+    return { question, result: winRate(tally(outcomes)) };
+  });
+}
+
+/** The run that is compared (or just the models), its curves and samples, the comparison, the blind tests. */
+export async function exportReport(run: RunRecord | undefined): Promise<TakenFile> {
+  const state = useStudio.getState();
+  const names = { models: state.models, runs: state.runs, loras: state.preferences.loras };
+  const { counts, compareA, compareB, comparePrompts, compareSeeds } = state;
+  if (run) await state.readMetrics(run.id);
+  const metrics = run ? (useStudio.getState().metrics[run.id] ?? []) : [];
+  const store = await files();
+  const picture = async (file: string, alt: string, caption?: string): Promise<ReportImage | null> => {
+    try {
+      return { png: await readPicture(store, file, siteBase), alt, ...(caption ? { caption } : {}) };
+    } catch {
+      // A picture deleted since leaves a gap.
+      return null;
+    }
+  };
+
+  const sections: Report['sections'] = [];
+  const tests = state.blindTests.filter((test) => !run || [test.a, test.b].some(({ model }) => model.adapters.some((adapter) => adapter.kind === 'run' && adapter.run === run.id)));
+  if (tests.length) {
+    sections.push({
+      title: 'Blind tests',
+      blocks: tests.flatMap((test): ReportBlock[] => [
+        { kind: 'text', text: `${test.b.title} against ${test.a.title}, sides shuffled, names hidden; ${new Date(test.createdAt).toLocaleString()}.` },
+        ...blindResults(test).flatMap(({ question, result }): ReportBlock[] => {
+          const said = verdict(result, test.b.title);
+          return [
+            { kind: 'share', label: questionTitles[question], rate: result.rate, interval: result.interval },
+            { kind: 'text', text: `${said.counted} ${said.concluded}` },
+          ];
+        }),
+      ]),
+    });
+  }
+
+  const rows: { title: string; images: (ReportImage | null)[] }[] = [];
+  for (const prompt of comparePrompts) {
+    for (const seed of compareSeeds) {
+      const cells = [compareA, compareB].map((model) => (model ? state.cellOf(model, prompt, seed) : undefined));
+      if (cells.every(Boolean)) rows.push({ title: `${prompt} (seed ${seed})`, images: await Promise.all(cells.map((cell) => picture(cell!.file, prompt))) });
+    }
+  }
+  if (rows.length && compareA && compareB) sections.push({ title: 'Side by side', blocks: [{ kind: 'images', columns: [titleOf(compareA, names), titleOf(compareB, names)], rows }] });
+
+  if (run) {
+    const steps = [...new Set(run.samples.map((sample) => sample.step))].sort((a, b) => a - b);
+    const kept = gridModels(run).length;
+    sections.push({
+      title: 'The run',
+      blocks: [
+        {
+          kind: 'figures',
+          figures: [
+            { name: 'Steps', value: `${run.step} of ${run.config.steps}` },
+            { name: 'Pairs', value: String(run.pairs.length), note: `of ${counts.labels} labels now` },
+            { name: 'Learns', value: run.config.mode === 'lora' ? `LoRA, rank ${run.config.rank}` : 'every weight' },
+            { name: 'Reference', value: run.reference === 'engine' ? 'own kernels' : 'onnxruntime', note: run.step0Logit === null ? '' : `largest logit at step 0: ${run.step0Logit}` },
+            { name: 'Checkpoints', value: String(kept - 1) },
+          ],
+        },
+        { kind: 'lines', title: 'Loss', xLabel: 'step', mark: { value: Math.LN2, label: 'ln 2' }, series: [{ label: 'loss', points: metrics.map((one) => ({ x: one.step, y: one.loss })) }] },
+        { kind: 'lines', title: 'Implicit accuracy', xLabel: 'step', mark: { value: 0.5, label: 'chance' }, series: [{ label: 'accuracy', points: metrics.map((one) => ({ x: one.step, y: one.implicitAccuracy })) }] },
+        {
+          kind: 'lines',
+          title: 'Error against the reference',
+          xLabel: 'step',
+          mark: { value: 0, label: 'the reference' },
+          series: [
+            { label: 'winner', points: metrics.map((one) => ({ x: one.step, y: one.winnerError - one.winnerReferenceError })) },
+            { label: 'loser', points: metrics.map((one) => ({ x: one.step, y: one.loserError - one.loserReferenceError })) },
+          ],
+        },
+      ],
+    });
+    const sampleRows = [...new Map(run.samples.map((sample) => [`${sample.prompt} ${sample.seed}`, sample])).values()];
+    if (sampleRows.length) {
+      sections.push({
+        title: 'Samples while it trained',
+        blocks: [
+          {
+            kind: 'images',
+            columns: steps.map((step) => (step === 0 ? 'base' : `step ${step}`)),
+            rows: await Promise.all(
+              sampleRows.map(async ({ prompt, seed }) => ({
+                title: `${prompt} (seed ${seed})`,
+                images: await Promise.all(
+                  steps.map((step) => {
+                    const sample = run.samples.find((one) => one.step === step && one.prompt === prompt && one.seed === seed);
+                    return sample ? picture(sample.file, prompt) : null;
+                  }),
+                ),
+              })),
+            ),
+          },
+        ],
+      });
+    }
+    sections.push({ title: 'Settings', blocks: [{ kind: 'code', text: JSON.stringify(run.config, null, 2) }] });
+  }
+  sections.push({
+    title: 'Labels',
+    blocks: [{ kind: 'table', head: ['Labels', 'Usable', 'Ties', 'Both bad', 'Skipped', 'Left chosen'], rows: [[counts.labels, counts.usable, counts.tie, counts.bothBad, counts.skip, counts.left].map(String)] }],
+  });
+  const title = run ? run.name : 'Comparison';
+  return { name: `winnow-report-${title}.html`, bytes: reportHtml({ title, subtitle: `Winnow, ${new Date().toLocaleString()}. Made in one browser tab, on one computer.`, sections }), type: 'text/html' };
+}
