@@ -37,7 +37,7 @@ export function planForecast(spec: StepSpec, limits: PlanLimits, variants: Kerne
   const { graph } = rematerialise(buildStepGraph(spec).graph);
   const frozen = parametersOf(graph);
   const states = graph.values.filter((value) => value.source.kind === 'state');
-  const plan = planGraph(graph, { limits, variant: chooseVariant(variants), bound: new Map([...frozen, ...states].map((value) => [value, true])) });
+  const plan = planGraph(graph, { limits, variant: chooseVariant(variants), bound: new Map([...frozen, ...states].map((value) => [value, value])) });
   const frozenBytes = 4 * frozen.reduce((sum, value) => sum + sizeOf(value.shape), 0);
   return forecastOf(spec, { plannedBytes: plan.bytes, allocatedBytes: 0 }, frozenBytes, spec.accumulation * graphFlops(graph));
 }
