@@ -13,7 +13,6 @@ import { type EngineDevice, openDevice } from '../webgpu/device.ts';
 export interface NodeDevice extends EngineDevice {
   /** What was taken and where from, for people: `SwiftShader driver 5.0.0 (Chromium's, /usr/lib/chromium)`. */
   readonly driver: string;
-  /** Held because Dawn's devices do not keep their instance alive: collected too early, the process crashes. */
   readonly gpu: GPU;
 }
 
@@ -27,6 +26,9 @@ export async function openNodeDevice(): Promise<NodeDevice> {
   const opened = await openDevice(gpu);
   return Object.assign(opened, { gpu, driver: `${opened.adapter.description || opened.adapterKey} (${source})` });
 }
+
+/** Dawn's devices do not keep their instance alive; collected too early, the process crashes. */
+const held: GPU[] = [];
 
 /** The `navigator.gpu` of this process, and where its driver comes from. With a name: of the first adapter whose description or driver holds
  *  it; `any` is the best one, as without. */
@@ -60,6 +62,7 @@ async function* adapters(tried: string[]): AsyncGenerator<{ gpu: GPU; source: st
     if (!candidate.prepare()) continue;
     tried.push(candidate.source);
     const gpu = create([]);
+    held.push(gpu);
     const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
     if (!adapter) continue;
     const { vendor, architecture, device, description } = adapter.info;

@@ -3,7 +3,7 @@ import { absolute, oneOf, required } from '../arguments.ts';
 import { withEngine } from '../engine.ts';
 import { NodeFileStore } from '../files.ts';
 import { parseModelRef } from '../modelRef.ts';
-import { defineVerb } from '../verb.ts';
+import { badArguments, defineVerb } from '../verb.ts';
 
 const kinds = ['kohya', 'peft', 'diffusers', 'onnx'] as const;
 
@@ -23,6 +23,7 @@ export const exportVerb = defineVerb({
   notes: ['Several adapters become one: a LoRA file holds their sum.'],
   example: 'my-run --as kohya --out my-taste.safetensors',
   async run([model], values, terminal) {
+    if (values.as === 'single-file') throw badArguments('There is no single-file export yet.', 'Export a diffusers folder, which every tool converts.');
     const kind = oneOf('as', values.as, kinds);
     const ref = parseModelRef(model!);
     const out = absolute(required('out', values.out));

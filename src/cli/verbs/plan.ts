@@ -63,7 +63,7 @@ function describe(plan: FolderPlan, adapter: string | null): string {
   const mib = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
   const gflop = (flops: number): string => `${(flops / 1e9).toFixed(3)} GFLOP`;
   return [
-    `${plan.width}x${plan.height} pixels, ${plan.parameters.toLocaleString('en')} parameters, ${plan.trainedParameters.toLocaleString('en')} of them or beside them trained`,
+    `${plan.width}x${plan.height} pixels, ${plan.parameters.toLocaleString('en')} parameters in the UNet, ${plan.trainedParameters.toLocaleString('en')} trained`,
     '',
     table([...Object.entries(plan.parts).map(([part, bytes]) => [part, mib(bytes)]), ['peak', mib(plan.peakBytes)]]),
     '',

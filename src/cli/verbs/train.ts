@@ -99,7 +99,7 @@ function runTraining(terminal: Terminal, { out, base, name, resume, fresh }: Tra
       if (event.type === 'started') {
         const { reference, pairs, config } = event.record;
         const from = event.resumedAt === null ? '' : `, from step ${event.resumedAt}`;
-        terminal.note(`${pairs.length} pairs, ${config.steps} steps${from}; reference: ${reference}; ${(event.memory.peakBytes / 2 ** 20).toFixed(0)} MiB on the GPU`);
+        terminal.note(`${pairs.length} pairs, ${config.steps} steps${from}; reference: ${reference}; ${(event.memory.peakBytes / 2 ** 20).toFixed(1)} MiB on the GPU`);
       }
       if (event.type === 'checkpoint') terminal.note(`saved ${event.checkpoint.file}`);
       if (event.type === 'step') {
