@@ -1,46 +1,47 @@
 /** Lowerings of attention and its gradients, flash style: scores live in registers or workgroup memory only. Forward saves the log-sum-exp
  *  of each query; backward takes delta = sum of do * o, then one kernel for dq and one for dk and dv. Any head size, any number of keys.
  *
- *  Class 'attention' has two variants: 'register' (one invocation four queries or keys, no barrier) and 'workgroup' (tiles in workgroup
- *  memory, four invocations a query or key). */
+ *  Class 'attention' has two variants: 'workgroup' (tiles in workgroup memory, four invocations a query or key) and 'quad' (four queries or
+ *  keys an invocation, reads shared by quad broadcasts, no barrier; for adapters that run on the CPU, needs the feature `subgroups`). */
 import type { Node, Value } from '../../graph/graph.ts';
 import { assert } from '../../shared/assert.ts';
-import attentionCode from './attention.wgsl?raw';
+import attentionQuadCode from './attention.quad.wgsl?raw';
+import attentionWorkgroupCode from './attention.workgroup.wgsl?raw';
 import attentionDeltaCode from './attentionDelta.wgsl?raw';
-import attentionGradKeyValueCode from './attentionGradKeyValue.wgsl?raw';
-import attentionGradKeyValueWorkgroupCode from './attentionGradKeyValueWorkgroup.wgsl?raw';
-import attentionGradQueryCode from './attentionGradQuery.wgsl?raw';
-import attentionGradQueryWorkgroupCode from './attentionGradQueryWorkgroup.wgsl?raw';
-import attentionWorkgroupCode from './attentionWorkgroup.wgsl?raw';
+import attentionGradKeyValueQuadCode from './attentionGradKeyValue.quad.wgsl?raw';
+import attentionGradKeyValueWorkgroupCode from './attentionGradKeyValue.workgroup.wgsl?raw';
+import attentionGradQueryQuadCode from './attentionGradQuery.quad.wgsl?raw';
+import attentionGradQueryWorkgroupCode from './attentionGradQuery.workgroup.wgsl?raw';
 import { type Dispatch, grid1d, type KernelSource, type LowerContext, type LowerToWgsl } from './dispatch.ts';
 import { atLanes, lanesOf } from './lanes.ts';
 import { unroll } from './unroll.ts';
 
 interface Variants {
-  register: KernelSource;
+  quad: KernelSource;
   workgroup: KernelSource;
 }
 
 const attention: Variants = {
-  register: { name: 'attention', code: attentionCode },
-  workgroup: { name: 'attentionWorkgroup', code: attentionWorkgroupCode },
+  quad: { name: 'attention.quad', code: attentionQuadCode },
+  workgroup: { name: 'attention.workgroup', code: attentionWorkgroupCode },
 };
 const attentionGradQuery: Variants = {
-  register: { name: 'attentionGradQuery', code: attentionGradQueryCode },
-  workgroup: { name: 'attentionGradQueryWorkgroup', code: attentionGradQueryWorkgroupCode },
+  quad: { name: 'attentionGradQuery.quad', code: attentionGradQueryQuadCode },
+  workgroup: { name: 'attentionGradQuery.workgroup', code: attentionGradQueryWorkgroupCode },
 };
 const attentionGradKeyValue: Variants = {
-  register: { name: 'attentionGradKeyValue', code: attentionGradKeyValueCode },
-  workgroup: { name: 'attentionGradKeyValueWorkgroup', code: attentionGradKeyValueWorkgroupCode },
+  quad: { name: 'attentionGradKeyValue.quad', code: attentionGradKeyValueQuadCode },
+  workgroup: { name: 'attentionGradKeyValue.workgroup', code: attentionGradKeyValueWorkgroupCode },
 };
 const attentionDelta: KernelSource = { name: 'attentionDelta', code: attentionDeltaCode };
 
-/** Queries or keys of one invocation ('register') and of one workgroup ('workgroup'). */
-const BLOCK = 4;
+/** Queries or keys of one workgroup, in both variants. */
 const ROWS = 16;
-const REGISTER_GROUP = 8;
 /** Loops over a head are written out up to this many turns; longer ones would only make long programs. */
 const UNROLL_LIMIT = 16;
+/** Writing out the loops of a quad kernel halves its time, but adds a second or more to its compilation on SwiftShader: worth it from so many
+ *  products on (25 ms, halved, at 8 million). */
+const UNROLL_PRODUCTS = 4e6;
 
 interface Sizes {
   batch: number;
@@ -55,10 +56,9 @@ function sizesOf(q: Value, k: Value, heads: number): Sizes {
   return { batch, heads, queries, keys: k.shape[1]!, headSize: channels / heads };
 }
 
-/** One dispatch whose rows (queries or keys) are shared out. `tiledBytes`: workgroup memory for a staged row and for each of ROWS rows'
- *  parts of its products. */
+/** One dispatch, a workgroup for each ROWS queries or keys of a head. `partBytes`: what the workgroup kernel keeps of a score at a time. */
 function overRows(
-  { register, workgroup }: Variants,
+  { quad, workgroup }: Variants,
   { inputs, outputs, name }: Node,
   { batch, heads, queries, keys, headSize }: Sizes,
   { rows, causal, partBytes, gradient }: { rows: number; causal: boolean; partBytes: number; gradient: boolean },
@@ -68,17 +68,17 @@ function overRows(
   const width = headSize / lanes;
   const scale = headSize ** -0.5;
   const sizes = { BATCH: batch, HEADS: heads, QUERIES: queries, KEYS: keys, WIDTH: width, CAUSAL: causal };
-  const operands = { reads: inputs, writes: outputs };
-  if (context.variant('attention', ['register', 'workgroup']) === 'register') {
+  const placed = { reads: inputs, writes: outputs, workgroups: [Math.ceil(rows / ROWS), heads, batch] } as const;
+  if (context.variant('attention', ['workgroup', 'quad']) === 'quad') {
     // The kernels' dot() of two splats counts a product four times.
     const dot = lanes === 1 ? 0.25 : 1;
-    const kernel = atLanes(register, lanes);
+    const kernel = atLanes(quad, lanes);
+    const long = batch * heads * queries * keys * headSize >= UNROLL_PRODUCTS;
     return [
       {
-        kernel: width <= UNROLL_LIMIT ? unroll(kernel, 'WIDTH', width) : kernel,
+        kernel: long && width <= UNROLL_LIMIT ? unroll(kernel, 'WIDTH', width) : kernel,
         constants: { ...sizes, SCALE: scale * Math.LOG2E * dot, ...(gradient ? { DOT: dot, SCORE_SCALE: scale } : {}) },
-        ...operands,
-        workgroups: grid1d(batch * heads * Math.ceil(rows / BLOCK), REGISTER_GROUP, context.limits),
+        ...placed,
       },
     ];
   }
@@ -86,19 +86,12 @@ function overRows(
   const bytes = (tile: number): number => tile * (2 * 4 * perLane * lanes * 4 + ROWS * 4 * partBytes);
   const tile = [16, 8, 4, 2, 1].find((rows) => bytes(rows) <= context.limits.maxComputeWorkgroupStorageSize);
   assert(tile, `${name}: a head of ${headSize} needs ${bytes(1)} bytes of workgroup memory, the device has ${context.limits.maxComputeWorkgroupStorageSize}`);
+  const kernel = atLanes(workgroup, lanes);
   return [
     {
-      kernel: perLane <= UNROLL_LIMIT ? unroll(atLanes(workgroup, lanes), 'PER_LANE', perLane) : atLanes(workgroup, lanes),
-      constants: {
-        ...sizes,
-        LANES: lanes,
-        TILE: tile,
-        PER_LANE: perLane,
-        SCALE: scale * Math.LOG2E,
-        ...(gradient ? { SCORE_SCALE: scale } : {}),
-      },
-      ...operands,
-      workgroups: [Math.ceil(rows / ROWS), heads, batch],
+      kernel: perLane <= UNROLL_LIMIT ? unroll(kernel, 'PER_LANE', perLane) : kernel,
+      constants: { ...sizes, LANES: lanes, TILE: tile, PER_LANE: perLane, SCALE: scale * Math.LOG2E, ...(gradient ? { SCORE_SCALE: scale } : {}) },
+      ...placed,
     },
   ];
 }

@@ -1,4 +1,4 @@
-// norm = square root of the band sums of globalNorm.wgsl: sqrt(small 2^-160 + middle + large 2^160), without forming those powers.
+// norm = square root of the band sums of globalNorm.register.wgsl: sqrt(small 2^-160 + middle + large 2^160), without forming those powers.
 // partials: [COUNT] of (small, middle, large, 0); norm: [1].
 // One workgroup: each invocation sums every WORKGROUP_SIZE-th partial, the first one adds those up. Workgroups [1].
 

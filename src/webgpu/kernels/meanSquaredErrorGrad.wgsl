@@ -1,4 +1,4 @@
-// dpred = dm 2 (pred - target) / elements, of meanSquaredError.wgsl's `y = FACTOR * sum of (pred - target)^2`; FACTOR is 2 / elements.
+// dpred = dm 2 (pred - target) / elements, of meanSquaredError.register.wgsl's `y = FACTOR * sum of (pred - target)^2`; FACTOR is 2 / elements.
 // dm: [BATCH]; pred, target, dpred: [BATCH, SIZE].
 // One invocation an element (four with Lanes = vec4f), 1-D grid folded over y.
 

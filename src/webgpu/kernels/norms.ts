@@ -3,19 +3,19 @@
  *  workgroup for each, sums in workgroup memory). One dispatch each. */
 import { type Shape, sizeOf } from '../../shared/shape.ts';
 import { type Dispatch, grid1d, type KernelSource, type LowerContext, type LowerToWgsl } from './dispatch.ts';
-import groupNormCode from './groupNorm.wgsl?raw';
-import groupNormGradInputCode from './groupNormGradInput.wgsl?raw';
-import groupNormGradInputWorkgroupCode from './groupNormGradInputWorkgroup.wgsl?raw';
-import groupNormGradParamsCode from './groupNormGradParams.wgsl?raw';
-import groupNormGradParamsWorkgroupCode from './groupNormGradParamsWorkgroup.wgsl?raw';
-import groupNormWorkgroupCode from './groupNormWorkgroup.wgsl?raw';
+import groupNormCode from './groupNorm.register.wgsl?raw';
+import groupNormGradInputCode from './groupNormGradInput.register.wgsl?raw';
+import groupNormGradInputWorkgroupCode from './groupNormGradInput.workgroup.wgsl?raw';
+import groupNormGradParamsCode from './groupNormGradParams.register.wgsl?raw';
+import groupNormGradParamsWorkgroupCode from './groupNormGradParams.workgroup.wgsl?raw';
+import groupNormWorkgroupCode from './groupNorm.workgroup.wgsl?raw';
 import { atLanes, lanesOf } from './lanes.ts';
-import layerNormCode from './layerNorm.wgsl?raw';
-import layerNormGradInputCode from './layerNormGradInput.wgsl?raw';
-import layerNormGradInputWorkgroupCode from './layerNormGradInputWorkgroup.wgsl?raw';
-import layerNormGradParamsCode from './layerNormGradParams.wgsl?raw';
-import layerNormGradParamsWorkgroupCode from './layerNormGradParamsWorkgroup.wgsl?raw';
-import layerNormWorkgroupCode from './layerNormWorkgroup.wgsl?raw';
+import layerNormCode from './layerNorm.register.wgsl?raw';
+import layerNormGradInputCode from './layerNormGradInput.register.wgsl?raw';
+import layerNormGradInputWorkgroupCode from './layerNormGradInput.workgroup.wgsl?raw';
+import layerNormGradParamsCode from './layerNormGradParams.register.wgsl?raw';
+import layerNormGradParamsWorkgroupCode from './layerNormGradParams.workgroup.wgsl?raw';
+import layerNormWorkgroupCode from './layerNorm.workgroup.wgsl?raw';
 
 interface Variants {
   register: KernelSource;
@@ -23,28 +23,28 @@ interface Variants {
 }
 
 const groupNorm: Variants = {
-  register: { name: 'groupNorm', code: groupNormCode },
-  workgroup: { name: 'groupNormWorkgroup', code: groupNormWorkgroupCode },
+  register: { name: 'groupNorm.register', code: groupNormCode },
+  workgroup: { name: 'groupNorm.workgroup', code: groupNormWorkgroupCode },
 };
 const groupNormGradInput: Variants = {
-  register: { name: 'groupNormGradInput', code: groupNormGradInputCode },
-  workgroup: { name: 'groupNormGradInputWorkgroup', code: groupNormGradInputWorkgroupCode },
+  register: { name: 'groupNormGradInput.register', code: groupNormGradInputCode },
+  workgroup: { name: 'groupNormGradInput.workgroup', code: groupNormGradInputWorkgroupCode },
 };
 const groupNormGradParams: Variants = {
-  register: { name: 'groupNormGradParams', code: groupNormGradParamsCode },
-  workgroup: { name: 'groupNormGradParamsWorkgroup', code: groupNormGradParamsWorkgroupCode },
+  register: { name: 'groupNormGradParams.register', code: groupNormGradParamsCode },
+  workgroup: { name: 'groupNormGradParams.workgroup', code: groupNormGradParamsWorkgroupCode },
 };
 const layerNorm: Variants = {
-  register: { name: 'layerNorm', code: layerNormCode },
-  workgroup: { name: 'layerNormWorkgroup', code: layerNormWorkgroupCode },
+  register: { name: 'layerNorm.register', code: layerNormCode },
+  workgroup: { name: 'layerNorm.workgroup', code: layerNormWorkgroupCode },
 };
 const layerNormGradInput: Variants = {
-  register: { name: 'layerNormGradInput', code: layerNormGradInputCode },
-  workgroup: { name: 'layerNormGradInputWorkgroup', code: layerNormGradInputWorkgroupCode },
+  register: { name: 'layerNormGradInput.register', code: layerNormGradInputCode },
+  workgroup: { name: 'layerNormGradInput.workgroup', code: layerNormGradInputWorkgroupCode },
 };
 const layerNormGradParams: Variants = {
-  register: { name: 'layerNormGradParams', code: layerNormGradParamsCode },
-  workgroup: { name: 'layerNormGradParamsWorkgroup', code: layerNormGradParamsWorkgroupCode },
+  register: { name: 'layerNormGradParams.register', code: layerNormGradParamsCode },
+  workgroup: { name: 'layerNormGradParams.workgroup', code: layerNormGradParamsWorkgroupCode },
 };
 
 /** Invocations of the 'register' variants that make a workgroup: few, so that even a handful of groups spreads over all cores. */

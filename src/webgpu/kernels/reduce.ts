@@ -6,17 +6,17 @@ import broadcastToCode from './broadcastTo.wgsl?raw';
 import { type Dispatch, grid1d, type KernelSource, type LowerContext, type LowerToWgsl, type Operand, type Scratch } from './dispatch.ts';
 import { mergedAxes, WORKGROUP_SIZE } from './elementwise.ts';
 import { atLanes, lanesOf, scalar } from './lanes.ts';
-import meanSquaredErrorCode from './meanSquaredError.wgsl?raw';
+import meanSquaredErrorCode from './meanSquaredError.register.wgsl?raw';
 import meanSquaredErrorGradCode from './meanSquaredErrorGrad.wgsl?raw';
-import meanSquaredErrorWorkgroupCode from './meanSquaredErrorWorkgroup.wgsl?raw';
-import sumCode from './sum.wgsl?raw';
-import sumWorkgroupCode from './sumWorkgroup.wgsl?raw';
+import meanSquaredErrorWorkgroupCode from './meanSquaredError.workgroup.wgsl?raw';
+import sumCode from './sum.register.wgsl?raw';
+import sumWorkgroupCode from './sum.workgroup.wgsl?raw';
 
-const sum: KernelSource = { name: 'sum', code: sumCode };
-const sumWorkgroup: KernelSource = { name: 'sumWorkgroup', code: sumWorkgroupCode };
+const sum: KernelSource = { name: 'sum.register', code: sumCode };
+const sumWorkgroup: KernelSource = { name: 'sum.workgroup', code: sumWorkgroupCode };
 const broadcastTo: KernelSource = { name: 'broadcastTo', code: broadcastToCode };
-const meanSquaredError: KernelSource = { name: 'meanSquaredError', code: meanSquaredErrorCode };
-const meanSquaredErrorWorkgroup: KernelSource = { name: 'meanSquaredErrorWorkgroup', code: meanSquaredErrorWorkgroupCode };
+const meanSquaredError: KernelSource = { name: 'meanSquaredError.register', code: meanSquaredErrorCode };
+const meanSquaredErrorWorkgroup: KernelSource = { name: 'meanSquaredError.workgroup', code: meanSquaredErrorWorkgroupCode };
 const meanSquaredErrorGrad: KernelSource = { name: 'meanSquaredErrorGrad', code: meanSquaredErrorGradCode };
 
 const REGISTER_GROUP = 8;

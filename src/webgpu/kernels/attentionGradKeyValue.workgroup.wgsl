@@ -1,0 +1,112 @@
+// dk and dv of attention.quad.wgsl's `o0[c] = o0[c] * fade.x + p0.x * v0 + ...`: with p = exp(s - lse) recomputed, dv = pᵀ do,
+// ds = p (do vᵀ - delta) and dk = dsᵀ q / sqrt(head size) (FlashAttention-2, arXiv 2307.08691, backward).
+// dout, q: [BATCH, QUERIES, HEADS, WIDTH]; k, v, dk, dv: [BATCH, KEYS, HEADS, WIDTH]; lse, delta: [BATCH, HEADS, QUERIES]; WIDTH counted in
+// Lanes.
+// One workgroup 16 keys of a head, four invocations each, which share the columns; tiles of queries and their gradients in workgroup memory. Workgroups
+// [KEYS / 16, HEADS, BATCH].
+
+alias Lanes = vec4f; // f32 where four does not divide the head size (lanes.ts)
+/** Elements in one Lanes. */
+const LANES: f32 = 4.0;
+const BATCH: u32 = 1;
+const HEADS: u32 = 1;
+const QUERIES: u32 = 16;
+const KEYS: u32 = 16;
+const WIDTH: u32 = 4;
+const CAUSAL = false;
+/** Queries staged at a time. */
+const TILE: u32 = 16;
+/** Lanes of a head that one invocation keeps: its columns are lane, lane + 4, ... */
+const PER_LANE: u32 = 1;
+/** log2(e) / sqrt(head size). */
+const SCALE: f32 = 0.5;
+/** 1 / sqrt(head size). */
+const SCORE_SCALE: f32 = 0.35;
+
+const ROW: u32 = HEADS * WIDTH;
+/** Rows of the tiles, padded so that all four invocations of a row see as many columns. */
+const STRIDE: u32 = 4u * PER_LANE;
+const WORKGROUP_SIZE: u32 = 64;
+const ROWS: u32 = WORKGROUP_SIZE / 4u;
+const LOWEST: f32 = -3.0e38;
+const LOG2_E: f32 = 1.4426950408889634;
+
+@group(0) @binding(0) var<storage, read> dout: array<Lanes>;
+@group(0) @binding(1) var<storage, read> q: array<Lanes>;
+@group(0) @binding(2) var<storage, read> k: array<Lanes>;
+@group(0) @binding(3) var<storage, read> v: array<Lanes>;
+@group(0) @binding(4) var<storage, read> lse: array<f32>;
+@group(0) @binding(5) var<storage, read> delta: array<f32>;
+@group(0) @binding(6) var<storage, read_write> dk: array<Lanes>;
+@group(0) @binding(7) var<storage, read_write> dv: array<Lanes>;
+
+var<workgroup> q_tile: array<Lanes, TILE * STRIDE>;
+var<workgroup> do_tile: array<Lanes, TILE * STRIDE>;
+/** Parts of scores and of do vᵀ: [ROWS, TILE, 4]. */
+var<workgroup> parts: array<vec2f, ROWS * TILE * 4u>;
+
+/** Sum over the elements of a Lanes; for f32 the splat divided by four, summed: exact. */
+fn total(v: Lanes) -> f32 {
+  return dot(vec4f(v), vec4f(0.25 * LANES));
+}
+
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) local: u32) {
+  let lane = local % 4u;
+  let key = workgroup.x * ROWS + local / 4u;
+  let column = workgroup.y * WIDTH;
+  let row = (workgroup.z * KEYS + min(key, KEYS - 1u)) * ROW + column;
+  let stats = (workgroup.z * HEADS + workgroup.y) * QUERIES;
+
+  var k_own: array<Lanes, PER_LANE>;
+  var v_own: array<Lanes, PER_LANE>;
+  var dk_own: array<Lanes, PER_LANE>;
+  var dv_own: array<Lanes, PER_LANE>;
+  for (var c = 0u; c < PER_LANE; c++) {
+    let at = lane + 4u * c;
+    k_own[c] = select(Lanes(0.0), SCALE * k[row + min(at, WIDTH - 1u)], at < WIDTH);
+    v_own[c] = select(Lanes(0.0), v[row + min(at, WIDTH - 1u)], at < WIDTH);
+  }
+  // A query sees no key behind itself.
+  for (var first = select(0u, workgroup.x * ROWS, CAUSAL); first < QUERIES; first += TILE) {
+    for (var i = local; i < TILE * STRIDE; i += WORKGROUP_SIZE) {
+      let query = first + i / STRIDE;
+      let at = i % STRIDE;
+      let source = (workgroup.z * QUERIES + min(query, QUERIES - 1u)) * ROW + column + min(at, WIDTH - 1u);
+      let inside = query < QUERIES && at < WIDTH;
+      q_tile[i] = select(Lanes(0.0), q[source], inside);
+      do_tile[i] = select(Lanes(0.0), dout[source], inside);
+    }
+    workgroupBarrier();
+    for (var j = 0u; j < TILE; j++) {
+      var score = Lanes(0.0);
+      var dp = Lanes(0.0);
+      for (var c = 0u; c < PER_LANE; c++) {
+        score += k_own[c] * q_tile[j * STRIDE + lane + 4u * c];
+        dp += v_own[c] * do_tile[j * STRIDE + lane + 4u * c];
+      }
+      parts[(local / 4u * TILE + j) * 4u + lane] = vec2f(total(score), total(dp));
+    }
+    workgroupBarrier();
+    for (var j = 0u; j < TILE; j++) {
+      let query = min(first + j, QUERIES - 1u);
+      let at = (local / 4u * TILE + j) * 4u;
+      let sums = (parts[at] + parts[at + 1u]) + (parts[at + 2u] + parts[at + 3u]);
+      let seen = first + j < QUERIES && (!CAUSAL || key <= first + j);
+      let p = select(0.0, exp2(sums.x - LOG2_E * lse[stats + query]), seen);
+      let ds = p * (sums.y - delta[stats + query]);
+      for (var c = 0u; c < PER_LANE; c++) {
+        dk_own[c] += ds * q_tile[j * STRIDE + lane + 4u * c];
+        dv_own[c] += p * do_tile[j * STRIDE + lane + 4u * c];
+      }
+    }
+    workgroupBarrier();
+  }
+  if (key >= KEYS) { return; }
+  for (var c = 0u; c < PER_LANE; c++) {
+    if (lane + 4u * c < WIDTH) {
+      dk[row + lane + 4u * c] = SCORE_SCALE * dk_own[c];
+      dv[row + lane + 4u * c] = dv_own[c];
+    }
+  }
+}

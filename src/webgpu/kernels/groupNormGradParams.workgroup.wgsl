@@ -1,0 +1,81 @@
+// dweight and dbias of groupNorm.register.wgsl's `y[i] = activate((x[i] - mean) * rstd * scale + shift)`: with g = dy activate'(z), the sums over batch
+// and plane of g (x - mean) rstd and of g.
+// dy, x: [BATCH, GROUPS, CHANNELS_PER_GROUP, PLANE]; weight, bias, dweight, dbias: [CHANNELS]; stats: [BATCH, GROUPS] of (mean, rstd).
+// One workgroup a channel, sums in workgroup memory. 1-D grid.
+
+alias Lanes = vec4f; // f32 where four does not divide PLANE (lanes.ts)
+/** Elements in one Lanes. */
+const LANES: f32 = 4.0;
+const WORKGROUP_SIZE: u32 = 64;
+const BATCH: u32 = 1;
+const GROUPS: u32 = 1;
+const CHANNELS_PER_GROUP: u32 = 1;
+/** Elements of a channel, in Lanes. */
+const PLANE: u32 = 1;
+const SILU = false;
+
+const CHANNELS: u32 = GROUPS * CHANNELS_PER_GROUP;
+
+@group(0) @binding(0) var<storage, read> dy: array<Lanes>;
+@group(0) @binding(1) var<storage, read> x: array<Lanes>;
+@group(0) @binding(2) var<storage, read> weight: array<f32>;
+@group(0) @binding(3) var<storage, read> bias: array<f32>;
+@group(0) @binding(4) var<storage, read> stats: array<vec2f>;
+@group(0) @binding(5) var<storage, read_write> dweight: array<f32>;
+@group(0) @binding(6) var<storage, read_write> dbias: array<f32>;
+
+/** Sum over the elements of a Lanes; for f32 the splat divided by four, summed: exact. */
+fn total(v: Lanes) -> f32 {
+  return dot(vec4f(v), vec4f(0.25 * LANES));
+}
+
+/** Both exponentials are of negative numbers: nothing overflows. */
+fn sigmoid(x: Lanes) -> Lanes {
+  let e = exp(-abs(x));
+  return select(e, Lanes(1.0), x >= Lanes(0.0)) / (1.0 + e);
+}
+
+/** d activate(z) / dz. */
+fn slope(z: Lanes) -> Lanes {
+  if (SILU) { return sigmoid(z) * (1.0 + z * sigmoid(-z)); }
+  return Lanes(1.0);
+}
+
+var<workgroup> partial: array<vec2f, WORKGROUP_SIZE>;
+
+/** Sum over the workgroup, in a fixed order; every invocation gets it. */
+fn sum_all(local: u32, value: vec2f) -> vec2f {
+  partial[local] = value;
+  for (var half = WORKGROUP_SIZE / 2u; half > 0u; half /= 2u) {
+    workgroupBarrier();
+    if (local < half) { partial[local] += partial[local + half]; }
+  }
+  workgroupBarrier();
+  let sum = partial[0];
+  workgroupBarrier();
+  return sum;
+}
+
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) local: u32) {
+  let channel = workgroup.x;
+  let scale = weight[channel];
+  let shift = bias[channel];
+  var sum = Lanes(0.0);
+  var sum_h = Lanes(0.0);
+  for (var n = 0u; n < BATCH; n++) {
+    let moments = stats[n * GROUPS + channel / CHANNELS_PER_GROUP];
+    let plane = (n * CHANNELS + channel) * PLANE;
+    for (var i = plane + local; i < plane + PLANE; i += WORKGROUP_SIZE) {
+      let h = (x[i] - moments.x) * moments.y;
+      let g = dy[i] * slope(h * scale + shift);
+      sum += g;
+      sum_h += g * h;
+    }
+  }
+  let sums = sum_all(local, vec2f(total(sum_h), total(sum)));
+  if (local == 0u) {
+    dweight[channel] = sums.x;
+    dbias[channel] = sums.y;
+  }
+}

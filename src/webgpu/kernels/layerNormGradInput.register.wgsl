@@ -1,0 +1,46 @@
+// dx of layerNorm.register.wgsl's `y[first + i] = (x[first + i] - mean) * rstd * weight[i] + bias[i]`. With g = dy weight and h = (x - mean) rstd,
+// dx = rstd (g - mean(g) - h mean(g h)), means over the row.
+// dy, x, dx: [ROWS, WIDTH]; weight: [WIDTH]; stats: [ROWS] of (mean, rstd).
+// One invocation a row: two serial passes, no barrier. 1-D grid folded over y.
+
+alias Lanes = vec4f; // f32 where four does not divide WIDTH (lanes.ts)
+/** Elements in one Lanes. */
+const LANES: f32 = 4.0;
+const WORKGROUP_SIZE: u32 = 16;
+const ROWS: u32 = 1;
+/** Elements of a row, in Lanes. */
+const WIDTH: u32 = 1;
+
+@group(0) @binding(0) var<storage, read> dy: array<Lanes>;
+@group(0) @binding(1) var<storage, read> x: array<Lanes>;
+@group(0) @binding(2) var<storage, read> weight: array<Lanes>;
+@group(0) @binding(3) var<storage, read> stats: array<vec2f>;
+@group(0) @binding(4) var<storage, read_write> dx: array<Lanes>;
+
+/** Sum over the elements of a Lanes; for f32 the splat divided by four, summed: exact. */
+fn total(v: Lanes) -> f32 {
+  return dot(vec4f(v), vec4f(0.25 * LANES));
+}
+
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let row = id.x + id.y * (groups.x * WORKGROUP_SIZE);
+  if (row >= ROWS) { return; }
+  let first = row * WIDTH;
+  let elements = f32(WIDTH) * LANES;
+  let mean = stats[row].x;
+  let rstd = stats[row].y;
+
+  var sum = Lanes(0.0);
+  var sum_h = Lanes(0.0);
+  for (var i = 0u; i < WIDTH; i++) {
+    let g = dy[first + i] * weight[i];
+    sum += g;
+    sum_h += g * (x[first + i] - mean);
+  }
+  let mean_g = total(sum) / elements;
+  let mean_gh = total(sum_h) * rstd / elements;
+  for (var i = 0u; i < WIDTH; i++) {
+    dx[first + i] = rstd * (dy[first + i] * weight[i] - mean_g - (x[first + i] - mean) * rstd * mean_gh);
+  }
+}

@@ -1,0 +1,60 @@
+// dx of layerNorm.register.wgsl's `y[first + i] = (x[first + i] - mean) * rstd * weight[i] + bias[i]`. With g = dy weight and h = (x - mean) rstd,
+// dx = rstd (g - mean(g) - h mean(g h)), means over the row.
+// dy, x, dx: [ROWS, WIDTH]; weight: [WIDTH]; stats: [ROWS] of (mean, rstd).
+// One workgroup a row, sums in workgroup memory. 1-D grid folded over y.
+
+alias Lanes = vec4f; // f32 where four does not divide WIDTH (lanes.ts)
+/** Elements in one Lanes. */
+const LANES: f32 = 4.0;
+const WORKGROUP_SIZE: u32 = 64;
+const ROWS: u32 = 1;
+/** Elements of a row, in Lanes. */
+const WIDTH: u32 = 1;
+
+@group(0) @binding(0) var<storage, read> dy: array<Lanes>;
+@group(0) @binding(1) var<storage, read> x: array<Lanes>;
+@group(0) @binding(2) var<storage, read> weight: array<Lanes>;
+@group(0) @binding(3) var<storage, read> stats: array<vec2f>;
+@group(0) @binding(4) var<storage, read_write> dx: array<Lanes>;
+
+/** Sum over the elements of a Lanes; for f32 the splat divided by four, summed: exact. */
+fn total(v: Lanes) -> f32 {
+  return dot(vec4f(v), vec4f(0.25 * LANES));
+}
+
+var<workgroup> partial: array<vec2f, WORKGROUP_SIZE>;
+
+/** Sum over the workgroup, in a fixed order; every invocation gets it. */
+fn sum_all(local: u32, value: vec2f) -> vec2f {
+  partial[local] = value;
+  for (var half = WORKGROUP_SIZE / 2u; half > 0u; half /= 2u) {
+    workgroupBarrier();
+    if (local < half) { partial[local] += partial[local + half]; }
+  }
+  workgroupBarrier();
+  let sum = partial[0];
+  workgroupBarrier();
+  return sum;
+}
+
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+  let row = workgroup.x + workgroup.y * groups.x;
+  if (row >= ROWS) { return; }
+  let first = row * WIDTH;
+  let elements = f32(WIDTH) * LANES;
+  let mean = stats[row].x;
+  let rstd = stats[row].y;
+
+  var sum = Lanes(0.0);
+  var sum_h = Lanes(0.0);
+  for (var i = local; i < WIDTH; i += WORKGROUP_SIZE) {
+    let g = dy[first + i] * weight[i];
+    sum += g;
+    sum_h += g * (x[first + i] - mean);
+  }
+  let means = sum_all(local, vec2f(total(sum), total(sum_h) * rstd)) / elements;
+  for (var i = local; i < WIDTH; i += WORKGROUP_SIZE) {
+    dx[first + i] = rstd * (dy[first + i] * weight[i] - means.x - (x[first + i] - mean) * rstd * means.y);
+  }
+}

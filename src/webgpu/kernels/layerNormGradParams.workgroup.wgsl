@@ -1,0 +1,48 @@
+// dweight and dbias of layerNorm.register.wgsl's `y[first + i] = (x[first + i] - mean) * rstd * weight[i] + bias[i]`: the sums over rows of
+// dy (x - mean) rstd and of dy.
+// dy, x: [ROWS, WIDTH]; stats: [ROWS] of (mean, rstd); dweight, dbias: [WIDTH].
+// One workgroup COLUMNS neighbouring columns, each summed by WORKGROUP_SIZE / COLUMNS invocations that stride over the rows. 1-D grid.
+
+alias Lanes = vec4f; // f32 where four does not divide WIDTH (lanes.ts)
+const WORKGROUP_SIZE: u32 = 128;
+/** A power of two. */
+const COLUMNS: u32 = 8;
+const ROWS: u32 = 1;
+/** Elements of a row, in Lanes. */
+const WIDTH: u32 = 1;
+
+@group(0) @binding(0) var<storage, read> dy: array<Lanes>;
+@group(0) @binding(1) var<storage, read> x: array<Lanes>;
+@group(0) @binding(2) var<storage, read> stats: array<vec2f>;
+@group(0) @binding(3) var<storage, read_write> dweight: array<Lanes>;
+@group(0) @binding(4) var<storage, read_write> dbias: array<Lanes>;
+
+var<workgroup> partial: array<Lanes, WORKGROUP_SIZE>;
+var<workgroup> partial_h: array<Lanes, WORKGROUP_SIZE>;
+
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) local: u32) {
+  let column = workgroup.x * COLUMNS + local % COLUMNS;
+  var sum = Lanes(0.0);
+  var sum_h = Lanes(0.0);
+  if (column < WIDTH) {
+    for (var row = local / COLUMNS; row < ROWS; row += WORKGROUP_SIZE / COLUMNS) {
+      let g = dy[row * WIDTH + column];
+      sum += g;
+      sum_h += g * (x[row * WIDTH + column] - stats[row].x) * stats[row].y;
+    }
+  }
+  partial[local] = sum;
+  partial_h[local] = sum_h;
+  for (var half = WORKGROUP_SIZE / 2u; half >= COLUMNS; half /= 2u) {
+    workgroupBarrier();
+    if (local < half) {
+      partial[local] += partial[local + half];
+      partial_h[local] += partial_h[local + half];
+    }
+  }
+  if (local < COLUMNS && column < WIDTH) {
+    dweight[column] = partial_h[local];
+    dbias[column] = partial[local];
+  }
+}
