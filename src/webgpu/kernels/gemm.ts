@@ -105,6 +105,8 @@ export function lowerProduct(product: Product, context: LowerContext): Dispatch[
   const reads: Operand[] = [a.value, b.value, bias ?? a.value, residual ?? a.value];
 
   if (productVariant(context, 'gemm') === 'quad') {
+    // A quad covers 16 columns but as few as 4 rows: what is narrow (a LoRA's rank) had better be the rows.
+    if (columns <= 8 && columns < rows && columns === columnsInner) return lowerProduct(transposed(product), context);
     const rowBlocks = rowBlocksOf(rows);
     const lengths = { A_LENGTH: sizeOf(a.value.shape), B_LENGTH: sizeOf(b.value.shape), C_LENGTH: sizeOf(c.value.shape) };
     return [
@@ -135,6 +137,20 @@ export function lowerProduct(product: Product, context: LowerContext): Dispatch[
     },
     sumSplits(partials, splits, c.value, { scale, bias, biasStride: biasByRow ? c.row : 1, residual }, context),
   ];
+}
+
+/** The same product as Cᵀ = B Aᵀ. */
+function transposed({ rows, columns, a, b, c, biasByRow = false, ...rest }: Product): Product {
+  return {
+    ...rest,
+    rows: columns,
+    columns: rows,
+    a: { value: b.value, row: b.column[1], depth: b.depth },
+    b: { value: a.value, column: [0, a.row], depth: a.depth },
+    c: { value: c.value, row: c.column[1], column: [0, c.row] },
+    columnsInner: rows,
+    biasByRow: !biasByRow,
+  };
 }
 
 const last = (value: Value): number => value.shape.at(-1)!;
