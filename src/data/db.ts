@@ -29,9 +29,14 @@ export function openDatabase(name = 'winnow'): Promise<Database> {
   });
 }
 
-/** Resolves only after the browser has flushed the records to disk. */
-export async function putDurably<Name extends StoreName>(db: Database, store: Name, values: readonly WinnowSchema[Name]['value'][]): Promise<void> {
-  const transaction = db.transaction(store, 'readwrite', { durability: 'strict' });
+/** Resolves only after the browser has flushed the records to disk, and with them all that was written before. */
+export const putDurably = <Name extends StoreName>(db: Database, store: Name, values: readonly WinnowSchema[Name]['value'][]): Promise<void> => put(db, store, values, 'strict');
+
+/** Resolves when the records are committed; the disk may follow a moment later. */
+export const putRecords = <Name extends StoreName>(db: Database, store: Name, values: readonly WinnowSchema[Name]['value'][]): Promise<void> => put(db, store, values, 'relaxed');
+
+async function put<Name extends StoreName>(db: Database, store: Name, values: readonly WinnowSchema[Name]['value'][], durability: 'strict' | 'relaxed'): Promise<void> {
+  const transaction = db.transaction(store, 'readwrite', { durability });
   try {
     for (const value of values) await transaction.store.put(value);
     await transaction.done;

@@ -1,12 +1,12 @@
 /** Images made here: their records in IndexedDB, their PNG files in the file store. */
 import type { ImageRecord } from '../service/types.ts';
 import type { FileStore } from './files.ts';
-import { type Database, putDurably } from './db.ts';
+import { type Database, putRecords } from './db.ts';
 import { isBundledFile } from './pairs.ts';
 
 export const readImages = (db: Database): Promise<ImageRecord[]> => db.getAll('images');
 
-export const saveImages = (db: Database, images: readonly ImageRecord[]): Promise<void> => putDurably(db, 'images', images);
+export const saveImages = (db: Database, images: readonly ImageRecord[]): Promise<void> => putRecords(db, 'images', images);
 
 /** Forgets an image and its files; bundled files stay. */
 export async function deleteImage(db: Database, store: FileStore, image: ImageRecord): Promise<void> {

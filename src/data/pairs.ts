@@ -1,12 +1,12 @@
 /** Pairs to be judged, and what training makes of the judged ones. Bundled pairs lie beside index.html under pairs/. */
 import type { ImageRecord, PairRecord, TrainPair } from '../service/types.ts';
 import type { FileStore } from './files.ts';
-import { type Database, putDurably } from './db.ts';
+import { type Database, putRecords } from './db.ts';
 import { type Label, winnerOf } from './labels.ts';
 
 export const readPairs = (db: Database): Promise<PairRecord[]> => db.getAll('pairs');
 
-export const savePairs = (db: Database, pairs: readonly PairRecord[]): Promise<void> => putDurably(db, 'pairs', pairs);
+export const savePairs = (db: Database, pairs: readonly PairRecord[]): Promise<void> => putRecords(db, 'pairs', pairs);
 
 /** Every pair with a preference, as training takes it; ties, both-bad and skipped ones train nothing. */
 export function trainPairs(pairs: readonly PairRecord[], byPair: ReadonlyMap<string, Label>): TrainPair[] {

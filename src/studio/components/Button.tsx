@@ -39,7 +39,13 @@ export function Button({ children, onClick, look = 'normal', icon, size = 'sm', 
     'data-look': look,
     className: 'button',
   };
-  if (href) return <MantineButton component="a" href={href} {...shared}>{children}</MantineButton>;
+  if (href && !disabled) {
+    return (
+      <MantineButton component="a" href={href} onClick={() => onClick?.()} {...shared}>
+        {children}
+      </MantineButton>
+    );
+  }
   return (
     <MantineButton type="button" onClick={() => onClick?.()} disabled={disabled} aria-pressed={pressed} {...shared}>
       {children}
@@ -72,6 +78,20 @@ export function FileButton({ children, accept, icon = 'file', onFile, look = 'no
         <MantineButton {...props} type="button" {...variants[look]} size="sm" leftSection={<Icon name={icon} />} className="button">
           {children}
         </MantineButton>
+      )}
+    </MantineFileButton>
+  );
+}
+
+export function IconFileButton({ label, accept, icon, onFile }: { label: string; accept: string; icon: IconName; onFile: (file: File) => unknown }) {
+  return (
+    <MantineFileButton accept={accept} onChange={(file) => file && onFile(file)}>
+      {(props) => (
+        <Tooltip label={label} openDelay={400}>
+          <ActionIcon {...props} variant="default" size={36} aria-label={label} className="iconButton">
+            <Icon name={icon} />
+          </ActionIcon>
+        </Tooltip>
       )}
     </MantineFileButton>
   );

@@ -80,10 +80,10 @@ export function Segmented<Value extends string>({ label, value, onChange, option
   return <SegmentedControl aria-label={label} value={value} onChange={(next) => onChange(next as Value)} data={options} fullWidth={full ?? false} withItemsBorders={false} />;
 }
 
-export function SliderField({ label, value, onChange, min, max, step, print = String, disabled }: Field & { value: number; onChange: (value: number) => void; min: number; max: number; step: number; print?: (value: number) => string }) {
+export function SliderField({ label, value, onChange, min, max, step, print = String, disabled, inline }: Field & { value: number; onChange: (value: number) => void; min: number; max: number; step: number; print?: (value: number) => string; inline?: boolean }) {
   const id = useId();
   return (
-    <div className="sliderField">
+    <div className="sliderField" data-inline={inline || undefined}>
       <div className="spread">
         <span id={id} className="fieldLabel">
           {label}

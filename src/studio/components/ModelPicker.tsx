@@ -2,8 +2,9 @@
 import type { ModelRef } from '../../service/types.ts';
 import { strengthOf, titleOf, tunedModel, withStrength } from '../store/models.ts';
 import { useStudio } from '../store/useStudio.ts';
-import { FileButton } from './Button.tsx';
+import { IconFileButton } from './Button.tsx';
 import { Select, SliderField } from './Fields.tsx';
+import styles from './modelPicker.module.css';
 import { toastProblem } from './toast.ts';
 
 interface ModelPickerProps {
@@ -35,29 +36,22 @@ export function ModelPicker({ label, hint, value, onChange, withFile = false, di
   const current = value ? JSON.stringify(withStrength(value, 1)) : null;
   if (value && current && !choices.has(current)) groups.push({ group: 'Other', items: [add(value)] });
 
+  const bringLora = async (file: File): Promise<void> => {
+    try {
+      const adapter = await addLora(file.name, new Uint8Array(await file.arrayBuffer()));
+      onChange({ base: base!.id, adapters: [adapter] });
+    } catch (error) {
+      toastProblem(error);
+    }
+  };
   return (
-    <div className="stack" style={{ gap: 8 }}>
-      <Select label={label} hint={hint} value={current} onChange={(key) => onChange(choices.get(key)!)} options={groups} disabled={disabled || !models.length} />
+    <div className={styles.picker}>
+      <div className={styles.choice}>
+        <Select label={label} hint={hint} value={current} onChange={(key) => onChange(choices.get(key)!)} options={groups} disabled={disabled || !models.length} />
+        {withFile && base ? <IconFileButton accept=".safetensors" icon="file" label={`LoRA from disk for ${label}`} onFile={bringLora} /> : null}
+      </div>
       {value?.adapters.length ? (
-        <SliderField label="Strength" value={strengthOf(value)} onChange={(strength) => onChange(withStrength(value, strength))} min={0} max={2} step={0.05} print={(strength) => strength.toFixed(2)} />
-      ) : null}
-      {withFile && base ? (
-        <div>
-          <FileButton
-            accept=".safetensors"
-            look="quiet"
-            onFile={async (file) => {
-              try {
-                const adapter = await addLora(file.name, new Uint8Array(await file.arrayBuffer()));
-                onChange({ base: base.id, adapters: [adapter] });
-              } catch (error) {
-                toastProblem(error);
-              }
-            }}
-          >
-            LoRA from disk
-          </FileButton>
-        </div>
+        <SliderField label="Strength" value={strengthOf(value)} onChange={(strength) => onChange(withStrength(value, strength))} min={0} max={2} step={0.05} print={(strength) => strength.toFixed(2)} inline />
       ) : null}
     </div>
   );

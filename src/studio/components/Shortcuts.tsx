@@ -72,8 +72,9 @@ export function Keys({ keys, first = false, spoken = false }: { keys: string; fi
     <span aria-hidden={!spoken} className="keys">
       {(first ? groups.slice(0, 1) : groups).map((parts) => (
         <span key={parts.join('+')} className="keyGroup">
-          {parts.map((part) => (
-            <kbd key={part}>{part}</kbd>
+          {parts.map((part, index) => (
+            // oxlint-disable-next-line react/no-array-index-key -- a chord may hold a key twice
+            <kbd key={`${index} ${part}`}>{part}</kbd>
           ))}
         </span>
       ))}

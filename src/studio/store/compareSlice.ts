@@ -26,6 +26,8 @@ export interface CompareSlice {
   swapCompare(): void;
   adoptCompareDefaults(): void;
   compareWithRun(run: string): void;
+  /** Images of the library serve as cells, whatever they were made for. */
+  indexImages(images: readonly ImageRecord[]): void;
   cellOf(model: ModelRef, prompt: string, seed: number): ImageRecord | undefined;
   makeComparison(): Promise<void>;
   makeGrid(): Promise<void>;
@@ -51,9 +53,7 @@ export const compareSlice: Slice<CompareSlice> = (set, get) => {
     const settings = get().settings(model);
     const items = prompts.flatMap((prompt) => seeds.map((seed) => ({ prompt, seed }))).filter(({ prompt, seed }) => !get().cellOf(model, prompt, seed));
     if (!items.length) return;
-    const records = await get().runImages('compare', titleOf(model, { ...get(), loras: get().preferences.loras }), { ...settings, items });
-    const made = Object.fromEntries(records.map((record) => [cellKey(settings, model, record.prompt, record.seed), record]));
-    set(({ compareCells }) => ({ compareCells: { ...compareCells, ...made } }));
+    await get().runImages('compare', titleOf(model, { ...get(), loras: get().preferences.loras }), { ...settings, items });
   }
 
   return {
@@ -85,6 +85,8 @@ export const compareSlice: Slice<CompareSlice> = (set, get) => {
 
     adoptCompareDefaults() {
       const base = get().baseModel();
+      const latest = get().runs.find((run) => run.checkpoints.length > 0);
+      if (get().compareB === null && latest) get().compareWithRun(latest.id);
       set(({ compareA, compareB }) => ({ compareA: compareA ?? base, compareB: compareB ?? base }));
       if (!get().comparePrompts.length) {
         void bundledPrompts('test').then((prompts) => set(({ comparePrompts }) => (comparePrompts.length ? {} : { comparePrompts: drawPrompts(prompts, 3) })), () => undefined);
@@ -94,6 +96,11 @@ export const compareSlice: Slice<CompareSlice> = (set, get) => {
     compareWithRun(id) {
       const run = get().runs.find((one) => one.id === id);
       if (run?.checkpoints.length) set({ compareA: run.model, compareB: tunedModel(run), gridRun: id });
+    },
+
+    indexImages(images) {
+      const cells = images.filter((image) => !image.init).map((image) => [cellKey(image, image.model, image.prompt, image.seed), image]);
+      set(({ compareCells }) => ({ compareCells: { ...compareCells, ...Object.fromEntries(cells) } }));
     },
 
     cellOf: (model, prompt, seed) => get().compareCells[cellKey(get().settings(model), model, prompt, seed)],

@@ -60,8 +60,8 @@ export const engineSlice: Slice<EngineSlice> = (set, get) => {
       const system = await engine.start(listener((preparing) => set({ preparing })));
       const models = await engine.models();
       set({ system, models, engineState: 'ready', preparing: null });
-      get().adoptDefaults();
       await get().readRuns();
+      get().adoptDefaults();
     } catch (error) {
       fail(problemOf(error));
     }

@@ -22,7 +22,6 @@ export interface Job {
   total: number;
   step: number;
   steps: number;
-  imageIds: string[];
   pairs: number;
   startedAt: number;
   problem: Problem | null;
@@ -42,21 +41,46 @@ export const jobsSlice: Slice<JobsSlice> = (set, get) => {
 
   function add(kind: JobKind, title: string, total: number): string {
     const id = crypto.randomUUID();
-    const job: Job = { id, kind, title, state: 'waiting', message: '', done: 0, total, step: 0, steps: 0, imageIds: [], pairs: 0, startedAt: Date.now(), problem: null };
+    const job: Job = { id, kind, title, state: 'waiting', message: '', done: 0, total, step: 0, steps: 0, pairs: 0, startedAt: Date.now(), problem: null };
     // Finished ones make room: the gallery keeps what they made.
     set(({ jobs }) => ({ jobs: [...jobs.filter((old) => old.state === 'waiting' || old.state === 'running' || old.state === 'failed').slice(-20), ...jobs.filter((old) => old.state === 'done' || old.state === 'cancelled').slice(-4), job] }));
     return id;
   }
 
-  function follow(id: string, saved: Promise<unknown>[]): (event: GenerateEvent) => void {
+  const isOpen = (job: Job): boolean => job.state === 'waiting' || job.state === 'running';
+
+  /** Progress of an open job. Events and the result travel on different ports: one that comes after the end changes nothing. */
+  const progress = (id: string, change: (job: Job) => Partial<Job>): void => update(id, (job) => (isOpen(job) ? { state: 'running', message: '', ...change(job) } : {}));
+
+  const taken = new Map<string, Promise<void>>();
+
+  /** Runs once for an id, whether an event or the result brings it first. */
+  function once(id: string, take: () => Promise<void>): Promise<void> {
+    const work = taken.get(id) ?? take();
+    taken.set(id, work);
+    return work;
+  }
+
+  const takeImage = (record: ImageRecord): Promise<void> =>
+    once(record.id, async () => {
+      await saveImages(await db(), [record]);
+      set(({ images }) => ({ images: [record, ...images] }));
+      get().indexImages([record]);
+    });
+
+  /** On screen only once it is stored: a label must never point at nothing. */
+  const takePair = (pair: PairRecord): Promise<void> =>
+    once(pair.id, async () => {
+      await savePairs(await db(), [pair]);
+      get().addPairs([pair]);
+    });
+
+  function follow(id: string): (event: GenerateEvent) => void {
     return (event) => {
-      if (event.type === 'preparing') update(id, () => ({ state: 'running', message: event.what }));
-      else if (event.type === 'step') update(id, () => ({ state: 'running', message: '', step: event.step, steps: event.steps }));
-      else {
-        update(id, (job) => ({ state: 'running', message: '', done: job.done + 1, step: 0, imageIds: [...job.imageIds, event.record.id] }));
-        set(({ images }) => ({ images: [event.record, ...images] }));
-        saved.push(db().then((database) => saveImages(database, [event.record])));
-      }
+      if (event.type === 'preparing') return progress(id, () => ({ message: event.what }));
+      if (event.type === 'step') return progress(id, () => ({ step: event.step, steps: event.steps }));
+      progress(id, (job) => ({ done: job.done + 1, step: 0 }));
+      void takeImage(event.record).catch((error) => update(id, () => ({ problem: problemOf(error) })));
     };
   }
 
@@ -79,12 +103,11 @@ export const jobsSlice: Slice<JobsSlice> = (set, get) => {
     async runImages(kind, title, request) {
       const engine = get().engine();
       const id = add(kind, title, request.items.length);
-      const saved: Promise<unknown>[] = [];
       return finish(
         id,
         (async () => {
-          const records = await engine.generate(id, request, listener(follow(id, saved)));
-          await Promise.all(saved);
+          const records = await engine.generate(id, request, listener(follow(id)));
+          await Promise.all(records.map(takeImage));
           return records;
         })(),
       );
@@ -93,20 +116,17 @@ export const jobsSlice: Slice<JobsSlice> = (set, get) => {
     async runPairs(title, request) {
       const engine = get().engine();
       const id = add('pairs', title, request.count * (request.bestOf?.k ?? 2));
-      const saved: Promise<unknown>[] = [];
-      const images = follow(id, saved);
+      const onImage = follow(id);
       const onEvent = (event: PairsEvent): void => {
-        if (event.type !== 'pair') return images(event);
+        if (event.type !== 'pair') return onImage(event);
         update(id, () => ({ pairs: event.done }));
-        const stored = db().then((database) => savePairs(database, [event.pair]));
-        // On screen only once it is stored: a label must never point at nothing.
-        saved.push(stored.then(() => get().addPairs([event.pair])));
+        void takePair(event.pair).catch((error) => update(id, () => ({ problem: problemOf(error) })));
       };
       return finish(
         id,
         (async () => {
           const pairs = await engine.makePairs(id, request, listener(onEvent));
-          await Promise.all(saved);
+          await Promise.all(pairs.flatMap((pair) => [takePair(pair), ...pair.images.map(takeImage)]));
           return pairs;
         })(),
       );

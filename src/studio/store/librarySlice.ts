@@ -22,6 +22,7 @@ export const librarySlice: Slice<LibrarySlice> = (set, get) => ({
     const [images, blindTests] = await Promise.all([readImages(database), readBlindTests(database)]);
     const newestFirst = (a: { createdAt: string }, b: { createdAt: string }): number => b.createdAt.localeCompare(a.createdAt);
     set({ images: images.sort(newestFirst), blindTests: blindTests.sort(newestFirst) });
+    get().indexImages(images);
   },
 
   async removeImages(ids) {
@@ -32,7 +33,8 @@ export const librarySlice: Slice<LibrarySlice> = (set, get) => ({
       if (paired.has(image.id)) await database.delete('images', image.id);
       else await deleteImage(database, store, image);
     }
-    set(({ images }) => ({ images: images.filter((image) => !ids.includes(image.id)) }));
+    set(({ images }) => ({ images: images.filter((image) => !ids.includes(image.id)), compareCells: {} }));
+    get().indexImages(get().images);
     void get().readStorage();
   },
 });

@@ -47,15 +47,12 @@ function Compare() {
     { name: 'previousSeed', label: 'Previous seed', keys: 'up', perform: () => moveCompare({ seed: -1 }) },
   ];
   return (
-    <Page title="Compare" wide>
+    <Page title="Compare" wide actions={<div className={styles.views}><Segmented label="View" value={view} onChange={(compareView) => setCompare({ compareView })} options={views} /></div>}>
       <Shortcuts title="Compare" actions={actions} />
       <Sides />
       <ProblemNotice problem={problem} />
       <div className={styles.columns}>
         <div className={styles.main}>
-          <div className={styles.views}>
-            <Segmented label="View" value={view} onChange={(compareView) => setCompare({ compareView })} options={views} />
-          </div>
           {view === 'grid' ? <EvolutionGrid /> : <TwoImages view={view} />}
           {view === 'grid' ? null : <PairThumbs />}
         </div>

@@ -12,7 +12,7 @@ import styles from './compare.module.css';
 
 const kinds: { kind: ExportKind; label: string; note: string; needsLora: boolean }[] = [
   { kind: 'kohya', label: 'LoRA', note: 'One file for ComfyUI, A1111 and diffusers', needsLora: true },
-  { kind: 'peft', label: 'LoRA, PEFT keys', note: 'For peft in Python', needsLora: true },
+  { kind: 'peft', label: 'LoRA (PEFT)', note: 'With PEFT’s own keys, for Python', needsLora: true },
   { kind: 'diffusers', label: 'Whole model', note: 'A diffusers folder, merged, as a zip', needsLora: false },
 ];
 
@@ -45,20 +45,20 @@ export function TakeAway() {
       <ul className={styles.take}>
         {kinds.map(({ kind, label, note, needsLora }) => (
           <li key={kind}>
-            <Button icon="save" busy={busy === kind} disabled={!ready || !model || (needsLora && !isLora)} onClick={() => take(kind, () => exportModel(model!, kind, fileName))}>
+            <Button icon="save" full busy={busy === kind} disabled={!ready || !model || (needsLora && !isLora)} onClick={() => take(kind, () => exportModel(model!, kind, fileName))}>
               {label}
             </Button>
             <span className="small dim">{note}</span>
           </li>
         ))}
         <li>
-          <Button icon="save" busy={busy === 'labels'} disabled={labels === 0} onClick={() => take('labels', exportLabels)}>
+          <Button icon="save" full busy={busy === 'labels'} disabled={labels === 0} onClick={() => take('labels', exportLabels)}>
             Labels
           </Button>
           <span className="small dim">JSONL, every answer</span>
         </li>
         <li>
-          <Button icon="save" busy={busy === 'report'} onClick={() => take('report', () => exportReport(run))}>
+          <Button icon="save" full busy={busy === 'report'} onClick={() => take('report', () => exportReport(run))}>
             Report
           </Button>
           <span className="small dim">One HTML file, images inside</span>
