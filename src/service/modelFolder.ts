@@ -4,7 +4,7 @@ import { parseTextEncoderConfig, type TextEncoderConfig, unprefixedTextNames } f
 import { ClipTokenizer, type TokenizerFiles } from '../models/clip/tokenizer.ts';
 import type { Config } from '../models/config.ts';
 import { type DenoiserModel, openDenoiser } from '../models/families.ts';
-import { parseVaeConfig, type VaeConfig, vaeScaleFactor } from '../models/sd/vae.ts';
+import { legacyVaeNames, parseVaeConfig, type VaeConfig, vaeScaleFactor } from '../models/sd/vae.ts';
 import { parseSchedulerConfig, type SchedulerConfig } from '../diffusion/schedulerConfig.ts';
 import { sizeOf } from '../shared/shape.ts';
 import { type TensorSource, withAliases } from '../models/weights.ts';
@@ -83,7 +83,7 @@ export async function openModelFolder(id: string, env: Pick<Environment, 'openMo
   ]);
   const [unetWeights, vaeWeights, textWeights] = await Promise.all([unetFile, vaeFile, textFile].map((file) => openSafetensors(file.bytes, file.path)));
   const unet = { model: openDenoiser(unetConfig!), weights: unetWeights! };
-  const vae = { config: parseVaeConfig(vaeConfig!), weights: vaeWeights! };
+  const vae = { config: parseVaeConfig(vaeConfig!), weights: withAliases(vaeWeights!, legacyVaeNames) };
   const textEncoder = { config: parseTextEncoderConfig(textConfig!), weights: withAliases(textWeights!, unprefixedTextNames) };
 
   const scorers: string[] = [];
