@@ -1,5 +1,7 @@
-/** The report of `winnow evaluate`: one HTML file beside the images it shows. */
-import type { Tally } from '../evaluation/winRate.ts';
+/** What `winnow evaluate` finds, as one HTML file with its images inside. */
+import { type ReportBlock, reportHtml } from '../evaluation/report.ts';
+import { verdict } from '../evaluation/verdict.ts';
+import type { WinRate } from '../evaluation/winRate.ts';
 
 export interface Spread {
   mean: number;
@@ -7,20 +9,14 @@ export interface Spread {
   deviation: number;
 }
 
-/** Model b against model a (indices), by the scorer's appeal. */
-export interface Comparison extends Tally {
+/** Model b against model a (indices), same prompt and seed. */
+export interface Comparison {
   a: number;
   b: number;
-  /** Share of b among the decided; null if none was. */
-  winRate: number | null;
-  /** Wilson, 95 %. */
-  interval: [low: number, high: number];
-  /** Decided comparisons. */
-  n: number;
-  pValue: number;
+  appeal: WinRate;
+  alignment: WinRate;
   appealGain: Spread;
   alignmentGain: Spread;
-  alignmentWinRate: number | null;
 }
 
 export interface Evaluation {
@@ -33,56 +29,73 @@ export interface Evaluation {
   sampler: string;
 }
 
-/** One prompt and seed through all models; paths relative to the report. */
+/** One prompt and seed through all models. */
 export interface ShownItem {
   prompt: string;
   seed: number;
-  images: string[];
-  appeals: number[];
+  images: { png: Uint8Array; appeal: number }[];
 }
 
-const escape = (text: string): string => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('"', '&quot;');
-const percent = (share: number | null): string => (share === null ? 'none decided' : `${(100 * share).toFixed(1)} %`);
-const number = (value: number): string => value.toFixed(3);
-const row = (cells: readonly string[], tag = 'td'): string => `<tr>${cells.map((cell) => `<${tag}>${cell}</${tag}>`).join('')}</tr>`;
+/** Beyond these the file would grow too large to send. */
+export const MOST_SHOWN = 60;
 
-export function evaluationReport(evaluation: Evaluation, items: readonly ShownItem[]): string {
-  const { models, comparisons, scorer, count } = evaluation;
-  const duels = comparisons.map(({ a, b, winRate, interval, wins, losses, ties, pValue, appealGain, alignmentGain, alignmentWinRate }) =>
-    row([
-      `${escape(models[b]!.name)} over ${escape(models[a]!.name)}`,
-      `<b>${percent(winRate)}</b>`,
-      `${percent(interval[0])} to ${percent(interval[1])}`,
-      `${wins} / ${losses} / ${ties}`,
-      pValue.toPrecision(2),
-      `${number(appealGain.mean)} ± ${number(appealGain.deviation)}`,
-      `${number(alignmentGain.mean)} ± ${number(alignmentGain.deviation)}`,
-      percent(alignmentWinRate),
-    ]),
-  );
-  const means = models.map(({ name, appeal, alignment }) => row([escape(name), `${number(appeal.mean)} ± ${number(appeal.deviation)}`, `${number(alignment.mean)} ± ${number(alignment.deviation)}`]));
-  const cards = items.map(
-    ({ prompt, seed, images, appeals }) =>
-      `<figure><div>${images.map((file, i) => `<img src="${escape(file)}" alt="${escape(models[i]!.name)}" title="${escape(models[i]!.name)}: ${number(appeals[i]!)}" loading="lazy">`).join('')}</div><figcaption>${escape(prompt)} <small>seed ${seed}; appeal ${appeals.map(number).join(' → ')}</small></figcaption></figure>`,
-  );
-  return `<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>Winnow evaluation</title>
-<style>
-body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 1100px; padding: 0 1rem; }
-table { border-collapse: collapse; } th, td { text-align: left; padding: .2rem .8rem .2rem 0; border-bottom: 1px solid #ddd; }
-.grid { display: grid; grid-template-columns: repeat(auto-fill, minmax(${Math.min(1000, 200 * models.length)}px, 1fr)); gap: 1rem; }
-figure { margin: 0; } img { width: 192px; margin-right: 4px; background: #888; } figcaption { font-size: 13px; } small { color: #555; }
-</style></head><body>
-<h1>Evaluation</h1>
-<p>${count} prompts with a seed through each model, same noise for all, sampled on ${escape(evaluation.sampler)}; judged by scorer ${escape(scorer)}. A model wins where its image appeals more; ties are left out of the win rate. Intervals are Wilson's, 95 %; gains and means with their standard deviation.</p>
-<table>${row(['', 'win rate', 'interval', 'wins / losses / ties', 'sign test p', 'appeal gain', 'alignment gain', 'wins by alignment'], 'th')}${duels.join('')}</table>
-<h2>Means</h2>
-<table>${row(['model', 'appeal', 'alignment'], 'th')}${means.join('')}</table>
-<h2>Images</h2>
-<p>${models.map(({ name }) => escape(name)).join(', then ')}; all of them, in order.</p>
-<div class="grid">
-${cards.join('\n')}
-</div>
-</body></html>
-`;
+export const percent = (share: number): string => (Number.isNaN(share) ? 'none decided' : `${(100 * share).toFixed(1)} %`);
+export const range = ([low, high]: readonly [number, number]): string => `${percent(low)} to ${percent(high)}`;
+export const plain = ({ mean, deviation }: Spread): string => `${mean.toFixed(3)} ± ${deviation.toFixed(3)}`;
+export const signed = (gain: Spread): string => `${gain.mean >= 0 ? '+' : ''}${plain(gain)}`;
+
+export function evaluationReport({ models, comparisons, scorer, count, prompts, sampler }: Evaluation, items: readonly ShownItem[], at: Date): string {
+  const title = ({ a, b }: Comparison): string => `${models[b]!.name} over ${models[a]!.name}`;
+  return reportHtml({
+    title: 'Evaluation',
+    subtitle: `${count} comparisons of two models over ${prompts} prompts, same prompt and noise on both sides, judged by scorer ${scorer}; sampled on ${sampler}; ${at.toISOString().slice(0, 16).replace('T', ' ')} UTC`,
+    sections: [
+      ...comparisons.map((comparison) => ({ title: title(comparison), blocks: blocksOf(comparison, models[comparison.b]!.name) })),
+      {
+        title: 'Means',
+        blocks: [
+          { kind: 'table', head: ['model', 'appeal', 'alignment'], rows: models.map(({ name, appeal, alignment }) => [name, plain(appeal), plain(alignment)]) },
+          { kind: 'text', text: 'With the standard deviation over the images, or over the pairs for a gain.' },
+        ],
+      },
+      {
+        title: 'Images',
+        blocks: [
+          { kind: 'text', text: items.length < count ? `The first ${items.length} of ${count}, in order, not chosen.` : 'All of them, in order.' },
+          {
+            kind: 'images',
+            columns: models.map(({ name }) => name),
+            rows: items.map(({ prompt, seed, images }) => ({
+              title: `${prompt} (seed ${seed})`,
+              images: images.map(({ png, appeal }, i) => ({ png, alt: `${prompt}, ${models[i]!.name}`, caption: `appeal ${appeal.toFixed(3)}` })),
+            })),
+          },
+        ],
+      },
+    ],
+  });
 }
+
+function blocksOf({ appeal, alignment, appealGain, alignmentGain }: Comparison, name: string): ReportBlock[] {
+  const { counted, concluded } = verdict(appeal, name);
+  return [
+    { kind: 'share', label: 'Appeal', rate: appeal.rate, interval: appeal.interval },
+    { kind: 'text', text: `${counted} ${concluded}` },
+    {
+      kind: 'table',
+      head: ['', 'win rate', '95 % interval (Wilson)', 'wins', 'losses', 'ties', 'sign test p', 'gain'],
+      rows: [row('appeal', appeal, appealGain), row('prompt alignment', alignment, alignmentGain)],
+    },
+  ];
+}
+
+const row = (name: string, { rate, interval, wins, losses, ties, pValue }: WinRate, gain: Spread): string[] => [
+  name,
+  percent(rate),
+  range(interval),
+  String(wins),
+  String(losses),
+  String(ties),
+  pValue.toPrecision(2),
+  signed(gain),
+];

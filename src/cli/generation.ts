@@ -38,8 +38,10 @@ export function settingsOf(values: Values<typeof generationOptions>, model: Mode
   };
 }
 
-const keyOf = ({ model, negativePrompt, steps, guidanceScale, width, height, scheduler, sampler, init, prompt, seed }: GenerationSettings & { prompt: string; seed: number }): string =>
-  JSON.stringify([model, negativePrompt, steps, guidanceScale, width, height, scheduler, sampler, init ?? null, prompt, seed]);
+type Wanted = GenerationSettings & { prompt: string; seed: number; modelHash: string };
+
+const keyOf = ({ modelHash, negativePrompt, steps, guidanceScale, width, height, scheduler, sampler, init, prompt, seed }: Wanted): string =>
+  JSON.stringify([modelHash, negativePrompt, steps, guidanceScale, width, height, scheduler, sampler, init ?? null, prompt, seed]);
 
 /** Makes the images that the folder (the engine's own) lacks, each noted in images.jsonl when it is there. Returns one for every item. */
 export async function makeImages(
@@ -51,7 +53,8 @@ export async function makeImages(
   label = 'image',
 ): Promise<ImageRecord[]> {
   const made = new Map(readRecords<ImageRecord>(imagesFile(folder)).map((record) => [keyOf(record), record]));
-  const missing = items.filter((item) => !made.has(keyOf({ ...settings, ...item })));
+  const modelHash = await engine.modelHash(settings.model);
+  const missing = items.filter((item) => !made.has(keyOf({ ...settings, ...item, modelHash })));
   if (missing.length < items.length) terminal.note(`${items.length - missing.length} of ${items.length} images are there already`);
   if (missing.length > 0) {
     const job = 'generate';
@@ -69,5 +72,5 @@ export async function makeImages(
       }
     });
   }
-  return items.map((item) => made.get(keyOf({ ...settings, ...item }))!);
+  return items.map((item) => made.get(keyOf({ ...settings, ...item, modelHash }))!);
 }

@@ -81,6 +81,11 @@ export class Engine implements EngineService {
     return folders.map((folder) => folder.info);
   }
 
+  /** Names a model by its weights: the base's file, adapters and strengths. Needs no GPU. */
+  async modelHash(ref: ModelRef): Promise<string> {
+    return (await this.pool.resolve(ref)).hash;
+  }
+
   generate(job: string, request: GenerateRequest, listener: Listener<GenerateEvent>): Promise<ImageRecord[]> {
     return this.jobs.run(job, async (signal) => generate(await this.generationContext(), signal, request, listener));
   }

@@ -1,11 +1,11 @@
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Outcome as Verdict, tally, winRate } from '../../evaluation/winRate.ts';
+import { type Outcome as Verdict, tally, type WinRate, winRate } from '../../evaluation/winRate.ts';
 import type { ImageRecord, Score } from '../../service/types.ts';
 import { WinnowError } from '../../shared/errors.ts';
 import { absolute, count, number, prompts, required, seeds } from '../arguments.ts';
 import { withEngine } from '../engine.ts';
-import { type Comparison, type Evaluation, evaluationReport, type Spread } from '../evaluationReport.ts';
+import { type Comparison, type Evaluation, evaluationReport, MOST_SHOWN, percent, plain, range, signed, type Spread } from '../evaluationReport.ts';
 import { generationOptions, makeImages, settingsOf } from '../generation.ts';
 import { parseModelRef } from '../modelRef.ts';
 import { Pace, table } from '../terminal.ts';
@@ -57,17 +57,22 @@ export const evaluate = defineVerb({
       }
       const of = (model: number, item: number): Score => scores[model * items.length + item]!;
       const evaluation: Evaluation = {
-        models: models.map((name, i) => ({ name, appeal: spread(items.map((_, item) => of(i, item).appeal)), alignment: spread(items.map((_, item) => of(i, item).alignment)) })),
+        models: models.map((text, i) => ({ name: shortName(text), appeal: spread(items.map((_, item) => of(i, item).appeal)), alignment: spread(items.map((_, item) => of(i, item).alignment)) })),
         comparisons: refs.flatMap((_, b) => Array.from({ length: b }, (_, a) => compare(a, b, items.map((_, item) => [of(a, item), of(b, item)]), margin))),
         scorer: values.scorer,
         prompts: list.length,
         count: items.length,
         sampler: images[0]![0]!.ranOn,
       };
-      writeFileSync(join(out, 'figures.json'), `${JSON.stringify(evaluation, null, 2)}\n`);
-      const shown = items.map(({ prompt, seed }, item) => ({ prompt, seed, images: images.map((of) => of[item]!.file), appeals: images.map((_, model) => of(model, item).appeal) }));
-      writeFileSync(join(out, 'report.html'), evaluationReport(evaluation, shown));
-      return { json: { out, report: join(out, 'report.html'), ...evaluation }, text: `${figures(evaluation)}\nReport: ${join(values.out!, 'report.html')}` };
+      const figures = figuresOf(evaluation);
+      writeFileSync(join(out, 'figures.json'), `${JSON.stringify(figures, null, 2)}\n`);
+      const shown = items.slice(0, MOST_SHOWN).map(({ prompt, seed }, item) => ({
+        prompt,
+        seed,
+        images: images.map((made, model) => ({ png: readFileSync(join(out, made[item]!.file)), appeal: of(model, item).appeal })),
+      }));
+      writeFileSync(join(out, 'report.html'), evaluationReport(evaluation, shown, new Date()));
+      return { json: { out, report: join(out, 'report.html'), ...figures }, text: `${describe(evaluation)}\nReport: ${join(values.out!, 'report.html')}` };
     });
   },
 });
@@ -80,39 +85,40 @@ function spread(values: readonly number[]): Spread {
 }
 
 function compare(a: number, b: number, scores: readonly (readonly [Score, Score])[], margin: number): Comparison {
-  const rate = (what: keyof Score, margin: number): ReturnType<typeof winRate> =>
+  const rate = (what: keyof Score, margin: number): WinRate =>
     winRate(tally(scores.map(([before, after]): Verdict => (Math.abs(after[what] - before[what]) <= margin ? 'tie' : after[what] > before[what] ? 'win' : 'loss'))));
   const gain = (what: keyof Score): Spread => spread(scores.map(([before, after]) => after[what] - before[what]));
-  const { rate: winShare, ...rest } = rate('appeal', margin);
-  const alignment = rate('alignment', 0);
+  return { a, b, appeal: rate('appeal', margin), alignment: rate('alignment', 0), appealGain: gain('appeal'), alignmentGain: gain('alignment') };
+}
+
+/** What machines read. A rate is null where nothing was decided. */
+function figuresOf({ comparisons, ...rest }: Evaluation): object {
   return {
-    a,
-    b,
-    // No share where nothing was decided: JSON knows no NaN.
-    winRate: Number.isNaN(winShare) ? null : winShare,
     ...rest,
-    appealGain: gain('appeal'),
-    alignmentGain: gain('alignment'),
-    alignmentWinRate: Number.isNaN(alignment.rate) ? null : alignment.rate,
+    comparisons: comparisons.map(({ a, b, appeal: { rate, ...appeal }, alignment, appealGain, alignmentGain }) => ({
+      a,
+      b,
+      winRate: rate,
+      ...appeal,
+      appealGain,
+      alignmentGain,
+      alignmentWinRate: alignment.rate,
+    })),
   };
 }
 
-const percent = (share: number | null): string => (share === null ? 'none decided' : `${(100 * share).toFixed(1)} %`);
-const signed = ({ mean, deviation }: Spread): string => `${mean >= 0 ? '+' : ''}${mean.toFixed(3)} ± ${deviation.toFixed(3)}`;
-const plain = ({ mean, deviation }: Spread): string => `${mean.toFixed(3)} ± ${deviation.toFixed(3)}`;
-
-function figures({ models, comparisons }: Evaluation): string {
+function describe({ models, comparisons }: Evaluation): string {
   const rows = models.map(({ name, appeal, alignment }, i) => [`${i + 1} ${name}`, plain(appeal), plain(alignment)]);
-  const duels = comparisons.map(({ a, b, winRate, interval, wins, losses, ties, n, appealGain, alignmentGain }) => [
+  const duels = comparisons.map(({ a, b, appeal, appealGain, alignmentGain }) => [
     `${b + 1} over ${a + 1}`,
-    percent(winRate),
-    `${percent(interval[0])} to ${percent(interval[1])}`,
-    `${wins}`,
-    `${losses}`,
-    `${ties}`,
-    `${n}`,
+    percent(appeal.rate),
+    range(appeal.interval),
+    ...[appeal.wins, appeal.losses, appeal.ties, appeal.n].map(String),
     signed(appealGain),
     signed(alignmentGain),
   ]);
   return [table([['model', 'appeal', 'alignment'], ...rows]), '', table([['', 'win rate', '95 % interval', 'wins', 'losses', 'ties', 'n', 'appeal gain', 'alignment gain'], ...duels])].join('\n');
 }
+
+/** As typed, without the folders things lie in. */
+const shortName = (text: string): string => text.split('+').map((part) => part.replace(/\/+$/, '').replace(/^.*\//, '')).join(' + ');

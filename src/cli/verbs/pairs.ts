@@ -35,7 +35,7 @@ export const pairs = defineVerb({
     return withEngine(terminal, { base: ref.base, root: out }, async (engine) => {
       const [info] = await engine.models();
       const request = { ...settingsOf(values, ref, info!), prompts: list, seed, ...(against && { against }), ...(k !== undefined && { bestOf: { k, scorer: values.scorer } }) };
-      claimFolder(out, request);
+      claimFolder(out, { ...request, modelHash: await engine.modelHash(ref) });
       const made = readRecords<PairRecord>(pairsFile(out));
       const first = made.length;
       if (first > 0) terminal.note(`${Math.min(first, wanted)} of ${wanted} pairs are there already`);
