@@ -60,10 +60,12 @@ export function reportAdapter(adapter: GPUAdapter): AdapterReport {
 function watchDevice(device: GPUDevice, adapter: AdapterReport): EngineDevice {
   let errors = 0;
   let firstMessage = '';
+  let outOfMemory = false;
   let lostReason: string | undefined;
   device.addEventListener('uncapturederror', (event) => {
     event.preventDefault?.();
     if (errors++ === 0) firstMessage = event.error.message;
+    outOfMemory ||= event.error instanceof GPUOutOfMemoryError;
   });
   void device.lost.then((info) => {
     lostReason = info.message || info.reason;
@@ -79,6 +81,10 @@ function watchDevice(device: GPUDevice, adapter: AdapterReport): EngineDevice {
       if (errors > 0) {
         const message = `The GPU reported ${errors} error${errors > 1 ? 's' : ''}: ${firstMessage}`;
         errors = 0;
+        if (outOfMemory) {
+          outOfMemory = false;
+          throw new WinnowError('OutOfGpuMemory', message, 'Close other tabs that use the GPU, or choose a smaller batch, image size or rank.');
+        }
         throw new WinnowError('GpuError', message, 'The numbers of this step are not to be trusted: resume from the last checkpoint.');
       }
     },

@@ -118,7 +118,7 @@ it('throws GpuError at the next read after an uncaptured error, then goes on', a
   const x = graph.input('x', [8]);
   graph.output('y', graph.op('unary', { fn: 'relu' }, [x]));
   const program = await executor.compile(graph);
-  engine.device.createBuffer({ size: 16, usage: 0x01 | 0x80 }); // MAP_READ with STORAGE is no valid usage.
+  engine.device.createBuffer({ size: 16, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.STORAGE }); // No valid pair.
   await expect(program.read(x)).rejects.toSatisfy(named('GpuError'));
   expect(await program.read(x)).toEqual(new Float32Array(8));
   program.dispose();
@@ -129,6 +129,16 @@ it('refuses a tensor beyond the adapter by name', async () => {
   const graph = new Graph();
   graph.node('zero', {}, [graph.state('moments', [tooMuch + 64])]);
   await expect(executor.compile(graph)).rejects.toSatisfy(named('AdapterTooSmall'));
+  expect(() => executor.storage('moments', tooMuch + 64)).toThrow(/moments needs a buffer of/);
+  engine.check();
+});
+
+it('says what the GPU refused, and goes on', async () => {
+  const graph = new Graph();
+  const perBuffer = Math.floor(engine.device.limits.maxBufferSize / 256) * 64;
+  // More than any GPU has; what is refused is never touched.
+  for (let i = 0; i < 64; i++) graph.node('zero', {}, [graph.state(`state${i}`, [Math.min(perBuffer, engine.device.limits.maxStorageBufferBindingSize / 4)])]);
+  await expect(executor.compile(graph)).rejects.toSatisfy(named('OutOfGpuMemory'));
   engine.check();
 });
 

@@ -7,7 +7,7 @@ import { WinnowError } from '../shared/errors.ts';
 import { sizeOf } from '../shared/shape.ts';
 import type { EngineDevice } from './device.ts';
 import { type CompileProgress, pipelinesOf } from './pipelines.ts';
-import { type Place, type Plan, type PlannedDispatch, planGraph } from './plan.ts';
+import { bytesOf, checkBuffer, type Place, type Plan, type PlannedDispatch, planGraph } from './plan.ts';
 import { chooseVariant, gpuVariants, type KernelVariants, softwareVariants } from './variants.ts';
 
 export interface GpuExecutorOptions {
@@ -37,7 +37,7 @@ export interface GpuExecutor extends Executor {
   readonly pipelineCount: number;
 }
 
-const USAGE = 0x80 | 0x04 | 0x08; // GPUBufferUsage.STORAGE | COPY_SRC | COPY_DST
+const storageUsage = (): GPUBufferUsageFlags => GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
 
 class GpuStorage implements Storage {
   readonly label: string;
@@ -49,7 +49,9 @@ class GpuStorage implements Storage {
     this.engine = engine;
     this.label = label;
     this.elements = elements;
-    this.buffer = engine.device.createBuffer({ label, size: Math.max(16, Math.ceil(elements / 4) * 16), usage: USAGE });
+    const bytes = bytesOf(elements);
+    checkBuffer({ label, bytes }, engine.device.limits);
+    this.buffer = engine.device.createBuffer({ label, size: bytes, usage: storageUsage() });
   }
 
   write(data: Float32Array | Int32Array, offsetElements = 0): void {
@@ -74,12 +76,12 @@ function upload(device: GPUDevice, buffer: GPUBuffer, offset: number, data: Floa
 async function download(engine: EngineDevice, buffer: GPUBuffer, offset: number, elements: number): Promise<Float32Array> {
   const { device } = engine;
   const size = elements * 4;
-  const staging = device.createBuffer({ label: 'read', size, usage: 0x01 | 0x08 }); // MAP_READ | COPY_DST
+  const staging = device.createBuffer({ label: 'read', size, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST });
   const encoder = device.createCommandEncoder({ label: 'read' });
   encoder.copyBufferToBuffer(buffer, offset, staging, 0, size);
   device.queue.submit([encoder.finish()]);
   try {
-    await staging.mapAsync(0x01); // GPUMapMode.READ
+    await staging.mapAsync(GPUMapMode.READ);
   } catch (error) {
     await Promise.race([device.lost, Promise.resolve()]);
     engine.check();
@@ -183,7 +185,7 @@ async function allocate(engine: EngineDevice, plan: Plan, bindings: ReadonlyMap<
   device.pushErrorScope('out-of-memory');
   const buffers = plan.buffers.map(({ label, bytes, bound }) => {
     if (bound) return (bindings.get(bound) as GpuStorage).buffer;
-    const buffer = device.createBuffer({ label, size: bytes, usage: USAGE });
+    const buffer = device.createBuffer({ label, size: bytes, usage: storageUsage() });
     owned.push(buffer);
     return buffer;
   });
@@ -193,7 +195,7 @@ async function allocate(engine: EngineDevice, plan: Plan, bindings: ReadonlyMap<
     const asked = owned.reduce((sum, buffer) => sum + buffer.size, 0) / 2 ** 20;
     throw new WinnowError(
       'OutOfGpuMemory',
-      `The GPU refused ${asked.toFixed(0)} MiB: ${(outOfMemory ?? invalid)!.message}`,
+      `The GPU refused ${asked.toFixed(0)} MiB (${(outOfMemory ?? invalid)!.message.split('\n')[0]}).`,
       'Close other tabs that use the GPU, or choose a smaller batch, image size or rank.',
     );
   }

@@ -72,7 +72,7 @@ const CHUNK_BYTES = 64 * 2 ** 20;
 
 const roundUp = (bytes: number, to: number): number => Math.ceil(bytes / to) * to;
 /** Whole vec4s, so that kernels may bind any tensor as array<vec4f>. */
-const bytesOf = (elements: number): number => Math.max(16, roundUp(elements * 4, 16));
+export const bytesOf = (elements: number): number => Math.max(16, roundUp(elements * 4, 16));
 const isScratch = (operand: Operand): operand is Scratch => 'scratch' in operand;
 
 export function planGraph(graph: Graph, { limits = DEFAULT_LIMITS, variant = (_, options) => options[0]!, bound = new Map() }: PlanOptions = {}): Plan {
@@ -279,7 +279,8 @@ function fillSlots(tenancies: readonly Tenancy[]): { bytes: number; tenants: Ten
 
 const mib = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(bytes < 2 ** 20 ? 2 : 0)} MiB`;
 
-function checkBuffer({ label, bytes }: PlannedBuffer, limits: PlanLimits): void {
+/** Throws AdapterTooSmall for a buffer beyond the adapter's limit. */
+export function checkBuffer({ label, bytes }: Pick<PlannedBuffer, 'label' | 'bytes'>, limits: Pick<PlanLimits, 'maxBufferSize'>): void {
   if (bytes <= limits.maxBufferSize) return;
   throw new WinnowError(
     'AdapterTooSmall',

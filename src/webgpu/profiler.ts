@@ -58,8 +58,8 @@ async function byTimestamps({ device }: EngineDevice, steps: readonly GpuStep[])
     const chunk = steps.slice(start, start + QUERIES / 2);
     const count = chunk.length * 2;
     const querySet = device.createQuerySet({ type: 'timestamp', count });
-    const resolved = device.createBuffer({ size: count * 8, usage: 0x200 | 0x04 }); // QUERY_RESOLVE | COPY_SRC
-    const staging = device.createBuffer({ size: count * 8, usage: 0x01 | 0x08 }); // MAP_READ | COPY_DST
+    const resolved = device.createBuffer({ size: count * 8, usage: GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC });
+    const staging = device.createBuffer({ size: count * 8, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST });
     const encoder = device.createCommandEncoder({ label: 'profile' });
     chunk.forEach((step, i) => {
       const pass = encoder.beginComputePass({ timestampWrites: { querySet, beginningOfPassWriteIndex: 2 * i, endOfPassWriteIndex: 2 * i + 1 } });
@@ -69,7 +69,7 @@ async function byTimestamps({ device }: EngineDevice, steps: readonly GpuStep[])
     encoder.resolveQuerySet(querySet, 0, count, resolved, 0);
     encoder.copyBufferToBuffer(resolved, 0, staging, 0, count * 8);
     device.queue.submit([encoder.finish()]);
-    await staging.mapAsync(0x01);
+    await staging.mapAsync(GPUMapMode.READ);
     const times = new BigUint64Array(staging.getMappedRange());
     for (let i = 0; i < chunk.length; i++) ms.push(Number(times[2 * i + 1]! - times[2 * i]!) / 1e6 / REPEATS);
     for (const gone of [querySet, resolved, staging]) gone.destroy();
