@@ -16,6 +16,8 @@ export interface AdapterReport {
 
 export interface EngineDevice {
   readonly device: GPUDevice;
+  /** Held because Dawn's devices do not keep their instance alive under Node: collected too early, the process crashes. */
+  readonly gpu: GPU;
   readonly adapter: AdapterReport;
   /** Names the adapter in records: what was measured on one does not hold on another. */
   readonly adapterKey: string;
@@ -29,7 +31,7 @@ const WANTED_FEATURES = ['shader-f16', 'subgroups', 'timestamp-query'] as const;
 /** Asks `gpu` for its best adapter and a device with that adapter's limits. */
 export async function openDevice(gpu: GPU | undefined): Promise<EngineDevice> {
   const adapter = await gpu?.requestAdapter({ powerPreference: 'high-performance' });
-  if (!adapter) {
+  if (!gpu || !adapter) {
     throw new WinnowError(
       'NoWebGPU',
       gpu ? 'This browser has WebGPU but found no usable GPU.' : 'This browser has no WebGPU.',
@@ -42,7 +44,7 @@ export async function openDevice(gpu: GPU | undefined): Promise<EngineDevice> {
     requiredFeatures: WANTED_FEATURES.filter((feature) => adapter.features.has(feature)),
     requiredLimits: report.limits,
   });
-  return watchDevice(device, report);
+  return watchDevice(gpu, device, report);
 }
 
 /** The adapter's identity, features and limits as plain data. */
@@ -57,7 +59,7 @@ export function reportAdapter(adapter: GPUAdapter): AdapterReport {
   return { vendor, architecture, device, description, software, features: [...adapter.features].sort(), limits };
 }
 
-function watchDevice(device: GPUDevice, adapter: AdapterReport): EngineDevice {
+function watchDevice(gpu: GPU, device: GPUDevice, adapter: AdapterReport): EngineDevice {
   let errors = 0;
   let firstMessage = '';
   let outOfMemory = false;
@@ -72,6 +74,7 @@ function watchDevice(device: GPUDevice, adapter: AdapterReport): EngineDevice {
   });
   return {
     device,
+    gpu,
     adapter,
     adapterKey: [adapter.vendor, adapter.architecture, adapter.device, adapter.description].filter(Boolean).join(' / '),
     check() {

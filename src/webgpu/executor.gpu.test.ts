@@ -5,7 +5,7 @@ import { Graph } from '../graph/graph.ts';
 import { isWinnowError } from '../shared/errors.ts';
 import { createGpuExecutor, type GpuExecutor } from './executor.ts';
 import { pipelinesOf } from './pipelines.ts';
-import { profileProgram } from './profiler.ts';
+import { profileProgram, summarize } from './profiler.ts';
 import { tuneKernels } from './tune.ts';
 
 let engine: NodeDevice;
@@ -147,10 +147,15 @@ it('profiles by node', async () => {
   const x = graph.input('x', [64, 64]);
   graph.output('y', graph.op('linear', { bias: false, residual: false, scale: 1 }, [x, graph.parameter('w', [64, 64])], 'proj'));
   const program = await executor.compile(graph);
-  const profile = await profileProgram(engine, program);
-  expect(profile.rows).toHaveLength(1);
-  expect(profile.rows[0]).toMatchObject({ node: 'proj', op: 'linear', kernel: 'gemm.quad', flops: 2 * 64 ** 3 });
-  expect(profile.rows[0]!.ms).toBeGreaterThan(0);
+  for (const clock of ['timestamp-query', 'submit'] as const) {
+    if (clock === 'timestamp-query' && !engine.device.features.has(clock)) continue;
+    const profile = await profileProgram(engine, program, clock);
+    expect(profile.rows).toHaveLength(1);
+    expect(profile.rows[0]).toMatchObject({ node: 'proj', op: 'linear', kernel: 'gemm.quad', flops: 2 * 64 ** 3 });
+    expect(profile.rows[0]!.ms).toBeGreaterThanOrEqual(0);
+    const [sum] = summarize(profile.rows, (row) => row.op);
+    expect(sum).toMatchObject({ name: 'linear', dispatches: 1, ms: profile.rows[0]!.ms });
+  }
   program.dispose();
 });
 

@@ -24,9 +24,12 @@ const REPEATS = 5;
 /** Queries of one set; two a dispatch. */
 const QUERIES = 2048;
 
-export async function profileProgram(engine: EngineDevice, program: GpuProgram): Promise<Profile> {
+export async function profileProgram(
+  engine: EngineDevice,
+  program: GpuProgram,
+  clock: Profile['clock'] = engine.device.features.has('timestamp-query') ? 'timestamp-query' : 'submit',
+): Promise<Profile> {
   const { steps } = program;
-  const clock = engine.device.features.has('timestamp-query') ? 'timestamp-query' : 'submit';
   const ms = clock === 'timestamp-query' ? await byTimestamps(engine, steps) : await bySubmits(engine, steps);
   engine.check();
   const rows = steps.map(({ node, dispatch }, i): ProfileRow => {
