@@ -1,5 +1,5 @@
 /** `winnow verify`: runs a golden case written by PyTorch through the engine and compares. Nothing about a case is known beforehand;
- *  the format is docs/golden-cases.md. */
+ *  the format is tools/reference/README.md. */
 import type { Executor } from '../graph/executor.ts';
 import type { SessionOptions } from '../onnx/session.ts';
 import { WinnowError } from '../shared/errors.ts';

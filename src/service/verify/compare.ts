@@ -1,4 +1,4 @@
-/** How far a tensor is from its reference, and whether that is near enough: the rules of docs/golden-cases.md. */
+/** How far a tensor is from its reference, and whether that is near enough: the rules of tools/reference/README.md. */
 import { badCase, type GoldenCase, type Tolerance } from './caseFile.ts';
 
 export type ToleranceClass = 'forward' | 'grad' | 'trajectory';
