@@ -39,9 +39,9 @@ const attentionDelta: KernelSource = { name: 'attentionDelta', code: attentionDe
 const ROWS = 16;
 /** Loops over a head are written out up to this many turns; longer ones would only make long programs. */
 const UNROLL_LIMIT = 16;
-/** Writing out the loops of a quad kernel halves its time, but adds a second or more to its compilation on SwiftShader: worth it from so many
- *  products on (25 ms, halved, at 8 million). */
-const UNROLL_PRODUCTS = 4e6;
+/** Writing out the loops of a quad kernel halves its time, but on SwiftShader adds 0.2 s to its compilation at 6 turns and 2 s at 16, about
+ *  with the square: worth it from so many products a squared turn (0.25 million at 6 turns pays for itself within some thirty steps). */
+const UNROLL_PRODUCTS = 7000;
 
 interface Sizes {
   batch: number;
@@ -73,7 +73,7 @@ function overRows(
     // The kernels' dot() of two splats counts a product four times.
     const dot = lanes === 1 ? 0.25 : 1;
     const kernel = atLanes(quad, lanes);
-    const long = batch * heads * queries * keys * headSize >= UNROLL_PRODUCTS;
+    const long = batch * heads * queries * keys * headSize >= UNROLL_PRODUCTS * width ** 2;
     return [
       {
         kernel: long && width <= UNROLL_LIMIT ? unroll(kernel, 'WIDTH', width) : kernel,
