@@ -30,12 +30,12 @@ export class RunStore {
   /** Rejects with NotFound. */
   async load(run: string): Promise<RunRecord> {
     const record = await readJson<RunRecord>(this.files, recordPath(run));
-    return withPlaces(record, run, runFolder(run));
+    return withPlaces(record, run, `${runFolder(run)}/`);
   }
 
   save(record: RunRecord): Promise<void> {
     const folder = record.id;
-    return writeJson(this.files, recordPath(folder), isFolder(folder) ? withPlaces(record, folder.split('/').findLast(Boolean)!, '.') : record);
+    return writeJson(this.files, recordPath(folder), isFolder(folder) ? withPlaces(record, folder.split('/').findLast(Boolean)!, '') : record);
   }
 
   appendMetrics(run: string, metrics: StepMetrics): Promise<void> {
@@ -67,8 +67,8 @@ export class RunStore {
   }
 }
 
-/** The record under another id, its files in another folder. */
-function withPlaces(record: RunRecord, id: string, folder: string): RunRecord {
-  const moved = <T extends { file: string }>(entry: T): T => ({ ...entry, file: entry.file.replace(/^.*(?=\/(?:checkpoints|samples)\/[^/]+$)/, () => folder) });
+/** The record under another id, its files in another folder: `prefix` stands before `checkpoints/` and `samples/`. */
+function withPlaces(record: RunRecord, id: string, prefix: string): RunRecord {
+  const moved = <T extends { file: string }>(entry: T): T => ({ ...entry, file: entry.file.replace(/^(?:.*\/)?(?=(?:checkpoints|samples)\/[^/]+$)/, () => prefix) });
   return { ...record, id, checkpoints: record.checkpoints.map(moved), samples: record.samples.map(moved) };
 }

@@ -60,7 +60,7 @@ export const evaluate = defineVerb({
         models: models.map((text, i) => ({ name: shortName(text), appeal: spread(items.map((_, item) => of(i, item).appeal)), alignment: spread(items.map((_, item) => of(i, item).alignment)) })),
         comparisons: refs.flatMap((_, b) => Array.from({ length: b }, (_, a) => compare(a, b, items.map((_, item) => [of(a, item), of(b, item)]), margin))),
         scorer: values.scorer,
-        prompts: list.length,
+        prompts: new Set(items.map(({ prompt }) => prompt)).size,
         count: items.length,
         sampler: images[0]![0]!.ranOn,
       };

@@ -1,0 +1,277 @@
+/** Arguments, help, errors and exit codes, and the verbs that need no GPU, in this process. */
+import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { writeLora } from '../data/formats/lora.ts';
+import { formatJsonl } from '../data/formats/jsonl.ts';
+import { openSafetensors, writeSafetensors } from '../data/formats/safetensors.ts';
+import type { LabelEvent, PairRecord } from '../service/types.ts';
+import { absolute, number, seeds, size } from './arguments.ts';
+import { NodeFileStore } from './files.ts';
+import { parseModelRef } from './modelRef.ts';
+import { appendRecords, readRecords } from './records.ts';
+import { runCli } from './run.ts';
+import { duration, Pace, Terminal } from './terminal.ts';
+import { verbs } from './verbs/index.ts';
+
+const root = join(import.meta.dirname, '..', '..');
+const cases = join(root, 'tools/reference/cases');
+const tiny = join(cases, 'pipeline-tiny-v/pipeline');
+let folder: string;
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'winnow-cli-'));
+});
+
+async function winnow(...args: string[]): Promise<{ code: number; out: string; err: string }> {
+  let [out, err] = ['', ''];
+  const code = await runCli(args, { out: (text) => void (out += text), err: (text) => void (err += text), live: false });
+  return { code, out, err };
+}
+
+describe('help', () => {
+  it('lists the verbs', async () => {
+    const { code, out } = await winnow('--help');
+    expect(code).toBe(0);
+    for (const name of ['generate', 'pairs', 'label', 'train', 'evaluate', 'export', 'plan', 'verify', 'bench']) expect(out).toMatch(new RegExp(`^  ${name} `, 'm'));
+  });
+  it.each(verbs.map(({ name }) => name))('of %s has a usage line, its options with defaults and an example', async (name) => {
+    const { code, out, err } = await winnow(name, '--help');
+    expect(code).toBe(0);
+    expect(err).toBe('');
+    expect(out).toContain(`usage: winnow ${name} `);
+    expect(out).toContain('--json');
+    expect(out).toContain(`example: winnow ${name} `);
+    expect(out).not.toContain('undefined');
+  });
+  it('names every option with its value and default', async () => {
+    const { out } = await winnow('generate', '--help');
+    expect(out).toMatch(/--seeds LIST .*\(default: 0\)/);
+    expect(out).toMatch(/--prompt TEXT .*\(may be repeated\)/);
+  });
+});
+
+describe('errors', () => {
+  it.each([
+    [[], 2, ''],
+    [['score', 'x'], 2, 'BadArguments: There is no verb score. Choose one of generate,'],
+    [['generate'], 2, 'BadArguments: MODEL is missing.'],
+    [['generate', tiny, 'more'], 2, 'BadArguments: "more" is one argument too many.'],
+    [['generate', tiny, '--sedes', '1'], 2, `BadArguments: Unknown option '--sedes'.`],
+    [['generate', tiny, '--out', 'x'], 2, 'BadArguments: There is no prompt.'],
+    [['generate', tiny, '--prompt', 'a', '--seeds', '3-1', '--out', 'x'], 2, 'BadArguments: --seeds is "3-1".'],
+    [['generate', tiny, '--prompt', 'a'], 2, 'BadArguments: --out is missing.'],
+    [['generate', 'nowhere', '--prompt', 'a', '--out', 'x'], 1, 'NotFound: There is no model folder nowhere.'],
+    [['plan', tiny, '--mode', 'half'], 2, 'BadArguments: --mode is "half". Choose one of lora, full.'],
+    [['plan', tiny, '--size', '33x32'], 2, 'BadArguments: This model cannot make 33 by 32 pixels. Choose multiples of 4.'],
+    [['plan', tiny, '--rank', '0'], 2, 'BadArguments: --rank is "0".'],
+    [['export', tiny, '--as', 'single-file', '--out', 'x'], 2, 'BadArguments: There is no single-file export yet.'],
+    [['export', tiny, '--out', 'x'], 2, 'BadArguments: The base model has no LoRA to export.'],
+    [['label', tiny, '--scorer', 'a'], 1, `NotFound: ${tiny} is no pairs folder`],
+    [['train', tiny, tiny, '--out', 'x'], 1, 'NotFound:'],
+    [['train', '--resume', '--out', 'nowhere'], 2, 'BadArguments: There is no run in nowhere.'],
+    [['verify', tiny], 1, 'NotFound: There is no file'],
+    [['verify'], 2, 'BadArguments: CASE_DIR is missing.'],
+    [['verify', join(cases, 'dpo-ipo'), '--backend', 'onnx'], 2, 'BadArguments: ipo trains'],
+  ])('%j exits %i', async (args, code, message) => {
+    const result = await winnow(...args);
+    expect(result.code).toBe(code);
+    if (message) {
+      expect(result.err.split('\n').some((line) => line.startsWith(message))).toBe(true);
+      expect(result.out).toBe('');
+    }
+  });
+  it('tells machines on stdout', async () => {
+    const { code, out } = await winnow('plan', 'nowhere', '--json');
+    expect(code).toBe(1);
+    expect(out.trim().split('\n')).toHaveLength(1);
+    expect(JSON.parse(out)).toEqual({ error: { name: 'NotFound', what: 'There is no model folder nowhere.', remedy: expect.stringContaining('diffusers folder') } });
+  });
+});
+
+describe('values', () => {
+  it('reads seeds', () => {
+    expect(seeds('seeds', '0-3,7, 9')).toEqual([0, 1, 2, 3, 7, 9]);
+    for (const bad of ['', '-1', '1.5', '1-', 'a', '4294967296']) expect(() => seeds('seeds', bad)).toThrow('--seeds is');
+  });
+  it('reads sizes and numbers', () => {
+    expect(size('size', '96x64')).toEqual({ width: 96, height: 64 });
+    expect(() => size('size', '96')).toThrow('as 96x96');
+    expect(number('x', '-1.5')).toBe(-1.5);
+    expect(() => number('x', '1e999')).toThrow('--x is');
+    expect(() => number('x', '0.5', { whole: true, min: 1 })).toThrow('a whole number from 1');
+  });
+});
+
+describe('MODEL', () => {
+  const lora = (): string => join(folder, 'a+b.safetensors');
+  beforeAll(() => {
+    writeFileSync(lora(), '');
+    mkdirSync(join(folder, 'run'));
+    writeFileSync(join(folder, 'run/run.json'), JSON.stringify({ model: { base: 'postcard', adapters: [] } }));
+  });
+  it('is an embedded name or a folder', () => {
+    expect(parseModelRef('postcard')).toEqual({ base: 'postcard', adapters: [] });
+    expect(parseModelRef(tiny)).toEqual({ base: absolute(tiny), adapters: [] });
+  });
+  it('takes adapters with strengths and steps, and paths with a +', () => {
+    expect(parseModelRef(`postcard+${lora()}:0.5+${folder}/run@20:-1+${lora()}`).adapters).toEqual([
+      { kind: 'file', file: absolute(lora()), strength: 0.5 },
+      { kind: 'run', run: absolute(`${folder}/run`), step: 20, strength: -1 },
+      { kind: 'file', file: absolute(lora()), strength: 1 },
+    ]);
+  });
+  it('is a run, which stands for its model with it', () => {
+    expect(parseModelRef(`${folder}/run@20`)).toEqual({ base: 'postcard', adapters: [{ kind: 'run', run: absolute(`${folder}/run`), step: 20, strength: 1 }] });
+  });
+  it('refuses what is not there and what makes no sense', () => {
+    expect(() => parseModelRef('postcard+nothing:0.5')).toThrow('There is no LoRA file and no run nothing.');
+    expect(() => parseModelRef(`postcard+${lora()}@3`)).toThrow('Only a run has steps.');
+    expect(() => parseModelRef(`${tiny}:0.5`)).toThrow('base model');
+  });
+});
+
+it('keeps records whole after a write that was cut short', () => {
+  const file = join(folder, 'cut.jsonl');
+  appendRecords(file, [{ a: 1 }]);
+  writeFileSync(file, `${readFileSync(file, 'utf8')}{"a": 2`);
+  expect(readRecords(file)).toEqual([{ a: 1 }]);
+  appendRecords(file, [{ a: 3 }]);
+  expect(readRecords(file)).toEqual([{ a: 1 }, { a: 3 }]);
+});
+
+it('reads and writes absolute paths, and keeps settings apart', async () => {
+  const files = new NodeFileStore(join(folder, 'store'), join(folder, 'settings'));
+  const elsewhere = absolute(join(folder, 'elsewhere/x.bin'));
+  await files.write(elsewhere, Uint8Array.of(1));
+  await files.write('in/y.bin', Uint8Array.of(2));
+  await files.write('settings/z.json', Uint8Array.of(3));
+  expect([...readFileSync(elsewhere)]).toEqual([1]);
+  expect([...readFileSync(join(folder, 'settings/z.json'))]).toEqual([3]);
+  expect(await files.list('')).toEqual(['in/y.bin']);
+  expect(await files.list(absolute(join(folder, 'elsewhere')))).toEqual([elsewhere]);
+  await expect(files.read('in/none')).rejects.toMatchObject({ name: 'NotFound' });
+});
+
+describe('progress', () => {
+  it('tells the time left from the pace, and nothing before it is known', () => {
+    const pace = new Pace();
+    expect(pace.left(0, 4)).toBe('');
+    expect(pace.left(1, 4)).toMatch(/^, \d+ s left$/);
+    expect(pace.left(4, 4)).toBe('');
+    expect([duration(59.4), duration(61), duration(7325)]).toEqual(['59 s', '1 min 1 s', '2 h 2 min']);
+  });
+  it('goes to stderr, and with --json nothing else goes to stdout', () => {
+    let [out, err] = ['', ''];
+    const terminal = new Terminal({ out: (text) => void (out += text), err: (text) => void (err += text), live: false }, true);
+    terminal.print('a row');
+    terminal.status('step 1/9');
+    expect(out).toBe('');
+    expect(err).toBe('step 1/9\n');
+  });
+});
+
+describe('plan', () => {
+  it('works from configs alone', async () => {
+    const { code, out } = await winnow('plan', tiny, '--rank', '2', '--pairs', '1', '--json');
+    expect(code).toBe(0);
+    const plan = JSON.parse(out) as { parts: Record<string, number>; peakBytes: number; parameters: number; trainedParameters: number; flopsPerStep: number };
+    expect(plan.parameters).toBe(13164);
+    // The adapter in f32, padded to bindings; its gradients; two moments.
+    expect(plan.parts['adapter']).toBeGreaterThanOrEqual(4 * plan.trainedParameters);
+    expect(plan.parts['optimiser']).toBe(2 * plan.parts['adapter']!);
+    expect(plan.peakBytes).toBe(Object.values(plan.parts).reduce((sum, bytes) => sum + bytes, 0));
+    const double = JSON.parse((await winnow('plan', tiny, '--rank', '2', '--pairs', '2', '--json')).out) as typeof plan;
+    expect(double.flopsPerStep).toBe(2 * plan.flopsPerStep);
+    expect(double.parts['activations']).toBeGreaterThan(1.8 * plan.parts['activations']!);
+  });
+  it('counts Stable Diffusion 1.5 as diffusers does, from its UNet config alone', async () => {
+    const config = {
+      _class_name: 'UNet2DConditionModel',
+      sample_size: 64,
+      in_channels: 4,
+      out_channels: 4,
+      block_out_channels: [320, 640, 1280, 1280],
+      down_block_types: ['CrossAttnDownBlock2D', 'CrossAttnDownBlock2D', 'CrossAttnDownBlock2D', 'DownBlock2D'],
+      up_block_types: ['UpBlock2D', 'CrossAttnUpBlock2D', 'CrossAttnUpBlock2D', 'CrossAttnUpBlock2D'],
+      layers_per_block: 2,
+      cross_attention_dim: 768,
+      attention_head_dim: 8,
+    };
+    mkdirSync(join(folder, 'sd'));
+    writeFileSync(join(folder, 'sd/config.json'), JSON.stringify(config));
+    const { out } = await winnow('plan', join(folder, 'sd'), '--pairs', '1', '--mode', 'full', '--json');
+    expect(JSON.parse(out)).toMatchObject({ parameters: 859_520_964, trainedParameters: 859_520_964, width: 512, height: 512 });
+  });
+});
+
+describe('verify', () => {
+  it('prints a row a tensor and the closing line', async () => {
+    const { code, out } = await winnow('verify', join(cases, 'add_noise-v'), '--backend', 'cpu');
+    expect(code).toBe(0);
+    expect(out).toMatch(/^noisy +\d+ +\S+ +\S+ +ok$/m);
+    expect(out.trimEnd().split('\n').at(-1)).toMatch(/^v: 2 tensors, worst forward \S+, worst grad 0, worst trajectory 0: ok$/);
+  });
+  it('fails on a wrong case, and prints JSON alone', async () => {
+    const wrong = join(folder, 'wrong');
+    mkdirSync(wrong);
+    for (const name of ['case.json', 'inputs.safetensors']) writeFileSync(join(wrong, name), readFileSync(join(cases, 'add_noise-v', name)));
+    const expected = await openSafetensors(new Uint8Array(readFileSync(join(cases, 'add_noise-v/expected.safetensors'))));
+    const noisy = await expected.read('noisy');
+    noisy[0]! += 0.1;
+    writeFileSync(join(wrong, 'expected.safetensors'), writeSafetensors({ noisy: { shape: expected.shape('noisy')!, data: noisy } }));
+    const { code, out } = await winnow('verify', join(cases, 'add_noise-v'), wrong, '--backend', 'cpu', '--json');
+    expect(code).toBe(1);
+    expect(JSON.parse(out)).toMatchObject({ ok: false, failures: [], cases: [{ ok: true }, { ok: false, rows: [{ name: 'noisy', ok: false }] }] });
+  });
+});
+
+describe('label', () => {
+  const answers: LabelEvent[] = [
+    { type: 'label', id: 'l1', pair: 'p1', answer: 'left', shownLeft: 1, clearly: false, elapsedMs: 5, at: '2026-01-01T00:00:00Z', by: 'person' },
+    { type: 'label', id: 'l2', pair: 'p2', answer: 'tie', shownLeft: 0, clearly: false, elapsedMs: 5, at: '2026-01-01T00:00:01Z', by: 'person' },
+    { type: 'label', id: 'l3', pair: 'other', answer: 'left', shownLeft: 0, clearly: false, elapsedMs: 5, at: '2026-01-01T00:00:02Z', by: 'person' },
+    { type: 'retract', id: 'r1', label: 'l2', at: '2026-01-01T00:00:03Z' },
+  ];
+  it('takes events in from a file, once', async () => {
+    const pairs = join(folder, 'pairs');
+    mkdirSync(pairs);
+    writeFileSync(join(pairs, 'pairs.jsonl'), formatJsonl(['p1', 'p2'].map((id): Partial<PairRecord> => ({ id, prompt: 'a' }))));
+    writeFileSync(join(folder, 'events.jsonl'), formatJsonl(answers));
+    const first = await winnow('label', pairs, '--scorer', join(folder, 'events.jsonl'), '--json');
+    expect(JSON.parse(first.out)).toMatchObject({ added: 3, labels: 1, usable: 1, tie: 0, ofOthers: 1 });
+    const second = await winnow('label', pairs, '--scorer', join(folder, 'events.jsonl'), '--json');
+    expect(JSON.parse(second.out)).toMatchObject({ added: 0, labels: 1 });
+    expect(readRecords<LabelEvent>(join(pairs, 'labels.jsonl')).map(({ id }) => id)).toEqual(['l1', 'l2', 'r1']);
+  });
+});
+
+describe('export', () => {
+  const path = 'down_blocks.1.attentions.0.transformer_blocks.0.attn1.to_q';
+  it('turns kohya into PEFT, merges into a diffusers folder, and writes ONNX', async () => {
+    const sites = [{ path, weightShape: [8, 8] }];
+    const modules = new Map([[path, { down: new Float32Array(8).fill(0.5), up: new Float32Array(8).fill(0.25), rank: 1, alpha: 2 }]]);
+    const lora = join(folder, 'kohya.safetensors');
+    writeFileSync(lora, writeSafetensors(writeLora(modules, sites, 'kohya')));
+
+    const peft = join(folder, 'peft.safetensors');
+    expect((await winnow('export', `${tiny}+${lora}`, '--as', 'peft', '--out', peft)).code).toBe(0);
+    const file = await openSafetensors(new Uint8Array(readFileSync(peft)));
+    expect(file.names).toContain(`unet.${path}.lora_A.weight`);
+    expect(JSON.stringify(file.metadata)).not.toContain(folder);
+
+    const merged = join(folder, 'merged');
+    expect((await winnow('export', `${tiny}+${lora}:0.5`, '--as', 'diffusers', '--out', merged)).code).toBe(0);
+    const weight = async (model: string): Promise<Float32Array> =>
+      (await openSafetensors(new Uint8Array(readFileSync(join(model, 'unet/diffusion_pytorch_model.safetensors'))))).read(`${path}.weight`);
+    const [before, after] = [await weight(tiny), await weight(merged)];
+    // strength * alpha / rank * up down = 0.5 * 2 * 0.25 * 0.5.
+    after.forEach((x, i) => expect(x - before[i]!).toBeCloseTo(0.125, 5));
+
+    const { out } = await winnow('export', tiny, '--as', 'onnx', '--out', folder, '--json');
+    const { files } = JSON.parse(out) as { files: { file: string; bytes: number }[] };
+    expect(readFileSync(files[0]!.file).length).toBe(files[0]!.bytes);
+    expect(readFileSync(files[0]!.file).includes('encoder_hidden_states')).toBe(true);
+  });
+});
