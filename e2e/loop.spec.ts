@@ -1,0 +1,132 @@
+/** A person's first visit, from a fresh profile to an exported LoRA, once with each reference provider. Nothing is mocked: the embedded
+ *  model, our kernels, onnxruntime, the browser's own storage. */
+import { readFileSync } from 'node:fs';
+import { expect, type Page, test } from '@playwright/test';
+
+/** Everything the page and its workers ask for, and every complaint. */
+function watch(page: Page): { hosts: Set<string>; complaints: string[] } {
+  const seen = { hosts: new Set<string>(), complaints: [] as string[] };
+  page.context().on('request', (request) => {
+    const url = new URL(request.url());
+    if (url.protocol.startsWith('http')) seen.hosts.add(url.hostname);
+  });
+  page.on('pageerror', (error) => seen.complaints.push(error.message));
+  page.on('console', (message) => {
+    if (message.type() === 'error') seen.complaints.push(message.text());
+  });
+  return seen;
+}
+
+async function field(page: Page, name: string, value: string): Promise<void> {
+  const input = page.getByRole('textbox', { name, exact: true });
+  await input.fill(value);
+  await input.blur();
+}
+
+async function judge(page: Page, count: number): Promise<void> {
+  const keys = ['ArrowLeft', 'ArrowRight'];
+  const counter = page.getByText(/^\d+ labels?$/);
+  for (let i = 0; i < count; i++) {
+    const before = (await counter.textContent()) ?? '';
+    await page.keyboard.press(keys[i % 2]!);
+    await expect(counter).not.toHaveText(before);
+  }
+}
+
+for (const reference of ['engine', 'onnx'] as const) {
+  test(`the whole loop with the ${reference} reference`, async ({ page }) => {
+    const seen = watch(page);
+
+    // Start: a pair is there at once; the first answer counts.
+    await page.goto('/');
+    await expect(page.getByRole('heading', { name: 'Teach an image model your taste.' })).toBeVisible();
+    await expect(page.getByRole('button', { name: 'Left image is better' })).toBeVisible();
+    await page.keyboard.press('ArrowLeft');
+    await expect(page.getByText('Measured here')).toBeVisible({ timeout: 300_000 });
+
+    // Label: by keyboard, with a tie taken back.
+    await page.goto('/#/label');
+    await expect(page.getByText('1 label', { exact: true })).toBeVisible();
+    await judge(page, 5);
+    await page.keyboard.press('ArrowDown');
+    await expect(page.getByText(/1 tie/)).toBeVisible();
+    await page.keyboard.press('Backspace');
+    await expect(page.getByText(/1 tie/)).toBeHidden();
+    await expect(page.getByText('6 usable', { exact: true })).toBeVisible();
+
+    // Generate: one image with our own kernels, then a pair of one's own.
+    await page.goto('/#/generate');
+    await field(page, 'Images', '1');
+    await page.getByRole('button', { name: 'More', exact: true }).click();
+    await field(page, 'Steps', '2');
+    if (reference === 'engine') await page.getByText('Our kernels', { exact: true }).click();
+    await page.getByRole('textbox', { name: 'Prompt', exact: true }).fill('a red house in the hills');
+    await page.keyboard.press('Control+Enter');
+    await expect(page.getByRole('main').getByText(/^seed \d+$/)).toBeVisible({ timeout: 300_000 });
+    await page.getByText('Fastest', { exact: true }).click();
+    await field(page, 'Pairs', '1');
+    await page.getByRole('button', { name: 'Make 1 pair' }).click();
+    await expect(page.getByRole('link', { name: /Judge the 7 pairs/ })).toBeVisible({ timeout: 120_000 });
+    await page.goto('/#/label');
+    await judge(page, 1);
+
+    // Train: four steps; the tab dies after the save at step 2, and the run goes on.
+    await page.goto('/#/train');
+    await page.getByRole('button', { name: 'More: every setting' }).click();
+    for (const [name, value] of [['Rank', '2'], ['Alpha', '2'], ['Warm-up steps', '0'], ['Steps', '4'], ['Pairs per step', '1'], ['Save every', '2'], ['Sample every', '4'], ['Sample seeds', '0']] as const) {
+      await field(page, name, value);
+    }
+    await page.getByRole('textbox', { name: 'Sample prompts' }).fill('a red house in the hills');
+    await page.getByRole('combobox', { name: 'Reference' }).click();
+    await page.getByRole('option', { name: reference === 'engine' ? 'Our kernels' : 'onnxruntime' }).click();
+    await page.getByRole('button', { name: 'Start training' }).click();
+    await expect(page.getByTestId('started-at')).toContainText('started at 0.693 ✓', { timeout: 300_000 });
+    if (reference === 'engine') await expect(page.getByTestId('started-at')).toContainText('0 exactly');
+    await expect(page.getByText(/^[23] of 4$/)).toBeVisible({ timeout: 300_000 });
+    const before = await readMetrics(page);
+    await page.reload();
+    await page.getByRole('button', { name: 'Resume' }).first().click({ timeout: 180_000 });
+    await expect(page.getByText('finished', { exact: false }).first()).toBeVisible({ timeout: 300_000 });
+    const after = await readMetrics(page);
+    expect(after.map(({ step }) => step)).toEqual([0, 1, 2, 3]);
+    // What was done before the reload stands, and what was done again came out the same.
+    before.forEach((metrics, i) => expect({ ...after[i], elapsedMs: 0 }).toEqual({ ...metrics, elapsedMs: 0 }));
+
+    // Compare: base and tuned side by side, then blind by keyboard.
+    await page.getByRole('link', { name: 'Compare with base' }).click();
+    await page.getByRole('button', { name: /^Make \d+ images/ }).click();
+    await expect(page.getByText('All images are here')).toBeVisible({ timeout: 300_000 });
+    await field(page, 'Comparisons', '2');
+    await page.getByRole('button', { name: 'Start the blind test' }).click();
+    for (const key of ['ArrowLeft', 'ArrowRight']) {
+      await expect(page.getByRole('button', { name: 'Left image is better' })).toBeVisible({ timeout: 120_000 });
+      await page.keyboard.press(key);
+    }
+    await expect(page.getByText(/95 %/).first()).toBeVisible({ timeout: 120_000 });
+    await page.goto('/#/');
+    await page.goto('/#/compare');
+
+    // Take away: a LoRA file that is one.
+    const download = page.waitForEvent('download');
+    await page.getByRole('button', { name: 'LoRA', exact: true }).click();
+    const bytes = readFileSync(await (await download).path());
+    const header = JSON.parse(bytes.subarray(8, 8 + Number(bytes.readBigUInt64LE())).toString()) as Record<string, unknown>;
+    expect(Object.keys(header)).toContain('lora_unet_conv_in.lora_down.weight');
+
+    expect([...seen.hosts]).toEqual(['localhost']);
+    expect(seen.complaints).toEqual([]);
+  });
+}
+
+/** metrics.jsonl of the only run, as the origin's private files hold it. */
+async function readMetrics(page: Page): Promise<{ step: number; loss: number; elapsedMs: number }[]> {
+  const text = await page.evaluate(async () => {
+    const root = await navigator.storage.getDirectory();
+    const runs = await (await root.getDirectoryHandle('winnow')).getDirectoryHandle('runs');
+    for await (const run of runs.values()) {
+      if (run.kind === 'directory') return (await (await (run as FileSystemDirectoryHandle).getFileHandle('metrics.jsonl')).getFile()).text();
+    }
+    return '';
+  });
+  return text.trim().split('\n').filter(Boolean).map((line) => JSON.parse(line) as { step: number; loss: number; elapsedMs: number });
+}
