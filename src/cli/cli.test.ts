@@ -6,7 +6,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { writeLora } from '../data/formats/lora.ts';
 import { formatJsonl } from '../data/formats/jsonl.ts';
 import { openSafetensors, writeSafetensors } from '../data/formats/safetensors.ts';
-import type { LabelEvent, PairRecord } from '../service/types.ts';
+import type { ImageRecord, LabelEvent, PairRecord } from '../service/types.ts';
 import { absolute, number, seeds, size } from './arguments.ts';
 import { NodeFileStore } from './files.ts';
 import { parseModelRef } from './modelRef.ts';
@@ -244,6 +244,29 @@ describe('label', () => {
     const second = await winnow('label', pairs, '--scorer', join(folder, 'events.jsonl'), '--json');
     expect(JSON.parse(second.out)).toMatchObject({ added: 0, labels: 1 });
     expect(readRecords<LabelEvent>(join(pairs, 'labels.jsonl')).map(({ id }) => id)).toEqual(['l1', 'l2', 'r1']);
+  });
+});
+
+describe('settings of a run', () => {
+  const pairs = (): string => join(folder, 'judged');
+  beforeAll(() => {
+    mkdirSync(pairs());
+    const image = { file: 'images/a.png', latentsFile: 'images/a.safetensors' } as ImageRecord;
+    appendRecords(join(pairs(), 'pairs.jsonl'), [{ id: 'p1', prompt: 'a', images: [image, image] }]);
+    appendRecords(join(pairs(), 'labels.jsonl'), []);
+  });
+  it.each([
+    [['--preset', 'fast'], 2, 'BadArguments: There is no preset fast. Choose one of quick,'],
+    [['--preset', 'quick', '--config', 'x.json'], 2, 'BadArguments: --preset and --config were both given.'],
+    [['--config', 'missing.json'], 1, 'NotFound: The file missing.json cannot be read.'],
+    [['--set', 'stepz=3'], 2, 'BadArguments: --set stepz=3 names no setting. Give KEY=VALUE, KEY being one of version, mode,'],
+    [['--set', 'rank=0'], 1, 'BadConfig: The training settings are not right (rank:'],
+    [['--set', 'loss=best'], 1, 'BadConfig: The training settings are not right (loss:'],
+    [['--reference', 'none'], 2, 'BadArguments: --reference is "none". Choose one of auto, engine, onnx.'],
+  ])('%j exits %i', async (args, code, message) => {
+    const result = await winnow('train', tiny, pairs(), ...args, '--out', join(folder, 'never'));
+    expect(result.err).toContain(message);
+    expect(result.code).toBe(code);
   });
 });
 

@@ -91,7 +91,8 @@ interface Training {
 function runTraining(terminal: Terminal, { out, base, name, resume, fresh }: Training): Promise<Outcome> {
   return withEngine(terminal, { base, root: out }, async (engine) => {
     const pace = new Pace();
-    terminal.onInterrupt(() => void engine.command(out, 'stop'));
+    // A run that has just ended is not there to be stopped.
+    terminal.onInterrupt(() => void engine.command(out, 'stop').catch(() => undefined));
     // A resumed run takes everything from its record.
     const request = { run: out, name, resume, ...(fresh ?? { model: { base, adapters: [] }, config: presets[0]!.config, pairs: [] }) };
     const record = await engine.train('train', request, (event) => {
