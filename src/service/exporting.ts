@@ -1,8 +1,9 @@
 /** What a person takes away: a LoRA that other tools load, the merged model as a diffusers folder, or its UNet as ONNX. */
-import { type LoraModule, sumLora, writeLora } from '../data/formats/lora.ts';
+import { sumLora, writeLora } from '../data/formats/lora.ts';
 import { writeSafetensors, type TensorToWrite } from '../data/formats/safetensors.ts';
 import { Graph } from '../graph/graph.ts';
 import { WinnowError } from '../shared/errors.ts';
+import type { LoraModule } from '../shared/lora.ts';
 import { readOptional } from './modelFolder.ts';
 import type { ResolvedModel } from './modelPool.ts';
 import { onnxBytes } from './onnxModel.ts';

@@ -1,9 +1,10 @@
 /** Models by reference: a folder with adapters on top becomes one set of weights; predictors made from it are kept while they are in use. */
-import { type LoraModule, readLora } from '../data/formats/lora.ts';
+import { readLora } from '../data/formats/lora.ts';
 import { openSafetensors } from '../data/formats/safetensors.ts';
 import type { FileStore } from '../data/files.ts';
 import type { TensorSource } from '../models/weights.ts';
 import { WinnowError } from '../shared/errors.ts';
+import type { LoraModule } from '../shared/lora.ts';
 import { withLora } from '../training/lora.ts';
 import type { Environment } from './environment.ts';
 import { type ModelFolder, openModelFolder } from './modelFolder.ts';

@@ -1,16 +1,9 @@
 /** Low-rank adapters (LoRA, arXiv 2106.09685) as trained tensors: which there are, how they start, how they merge into weights. */
 import type { LoraTarget } from '../models/sd/unet.ts';
 import type { TensorSource } from '../models/weights.ts';
+import type { LoraModule } from '../shared/lora.ts';
 import { RandomStream } from '../shared/rng.ts';
 import { type Shape, sizeOf } from '../shared/shape.ts';
-
-/** One module's adapter. W' = W + (alpha / rank) up down. down [rank, in, (kh, kw)], up [out, rank, (1, 1)]. */
-export interface LoraModule {
-  down: Float32Array;
-  up: Float32Array;
-  rank: number;
-  alpha: number;
-}
 
 /** Adapters by module path. */
 export type LoraWeights = ReadonlyMap<string, LoraModule>;

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { parseUNetConfig } from '../../models/sd/config.ts';
 import { loraTargets } from '../../models/sd/unet.ts';
-import { type LoraModule, type LoraSite, readLora, sumLora, writeLora } from './lora.ts';
+import type { LoraModule } from '../../shared/lora.ts';
+import { type LoraSite, readLora, sumLora, writeLora } from './lora.ts';
 import { openSafetensors, type TensorToWrite, writeSafetensors } from './safetensors.ts';
 
 const golden = join(import.meta.dirname, '../../../tools/reference/cases/unet_lora-every-layer');

@@ -7,16 +7,9 @@
  *    processor  unet.<...attn1>.processor.to_q_lora.down.weight, ...              likewise; diffusers before 0.20
  *  down is [rank, in, (kh, kw)], up [out, rank, (1, 1)]; the weight moves by (alpha / rank) up down. */
 import { WinnowError } from '../../shared/errors.ts';
+import type { LoraModule } from '../../shared/lora.ts';
 import { sameShape, type Shape, sizeOf } from '../../shared/shape.ts';
 import type { TensorToWrite } from './safetensors.ts';
-
-/** One module's adapter, in the base weight's layout. */
-export interface LoraModule {
-  down: Float32Array;
-  up: Float32Array;
-  rank: number;
-  alpha: number;
-}
 
 /** A layer that can carry an adapter. */
 export interface LoraSite {

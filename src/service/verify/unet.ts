@@ -1,11 +1,12 @@
 /** Kinds `unet` and `unet_lora`: one forward and one backward of a UNet2DConditionModel. */
 import { backward } from '../../autodiff/backward.ts';
-import { kohyaKey, type LoraModule, readLora } from '../../data/formats/lora.ts';
+import { kohyaKey, readLora } from '../../data/formats/lora.ts';
 import { Graph, type Value } from '../../graph/graph.ts';
 import type { LoraHook } from '../../models/layers.ts';
 import { parseUNetConfig, type UNetConfig } from '../../models/sd/config.ts';
 import { buildUNet, loraTargets, type UNetInputs } from '../../models/sd/unet.ts';
 import { parametersOf, type TensorSource } from '../../models/weights.ts';
+import type { LoraModule } from '../../shared/lora.ts';
 import type { Shape } from '../../shared/shape.ts';
 import { readFolderJson } from '../modelFolder.ts';
 import type { Backend, Feeds } from './backends.ts';
