@@ -50,8 +50,9 @@ export interface OptimiserState {
   v: Float32Array[];
 }
 
+/** The bias corrections belong to the betas as the kernel has them, in f32. */
 const hyperOf = ({ lr, beta1, beta2, eps, weightDecay, maxGradNorm, t }: UpdateSettings): Float32Array =>
-  Float32Array.of(lr, beta1, beta2, eps, weightDecay, 1 - beta1 ** t, 1 - beta2 ** t, maxGradNorm);
+  Float32Array.of(lr, beta1, beta2, eps, weightDecay, 1 - Math.fround(beta1) ** t, 1 - Math.fround(beta2) ** t, maxGradNorm);
 
 type ArenaKind = keyof StepStates;
 
