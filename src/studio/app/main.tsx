@@ -3,8 +3,11 @@ import '@mantine/core/styles.layer.css';
 import '@mantine/notifications/styles.layer.css';
 import './global.css';
 import { createRoot } from 'react-dom/client';
+import { keepDrafts, restoreDrafts } from '../store/drafts.ts';
 import { useStudio } from '../store/useStudio.ts';
 import { App } from './App.tsx';
 
+restoreDrafts();
+keepDrafts();
 void useStudio.getState().boot();
 createRoot(document.getElementById('root')!).render(<App />);

@@ -40,7 +40,7 @@ export function smooth(values: readonly number[], factor: number): number[] {
   });
 }
 
-const defaultPrint = (value: number): string => (value !== 0 && Math.abs(value) < 0.001 ? value.toExponential(1) : value.toPrecision(3));
+const defaultPrint = (value: number): string => (value !== 0 && Math.abs(value) < 0.001 ? value.toExponential(1) : String(Number(value.toPrecision(3))));
 
 export function Chart({ title, explain, series, mark, smoothing = 0, log = false, range, print = defaultPrint, height = 190 }: ChartProps) {
   const holder = useRef<HTMLDivElement>(null);
@@ -60,8 +60,7 @@ export function Chart({ title, explain, series, mark, smoothing = 0, log = false
     const resolve = (color: string): string => (color.startsWith('--') ? css.getPropertyValue(color).trim() : color);
     const ink = resolve('--dim');
     const grid = { stroke: resolve('--line'), width: 1 };
-    const [lines, , limits] = JSON.parse(shape) as [[string, string, boolean | undefined, boolean | undefined][], ChartProps['mark'], boolean, ChartProps['range'] | null];
-    void limits;
+    const [lines] = JSON.parse(shape) as [[string, string, boolean | undefined, boolean | undefined][]];
     const plot = new uPlot(
       {
         width: Math.max(120, element.clientWidth),
@@ -71,7 +70,7 @@ export function Chart({ title, explain, series, mark, smoothing = 0, log = false
         scales: { x: { time: false }, y: log ? { distr: 3 } : range ? { range: () => range } : { range: (_u, min, max) => withMark(min, max, mark?.value) } },
         axes: [
           { stroke: ink, grid, ticks: grid, font: '11px sans-serif', size: 26, gap: 3 },
-          { stroke: ink, grid, ticks: grid, font: '11px sans-serif', size: 52, gap: 3, values: (_u, splits) => splits.map((value) => (value === null ? '' : latest.current.print(value))) },
+          { stroke: ink, grid, ticks: grid, font: '11px sans-serif', size: 54, gap: 3, values: (_u, splits) => splits.map((value) => (value === null ? '' : latest.current.print(value))) },
         ],
         series: [
           {},

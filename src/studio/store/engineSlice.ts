@@ -76,11 +76,11 @@ export const engineSlice: Slice<EngineSlice> = (set, get) => {
 
     async boot() {
       void get().readStorage();
-      const [owner] = await Promise.all([claimOwnership(ownership), get().readStored()]);
-      if (owner) await start();
+      const stored = get().readStored();
+      if (await claimOwnership(ownership)) await start();
       else {
         set({ engineState: 'otherTab' });
-        await get().readRuns();
+        await Promise.all([stored, get().readRuns()]);
       }
     },
 

@@ -1,4 +1,5 @@
 /** What the Generate screen asks for: prompt or list, seeds, settings; and the verbs that start work with it. */
+import { samplingDefaults } from '../../data/embeddedModels.ts';
 import type { AdapterRef, GenerationSettings, ImageRecord, ModelRef } from '../../service/types.ts';
 import { modelKey } from './models.ts';
 import { type Problem, isCancelled, problemOf } from './problem.ts';
@@ -45,6 +46,8 @@ export interface GenerateSlice {
   setDraft(change: Partial<GenerateDraft>): void;
   /** Fills in what the model is made for, once it is known. */
   adoptDefaults(): void;
+  /** Back to what the model was judged with. */
+  resetSettings(): void;
   settings(model?: ModelRef): GenerationSettings;
   generate(): Promise<void>;
   /** From the prompt, the list, or, with neither, prompts drawn from the bundled list. */
@@ -87,11 +90,10 @@ export const generateSlice: Slice<GenerateSlice> = (set, get) => {
       seed: randomSeed(),
       seedLocked: false,
       count: 4,
-      steps: 12,
-      guidanceScale: 3,
-      width: 96,
-      height: 96,
-      scheduler: 'DPMSolverMultistepScheduler',
+      ...samplingDefaults,
+      // 0: not known before the model is.
+      width: 0,
+      height: 0,
       karras: false,
       sampler: 'auto',
       model: null,
@@ -106,15 +108,18 @@ export const generateSlice: Slice<GenerateSlice> = (set, get) => {
     adoptDefaults() {
       const model = get().models[0];
       if (!model) return;
-      const known = model.scheduler in schedulers;
-      get().setDraft({
-        model: get().draft.model ?? { base: model.id, adapters: [] },
-        width: model.defaultSize,
-        height: model.defaultSize,
-        ...(known ? { scheduler: model.scheduler } : {}),
-      });
-      if (!get().draft.prompt) void bundledPrompts('train').then((prompts) => get().setDraft({ prompt: drawPrompts(prompts, 1)[0] ?? '' }), () => undefined);
+      const { draft } = get();
+      if (draft.model === null) get().setDraft({ model: { base: model.id, adapters: [] } });
+      if (draft.width === 0) get().resetSettings();
+      if (!draft.prompt) void bundledPrompts('train').then((prompts) => get().setDraft({ prompt: drawPrompts(prompts, 1)[0] ?? '' }), () => undefined);
       get().adoptCompareDefaults();
+    },
+
+    resetSettings() {
+      const model = get().models[0];
+      const size = model?.defaultSize ?? 0;
+      const scheduler = model && model.scheduler in schedulers ? model.scheduler : samplingDefaults.scheduler;
+      get().setDraft({ ...samplingDefaults, scheduler, width: size, height: size, karras: false, sampler: 'auto', init: null });
     },
 
     settings(model) {

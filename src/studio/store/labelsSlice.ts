@@ -100,7 +100,8 @@ export const labelsSlice: Slice<LabelsSlice> = (set, get) => {
         await savePairs(database, bundled.filter((pair) => !known.has(pair.id)));
         get().addPairs(bundled);
         set({ pairsRead: true });
-        void files().then((store) => storeBundledFiles(siteBase, store, bundled));
+        // Judging need not wait for it, training does.
+        await storeBundledFiles(siteBase, await files(), bundled);
       } catch (error) {
         set({ labelProblem: problemOf(error), pairsRead: true });
       }

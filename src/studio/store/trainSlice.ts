@@ -1,12 +1,13 @@
 /** Runs: the settings of the next one, the one at work, and all that were. */
 import { readJson } from '../../data/files.ts';
+import { storeBundledFiles } from '../../data/pairs.ts';
 import type { MemoryForecast, ModelRef, RunRecord, StepMetrics, TrainCommand, TrainConfig, TrainEvent, TrainPair } from '../../service/types.ts';
 import { WinnowError } from '../../shared/errors.ts';
 import { presetNamed, presets } from '../../training/presets.ts';
 import { listener } from '../app/workers.ts';
 import { isCancelled, type Problem, problemOf } from './problem.ts';
 import { bundledPrompts, drawPrompts } from './prompts.ts';
-import { files } from './services.ts';
+import { files, siteBase } from './services.ts';
 import { checkTrainConfig, parseTrainConfig } from '../../data/formats/trainConfig.ts';
 import type { Slice } from './useStudio.ts';
 import { keepAwake } from './wakeLock.ts';
@@ -187,6 +188,8 @@ export const trainSlice: Slice<TrainSlice> = (set, get) => {
         const model = get().trainModel ?? get().baseModel();
         if (!pairs.length || !model) throw new WinnowError('BadArguments', 'There is no label to train on yet.', 'Judge some pairs first: left or right is what training takes.');
         const config = checkTrainConfig(get().trainConfig);
+        const taking = new Set(pairs.map(({ pair }) => pair));
+        await storeBundledFiles(siteBase, await files(), get().pairs.filter(({ id }) => taking.has(id)));
         const samplePrompts = config.samplePrompts.length ? config.samplePrompts : drawPrompts(await bundledPrompts('train'), 3);
         const title = presets.find((preset) => preset.name === get().presetName)?.title ?? 'Own settings';
         const taken = get().runs.filter((run) => run.name.startsWith(title)).length;

@@ -12,7 +12,7 @@ export function MoreSettings() {
   const multiple = useStudio((s) => s.models[0]?.sizeMultiple ?? 8);
   const modelSize = useStudio((s) => s.models[0]?.defaultSize ?? 96);
   const chosen = useStudio((s) => s.system?.choices.sampler);
-  const { setDraft, adoptDefaults } = useStudio.getState();
+  const { setDraft, resetSettings } = useStudio.getState();
   const round = (size: number): number => Math.max(multiple, Math.round(size / multiple) * multiple);
   return (
     <Disclosure label="More" open={draft.init !== null}>
@@ -49,14 +49,7 @@ export function MoreSettings() {
           <StartImage />
         </div>
         <div className={styles.wide}>
-          <Button
-            look="quiet"
-            icon="refresh"
-            onClick={() => {
-              setDraft({ steps: 12, guidanceScale: 3, karras: false, sampler: 'auto', init: null });
-              adoptDefaults();
-            }}
-          >
+          <Button look="quiet" icon="refresh" onClick={resetSettings}>
             Back to the defaults
           </Button>
         </div>

@@ -14,13 +14,13 @@ export function ConfigForm() {
     <div className={styles.form}>
       <Group title="What learns">
         <div className={styles.wide}>
-          <Segmented label="What learns" value={config.mode} onChange={(mode) => set({ mode })} options={[{ value: 'lora', label: 'A LoRA beside the weights' }, { value: 'full', label: 'Every weight' }]} />
+          <Segmented label="What learns" value={config.mode} onChange={(mode) => set({ mode })} options={[{ value: 'lora', label: 'A LoRA' }, { value: 'full', label: 'Every weight' }]} />
         </div>
         {lora ? (
           <>
             <NumberField label="Rank" value={config.rank} min={1} max={256} onChange={(rank) => set({ rank })} />
             <NumberField label="Alpha" hint="The LoRA is scaled by alpha / rank." value={config.alpha} min={0.01} step={1} digits={2} onChange={(alpha) => set({ alpha })} />
-            <Select label="Targets" value={config.targets} onChange={(targets) => set({ targets })} options={[{ value: 'all', label: 'All linear and convolution layers' }, { value: 'attention', label: 'Attention only' }]} />
+            <Select label="Targets" value={config.targets} onChange={(targets) => set({ targets })} options={[{ value: 'all', label: 'All layers' }, { value: 'attention', label: 'Attention only' }]} />
           </>
         ) : null}
       </Group>
@@ -44,7 +44,7 @@ export function ConfigForm() {
         <NumberField label="Timesteps from" value={config.timestepRange[0]} min={0} max={config.timestepRange[1] - 1} onChange={(from) => set({ timestepRange: [from, config.timestepRange[1]] })} />
         <NumberField label="to" hint="Not included." value={config.timestepRange[1]} min={config.timestepRange[0] + 1} max={1000} onChange={(to) => set({ timestepRange: [config.timestepRange[0], to] })} />
         <NumberField label="Prompt dropout" hint="0.1 to 0.2 keeps guidance working." value={config.promptDropout} min={0} max={1} step={0.05} digits={2} onChange={(promptDropout) => set({ promptDropout })} />
-        <Select label="Reference" hint="What the model is held against." value={config.reference} onChange={(reference) => set({ reference })} options={[{ value: 'auto', label: 'Whichever measures better' }, { value: 'engine', label: 'Our kernels' }, { value: 'onnx', label: 'onnxruntime' }]} />
+        <Select label="Reference" hint="What the model is held against." value={config.reference} onChange={(reference) => set({ reference })} options={[{ value: 'auto', label: 'The better one here' }, { value: 'engine', label: 'Our kernels' }, { value: 'onnx', label: 'onnxruntime' }]} />
         <NumberField label="Seed" value={config.seed} min={0} onChange={(seed) => set({ seed })} />
       </Group>
       <Group title="What is kept">

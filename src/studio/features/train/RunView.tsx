@@ -34,8 +34,10 @@ export function RunView({ id, overlays }: { id: string; overlays: string[] }) {
           <Health run={run} />
         </div>
       </Panel>
-      <SampleStrip run={run} />
-      <Curves run={run} overlays={overlays} />
+      <div className={styles.live}>
+        <SampleStrip run={run} />
+        <Curves run={run} overlays={overlays} />
+      </div>
     </>
   );
 }

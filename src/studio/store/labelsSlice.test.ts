@@ -1,0 +1,116 @@
+/** Judging through the store, on a real IndexedDB implementation: what is on disk when the next pair shows, undo, redo, filters. */
+import 'fake-indexeddb/auto';
+import { beforeEach, expect, it, vi } from 'vitest';
+import { readLabels } from '../../data/labels.ts';
+import { readPairs, savePairs } from '../../data/pairs.ts';
+import type { ImageRecord, PairRecord } from '../../service/types.ts';
+import { db } from './services.ts';
+import { useStudio } from './useStudio.ts';
+
+const image = (id: string): ImageRecord => ({
+  id, prompt: 'p', seed: 1, modelHash: '', ranOn: 'engine', createdAt: '', file: `images/${id}.png`, latentsFile: `images/${id}.safetensors`,
+  model: { base: 'm', adapters: [] }, negativePrompt: '', steps: 1, guidanceScale: 1, width: 8, height: 8, scheduler: 'DDIMScheduler', sampler: 'auto',
+});
+
+const pair = (id: string, origin: PairRecord['origin'] = 'seeds'): PairRecord => ({ id, prompt: `prompt ${id}`, images: [image(`${id}0`), image(`${id}1`)], origin, createdAt: `2026-01-01T00:00:0${id.length}Z` });
+
+// Node has none of the browser's storage but what fake-indexeddb brings; pictures stay unread.
+vi.stubGlobal('navigator', {});
+
+const studio = () => useStudio.getState();
+
+beforeEach(async () => {
+  const database = await db();
+  for (const store of ['labels', 'pairs', 'images', 'blindTests'] as const) await database.clear(store);
+  useStudio.setState(useStudio.getInitialState(), true);
+  const pairs = [pair('a'), pair('b'), pair('c')];
+  await savePairs(database, pairs);
+  studio().addPairs(pairs);
+});
+
+it('has the answer on disk before the next pair shows', async () => {
+  const shownPairs: [string | undefined, number][] = [];
+  const stop = useStudio.subscribe((now, before) => {
+    if (now.showing !== before.showing) void db().then(readLabels).then((events) => shownPairs.push([now.showing?.pair.id, events.length]));
+  });
+  await studio().answer('left');
+  await studio().answer('right', true);
+  await new Promise((wait) => setTimeout(wait, 20));
+  stop();
+  expect(shownPairs).toEqual([['b', 1], ['c', 2]]);
+  const events = await readLabels(await db());
+  expect(events).toEqual(studio().labelEvents);
+  expect(events.map((event) => event.type === 'label' && [event.pair, event.answer, event.clearly])).toEqual([['a', 'left', false], ['b', 'right', true]]);
+});
+
+it('takes one answer at a time, however fast the keys come', async () => {
+  await Promise.all([studio().answer('left'), studio().answer('left'), studio().answer('left')]);
+  expect(studio().counts.labels).toBe(1);
+  expect(studio().showing?.pair.id).toBe('b');
+});
+
+it('turns answers into usable pairs by the side they were shown on', async () => {
+  useStudio.setState({ showing: { pair: pair('a'), shownLeft: 1, since: 0 } });
+  await studio().answer('left');
+  await studio().answer('tie');
+  expect(studio().usablePairs()).toEqual([{ pair: 'a', prompt: 'prompt a', winnerLatents: 'images/a1.safetensors', loserLatents: 'images/a0.safetensors' }]);
+  expect(studio().counts).toMatchObject({ labels: 2, usable: 1, tie: 1 });
+});
+
+it('goes back and forth over several answers', async () => {
+  for (const answer of ['left', 'tie', 'bothBad'] as const) await studio().answer(answer);
+  expect(studio().showing).toBeNull();
+  await studio().undoLabel();
+  expect(studio().showing?.pair.id).toBe('c');
+  await studio().undoLabel();
+  expect(studio().showing?.pair.id).toBe('b');
+  expect(studio().counts.labels).toBe(1);
+  await studio().redoLabel();
+  await studio().redoLabel();
+  expect(studio().labels.byPair.get('c')?.answer).toBe('bothBad');
+  expect(studio().labels.undone).toEqual([]);
+  // Three answers, two retractions, two repetitions: nothing is ever removed.
+  expect(await readLabels(await db())).toHaveLength(7);
+});
+
+it('draws the sides anew at every showing', () => {
+  const sides = new Set(Array.from({ length: 64 }, () => {
+    studio().showPair('a');
+    return studio().showing!.shownLeft;
+  }));
+  expect(sides).toEqual(new Set([0, 1]));
+});
+
+it('lists pairs by their answer, where they can be judged again', async () => {
+  await studio().answer('skip');
+  studio().setFilter('skip');
+  expect(studio().queue().map(({ id }) => id)).toEqual(['a']);
+  await studio().answer('right');
+  expect(studio().queue()).toEqual([]);
+  expect(studio().showing).toBeNull();
+  studio().setFilter('preferred');
+  expect(studio().showing?.pair.id).toBe('a');
+});
+
+it('refuses to write from a tab that only looks', async () => {
+  useStudio.setState({ engineState: 'otherTab' });
+  await studio().answer('left');
+  expect(studio().labelProblem?.name).toBe('SecondTab');
+  expect(await readLabels(await db())).toEqual([]);
+});
+
+it('keeps every label over a reload', async () => {
+  await studio().answer('left');
+  await studio().answer('right');
+  const before = studio().counts;
+  useStudio.setState(useStudio.getInitialState(), true);
+  const database = await db();
+  const [events, pairs] = await Promise.all([readLabels(database), readPairs(database)]);
+  expect(events).toHaveLength(2);
+  expect(pairs).toHaveLength(3);
+  await studio().readStored();
+  // The file store alone is missing here.
+  expect(studio().labelProblem?.name).toBe('UnsupportedConfig');
+  expect(studio().counts).toEqual(before);
+  expect(studio().showing?.pair.id).toBe('c');
+});
