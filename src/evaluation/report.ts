@@ -70,7 +70,7 @@ function printBlock(block: ReportBlock): string {
 }
 
 const printImage = ({ png, alt, caption }: ReportImage): string =>
-  `<figure><img src="data:image/png;base64,${base64(png)}" alt="${escape(alt)}" loading="lazy">${caption ? `<figcaption>${escape(caption)}</figcaption>` : ''}</figure>`;
+  `<figure><img src="data:image/png;base64,${base64(png)}" alt="${escape(alt)}">${caption ? `<figcaption>${escape(caption)}</figcaption>` : ''}</figure>`;
 
 const colors = ['#126d80', '#b14a12', '#6b4fa3', '#4d7a1f'];
 

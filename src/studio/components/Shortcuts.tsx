@@ -38,12 +38,15 @@ function Shortcut({ action, always }: { action: Action; always: boolean }) {
     keys,
     (event) => {
       if (event.repeat && isSingleKey(keys)) return;
+      if (inChord && !keys.includes('>')) return;
       event.preventDefault();
       perform();
     },
     {
       enabled: allowed,
       useKey: typed,
+      // The typed character already holds its Shift, wherever it lies on this keyboard.
+      ignoreModifiers: typed,
       sequenceTimeoutMs: 1500,
       ignoreEventWhen: usesKeyItself,
       enableOnFormTags: /mod\+(shift\+)?enter/.test(keys) ? ['input', 'textarea'] : false,
@@ -63,6 +66,22 @@ function usesKeyItself(event: KeyboardEvent): boolean {
   }
   if (event.code.startsWith('Arrow')) return target.closest('[role="slider"], [role="radio"], [role="tab"], [role="option"], [role="menuitem"], [role="combobox"], [role="listbox"], [data-takes-arrows]') !== null;
   return false;
+}
+
+/** After `g` the next key belongs to the chord alone: `g b` goes to the library and starts nothing on the way. */
+const chordMs = 1500;
+let chordSince = -Infinity;
+let inChord = false;
+if (typeof document !== 'undefined') {
+  document.addEventListener(
+    'keydown',
+    (event) => {
+      if (event.key === 'Shift') return;
+      inChord = event.timeStamp - chordSince < chordMs;
+      chordSince = event.code === 'KeyG' && !inChord && !event.ctrlKey && !event.metaKey && !event.altKey ? event.timeStamp : -Infinity;
+    },
+    true,
+  );
 }
 
 /** Decoration beside a named command, unless it is `spoken`. */

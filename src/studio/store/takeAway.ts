@@ -110,7 +110,7 @@ export async function exportReport(run: RunRecord | undefined): Promise<TakenFil
             { name: 'Steps', value: `${run.step} of ${run.config.steps}` },
             { name: 'Pairs', value: String(run.pairs.length), note: `of ${counts.labels} labels now` },
             { name: 'Learns', value: run.config.mode === 'lora' ? `LoRA, rank ${run.config.rank}` : 'every weight' },
-            { name: 'Reference', value: run.reference === 'engine' ? 'own kernels' : 'onnxruntime', note: run.step0Logit === null ? '' : `largest logit at step 0: ${run.step0Logit}` },
+            { name: 'Reference', value: run.reference === 'engine' ? 'own kernels' : 'onnxruntime', note: run.step0Logit === null ? '' : `largest logit at step 0: ${run.step0Logit === 0 ? '0 exactly' : run.step0Logit.toExponential(1)}` },
             { name: 'Checkpoints', value: String(kept - 1) },
           ],
         },

@@ -108,7 +108,7 @@ function BlindRoundView() {
 function BlindVerdict() {
   const blind = useStudio((s) => s.blind)!;
   const runs = useStudio((s) => s.runs);
-  const { closeBlindTest, startBlindTest } = useStudio.getState();
+  const { closeBlindTest, startBlindTest, setDraft } = useStudio.getState();
   const { record } = blind;
   const results = blindResults(record);
   const run = runs.find((one) => [...record.b.model.adapters, ...record.a.model.adapters].some((adapter) => adapter.kind === 'run' && adapter.run === one.id));
@@ -170,7 +170,7 @@ function BlindVerdict() {
         <Button icon="eye" onClick={() => startBlindTest({ rounds: Math.max(20, 2 * (decisive?.n ?? 0)), questions: record.questions })}>
           A longer test
         </Button>
-        <Button icon="generate" href="#/generate">
+        <Button icon="generate" href="#/generate" onClick={() => setDraft({ model: (decisive?.rate ?? 0) > 0.5 ? record.b.model : record.a.model })}>
           New pairs from the better model
         </Button>
       </div>
