@@ -35,6 +35,7 @@ async function judge(page: Page, count: number): Promise<void> {
 
 for (const reference of ['engine', 'onnx'] as const) {
   test(`the whole loop with the ${reference} reference`, async ({ page }) => {
+    test.setTimeout(20 * 60_000);
     const seen = watch(page);
 
     // Start: a pair is there at once; the first answer counts.

@@ -175,7 +175,12 @@ export class Engine implements EngineService {
     if (!this.running) {
       this.running = this.open(listener);
       this.running.then(
-        ({ device }) => void device.device.lost.then(() => (this.running = undefined)),
+        ({ device }) =>
+          void device.device.lost.then(() => {
+            // Sessions on the lost device are gone with it.
+            this.running = undefined;
+            this.parts.clear();
+          }),
         () => (this.running = undefined),
       );
     }
@@ -224,12 +229,13 @@ export class Engine implements EngineService {
   }
 
   private async generationContext(): Promise<GenerationContext> {
-    const { predictors, choices } = await this.started();
+    const running = await this.started();
+    const { predictors, choices } = running;
     return {
       env: this.env,
       pool: this.pool,
       predictors,
-      frozenParts: (model) => this.frozenParts(model, choices),
+      frozenParts: (model) => this.frozenParts(model, running),
       samplerFor: async (choice: SamplerChoice) => (choice === 'auto' ? choices.sampler : choice === 'engine' ? 'engine' : choices.onnxProvider === 'webgpu' ? 'onnx-webgpu' : 'onnx-wasm'),
       score: (scorer, model, items) => this.scoreFiles(scorer, model, items),
     };
@@ -253,20 +259,21 @@ export class Engine implements EngineService {
   }
 
   /** Text encoder and VAE belong to the folder, not to its adapters. */
-  private frozenParts({ folder }: ResolvedModel, choices: EngineChoices): FrozenParts {
-    // On the CPU unless onnxruntime's WebGPU measured faster here for the UNet, which is the larger net.
-    const known = this.parts.get(folder.info.id) ?? new FrozenParts(folder, { provider: 'wasm', threads: choices.wasmThreads });
+  private frozenParts({ folder }: ResolvedModel, { choices, device: { device } }: Running): FrozenParts {
+    // The provider that measured faster for the UNet, which is the larger net.
+    const options: SessionOptions = choices.onnxProvider === 'webgpu' ? { provider: 'webgpu', device } : { provider: 'wasm', threads: choices.wasmThreads };
+    const known = this.parts.get(folder.info.id) ?? new FrozenParts(folder, options);
     this.parts.set(folder.info.id, known);
     return known;
   }
 
   private async scoreFiles(name: string, model: ResolvedModel, items: readonly { file: string; prompt: string }[]): Promise<Score[]> {
-    const { choices } = await this.started();
+    const running = await this.started();
     const key = `${model.folder.info.id}/${name}`;
     const opening = this.scorers.get(key) ?? openScorer(model.folder, name);
     this.scorers.set(key, opening);
     const scorer = await opening;
-    const parts = this.frozenParts(model, choices);
+    const parts = this.frozenParts(model, running);
     const scores: Score[] = [];
     for (const { file, prompt } of items) {
       const png = decodePng(await this.env.files.read(file));
