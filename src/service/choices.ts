@@ -14,6 +14,15 @@ export function savedChoices(files: FileStore, key: string): Promise<EngineChoic
   return readJson<EngineChoices>(files, path(key)).catch(() => undefined);
 }
 
+/** Operations per second that the steps of the last run reached on an adapter. */
+export const savedRunRate = (files: FileStore, adapterKey: string): Promise<number | undefined> =>
+  readJson<Record<string, number>>(files, 'settings/speed.json').then((rates) => rates[adapterKey], () => undefined);
+
+export async function saveRunRate(files: FileStore, adapterKey: string, rate: number): Promise<void> {
+  const rates = await readJson<Record<string, number>>(files, 'settings/speed.json').catch(() => ({}));
+  await writeJson(files, 'settings/speed.json', { ...rates, [adapterKey]: rate });
+}
+
 export function saveChoices(files: FileStore, key: string, choices: EngineChoices): Promise<void> {
   return writeJson(files, path(key), choices);
 }

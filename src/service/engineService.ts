@@ -9,10 +9,10 @@ import type { TrainConfig } from '../training/config.ts';
 import { type EngineDevice, openDevice } from '../webgpu/device.ts';
 import { createGpuExecutor, type GpuExecutor } from '../webgpu/executor.ts';
 import { tuneKernels } from '../webgpu/tune.ts';
-import { measureSamplers, saveChoices, savedChoices } from './choices.ts';
+import { measureSamplers, saveChoices, savedChoices, savedRunRate } from './choices.ts';
 import type { Environment } from './environment.ts';
 import { exportModel } from './exporting.ts';
-import { planForecast } from './forecast.ts';
+import { planForecast, timed } from './forecast.ts';
 import { FrozenParts } from './frozenParts.ts';
 import { generate, type GenerationContext, makePairs, planarFromRgba } from './generation.ts';
 import { Jobs } from './jobs.ts';
@@ -21,7 +21,7 @@ import { Predictors } from './predictors.ts';
 import { RunStore } from './runStore.ts';
 import { openScorer, type Scorer } from './scoring.ts';
 import { stepSpecOf } from './stepSpec.ts';
-import { RunControl, type TrainContext, trainRun } from './trainRun.ts';
+import { referenceOf, RunControl, type TrainContext, trainRun } from './trainRun.ts';
 import type {
   EngineChoices,
   EngineService,
@@ -99,8 +99,8 @@ export class Engine implements EngineService {
     const model = await this.pool.resolve(ref);
     const side = model.folder.info.defaultSize / model.folder.info.sizeMultiple;
     const spec = (reference: 'engine' | 'input') => stepSpecOf(model, config, { height: side, width: side }, reference, device.device.limits.maxStorageBufferBindingSize);
-    const reference = config.reference === 'engine' || (config.reference === 'auto' && config.mode === 'lora' && choices.sampler === 'engine') ? 'engine' : 'input';
-    return planForecast(spec(reference), device.device.limits);
+    const forecast = planForecast(spec(referenceOf(config, choices) === 'engine' ? 'engine' : 'input'), device.device.limits, choices.kernelVariants);
+    return timed(forecast, { runRate: await savedRunRate(this.env.files, device.adapterKey), kernelRate: choices.flopsPerSecond });
   }
 
   train(job: string, request: TrainRequest, listener: Listener<TrainEvent>): Promise<RunRecord> {
@@ -198,7 +198,7 @@ export class Engine implements EngineService {
     let choices = await savedChoices(env.files, key.slice(0, 16));
     if (!choices) {
       listener({ what: 'Measuring kernels', done: 2, total: 4 });
-      const { variants: kernelVariants, measuredMs } = await tuneKernels(device);
+      const { variants: kernelVariants, measuredMs, flopsPerSecond } = await tuneKernels(device);
       const executor = createGpuExecutor(device, { variants: kernelVariants });
       const sampler = await measureSamplers({
         model,
@@ -208,7 +208,7 @@ export class Engine implements EngineService {
         hasOnnxWebgpu: env.hasOnnxWebgpu,
         onProgress: (what) => listener({ what, done: 3, total: 4 }),
       });
-      choices = { ...sampler, kernelVariants: { ...kernelVariants }, measuredMs: { ...measuredMs, ...sampler.measuredMs } };
+      choices = { ...sampler, kernelVariants: { ...kernelVariants }, measuredMs: { ...measuredMs, ...sampler.measuredMs }, flopsPerSecond };
       await saveChoices(env.files, key.slice(0, 16), choices);
     }
     const executor = createGpuExecutor(device, { variants: choices.kernelVariants });

@@ -29,7 +29,7 @@ export function forecastOf(spec: StepSpec, memory: MemoryReport, frozenBytes: nu
     activations: memory.plannedBytes.activations + memory.plannedBytes.inputs,
     reference: full ? frozenBytes : 0,
   };
-  return { parts, peakBytes: Object.values(parts).reduce((sum, bytes) => sum + bytes, 0), flopsPerStep, secondsPerStep: null };
+  return { parts, peakBytes: Object.values(parts).reduce((sum, bytes) => sum + bytes, 0), flopsPerStep, secondsPerStep: null, timedBy: null };
 }
 
 /** Without a device: the step is planned as it would be compiled, and nothing is allocated. `exceeded` names the limit that binds. */
@@ -40,6 +40,16 @@ export function planForecast(spec: StepSpec, limits: PlanLimits, variants: Kerne
   const plan = planGraph(graph, { limits, variant: chooseVariant(variants), bound: new Map([...frozen, ...states].map((value) => [value, value])) });
   const frozenBytes = 4 * frozen.reduce((sum, value) => sum + sizeOf(value.shape), 0);
   return forecastOf(spec, { plannedBytes: plan.bytes, allocatedBytes: 0 }, frozenBytes, spec.accumulation * graphFlops(graph));
+}
+
+/** A whole step reaches about half the rate of its best product kernel (bench/NOTES.md). */
+const stepEfficiency = 0.5;
+
+/** Adds the time: by the last run's own rate where there was one. */
+export function timed(forecast: MemoryForecast, { runRate, kernelRate }: { runRate?: number | undefined; kernelRate: number }): MemoryForecast {
+  return runRate
+    ? { ...forecast, secondsPerStep: forecast.flopsPerStep / runRate, timedBy: 'run' }
+    : { ...forecast, secondsPerStep: forecast.flopsPerStep / (stepEfficiency * kernelRate), timedBy: 'kernels' };
 }
 
 export interface FolderPlan extends MemoryForecast {

@@ -15,6 +15,7 @@ import { initialLora, loraModules, withLora } from '../training/lora.ts';
 import { type LoopData, type PreparedPair, runStep } from '../training/session.ts';
 import type { StepSpec } from '../training/stepGraph.ts';
 import { Trainer } from '../training/trainer.ts';
+import { saveRunRate } from './choices.ts';
 import { type GenerationContext, makePicture, rgbaFromPlanar } from './generation.ts';
 import type { JobSignal } from './jobs.ts';
 import type { ResolvedModel } from './modelPool.ts';
@@ -115,7 +116,7 @@ class TrainingRun {
       config,
       status: 'preparing',
       step: 0,
-      reference: config.reference === 'auto' ? autoReference(config, context.choices) : config.reference,
+      reference: referenceOf(config, context.choices),
       step0Logit: null,
       choices: context.choices,
       adapter: context.adapterKey,
@@ -167,6 +168,7 @@ class TrainingRun {
       if (config.saveEvery > 0 && step % config.saveEvery === 0 && step < config.steps) await signal.turn(() => this.save());
       if (config.sampleEvery > 0 && step % config.sampleEvery === 0 && step < config.steps) await signal.turn(() => this.sample());
     }
+    if (taken > 0) await saveRunRate(this.context.env.files, this.record.adapter, (taken * this.trainer.flops) / (elapsed / 1000));
     return this.end(signal, 'finished');
   }
 
@@ -329,7 +331,8 @@ class TrainingRun {
   }
 }
 
-/** Full fine-tuning: onnxruntime, which spares a second copy of the weights on the GPU. LoRA: whichever ran a forward faster here. */
-function autoReference(config: TrainConfig, choices: EngineChoices): 'onnx' | 'engine' {
-  return config.mode === 'lora' && choices.sampler === 'engine' ? 'engine' : 'onnx';
+/** auto, in full fine-tuning: onnxruntime, which spares a second copy of the weights on the GPU. For a LoRA: whichever ran a forward faster here. */
+export function referenceOf({ reference, mode }: TrainConfig, choices: EngineChoices): 'onnx' | 'engine' {
+  if (reference !== 'auto') return reference;
+  return mode === 'lora' && choices.sampler === 'engine' ? 'engine' : 'onnx';
 }

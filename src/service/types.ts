@@ -50,6 +50,8 @@ export interface EngineChoices {
   wasmThreads: number;
   /** Milliseconds measured for each candidate, by a readable name. */
   measuredMs: Record<string, number>;
+  /** Best rate of a product kernel here, multiply and add counted as two. */
+  flopsPerSecond: number;
 }
 
 // ---- generating -----------------------------------------------------------------------------------------------------------------
@@ -243,8 +245,9 @@ export interface MemoryForecast {
   /** The adapter's limit that binds, if one does, and by how much. */
   exceeded?: { limit: string; neededBytes: number; availableBytes: number; remedy: string };
   flopsPerStep: number;
-  /** Measured by a few real passes, not guessed; null if not measured. */
+  /** From the steps of the last run on this adapter, or else from the kernels measured at start-up; null where nothing was measured. */
   secondsPerStep: number | null;
+  timedBy: 'run' | 'kernels' | null;
 }
 
 // ---- scoring, evaluating, exporting ---------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 /** Chooses kernel variants for an adapter by measuring them. The record goes into a run and comes back on resume: the same record gives
  *  the same kernels, so the same bits. */
+import { graphFlops } from '../graph/flops.ts';
 import { Graph, type Value } from '../graph/graph.ts';
 import { assert } from '../shared/assert.ts';
 import { sizeOf } from '../shared/shape.ts';
@@ -12,6 +13,8 @@ export interface Tuning {
   variants: KernelVariants;
   /** Milliseconds of each candidate, by `class variant`. */
   measuredMs: Record<string, number>;
+  /** The best rate a product kernel reached here, multiply and add counted as two. */
+  flopsPerSecond: number;
 }
 
 /** One node of each class; `size` scales it to the adapter. */
@@ -47,16 +50,21 @@ const CLEAR_LEAD = 2;
 
 export async function tuneKernels(engine: EngineDevice): Promise<Tuning> {
   const measuredMs: Record<string, number> = {};
+  let flopsPerSecond = 0;
   const subgroups = engine.device.features.has('subgroups');
 
   if (engine.adapter.software) {
-    const { best, lead } = await race(engine, 'gemm', 48, subgroups, measuredMs);
-    if (best !== 'workgroup' && lead > CLEAR_LEAD) return { variants: softwareVariants(subgroups), measuredMs };
+    const { best, lead, rate } = await race(engine, 'gemm', 48, subgroups, measuredMs);
+    if (best !== 'workgroup' && lead > CLEAR_LEAD) return { variants: softwareVariants(subgroups), measuredMs, flopsPerSecond: rate };
   }
   const size = engine.adapter.software ? 32 : 256;
   const variants: Record<string, string> = { ...gpuVariants };
-  for (const kernelClass of Object.keys(classes)) variants[kernelClass] = (await race(engine, kernelClass, size, subgroups, measuredMs)).best;
-  return { variants, measuredMs };
+  for (const kernelClass of Object.keys(classes)) {
+    const { best, rate } = await race(engine, kernelClass, size, subgroups, measuredMs);
+    variants[kernelClass] = best;
+    flopsPerSecond = Math.max(flopsPerSecond, rate);
+  }
+  return { variants, measuredMs, flopsPerSecond };
 }
 
 /** Times every variant of a class on one shape. */
@@ -66,7 +74,7 @@ async function race(
   size: number,
   subgroups: boolean,
   measuredMs: Record<string, number>,
-): Promise<{ best: string; lead: number }> {
+): Promise<{ best: string; lead: number; rate: number }> {
   const graph = new Graph();
   graph.output('y', classes[kernelClass]!(graph, size));
   const programs = await Promise.all(
@@ -95,7 +103,8 @@ async function race(
     results.push({ variant, ms });
   }
   results.sort((a, b) => a.ms - b.ms);
-  return { best: results[0]!.variant, lead: (results[1]?.ms ?? Infinity) / results[0]!.ms };
+  const { variant: best, ms } = results[0]!;
+  return { best, lead: (results[1]?.ms ?? Infinity) / ms, rate: graphFlops(graph) / (ms / 1000) };
 }
 
 /** Variants of a class, as its lowering asks for them. */

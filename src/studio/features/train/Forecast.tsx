@@ -1,4 +1,4 @@
-/** Memory and time before the first step: planned from the graph, timed by a few real passes. */
+/** Memory and time before the first step: planned from the graph, timed by the last run here or by the kernels measured at start-up. */
 import { useEffect } from 'react';
 import type { MemoryForecast } from '../../../service/types.ts';
 import { Notice, Panel, ProblemNotice } from '../../components/Surface.tsx';
@@ -47,7 +47,7 @@ export function Forecast() {
           </dl>
           {forecast.secondsPerStep === null ? null : (
             <p className="small dim number">
-              {forecast.secondsPerStep.toFixed(2)} s a step, measured · {(forecast.flopsPerStep / 1e9).toFixed(1)} GFLOP a step · samples and saving come on top
+              {forecast.secondsPerStep.toFixed(2)} s a step, {forecast.timedBy === 'run' ? 'as the last run here took' : 'by the kernels measured here'} · {(forecast.flopsPerStep / 1e9).toFixed(1)} GFLOP a step · samples and saving come on top
             </p>
           )}
           <Parts forecast={forecast} />
@@ -58,7 +58,7 @@ export function Forecast() {
           ) : null}
         </div>
       ) : problem ? null : (
-        <p className="small dim">{ready ? 'Planning memory and timing a few passes.' : 'The engine is not ready yet.'}</p>
+        <p className="small dim">{ready ? 'Planning memory and time.' : 'The engine is not ready yet.'}</p>
       )}
     </Panel>
   );
