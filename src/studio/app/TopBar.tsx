@@ -25,7 +25,7 @@ export function TopBar({ onHelp }: { onHelp: () => void }) {
     otherTab: { tone: 'idle', text: 'At work in another tab' },
   }[state];
   return (
-    <header className={styles.bar}>
+    <section className={styles.bar} aria-label="Status">
       <div className={styles.state} role="status" aria-label="At work">
         <Link href="/" className={styles.chip!} title="Engine">
           <i className={styles.dot} data-tone={engine.tone} />
@@ -50,6 +50,6 @@ export function TopBar({ onHelp }: { onHelp: () => void }) {
       </div>
       <IconButton icon={schemes[colorScheme][0]} label={`${schemes[colorScheme][1]} (change)`} onClick={() => setColorScheme(next[colorScheme])} />
       <IconButton icon="help" label="All keys (?)" onClick={onHelp} />
-    </header>
+    </section>
   );
 }

@@ -92,6 +92,8 @@ export const engineSlice: Slice<EngineSlice> = (set, get) => {
     },
 
     async restartEngine() {
+      // The tab that owns the work decides.
+      if (get().engineState === 'otherTab') return;
       connection?.end();
       get().forgetActiveRun();
       await start();

@@ -92,6 +92,7 @@ function Colours() {
 
 function Diagnostics() {
   const problem = useStudio((s) => s.engineProblem);
+  const otherTab = useStudio((s) => s.engineState === 'otherTab');
   const { restartEngine } = useStudio.getState();
   return (
     <Panel title="Diagnostics">
@@ -105,7 +106,7 @@ function Diagnostics() {
           <Button icon="save" onClick={() => saveBytes(diagnostics(), 'winnow-diagnostics.json', 'application/json')}>
             Save as a file
           </Button>
-          <Button icon="refresh" onClick={restartEngine}>
+          <Button icon="refresh" disabled={otherTab} onClick={restartEngine}>
             Restart the engine
           </Button>
         </div>
