@@ -14,6 +14,7 @@ import styles from './generate.module.css';
 import { MakePairs } from './MakePairs.tsx';
 import { MoreSettings } from './MoreSettings.tsx';
 import { Queue } from './Queue.tsx';
+import { StartImage } from './StartImage.tsx';
 
 export function GenerateScreen() {
   const images = useStudio((s) => s.images);
@@ -34,6 +35,7 @@ export function GenerateScreen() {
           <Panel>
             <div className="stack">
               <PromptFields />
+              <StartImage />
               <SeedFields />
               <ActionButton action={actions[0]!} look="primary" size="md" full />
               <ProblemNotice problem={problem} />

@@ -1,7 +1,6 @@
 /** Everything that has a good default. */
-import { Button, FileButton, IconButton } from '../../components/Button.tsx';
-import { NumberField, Segmented, Select, SliderField, Switch } from '../../components/Fields.tsx';
-import { Picture } from '../../components/Picture.tsx';
+import { Button, FileButton } from '../../components/Button.tsx';
+import { NumberField, Segmented, Select, Switch } from '../../components/Fields.tsx';
 import { Disclosure } from '../../components/Surface.tsx';
 import { schedulers } from '../../store/generateSlice.ts';
 import { useStudio } from '../../store/useStudio.ts';
@@ -12,10 +11,10 @@ export function MoreSettings() {
   const multiple = useStudio((s) => s.models[0]?.sizeMultiple ?? 8);
   const modelSize = useStudio((s) => s.models[0]?.defaultSize ?? 96);
   const chosen = useStudio((s) => s.system?.choices.sampler);
-  const { setDraft, resetSettings } = useStudio.getState();
+  const { setDraft, resetSettings, setInitImage } = useStudio.getState();
   const round = (size: number): number => Math.max(multiple, Math.round(size / multiple) * multiple);
   return (
-    <Disclosure label="More" open={draft.init !== null}>
+    <Disclosure label="More">
       <div className={styles.more}>
         <NumberField label="Steps" value={draft.steps} min={1} max={200} onChange={(steps) => setDraft({ steps })} />
         <NumberField label="Guidance" value={draft.guidanceScale} min={0} max={30} step={0.5} digits={2} onChange={(guidanceScale) => setDraft({ guidanceScale })} />
@@ -45,9 +44,13 @@ export function MoreSettings() {
           />
           {chosen ? <p className="small dim">Fastest here, measured: {chosen === 'engine' ? 'our kernels' : chosen === 'onnx-webgpu' ? 'onnxruntime on WebGPU' : 'onnxruntime on the CPU'}.</p> : null}
         </div>
-        <div className={styles.wide}>
-          <StartImage />
-        </div>
+        {draft.init ? null : (
+          <div className={styles.wide}>
+            <FileButton accept="image/png,image/jpeg,image/webp" icon="sample" onFile={async (file) => setInitImage(file.name, new Uint8Array(await file.arrayBuffer()))}>
+              Start from an image
+            </FileButton>
+          </div>
+        )}
         <div className={styles.wide}>
           <Button look="quiet" icon="refresh" onClick={resetSettings}>
             Back to the defaults
@@ -55,31 +58,5 @@ export function MoreSettings() {
         </div>
       </div>
     </Disclosure>
-  );
-}
-
-function StartImage() {
-  const init = useStudio((s) => s.draft.init);
-  const { setDraft, setInitImage } = useStudio.getState();
-  if (!init) {
-    return (
-      <FileButton accept="image/png,image/jpeg,image/webp" icon="sample" onFile={async (file) => setInitImage(file.name, new Uint8Array(await file.arrayBuffer()))}>
-        Start from an image
-      </FileButton>
-    );
-  }
-  return (
-    <div className={styles.init}>
-      <div className={styles.initPicture}>
-        <Picture file={init.file} alt="Start image" />
-      </div>
-      <div>
-        <div className="spread">
-          <strong className="small">Start image: {init.name}</strong>
-          <IconButton icon="close" label="Start from noise instead" onClick={() => setDraft({ init: null })} />
-        </div>
-        <SliderField label="Strength" value={init.strength} min={0.05} max={1} step={0.05} print={(value) => (value === 1 ? '1.00: the image is ignored' : value.toFixed(2))} onChange={(strength) => setDraft({ init: { ...init, strength } })} />
-      </div>
-    </div>
   );
 }

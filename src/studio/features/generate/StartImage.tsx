@@ -1,0 +1,26 @@
+/** Image to image: what the picture starts from, and how far it may go. In sight as long as it is on. */
+import { IconButton } from '../../components/Button.tsx';
+import { SliderField } from '../../components/Fields.tsx';
+import { Picture } from '../../components/Picture.tsx';
+import { useStudio } from '../../store/useStudio.ts';
+import styles from './generate.module.css';
+
+export function StartImage() {
+  const init = useStudio((s) => s.draft.init);
+  const { setDraft } = useStudio.getState();
+  if (!init) return null;
+  return (
+    <div className={styles.init}>
+      <div className={styles.initPicture}>
+        <Picture file={init.file} alt="Start image" />
+      </div>
+      <div>
+        <div className="spread">
+          <strong className="small">Start image: {init.name}</strong>
+          <IconButton icon="close" label="Start from noise instead" onClick={() => setDraft({ init: null })} />
+        </div>
+        <SliderField label="Strength" value={init.strength} min={0.05} max={1} step={0.05} print={(value) => (value === 1 ? '1.00: the image is ignored' : value.toFixed(2))} onChange={(strength) => setDraft({ init: { ...init, strength } })} />
+      </div>
+    </div>
+  );
+}
