@@ -75,7 +75,7 @@ export function FileButton({ children, accept, icon = 'file', onFile, look = 'no
   return (
     <MantineFileButton accept={accept} onChange={(file) => file && onFile(file)}>
       {(props) => (
-        <MantineButton {...props} type="button" {...variants[look]} size="sm" leftSection={<Icon name={icon} />} className="button">
+        <MantineButton {...props} type="button" {...variants[look]} size="sm" leftSection={<Icon name={icon} />} className="button" data-look={look}>
           {children}
         </MantineButton>
       )}
