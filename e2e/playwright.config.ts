@@ -14,6 +14,7 @@ export default defineConfig({
   reporter: [['list'], ['json', { outputFile: '../.cache/reports/playwright.json' }]],
   use: {
     baseURL: `http://localhost:${port}/`,
+    actionTimeout: 90_000,
     viewport: { width: 1440, height: 900 },
     launchOptions: { executablePath: findBrowser({ log: () => {} }), args: browserArgs() },
     screenshot: 'only-on-failure',

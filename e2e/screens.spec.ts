@@ -1,0 +1,36 @@
+/** Every screen at desk and phone width, light and dark: nothing overflows, and axe (WCAG 2.2 A and AA) finds nothing. */
+import AxeBuilder from '@axe-core/playwright';
+import { expect, test } from '@playwright/test';
+
+const screens = ['', 'generate', 'label', 'train', 'compare', 'library', 'settings'];
+const looks = [
+  { width: 1440, height: 900, colorScheme: 'light' },
+  { width: 1440, height: 900, colorScheme: 'dark' },
+  { width: 360, height: 780, colorScheme: 'light' },
+  { width: 360, height: 780, colorScheme: 'dark' },
+] as const;
+
+for (const { width, height, colorScheme } of looks) {
+  test(`screens at ${width} px, ${colorScheme}`, async ({ page }) => {
+    await page.setViewportSize({ width, height });
+    await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+    await page.goto('/');
+    for (const screen of screens) {
+      await page.goto(`/#/${screen}`);
+      await expect(page.getByRole('main').getByRole('heading', { level: 1 })).toBeVisible();
+      const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+      expect(overflow, `${screen || 'start'} is wider than the window`).toBeLessThanOrEqual(0);
+      const { violations } = await new AxeBuilder({ page }).withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa']).analyze();
+      expect(violations.map(({ id, nodes }) => `${screen || 'start'}: ${id} at ${nodes[0]?.target.join(' ')}`)).toEqual([]);
+    }
+  });
+}
+
+test('a second tab is told so and can take over', async ({ page, context }) => {
+  await page.goto('/');
+  await expect(page.getByRole('button', { name: 'Left image is better' })).toBeVisible();
+  const second = await context.newPage();
+  await second.goto('/');
+  await second.getByRole('button', { name: 'Take over here' }).click();
+  await expect(second.getByRole('button', { name: 'Left image is better' })).toBeVisible();
+});
