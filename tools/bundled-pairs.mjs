@@ -17,19 +17,20 @@ const model = process.argv[2] ?? 'postcard';
 const work = mkdtempSync(join(tmpdir(), 'pairs-'));
 try {
   writeFileSync(join(work, 'prompts.txt'), `${prompts.join('\n')}\n`);
-  const args = ['tools/cli/winnow.mjs', 'pairs', model, '--prompts', join(work, 'prompts.txt'), '--count', String(count), '--seeds', '0', '--sampler', 'onnx', '--out', join(work, 'out')];
+  const args = ['tools/cli/winnow.mjs', 'pairs', model, '--prompts', join(work, 'prompts.txt'), '--count', String(count), '--seed', '0', '--sampler', 'onnx', '--out', join(work, 'out')];
   if (spawnSync(process.execPath, args, { stdio: 'inherit' }).status !== 0) process.exit(1);
   const pairs = readFileSync(join(work, 'out', 'pairs.jsonl'), 'utf8').trim().split('\n').map((line) => JSON.parse(line));
   rmSync('public/pairs', { recursive: true, force: true });
   mkdirSync('public/pairs', { recursive: true });
   const bundled = pairs.map((pair, n) => ({
     ...pair,
-    id: `bundled-${n}`,
+    // Another model's pairs are other pairs: a browser may still hold the old ones.
+    id: `bundled-${pair.images[0].modelHash.slice(0, 8)}-${n}`,
     origin: 'bundled',
     images: pair.images.map((image, i) => {
       const name = `${String(n).padStart(2, '0')}-${'ab'[i]}`;
       for (const [file, ending] of [[image.file, 'png'], [image.latentsFile, 'safetensors']]) copyFileSync(join(work, 'out', 'images', basename(file)), join('public/pairs', `${name}.${ending}`));
-      return { ...image, id: `bundled-${name}`, model: { base: model, adapters: [] }, file: `pairs/${name}.png`, latentsFile: `pairs/${name}.safetensors` };
+      return { ...image, id: `bundled-${image.modelHash.slice(0, 8)}-${name}`, model: { base: model, adapters: [] }, file: `pairs/${name}.png`, latentsFile: `pairs/${name}.safetensors` };
     }),
   }));
   writeFileSync('public/pairs/pairs.json', `${JSON.stringify(bundled, null, 2)}\n`);
