@@ -106,7 +106,6 @@ for (const reference of ['engine', 'onnx'] as const) {
     await expect(page.getByText(/95 %/).first()).toBeVisible({ timeout: 120_000 });
     await page.getByRole('button', { name: 'Back to compare' }).click();
 
-    console.log('take away');
     // Take away: a LoRA file that is one.
     const download = page.waitForEvent('download');
     await page.getByRole('button', { name: 'LoRA', exact: true }).click();
