@@ -36,6 +36,12 @@ export async function readFolderJson(reader: FolderReader, path: string): Promis
   }
 }
 
+/** `models/little-scenes/` → Little scenes. */
+function titleOf(id: string): string {
+  const words = id.split('/').filter(Boolean).at(-1)!.replaceAll(/[-_]/g, ' ');
+  return words[0]!.toUpperCase() + words.slice(1);
+}
+
 /** A file's bytes, or undefined if the folder does not have it. */
 export async function readOptional(reader: FolderReader, path: string): Promise<Uint8Array<ArrayBuffer> | undefined> {
   try {
@@ -91,7 +97,7 @@ export async function openModelFolder(id: string, env: Pick<Environment, 'openMo
   const factor = vaeScaleFactor(vae.config);
   const info: ModelInfo = {
     id,
-    title: id.split('/').filter(Boolean).at(-1)!.replaceAll(/[-_]/g, ' '),
+    title: titleOf(id),
     hash: await env.sha256(unetFile.bytes),
     parameters: { unet: parameterCount(unet.weights), vae: parameterCount(vae.weights), textEncoder: parameterCount(textEncoder.weights) },
     predictionType: (scheduler['prediction_type'] as ModelInfo['predictionType'] | undefined) ?? 'epsilon',
