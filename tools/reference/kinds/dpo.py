@@ -10,7 +10,7 @@ import torch
 from diffusers import DDPMScheduler
 from diffusers.optimization import get_scheduler
 
-from common import floors, generator, randn, save_case, save_model_config, save_tensors, weights_of
+from common import float32_runs, floors, generator, randn, save_case, save_model_config, save_tensors, weights_of
 from kinds import losses, lora
 from kinds.add_noise import target
 from kinds.scheduler import SD
@@ -76,7 +76,7 @@ def perturbed(base: dict, share: float, seed: int) -> dict[str, torch.Tensor]:
             for i, (n, p) in enumerate(sorted(base.items()))}
 
 
-def train(model, spec: dict, inputs: dict, base: dict, reference: dict, adapter, scales, dtype) -> dict[str, torch.Tensor]:
+def train(model, spec: dict, scales, inputs: dict, base: dict, reference: dict, adapter, dtype) -> dict[str, torch.Tensor]:
     model = model.to(dtype)
     base, reference = ({n: p.to(dtype) for n, p in w.items()} for w in (base, reference))
     start = adapter if spec["mode"] == "lora" else base
@@ -145,10 +145,11 @@ def write(kind: str, name: str, folder: Path, spec: dict) -> dict[str, float]:
         lora.save(folder / "lora.safetensors", adapter, scales, spec["rank"])
 
     inputs = make_inputs(model, spec)
-    run = lambda dtype: train(model, spec, inputs, base, reference, adapter, scales, dtype)
-    expected, single = run(torch.float64), run(torch.float32)
+    run = lambda *tensors: train(model, spec, scales, *tensors)
+    sets = (inputs, base, reference, adapter)
+    expected = run(*sets, torch.float64)
     fields = {k: spec[k] for k in ("mode", "loss", "beta")} | spec["params"] | {
         "scheduler_config": spec["scheduler"],
         **{k: spec[k] for k in ("optimizer", "max_grad_norm", "lr_schedule", "steps")},
     }
-    return save_case(folder, kind, name, inputs, expected, floors(expected, single), **fields)
+    return save_case(folder, kind, name, inputs, expected, floors(expected, float32_runs(run, sets, spec["seed"])), **fields)

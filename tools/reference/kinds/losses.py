@@ -1,4 +1,4 @@
-"""The preference losses of golden-cases.md, for the writer of `dpo` cases.
+"""The preference losses of docs/golden-cases.md, for the writer of `dpo` cases.
 
 B pairs; m_w, m_l, r_w, r_l: [B], squared errors averaged over C,H,W of policy (m) and reference (r) on winner (w) and
 loser (l). u = -(beta/2) (m - r), s = u_w - u_l. Each function returns the loss of the batch."""

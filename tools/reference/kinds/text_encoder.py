@@ -9,7 +9,8 @@ from pathlib import Path
 import torch
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
-from common import clean_config, floors, generator, save_case, save_json, save_tensors, seed_weights, weights_of
+from common import (clean_config, float32_runs, floors, generator, save_case, save_json, save_tensors, seed_weights,
+                    set_weights, weights_of)
 
 VOCAB = 60
 BASE = dict(vocab_size=VOCAB, hidden_size=12, intermediate_size=20, num_hidden_layers=3, num_attention_heads=3,
@@ -52,8 +53,8 @@ def prompt_ids(config: dict, pad: int, seed: int) -> torch.Tensor:
 
 
 @torch.no_grad()
-def evaluate(model, input_ids: torch.Tensor, dtype) -> dict[str, torch.Tensor]:
-    out = model.to(dtype)(input_ids, output_hidden_states=True)
+def evaluate(model, input_ids: torch.Tensor, weights: dict, dtype) -> dict[str, torch.Tensor]:
+    out = set_weights(model, weights, dtype)(input_ids, output_hidden_states=True)
     pooled = out.text_embeds if isinstance(model, CLIPTextModelWithProjection) else out.pooler_output
     return {"last_hidden_state": out.last_hidden_state, "penultimate": out.hidden_states[-2], "pooled": pooled}
 
@@ -65,6 +66,7 @@ def write(kind: str, name: str, folder: Path, spec: dict) -> dict[str, float]:
     save_json(folder / "config.json", clean_config(json.loads((folder / "config.json").read_text())))
     save_tensors(folder / "weights.safetensors", stored_weights(model, spec["prefix"]))
     ids = prompt_ids(spec["config"], spec.get("pad", VOCAB - 1), spec["seed"] + 20)
-    expected = evaluate(model, ids, torch.float32)
-    floor = floors(evaluate(model, ids, torch.float64), expected)
-    return save_case(folder, kind, name, {"input_ids": ids}, expected, floor)
+    weights = {n: p.clone() for n, p in weights_of(model).items()}
+    run = lambda *tensors: evaluate(model, ids, *tensors)
+    floor = floors(run(weights, torch.float64), float32_runs(run, (weights,), spec["seed"]))
+    return save_case(folder, kind, name, {"input_ids": ids}, run(weights, torch.float32), floor)

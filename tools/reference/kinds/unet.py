@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 from diffusers import UNet2DConditionModel
 
-from common import floors, randn, save_case, save_model_config, save_tensors, seed_weights, weights_of
+from common import float32_runs, floors, randn, save_case, save_model_config, save_tensors, seed_weights, weights_of
 from kinds import lora
 
 DOWN, CROSS_DOWN, UP, CROSS_UP = "DownBlock2D", "CrossAttnDownBlock2D", "UpBlock2D", "CrossAttnUpBlock2D"
@@ -104,9 +104,9 @@ def timesteps(batch: int, seed: int) -> torch.Tensor:
     return torch.randint(0, 1000, (batch,), generator=torch.Generator().manual_seed(seed))
 
 
-def evaluate(model, inputs: dict, adapter: dict | None, scales: dict | None, dtype) -> dict[str, torch.Tensor]:
+def evaluate(model, scales: dict | None, weights: dict, inputs: dict, adapter: dict | None, dtype) -> dict[str, torch.Tensor]:
     model = model.to(dtype)
-    base = {n: p.detach().to(dtype).clone() for n, p in model.named_parameters()}
+    base = {n: p.to(dtype).clone() for n, p in weights.items()}
     x = {k: v.to(dtype) if v.is_floating_point() else v for k, v in inputs.items()}
     sample, cond = x["sample"], {k: v for k, v in x.items() if k not in ("sample", "timestep", "target")}
     out: dict[str, torch.Tensor] = {}
@@ -139,12 +139,14 @@ def write(kind: str, name: str, folder: Path, spec: dict) -> dict[str, float]:
         "sample": randn(shape, seed + 20), "timestep": timesteps(batch, seed + 21), "target": randn(shape, seed + 22),
     } | conditions(model, batch, spec["tokens"], seed + 23)
 
+    weights = {n: p.clone() for n, p in weights_of(model).items()}
     save_model_config(folder, model)
-    save_tensors(folder / "weights.safetensors", weights_of(model))
+    save_tensors(folder / "weights.safetensors", weights)
     adapter = scales = None
     if kind == "unet_lora":
         adapter, scales = lora.make(model, spec["targets"], spec["rank"], spec["alpha"], seed + 30)
         lora.save(folder / "lora.safetensors", adapter, scales, spec["rank"])
-    expected = evaluate(model, inputs, adapter, scales, torch.float64)
-    single = evaluate(model, inputs, adapter, scales, torch.float32)
-    return save_case(folder, kind, name, inputs, expected, floors(expected, single))
+    run = lambda *tensors: evaluate(model, scales, *tensors)
+    sets = (weights, inputs, adapter)
+    expected = run(*sets, torch.float64)
+    return save_case(folder, kind, name, inputs, expected, floors(expected, float32_runs(run, sets, seed)))

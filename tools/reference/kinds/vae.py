@@ -5,7 +5,8 @@ from pathlib import Path
 import torch
 from diffusers import AutoencoderKL, AutoencoderTiny
 
-from common import floors, generator, randn, save_case, save_model_config, save_tensors, seed_weights, weights_of
+from common import (float32_runs, floors, generator, randn, save_case, save_model_config, save_tensors, seed_weights,
+                    set_weights, weights_of)
 
 ENCODER, DECODER = "DownEncoderBlock2D", "UpDecoderBlock2D"
 
@@ -33,8 +34,8 @@ def build(spec: dict):
 
 
 @torch.no_grad()
-def evaluate(model, inputs: dict, dtype) -> dict[str, torch.Tensor]:
-    model = model.to(dtype)
+def evaluate(model, weights: dict, inputs: dict, dtype) -> dict[str, torch.Tensor]:
+    model = set_weights(model, weights, dtype)
     encoded = model.encode(inputs["image"].to(dtype))
     decoded = {"decoded": model.decode(inputs["latents"].to(dtype)).sample}
     if isinstance(model, AutoencoderTiny):
@@ -51,7 +52,10 @@ def write(kind: str, name: str, folder: Path, spec: dict) -> dict[str, float]:
         "image": torch.rand((batch, 3, height, width), generator=generator(seed + 20)) * 2 - 1,
         "latents": randn((batch, spec["config"]["latent_channels"], height // factor, width // factor), seed + 21),
     }
+    weights = {n: p.clone() for n, p in weights_of(model).items()}
     save_model_config(folder, model)
-    save_tensors(folder / "weights.safetensors", weights_of(model))
-    expected = evaluate(model, inputs, torch.float32)
-    return save_case(folder, kind, name, inputs, expected, floors(evaluate(model, inputs, torch.float64), expected))
+    save_tensors(folder / "weights.safetensors", weights)
+    run = lambda *tensors: evaluate(model, *tensors)
+    sets = (weights, inputs)
+    floor = floors(run(*sets, torch.float64), float32_runs(run, sets, seed))
+    return save_case(folder, kind, name, inputs, run(*sets, torch.float32), floor)
