@@ -21,7 +21,7 @@ const folders = (kind: string): string[] => readdirSync(root).filter((folder) =>
 const readCase = (folder: string): Case => JSON.parse(readFileSync(join(root, folder, 'case.json'), 'utf8')) as Case;
 const tensors = async (folder: string, file: string): Promise<SafetensorsFile> => openSafetensors(readFileSync(join(root, folder, file)), file);
 
-/** ||out - ref|| / ||ref||, as golden-cases.md defines it. */
+/** ||out - ref|| / ||ref||, as docs/golden-cases.md defines it. */
 function relativeError(out: ArrayLike<number>, ref: ArrayLike<number>): number {
   expect(out.length).toBe(ref.length);
   let difference = 0;

@@ -105,7 +105,7 @@ export interface GradParams {
   meanSquaredErrorGrad: Record<never, never>;
 }
 
-/** Losses per pair, by the names of golden-cases.md. */
+/** Losses per pair, by the names of docs/golden-cases.md. */
 export type LossName = 'sigmoid' | 'robust' | 'soft' | 'ipo' | 'hinge' | 'kto' | 'mapo' | 'dmpo';
 
 /** Ops of a training step that are never differentiated and never exported. */

@@ -1,4 +1,4 @@
-/** A golden case's folder, opened: case.json, and its tensors by file. Format: tools/reference/README.md. */
+/** A golden case's folder, opened: case.json, and its tensors by file. Format: docs/golden-cases.md. */
 import { openSafetensors, type SafetensorsFile } from '../../data/formats/safetensors.ts';
 import type { TensorSource } from '../../models/weights.ts';
 import { WinnowError } from '../../shared/errors.ts';
@@ -61,7 +61,7 @@ export class CaseInputs {
 }
 
 export function badCase(what: string): WinnowError {
-  return new WinnowError('BadFile', `The golden case cannot be run: ${what}.`, 'See tools/reference/README.md for the format.');
+  return new WinnowError('BadFile', `The golden case cannot be run: ${what}.`, 'See docs/golden-cases.md for the format.');
 }
 
 export async function openTensors(reader: FolderReader, path: string): Promise<SafetensorsFile> {
