@@ -27,7 +27,7 @@ from scorer import Scorer, read_scorer, stack, write_scorer
 from train_unet import CONFIG, cache_latents, load_vae
 from world import quality
 
-SHAPES = {"a": (3, (32, 64, 96, 128, 160), (2,) * 5, "silu"), "b": (5, (24, 48, 80, 112), (2,) * 4, "relu")}
+SHAPES = {"a": (3, (32, 64, 96, 128, 160), (2,) * 5, "silu"), "b": (5, (24, 40, 64, 80, 104), (2,) * 5, "relu")}
 HELD = 1000  # the last renders are for testing
 NOISE = 0.08  # deviation of a rater's noise; the taste itself has deviation 0.21 or so
 
@@ -198,13 +198,15 @@ def main():
     parser.add_argument("--minutes", type=float, default=3)
     parser.add_argument("--made", type=int, default=3000, help="reconstructions, and own samples, a scorer")
     parser.add_argument("--unet", default="unet", help="name of the UNet checkpoint in WORK")
+    parser.add_argument("--only", choices="ab", help="train one and stop, so that two processes can share the work")
     args = parser.parse_args()
     data = Data(args.work)
     bank = caption_bank(args.work, data)
-    for key in "ab":
+    for key in args.only or "ab":
         if not (args.work / "scorers" / key / "config.json").exists():
             train(args.work, data, key, args.minutes, bank, args.made, args.unet)
-    report(args.work, data, bank, args.made, args.unet)
+    if not args.only:
+        report(args.work, data, bank, args.made, args.unet)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Train the UNet on cached latents and frozen text states: v-prediction, uniform timesteps.
+"""Train the UNet on cached latents and frozen text states: v-prediction.
 
     python train_unet.py WORK --minutes 60 [--from FOLDER]
 
@@ -112,7 +112,9 @@ def main():
         x = latents[index]
         h = states[index, torch.randint(states.shape[1], (args.batch,))].float()
         h[torch.rand(args.batch) < 0.10] = empty
-        noise, t = torch.randn_like(x), torch.randint(1000, (args.batch,))
+        # Half uniform, half around the middle, where shapes are decided.
+        t = torch.where(torch.rand(args.batch) < 0.5, torch.rand(args.batch), torch.sigmoid(torch.randn(args.batch) + 0.2))
+        noise, t = torch.randn_like(x), (t * 1000).long().clamp(0, 999)
         noisy = noise_schedule.add_noise(x, noise, t)
         with bf16():
             v = unet(noisy, t, h).sample.float()
