@@ -1,4 +1,5 @@
-/** Settings that were tried. Beta is for the embedded model's latents, found by a sweep; it is not Stable Diffusion's 5000. */
+/** Settings that were tried. Beta is for the embedded model's latents, found by a sweep (tools/base-model/README.md); it is not Stable
+ *  Diffusion's 5000. */
 import type { TrainConfig } from './config.ts';
 
 export interface Preset {
@@ -17,7 +18,7 @@ const standard: TrainConfig = {
   learningRate: 5e-4,
   lrSchedule: 'cosine',
   warmupSteps: 10,
-  steps: 100,
+  steps: 120,
   pairsPerStep: 4,
   accumulation: 1,
   adamBeta1: 0.9,
@@ -56,7 +57,7 @@ export const presets: readonly Preset[] = [
     name: 'careful',
     title: 'Careful',
     description: 'Gentler and longer: stays closer to the base model.',
-    config: { ...standard, learningRate: 3e-4, beta: 2500, steps: 200, warmupSteps: 20 },
+    config: { ...standard, beta: 2500, steps: 200, warmupSteps: 20 },
   },
   {
     name: 'full',
