@@ -2,7 +2,7 @@
 
     python classifier.py WORK --minutes 2 --seed 1 --out WORK/classifier-judge.pt
 
-Seed 1 (5x5 convolutions) measures; seed 0 (3x3) lends its features to the autoencoder's loss, so that the
+Seed 1 measures; seed 0, of other widths, lends its features to the autoencoder's loss, so that the
 instrument is never the one that was optimised.
 """
 
@@ -16,14 +16,17 @@ from torch.nn import functional as F
 from common import NAMES, SIZES, Budget, Data, bf16, load, lr_at, save, to_float
 
 
+WIDTHS = {0: (32, 64, 96, 128, 128), 1: (24, 56, 88, 120, 136)}
+
+
 class AttributeNet(nn.Module):
     """[B, 3, 96, 96] in [-1, 1] -> list of logits [B, classes], one an attribute."""
 
-    def __init__(self, kernel=3, widths=(32, 64, 96, 128, 128)):
+    def __init__(self, seed):
         super().__init__()
         layers, last = [], 3
-        for w in widths:
-            layers.append(nn.Sequential(nn.Conv2d(last, w, kernel, 2, kernel // 2), nn.GroupNorm(8, w), nn.SiLU()))
+        for w in WIDTHS[seed]:
+            layers.append(nn.Sequential(nn.Conv2d(last, w, 3, 2, 1), nn.GroupNorm(8, w), nn.SiLU()))
             last = w
         self.stages = nn.ModuleList(layers)
         self.heads = nn.ModuleList(nn.Linear(last * 9, n) for n in SIZES)
@@ -40,8 +43,8 @@ class AttributeNet(nn.Module):
         return [h(f) for h in self.heads]
 
 
-def load_classifier(path, kernel):
-    net = AttributeNet(kernel)
+def load_classifier(path, seed):
+    net = AttributeNet(seed)
     net.load_state_dict(load(path)["net"])
     return net.eval().requires_grad_(False)
 
@@ -71,7 +74,7 @@ def main():
     torch.manual_seed(args.seed)
     data, budget = Data(args.work), Budget(args.minutes)
     count = len(data.attributes) - 1000
-    net = AttributeNet(5 if args.seed == 1 else 3).to(memory_format=torch.channels_last)
+    net = AttributeNet(args.seed).to(memory_format=torch.channels_last)
     opt = torch.optim.AdamW(net.parameters(), 2e-3, weight_decay=1e-2)
     step = 0
     while (p := budget.tick()) < 1:

@@ -20,7 +20,8 @@ from peft import LoraConfig
 from torch.nn import functional as F
 
 from classifier import correct, load_classifier
-from common import NAMES, bf16
+from common import NAMES, bf16, to_uint8
+from evaluate import write_sheet
 from make_prompts import prompts
 from model import Model
 from sampling import seeded_noise
@@ -111,6 +112,7 @@ def main():
     parser.add_argument("--steps", type=int, default=12)
     parser.add_argument("--guidance", type=float, default=3.0)
     parser.add_argument("--judge", type=Path, help="attribute classifier, to report prompt following")
+    parser.add_argument("--sheet", type=Path, help="picture: a row before, then a row after each run")
     args = parser.parse_args()
     model = Model.load(args.model)
     a, b = (read_scorer(args.model / "scorers" / k) for k in "ab")
@@ -121,16 +123,17 @@ def main():
     noise = seeded_noise(range(50_000, 50_000 + len(rows)))
     attributes = torch.tensor([[r[k] for k in NAMES] for _, r, _ in rows])
     said = torch.tensor([sum(1 << NAMES.index(k) for k in s) for _, _, s in rows])
-    judge = load_classifier(args.judge, 5) if args.judge else None
+    judge = load_classifier(args.judge, 1) if args.judge else None
 
     def look(unet):
         images = model.decode(model.sample(hidden, noise, unet, **sampler))
         s, align = b(images, pooled)
         accuracy = sum(correct(judge, images, attributes, said).values()) / len(NAMES) if judge else float("nan")
-        return s, align, accuracy, images.flatten(1).var(0).mean().item()
+        return s, align, accuracy, images.flatten(1).var(0).mean().item(), images[:10]
 
     base = look(model.unet)
     print(json.dumps({"base": {"attributes": round(base[2], 3), "appeal deviation": round(base[0].std().item(), 3)}}), flush=True)
+    shown = [base[4]]
     for lr in args.lr:
         for beta in args.beta:
             for seed in args.seeds:
@@ -138,6 +141,7 @@ def main():
                 with torch.enable_grad():
                     tuned, tail = train(model, pairs, lr, beta, args.pair_steps, args.rank, seed)
                 after = look(tuned)
+                shown.append(after[4])
                 wins = int((after[0] > base[0]).sum())
                 print(json.dumps({
                     "pairs": args.pairs, "pair_steps": args.pair_steps, "lr": lr, "beta": beta, "rank": args.rank, "seed": seed,
@@ -146,6 +150,8 @@ def main():
                     "alignment wins": round((after[1] > base[1]).float().mean().item(), 3),
                     "attributes": round(after[2], 3), "diversity": round(after[3] / base[3], 3), **tail, "seconds": round(time.time() - start),
                 }), flush=True)
+    if args.sheet:
+        write_sheet(args.sheet, to_uint8(torch.cat(shown)), 10)
 
 
 if __name__ == "__main__":

@@ -50,7 +50,7 @@ def main():
     parser.add_argument("--steps", type=int, default=12)
     parser.add_argument("--guidance", type=float, nargs="+", default=[3.0])
     args = parser.parse_args()
-    model, judge = Model.load(args.model), load_classifier(args.work / "classifier-judge.pt", 5)
+    model, judge = Model.load(args.model), load_classifier(args.work / "classifier-judge.pt", 1)
     mask = lambda said: sum(1 << NAMES.index(k) for k in said)
     figures = {"chance": rounded({n: 1 / s for n, s in zip(NAMES, SIZES)})}
 

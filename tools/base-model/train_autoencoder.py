@@ -86,7 +86,7 @@ def main():
     data = Data(args.work)
     test = np.arange(len(data.attributes) - 200, len(data.attributes))
     vae = AutoencoderTiny(**CONFIG).to(memory_format=torch.channels_last)
-    critic = load_classifier(args.work / "classifier-features.pt", 3)
+    critic = load_classifier(args.work / "classifier-features.pt", 0)
     patches = Patches().to(memory_format=torch.channels_last)
     if args.sharpen:
         vae.load_state_dict(load(args.work / "autoencoder.pt")["ema"])

@@ -85,7 +85,7 @@ def true_and_false(attributes, rng):
 def sets(work, data, half, seed, per, name):
     """Training images of one scorer: list of (uint8 images, index into data)."""
     index = np.arange(half, len(data.attributes) - HELD, 2)
-    made = np.random.default_rng(seed).choice(index, per, replace=False)
+    made = np.random.default_rng(seed).choice(index, min(per, len(index)), replace=False)
     rec, own = made_by_model(work, data, made, seed, name)
     return [(None, index), (rec, made), (own, made)]
 
