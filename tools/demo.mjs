@@ -1,8 +1,10 @@
 /** `npm run demo`: the whole loop without a person in a real browser. Prints progress on stderr, the figures as one JSON line on stdout,
- *  and writes a report with pictures to .cache/demo-report/. Options: --pairs 100 --best-of 4 --prompts 100 --seeds 2 --steps 0 (the
+ *  and writes a report with pictures and a
+ *  before-and-after sheet to .cache/demo-report/. Options: --pairs 100 --best-of 4 --prompts 100 --seeds 2 --steps 0 (the
  *  preset's) --preset standard --reference auto|onnx|engine --seed 0 --out DIR. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { chromium } from 'playwright';
 import { build, preview } from 'vite';
@@ -48,6 +50,9 @@ try {
   mkdirSync(values.out, { recursive: true });
   writeFileSync(join(values.out, 'report.html'), demoReport({ shown, metrics, config, figures, options }));
   writeFileSync(join(values.out, 'figures.json'), `${JSON.stringify({ ...figures, config, options, metrics }, null, 2)}\n`);
+  await page.setViewportSize({ width: 1160, height: 900 });
+  await page.goto(pathToFileURL(join(values.out, 'report.html')).href);
+  await page.locator('.grid').screenshot({ path: join(values.out, 'before-after.png') });
   say(`Report: ${join(values.out, 'report.html')}`);
   console.log(JSON.stringify(figures));
 } finally {
