@@ -107,8 +107,7 @@ export async function load({ config, weights, reference, inputs, lora }: CaseFil
       program.write(values.sample, batch.sample);
       program.write(values.timestep, timestep);
       program.write(values.encoderHiddenStates, batch.encoderHiddenStates);
-      await program.run();
-      return program.read(noisePred);
+      return (await program.runAndRead([noisePred]))[0]!;
     },
   };
 
@@ -155,10 +154,7 @@ export async function microOps(_device: null, I: MicroInputs) {
     results.forEach((value, i) => graph.output(`result ${i}`, value));
     const program = await executor.compile(graph);
     values.forEach((value, i) => program.write(value, tensors[i]!.data));
-    return async () => {
-      await program.run();
-      return Promise.all(results.map((value) => program.read(value)));
-    };
+    return () => program.runAndRead(results);
   }
   const single = <K extends OpKind>(op: K, params: OpParams[K], tensors: Tensor[]): Promise<() => Promise<Float32Array[]>> =>
     prepare(tensors, (graph, values) => [graph.op(op, params, values)]);

@@ -33,6 +33,8 @@ export interface Program {
   write(value: Value, data: Float32Array | Int32Array): void;
   /** Runs every node in order, once. On the GPU: one submit. Resolves when the work is queued; read() waits for it. */
   run(): Promise<void>;
+  /** Runs once and reads these values. On the GPU: the copies are part of the run's own submit. */
+  runAndRead(values: readonly Value[]): Promise<Float32Array[]>;
   /** Reads an output, parameter, state or view. Rejects with GpuError or DeviceLost if anything went wrong since the last read. */
   read(value: Value): Promise<Float32Array>;
   dispose(): void;

@@ -100,6 +100,10 @@ function compile(graph: Graph, { bindings }: CompileOptions = {}): CpuProgram {
       for (const run of steps) run();
       return Promise.resolve();
     },
+    async runAndRead(values) {
+      await this.run();
+      return Promise.all(values.map((value) => this.read(value)));
+    },
     read(value) {
       // As strict as the GPU, where anything else may have been overwritten by the end of a run.
       assert(outputs.has(value) || ['parameter', 'state', 'view'].includes(value.source.kind), `${value.name} is not an output, parameter, state or view`);

@@ -130,25 +130,24 @@ it('accumulates micro-batches to nearly the step of one large batch', async () =
 it('trains on kernels of ours: every step issues their dispatches in one submit', async () => {
   const { GPUComputePassEncoder, GPUQueue } = globalThis;
   let dispatches = 0;
-  let computeSubmits = 0;
-  let sinceSubmit = 0;
+  let submits = 0;
   const [dispatch, submit] = [GPUComputePassEncoder.prototype.dispatchWorkgroups, GPUQueue.prototype.submit];
   GPUComputePassEncoder.prototype.dispatchWorkgroups = function (...args: Parameters<typeof dispatch>) {
     dispatches++;
-    sinceSubmit++;
     return dispatch.apply(this, args);
   };
   GPUQueue.prototype.submit = function (...args: Parameters<typeof submit>) {
-    if (sinceSubmit > 0) computeSubmits++;
-    sinceSubmit = 0;
+    submits++;
     return submit.apply(this, args);
   };
   try {
-    const perStep: number[] = [];
-    await train('counted', { reference: 'onnx', steps: 3 }, { onStep: () => perStep.push(dispatches) });
-    expect(perStep[0]).toBeGreaterThan(50);
-    expect(perStep[1]! - perStep[0]!).toBe(perStep[0]);
-    expect(computeSubmits).toBe(3);
+    const perStep: { dispatches: number; submits: number }[] = [];
+    await train('counted', { reference: 'onnx', steps: 3, saveEvery: 0 }, { onStep: () => perStep.push({ dispatches, submits }) });
+    expect(perStep[0]!.dispatches).toBeGreaterThan(50);
+    for (const i of [1, 2]) {
+      expect(perStep[i]!.dispatches - perStep[i - 1]!.dispatches).toBe(perStep[0]!.dispatches);
+      expect(perStep[i]!.submits - perStep[i - 1]!.submits).toBe(1);
+    }
   } finally {
     GPUComputePassEncoder.prototype.dispatchWorkgroups = dispatch;
     GPUQueue.prototype.submit = submit;

@@ -34,8 +34,7 @@ export async function enginePredictor(executor: Executor, model: DenoiserModel, 
       program.write(inputs.sample, sample);
       program.write(inputs.timestep, new Float32Array(size.batch).fill(timestep));
       program.write(inputs.encoderHiddenStates, context);
-      await program.run();
-      return program.read(noisePred);
+      return (await program.runAndRead([noisePred]))[0]!;
     },
     async dispose() {
       program.dispose();

@@ -128,17 +128,22 @@ export class Trainer {
     const hyper = hyperOf(update);
     if (this.step.update) this.stepProgram.write(this.step.update.hyper, hyper);
     const micro: MicroResult[] = [];
-    for (const batch of batches) micro.push(await this.runMicro(batch));
+    let gradNorm: Float32Array | undefined;
+    for (const batch of batches) {
+      const result = await this.runMicro(batch);
+      micro.push(result);
+      gradNorm = result.gradNorm;
+    }
     if (this.updateProgram && this.updateGraph) {
       this.updateProgram.write(this.updateGraph.update.hyper, hyper);
-      await this.updateProgram.run();
-      return { micro, gradNorm: (await this.updateProgram.read(this.updateGraph.update.gradNorm))[0]! };
+      [gradNorm] = await this.updateProgram.runAndRead([this.updateGraph.update.gradNorm]);
     }
-    return { micro, gradNorm: (await this.stepProgram.read(this.step.update!.gradNorm))[0]! };
+    return { micro, gradNorm: gradNorm![0]! };
   }
 
-  private async runMicro(batch: StepBatch): Promise<MicroResult> {
-    const { inputs, outputs } = this.step;
+  /** One submit: the step and the copies of its few numbers. The norm is there if the update is part of the graph. */
+  private async runMicro(batch: StepBatch): Promise<MicroResult & { gradNorm?: Float32Array }> {
+    const { inputs, outputs, update } = this.step;
     const write = (value: Value | undefined, data: Float32Array | undefined): void => {
       if (value && data) this.stepProgram.write(value, data);
       else if (value || data) throw new Error(`the batch ${data ? 'brings' : 'lacks'} ${value?.name ?? 'an input the graph does not have'}`);
@@ -154,12 +159,14 @@ export class Trainer {
     write(inputs.beta, Float32Array.of(batch.beta));
     write(inputs.logitScale, batch.logitScale ?? ones);
     write(inputs.preference, batch.preference ?? ones);
-    await this.stepProgram.run();
-    return {
-      policyErrors: await this.stepProgram.read(outputs.policyErrors),
-      referenceErrors: batch.referenceErrors ?? (await this.stepProgram.read(outputs.referenceErrors)),
-      logit: await this.stepProgram.read(outputs.logit),
-    };
+    const [policyErrors, logit, ...rest] = (await this.stepProgram.runAndRead([
+      outputs.policyErrors,
+      outputs.logit,
+      ...(batch.referenceErrors ? [] : [outputs.referenceErrors]),
+      ...(update ? [update.gradNorm] : []),
+    ])) as [Float32Array, Float32Array, ...Float32Array[]];
+    const referenceErrors = batch.referenceErrors ?? rest.shift()!;
+    return { policyErrors, logit, referenceErrors, ...(update ? { gradNorm: rest[0]! } : {}) };
   }
 
   /** Trained tensors (`param`), or their gradients of the last micro-batch before clipping (`grad`), by name. */

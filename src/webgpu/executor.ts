@@ -59,8 +59,8 @@ class GpuStorage implements Storage {
     upload(this.engine.device, this.buffer, offsetElements * 4, data);
   }
 
-  read(offsetElements = 0, elements = this.elements - offsetElements): Promise<Float32Array> {
-    return download(this.engine, this.buffer, offsetElements * 4, elements);
+  async read(offsetElements = 0, elements = this.elements - offsetElements): Promise<Float32Array> {
+    return (await download(this.engine, [{ buffer: this.buffer, offset: offsetElements * 4, elements }]))[0]!;
   }
 
   destroy(): void {
@@ -72,13 +72,24 @@ function upload(device: GPUDevice, buffer: GPUBuffer, offset: number, data: Floa
   device.queue.writeBuffer(buffer, offset, data.buffer as ArrayBuffer, data.byteOffset, data.byteLength);
 }
 
-/** Copies elements out, after all work queued so far; rejects if anything went wrong on the device. */
-async function download(engine: EngineDevice, buffer: GPUBuffer, offset: number, elements: number): Promise<Float32Array> {
+/** A range of a buffer to copy out. */
+interface Range {
+  buffer: GPUBuffer;
+  /** In bytes. */
+  offset: number;
+  elements: number;
+}
+
+/** Copies ranges out, after all work queued so far; rejects if anything went wrong on the device. */
+async function download(engine: EngineDevice, ranges: readonly Range[], encoder = engine.device.createCommandEncoder({ label: 'read' })): Promise<Float32Array[]> {
   const { device } = engine;
-  const size = elements * 4;
+  const size = 4 * ranges.reduce((sum, { elements }) => sum + elements, 0);
   const staging = device.createBuffer({ label: 'read', size, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST });
-  const encoder = device.createCommandEncoder({ label: 'read' });
-  encoder.copyBufferToBuffer(buffer, offset, staging, 0, size);
+  let at = 0;
+  for (const { buffer, offset, elements } of ranges) {
+    encoder.copyBufferToBuffer(buffer, offset, staging, at, 4 * elements);
+    at += 4 * elements;
+  }
   device.queue.submit([encoder.finish()]);
   try {
     await staging.mapAsync(GPUMapMode.READ);
@@ -88,9 +99,10 @@ async function download(engine: EngineDevice, buffer: GPUBuffer, offset: number,
     throw error;
   }
   engine.check();
-  const data = new Float32Array(staging.getMappedRange().slice(0));
+  const copied = new Float32Array(staging.getMappedRange().slice(0));
   staging.destroy();
-  return data;
+  let start = 0;
+  return ranges.map(({ elements }) => copied.slice(start, (start += elements)));
 }
 
 export function createGpuExecutor(engine: EngineDevice, { variants, maxDispatchesPerSubmit = Infinity, onCompileProgress }: GpuExecutorOptions = {}): GpuExecutor {
@@ -133,6 +145,23 @@ export function createGpuExecutor(engine: EngineDevice, { variants, maxDispatche
       upload(device, buffers[buffer]!, offset, data);
     }
 
+    const rangeOf = (value: Value): Range => {
+      const { buffer, offset } = at(value);
+      return { buffer: buffers[buffer]!, offset, elements: sizeOf(value.shape) };
+    };
+
+    /** All dispatches, the last of them still to be submitted. */
+    function encodeRun(): GPUCommandEncoder {
+      for (let start = 0; ; start += maxDispatchesPerSubmit) {
+        const encoder = device.createCommandEncoder({ label });
+        const pass = encoder.beginComputePass({ label });
+        for (const step of steps.slice(start, start + maxDispatchesPerSubmit)) encodeStep(pass, step);
+        pass.end();
+        if (start + maxDispatchesPerSubmit >= steps.length) return encoder;
+        device.queue.submit([encoder.finish()]);
+      }
+    }
+
     return {
       graph,
       plan,
@@ -141,18 +170,13 @@ export function createGpuExecutor(engine: EngineDevice, { variants, maxDispatche
       dispatchCount: steps.length,
       write,
       run() {
-        for (let start = 0; start < steps.length; start += maxDispatchesPerSubmit) {
-          const encoder = device.createCommandEncoder({ label });
-          const pass = encoder.beginComputePass({ label });
-          for (const step of steps.slice(start, start + maxDispatchesPerSubmit)) encodeStep(pass, step);
-          pass.end();
-          device.queue.submit([encoder.finish()]);
-        }
+        device.queue.submit([encodeRun().finish()]);
         return Promise.resolve();
       },
+      runAndRead: (values) => download(engine, values.map(rangeOf), encodeRun()),
       read(value) {
-        const { buffer, offset } = at(value);
-        return download(engine, buffers[buffer]!, offset, sizeOf(value.shape));
+        const range = rangeOf(value);
+        return download(engine, [range]).then(([data]) => data!);
       },
       dispose() {
         for (const buffer of owned) buffer.destroy();
