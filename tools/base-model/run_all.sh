@@ -14,7 +14,7 @@ python make_tokenizer.py "$work"
 python classifier.py "$work" --minutes "${MINUTES_CLASSIFIER:-1.5}" --seed 0 --out "$work/classifier-features.pt"
 python classifier.py "$work" --minutes "${MINUTES_CLASSIFIER:-1.5}" --seed 1 --out "$work/classifier-judge.pt"
 python train_autoencoder.py "$work" --minutes "${MINUTES_AUTOENCODER:-40}"
-python train_text.py "$work"
+python train_text.py "$work" --steps "${STEPS_TEXT:-1200}"
 python train_unet.py "$work" --minutes "${MINUTES_UNET:-60}"
 python train_autoencoder.py "$work" --minutes "${MINUTES_SHARPEN:-12}" --sharpen
 python train_scorers.py "$work" --minutes "${MINUTES_SCORER:-3}"
