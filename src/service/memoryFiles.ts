@@ -1,4 +1,4 @@
-/** A FileStore in memory: for tests, and for the command line where nothing is to be kept. */
+/** A FileStore in memory, for tests of what reads and writes files. */
 import type { FileStore } from '../data/files.ts';
 import { WinnowError } from '../shared/errors.ts';
 
