@@ -38,7 +38,7 @@ export async function measureSamplers(options: {
   sessionOptions: (provider: 'webgpu' | 'wasm') => SessionOptions;
   hasOnnxWebgpu: boolean;
   onProgress: (what: string) => void;
-}): Promise<Pick<EngineChoices, 'sampler' | 'onnxProvider' | 'wasmThreads' | 'measuredMs'>> {
+}): Promise<Pick<EngineChoices, 'sampler' | 'onnxProvider' | 'wasmThreads' | 'measuredMs' | 'failures'>> {
   const { model, executor, software, sessionOptions, hasOnnxWebgpu, onProgress } = options;
   const { folder, weights } = model;
   const side = folder.info.defaultSize / folder.info.sizeMultiple;
@@ -54,15 +54,22 @@ export async function measureSamplers(options: {
         ] as [Sampler, string, () => Promise<NoisePredictor>][])),
   ];
   const measuredMs: Record<string, number> = {};
+  const failures: Record<string, string> = {};
   for (const [name, title, make] of candidates) {
     onProgress(`Measuring ${title}`);
-    const predictor = await make();
-    measuredMs[name] = await fastestMs(predictor, size, denoiser.latentChannels, denoiser.contextWidth);
-    await predictor.dispose();
+    try {
+      const predictor = await make();
+      measuredMs[name] = await fastestMs(predictor, size, denoiser.latentChannels, denoiser.contextWidth);
+      await predictor.dispose();
+    } catch (error) {
+      // One that does not run here is no candidate; all failing is an error.
+      failures[name] = error instanceof Error ? error.message : String(error);
+      if (Object.keys(failures).length === candidates.length) throw error;
+    }
   }
   const sampler = (Object.keys(measuredMs) as Sampler[]).reduce((best, name) => (measuredMs[name]! < measuredMs[best]! ? name : best));
-  const onnxProvider = (measuredMs['onnx-webgpu'] ?? Infinity) < measuredMs['onnx-wasm']! ? 'webgpu' : 'wasm';
-  return { sampler, onnxProvider, wasmThreads: defaultThreads(), measuredMs };
+  const onnxProvider = (measuredMs['onnx-webgpu'] ?? Infinity) < (measuredMs['onnx-wasm'] ?? Infinity) ? 'webgpu' : 'wasm';
+  return { sampler, onnxProvider, wasmThreads: defaultThreads(), measuredMs, failures };
 }
 
 /** Fastest of three after one that compiles and allocates. */

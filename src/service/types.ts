@@ -50,6 +50,8 @@ export interface EngineChoices {
   wasmThreads: number;
   /** Milliseconds measured for each candidate, by a readable name. */
   measuredMs: Record<string, number>;
+  /** Why a candidate could not run here, by the same names. */
+  failures: Record<string, string>;
   /** Best rate of a product kernel here, multiply and add counted as two. */
   flopsPerSecond: number;
 }

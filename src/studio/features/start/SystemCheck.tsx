@@ -69,6 +69,12 @@ export function SystemCheck() {
                 <dd className="number">{ms < 10 ? ms.toFixed(1) : Math.round(ms)} ms</dd>
               </div>
             ))}
+            {Object.entries(system.choices.failures).map(([name, why]) => (
+              <div key={name} className={styles.measure}>
+                <dt>{name}</dt>
+                <dd>does not run here: {why}</dd>
+              </div>
+            ))}
           </dl>
         </Disclosure>
       ) : null}
