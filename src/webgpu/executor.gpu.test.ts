@@ -160,9 +160,13 @@ it('profiles by node', async () => {
 });
 
 it('tunes to a record, and the record decides', async () => {
-  const { variants, measuredMs } = await tuneKernels(engine);
+  const { variants, measuredMs, flopsPerSecond } = await tuneKernels(engine);
   expect(Object.values(measuredMs).every((ms) => ms > 0)).toBe(true);
-  if (engine.adapter.software && engine.device.features.has('subgroups')) expect(variants).toEqual({ default: 'quad register' });
+  expect(flopsPerSecond).toBeGreaterThan(0);
+  // Which one wins is the machine's business; that the winner is taken is ours.
+  const raced = Object.entries(measuredMs).filter(([name]) => name.startsWith('gemm '));
+  const fastest = raced.reduce((best, entry) => (entry[1] < best[1] ? entry : best))[0].slice('gemm '.length);
+  expect((variants['gemm'] ?? variants['default'])!.split(' ')[0]).toBe(fastest);
   const graph = new Graph();
   graph.output('y', graph.op('linear', { bias: false, residual: false, scale: 1 }, [graph.input('x', [8, 8]), graph.parameter('w', [8, 8])]));
   for (const variant of ['quad', 'workgroup']) {
