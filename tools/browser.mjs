@@ -2,7 +2,6 @@
  *  root or in CI, the system package. Says which it took. Also: the switches that give a browser without a GPU a software adapter. */
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { dirname } from 'node:path';
 import { chromium } from 'playwright';
 
 const installed = () =>
@@ -60,6 +59,3 @@ export function browserArgs({ software = !hasGpu() } = {}) {
     '--no-first-run',
   ];
 }
-
-/** Folder beside a Chromium that may hold SwiftShader and a Vulkan loader. */
-export const browserFolder = (path) => (existsSync('/usr/lib/chromium/libvk_swiftshader.so') && path.startsWith('/usr/bin/chromium') ? '/usr/lib/chromium' : dirname(path));

@@ -11,9 +11,6 @@ export interface AdamWSettings {
   t: number;
 }
 
-/** Two moments, each the size of what is trained. */
-export const adamwStateElements = (elements: number): number => 2 * elements;
-
 /** Updates param, m and v in place; all of one length. grad is not changed: `gradScale` multiplies it first. */
 export function adamw(
   { param, grad, m, v }: { param: Float64Array; grad: ArrayLike<number>; m: Float64Array; v: Float64Array },
