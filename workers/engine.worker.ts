@@ -3,7 +3,7 @@ import * as Comlink from 'comlink';
 import { embeddedModels } from '../src/data/embeddedModels.ts';
 import { openOpfsStore } from '../src/data/opfs.ts';
 import { Engine } from '../src/service/engineService.ts';
-import type { FolderReader } from '../src/service/environment.ts';
+import { type FolderReader, wholeFiles } from '../src/service/environment.ts';
 import type { EngineService } from '../src/service/types.ts';
 import { WinnowError } from '../src/shared/errors.ts';
 
@@ -11,16 +11,14 @@ import { WinnowError } from '../src/shared/errors.ts';
 const siteRoot = new URL(import.meta.env.BASE_URL === './' ? '../' : import.meta.env.BASE_URL, import.meta.url);
 
 function embeddedFolder(id: string): FolderReader {
-  return {
-    async read(path) {
-      const response = await fetch(new URL(`models/${id}/${path}`, siteRoot));
-      // A development server answers unknown paths with the page itself.
-      if (!response.ok || response.headers.get('content-type')?.startsWith('text/html')) {
-        throw new WinnowError('NotFound', `The model ${id} has no file ${path}.`, 'Reload the page.');
-      }
-      return new Uint8Array(await response.arrayBuffer());
-    },
-  };
+  return wholeFiles(async (path) => {
+    const response = await fetch(new URL(`models/${id}/${path}`, siteRoot));
+    // A development server answers unknown paths with the page itself.
+    if (!response.ok || response.headers.get('content-type')?.startsWith('text/html')) {
+      throw new WinnowError('NotFound', `The model ${id} has no file ${path}.`, 'Reload the page.');
+    }
+    return new Uint8Array(await response.arrayBuffer());
+  });
 }
 
 async function sha256(bytes: Uint8Array): Promise<string> {

@@ -1,8 +1,10 @@
 /** Node files for OPFS: a FileStore in a folder, and a model's folder on disk. Absolute paths lead out of the folder: LoRA files, runs and
  *  pairs lie where the person keeps them. `settings/` (what was measured on this machine) lies in a folder of its own. */
+import { openAsBlob } from 'node:fs';
 import { mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, isAbsolute, join, relative, sep } from 'node:path';
 import type { FileStore } from '../data/files.ts';
+import { byteRanges } from '../data/formats/bytes.ts';
 import type { FolderReader } from '../service/environment.ts';
 import { WinnowError } from '../shared/errors.ts';
 
@@ -18,7 +20,16 @@ async function readBytes(path: string): Promise<Uint8Array<ArrayBuffer>> {
 }
 
 export function folderReader(folder: string): FolderReader {
-  return { read: (path) => readBytes(join(folder, path)) };
+  return {
+    read: (path) => readBytes(join(folder, path)),
+    async open(path) {
+      try {
+        return byteRanges(await openAsBlob(join(folder, path)));
+      } catch {
+        throw new WinnowError('NotFound', `There is no file ${join(folder, path)}.`, 'Check the path.');
+      }
+    },
+  };
 }
 
 export class NodeFileStore implements FileStore {

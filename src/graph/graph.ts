@@ -4,8 +4,9 @@ import { type Shape, sizeOf } from '../shared/shape.ts';
 import { mutatedInputs, type OpKind, type OpParams } from './ops.ts';
 import { shapeOf } from './shapes.ts';
 
-/** f32 everywhere but for token ids and indices. */
-export type Dtype = 'f32' | 'i32';
+/** f32 everywhere but for token ids and indices (i32), and weights that are stored in half width (f16, bf16: parameters only, read by
+ *  linear, conv2d and embedding and by the input gradients of the first two, which compute in f32). */
+export type Dtype = 'f32' | 'i32' | 'f16' | 'bf16';
 
 /** Where a value comes from.
  *  input: written by the host before a run. parameter: a model tensor, by its checkpoint key. state: persists between runs and may be
@@ -56,8 +57,8 @@ export class Graph {
     return this.value(shape, dtype, name, { kind: 'input' });
   }
 
-  parameter(name: string, shape: Shape): Value {
-    return this.value(shape, 'f32', name, { kind: 'parameter' });
+  parameter(name: string, shape: Shape, dtype: 'f32' | 'f16' | 'bf16' = 'f32'): Value {
+    return this.value(shape, dtype, name, { kind: 'parameter' });
   }
 
   state(name: string, shape: Shape): Value {

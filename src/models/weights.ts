@@ -4,11 +4,18 @@ import type { Graph, Value } from '../graph/graph.ts';
 import { WinnowError } from '../shared/errors.ts';
 import { sameShape, type Shape } from '../shared/shape.ts';
 
+/** Numbers of half width, as bits. */
+export type HalfDtype = 'f16' | 'bf16';
+
 export interface TensorSource {
   readonly names: readonly string[];
   shape(name: string): Shape | undefined;
   /** The tensor as f32, row-major. */
   read(name: string): Promise<Float32Array>;
+  /** For a tensor that is stored in half width, and so can be kept in it without loss: which. Undefined for any other. */
+  half?(name: string): HalfDtype | undefined;
+  /** The bits of such a tensor, row-major. */
+  readHalf?(name: string): Promise<Uint16Array>;
 }
 
 const show = (shape: Shape): string => `[${shape.join(', ')}]`;
@@ -49,5 +56,11 @@ export async function loadParameters(
 /** The same tensors under other names: `alias` gives further names to look for when a name itself is not there. */
 export function withAliases(source: TensorSource, alias: (name: string) => readonly string[]): TensorSource {
   const find = (name: string): string => [name, ...alias(name)].find((candidate) => source.shape(candidate)) ?? name;
-  return { names: source.names, shape: (name) => source.shape(find(name)), read: (name) => source.read(find(name)) };
+  const { half, readHalf } = source;
+  return {
+    names: source.names,
+    shape: (name) => source.shape(find(name)),
+    read: (name) => source.read(find(name)),
+    ...(half && readHalf && { half: (name: string) => half.call(source, find(name)), readHalf: (name: string) => readHalf.call(source, find(name)) }),
+  };
 }

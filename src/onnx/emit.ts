@@ -9,7 +9,7 @@ import { encodeModel, type OnnxValueInfo } from './proto.ts';
 
 const isForwardOp = (op: OpKind): op is ForwardOp => op in lower;
 
-const valueInfo = (name: string, { shape, dtype }: Value): OnnxValueInfo => ({ name, dims: shape, dtype });
+const valueInfo = (name: string, { shape, dtype }: Value): OnnxValueInfo => ({ name, dims: shape, dtype: dtype === 'i32' ? 'i32' : 'f32' });
 
 /** Bytes of the model that computes `graph.outputs` from the graph's inputs. Inputs and outputs keep their names, parameters the names of
  *  the checkpoint. `tensors` gives a parameter's numbers (row-major, f32) by that name. */

@@ -1,11 +1,17 @@
 /** What the engine needs of the place it runs in: a page's worker, or Node. */
 import type { FileStore } from '../data/files.ts';
+import { byteRanges, type ByteRanges } from '../data/formats/bytes.ts';
 
 /** Read access to a folder. Paths use `/`. */
 export interface FolderReader {
-  /** Rejects with NotFound. */
+  /** A small file, whole. Rejects with NotFound. */
   read(path: string): Promise<Uint8Array<ArrayBuffer>>;
+  /** A file to be read by ranges: weights, which may be larger than memory. Rejects with NotFound. */
+  open(path: string): Promise<ByteRanges>;
 }
+
+/** A folder whose files are in memory, or can only be had whole. */
+export const wholeFiles = (read: FolderReader['read']): FolderReader => ({ read, open: async (path) => byteRanges(await read(path)) });
 
 export interface Environment {
   /** `navigator.gpu`, or its like under Node; undefined where there is none. */

@@ -28,6 +28,7 @@ const folderFiles = [
 
 export async function exportModel(model: ResolvedModel, name: string, kind: ExportKind): Promise<ExportedFile[]> {
   if (kind === 'diffusers') return diffusersFolder(model, name);
+  if (kind === 'single-file') throw new WinnowError('BadArguments', 'There is no single-file export yet.', 'Export a diffusers folder, which every tool converts.');
   return [kind === 'onnx' ? await onnxFile(model, name) : loraFile(model, name, kind)];
 }
 

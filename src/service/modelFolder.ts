@@ -1,4 +1,5 @@
 /** A diffusers folder opened: configs parsed, weight files mapped, tokenizer ready. Where its files lie is the reader's business. */
+import { samplingDefaults } from '../data/embeddedModels.ts';
 import { openSafetensors } from '../data/formats/safetensors.ts';
 import { parseTextEncoderConfig, type TextEncoderConfig, unprefixedTextNames } from '../models/clip/textEncoder.ts';
 import { ClipTokenizer, type TokenizerFiles } from '../models/clip/tokenizer.ts';
@@ -100,6 +101,13 @@ export async function openModelFolder(id: string, env: Pick<Environment, 'openMo
     title: titleOf(id),
     hash: await env.sha256(unetFile.bytes),
     parameters: { unet: parameterCount(unet.weights), vae: parameterCount(vae.weights), textEncoder: parameterCount(textEncoder.weights) },
+    source: 'embedded',
+    family: 'Stable Diffusion',
+    pipeline: String(index['_class_name']),
+    precision: 'f32',
+    weightBytes: unetFile.bytes.byteLength + vaeFile.bytes.byteLength + textFile.bytes.byteLength,
+    defaults: samplingDefaults,
+    notTrainable: null,
     predictionType: (scheduler['prediction_type'] as ModelInfo['predictionType'] | undefined) ?? 'epsilon',
     scheduler: String(scheduler['_class_name']),
     defaultSize: Number(unetConfig!['sample_size'] ?? 64) * factor,

@@ -16,19 +16,81 @@ export type AdapterRef = { kind: 'run'; run: string; step?: number; strength: nu
 export interface ModelInfo {
   id: string;
   title: string;
-  /** SHA-256 of the UNet's weight file, hex. */
+  /** Where it lies: with the product, or in this browser's storage (the command line's folders count as `disk`). */
+  source: 'embedded' | 'disk' | 'hub';
+  /** SHA-256 of the UNet's weights (of several files: over their hashes), hex. */
   hash: string;
+  /** Readable: `Stable Diffusion 1`, `Stable Diffusion 2`, `Stable Diffusion XL`, `Latent Consistency`. */
+  family: string;
+  /** Class name in model_index.json; for a single-file checkpoint the one it stands for. */
+  pipeline: string;
   parameters: { unet: number; vae: number; textEncoder: number };
+  /** How the UNet's weights are stored. */
+  precision: 'f32' | 'f16' | 'bf16';
+  /** Of the weight files, together. */
+  weightBytes: number;
   predictionType: 'epsilon' | 'v_prediction' | 'sample';
   /** diffusers class name of the model's own scheduler. */
   scheduler: string;
+  /** How a picture of it is made unless somebody says otherwise. */
+  defaults: { steps: number; guidanceScale: number; scheduler: string };
   /** Pixel size the model was trained at; width and height must be multiples of sizeMultiple. */
   defaultSize: number;
   sizeMultiple: number;
   maxTokens: number;
+  /** Why it can only generate, in one sentence; null if it can be trained. */
+  notTrainable: string | null;
   /** Scorers that came with it: `a`, `b`. */
   scorers: string[];
 }
+
+/** A model that was brought into this browser's storage. */
+export interface StoredModel {
+  id: string;
+  title: string;
+  source: 'disk' | 'hub';
+  /** Where a download came from: `https://host/owner/name@revision`. */
+  origin?: string;
+  files: { path: string; size: number }[];
+  totalBytes: number;
+  /** False for a download or a copy that was cut short; it can be continued or deleted. */
+  complete: boolean;
+  /** Of totalBytes; less where it is not complete. */
+  presentBytes: number;
+  addedAt: string;
+}
+
+/** Files of a diffusers folder, by their paths inside it; or one single-file checkpoint. */
+export interface ImportRequest {
+  name: string;
+  files: { path: string; file: Blob }[];
+}
+
+export interface HubRequest {
+  /** `owner/name`, as on the hub. */
+  id: string;
+  /** Branch, tag or commit; `main` if left out. */
+  revision?: string;
+  /** `https://huggingface.co` if left out. */
+  host?: string;
+}
+
+/** What a download would fetch, before it starts. */
+export interface HubPlan {
+  id: string;
+  host: string;
+  /** The commit the revision stands for. */
+  revision: string;
+  /** What is needed of the repository; of several variants of a weight file one. */
+  files: { path: string; size: number }[];
+  totalBytes: number;
+  /** Already here, from an earlier try. */
+  presentBytes: number;
+  /** Free room by the browser's own account; null where it does not say. */
+  availableBytes: number | null;
+}
+
+export type StorageEvent = { type: 'progress'; file: string; doneBytes: number; totalBytes: number } | { type: 'retry'; file: string; reason: string; attempt: number };
 
 // ---- system ---------------------------------------------------------------------------------------------------------------------
 
@@ -69,6 +131,8 @@ export interface GenerationSettings {
   height: number;
   /** diffusers class name: DDIMScheduler, EulerDiscreteScheduler, DPMSolverMultistepScheduler. */
   scheduler: string;
+  /** Pulls the deviation of guided predictions back (arXiv 2305.08891, section 3.4), 0 to 1; 0 if left out. */
+  guidanceRescale?: number;
   /** Options on top of the model's scheduler config, e.g. { use_karras_sigmas: true }. */
   schedulerConfig?: Record<string, unknown>;
   sampler: SamplerChoice;
@@ -252,6 +316,13 @@ export interface MemoryForecast {
   timedBy: 'run' | 'kernels' | null;
 }
 
+/** What a model takes here at one size: one picture with guidance; one pair with a LoRA of rank 8; one pair with all weights. */
+export interface ModelForecast {
+  generate: MemoryForecast;
+  lora: MemoryForecast;
+  full: MemoryForecast;
+}
+
 // ---- scoring, evaluating, exporting ---------------------------------------------------------------------------------------------
 
 export interface Score {
@@ -260,7 +331,7 @@ export interface Score {
 }
 
 /** onnx: the merged UNet, for one sample of the model's own size. */
-export type ExportKind = 'kohya' | 'peft' | 'diffusers' | 'onnx';
+export type ExportKind = 'kohya' | 'peft' | 'diffusers' | 'single-file' | 'onnx';
 
 export interface ExportedFile {
   name: string;
@@ -271,11 +342,29 @@ export interface ExportedFile {
 
 export type Listener<Event> = (event: Event) => void;
 
+/** Models in storage: verbs of the engine's worker. */
+export interface ModelStorageService {
+  /** Everything in storage, what cannot be opened too. */
+  storedModels(): Promise<StoredModel[]>;
+  /** Why a stored model does not open, as `models` leaves it out; null if it does. */
+  modelProblem(id: string): Promise<{ name: string; message: string } | null>;
+  /** Copies a model into storage, streaming. What is unsupported is refused before anything is copied. */
+  importModel(job: string, request: ImportRequest, listener: Listener<StorageEvent>): Promise<ModelInfo>;
+  /** Sizes and room, before a download. Configs are read first: what is unsupported is refused here. */
+  planDownload(request: HubRequest): Promise<HubPlan>;
+  /** Downloads, or goes on with, the files of the plan; every file is checked against the hub's hash. */
+  downloadModel(job: string, request: HubRequest, listener: Listener<StorageEvent>): Promise<ModelInfo>;
+  deleteModel(id: string): Promise<void>;
+  /** Memory for each use of a model at a size on this adapter. */
+  modelForecast(model: string, size: { width: number; height: number }): Promise<ModelForecast>;
+}
+
 /** The engine's verbs. One job runs at a time, in order of call; `cancel` ends the named job at its next step with a Cancelled error.
  *  Every verb rejects with a named error (shared/errors.ts). */
 export interface EngineService {
   /** Opens the device, measures what is to be measured, once. */
   start(listener?: Listener<{ what: string; done: number; total: number }>): Promise<SystemReport>;
+  /** The embedded models and the stored ones that open; the embedded ones first. */
   models(): Promise<ModelInfo[]>;
   generate(job: string, request: GenerateRequest, listener: Listener<GenerateEvent>): Promise<ImageRecord[]>;
   makePairs(job: string, request: PairsRequest, listener: Listener<PairsEvent>): Promise<PairRecord[]>;

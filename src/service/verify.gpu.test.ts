@@ -1,10 +1,10 @@
 /** The committed golden cases on the GPU: every kind that runs a graph. */
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type NodeDevice, openNodeDevice } from '../cli/device.ts';
+import { folderReader } from '../cli/files.ts';
 import { createGpuExecutor, type GpuExecutor } from '../webgpu/executor.ts';
-import { WinnowError } from '../shared/errors.ts';
 import { formatCase, verifyCase } from './verify.ts';
 
 const cases = join(import.meta.dirname, '../../tools/reference/cases');
@@ -20,16 +20,7 @@ afterAll(() => engine?.destroy());
 
 describe('golden cases on the GPU', () => {
   it.each(readdirSync(cases).filter((name) => /^(unet|vae|text_encoder|dpo|pipeline)/.test(name)))('%s', async (name) => {
-    const reader = {
-      async read(path: string): Promise<Uint8Array<ArrayBuffer>> {
-        try {
-          return new Uint8Array(readFileSync(join(cases, name, path)));
-        } catch {
-          throw new WinnowError('NotFound', `There is no ${path}.`, '');
-        }
-      },
-    };
-    const result = await verifyCase(reader, { backend: 'webgpu', reference: 'engine' }, {
+    const result = await verifyCase(folderReader(join(cases, name)), { backend: 'webgpu', reference: 'engine' }, {
       executor: async () => executor,
       onnx: async () => ({ provider: 'wasm', threads: 1 }),
     });

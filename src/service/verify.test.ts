@@ -4,23 +4,15 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { cpuExecutor } from '../oracle/run.ts';
 import { openSafetensors, writeSafetensors, type TensorToWrite } from '../data/formats/safetensors.ts';
-import { WinnowError } from '../shared/errors.ts';
-import type { FolderReader } from './environment.ts';
+import { folderReader } from '../cli/files.ts';
+import { type FolderReader, wholeFiles } from './environment.ts';
 import { formatCase, verifyCase, type VerifyHost } from './verify.ts';
 
 const cases = join(import.meta.dirname, '../../tools/reference/cases');
 
 function folder(path: string, changes: Record<string, Uint8Array> = {}): FolderReader {
-  return {
-    async read(name) {
-      if (changes[name]) return changes[name] as Uint8Array<ArrayBuffer>;
-      try {
-        return new Uint8Array(readFileSync(join(path, name)));
-      } catch {
-        throw new WinnowError('NotFound', `There is no ${name}.`, '');
-      }
-    },
-  };
+  const files = folderReader(path);
+  return wholeFiles(async (name) => (changes[name] as Uint8Array<ArrayBuffer> | undefined) ?? files.read(name));
 }
 
 const host: VerifyHost = {

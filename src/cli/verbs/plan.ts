@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { checkTrainConfig } from '../../data/formats/trainConfig.ts';
+import { wholeFiles } from '../../service/environment.ts';
 import { type FolderPlan, planFolder } from '../../service/forecast.ts';
 import { presetNamed } from '../../training/presets.ts';
 import { openDevice } from '../../webgpu/device.ts';
@@ -47,7 +48,7 @@ export const plan = defineVerb({
     // A folder may be a pipeline's, or hold the UNet's config.json itself.
     const alone = existsSync(join(ref.base, 'config.json')) && !existsSync(join(ref.base, 'unet'));
     const bare = folderReader(ref.base);
-    const reader = alone ? { read: (path: string) => bare.read(path === 'unet/config.json' ? 'config.json' : path) } : openModel(ref.base);
+    const reader = alone ? wholeFiles((path) => bare.read(path === 'unet/config.json' ? 'config.json' : path)) : openModel(ref.base);
     const planned = await planFolder(reader, config, {
       reference: reference === 'engine' ? 'engine' : 'input',
       ...(values.size !== undefined && { size: size('size', values.size) }),

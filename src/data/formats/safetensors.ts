@@ -10,6 +10,7 @@ const MAX_HEADER_BYTES = 100_000_000;
 
 const bytesPerElement = { F64: 8, F32: 4, F16: 2, BF16: 2, I64: 8, I32: 4, I16: 2, I8: 1, U8: 1, BOOL: 1 } as const;
 export type SafetensorsDtype = keyof typeof bytesPerElement;
+const halves: Readonly<Record<string, 'f16' | 'bf16'>> = { F16: 'f16', BF16: 'bf16' };
 
 export interface TensorInfo {
   readonly dtype: SafetensorsDtype;
@@ -26,6 +27,10 @@ export interface SafetensorsFile {
   info(name: string): TensorInfo | undefined;
   shape(name: string): Shape | undefined;
   read(name: string): Promise<Float32Array>;
+  /** f16 or bf16 where the tensor is stored so. */
+  half(name: string): 'f16' | 'bf16' | undefined;
+  /** The bits of such a tensor. */
+  readHalf(name: string): Promise<Uint16Array>;
   /** For ids, timesteps and the like. */
   readInt32(name: string): Promise<Int32Array>;
 }
@@ -116,6 +121,12 @@ export async function openSafetensors(source: ByteSource, file = 'The file'): Pr
     read: async (name) => {
       const { info, data } = await load(name);
       return decode(info.dtype, data);
+    },
+    half: (name) => halves[tensors.get(name)?.dtype ?? ''],
+    readHalf: async (name) => {
+      const { info, data } = await load(name);
+      if (!halves[info.dtype]) throw new Error(`${name} is stored as ${info.dtype}, not in half width`);
+      return new Uint16Array(data);
     },
     readInt32: async (name) => {
       const { info, data } = await load(name);

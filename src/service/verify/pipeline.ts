@@ -17,7 +17,10 @@ export interface PipelineHost {
   predictor(folder: ModelFolder, size: PredictorSize): Promise<NoisePredictor>;
 }
 
-const within = (reader: FolderReader, folder: string): FolderReader => ({ read: (path) => reader.read(`${folder}/${path}`) });
+const within = (reader: FolderReader, folder: string): FolderReader => ({
+  read: (path) => reader.read(`${folder}/${path}`),
+  open: (path) => reader.open(`${folder}/${path}`),
+});
 
 /** [T * D] */
 async function encodeText({ textEncoder, tokenizer }: ModelFolder, prompt: string, backend: Backend): Promise<Float32Array> {
