@@ -1,6 +1,6 @@
 /** Recomputes forward values where the backward pass needs them instead of keeping them until then. The same ops on the same inputs give
  *  the same bits, so results do not change; only memory and the number of nodes do. */
-import { Graph, mutates, type Node, storageRoot, type Value } from '../graph/graph.ts';
+import { type Dtype, Graph, mutates, type Node, storageRoot, type Value } from '../graph/graph.ts';
 import type { OpKind } from '../graph/ops.ts';
 import { assert } from '../shared/assert.ts';
 import { sizeOf } from '../shared/shape.ts';
@@ -28,9 +28,12 @@ export interface Rematerialised {
 /** One pass over memory each, so a fraction of a convolution's time. */
 const cheapOps: ReadonlySet<OpKind> = new Set<OpKind>(['groupNorm', 'layerNorm', 'unary', 'geglu', 'clamp', 'concat', 'upsampleNearest', 'transpose', 'add', 'mul', 'affine', 'slice']);
 
-/** diffusers' module paths: `…down_blocks.0.resnets.1.conv1` belongs to `…down_blocks.0.resnets.1`; anything else to its parent module. */
+/** diffusers' module paths: `…down_blocks.0.resnets.1.conv1` belongs to `…down_blocks.0.resnets.1`; anything else to its parent module. Of
+ *  a transformer's blocks the first stays with the layers around them and each further one is its own: SDXL stacks ten, whose activations
+ *  together would be more than all that passes between them. */
 export function diffusersBlock(node: Node): string {
-  return /^.*?(resnets|attentions|downsamplers|upsamplers|layers)\.\d+/.exec(node.name)?.[0] ?? node.name.split('.').slice(0, -1).join('.');
+  const block = /^.*?(resnets|attentions|downsamplers|upsamplers|layers)\.\d+(\.transformer_blocks\.[1-9]\d*)?/.exec(node.name)?.[0];
+  return block ?? node.name.split('.').slice(0, -1).join('.');
 }
 
 /** A new graph with the same inputs, outputs, placements and results. In every mode but `none` the lower peak of what was asked and
@@ -135,7 +138,9 @@ function rebuild(old: Graph, begin: number, again: ReadonlySet<Node>): Remateria
           ? graph.constant(name, shape, source.data)
           : source.kind === 'input'
             ? graph.input(name, shape, dtype)
-            : graph[source.kind](name, shape);
+            : source.kind === 'parameter'
+              ? graph.parameter(name, shape, dtype as Exclude<Dtype, 'i32'>)
+              : graph.state(name, shape);
     map.set(value, copy);
     return copy;
   };

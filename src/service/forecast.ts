@@ -1,5 +1,4 @@
 /** What a training run will take of the GPU, before step 1. */
-import { rematerialise } from '../autodiff/rematerialise.ts';
 import type { MemoryReport } from '../graph/executor.ts';
 import { graphFlops } from '../graph/flops.ts';
 import { Graph } from '../graph/graph.ts';
@@ -9,6 +8,7 @@ import { parseVaeConfig, vaeScaleFactor } from '../models/sd/vae.ts';
 import { WinnowError } from '../shared/errors.ts';
 import { sizeOf } from '../shared/shape.ts';
 import type { TrainConfig } from '../training/config.ts';
+import { recomputed } from '../training/recompute.ts';
 import { buildStepGraph, type StepSpec } from '../training/stepGraph.ts';
 import { DEFAULT_LIMITS, planGraph, type PlanLimits } from '../webgpu/plan.ts';
 import { chooseVariant, type KernelVariants } from '../webgpu/variants.ts';
@@ -34,7 +34,7 @@ export function forecastOf(spec: StepSpec, memory: MemoryReport, frozenBytes: nu
 
 /** Without a device: the step is planned as it would be compiled, and nothing is allocated. `exceeded` names the limit that binds. */
 export function planForecast(spec: StepSpec, limits: PlanLimits, variants: KernelVariants = {}): MemoryForecast {
-  const { graph } = rematerialise(buildStepGraph(spec).graph);
+  const { graph } = recomputed(buildStepGraph(spec), spec.recompute ?? 'auto').step;
   const frozen = parametersOf(graph);
   const states = graph.values.filter((value) => value.source.kind === 'state');
   const plan = planGraph(graph, { limits, variant: chooseVariant(variants), bound: new Map([...frozen, ...states].map((value) => [value, value])) });
@@ -64,7 +64,7 @@ export interface FolderPlan extends MemoryForecast {
 }
 
 /** What desktop GPUs offer: for planning where there is none. */
-const DESKTOP_LIMITS: PlanLimits = { ...DEFAULT_LIMITS, maxBufferSize: 4 * 2 ** 30, maxStorageBufferBindingSize: 2 * 2 ** 30 - 4 };
+export const DESKTOP_LIMITS: PlanLimits = { ...DEFAULT_LIMITS, maxBufferSize: 4 * 2 ** 30, maxStorageBufferBindingSize: 2 * 2 ** 30 - 4 };
 
 /** Plans a training step from the configs of a diffusers folder; its weights are not needed. Rejects with AdapterTooSmall, which says by how
  *  much and what to change, where a limit is exceeded. */

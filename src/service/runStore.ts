@@ -23,14 +23,14 @@ export class RunStore {
 
   async list(): Promise<RunRecord[]> {
     const paths = (await this.files.list('runs')).filter((path) => /^runs\/[^/]+\/run\.json$/.test(path));
-    const records = await Promise.all(paths.map((path) => readJson<RunRecord>(this.files, path)));
+    const records = await Promise.all(paths.map(async (path) => complete(await readJson<RunRecord>(this.files, path))));
     return records.sort((a, b) => b.createdAt.localeCompare(a.createdAt));
   }
 
   /** Rejects with NotFound. */
   async load(run: string): Promise<RunRecord> {
     const record = await readJson<RunRecord>(this.files, recordPath(run));
-    return withPlaces(record, run, `${runFolder(run)}/`);
+    return withPlaces(complete(record), run, `${runFolder(run)}/`);
   }
 
   save(record: RunRecord): Promise<void> {
@@ -65,6 +65,11 @@ export class RunStore {
   remove(run: string): Promise<void> {
     return this.files.remove(`runs/${run}`);
   }
+}
+
+/** Records of before `recompute` was there kept nothing that is cheap to compute. */
+function complete(record: RunRecord): RunRecord {
+  return 'recompute' in record.config ? record : { ...(record as RunRecord), recompute: 'cheap', config: { ...(record as RunRecord).config, recompute: 'auto' } };
 }
 
 /** The record under another id, its files in another folder: `prefix` stands before `checkpoints/` and `samples/`. */

@@ -31,5 +31,6 @@ export function stepSpecOf(model: StepModel, config: TrainConfig, latentSize: { 
     layout: layoutArenas(tensors, Math.floor(maxBindingBytes / 4)),
     reference,
     accumulation: config.accumulation,
+    recompute: config.recompute,
   };
 }

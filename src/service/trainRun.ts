@@ -204,7 +204,7 @@ class TrainingRun {
     this.data = { pairs, emptyContext: (await parts.encodeText('')).hidden, prediction: model.folder.info.predictionType, alphasCumprod: alphasCumprod(schedule) };
 
     this.preparing('Preparing the kernels', 0, 1);
-    this.spec = stepSpecOf(model, config, latentSize, record.reference === 'engine' ? 'engine' : 'input', context.maxBindingBytes);
+    this.spec = stepSpecOf(model, { ...config, recompute: record.recompute ?? config.recompute }, latentSize, record.reference === 'engine' ? 'engine' : 'input', context.maxBindingBytes);
     // In full mode the engine's reference reads a second, frozen copy under `reference.<key>`.
     this.frozen = new ParameterStore(context.executor, withAliases(model.weights, (name) => (name.startsWith('reference.') ? [name.slice('reference.'.length)] : [])));
     const lora = config.mode === 'lora' ? initialLora(this.spec.layout.entries, config.rank, config.seed) : undefined;
@@ -214,6 +214,7 @@ class TrainingRun {
       frozen: this.frozen,
       initial: async (name) => lora?.get(name) ?? model.weights.read(name),
     });
+    this.record = { ...this.record, recompute: this.trainer.recompute };
     if (record.reference === 'onnx') {
       this.preparing('Preparing the reference', 0, 1);
       this.reference = await onnxReference(this.spec.denoiser, model.weights, config.pairsPerStep, context.sessionOptions(record.choices.onnxProvider));

@@ -214,7 +214,7 @@ export type LabelEvent =
 
 // ---- training -------------------------------------------------------------------------------------------------------------------
 
-export type { ReferenceChoice, TrainConfig } from '../training/config.ts';
+export type { RecomputeChoice, ReferenceChoice, TrainConfig } from '../training/config.ts';
 
 /** A labelled pair as training takes it. */
 export interface TrainPair {
@@ -281,6 +281,8 @@ export interface RunRecord {
   status: RunStatus;
   step: number;
   reference: 'onnx' | 'engine';
+  /** What the backward pass computes anew, once that is decided. */
+  recompute?: 'cheap' | 'blocks';
   /** Largest |logit| at step 0; 0 with `engine` unless anchored elsewhere. */
   step0Logit: number | null;
   choices: EngineChoices;

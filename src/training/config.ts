@@ -3,6 +3,10 @@ import type { LossName } from '../graph/ops.ts';
 
 export type ReferenceChoice = 'auto' | 'onnx' | 'engine';
 
+/** What of the forward pass the backward pass computes a second time instead of keeping it: `cheap` normalisations, activations and copies;
+ *  `blocks` everything inside a block of the network, for about a fifth more arithmetic; `auto` the first that fits a common GPU. */
+export type RecomputeChoice = 'auto' | 'cheap' | 'blocks';
+
 export interface TrainConfig {
   version: 1;
   mode: 'lora' | 'full';
@@ -33,6 +37,7 @@ export interface TrainConfig {
   promptDropout: number;
   seed: number;
   reference: ReferenceChoice;
+  recompute: RecomputeChoice;
   /** 0 means never. */
   sampleEvery: number;
   saveEvery: number;

@@ -33,6 +33,7 @@ const standard: TrainConfig = {
   promptDropout: 0.1,
   seed: 0,
   reference: 'auto',
+  recompute: 'auto',
   sampleEvery: 25,
   saveEvery: 25,
   keepCheckpoints: 8,

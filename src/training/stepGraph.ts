@@ -9,6 +9,7 @@ import type { LoraHook } from '../models/layers.ts';
 import type { UNetInputs } from '../models/sd/unet.ts';
 import type { Shape } from '../shared/shape.ts';
 import type { ArenaLayout } from './arena.ts';
+import type { RecomputeChoice } from './config.ts';
 import type { Denoiser } from './denoiser.ts';
 
 export interface LossSpec {
@@ -40,6 +41,8 @@ export interface StepSpec {
   reference: 'engine' | 'input';
   /** Micro-batches per step; above 1 the update is a graph of its own. */
   accumulation: number;
+  /** What the backward pass computes anew (training/recompute.ts); `auto` if left out. */
+  recompute?: RecomputeChoice;
 }
 
 export interface StepInputs extends UNetInputs {

@@ -1,10 +1,10 @@
 /** The prepared step: programs compiled once, tensors on the executor, replayed for every batch. Knows nothing of files, prompts or runs. */
-import { rematerialise } from '../autodiff/rematerialise.ts';
 import type { Executor, MemoryReport, Program, Storage } from '../graph/executor.ts';
 import { graphFlops } from '../graph/flops.ts';
 import type { Value } from '../graph/graph.ts';
 import type { ParameterStore } from '../models/parameterStore.ts';
 import { sizeOf } from '../shared/shape.ts';
+import { type Recompute, recomputed } from './recompute.ts';
 import { buildStepGraph, buildUpdateGraph, type StepGraph, type StepSpec, type StepStates, type UpdateGraph } from './stepGraph.ts';
 
 /** One micro-batch of B pairs, row-major: winners, then losers. */
@@ -58,6 +58,8 @@ type ArenaKind = keyof StepStates;
 
 export class Trainer {
   readonly spec: StepSpec;
+  /** What `auto` came to. */
+  readonly recompute: Recompute;
   private readonly storages: Record<ArenaKind, Storage[]>;
   private readonly step: StepGraph;
   private readonly stepProgram: Program;
@@ -66,11 +68,13 @@ export class Trainer {
 
   private constructor(
     spec: StepSpec,
+    recompute: Recompute,
     storages: Record<ArenaKind, Storage[]>,
     step: { graph: StepGraph; program: Program },
     update: { graph: UpdateGraph; program: Program } | undefined,
   ) {
     this.spec = spec;
+    this.recompute = recompute;
     this.storages = storages;
     this.step = step.graph;
     this.stepProgram = step.program;
@@ -85,12 +89,9 @@ export class Trainer {
     spec: StepSpec;
     frozen: ParameterStore;
     initial: (name: string) => Promise<Float32Array>;
-    /** Recompute cheap activations in the backward pass instead of keeping them. */
-    recompute?: boolean;
   }): Promise<Trainer> {
-    const { executor, spec, frozen, initial, recompute = true } = options;
-    const built = buildStepGraph(spec);
-    const graph = recompute ? remap(built) : built;
+    const { executor, spec, frozen, initial } = options;
+    const { step: graph, recompute } = recomputed(buildStepGraph(spec), spec.recompute ?? 'auto');
     const make = (what: string): Storage[] => spec.layout.arenas.map((elements, i) => executor.storage(`${what}.${i}`, elements));
     const storages = { param: make('param'), grad: make('grad'), sum: spec.accumulation > 1 ? make('gradSum') : [], m: make('adam.m'), v: make('adam.v') };
     for (const { name, arena, offset } of spec.layout.entries) storages.param[arena]!.write(await initial(name), offset);
@@ -102,7 +103,7 @@ export class Trainer {
       graph: updateGraph,
       program: await executor.compile(updateGraph.graph, { bindings: arenaBindings(updateGraph.states, storages), label: 'update' }),
     };
-    return new Trainer(spec, storages, { graph, program }, update);
+    return new Trainer(spec, recompute, storages, { graph, program }, update);
   }
 
   get memory(): MemoryReport {
@@ -199,18 +200,4 @@ export class Trainer {
 
 function arenaBindings(states: StepStates, storages: Record<ArenaKind, Storage[]>): Map<Value, Storage> {
   return new Map((Object.keys(states) as ArenaKind[]).flatMap((kind) => states[kind].map((value, i) => [value, storages[kind][i]!] as const)));
-}
-
-/** The same step on the rematerialised graph. */
-function remap(step: StepGraph): StepGraph {
-  const { graph, map } = rematerialise(step.graph);
-  const at = (value: Value): Value => map.get(value)!;
-  const record = <T extends object>(values: T): T => Object.fromEntries(Object.entries(values).map(([key, value]) => [key, at(value as Value)])) as T;
-  return {
-    graph,
-    inputs: record(step.inputs),
-    outputs: record(step.outputs),
-    states: Object.fromEntries(Object.entries(step.states).map(([key, values]) => [key, (values as Value[]).map(at)])) as unknown as StepStates,
-    ...(step.update ? { update: record(step.update) } : {}),
-  };
 }

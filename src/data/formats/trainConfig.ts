@@ -41,6 +41,8 @@ const schema = z.strictObject({
   promptDropout: z.number().min(0).max(1),
   seed: whole.min(0),
   reference: z.enum(['auto', 'onnx', 'engine']),
+  // Not in files of before it was there.
+  recompute: z.enum(['auto', 'cheap', 'blocks']).default('auto'),
   sampleEvery: whole.min(0),
   saveEvery: whole.min(0),
   keepCheckpoints: whole.min(1),

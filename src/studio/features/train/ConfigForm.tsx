@@ -45,6 +45,7 @@ export function ConfigForm() {
         <NumberField label="to" hint="Not included." value={config.timestepRange[1]} min={config.timestepRange[0] + 1} max={1000} onChange={(to) => set({ timestepRange: [config.timestepRange[0], to] })} />
         <NumberField label="Prompt dropout" hint="0.1 to 0.2 keeps guidance working." value={config.promptDropout} min={0} max={1} step={0.05} digits={2} onChange={(promptDropout) => set({ promptDropout })} />
         <Select label="Reference" hint="What the model is held against." value={config.reference} onChange={(reference) => set({ reference })} options={[{ value: 'auto', label: 'The better one here' }, { value: 'engine', label: 'Our kernels' }, { value: 'onnx', label: 'onnxruntime' }]} />
+        <Select label="Memory" hint="Computing blocks twice takes about a fifth more time." value={config.recompute} onChange={(recompute) => set({ recompute })} options={[{ value: 'auto', label: 'As the model needs' }, { value: 'cheap', label: 'Faster' }, { value: 'blocks', label: 'Smaller' }]} />
         <NumberField label="Seed" value={config.seed} min={0} onChange={(seed) => set({ seed })} />
       </Group>
       <Group title="What is kept">

@@ -24,7 +24,7 @@ export function Forecast() {
   const working = useStudio((s) => s.forecasting);
   const { readForecast } = useStudio.getState();
   // Only what changes memory or time asks again, a moment after the last keystroke.
-  const asked = JSON.stringify([config.mode, config.rank, config.targets, config.pairsPerStep, config.accumulation, config.reference, config.loss, model, ready]);
+  const asked = JSON.stringify([config.mode, config.rank, config.targets, config.pairsPerStep, config.accumulation, config.reference, config.recompute, config.loss, model, ready]);
   useEffect(() => {
     const timer = setTimeout(() => void readForecast(), 500);
     return () => clearTimeout(timer);
