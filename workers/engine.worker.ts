@@ -18,7 +18,7 @@ function embeddedFolder(id: string): FolderReader {
       throw new WinnowError('NotFound', `The model ${id} has no file ${path}.`, 'Reload the page.');
     }
     return new Uint8Array(await response.arrayBuffer());
-  });
+  }, { source: 'embedded' });
 }
 
 async function sha256(bytes: Uint8Array): Promise<string> {

@@ -14,7 +14,7 @@ const productRoot = join(import.meta.dirname, '..', '..');
 /** The folder of a model by its id: an embedded one's name, or a path. */
 export const modelFolder = (id: string): string => (embeddedModels.includes(id) ? join(productRoot, 'public', 'models', id) : id);
 
-export const openModel = (id: string): FolderReader => folderReader(modelFolder(id));
+export const openModel = (id: string): FolderReader => folderReader(modelFolder(id), embeddedModels.includes(id) ? { source: 'embedded' } : undefined);
 
 export interface EngineOptions {
   /** Base of the models at work; scorers are the first one's. */

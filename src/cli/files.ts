@@ -1,6 +1,7 @@
 /** Node files for OPFS: a FileStore in a folder, and a model's folder on disk. Absolute paths lead out of the folder: LoRA files, runs and
  *  pairs lie where the person keeps them. `settings/` (what was measured on this machine) lies in a folder of its own. */
-import { openAsBlob } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { createReadStream, openAsBlob } from 'node:fs';
 import { mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, isAbsolute, join, relative, sep } from 'node:path';
 import type { FileStore } from '../data/files.ts';
@@ -19,7 +20,7 @@ async function readBytes(path: string): Promise<Uint8Array<ArrayBuffer>> {
   }
 }
 
-export function folderReader(folder: string): FolderReader {
+export function folderReader(folder: string, origin?: FolderReader['origin']): FolderReader {
   return {
     read: (path) => readBytes(join(folder, path)),
     async open(path) {
@@ -29,6 +30,12 @@ export function folderReader(folder: string): FolderReader {
         throw new WinnowError('NotFound', `There is no file ${join(folder, path)}.`, 'Check the path.');
       }
     },
+    async sha256(path) {
+      const hash = createHash('sha256');
+      for await (const chunk of createReadStream(join(folder, path))) hash.update(chunk as Uint8Array);
+      return hash.digest('hex');
+    },
+    ...(origin && { origin }),
   };
 }
 

@@ -3,7 +3,7 @@ import type { Graph, Value } from '../graph/graph.ts';
 import { type Config, unsupported } from './config.ts';
 import type { LayerOptions } from './layers.ts';
 import { parseUNetConfig } from './sd/config.ts';
-import { buildUNet, type LoraTarget, loraTargets, type UNetInputs, unetInputs } from './sd/unet.ts';
+import { buildUNet, type LoraTarget, loraTargets, textEmbedsWidth, type UNetInputs, unetInputs } from './sd/unet.ts';
 
 /** A denoising network read from its config: what generation, training and export need of it. */
 export interface DenoiserModel {
@@ -11,6 +11,9 @@ export interface DenoiserModel {
   latentChannels: number;
   /** Width of a text token. */
   contextWidth: number;
+  /** Channels of the pooled text that it takes beside (SDXL), with six sizes; 0 if it takes neither. */
+  pooledWidth: number;
+  timestepCondWidth: number;
   inputs(graph: Graph, size: { batch: number; height: number; width: number; tokens: number }): UNetInputs;
   /** The prediction, like the sample. */
   build(graph: Graph, inputs: UNetInputs, options?: LayerOptions): Value;
@@ -23,6 +26,8 @@ const denoisers: Readonly<Record<string, (config: Config) => DenoiserModel>> = {
     return {
       latentChannels: unet.in_channels,
       contextWidth: unet.cross_attention_dim[0]!,
+      pooledWidth: textEmbedsWidth(unet),
+      timestepCondWidth: 0,
       inputs: (graph, size) => unetInputs(graph, unet, size),
       build: (graph, inputs, options) => buildUNet(graph, unet, inputs, options),
       loraTargets: (which) => loraTargets(unet, which),

@@ -11,6 +11,9 @@ export interface Feed {
   dims: Shape;
 }
 
+/** By the names of a model's inputs. */
+export type Feeds = Readonly<Record<string, Feed>>;
+
 export interface SessionOptions {
   provider: OnnxProvider;
   /** The engine's own device, for 'webgpu': both then share one queue. onnxruntime never destroys it. */
@@ -26,7 +29,7 @@ export interface OnnxSession {
   readonly outputNames: readonly string[];
   /** Feeds every input by name, returns every output: f32, row-major, the caller's to keep. Work of ours that the inputs depend on must
    *  have been submitted before. */
-  run(feeds: Readonly<Record<string, Feed>>): Promise<Record<string, Float32Array>>;
+  run(feeds: Feeds): Promise<Record<string, Float32Array>>;
   release(): Promise<void>;
 }
 

@@ -13,6 +13,7 @@ import { tuneKernels } from '../webgpu/tune.ts';
 import type { KernelVariants } from '../webgpu/variants.ts';
 import type { Environment } from './environment.ts';
 import { type ModelFolder, openModelFolder } from './modelFolder.ts';
+import { batched, type Conditioning, conditioningOf } from './conditioning.ts';
 import { enginePredictor, type NoisePredictor, onnxPredictor, type PredictorSize } from './noisePredictor.ts';
 import { stepSpecOf } from './stepSpec.ts';
 
@@ -83,13 +84,14 @@ export async function benchEngine(env: Environment, id: string, { config, repeat
   }
 }
 
-async function benchForward(executor: GpuExecutor, { info, unet, tokenizer }: ModelFolder, repeats: number, onProgress: (what: string) => void): Promise<BenchFigures['forward']> {
+async function benchForward(executor: GpuExecutor, { info, unet, tokens }: ModelFolder, repeats: number, onProgress: (what: string) => void): Promise<BenchFigures['forward']> {
   const side = info.defaultSize / info.sizeMultiple;
-  const size: PredictorSize = { batch: 2, height: side, width: side, tokens: tokenizer.maxLength };
+  const size: PredictorSize = { batch: 2, height: side, width: side, tokens, timestepCond: false };
   const sample = wave(size.batch * unet.model.latentChannels * side * side);
-  const context = wave(size.batch * size.tokens * unet.model.contextWidth);
+  const one = conditioningFor({ info, unet, tokens });
+  const conditioning = batched([one, one]);
   const time = async (predictor: NoisePredictor): Promise<number> => {
-    const ms = await fastest(repeats, () => predictor.predict(sample, 500, context));
+    const ms = await fastest(repeats, () => predictor.predict(sample, 500, conditioning));
     await predictor.dispose();
     return ms;
   };
@@ -107,16 +109,22 @@ async function benchForward(executor: GpuExecutor, { info, unet, tokenizer }: Mo
   return { samples: size.batch, gflop: graphFlops(graph) / 1e9, engineMs, onnxWasmMs, dispatches };
 }
 
+/** Made-up text of one sample. */
+function conditioningFor({ info, unet, tokens }: Pick<ModelFolder, 'info' | 'unet' | 'tokens'>): Conditioning {
+  const text = { context: wave(tokens * unet.model.contextWidth), pooled: wave(unet.model.pooledWidth) };
+  return conditioningOf(unet.model, text, { width: info.defaultSize, height: info.defaultSize });
+}
+
 /** The trainer's own step on made-up latents; the reference runs on our kernels, inside the step. */
 async function benchStep(
   executor: GpuExecutor,
-  { info, unet, tokenizer }: ModelFolder,
+  { info, unet, tokens }: ModelFolder,
   { config, repeats }: BenchOptions,
   onProgress: (what: string) => void,
 ): Promise<{ step: Omit<BenchFigures['step'], 'pipelines'>; kernels: BenchFigures['kernels'] }> {
   const side = info.defaultSize / info.sizeMultiple;
   const reference = config.mode === 'lora' ? 'engine' : 'input';
-  const model = { folder: { unet: { model: unet.model }, tokenizer }, weights: unet.weights };
+  const model = { folder: { unet: { model: unet.model }, tokens }, weights: unet.weights };
   const spec = stepSpecOf(model, config, { height: side, width: side }, reference, executor.engine.device.limits.maxStorageBufferBindingSize);
   const lora = config.mode === 'lora' ? initialLora(spec.layout.entries, config.rank, config.seed) : undefined;
   onProgress('Preparing a training step');
@@ -130,7 +138,7 @@ async function benchStep(
     sample: wave(elements),
     target: wave(elements, 0.5),
     timestep: Float32Array.from({ length: images }, (_, i) => 100 * (1 + (i % config.pairsPerStep))),
-    encoderHiddenStates: wave(images * tokenizer.maxLength * unet.model.contextWidth),
+    ...batched(Array.from({ length: images }, () => conditioningFor({ info, unet, tokens }))),
     beta: config.beta,
     ...(reference === 'input' && { referenceErrors: new Float32Array(images).fill(0.5) }),
   };

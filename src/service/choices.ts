@@ -2,11 +2,15 @@
  *  model, kept in the file store, copied into every run. */
 import { type FileStore, readJson, writeJson } from '../data/files.ts';
 import type { Executor } from '../graph/executor.ts';
+import type { DenoiserModel } from '../models/families.ts';
 import { defaultThreads } from '../onnx/runtime.ts';
 import type { SessionOptions } from '../onnx/session.ts';
+import { WinnowError } from '../shared/errors.ts';
+import { batched, conditioningOf } from './conditioning.ts';
 import type { ResolvedModel } from './modelPool.ts';
 import { enginePredictor, type NoisePredictor, onnxPredictor, type PredictorSize } from './noisePredictor.ts';
-import type { EngineChoices } from './types.ts';
+import { isLarge } from './partRunner.ts';
+import type { EngineChoices, SamplerChoice } from './types.ts';
 
 const path = (key: string): string => `settings/choices-${key}.json`;
 
@@ -29,6 +33,19 @@ export function saveChoices(files: FileStore, key: string, choices: EngineChoice
 
 type Sampler = EngineChoices['sampler'];
 
+/** What a UNet samples on: what measured fastest, or what the person wants; a large one on our kernels, which need not hold it in memory. */
+export function samplerFor(choice: SamplerChoice, { sampler, onnxProvider }: EngineChoices, parameters: number): Sampler {
+  const onnx = onnxProvider === 'webgpu' ? 'onnx-webgpu' : 'onnx-wasm';
+  if (choice !== 'onnx') return choice === 'engine' || isLarge(parameters) ? 'engine' : sampler;
+  if (4 * parameters >= MAX_ONNX_BYTES) {
+    throw new WinnowError('BadArguments', `This UNet has ${(parameters / 1e6).toFixed(0)} million parameters, more than one ONNX file can hold.`, 'Let Winnow choose the sampler, or choose its own kernels.');
+  }
+  return onnx;
+}
+
+/** protobuf's limit on a message. */
+const MAX_ONNX_BYTES = 2 ** 31;
+
 /** Times one guided denoising step on each candidate. A software adapter runs on the CPU cores that wasm has to itself and is measured
  *  tens of times slower (bench/NOTES.md), so there the GPU candidates are left out: compiling them would cost the first minute. */
 export async function measureSamplers(options: {
@@ -42,7 +59,7 @@ export async function measureSamplers(options: {
   const { model, executor, software, sessionOptions, hasOnnxWebgpu, onProgress } = options;
   const { folder, weights } = model;
   const side = folder.info.defaultSize / folder.info.sizeMultiple;
-  const size: PredictorSize = { batch: 2, height: side, width: side, tokens: folder.tokenizer.maxLength };
+  const size: PredictorSize = { batch: 2, height: side, width: side, tokens: folder.tokens, timestepCond: false };
   const denoiser = folder.unet.model;
   const candidates: [Sampler, string, () => Promise<NoisePredictor>][] = [
     ['onnx-wasm', 'onnxruntime on the CPU', () => onnxPredictor(denoiser, weights, size, sessionOptions('wasm'))],
@@ -59,7 +76,7 @@ export async function measureSamplers(options: {
     onProgress(`Measuring ${title}`);
     try {
       const predictor = await make();
-      measuredMs[name] = await fastestMs(predictor, size, denoiser.latentChannels, denoiser.contextWidth);
+      measuredMs[name] = await fastestMs(predictor, size, denoiser);
       await predictor.dispose();
     } catch (error) {
       // One that does not run here is no candidate; all failing is an error.
@@ -73,14 +90,15 @@ export async function measureSamplers(options: {
 }
 
 /** Fastest of three after one that compiles and allocates. */
-async function fastestMs(predictor: NoisePredictor, size: PredictorSize, channels: number, width: number): Promise<number> {
-  const sample = new Float32Array(size.batch * channels * size.height * size.width).fill(0.5);
-  const context = new Float32Array(size.batch * size.tokens * width).fill(0.1);
-  await predictor.predict(sample, 500, context);
+async function fastestMs(predictor: NoisePredictor, size: PredictorSize, denoiser: DenoiserModel): Promise<number> {
+  const sample = new Float32Array(size.batch * denoiser.latentChannels * size.height * size.width).fill(0.5);
+  const text = { context: new Float32Array(size.tokens * denoiser.contextWidth).fill(0.1), pooled: new Float32Array(denoiser.pooledWidth).fill(0.1) };
+  const conditioning = batched(Array.from({ length: size.batch }, () => conditioningOf(denoiser, text, { width: 512, height: 512 })));
+  await predictor.predict(sample, 500, conditioning);
   let fastest = Infinity;
   for (let i = 0; i < 3; i++) {
     const start = performance.now();
-    await predictor.predict(sample, 500, context);
+    await predictor.predict(sample, 500, conditioning);
     fastest = Math.min(fastest, performance.now() - start);
   }
   return fastest;

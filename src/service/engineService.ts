@@ -9,11 +9,12 @@ import type { TrainConfig } from '../training/config.ts';
 import { type EngineDevice, openDevice } from '../webgpu/device.ts';
 import { createGpuExecutor, type GpuExecutor } from '../webgpu/executor.ts';
 import { tuneKernels } from '../webgpu/tune.ts';
-import { measureSamplers, saveChoices, savedChoices, savedRunRate } from './choices.ts';
+import { measureSamplers, samplerFor, saveChoices, savedChoices, savedRunRate } from './choices.ts';
 import type { Environment } from './environment.ts';
 import { exportModel } from './exporting.ts';
 import { planForecast, timed } from './forecast.ts';
 import { FrozenParts } from './frozenParts.ts';
+import { engineRunner, onnxRunner, sizedRunner } from './partRunner.ts';
 import { generate, type GenerationContext, makePairs, planarFromRgba } from './generation.ts';
 import { Jobs } from './jobs.ts';
 import { ModelPool, type ResolvedModel } from './modelPool.ts';
@@ -99,7 +100,7 @@ export class Engine implements EngineService {
     const model = await this.pool.resolve(ref);
     const side = model.folder.info.defaultSize / model.folder.info.sizeMultiple;
     const spec = (reference: 'engine' | 'input') => stepSpecOf(model, config, { height: side, width: side }, reference, device.device.limits.maxStorageBufferBindingSize);
-    const forecast = planForecast(spec(referenceOf(config, choices) === 'engine' ? 'engine' : 'input'), device.device.limits, choices.kernelVariants);
+    const forecast = planForecast(spec(referenceOf(config, choices, model) === 'engine' ? 'engine' : 'input'), device.device.limits, choices.kernelVariants);
     return timed(forecast, { runRate: await savedRunRate(this.env.files, device.adapterKey), kernelRate: choices.flopsPerSecond });
   }
 
@@ -236,7 +237,7 @@ export class Engine implements EngineService {
       pool: this.pool,
       predictors,
       frozenParts: (model) => this.frozenParts(model, running),
-      samplerFor: async (choice: SamplerChoice) => (choice === 'auto' ? choices.sampler : choice === 'engine' ? 'engine' : choices.onnxProvider === 'webgpu' ? 'onnx-webgpu' : 'onnx-wasm'),
+      samplerFor: async (choice: SamplerChoice, model) => samplerFor(choice, choices, model.folder.info.parameters.unet),
       score: (scorer, model, items) => this.scoreFiles(scorer, model, items),
     };
   }
@@ -258,11 +259,11 @@ export class Engine implements EngineService {
     };
   }
 
-  /** Text encoder and VAE belong to the folder, not to its adapters. */
-  private frozenParts({ folder }: ResolvedModel, { choices, device: { device } }: Running): FrozenParts {
+  /** Text encoders and VAE belong to the folder, not to its adapters. */
+  private frozenParts({ folder }: ResolvedModel, { choices, executor, device: { device } }: Running): FrozenParts {
     // The provider that measured faster for the UNet, which is the larger net.
     const options: SessionOptions = choices.onnxProvider === 'webgpu' ? { provider: 'webgpu', device } : { provider: 'wasm', threads: choices.wasmThreads };
-    const known = this.parts.get(folder.info.id) ?? new FrozenParts(folder, options);
+    const known = this.parts.get(folder.info.id) ?? new FrozenParts(folder, sizedRunner(onnxRunner(options), engineRunner(executor)));
     this.parts.set(folder.info.id, known);
     return known;
   }

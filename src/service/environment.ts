@@ -8,10 +8,14 @@ export interface FolderReader {
   read(path: string): Promise<Uint8Array<ArrayBuffer>>;
   /** A file to be read by ranges: weights, which may be larger than memory. Rejects with NotFound. */
   open(path: string): Promise<ByteRanges>;
+  /** SHA-256 of a file, hex, where the place that keeps it knows it or can stream it; else its bytes are read whole for it. */
+  sha256?(path: string): Promise<string>;
+  /** What the place knows of the model. `disk` if it says nothing. */
+  readonly origin?: { source: 'embedded' | 'disk' | 'hub'; title?: string };
 }
 
 /** A folder whose files are in memory, or can only be had whole. */
-export const wholeFiles = (read: FolderReader['read']): FolderReader => ({ read, open: async (path) => byteRanges(await read(path)) });
+export const wholeFiles = (read: FolderReader['read'], origin?: FolderReader['origin']): FolderReader => ({ read, open: async (path) => byteRanges(await read(path)), ...(origin && { origin }) });
 
 export interface Environment {
   /** `navigator.gpu`, or its like under Node; undefined where there is none. */

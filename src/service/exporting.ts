@@ -36,7 +36,7 @@ export async function exportModel(model: ResolvedModel, name: string, kind: Expo
 async function onnxFile({ folder, weights }: ResolvedModel, name: string): Promise<ExportedFile> {
   const side = folder.info.defaultSize / folder.info.sizeMultiple;
   const graph = new Graph();
-  const inputs = folder.unet.model.inputs(graph, { batch: 1, height: side, width: side, tokens: folder.tokenizer.maxLength });
+  const inputs = folder.unet.model.inputs(graph, { batch: 1, height: side, width: side, tokens: folder.tokens });
   graph.output('noise_pred', folder.unet.model.build(graph, inputs));
   return { name: `${name}.onnx`, bytes: await onnxBytes(graph, weights) };
 }

@@ -92,7 +92,7 @@ export async function planFolder(
   const parameters = parametersOf(forward);
   const shapes = new Map(parameters.map(({ name, shape }) => [name, shape]));
   const model: StepModel = {
-    folder: { unet: { model: unet }, tokenizer: { maxLength: tokens } },
+    folder: { unet: { model: unet }, tokens },
     weights: { names: [...shapes.keys()], shape: (name) => shapes.get(name) },
   };
   const spec = stepSpecOf(model, config, latentSize, reference, limits.maxStorageBufferBindingSize);

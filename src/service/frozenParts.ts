@@ -1,48 +1,63 @@
-/** The frozen parts of a model on onnxruntime: text encoder, VAE decoder and encoder. Sessions are made when first needed. */
+/** The frozen parts of a model: text encoders, VAE decoder and encoder. They are opened when first needed, and can be let go at any time. */
 import { Graph } from '../graph/graph.ts';
 import { buildTextEncoder, pooledPositions, textEncoderInputs } from '../models/clip/textEncoder.ts';
 import { buildVaeDecoder, buildVaeEncoder, vaeScaleFactor } from '../models/sd/vae.ts';
-import { createSession, type OnnxSession, type SessionOptions } from '../onnx/session.ts';
-import { TorchGenerator } from '../shared/torchGenerator.ts';
+import { concatFloats } from '../shared/arrays.ts';
+import type { TorchGenerator } from '../shared/torchGenerator.ts';
 import type { ModelFolder } from './modelFolder.ts';
-import { onnxBytes } from './onnxModel.ts';
+import type { PartRunner, PartSession } from './partRunner.ts';
 
-export interface TextEncodingResult {
-  /** [T, D] after the final layer norm: what the UNet attends to. */
-  hidden: Float32Array;
-  /** [D] at the end token. */
+export interface PromptEncoding {
+  /** [T, D]: what the UNet attends to. */
+  context: Float32Array;
+  /** [P]: the last encoder's state at the end token (projected, where the encoder has a projection). */
   pooled: Float32Array;
 }
 
+/** Encodings kept for prompts that come again. */
+const KEPT_PROMPTS = 256;
+
 export class FrozenParts {
   private readonly model: ModelFolder;
-  private readonly options: SessionOptions;
-  private readonly sessions = new Map<string, Promise<OnnxSession>>();
-  private readonly texts = new Map<string, TextEncodingResult>();
+  private readonly runner: PartRunner;
+  private readonly sessions = new Map<string, Promise<PartSession>>();
+  private readonly prompts = new Map<string | null, PromptEncoding>();
 
-  constructor(model: ModelFolder, options: SessionOptions) {
+  constructor(model: ModelFolder, runner: PartRunner) {
     this.model = model;
-    this.options = options;
+    this.runner = runner;
   }
 
-  /** Encodes a prompt; the same prompt is encoded once. */
-  async encodeText(prompt: string): Promise<TextEncodingResult> {
-    const known = this.texts.get(prompt);
+  /** Encodes a prompt; null is no negative prompt, which is the empty one, or zeros, as the pipeline has it. */
+  async encodeText(prompt: string | null): Promise<PromptEncoding> {
+    const known = this.prompts.get(prompt);
     if (known) return known;
-    const { config, weights } = this.model.textEncoder;
-    const tokens = this.model.tokenizer.maxLength;
-    const session = await this.session('text', async () => {
-      const graph = new Graph();
-      const encoding = buildTextEncoder(graph, config, textEncoderInputs(graph, { batch: 1, tokens }));
-      graph.output('hidden', encoding.lastHiddenState);
-      graph.output('pooled', encoding.pooled!);
-      return onnxBytes(graph, weights);
-    });
-    const ids = this.model.tokenizer.encode(prompt, tokens);
-    const results = await session.run({ input_ids: { data: ids, dims: [1, tokens] }, eos_index: { data: pooledPositions(config, ids, tokens), dims: [1] } });
-    const encoded = { hidden: results['hidden']!, pooled: results['pooled']! };
-    this.texts.set(prompt, encoded);
+    const { zeroForNoNegative } = this.model.pipeline;
+    const encoded = prompt === null && zeroForNoNegative ? zeros(await this.encodeText('')) : await this.encodeTokens(prompt ?? '');
+    this.prompts.set(prompt, encoded);
+    for (const old of [...this.prompts.keys()].slice(0, -KEPT_PROMPTS)) this.prompts.delete(old);
     return encoded;
+  }
+
+  /** pipeline_stable_diffusion.py and pipeline_stable_diffusion_xl.py, encode_prompt. */
+  private async encodeTokens(prompt: string): Promise<PromptEncoding> {
+    const { textEncoders, tokens, pipeline } = this.model;
+    const states: Float32Array[] = [];
+    let pooled = new Float32Array();
+    for (const [i, { config, weights, tokenizer }] of textEncoders.entries()) {
+      const session = await this.session(`text ${i}`, () => {
+        const graph = new Graph();
+        const encoding = buildTextEncoder(graph, config, textEncoderInputs(graph, { batch: 1, tokens }));
+        graph.output('hidden', pipeline.conditioning === 'xl' ? encoding.hiddenStates.at(-2)! : encoding.lastHiddenState);
+        graph.output('pooled', encoding.pooled!);
+        return this.runner.open(graph, weights);
+      });
+      const ids = tokenizer.encode(prompt, tokens);
+      const results = await session.run({ input_ids: { data: ids, dims: [1, tokens] }, eos_index: { data: pooledPositions(config, ids, tokens), dims: [1] } });
+      states.push(results['hidden']!);
+      pooled = new Float32Array(results['pooled']!);
+    }
+    return { context: sideBySide(states, tokens), pooled };
   }
 
   /** Latents [1, C, h, w] as the diffusion model has them → image [3, H, W], about [-1, 1]. */
@@ -52,7 +67,7 @@ export class FrozenParts {
     const session = await this.session(`decode ${height}x${width}`, () => {
       const graph = new Graph();
       graph.output('image', buildVaeDecoder(graph, config, graph.input('latents', dims)));
-      return onnxBytes(graph, weights);
+      return this.runner.open(graph, weights);
     });
     const unscaled = latents.map((x) => x / config.scaling_factor + config.shift_factor);
     return (await session.run({ latents: { data: unscaled, dims } }))['image']!;
@@ -72,7 +87,7 @@ export class FrozenParts {
         graph.output('mean', encoded.mean);
         graph.output('logvar', encoded.logvar);
       }
-      return onnxBytes(graph, weights);
+      return this.runner.open(graph, weights);
     });
     const { mean, logvar } = (await session.run({ image: { data: image, dims } })) as { mean: Float32Array; logvar?: Float32Array };
     if (mean.length !== config.latent_channels * (imageHeight / factor) * (imageWidth / factor)) throw new Error('the encoder made latents of another size');
@@ -80,14 +95,37 @@ export class FrozenParts {
     return mean.map((mu, i) => ((logvar && noise ? mu + Math.exp(0.5 * logvar[i]!) * noise[i]! : mu) - config.shift_factor) * config.scaling_factor);
   }
 
-  async dispose(): Promise<void> {
-    for (const session of this.sessions.values()) await (await session).release();
-    this.sessions.clear();
+  /** Lets the parts go whose weights lie on the GPU: all, or the text encoders. What was encoded is kept; they are opened again when needed. */
+  releaseStreamed(which: 'text' | 'all'): Promise<void> {
+    return this.release((key, { onDevice }) => onDevice && (which === 'all' || key.startsWith('text')));
   }
 
-  private session(key: string, bytes: () => Promise<Uint8Array<ArrayBuffer>>): Promise<OnnxSession> {
-    const known = this.sessions.get(key) ?? bytes().then((file) => createSession(file, this.options));
+  dispose(): Promise<void> {
+    return this.release(() => true);
+  }
+
+  private async release(which: (key: string, session: PartSession) => boolean): Promise<void> {
+    for (const [key, opening] of this.sessions) {
+      const session = await opening;
+      if (!which(key, session)) continue;
+      this.sessions.delete(key);
+      await session.release();
+    }
+  }
+
+  private session(key: string, open: () => Promise<PartSession>): Promise<PartSession> {
+    const known = this.sessions.get(key) ?? open();
     this.sessions.set(key, known);
+    known.catch(() => this.sessions.delete(key));
     return known;
   }
+}
+
+const zeros = ({ context, pooled }: PromptEncoding): PromptEncoding => ({ context: new Float32Array(context.length), pooled: new Float32Array(pooled.length) });
+
+/** [T, D] of each encoder → [T, sum of D]. */
+function sideBySide(states: readonly Float32Array[], tokens: number): Float32Array {
+  if (states.length === 1) return states[0]!;
+  const rows = Array.from({ length: tokens }, (_, t) => states.map((state) => state.subarray((t * state.length) / tokens, ((t + 1) * state.length) / tokens)));
+  return concatFloats(rows.flat());
 }

@@ -5,10 +5,12 @@ import { formatParameters, samplerLabels } from '../data/formats/a1111.ts';
 import type { FileStore } from '../data/files.ts';
 import { RandomStream } from '../shared/rng.ts';
 import { WinnowError } from '../shared/errors.ts';
+import { type Conditioning, conditioningOf } from './conditioning.ts';
 import type { Environment } from './environment.ts';
 import type { FrozenParts } from './frozenParts.ts';
 import type { JobSignal } from './jobs.ts';
 import type { ModelPool, ResolvedModel } from './modelPool.ts';
+import type { NoisePredictor, PredictorSize } from './noisePredictor.ts';
 import type { Predictors } from './predictors.ts';
 import { predictorBatch, sampleLatents } from './sampling.ts';
 import type { EngineChoices, GenerateEvent, GenerateRequest, GenerationSettings, ImageRecord, Listener, ModelRef, PairRecord, PairsEvent, PairsRequest, SamplerChoice } from './types.ts';
@@ -43,17 +45,26 @@ function checkSettings({ width, height, steps, init }: GenerationSettings, multi
 export async function makePicture(
   context: GenerationContext,
   model: ResolvedModel,
-  settings: Omit<GenerationSettings, 'model' | 'sampler'> & { prompt: string; seed: number; ranOn: EngineChoices['sampler'] },
+  settings: Omit<GenerationSettings, 'model' | 'sampler'> & {
+    prompt: string;
+    seed: number;
+    ranOn: EngineChoices['sampler'];
+    /** Instead of one made from the model's weights: a run samples with what it trains. */
+    predictor?: (size: PredictorSize) => Promise<NoisePredictor>;
+  },
   onStep: (step: number, steps: number) => void,
 ): Promise<Picture> {
   const { folder } = model;
   checkSettings({ ...settings, model: { base: folder.info.id, adapters: [] }, sampler: 'auto' }, folder.info.sizeMultiple);
   const [height, width] = [settings.height / folder.info.sizeMultiple, settings.width / folder.info.sizeMultiple];
   const parts = context.frozenParts(model);
-  const conditional = (await parts.encodeText(settings.prompt)).hidden;
-  const unconditional = (await parts.encodeText(settings.negativePrompt)).hidden;
-  const batch = predictorBatch(settings.guidanceScale);
-  const predictor = await context.predictors.get(model, settings.ranOn, { batch, height, width, tokens: folder.tokenizer.maxLength });
+  const { model: unet } = folder.unet;
+  const conditioning = async (prompt: string | null): Promise<Conditioning> => conditioningOf(unet, await parts.encodeText(prompt), settings);
+  const conditional = await conditioning(settings.prompt);
+  const unconditional = await conditioning(settings.negativePrompt || null);
+  const batch = predictorBatch(settings.guidanceScale, unet.timestepCondWidth);
+  const size = { batch, height, width, tokens: folder.tokens, timestepCond: unet.timestepCondWidth > 0 };
+  const predictor = settings.predictor ? await settings.predictor(size) : await context.predictors.get(model, settings.ranOn, size);
   const { init } = settings;
   const { latents } = await sampleLatents(
     predictor,
@@ -61,11 +72,14 @@ export async function makePicture(
       seed: settings.seed,
       steps: settings.steps,
       guidanceScale: settings.guidanceScale,
+      guidanceRescale: settings.guidanceRescale ?? 0,
+      pipelineClass: folder.pipeline.className,
       scheduler: settings.scheduler,
       schedulerConfig: { ...folder.scheduler, ...settings.schedulerConfig },
       latentShape: [folder.vae.config.latent_channels, height, width],
       conditional,
       unconditional,
+      timestepCondWidth: unet.timestepCondWidth,
       ...(init && {
         init: {
           strength: init.strength,
@@ -109,6 +123,9 @@ function roundHalfEven(x: number): number {
   return x - floor === 0.5 ? floor + (floor % 2) : Math.round(x);
 }
 
+/** Prompts that are encoded at a time. */
+const TEXTS_AHEAD = 64;
+
 /** Makes every item's picture, each in its own turn, and keeps picture and latents in the file store. */
 export async function generate(context: GenerationContext, signal: JobSignal, request: GenerateRequest, listener: Listener<GenerateEvent>): Promise<ImageRecord[]> {
   const { env } = context;
@@ -117,7 +134,16 @@ export async function generate(context: GenerationContext, signal: JobSignal, re
   const ranOn = await signal.turn(() => context.samplerFor(request.sampler, model));
   const records: ImageRecord[] = [];
   const { items: wanted, ...settings } = request;
+  const parts = context.frozenParts(model);
   for (const [item, { prompt, seed }] of wanted.entries()) {
+    // Texts first, many at a time: large text encoders need not lie on the GPU while the UNet works.
+    if (item % TEXTS_AHEAD === 0) {
+      const texts = wanted.slice(item, item + TEXTS_AHEAD).map(({ prompt: text }) => text);
+      await signal.turn(async () => {
+        for (const text of new Set([settings.negativePrompt || null, ...texts])) await parts.encodeText(text);
+        await parts.releaseStreamed('text');
+      });
+    }
     const record = await signal.turn(async () => {
       const onStep = (step: number, steps: number): void => {
         listener({ type: 'step', item, items: wanted.length, step, steps });
@@ -142,6 +168,7 @@ export async function generate(context: GenerationContext, signal: JobSignal, re
     records.push(record);
     listener({ type: 'image', item, items: wanted.length, record });
   }
+  await signal.turn(() => parts.releaseStreamed('all'));
   return records;
 }
 

@@ -50,7 +50,7 @@ export class ModelPool {
     const folder = await this.folder(ref.base);
     const changes: WeightChange[] = [];
     for (const adapter of ref.adapters) changes.push(...(await this.changesOf(folder, adapter)));
-    let weights = folder.unet.weights;
+    let weights: TensorSource = folder.unet.weights;
     for (const change of changes) {
       weights = change.kind === 'lora' ? withLora(weights, [{ lora: change.modules, strength: change.strength }]) : blend(weights, change.weights, change.strength);
     }

@@ -1,10 +1,14 @@
-/** The denoiser as the sampler sees it: latents, timestep and text in, prediction out. Our kernels or onnxruntime behind one interface. */
-import type { Executor } from '../graph/executor.ts';
-import { Graph } from '../graph/graph.ts';
+/** The denoiser as the sampler sees it: latents, timestep and conditioning in, prediction out. Our kernels or onnxruntime behind one
+ *  interface. */
+import type { Executor, Program } from '../graph/executor.ts';
+import { Graph, type Value } from '../graph/graph.ts';
 import { ParameterStore } from '../models/parameterStore.ts';
 import type { DenoiserModel } from '../models/families.ts';
+import type { UNetInputs } from '../models/sd/unet.ts';
 import type { TensorSource } from '../models/weights.ts';
-import { createSession, type SessionOptions } from '../onnx/session.ts';
+import { createSession, type Feeds, type SessionOptions } from '../onnx/session.ts';
+import type { Shape } from '../shared/shape.ts';
+import type { Conditioning } from './conditioning.ts';
 import { onnxBytes } from './onnxModel.ts';
 
 export interface PredictorSize {
@@ -13,12 +17,43 @@ export interface PredictorSize {
   height: number;
   width: number;
   tokens: number;
+  /** Whether the guidance scale is an input, where the UNet can take it. */
+  timestepCond: boolean;
 }
 
 export interface NoisePredictor {
-  /** sample [B, C, h, w], context [B, T, D] → [B, C, h, w]. */
-  predict(sample: Float32Array, timestep: number, context: Float32Array): Promise<Float32Array>;
+  /** sample [B, C, h, w] → [B, C, h, w]. */
+  predict(sample: Float32Array, timestep: number, conditioning: Conditioning): Promise<Float32Array>;
   dispose(): Promise<void>;
+}
+
+/** Numbers for each of the UNet's inputs, in the order they stand there. */
+export function feedsOf(inputs: UNetInputs, sample: Float32Array, timestep: number, conditioning: Conditioning): [Value, Float32Array][] {
+  const feeds: [Value, Float32Array][] = [
+    [inputs.sample, sample],
+    [inputs.timestep, new Float32Array(inputs.timestep.shape[0]!).fill(timestep)],
+    [inputs.encoderHiddenStates, conditioning.encoderHiddenStates],
+  ];
+  for (const name of ['textEmbeds', 'timeIds', 'timestepCond'] as const) {
+    const [value, data] = [inputs[name], conditioning[name]];
+    if ((value === undefined) !== (data === undefined)) throw new Error(`${name} is ${value ? 'an input and was not given' : 'no input and was given'}`);
+    if (value && data) feeds.push([value, data]);
+  }
+  return feeds;
+}
+
+/** A compiled program of the denoiser as a predictor; `release` frees what belongs to it alone. */
+export function programPredictor(program: Program, inputs: UNetInputs, noisePred: Value, release: () => void): NoisePredictor {
+  return {
+    async predict(sample, timestep, conditioning) {
+      for (const [value, data] of feedsOf(inputs, sample, timestep, conditioning)) program.write(value, data);
+      return (await program.runAndRead([noisePred]))[0]!;
+    },
+    async dispose() {
+      program.dispose();
+      release();
+    },
+  };
 }
 
 /** Our own kernels. */
@@ -29,34 +64,20 @@ export async function enginePredictor(executor: Executor, model: DenoiserModel, 
   graph.output('noise_pred', noisePred);
   const parameters = new ParameterStore(executor, weights);
   const program = await executor.compile(graph, { bindings: await parameters.bindings(graph), label: 'sample' });
-  return {
-    async predict(sample, timestep, context) {
-      program.write(inputs.sample, sample);
-      program.write(inputs.timestep, new Float32Array(size.batch).fill(timestep));
-      program.write(inputs.encoderHiddenStates, context);
-      return (await program.runAndRead([noisePred]))[0]!;
-    },
-    async dispose() {
-      program.dispose();
-      parameters.dispose();
-    },
-  };
+  return programPredictor(program, inputs, noisePred, () => parameters.dispose());
 }
 
 /** onnxruntime, from the same graph and weights. */
 export async function onnxPredictor(model: DenoiserModel, weights: TensorSource, size: PredictorSize, options: SessionOptions): Promise<NoisePredictor> {
   const graph = new Graph();
-  graph.output('noise_pred', model.build(graph, model.inputs(graph, size)));
+  const inputs = model.inputs(graph, size);
+  graph.output('noise_pred', model.build(graph, inputs));
   const session = await createSession(await onnxBytes(graph, weights), options);
-  const { batch, height, width, tokens } = size;
   return {
-    async predict(sample, timestep, context) {
-      const results = await session.run({
-        sample: { data: sample, dims: [batch, model.latentChannels, height, width] },
-        timestep: { data: new Float32Array(batch).fill(timestep), dims: [batch] },
-        encoder_hidden_states: { data: context, dims: [batch, tokens, model.contextWidth] },
-      });
-      return results['noise_pred']!;
+    async predict(sample, timestep, conditioning) {
+      const feeds: Record<string, { data: Float32Array; dims: Shape }> = {};
+      for (const [value, data] of feedsOf(inputs, sample, timestep, conditioning)) feeds[value.name] = { data, dims: value.shape };
+      return (await session.run(feeds satisfies Feeds))['noise_pred']!;
     },
     dispose: () => session.release(),
   };

@@ -18,7 +18,7 @@ export class Predictors {
   }
 
   async get(model: ResolvedModel, sampler: EngineChoices['sampler'], size: PredictorSize): Promise<NoisePredictor> {
-    const key = [model.folder.info.id, model.hash, sampler, size.batch, size.height, size.width].join(' ');
+    const key = [model.folder.info.id, model.hash, sampler, size.batch, size.height, size.width, size.timestepCond].join(' ');
     const known = this.prepared.get(key) ?? this.make(model, sampler, size);
     // Most recently used last.
     this.prepared.delete(key);

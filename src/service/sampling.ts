@@ -1,9 +1,10 @@
 /** One image from prompt, seed and scheduler, in the order in which diffusers' StableDiffusionPipeline and StableDiffusionImg2ImgPipeline
  *  draw their random numbers, so that the same request gives the same picture there. */
-import { guide, usesGuidance } from '../diffusion/guidance.ts';
+import { guidanceScaleEmbedding, guide, usesGuidance } from '../diffusion/guidance.ts';
 import { initialState, type Sampler, startIndex } from '../diffusion/samplers/sampler.ts';
 import { samplerFromConfig, stableDiffusionConfig } from '../diffusion/samplers/registry.ts';
 import type { SchedulerConfig } from '../diffusion/schedulerConfig.ts';
+import { batched, type Conditioning } from './conditioning.ts';
 import { concatFloats } from '../shared/arrays.ts';
 import { TorchGenerator } from '../shared/torchGenerator.ts';
 import type { NoisePredictor } from './noisePredictor.ts';
@@ -12,14 +13,19 @@ export interface SamplingRequest {
   seed: number;
   steps: number;
   guidanceScale: number;
+  guidanceRescale?: number;
+  /** Class of the pipeline whose habits hold, from model_index.json. */
+  pipelineClass: string;
   /** diffusers class name, and the model's own scheduler config with options on top. */
   scheduler: string;
   schedulerConfig: SchedulerConfig;
   /** [C, h, w] of the latents. */
   latentShape: readonly [number, number, number];
-  /** [T * D]. `unconditional` is read only with guidance. */
-  conditional: Float32Array;
-  unconditional: Float32Array;
+  /** Of one sample. `unconditional` is read only with guidance. */
+  conditional: Conditioning;
+  unconditional: Conditioning;
+  /** Width of the guidance scale's embedding, for a UNet that takes it as an input instead of being run twice; 0 for any other. */
+  timestepCondWidth: number;
   /** Image-to-image: how much of the init image is replaced, and its latents, which may draw from the generator first. */
   init?: { strength: number; encode: (generator: TorchGenerator) => Promise<Float32Array> };
 }
@@ -30,21 +36,22 @@ export interface SamplingResult {
   initialLatents: Float32Array;
 }
 
-/** Whether a request's predictor works on [unconditional, conditional] or on one sample. */
-export const predictorBatch = (guidanceScale: number): number => (usesGuidance(guidanceScale) ? 2 : 1);
+/** Whether a request's predictor works on [unconditional, conditional] or on one sample (do_classifier_free_guidance). */
+export const predictorBatch = (guidanceScale: number, timestepCondWidth: number): number => (usesGuidance(guidanceScale) && timestepCondWidth === 0 ? 2 : 1);
 
 export async function sampleLatents(
   predictor: NoisePredictor,
   request: SamplingRequest,
   onStep: (step: number, steps: number) => void = () => {},
 ): Promise<SamplingResult> {
-  const { seed, steps, guidanceScale, latentShape, conditional, unconditional, init } = request;
+  const { seed, steps, guidanceScale, guidanceRescale = 0, latentShape, conditional, unconditional, timestepCondWidth, init } = request;
   const size = latentShape[0] * latentShape[1] * latentShape[2];
-  const guided = usesGuidance(guidanceScale);
+  const guided = predictorBatch(guidanceScale, timestepCondWidth) === 2;
   const config = stableDiffusionConfig(request.schedulerConfig, request.scheduler);
   const sampler: Sampler = samplerFromConfig(config, { className: request.scheduler, steps });
   const generator = new TorchGenerator(seed);
-  const context = guided ? concatFloats([unconditional, conditional]) : conditional;
+  const told = guided ? batched([unconditional, conditional]) : conditional;
+  const conditioning = timestepCondWidth > 0 ? { ...told, timestepCond: guidanceScaleEmbedding(guidanceScale - 1, timestepCondWidth) } : told;
 
   let first = 0;
   let x: Float32Array;
@@ -61,8 +68,8 @@ export async function sampleLatents(
   let state = initialState;
   for (let i = first; i < sampler.timesteps.length; i++) {
     const input = sampler.scaleModelInput(x, i);
-    const output = await predictor.predict(guided ? concatFloats([input, input]) : input, sampler.timesteps[i]!, context);
-    const noisePred = guided ? guide({ unconditional: output.subarray(0, size), conditional: output.subarray(size), guidanceScale }) : output;
+    const output = await predictor.predict(guided ? concatFloats([input, input]) : input, sampler.timesteps[i]!, conditioning);
+    const noisePred = guided ? guide({ unconditional: output.subarray(0, size), conditional: output.subarray(size), guidanceScale, guidanceRescale }) : output;
     ({ x, state } = sampler.step(noisePred, i, x, state, sampler.needsNoise ? generator.randn(size) : undefined));
     onStep(i - first + 1, sampler.timesteps.length - first);
   }

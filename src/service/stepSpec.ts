@@ -9,14 +9,14 @@ import { defaultLoss, type StepSpec } from '../training/stepGraph.ts';
 
 /** What a step's shape takes of a model: no weights, only their names and shapes. */
 export interface StepModel {
-  folder: { unet: { model: DenoiserModel }; tokenizer: { maxLength: number } };
+  folder: { unet: { model: DenoiserModel }; tokens: number };
   weights: Pick<TensorSource, 'names' | 'shape'>;
 }
 
 export function stepSpecOf(model: StepModel, config: TrainConfig, latentSize: { height: number; width: number }, reference: 'engine' | 'input', maxBindingBytes: number): StepSpec {
   const { model: unet } = model.folder.unet;
   const { weights } = model;
-  const tokens = model.folder.tokenizer.maxLength;
+  const { tokens } = model.folder;
   const denoiser: Denoiser = {
     inputs: (graph, batch) => unet.inputs(graph, { batch, ...latentSize, tokens }),
     build: (graph, inputs, options) => unet.build(graph, inputs, options),

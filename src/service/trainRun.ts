@@ -1,25 +1,29 @@
 /** A training run from request to record: prepares the data, steps, saves, samples, obeys commands, and picks up where a killed tab left it. */
-import { samplingDefaults } from '../data/embeddedModels.ts';
 import { openSafetensors, writeSafetensors, type TensorToWrite } from '../data/formats/safetensors.ts';
 import { writeLora } from '../data/formats/lora.ts';
 import { encodePng } from '../data/formats/png.ts';
 import { alphasCumprod, readNoiseSchedule } from '../diffusion/schedule.ts';
 import { SchedulerConfigReader } from '../diffusion/schedulerConfig.ts';
 import type { Executor } from '../graph/executor.ts';
+import { Graph } from '../graph/graph.ts';
 import { ParameterStore } from '../models/parameterStore.ts';
 import { withAliases } from '../models/weights.ts';
 import { WinnowError } from '../shared/errors.ts';
 import type { TrainConfig } from '../training/config.ts';
 import { engineReference, type FrozenReference } from '../training/frozenReference.ts';
 import { initialLora, loraModules, withLora } from '../training/lora.ts';
-import { type LoopData, type PreparedPair, runStep } from '../training/session.ts';
+import { policyOf } from '../training/policy.ts';
+import { type LoopData, type PreparedPair, type PromptText, runStep } from '../training/session.ts';
 import type { StepSpec } from '../training/stepGraph.ts';
 import { Trainer } from '../training/trainer.ts';
 import { saveRunRate } from './choices.ts';
+import { conditioningOf } from './conditioning.ts';
 import { type GenerationContext, makePicture, rgbaFromPlanar } from './generation.ts';
 import type { JobSignal } from './jobs.ts';
 import type { ResolvedModel } from './modelPool.ts';
+import { type NoisePredictor, type PredictorSize, programPredictor } from './noisePredictor.ts';
 import { onnxReference } from './onnxReference.ts';
+import { isLarge } from './partRunner.ts';
 import { checkpointPath, type RunStore, samplePath, statePath } from './runStore.ts';
 import { forecastOf } from './forecast.ts';
 import { stepSpecOf } from './stepSpec.ts';
@@ -83,6 +87,8 @@ class TrainingRun {
   private reference!: FrozenReference;
   private frozen!: ParameterStore;
   private resumedAt: number | null = null;
+  /** Of the pictures, in pixels. */
+  private size = { width: 0, height: 0 };
 
   private constructor(context: TrainContext, listener: Listener<TrainEvent>, model: ResolvedModel, record: RunRecord) {
     this.context = context;
@@ -103,6 +109,8 @@ class TrainingRun {
     if (earlier && earlier.modelHash !== model.hash) {
       throw new WinnowError('BadConfig', 'The model this run started from has changed since.', 'Start a new run, or bring the old model back.');
     }
+    const { notTrainable, title } = model.folder.info;
+    if (notTrainable !== null) throw new WinnowError('UnsupportedArchitecture', `${title} cannot be trained. ${notTrainable}`, 'Choose another model to train.');
     const pairs = earlier?.pairs ?? request.pairs;
     const config = earlier?.config ?? request.config;
     const record: RunRecord = earlier ?? {
@@ -116,7 +124,7 @@ class TrainingRun {
       config,
       status: 'preparing',
       step: 0,
-      reference: referenceOf(config, context.choices),
+      reference: referenceOf(config, context.choices, model),
       step0Logit: null,
       choices: context.choices,
       adapter: context.adapterKey,
@@ -189,6 +197,11 @@ class TrainingRun {
     const { context, model, record } = this;
     const { config } = record;
     const parts = context.frozenParts(model);
+    const { model: unet } = model.folder.unet;
+    const textOf = async (prompt: string | null): Promise<PromptText> => {
+      const encoded = await parts.encodeText(prompt);
+      return { context: encoded.context, ...(unet.pooledWidth > 0 && { pooled: encoded.pooled }) };
+    };
     const pairs: PreparedPair[] = [];
     let latentSize = { height: 0, width: 0 };
     for (const [i, pair] of record.pairs.entries()) {
@@ -198,10 +211,16 @@ class TrainingRun {
         throw new WinnowError('BadArguments', `Pair ${pair.pair} is of another size than the first.`, 'Train on pairs of one size.');
       }
       latentSize = { height: winner.height, width: winner.width };
-      pairs.push({ id: pair.pair, winner: winner.data, loser: loser.data, context: (await parts.encodeText(pair.prompt)).hidden });
+      pairs.push({ id: pair.pair, winner: winner.data, loser: loser.data, text: await textOf(pair.prompt) });
     }
+    const emptyText = await textOf(null);
+    await parts.releaseStreamed('all');
     const schedule = readNoiseSchedule(new SchedulerConfigReader(model.folder.scheduler, 'DDPMScheduler'));
-    this.data = { pairs, emptyContext: (await parts.encodeText('')).hidden, prediction: model.folder.info.predictionType, alphasCumprod: alphasCumprod(schedule) };
+    const { sizeMultiple, predictionType } = model.folder.info;
+    const size = { height: latentSize.height * sizeMultiple, width: latentSize.width * sizeMultiple };
+    const { timeIds } = conditioningOf(unet, { context: emptyText.context, pooled: new Float32Array() }, size);
+    this.data = { pairs, emptyText, ...(timeIds && { timeIds }), prediction: predictionType, alphasCumprod: alphasCumprod(schedule) };
+    this.size = size;
 
     this.preparing('Preparing the kernels', 0, 1);
     this.spec = stepSpecOf(model, { ...config, recompute: record.recompute ?? config.recompute }, latentSize, record.reference === 'engine' ? 'engine' : 'input', context.maxBindingBytes);
@@ -281,24 +300,39 @@ class TrainingRun {
     const { context, model } = this;
     const { config, step, id } = this.record;
     if (config.samplePrompts.length === 0 || this.record.samples.some((sample) => sample.step === step)) return;
-    const weights = await this.currentWeights();
     const ranOn = await context.samplerFor('auto', model);
-    const size = model.folder.info.defaultSize;
+    const predictors: NoisePredictor[] = [];
+    // Our kernels sample with the tensors in training where they lie; onnxruntime needs them merged.
+    const current =
+      ranOn === 'engine'
+        ? { model, settings: { predictor: async (size: PredictorSize) => predictors[0] ?? predictors[predictors.push(await this.predictor(size)) - 1]! } }
+        : { model: { ...model, weights: await this.currentWeights(), hash: `${id}@${step}` }, settings: {} };
+    const { width, height } = this.size;
     const shots = config.samplePrompts.flatMap((prompt) => config.sampleSeeds.map((seed) => ({ prompt, seed })));
     for (const [index, { prompt, seed }] of shots.entries()) {
-      const picture = await makePicture(
-        context,
-        { ...model, weights, hash: `${id}@${step}` },
-        { prompt, seed, negativePrompt: '', ...samplingDefaults, width: size, height: size, ranOn },
-        () => {},
-      );
+      const picture = await makePicture(context, current.model, { prompt, seed, negativePrompt: '', ...model.folder.info.defaults, width, height, ranOn, ...current.settings }, () => {});
       const file = samplePath(id, step, index);
-      await context.env.files.write(file, encodePng({ width: size, height: size, data: rgbaFromPlanar(picture.image, size, size) }));
+      await context.env.files.write(file, encodePng({ width, height, data: rgbaFromPlanar(picture.image, width, height) }));
       const sample = { step, prompt, seed, file };
       this.record = { ...this.record, samples: [...this.record.samples, sample] };
       this.listener({ type: 'sample', sample });
     }
+    for (const predictor of predictors) await predictor.dispose();
+    await context.frozenParts(model).releaseStreamed('all');
     await context.runs.save(this.record);
+  }
+
+  /** The denoiser with the weights as they are, sharing the trainer's storages. */
+  private async predictor(size: PredictorSize): Promise<NoisePredictor> {
+    const { context, model, spec, frozen, trainer } = this;
+    const { model: unet } = model.folder.unet;
+    const graph = new Graph();
+    const inputs = unet.inputs(graph, size);
+    const params = spec.layout.arenas.map((elements, i) => graph.state(`param.${i}`, [elements]));
+    const noisePred = unet.build(graph, inputs, policyOf(graph, spec, params, (...parameter) => graph.parameter(...parameter)).options);
+    graph.output('noise_pred', noisePred);
+    const bindings = new Map([...(await frozen.bindings(graph)), ...trainer.paramArenas().map((storage, i) => [params[i]!, storage] as const)]);
+    return programPredictor(await context.executor.compile(graph, { bindings, label: 'sample' }), inputs, noisePred, () => {});
   }
 
   private async currentWeights(): Promise<ResolvedModel['weights']> {
@@ -332,8 +366,9 @@ class TrainingRun {
   }
 }
 
-/** auto, in full fine-tuning: onnxruntime, which spares a second copy of the weights on the GPU. For a LoRA: whichever ran a forward faster here. */
-export function referenceOf({ reference, mode }: TrainConfig, choices: EngineChoices): 'onnx' | 'engine' {
+/** auto, in full fine-tuning: onnxruntime, which spares a second copy of the weights on the GPU. For a LoRA: whichever ran a forward faster here.
+ *  What onnxruntime could not hold in memory: the engine. */
+export function referenceOf({ reference, mode }: TrainConfig, choices: EngineChoices, { folder }: Pick<ResolvedModel, 'folder'>): 'onnx' | 'engine' {
   if (reference !== 'auto') return reference;
-  return mode === 'lora' && choices.sampler === 'engine' ? 'engine' : 'onnx';
+  return isLarge(folder.info.parameters.unet) || (mode === 'lora' && choices.sampler === 'engine') ? 'engine' : 'onnx';
 }

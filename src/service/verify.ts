@@ -5,6 +5,7 @@ import type { SessionOptions } from '../onnx/session.ts';
 import { WinnowError } from '../shared/errors.ts';
 import type { FolderReader } from './environment.ts';
 import { enginePredictor, onnxPredictor } from './noisePredictor.ts';
+import { engineRunner, onnxRunner } from './partRunner.ts';
 import { type Backend, executorBackend, onnxBackend } from './verify/backends.ts';
 import { openCase } from './verify/caseFile.ts';
 import type { CaseResult } from './verify/compare.ts';
@@ -57,7 +58,7 @@ export async function verifyCase(reader: FolderReader, options: VerifyOptions, h
       return verifyDpo(golden, { executor: await host.executor(options.backend), onnx: () => host.onnx(), reference: options.reference });
     case 'pipeline':
       return verifyPipeline(golden, {
-        backend: await backend(),
+        runner: options.backend === 'onnx' ? onnxRunner(await host.onnx()) : engineRunner(await host.executor(options.backend)),
         predictor: async ({ unet }, size) =>
           options.backend === 'onnx'
             ? onnxPredictor(unet.model, unet.weights, size, await host.onnx())

@@ -43,16 +43,22 @@ export function loraModules(tensors: ReadonlyMap<string, Float32Array>, rank: nu
 export function withLora(source: TensorSource, adapters: readonly { lora: LoraWeights; strength: number }[]): TensorSource {
   const active = adapters.filter(({ strength }) => strength !== 0);
   if (active.length === 0) return source;
+  const layersOf = (name: string): { module: LoraModule; strength: number }[] => {
+    const path = name.endsWith('.weight') ? name.slice(0, -'.weight'.length) : '';
+    return active.flatMap(({ lora, strength }) => {
+      const module = lora.get(path);
+      return module ? [{ module, strength }] : [];
+    });
+  };
+  const { half, readHalf } = source;
   return {
     names: source.names,
     shape: (name) => source.shape(name),
+    // What no adapter touches stays as it is stored.
+    ...(half && readHalf && { half: (name: string) => (layersOf(name).length > 0 ? undefined : half.call(source, name)), readHalf: (name: string) => readHalf.call(source, name) }),
     async read(name) {
       const base = await source.read(name);
-      const path = name.endsWith('.weight') ? name.slice(0, -'.weight'.length) : '';
-      const layers = active.flatMap(({ lora, strength }) => {
-        const module = lora.get(path);
-        return module ? [{ module, strength }] : [];
-      });
+      const layers = layersOf(name);
       if (layers.length === 0) return base;
       const sum = Float64Array.from(base);
       for (const { module, strength } of layers) addProduct(sum, module, strength);

@@ -15,14 +15,23 @@ export interface PreparedPair {
   id: string;
   winner: Float32Array;
   loser: Float32Array;
+  text: PromptText;
+}
+
+/** What the UNet is told of a prompt. */
+export interface PromptText {
   /** [T * D] */
   context: Float32Array;
+  /** [P], where the UNet takes pooled text. */
+  pooled?: Float32Array;
 }
 
 export interface LoopData {
   pairs: readonly PreparedPair[];
-  /** Context of the empty prompt, for prompt dropout. */
-  emptyContext: Float32Array;
+  /** Of no prompt, for prompt dropout: what generation takes for no negative prompt. */
+  emptyText: PromptText;
+  /** [6], where the UNet takes sizes: of every picture of the run. */
+  timeIds?: Float32Array;
   prediction: PredictionType;
   alphasCumprod: Float32Array;
 }
@@ -59,11 +68,13 @@ export function drawBatches(data: LoopData, config: TrainConfig, step: number): 
     const latents = concatFloats([...drawn.map(({ source }) => source.winner), ...drawn.map(({ source }) => source.loser)]);
     const noise = concatFloats(twice(drawn.map((d) => d.noise)));
     const timestep = Float32Array.from(twice(drawn.map((d) => d.timestep)));
+    const texts = twice(drawn.map(({ dropPrompt, source }) => (dropPrompt ? data.emptyText : source.text)));
     return {
       sample: addNoise(alphasCumprod, latents, noise, timestep),
       target: trainingTarget(data.prediction, alphasCumprod, latents, noise, timestep),
       timestep,
-      encoderHiddenStates: concatFloats(twice(drawn.map(({ dropPrompt, source }) => (dropPrompt ? data.emptyContext : source.context)))),
+      encoderHiddenStates: concatFloats(texts.map(({ context }) => context)),
+      ...(data.timeIds && { textEmbeds: concatFloats(texts.map(({ pooled }) => pooled!)), timeIds: concatFloats(texts.map(() => data.timeIds!)) }),
       beta: config.beta,
     };
   });

@@ -5,12 +5,12 @@
 import { backward } from '../autodiff/backward.ts';
 import { Graph, type Value } from '../graph/graph.ts';
 import type { LossName } from '../graph/ops.ts';
-import type { LoraHook } from '../models/layers.ts';
 import type { UNetInputs } from '../models/sd/unet.ts';
 import type { Shape } from '../shared/shape.ts';
 import type { ArenaLayout } from './arena.ts';
 import type { RecomputeChoice } from './config.ts';
 import type { Denoiser } from './denoiser.ts';
+import { policyOf, type TrainMode } from './policy.ts';
 
 export interface LossSpec {
   loss: LossName;
@@ -25,9 +25,6 @@ export interface LossSpec {
 }
 
 export const defaultLoss: LossSpec = { loss: 'sigmoid', labelSmoothing: 0, alpha: 0.01, mapoBeta: 0.1, mapoT: 1000, mapoK: 0.5, sdpoMu: null };
-
-/** lora: scale = alpha / rank, as every module of one adapter has it, or by module path. */
-export type TrainMode = { kind: 'full' } | { kind: 'lora'; scaleOf: (modulePath: string) => number };
 
 export interface StepSpec {
   denoiser: Denoiser;
@@ -137,9 +134,6 @@ export function buildStepGraph(spec: StepSpec): StepGraph {
     ...(spec.reference === 'input' ? { referenceErrors: graph.input('reference_errors', [batch]) } : {}),
   };
 
-  const trained = new Map<string, Value>();
-  for (const { name, shape, arena, offset } of layout.entries) trained.set(name, graph.view(name, states.param[arena]!, offset, shape));
-
   // One Value per frozen tensor, shared by policy and reference where both read it.
   const frozen = new Map<string, Value>();
   const frozenParameter = (name: string, shape: Shape): Value => {
@@ -147,13 +141,8 @@ export function buildStepGraph(spec: StepSpec): StepGraph {
     frozen.set(name, known);
     return known;
   };
-  const policyParameter = (name: string, shape: Shape): Value => (mode.kind === 'full' ? trained.get(name) : undefined) ?? frozenParameter(name, shape);
+  const { trained, options: policy } = policyOf(graph, spec, states.param, frozenParameter);
   const referenceParameter = (name: string, shape: Shape): Value => frozenParameter(mode.kind === 'full' ? `reference.${name}` : name, shape);
-  const lora: LoraHook = (modulePath) => {
-    const down = trained.get(`${modulePath}.lora_down.weight`);
-    const up = trained.get(`${modulePath}.lora_up.weight`);
-    return mode.kind === 'lora' && down && up ? { down, up, scale: mode.scaleOf(modulePath), rank: down.shape[0]! } : undefined;
-  };
 
   // The reference runs first: its activations are gone before the policy's begin.
   const referenceErrors =
@@ -163,7 +152,7 @@ export function buildStepGraph(spec: StepSpec): StepGraph {
       return graph.op('meanSquaredError', {}, [pred, inputs.target]);
     });
   const { pred, policyErrors } = graph.scope('policy', () => {
-    const pred = denoiser.build(graph, unetInputs, { parameter: policyParameter, lora });
+    const pred = denoiser.build(graph, unetInputs, policy);
     return { pred, policyErrors: graph.op('meanSquaredError', {}, [pred, inputs.target]) };
   });
 

@@ -17,6 +17,7 @@ export interface UNetInputs {
   /** SDXL: pooled text [B, P] and (original height, width, crop top, left, target height, width) [B, 6]. */
   textEmbeds?: Value;
   timeIds?: Value;
+  timestepCond?: Value;
 }
 
 /** Channels of the pooled text that SDXL's `add_embedding` takes beside its six sizes; 0 where there is none. */
