@@ -32,7 +32,7 @@ export async function main([filter = '']: string[]): Promise<void> {
     const shapes = new Map(parametersOf(forward).map((value) => [value.name, value.shape]));
     console.log(`${name}, ${8 * side} px, one pair, rank 8: ${[...shapes.values()].reduce((sum, shape) => sum + sizeOf(shape), 0)} parameters`);
     for (const targets of ['all', 'attention'] as const) {
-      const model = { folder: { unet: { model: unet }, tokenizer: { maxLength: tokens } }, weights: { names: [...shapes.keys()], shape: (key: string) => shapes.get(key) } };
+      const model = { folder: { unet: { model: unet }, tokens }, weights: { names: [...shapes.keys()], shape: (key: string) => shapes.get(key) } };
       const config = { ...presetNamed('standard')!.config, rank: 8, alpha: 8, targets, pairsPerStep: 1 };
       const spec = stepSpecOf(model, config, latentSize, 'engine', DESKTOP_LIMITS.maxStorageBufferBindingSize);
       for (const mode of ['none', 'cheap', 'blocks'] as const) {

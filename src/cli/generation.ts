@@ -1,5 +1,4 @@
 /** Options that all verbs share which make images, and the images made from them. */
-import { samplingDefaults } from '../data/embeddedModels.ts';
 import { samplerLabels } from '../data/formats/a1111.ts';
 import type { Engine } from '../service/engineService.ts';
 import type { GenerationSettings, ImageRecord, ModelInfo, ModelRef } from '../service/types.ts';
@@ -10,8 +9,9 @@ import { badArguments, type Options, type Values } from './verb.ts';
 
 export const generationOptions = {
   negative: { kind: 'text', value: 'TEXT', help: 'negative prompt', default: '' },
-  steps: { kind: 'text', value: 'N', help: 'sampling steps', default: String(samplingDefaults.steps) },
-  guidance: { kind: 'text', value: 'X', help: 'guidance scale; 1 is none', default: String(samplingDefaults.guidanceScale) },
+  steps: { kind: 'text', value: 'N', help: `sampling steps (default: the model's usual)` },
+  guidance: { kind: 'text', value: 'X', help: `guidance scale; 1 is none (default: the model's usual)` },
+  'guidance-rescale': { kind: 'text', value: 'X', help: 'how far the deviation of guided predictions is pulled back, 0 to 1', default: '0' },
   size: { kind: 'text', value: 'WxH', help: `pixels (default: the model's own)` },
   scheduler: { kind: 'text', value: 'NAME', help: `${Object.keys(samplerLabels).join(', ')} (default: the model's own)` },
   init: { kind: 'text', value: 'IMAGE', help: 'image-to-image: a PNG to start from' },
@@ -21,18 +21,19 @@ export const generationOptions = {
 
 export function settingsOf(values: Values<typeof generationOptions>, model: ModelRef, info: ModelInfo): GenerationSettings {
   const { width, height } = values.size === undefined ? { width: info.defaultSize, height: info.defaultSize } : size('size', values.size);
-  // A model may name a scheduler that is not sampled here, as many name PNDM: DPM-Solver++ suits them.
-  const own = info.scheduler in samplerLabels ? info.scheduler : samplingDefaults.scheduler;
+  const { defaults } = info;
+  const rescale = number('guidance-rescale', values['guidance-rescale'], { min: 0, max: 1 });
   const strength = number('strength', values.strength, { min: 0, max: 1 });
   if (strength === 0) throw badArguments('--strength is 0.', 'Choose one above 0 and up to 1.');
   return {
     model,
     negativePrompt: values.negative,
-    steps: count('steps', values.steps),
-    guidanceScale: number('guidance', values.guidance, { min: 0 }),
+    steps: values.steps === undefined ? defaults.steps : count('steps', values.steps),
+    guidanceScale: values.guidance === undefined ? defaults.guidanceScale : number('guidance', values.guidance, { min: 0 }),
+    ...(rescale > 0 && { guidanceRescale: rescale }),
     width,
     height,
-    scheduler: values.scheduler === undefined ? own : oneOf('scheduler', values.scheduler, Object.keys(samplerLabels)),
+    scheduler: values.scheduler === undefined ? defaults.scheduler : oneOf('scheduler', values.scheduler, Object.keys(samplerLabels)),
     sampler: oneOf('sampler', values.sampler, ['auto', 'engine', 'onnx']),
     ...(values.init !== undefined && { init: { file: absolute(values.init), strength } }),
   };
@@ -40,8 +41,8 @@ export function settingsOf(values: Values<typeof generationOptions>, model: Mode
 
 type Wanted = GenerationSettings & { prompt: string; seed: number; modelHash: string };
 
-const keyOf = ({ modelHash, negativePrompt, steps, guidanceScale, width, height, scheduler, sampler, init, prompt, seed }: Wanted): string =>
-  JSON.stringify([modelHash, negativePrompt, steps, guidanceScale, width, height, scheduler, sampler, init ?? null, prompt, seed]);
+const keyOf = ({ modelHash, negativePrompt, steps, guidanceScale, guidanceRescale, width, height, scheduler, sampler, init, prompt, seed }: Wanted): string =>
+  JSON.stringify([modelHash, negativePrompt, steps, guidanceScale, guidanceRescale ?? 0, width, height, scheduler, sampler, init ?? null, prompt, seed]);
 
 /** Makes the images that the folder (the engine's own) lacks, each noted in images.jsonl when it is there. Returns one for every item. */
 export async function makeImages(

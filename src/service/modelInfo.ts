@@ -27,7 +27,6 @@ export async function modelInfo(id: string, reader: FolderReader, env: Pick<Envi
   for (const name of ['a', 'b']) if (await optional(reader.read(`scorers/${name}/config.json`))) scorers.push(name);
   const factor = vaeScaleFactor(parts.vae);
   const all = [weights.unet, weights.vae, ...weights.texts];
-  const ownSampler = scheduler['_class_name'];
   return {
     id,
     title: titleOf(id),
@@ -40,8 +39,8 @@ export async function modelInfo(id: string, reader: FolderReader, env: Pick<Envi
     precision: weights.unet.precision,
     weightBytes: all.reduce((sum, { totalBytes }) => sum + totalBytes, 0),
     predictionType: (scheduler['prediction_type'] as ModelInfo['predictionType'] | undefined) ?? 'epsilon',
-    scheduler: String(ownSampler),
-    defaults: { ...defaultsOf(id, parts, reader.origin?.source === 'embedded'), ...(isSamplerName(ownSampler) && reader.origin?.source !== 'embedded' ? { scheduler: ownSampler } : {}) },
+    scheduler: String(scheduler['_class_name']),
+    defaults: reader.origin?.source === 'embedded' ? samplingDefaults : defaultsOf(id, parts),
     defaultSize: sampleSize(unetConfig) * factor,
     sizeMultiple: factor,
     maxTokens: tokens,
@@ -70,13 +69,14 @@ function familyOf({ pipeline, unet }: Parts): string {
 }
 
 /** Steps and guidance as the models' own pages have them. Turbo models say so only by their names and by their schedulers' trailing steps. */
-function defaultsOf(id: string, { pipeline, unet, scheduler }: Parts, embedded: boolean): ModelInfo['defaults'] {
-  if (embedded) return samplingDefaults;
-  const rest = { scheduler: samplingDefaults.scheduler };
-  if (unet.timestepCondWidth > 0) return { steps: 4, guidanceScale: 8.5, ...rest };
-  if (scheduler['_class_name'] === 'LCMScheduler') return { steps: 4, guidanceScale: 1, ...rest };
-  if (/turbo/i.test(id) && scheduler['timestep_spacing'] === 'trailing') return { steps: 1, guidanceScale: 1, ...rest };
-  return pipeline.conditioning === 'xl' ? { steps: 30, guidanceScale: 5, ...rest } : { steps: 30, guidanceScale: 7.5, ...rest };
+function defaultsOf(id: string, { pipeline, unet, scheduler: config }: Parts): ModelInfo['defaults'] {
+  const name = config['_class_name'];
+  // DPM-Solver++ suits every model whose own sampler is not here.
+  const scheduler = isSamplerName(name) ? name : samplingDefaults.scheduler;
+  if (unet.timestepCondWidth > 0) return { steps: 4, guidanceScale: 8.5, scheduler };
+  if (name === 'LCMScheduler') return { steps: 4, guidanceScale: 1, scheduler };
+  if (/turbo/i.test(id) && config['timestep_spacing'] === 'trailing') return { steps: 1, guidanceScale: 1, scheduler };
+  return { steps: 30, guidanceScale: pipeline.conditioning === 'xl' ? 5 : 7.5, scheduler };
 }
 
 /** Names weights by their bytes: a file's SHA-256; of several, one over theirs. */
