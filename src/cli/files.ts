@@ -1,11 +1,11 @@
 /** Node files for OPFS: a FileStore in a folder, and a model's folder on disk. Absolute paths lead out of the folder: LoRA files, runs and
  *  pairs lie where the person keeps them. `settings/` (what was measured on this machine) lies in a folder of its own. */
 import { createHash } from 'node:crypto';
-import { createReadStream, openAsBlob } from 'node:fs';
-import { mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { createReadStream } from 'node:fs';
+import { mkdir, open, readdir, readFile, rename, rm, stat, statfs, writeFile } from 'node:fs/promises';
 import { dirname, isAbsolute, join, relative, sep } from 'node:path';
-import type { FileStore } from '../data/files.ts';
-import { byteRanges } from '../data/formats/bytes.ts';
+import { type FileStore, partOf } from '../data/files.ts';
+import type { ByteRanges } from '../data/formats/bytes.ts';
 import type { FolderReader } from '../service/environment.ts';
 import { WinnowError } from '../shared/errors.ts';
 
@@ -20,16 +20,35 @@ async function readBytes(path: string): Promise<Uint8Array<ArrayBuffer>> {
   }
 }
 
+/** Opens the file anew for each range: nothing to close, whoever keeps it. */
+async function openRanges(path: string): Promise<ByteRanges> {
+  const found = await stat(path).catch(() => undefined);
+  if (!found?.isFile()) throw new WinnowError('NotFound', `There is no file ${path}.`, 'Check the path.');
+  return {
+    size: found.size,
+    async read(start, end) {
+      const handle = await open(path, 'r');
+      try {
+        const bytes = new Uint8Array(Math.max(0, Math.min(end, found.size) - start));
+        let done = 0;
+        // One read gives 2 GiB at most.
+        while (done < bytes.length) {
+          const { bytesRead } = await handle.read(bytes, done, Math.min(bytes.length - done, 2 ** 30), start + done);
+          if (bytesRead === 0) throw new WinnowError('TruncatedFile', `${path} became shorter while it was read.`, 'Check the disk, and who else writes there.');
+          done += bytesRead;
+        }
+        return bytes;
+      } finally {
+        await handle.close();
+      }
+    },
+  };
+}
+
 export function folderReader(folder: string, origin?: FolderReader['origin']): FolderReader {
   return {
     read: (path) => readBytes(join(folder, path)),
-    async open(path) {
-      try {
-        return byteRanges(await openAsBlob(join(folder, path)));
-      } catch {
-        throw new WinnowError('NotFound', `There is no file ${join(folder, path)}.`, 'Check the path.');
-      }
-    },
+    open: (path) => openRanges(join(folder, path)),
     async sha256(path) {
       const hash = createHash('sha256');
       for await (const chunk of createReadStream(join(folder, path))) hash.update(chunk as Uint8Array);
@@ -57,14 +76,27 @@ export class NodeFileStore implements FileStore {
     return readBytes(this.place(path));
   }
 
+  open(path: string): Promise<ByteRanges> {
+    return openRanges(this.place(path));
+  }
+
+  async size(path: string): Promise<number> {
+    return (await stat(this.place(path)).catch(() => undefined))?.size ?? 0;
+  }
+
   async write(path: string, bytes: Uint8Array): Promise<void> {
     const file = this.place(path);
     await this.guarded(async () => {
       await mkdir(dirname(file), { recursive: true });
       // Two processes may write the same file; each its own part.
-      const part = `${file}.${process.pid}.part`;
-      await writeFile(part, bytes);
-      await rename(part, file);
+      const part = partOf(`${file}.${process.pid}`);
+      try {
+        await writeFile(part, bytes);
+        await rename(part, file);
+      } catch (error) {
+        await rm(part, { force: true });
+        throw error;
+      }
     });
   }
 
@@ -74,11 +106,28 @@ export class NodeFileStore implements FileStore {
       await mkdir(dirname(file), { recursive: true });
       const handle = await open(file, 'a');
       try {
-        await handle.appendFile(bytes);
+        const { size } = await handle.stat();
+        try {
+          await handle.appendFile(bytes);
+        } catch (error) {
+          // What fitted before the disk was full goes, too. A device cannot be shortened.
+          await handle.truncate(size).catch(() => undefined);
+          throw error;
+        }
       } finally {
         await handle.close();
       }
     });
+  }
+
+  async commit(path: string): Promise<void> {
+    const file = this.place(path);
+    try {
+      await rename(partOf(file), file);
+    } catch (error) {
+      if (codeOf(error) === 'ENOENT') throw new WinnowError('NotFound', `There is no file ${partOf(file)}.`, 'Write it again.');
+      throw error;
+    }
   }
 
   async exists(path: string): Promise<boolean> {
@@ -96,6 +145,15 @@ export class NodeFileStore implements FileStore {
 
   async remove(path: string): Promise<void> {
     await rm(this.place(path), { recursive: true, force: true });
+  }
+
+  async available(): Promise<number | null> {
+    // Of the folder that will hold the root, which may not exist yet.
+    for (let folder = this.root; ; folder = dirname(folder)) {
+      const room = await statfs(folder).catch(() => undefined);
+      if (room) return room.bavail * room.bsize;
+      if (dirname(folder) === folder) return null;
+    }
   }
 
   private async guarded(work: () => Promise<void>): Promise<void> {

@@ -1,18 +1,34 @@
 /** A tree of files by path, wherever it lives: OPFS in the browser (data/opfs.ts), a folder under Node (cli/files.ts).
- *  Paths use `/` and are relative to the store's root. Writes are whole: a reader sees the old bytes or the new ones. */
+ *  Paths use `/` and are relative to the store's root. Writes are whole: a reader sees the old bytes or the new ones.
+ *
+ *  A file too large for memory is appended to its part (`partOf`), which outlives a killed tab, and committed when it is whole. Where the
+ *  disk is full, what was there before stays as it was. */
+import type { ByteRanges } from './formats/bytes.ts';
+
 export interface FileStore {
   /** Rejects with NotFound. */
   read(path: string): Promise<Uint8Array<ArrayBuffer>>;
+  /** A file to be read by ranges. Rejects with NotFound. */
+  open(path: string): Promise<ByteRanges>;
+  /** In bytes; 0 for a file that does not exist. */
+  size(path: string): Promise<number>;
   /** Written as `.part`, then renamed. Rejects with NoDiskSpace. */
   write(path: string, bytes: Uint8Array): Promise<void>;
-  /** Adds to the end of a file, which is made if it does not exist. */
+  /** Adds to the end of a file, which is made if it does not exist. All of the bytes or none: rejects with NoDiskSpace. */
   append(path: string, bytes: Uint8Array): Promise<void>;
+  /** Makes what was appended to `partOf(path)` the file. Rejects with NotFound if there is no part. */
+  commit(path: string): Promise<void>;
   exists(path: string): Promise<boolean>;
-  /** Paths of all files below a folder; [] if there is none. */
+  /** Paths of all files below a folder, parts left out; [] if there is none. */
   list(folder: string): Promise<string[]>;
   /** Removes a file or a whole folder; nothing happens if it does not exist. */
   remove(path: string): Promise<void>;
+  /** Bytes that there is room for, as far as it is known. */
+  available(): Promise<number | null>;
 }
+
+/** Where a file is before it is whole. */
+export const partOf = (path: string): string => `${path}.part`;
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();

@@ -1,7 +1,8 @@
 /** The browser's origin private file system as a FileStore. Works on the page and in workers; inside a worker it uses synchronous
  *  access handles where they exist, which appends without copying and is all that older Safari can write with. */
 import { WinnowError } from '../shared/errors.ts';
-import type { FileStore } from './files.ts';
+import { type FileStore, partOf } from './files.ts';
+import { byteRanges, type ByteRanges } from './formats/bytes.ts';
 
 /** In dedicated workers only, hence not in the page's types. */
 interface SyncAccessHandle {
@@ -34,24 +35,25 @@ class OpfsStore implements FileStore {
   }
 
   async read(path: string): Promise<Uint8Array<ArrayBuffer>> {
-    const handle = await this.#find(path);
-    if (!handle) throw new WinnowError('NotFound', `The file ${path} is not in this browser's storage.`, 'It may have been deleted; make it again.');
-    return new Uint8Array(await (await handle.getFile()).arrayBuffer());
+    return new Uint8Array(await (await this.#file(path)).arrayBuffer());
+  }
+
+  async open(path: string): Promise<ByteRanges> {
+    return byteRanges(await this.#file(path));
+  }
+
+  async size(path: string): Promise<number> {
+    return (await (await this.#find(path))?.getFile())?.size ?? 0;
   }
 
   async write(path: string, bytes: Uint8Array): Promise<void> {
     const { folder, name } = await this.#parent(path, true);
-    const part = (await folder!.getFileHandle(`${name}.part`, { create: true })) as FileHandle;
+    const part = (await folder!.getFileHandle(partOf(name), { create: true })) as FileHandle;
     try {
       await put(part, bytes, 0);
-      if (part.move) await part.move(name);
-      else {
-        // Without rename: createWritable and close replace the file as a whole, too.
-        await put((await folder!.getFileHandle(name, { create: true })) as FileHandle, bytes, 0);
-        await folder!.removeEntry(`${name}.part`);
-      }
+      await rename(folder!, part, name);
     } catch (error) {
-      await folder!.removeEntry(`${name}.part`).catch(() => undefined);
+      await folder!.removeEntry(partOf(name)).catch(() => undefined);
       throw asDiskError(error);
     }
   }
@@ -61,6 +63,17 @@ class OpfsStore implements FileStore {
     const handle = (await folder!.getFileHandle(name, { create: true })) as FileHandle;
     try {
       await put(handle, bytes, (await handle.getFile()).size);
+    } catch (error) {
+      throw asDiskError(error);
+    }
+  }
+
+  async commit(path: string): Promise<void> {
+    const part = await this.#find(partOf(path));
+    if (!part) throw notFound(partOf(path));
+    const { folder, name } = await this.#parent(path, true);
+    try {
+      await rename(folder!, part, name);
     } catch (error) {
       throw asDiskError(error);
     }
@@ -84,6 +97,17 @@ class OpfsStore implements FileStore {
     } catch (error) {
       if (!isNamed(error, 'NotFoundError')) throw error;
     }
+  }
+
+  async available(): Promise<number | null> {
+    const { quota, usage } = await navigator.storage.estimate();
+    return quota === undefined ? null : Math.max(0, quota - (usage ?? 0));
+  }
+
+  async #file(path: string): Promise<File> {
+    const handle = await this.#find(path);
+    if (!handle) throw notFound(path);
+    return handle.getFile();
   }
 
   async #find(path: string): Promise<FileSystemFileHandle | null> {
@@ -117,7 +141,21 @@ class OpfsStore implements FileStore {
   }
 }
 
-/** Writes from an offset on: offset 0 replaces the file, its size appends to it. */
+const notFound = (path: string): WinnowError =>
+  new WinnowError('NotFound', `The file ${path} is not in this browser's storage.`, 'It may have been deleted; make it again.');
+
+/** Bytes copied at a time where files cannot be renamed. */
+const COPY_BYTES = 8 * 2 ** 20;
+
+async function rename(folder: FileSystemDirectoryHandle, part: FileHandle, name: string): Promise<void> {
+  if (part.move) return part.move(name);
+  const from = await part.getFile();
+  const to = (await folder.getFileHandle(name, { create: true })) as FileHandle;
+  for (let at = 0; at === 0 || at < from.size; at += COPY_BYTES) await put(to, new Uint8Array(await from.slice(at, at + COPY_BYTES).arrayBuffer()), at);
+  await folder.removeEntry(part.name);
+}
+
+/** Writes from an offset on: offset 0 replaces the file, its size appends to it. Where there is no room, an appended file stays as it was. */
 async function put(handle: FileHandle, bytes: Uint8Array, offset: number): Promise<void> {
   if (handle.createSyncAccessHandle) {
     const access = await handle.createSyncAccessHandle();
@@ -126,6 +164,9 @@ async function put(handle: FileHandle, bytes: Uint8Array, offset: number): Promi
       const written = access.write(bytes, { at: offset });
       if (written !== bytes.byteLength) throw new DOMException(`wrote ${written} of ${bytes.byteLength} bytes`, 'QuotaExceededError');
       access.flush();
+    } catch (error) {
+      access.truncate(offset);
+      throw error;
     } finally {
       access.close();
     }
