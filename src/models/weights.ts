@@ -2,10 +2,8 @@
  *  Opening files is data's work (data/formats/safetensors.ts); what it returns fits `TensorSource`. */
 import type { Graph, Value } from '../graph/graph.ts';
 import { WinnowError } from '../shared/errors.ts';
+import type { HalfDtype } from '../shared/float16.ts';
 import { sameShape, type Shape } from '../shared/shape.ts';
-
-/** Numbers of half width, as bits. */
-export type HalfDtype = 'f16' | 'bf16';
 
 export interface TensorSource {
   readonly names: readonly string[];

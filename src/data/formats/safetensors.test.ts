@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { decodeF16, encodeBF16, encodeF16 } from './float16.ts';
+import { decodeF16, encodeBF16, encodeF16 } from '../../shared/float16.ts';
 import { openSafetensors, writeSafetensors } from './safetensors.ts';
 
 const good = (): Uint8Array =>

@@ -1,16 +1,16 @@
 /** safetensors: named tensors behind a JSON header. https://github.com/huggingface/safetensors, "Format".
  *  Reading is lazy: opening reads the header, `read` one tensor's bytes. */
 import { WinnowError } from '../../shared/errors.ts';
+import { decodeBF16, decodeF16, encodeBF16, encodeF16, type HalfDtype } from '../../shared/float16.ts';
 import { type Shape, sizeOf } from '../../shared/shape.ts';
 import { byteRanges, type ByteRanges, type ByteSource } from './bytes.ts';
-import { decodeBF16, decodeF16, encodeBF16, encodeF16 } from './float16.ts';
 
 /** The reference implementation's own limit on the header. */
 const MAX_HEADER_BYTES = 100_000_000;
 
 const bytesPerElement = { F64: 8, F32: 4, F16: 2, BF16: 2, I64: 8, I32: 4, I16: 2, I8: 1, U8: 1, BOOL: 1 } as const;
 export type SafetensorsDtype = keyof typeof bytesPerElement;
-const halves: Readonly<Record<string, 'f16' | 'bf16'>> = { F16: 'f16', BF16: 'bf16' };
+const halves: Readonly<Record<string, HalfDtype>> = { F16: 'f16', BF16: 'bf16' };
 
 export interface TensorInfo {
   readonly dtype: SafetensorsDtype;
@@ -28,7 +28,7 @@ export interface SafetensorsFile {
   shape(name: string): Shape | undefined;
   read(name: string): Promise<Float32Array>;
   /** f16 or bf16 where the tensor is stored so. */
-  half(name: string): 'f16' | 'bf16' | undefined;
+  half(name: string): HalfDtype | undefined;
   /** The bits of such a tensor. */
   readHalf(name: string): Promise<Uint16Array>;
   /** For ids, timesteps and the like. */

@@ -1,5 +1,8 @@
 /** Half-width floats by bits: IEEE f16 and bf16 to and from f32, rounding to nearest, ties to even, as PyTorch does. */
 
+/** Numbers of half width. */
+export type HalfDtype = 'f16' | 'bf16';
+
 const bits = new Uint32Array(1);
 const float = new Float32Array(bits.buffer);
 
@@ -60,3 +63,8 @@ export function encodeBF16(values: Float32Array): Uint16Array {
   }
   return out;
 }
+
+/** The numbers that the bits of a half-width tensor stand for, exactly. */
+export const decodeHalf = (dtype: HalfDtype, halves: Uint16Array): Float32Array => (dtype === 'f16' ? decodeF16(halves) : decodeBF16(halves));
+
+export const encodeHalf = (dtype: HalfDtype, values: Float32Array): Uint16Array => (dtype === 'f16' ? encodeF16(values) : encodeBF16(values));
