@@ -1,5 +1,5 @@
 /** Reverse-mode differentiation: appends the gradient nodes of a graph to the graph itself. */
-import { type Graph, type Node, storageRoot, type Value } from '../graph/graph.ts';
+import { type Graph, isHalf, type Node, storageRoot, type Value } from '../graph/graph.ts';
 import type { ForwardOp, OpKind } from '../graph/ops.ts';
 import { assert } from '../shared/assert.ts';
 import { sameShape, sizeOf } from '../shared/shape.ts';
@@ -21,6 +21,7 @@ export interface Seed {
  *  depends on gets zeros, broadcast from a constant. */
 export function backward(graph: Graph, seeds: readonly Seed[], wrt: readonly Value[]): Map<Value, Value> {
   const forward = [...graph.nodes];
+  for (const { name, dtype } of wrt) assert(!isHalf(dtype), `${name} is kept in ${dtype}: a gradient can be taken by f32 tensors only`);
   for (const { value, grad } of seeds) assert(sameShape(value.shape, grad.shape), `${value.name} is [${value.shape.join(', ')}], its gradient [${grad.shape.join(', ')}]`);
 
   /** Values that depend on `wrt` through differentiable outputs. */

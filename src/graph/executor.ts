@@ -1,11 +1,15 @@
 /** What can run a graph. Implemented by oracle/run.ts (f64 on the CPU) and webgpu/executor.ts. */
-import type { Graph, Value } from './graph.ts';
+import type { Dtype, Graph, Value } from './graph.ts';
 
 /** Numbers kept on the executor's device under a handle: parameters shared by several programs, arenas, moments. */
 export interface Storage {
   readonly label: string;
   readonly elements: number;
-  write(data: Float32Array | Int32Array, offsetElements?: number): void;
+  readonly dtype: Dtype;
+  /** A storage of half width takes f32 numbers, which it rounds to nearest even, or bits; at an even offset, and an odd number of them only
+   *  at its end. */
+  write(data: Float32Array | Int32Array | Uint16Array, offsetElements?: number): void;
+  /** Half-width numbers come out as the f32 numbers they are. */
   read(offsetElements?: number, elements?: number): Promise<Float32Array>;
   destroy(): void;
 }
@@ -29,7 +33,7 @@ export interface Program {
   readonly memory: MemoryReport;
   /** GPU dispatches of one run; 0 on the CPU. */
   readonly dispatchCount: number;
-  /** Sets an input, parameter or state. Data is f32 (i32 for i32 values), row-major. */
+  /** Sets an input, parameter or state. Data is f32 (i32 for i32 values), row-major; a parameter of half width rounds it to nearest even. */
   write(value: Value, data: Float32Array | Int32Array): void;
   /** Runs every node in order, once. On the GPU: one submit. Resolves when the work is queued; read() waits for it. */
   run(): Promise<void>;
@@ -42,6 +46,7 @@ export interface Program {
 
 export interface Executor {
   readonly kind: 'webgpu' | 'cpu';
-  storage(label: string, elements: number): Storage;
+  /** f32 unless said otherwise. A value can be bound to a storage of its own dtype only. */
+  storage(label: string, elements: number, dtype?: Dtype): Storage;
   compile(graph: Graph, options?: CompileOptions): Promise<Program>;
 }

@@ -1,12 +1,19 @@
 /** One op graph per computation: values with static shapes, nodes in execution order. Knows nothing of any device. */
 import { assert } from '../shared/assert.ts';
+import type { HalfDtype } from '../shared/float16.ts';
 import { type Shape, sizeOf } from '../shared/shape.ts';
-import { mutatedInputs, type OpKind, type OpParams } from './ops.ts';
+import { halfInput, mutatedInputs, type OpKind, type OpParams } from './ops.ts';
 import { shapeOf } from './shapes.ts';
 
-/** f32 everywhere but for token ids and indices (i32), and weights that are stored in half width (f16, bf16: parameters only, read by
- *  linear, conv2d and embedding and by the input gradients of the first two, which compute in f32). */
-export type Dtype = 'f32' | 'i32' | 'f16' | 'bf16';
+/** Of a model's tensors. The half-width ones are read by the ops of ops.ts `halfInput`, which compute in f32; no gradient is taken by them. */
+export type ParameterDtype = 'f32' | HalfDtype;
+
+/** f32 everywhere but for token ids and indices (i32), and parameters that are kept in half width. */
+export type Dtype = ParameterDtype | 'i32';
+
+export const bytesPerElement: Readonly<Record<Dtype, 2 | 4>> = { f32: 4, i32: 4, f16: 2, bf16: 2 };
+
+export const isHalf = (dtype: Dtype): dtype is HalfDtype => bytesPerElement[dtype] === 2;
 
 /** Where a value comes from.
  *  input: written by the host before a run. parameter: a model tensor, by its checkpoint key. state: persists between runs and may be
@@ -54,10 +61,11 @@ export class Graph {
   private scopes: string[] = [];
 
   input(name: string, shape: Shape, dtype: Dtype = 'f32'): Value {
+    assert(!isHalf(dtype), `${name}: only parameters are kept in half width`);
     return this.value(shape, dtype, name, { kind: 'input' });
   }
 
-  parameter(name: string, shape: Shape, dtype: 'f32' | 'f16' | 'bf16' = 'f32'): Value {
+  parameter(name: string, shape: Shape, dtype: ParameterDtype = 'f32'): Value {
     return this.value(shape, dtype, name, { kind: 'parameter' });
   }
 
@@ -80,6 +88,7 @@ export class Graph {
   /** Appends a node; shapes are checked by the op's rule. Returns all outputs. */
   node<K extends OpKind>(op: K, params: OpParams[K], inputs: readonly Value[], name = op as string): readonly Value[] {
     const path = [...this.scopes, name].join('.');
+    inputs.forEach(({ name: x, dtype }, i) => assert(!isHalf(dtype) || halfInput[op] === i, `${path}: ${op} cannot read ${x}, which is kept in ${dtype}, as its input ${i}`));
     const outputShapes = shapeOf[op](params, inputs.map((v) => v.shape), path);
     const outputs: Value[] = [];
     const node: Node<K> = { id: this.nodes.length, op, params, inputs, outputs, name: path };

@@ -143,3 +143,7 @@ export const mutatedInputs: { readonly [K in StepOp]: readonly number[] } = {
   zero: [0],
   adamw: [0, 2, 3],
 };
+
+/** The input that may be a parameter in half width: weights with many elements. What is small (norms, biases) stays f32, and so does whatever
+ *  another op reads; not even a reshape takes a half-width tensor. */
+export const halfInput: { readonly [K in OpKind]?: number } = { linear: 1, conv2d: 1, embedding: 0, linearGradInput: 1, conv2dGradInput: 1 };

@@ -1,5 +1,5 @@
 /** Layers of a model as graph nodes: parameters under their checkpoint keys, node names the module paths, LoRA where a hook asks for it. */
-import type { Graph, Value } from '../graph/graph.ts';
+import type { Graph, ParameterDtype, Value } from '../graph/graph.ts';
 import type { Padding, UnaryFn } from '../graph/ops.ts';
 import type { Shape } from '../shared/shape.ts';
 
@@ -19,8 +19,12 @@ export type LoraHook = (modulePath: string, kind: LayerKind, weightShape: Shape)
 
 export interface LayerOptions {
   lora?: LoraHook;
-  /** Where parameters come from; by default each becomes a new parameter of the graph. Give the same values to two builds to share them. */
-  parameter?: (key: string, shape: Shape) => Value;
+  /** Where parameters come from; by default each becomes a new parameter of the graph. Give the same values to two builds to share them.
+   *  The dtype is that of `dtypeOf`; whoever trains the tensor gives f32 instead. */
+  parameter?: (key: string, shape: Shape, dtype: ParameterDtype) => Value;
+  /** How the weight of a linear layer, a convolution or an embedding is kept (models/weights.ts storedDtypes); f32 if left out. All other
+   *  tensors are small and f32. */
+  dtypeOf?: (key: string, shape: Shape) => ParameterDtype;
 }
 
 interface LinearOptions {
@@ -38,12 +42,10 @@ interface ConvOptions extends LinearOptions {
 export class Layers {
   readonly graph: Graph;
   private readonly options: LayerOptions;
-  private readonly parameter: (key: string, shape: Shape) => Value;
 
   constructor(graph: Graph, options: LayerOptions = {}) {
     this.graph = graph;
     this.options = options;
-    this.parameter = options.parameter ?? ((key, shape) => graph.parameter(key, shape));
   }
 
   /** A parameter that belongs to no layer. */
@@ -54,7 +56,7 @@ export class Layers {
   /** torch.nn.Linear at `path` (+ residual). x [..., I] → [..., out]. */
   linear(path: string, x: Value, out: number, { bias = true, residual }: LinearOptions = {}): Value {
     const shape = [out, x.shape[x.shape.length - 1]!];
-    const inputs = [x, this.parameter(`${path}.weight`, shape)];
+    const inputs = [x, this.weight(path, shape)];
     if (bias) inputs.push(this.parameter(`${path}.bias`, [out]));
     if (residual) inputs.push(residual);
     const base = this.graph.op('linear', { bias, residual: residual !== undefined, scale: 1 }, inputs, path);
@@ -68,7 +70,7 @@ export class Layers {
   conv(path: string, x: Value, out: number, { bias = true, residual, kernel = 3, stride = 1, padding = (kernel - 1) >> 1 }: ConvOptions = {}): Value {
     const sides: Padding = typeof padding === 'number' ? [padding, padding, padding, padding] : padding;
     const shape = [out, x.shape[1]!, kernel, kernel];
-    const inputs = [x, this.parameter(`${path}.weight`, shape)];
+    const inputs = [x, this.weight(path, shape)];
     if (bias) inputs.push(this.parameter(`${path}.bias`, [out]));
     if (residual) inputs.push(residual);
     const base = this.graph.op('conv2d', { stride, padding: sides, bias, residual: residual !== undefined, scale: 1 }, inputs, path);
@@ -95,7 +97,7 @@ export class Layers {
 
   /** torch.nn.Embedding at `path`: ids i32 [...] → [..., width]. */
   embedding(path: string, ids: Value, rows: number, width: number): Value {
-    return this.graph.op('embedding', {}, [this.parameter(`${path}.weight`, [rows, width]), ids], path);
+    return this.graph.op('embedding', {}, [this.weight(path, [rows, width]), ids], path);
   }
 
   unary(path: string, x: Value, fn: UnaryFn): Value {
@@ -118,5 +120,14 @@ export class Layers {
     const [n, , c] = x.shape as [number, number, number];
     const image = this.reshape(`${path}.image`, x, [n, height, width, c]);
     return this.graph.op('transpose', { perm: [0, 3, 1, 2] }, [image], `${path}.to_image`);
+  }
+
+  private parameter(key: string, shape: Shape, dtype: ParameterDtype = 'f32'): Value {
+    return this.options.parameter?.(key, shape, dtype) ?? this.graph.parameter(key, shape, dtype);
+  }
+
+  private weight(path: string, shape: Shape): Value {
+    const key = `${path}.weight`;
+    return this.parameter(key, shape, this.options.dtypeOf?.(key, shape));
   }
 }

@@ -1,6 +1,6 @@
 /** Weights for a graph: named tensors from anywhere, checked against the graph's parameters before one of them is read.
  *  Opening files is data's work (data/formats/safetensors.ts); what it returns fits `TensorSource`. */
-import type { Graph, Value } from '../graph/graph.ts';
+import type { Graph, ParameterDtype, Value } from '../graph/graph.ts';
 import { WinnowError } from '../shared/errors.ts';
 import type { HalfDtype } from '../shared/float16.ts';
 import { sameShape, type Shape } from '../shared/shape.ts';
@@ -14,6 +14,14 @@ export interface TensorSource {
   half?(name: string): HalfDtype | undefined;
   /** The bits of such a tensor, row-major. */
   readHalf?(name: string): Promise<Uint16Array>;
+}
+
+/** How a model's weights are kept on the device: all in one dtype, or each as its file has it, which loses nothing and takes what the file takes. */
+export type WeightPolicy = ParameterDtype | 'stored';
+
+/** What LayerOptions.dtypeOf says under a policy. `source` is the model's own files; adapters may be merged into what is uploaded. */
+export function storedDtypes(source: TensorSource, policy: WeightPolicy): (key: string) => ParameterDtype {
+  return policy === 'stored' ? (key) => source.half?.(key) ?? 'f32' : () => policy;
 }
 
 const show = (shape: Shape): string => `[${shape.join(', ')}]`;

@@ -5,6 +5,15 @@ import { cpuExecutor, evaluate } from './run.ts';
 import { matmul, matrix, transposed } from './tensor.ts';
 
 describe('cpuExecutor', () => {
+  test('a half-width storage holds the numbers of its bits, whichever way it is written', async () => {
+    const storage = cpuExecutor().storage('weight', 3, 'bf16');
+    storage.write(Float32Array.of(1, 1 + 2 ** -8, 1 + 3 * 2 ** -8)); // ties go to even
+    expect(await storage.read()).toEqual(Float32Array.of(1, 1, 1 + 4 * 2 ** -8));
+    storage.write(Uint16Array.of(0x3f81), 2);
+    expect(await storage.read()).toEqual(Float32Array.of(1, 1, 1 + 2 ** -7));
+    expect(() => cpuExecutor().storage('w', 1).write(Uint16Array.of(0))).toThrow('w is f32, got Uint16Array');
+  });
+
   test('two programs share a bound storage; views and placed outputs are ranges of it', async () => {
     const executor = cpuExecutor();
     const storage = executor.storage('arena', 8);

@@ -1,19 +1,26 @@
 /** Runs any graph on the CPU in float64: the reference in tests, and an executor that needs no GPU. Not fast, not small: every value
  *  has its own array for as long as the program lives. */
 import type { CompileOptions, Executor, MemoryReport, Program, Storage } from '../graph/executor.ts';
-import { type Graph, type Node, storageRoot, type Value } from '../graph/graph.ts';
+import { type Dtype, type Graph, isHalf, type Node, storageRoot, type Value } from '../graph/graph.ts';
 import type { OpKind } from '../graph/ops.ts';
 import { assert } from '../shared/assert.ts';
+import { decodeHalf, halfBits } from '../shared/float16.ts';
 import { sizeOf } from '../shared/shape.ts';
 import { kernels } from './kernels.ts';
 import type { Tensor } from './tensor.ts';
 
+/** What a value of this dtype holds after `data` is written to it: of half width, the f32 numbers that its bits stand for. */
+const held = (dtype: Dtype, data: Float32Array | Int32Array | Uint16Array): ArrayLike<number> =>
+  isHalf(dtype) && !(data instanceof Int32Array) ? decodeHalf(dtype, halfBits(dtype, data)) : data;
+
 class CpuStorage implements Storage {
   readonly label: string;
+  readonly dtype: Dtype;
   readonly data: Float64Array;
 
-  constructor(label: string, elements: number) {
+  constructor(label: string, elements: number, dtype: Dtype) {
     this.label = label;
+    this.dtype = dtype;
     this.data = new Float64Array(elements);
   }
 
@@ -21,9 +28,10 @@ class CpuStorage implements Storage {
     return this.data.length;
   }
 
-  write(data: Float32Array | Int32Array, offsetElements = 0): void {
+  write(data: Float32Array | Int32Array | Uint16Array, offsetElements = 0): void {
+    assert(isHalf(this.dtype) ? !(data instanceof Int32Array) : !(data instanceof Uint16Array), `${this.label} is ${this.dtype}, got ${data.constructor.name}`);
     assert(offsetElements + data.length <= this.data.length, `${this.label}: writing up to ${offsetElements + data.length} of ${this.data.length} elements`);
-    this.data.set(data, offsetElements);
+    this.data.set(held(this.dtype, data), offsetElements);
   }
 
   read(offsetElements = 0, elements = this.data.length - offsetElements): Promise<Float32Array> {
@@ -53,6 +61,7 @@ function compile(graph: Graph, { bindings }: CompileOptions = {}): CpuProgram {
     const bound = bindings?.get(root);
     assert(!bound || bound instanceof CpuStorage, `${root.name}: bound to a storage of another executor`);
     assert(!bound || bound.elements === size, `${root.name}: has ${size} elements, its storage ${bound?.label} ${bound?.elements}`);
+    assert(!bound || bound.dtype === root.dtype, `${root.name}: is ${root.dtype}, its storage ${bound?.label} ${bound?.dtype}`);
     const array = bound ? (bound as CpuStorage).data : root.source.kind === 'constant' ? Float64Array.from(root.source.data) : new Float64Array(size);
     bytes[partOf[root.source.kind]] += array.byteLength;
     arrays.set(root, array);
@@ -94,7 +103,7 @@ function compile(graph: Graph, { bindings }: CompileOptions = {}): CpuProgram {
       assert(value.source.kind === 'input' || value.source.kind === 'parameter' || value.source.kind === 'state', `${value.name}: a ${value.source.kind} cannot be written`);
       assert(data.length === sizeOf(value.shape), `${value.name}: ${data.length} numbers for shape [${value.shape.join(', ')}]`);
       assert((value.dtype === 'i32') === data instanceof Int32Array, `${value.name}: is ${value.dtype}, data is ${data.constructor.name}`);
-      peek(value).set(data);
+      peek(value).set(held(value.dtype, data));
     },
     run() {
       for (const run of steps) run();
@@ -125,18 +134,18 @@ export interface CpuExecutor extends Executor {
 export function cpuExecutor(): CpuExecutor {
   return {
     kind: 'cpu',
-    storage: (label, elements) => new CpuStorage(label, elements),
+    storage: (label, elements, dtype = 'f32') => new CpuStorage(label, elements, dtype),
     compile: async (graph, options) => compile(graph, options),
   };
 }
 
 /** Runs a graph once on the given inputs, parameters and states (absent ones are zero) and returns the full-precision reader.
- *  Float64Array feeds are not rounded: finite differences need that. */
+ *  Float64Array feeds are not rounded, not even to half width: finite differences need that. */
 export function evaluate(graph: Graph, feeds: ReadonlyMap<Value, Float32Array | Float64Array | Int32Array>): (value: Value) => Float64Array {
   const program = compile(graph);
   for (const [value, data] of feeds) {
     assert(data.length === sizeOf(value.shape), `${value.name}: ${data.length} numbers for shape [${value.shape.join(', ')}]`);
-    program.peek(value).set(data);
+    program.peek(value).set(data instanceof Float64Array ? data : held(value.dtype, data));
   }
   void program.run();
   return program.peek;

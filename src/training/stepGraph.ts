@@ -3,8 +3,9 @@
  *  A batch holds 2B samples: B winners, then the B losers of the same pairs, with the pair's timestep and noise in both halves
  *  (Diffusion-DPO, arXiv 2311.12908, final loss; SalesforceAIResearch/DiffusionDPO train.py:1122-1145). */
 import { backward } from '../autodiff/backward.ts';
-import { Graph, type Value } from '../graph/graph.ts';
+import { Graph, type ParameterDtype, type Value } from '../graph/graph.ts';
 import type { LossName } from '../graph/ops.ts';
+import type { LayerOptions } from '../models/layers.ts';
 import type { UNetInputs } from '../models/sd/unet.ts';
 import type { Shape } from '../shared/shape.ts';
 import type { ArenaLayout } from './arena.ts';
@@ -33,6 +34,8 @@ export interface StepSpec {
   mode: TrainMode;
   /** Trained tensors. full: checkpoint keys. lora: `<module path>.lora_down.weight` and `.lora_up.weight`. */
   layout: ArenaLayout;
+  /** How frozen weights are kept (models/layers.ts LayerOptions); trained tensors are f32. */
+  dtypeOf?: LayerOptions['dtypeOf'];
   /** engine: the same kernels with the adapter off (lora) or a frozen second copy of the weights under `reference.<key>` (full), in the
    *  same submit. input: r [2B] comes from outside. */
   reference: 'engine' | 'input';
@@ -136,23 +139,24 @@ export function buildStepGraph(spec: StepSpec): StepGraph {
 
   // One Value per frozen tensor, shared by policy and reference where both read it.
   const frozen = new Map<string, Value>();
-  const frozenParameter = (name: string, shape: Shape): Value => {
-    const known = frozen.get(name) ?? graph.parameter(name, shape);
+  const frozenParameter = (name: string, shape: Shape, dtype: ParameterDtype): Value => {
+    const known = frozen.get(name) ?? graph.parameter(name, shape, dtype);
     frozen.set(name, known);
     return known;
   };
   const { trained, options: policy } = policyOf(graph, spec, states.param, frozenParameter);
-  const referenceParameter = (name: string, shape: Shape): Value => frozenParameter(mode.kind === 'full' ? `reference.${name}` : name, shape);
+  const referenceParameter: typeof frozenParameter = (name, ...rest) => frozenParameter(mode.kind === 'full' ? `reference.${name}` : name, ...rest);
+  const dtypes = spec.dtypeOf ? { dtypeOf: spec.dtypeOf } : {};
 
   // The reference runs first: its activations are gone before the policy's begin.
   const referenceErrors =
     inputs.referenceErrors ??
     graph.scope('reference', () => {
-      const pred = denoiser.build(graph, unetInputs, { parameter: referenceParameter });
+      const pred = denoiser.build(graph, unetInputs, { parameter: referenceParameter, ...dtypes });
       return graph.op('meanSquaredError', {}, [pred, inputs.target]);
     });
   const { pred, policyErrors } = graph.scope('policy', () => {
-    const pred = denoiser.build(graph, unetInputs, policy);
+    const pred = denoiser.build(graph, unetInputs, { ...policy, ...dtypes });
     return { pred, policyErrors: graph.op('meanSquaredError', {}, [pred, inputs.target]) };
   });
 

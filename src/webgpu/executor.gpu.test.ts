@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { openNodeDevice, type NodeDevice } from '../cli/device.ts';
 import { Graph } from '../graph/graph.ts';
 import { isWinnowError } from '../shared/errors.ts';
+import { decodeHalf, encodeHalf } from '../shared/float16.ts';
 import { createGpuExecutor, type GpuExecutor } from './executor.ts';
 import { pipelinesOf } from './pipelines.ts';
 import { profileProgram, summarize } from './profiler.ts';
@@ -46,6 +47,24 @@ it('shares a storage between programs, and allocates what it planned', async () 
   }
   expect(await shared.read(4, 2)).toEqual(new Float32Array([4, 5]));
   shared.destroy();
+});
+
+it.each(['f16', 'bf16'] as const)('keeps %s two to a word: written as numbers or bits, read as the numbers they are', async (dtype) => {
+  const storage = executor.storage('weights', 7, dtype);
+  const numbers = Float32Array.of(1, -2.5, 1e-6, 300, 0.1, 5, -0.3);
+  const rounded = decodeHalf(dtype, encodeHalf(dtype, numbers));
+  storage.write(numbers);
+  expect(await storage.read()).toEqual(rounded);
+  storage.write(encodeHalf(dtype, Float32Array.of(8, 9, 10)), 4);
+  expect(await storage.read(2, 5)).toEqual(Float32Array.of(rounded[2]!, rounded[3]!, 8, 9, 10));
+  expect(() => storage.write(Float32Array.of(1), 1)).toThrow('weights: element 1 begins within a word');
+  expect(() => storage.write(Float32Array.of(1), 2)).toThrow('weights: elements 2 to 3 end within a word');
+  expect(() => executor.storage('w', 2).write(Uint16Array.of(1, 2))).toThrow('w is f32, got Uint16Array');
+  const graph = new Graph();
+  const weight = graph.parameter('weight', [1, 7]);
+  graph.output('y', graph.op('linear', { bias: false, residual: false, scale: 1 }, [graph.input('x', [1, 7]), weight]));
+  await expect(executor.compile(graph, { bindings: new Map([[weight, storage]]) })).rejects.toThrow(`weight is f32, storage weights ${dtype}`);
+  storage.destroy();
 });
 
 it('writes placed outputs into an arena, mutates state, reads views, and keeps state between runs', async () => {

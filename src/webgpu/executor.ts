@@ -1,9 +1,10 @@
 /** Runs any graph on the GPU: buffers, bind groups and pipelines are made once, a run encodes the same list again: one encoder, one
  *  compute pass, one submit. */
 import type { CompileOptions, Executor, MemoryReport, Program, Storage } from '../graph/executor.ts';
-import type { Graph, Value } from '../graph/graph.ts';
+import { bytesPerElement, type Dtype, type Graph, isHalf, type Value } from '../graph/graph.ts';
 import { assert } from '../shared/assert.ts';
 import { WinnowError } from '../shared/errors.ts';
+import { decodeHalf, halfBits } from '../shared/float16.ts';
 import { sizeOf } from '../shared/shape.ts';
 import type { EngineDevice } from './device.ts';
 import { type CompileProgress, pipelinesOf } from './pipelines.ts';
@@ -42,25 +43,35 @@ const storageUsage = (): GPUBufferUsageFlags => GPUBufferUsage.STORAGE | GPUBuff
 class GpuStorage implements Storage {
   readonly label: string;
   readonly elements: number;
+  readonly dtype: Dtype;
   readonly buffer: GPUBuffer;
   private readonly engine: EngineDevice;
 
-  constructor(engine: EngineDevice, label: string, elements: number) {
+  constructor(engine: EngineDevice, label: string, elements: number, dtype: Dtype) {
     this.engine = engine;
     this.label = label;
     this.elements = elements;
-    const bytes = bytesOf(elements);
+    this.dtype = dtype;
+    const bytes = bytesOf(elements, dtype);
     checkBuffer({ label, bytes }, engine.device.limits);
     this.buffer = engine.device.createBuffer({ label, size: bytes, usage: storageUsage() });
   }
 
-  write(data: Float32Array | Int32Array, offsetElements = 0): void {
-    assert(offsetElements + data.length <= this.elements, `${this.label}: ${data.length} elements at ${offsetElements} do not fit ${this.elements}`);
-    upload(this.engine.device, this.buffer, offsetElements * 4, data);
+  write(data: Float32Array | Int32Array | Uint16Array, offsetElements = 0): void {
+    const end = offsetElements + data.length;
+    assert(end <= this.elements, `${this.label}: ${data.length} elements at ${offsetElements} do not fit ${this.elements}`);
+    assert(!isHalf(this.dtype) || end % 2 === 0 || end === this.elements, `${this.label}: elements ${offsetElements} to ${end} end within a word`);
+    upload(this.engine.device, this.buffer, this.offset(offsetElements), this.dtype, data);
   }
 
   async read(offsetElements = 0, elements = this.elements - offsetElements): Promise<Float32Array> {
-    return (await download(this.engine, [{ buffer: this.buffer, offset: offsetElements * 4, elements }]))[0]!;
+    return (await download(this.engine, [{ buffer: this.buffer, offset: this.offset(offsetElements), elements, dtype: this.dtype }]))[0]!;
+  }
+
+  /** In bytes. */
+  private offset(elements: number): number {
+    assert(!isHalf(this.dtype) || elements % 2 === 0, `${this.label}: element ${elements} begins within a word`);
+    return elements * bytesPerElement[this.dtype];
   }
 
   destroy(): void {
@@ -68,8 +79,12 @@ class GpuStorage implements Storage {
   }
 }
 
-function upload(device: GPUDevice, buffer: GPUBuffer, offset: number, data: Float32Array | Int32Array): void {
-  device.queue.writeBuffer(buffer, offset, data.buffer as ArrayBuffer, data.byteOffset, data.byteLength);
+/** Halves lie two in a word, the first in its low bits; where their number is odd, zeros fill the last word. */
+function upload(device: GPUDevice, buffer: GPUBuffer, offset: number, dtype: Dtype, data: Float32Array | Int32Array | Uint16Array): void {
+  assert(isHalf(dtype) ? !(data instanceof Int32Array) : !(data instanceof Uint16Array), `${buffer.label} is ${dtype}, got ${data.constructor.name}`);
+  let numbers = isHalf(dtype) ? halfBits(dtype, data as Float32Array | Uint16Array) : data;
+  if (numbers instanceof Uint16Array && numbers.length % 2 === 1) numbers = Uint16Array.from({ length: numbers.length + 1 }, (_, i) => numbers[i] ?? 0);
+  device.queue.writeBuffer(buffer, offset, numbers.buffer as ArrayBuffer, numbers.byteOffset, numbers.byteLength);
 }
 
 /** A range of a buffer to copy out. */
@@ -78,18 +93,21 @@ interface Range {
   /** In bytes. */
   offset: number;
   elements: number;
+  dtype: Dtype;
 }
 
 /** Copies ranges out, after all work queued so far; rejects if anything went wrong on the device. */
 async function download(engine: EngineDevice, ranges: readonly Range[], encoder = engine.device.createCommandEncoder({ label: 'read' })): Promise<Float32Array[]> {
   const { device } = engine;
-  const size = 4 * ranges.reduce((sum, { elements }) => sum + elements, 0);
+  // Copies are in whole words.
+  const sizes = ranges.map(({ elements, dtype }) => 4 * Math.ceil((elements * bytesPerElement[dtype]) / 4));
+  const size = sizes.reduce((sum, bytes) => sum + bytes, 0);
   const staging = device.createBuffer({ label: 'read', size, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST });
-  let at = 0;
-  for (const { buffer, offset, elements } of ranges) {
-    encoder.copyBufferToBuffer(buffer, offset, staging, at, 4 * elements);
-    at += 4 * elements;
-  }
+  let end = 0;
+  ranges.forEach(({ buffer, offset }, i) => {
+    encoder.copyBufferToBuffer(buffer, offset, staging, end, sizes[i]!);
+    end += sizes[i]!;
+  });
   device.queue.submit([encoder.finish()]);
   try {
     await staging.mapAsync(GPUMapMode.READ);
@@ -99,10 +117,14 @@ async function download(engine: EngineDevice, ranges: readonly Range[], encoder 
     throw error;
   }
   engine.check();
-  const copied = new Float32Array(staging.getMappedRange().slice(0));
-  staging.destroy();
+  const mapped = staging.getMappedRange();
   let start = 0;
-  return ranges.map(({ elements }) => copied.slice(start, (start += elements)));
+  const parts = ranges.map(({ elements, dtype }, i) => {
+    const copied = mapped.slice(start, (start += sizes[i]!));
+    return isHalf(dtype) ? decodeHalf(dtype, new Uint16Array(copied, 0, elements)) : new Float32Array(copied);
+  });
+  staging.destroy();
+  return parts;
 }
 
 export function createGpuExecutor(engine: EngineDevice, { variants, maxDispatchesPerSubmit = Infinity, onCompileProgress }: GpuExecutorOptions = {}): GpuExecutor {
@@ -114,6 +136,7 @@ export function createGpuExecutor(engine: EngineDevice, { variants, maxDispatche
     for (const [value, storage] of bindings) {
       assert(storage instanceof GpuStorage, `${value.name} is bound to a storage of another executor`);
       assert(storage.elements === sizeOf(value.shape), `${value.name} has ${sizeOf(value.shape)} elements, storage ${storage.label} ${storage.elements}`);
+      assert(storage.dtype === value.dtype, `${value.name} is ${value.dtype}, storage ${storage.label} ${storage.dtype}`);
     }
     const plan = planGraph(graph, { limits: device.limits, variant, bound: bindings });
     const compiled = await pipelines.compile(plan.dispatches.map(({ dispatch }) => dispatch), onCompileProgress);
@@ -142,12 +165,12 @@ export function createGpuExecutor(engine: EngineDevice, { variants, maxDispatche
       assert(data.length === sizeOf(value.shape), `${value.name} has ${sizeOf(value.shape)} elements, got ${data.length}`);
       assert((data instanceof Int32Array) === (value.dtype === 'i32'), `${value.name} is ${value.dtype}, got ${data.constructor.name}`);
       const { buffer, offset } = at(value);
-      upload(device, buffers[buffer]!, offset, data);
+      upload(device, buffers[buffer]!, offset, value.dtype, data);
     }
 
     const rangeOf = (value: Value): Range => {
       const { buffer, offset } = at(value);
-      return { buffer: buffers[buffer]!, offset, elements: sizeOf(value.shape) };
+      return { buffer: buffers[buffer]!, offset, elements: sizeOf(value.shape), dtype: value.dtype };
     };
 
     /** All dispatches, the last of them still to be submitted. */
@@ -188,7 +211,7 @@ export function createGpuExecutor(engine: EngineDevice, { variants, maxDispatche
     kind: 'webgpu',
     engine,
     compile,
-    storage: (label, elements) => new GpuStorage(engine, label, elements),
+    storage: (label, elements, dtype = 'f32') => new GpuStorage(engine, label, elements, dtype),
     get pipelineCount() {
       return pipelines.size;
     },

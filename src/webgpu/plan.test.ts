@@ -73,6 +73,19 @@ it('packs what the host writes into few buffers', () => {
   expect(plan.buffers.filter((buffer) => buffer.part === 'inputs')).toHaveLength(1);
 });
 
+it('counts two bytes an element of a half-width parameter, odd ones to the next sixteen', () => {
+  const graph = new Graph();
+  const linear = { bias: false, residual: false, scale: 1 };
+  const [wide, odd] = [graph.parameter('wide', [64, 64], 'f16'), graph.parameter('odd', [5, 64], 'bf16')];
+  graph.output('y', graph.op('linear', linear, [graph.op('linear', linear, [graph.input('x', [1, 64]), wide]), odd]));
+  expect(planGraph(graph).bytes.parameters).toBe(2 * 64 * 64 + 2 * 5 * 64);
+  const bound = planGraph(graph, { bound: new Map([[wide, {}], [odd, {}]]) });
+  expect(bound.buffers.filter(({ part }) => part === 'parameters').map(({ bytes }) => bytes)).toEqual([2 * 64 * 64, 2 * 5 * 64]);
+  const small = new Graph();
+  small.output('y', small.op('linear', linear, [small.input('x', [1, 3]), small.parameter('w', [3, 3], 'f16')]));
+  expect(planGraph(small).bytes.parameters).toBe(32);
+});
+
 it('leaves out what nothing needs', () => {
   const graph = new Graph();
   const x = graph.input('x', [4]);

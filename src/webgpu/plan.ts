@@ -3,7 +3,7 @@
  *  WebGPU tracks usage per whole buffer: one dispatch may not bind a buffer both read-only and read-write. So activations live in
  *  slots, which are whole buffers, and a node's outputs and scratch never share a slot with one another or with its inputs. Things the
  *  host writes and no node does (parameters, inputs, constants) are packed into a few buffers at 256-byte offsets. */
-import { type Graph, mutates, type Node, storageRoot, type Value } from '../graph/graph.ts';
+import { bytesPerElement, type Dtype, type Graph, mutates, type Node, storageRoot, type Value } from '../graph/graph.ts';
 import type { OpKind } from '../graph/ops.ts';
 import { assert } from '../shared/assert.ts';
 import { WinnowError } from '../shared/errors.ts';
@@ -72,7 +72,8 @@ const CHUNK_BYTES = 64 * 2 ** 20;
 
 const roundUp = (bytes: number, to: number): number => Math.ceil(bytes / to) * to;
 /** Whole vec4s, so that kernels may bind any tensor as array<vec4f>. */
-export const bytesOf = (elements: number): number => Math.max(16, roundUp(elements * 4, 16));
+export const bytesOf = (elements: number, dtype: Dtype = 'f32'): number => Math.max(16, roundUp(elements * bytesPerElement[dtype], 16));
+const bytesOfValue = ({ shape, dtype }: Value): number => bytesOf(sizeOf(shape), dtype);
 const isScratch = (operand: Operand): operand is Scratch => 'scratch' in operand;
 
 export function planGraph(graph: Graph, { limits = DEFAULT_LIMITS, variant = (_, options) => options[0]!, bound = new Map() }: PlanOptions = {}): Plan {
@@ -86,7 +87,7 @@ export function planGraph(graph: Graph, { limits = DEFAULT_LIMITS, variant = (_,
     return buffers.push(buffer) - 1;
   };
   const own = (value: Value, part: MemoryPart): void => {
-    const size = bytesOf(sizeOf(value.shape));
+    const size = bytesOfValue(value);
     home.set(value, { buffer: add({ label: value.name, bytes: size, part }), offset: 0, size });
   };
 
@@ -95,7 +96,7 @@ export function planGraph(graph: Graph, { limits = DEFAULT_LIMITS, variant = (_,
   const byStorage = new Map<unknown, number>();
   for (const [value, storage] of bound) {
     assert(value.source.kind !== 'node' && value.source.kind !== 'view' && value.source.kind !== 'constant', `${value.name} cannot be bound to a storage`);
-    const size = bytesOf(sizeOf(value.shape));
+    const size = bytesOfValue(value);
     let buffer = byStorage.get(storage);
     if (buffer === undefined) {
       buffer = add({ label: value.name, bytes: size, part: partOf(value), bound: value });
@@ -115,7 +116,7 @@ export function planGraph(graph: Graph, { limits = DEFAULT_LIMITS, variant = (_,
   for (const part of ['parameters', 'inputs'] as const) {
     for (const chunk of chunks(packed[part], Math.min(CHUNK_BYTES, limits.maxBufferSize))) {
       const buffer = add({ label: chunk.values.length === 1 ? chunk.values[0]!.name : `${part} (${chunk.values.length})`, bytes: chunk.bytes, part });
-      chunk.values.forEach((value, i) => home.set(value, { buffer, offset: chunk.offsets[i]!, size: bytesOf(sizeOf(value.shape)) }));
+      chunk.values.forEach((value, i) => home.set(value, { buffer, offset: chunk.offsets[i]!, size: bytesOfValue(value) }));
     }
   }
 
@@ -138,7 +139,7 @@ export function planGraph(graph: Graph, { limits = DEFAULT_LIMITS, variant = (_,
     const bytes = offset * 4;
     assert(bytes % ALIGNMENT === 0, `${value.name} begins at element ${offset} of ${root.name}, which is no multiple of ${ALIGNMENT / 4}`);
     // A view's rounding to whole vec4s may reach into the gap before the next one, which alignment keeps free, but not past the end.
-    return { buffer: place.buffer, offset: place.offset + bytes, size: Math.min(bytesOf(sizeOf(value.shape)), place.size - bytes) };
+    return { buffer: place.buffer, offset: place.offset + bytes, size: Math.min(bytesOfValue(value), place.size - bytes) };
   };
 
   const dispatches = nodes.flatMap((node, at) =>
@@ -218,7 +219,7 @@ function partOf(value: Value): MemoryPart {
 function chunks(values: readonly Value[], limit: number): { values: Value[]; offsets: number[]; bytes: number }[] {
   const made: { values: Value[]; offsets: number[]; bytes: number }[] = [];
   for (const value of values) {
-    const size = bytesOf(sizeOf(value.shape));
+    const size = bytesOfValue(value);
     let chunk = made.at(-1);
     if (!chunk || roundUp(chunk.bytes, ALIGNMENT) + size > limit) {
       chunk = { values: [], offsets: [], bytes: 0 };
@@ -250,7 +251,7 @@ function lifetimes(graph: Graph, nodes: readonly Node[], lowered: readonly Dispa
       if (home.has(root)) continue;
       const tenancy = found.get(root);
       if (tenancy) tenancy.last = at;
-      else found.set(root, { item: root, name: root.name, bytes: bytesOf(sizeOf(root.shape)), first: at, last: at });
+      else found.set(root, { item: root, name: root.name, bytes: bytesOfValue(root), first: at, last: at });
     }
     for (const operand of lowered[at]!.flatMap((dispatch) => [...dispatch.reads, ...dispatch.writes])) {
       if (isScratch(operand) && !found.has(operand)) {
