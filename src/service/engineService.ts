@@ -156,8 +156,8 @@ export class Engine implements EngineService {
     return exportModel(model, name.trim().replaceAll(/[^\p{L}\p{N}]+/gu, '-').toLowerCase() || 'winnow', kind);
   }
 
-  async importLora(name: string, bytes: Uint8Array): Promise<{ file: string; rank: number; modules: number; format: 'kohya' | 'peft' }> {
-    const folder = await this.pool.folder(this.env.embeddedModels[0]!);
+  async importLora(name: string, bytes: Uint8Array, base = this.env.embeddedModels[0]!): Promise<{ file: string; rank: number; modules: number; format: 'kohya' | 'peft' }> {
+    const folder = await this.pool.folder(base);
     const { modules, format } = await readLora(await openSafetensors(bytes, name), folder.unet.model.loraTargets('all'));
     const file = `loras/${name.replaceAll(/[^\p{L}\p{N}._-]+/gu, '-')}`;
     await this.env.files.write(file, bytes);

@@ -90,6 +90,8 @@ export interface HubPlan {
   availableBytes: number | null;
 }
 
+/** Bytes of the one file that is named; each file of the plan reports itself, one that was already here as done. A retry goes on from what
+ *  is there. */
 export type StorageEvent = { type: 'progress'; file: string; doneBytes: number; totalBytes: number } | { type: 'retry'; file: string; reason: string; attempt: number };
 
 // ---- system ---------------------------------------------------------------------------------------------------------------------
@@ -383,6 +385,7 @@ export interface EngineService {
   score(scorer: string, items: { file: string; prompt: string }[]): Promise<Score[]>;
   /** A LoRA or a merged diffusers folder of a model with its adapters (or of a run, through ModelRef). */
   export(model: ModelRef, kind: ExportKind): Promise<ExportedFile[]>;
-  /** Checks a LoRA file of somebody else (kohya or PEFT keys) against the model and keeps it in the file store. */
-  importLora(name: string, bytes: Uint8Array): Promise<{ file: string; rank: number; modules: number; format: 'kohya' | 'peft' }>;
+  /** Checks a LoRA file of somebody else (kohya or PEFT keys) against a base model, the embedded one if left out, and keeps it in the file
+   *  store. */
+  importLora(name: string, bytes: Uint8Array, base?: string): Promise<{ file: string; rank: number; modules: number; format: 'kohya' | 'peft' }>;
 }
