@@ -1,6 +1,7 @@
 /** Runs ONNX models with onnxruntime-web. One session is created, or run, at a time in the whole program. */
 import type { InferenceSession, Tensor } from 'onnxruntime-web';
 import { assert } from '../shared/assert.ts';
+import { decodeF16, encodeF16 } from '../shared/float16.ts';
 import type { Shape } from '../shared/shape.ts';
 import { cpuPrefix } from './builder.ts';
 import { nodeNames } from './proto.ts';
@@ -20,6 +21,8 @@ export interface SessionOptions {
   device?: GPUDevice;
   /** Threads of the wasm provider. The first session's number holds for all. */
   threads?: number;
+  /** Files beside the model that hold its large tensors, by the names that it has for them. */
+  externalData?: readonly { path: string; data: Uint8Array }[];
 }
 
 export interface OnnxSession {
@@ -44,7 +47,7 @@ function oneAtATime<T>(work: () => Promise<T>): Promise<T> {
 }
 
 /** Loads a model. `bytes` is what emitOnnx returns, or a file's content. */
-export async function createSession(bytes: Uint8Array, { provider, device, threads }: SessionOptions): Promise<OnnxSession> {
+export async function createSession(bytes: Uint8Array, { provider, device, threads, externalData }: SessionOptions): Promise<OnnxSession> {
   assert(provider !== 'webgpu' || device, 'the webgpu provider needs the engine\'s device');
   const { ort, threads: running } = await loadOrt(provider, threads);
   return oneAtATime(async () => {
@@ -52,6 +55,7 @@ export async function createSession(bytes: Uint8Array, { provider, device, threa
       const session = await ort.InferenceSession.create(bytes, {
         executionProviders: [device && provider === 'webgpu' ? webgpuProvider(bytes, device) : 'wasm'],
         logSeverityLevel: 3,
+        ...(externalData && { externalData }),
       });
       return wrap(ort, session, provider, running);
     } catch (error) {
@@ -67,6 +71,7 @@ function webgpuProvider(model: Uint8Array, device: GPUDevice): InferenceSession.
 }
 
 function wrap(ort: Ort, session: InferenceSession, provider: OnnxProvider, threads: number): OnnxSession {
+  const types = new Map(session.inputMetadata.map((input) => [input.name, input.isTensor ? input.type : undefined]));
   return {
     provider,
     threads,
@@ -75,7 +80,7 @@ function wrap(ort: Ort, session: InferenceSession, provider: OnnxProvider, threa
     run: (feeds) =>
       oneAtATime(async () => {
         try {
-          const results = await session.run(Object.fromEntries(Object.entries(feeds).map(([name, feed]) => [name, toTensor(ort, feed)])));
+          const results = await session.run(Object.fromEntries(Object.entries(feeds).map(([name, feed]) => [name, toTensor(ort, feed, types.get(name))])));
           return Object.fromEntries(Object.entries(results).map(([name, tensor]) => [name, toFloats(name, tensor)]));
         } catch (error) {
           throw onnxRuntimeFailed('run a model', error);
@@ -85,11 +90,20 @@ function wrap(ort: Ort, session: InferenceSession, provider: OnnxProvider, threa
   };
 }
 
-function toTensor(ort: Ort, { data, dims }: Feed): Tensor {
-  return data instanceof Int32Array ? new ort.Tensor('int32', data, dims) : new ort.Tensor('float32', data, dims);
+/** In the type that the model asks for: files of others take ids in 64 bits, or numbers in half width. */
+function toTensor(ort: Ort, { data, dims }: Feed, type: string | undefined): Tensor {
+  if (type === 'int64') return new ort.Tensor('int64', BigInt64Array.from(data, (value) => BigInt(value)), dims);
+  if (data instanceof Int32Array) return new ort.Tensor('int32', data, dims);
+  return type === 'float16' ? new ort.Tensor('float16', encodeF16(data), dims) : new ort.Tensor('float32', data, dims);
 }
 
 function toFloats(name: string, tensor: Tensor): Float32Array {
-  assert(tensor.data instanceof Float32Array, `output ${name} is ${tensor.type}, expected float32`);
-  return tensor.data;
+  const { data, type } = tensor;
+  if (type === 'float16') {
+    // A Float16Array where the browser has one.
+    const { buffer, byteOffset, length } = data as Uint16Array;
+    return decodeF16(new Uint16Array(buffer, byteOffset, length));
+  }
+  assert(data instanceof Float32Array, `output ${name} is ${type}, expected float32`);
+  return data;
 }

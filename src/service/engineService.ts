@@ -15,6 +15,7 @@ import { exportModel } from './exporting.ts';
 import { planForecast, timed } from './forecast.ts';
 import { FrozenParts } from './frozenParts.ts';
 import { engineRunner, onnxRunner, sizedRunner } from './partRunner.ts';
+import { suppliedOnnx } from './suppliedOnnx.ts';
 import { generate, type GenerationContext, makePairs, planarFromRgba } from './generation.ts';
 import { Jobs } from './jobs.ts';
 import { ModelPool, type ResolvedModel } from './modelPool.ts';
@@ -263,7 +264,7 @@ export class Engine implements EngineService {
   private frozenParts({ folder }: ResolvedModel, { choices, executor, device: { device } }: Running): FrozenParts {
     // The provider that measured faster for the UNet, which is the larger net.
     const options: SessionOptions = choices.onnxProvider === 'webgpu' ? { provider: 'webgpu', device } : { provider: 'wasm', threads: choices.wasmThreads };
-    const known = this.parts.get(folder.info.id) ?? new FrozenParts(folder, sizedRunner(onnxRunner(options), engineRunner(executor)));
+    const known = this.parts.get(folder.info.id) ?? new FrozenParts(folder, sizedRunner(onnxRunner(options), engineRunner(executor)), suppliedOnnx(folder.reader, options));
     this.parts.set(folder.info.id, known);
     return known;
   }

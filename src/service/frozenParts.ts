@@ -6,6 +6,7 @@ import { concatFloats } from '../shared/arrays.ts';
 import type { TorchGenerator } from '../shared/torchGenerator.ts';
 import type { ModelFolder } from './modelFolder.ts';
 import type { PartRunner, PartSession } from './partRunner.ts';
+import { renamed, type SuppliedOnnx } from './suppliedOnnx.ts';
 
 export interface PromptEncoding {
   /** [T, D]: what the UNet attends to. */
@@ -20,12 +21,15 @@ const KEPT_PROMPTS = 256;
 export class FrozenParts {
   private readonly model: ModelFolder;
   private readonly runner: PartRunner;
+  private readonly supplied: SuppliedOnnx;
   private readonly sessions = new Map<string, Promise<PartSession>>();
   private readonly prompts = new Map<string | null, PromptEncoding>();
 
-  constructor(model: ModelFolder, runner: PartRunner) {
+  /** @param supplied what the folder itself brings as ONNX, which then runs instead. */
+  constructor(model: ModelFolder, runner: PartRunner, supplied: SuppliedOnnx) {
     this.model = model;
     this.runner = runner;
+    this.supplied = supplied;
   }
 
   /** Encodes a prompt; null is no negative prompt, which is the empty one, or zeros, as the pipeline has it. */
@@ -45,7 +49,13 @@ export class FrozenParts {
     const states: Float32Array[] = [];
     let pooled = new Float32Array();
     for (const [i, { config, weights, tokenizer }] of textEncoders.entries()) {
-      const session = await this.session(`text ${i}`, () => {
+      const session = await this.session(`text ${i}`, async () => {
+        const part = i === 0 ? 'text_encoder' : `text_encoder_${i + 1}`;
+        const file = await this.supplied(part);
+        if (file) {
+          const hidden = pipeline.conditioning === 'xl' ? `hidden_states.${config.num_hidden_layers - 1}` : 'last_hidden_state';
+          return renamed(file, part, { input_ids: 'input_ids' }, { hidden: [hidden], pooled: ['text_embeds', 'pooler_output'] });
+        }
         const graph = new Graph();
         const encoding = buildTextEncoder(graph, config, textEncoderInputs(graph, { batch: 1, tokens }));
         graph.output('hidden', pipeline.conditioning === 'xl' ? encoding.hiddenStates.at(-2)! : encoding.lastHiddenState);
@@ -64,7 +74,9 @@ export class FrozenParts {
   async decode(latents: Float32Array, height: number, width: number): Promise<Float32Array> {
     const { config, weights } = this.model.vae;
     const dims = [1, config.latent_channels, height, width];
-    const session = await this.session(`decode ${height}x${width}`, () => {
+    const session = await this.session(`decode ${height}x${width}`, async () => {
+      const file = await this.supplied('vae_decoder');
+      if (file) return renamed(file, 'vae_decoder', { latents: 'latent_sample' }, { image: ['sample'] });
       const graph = new Graph();
       graph.output('image', buildVaeDecoder(graph, config, graph.input('latents', dims)));
       return this.runner.open(graph, weights);
@@ -79,7 +91,11 @@ export class FrozenParts {
     const { config, weights } = this.model.vae;
     const factor = vaeScaleFactor(config);
     const dims = [1, 3, imageHeight, imageWidth];
-    const session = await this.session(`encode ${imageHeight}x${imageWidth}`, () => {
+    const session = await this.session(`encode ${imageHeight}x${imageWidth}`, async () => {
+      const file = await this.supplied('vae_encoder');
+      // Older exports sample inside, from noise of their own: they cannot repeat a seed.
+      if (file?.outputNames.includes('latent_parameters')) return renamed(file, 'vae_encoder', { image: 'sample' }, { moments: ['latent_parameters'] });
+      await file?.release();
       const graph = new Graph();
       const encoded = buildVaeEncoder(graph, config, graph.input('image', dims));
       if (encoded.kind === 'AutoencoderTiny') graph.output('mean', encoded.encoded);
@@ -89,7 +105,7 @@ export class FrozenParts {
       }
       return this.runner.open(graph, weights);
     });
-    const { mean, logvar } = (await session.run({ image: { data: image, dims } })) as { mean: Float32Array; logvar?: Float32Array };
+    const { mean, logvar } = posteriorOf(await session.run({ image: { data: image, dims } }));
     if (mean.length !== config.latent_channels * (imageHeight / factor) * (imageWidth / factor)) throw new Error('the encoder made latents of another size');
     const noise = logvar && generator.randn(mean.length);
     return mean.map((mu, i) => ((logvar && noise ? mu + Math.exp(0.5 * logvar[i]!) * noise[i]! : mu) - config.shift_factor) * config.scaling_factor);
@@ -119,6 +135,13 @@ export class FrozenParts {
     known.catch(() => this.sessions.delete(key));
     return known;
   }
+}
+
+/** Mean and clamped logvar, from both or from the moments that hold them one behind the other. */
+function posteriorOf({ mean, logvar, moments }: Record<string, Float32Array>): { mean: Float32Array; logvar?: Float32Array } {
+  if (!moments) return { mean: mean!, ...(logvar && { logvar }) };
+  const half = moments.length / 2;
+  return { mean: moments.slice(0, half), logvar: moments.slice(half).map((value) => Math.min(20, Math.max(-30, value))) };
 }
 
 const zeros = ({ context, pooled }: PromptEncoding): PromptEncoding => ({ context: new Float32Array(context.length), pooled: new Float32Array(pooled.length) });

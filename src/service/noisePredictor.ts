@@ -6,10 +6,11 @@ import { ParameterStore } from '../models/parameterStore.ts';
 import type { DenoiserModel } from '../models/families.ts';
 import type { UNetInputs } from '../models/sd/unet.ts';
 import type { TensorSource } from '../models/weights.ts';
-import { createSession, type Feeds, type SessionOptions } from '../onnx/session.ts';
-import type { Shape } from '../shared/shape.ts';
+import { createSession, type OnnxSession, type SessionOptions } from '../onnx/session.ts';
 import type { Conditioning } from './conditioning.ts';
 import { onnxBytes } from './onnxModel.ts';
+import type { PartSession } from './partRunner.ts';
+import { renamed } from './suppliedOnnx.ts';
 
 export interface PredictorSize {
   batch: number;
@@ -72,12 +73,21 @@ export async function onnxPredictor(model: DenoiserModel, weights: TensorSource,
   const graph = new Graph();
   const inputs = model.inputs(graph, size);
   graph.output('noise_pred', model.build(graph, inputs));
-  const session = await createSession(await onnxBytes(graph, weights), options);
+  return sessionPredictor(await createSession(await onnxBytes(graph, weights), options), inputs);
+}
+
+/** An ONNX file that came with the model, of the same inputs. */
+export async function suppliedPredictor(file: OnnxSession, model: DenoiserModel, size: PredictorSize): Promise<NoisePredictor> {
+  const inputs = model.inputs(new Graph(), size);
+  const names = Object.values(inputs).map((value: Value) => value.name);
+  return sessionPredictor(await renamed(file, 'unet', Object.fromEntries(names.map((name) => [name, name])), { noise_pred: ['out_sample', 'noise_pred'] }), inputs);
+}
+
+function sessionPredictor(session: Pick<PartSession, 'run' | 'release'>, inputs: UNetInputs): NoisePredictor {
   return {
     async predict(sample, timestep, conditioning) {
-      const feeds: Record<string, { data: Float32Array; dims: Shape }> = {};
-      for (const [value, data] of feedsOf(inputs, sample, timestep, conditioning)) feeds[value.name] = { data, dims: value.shape };
-      return (await session.run(feeds satisfies Feeds))['noise_pred']!;
+      const feeds = feedsOf(inputs, sample, timestep, conditioning).map(([value, data]) => [value.name, { data, dims: value.shape }] as const);
+      return (await session.run(Object.fromEntries(feeds)))['noise_pred']!;
     },
     dispose: () => session.release(),
   };

@@ -2,7 +2,8 @@
 import type { Executor } from '../graph/executor.ts';
 import type { SessionOptions } from '../onnx/session.ts';
 import type { ResolvedModel } from './modelPool.ts';
-import { enginePredictor, type NoisePredictor, onnxPredictor, type PredictorSize } from './noisePredictor.ts';
+import { enginePredictor, type NoisePredictor, onnxPredictor, type PredictorSize, suppliedPredictor } from './noisePredictor.ts';
+import { suppliedOnnx } from './suppliedOnnx.ts';
 import type { EngineChoices } from './types.ts';
 
 const keep = 3;
@@ -37,9 +38,12 @@ export class Predictors {
     this.prepared.clear();
   }
 
-  private make({ folder, weights }: ResolvedModel, sampler: EngineChoices['sampler'], size: PredictorSize): Promise<NoisePredictor> {
-    return sampler === 'engine'
-      ? enginePredictor(this.executor, folder.unet.model, weights, size)
-      : onnxPredictor(folder.unet.model, weights, size, this.sessionOptions(sampler === 'onnx-webgpu' ? 'webgpu' : 'wasm'));
+  private async make({ folder, changes, weights }: ResolvedModel, sampler: EngineChoices['sampler'], size: PredictorSize): Promise<NoisePredictor> {
+    const { model } = folder.unet;
+    if (sampler === 'engine') return enginePredictor(this.executor, model, weights, size);
+    const options = this.sessionOptions(sampler === 'onnx-webgpu' ? 'webgpu' : 'wasm');
+    // The folder's own file is the model without adapters.
+    const file = changes.length === 0 ? await suppliedOnnx(folder.reader, options)('unet') : undefined;
+    return file ? suppliedPredictor(file, model, size) : onnxPredictor(model, weights, size, options);
   }
 }

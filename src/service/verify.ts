@@ -9,6 +9,7 @@ import { engineRunner, onnxRunner } from './partRunner.ts';
 import { type Backend, executorBackend, onnxBackend } from './verify/backends.ts';
 import { openCase } from './verify/caseFile.ts';
 import type { CaseResult } from './verify/compare.ts';
+import { suppliedOnnx } from './suppliedOnnx.ts';
 import { verifyAddNoise, verifyScheduler } from './verify/diffusion.ts';
 import { verifyDpo } from './verify/dpo.ts';
 import { verifyPipeline } from './verify/pipeline.ts';
@@ -59,6 +60,7 @@ export async function verifyCase(reader: FolderReader, options: VerifyOptions, h
     case 'pipeline':
       return verifyPipeline(golden, {
         runner: options.backend === 'onnx' ? onnxRunner(await host.onnx()) : engineRunner(await host.executor(options.backend)),
+        supplied: ({ reader }) => async (part) => suppliedOnnx(reader, await host.onnx())(part),
         predictor: async ({ unet }, size) =>
           options.backend === 'onnx'
             ? onnxPredictor(unet.model, unet.weights, size, await host.onnx())

@@ -5,12 +5,15 @@ import { FrozenParts } from '../frozenParts.ts';
 import { type ModelFolder, openModelFolder } from '../modelFolder.ts';
 import type { NoisePredictor, PredictorSize } from '../noisePredictor.ts';
 import type { PartRunner } from '../partRunner.ts';
+import type { SuppliedOnnx } from '../suppliedOnnx.ts';
 import { predictorBatch, sampleLatents } from '../sampling.ts';
 import { badCase, field, type GoldenCase, optionalNumber } from './caseFile.ts';
 import { type CaseResult, compareCase } from './compare.ts';
 
 export interface PipelineHost {
   runner: PartRunner;
+  /** What the folder itself brings as ONNX. */
+  supplied(folder: ModelFolder): SuppliedOnnx;
   predictor(folder: ModelFolder, size: PredictorSize): Promise<NoisePredictor>;
 }
 
@@ -31,9 +34,9 @@ function interleaved(image: Float32Array): Float32Array {
   return Float32Array.from(image, (_, i) => Math.min(1, Math.max(0, image[(i % 3) * pixels + Math.floor(i / 3)]! / 2 + 0.5)));
 }
 
-export async function verifyPipeline(golden: GoldenCase, { runner, predictor }: PipelineHost): Promise<CaseResult> {
+export async function verifyPipeline(golden: GoldenCase, { runner, supplied, predictor }: PipelineHost): Promise<CaseResult> {
   const folder = await openModelFolder('pipeline', { openModel: () => within(golden.reader, 'pipeline'), sha256: async () => '' });
-  const parts = new FrozenParts(folder, runner);
+  const parts = new FrozenParts(folder, runner, supplied(folder));
   const { model: unet } = folder.unet;
   const factor = folder.info.sizeMultiple;
   const guidanceScale = field(golden, 'guidance_scale', 'number');

@@ -8,6 +8,7 @@ import json
 from pathlib import Path
 
 import diffusers
+import onnx
 import torch
 from diffusers import (
     AutoencoderKL, AutoencoderTiny, LatentConsistencyModelImg2ImgPipeline, LatentConsistencyModelPipeline,
@@ -85,6 +86,10 @@ CASES = {"pipeline": {
     "xl-turbo": dict(
         seed=317, family="xl", vae=TINY, scheduler=TURBO, prompt="a balloon", negative_prompt=None, steps=2,
         guidance_scale=0.0, height=16, width=16, prefix=True),
+    # .onnx files beside safetensors of other weights: only the former give the pictures.
+    "onnx": dict(
+        seed=320, vae=KL, scheduler=("DDIMScheduler", SD_DDIM), prompt="a small red house", negative_prompt="night", steps=4,
+        guidance_scale=4.0, height=16, width=24, prefix=False, onnx=True),
     "lcm": dict(
         seed=318, family="lcm", vae=KL, scheduler=LCM, prompt="golden light", negative_prompt=None, steps=4,
         guidance_scale=8.5, height=16, width=24, prefix=True),
@@ -162,6 +167,53 @@ def build(folder: Path, spec: dict) -> None:
         save_json(folder / "scheduler" / "scheduler_config.json", {"_class_name": name} | config)
 
 
+class Decoder(torch.nn.Module):
+    def __init__(self, vae):
+        super().__init__()
+        self.vae = vae
+
+    def forward(self, latent_sample):
+        return self.vae.decode(latent_sample, return_dict=False)[0]
+
+
+class Text(torch.nn.Module):
+    def __init__(self, encoder):
+        super().__init__()
+        self.encoder = encoder
+
+    def forward(self, input_ids):
+        out = self.encoder(input_ids)
+        return out.last_hidden_state, out.pooler_output
+
+
+def strip(path: Path) -> None:
+    """Leaves out where in whose sources each node came from."""
+    model = onnx.load(str(path))
+    for item in [model, model.graph, *model.graph.node, *model.graph.input, *model.graph.output, *model.graph.initializer]:
+        del item.metadata_props[:]
+        item.doc_string = ""
+    del model.graph.value_info[:]
+    onnx.save(model, str(path))
+
+
+def export_onnx(folder: Path, spec: dict) -> None:
+    """Text encoder and VAE decoder as optimum names and places them, and other numbers into their safetensors."""
+    vae_class, vae_config = spec["vae"]
+    text = CLIPTextModel.from_pretrained(str(folder / "text_encoder")).eval()
+    vae = vae_class.from_pretrained(str(folder / "vae")).eval()
+    latents = torch.zeros(1, vae_config["latent_channels"], spec["height"] // 2, spec["width"] // 2)
+    ids = torch.zeros((1, LENGTH), dtype=torch.int64)
+    for part, module, args, names in (
+            ("text_encoder", Text(text), (ids,), (["input_ids"], ["last_hidden_state", "pooler_output"])),
+            ("vae_decoder", Decoder(vae), (latents,), (["latent_sample"], ["sample"]))):
+        (folder / part).mkdir(exist_ok=True)
+        torch.onnx.export(module, args, str(folder / part / "model.onnx"), input_names=names[0], output_names=names[1],
+                          opset_version=18, external_data=False, dynamo=True, verbose=False)
+        strip(folder / part / "model.onnx")
+    seed_weights(text, spec["seed"] + 50).save_pretrained(str(folder / "text_encoder"))
+    seed_weights(vae, spec["seed"] + 51).save_pretrained(str(folder / "vae"))
+
+
 def evaluate(folder: Path, spec: dict, image: torch.Tensor | None, dtype) -> dict[str, torch.Tensor]:
     family = spec.get("family", "sd")
     extra = dict(add_watermarker=False) if family == "xl" else dict(safety_checker=None, requires_safety_checker=False)
@@ -198,6 +250,8 @@ def write(kind: str, name: str, folder: Path, spec: dict) -> dict[str, float]:
     if "strength" in spec:
         image = torch.rand((spec["height"], spec["width"], 3), generator=generator(spec["seed"] + 20))
     expected = evaluate(folder / "pipeline", spec, image, torch.float32)
+    if spec.get("onnx"):
+        export_onnx(folder / "pipeline", spec)
     fields = {k: spec[k] for k in ("prompt", "negative_prompt", "seed", "steps", "guidance_scale", "height", "width")}
     if "guidance_rescale" in spec:
         fields["guidance_rescale"] = spec["guidance_rescale"]
