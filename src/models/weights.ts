@@ -20,7 +20,7 @@ export interface TensorSource {
 export type WeightPolicy = ParameterDtype | 'stored';
 
 /** What LayerOptions.dtypeOf says under a policy. `source` is the model's own files; adapters may be merged into what is uploaded. */
-export function storedDtypes(source: TensorSource, policy: WeightPolicy): (key: string) => ParameterDtype {
+export function storedDtypes(source: Pick<TensorSource, 'half'>, policy: WeightPolicy): (key: string) => ParameterDtype {
   return policy === 'stored' ? (key) => source.half?.(key) ?? 'f32' : () => policy;
 }
 

@@ -84,7 +84,8 @@ export async function benchEngine(env: Environment, id: string, { config, repeat
   }
 }
 
-async function benchForward(executor: GpuExecutor, { info, unet, tokens }: ModelFolder, repeats: number, onProgress: (what: string) => void): Promise<BenchFigures['forward']> {
+async function benchForward(executor: GpuExecutor, folder: ModelFolder, repeats: number, onProgress: (what: string) => void): Promise<BenchFigures['forward']> {
+  const { info, unet, tokens } = folder;
   const side = info.defaultSize / info.sizeMultiple;
   const size: PredictorSize = { batch: 2, height: side, width: side, tokens, timestepCond: false };
   const sample = wave(size.batch * unet.model.latentChannels * side * side);
@@ -96,7 +97,7 @@ async function benchForward(executor: GpuExecutor, { info, unet, tokens }: Model
     return ms;
   };
   onProgress('Timing a forward pass on our kernels');
-  const engineMs = await time(await enginePredictor(executor, unet.model, unet.weights, size));
+  const engineMs = await time(await enginePredictor(executor, { folder, changes: [], weights: unet.weights }, size));
   onProgress('Timing a forward pass on onnxruntime');
   const onnxWasmMs = await time(await onnxPredictor(unet.model, unet.weights, size, { provider: 'wasm' }));
   const graph = new Graph();

@@ -9,7 +9,7 @@ import { WinnowError } from '../shared/errors.ts';
 import { batched, conditioningOf } from './conditioning.ts';
 import type { ResolvedModel } from './modelPool.ts';
 import { enginePredictor, type NoisePredictor, onnxPredictor, type PredictorSize } from './noisePredictor.ts';
-import { isLarge } from './partRunner.ts';
+import { isLarge } from './weightWidth.ts';
 import type { EngineChoices, SamplerChoice } from './types.ts';
 
 const path = (key: string): string => `settings/choices-${key}.json`;
@@ -66,7 +66,7 @@ export async function measureSamplers(options: {
     ...(software
       ? []
       : ([
-          ['engine', 'our own kernels', () => enginePredictor(executor, denoiser, weights, size)],
+          ['engine', 'our own kernels', () => enginePredictor(executor, model, size)],
           ...(hasOnnxWebgpu ? [['onnx-webgpu', 'onnxruntime on the GPU', () => onnxPredictor(denoiser, weights, size, sessionOptions('webgpu'))]] : []),
         ] as [Sampler, string, () => Promise<NoisePredictor>][])),
   ];

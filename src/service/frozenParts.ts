@@ -7,6 +7,7 @@ import type { TorchGenerator } from '../shared/torchGenerator.ts';
 import type { ModelFolder } from './modelFolder.ts';
 import type { PartRunner, PartSession } from './partRunner.ts';
 import { renamed, type SuppliedOnnx } from './suppliedOnnx.ts';
+import { keptDtypes } from './weightWidth.ts';
 
 export interface PromptEncoding {
   /** [T, D]: what the UNet attends to. */
@@ -57,7 +58,7 @@ export class FrozenParts {
           return renamed(file, part, { input_ids: 'input_ids' }, { hidden: [hidden], pooled: ['text_embeds', 'pooler_output'] });
         }
         const graph = new Graph();
-        const encoding = buildTextEncoder(graph, config, textEncoderInputs(graph, { batch: 1, tokens }));
+        const encoding = buildTextEncoder(graph, config, textEncoderInputs(graph, { batch: 1, tokens }), { dtypeOf: keptDtypes(weights) });
         graph.output('hidden', pipeline.conditioning === 'xl' ? encoding.hiddenStates.at(-2)! : encoding.lastHiddenState);
         graph.output('pooled', encoding.pooled!);
         return this.runner.open(graph, weights);
@@ -78,7 +79,7 @@ export class FrozenParts {
       const file = await this.supplied('vae_decoder');
       if (file) return renamed(file, 'vae_decoder', { latents: 'latent_sample' }, { image: ['sample'] });
       const graph = new Graph();
-      graph.output('image', buildVaeDecoder(graph, config, graph.input('latents', dims)));
+      graph.output('image', buildVaeDecoder(graph, config, graph.input('latents', dims), { dtypeOf: keptDtypes(weights) }));
       return this.runner.open(graph, weights);
     });
     const unscaled = latents.map((x) => x / config.scaling_factor + config.shift_factor);
@@ -97,7 +98,7 @@ export class FrozenParts {
       if (file?.outputNames.includes('latent_parameters')) return renamed(file, 'vae_encoder', { image: 'sample' }, { moments: ['latent_parameters'] });
       await file?.release();
       const graph = new Graph();
-      const encoded = buildVaeEncoder(graph, config, graph.input('image', dims));
+      const encoded = buildVaeEncoder(graph, config, graph.input('image', dims), { dtypeOf: keptDtypes(weights) });
       if (encoded.kind === 'AutoencoderTiny') graph.output('mean', encoded.encoded);
       else {
         graph.output('mean', encoded.mean);

@@ -1,16 +1,20 @@
 /** The denoiser as the sampler sees it: latents, timestep and conditioning in, prediction out. Our kernels or onnxruntime behind one
  *  interface. */
 import type { Executor, Program } from '../graph/executor.ts';
-import { Graph, type Value } from '../graph/graph.ts';
+import { sumLora } from '../data/formats/lora.ts';
+import { Graph, isHalf, type Value } from '../graph/graph.ts';
 import { ParameterStore } from '../models/parameterStore.ts';
 import type { DenoiserModel } from '../models/families.ts';
 import type { UNetInputs } from '../models/sd/unet.ts';
 import type { TensorSource } from '../models/weights.ts';
 import { createSession, type OnnxSession, type SessionOptions } from '../onnx/session.ts';
 import type { Conditioning } from './conditioning.ts';
+import { adapterBeside, both } from './adapterBeside.ts';
+import type { ResolvedModel } from './modelPool.ts';
 import { onnxBytes } from './onnxModel.ts';
 import type { PartSession } from './partRunner.ts';
 import { renamed } from './suppliedOnnx.ts';
+import { keptDtypes } from './weightWidth.ts';
 
 export interface PredictorSize {
   batch: number;
@@ -57,13 +61,19 @@ export function programPredictor(program: Program, inputs: UNetInputs, noisePred
   };
 }
 
-/** Our own kernels. */
-export async function enginePredictor(executor: Executor, model: DenoiserModel, weights: TensorSource, size: PredictorSize): Promise<NoisePredictor> {
+/** Our own kernels. Adapters are merged into the weights, but where these are kept in half width, which would round small updates away:
+ *  there they run beside the layers. */
+export async function enginePredictor(executor: Executor, { folder, changes, weights: merged }: Pick<ResolvedModel, 'folder' | 'changes' | 'weights'>, size: PredictorSize): Promise<NoisePredictor> {
+  const { model, weights: base } = folder.unet;
+  const dtypeOf = keptDtypes(base);
+  const adapters = changes.flatMap((change) => (change.kind === 'lora' && change.strength !== 0 ? [change] : []));
+  const beside = adapters.length > 0 && adapters.length === changes.length && base.names.some((name) => isHalf(dtypeOf(name)));
   const graph = new Graph();
   const inputs = model.inputs(graph, size);
-  const noisePred = model.build(graph, inputs);
+  const adapter = beside ? adapterBeside(graph, sumLora(adapters), model.loraTargets('all')) : undefined;
+  const noisePred = model.build(graph, inputs, adapter ? { dtypeOf, lora: adapter.hook } : { dtypeOf: keptDtypes(merged) });
   graph.output('noise_pred', noisePred);
-  const parameters = new ParameterStore(executor, weights);
+  const parameters = new ParameterStore(executor, adapter ? both(base, adapter.source) : merged);
   const program = await executor.compile(graph, { bindings: await parameters.bindings(graph), label: 'sample' });
   return programPredictor(program, inputs, noisePred, () => parameters.dispose());
 }

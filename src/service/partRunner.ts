@@ -6,6 +6,7 @@ import { parametersOf, type TensorSource } from '../models/weights.ts';
 import { createSession, type Feeds, type SessionOptions } from '../onnx/session.ts';
 import { sizeOf } from '../shared/shape.ts';
 import { onnxBytes } from './onnxModel.ts';
+import { isLarge } from './weightWidth.ts';
 
 export interface PartSession {
   /** Whether its weights lie on the engine's device, where training wants the room. */
@@ -51,12 +52,6 @@ export const engineRunner = (executor: Executor): PartRunner => ({
     };
   },
 });
-
-/** f32 bytes from which on weights are streamed to our kernels instead of being handed to onnxruntime, which needs a model's whole file in
- *  memory, and more than once while it loads. */
-const STREAM_FROM_BYTES = 128 * 2 ** 20;
-
-export const isLarge = (parameters: number): boolean => 4 * parameters >= STREAM_FROM_BYTES;
 
 /** By the size of what is to run. */
 export const sizedRunner = (small: PartRunner, large: PartRunner): PartRunner => ({

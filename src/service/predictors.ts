@@ -38,9 +38,10 @@ export class Predictors {
     this.prepared.clear();
   }
 
-  private async make({ folder, changes, weights }: ResolvedModel, sampler: EngineChoices['sampler'], size: PredictorSize): Promise<NoisePredictor> {
+  private async make(resolved: ResolvedModel, sampler: EngineChoices['sampler'], size: PredictorSize): Promise<NoisePredictor> {
+    const { folder, changes, weights } = resolved;
     const { model } = folder.unet;
-    if (sampler === 'engine') return enginePredictor(this.executor, model, weights, size);
+    if (sampler === 'engine') return enginePredictor(this.executor, resolved, size);
     const options = this.sessionOptions(sampler === 'onnx-webgpu' ? 'webgpu' : 'wasm');
     // The folder's own file is the model without adapters.
     const file = changes.length === 0 ? await suppliedOnnx(folder.reader, options)('unet') : undefined;

@@ -23,7 +23,7 @@ import type { JobSignal } from './jobs.ts';
 import type { ResolvedModel } from './modelPool.ts';
 import { type NoisePredictor, type PredictorSize, programPredictor } from './noisePredictor.ts';
 import { onnxReference } from './onnxReference.ts';
-import { isLarge } from './partRunner.ts';
+import { isLarge } from './weightWidth.ts';
 import { checkpointPath, type RunStore, samplePath, statePath } from './runStore.ts';
 import { forecastOf } from './forecast.ts';
 import { stepSpecOf } from './stepSpec.ts';
@@ -329,7 +329,8 @@ class TrainingRun {
     const graph = new Graph();
     const inputs = unet.inputs(graph, size);
     const params = spec.layout.arenas.map((elements, i) => graph.state(`param.${i}`, [elements]));
-    const noisePred = unet.build(graph, inputs, policyOf(graph, spec, params, (...parameter) => graph.parameter(...parameter)).options);
+    const { options } = policyOf(graph, spec, params, (...parameter) => graph.parameter(...parameter));
+    const noisePred = unet.build(graph, inputs, { ...options, ...(spec.dtypeOf && { dtypeOf: spec.dtypeOf }) });
     graph.output('noise_pred', noisePred);
     const bindings = new Map([...(await frozen.bindings(graph)), ...trainer.paramArenas().map((storage, i) => [params[i]!, storage] as const)]);
     return programPredictor(await context.executor.compile(graph, { bindings, label: 'sample' }), inputs, noisePred, () => {});

@@ -61,10 +61,10 @@ export async function verifyCase(reader: FolderReader, options: VerifyOptions, h
       return verifyPipeline(golden, {
         runner: options.backend === 'onnx' ? onnxRunner(await host.onnx()) : engineRunner(await host.executor(options.backend)),
         supplied: ({ reader }) => async (part) => suppliedOnnx(reader, await host.onnx())(part),
-        predictor: async ({ unet }, size) =>
+        predictor: async (folder, size) =>
           options.backend === 'onnx'
-            ? onnxPredictor(unet.model, unet.weights, size, await host.onnx())
-            : enginePredictor(await host.executor(options.backend), unet.model, unet.weights, size),
+            ? onnxPredictor(folder.unet.model, folder.unet.weights, size, await host.onnx())
+            : enginePredictor(await host.executor(options.backend), { folder, changes: [], weights: folder.unet.weights }, size),
       });
     default:
       throw new Error(`no verifier for ${golden.kind satisfies never}`);

@@ -2,46 +2,21 @@
 import { backward } from '../../autodiff/backward.ts';
 import { kohyaKey, readLora } from '../../data/formats/lora.ts';
 import { Graph, type Value } from '../../graph/graph.ts';
-import type { LoraHook } from '../../models/layers.ts';
 import { parseUNetConfig, type UNetConfig } from '../../models/sd/config.ts';
 import { buildUNet, loraTargets, type UNetInputs } from '../../models/sd/unet.ts';
-import { parametersOf, type TensorSource } from '../../models/weights.ts';
-import type { LoraModule } from '../../shared/lora.ts';
+import { parametersOf } from '../../models/weights.ts';
 import type { Shape } from '../../shared/shape.ts';
+import { type AdapterBeside, adapterBeside, both } from '../adapterBeside.ts';
 import { readFolderJson } from '../modelFolder.ts';
 import type { Backend, Feeds } from './backends.ts';
 import { type GoldenCase, openTensors, openWeights } from './caseFile.ts';
 import { type CaseResult, compareCase } from './compare.ts';
 
 /** The case's adapter as parameters of the graph: `<kohya key>.lora_down.weight`, `.lora_up.weight`. */
-interface Adapter {
-  hook: LoraHook;
-  source: TensorSource;
-}
-
-async function openAdapter(golden: GoldenCase, config: UNetConfig, graph: Graph): Promise<Adapter> {
+async function openAdapter(golden: GoldenCase, config: UNetConfig, graph: Graph): Promise<AdapterBeside> {
   const sites = loraTargets(config, 'all');
   const { modules } = await readLora(await openTensors(golden.reader, 'lora.safetensors'), sites);
-  const tensors = new Map<string, { shape: Shape; data: Float32Array }>();
-  const values = new Map<string, { down: Value; up: Value; module: LoraModule }>();
-  for (const { path, weightShape } of sites) {
-    const module = modules.get(path);
-    if (!module) continue;
-    const [out, ...rest] = weightShape;
-    const put = (part: 'down' | 'up', shape: Shape): Value => {
-      const name = `${kohyaKey(path)}.lora_${part}.weight`;
-      tensors.set(name, { shape, data: module[part] });
-      return graph.parameter(name, shape);
-    };
-    values.set(path, { down: put('down', [module.rank, ...rest]), up: put('up', [out!, module.rank, ...rest.slice(1).map(() => 1)]), module });
-  }
-  return {
-    hook: (path) => {
-      const found = values.get(path);
-      return found && { down: found.down, up: found.up, scale: found.module.alpha / found.module.rank, rank: found.module.rank };
-    },
-    source: { names: [...tensors.keys()], shape: (name) => tensors.get(name)?.shape, read: async (name) => tensors.get(name)!.data },
-  };
+  return adapterBeside(graph, modules, sites, kohyaKey);
 }
 
 /** Input values with the case's shapes and numbers. */
@@ -61,12 +36,6 @@ async function caseInputs(golden: GoldenCase, graph: Graph, config: UNetConfig):
   return { inputs, feeds };
 }
 
-const both = (a: TensorSource, b: TensorSource): TensorSource => ({
-  names: [...a.names, ...b.names],
-  shape: (name) => a.shape(name) ?? b.shape(name),
-  read: (name) => (a.shape(name) ? a : b).read(name),
-});
-
 export async function verifyUNet(golden: GoldenCase, backend: Backend): Promise<CaseResult> {
   const config = parseUNetConfig(await readFolderJson(golden.reader, 'config.json'));
   const graph = new Graph();
@@ -79,7 +48,7 @@ export async function verifyUNet(golden: GoldenCase, backend: Backend): Promise<
     shared.set(key, value);
     return value;
   };
-  let adapter: Adapter | undefined;
+  let adapter: AdapterBeside | undefined;
   if (golden.kind === 'unet_lora') {
     adapter = await openAdapter(golden, config, graph);
     weights = both(weights, adapter.source);
@@ -101,7 +70,7 @@ export async function verifyUNet(golden: GoldenCase, backend: Backend): Promise<
   return compareCase(golden, outputs, { backend: backend.name, skip: (name) => !backend.gradients && name.startsWith('grad') });
 }
 
-function appendGradients(graph: Graph, errors: Value, inputs: UNetInputs, adapter: Adapter | undefined): void {
+function appendGradients(graph: Graph, errors: Value, inputs: UNetInputs, adapter: AdapterBeside | undefined): void {
   const batch = errors.shape[0]!;
   const seed = graph.constant('errors.grad', [batch], new Float32Array(batch).fill(1 / batch));
   const wrt = adapter
