@@ -1,7 +1,7 @@
 /** Milliseconds and GFLOP/s of the product kernels, by variant, on shapes of the embedded model and of the peer benchmark.
  *  `node bench/run.mjs kernels [filter]`. Right answers are kernels.gpu.test.ts's business. */
 import { openNodeDevice } from '../src/cli/device.ts';
-import { Graph } from '../src/graph/graph.ts';
+import { Graph, type ParameterDtype } from '../src/graph/graph.ts';
 import { createGpuExecutor, type GpuExecutor } from '../src/webgpu/executor.ts';
 import { graphFlops } from '../src/graph/flops.ts';
 import { sizeOf } from '../src/shared/shape.ts';
@@ -21,12 +21,12 @@ type Build = (graph: Graph) => void;
 
 const pad = [1, 1, 1, 1] as const;
 
-function conv(op: 'conv2d' | 'conv2dGradInput' | 'conv2dGradWeight', batch: number, channels: number, out: number, size: number, stride = 1): Build {
+function conv(op: 'conv2d' | 'conv2dGradInput' | 'conv2dGradWeight', batch: number, channels: number, out: number, size: number, stride = 1, weights: ParameterDtype = 'f32'): Build {
   return (graph) => {
     const outSize = Math.floor((size - 1) / stride) + 1;
     const x = graph.input('x', [batch, channels, size, size]);
     const dy = graph.input('dy', [batch, out, outSize, outSize]);
-    const weight = graph.input('weight', [out, channels, 3, 3]);
+    const weight = graph.parameter('weight', [out, channels, 3, 3], weights);
     const bias = graph.input('bias', [out]);
     if (op === 'conv2d') graph.output('y', graph.op(op, { stride, padding: pad, bias: true, residual: false, scale: 1 }, [x, weight, bias]));
     else if (op === 'conv2dGradInput') graph.output('dx', graph.op(op, { stride, padding: pad, height: size, width: size, residual: false, scale: 1 }, [dy, weight]));
@@ -34,11 +34,11 @@ function conv(op: 'conv2d' | 'conv2dGradInput' | 'conv2dGradWeight', batch: numb
   };
 }
 
-function linear(op: 'linear' | 'linearGradInput' | 'linearGradWeight', rows: number, into: number, out: number): Build {
+function linear(op: 'linear' | 'linearGradInput' | 'linearGradWeight', rows: number, into: number, out: number, weights: ParameterDtype = 'f32'): Build {
   return (graph) => {
     const x = graph.input('x', [rows, into]);
     const dy = graph.input('dy', [rows, out]);
-    const weight = graph.input('weight', [out, into]);
+    const weight = graph.parameter('weight', [out, into], weights);
     if (op === 'linear') graph.output('y', graph.op(op, { bias: false, residual: false, scale: 1 }, [x, weight]));
     else if (op === 'linearGradInput') graph.output('dx', graph.op(op, { residual: false, scale: 1 }, [dy, weight]));
     else graph.output('dw', graph.op(op, { scale: 1 }, [dy, x]));
@@ -66,6 +66,10 @@ export const kernelBenches: [name: string, build: Build][] = [
   ...(['linear', 'linearGradInput', 'linearGradWeight'] as const).flatMap((op) =>
     linearSizes.map(([rows, into, out]): [string, Build] => [`${op} ${rows}x${into}x${out}`, linear(op, rows, into, out)]),
   ),
+  ...(['f16', 'bf16'] as const).flatMap((weights): [string, Build][] => [
+    ...(['conv2d', 'conv2dGradInput'] as const).map((op): [string, Build] => [`${op} 2x64x16x16 to 64 ${weights}`, conv(op, 2, 64, 64, 16, 1, weights)]),
+    ...(['linear', 'linearGradInput'] as const).map((op): [string, Build] => [`${op} 256x256x256 ${weights}`, linear(op, 256, 256, 256, weights)]),
+  ]),
 ];
 
 /** Best of several runs after one to warm up: other load on a shared machine only ever adds. */
@@ -76,7 +80,7 @@ export async function measure(executor: GpuExecutor, name: string, variant: stri
   const program = await executor.compile(graph);
   const compileMs = performance.now() - begin;
   for (const value of graph.values) {
-    if (value.source.kind === 'input') program.write(value, Float32Array.from({ length: sizeOf(value.shape) }, (_, i) => Math.sin(i)));
+    if (value.source.kind === 'input' || value.source.kind === 'parameter') program.write(value, Float32Array.from({ length: sizeOf(value.shape) }, (_, i) => Math.sin(i)));
   }
   const { queue } = executor.engine.device;
   let best = Infinity;

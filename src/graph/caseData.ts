@@ -1,7 +1,7 @@
 /** What a test case of an op is, and how it becomes a graph with numbers. The table is in cases.ts. */
 import { sizeOf, type Shape } from '../shared/shape.ts';
-import { Graph, type Node, type Value } from './graph.ts';
-import { mutatedInputs, type OpKind, type OpParams } from './ops.ts';
+import { Graph, isHalf, type Node, type ParameterDtype, type Value } from './graph.ts';
+import { halfInput, mutatedInputs, type OpKind, type OpParams } from './ops.ts';
 
 /** How a data input is filled. normal: deviation (and mean); uniform: within [low, high); below: i32 ids in [0, below);
  *  values: these, repeated. */
@@ -45,18 +45,26 @@ export function gradScales<K extends OpKind>(testCase: Case<K>): readonly number
   return testCase.inputs.some((input) => 'grad' in input) ? [1, 1e-12] : [1];
 }
 
-/** Makes the graph of one case. The same (op, case, gradScale) gives the same numbers everywhere. */
-export function buildCase<K extends OpKind>(op: K, testCase: Case<K>, gradScale = 1): BuiltCase<K> {
+/** How the weights of an op's cases can be kept; f32 is always first. */
+export const weightDtypes = (op: OpKind): readonly ParameterDtype[] => (op in halfInput ? ['f32', 'f16', 'bf16'] : ['f32']);
+
+/** Makes the graph of one case. The same (op, case, gradScale) gives the same numbers everywhere. With weights of half width they are a
+ *  parameter; its numbers are still given in f32, for the executor to round. */
+export function buildCase<K extends OpKind>(op: K, testCase: Case<K>, gradScale = 1, weightDtype: ParameterDtype = 'f32'): BuiltCase<K> {
   const graph = new Graph();
   const feeds = new Map<Value, Float32Array | Int32Array>();
   const mutated: readonly number[] = op in mutatedInputs ? mutatedInputs[op as keyof typeof mutatedInputs] : [];
-  const draw = (input: DataInput, name: string, state = false): Value => {
+  const draw = (input: DataInput, name: string, state = false, dtype: ParameterDtype = 'f32'): Value => {
     const numbers = fillNumbers(input, `${op}/${testCase.name}/${name}`, input.grad ? gradScale : 1);
-    const value = state ? graph.state(name, input.shape) : graph.input(name, input.shape, numbers instanceof Int32Array ? 'i32' : 'f32');
+    const value = isHalf(dtype)
+      ? graph.parameter(name, input.shape, dtype)
+      : state
+        ? graph.state(name, input.shape)
+        : graph.input(name, input.shape, numbers instanceof Int32Array ? 'i32' : 'f32');
     feeds.set(value, numbers);
     return value;
   };
-  const data = testCase.inputs.map((input, i) => ('derive' in input ? undefined : draw(input, `in${i}`, mutated.includes(i))));
+  const data = testCase.inputs.map((input, i) => ('derive' in input ? undefined : draw(input, `in${i}`, mutated.includes(i), halfInput[op] === i ? weightDtype : 'f32')));
   const derive = (input: DerivedInput): Value => {
     const operands = input.of.map((operand, i) => (typeof operand === 'number' ? data[operand]! : 'derive' in operand ? derive(operand) : draw(operand, `derived${i}`)));
     return graph.node(input.derive, input.params, operands, 'derived')[input.output]!;

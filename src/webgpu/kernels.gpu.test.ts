@@ -1,11 +1,12 @@
 /** Every kernel, in every variant, against the float64 oracle, on every case of graph/cases.ts; gradients at a scale of 1e-12 too. */
 import { afterAll, beforeAll, describe, type ExpectStatic, it } from 'vitest';
 import { openNodeDevice, type NodeDevice } from '../cli/device.ts';
-import { buildCase, gradScales } from '../graph/caseData.ts';
+import { buildCase, gradScales, weightDtypes } from '../graph/caseData.ts';
 import { cases } from '../graph/cases.ts';
-import type { Graph, Value } from '../graph/graph.ts';
+import { Graph, type Value } from '../graph/graph.ts';
 import type { OpKind } from '../graph/ops.ts';
 import { evaluate } from '../oracle/run.ts';
+import { decodeHalf } from '../shared/float16.ts';
 import { createGpuExecutor, type GpuExecutor } from './executor.ts';
 import { planGraph } from './plan.ts';
 
@@ -56,9 +57,10 @@ function variantsOf(graph: Graph): string[] {
 for (const op of Object.keys(cases) as OpKind[]) {
   describe(op, () => {
     for (const testCase of cases[op]) {
-      for (const scale of gradScales(testCase as never)) {
-        it.concurrent(`${testCase.name}${scale === 1 ? '' : `, gradients times ${scale}`}`, async ({ expect }) => {
-          const { graph, feeds, results } = buildCase(op, testCase as never, scale);
+      const runs = gradScales(testCase as never).flatMap((scale) => weightDtypes(op).map((weights) => ({ scale, weights })));
+      for (const { scale, weights } of runs) {
+        it.concurrent(`${testCase.name}${weights === 'f32' ? '' : `, weights in ${weights}`}${scale === 1 ? '' : `, gradients times ${scale}`}`, async ({ expect }) => {
+          const { graph, feeds, results } = buildCase(op, testCase as never, scale, weights);
           const wantOf = evaluate(graph, feeds);
           for (const variant of variantsOf(graph)) {
             const program = await executorOf(variant).compile(graph);
@@ -73,3 +75,28 @@ for (const op of Object.keys(cases) as OpKind[]) {
     }
   });
 }
+
+/** Numbers below f32's normal range (bf16 has some) may be flushed by a GPU; f16's own subnormals may not. */
+it.concurrent.for(['f16', 'bf16'] as const)('reads every %s number exactly', async (dtype, { expect }) => {
+  const [exponents, step] = dtype === 'f16' ? [0x7c00, 0x400] : [0x7f80, 0x80];
+  const bits = Uint16Array.from({ length: 65536 }, (_, half) => half).filter((half) => (half & exponents) !== exponents && (dtype === 'f16' || (half & 0x7fff) >= step));
+  const numbers = decodeHalf(dtype, bits);
+  const graph = new Graph();
+  const weight = graph.parameter('weight', [bits.length, 1], dtype);
+  const [x, ids] = [graph.input('x', [1, 1]), graph.input('ids', [bits.length], 'i32')];
+  graph.output('product', graph.op('linear', { bias: false, residual: false, scale: 1 }, [x, weight]));
+  graph.output('rows', graph.op('embedding', {}, [weight, ids]));
+  for (const variant of ['workgroup', 'quad']) {
+    const storage = executorOf(variant).storage('weight', bits.length, dtype);
+    storage.write(bits);
+    const program = await executorOf(variant).compile(graph, { bindings: new Map([[weight, storage]]) });
+    program.write(x, Float32Array.of(1));
+    program.write(ids, Int32Array.from(bits.keys()));
+    const [product, rows] = await program.runAndRead([...graph.outputs.values()]);
+    // A sum that starts at 0 has no -0.
+    expect(product, variant).toEqual(numbers.map((n) => n + 0));
+    expect(rows, variant).toEqual(numbers);
+    expect(program.memory.allocatedBytes).toBe(program.memory.plannedBytes.total);
+    storage.destroy();
+  }
+});

@@ -24,6 +24,8 @@ const FLIP = false;
 const SCALE = 1.0f;
 const BIAS = false;
 const RESIDUAL = false;
+// How weights are kept. 0: f32; 1: f16, two to a word; 2: bf16, two to a word.
+const W_FORMAT = 0u;
 const ROW_BLOCKS = 4u;
 const WORKGROUP_SIZE = 16u;
 
@@ -33,9 +35,10 @@ const COLUMNS = BATCH * CLASS_HEIGHT * CLASS_WIDTH;
 const PLANE = HEIGHT * WIDTH;
 // Rows and channels can be swapped (W_ROW, W_CHANNEL), so that only their product is the same.
 const WEIGHTS = ROWS * CHANNELS * KERNEL_HEIGHT * KERNEL_WIDTH;
+const WEIGHT_WORDS = select(WEIGHTS, (WEIGHTS + 1u) / 2u, W_FORMAT > 0u);
 
 @group(0) @binding(0) var<storage, read> x: array<f32, BATCH * CHANNELS * PLANE>;
-@group(0) @binding(1) var<storage, read> weight: array<f32, WEIGHTS>;
+@group(0) @binding(1) var<storage, read> weight: array<u32, WEIGHT_WORDS>;
 @group(0) @binding(2) var<storage, read> bias: array<f32>;
 @group(0) @binding(3) var<storage, read> residual: array<f32>;
 @group(0) @binding(4) var<storage, read_write> y: array<f32, BATCH * ROWS * OUT_HEIGHT * OUT_WIDTH>;
@@ -44,6 +47,22 @@ const WEIGHTS = ROWS * CHANNELS * KERNEL_HEIGHT * KERNEL_WIDTH;
 fn first_tap(pad: i32, class_offset: u32) -> u32 {
   let dilation = i32(DILATION);
   return u32(((pad - i32(class_offset)) % dilation + dilation) % dilation);
+}
+
+// Element `at` of a half-width tensor, as f32: half of the word it lies in. format 1: f16; 2: bf16.
+fn widened(word: u32, at: u32, format: u32) -> f32 {
+  let half = word >> (16u * (at % 2u));
+  if (format == 1u) {
+    return unpack2x16float(half).x;
+  }
+  return bitcast<f32>(half << 16u);
+}
+
+fn weight_at(at: u32) -> f32 {
+  if (W_FORMAT == 0u) {
+    return bitcast<f32>(weight[at]);
+  }
+  return widened(weight[at / 2u], at, W_FORMAT);
 }
 
 @compute @workgroup_size(WORKGROUP_SIZE)
@@ -86,25 +105,25 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(workgroup_id) group: 
         let loaded = vec4f(x[at_x + plane], x[at_y + plane], x[at_z + plane], x[at_w + plane]);
         let pixel = select(vec4f(), loaded, inside);
         let at_weight = channel * W_CHANNEL + at_tap;
-        let w0 = weight[at_row0 + at_weight];
+        let w0 = weight_at(at_row0 + at_weight);
         c0 += w0 * pixel;
         x0 += quadSwapX(w0) * pixel;
         y0 += quadSwapY(w0) * pixel;
         d0 += quadSwapDiagonal(w0) * pixel;
         if (ROW_BLOCKS > 1u) {
-          let w1 = weight[at_row1 + at_weight];
+          let w1 = weight_at(at_row1 + at_weight);
           c1 += w1 * pixel;
           x1 += quadSwapX(w1) * pixel;
           y1 += quadSwapY(w1) * pixel;
           d1 += quadSwapDiagonal(w1) * pixel;
         }
         if (ROW_BLOCKS > 2u) {
-          let w2 = weight[at_row2 + at_weight];
+          let w2 = weight_at(at_row2 + at_weight);
           c2 += w2 * pixel;
           x2 += quadSwapX(w2) * pixel;
           y2 += quadSwapY(w2) * pixel;
           d2 += quadSwapDiagonal(w2) * pixel;
-          let w3 = weight[at_row3 + at_weight];
+          let w3 = weight_at(at_row3 + at_weight);
           c3 += w3 * pixel;
           x3 += quadSwapX(w3) * pixel;
           y3 += quadSwapY(w3) * pixel;

@@ -6,7 +6,7 @@ import quadCode from './conv2d.quad.wgsl?raw';
 import workgroupCode from './conv2d.workgroup.wgsl?raw';
 import gradWeightQuadCode from './conv2dGradWeight.quad.wgsl?raw';
 import gradWeightWorkgroupCode from './conv2dGradWeight.workgroup.wgsl?raw';
-import type { Dispatch, LowerContext, LowerToWgsl, Operand, Scratch } from './dispatch.ts';
+import { type Dispatch, formatOf, type LowerContext, type LowerToWgsl, type Operand, type Scratch } from './dispatch.ts';
 import { lowerProduct, productVariant, QUAD_WORKGROUP_SIZE, quadGrid, rowBlocksOf, sumSplits, tiling } from './gemm.ts';
 
 /** 1x1, stride 1, unpadded: a matrix product over channels. */
@@ -179,8 +179,9 @@ interface Convolution extends Epilogue {
   y: Value;
 }
 
-function convolution({ constants, x, weight, y, scale, bias, residual }: Convolution, context: LowerContext): Dispatch[] {
-  const { BATCH, CHANNELS, ROWS, OUT_HEIGHT, OUT_WIDTH, KERNEL_HEIGHT, KERNEL_WIDTH, DILATION } = constants;
+function convolution({ constants: shape, x, weight, y, scale, bias, residual }: Convolution, context: LowerContext): Dispatch[] {
+  const { BATCH, CHANNELS, ROWS, OUT_HEIGHT, OUT_WIDTH, KERNEL_HEIGHT, KERNEL_WIDTH, DILATION } = shape;
+  const constants = { ...shape, W_FORMAT: formatOf[weight.dtype] };
   const classes = DILATION * DILATION;
   const columns = BATCH * Math.ceil(OUT_HEIGHT / DILATION) * Math.ceil(OUT_WIDTH / DILATION);
   const epilogue = { SCALE: scale, BIAS: bias !== undefined, RESIDUAL: residual !== undefined };

@@ -28,6 +28,8 @@ const RESIDUAL = false;
 const THREADS = 8u;
 const SPLIT_DEPTH = 36u;
 const C_SPLIT = 0u;
+// How weights are kept. 0: f32; 1: f16, two to a word; 2: bf16, two to a word.
+const W_FORMAT = 0u;
 
 const CLASSES = DILATION * DILATION;
 const CLASS_HEIGHT = (OUT_HEIGHT + DILATION - 1u) / DILATION;
@@ -42,7 +44,7 @@ const STEP = 16u;
 const PITCH = TILE + 1u;
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;
-@group(0) @binding(1) var<storage, read> weight: array<f32>;
+@group(0) @binding(1) var<storage, read> weight: array<u32>;
 @group(0) @binding(2) var<storage, read> bias: array<f32>;
 @group(0) @binding(3) var<storage, read> residual: array<f32>;
 @group(0) @binding(4) var<storage, read_write> y: array<f32>;
@@ -56,6 +58,22 @@ fn first_tap(pad: i32, class_offset: u32) -> u32 {
   return u32(((pad - i32(class_offset)) % dilation + dilation) % dilation);
 }
 
+// Element `at` of a half-width tensor, as f32: half of the word it lies in. format 1: f16; 2: bf16.
+fn widened(word: u32, at: u32, format: u32) -> f32 {
+  let half = word >> (16u * (at % 2u));
+  if (format == 1u) {
+    return unpack2x16float(half).x;
+  }
+  return bitcast<f32>(half << 16u);
+}
+
+fn weight_at(at: u32) -> f32 {
+  if (W_FORMAT == 0u) {
+    return bitcast<f32>(weight[at]);
+  }
+  return widened(weight[at / 2u], at, W_FORMAT);
+}
+
 fn load_weight(row: u32, k: u32, end: u32, tap0: vec2u) -> f32 {
   let tap = k % TAPS;
   let ky = tap0.y + (tap / TAPS_X) * DILATION;
@@ -64,7 +82,7 @@ fn load_weight(row: u32, k: u32, end: u32, tap0: vec2u) -> f32 {
     return 0.0;
   }
   let at = ky * KERNEL_WIDTH + kx;
-  return weight[row * W_ROW + (k / TAPS) * W_CHANNEL + select(at, KERNEL_HEIGHT * KERNEL_WIDTH - 1u - at, FLIP)];
+  return weight_at(row * W_ROW + (k / TAPS) * W_CHANNEL + select(at, KERNEL_HEIGHT * KERNEL_WIDTH - 1u - at, FLIP));
 }
 
 fn load_pixel(column: u32, k: u32, end: u32, tap0: vec2u, offset: vec2u) -> f32 {

@@ -1,6 +1,6 @@
 /** What a WGSL lowering makes of a node: plain data, testable without a device. */
 import type { OpKind } from '../../graph/ops.ts';
-import type { Node, Value } from '../../graph/graph.ts';
+import type { Dtype, Node, Value } from '../../graph/graph.ts';
 
 /** A complete WGSL file with its name; imported with `?raw`. */
 export interface KernelSource {
@@ -37,6 +37,9 @@ export interface LowerContext {
 }
 
 export type LowerToWgsl<K extends OpKind> = (node: Node<K>, context: LowerContext) => Dispatch[];
+
+/** What kernels call the ways a tensor's elements lie in memory: whole words, or halves two to a word. */
+export const formatOf: Readonly<Record<Dtype, number>> = { f32: 0, i32: 0, f16: 1, bf16: 2 };
 
 /** Folds a 1-D grid over the per-dimension limit; the kernel recovers its index as `id.x + id.y * (num_workgroups.x * WORKGROUP_SIZE)`. */
 export function grid1d(invocations: number, workgroupSize: number, limits: LowerContext['limits']): [number, number, number] {

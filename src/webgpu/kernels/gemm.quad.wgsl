@@ -1,6 +1,6 @@
 // Matrix product C[m, n] = SCALE * (sum over k of A[m, k] * B[n, k] + bias) + residual, all three matrices by strides. No barriers.
 //
-// a, b: f32, addresses below. bias: by row of C (BIAS_BY_ROW) or by column. residual: like c. c: [ROWS, COLUMNS] by C strides.
+// a, b: f32 or halves, addresses below in elements. bias: by row of C (BIAS_BY_ROW) or by column. residual: like c. c: [ROWS, COLUMNS] by C strides.
 // Depth k = (outer, inner) and column n = (outer, inner) may each jump at a second stride: a batch of images is one long row of pixels.
 //
 // Four invocations (a quad) own a block of 4 * ROW_BLOCKS rows and 16 columns. Each loads one row's element of A and shares it by
@@ -32,12 +32,41 @@ const WORKGROUP_SIZE = 16u;
 const A_LENGTH = 160u;
 const B_LENGTH = 160u;
 const C_LENGTH = 400u;
+// How the elements of a and b are kept. 0: f32; 1: f16, two to a word; 2: bf16, two to a word.
+const A_FORMAT = 0u;
+const B_FORMAT = 0u;
 
-@group(0) @binding(0) var<storage, read> a: array<f32, A_LENGTH>;
-@group(0) @binding(1) var<storage, read> b: array<f32, B_LENGTH>;
+const A_WORDS = select(A_LENGTH, (A_LENGTH + 1u) / 2u, A_FORMAT > 0u);
+const B_WORDS = select(B_LENGTH, (B_LENGTH + 1u) / 2u, B_FORMAT > 0u);
+
+@group(0) @binding(0) var<storage, read> a: array<u32, A_WORDS>;
+@group(0) @binding(1) var<storage, read> b: array<u32, B_WORDS>;
 @group(0) @binding(2) var<storage, read> bias: array<f32>;
 @group(0) @binding(3) var<storage, read> residual: array<f32>;
 @group(0) @binding(4) var<storage, read_write> c: array<f32, C_LENGTH>;
+
+// Element `at` of a half-width tensor, as f32: half of the word it lies in. format 1: f16; 2: bf16.
+fn widened(word: u32, at: u32, format: u32) -> f32 {
+  let half = word >> (16u * (at % 2u));
+  if (format == 1u) {
+    return unpack2x16float(half).x;
+  }
+  return bitcast<f32>(half << 16u);
+}
+
+fn a_at(at: u32) -> f32 {
+  if (A_FORMAT == 0u) {
+    return bitcast<f32>(a[at]);
+  }
+  return widened(a[at / 2u], at, A_FORMAT);
+}
+
+fn b_at(at: u32) -> f32 {
+  if (B_FORMAT == 0u) {
+    return bitcast<f32>(b[at]);
+  }
+  return widened(b[at / 2u], at, B_FORMAT);
+}
 
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) grid: vec3u) {
@@ -67,26 +96,26 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) grid:
     for (var k = 0u; k < DEPTH_INNER; k++) {
       let ka = outer * A_DEPTH_OUTER + k * A_DEPTH;
       let kb = outer * B_DEPTH_OUTER + k * B_DEPTH;
-      let columns_k = vec4f(b[at_b_x + kb], b[at_b_y + kb], b[at_b_z + kb], b[at_b_w + kb]);
-      let a0 = a[at_a_x + ka];
+      let columns_k = vec4f(b_at(at_b_x + kb), b_at(at_b_y + kb), b_at(at_b_z + kb), b_at(at_b_w + kb));
+      let a0 = a_at(at_a_x + ka);
       c0 += a0 * columns_k;
       x0 += quadSwapX(a0) * columns_k;
       y0 += quadSwapY(a0) * columns_k;
       d0 += quadSwapDiagonal(a0) * columns_k;
       if (ROW_BLOCKS > 1u) {
-        let a1 = a[at_a_y + ka];
+        let a1 = a_at(at_a_y + ka);
         c1 += a1 * columns_k;
         x1 += quadSwapX(a1) * columns_k;
         y1 += quadSwapY(a1) * columns_k;
         d1 += quadSwapDiagonal(a1) * columns_k;
       }
       if (ROW_BLOCKS > 2u) {
-        let a2 = a[at_a_z + ka];
+        let a2 = a_at(at_a_z + ka);
         c2 += a2 * columns_k;
         x2 += quadSwapX(a2) * columns_k;
         y2 += quadSwapY(a2) * columns_k;
         d2 += quadSwapDiagonal(a2) * columns_k;
-        let a3 = a[at_a_w + ka];
+        let a3 = a_at(at_a_w + ka);
         c3 += a3 * columns_k;
         x3 += quadSwapX(a3) * columns_k;
         y3 += quadSwapY(a3) * columns_k;

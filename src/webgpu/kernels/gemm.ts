@@ -2,7 +2,7 @@
 import type { Value } from '../../graph/graph.ts';
 import { assert } from '../../shared/assert.ts';
 import { sizeOf } from '../../shared/shape.ts';
-import { type Dispatch, grid1d, type LowerContext, type LowerToWgsl, type Operand, type Scratch } from './dispatch.ts';
+import { type Dispatch, formatOf, grid1d, type LowerContext, type LowerToWgsl, type Operand, type Scratch } from './dispatch.ts';
 import quadCode from './gemm.quad.wgsl?raw';
 import workgroupCode from './gemm.workgroup.wgsl?raw';
 import splitSumCode from './splitSum.wgsl?raw';
@@ -99,6 +99,8 @@ export function lowerProduct(product: Product, context: LowerContext): Dispatch[
     C_COLUMN: c.column[1],
     C_COLUMN_OUTER: c.column[0],
     COLUMNS_INNER: columnsInner,
+    A_FORMAT: formatOf[a.value.dtype],
+    B_FORMAT: formatOf[b.value.dtype],
   };
   const epilogue = { SCALE: scale, BIAS: bias !== undefined, BIAS_BY_ROW: biasByRow, RESIDUAL: residual !== undefined };
   // What is absent is bound to A, and not read.

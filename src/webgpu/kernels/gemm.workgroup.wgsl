@@ -26,6 +26,9 @@ const RESIDUAL = false;
 const THREADS = 8u;
 const SPLIT_DEPTH = 16u;
 const C_SPLIT = 0u;
+// How the elements of a and b are kept. 0: f32; 1: f16, two to a word; 2: bf16, two to a word.
+const A_FORMAT = 0u;
+const B_FORMAT = 0u;
 
 const DEPTH = DEPTH_OUTER * DEPTH_INNER;
 const TILE = 4u * THREADS;
@@ -33,8 +36,8 @@ const STEP = 16u;
 // One more than the tile: neighbours in depth fall into different banks.
 const PITCH = TILE + 1u;
 
-@group(0) @binding(0) var<storage, read> a: array<f32>;
-@group(0) @binding(1) var<storage, read> b: array<f32>;
+@group(0) @binding(0) var<storage, read> a: array<u32>;
+@group(0) @binding(1) var<storage, read> b: array<u32>;
 @group(0) @binding(2) var<storage, read> bias: array<f32>;
 @group(0) @binding(3) var<storage, read> residual: array<f32>;
 @group(0) @binding(4) var<storage, read_write> c: array<f32>;
@@ -42,19 +45,42 @@ const PITCH = TILE + 1u;
 var<workgroup> tile_a: array<f32, STEP * PITCH>;
 var<workgroup> tile_b: array<f32, STEP * PITCH>;
 
+// Element `at` of a half-width tensor, as f32: half of the word it lies in. format 1: f16; 2: bf16.
+fn widened(word: u32, at: u32, format: u32) -> f32 {
+  let half = word >> (16u * (at % 2u));
+  if (format == 1u) {
+    return unpack2x16float(half).x;
+  }
+  return bitcast<f32>(half << 16u);
+}
+
+fn a_at(at: u32) -> f32 {
+  if (A_FORMAT == 0u) {
+    return bitcast<f32>(a[at]);
+  }
+  return widened(a[at / 2u], at, A_FORMAT);
+}
+
+fn b_at(at: u32) -> f32 {
+  if (B_FORMAT == 0u) {
+    return bitcast<f32>(b[at]);
+  }
+  return widened(b[at / 2u], at, B_FORMAT);
+}
+
 fn load_a(row: u32, k: u32, end: u32) -> f32 {
   if (row >= ROWS || k >= end) {
     return 0.0;
   }
-  return a[row * A_ROW + (k / DEPTH_INNER) * A_DEPTH_OUTER + (k % DEPTH_INNER) * A_DEPTH];
+  return a_at(row * A_ROW + (k / DEPTH_INNER) * A_DEPTH_OUTER + (k % DEPTH_INNER) * A_DEPTH);
 }
 
 fn load_b(column: u32, k: u32, end: u32) -> f32 {
   if (column >= COLUMNS || k >= end) {
     return 0.0;
   }
-  return b[(column / COLUMNS_INNER) * B_COLUMN_OUTER + (column % COLUMNS_INNER) * B_COLUMN
-    + (k / DEPTH_INNER) * B_DEPTH_OUTER + (k % DEPTH_INNER) * B_DEPTH];
+  return b_at((column / COLUMNS_INNER) * B_COLUMN_OUTER + (column % COLUMNS_INNER) * B_COLUMN
+    + (k / DEPTH_INNER) * B_DEPTH_OUTER + (k % DEPTH_INNER) * B_DEPTH);
 }
 
 fn store_c(row: u32, column: u32, split: u32, sum: f32) {

@@ -108,7 +108,7 @@ describe('dispatches', () => {
 it('keeps copies of shared functions the same', () => {
   const folder = new URL('.', import.meta.url);
   const sources = readdirSync(folder).filter((file) => file.endsWith('.wgsl')).map((file) => ({ file, code: readFileSync(new URL(file, folder), 'utf8') }));
-  for (const name of ['normal', 'tanh_exact']) {
+  for (const name of ['normal', 'tanh_exact', 'widened']) {
     const copies = sources.flatMap(({ code }) => new RegExp(`^fn ${name}\\(.*?^}`, 'ms').exec(code)?.[0] ?? []);
     expect(copies.length, name).toBeGreaterThan(1);
     expect(new Set(copies).size, name).toBe(1);

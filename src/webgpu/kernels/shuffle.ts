@@ -1,13 +1,14 @@
 /** Lowerings of the ops that move elements without arithmetic: concat, slice, transpose, upsampling, look-ups; and their transposes. */
-import type { Node, Value } from '../../graph/graph.ts';
+import { isHalf, type Node, type Value } from '../../graph/graph.ts';
 import { assert } from '../../shared/assert.ts';
 import { axes4, type Shape, sizeOf, stridesOf } from '../../shared/shape.ts';
 import concatCode from './concat.wgsl?raw';
 import concatOneCode from './concatOne.wgsl?raw';
-import { type Dispatch, grid1d, type KernelSource, type LowerContext, type LowerToWgsl } from './dispatch.ts';
+import { type Dispatch, formatOf, grid1d, type KernelSource, type LowerContext, type LowerToWgsl } from './dispatch.ts';
 import { flat, WORKGROUP_SIZE } from './elementwise.ts';
 import embeddingCode from './embedding.wgsl?raw';
 import embeddingGradCode from './embeddingGrad.wgsl?raw';
+import embeddingHalfCode from './embeddingHalf.wgsl?raw';
 import { atLanes, lanesOf } from './lanes.ts';
 import padAxisCode from './padAxis.wgsl?raw';
 import sliceCode from './slice.wgsl?raw';
@@ -26,6 +27,7 @@ const transpose: KernelSource = { name: 'transpose', code: transposeCode };
 const upsampleNearest: KernelSource = { name: 'upsampleNearest', code: upsampleNearestCode };
 const upsampleNearestGrad: KernelSource = { name: 'upsampleNearestGrad', code: upsampleNearestGradCode };
 const embedding: KernelSource = { name: 'embedding', code: embeddingCode };
+const embeddingHalf: KernelSource = { name: 'embeddingHalf', code: embeddingHalfCode };
 const embeddingGrad: KernelSource = { name: 'embeddingGrad', code: embeddingGradCode };
 const takeToken: KernelSource = { name: 'takeToken', code: takeTokenCode };
 const takeTokenGrad: KernelSource = { name: 'takeTokenGrad', code: takeTokenGradCode };
@@ -128,10 +130,11 @@ export const lowerUpsampleNearestGrad: LowerToWgsl<'upsampleNearestGrad'> = (nod
 
 export const lowerEmbedding: LowerToWgsl<'embedding'> = ({ inputs, outputs }, { limits }) => {
   const [table, ids] = inputs as [Value, Value];
-  const lanes = lanesOf(table.shape[1]!);
-  const constants = { ROWS: sizeOf(ids.shape), WIDTH: table.shape[1]! / lanes };
+  const half = isHalf(table.dtype);
+  const lanes = half ? 1 : lanesOf(table.shape[1]!);
+  const constants = { ROWS: sizeOf(ids.shape), WIDTH: table.shape[1]! / lanes, ...(half && { FORMAT: formatOf[table.dtype] }) };
   return [
-    { kernel: atLanes(embedding, lanes), constants, reads: inputs, writes: outputs, workgroups: grid1d(constants.ROWS * constants.WIDTH, WORKGROUP_SIZE, limits) },
+    { kernel: half ? embeddingHalf : atLanes(embedding, lanes), constants, reads: inputs, writes: outputs, workgroups: grid1d(constants.ROWS * constants.WIDTH, WORKGROUP_SIZE, limits) },
   ];
 };
 

@@ -1,0 +1,31 @@
+// y[row] = table[ids[row]], the table in half width.
+// table: [ENTRIES, WIDTH], two elements to a word; ids: [ROWS]; y: [ROWS, WIDTH].
+// One invocation an element of y, 1-D grid folded over y.
+
+const WORKGROUP_SIZE: u32 = 64;
+const ROWS: u32 = 1;
+const WIDTH: u32 = 1;
+// How the table is kept. 1: f16; 2: bf16.
+const FORMAT = 1u;
+
+@group(0) @binding(0) var<storage, read> table: array<u32>;
+@group(0) @binding(1) var<storage, read> ids: array<i32>;
+@group(0) @binding(2) var<storage, read_write> y: array<f32>;
+
+// Element `at` of a half-width tensor, as f32: half of the word it lies in. format 1: f16; 2: bf16.
+fn widened(word: u32, at: u32, format: u32) -> f32 {
+  let half = word >> (16u * (at % 2u));
+  if (format == 1u) {
+    return unpack2x16float(half).x;
+  }
+  return bitcast<f32>(half << 16u);
+}
+
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let i = id.x + id.y * (groups.x * WORKGROUP_SIZE);
+  if (i >= ROWS * WIDTH) { return; }
+  let row = i / WIDTH;
+  let at = u32(ids[row]) * WIDTH + i - row * WIDTH;
+  y[i] = widened(table[at / 2u], at, FORMAT);
+}
