@@ -9,7 +9,7 @@ import { sizeOf } from '../shared/shape.ts';
 import type { EngineDevice } from './device.ts';
 import { type CompileProgress, pipelinesOf } from './pipelines.ts';
 import { bytesOf, checkBuffer, type Place, type Plan, type PlannedDispatch, planGraph } from './plan.ts';
-import { chooseVariant, gpuVariants, type KernelVariants, softwareVariants } from './variants.ts';
+import { chooseVariant, type KernelVariants, untunedVariants } from './variants.ts';
 
 export interface GpuExecutorOptions {
   /** Which variant of each kernel class to use (webgpu/tune.ts); else what suits this kind of adapter. The same record gives the same bits. */
@@ -130,7 +130,7 @@ async function download(engine: EngineDevice, ranges: readonly Range[], encoder 
 export function createGpuExecutor(engine: EngineDevice, { variants, maxDispatchesPerSubmit = Infinity, onCompileProgress }: GpuExecutorOptions = {}): GpuExecutor {
   const { device } = engine;
   const pipelines = pipelinesOf(device);
-  const variant = chooseVariant(variants ?? (engine.adapter.software ? softwareVariants(device.features.has('subgroups')) : gpuVariants));
+  const variant = chooseVariant(variants ?? untunedVariants(engine.adapter, device.features));
 
   async function compile(graph: Graph, { bindings = new Map(), label = 'program' }: CompileOptions = {}): Promise<GpuProgram> {
     for (const [value, storage] of bindings) {

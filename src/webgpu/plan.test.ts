@@ -111,7 +111,7 @@ it('refuses a view that no binding can begin at', () => {
 it('says by how much a tensor exceeds the adapter', () => {
   const graph = new Graph();
   graph.output('y', graph.op('unary', { fn: 'relu' }, [graph.parameter('huge.weight', [40 * 2 ** 20])]));
-  expect(() => planGraph(graph)).toThrow(/huge.weight has 160 MiB, 32 MiB more than this GPU lets a shader see at once \(128 MiB\)/);
+  expect(() => planGraph(graph)).toThrow(/huge.weight needs 160 MiB in one binding, 32 MiB more than this GPU lets a shader see at once \(128 MiB\)/);
   expect(() => planGraph(graph, { limits: { ...DEFAULT_LIMITS, maxBufferSize: 128 * 2 ** 20 } })).toThrow(/needs a buffer of 160 MiB, 32 MiB more/);
 });
 

@@ -58,11 +58,22 @@ export interface Plan {
   tenants: { buffer: number; name: string; bytes: number; first: number; last: number }[];
 }
 
+/** A limit of the adapter that a plan does not keep. */
+export interface Exceeded {
+  limit: 'maxBufferSize' | 'maxStorageBufferBindingSize';
+  /** The buffer or tensor that is too large. */
+  name: string;
+  neededBytes: number;
+  availableBytes: number;
+}
+
 export interface PlanOptions {
   limits?: PlanLimits;
   variant?: LowerContext['variant'];
   /** Values whose storage the caller brings; those that share one storage map to the same key. */
   bound?: ReadonlyMap<Value, unknown>;
+  /** Told of every limit that is exceeded; by default the first one throws AdapterTooSmall. */
+  onExceeded?: (exceeded: Exceeded) => void;
 }
 
 /** Offsets of bindings are multiples of this on every device (minStorageBufferOffsetAlignment). */
@@ -76,14 +87,14 @@ export const bytesOf = (elements: number, dtype: Dtype = 'f32'): number => Math.
 const bytesOfValue = ({ shape, dtype }: Value): number => bytesOf(sizeOf(shape), dtype);
 const isScratch = (operand: Operand): operand is Scratch => 'scratch' in operand;
 
-export function planGraph(graph: Graph, { limits = DEFAULT_LIMITS, variant = (_, options) => options[0]!, bound = new Map() }: PlanOptions = {}): Plan {
+export function planGraph(graph: Graph, { limits = DEFAULT_LIMITS, variant = (_, options) => options[0]!, bound = new Map(), onExceeded = refuse }: PlanOptions = {}): Plan {
   const nodes = liveNodes(graph);
   const lowered = nodes.map((node) => (lower[node.op] as (node: Node, context: LowerContext) => Dispatch[])(node, { limits, variant }));
   const buffers: PlannedBuffer[] = [];
   const home = new Map<Value | Scratch, Place>();
 
   const add = (buffer: PlannedBuffer): number => {
-    checkBuffer(buffer, limits);
+    checkBuffer(buffer, limits, onExceeded);
     return buffers.push(buffer) - 1;
   };
   const own = (value: Value, part: MemoryPart): void => {
@@ -149,7 +160,7 @@ export function planGraph(graph: Graph, { limits = DEFAULT_LIMITS, variant = (_,
         assert(place, `${node.name}: ${dispatch.kernel.name} binds ${operandName(operand)}, which has no storage`);
         return place;
       });
-      checkDispatch(node, dispatch, places, limits);
+      checkDispatch(node, dispatch, places, limits, onExceeded);
       return { node, dispatch, places };
     }),
   );
@@ -280,34 +291,43 @@ function fillSlots(tenancies: readonly Tenancy[]): { bytes: number; tenants: Ten
 
 const mib = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(bytes < 2 ** 20 ? 2 : 0)} MiB`;
 
-/** Throws AdapterTooSmall for a buffer beyond the adapter's limit. */
-export function checkBuffer({ label, bytes }: Pick<PlannedBuffer, 'label' | 'bytes'>, limits: Pick<PlanLimits, 'maxBufferSize'>): void {
-  if (bytes <= limits.maxBufferSize) return;
-  throw new WinnowError(
-    'AdapterTooSmall',
-    `${label} needs a buffer of ${mib(bytes)}, ${mib(bytes - limits.maxBufferSize)} more than this GPU allows (${mib(limits.maxBufferSize)}).`,
-    'Use a smaller image size, a smaller batch or a smaller model.',
-  );
+/** What each limit is about. */
+const meaning = {
+  maxBufferSize: (needed: string, more: string, available: string) => `needs a buffer of ${needed}, ${more} more than this GPU allows (${available})`,
+  maxStorageBufferBindingSize: (needed: string, more: string, available: string) => `needs ${needed} in one binding, ${more} more than this GPU lets a shader see at once (${available})`,
+} satisfies Record<Exceeded['limit'], unknown>;
+
+const smaller = 'Use a smaller image size, a smaller batch or a smaller model.';
+
+export function adapterTooSmall({ limit, name, neededBytes, availableBytes }: Exceeded, remedy = smaller): WinnowError {
+  return new WinnowError('AdapterTooSmall', `${name} ${meaning[limit](mib(neededBytes), mib(neededBytes - availableBytes), mib(availableBytes))}.`, remedy);
+}
+
+function refuse(exceeded: Exceeded): void {
+  throw adapterTooSmall(exceeded);
+}
+
+/** By default throws AdapterTooSmall for a buffer beyond the adapter's limit. */
+export function checkBuffer({ label, bytes }: Pick<PlannedBuffer, 'label' | 'bytes'>, { maxBufferSize }: Pick<PlanLimits, 'maxBufferSize'>, onExceeded = refuse): void {
+  if (bytes > maxBufferSize) onExceeded({ limit: 'maxBufferSize', name: label, neededBytes: bytes, availableBytes: maxBufferSize });
 }
 
 const operandName = (operand: Operand): string => (isScratch(operand) ? operand.scratch : operand.name);
 
 /** The rules a dispatch must keep, so that a broken lowering fails here and not in the driver. */
-function checkDispatch(node: Node, { kernel, reads, writes, workgroups }: Dispatch, places: readonly Place[], limits: PlanLimits): void {
+function checkDispatch(node: Node, { kernel, reads, writes, workgroups }: Dispatch, places: readonly Place[], limits: PlanLimits, onExceeded: (exceeded: Exceeded) => void): void {
   const where = `${node.name}: ${kernel.name}`;
   const operands = [...reads, ...writes];
   assert(operands.length <= limits.maxStorageBuffersPerShaderStage, `${where} binds ${operands.length} buffers, this GPU allows ${limits.maxStorageBuffersPerShaderStage}`);
-  assert(
-    workgroups.every((n) => Number.isInteger(n) && n > 0 && n <= limits.maxComputeWorkgroupsPerDimension),
-    `${where}: grid ${workgroups.join(' x ')} is outside 1..${limits.maxComputeWorkgroupsPerDimension}`,
-  );
+  assert(workgroups.every((n) => Number.isInteger(n) && n > 0), `${where}: the grid is ${workgroups.join(' x ')}`);
+  // Beyond about four million pixels: the tiles of a product are not folded.
+  if (workgroups.some((n) => n > limits.maxComputeWorkgroupsPerDimension)) {
+    throw new WinnowError('AdapterTooSmall', `${where} needs ${Math.max(...workgroups)} workgroups side by side, this GPU runs ${limits.maxComputeWorkgroupsPerDimension}.`, smaller);
+  }
   places.forEach((place, i) => {
-    if (place.size > limits.maxStorageBufferBindingSize) {
-      throw new WinnowError(
-        'AdapterTooSmall',
-        `${operandName(operands[i]!)} has ${mib(place.size)}, ${mib(place.size - limits.maxStorageBufferBindingSize)} more than this GPU lets a shader see at once (${mib(limits.maxStorageBufferBindingSize)}).`,
-        'Use a smaller image size, a smaller batch or a smaller model.',
-      );
+    const { maxStorageBufferBindingSize } = limits;
+    if (place.size > maxStorageBufferBindingSize) {
+      onExceeded({ limit: 'maxStorageBufferBindingSize', name: operandName(operands[i]!), neededBytes: place.size, availableBytes: maxStorageBufferBindingSize });
     }
     for (let j = Math.max(i + 1, reads.length); j < places.length; j++) {
       const other = places[j]!;

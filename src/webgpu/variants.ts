@@ -11,6 +11,10 @@ export const softwareVariants = (subgroups: boolean): KernelVariants => ({ defau
 
 export const gpuVariants: KernelVariants = { default: 'workgroup' };
 
+/** Where nothing was measured. */
+export const untunedVariants = (adapter: { software: boolean }, features: { has(feature: string): boolean }): KernelVariants =>
+  adapter.software ? softwareVariants(features.has('subgroups')) : gpuVariants;
+
 /** Of the variants offered, the most preferred one on record for the class, else by default, else the first. */
 export function chooseVariant(record: KernelVariants = {}): LowerContext['variant'] {
   return (kernelClass, options) => {
