@@ -6,11 +6,15 @@ import type { TrainConfig } from '../training/config.ts';
 import type { Denoiser } from '../training/denoiser.ts';
 import { loraTensors } from '../training/lora.ts';
 import { defaultLoss, type StepSpec } from '../training/stepGraph.ts';
+import { keptDtypes } from './weightWidth.ts';
 
-/** What a step's shape takes of a model: no weights, only their names and shapes. */
+/** Names and shapes of weights, and which of them are stored in half width. */
+export type WeightShapes = Pick<TensorSource, 'names' | 'shape' | 'half'>;
+
+/** What a step's shape takes of a model: no weights. */
 export interface StepModel {
   folder: { unet: { model: DenoiserModel }; tokens: number };
-  weights: Pick<TensorSource, 'names' | 'shape'>;
+  weights: WeightShapes;
 }
 
 export function stepSpecOf(model: StepModel, config: TrainConfig, latentSize: { height: number; width: number }, reference: 'engine' | 'input', maxBindingBytes: number): StepSpec {
@@ -29,6 +33,7 @@ export function stepSpecOf(model: StepModel, config: TrainConfig, latentSize: { 
     loss: { ...defaultLoss, loss: config.loss, labelSmoothing: config.labelSmoothing },
     mode: config.mode === 'lora' ? { kind: 'lora', scaleOf: () => config.alpha / config.rank } : { kind: 'full' },
     layout: layoutArenas(tensors, Math.floor(maxBindingBytes / 4)),
+    dtypeOf: keptDtypes(weights),
     reference,
     accumulation: config.accumulation,
     recompute: config.recompute,

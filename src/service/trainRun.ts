@@ -140,7 +140,7 @@ class TrainingRun {
     const { config } = this.record;
     await this.setStatus('preparing');
     await signal.turn(() => this.prepare());
-    this.listener({ type: 'started', record: this.record, memory: forecastOf(this.spec, this.trainer.memory, this.frozen.bytes, this.trainer.flops), resumedAt: this.resumedAt });
+    this.listener({ type: 'started', record: this.record, memory: forecastOf(this.spec, this.trainer.memory, this.trainer.flops), resumedAt: this.resumedAt });
     await this.setStatus('running');
     if (this.record.step === 0 && config.sampleEvery > 0) await signal.turn(() => this.sample());
     let elapsed = 0;

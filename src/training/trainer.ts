@@ -106,8 +106,15 @@ export class Trainer {
     return new Trainer(spec, recompute, storages, { graph, program }, update);
   }
 
+  /** Of both programs and all storages. The update's states are the step's. */
   get memory(): MemoryReport {
-    return this.stepProgram.memory;
+    const { plannedBytes: step, allocatedBytes } = this.stepProgram.memory;
+    if (!this.updateProgram) return { plannedBytes: step, allocatedBytes };
+    const { plannedBytes: update, allocatedBytes: updateAllocated } = this.updateProgram.memory;
+    return {
+      plannedBytes: { ...step, inputs: step.inputs + update.inputs, activations: step.activations + update.activations, total: step.total + update.total - update.state },
+      allocatedBytes: allocatedBytes + updateAllocated - update.state,
+    };
   }
 
   /** What one step runs: the micro-batch's program and, with accumulation, the update's. For profiling. */

@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { checkTrainConfig } from '../../data/formats/trainConfig.ts';
-import { wholeFiles } from '../../service/environment.ts';
-import { type FolderPlan, planFolder } from '../../service/forecast.ts';
+import { targetOf } from '../../service/forecast.ts';
+import { type FolderPlan, planFolder } from '../../service/folderPlan.ts';
 import { presetNamed } from '../../training/presets.ts';
 import { openDevice } from '../../webgpu/device.ts';
 import { count, number, oneOf, size } from '../arguments.ts';
@@ -22,8 +22,10 @@ export const plan = defineVerb({
     mode: { kind: 'text', value: 'MODE', help: 'lora or full', default: 'lora' },
     rank: { kind: 'text', value: 'N', help: 'rank of the LoRA', default: '8' },
     targets: { kind: 'text', value: 'WHICH', help: 'layers with a LoRA: attention or all', default: 'all' },
-    pairs: { kind: 'text', value: 'N', help: 'pairs in a micro-batch', default: '4' },
+    pairs: { kind: 'text', value: 'N', help: 'pairs in a micro-batch', default: '1' },
     accumulation: { kind: 'text', value: 'N', help: 'micro-batches in a step', default: '1' },
+    weights: { kind: 'text', value: 'DTYPE', help: 'how frozen weights are kept: f16, bf16, f32, or stored, as the files have them (default: stored, or f16 where there are none)' },
+    recompute: { kind: 'text', value: 'WHAT', help: 'what the backward pass computes twice instead of keeping it: cheap, blocks, or auto', default: 'auto' },
     reference: { kind: 'text', value: 'NAME', help: 'engine (on the GPU) or onnx (outside) (default: engine for lora, onnx for full)' },
     adapter: { kind: 'text', value: 'NAME', help: 'plan for the limits of this machine\'s adapter of that name, `any` for the best (default: those of desktop GPUs)' },
   },
@@ -43,16 +45,19 @@ export const plan = defineVerb({
       pairsPerStep: count('pairs', values.pairs),
       accumulation: number('accumulation', values.accumulation, { min: 1, whole: true }),
       reference,
+      recompute: oneOf('recompute', values.recompute, ['auto', 'cheap', 'blocks']),
     });
     const device = values.adapter === undefined ? undefined : await openDevice((await openNodeGpu(values.adapter)).gpu);
     // A folder may be a pipeline's, or hold the UNet's config.json itself.
     const alone = existsSync(join(ref.base, 'config.json')) && !existsSync(join(ref.base, 'unet'));
     const bare = folderReader(ref.base);
-    const reader = alone ? wholeFiles((path) => bare.read(path === 'unet/config.json' ? 'config.json' : path)) : openModel(ref.base);
+    const inside = (path: string): string => path.replace(/^unet\//, '');
+    const reader = alone ? { read: (path: string) => bare.read(inside(path)), open: (path: string) => bare.open(inside(path)) } : openModel(ref.base);
     const planned = await planFolder(reader, config, {
       reference: reference === 'engine' ? 'engine' : 'input',
+      weights: values.weights === undefined ? undefined : oneOf('weights', values.weights, ['f16', 'bf16', 'f32', 'stored']),
       ...(values.size !== undefined && { size: size('size', values.size) }),
-      ...(device && { limits: device.device.limits }),
+      ...(device && { target: targetOf(device) }),
     });
     const adapter = device?.adapterKey ?? null;
     device?.destroy();
@@ -60,13 +65,31 @@ export const plan = defineVerb({
   },
 });
 
+const bytes = (count: number): string => (count < 1e9 ? `${(count / 1e6).toFixed(1)} MB` : `${(count / 1e9).toFixed(2)} GB`);
+
+/** What each part holds, where its name does not say it. */
+const held: Record<string, string> = {
+  weights: 'weights of the UNet',
+  adapter: 'weights of the LoRA',
+  optimiser: 'optimiser (AdamW\'s two moments)',
+  activations: 'activations and inputs',
+  reference: 'reference, second copy of the weights',
+  preparing: 'text encoders, before the first step',
+};
+
 function describe(plan: FolderPlan, adapter: string | null): string {
-  const mib = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
   const gflop = (flops: number): string => `${(flops / 1e9).toFixed(3)} GFLOP`;
   return [
     `${plan.width}x${plan.height} pixels, ${plan.parameters.toLocaleString('en')} parameters in the UNet, ${plan.trainedParameters.toLocaleString('en')} trained`,
+    `Frozen weights in ${plan.weights}.`,
+    plan.recompute === 'blocks' ? 'The backward pass computes every block twice, to keep less.' : 'The backward pass computes twice what is cheap to compute.',
     '',
-    table([...Object.entries(plan.parts).map(([part, bytes]) => [part, mib(bytes)]), ['peak', mib(plan.peakBytes)]]),
+    table([...Object.entries(plan.parts).filter(([, count]) => count > 0).map(([part, count]) => [held[part] ?? part, bytes(count)]), ['peak', bytes(plan.peakBytes)]]),
+    '',
+    table([
+      ['while prompts are encoded, before the first step', bytes(plan.moments.texts)],
+      ['while a sample is drawn between steps, if samples are asked for', plan.moments.sample === null ? 'too large here' : bytes(plan.moments.sample)],
+    ]),
     '',
     table([
       ['one forward, one image', gflop(plan.flopsPerForward)],
