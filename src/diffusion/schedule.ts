@@ -22,8 +22,11 @@ export interface NoiseScheduleConfig {
   prediction_type: PredictionType;
 }
 
-/** The fields that every diffusers scheduler shares; defaults are the same in all of them. */
-export function readNoiseSchedule(config: SchedulerConfigReader): NoiseScheduleConfig {
+/** Where a scheduler's betas begin and end unless its config says so: the same in all of diffusers' but LCM's. */
+const defaultBetas = { beta_start: 0.0001, beta_end: 0.02, beta_schedule: 'linear' } as const satisfies Partial<NoiseScheduleConfig>;
+
+/** The fields that every diffusers scheduler shares. */
+export function readNoiseSchedule(config: SchedulerConfigReader, defaults: Pick<NoiseScheduleConfig, keyof typeof defaultBetas> = defaultBetas): NoiseScheduleConfig {
   const trainedBetas = config.get('trained_betas', null);
   if (trainedBetas !== null && !(Array.isArray(trainedBetas) && trainedBetas.length > 0 && trainedBetas.every((beta) => typeof beta === 'number'))) {
     throw config.unsupported('trained_betas', 'null or a list of numbers');
@@ -32,9 +35,9 @@ export function readNoiseSchedule(config: SchedulerConfigReader): NoiseScheduleC
   if (steps < 2) throw config.unsupported('num_train_timesteps', 'an integer above 1');
   return {
     num_train_timesteps: steps,
-    beta_start: config.number('beta_start', 0.0001),
-    beta_end: config.number('beta_end', 0.02),
-    beta_schedule: config.oneOf('beta_schedule', 'linear', ['linear', 'scaled_linear', 'squaredcos_cap_v2']),
+    beta_start: config.number('beta_start', defaults.beta_start),
+    beta_end: config.number('beta_end', defaults.beta_end),
+    beta_schedule: config.oneOf('beta_schedule', defaults.beta_schedule, ['linear', 'scaled_linear', 'squaredcos_cap_v2']),
     trained_betas: trainedBetas,
     rescale_betas_zero_snr: config.flag('rescale_betas_zero_snr', false),
     prediction_type: config.oneOf('prediction_type', 'epsilon', predictionTypes),

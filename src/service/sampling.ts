@@ -2,7 +2,7 @@
  *  draw their random numbers, so that the same request gives the same picture there. */
 import { guidanceScaleEmbedding, guide, usesGuidance } from '../diffusion/guidance.ts';
 import { initialState, type Sampler, startIndex } from '../diffusion/samplers/sampler.ts';
-import { samplerFromConfig, stableDiffusionConfig } from '../diffusion/samplers/registry.ts';
+import { pipelineSchedulerConfig, samplerFromConfig, samplerTakesStrength } from '../diffusion/samplers/registry.ts';
 import type { SchedulerConfig } from '../diffusion/schedulerConfig.ts';
 import { batched, type Conditioning } from './conditioning.ts';
 import { concatFloats } from '../shared/arrays.ts';
@@ -47,8 +47,9 @@ export async function sampleLatents(
   const { seed, steps, guidanceScale, guidanceRescale = 0, latentShape, conditional, unconditional, timestepCondWidth, init } = request;
   const size = latentShape[0] * latentShape[1] * latentShape[2];
   const guided = predictorBatch(guidanceScale, timestepCondWidth) === 2;
-  const config = stableDiffusionConfig(request.schedulerConfig, request.scheduler);
-  const sampler: Sampler = samplerFromConfig(config, { className: request.scheduler, steps });
+  const config = pipelineSchedulerConfig(request.pipelineClass, request.schedulerConfig, request.scheduler);
+  const strength = init && samplerTakesStrength(request.pipelineClass, request.scheduler) ? { strength: init.strength } : {};
+  const sampler: Sampler = samplerFromConfig(config, { className: request.scheduler, steps, ...strength });
   const generator = new TorchGenerator(seed);
   const told = guided ? batched([unconditional, conditional]) : conditional;
   const conditioning = timestepCondWidth > 0 ? { ...told, timestepCond: guidanceScaleEmbedding(guidanceScale - 1, timestepCondWidth) } : told;
@@ -56,7 +57,7 @@ export async function sampleLatents(
   let first = 0;
   let x: Float32Array;
   if (init) {
-    first = startIndex(steps, init.strength);
+    first = 'strength' in strength ? 0 : startIndex(steps, init.strength);
     const latents = await init.encode(generator);
     const noise = generator.randn(size);
     x = first < sampler.timesteps.length ? sampler.addNoise(latents, noise, first) : latents;

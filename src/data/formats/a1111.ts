@@ -16,9 +16,11 @@ export interface ParametersText {
 /** A1111's sampler names by diffusers class. */
 export const samplerLabels: Readonly<Record<string, string>> = {
   DDIMScheduler: 'DDIM',
+  PNDMScheduler: 'PLMS',
   EulerDiscreteScheduler: 'Euler',
   EulerAncestralDiscreteScheduler: 'Euler a',
   DPMSolverMultistepScheduler: 'DPM++ 2M',
+  LCMScheduler: 'LCM',
 };
 
 const NEGATIVE = 'Negative prompt:';

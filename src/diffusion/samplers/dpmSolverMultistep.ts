@@ -87,7 +87,7 @@ export function dpmSolverMultistep(config: SchedulerConfigReader, { steps }: Sam
         assert(noise, 'sde-dpmsolver++ needs noise at every step');
         out = combine(1, out, to.sigma * f32(Math.sqrt(f32(1 - squared))), noise);
       }
-      return { x: out, state: order === 2 ? { history: [x0] } : state };
+      return { x: out, state: order === 2 ? { ...state, history: [x0] } : state };
     },
     addNoise(latents, noise, i) {
       const { alpha, sigma } = signalAndNoise(sigmas[i]!);

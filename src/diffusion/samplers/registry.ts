@@ -4,13 +4,17 @@ import { type SchedulerConfig, SchedulerConfigReader } from '../schedulerConfig.
 import { ddim } from './ddim.ts';
 import { dpmSolverMultistep } from './dpmSolverMultistep.ts';
 import { euler, eulerAncestral } from './euler.ts';
+import { lcm } from './lcm.ts';
+import { pndm } from './pndm.ts';
 import type { Sampler, SamplerOptions } from './sampler.ts';
 
 export const samplers = {
   DDIMScheduler: ddim,
+  PNDMScheduler: pndm,
   EulerDiscreteScheduler: euler,
   EulerAncestralDiscreteScheduler: eulerAncestral,
   DPMSolverMultistepScheduler: dpmSolverMultistep,
+  LCMScheduler: lcm,
 } as const satisfies Record<string, (config: SchedulerConfigReader, options: SamplerOptions) => Sampler>;
 
 export type SamplerName = keyof typeof samplers;
@@ -31,12 +35,17 @@ export function samplerFromConfig(config: SchedulerConfig, options: SamplerOptio
 export const defaultSamplerName = (config: SchedulerConfig): SamplerName =>
   isSamplerName(config['_class_name']) ? config['_class_name'] : 'DPMSolverMultistepScheduler';
 
-/** What StableDiffusionPipeline makes of the config in its folder before it samples: `steps_offset` becomes 1 and `clip_sample` false,
- *  whatever the file says (pipeline_stable_diffusion.py, "steps_offset!=1", "clip_sample not set"). The SDXL pipeline does not.
- *  A field that the file leaves out is changed only for the class of the file, which alone lives through the pipeline's constructor. */
-export function stableDiffusionConfig(config: SchedulerConfig, className: string): SchedulerConfig {
+/** What a pipeline makes of the config in its folder before it samples. Stable Diffusion's: `steps_offset` becomes 1 and `clip_sample` false,
+ *  whatever the file says (pipeline_stable_diffusion.py, "steps_offset!=1", "clip_sample not set"); SDXL's and the latent consistency ones
+ *  change nothing. A field that the file leaves out is changed only for the class of the file, which alone lives through the pipeline's
+ *  constructor. */
+export function pipelineSchedulerConfig(pipelineClass: string, config: SchedulerConfig, className: string): SchedulerConfig {
+  if (pipelineClass !== 'StableDiffusionPipeline' && pipelineClass !== 'StableDiffusionImg2ImgPipeline') return config;
   const own = config['_class_name'] === className;
   const steps = 'steps_offset' in config || own ? { steps_offset: 1 } : {};
   const clip = 'clip_sample' in config || own ? { clip_sample: false } : {};
   return { ...config, ...steps, ...clip };
 }
+
+/** Whether a pipeline's image to image gives the strength to the sampler instead of leaving steps out. */
+export const samplerTakesStrength = (pipelineClass: string, className: string): boolean => pipelineClass.startsWith('LatentConsistency') && className === 'LCMScheduler';

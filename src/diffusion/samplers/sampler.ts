@@ -4,12 +4,17 @@ import { WinnowError } from '../../shared/errors.ts';
 import type { PredictionType } from '../prediction.ts';
 
 export interface SamplerState {
-  /** Predicted x_0 of the steps before, the newest last; only samplers of order 2 fill it. */
+  /** Of the steps before, the newest last: predicted x_0 for DPM-Solver++, outputs for PNDM. Other samplers need none. */
   readonly history: readonly Float32Array[];
+  /** Steps taken so far: PNDM's first ones are of other kinds. */
+  readonly calls: number;
+  /** The sample that a step of several evaluations began with, and their weighted sum so far. */
+  readonly held?: Float32Array;
+  readonly sum?: Float32Array;
 }
 
 /** Before the first step, whichever step that is. */
-export const initialState: SamplerState = { history: [] };
+export const initialState: SamplerState = { history: [], calls: 0 };
 
 /** x, noise and model outputs are latents of any shape, f32. i counts the steps of `timesteps`. */
 export interface Sampler {
@@ -33,6 +38,9 @@ export interface SamplerOptions {
   steps: number;
   /** DDIM's eta: 0 is deterministic, 1 is DDPM. Other samplers have none. */
   eta?: number;
+  /** Image to image of the latent consistency pipelines: LCM's timesteps are chosen from the first `strength` of those it was distilled on,
+   *  and all of them run. */
+  strength?: number;
 }
 
 /** The step at which image to image begins; `steps` itself means that nothing runs.

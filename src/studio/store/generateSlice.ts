@@ -12,7 +12,10 @@ import type { Slice } from './useStudio.ts';
 export const schedulers = {
   DPMSolverMultistepScheduler: 'DPM-Solver++ (2M)',
   EulerDiscreteScheduler: 'Euler',
+  EulerAncestralDiscreteScheduler: 'Euler ancestral',
   DDIMScheduler: 'DDIM',
+  PNDMScheduler: 'PNDM',
+  LCMScheduler: 'LCM',
 } as const;
 
 export interface GenerateDraft {

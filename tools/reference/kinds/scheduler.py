@@ -9,10 +9,17 @@ from common import randn, save_case
 
 SD = dict(num_train_timesteps=1000, beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", steps_offset=1)
 DDIM, EULER, DPM = "DDIMScheduler", "EulerDiscreteScheduler", "DPMSolverMultistepScheduler"
-ANCESTRAL = "EulerAncestralDiscreteScheduler"
+ANCESTRAL, PNDM, LCM = "EulerAncestralDiscreteScheduler", "PNDMScheduler", "LCMScheduler"
 SD_DDIM = SD | dict(clip_sample=False, set_alpha_to_one=False)
 V = dict(prediction_type="v_prediction")
+ZERO_SNR = dict(rescale_betas_zero_snr=True)
+PLMS = SD | dict(skip_prk_steps=True, set_alpha_to_one=False)
+LCM_SD = SD | dict(original_inference_steps=50, set_alpha_to_one=True, timestep_scaling=10.0)
 SHAPE = (1, 4, 8, 8)
+
+
+def spacing(name: str) -> dict:
+    return dict(timestep_spacing=name)
 
 
 def case(seed: int, cls: str, steps: int, config: dict, strength: float | None = None) -> dict:
@@ -45,6 +52,40 @@ CASES = {"scheduler": {
     "dpm-cosine": case(93, DPM, 10, dict(beta_schedule="squaredcos_cap_v2", lambda_min_clipped=-5.1)),
     "dpm-sde": case(94, DPM, 10, SD | dict(algorithm_type="sde-dpmsolver++")),
     "dpm-strength": case(95, DPM, 20, SD, strength=0.5),
+    "pndm": case(101, PNDM, 12, PLMS),
+    "pndm-v-trailing": case(102, PNDM, 9, PLMS | V | spacing("trailing")),
+    "pndm-linspace-one": case(103, PNDM, 10, PLMS | dict(set_alpha_to_one=True) | spacing("linspace")),
+    "pndm-strength": case(104, PNDM, 15, PLMS | V, strength=0.5),
+    "pndm-prk": case(105, PNDM, 10, SD | V | dict(steps_offset=0)),
+    "pndm-prk-trailing": case(106, PNDM, 8, SD | dict(steps_offset=0) | spacing("trailing")),
+    "lcm": case(107, LCM, 4, LCM_SD),
+    "lcm-v-zero-snr": case(108, LCM, 8, LCM_SD | V | ZERO_SNR),
+    "lcm-sample-clip": case(109, LCM, 5, LCM_SD | dict(prediction_type="sample", clip_sample=True, original_inference_steps=100)),
+    "lcm-strength": case(110, LCM, 10, LCM_SD, strength=0.5),
+    "lcm-defaults": case(111, LCM, 3, {}),
+    # What was missing of every sampler by every spacing, epsilon and v.
+    "ddim-leading-v": case(112, DDIM, 10, SD_DDIM | V),
+    "ddim-linspace-v": case(113, DDIM, 8, SD_DDIM | V | spacing("linspace")),
+    "ddim-trailing": case(114, DDIM, 8, SD_DDIM | spacing("trailing")),
+    "euler-linspace-v": case(115, EULER, 9, SD | V),
+    "euler-leading": case(116, EULER, 9, SD | spacing("leading")),
+    "euler-trailing-v": case(117, EULER, 9, SD | V | spacing("trailing")),
+    "ancestral-linspace": case(118, ANCESTRAL, 9, SD),
+    "ancestral-leading-v": case(119, ANCESTRAL, 8, SD | V | spacing("leading")),
+    "ancestral-trailing": case(120, ANCESTRAL, 8, SD | spacing("trailing")),
+    "ancestral-zero-snr-v": case(121, ANCESTRAL, 8, SD | V | ZERO_SNR | spacing("trailing")),
+    "ancestral-strength": case(122, ANCESTRAL, 12, SD | spacing("leading"), strength=0.4),
+    "dpm-linspace-v": case(123, DPM, 20, SD | V),
+    "dpm-leading": case(124, DPM, 16, SD | spacing("leading")),
+    "dpm-trailing": case(125, DPM, 12, SD | spacing("trailing")),
+    "dpm-trailing-v-zero-snr": case(126, DPM, 12, SD | V | ZERO_SNR | spacing("trailing")),
+    # One step, as the turbo models take it.
+    "ddim-one-step": case(127, DDIM, 1, SD_DDIM | spacing("trailing")),
+    "pndm-one-step": case(128, PNDM, 1, PLMS),
+    "euler-one-step": case(129, EULER, 1, SD | spacing("trailing")),
+    "ancestral-one-step": case(130, ANCESTRAL, 1, SD | spacing("trailing")),
+    "dpm-one-step": case(131, DPM, 1, SD | spacing("trailing")),
+    "lcm-one-step": case(132, LCM, 1, LCM_SD),
     "dpm-from-pndm": case(96, DPM, 10, SD_DDIM | dict(skip_prk_steps=True, _class_name="PNDMScheduler")),
 }}
 
@@ -68,7 +109,7 @@ def write(kind: str, name: str, folder: Path, spec: dict) -> dict[str, float]:
 
     sample = randn(SHAPE, spec["seed"])
     inputs, expected = {"sample": sample}, {"timesteps": timesteps}
-    stochastic = spec["cls"] == ANCESTRAL or str(spec["config"].get("algorithm_type", "")).startswith("sde-")
+    stochastic = spec["cls"] in (ANCESTRAL, LCM) or str(spec["config"].get("algorithm_type", "")).startswith("sde-")
     x = sample * scheduler.init_noise_sigma
     for i, t in enumerate(timesteps):
         out = model_output(scheduler.scale_model_input(x, t), t)

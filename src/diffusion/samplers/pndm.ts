@@ -1,0 +1,100 @@
+/** Pseudo numerical methods: Liu et al., https://arxiv.org/abs/2202.09778, algorithm 2 and formulas 9, 12 and 13. diffusers scheduling_pndm.py.
+ *
+ *  Steps are linear multistep ones over the last four outputs (PLMS), either from the start (`skip_prk_steps`, as Stable Diffusion has it,
+ *  with the second step taken twice) or after twelve Runge-Kutta evaluations (PRK). What a step is depends on how many were taken, not on
+ *  where: image to image begins with the first kind in the middle of the schedule, as there. */
+import { assert } from '../../shared/assert.ts';
+import { linspace, roundHalfEven } from '../numpy.ts';
+import { combine, denoisedCoefficients, noiseCoefficients } from '../prediction.ts';
+import { addNoise, alphasCumprod, leadingTimesteps, readNoiseSchedule, trailingTimesteps } from '../schedule.ts';
+import type { SchedulerConfigReader } from '../schedulerConfig.ts';
+import { checkSteps, type Sampler, type SamplerOptions, type SamplerState } from './sampler.ts';
+
+/** Order of the multistep formula. */
+const ORDER = 4;
+/** Of the newest output first, for one, two, three and four of them (formula 12). */
+const adamsBashforth: readonly (readonly number[])[] = [[], [1], [3 / 2, -1 / 2], [23 / 12, -16 / 12, 5 / 12], [55 / 24, -59 / 24, 37 / 24, -9 / 24]];
+
+export function pndm(config: SchedulerConfigReader, { steps }: SamplerOptions): Sampler {
+  config.only({ prediction_type: ['epsilon', 'v_prediction'] });
+  const schedule = { ...readNoiseSchedule(config), rescale_betas_zero_snr: false };
+  const trainSteps = schedule.num_train_timesteps;
+  checkSteps(steps, trainSteps);
+  const skipPrk = config.flag('skip_prk_steps', false);
+  const alphas = alphasCumprod(schedule);
+  const finalAlpha = config.flag('set_alpha_to_one', false) ? 1 : alphas[0]!;
+  const ratio = Math.floor(trainSteps / steps);
+  const half = Math.floor(ratio / 2);
+  if (!skipPrk && steps < ORDER) throw config.unsupported('skip_prk_steps', `its Runge-Kutta steps from ${ORDER} steps on, and ${steps} were asked for`);
+
+  /** Falling, one for each step of the schedule. */
+  const falling = spaced(config, trainSteps, steps);
+  const prk = skipPrk ? [] : rungeKutta(falling.slice(0, ORDER), half);
+  const multistep = skipPrk ? [falling[0]!, ...falling.slice(1, 2), ...falling.slice(1)] : falling.slice(ORDER - 1);
+  const timesteps = Float64Array.from([...prk, ...multistep]);
+  if (!(timesteps[0]! < trainSteps)) throw config.unsupported('steps_offset', `timesteps up to ${trainSteps - 1}, which ${steps} steps and this offset exceed`);
+
+  const alphaAt = (t: number): { alpha: number; sigma: number } => ({ alpha: Math.sqrt(alphas[t]!), sigma: Math.sqrt(1 - alphas[t]!) });
+  /** Formula 9: from t to `to`, along the output. */
+  const transfer = (x: Float32Array, output: Float32Array, t: number, to: number): Float32Array => {
+    const bar = alphas[t];
+    assert(bar !== undefined, `PNDM: there is no timestep ${t}`);
+    const toBar = to >= 0 ? alphas[to]! : finalAlpha;
+    const { alpha, sigma } = alphaAt(t);
+    const { ofSample, ofOutput } = noiseCoefficients(schedule.prediction_type, alpha, sigma);
+    const noise = combine(ofSample, x, ofOutput, output);
+    const denominator = bar * Math.sqrt(1 - toBar) + Math.sqrt(bar * (1 - bar) * toBar);
+    return combine(Math.sqrt(toBar / bar), x, -(toBar - bar) / denominator, noise);
+  };
+
+  function rungeKuttaStep(output: Float32Array, i: number, x: Float32Array, { calls, history, held, sum }: SamplerState): { x: Float32Array; state: SamplerState } {
+    const stage = calls % 4;
+    const to = timesteps[i]! - (calls % 2 === 1 ? 0 : half);
+    const from = prk[calls - stage]!;
+    const start = stage === 0 ? x : held;
+    assert(start, 'PNDM lost the sample its Runge-Kutta step began with');
+    const weight = stage === 0 || stage === 3 ? 1 / 6 : 1 / 3;
+    const soFar = sum ? combine(1, sum, weight, output) : output.map((value) => weight * value);
+    const state: SamplerState = { calls: calls + 1, history: stage === 0 ? [...history, output] : history, held: start, ...(stage < 3 && { sum: soFar }) };
+    return { x: transfer(start, stage === 3 ? soFar : output, from, to), state };
+  }
+
+  function multistepStep(output: Float32Array, i: number, x: Float32Array, state: SamplerState): { x: Float32Array; state: SamplerState } {
+    const { calls } = state;
+    const t = timesteps[i]!;
+    // The second call goes over the first step again, with the mean of both ends' outputs (formula 13 with one output before).
+    if (calls === 1) {
+      assert(state.held, 'PNDM lost the sample of its first step');
+      return { x: transfer(state.held, combine(0.5, output, 0.5, state.history.at(-1)!), t + ratio, t), state: { calls: 2, history: state.history } };
+    }
+    const history = [...state.history.slice(1 - ORDER), output];
+    const weights = adamsBashforth[history.length]!;
+    const mixed = output.map((_, k) => weights.reduce((sum, weight, back) => sum + weight * history[history.length - 1 - back]![k]!, 0));
+    return { x: transfer(x, mixed, t, t - ratio), state: { calls: calls + 1, history, ...(calls === 0 && { held: x }) } };
+  }
+
+  return {
+    predictionType: schedule.prediction_type,
+    timesteps,
+    initNoiseSigma: 1,
+    needsNoise: false,
+    scaleModelInput: (x) => x,
+    denoised(modelOutput, i, x) {
+      const { alpha, sigma } = alphaAt(timesteps[i]!);
+      const { ofSample, ofOutput } = denoisedCoefficients(schedule.prediction_type, alpha, sigma);
+      return combine(ofSample, x, ofOutput, modelOutput);
+    },
+    step: (modelOutput, i, x, state) => (state.calls < prk.length ? rungeKuttaStep : multistepStep)(modelOutput, i, x, state),
+    addNoise: (latents, noise, i) => addNoise(alphas, latents, noise, [timesteps[i]!]),
+  };
+}
+
+function spaced(config: SchedulerConfigReader, trainSteps: number, steps: number): number[] {
+  const spacing = config.oneOf('timestep_spacing', 'leading', ['linspace', 'leading', 'trailing']);
+  if (spacing === 'leading') return Array.from(leadingTimesteps(trainSteps, steps, config.int('steps_offset', 0)));
+  if (spacing === 'trailing') return Array.from(trailingTimesteps(trainSteps, steps));
+  return Array.from(linspace(0, trainSteps - 1, steps), roundHalfEven).toReversed();
+}
+
+/** Where the four evaluations of each of three steps lie: its start, twice its middle, its end. `first` are four timesteps, falling. */
+const rungeKutta = ([a, b, c, d]: readonly number[], half: number): number[] => [a!, b! + half, b! + half, b!, b!, c! + half, c! + half, c!, c!, d! + half, d! + half, d!];
