@@ -69,18 +69,26 @@ export class ClipTokenizer {
 
     const decoder = isRecord(config.added_tokens_decoder) ? Object.values(config.added_tokens_decoder) : [];
     const found = new Map<string, AddedToken>();
-    const add = (entry: unknown): string => {
+    const add = (entry: unknown, replace = false): string => {
       const token = isRecord(entry) ? entry : { content: entry };
       const { content } = token;
       if (typeof content !== 'string' || content === '') throw bad(`a special token is ${JSON.stringify(entry)}`);
-      if (!found.has(content)) {
-        if (!vocab.has(content)) vocab.set(content, Math.max(-1, ...vocab.values()) + 1);
-        found.set(content, { content, id: vocab.get(content)!, normalized: token.normalized === true, lstrip: token.lstrip === true, rstrip: token.rstrip === true });
-      }
+      if (!vocab.has(content)) vocab.set(content, Math.max(-1, ...vocab.values()) + 1);
+      if (replace || !found.has(content)) found.set(content, { content, id: vocab.get(content)!, normalized: token.normalized === true, lstrip: token.lstrip === true, rstrip: token.rstrip === true });
       return content;
     };
     for (const entry of [...listed, ...decoder]) add(entry);
-    const named = (role: string, fallback: string): number => vocab.get(add(config[role] ?? special[role] ?? fallback))!;
+    const fixed = new Set(found.keys());
+    // One token in two roles, once described and once as plain text (as published CLIP tokenizers have <|endoftext|>): transformers adds both
+    // and the later one stands. Of two descriptions it adds the first.
+    const plain = new Map<string, boolean>();
+    const named = (role: string, fallback: string): number => {
+      const entry = config[role] ?? special[role] ?? fallback;
+      const name = isRecord(entry) ? String(entry.content) : String(entry);
+      const content = add(entry, !fixed.has(name) && plain.get(name) === isRecord(entry));
+      plain.set(content, !isRecord(entry));
+      return vocab.get(content)!;
+    };
     this.bosId = named('bos_token', '<|startoftext|>');
     this.eosId = named('eos_token', '<|endoftext|>');
     this.unknownId = named('unk_token', '<|endoftext|>');
