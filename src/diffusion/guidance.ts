@@ -37,7 +37,7 @@ function deviation(x: Float32Array): number {
 export function guidanceScaleEmbedding(w: number, width: number): Float32Array {
   const f32 = Math.fround;
   const half = Math.floor(width / 2);
-  const step = f32(Math.log(10000) / (half - 1));
+  const step = f32(f32(Math.log(10000)) / (half - 1));
   const angles = Float32Array.from({ length: half }, (_, k) => f32(f32(w) * 1000) * f32(Math.exp(f32(k * -step))));
   const out = new Float32Array(width);
   out.set(angles.map(Math.sin));

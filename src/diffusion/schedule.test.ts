@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { guide, usesGuidance } from './guidance.ts';
 import { linspace, roundHalfEven } from './numpy.ts';
 import { denoisedCoefficients, noiseCoefficients, predictionTypes } from './prediction.ts';
 import { addNoise, alphasCumprod, readNoiseSchedule, signalToNoise, trainingSigmas, trainingTarget } from './schedule.ts';
@@ -65,20 +64,6 @@ describe('prediction types', () => {
       const { ofSample, ofOutput } = coefficients(type, alpha, sigma);
       truth.forEach((value, i) => expect(ofSample * noisy[i]! + ofOutput * target[i]!).toBeCloseTo(value, 6));
     }
-  });
-});
-
-describe('guidance', () => {
-  const unconditional = Float32Array.of(0, 1, 2, 3);
-  const conditional = Float32Array.of(1, 1, 4, -1);
-  it('extrapolates from unconditional to conditional', () => {
-    expect([...guide({ unconditional, conditional, guidanceScale: 2 })]).toEqual([2, 1, 6, -5]);
-    expect([usesGuidance(1), usesGuidance(1.5)]).toEqual([false, true]);
-  });
-  it('rescales each sample to the conditional deviation', () => {
-    const out = guide({ unconditional, conditional, guidanceScale: 2, guidanceRescale: 1, batch: 2 });
-    // Deviations: conditional 0 and 5 / sqrt 2, guided 1 / sqrt 2 and 11 / sqrt 2.
-    expect([...out].map((v) => Math.round(v * 1e4) / 1e4)).toEqual([0, 0, 2.7273, -2.2727]);
   });
 });
 
