@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type NodeDevice, openNodeDevice } from '../cli/device.ts';
 import { generator } from '../graph/caseData.ts';
-import { Graph } from '../graph/graph.ts';
+import { Graph, type ParameterDtype } from '../graph/graph.ts';
 import { openDenoiser } from '../models/families.ts';
 import { ParameterStore } from '../models/parameterStore.ts';
 import { parametersOf, type TensorSource, withAliases } from '../models/weights.ts';
@@ -81,14 +81,15 @@ const uniform = (name: string, length: number): Float32Array => {
 /** Trained tensors of rows that differ only in what they compute twice. */
 const trained = new Map<string, Map<string, Float32Array>>();
 
-it.each<[Model, Partial<TrainConfig>, 'engine' | 'input', 'f32' | 'f16']>([
-  ['stable-diffusion-v1-5', { recompute: 'cheap' }, 'engine', 'f32'],
-  ['stable-diffusion-v1-5', { recompute: 'blocks' }, 'engine', 'f32'],
+it.each<[Model, Partial<TrainConfig>, 'engine' | 'input', ParameterDtype]>([
+  ['stable-diffusion-v1-5', { recompute: 'cheap' }, 'engine', 'f16'],
+  ['stable-diffusion-v1-5', { recompute: 'blocks' }, 'engine', 'f16'],
   ['stable-diffusion-v1-5', { mode: 'full' }, 'input', 'f32'],
-  ['stable-diffusion-v1-5', { mode: 'full', recompute: 'blocks' }, 'engine', 'f32'],
+  ['stable-diffusion-v1-5', { mode: 'full', recompute: 'blocks' }, 'engine', 'f16'],
   ['stable-diffusion-v1-5', { accumulation: 2, targets: 'attention' }, 'input', 'f32'],
-  ['stable-diffusion-xl-base-1.0', { recompute: 'cheap' }, 'engine', 'f32'],
-  ['stable-diffusion-xl-base-1.0', { recompute: 'blocks' }, 'engine', 'f32'],
+  ['stable-diffusion-xl-base-1.0', { recompute: 'cheap' }, 'engine', 'bf16'],
+  ['stable-diffusion-xl-base-1.0', { recompute: 'cheap' }, 'engine', 'f16'],
+  ['stable-diffusion-xl-base-1.0', { recompute: 'blocks' }, 'engine', 'f16'],
 ])('%s, %o, reference %s, weights %s: a run allocates what was planned', async (model, changes, reference, dtype) => {
   const config: TrainConfig = { ...presetNamed('standard')!.config, rank: 4, alpha: 4, pairsPerStep: 1, ...changes };
   const planned = await planFolder(configsOf(model), config, { reference, weights: dtype, size: { width: SIDE, height: SIDE }, target: targetOf(engine) });
