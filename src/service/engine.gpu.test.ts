@@ -9,7 +9,7 @@ import type { TrainConfig } from '../training/config.ts';
 import { presetNamed } from '../training/presets.ts';
 import { Engine } from './engineService.ts';
 import { MemoryFileStore } from './memoryFiles.ts';
-import type { ImageRecord, ModelRef, StepMetrics, TrainPair } from './types.ts';
+import type { ImageRecord, MemoryForecast, ModelRef, StepMetrics, TrainPair } from './types.ts';
 
 const model = 'tools/reference/cases/pipeline-tiny-v/pipeline';
 const base: ModelRef = { base: model, adapters: [] };
@@ -92,11 +92,22 @@ it('starts at ln 2 exactly with the engine as reference, within 2e-3 with onnxru
   withEngine.forEach((step, i) => expect(withOnnx[i]!.loss).toBeCloseTo(step.loss, 2));
 });
 
+it.each(['lora', 'full'] as const)('forecasts, byte for byte, what a %s run then holds', async (mode) => {
+  let memory: MemoryForecast | undefined;
+  const settings = config({ mode, reference: 'engine', steps: 1 });
+  await engine.train(`train forecast ${mode}`, { run: `forecast ${mode}`, name: 'forecast', model: base, config: settings, pairs, resume: false }, (event) => {
+    if (event.type === 'started') memory = event.memory;
+    if (event.type === 'started') expect(event.record.recompute).toBe('cheap');
+  });
+  const { parts, peakBytes } = await engine.forecast(base, settings);
+  expect(memory).toMatchObject({ parts, peakBytes });
+});
+
 for (const mode of ['lora', 'full'] as const) {
   it(`resumes a killed ${mode} run to the same numbers, bit for bit`, async () => {
     const learningRate = mode === 'full' ? 1e-4 : 1e-2;
     const whole = await train(`${mode} whole`, { mode, learningRate, reference: 'engine' });
-    const half = engine.train(`train ${mode} killed`, { run: `${mode} killed`, name: 'killed', model: base, config: config({ mode, learningRate, reference: 'engine' }), pairs, resume: false }, (event) => {
+    const half = engine.train(`train ${mode} killed`, { run: `${mode} killed`, name: 'killed', model: base, config: config({ mode, learningRate, reference: 'engine', recompute: 'blocks' }), pairs, resume: false }, (event) => {
       // Two steps past the save at step 3: the tab dies here, and a new one starts from the files.
       if (event.type === 'step' && event.metrics.step === 4) void engine.cancel(`train ${mode} killed`);
     });
@@ -107,7 +118,9 @@ for (const mode of ['lora', 'full'] as const) {
     let first: number | undefined;
     const resumed = await train(`${mode} killed`, { mode, learningRate, reference: 'engine' }, { resume: true, onStep: ({ step }) => (first ??= step) });
     expect(first).toBe(3);
+    // What was computed twice is in the record, and changes no bit.
     expect(numbers(resumed)).toEqual(numbers(whole));
+    expect((await engine.runs()).find(({ id }) => id === `${mode} killed`)!.recompute).toBe('blocks');
     const weights = async (run: string): Promise<Uint8Array> => {
       const record = (await engine.runs()).find(({ id }) => id === run)!;
       const { names, read } = await openSafetensors(await files.read(record.checkpoints.at(-1)!.file));

@@ -215,6 +215,8 @@ class TrainingRun {
     }
     const emptyText = await textOf(null);
     await parts.releaseStreamed('all');
+    // A large sampler's weights would lie beside the trainer's.
+    if (isLarge(model.folder.info.parameters.unet)) await context.predictors.dispose();
     const schedule = readNoiseSchedule(new SchedulerConfigReader(model.folder.scheduler, 'DDPMScheduler'));
     const { sizeMultiple, predictionType } = model.folder.info;
     const size = { height: latentSize.height * sizeMultiple, width: latentSize.width * sizeMultiple };
