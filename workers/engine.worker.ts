@@ -1,6 +1,7 @@
 /** The one GPU worker: makes the engine of this page and exposes its verbs. */
 import * as Comlink from 'comlink';
 import { embeddedModels } from '../src/data/embeddedModels.ts';
+import { ModelStore } from '../src/data/modelStore.ts';
 import { openOpfsStore } from '../src/data/opfs.ts';
 import { Engine } from '../src/service/engineService.ts';
 import { type FolderReader, wholeFiles } from '../src/service/environment.ts';
@@ -34,7 +35,7 @@ const engine = openOpfsStore().then(
       hasOnnxWebgpu: true,
       files,
       embeddedModels,
-      openModel: embeddedFolder,
+      openModel: (id) => (embeddedModels.includes(id) ? embeddedFolder(id) : new ModelStore(files).reader(id)),
       sha256,
       now: () => new Date(),
       newId: () => crypto.randomUUID(),

@@ -19,6 +19,7 @@ import { suppliedOnnx } from './suppliedOnnx.ts';
 import { generate, type GenerationContext, makePairs, planarFromRgba } from './generation.ts';
 import { Jobs } from './jobs.ts';
 import { ModelPool, type ResolvedModel } from './modelPool.ts';
+import { ModelStorage } from './modelStorage.ts';
 import { Predictors } from './predictors.ts';
 import { RunStore } from './runStore.ts';
 import { openScorer, type Scorer } from './scoring.ts';
@@ -31,7 +32,10 @@ import type {
   ExportKind,
   GenerateEvent,
   GenerateRequest,
+  HubPlan,
+  HubRequest,
   ImageRecord,
+  ImportRequest,
   Listener,
   MemoryForecast,
   ModelInfo,
@@ -43,6 +47,8 @@ import type {
   SamplerChoice,
   Score,
   StepMetrics,
+  StorageEvent,
+  StoredModel,
   SystemReport,
   TrainCommand,
   TrainEvent,
@@ -63,6 +69,7 @@ export class Engine implements EngineService {
   private readonly jobs = new Jobs();
   private readonly runStore: RunStore;
   private readonly pool: ModelPool;
+  private readonly storage: ModelStorage;
   private readonly controls = new Map<string, RunControl>();
   private readonly parts = new Map<string, FrozenParts>();
   private readonly scorers = new Map<string, Promise<Scorer>>();
@@ -71,6 +78,7 @@ export class Engine implements EngineService {
   constructor(env: Environment) {
     this.env = env;
     this.runStore = new RunStore(env.files);
+    this.storage = new ModelStorage({ files: env.files, taken: env.embeddedModels, now: env.now });
     this.pool = new ModelPool(env, this.runStore);
   }
 
@@ -79,8 +87,46 @@ export class Engine implements EngineService {
   }
 
   async models(): Promise<ModelInfo[]> {
-    const folders = await Promise.all(this.env.embeddedModels.map((id) => this.pool.folder(id)));
-    return folders.map((folder) => folder.info);
+    const embedded = await Promise.all(this.env.embeddedModels.map((id) => this.pool.folder(id)));
+    // One that does not open leaves the others alone; modelProblem says why.
+    const stored = await Promise.allSettled((await this.storage.complete()).map((id) => this.pool.folder(id)));
+    return [...embedded, ...stored.flatMap((opened) => (opened.status === 'fulfilled' ? [opened.value] : []))].map((folder) => folder.info);
+  }
+
+  storedModels(): Promise<StoredModel[]> {
+    return this.storage.list();
+  }
+
+  async modelProblem(id: string): Promise<{ name: string; message: string } | null> {
+    try {
+      await this.pool.folder(id);
+      return null;
+    } catch (error) {
+      return error instanceof Error ? { name: error.name, message: error.message } : { name: 'Error', message: String(error) };
+    }
+  }
+
+  importModel(job: string, request: ImportRequest, listener: Listener<StorageEvent>): Promise<ModelInfo> {
+    return this.jobs.run(job, async (signal) => (await this.pool.folder(await this.storage.importModel(signal, request, listener))).info);
+  }
+
+  planDownload(request: HubRequest): Promise<HubPlan> {
+    return this.storage.planDownload(request);
+  }
+
+  downloadModel(job: string, request: HubRequest, listener: Listener<StorageEvent>): Promise<ModelInfo> {
+    return this.jobs.run(job, async (signal) => (await this.pool.folder(await this.storage.downloadModel(signal, request, listener))).info);
+  }
+
+  async deleteModel(id: string): Promise<void> {
+    if (this.env.embeddedModels.includes(id)) throw new WinnowError('BadArguments', 'This model comes with the product and takes no room in storage.', 'Delete one that was brought in.');
+    await this.storage.delete(id);
+    // Another model may come under its name.
+    this.pool.forget(id);
+    for (const key of this.scorers.keys()) if (key.startsWith(`${id}/`)) this.scorers.delete(key);
+    const parts = this.parts.get(id);
+    this.parts.delete(id);
+    await parts?.dispose();
   }
 
   /** Names a model by its weights: the base's file, adapters and strengths. Needs no GPU. */

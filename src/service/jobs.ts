@@ -7,28 +7,29 @@ export interface JobSignal {
   turn<T>(work: () => Promise<T>): Promise<T>;
   /** Throws Cancelled once the job has been cancelled: for long turns. */
   check(): void;
+  /** Aborts when the job is cancelled: for what waits on something other than a turn. */
+  readonly aborted: AbortSignal;
 }
 
 export class Jobs {
   private tail: Promise<unknown> = Promise.resolve();
-  private readonly active = new Map<string, { cancelled: boolean }>();
+  private readonly active = new Map<string, AbortController>();
 
   async run<T>(job: string, work: (signal: JobSignal) => Promise<T>): Promise<T> {
-    const state = { cancelled: false };
+    const state = new AbortController();
     this.active.set(job, state);
     const check = (): void => {
-      if (state.cancelled) throw new WinnowError('Cancelled', 'The job was cancelled.', 'What was finished before is kept.');
+      if (state.signal.aborted) throw new WinnowError('Cancelled', 'The job was cancelled.', 'What was finished before is kept.');
     };
     try {
-      return await work({ check, turn: (step) => this.exclusive(async () => (check(), step())) });
+      return await work({ check, aborted: state.signal, turn: (step) => this.exclusive(async () => (check(), step())) });
     } finally {
       this.active.delete(job);
     }
   }
 
   cancel(job: string): void {
-    const state = this.active.get(job);
-    if (state) state.cancelled = true;
+    this.active.get(job)?.abort();
   }
 
   private exclusive<T>(work: () => Promise<T>): Promise<T> {

@@ -45,6 +45,11 @@ export class ModelPool {
     return known;
   }
 
+  /** For a model that is deleted. */
+  forget(id: string): void {
+    this.folders.delete(id);
+  }
+
   /** Rejects with NotFound (run, checkpoint or file), or with what is wrong with a file. */
   async resolve(ref: ModelRef): Promise<ResolvedModel> {
     const folder = await this.folder(ref.base);

@@ -35,6 +35,13 @@ export type ErrorName =
   | 'SecondTab'
   | 'OnnxRuntimeFailed'
   | 'NotFound'
+  | 'MissingModel'
+  | 'IncompleteModel'
+  | 'NoNetwork'
+  | 'AccessDenied'
+  | 'RateLimited'
+  | 'DownloadFailed'
+  | 'WrongHash'
   | 'Cancelled';
 
 export function isWinnowError(error: unknown, name?: ErrorName): boolean {
