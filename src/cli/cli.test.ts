@@ -3,10 +3,11 @@ import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { startTestHub } from '../../tools/testHub.ts';
 import { writeLora } from '../data/formats/lora.ts';
 import { formatJsonl } from '../data/formats/jsonl.ts';
 import { openSafetensors, writeSafetensors } from '../data/formats/safetensors.ts';
-import type { ImageRecord, LabelEvent, PairRecord } from '../service/types.ts';
+import type { HubPlan, ImageRecord, LabelEvent, PairRecord } from '../service/types.ts';
 import { absolute, number, seeds, size } from './arguments.ts';
 import { NodeFileStore } from './files.ts';
 import { parseModelRef } from './modelRef.ts';
@@ -34,7 +35,7 @@ describe('help', () => {
   it('lists the verbs', async () => {
     const { code, out } = await winnow('--help');
     expect(code).toBe(0);
-    for (const name of ['generate', 'pairs', 'label', 'train', 'evaluate', 'export', 'plan', 'verify', 'bench']) expect(out).toMatch(new RegExp(`^  ${name} `, 'm'));
+    for (const name of ['generate', 'pairs', 'label', 'train', 'evaluate', 'export', 'download', 'plan', 'verify', 'bench']) expect(out).toMatch(new RegExp(`^  ${name} `, 'm'));
   });
   it.each(verbs.map(({ name }) => name))('of %s has a usage line, its options with defaults and an example', async (name) => {
     const { code, out, err } = await winnow(name, '--help');
@@ -71,6 +72,8 @@ describe('errors', () => {
     [['label', tiny, '--scorer', 'a'], 1, `NotFound: ${tiny} is no pairs folder`],
     [['train', tiny, tiny, '--out', 'x'], 1, 'NotFound:'],
     [['train', '--resume', '--out', 'nowhere'], 2, 'BadArguments: There is no run in nowhere.'],
+    [['download', 'a/b'], 2, 'BadArguments: --out is missing.'],
+    [['download', 'a b', '--out', 'x'], 2, 'BadArguments: "a b" names no model.'],
     [['verify', tiny], 1, 'NotFound: There is no file'],
     [['verify'], 2, 'BadArguments: CASE_DIR is missing.'],
     [['verify', join(cases, 'dpo-ipo'), '--backend', 'onnx'], 2, 'BadArguments: ipo trains'],
@@ -296,5 +299,43 @@ describe('export', () => {
     const { files } = JSON.parse(out) as { files: { file: string; bytes: number }[] };
     expect(readFileSync(files[0]!.file).length).toBe(files[0]!.bytes);
     expect(readFileSync(files[0]!.file).includes('encoder_hidden_states')).toBe(true);
+  });
+});
+
+describe('download', () => {
+  it('plans, fetches, goes on after Ctrl-C, and keeps out of a folder with other files', async () => {
+    const unet = 'unet/diffusion_pytorch_model.safetensors';
+    const hub = await startTestHub({ folder: tiny, faults: { [unet]: [null, { kind: 'stall', after: 30_000 }] } });
+    try {
+      const out = join(folder, 'downloaded');
+      const planned = await winnow('download', hub.id, '--host', hub.host, '--out', out, '--plan', '--json');
+      expect(planned).toMatchObject({ code: 0, err: '' });
+      const plan = JSON.parse(planned.out) as HubPlan;
+      expect(plan).toMatchObject({ id: hub.id, revision: hub.commit, presentBytes: 0 });
+      expect(plan.availableBytes).toBeGreaterThan(0);
+      const first = await winnow('download', hub.id, '--host', hub.host, '--out', out);
+      expect(first).toMatchObject({ code: 0, out: expect.stringContaining(`from ${hub.host}/${hub.id}@${hub.commit}`) as string });
+      expect(first.err).toMatch(/12 files, 0\.1 MB/);
+      for (const { path, size } of plan.files) expect(readFileSync(join(out, path)), path).toHaveLength(size);
+      expect(await winnow('download', hub.id, '--host', hub.host, '--out', tiny)).toMatchObject({ code: 2, err: expect.stringContaining('has other files in it') as string });
+
+      const cut = join(folder, 'cut');
+      let [text, asked] = ['', false];
+      const code = await runCli(['download', hub.id, '--host', hub.host, '--out', cut], { out: () => {}, err: (line) => void (text += line), live: true }, (terminal) => {
+        const wait = setInterval(() => {
+          if (asked || hub.requests.filter(({ path }) => path === unet).length < 2) return;
+          asked = true;
+          clearInterval(wait);
+          setTimeout(() => terminal.interrupt(), 100);
+        }, 10);
+      });
+      expect([code, text]).toEqual([130, expect.stringContaining('Stopping after')]);
+      const before = hub.requests.length;
+      expect(await winnow('download', hub.id, '--host', hub.host, '--out', cut)).toMatchObject({ code: 0 });
+      expect(hub.requests.slice(before).find(({ path }) => path === unet)).toMatchObject({ range: 'bytes=30000-', status: 206 });
+      expect(readFileSync(join(cut, unet)).equals(readFileSync(join(tiny, unet)))).toBe(true);
+    } finally {
+      await hub.close();
+    }
   });
 });

@@ -25,6 +25,8 @@ interface Options {
   /** Ids that are taken by other models. */
   taken: readonly string[];
   now(): Date;
+  /** Folder of the models' folders; `models` if left out. */
+  root?: string;
   access?: HubAccess;
 }
 
@@ -39,7 +41,7 @@ export class ModelStorage {
 
   constructor(options: Options) {
     this.options = options;
-    this.store = new ModelStore(options.files);
+    this.store = new ModelStore(options.files, options.root);
     this.access = options.access ?? hubAccess;
   }
 
@@ -78,9 +80,10 @@ export class ModelStorage {
     });
   }
 
-  async planDownload(request: HubRequest): Promise<HubPlan> {
+  /** @param id of the model that it becomes; found if left out. */
+  async planDownload(request: HubRequest, id?: string): Promise<HubPlan> {
     const { repository, files } = await this.choose(neverCancelled, request);
-    const known = await this.knownDownload(repository);
+    const known = await this.knownDownload(repository, id);
     return {
       id: repository.id,
       host: repository.host,
@@ -93,10 +96,10 @@ export class ModelStorage {
   }
 
   /** Resolves with the model's id. */
-  async downloadModel(signal: Signal, request: HubRequest, listener: Listener<StorageEvent>): Promise<string> {
+  async downloadModel(signal: Signal, request: HubRequest, listener: Listener<StorageEvent>, as?: string): Promise<string> {
     const { repository, files } = await this.choose(signal, request);
-    const known = await this.knownDownload(repository);
-    const id = known?.id ?? (await this.store.freeId(repository.id, this.options.taken));
+    const known = await this.knownDownload(repository, as);
+    const id = known?.id ?? as ?? (await this.store.freeId(repository.id, this.options.taken));
     return this.exclusively(id, async () => {
       await this.fetchInto(signal, id, repository, files, known?.record, listener);
       return id;
@@ -154,8 +157,14 @@ export class ModelStorage {
   }
 
   /** A download of the same model: the unfinished one, or the finished one of the same commit. */
-  private async knownDownload(repository: HubRepository): Promise<{ id: string; record: ModelRecord } | undefined> {
+  private async knownDownload(repository: HubRepository, as?: string): Promise<{ id: string; record: ModelRecord } | undefined> {
     const model = originOf({ ...repository, commit: '' });
+    if (as !== undefined) {
+      const record = await this.store.load(as).catch(() => undefined);
+      if (record?.origin?.startsWith(model)) return { id: as, record };
+      if (record || (await this.options.files.list(this.store.folder(as))).length > 0) throw new WinnowError('BadArguments', `${this.store.folder(as)} has other files in it.`, 'Choose a new folder.');
+      return undefined;
+    }
     for (const [id, record] of await this.store.records()) {
       if (record.origin?.startsWith(model) && (!isComplete(record) || record.origin === originOf(repository))) return { id, record };
     }

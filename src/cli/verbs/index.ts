@@ -1,6 +1,7 @@
 /** The verbs, in the order of the loop. */
 import type { Verb } from '../verb.ts';
 import { bench } from './bench.ts';
+import { download } from './download.ts';
 import { evaluate } from './evaluate.ts';
 import { exportVerb } from './export.ts';
 import { generate } from './generate.ts';
@@ -10,4 +11,4 @@ import { plan } from './plan.ts';
 import { train } from './train.ts';
 import { verify } from './verify.ts';
 
-export const verbs: readonly Verb[] = [generate, pairs, label, train, evaluate, exportVerb, plan, verify, bench];
+export const verbs: readonly Verb[] = [generate, pairs, label, train, evaluate, exportVerb, download, plan, verify, bench];
