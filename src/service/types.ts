@@ -90,8 +90,7 @@ export interface HubPlan {
   availableBytes: number | null;
 }
 
-/** Bytes of the one file that is named; each file of the plan reports itself, one that was already here as done. A retry goes on from what
- *  is there. */
+/** Bytes of all files together, those that were here already among them; they come one after the other, in the plan's order. */
 export type StorageEvent = { type: 'progress'; file: string; doneBytes: number; totalBytes: number } | { type: 'retry'; file: string; reason: string; attempt: number };
 
 // ---- system ---------------------------------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
-/** Settings that were tried. Beta is for the embedded model's latents, found by a sweep (tools/base-model/README.md); it is not Stable
- *  Diffusion's 5000. */
+/** Settings to start from, in two sets. The embedded model's were tried: beta is for its latents, found by a sweep
+ *  (tools/base-model/README.md). Stable Diffusion's are those of the published scripts, brought to one pair at a time; they are not tried
+ *  here. */
 import type { TrainConfig } from './config.ts';
 
 export interface Preset {
@@ -68,6 +69,54 @@ export const presets: readonly Preset[] = [
   },
 ];
 
-export function presetNamed(name: string): Preset | undefined {
-  return presets.find((preset) => preset.name === name);
+/** Diffusion-DPO's beta on our scale (SalesforceAIResearch/DiffusionDPO, launchers/sd15.sh and sdxl.sh; diffusers' SD 1.5 script calls the
+ *  same 2500), its AdamW, weight decay and clipping; LoRA as in diffusers' scripts: rank 8, attention alone. Their rates go with batches of
+ *  32 pairs (LoRA) and 2048 (every weight); here a step sees few pairs, so that the rate stays at the low end of what is reported to work:
+ *  1e-5 to 1e-4 for a LoRA, 1e-6 for every weight. */
+const stableDiffusion: TrainConfig = {
+  ...standard,
+  targets: 'attention',
+  learningRate: 5e-5,
+  warmupSteps: 20,
+  steps: 300,
+  pairsPerStep: 1,
+  accumulation: 4,
+  adamBeta2: 0.999,
+  beta: 5000,
+  sampleEvery: 50,
+  saveEvery: 50,
+};
+
+export const stableDiffusionPresets: readonly Preset[] = [
+  {
+    name: 'quick',
+    title: 'Quick taste',
+    description: 'One pair a step: a first look at what your labels do.',
+    config: { ...stableDiffusion, learningRate: 1e-4, warmupSteps: 10, steps: 100, accumulation: 1, sampleEvery: 25, saveEvery: 25 },
+  },
+  {
+    name: 'standard',
+    title: 'Standard',
+    description: 'For about a hundred labelled pairs and more.',
+    config: stableDiffusion,
+  },
+  {
+    name: 'careful',
+    title: 'Careful',
+    description: 'Gentler and longer, for several hundred pairs.',
+    config: { ...stableDiffusion, learningRate: 1e-5, warmupSteps: 50, steps: 600, accumulation: 8 },
+  },
+  {
+    name: 'full',
+    title: 'Every weight',
+    description: 'Full fine-tuning instead of a LoRA: far more memory, and a whole model as its result.',
+    config: { ...stableDiffusion, mode: 'full', learningRate: 1e-6, accumulation: 8 },
+  },
+];
+
+/** The set that fits a model's latents. */
+export const presetsFor = (model: { source: string } | undefined): readonly Preset[] => (model && model.source !== 'embedded' ? stableDiffusionPresets : presets);
+
+export function presetNamed(name: string, among = presets): Preset | undefined {
+  return among.find((preset) => preset.name === name);
 }

@@ -1,10 +1,11 @@
-/** The whole window takes files: an image gives its settings back or becomes a start image, a LoRA goes on the model. */
+/** The whole window takes files: a model comes in, an image gives its settings back or becomes a start image, a LoRA goes on the model. */
 import { useEffect, useState } from 'react';
 import { useLocation } from 'wouter';
 import { Button } from '../components/Button.tsx';
 import { Dialog } from '../components/Surface.tsx';
 import { toast, toastProblem } from '../components/toast.ts';
 import { type Dropped, readDropped } from '../store/dropped.ts';
+import { droppedFolder, type ModelFiles, singleFile } from '../store/modelFiles.ts';
 import { type Recall } from '../store/generateSlice.ts';
 import { useStudio } from '../store/useStudio.ts';
 import styles from './shell.module.css';
@@ -28,13 +29,30 @@ export function DropZone() {
       if (!hasFiles(event)) return;
       event.preventDefault();
       setOver(false);
-      for (const file of event.dataTransfer?.files ?? []) void take(file);
+      // Entries are known during the event alone; folders have no other way in.
+      const entries = [...(event.dataTransfer?.items ?? [])].map((item) => item.webkitGetAsEntry());
+      const files = [...(event.dataTransfer?.files ?? [])];
+      for (const entry of entries) if (entry?.isDirectory) void takeFolder(entry as FileSystemDirectoryEntry);
+      files.forEach((file, index) => {
+        if (!entries[index]?.isDirectory) void take(file);
+      });
     };
     const onPaste = (event: ClipboardEvent): void => {
       for (const file of event.clipboardData?.files ?? []) void take(file);
     };
+    function bringIn(model: ModelFiles): void {
+      navigate('/models');
+      void useStudio.getState().importModel(model);
+    }
+    async function takeFolder(folder: FileSystemDirectoryEntry): Promise<void> {
+      try {
+        bringIn(await droppedFolder(folder));
+      } catch (error) {
+        toastProblem(error);
+      }
+    }
     async function take(file: File): Promise<void> {
-      const { loadTrainConfig, usePromptFile, addLora, setDraft, baseModel } = useStudio.getState();
+      const { loadTrainConfig, usePromptFile, addLora, generateWith, baseModel } = useStudio.getState();
       try {
         const dropped = await readDropped(file);
         if (dropped.kind === 'image') return setImage(dropped);
@@ -46,9 +64,10 @@ export function DropZone() {
           usePromptFile(dropped.name, dropped.text);
           return navigate('/generate');
         }
-        const adapter = await addLora(dropped.name, dropped.bytes);
+        if (dropped.kind === 'checkpoint') return bringIn(singleFile(file));
+        const adapter = await addLora(file);
         const base = baseModel();
-        if (base) setDraft({ model: { ...base, adapters: [adapter] } });
+        if (base) generateWith({ ...base, adapters: [adapter] });
         toast('LoRA added', `${dropped.name} is on the model on the Generate screen.`);
         navigate('/generate');
       } catch (error) {
@@ -82,7 +101,7 @@ export function DropZone() {
     <>
       {over ? (
         <div className={styles.drop} aria-hidden="true">
-          Drop an image for its settings, a LoRA, a prompt list, or a training config
+          Drop a model folder or file, a LoRA, an image for its settings, a prompt list, or a training config
         </div>
       ) : null}
       <Dialog title="Use this image" open={image !== null} onClose={() => setImage(null)} size="sm">

@@ -1,5 +1,5 @@
 /** Around every screen: the rail (below on a phone), the bar with what is at work, the run dock, the keys. */
-import { useState } from 'react';
+import { useEffect, useState } from 'react';
 import { Link, Route as RoutePath, Switch as RouteSwitch, useLocation } from 'wouter';
 import type { Action } from '../components/action.ts';
 import { Button } from '../components/Button.tsx';
@@ -7,6 +7,7 @@ import { ErrorBoundary } from '../components/ErrorBoundary.tsx';
 import { Icon } from '../components/Icon.tsx';
 import { Shortcuts } from '../components/Shortcuts.tsx';
 import { Empty, Notice, ProblemNotice } from '../components/Surface.tsx';
+import { toast } from '../components/toast.ts';
 import { useStudio } from '../store/useStudio.ts';
 import { DropZone } from './DropZone.tsx';
 import { KeyHelp } from './KeyHelp.tsx';
@@ -37,7 +38,7 @@ export function Shell() {
           <span>Winnow</span>
         </span>
         {routes.map(({ path, title, icon }) => (
-          <Link key={path} href={path} className={styles.place!} aria-current={location === path ? 'page' : undefined} data-apart={title === 'Library' || undefined}>
+          <Link key={path} href={path} className={styles.place!} aria-current={location === path ? 'page' : undefined} data-apart={title === 'Models' || undefined}>
             <Icon name={icon} size={21} />
             <span>{title}</span>
           </Link>
@@ -62,8 +63,22 @@ export function Shell() {
       </div>
       <KeyHelp open={helpOpen} onClose={() => setHelpOpen(false)} />
       <DropZone />
+      <ModelGone />
     </div>
   );
+}
+
+/** Says once that the chosen model is not here any more. */
+function ModelGone() {
+  const gone = useStudio((s) => s.baseGone);
+  const now = useStudio((s) => s.models[0]?.title);
+  const { forgetBaseGone } = useStudio.getState();
+  useEffect(() => {
+    if (gone === null) return;
+    toast(`${gone} is not here any more`, now ? `${now} is in use again.` : '');
+    forgetBaseGone();
+  }, [gone, now, forgetBaseGone]);
+  return null;
 }
 
 function OtherTab() {

@@ -1,8 +1,9 @@
-/** What is at work: engine and GPU, queue, labels; the theme and the keys. */
+/** What is at work: engine and GPU, the model, queue, labels; the theme and the keys. */
 import { useMantineColorScheme } from '@mantine/core';
 import { Link } from 'wouter';
 import { IconButton } from '../components/Button.tsx';
-import { gpuName } from '../components/words.ts';
+import { gpuName, printPercent } from '../components/words.ts';
+import { chosenModel } from '../store/models.ts';
 import { useStudio } from '../store/useStudio.ts';
 import styles from './shell.module.css';
 
@@ -12,6 +13,8 @@ export function TopBar({ onHelp }: { onHelp: () => void }) {
   const system = useStudio((s) => s.system);
   const usable = useStudio((s) => s.counts.usable);
   const jobs = useStudio((s) => s.jobs);
+  const model = useStudio((s) => (s.models.length > 1 ? chosenModel(s)?.title : undefined));
+  const comingIn = useStudio((s) => s.modelWork);
   const { colorScheme, setColorScheme } = useMantineColorScheme();
   const atWork = jobs.filter((job) => job.state === 'running' || job.state === 'waiting');
   const current = atWork.find((job) => job.state === 'running') ?? atWork[0];
@@ -31,6 +34,16 @@ export function TopBar({ onHelp }: { onHelp: () => void }) {
           <i className={styles.dot} data-tone={engine.tone} />
           <span>{engine.text}</span>
         </Link>
+        {comingIn ? (
+          <Link href="/models" className={styles.chip!}>
+            <i className={styles.dot} data-tone="busy" />
+            <span className="number">{comingIn.kind === 'copy' ? 'Copying' : 'Downloading'} {comingIn.totalBytes ? printPercent(comingIn.doneBytes / comingIn.totalBytes) : ''}</span>
+          </Link>
+        ) : model ? (
+          <Link href="/models" className={styles.chip!} title="The model in use">
+            <span>{model}</span>
+          </Link>
+        ) : null}
         {current ? (
           <Link href="/generate" className={styles.chip!}>
             <i className={styles.dot} data-tone="busy" />

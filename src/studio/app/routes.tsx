@@ -1,10 +1,11 @@
-/** The screens in the order of the loop. */
+/** The screens in the order of the loop; then what it works with and what it leaves. */
 import type { ComponentType } from 'react';
 import type { IconName } from '../components/Icon.tsx';
 import { CompareScreen } from '../features/compare/CompareScreen.tsx';
 import { GenerateScreen } from '../features/generate/GenerateScreen.tsx';
 import { LabelScreen } from '../features/label/LabelScreen.tsx';
 import { LibraryScreen } from '../features/library/LibraryScreen.tsx';
+import { ModelsScreen } from '../features/models/ModelsScreen.tsx';
 import { SettingsScreen } from '../features/settings/SettingsScreen.tsx';
 import { StartScreen } from '../features/start/StartScreen.tsx';
 import { TrainScreen } from '../features/train/TrainScreen.tsx';
@@ -24,6 +25,7 @@ export const routes: readonly Route[] = [
   { path: '/label', title: 'Label', icon: 'label', key: 'l', screen: LabelScreen },
   { path: '/train', title: 'Train', icon: 'train', key: 't', screen: TrainScreen },
   { path: '/compare', title: 'Compare', icon: 'compare', key: 'c', screen: CompareScreen },
+  { path: '/models', title: 'Models', icon: 'models', key: 'm', screen: ModelsScreen },
   { path: '/library', title: 'Library', icon: 'library', key: 'b', screen: LibraryScreen },
   { path: '/settings', title: 'Settings', icon: 'settings', key: 'o', screen: SettingsScreen },
 ];

@@ -71,11 +71,27 @@ export function IconButton({ icon, label, onClick, disabled, pressed, size = 34 
   );
 }
 
-export function FileButton({ children, accept, icon = 'file', onFile, look = 'normal' }: { children: ReactNode; accept: string; icon?: IconName; onFile: (file: File) => unknown; look?: Look }) {
+export function FileButton({ children, accept, icon = 'file', onFile, look = 'normal', disabled }: { children: ReactNode; accept: string; icon?: IconName; onFile: (file: File) => unknown; look?: Look; disabled?: boolean }) {
   return (
-    <MantineFileButton accept={accept} onChange={(file) => file && onFile(file)}>
+    <MantineFileButton accept={accept} disabled={disabled ?? false} onChange={(file) => file && onFile(file)}>
       {(props) => (
-        <MantineButton {...props} type="button" {...variants[look]} size="sm" leftSection={<Icon name={icon} />} className="button" data-look={look}>
+        <MantineButton {...props} type="button" {...variants[look]} size="sm" disabled={disabled ?? false} leftSection={<Icon name={icon} />} className="button" data-look={look}>
+          {children}
+        </MantineButton>
+      )}
+    </MantineFileButton>
+  );
+}
+
+/** React's types do not know the attribute; every browser on a desk does. */
+const wholeFolder: object = { webkitdirectory: '' };
+
+/** Gives every file below the folder that is picked. */
+export function FolderButton({ children, onFiles, disabled }: { children: ReactNode; onFiles: (files: File[]) => unknown; disabled?: boolean }) {
+  return (
+    <MantineFileButton multiple disabled={disabled ?? false} inputProps={wholeFolder} onChange={(files) => files.length && onFiles(files)}>
+      {(props) => (
+        <MantineButton {...props} type="button" {...variants.normal} size="sm" disabled={disabled ?? false} leftSection={<Icon name="folder" />} className="button" data-look="normal">
           {children}
         </MantineButton>
       )}

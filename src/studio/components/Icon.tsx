@@ -6,6 +6,8 @@ const paths = {
   train: 'M4 19h16M5 15l4-5 4 3 6-8',
   compare: 'M12 4v16M4 7h6v10H4zM14 7h6v10h-6z',
   library: 'M4 4h7v7H4zM13 4h7v7h-7zM4 13h7v7H4zM13 13h7v7h-7z',
+  models: 'M12 3l8 4.500v9L12 21l-8-4.500v-9zM4 7.500l8 4.500 8-4.500M12 12v9',
+  folder: 'M3 6h6l2 2.500h10V19H3z',
   settings: 'M4 7h9M17 7h3M4 12h3M11 12h9M4 17h7M15 17h5M15 5v4M9 10v4M13 15v4',
   left: 'M19 12H5M11 6l-6 6 6 6',
   right: 'M5 12h14M13 6l6 6-6 6',

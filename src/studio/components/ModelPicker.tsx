@@ -1,6 +1,6 @@
-/** Which model: the base, any checkpoint of a run, or a LoRA from disk, with its strength. */
+/** Which model: a base, any checkpoint of a run, or a LoRA from disk, with its strength; the chosen base first. */
 import type { ModelRef } from '../../service/types.ts';
-import { strengthOf, titleOf, tunedModel, withStrength } from '../store/models.ts';
+import { chosenModel, strengthOf, titleOf, tunedModel, withStrength } from '../store/models.ts';
 import { useStudio } from '../store/useStudio.ts';
 import { IconFileButton } from './Button.tsx';
 import { Select, SliderField } from './Fields.tsx';
@@ -13,32 +13,39 @@ interface ModelPickerProps {
   value: ModelRef | null;
   onChange: (model: ModelRef) => void;
   withFile?: boolean;
+  /** Leaves other bases than the chosen one out: where latents of two would meet. */
+  oneBase?: boolean;
   disabled?: boolean;
 }
 
-export function ModelPicker({ label, hint, value, onChange, withFile = false, disabled }: ModelPickerProps) {
+export function ModelPicker({ label, hint, value, onChange, withFile = false, oneBase = false, disabled }: ModelPickerProps) {
   const models = useStudio((s) => s.models);
   const runs = useStudio((s) => s.runs);
   const loras = useStudio((s) => s.preferences.loras);
+  const base = useStudio(chosenModel);
   const { addLora } = useStudio.getState();
-  const base = models[0];
   const choices = new Map<string, ModelRef>();
   const add = (ref: ModelRef): { value: string; label: string } => {
     const key = JSON.stringify(withStrength(ref, 1));
     choices.set(key, ref);
     return { value: key, label: titleOf(withStrength(ref, 1), { models, runs, loras }) };
   };
-  const groups = [
-    { group: 'Base', items: models.map((model) => add({ base: model.id, adapters: [] })) },
-    ...runs.filter((run) => run.checkpoints.length > 0).map((run) => ({ group: run.name, items: run.checkpoints.toReversed().map(({ step }) => add(tunedModel(run, step))) })),
-    { group: 'LoRA files', items: base ? loras.map(({ file }) => add({ base: base.id, adapters: [{ kind: 'file' as const, file, strength: 1 }] })) : [] },
-  ].filter(({ items }) => items.length > 0);
+  const bases = [...models].sort((a, b) => Number(b === base) - Number(a === base)).filter((model) => !oneBase || model === base);
+  const groups = bases
+    .flatMap(({ id, title }) => {
+      const bare = add({ base: id, adapters: [] });
+      const tuned = runs.filter((run) => run.model.base === id && run.checkpoints.length > 0).map((run) => ({ group: run.name, items: run.checkpoints.toReversed().map(({ step }) => add(tunedModel(run, step))) }));
+      const files = loras.filter((lora) => (lora.base ?? models[0]?.id) === id).map(({ file }) => add({ base: id, adapters: [{ kind: 'file' as const, file, strength: 1 }] }));
+      if (bases.length > 1) return [{ group: title, items: [bare, ...tuned.flatMap(({ items }) => items), ...files] }];
+      return [{ group: 'Base', items: [bare] }, ...tuned, { group: 'LoRA files', items: files }];
+    })
+    .filter(({ items }) => items.length > 0);
   const current = value ? JSON.stringify(withStrength(value, 1)) : null;
   if (value && current && !choices.has(current)) groups.push({ group: 'Other', items: [add(value)] });
 
   const bringLora = async (file: File): Promise<void> => {
     try {
-      const adapter = await addLora(file.name, new Uint8Array(await file.arrayBuffer()));
+      const adapter = await addLora(file);
       onChange({ base: base!.id, adapters: [adapter] });
     } catch (error) {
       toastProblem(error);

@@ -15,6 +15,14 @@ export function printBytes(bytes: number): string {
   return `${value >= 100 || power === 0 ? Math.round(value) : value.toPrecision(2)} ${units[power]}`;
 }
 
+/** 859520964 → 860 M. */
+export function printCount(count: number): string {
+  if (count < 1000) return String(count);
+  const power = Math.min(3, Math.floor(Math.log10(count) / 3));
+  const value = count / 1000 ** power;
+  return `${value >= 100 ? Math.round(value) : value.toPrecision(value >= 10 ? 3 : 2)} ${['', 'k', 'M', 'B'][power]}`;
+}
+
 export function printDuration(seconds: number): string {
   if (seconds < 1) return 'under a second';
   if (seconds < 60) return `${Math.round(seconds)} s`;

@@ -34,8 +34,8 @@ export interface CompareSlice {
 }
 
 export function cellKey(settings: GenerationSettings, model: ModelRef, prompt: string, seed: number): string {
-  const { negativePrompt, steps, guidanceScale, width, height, scheduler, schedulerConfig, sampler } = settings;
-  return JSON.stringify([modelKey(model), prompt, seed, negativePrompt, steps, guidanceScale, width, height, scheduler, schedulerConfig ?? {}, sampler]);
+  const { negativePrompt, steps, guidanceScale, guidanceRescale = 0, width, height, scheduler, schedulerConfig, sampler } = settings;
+  return JSON.stringify([modelKey(model), prompt, seed, negativePrompt, steps, guidanceScale, guidanceRescale, width, height, scheduler, schedulerConfig ?? {}, sampler]);
 }
 
 export const compareSlice: Slice<CompareSlice> = (set, get) => {
@@ -85,7 +85,7 @@ export const compareSlice: Slice<CompareSlice> = (set, get) => {
 
     adoptCompareDefaults() {
       const base = get().baseModel();
-      const latest = get().runs.find((run) => run.checkpoints.length > 0);
+      const latest = get().runs.find((run) => run.checkpoints.length > 0 && run.model.base === base?.base);
       if (get().compareB === null && latest) get().compareWithRun(latest.id);
       set(({ compareA, compareB }) => ({ compareA: compareA ?? base, compareB: compareB ?? base }));
       if (!get().comparePrompts.length) {

@@ -1,5 +1,7 @@
 /** What a person was about to do, kept over a reload: the prompt and its settings, the next run's settings, what is compared. */
 import { checkTrainConfig } from '../../data/formats/trainConfig.ts';
+import { type BaseSettings, baseSettings } from './generateSlice.ts';
+import type { KeptForModel } from './modelsSlice.ts';
 import { useStudio } from './useStudio.ts';
 
 const key = 'winnow.drafts';
@@ -23,21 +25,37 @@ export function restoreDrafts(): void {
   } catch {
     // Of an older version: the preset stays.
   }
+  if (stored['kept'] && typeof stored['kept'] === 'object') {
+    const sound = Object.entries(stored['kept']).filter(([, one]) => isKept(one));
+    useStudio.setState({ kept: Object.fromEntries(sound) });
+  }
   const { comparePrompts, compareSeeds } = stored;
   if (Array.isArray(comparePrompts) && comparePrompts.every((prompt) => typeof prompt === 'string')) useStudio.setState({ comparePrompts });
   if (Array.isArray(compareSeeds) && compareSeeds.length && compareSeeds.every(Number.isInteger)) useStudio.setState({ compareSeeds });
 }
 
+/** Of this version, and nothing missing. */
+function isKept(value: unknown): value is KeptForModel {
+  const { settings, trainConfig } = (value ?? {}) as Partial<KeptForModel>;
+  try {
+    checkTrainConfig(trainConfig);
+  } catch {
+    return false;
+  }
+  const { draft } = useStudio.getState();
+  return settings !== undefined && Object.entries(baseSettings(draft)).every(([name, now]) => typeof settings[name as keyof BaseSettings] === typeof now);
+}
+
 export function keepDrafts(): void {
   let timer: ReturnType<typeof setTimeout> | undefined;
   useStudio.subscribe((now, before) => {
-    const same = now.draft === before.draft && now.trainConfig === before.trainConfig && now.comparePrompts === before.comparePrompts && now.compareSeeds === before.compareSeeds;
+    const same = now.draft === before.draft && now.trainConfig === before.trainConfig && now.kept === before.kept && now.comparePrompts === before.comparePrompts && now.compareSeeds === before.compareSeeds;
     if (same) return;
     clearTimeout(timer);
     timer = setTimeout(() => {
-      const { draft, trainConfig, presetName, comparePrompts, compareSeeds } = useStudio.getState();
+      const { draft, trainConfig, presetName, kept, comparePrompts, compareSeeds } = useStudio.getState();
       try {
-        localStorage.setItem(key, JSON.stringify({ draft, trainConfig, presetName, comparePrompts, compareSeeds }));
+        localStorage.setItem(key, JSON.stringify({ draft, trainConfig, presetName, kept, comparePrompts, compareSeeds }));
       } catch {
         // Private browsing may refuse; the drafts then last for this visit.
       }

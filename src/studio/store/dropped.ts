@@ -1,14 +1,18 @@
-/** What a file brought to the window is for: its settings, a LoRA, a training config, a prompt list. */
+/** What a file brought to the window is for: its settings, a model, a LoRA, a training config, a prompt list. A model is never read whole. */
 import { imageParameters } from '../../data/imageParameters.ts';
 import { readPngText } from '../../data/formats/png.ts';
+import { openSafetensors } from '../../data/formats/safetensors.ts';
 import type { ImageRecord } from '../../service/types.ts';
 import { WinnowError } from '../../shared/errors.ts';
 
 export type Dropped =
   | { kind: 'image'; name: string; bytes: Uint8Array<ArrayBuffer>; parameters: Partial<ImageRecord> | null }
-  | { kind: 'lora'; name: string; bytes: Uint8Array<ArrayBuffer> }
+  | { kind: 'checkpoint' | 'lora'; name: string; file: File }
   | { kind: 'config'; name: string; text: string }
   | { kind: 'prompts'; name: string; text: string };
+
+/** Names as in Stable Diffusion's original checkpoints: the whole model in one file. */
+const isCheckpoint = (names: readonly string[]): boolean => names.some((name) => name.startsWith('model.diffusion_model.'));
 
 export async function readDropped(file: File): Promise<Dropped> {
   const name = file.name;
@@ -17,11 +21,11 @@ export async function readDropped(file: File): Promise<Dropped> {
     return { kind: 'image', name, bytes, parameters: imageParameters(readPngText(bytes)) };
   }
   if (/\.(jpe?g|webp)$/i.test(name)) return { kind: 'image', name, bytes: new Uint8Array(await file.arrayBuffer()), parameters: null };
-  if (/\.safetensors$/i.test(name)) return { kind: 'lora', name, bytes: new Uint8Array(await file.arrayBuffer()) };
+  if (/\.safetensors$/i.test(name)) return { kind: isCheckpoint((await openSafetensors(file, name)).names) ? 'checkpoint' : 'lora', name, file };
   if (/\.(ckpt|pt|pth|bin|pkl)$/i.test(name)) {
-    throw new WinnowError('PickleRefused', `${name} is a pickle file, which can run code when it is opened.`, 'Ask for the same LoRA as .safetensors.');
+    throw new WinnowError('PickleRefused', `${name} is a pickle file, which can run code when it is opened.`, 'Ask for the same model or LoRA as .safetensors.');
   }
   if (/\.json$/i.test(name)) return { kind: 'config', name, text: await file.text() };
   if (/\.txt$/i.test(name)) return { kind: 'prompts', name, text: await file.text() };
-  throw new WinnowError('BadFile', `Winnow has no use for ${name}.`, 'It takes PNG images, LoRA .safetensors, training config .json and prompt list .txt files.');
+  throw new WinnowError('BadFile', `Winnow has no use for ${name}.`, 'It takes model folders, .safetensors models and LoRAs, PNG images, training config .json and prompt list .txt files.');
 }

@@ -2,6 +2,7 @@
 import { WinnowError } from '../../shared/errors.ts';
 import type { ModelInfo, ModelRef, SystemReport } from '../../service/types.ts';
 import { connectEngine, type Engine, type EngineConnection, listener } from '../app/workers.ts';
+import { chosenModel } from './models.ts';
 import { claimOwnership, type Ownership, takeOver } from './ownership.ts';
 import { type Problem, problemOf } from './problem.ts';
 import type { Slice } from './useStudio.ts';
@@ -21,6 +22,7 @@ export interface EngineSlice {
   restartEngine(): Promise<void>;
   /** The running engine; rejects by name when there is none. */
   engine(): Engine;
+  /** The chosen model without anything on top. */
   baseModel(): ModelRef | null;
 }
 
@@ -60,8 +62,10 @@ export const engineSlice: Slice<EngineSlice> = (set, get) => {
       const system = await engine.start(listener((preparing) => set({ preparing })));
       const models = await engine.models();
       set({ system, models, engineState: 'ready', preparing: null });
+      get().settleBase();
       await get().readRuns();
       get().adoptDefaults();
+      await get().readStoredModels();
     } catch (error) {
       fail(problemOf(error));
     }
@@ -108,7 +112,7 @@ export const engineSlice: Slice<EngineSlice> = (set, get) => {
     },
 
     baseModel() {
-      const model = get().models[0];
+      const model = chosenModel(get());
       return model ? { base: model.id, adapters: [] } : null;
     },
   };

@@ -1,8 +1,10 @@
 /** What the Generate screen asks for: prompt or list, seeds, settings; and the verbs that start work with it. */
 import { samplingDefaults } from '../../data/embeddedModels.ts';
-import type { AdapterRef, GenerationSettings, ImageRecord, ModelRef } from '../../service/types.ts';
-import { modelKey } from './models.ts';
+import type { AdapterRef, GenerationSettings, ImageRecord, ModelInfo, ModelRef } from '../../service/types.ts';
+import { chosenModel, isPairOf, modelKey } from './models.ts';
 import { type Problem, isCancelled, problemOf } from './problem.ts';
+import { WinnowError } from '../../shared/errors.ts';
+import { readDropped } from './dropped.ts';
 import { fitPicture } from './pictures.ts';
 import { parsePrompts } from '../../data/formats/promptList.ts';
 import { bundledPrompts, drawPrompts, randomSeed } from './prompts.ts';
@@ -18,6 +20,18 @@ export const schedulers = {
   LCMScheduler: 'LCM',
 } as const;
 
+/** Those that take `use_karras_sigmas`. */
+export const karrasSchedulers: ReadonlySet<string> = new Set(['DPMSolverMultistepScheduler', 'EulerDiscreteScheduler']);
+
+/** What goes with a base model: its own size, and how pictures of it are made. */
+export type BaseSettings = Pick<GenerateDraft, 'steps' | 'guidanceScale' | 'guidanceRescale' | 'width' | 'height' | 'scheduler' | 'karras'>;
+
+export function baseSettings({ steps, guidanceScale, guidanceRescale, width, height, scheduler, karras }: BaseSettings): BaseSettings {
+  return { steps, guidanceScale, guidanceRescale, width, height, scheduler, karras };
+}
+
+export const defaultSettings = ({ defaults, defaultSize }: ModelInfo): BaseSettings => ({ ...defaults, guidanceRescale: 0, width: defaultSize, height: defaultSize, karras: false });
+
 export interface GenerateDraft {
   prompt: string;
   negativePrompt: string;
@@ -29,10 +43,14 @@ export interface GenerateDraft {
   count: number;
   steps: number;
   guidanceScale: number;
+  /** 0 to 1. */
+  guidanceRescale: number;
   width: number;
   height: number;
   scheduler: string;
   karras: boolean;
+  /** The base model that these settings are for; '' before one is known. */
+  base: string;
   sampler: GenerationSettings['sampler'];
   model: ModelRef | null;
   init: { file: string; name: string; strength: number } | null;
@@ -47,10 +65,13 @@ export interface GenerateSlice {
   draft: GenerateDraft;
   generateProblem: Problem | null;
   setDraft(change: Partial<GenerateDraft>): void;
-  /** Fills in what the model is made for, once it is known. */
+  /** Fills in what the chosen model is made for, or what was set for it before. */
   adoptDefaults(): void;
-  /** Back to what the model was judged with. */
+  /** Back to the chosen model's defaults. */
   resetSettings(): void;
+  /** The model to generate with; with another base that becomes the chosen one. */
+  generateWith(model: ModelRef): void;
+  /** Every setting but prompt and seed, for the model on the screen or another one. Another base brings its own size, steps and guidance. */
   settings(model?: ModelRef): GenerationSettings;
   generate(): Promise<void>;
   /** From the prompt, the list, or, with neither, prompts drawn from the bundled list. */
@@ -61,8 +82,8 @@ export interface GenerateSlice {
   drawPromptList(count: number): Promise<void>;
   setInitImage(name: string, bytes: Uint8Array): Promise<void>;
   recall(parameters: Partial<ImageRecord>, what: Recall): void;
-  /** Checks and keeps somebody's LoRA, and puts it on the base model. */
-  addLora(name: string, bytes: Uint8Array): Promise<AdapterRef>;
+  /** Checks somebody's LoRA against the chosen model and keeps it. */
+  addLora(file: File): Promise<AdapterRef>;
 }
 
 const bufferAhead = 4;
@@ -94,10 +115,12 @@ export const generateSlice: Slice<GenerateSlice> = (set, get) => {
       seedLocked: false,
       count: 4,
       ...samplingDefaults,
+      guidanceRescale: 0,
       // 0: not known before the model is.
       width: 0,
       height: 0,
       karras: false,
+      base: '',
       sampler: 'auto',
       model: null,
       init: null,
@@ -109,36 +132,44 @@ export const generateSlice: Slice<GenerateSlice> = (set, get) => {
     setDraft: (change) => set(({ draft }) => ({ draft: { ...draft, ...change } })),
 
     adoptDefaults() {
-      const model = get().models[0];
+      const model = chosenModel(get());
       if (!model) return;
-      const { draft } = get();
-      if (draft.model === null) get().setDraft({ model: { base: model.id, adapters: [] } });
-      if (draft.width === 0) get().resetSettings();
+      const { draft, kept } = get();
+      const base = { base: model.id, model: { base: model.id, adapters: [] } };
+      if (draft.width === 0 || (draft.base !== '' && draft.base !== model.id)) {
+        // What was set for this model before comes back with it.
+        get().setDraft({ ...base, ...(kept[model.id]?.settings ?? defaultSettings(model)), against: null });
+        get().adoptTrainDefaults();
+        set({ compareA: null, compareB: null, gridRun: null });
+        if (draft.base) get().setFilter(get().filter);
+      } else if (draft.model === null) get().setDraft(base);
       if (!draft.prompt) void bundledPrompts('train').then((prompts) => get().setDraft({ prompt: drawPrompts(prompts, 1)[0] ?? '' }), () => undefined);
       get().adoptCompareDefaults();
     },
 
     resetSettings() {
-      const model = get().models[0];
-      const size = model?.defaultSize ?? 0;
-      const scheduler = model && model.scheduler in schedulers ? model.scheduler : samplingDefaults.scheduler;
-      get().setDraft({ ...samplingDefaults, scheduler, width: size, height: size, karras: false, sampler: 'auto', init: null });
+      const model = chosenModel(get());
+      if (model) get().setDraft({ ...defaultSettings(model), sampler: 'auto', init: null });
+    },
+
+    generateWith(model) {
+      if (model.base !== get().draft.base) get().useModel(model.base);
+      get().setDraft({ model });
     },
 
     settings(model) {
-      const { draft } = get();
+      const { draft, kept, models } = get();
       const chosen = model ?? draft.model ?? get().baseModel();
       if (!chosen) get().engine();
+      const other = chosen!.base === draft.base ? undefined : models.find(({ id }) => id === chosen!.base);
+      const { karras, guidanceRescale, ...own } = other ? (kept[other.id]?.settings ?? defaultSettings(other)) : baseSettings(draft);
       return {
         model: chosen!,
         negativePrompt: draft.negativePrompt,
-        steps: draft.steps,
-        guidanceScale: draft.guidanceScale,
-        width: draft.width,
-        height: draft.height,
-        scheduler: draft.scheduler,
+        ...own,
         sampler: draft.sampler,
-        ...(draft.karras && draft.scheduler !== 'DDIMScheduler' ? { schedulerConfig: { use_karras_sigmas: true } } : {}),
+        ...(guidanceRescale > 0 ? { guidanceRescale } : {}),
+        ...(karras && karrasSchedulers.has(own.scheduler) ? { schedulerConfig: { use_karras_sigmas: true } } : {}),
       };
     },
 
@@ -167,7 +198,8 @@ export const generateSlice: Slice<GenerateSlice> = (set, get) => {
       const { engineState, preferences, jobs, pairs, labels, draft } = get();
       const busy = jobs.some((job) => job.state === 'waiting' || job.state === 'running');
       if (engineState !== 'ready' || !preferences.keepMakingPairs || busy) return;
-      const ahead = pairs.filter((pair) => !labels.byPair.has(pair.id)).length;
+      const base = get().baseModel()?.base ?? '';
+      const ahead = pairs.filter((pair) => !labels.byPair.has(pair.id) && isPairOf(pair, base)).length;
       if (ahead >= bufferAhead) return;
       await guarded(async () => {
         const prompts = draft.list ? drawPrompts(draft.list.prompts, bufferAhead) : drawPrompts(await bundledPrompts('train'), bufferAhead);
@@ -201,8 +233,9 @@ export const generateSlice: Slice<GenerateSlice> = (set, get) => {
       if (what !== 'seed' && prompt !== undefined) Object.assign(change, { prompt, list: null });
       if (what !== 'prompt' && seed !== undefined) Object.assign(change, { seed, seedLocked: true });
       if (what === 'all') {
-        const { negativePrompt, steps, guidanceScale, width, height, scheduler, schedulerConfig, model } = parameters;
-        const known = { negativePrompt, steps, guidanceScale, width, height, scheduler, model: model && get().models.some((one) => one.id === model.base) ? model : undefined };
+        const { negativePrompt, steps, guidanceScale, guidanceRescale = 0, width, height, scheduler, schedulerConfig, model } = parameters;
+        if (model && get().models.some((one) => one.id === model.base)) get().generateWith(model);
+        const known = { negativePrompt, steps, guidanceScale, guidanceRescale, width, height, scheduler };
         Object.assign(change, Object.fromEntries(Object.entries(known).filter(([, value]) => value !== undefined)));
         change.karras = schedulerConfig?.['use_karras_sigmas'] === true;
         change.count = 1;
@@ -210,11 +243,15 @@ export const generateSlice: Slice<GenerateSlice> = (set, get) => {
       get().setDraft(change);
     },
 
-    async addLora(name, bytes) {
-      const { file, rank, format } = await get().engine().importLora(name, bytes);
+    async addLora(file) {
+      const base = chosenModel(get())?.id;
+      const brought = await readDropped(file);
+      if (brought.kind !== 'lora') throw new WinnowError('BadFile', `${file.name} is ${brought.kind === 'checkpoint' ? 'a whole model' : 'not a LoRA'}.`, brought.kind === 'checkpoint' ? 'Add it on the Models screen.' : 'Choose a LoRA as .safetensors.');
+      const { file: path, rank, format } = await get().engine().importLora(file.name, new Uint8Array(await file.arrayBuffer()), base);
       const { loras } = get().preferences;
-      get().setPreference('loras', [{ file, name: name.replace(/\.safetensors$/, ''), rank, format }, ...loras.filter((lora) => lora.file !== file)]);
-      return { kind: 'file', file, strength: 1 };
+      const lora = { file: path, name: file.name.replace(/\.safetensors$/, ''), rank, format, ...(base === undefined ? {} : { base }) };
+      get().setPreference('loras', [lora, ...loras.filter((one) => one.file !== path)]);
+      return { kind: 'file', file: path, strength: 1 };
     },
   };
 };

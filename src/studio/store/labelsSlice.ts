@@ -3,6 +3,7 @@ import { appendLabel, countLabels, foldLabels, isUsable, type Label, type LabelC
 import { fetchBundledPairs, readPairs, savePairs, storeBundledFiles, trainPairs } from '../../data/pairs.ts';
 import type { Answer, LabelEvent, PairRecord, TrainPair } from '../../service/types.ts';
 import { WinnowError } from '../../shared/errors.ts';
+import { chosenModel, isPairOf } from './models.ts';
 import { loadPicture } from './pictures.ts';
 import { type Problem, problemOf } from './problem.ts';
 import { db, files, siteBase } from './services.ts';
@@ -39,6 +40,7 @@ export interface LabelsSlice {
   undoLabel(): Promise<void>;
   redoLabel(): Promise<void>;
   showPair(pair: string): void;
+  /** What the chosen model can learn from: preferred pairs that were made by it. */
   usablePairs(): TrainPair[];
 }
 
@@ -123,12 +125,16 @@ export const labelsSlice: Slice<LabelsSlice> = (set, get) => {
 
     queue() {
       const { pairs, labels, filter } = get();
-      return pairs.filter((pair) => {
+      const queue = pairs.filter((pair) => {
         const answer = labels.byPair.get(pair.id)?.answer;
         if (filter === 'toJudge') return answer === undefined;
         if (filter === 'preferred') return answer !== undefined && isUsable(answer);
         return answer === filter;
       });
+      // The chosen model learns from its own pairs alone: they come first.
+      const base = chosenModel(get())?.id;
+      if (base === undefined) return queue;
+      return [...queue.filter((pair) => isPairOf(pair, base)), ...queue.filter((pair) => !isPairOf(pair, base))];
     },
 
     answer: (answer, clearly = false) =>
@@ -178,6 +184,10 @@ export const labelsSlice: Slice<LabelsSlice> = (set, get) => {
       show(get().pairs.find((pair) => pair.id === id));
     },
 
-    usablePairs: () => trainPairs(get().pairs, get().labels.byPair),
+    usablePairs() {
+      const base = chosenModel(get())?.id;
+      const { pairs, labels } = get();
+      return trainPairs(base === undefined ? pairs : pairs.filter((pair) => isPairOf(pair, base)), labels.byPair);
+    },
   };
 };

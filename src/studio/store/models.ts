@@ -1,11 +1,27 @@
 /** Model references as the studio names and compares them. */
-import type { AdapterRef, ModelInfo, ModelRef, RunRecord } from '../../service/types.ts';
+import { isUsable, type LabelState } from '../../data/labels.ts';
+import type { AdapterRef, ModelInfo, ModelRef, PairRecord, RunRecord } from '../../service/types.ts';
 import type { Preferences } from './preferences.ts';
 
 export interface ModelNames {
   models: readonly ModelInfo[];
   runs: readonly RunRecord[];
   loras: Preferences['loras'];
+}
+
+/** The model that is worked with; the embedded one unless a person chose another. */
+export const chosenModel = ({ models, preferences }: { models: readonly ModelInfo[]; preferences: Preferences }): ModelInfo | undefined =>
+  models.find((model) => model.id === preferences.baseModel) ?? models[0];
+
+/** Whether a model learns from a pair: latents of another one do not fit. */
+export const isPairOf = (pair: PairRecord, base: string): boolean => pair.images.every((image) => image.model.base === base);
+
+/** Preferred pairs by what they are good for: the chosen model learns from its own alone. */
+export function countUsable({ pairs, labels, ...state }: { pairs: readonly PairRecord[]; labels: LabelState; models: readonly ModelInfo[]; preferences: Preferences }): { own: number; others: number } {
+  const base = chosenModel(state)?.id;
+  const preferred = pairs.filter((pair) => isUsable(labels.byPair.get(pair.id)?.answer ?? 'skip'));
+  const own = base === undefined ? preferred.length : preferred.filter((pair) => isPairOf(pair, base)).length;
+  return { own, others: preferred.length - own };
 }
 
 /** The same for two references that give the same images. */

@@ -6,13 +6,22 @@ export interface Preferences {
   /** 0 to 0.99. */
   smoothing: number;
   /** LoRA files that were brought in, newest first. */
-  loras: { file: string; name: string; rank: number; format: 'kohya' | 'peft' }[];
+  loras: {
+    file: string;
+    name: string;
+    rank: number;
+    format: 'kohya' | 'peft';
+    /** The model it was checked against; the embedded one where nothing is said. */
+    base?: string;
+  }[];
+  /** The model that is worked with, by its id; null: the embedded one. */
+  baseModel: string | null;
   welcomeSeen: boolean;
 }
 
 const key = 'winnow.preferences';
 
-const defaults: Preferences = { singleKeys: true, keepMakingPairs: false, smoothing: 0.6, loras: [], welcomeSeen: false };
+const defaults: Preferences = { singleKeys: true, keepMakingPairs: false, smoothing: 0.6, loras: [], baseModel: null, welcomeSeen: false };
 
 export function readPreferences(): Preferences {
   try {

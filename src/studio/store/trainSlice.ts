@@ -3,8 +3,9 @@ import { readJson } from '../../data/files.ts';
 import { storeBundledFiles } from '../../data/pairs.ts';
 import type { MemoryForecast, ModelRef, RunRecord, StepMetrics, TrainCommand, TrainConfig, TrainEvent, TrainPair } from '../../service/types.ts';
 import { WinnowError } from '../../shared/errors.ts';
-import { presetNamed, presets } from '../../training/presets.ts';
+import { presetNamed, presets, presetsFor } from '../../training/presets.ts';
 import { listener } from '../app/workers.ts';
+import { chosenModel } from './models.ts';
 import { isCancelled, type Problem, problemOf } from './problem.ts';
 import { bundledPrompts, drawPrompts } from './prompts.ts';
 import { files, siteBase } from './services.ts';
@@ -36,6 +37,8 @@ export interface TrainSlice {
   metrics: Record<string, StepMetrics[]>;
   trainProblem: Problem | null;
   choosePreset(name: string): void;
+  /** Settings for another base model: those it had before, or a preset of its own. */
+  adoptTrainDefaults(): void;
   setTrainConfig(change: Partial<TrainConfig>): void;
   setTrainModel(model: ModelRef): void;
   loadTrainConfig(text: string): void;
@@ -148,10 +151,19 @@ export const trainSlice: Slice<TrainSlice> = (set, get) => {
     trainProblem: null,
 
     choosePreset(name) {
-      const preset = presetNamed(name);
+      const preset = presetNamed(name, presetsFor(chosenModel(get())));
       if (!preset) return;
       const { samplePrompts, sampleSeeds } = get().trainConfig;
       set({ presetName: name, trainConfig: { ...preset.config, samplePrompts, sampleSeeds: samplePrompts.length ? sampleSeeds : preset.config.sampleSeeds } });
+    },
+
+    adoptTrainDefaults() {
+      const model = chosenModel(get());
+      const before = model && get().kept[model.id];
+      const { samplePrompts } = get().trainConfig;
+      set({ trainModel: null, forecast: null, forecastProblem: null });
+      if (before) set({ presetName: before.presetName, trainConfig: { ...before.trainConfig, samplePrompts } });
+      else get().choosePreset(get().presetName ?? first.name);
     },
 
     setTrainConfig: (change) => set(({ trainConfig }) => ({ trainConfig: { ...trainConfig, ...change }, presetName: null })),
@@ -191,7 +203,7 @@ export const trainSlice: Slice<TrainSlice> = (set, get) => {
         const taking = new Set(pairs.map(({ pair }) => pair));
         await storeBundledFiles(siteBase, await files(), get().pairs.filter(({ id }) => taking.has(id)));
         const samplePrompts = config.samplePrompts.length ? config.samplePrompts : drawPrompts(await bundledPrompts('train'), 3);
-        const title = presets.find((preset) => preset.name === get().presetName)?.title ?? 'Own settings';
+        const title = presetsFor(chosenModel(get())).find((preset) => preset.name === get().presetName)?.title ?? 'Own settings';
         const taken = get().runs.filter((run) => run.name.startsWith(title)).length;
         void get().askToPersist();
         await work({ run: crypto.randomUUID(), name: `${title} ${taken + 1}`, model, config: { ...config, samplePrompts }, pairs, resume: false });
@@ -227,7 +239,10 @@ export const trainSlice: Slice<TrainSlice> = (set, get) => {
 
     duplicateRun(id) {
       const run = get().runs.find((one) => one.id === id);
-      if (run) set({ trainConfig: run.config, trainModel: run.model, presetName: null });
+      if (!run) return;
+      get().useModel(run.model.base);
+      // The model it ran on may be gone: its settings still serve another one.
+      set({ trainConfig: run.config, presetName: null, ...(get().baseModel()?.base === run.model.base ? { trainModel: run.model } : {}) });
     },
 
     deleteRun: (id) =>

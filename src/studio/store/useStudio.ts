@@ -7,16 +7,18 @@ import { type GenerateSlice, generateSlice } from './generateSlice.ts';
 import { type JobsSlice, jobsSlice } from './jobsSlice.ts';
 import { type LabelsSlice, labelsSlice } from './labelsSlice.ts';
 import { type LibrarySlice, librarySlice } from './librarySlice.ts';
+import { type ModelsSlice, modelsSlice } from './modelsSlice.ts';
 import { type PreferencesSlice, preferencesSlice } from './preferencesSlice.ts';
 import { type TrainSlice, trainSlice } from './trainSlice.ts';
 
-export type Studio = EngineSlice & JobsSlice & LabelsSlice & GenerateSlice & TrainSlice & CompareSlice & BlindSlice & LibrarySlice & PreferencesSlice;
+export type Studio = EngineSlice & ModelsSlice & JobsSlice & LabelsSlice & GenerateSlice & TrainSlice & CompareSlice & BlindSlice & LibrarySlice & PreferencesSlice;
 
 export type Slice<Part> = StateCreator<Studio, [], [], Part>;
 
 export const useStudio = create<Studio>()((...store) => ({
   ...preferencesSlice(...store),
   ...engineSlice(...store),
+  ...modelsSlice(...store),
   ...jobsSlice(...store),
   ...labelsSlice(...store),
   ...generateSlice(...store),

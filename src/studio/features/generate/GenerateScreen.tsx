@@ -8,6 +8,7 @@ import { ModelPicker } from '../../components/ModelPicker.tsx';
 import { Shortcuts } from '../../components/Shortcuts.tsx';
 import { Disclosure, Empty, Page, Panel, ProblemNotice, Tag } from '../../components/Surface.tsx';
 import { plural } from '../../components/words.ts';
+import { chosenModel } from '../../store/models.ts';
 import { randomSeed } from '../../store/prompts.ts';
 import { useStudio } from '../../store/useStudio.ts';
 import styles from './generate.module.css';
@@ -61,7 +62,7 @@ export function GenerateScreen() {
 
 function PromptFields() {
   const draft = useStudio((s) => s.draft);
-  const model = useStudio((s) => s.models[0]);
+  const model = useStudio(chosenModel);
   const { setDraft, usePromptFile, drawPromptList } = useStudio.getState();
   return (
     <>
@@ -100,7 +101,7 @@ function PromptFields() {
 
 function SeedFields() {
   const draft = useStudio((s) => s.draft);
-  const { setDraft } = useStudio.getState();
+  const { setDraft, generateWith } = useStudio.getState();
   const total = (draft.list?.prompts.length ?? 1) * draft.count;
   return (
     <div className={styles.seeds}>
@@ -116,7 +117,7 @@ function SeedFields() {
         </div>
       ) : null}
       <div className={styles.model}>
-        <ModelPicker label="Model" value={draft.model} onChange={(model) => setDraft({ model })} withFile />
+        <ModelPicker label="Model" value={draft.model} onChange={generateWith} withFile />
       </div>
     </div>
   );

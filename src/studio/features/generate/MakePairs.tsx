@@ -5,13 +5,13 @@ import { NumberField, Segmented } from '../../components/Fields.tsx';
 import { ModelPicker } from '../../components/ModelPicker.tsx';
 import { Panel } from '../../components/Surface.tsx';
 import { plural } from '../../components/words.ts';
-import { modelKey, tunedModel } from '../../store/models.ts';
+import { chosenModel, modelKey, tunedModel } from '../../store/models.ts';
 import { useStudio } from '../../store/useStudio.ts';
 
 export function MakePairs({ action }: { action: Action }) {
   const draft = useStudio((s) => s.draft);
-  const base = useStudio((s) => s.models[0]);
-  const run = useStudio((s) => s.runs.find((one) => one.checkpoints.length > 0));
+  const base = useStudio(chosenModel);
+  const run = useStudio((s) => s.runs.find((one) => one.checkpoints.length > 0 && one.model.base === base?.id));
   const waiting = useStudio((s) => s.pairs.filter((pair) => !s.labels.byPair.has(pair.id)).length);
   const { setDraft } = useStudio.getState();
   const same = draft.against !== null && draft.model !== null && modelKey(draft.against) === modelKey(draft.model);
@@ -29,7 +29,7 @@ export function MakePairs({ action }: { action: Action }) {
             { value: 'models', label: 'Two models' },
           ]}
         />
-        {draft.against ? <ModelPicker label="Second model" value={draft.against} onChange={(against) => setDraft({ against })} /> : null}
+        {draft.against ? <ModelPicker label="Second model" value={draft.against} onChange={(against) => setDraft({ against })} oneBase /> : null}
         {same ? <p className="small dim">Both models are the same: the pairs will be made of two seeds.</p> : null}
         <NumberField label="Pairs" hint={from} value={draft.pairCount} min={1} max={1000} onChange={(pairCount) => setDraft({ pairCount })} />
         <ActionButton action={{ ...action, label: `Make ${plural(draft.pairCount, 'pair')}` }} full />

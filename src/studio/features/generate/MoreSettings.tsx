@@ -2,33 +2,38 @@
 import { Button, FileButton } from '../../components/Button.tsx';
 import { NumberField, Segmented, Select, Switch } from '../../components/Fields.tsx';
 import { Disclosure } from '../../components/Surface.tsx';
-import { schedulers } from '../../store/generateSlice.ts';
+import { karrasSchedulers, schedulers } from '../../store/generateSlice.ts';
+import { chosenModel } from '../../store/models.ts';
 import { useStudio } from '../../store/useStudio.ts';
 import styles from './generate.module.css';
 
 export function MoreSettings() {
   const draft = useStudio((s) => s.draft);
-  const multiple = useStudio((s) => s.models[0]?.sizeMultiple ?? 8);
-  const modelSize = useStudio((s) => s.models[0]?.defaultSize ?? 96);
+  const multiple = useStudio((s) => chosenModel(s)?.sizeMultiple ?? 8);
+  const modelSize = useStudio((s) => chosenModel(s)?.defaultSize ?? 96);
   const chosen = useStudio((s) => s.system?.choices.sampler);
   const { setDraft, resetSettings, setInitImage } = useStudio.getState();
+  const largest = Math.max(1024, 2 * modelSize);
   const round = (size: number): number => Math.max(multiple, Math.round(size / multiple) * multiple);
   return (
     <Disclosure label="More">
       <div className={styles.more}>
         <NumberField label="Steps" value={draft.steps} min={1} max={200} onChange={(steps) => setDraft({ steps })} />
         <NumberField label="Guidance" value={draft.guidanceScale} min={0} max={30} step={0.5} digits={2} onChange={(guidanceScale) => setDraft({ guidanceScale })} />
-        <NumberField label="Width" value={draft.width} min={multiple} max={1024} step={multiple} onChange={(width) => setDraft({ width: round(width) })} />
-        <NumberField label="Height" value={draft.height} min={multiple} max={1024} step={multiple} onChange={(height) => setDraft({ height: round(height) })} />
+        <NumberField label="Width" value={draft.width} min={multiple} max={largest} step={multiple} onChange={(width) => setDraft({ width: round(width) })} />
+        <NumberField label="Height" value={draft.height} min={multiple} max={largest} step={multiple} onChange={(height) => setDraft({ height: round(height) })} />
         {draft.width !== modelSize || draft.height !== modelSize ? <p className={`small dim ${styles.wide}`}>The model was made for {modelSize} px; other sizes look less sure. Pairs of another size cannot train together.</p> : null}
         <div className={styles.wide}>
           <Select label="Scheduler" value={draft.scheduler} onChange={(scheduler) => setDraft({ scheduler })} options={Object.entries(schedulers).map(([value, label]) => ({ value, label }))} />
         </div>
-        {draft.scheduler === 'DDIMScheduler' ? null : (
+        {karrasSchedulers.has(draft.scheduler) ? (
           <div className={styles.wide}>
             <Switch label="Karras noise levels" checked={draft.karras} onChange={(karras) => setDraft({ karras })} />
           </div>
-        )}
+        ) : null}
+        <div className={styles.wide}>
+          <NumberField label="Guidance rescale" hint="0 is off; 0.7 helps v-prediction models that come out too bright or too dark." value={draft.guidanceRescale} min={0} max={1} step={0.05} digits={2} onChange={(guidanceRescale) => setDraft({ guidanceRescale })} />
+        </div>
         <div className={styles.wide}>
           <span className="fieldLabel">Made by</span>
           <Segmented

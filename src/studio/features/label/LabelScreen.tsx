@@ -1,11 +1,13 @@
 /** Label: one pair, five answers, and how far the labels carry. */
 import { useEffect } from 'react';
+import { useShallow } from 'zustand/react/shallow';
 import { Button } from '../../components/Button.tsx';
 import { Segmented, Select, Switch } from '../../components/Fields.tsx';
 import { Judge } from '../../components/Judge.tsx';
-import { Empty, Progress } from '../../components/Surface.tsx';
+import { Empty, Notice, Progress } from '../../components/Surface.tsx';
 import { plural, printSeconds } from '../../components/words.ts';
 import type { QueueFilter } from '../../store/labelsSlice.ts';
+import { chosenModel, countUsable, isPairOf } from '../../store/models.ts';
 import { useStudio } from '../../store/useStudio.ts';
 import styles from './label.module.css';
 
@@ -50,6 +52,7 @@ export function LabelScreen() {
           <Select label="Which pairs" value={filter} onChange={setFilter} options={options} />
         </div>
       </div>
+      <OtherModel />
       <Judge />
       {!showing && read ? <NothingLeft /> : null}
       <KeepMaking />
@@ -59,14 +62,14 @@ export function LabelScreen() {
 
 function Counter() {
   const counts = useStudio((s) => s.counts);
-  const { usable } = counts;
+  const { own: usable, others } = useStudio(useShallow(countUsable));
   const goal = usable < enough.taste ? enough.taste : enough.standard;
   return (
     <div className={styles.counter}>
       <p aria-live="polite">
         <strong className="number">{plural(counts.labels, 'label')}</strong> <span className="dim">→</span> <strong className={`number ${styles.usable}`}>{usable} usable</strong>
         <span className={`small dim number ${styles.detail}`}>
-          {[counts.tie ? plural(counts.tie, 'tie') : '', counts.bothBad ? `${counts.bothBad} both bad` : '', counts.skip ? `${counts.skip} skipped` : '', counts.medianMs === null ? '' : `${printSeconds(counts.medianMs)} each`]
+          {[others ? `${others} of other models` : '', counts.tie ? plural(counts.tie, 'tie') : '', counts.bothBad ? `${counts.bothBad} both bad` : '', counts.skip ? `${counts.skip} skipped` : '', counts.medianMs === null ? '' : `${printSeconds(counts.medianMs)} each`]
             .filter(Boolean)
             .join(' · ')}
         </span>
@@ -85,9 +88,28 @@ function Counter() {
   );
 }
 
+/** A pair that the chosen model did not make can be judged, and teaches it nothing. */
+function OtherModel() {
+  const base = useStudio(chosenModel);
+  const shown = useStudio((s) => s.showing?.pair);
+  if (!base || !shown || isPairOf(shown, base.id)) return null;
+  return (
+    <Notice
+      tone="warn"
+      actions={
+        <Button icon="generate" href="#/generate">
+          Make pairs with it
+        </Button>
+      }
+    >
+      These pictures are of another model: {base.title} does not learn from them.
+    </Notice>
+  );
+}
+
 function NothingLeft() {
   const filter = useStudio((s) => s.filter);
-  const usable = useStudio((s) => s.counts.usable);
+  const usable = useStudio((s) => countUsable(s).own);
   const ready = useStudio((s) => s.engineState === 'ready');
   const making = useStudio((s) => s.jobs.find((job) => job.kind === 'pairs' && (job.state === 'running' || job.state === 'waiting')));
   const { makePairs, setFilter } = useStudio.getState();

@@ -1,8 +1,10 @@
 /** Which GPU there is and what it allows, in words; numbers for those who want them. */
 import type { ReactNode } from 'react';
+import { Link } from 'wouter';
 import { Icon, type IconName } from '../../components/Icon.tsx';
 import { Disclosure, Panel, Progress } from '../../components/Surface.tsx';
-import { gpuName, printBytes } from '../../components/words.ts';
+import { gpuName, printBytes, printCount } from '../../components/words.ts';
+import { chosenModel } from '../../store/models.ts';
 import { useStudio } from '../../store/useStudio.ts';
 import styles from './start.module.css';
 
@@ -11,7 +13,7 @@ const samplers = { engine: 'Winnow’s own kernels', 'onnx-webgpu': 'onnxruntime
 export function SystemCheck() {
   const state = useStudio((s) => s.engineState);
   const system = useStudio((s) => s.system);
-  const model = useStudio((s) => s.models[0]);
+  const model = useStudio(chosenModel);
   const preparing = useStudio((s) => s.preparing);
   const storage = useStudio((s) => s.storage);
   const f16 = system?.features.includes('shader-f16');
@@ -54,7 +56,7 @@ export function SystemCheck() {
         ) : null}
         {model ? (
           <Check state="good" name="Model">
-            {model.title}: {(model.parameters.unet / 1e6).toFixed(1)} M weights, {model.defaultSize} px, here already
+            <Link href="/models">{model.title}</Link>: {printCount(model.parameters.unet)} weights, {model.defaultSize} px, here already
           </Check>
         ) : null}
       </ul>

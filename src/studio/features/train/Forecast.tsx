@@ -1,19 +1,10 @@
 /** Memory and time before the first step: planned from the graph, timed by the last run here or by the kernels measured at start-up. */
 import { useEffect } from 'react';
-import type { MemoryForecast } from '../../../service/types.ts';
-import { Notice, Panel, ProblemNotice } from '../../components/Surface.tsx';
+import { Exceeded, MemoryParts } from '../../components/MemoryParts.tsx';
+import { Panel, ProblemNotice } from '../../components/Surface.tsx';
 import { printBytes, printDuration } from '../../components/words.ts';
 import { useStudio } from '../../store/useStudio.ts';
 import styles from './train.module.css';
-
-const parts: Record<keyof MemoryForecast['parts'], { label: string; shade: string }> = {
-  weights: { label: 'Weights', shade: 'var(--winner)' },
-  adapter: { label: 'What learns', shade: 'var(--accent-strong)' },
-  gradients: { label: 'Gradients', shade: 'color-mix(in srgb, var(--accent-strong) 65%, var(--panel))' },
-  optimiser: { label: 'Optimiser', shade: 'color-mix(in srgb, var(--accent-strong) 38%, var(--panel))' },
-  activations: { label: 'Activations', shade: 'color-mix(in srgb, var(--winner) 55%, var(--panel))' },
-  reference: { label: 'Reference', shade: 'var(--line-strong)' },
-};
 
 export function Forecast() {
   const config = useStudio((s) => s.trainConfig);
@@ -50,41 +41,12 @@ export function Forecast() {
               {forecast.secondsPerStep.toFixed(2)} s a step, {forecast.timedBy === 'run' ? 'as the last run here took' : 'by the kernels measured here'} · {(forecast.flopsPerStep / 1e9).toFixed(1)} GFLOP a step · samples and saving come on top
             </p>
           )}
-          <Parts forecast={forecast} />
-          {forecast.exceeded ? (
-            <Notice tone="bad" title={`It does not fit: ${forecast.exceeded.limit}`}>
-              Needs {printBytes(forecast.exceeded.neededBytes)}, there are {printBytes(forecast.exceeded.availableBytes)}. {forecast.exceeded.remedy}
-            </Notice>
-          ) : null}
+          <MemoryParts forecast={forecast} />
+          <Exceeded forecast={forecast} />
         </div>
       ) : problem ? null : (
         <p className="small dim">{ready ? 'Planning memory and time.' : 'The engine is not ready yet.'}</p>
       )}
     </Panel>
-  );
-}
-
-function Parts({ forecast }: { forecast: MemoryForecast }) {
-  const names = Object.keys(parts) as (keyof typeof parts)[];
-  const total = names.reduce((sum, name) => sum + forecast.parts[name], 0);
-  return (
-    <div>
-      <div className={styles.memoryBar} aria-hidden="true">
-        {names.map((name) => (
-          <span key={name} style={{ flexGrow: forecast.parts[name] / total, background: parts[name].shade }} />
-        ))}
-      </div>
-      <dl className={styles.memoryParts}>
-        {names.map((name) => (
-          <div key={name}>
-            <dt>
-              <i style={{ background: parts[name].shade }} />
-              {parts[name].label}
-            </dt>
-            <dd className="number">{printBytes(forecast.parts[name])}</dd>
-          </div>
-        ))}
-      </dl>
-    </div>
   );
 }

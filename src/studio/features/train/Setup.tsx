@@ -1,6 +1,7 @@
 /** Before a run: what there is to learn from, how to learn it, what it will take. */
 import { useEffect, useState } from 'react';
-import { presets } from '../../../training/presets.ts';
+import { useShallow } from 'zustand/react/shallow';
+import { presetsFor } from '../../../training/presets.ts';
 import type { Action } from '../../components/action.ts';
 import { ActionButton, Button, FileButton } from '../../components/Button.tsx';
 import { TextArea } from '../../components/Fields.tsx';
@@ -10,20 +11,50 @@ import { Shortcuts } from '../../components/Shortcuts.tsx';
 import { Disclosure, Empty, Notice, Panel } from '../../components/Surface.tsx';
 import { plural } from '../../components/words.ts';
 import { printTrainConfig } from '../../../data/formats/trainConfig.ts';
+import { chosenModel, countUsable } from '../../store/models.ts';
 import { useStudio } from '../../store/useStudio.ts';
 import { ConfigForm } from './ConfigForm.tsx';
 import { Forecast } from './Forecast.tsx';
 import styles from './train.module.css';
 
 export function Setup() {
-  const usable = useStudio((s) => s.counts.usable);
+  const base = useStudio(chosenModel);
+  const { own: usable, others } = useStudio(useShallow(countUsable));
   const ready = useStudio((s) => s.engineState === 'ready');
   const busy = useStudio((s) => s.activeRun !== null);
   const chosen = useStudio((s) => s.trainModel);
-  const base = useStudio((s) => s.models[0]);
   const model = chosen ?? (base ? { base: base.id, adapters: [] } : null);
   const { setTrainModel, startTraining } = useStudio.getState();
   const start: Action = { name: 'start', label: 'Start training', keys: 'mod+enter', enabled: ready && !busy && usable > 0, perform: startTraining };
+  if (base?.notTrainable) {
+    return (
+      <Notice tone="warn" title={`${base.title} can make pictures, and cannot be trained`} actions={<Button icon="models" href="#/models">Choose another model</Button>}>
+        {base.notTrainable}
+      </Notice>
+    );
+  }
+  if (usable === 0 && others > 0) {
+    return (
+      <Panel>
+        <Empty
+          icon="models"
+          title={`Nothing for ${base?.title ?? 'this model'} to learn from yet`}
+          actions={
+            <>
+              <Button look="primary" icon="generate" href="#/generate">
+                Make pairs with it
+              </Button>
+              <Button icon="models" href="#/models">
+                Choose another model
+              </Button>
+            </>
+          }
+        >
+          {plural(others, 'judged pair')} of other models {others === 1 ? 'is' : 'are'} left out: a model learns from pictures it made itself.
+        </Empty>
+      </Panel>
+    );
+  }
   if (usable === 0) {
     return (
       <Panel>
@@ -37,11 +68,11 @@ export function Setup() {
     <div className={styles.setup}>
       <Shortcuts title="Train" actions={[start]} />
       <div className="stack">
-        <Readiness />
+        <Readiness usable={usable} others={others} />
         <Panel title="How to train">
           <div className="stack">
             <Presets />
-            <ModelPicker label="Start from" hint="The run learns on top of this model, and is held against it." value={model} onChange={setTrainModel} />
+            <ModelPicker label="Start from" hint="The run learns on top of this model, and is held against it." value={model} onChange={setTrainModel} oneBase />
             <Disclosure label="More: every setting">
               <ConfigForm />
             </Disclosure>
@@ -60,16 +91,15 @@ export function Setup() {
   );
 }
 
-function Readiness() {
+function Readiness({ usable, others }: { usable: number; others: number }) {
   const counts = useStudio((s) => s.counts);
-  const pairs = useStudio((s) => s.pairs);
-  const byPair = useStudio((s) => s.labels.byPair);
-  const prompts = new Set(pairs.filter((pair) => ['left', 'right'].includes(byPair.get(pair.id)?.answer ?? '')).map((pair) => pair.prompt)).size;
-  const others = [counts.tie ? plural(counts.tie, 'tie') : '', counts.bothBad ? `${counts.bothBad} both bad` : '', counts.skip ? `${counts.skip} skipped` : ''].filter(Boolean).join(', ');
+  const { usablePairs } = useStudio.getState();
+  const prompts = new Set(usablePairs().map(({ prompt }) => prompt)).size;
+  const left = [counts.tie ? plural(counts.tie, 'tie') : '', counts.bothBad ? `${counts.bothBad} both bad` : '', counts.skip ? `${counts.skip} skipped` : '', others ? `${plural(others, 'pair')} of other models` : ''].filter(Boolean).join(', ');
   return (
     <Notice
-      tone={counts.usable < 12 ? 'warn' : 'good'}
-      title={`${plural(counts.usable, 'usable label')} over ${plural(prompts, 'prompt')}`}
+      tone={usable < 12 ? 'warn' : 'good'}
+      title={`${plural(usable, 'usable label')} over ${plural(prompts, 'prompt')}`}
       actions={
         <Button icon="label" href="#/label">
           Judge more
@@ -77,8 +107,8 @@ function Readiness() {
       }
     >
       <span className="small">
-        {counts.usable < 12 ? 'Little to learn from: expect a hint of your taste at most.' : counts.usable < 60 ? 'Enough for a taste. 100 or more make it show.' : 'Good ground to learn from.'}
-        {others ? ` Left out: ${others}.` : ''}
+        {usable < 12 ? 'Little to learn from: expect a hint of your taste at most.' : usable < 60 ? 'Enough for a taste. 100 or more make it show.' : 'Good ground to learn from.'}
+        {left ? ` Left out: ${left}.` : ''}
       </span>
     </Notice>
   );
@@ -86,6 +116,7 @@ function Readiness() {
 
 function Presets() {
   const chosen = useStudio((s) => s.presetName);
+  const presets = presetsFor(useStudio(chosenModel));
   const { choosePreset } = useStudio.getState();
   return (
     <fieldset className={styles.presets}>

@@ -1,0 +1,47 @@
+/** GPU memory by part, as a bar and in numbers; and the limit that binds, where one does. */
+import type { MemoryForecast } from '../../service/types.ts';
+import styles from './memoryParts.module.css';
+import { Notice } from './Surface.tsx';
+import { printBytes } from './words.ts';
+
+const parts: Record<keyof MemoryForecast['parts'], { label: string; shade: string }> = {
+  weights: { label: 'Weights', shade: 'var(--winner)' },
+  adapter: { label: 'What learns', shade: 'var(--accent-strong)' },
+  gradients: { label: 'Gradients', shade: 'color-mix(in srgb, var(--accent-strong) 65%, var(--panel))' },
+  optimiser: { label: 'Optimiser', shade: 'color-mix(in srgb, var(--accent-strong) 38%, var(--panel))' },
+  activations: { label: 'Activations', shade: 'color-mix(in srgb, var(--winner) 55%, var(--panel))' },
+  reference: { label: 'Reference', shade: 'var(--line-strong)' },
+};
+
+export function MemoryParts({ forecast }: { forecast: MemoryForecast }) {
+  const names = (Object.keys(parts) as (keyof typeof parts)[]).filter((name) => forecast.parts[name] > 0);
+  return (
+    <div>
+      <div className={styles.bar} aria-hidden="true">
+        {names.map((name) => (
+          <span key={name} style={{ flexGrow: forecast.parts[name], background: parts[name].shade }} />
+        ))}
+      </div>
+      <dl className={styles.parts}>
+        {names.map((name) => (
+          <div key={name}>
+            <dt>
+              <i style={{ background: parts[name].shade }} />
+              {parts[name].label}
+            </dt>
+            <dd className="number">{printBytes(forecast.parts[name])}</dd>
+          </div>
+        ))}
+      </dl>
+    </div>
+  );
+}
+
+export function Exceeded({ forecast: { exceeded } }: { forecast: MemoryForecast }) {
+  if (!exceeded) return null;
+  return (
+    <Notice tone="bad" title={`It does not fit: ${exceeded.limit}`}>
+      Needs {printBytes(exceeded.neededBytes)}, there are {printBytes(exceeded.availableBytes)}. {exceeded.remedy}
+    </Notice>
+  );
+}

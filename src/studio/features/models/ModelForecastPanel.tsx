@@ -1,0 +1,70 @@
+/** Memory of each use of a model at a size, on this adapter: known before anything is loaded. */
+import { type ReactNode, useEffect, useState } from 'react';
+import type { MemoryForecast, ModelInfo } from '../../../service/types.ts';
+import { Select } from '../../components/Fields.tsx';
+import { Exceeded, MemoryParts } from '../../components/MemoryParts.tsx';
+import { Panel, ProblemNotice, Tag } from '../../components/Surface.tsx';
+import { printBytes } from '../../components/words.ts';
+import { forecastKey } from '../../store/modelsSlice.ts';
+import { useStudio } from '../../store/useStudio.ts';
+import styles from './models.module.css';
+
+/** Sizes around the model's own, in steps that it takes. */
+function sizesOf({ defaultSize, sizeMultiple }: ModelInfo): number[] {
+  const step = Math.max(sizeMultiple, Math.round(defaultSize / 8 / sizeMultiple) * sizeMultiple);
+  return Array.from({ length: 13 }, (_, index) => defaultSize + (index - 4) * step).filter((size) => size > 0);
+}
+
+export function ModelForecastPanel({ info }: { info: ModelInfo }) {
+  const [side, setSide] = useState(info.defaultSize);
+  const ready = useStudio((s) => s.engineState === 'ready');
+  const found = useStudio((s) => s.modelForecasts[forecastKey(info.id, side)]);
+  const { readModelForecast } = useStudio.getState();
+  useEffect(() => {
+    if (ready && !found) void readModelForecast(info.id, side);
+  }, [ready, found, info.id, side, readModelForecast]);
+  const sizes = sizesOf(info).map((size) => ({ value: String(size), label: `${size} × ${size} px${size === info.defaultSize ? ', its own' : ''}` }));
+  return (
+    <Panel
+      title="GPU memory here"
+      aside={
+        <div className={styles.size}>
+          <Select label="Picture size" value={String(side)} onChange={(size) => setSide(Number(size))} options={sizes} />
+        </div>
+      }
+    >
+      {!found ? (
+        <p className="small dim" role="status">
+          {ready ? 'Planning.' : 'The engine is not ready yet.'}
+        </p>
+      ) : 'message' in found ? (
+        <ProblemNotice problem={found} />
+      ) : (
+        <div className={styles.uses}>
+          <Use title="Make a picture" note="One, with guidance." forecast={found.generate} />
+          {info.notTrainable ? null : (
+            <>
+              <Use title="Train a LoRA" note="Rank 8, one pair at a time." forecast={found.lora} />
+              <Use title="Train every weight" note="One pair at a time." forecast={found.full} />
+            </>
+          )}
+        </div>
+      )}
+    </Panel>
+  );
+}
+
+function Use({ title, note, forecast }: { title: string; note: ReactNode; forecast: MemoryForecast }) {
+  return (
+    <section className={styles.use} aria-label={title}>
+      <div className="spread">
+        <h3>{title}</h3>
+        {forecast.exceeded ? <Tag tone="bad">does not fit</Tag> : <Tag tone="good">fits</Tag>}
+      </div>
+      <p className={styles.peak}>{printBytes(forecast.peakBytes)}</p>
+      <p className="small dim">{note}</p>
+      <MemoryParts forecast={forecast} />
+      <Exceeded forecast={forecast} />
+    </section>
+  );
+}

@@ -1,0 +1,214 @@
+/** Base models: which one is worked with, what this browser holds, and how more come in: copied from disk, or downloaded. */
+import type { HubPlan, HubRequest, ModelForecast, ModelInfo, StorageEvent, StoredModel, TrainConfig } from '../../service/types.ts';
+import { WinnowError } from '../../shared/errors.ts';
+import { listener } from '../app/workers.ts';
+import { type BaseSettings, baseSettings } from './generateSlice.ts';
+import type { ModelFiles } from './modelFiles.ts';
+import { isCancelled, type Problem, problemOf } from './problem.ts';
+import type { Slice } from './useStudio.ts';
+
+/** A copy or a download at work. */
+export interface ModelWork {
+  job: string;
+  kind: 'copy' | 'download';
+  title: string;
+  /** Of a download, in the order they come; a copy says only which file it is at. */
+  files: readonly { path: string; size: number }[];
+  file: string;
+  doneBytes: number;
+  /** 0 until it is known. */
+  totalBytes: number;
+  /** Of a download: why a file was asked for again. */
+  retry: string | null;
+  cancelling: boolean;
+}
+
+/** What a person had set for a model before choosing another one. */
+export interface KeptForModel {
+  settings: BaseSettings;
+  trainConfig: TrainConfig;
+  presetName: string | null;
+}
+
+export interface ModelsSlice {
+  stored: StoredModel[];
+  /** Why a stored model does not open, by its id. */
+  unopened: Record<string, Problem>;
+  modelWork: ModelWork | null;
+  /** On the Models screen; null: the chosen one. */
+  viewedModel: string | null;
+  modelsProblem: Problem | null;
+  plan: HubPlan | null;
+  planning: boolean;
+  /** By forecastKey. */
+  modelForecasts: Record<string, ModelForecast | Problem>;
+  /** The chosen model is not here any more; its name, until it was said. */
+  baseGone: string | null;
+  /** By model id. */
+  kept: Record<string, KeptForModel>;
+  readModels(): Promise<void>;
+  readStoredModels(): Promise<void>;
+  /** Falls back to the embedded model where the chosen one is gone. */
+  settleBase(): void;
+  /** The person knows that the chosen model is gone. */
+  forgetBaseGone(): void;
+  /** Makes a model the studio's base. Settings of each model are kept for it. */
+  useModel(id: string): void;
+  viewModel(id: string): void;
+  /** @returns the model, or null where it did not come in; the problem is in the store. */
+  importModel(model: ModelFiles): Promise<ModelInfo | null>;
+  planDownload(request: HubRequest): Promise<void>;
+  forgetPlan(): void;
+  /** Starts a download, or goes on with one. */
+  downloadModel(request: HubRequest, files: readonly { path: string; size: number }[]): Promise<ModelInfo | null>;
+  cancelModelWork(): Promise<void>;
+  deleteModel(id: string): Promise<void>;
+  readModelForecast(id: string, side: number): Promise<void>;
+}
+
+export const forecastKey = (id: string, side: number): string => `${id} ${side}`;
+
+/** `https://host/owner/name@revision` → what to ask for. */
+export function hubRequestOf(origin: string): HubRequest | null {
+  const found = /^(https?:\/\/.+?)\/([^/]+\/[^/@]+)(?:@(.+))?$/.exec(origin);
+  return found ? { host: found[1]!, id: found[2]!, ...(found[3] ? { revision: found[3] } : {}) } : null;
+}
+
+export const modelsSlice: Slice<ModelsSlice> = (set, get) => {
+  function follow(job: string): (event: StorageEvent) => void {
+    return (event) =>
+      set(({ modelWork }) => {
+        if (modelWork?.job !== job) return {};
+        if (event.type === 'retry') return { modelWork: { ...modelWork, retry: `${event.file}: ${event.reason}` } };
+        const { file, doneBytes, totalBytes } = event;
+        return { modelWork: { ...modelWork, file, doneBytes, totalBytes, retry: null } };
+      });
+  }
+
+  async function bringIn(work: Pick<ModelWork, 'kind' | 'title'>, files: readonly { path: string; size: number }[], bring: (job: string) => Promise<ModelInfo>): Promise<ModelInfo | null> {
+    if (get().modelWork) {
+      set({ modelsProblem: problemOf(new WinnowError('BadArguments', 'Another model is still on its way in.', 'Wait until it is here, or cancel it.')) });
+      return null;
+    }
+    const job = crypto.randomUUID();
+    set({ modelsProblem: null, modelWork: { ...work, job, files, file: '', doneBytes: 0, totalBytes: 0, retry: null, cancelling: false } });
+    void get().askToPersist();
+    try {
+      const info = await bring(job);
+      set({ viewedModel: info.id });
+      return info;
+    } catch (error) {
+      if (!isCancelled(error)) set({ modelsProblem: problemOf(error) });
+      return null;
+    } finally {
+      set({ modelWork: null });
+      await get().readModels().catch(() => undefined);
+      void get().readStorage();
+    }
+  }
+
+  return {
+    stored: [],
+    unopened: {},
+    modelWork: null,
+    viewedModel: null,
+    modelsProblem: null,
+    plan: null,
+    planning: false,
+    modelForecasts: {},
+    baseGone: null,
+    kept: {},
+
+    async readModels() {
+      set({ models: await get().engine().models() });
+      get().settleBase();
+      await get().readStoredModels();
+    },
+
+    async readStoredModels() {
+      try {
+        const engine = get().engine();
+        const stored = await engine.storedModels();
+        const silent = stored.filter(({ id, complete }) => complete && !get().models.some((model) => model.id === id));
+        const problems = await Promise.all(silent.map(async ({ id }) => [id, await engine.modelProblem(id)] as const));
+        set({ stored, unopened: Object.fromEntries(problems.flatMap(([id, problem]) => (problem ? [[id, { ...problem, detail: '' }]] : []))) });
+      } catch (error) {
+        set({ modelsProblem: problemOf(error) });
+      }
+    },
+
+    settleBase() {
+      const { models, preferences, stored } = get();
+      const id = preferences.baseModel;
+      if (id === null || models.some((model) => model.id === id)) return;
+      get().setPreference('baseModel', null);
+      set({ baseGone: stored.find((model) => model.id === id)?.title ?? id });
+      get().adoptDefaults();
+    },
+
+    forgetBaseGone: () => set({ baseGone: null }),
+
+    useModel(id) {
+      const { draft, trainConfig, presetName, models } = get();
+      if (!models.some((model) => model.id === id)) return;
+      const before = draft.base || models[0]!.id;
+      if (before !== id) set(({ kept }) => ({ kept: { ...kept, [before]: { settings: baseSettings(draft), trainConfig, presetName } }, draft: { ...draft, base: before } }));
+      get().setPreference('baseModel', id === models[0]!.id ? null : id);
+      get().adoptDefaults();
+    },
+
+    viewModel: (viewedModel) => set({ viewedModel }),
+
+    // What of a folder is copied is for the engine to say.
+    importModel: ({ name, files }) =>
+      bringIn({ kind: 'copy', title: name }, [], (job) => get().engine().importModel(job, { name, files }, listener(follow(job)))),
+
+    async planDownload(request) {
+      set({ planning: true, plan: null, modelsProblem: null });
+      try {
+        set({ plan: await get().engine().planDownload(request) });
+      } catch (error) {
+        set({ modelsProblem: problemOf(error) });
+      } finally {
+        set({ planning: false });
+      }
+    },
+
+    forgetPlan: () => set({ plan: null }),
+
+    async downloadModel(request, files) {
+      const info = await bringIn({ kind: 'download', title: request.id }, files, (job) => get().engine().downloadModel(job, request, listener(follow(job))));
+      if (info) set({ plan: null });
+      return info;
+    },
+
+    async cancelModelWork() {
+      const { modelWork } = get();
+      if (!modelWork) return;
+      set({ modelWork: { ...modelWork, cancelling: true } });
+      await get().engine().cancel(modelWork.job);
+    },
+
+    async deleteModel(id) {
+      set({ modelsProblem: null });
+      try {
+        await get().engine().deleteModel(id);
+        set(({ kept: { [id]: _, ...kept }, modelForecasts }) => ({ kept, modelForecasts: Object.fromEntries(Object.entries(modelForecasts).filter(([key]) => !key.startsWith(`${id} `))) }));
+        await get().readModels();
+      } catch (error) {
+        set({ modelsProblem: problemOf(error) });
+      }
+      void get().readStorage();
+    },
+
+    async readModelForecast(id, side) {
+      const key = forecastKey(id, side);
+      const put = (forecast: ModelForecast | Problem): void => set(({ modelForecasts }) => ({ modelForecasts: { ...modelForecasts, [key]: forecast } }));
+      try {
+        put(await get().engine().modelForecast(id, { width: side, height: side }));
+      } catch (error) {
+        put(problemOf(error));
+      }
+    },
+  };
+};
