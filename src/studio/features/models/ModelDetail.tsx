@@ -5,6 +5,7 @@ import { Button } from '../../components/Button.tsx';
 import { ConfirmButton, Disclosure, Notice, Panel, ProblemNotice, Tag } from '../../components/Surface.tsx';
 import { toast } from '../../components/toast.ts';
 import { plural, printBytes, printCount, printWhen } from '../../components/words.ts';
+import { schedulers } from '../../store/generateSlice.ts';
 import { chosenModel } from '../../store/models.ts';
 import { hubRequestOf } from '../../store/modelsSlice.ts';
 import { useStudio } from '../../store/useStudio.ts';
@@ -87,7 +88,7 @@ function Facts({ info }: { info: ModelInfo }) {
       <Fact name="VAE">{printCount(parameters.vae)} weights</Fact>
       <Fact name="Precision">{precisions[info.precision]}</Fact>
       <Fact name="Predicts">{predictions[info.predictionType]}</Fact>
-      <Fact name="Scheduler">{info.scheduler}</Fact>
+      <Fact name="Scheduler">{info.scheduler in schedulers ? schedulers[info.scheduler as keyof typeof schedulers] : info.scheduler.replace(/Scheduler$/, '')}</Fact>
       <Fact name="Made for">
         {info.defaultSize} px, multiples of {info.sizeMultiple}
       </Fact>

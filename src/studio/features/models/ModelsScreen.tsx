@@ -21,7 +21,9 @@ export function ModelsScreen() {
       <div className={styles.columns}>
         <div className={styles.side}>
           <ModelList entries={entries} viewed={entry?.id} />
-          <AddModel />
+          <div className={styles.add}>
+            <AddModel />
+          </div>
         </div>
         <div className={styles.main}>
           <ComingIn />
