@@ -103,6 +103,17 @@ it.each(['lora', 'full'] as const)('forecasts, byte for byte, what a %s run then
   expect(memory).toMatchObject({ parts, peakBytes });
 });
 
+it('forecasts each use of a model as its own runs are', async () => {
+  const { generate, lora, full } = await engine.modelForecast(model, { width: 32, height: 32 });
+  for (const [forecast, changes] of [[lora, { mode: 'lora', reference: 'engine' }], [full, { mode: 'full', reference: 'onnx' }]] as const) {
+    const { parts, peakBytes } = await engine.forecast(base, config({ rank: 8, alpha: 8, targets: 'all', pairsPerStep: 1, accumulation: 1, ...changes }));
+    expect(forecast).toMatchObject({ parts, peakBytes });
+    expect(forecast.secondsPerStep).toBeGreaterThan(0);
+  }
+  expect(generate.peakBytes).toBeLessThan(lora.peakBytes);
+  await expect(engine.modelForecast(model, { width: 33, height: 32 })).rejects.toMatchObject({ name: 'BadArguments' });
+});
+
 for (const mode of ['lora', 'full'] as const) {
   it(`resumes a killed ${mode} run to the same numbers, bit for bit`, async () => {
     const learningRate = mode === 'full' ? 1e-4 : 1e-2;

@@ -12,11 +12,11 @@ import { tuneKernels } from '../webgpu/tune.ts';
 import { measureSamplers, samplerFor, saveChoices, savedChoices, savedRunRate } from './choices.ts';
 import type { Environment } from './environment.ts';
 import { exportModel } from './exporting.ts';
-import { planForecast, timed } from './forecast.ts';
+import { modelForecast, planForecast, timed } from './forecast.ts';
 import { FrozenParts } from './frozenParts.ts';
 import { engineRunner, onnxRunner, sizedRunner } from './partRunner.ts';
 import { suppliedOnnx } from './suppliedOnnx.ts';
-import { generate, type GenerationContext, makePairs, planarFromRgba } from './generation.ts';
+import { checkSize, generate, type GenerationContext, makePairs, planarFromRgba } from './generation.ts';
 import { Jobs } from './jobs.ts';
 import { ModelPool, type ResolvedModel } from './modelPool.ts';
 import { ModelStorage } from './modelStorage.ts';
@@ -38,6 +38,7 @@ import type {
   ImportRequest,
   Listener,
   MemoryForecast,
+  ModelForecast,
   ModelInfo,
   ModelRef,
   PairRecord,
@@ -149,6 +150,16 @@ export class Engine implements EngineService {
     const spec = (reference: 'engine' | 'input') => stepSpecOf(model, config, { height: side, width: side }, reference, device.device.limits.maxStorageBufferBindingSize);
     const forecast = planForecast(spec(referenceOf(config, choices, model) === 'engine' ? 'engine' : 'input'), device.device.limits, choices.kernelVariants);
     return timed(forecast, { runRate: await savedRunRate(this.env.files, device.adapterKey), kernelRate: choices.flopsPerSecond });
+  }
+
+  async modelForecast(id: string, size: { width: number; height: number }): Promise<ModelForecast> {
+    const { device, choices } = await this.started();
+    const folder = await this.pool.folder(id);
+    checkSize(size, folder.info.sizeMultiple);
+    const { generate, lora, full } = modelForecast(folder, size, { limits: device.device.limits, variants: choices.kernelVariants });
+    const kernelRate = choices.flopsPerSecond;
+    const runRate = await savedRunRate(this.env.files, device.adapterKey);
+    return { generate: timed(generate, { kernelRate }), lora: timed(lora, { runRate, kernelRate }), full: timed(full, { runRate, kernelRate }) };
   }
 
   train(job: string, request: TrainRequest, listener: Listener<TrainEvent>): Promise<RunRecord> {

@@ -33,10 +33,15 @@ export interface Picture {
   latents: Float32Array;
 }
 
-function checkSettings({ width, height, steps, init }: GenerationSettings, multiple: number): void {
+/** Rejects pixels that are no whole latents. */
+export function checkSize({ width, height }: { width: number; height: number }, multiple: number): void {
   if (width % multiple !== 0 || height % multiple !== 0 || width <= 0 || height <= 0) {
     throw new WinnowError('BadArguments', `This model cannot make ${width} by ${height} pixels.`, `Choose multiples of ${multiple}.`);
   }
+}
+
+function checkSettings({ width, height, steps, init }: GenerationSettings, multiple: number): void {
+  checkSize({ width, height }, multiple);
   if (!Number.isInteger(steps) || steps < 1) throw new WinnowError('BadArguments', `${steps} steps were asked for.`, 'Choose at least 1.');
   if (init && !(init.strength > 0 && init.strength <= 1)) throw new WinnowError('BadArguments', `The strength is ${init.strength}.`, 'Choose one above 0 and up to 1.');
 }

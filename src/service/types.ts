@@ -364,7 +364,7 @@ export interface ModelStorageService {
 
 /** The engine's verbs. One job runs at a time, in order of call; `cancel` ends the named job at its next step with a Cancelled error.
  *  Every verb rejects with a named error (shared/errors.ts). */
-export interface EngineService extends Omit<ModelStorageService, 'modelForecast'> {
+export interface EngineService extends ModelStorageService {
   /** Opens the device, measures what is to be measured, once. */
   start(listener?: Listener<{ what: string; done: number; total: number }>): Promise<SystemReport>;
   /** The embedded models and the stored ones that open; the embedded ones first. */
