@@ -49,9 +49,9 @@ describe('samplers', () => {
       const modelOutput = seen.map((value) => 0.3 * value + 0.2 * Math.sin(0.01 * sampler.timesteps[i]!));
       const noise = sampler.needsNoise ? await inputs.read(`noise.${i - begin}`) : undefined;
       ({ x, state } = sampler.step(modelOutput, i, x, state, noise));
-      // diffusers computes in f32. Its own rounding is below 2e-6 but after a first sigma of 4096 (zero terminal SNR), which cancels: a step
-      // from there to sigma 14 loses 1e-5, and an ancestral one, which goes further down before it adds noise, 4e-5.
-      const bound = sampler.initNoiseSigma > 1000 ? (sampler.needsNoise ? 1e-4 : 1e-5) : 2e-6;
+      // diffusers computes in f32. Its own rounding is below 2e-6 but for an ancestral step down from sigma 4096 (zero terminal SNR): how far
+      // down it goes is the root of a difference, and torch's last bit of the noise to add moves it by 5e-5.
+      const bound = sampler.initNoiseSigma > 1000 && className === 'EulerAncestralDiscreteScheduler' ? 1e-4 : 2e-6;
       expect(relativeError(x, await expected.read(`sample.${i - begin}`)), `sample.${i - begin}`).toBeLessThan(bound);
     }
   });

@@ -91,17 +91,22 @@ function rescaleZeroTerminalSnr(beta: Float32Array): Float32Array {
   return bars.map((bar, i) => 1 - (i === 0 ? bar : f32(bar / bars[i - 1]!)));
 }
 
-/** What samplers that work in sigma make of a zero terminal SNR: "close to 0 without being 0 so first sigma is not inf". */
+/** alphas_cumprod in place of 0, for samplers that work in sigma: "close to 0 without being 0 so first sigma is not inf". */
+const SMALLEST_ALPHA = 2 ** -24;
+
+/** What samplers that work in sigma make of a zero terminal SNR. */
 export function withFiniteSigmas(alphas: Float32Array, config: NoiseScheduleConfig): Float32Array {
   if (!config.rescale_betas_zero_snr) return alphas;
   const out = alphas.slice();
-  out[out.length - 1] = 2 ** -24;
+  out[out.length - 1] = SMALLEST_ALPHA;
   return out;
 }
 
-/** sigma_t = sqrt((1 - alphas_cumprod) / alphas_cumprod), [T], f32, rising with t. */
+/** sigma_t = sqrt((1 - alphas_cumprod) / alphas_cumprod), [T], f32, rising with t.
+ *  The root of 2^24 - 1, where zero terminal SNR begins, lies just below the middle of two f32 numbers: torch's gives the upper, 4096. The
+ *  first step takes a difference of such numbers, which shows which one it was. */
 export function trainingSigmas(alphas: Float32Array): Float32Array {
-  return alphas.map((alpha) => Math.sqrt(f32(f32(1 - alpha) / alpha)));
+  return alphas.map((alpha) => (alpha === SMALLEST_ALPHA ? 4096 : Math.sqrt(f32(f32(1 - alpha) / alpha))));
 }
 
 /** Signal to noise ratio alphas_cumprod / (1 - alphas_cumprod) at each of `timestep` [B]. */
