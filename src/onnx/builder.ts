@@ -1,5 +1,6 @@
 /** Collects the ONNX nodes and constants of one model while graph nodes are lowered, and keeps their names apart. */
-import type { OnnxAttribute, OnnxNode, OnnxTensor } from './proto.ts';
+import type { HalfDtype } from '../shared/float16.ts';
+import { type OnnxAttribute, type OnnxNode, type OnnxTensor, onnxDtype } from './proto.ts';
 
 /** What the names of nodes that must run on the CPU begin with. */
 export const cpuPrefix = 'cpu:';
@@ -34,6 +35,12 @@ export class OnnxBuilder {
     const unique = this.unique(name);
     this.initializers.push({ name: unique, dims, data });
     return unique;
+  }
+
+  /** A tensor stored in half width and widened to f32 where it is read; onnxruntime folds the cast when it loads the model. */
+  half(name: string, dims: readonly number[], dtype: HalfDtype, bits: Uint16Array): string {
+    const stored = this.initializer(name, dims, { dtype, bits });
+    return this.push(`${stored}/Cast`, 'Cast', [stored], { to: { i: onnxDtype.f32 } });
   }
 
   /** A shape, axes or indices as an i64 vector. Equal ones are stored once. */

@@ -1,6 +1,7 @@
 /** What a model file says besides arithmetic: names, inputs, outputs, constants, and what is refused. */
 import { describe, expect, test } from 'vitest';
-import { Graph } from '../graph/graph.ts';
+import { Graph, type ParameterDtype } from '../graph/graph.ts';
+import { decodeHalf, encodeHalf } from '../shared/float16.ts';
 import { emitOnnx } from './emit.ts';
 import { nodeNames } from './proto.ts';
 import { createSession, type Feed } from './session.ts';
@@ -50,6 +51,22 @@ describe('emitOnnx', () => {
     graph.output('y', graph.op('mul', none, [rows, graph.constant('factor', [2, 1], Float32Array.of(0.5, -1))]));
     const bytes = emitOnnx(graph, () => new Float32Array());
     expect(await run(bytes, { table: { data: Float32Array.of(1, 2, 3, 4, 5, 6), dims: [3, 2] } })).toEqual({ y: [2.5, 3, -1, -2] });
+  });
+
+  test.each(['f16', 'bf16'] as const)('a parameter in %s takes two bytes an element, given as bits or as numbers to round', async (dtype) => {
+    const build = (kept: ParameterDtype, weight: Float32Array | Uint16Array): Uint8Array => {
+      const graph = new Graph();
+      graph.output('y', graph.op('linear', { bias: false, residual: false, scale: 1 }, [graph.input('x', [1, 3]), graph.parameter('proj.weight', [500, 3], kept)]));
+      return emitOnnx(graph, () => weight);
+    };
+    const numbers = Float32Array.from({ length: 1500 }, (_, i) => Math.sin(i + 1));
+    const bytes = build(dtype, numbers);
+    expect(build(dtype, encodeHalf(dtype, numbers))).toEqual(bytes);
+    expect(build('f32', numbers).length - bytes.length).toBeGreaterThan(2 * 1500 - 100);
+    const { y } = await run(bytes, { x: { data: Float32Array.of(0, 1, 0), dims: [1, 3] } });
+    const rounded = decodeHalf(dtype, encodeHalf(dtype, numbers));
+    expect(y).toEqual([...rounded.filter((_, i) => i % 3 === 1)]);
+    expect(() => build('f32', encodeHalf(dtype, numbers))).toThrow('proj.weight is f32, got bits of half width');
   });
 
   test('the time embedding is marked for the CPU', () => {

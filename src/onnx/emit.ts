@@ -1,7 +1,8 @@
 /** A graph of forward ops, with its weights, as an ONNX file. */
 import { assert } from '../shared/assert.ts';
+import { halfBits } from '../shared/float16.ts';
 import { sizeOf } from '../shared/shape.ts';
-import type { Graph, Node, Value } from '../graph/graph.ts';
+import { type Graph, isHalf, type Node, type Value } from '../graph/graph.ts';
 import type { ForwardOp, OpKind } from '../graph/ops.ts';
 import { OnnxBuilder } from './builder.ts';
 import { type LowerToOnnx, lower, opset } from './lower.ts';
@@ -12,8 +13,9 @@ const isForwardOp = (op: OpKind): op is ForwardOp => op in lower;
 const valueInfo = (name: string, { shape, dtype }: Value): OnnxValueInfo => ({ name, dims: shape, dtype: dtype === 'i32' ? 'i32' : 'f32' });
 
 /** Bytes of the model that computes `graph.outputs` from the graph's inputs. Inputs and outputs keep their names, parameters the names of
- *  the checkpoint. `tensors` gives a parameter's numbers (row-major, f32) by that name. */
-export function emitOnnx(graph: Graph, tensors: (name: string) => Float32Array): Uint8Array<ArrayBuffer> {
+ *  the checkpoint. `tensors` gives a parameter's numbers (row-major, f32; of a half-width one its bits, or f32 numbers to round) by that name.
+ *  A half-width parameter takes two bytes an element in the file and is cast to f32 by a node of its own. */
+export function emitOnnx(graph: Graph, tensors: (name: string) => Float32Array | Uint16Array): Uint8Array<ArrayBuffer> {
   const onnx = new OnnxBuilder();
   const nameOf = new Map<Value, string>();
   const inputs = graph.values.filter((value) => value.source.kind === 'input');
@@ -27,7 +29,7 @@ export function emitOnnx(graph: Graph, tensors: (name: string) => Float32Array):
     assert(source.kind === 'parameter' || source.kind === 'constant', `${value.name}: ${describe(value)} has no counterpart in ONNX`);
     const data = source.kind === 'constant' ? source.data : tensors(value.name);
     assert(data.length === sizeOf(value.shape), `${value.name}: ${data.length} numbers for shape [${value.shape.join(', ')}]`);
-    const name = onnx.initializer(value.name, value.shape, data);
+    const name = store(onnx, value, data);
     nameOf.set(value, name);
     return name;
   };
@@ -48,6 +50,12 @@ export function emitOnnx(graph: Graph, tensors: (name: string) => Float32Array):
     inputs: inputs.map((value) => valueInfo(nameOf.get(value)!, value)),
     outputs: outputs.map(({ name, value }) => valueInfo(name, value)),
   });
+}
+
+function store(onnx: OnnxBuilder, { name, shape, dtype }: Value, data: Float32Array | Int32Array | Uint16Array): string {
+  if (isHalf(dtype) && !(data instanceof Int32Array)) return onnx.half(name, shape, dtype, halfBits(dtype, data));
+  assert(!(data instanceof Uint16Array), `${name} is ${dtype}, got bits of half width`);
+  return onnx.initializer(name, shape, data);
 }
 
 /** The table's entry for a node, whose params the op has fixed. */

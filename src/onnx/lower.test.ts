@@ -1,8 +1,8 @@
 /** Every forward op's cases, emitted as ONNX, run by onnxruntime on wasm, against the float64 oracle. */
 import { afterAll, describe, expect, test } from 'vitest';
-import { buildCase, type BuiltCase, type Case } from '../graph/caseData.ts';
+import { buildCase, type BuiltCase, type Case, weightDtypes } from '../graph/caseData.ts';
 import { cases } from '../graph/cases.ts';
-import { Graph, type Value } from '../graph/graph.ts';
+import { Graph, isHalf, type ParameterDtype, type Value } from '../graph/graph.ts';
 import type { ForwardOp } from '../graph/ops.ts';
 import { evaluate } from '../oracle/run.ts';
 import { emitOnnx } from './emit.ts';
@@ -17,16 +17,17 @@ const elementTolerance = 2e-5;
 let worst = { error: 0, where: '' };
 afterAll(() => console.log(`largest relative error ${worst.error.toExponential(1)} (${worst.where})`));
 
-/** The case's op as models use it: the first input is fed, f32 operands after it are parameters, which onnxruntime folds. */
+/** The case's op as models use it: the first input is fed, f32 operands after it are parameters, which onnxruntime folds. So are weights of
+ *  half width, whichever input they are. */
 function asModel<K extends ForwardOp>(op: K, { node, feeds }: BuiltCase<K>): { graph: Graph; tensors: Map<string, Float32Array>; feeds: Record<string, Feed> } {
   const graph = new Graph();
   const tensors = new Map<string, Float32Array>();
   const fed: Record<string, Feed> = {};
   const operands = node.inputs.map((value, i) => {
     const data = feeds.get(value)!;
-    if (i > 0 && data instanceof Float32Array) {
+    if (data instanceof Float32Array && (i > 0 || isHalf(value.dtype))) {
       tensors.set(`weights.${i}`, data);
-      return graph.parameter(`weights.${i}`, value.shape);
+      return graph.parameter(`weights.${i}`, value.shape, isHalf(value.dtype) ? value.dtype : 'f32');
     }
     fed[value.name] = { data, dims: value.shape };
     return graph.input(value.name, value.shape, value.dtype);
@@ -60,16 +61,19 @@ function compare(actual: Float32Array, expected: Float64Array, where: string): v
 
 function suite<K extends ForwardOp>(op: K): void {
   describe(op, () => {
-    test.each(cases[op].map((testCase): [string, Case<K>] => [testCase.name, testCase]))('%s', async (name, testCase) => {
-      const built = buildCase(op, testCase);
+    const runs = cases[op].flatMap((testCase) => weightDtypes(op).map((weights) => ({ name: testCase.name, testCase, weights })));
+    test.each(runs)('$name, weights in $weights', async ({ name, testCase, weights }: { name: string; testCase: Case<K>; weights: ParameterDtype }) => {
+      const built = buildCase(op, testCase, 1, weights);
       const expected = evaluate(built.graph, built.feeds)(built.node.outputs[0]!);
       built.graph.outputs.delete('out1'); // statistics and log-sum-exp are not exported
 
-      const feeds = Object.fromEntries([...built.feeds].map(([value, data]: [Value, Float32Array | Int32Array]) => [value.name, { data, dims: value.shape }]));
-      compare(await run(emitOnnx(built.graph, noTensors), feeds), expected, `${op}, ${name}`);
+      if (weights === 'f32') {
+        const feeds = Object.fromEntries([...built.feeds].map(([value, data]: [Value, Float32Array | Int32Array]) => [value.name, { data, dims: value.shape }]));
+        compare(await run(emitOnnx(built.graph, noTensors), feeds), expected, `${op}, ${name}`);
+      }
 
       const model = asModel(op, built);
-      compare(await run(emitOnnx(model.graph, (key) => model.tensors.get(key)!), model.feeds), expected, `${op}, ${name}, weights inside`);
+      compare(await run(emitOnnx(model.graph, (key) => model.tensors.get(key)!), model.feeds), expected, `${op}, ${name}, weights inside in ${weights}`);
     });
   });
 }

@@ -1,6 +1,7 @@
 /** Writes ONNX models: the few protobuf messages of onnx.proto3 that an exported graph needs. Of a written model it reads node names.
  *
  *  A message is a tree of byte pieces whose sizes are known, so tensor data is copied exactly once, into the final array. */
+import type { HalfDtype } from '../shared/float16.ts';
 
 /** AttributeProto, by its own field names: f float, i int, ints, s string. */
 export type OnnxAttribute = { f: number } | { i: number } | { ints: readonly number[] } | { s: string };
@@ -16,7 +17,13 @@ export interface OnnxNode {
 export interface OnnxTensor {
   name: string;
   dims: readonly number[];
-  data: Float32Array | Int32Array | BigInt64Array;
+  data: Float32Array | Int32Array | BigInt64Array | HalfTensor;
+}
+
+/** Numbers of half width, by bits. */
+export interface HalfTensor {
+  dtype: HalfDtype;
+  bits: Uint16Array;
 }
 
 export interface OnnxValueInfo {
@@ -35,7 +42,7 @@ export interface OnnxModel {
 }
 
 /** TensorProto.DataType. */
-export const onnxDtype = { f32: 1, i32: 6, i64: 7 } as const;
+export const onnxDtype = { f32: 1, i32: 6, i64: 7, f16: 10, bf16: 16 } as const;
 
 /** Bytes of a message, in order, and how many they are. */
 interface Message {
@@ -114,13 +121,19 @@ function nodeProto(node: OnnxNode): Message {
   return proto;
 }
 
+function dtypeOf(data: OnnxTensor['data']): keyof typeof onnxDtype {
+  if ('bits' in data) return data.dtype;
+  return data instanceof Float32Array ? 'f32' : data instanceof Int32Array ? 'i32' : 'i64';
+}
+
 function tensorProto({ name, dims, data }: OnnxTensor): Message {
   const proto = message();
   for (const dim of dims) int(proto, 1, dim);
-  int(proto, 2, data instanceof Float32Array ? onnxDtype.f32 : data instanceof Int32Array ? onnxDtype.i32 : onnxDtype.i64);
+  int(proto, 2, onnxDtype[dtypeOf(data)]);
   lengthDelimited(proto, 8, name);
   // raw_data is little-endian, and so is every machine WebAssembly runs on.
-  lengthDelimited(proto, 9, new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+  const numbers = 'bits' in data ? data.bits : data;
+  lengthDelimited(proto, 9, new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength));
   return proto;
 }
 
