@@ -1,6 +1,6 @@
 /** The least memory any plan can run a graph in: the most bytes of activations alive at one node, and all that outlives a run. Slots of whole
  *  buffers need more. */
-import { type Dtype, type Graph, storageRoot, type Value } from '../graph/graph.ts';
+import { bytesPerElement, type Graph, storageRoot, type Value } from '../graph/graph.ts';
 import { sizeOf } from '../shared/shape.ts';
 
 /** Index of the last node that reads the storage of each activation (or makes it, if none does); outputs of the graph live on. */
@@ -32,11 +32,8 @@ export function peakBytes(graph: Graph): number {
   return peak;
 }
 
-/** Bytes of an element in storage. */
-const elementBytes = { f32: 4, i32: 4, f16: 2, bf16: 2 } as const satisfies Record<Dtype, number>;
-
 /** Bytes of everything: parameters, states, inputs and constants, and the peak of the activations. */
 export function totalBytes(graph: Graph): number {
   const kept = graph.values.filter(({ source }) => source.kind !== 'node' && source.kind !== 'view');
-  return kept.reduce((sum, { shape, dtype }) => sum + elementBytes[dtype] * sizeOf(shape), peakBytes(graph));
+  return kept.reduce((sum, { shape, dtype }) => sum + bytesPerElement[dtype] * sizeOf(shape), peakBytes(graph));
 }

@@ -1,11 +1,9 @@
 /** A model's tensors on an executor: uploaded once, shared by every program that reads them. */
 import type { Executor, Storage } from '../graph/executor.ts';
-import { bytesPerElement, type Graph, isHalf, type Value } from '../graph/graph.ts';
+import { bytesPerElement, type Graph, type Value } from '../graph/graph.ts';
 import { assert } from '../shared/assert.ts';
-import { WinnowError } from '../shared/errors.ts';
-import { encodeHalf } from '../shared/float16.ts';
 import { sizeOf } from '../shared/shape.ts';
-import { checkParameters, parametersOf, type TensorSource } from './weights.ts';
+import { checkParameters, parametersOf, readParameter, type TensorSource } from './weights.ts';
 
 export class ParameterStore {
   private readonly storages = new Map<string, Storage>();
@@ -26,7 +24,7 @@ export class ParameterStore {
     for (const value of parameters) {
       let storage = this.storages.get(value.name);
       if (!storage) {
-        const data = await this.read(value);
+        const data = await readParameter(this.source, value);
         storage = this.executor.storage(value.name, sizeOf(value.shape), value.dtype);
         storage.write(data);
         this.storages.set(value.name, storage);
@@ -35,18 +33,6 @@ export class ParameterStore {
       bound.set(value, storage);
     }
     return bound;
-  }
-
-  /** The tensor as it is to be kept: its own bits where the file has them in that width, else its f32 numbers, rounded at most once. */
-  private async read({ name, dtype }: Value): Promise<Float32Array | Uint16Array> {
-    if (!isHalf(dtype)) return this.source.read(name);
-    if (this.source.readHalf && this.source.half?.(name) === dtype) return this.source.readHalf(name);
-    const bits = encodeHalf(dtype, await this.source.read(name));
-    const infinity = dtype === 'f16' ? 0x7c00 : 0x7f80;
-    if (bits.some((half) => (half & 0x7fff) >= infinity)) {
-      throw new WinnowError('BadFile', `${name} has a number that ${dtype} cannot hold.`, 'Keep the weights in f32.');
-    }
-    return bits;
   }
 
   /** Bytes uploaded so far. */

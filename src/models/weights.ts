@@ -1,8 +1,8 @@
 /** Weights for a graph: named tensors from anywhere, checked against the graph's parameters before one of them is read.
  *  Opening files is data's work (data/formats/safetensors.ts); what it returns fits `TensorSource`. */
-import type { Graph, ParameterDtype, Value } from '../graph/graph.ts';
+import { type Graph, isHalf, type ParameterDtype, type Value } from '../graph/graph.ts';
 import { WinnowError } from '../shared/errors.ts';
-import type { HalfDtype } from '../shared/float16.ts';
+import { encodeHalf, type HalfDtype } from '../shared/float16.ts';
 import { sameShape, type Shape } from '../shared/shape.ts';
 
 export interface TensorSource {
@@ -22,6 +22,18 @@ export type WeightPolicy = ParameterDtype | 'stored';
 /** What LayerOptions.dtypeOf says under a policy. `source` is the model's own files; adapters may be merged into what is uploaded. */
 export function storedDtypes(source: Pick<TensorSource, 'half'>, policy: WeightPolicy): (key: string) => ParameterDtype {
   return policy === 'stored' ? (key) => source.half?.(key) ?? 'f32' : () => policy;
+}
+
+/** A parameter's tensor as it is to be kept: its own bits where the source has them in that width, else its f32 numbers, rounded at most once. */
+export async function readParameter(source: TensorSource, { name, dtype }: Value): Promise<Float32Array | Uint16Array> {
+  if (!isHalf(dtype)) return source.read(name);
+  if (source.readHalf && source.half?.(name) === dtype) return source.readHalf(name);
+  const bits = encodeHalf(dtype, await source.read(name));
+  const infinity = dtype === 'f16' ? 0x7c00 : 0x7f80;
+  if (bits.some((half) => (half & 0x7fff) >= infinity)) {
+    throw new WinnowError('BadFile', `${name} has a number that ${dtype} cannot hold.`, 'Keep the weights in f32.');
+  }
+  return bits;
 }
 
 const show = (shape: Shape): string => `[${shape.join(', ')}]`;

@@ -65,7 +65,7 @@ describe('emitOnnx', () => {
     expect(build('f32', numbers).length - bytes.length).toBeGreaterThan(2 * 1500 - 100);
     const { y } = await run(bytes, { x: { data: Float32Array.of(0, 1, 0), dims: [1, 3] } });
     const rounded = decodeHalf(dtype, encodeHalf(dtype, numbers));
-    expect(y).toEqual([...rounded.filter((_, i) => i % 3 === 1)]);
+    expect(y).toEqual(Array.from({ length: 500 }, (_, i) => rounded[3 * i + 1]));
     expect(() => build('f32', encodeHalf(dtype, numbers))).toThrow('proj.weight is f32, got bits of half width');
   });
 
