@@ -116,6 +116,7 @@ async function plannedModel(name: string): Promise<PlannedModel> {
 
 it('forecasts each use of a model', async () => {
   const model = await plannedModel('stable-diffusion-xl-base-1.0');
+  expect(() => modelForecast(model, { width: 1020, height: 1024 })).toThrow('cannot make 1020 by 1024 pixels');
   const { generate, lora, full } = modelForecast(model, { width: 1024, height: 1024 }, { limits: DESKTOP_LIMITS });
   const { peakBytes, parts } = await planFolder(configs('stable-diffusion-xl-base-1.0'), onePair(), engine);
   expect(lora).toMatchObject({ peakBytes, parts });

@@ -7,13 +7,13 @@ import { openDenoiser } from '../models/families.ts';
 import type { LayerOptions } from '../models/layers.ts';
 import { buildVaeDecoder, buildVaeEncoder, legacyVaeNames, parseVaeConfig, type VaeConfig, vaeScaleFactor } from '../models/sd/vae.ts';
 import { parametersOf, storedDtypes, type TensorSource, type WeightPolicy, withAliases } from '../models/weights.ts';
-import { isWinnowError, WinnowError } from '../shared/errors.ts';
+import { isWinnowError } from '../shared/errors.ts';
 import { sizeOf } from '../shared/shape.ts';
 import type { TrainConfig } from '../training/config.ts';
 import type { Recompute } from '../training/recompute.ts';
 import { adapterTooSmall, type Exceeded } from '../webgpu/plan.ts';
 import type { FolderReader } from './environment.ts';
-import { DESKTOP_LIMITS, planForecast, type PlannedModel, type PlannedWeights, planMoments, sumOf, type Target } from './forecast.ts';
+import { DESKTOP_LIMITS, latentSizeOf, planForecast, type PlannedModel, type PlannedWeights, planMoments, sumOf, type Target } from './forecast.ts';
 import { readFolderJson, readOptional } from './modelFolder.ts';
 import { stepSpecOf, type WeightShapes } from './stepSpec.ts';
 import type { MemoryForecast } from './types.ts';
@@ -118,10 +118,7 @@ export async function planFolder(reader: FolderReader, config: TrainConfig, { re
   const factor = vae ? vaeScaleFactor(vae.config) : 8;
   const own = sampleSize(unetConfig);
   const { width, height } = size ?? { width: own.width * factor, height: own.height * factor };
-  if (width % factor !== 0 || height % factor !== 0) {
-    throw new WinnowError('BadArguments', `This model cannot make ${width} by ${height} pixels.`, `Choose multiples of ${factor}.`);
-  }
-  const latentSize = { height: height / factor, width: width / factor };
+  const latentSize = latentSizeOf({ width, height }, factor);
 
   const build = (graph: Graph, options?: LayerOptions): Value => unet.build(graph, unet.inputs(graph, { batch: 1, ...latentSize, tokens }), options);
   const { weights, dtypeOf } = await weightsOf(reader, { folder: 'unet', stem: 'diffusion_pytorch_model', build }, policy);

@@ -7,7 +7,7 @@ import type { DenoiserModel } from '../models/families.ts';
 import type { LayerOptions } from '../models/layers.ts';
 import { buildVaeDecoder, type VaeConfig, vaeScaleFactor } from '../models/sd/vae.ts';
 import { parametersOf } from '../models/weights.ts';
-import { isWinnowError } from '../shared/errors.ts';
+import { isWinnowError, WinnowError } from '../shared/errors.ts';
 import { sizeOf } from '../shared/shape.ts';
 import type { TrainConfig } from '../training/config.ts';
 import { policyOf } from '../training/policy.ts';
@@ -120,6 +120,12 @@ export function timed(planned: MemoryForecast, { runRate, kernelRate }: { runRat
     : { ...planned, secondsPerStep: planned.flopsPerStep / (stepEfficiency * kernelRate), timedBy: 'kernels' };
 }
 
+/** Throws BadArguments for a size in pixels that the autoencoder's factor does not divide. */
+export function latentSizeOf({ width, height }: { width: number; height: number }, factor: number): { width: number; height: number } {
+  if (width > 0 && height > 0 && width % factor === 0 && height % factor === 0) return { height: height / factor, width: width / factor };
+  throw new WinnowError('BadArguments', `This model cannot make ${width} by ${height} pixels.`, `Choose multiples of ${factor}.`);
+}
+
 // ---- generating -------------------------------------------------------------------------------------------------------------------
 
 /** Bytes of one program and of its weights. */
@@ -199,8 +205,7 @@ function generateForecast(model: PlannedModel, latentSize: { height: number; wid
 /** What a model takes at a size in pixels: one picture with guidance; training on one pair, with a LoRA of rank 8 on every layer and our
  *  kernels as the reference, and with every weight and a reference outside. Nothing is timed. */
 export function modelForecast(model: PlannedModel, size: { width: number; height: number }, target: Target = { limits: DESKTOP_LIMITS }): ModelForecast {
-  const factor = vaeScaleFactor(model.vae.config);
-  const latentSize = { height: size.height / factor, width: size.width / factor };
+  const latentSize = latentSizeOf(size, vaeScaleFactor(model.vae.config));
   const train = (changes: Partial<TrainConfig>, reference: 'engine' | 'input'): MemoryForecast => {
     const config = { ...presetNamed('standard')!.config, rank: 8, alpha: 8, pairsPerStep: 1, accumulation: 1, ...changes };
     const step = { folder: { unet: model.unet, tokens: model.tokens }, weights: model.unet.weights };
