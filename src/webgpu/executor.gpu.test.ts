@@ -67,6 +67,17 @@ it.each(['f16', 'bf16'] as const)('keeps %s two to a word: written as numbers or
   storage.destroy();
 });
 
+it('uploads a large tensor in slices', async () => {
+  const elements = 9 * 2 ** 20 + 5;
+  const storage = executor.storage('large', elements, 'bf16');
+  storage.write(Uint16Array.from({ length: elements }, (_, i) => i % 30011));
+  for (const start of [0, 8 * 2 ** 20 - 4, elements - 9]) {
+    const part = await storage.read(start, Math.min(9, elements - start));
+    expect(encodeHalf('bf16', part)).toEqual(Uint16Array.from({ length: part.length }, (_, i) => (start + i) % 30011));
+  }
+  storage.destroy();
+});
+
 it('writes placed outputs into an arena, mutates state, reads views, and keeps state between runs', async () => {
   const graph = new Graph();
   const x = graph.input('x', [2, 40]);

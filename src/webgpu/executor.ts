@@ -79,12 +79,18 @@ class GpuStorage implements Storage {
   }
 }
 
+/** A browser copies what is uploaded into memory it shares with its GPU process: of one large tensor, so much at a time. */
+const UPLOAD_BYTES = 16 * 2 ** 20;
+
 /** Halves lie two in a word, the first in its low bits; where their number is odd, zeros fill the last word. */
 function upload(device: GPUDevice, buffer: GPUBuffer, offset: number, dtype: Dtype, data: Float32Array | Int32Array | Uint16Array): void {
   assert(isHalf(dtype) ? !(data instanceof Int32Array) : !(data instanceof Uint16Array), `${buffer.label} is ${dtype}, got ${data.constructor.name}`);
   let numbers = isHalf(dtype) ? halfBits(dtype, data as Float32Array | Uint16Array) : data;
   if (numbers instanceof Uint16Array && numbers.length % 2 === 1) numbers = Uint16Array.from({ length: numbers.length + 1 }, (_, i) => numbers[i] ?? 0);
-  device.queue.writeBuffer(buffer, offset, numbers.buffer as ArrayBuffer, numbers.byteOffset, numbers.byteLength);
+  const { buffer: memory, byteOffset, byteLength } = numbers;
+  for (let start = 0; start < byteLength; start += UPLOAD_BYTES) {
+    device.queue.writeBuffer(buffer, offset + start, memory as ArrayBuffer, byteOffset + start, Math.min(UPLOAD_BYTES, byteLength - start));
+  }
 }
 
 /** A range of a buffer to copy out. */
