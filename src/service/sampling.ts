@@ -71,7 +71,7 @@ export async function sampleLatents(
     const input = sampler.scaleModelInput(x, i);
     const output = await predictor.predict(guided ? concatFloats([input, input]) : input, sampler.timesteps[i]!, conditioning);
     const noisePred = guided ? guide({ unconditional: output.subarray(0, size), conditional: output.subarray(size), guidanceScale, guidanceRescale }) : output;
-    ({ x, state } = sampler.step(noisePred, i, x, state, sampler.needsNoise ? generator.randn(size) : undefined));
+    ({ x, state } = sampler.step(noisePred, i, x, state, sampler.needsNoise(i) ? generator.randn(size) : undefined));
     onStep(i - first + 1, sampler.timesteps.length - first);
   }
   return { latents: x, initialLatents };

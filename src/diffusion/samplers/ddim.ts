@@ -4,7 +4,7 @@ import { linspace, roundHalfEven } from '../numpy.ts';
 import { combine, denoisedCoefficients, noiseCoefficients } from '../prediction.ts';
 import { addNoise, alphasCumprod, leadingTimesteps, readNoiseSchedule, trailingTimesteps } from '../schedule.ts';
 import type { SchedulerConfigReader } from '../schedulerConfig.ts';
-import { checkSteps, type Sampler, type SamplerOptions } from './sampler.ts';
+import { checkSteps, checkTimesteps, type Sampler, type SamplerOptions } from './sampler.ts';
 
 export function ddim(config: SchedulerConfigReader, { steps, eta = 0 }: SamplerOptions): Sampler {
   config.only({ thresholding: [false, null] });
@@ -20,7 +20,7 @@ export function ddim(config: SchedulerConfigReader, { steps, eta = 0 }: SamplerO
   if (spacing === 'leading') timesteps = leadingTimesteps(trainSteps, steps, config.int('steps_offset', 0));
   else if (spacing === 'trailing') timesteps = trailingTimesteps(trainSteps, steps);
   else timesteps = linspace(0, trainSteps - 1, steps).map(roundHalfEven).toReversed();
-  if (!(timesteps[0]! < trainSteps)) throw config.unsupported('steps_offset', `timesteps up to ${trainSteps - 1}, which ${steps} steps and this offset exceed`);
+  checkTimesteps(config, schedule, alphas, timesteps);
 
   const alphaAt = (i: number): { alpha: number; sigma: number } => {
     const bar = alphas[timesteps[i]!]!;
@@ -37,7 +37,7 @@ export function ddim(config: SchedulerConfigReader, { steps, eta = 0 }: SamplerO
     predictionType: schedule.prediction_type,
     timesteps,
     initNoiseSigma: 1,
-    needsNoise: eta > 0,
+    needsNoise: () => eta > 0,
     scaleModelInput: (x) => x,
     denoised,
     step(modelOutput, i, x, state, noise) {

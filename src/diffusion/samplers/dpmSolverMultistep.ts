@@ -57,7 +57,7 @@ export function dpmSolverMultistep(config: SchedulerConfigReader, { steps }: Sam
     predictionType: schedule.prediction_type,
     timesteps,
     initNoiseSigma: 1,
-    needsNoise: stochastic,
+    needsNoise: () => stochastic,
     scaleModelInput: (x) => x,
     denoised,
     step(modelOutput, i, x, state, noise) {

@@ -93,7 +93,7 @@ function eulerSampler(options: {
     predictionType: schedule.prediction_type,
     timesteps,
     initNoiseSigma: leading ? Math.fround(Math.sqrt(largest ** 2 + 1)) : largest,
-    needsNoise: ancestral,
+    needsNoise: () => ancestral,
     scaleModelInput(x, i) {
       const divisor = norm(i);
       return x.map((value) => value / divisor);

@@ -7,7 +7,7 @@ import { linspace } from '../numpy.ts';
 import { combine, denoisedCoefficients } from '../prediction.ts';
 import { addNoise, alphasCumprod, readNoiseSchedule } from '../schedule.ts';
 import type { SchedulerConfigReader } from '../schedulerConfig.ts';
-import { checkSteps, type Sampler, type SamplerOptions } from './sampler.ts';
+import { checkSteps, checkStrength, checkTimesteps, type Sampler, type SamplerOptions } from './sampler.ts';
 
 /** Of the data, in the boundary condition (appendix of the paper). */
 const SIGMA_DATA = 0.5;
@@ -17,6 +17,7 @@ export function lcm(config: SchedulerConfigReader, { steps, strength = 1 }: Samp
   const schedule = readNoiseSchedule(config, { beta_start: 0.00085, beta_end: 0.012, beta_schedule: 'scaled_linear' });
   const trainSteps = schedule.num_train_timesteps;
   checkSteps(steps, trainSteps);
+  checkStrength(strength);
   const original = config.int('original_inference_steps', 50);
   if (original < 1 || original > trainSteps) throw config.unsupported('original_inference_steps', `1 to ${trainSteps} of them`);
   const scaling = config.number('timestep_scaling', 10);
@@ -31,6 +32,7 @@ export function lcm(config: SchedulerConfigReader, { steps, strength = 1 }: Samp
   // The k-th of them from above: numpy.linspace without its end, rounded down.
   const chosen = linspace(0, trained, steps + 1).subarray(0, steps).map(Math.floor);
   const timesteps = chosen.map((index) => (trained - index) * spacing - 1);
+  checkTimesteps(config, schedule, alphas, timesteps);
 
   const denoised: Sampler['denoised'] = (modelOutput, i, x) => {
     const bar = alphas[timesteps[i]!]!;
@@ -43,7 +45,7 @@ export function lcm(config: SchedulerConfigReader, { steps, strength = 1 }: Samp
     predictionType: schedule.prediction_type,
     timesteps,
     initNoiseSigma: 1,
-    needsNoise: true,
+    needsNoise: (i) => i < timesteps.length - 1,
     scaleModelInput: (x) => x,
     denoised,
     step(modelOutput, i, x, state, noise) {

@@ -5,10 +5,13 @@
  *  where: image to image begins with the first kind in the middle of the schedule, as there. */
 import { assert } from '../../shared/assert.ts';
 import { linspace, roundHalfEven } from '../numpy.ts';
-import { combine, denoisedCoefficients, noiseCoefficients } from '../prediction.ts';
+import { combine, denoisedCoefficients } from '../prediction.ts';
 import { addNoise, alphasCumprod, leadingTimesteps, readNoiseSchedule, trailingTimesteps } from '../schedule.ts';
 import type { SchedulerConfigReader } from '../schedulerConfig.ts';
-import { checkSteps, type Sampler, type SamplerOptions, type SamplerState } from './sampler.ts';
+import { checkSteps, checkTimesteps, type Sampler, type SamplerOptions, type SamplerState } from './sampler.ts';
+
+const f32 = Math.fround;
+const root = (x: number): number => f32(Math.sqrt(x));
 
 /** Order of the multistep formula. */
 const ORDER = 4;
@@ -17,6 +20,7 @@ const adamsBashforth: readonly (readonly number[])[] = [[], [1], [3 / 2, -1 / 2]
 
 export function pndm(config: SchedulerConfigReader, { steps }: SamplerOptions): Sampler {
   config.only({ prediction_type: ['epsilon', 'v_prediction'] });
+  // diffusers' class has no such field, and leaves it where another's config has it.
   const schedule = { ...readNoiseSchedule(config), rescale_betas_zero_snr: false };
   const trainSteps = schedule.num_train_timesteps;
   checkSteps(steps, trainSteps);
@@ -32,19 +36,21 @@ export function pndm(config: SchedulerConfigReader, { steps }: SamplerOptions): 
   const prk = skipPrk ? [] : rungeKutta(falling.slice(0, ORDER), half);
   const multistep = skipPrk ? [falling[0]!, ...falling.slice(1, 2), ...falling.slice(1)] : falling.slice(ORDER - 1);
   const timesteps = Float64Array.from([...prk, ...multistep]);
-  if (!(timesteps[0]! < trainSteps)) throw config.unsupported('steps_offset', `timesteps up to ${trainSteps - 1}, which ${steps} steps and this offset exceed`);
+  checkTimesteps(config, schedule, alphas, timesteps);
 
-  const alphaAt = (t: number): { alpha: number; sigma: number } => ({ alpha: Math.sqrt(alphas[t]!), sigma: Math.sqrt(1 - alphas[t]!) });
-  /** Formula 9: from t to `to`, along the output. */
+  const alphaAt = (t: number): { alpha: number; sigma: number } => ({ alpha: root(alphas[t]!), sigma: root(f32(1 - alphas[t]!)) });
+  /** Formula 9: from t to `to`, along the output. Rounded to f32 at every operation, as there: where little signal is left, two large terms
+   *  cancel. */
   const transfer = (x: Float32Array, output: Float32Array, t: number, to: number): Float32Array => {
     const bar = alphas[t];
     assert(bar !== undefined, `PNDM: there is no timestep ${t}`);
     const toBar = to >= 0 ? alphas[to]! : finalAlpha;
     const { alpha, sigma } = alphaAt(t);
-    const { ofSample, ofOutput } = noiseCoefficients(schedule.prediction_type, alpha, sigma);
-    const noise = combine(ofSample, x, ofOutput, output);
-    const denominator = bar * Math.sqrt(1 - toBar) + Math.sqrt(bar * (1 - bar) * toBar);
-    return combine(Math.sqrt(toBar / bar), x, -(toBar - bar) / denominator, noise);
+    const noise = schedule.prediction_type === 'epsilon' ? output : output.map((value, k) => f32(alpha * value) + f32(sigma * x[k]!));
+    const scale = root(f32(toBar / bar));
+    const difference = f32(toBar - bar);
+    const denominator = f32(f32(bar * root(f32(1 - toBar))) + root(f32(f32(bar * f32(1 - bar)) * toBar)));
+    return x.map((value, k) => f32(scale * value) - f32(f32(difference * noise[k]!) / denominator));
   };
 
   function rungeKuttaStep(output: Float32Array, i: number, x: Float32Array, { calls, history, held, sum }: SamplerState): { x: Float32Array; state: SamplerState } {
@@ -77,7 +83,7 @@ export function pndm(config: SchedulerConfigReader, { steps }: SamplerOptions): 
     predictionType: schedule.prediction_type,
     timesteps,
     initNoiseSigma: 1,
-    needsNoise: false,
+    needsNoise: () => false,
     scaleModelInput: (x) => x,
     denoised(modelOutput, i, x) {
       const { alpha, sigma } = alphaAt(timesteps[i]!);

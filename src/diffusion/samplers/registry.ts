@@ -42,9 +42,14 @@ export const defaultSamplerName = (config: SchedulerConfig): SamplerName =>
 export function pipelineSchedulerConfig(pipelineClass: string, config: SchedulerConfig, className: string): SchedulerConfig {
   if (pipelineClass !== 'StableDiffusionPipeline' && pipelineClass !== 'StableDiffusionImg2ImgPipeline') return config;
   const own = config['_class_name'] === className;
-  const steps = 'steps_offset' in config || own ? { steps_offset: 1 } : {};
-  const clip = 'clip_sample' in config || own ? { clip_sample: false } : {};
-  return { ...config, ...steps, ...clip };
+  const defaulted: readonly unknown[] = Array.isArray(config['_use_default_values']) ? config['_use_default_values'] : [];
+  const out: Record<string, unknown> = { ...config };
+  for (const [field, value] of Object.entries({ steps_offset: 1, clip_sample: false })) {
+    if (own || (field in config && !defaulted.includes(field))) out[field] = value;
+  }
+  // The constructor changes what the class itself reads, also where the file marks it as a mere default.
+  if (own && defaulted.length > 0) out['_use_default_values'] = defaulted.filter((field) => field !== 'steps_offset' && field !== 'clip_sample');
+  return out;
 }
 
 /** Whether a pipeline's image to image gives the strength to the sampler instead of leaving steps out. */

@@ -2,6 +2,8 @@
  *  sampler must remember of earlier steps travels in `SamplerState`. */
 import { WinnowError } from '../../shared/errors.ts';
 import type { PredictionType } from '../prediction.ts';
+import type { NoiseScheduleConfig } from '../schedule.ts';
+import type { SchedulerConfigReader } from '../schedulerConfig.ts';
 
 export interface SamplerState {
   /** Of the steps before, the newest last: predicted x_0 for DPM-Solver++, outputs for PNDM. Other samplers need none. */
@@ -23,8 +25,8 @@ export interface Sampler {
   readonly timesteps: Float64Array;
   /** The first x is N(0, 1) times this. */
   readonly initNoiseSigma: number;
-  /** Whether `step` takes fresh N(0, 1) noise. */
-  readonly needsNoise: boolean;
+  /** Whether `step` takes fresh N(0, 1) noise at step i. What is not needed must not be drawn: it would move the generator. */
+  needsNoise(i: number): boolean;
   /** What the model sees at step i. */
   scaleModelInput(x: Float32Array, i: number): Float32Array;
   step(modelOutput: Float32Array, i: number, x: Float32Array, state: SamplerState, noise?: Float32Array): { x: Float32Array; state: SamplerState };
@@ -46,10 +48,27 @@ export interface SamplerOptions {
 /** The step at which image to image begins; `steps` itself means that nothing runs.
  *  pipeline_stable_diffusion_img2img.py get_timesteps. */
 export function startIndex(steps: number, strength: number): number {
-  if (!(strength >= 0 && strength <= 1)) {
-    throw new WinnowError('BadArguments', `The image-to-image strength is ${strength}.`, 'Choose one from 0 to 1.');
-  }
+  checkStrength(strength);
   return Math.max(steps - Math.min(Math.floor(steps * strength), steps), 0);
+}
+
+export function checkStrength(strength: number): void {
+  if (strength >= 0 && strength <= 1) return;
+  throw new WinnowError('BadArguments', `The image-to-image strength is ${strength}.`, 'Choose one from 0 to 1.');
+}
+
+/** What samplers that read the table of alphas_cumprod at their timesteps cannot run: a timestep outside it, or one without any signal, whose
+ *  noise says nothing about x_0. */
+export function checkTimesteps(config: SchedulerConfigReader, schedule: NoiseScheduleConfig, alphas: Float32Array, timesteps: Float64Array): void {
+  const highest = alphas.length - 1;
+  const outside = timesteps.find((t) => !(t >= 0 && t <= highest));
+  if (outside !== undefined && outside > highest) throw config.unsupported('steps_offset', `timesteps up to ${highest}, and these steps with this offset go to ${outside}`);
+  // numpy.arange, by which diffusers spaces them, sometimes gives one more.
+  if (outside !== undefined) throw config.unsupported('timestep_spacing', `timesteps from 0, and with ${timesteps.length - 1} steps this spacing ends at ${outside}; one step more or fewer does not`);
+  const blind = timesteps.find((t) => alphas[t] === 0);
+  if (blind !== undefined && schedule.prediction_type === 'epsilon') {
+    throw config.unsupported(schedule.rescale_betas_zero_snr ? 'rescale_betas_zero_snr' : 'trained_betas', `models of v_prediction or sample where a step has no signal, as at timestep ${blind}`);
+  }
 }
 
 export function checkSteps(steps: number, trainSteps: number): void {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { RandomStream } from '../../shared/rng.ts';
-import type { SchedulerConfig } from '../schedulerConfig.ts';
-import { defaultSamplerName, pipelineSchedulerConfig, samplerFromConfig, samplerNames } from './registry.ts';
+import { type SchedulerConfig, SchedulerConfigReader } from '../schedulerConfig.ts';
+import { defaultSamplerName, pipelineSchedulerConfig, samplerFromConfig, samplerNames, samplerTakesStrength } from './registry.ts';
 import { initialState, type Sampler, startIndex } from './sampler.ts';
 
 // The scheduler configs of two published models, as their files have them.
@@ -53,7 +53,7 @@ function run(sampler: Sampler, mean: number, deviation: number): Float32Array {
       const x0 = mean + ((signal * deviation ** 2) / (signal ** 2 * deviation ** 2 + noise ** 2)) * (value - signal * mean);
       return (value - signal * x0) / noise;
     });
-    ({ x, state } = sampler.step(modelOutput, i, x, state, sampler.needsNoise ? stream.normals(x.length) : undefined));
+    ({ x, state } = sampler.step(modelOutput, i, x, state, sampler.needsNoise(i) ? stream.normals(x.length) : undefined));
   });
   return x;
 }
@@ -98,6 +98,9 @@ describe('refuses by field', () => {
     ['prediction_type', 'PNDMScheduler', { prediction_type: 'sample' }],
     ['thresholding', 'LCMScheduler', { thresholding: true }],
     ['original_inference_steps', 'LCMScheduler', { original_inference_steps: 2000 }],
+    ['rescale_betas_zero_snr', 'DDIMScheduler', { rescale_betas_zero_snr: true, timestep_spacing: 'trailing' }],
+    ['rescale_betas_zero_snr', 'LCMScheduler', { rescale_betas_zero_snr: true }],
+    ['trained_betas', 'PNDMScheduler', { trained_betas: Array.from({ length: 1000 }, (_, t) => (t < 900 ? 0.001 : 1)) }],
   ])('%s of %s', (field, className, extra) => {
     const make = (): Sampler => samplerFromConfig({ ...sd15, ...extra }, { className, steps: 25 });
     expect(make).toThrow(field);
@@ -109,6 +112,12 @@ describe('refuses by field', () => {
     expect(() => samplerFromConfig(sdxl, { steps: 0 })).toThrow('0 sampling steps');
     expect(() => samplerFromConfig(sdxl, { steps: 1001 })).toThrow('1 to 1000');
     expect(() => startIndex(20, 1.1)).toThrow('1.1');
+    expect(() => samplerFromConfig(sd15, { className: 'LCMScheduler', steps: 4, strength: 1.1 })).toThrow('1.1');
+    expect(() => samplerFromConfig(sd15, { className: 'LCMScheduler', steps: 51 })).toThrow('at most 50 steps');
+    expect(() => samplerFromConfig(sd15, { className: 'LCMScheduler', steps: 6, strength: 0.1 })).toThrow('higher strength');
+    expect(() => samplerFromConfig({ ...sd15, skip_prk_steps: false }, { steps: 3 })).toThrow('skip_prk_steps');
+    // 62 timesteps in diffusers, the last of them -1.
+    expect(() => samplerFromConfig({ ...sd15, timestep_spacing: 'trailing' }, { className: 'DDIMScheduler', steps: 61 })).toThrow('with 61 steps this spacing ends at -1');
   });
 });
 
@@ -117,11 +126,29 @@ it('offers a sampler of ours for a model whose own we lack', () => {
   expect([heun, sd15, sdxl].map(defaultSamplerName)).toEqual(['DPMSolverMultistepScheduler', 'PNDMScheduler', 'EulerDiscreteScheduler']);
 });
 
-it('follows the pipelines in what they change', () => {
-  const sd = (config: SchedulerConfig): SchedulerConfig => pipelineSchedulerConfig('StableDiffusionPipeline', config, 'DDIMScheduler');
-  expect(sd({ _class_name: 'DDIMScheduler' })).toMatchObject({ steps_offset: 1, clip_sample: false });
-  expect(sd({ _class_name: 'PNDMScheduler', steps_offset: 0 })).toEqual({ _class_name: 'PNDMScheduler', steps_offset: 1 });
-  for (const name of ['StableDiffusionXLPipeline', 'LatentConsistencyModelPipeline']) {
-    expect(pipelineSchedulerConfig(name, { _class_name: 'DDIMScheduler' }, 'DDIMScheduler')).toEqual({ _class_name: 'DDIMScheduler' });
-  }
+// Printed by diffusers: the config after the pipeline's constructor, and where the class is another, `from_config` of it.
+it.each([
+  ['StableDiffusionPipeline', { _class_name: 'DDIMScheduler' }, 'DDIMScheduler', { steps_offset: 1, clip_sample: false }],
+  ['StableDiffusionImg2ImgPipeline', { _class_name: 'DDIMScheduler', steps_offset: 0, clip_sample: true }, 'DDIMScheduler', { steps_offset: 1, clip_sample: false }],
+  ['StableDiffusionPipeline', { _class_name: 'DDIMScheduler', steps_offset: 0, _use_default_values: ['steps_offset'] }, 'DDIMScheduler', { steps_offset: 1, clip_sample: false }],
+  ['StableDiffusionPipeline', { _class_name: 'PNDMScheduler', steps_offset: 0 }, 'DDIMScheduler', { steps_offset: 1, clip_sample: true }],
+  ['StableDiffusionPipeline', { _class_name: 'PNDMScheduler', steps_offset: 5, _use_default_values: ['steps_offset'] }, 'DDIMScheduler', { steps_offset: 0, clip_sample: true }],
+  ['StableDiffusionXLPipeline', { _class_name: 'DDIMScheduler', steps_offset: 0 }, 'DDIMScheduler', { steps_offset: 0, clip_sample: true }],
+  ['StableDiffusionXLImg2ImgPipeline', { _class_name: 'EulerDiscreteScheduler', steps_offset: 3 }, 'DDIMScheduler', { steps_offset: 3, clip_sample: true }],
+  ['LatentConsistencyModelPipeline', { _class_name: 'LCMScheduler', clip_sample: true }, 'LCMScheduler', { steps_offset: 0, clip_sample: true }],
+])('%s makes of %o for %s what diffusers does', (pipelineClass, config, className, expected) => {
+  const reader = new SchedulerConfigReader(pipelineSchedulerConfig(pipelineClass, config, className), className);
+  // The fallbacks are DDIM's defaults.
+  expect({ steps_offset: reader.int('steps_offset', 0), clip_sample: reader.flag('clip_sample', true) }).toEqual(expected);
+});
+
+it('gives the strength to the sampler in one pipeline only', () => {
+  expect(samplerTakesStrength('LatentConsistencyModelImg2ImgPipeline', 'LCMScheduler')).toBe(true);
+  expect(samplerTakesStrength('StableDiffusionImg2ImgPipeline', 'LCMScheduler')).toBe(false);
+  expect(samplerTakesStrength('LatentConsistencyModelImg2ImgPipeline', 'DDIMScheduler')).toBe(false);
+});
+
+it('draws no noise for LCM\'s last step', () => {
+  const sampler = samplerFromConfig(sd15, { className: 'LCMScheduler', steps: 4 });
+  expect([0, 1, 2, 3].map((i) => sampler.needsNoise(i))).toEqual([true, true, true, false]);
 });

@@ -15,6 +15,11 @@ V = dict(prediction_type="v_prediction")
 ZERO_SNR = dict(rescale_betas_zero_snr=True)
 PLMS = SD | dict(skip_prk_steps=True, set_alpha_to_one=False)
 LCM_SD = SD | dict(original_inference_steps=50, set_alpha_to_one=True, timestep_scaling=10.0)
+# The scheduler configs of SD-Turbo and SDXL-Turbo, of class Euler and Euler ancestral.
+TURBO = SD | dict(
+    interpolation_type="linear", prediction_type="epsilon", sample_max_value=1.0, set_alpha_to_one=False,
+    skip_prk_steps=True, timestep_spacing="trailing", trained_betas=None, use_karras_sigmas=False, clip_sample=False)
+LCM_IMAGE_TO_IMAGE = "LatentConsistencyModelImg2ImgPipeline"
 SHAPE = (1, 4, 8, 8)
 
 
@@ -22,8 +27,8 @@ def spacing(name: str) -> dict:
     return dict(timestep_spacing=name)
 
 
-def case(seed: int, cls: str, steps: int, config: dict, strength: float | None = None) -> dict:
-    return dict(seed=seed, cls=cls, steps=steps, config=config, strength=strength)
+def case(seed: int, cls: str, steps: int, config: dict, strength: float | None = None, pipeline: str | None = None) -> dict:
+    return dict(seed=seed, cls=cls, steps=steps, config=config, strength=strength, pipeline=pipeline)
 
 
 CASES = {"scheduler": {
@@ -86,6 +91,50 @@ CASES = {"scheduler": {
     "ancestral-one-step": case(130, ANCESTRAL, 1, SD | spacing("trailing")),
     "dpm-one-step": case(131, DPM, 1, SD | spacing("trailing")),
     "lcm-one-step": case(132, LCM, 1, LCM_SD),
+    "euler-one-step-linspace-v": case(133, EULER, 1, SD | V),
+    "euler-one-step-leading": case(134, EULER, 1, SD | spacing("leading")),
+    "ancestral-one-step-v-zero-snr": case(135, ANCESTRAL, 1, SD | V | ZERO_SNR | spacing("trailing")),
+    "ddim-one-step-leading-v": case(136, DDIM, 1, SD_DDIM | V),
+    "pndm-one-step-trailing-v": case(137, PNDM, 1, PLMS | V | spacing("trailing")),
+    "dpm-one-step-leading-v": case(138, DPM, 1, SD | V | spacing("leading")),
+    "dpm-one-step-linspace": case(139, DPM, 1, SD),
+    "lcm-one-step-v": case(140, LCM, 1, LCM_SD | V),
+    "euler-turbo": case(141, EULER, 4, TURBO),
+    "euler-turbo-two": case(142, EULER, 2, TURBO),
+    "ancestral-turbo": case(143, ANCESTRAL, 4, TURBO),
+    "ancestral-turbo-one": case(144, ANCESTRAL, 1, TURBO),
+    "euler-turbo-strength": case(145, EULER, 2, TURBO, strength=0.5),
+    # PNDM by spacing and prediction; its class has no zero terminal SNR and leaves the field alone.
+    "pndm-leading-v": case(146, PNDM, 8, PLMS | V),
+    "pndm-trailing": case(147, PNDM, 7, PLMS | spacing("trailing")),
+    "pndm-linspace-v": case(148, PNDM, 7, PLMS | V | spacing("linspace")),
+    "pndm-zero-snr-v": case(149, PNDM, 6, PLMS | V | ZERO_SNR | spacing("trailing")),
+    "pndm-two-steps": case(150, PNDM, 2, PLMS),
+    "pndm-prk-shortest": case(151, PNDM, 4, SD),
+    "pndm-prk-linspace": case(152, PNDM, 6, SD | dict(set_alpha_to_one=True) | spacing("linspace")),
+    # Image to image: begins at the step that is taken twice, after it, and at the last; PRK's counter begins at 0 anywhere.
+    "pndm-strength-second": case(153, PNDM, 8, PLMS, strength=0.9),
+    "pndm-strength-third": case(154, PNDM, 8, PLMS, strength=0.8),
+    "pndm-strength-last": case(155, PNDM, 8, PLMS, strength=0.13),
+    "pndm-prk-strength": case(156, PNDM, 10, SD | V, strength=0.6),
+    "ddim-strength-linspace": case(157, DDIM, 9, SD_DDIM | spacing("linspace"), strength=0.5),
+    "ddim-strength-v-zero-snr": case(158, DDIM, 8, SD_DDIM | V | ZERO_SNR | spacing("trailing"), strength=0.75),
+    "euler-strength-v-trailing": case(159, EULER, 9, SD | V | spacing("trailing"), strength=0.5),
+    "euler-strength-karras": case(160, EULER, 9, SD | dict(use_karras_sigmas=True), strength=0.7),
+    "ancestral-strength-v": case(161, ANCESTRAL, 9, SD | V, strength=0.6),
+    "dpm-strength-v-leading": case(162, DPM, 10, SD | V | spacing("leading"), strength=0.6),
+    "dpm-strength-trailing-last": case(163, DPM, 10, SD | spacing("trailing"), strength=0.1),
+    "lcm-strength-v": case(164, LCM, 8, LCM_SD | V, strength=0.7),
+    # The latent consistency pipeline gives the strength to set_timesteps, and all steps run.
+    "lcm-strength-own": case(165, LCM, 4, LCM_SD, strength=0.5, pipeline=LCM_IMAGE_TO_IMAGE),
+    "lcm-strength-own-v": case(166, LCM, 3, LCM_SD | V, strength=0.33, pipeline=LCM_IMAGE_TO_IMAGE),
+    # Zero terminal SNR and a model of the noise: of no use at the very end, but sigmas are finite and leading steps have some signal.
+    "ddim-zero-snr": case(167, DDIM, 6, SD_DDIM | ZERO_SNR),
+    "euler-zero-snr": case(168, EULER, 6, SD | ZERO_SNR | spacing("trailing")),
+    "euler-leading-v-zero-snr": case(169, EULER, 6, SD | V | ZERO_SNR | spacing("leading")),
+    "ancestral-zero-snr": case(170, ANCESTRAL, 6, SD | ZERO_SNR | spacing("leading")),
+    "dpm-zero-snr": case(171, DPM, 6, SD | ZERO_SNR | spacing("trailing")),
+    "dpm-linspace-v-zero-snr": case(172, DPM, 16, SD | V | ZERO_SNR),
     "dpm-from-pndm": case(96, DPM, 10, SD_DDIM | dict(skip_prk_steps=True, _class_name="PNDMScheduler")),
 }}
 
@@ -101,8 +150,9 @@ def start_index(steps: int, strength: float | None) -> int:
 
 def write(kind: str, name: str, folder: Path, spec: dict) -> dict[str, float]:
     scheduler = getattr(diffusers, spec["cls"]).from_config(spec["config"])
-    scheduler.set_timesteps(spec["steps"])
-    begin = start_index(spec["steps"], spec["strength"])
+    own = spec["pipeline"] == LCM_IMAGE_TO_IMAGE
+    scheduler.set_timesteps(spec["steps"], **({"strength": spec["strength"]} if own else {}))
+    begin = 0 if own else start_index(spec["steps"], spec["strength"])
     if begin and hasattr(scheduler, "set_begin_index"):
         scheduler.set_begin_index(begin)
     timesteps = scheduler.timesteps[begin:]
@@ -114,7 +164,8 @@ def write(kind: str, name: str, folder: Path, spec: dict) -> dict[str, float]:
     for i, t in enumerate(timesteps):
         out = model_output(scheduler.scale_model_input(x, t), t)
         extra = {}
-        if stochastic:
+        # LCM draws none for its last step.
+        if stochastic and not (spec["cls"] == LCM and i == len(timesteps) - 1):
             generator = torch.Generator().manual_seed(1000 * spec["seed"] + i)
             inputs[f"noise.{i}"] = torch.randn(SHAPE, generator=generator)
             extra = {"generator": generator.manual_seed(1000 * spec["seed"] + i)}
@@ -123,4 +174,6 @@ def write(kind: str, name: str, folder: Path, spec: dict) -> dict[str, float]:
     fields = {"class": spec["cls"], "config": spec["config"], "steps": spec["steps"]}
     if spec["strength"] is not None:
         fields["strength"] = spec["strength"]
+    if spec["pipeline"] is not None:
+        fields["pipeline"] = spec["pipeline"]
     return save_case(folder, kind, name, inputs, expected, {}, **fields)
