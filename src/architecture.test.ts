@@ -22,7 +22,7 @@ const mayImport: Record<string, string[]> = {
   workers: ['service', 'data', ...engine],
   cli: ['service', 'evaluation', 'data', 'webgpu/device', 'training/presets', 'training/config'],
   studio: ['service/types', 'evaluation', 'data', 'training/presets', 'training/config'],
-  e2e: ['data', 'tools/browser.mjs'],
+  e2e: ['data', 'tools/browser.mjs', 'tools/testHub'],
   tools: ['service', 'data', 'evaluation', 'cli', 'studio', 'training/presets'],
   bench: [...engine, 'service', 'cli'],
 };

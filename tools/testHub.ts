@@ -40,6 +40,8 @@ export interface TestHubOptions {
   /** Of requests for a file by its path, or for the API (`api`), in order; used up one by one. `always` is for every later one. */
   faults?: Record<string, readonly (Fault | null)[]>;
   always?: Record<string, Fault>;
+  /** Sends those who ask for large files to another origin, as huggingface.co does. */
+  redirect?: boolean;
   /** More files, or others in place of the folder's, by path. */
   extra?: Record<string, Uint8Array>;
 }
@@ -49,6 +51,7 @@ export interface TestHub {
   host: string;
   id: string;
   commit: string;
+  /** Of files by their paths, of the API as `api`, of what a browser asks before a request that is not simple as `preflight`. */
   requests: { path: string; range: string | undefined; status: number }[];
   /** Bytes of files that went out, without the API's. */
   sentBytes(): number;
@@ -68,7 +71,7 @@ const cors = {
 };
 
 export async function startTestHub(options: TestHubOptions, port = 0): Promise<TestHub> {
-  const { folder, id = 'tiny/model', commit = '0123456789abcdef0123456789abcdef01234567', pageSize = 1000, listed = {}, always = {}, extra = {} } = options;
+  const { folder, id = 'tiny/model', commit = '0123456789abcdef0123456789abcdef01234567', pageSize = 1000, listed = {}, always = {}, extra = {}, redirect = false } = options;
   const files = new Map<string, Uint8Array>();
   for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
     const path = join(entry.parentPath, entry.name);
@@ -141,7 +144,10 @@ export async function startTestHub(options: TestHubOptions, port = 0): Promise<T
     const url = new URL(request.url!, 'http://localhost');
     const path = decodeURIComponent(url.pathname);
     const log = (at: string, status: number): void => void requests.push({ path: at, range: request.headers.range, status });
-    if (request.method === 'OPTIONS') return refuse(response, 204, { 'Access-Control-Allow-Headers': '*' });
+    if (request.method === 'OPTIONS') {
+      log('preflight', 403);
+      return refuse(response, 403);
+    }
     const api = `/api/models/${id}/`;
     if (path.startsWith(api)) {
       const fault = faultOf('api');
@@ -155,8 +161,11 @@ export async function startTestHub(options: TestHubOptions, port = 0): Promise<T
       return refuse(response, 404, { 'X-Error-Code': 'RevisionNotFound' });
     }
     const prefix = `/${id}/resolve/${commit}/`;
-    const name = path.startsWith(prefix) ? path.slice(prefix.length) : undefined;
-    if (name !== undefined && files.has(name)) return log(name, file(request, response, name));
+    const name = [prefix, '/cdn/'].flatMap((start) => (path.startsWith(start) ? [path.slice(start.length)] : []))[0];
+    if (name !== undefined && files.has(name)) {
+      if (redirect && isLarge(name) && path.startsWith(prefix)) return refuse(response, 302, { Location: `http://localhost:${request.socket.localPort}/cdn/${name}` });
+      return log(name, file(request, response, name));
+    }
     log(path, 404);
     // What the real one says of a model that does not exist, to those who are not signed in.
     return path.startsWith('/api/') ? refuse(response, 401, { 'X-Error-Code': 'RepoNotFound' }) : refuse(response, 404, { 'X-Error-Code': 'EntryNotFound' });

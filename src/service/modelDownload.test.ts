@@ -64,7 +64,7 @@ const drop = { kind: 'drop', after: half } as const;
 describe.each(Object.entries(stores))('into %s', (_, newStore) => {
   it('plans, downloads what is needed and opens it', async () => {
     const extra = { 'safety_checker/model.safetensors': new Uint8Array(9), 'unet/diffusion_pytorch_model.bin': new Uint8Array(9), 'unet/model.onnx': new Uint8Array(9), 'README.md': new Uint8Array(9), 'unet/flax_model.msgpack': new Uint8Array(9) };
-    const setup = await open({ extra, pageSize: 3 }, newStore());
+    const setup = await open({ extra, pageSize: 3, redirect: true }, newStore());
     const plan = await setup.storage.planDownload({ id: hub!.id, host: `${hub!.host}/` });
     expect(plan).toMatchObject({ id: 'tiny/model', host: hub!.host, revision: hub!.commit, presentBytes: 0 });
     expect(plan.files.map(({ path }) => path).sort()).toEqual([

@@ -76,7 +76,8 @@ export async function get(access: HubAccess, url: string, { what, range, signal 
   const { host } = new URL(url);
   let response: Response;
   try {
-    response = await access.fetch(url, { headers: range ? { Range: range } : {}, signal, credentials: 'omit' });
+    // What goes to storage is not to lie in the browser's cache as well.
+    response = await access.fetch(url, { headers: range ? { Range: range } : {}, signal, credentials: 'omit', cache: 'no-store' });
   } catch (error) {
     throw lostConnection(host, reasonOf(error));
   }
