@@ -13,8 +13,11 @@ export interface DenoiserModel {
   contextWidth: number;
   /** Channels of the pooled text that it takes beside (SDXL), with six sizes; 0 if it takes neither. */
   pooledWidth: number;
+  /** Width of the guidance scale's embedding that it can take (LCM); 0 if it takes none. */
   timestepCondWidth: number;
-  inputs(graph: Graph, size: { batch: number; height: number; width: number; tokens: number }): UNetInputs;
+  /** What class labels it must be given, which no pipeline of Stable Diffusion gives; null for none. */
+  classLabels: string | null;
+  inputs(graph: Graph, size: { batch: number; height: number; width: number; tokens: number; timestepCond?: boolean }): UNetInputs;
   /** The prediction, like the sample. */
   build(graph: Graph, inputs: UNetInputs, options?: LayerOptions): Value;
   loraTargets(which: 'attention' | 'all'): LoraTarget[];
@@ -27,7 +30,8 @@ const denoisers: Readonly<Record<string, (config: Config) => DenoiserModel>> = {
       latentChannels: unet.in_channels,
       contextWidth: unet.cross_attention_dim[0]!,
       pooledWidth: textEmbedsWidth(unet),
-      timestepCondWidth: 0,
+      timestepCondWidth: unet.time_cond_proj_dim,
+      classLabels: unet.class_embed_type,
       inputs: (graph, size) => unetInputs(graph, unet, size),
       build: (graph, inputs, options) => buildUNet(graph, unet, inputs, options),
       loraTargets: (which) => loraTargets(unet, which),

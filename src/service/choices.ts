@@ -58,6 +58,8 @@ export async function measureSamplers(options: {
 }): Promise<Pick<EngineChoices, 'sampler' | 'onnxProvider' | 'wasmThreads' | 'measuredMs' | 'failures'>> {
   const { model, executor, software, sessionOptions, hasOnnxWebgpu, onProgress } = options;
   const { folder, weights } = model;
+  // A large UNet has no choice (samplerFor), and its small parts run on the CPU.
+  if (isLarge(folder.info.parameters.unet)) return { sampler: 'engine', onnxProvider: 'wasm', wasmThreads: defaultThreads(), measuredMs: {}, failures: {} };
   const side = folder.info.defaultSize / folder.info.sizeMultiple;
   const size: PredictorSize = { batch: 2, height: side, width: side, tokens: folder.tokens, timestepCond: false };
   const denoiser = folder.unet.model;

@@ -112,6 +112,7 @@ function checkParts(pipeline: Pipeline, unet: DenoiserModel, vae: VaeConfig, tex
   const refuse = (field: string, value: unknown, wanted: string): never => {
     throw unsupported('UNet2DConditionModel', field, value, wanted);
   };
+  if (unet.classLabels) refuse('class_embed_type', unet.classLabels, 'pipelines whose UNet takes no class labels');
   // Inpainting and depth models take more channels than their latents have.
   if (unet.latentChannels !== vae.latent_channels) refuse('in_channels', unet.latentChannels, `UNets that take the autoencoder's latents alone (${vae.latent_channels} channels)`);
   const width = texts.reduce((sum, { hidden_size: hidden }) => sum + hidden, 0);

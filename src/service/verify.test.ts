@@ -66,7 +66,7 @@ describe('a case that does not fit', () => {
     ['a missing input', 'BadFile', async () => ({ 'inputs.safetensors': await tensors('inputs.safetensors', (name, x) => (name === 'sample' ? null : x)) }), /sample/],
     ['a missing weight', 'MissingTensor', async () => ({ 'weights.safetensors': await tensors('weights.safetensors', (name, x) => (name === 'conv_in.bias' ? null : x)) }), /conv_in\.bias/],
     ['a cut file', 'TruncatedFile', async () => ({ 'weights.safetensors': new Uint8Array(readFileSync(join(unet, 'weights.safetensors'))).slice(0, -4) }), /cut off/],
-    ['an unsupported config', 'UnsupportedArchitecture', async () => ({ 'config.json': bytes('{"_class_name": "UNet2DConditionModel", "class_embed_type": "timestep"}') }), /class_embed_type/],
+    ['an unsupported config', 'UnsupportedArchitecture', async () => ({ 'config.json': bytes('{"_class_name": "UNet2DConditionModel", "resnet_time_scale_shift": "scale_shift"}') }), /resnet_time_scale_shift/],
   ])('names %s', async (_, name, changes, message) => {
     const run = verifyCase(folder(unet, await changes()), options, host);
     await expect(run).rejects.toThrow(message);

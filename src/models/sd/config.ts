@@ -35,6 +35,11 @@ export interface UNetConfig {
   /** Heads by block: what the file calls attention_head_dim (diffusers issue 2011). */
   num_attention_heads: number[];
   use_linear_projection: boolean;
+  /** LCM: width of the guidance scale's embedding that may be given beside the timestep; 0 if it takes none. */
+  time_cond_proj_dim: number;
+  /** What `class_labels` are: null for none; `embedding` (a null class_embed_type with num_class_embeds) for ids. */
+  class_embed_type: 'embedding' | 'timestep' | 'identity' | 'projection' | 'simple_projection' | null;
+  num_class_embeds: number;
   addition_embed_type: 'text_time' | null;
   addition_time_embed_dim: number;
   projection_class_embeddings_input_dim: number;
@@ -84,15 +89,12 @@ export function parseUNetConfig(config: Config): UNetConfig {
     encoder_hid_dim: [null],
     encoder_hid_dim_type: [null],
     dual_cross_attention: [false],
-    class_embed_type: [null],
-    num_class_embeds: [null],
     resnet_time_scale_shift: ['default'],
     resnet_skip_time_act: [false],
     resnet_out_scale_factor: [1],
     time_embedding_type: ['positional'],
     time_embedding_act_fn: [null],
     timestep_post_act: [null],
-    time_cond_proj_dim: [null],
     attention_type: ['default'],
     class_embeddings_concat: [false],
     mid_block_only_cross_attention: [null, false],
@@ -145,6 +147,9 @@ export function parseUNetConfig(config: Config): UNetConfig {
     if (width % heads[i]! !== 0) throw unsupported(read.model, 'attention_head_dim', heads, `numbers of heads that divide block_out_channels (${channels.join(', ')})`);
     if (width / heads[i]! > 256) throw unsupported(read.model, 'attention_head_dim', heads, 'heads of at most 256 channels');
   });
+  const labels = read.oneOf('class_embed_type', null, [null, 'timestep', 'identity', 'projection', 'simple_projection'] as const);
+  // diffusers looks at the number only where there is no type.
+  const classes = labels === null && read.get('num_class_embeds', null) !== null ? read.int('num_class_embeds') : 0;
   const act = read.oneOf('act_fn', 'silu', Object.keys(activations));
   const addition = read.oneOf<'text_time' | null>('addition_embed_type', null, [null, 'text_time']);
 
@@ -172,9 +177,12 @@ export function parseUNetConfig(config: Config): UNetConfig {
     mid_transformer_layers: downDepths[blocks - 1]![0]!,
     num_attention_heads: heads,
     use_linear_projection: read.flag('use_linear_projection', false),
+    time_cond_proj_dim: read.get('time_cond_proj_dim', null) === null ? 0 : read.int('time_cond_proj_dim'),
+    class_embed_type: classes > 0 ? 'embedding' : labels,
+    num_class_embeds: classes,
     addition_embed_type: addition,
     addition_time_embed_dim: addition ? read.int('addition_time_embed_dim') : 0,
-    projection_class_embeddings_input_dim: addition ? read.int('projection_class_embeddings_input_dim') : 0,
+    projection_class_embeddings_input_dim: addition || labels?.endsWith('projection') ? read.int('projection_class_embeddings_input_dim') : 0,
     time_embedding_dim: read.get('time_embedding_dim', null) === null ? channels[0]! * 4 : read.int('time_embedding_dim'),
     conv_in_kernel: read.int('conv_in_kernel', 3),
     conv_out_kernel: read.int('conv_out_kernel', 3),

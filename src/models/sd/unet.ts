@@ -17,7 +17,10 @@ export interface UNetInputs {
   /** SDXL: pooled text [B, P] and (original height, width, crop top, left, target height, width) [B, 6]. */
   textEmbeds?: Value;
   timeIds?: Value;
+  /** LCM: the embedded guidance scale [B, time_cond_proj_dim]; left out, the UNet runs without it. */
   timestepCond?: Value;
+  /** [B] i32 ids (`embedding`), [B] timesteps, [B, projection_class_embeddings_input_dim] or [B, time embedding] (`identity`). */
+  classLabels?: Value;
 }
 
 /** Channels of the pooled text that SDXL's `add_embedding` takes beside its six sizes; 0 where there is none. */
@@ -26,15 +29,39 @@ export function textEmbedsWidth(config: UNetConfig): number {
 }
 
 /** Input values of a UNet over one batch, under diffusers' names. */
-export function unetInputs(graph: Graph, config: UNetConfig, size: { batch: number; height: number; width: number; tokens: number }): UNetInputs {
-  const { batch, height, width, tokens } = size;
+export function unetInputs(graph: Graph, config: UNetConfig, size: { batch: number; height: number; width: number; tokens: number; timestepCond?: boolean }): UNetInputs {
+  const { batch, height, width, tokens, timestepCond = false } = size;
   const inputs: UNetInputs = {
     sample: graph.input('sample', [batch, config.in_channels, height, width]),
     timestep: graph.input('timestep', [batch]),
     encoderHiddenStates: graph.input('encoder_hidden_states', [batch, tokens, config.cross_attention_dim[0]!]),
   };
-  if (!config.addition_embed_type) return inputs;
-  return { ...inputs, textEmbeds: graph.input('text_embeds', [batch, textEmbedsWidth(config)]), timeIds: graph.input('time_ids', [batch, 6]) };
+  const labels = classLabelsShape(config, batch);
+  return {
+    ...inputs,
+    ...(timestepCond && { timestepCond: graph.input('timestep_cond', [batch, config.time_cond_proj_dim]) }),
+    ...(labels && { classLabels: graph.input('class_labels', labels.shape, labels.dtype) }),
+    ...(config.addition_embed_type && { textEmbeds: graph.input('text_embeds', [batch, textEmbedsWidth(config)]), timeIds: graph.input('time_ids', [batch, 6]) }),
+  };
+}
+
+/** What a UNet with class embeddings takes as `class_labels`. */
+export function classLabelsShape(config: UNetConfig, batch: number): { shape: Shape; dtype: 'f32' | 'i32' } | undefined {
+  switch (config.class_embed_type) {
+    case null:
+      return undefined;
+    case 'embedding':
+      return { shape: [batch], dtype: 'i32' };
+    case 'timestep':
+      return { shape: [batch], dtype: 'f32' };
+    case 'identity':
+      return { shape: [batch, config.time_embedding_dim], dtype: 'f32' };
+    case 'projection':
+    case 'simple_projection':
+      return { shape: [batch, config.projection_class_embeddings_input_dim], dtype: 'f32' };
+    default:
+      throw new Error(`no class labels for ${config.class_embed_type satisfies never}`);
+  }
 }
 
 /** Frequencies of the sinusoidal embedding, rounded to f32 where PyTorch does: exp(-ln(10000) k / (half - freq_shift)).
@@ -144,7 +171,13 @@ class UNetBuilder {
   private timeEmbedding(): Value {
     const { graph, config, layers, inputs } = this;
     const batch = inputs.sample.shape[0]!;
-    let emb = this.embeddingMlp('time_embedding', this.sinusoid('time_proj', inputs.timestep, config.block_out_channels[0]!), config.act_fn);
+    let projected = this.sinusoid('time_proj', inputs.timestep, config.block_out_channels[0]!);
+    if (inputs.timestepCond) {
+      const cond = layers.linear('time_embedding.cond_proj', inputs.timestepCond, config.block_out_channels[0]!, { bias: false });
+      projected = graph.op('add', {}, [projected, cond], 'time_embedding.add_cond');
+    }
+    let emb = this.embeddingMlp('time_embedding', projected, config.act_fn);
+    if (config.class_embed_type) emb = graph.op('add', {}, [emb, this.classEmbedding(config.class_embed_type)], 'add_class_embedding');
     if (config.addition_embed_type) {
       assert(inputs.textEmbeds && inputs.timeIds, 'addition_embed_type text_time needs text_embeds and time_ids');
       const flat = layers.reshape('add_time_proj.flat', inputs.timeIds, [batch * inputs.timeIds.shape[1]!]);
@@ -154,6 +187,27 @@ class UNetBuilder {
       emb = graph.op('add', {}, [emb, this.embeddingMlp('add_embedding', added, 'silu')], 'add_embedding');
     }
     return layers.unary('temb_act', emb, config.act_fn);
+  }
+
+  /** UNet2DConditionModel.get_class_embed. */
+  private classEmbedding(type: NonNullable<UNetConfig['class_embed_type']>): Value {
+    const { config, layers, inputs } = this;
+    const { classLabels: labels } = inputs;
+    assert(labels, `class_embed_type ${type} needs class_labels`);
+    switch (type) {
+      case 'embedding':
+        return layers.embedding('class_embedding', labels, config.num_class_embeds, config.time_embedding_dim);
+      case 'timestep':
+        return this.embeddingMlp('class_embedding', this.sinusoid('class_time_proj', labels, config.block_out_channels[0]!), config.act_fn);
+      case 'identity':
+        return labels;
+      case 'projection':
+        return this.embeddingMlp('class_embedding', labels, 'silu');
+      case 'simple_projection':
+        return layers.linear('class_embedding', labels, config.time_embedding_dim);
+      default:
+        throw new Error(`no class embedding ${type satisfies never}`);
+    }
   }
 
   private resnet(path: string, x: Value, out: number, outputScaleFactor = 1): Value {

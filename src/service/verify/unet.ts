@@ -3,7 +3,7 @@ import { backward } from '../../autodiff/backward.ts';
 import { kohyaKey, readLora } from '../../data/formats/lora.ts';
 import { Graph, type Value } from '../../graph/graph.ts';
 import { parseUNetConfig, type UNetConfig } from '../../models/sd/config.ts';
-import { buildUNet, loraTargets, type UNetInputs } from '../../models/sd/unet.ts';
+import { buildUNet, classLabelsShape, loraTargets, type UNetInputs } from '../../models/sd/unet.ts';
 import { parametersOf } from '../../models/weights.ts';
 import type { Shape } from '../../shared/shape.ts';
 import { type AdapterBeside, adapterBeside, both } from '../adapterBeside.ts';
@@ -21,16 +21,19 @@ async function openAdapter(golden: GoldenCase, config: UNetConfig, graph: Graph)
 
 /** Input values with the case's shapes and numbers. */
 async function caseInputs(golden: GoldenCase, graph: Graph, config: UNetConfig): Promise<{ inputs: UNetInputs; feeds: Feeds }> {
-  const feeds: [Value, Float32Array][] = [];
-  const feed = async (name: string): Promise<Value> => {
-    const value = graph.input(name, golden.inputs.shape(name));
-    feeds.push([value, await golden.inputs.read(name)]);
+  const feeds: [Value, Float32Array | Int32Array][] = [];
+  const feed = async (name: string, dtype: 'f32' | 'i32' = 'f32'): Promise<Value> => {
+    const value = graph.input(name, golden.inputs.shape(name), dtype);
+    feeds.push([value, await (dtype === 'i32' ? golden.inputs.readInt32(name) : golden.inputs.read(name))]);
     return value;
   };
+  const labels = classLabelsShape(config, golden.inputs.shape('sample')[0]!);
   const inputs: UNetInputs = {
     sample: await feed('sample'),
     timestep: await feed('timestep'),
     encoderHiddenStates: await feed('encoder_hidden_states'),
+    ...(golden.inputs.has('timestep_cond') ? { timestepCond: await feed('timestep_cond') } : {}),
+    ...(labels ? { classLabels: await feed('class_labels', labels.dtype) } : {}),
     ...(config.addition_embed_type ? { textEmbeds: await feed('text_embeds'), timeIds: await feed('time_ids') } : {}),
   };
   return { inputs, feeds };
