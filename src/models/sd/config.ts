@@ -99,8 +99,8 @@ export function parseUNetConfig(config: Config): UNetConfig {
     class_embeddings_concat: [false],
     mid_block_only_cross_attention: [null, false],
     cross_attention_norm: [null],
-    // Everything is f32 here, so upcasting changes nothing.
-    upcast_attention: [false, true],
+    // Everything is f32 here, so upcasting changes nothing. SDXL's file says null.
+    upcast_attention: [false, true, null],
   });
 
   // Very old checkpoints prefix block types with UNetRes; diffusers drops it (get_down_block, get_up_block).

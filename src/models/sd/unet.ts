@@ -267,7 +267,7 @@ export function loraTargets(config: UNetConfig, which: 'attention' | 'all'): Lor
   const graph = new Graph();
   // The smallest size that survives every downsampling; shapes of weights do not depend on it.
   const size = 2 ** (config.block_out_channels.length - 1);
-  buildUNet(graph, config, unetInputs(graph, config, { batch: 1, height: size, width: size, tokens: 1 }), {
+  buildUNet(graph, config, unetInputs(graph, config, { batch: 1, height: size, width: size, tokens: 1, timestepCond: config.time_cond_proj_dim > 0 }), {
     lora: (path, kind, weightShape) => {
       if (which === 'all' || /\.(to_q|to_k|to_v|to_out\.0)$/.test(path)) targets.push({ path, kind, weightShape });
       return undefined;

@@ -37,6 +37,69 @@ CONFIGS: dict[str, dict] = {
         transformer_layers_per_block=((1, 2), (2, 1)), reverse_transformer_layers_per_block=((1, 2, 1), (2, 1, 1)),
         mid_block_type="UNetMidBlock2D", use_linear_projection=True,
         down_block_types=(CROSS_DOWN, CROSS_DOWN), up_block_types=(CROSS_UP, CROSS_UP)),
+    # Stable Diffusion 2 and SD-Turbo: four levels, linear projections, heads by level, upcast attention.
+    "sd2": SMALL | dict(
+        sample_size=8, block_out_channels=(4, 4, 8, 8), norm_num_groups=2, layers_per_block=2, attention_head_dim=(1, 2, 4, 4),
+        use_linear_projection=True, upcast_attention=True, dual_cross_attention=False,
+        down_block_types=(CROSS_DOWN,) * 3 + (DOWN,), up_block_types=(UP,) + (CROSS_UP,) * 3),
+    # BK-SDM-Base and OFA's small-stable-diffusion: one layer a block.
+    "bk-sdm-base": SMALL | dict(
+        sample_size=8, block_out_channels=(4, 8, 8, 8), norm_num_groups=2, layers_per_block=1, attention_head_dim=2,
+        down_block_types=(CROSS_DOWN,) * 3 + (DOWN,), up_block_types=(UP,) + (CROSS_UP,) * 3),
+    # BK-SDM-Small and segmind's small-sd: the same without a middle.
+    "bk-sdm-small": SMALL | dict(
+        sample_size=8, block_out_channels=(4, 8, 8, 8), norm_num_groups=2, layers_per_block=1, attention_head_dim=2,
+        mid_block_type=None, down_block_types=(CROSS_DOWN,) * 3 + (DOWN,), up_block_types=(UP,) + (CROSS_UP,) * 3),
+    # BK-SDM-Tiny and segmind's tiny-sd: three levels, all with attention.
+    "bk-sdm-tiny": SMALL | dict(
+        sample_size=8, block_out_channels=(4, 8, 8), norm_num_groups=2, layers_per_block=1, attention_head_dim=2,
+        mid_block_type=None, down_block_types=(CROSS_DOWN,) * 3, up_block_types=(CROSS_UP,) * 3),
+    # SDXL base with its three levels: none, two and ten transformers, here none, one and three.
+    "sdxl-base": SMALL | dict(
+        sample_size=8, block_out_channels=(4, 4, 8), norm_num_groups=2, layers_per_block=2, attention_head_dim=(1, 2, 4),
+        transformer_layers_per_block=(1, 1, 3), use_linear_projection=True, addition_embed_type="text_time",
+        addition_time_embed_dim=8, projection_class_embeddings_input_dim=58, upcast_attention=None,
+        down_block_types=(DOWN, CROSS_DOWN, CROSS_DOWN), up_block_types=(CROSS_UP, CROSS_UP, UP)),
+    # SSD-1B: lists by layer on the way up only in part, text and time.
+    "ssd-1b": SMALL | dict(
+        sample_size=8, block_out_channels=(4, 4, 8), norm_num_groups=2, layers_per_block=2, attention_head_dim=(1, 2, 4),
+        transformer_layers_per_block=((1, 1), (2, 2), (3, 3)), reverse_transformer_layers_per_block=((3, 3, 2), (2, 1, 1), (1, 1, 1)),
+        mid_block_type="UNetMidBlock2D", use_linear_projection=True, addition_embed_type="text_time",
+        addition_time_embed_dim=8, projection_class_embeddings_input_dim=58,
+        down_block_types=(DOWN, CROSS_DOWN, CROSS_DOWN), up_block_types=(CROSS_UP, CROSS_UP, UP)),
+    # Vega: shallower, and no transformer in the middle.
+    "vega": SMALL | dict(
+        sample_size=8, block_out_channels=(4, 4, 8), norm_num_groups=2, layers_per_block=2, attention_head_dim=(1, 2, 4),
+        transformer_layers_per_block=((1, 1), (1, 1), (2, 1)), reverse_transformer_layers_per_block=((2, 2, 2), (1, 1, 1), (1, 1, 1)),
+        mid_block_type="UNetMidBlock2D", use_linear_projection=True, addition_embed_type="text_time",
+        addition_time_embed_dim=8, projection_class_embeddings_input_dim=58,
+        down_block_types=(DOWN, CROSS_DOWN, CROSS_DOWN), up_block_types=(CROSS_UP, CROSS_UP, UP)),
+    # Latent consistency: the guidance scale's embedding beside the timestep.
+    "lcm": SMALL | dict(
+        sample_size=8, block_out_channels=(4, 8), norm_num_groups=2, layers_per_block=1, attention_head_dim=2,
+        time_cond_proj_dim=10, down_block_types=(CROSS_DOWN, DOWN), up_block_types=(UP, CROSS_UP)),
+    # Layers by block, context given by block, a middle that is scaled, a wide first convolution, a centred sample.
+    "lists": SMALL | dict(
+        sample_size=8, block_out_channels=(6, 12), norm_num_groups=3, norm_eps=1e-6, layers_per_block=(2, 1), attention_head_dim=(1, 2),
+        cross_attention_dim=(12, 12), only_cross_attention=(True, False), mid_block_scale_factor=1.5, center_input_sample=True,
+        conv_in_kernel=5, conv_out_kernel=1, downsample_padding=0, flip_sin_to_cos=False, freq_shift=1, act_fn="gelu",
+        down_block_types=(CROSS_DOWN, CROSS_DOWN), up_block_types=(CROSS_UP, CROSS_UP)),
+    # hf-internal-testing's tiny pipelines, as they are.
+    "hf-tiny-sd": dict(
+        sample_size=8, in_channels=4, out_channels=4, block_out_channels=(32, 64), layers_per_block=2, cross_attention_dim=32,
+        down_block_types=(DOWN, CROSS_DOWN), up_block_types=(CROSS_UP, UP)),
+    "hf-tiny-sdxl": dict(
+        sample_size=8, in_channels=4, out_channels=4, block_out_channels=(32, 64), layers_per_block=2, attention_head_dim=(2, 4),
+        use_linear_projection=True, addition_embed_type="text_time", addition_time_embed_dim=8,
+        transformer_layers_per_block=(1, 2), projection_class_embeddings_input_dim=80, cross_attention_dim=64,
+        down_block_types=(DOWN, CROSS_DOWN), up_block_types=(CROSS_UP, UP)),
+    **{f"class-{name}": SMALL | dict(
+        sample_size=6, block_out_channels=(4, 8), norm_num_groups=2, layers_per_block=1, attention_head_dim=2, mid_block_type=None,
+        cross_attention_dim=6, down_block_types=(DOWN, CROSS_DOWN), up_block_types=(CROSS_UP, UP)) | extra
+       for name, extra in dict(
+           embedding=dict(num_class_embeds=5), timestep=dict(class_embed_type="timestep"), identity=dict(class_embed_type="identity"),
+           projection=dict(class_embed_type="projection", projection_class_embeddings_input_dim=7),
+           simple=dict(class_embed_type="simple_projection", projection_class_embeddings_input_dim=7)).items()},
     # The embedded model's layout, thinner: eight latent channels, one layer a block.
     "embedded": SMALL | dict(
         sample_size=8, in_channels=8, out_channels=8, block_out_channels=(4, 8, 12), norm_num_groups=2, layers_per_block=1,
@@ -65,10 +128,31 @@ CASES = {
         "ssd": dict(config="ssd", batch=2, tokens=9, seed=5),
         "embedded": dict(config="embedded", batch=2, tokens=8, seed=6),
         "embedded-wide": dict(config="embedded-wide", batch=2, tokens=32, seed=7, large=True),
+        "sd2": dict(config="sd2", batch=2, tokens=7, seed=21),
+        "bk-sdm-base": dict(config="bk-sdm-base", batch=2, tokens=7, seed=22),
+        "bk-sdm-small": dict(config="bk-sdm-small", batch=1, tokens=6, seed=23),
+        "bk-sdm-tiny": dict(config="bk-sdm-tiny", batch=2, tokens=5, seed=24),
+        "sdxl-base": dict(config="sdxl-base", batch=2, tokens=6, seed=25),
+        "ssd-1b": dict(config="ssd-1b", batch=1, tokens=7, seed=26),
+        "vega": dict(config="vega", batch=2, tokens=5, seed=27),
+        "lcm": dict(config="lcm", batch=2, tokens=5, seed=28),
+        "lists": dict(config="lists", batch=2, tokens=4, seed=29),
+        "hf-tiny-sd": dict(config="hf-tiny-sd", batch=1, tokens=7, seed=31, large=True),
+        "hf-tiny-sdxl": dict(config="hf-tiny-sdxl", batch=1, tokens=7, seed=32, large=True),
+        "class-embedding": dict(config="class-embedding", batch=3, tokens=4, seed=33),
+        "class-timestep": dict(config="class-timestep", batch=2, tokens=4, seed=34),
+        "class-identity": dict(config="class-identity", batch=2, tokens=4, seed=35),
+        "class-projection": dict(config="class-projection", batch=2, tokens=4, seed=36),
+        "class-simple": dict(config="class-simple", batch=2, tokens=4, seed=37),
     },
     "unet_lora": {
         "attention": dict(config="nano", batch=2, tokens=5, seed=11, targets="attention", rank=3, alpha=1.5),
         "every-layer": dict(config="nano", batch=3, tokens=6, seed=12, targets="all", rank=2, alpha=4.0),
+        "sd2-attention": dict(config="sd2", batch=1, tokens=5, seed=13, targets="attention", rank=2, alpha=2.0),
+        "sd1-every-layer": dict(config="bk-sdm-base", batch=2, tokens=4, seed=14, targets="all", rank=2, alpha=1.0),
+        "sdxl-attention": dict(config="sdxl", batch=2, tokens=4, seed=15, targets="attention", rank=3, alpha=3.0),
+        "sdxl-every-layer": dict(config="sdxl", batch=1, tokens=5, seed=16, targets="all", rank=2, alpha=4.0),
+        "lcm-every-layer": dict(config="lcm", batch=1, tokens=5, seed=17, targets="all", rank=2, alpha=2.0),
     },
 }
 
@@ -85,7 +169,18 @@ def latent_shape(model, batch: int) -> tuple[int, int, int, int]:
 
 def conditions(model, batch: int, tokens: int, seed: int) -> dict[str, torch.Tensor]:
     """`encoder_hidden_states`, and what SDXL adds to it."""
-    out = {"encoder_hidden_states": randn((batch, tokens, model.config.cross_attention_dim), seed)}
+    config = model.config
+    width = config.cross_attention_dim
+    out = {"encoder_hidden_states": randn((batch, tokens, width if isinstance(width, int) else width[0]), seed)}
+    if config.time_cond_proj_dim is not None:
+        out["timestep_cond"] = randn((batch, config.time_cond_proj_dim), seed + 2)
+    if config.num_class_embeds is not None:
+        out["class_labels"] = torch.randint(0, config.num_class_embeds, (batch,), generator=torch.Generator().manual_seed(seed + 3))
+    elif config.class_embed_type == "timestep":
+        out["class_labels"] = torch.rand(batch, generator=torch.Generator().manual_seed(seed + 3)) * 100
+    elif config.class_embed_type is not None:
+        channels = config.projection_class_embeddings_input_dim or 4 * config.block_out_channels[0]
+        out["class_labels"] = randn((batch, channels), seed + 3)
     if model.config.addition_embed_type == "text_time":
         pooled = model.config.projection_class_embeddings_input_dim - 6 * model.config.addition_time_embed_dim
         out["text_embeds"] = randn((batch, pooled), seed + 1)
@@ -96,8 +191,9 @@ def conditions(model, batch: int, tokens: int, seed: int) -> dict[str, torch.Ten
 def call(model, params: dict, sample, timestep, cond: dict, dtype) -> torch.Tensor:
     """`model` with `params` in place of its own, in `dtype`."""
     added = {k: cond[k].to(dtype) for k in ("text_embeds", "time_ids") if k in cond} or None
+    more = {k: cond[k].to(dtype) if cond[k].is_floating_point() else cond[k] for k in ("timestep_cond", "class_labels") if k in cond}
     return torch.func.functional_call(
-        model, params, (sample, timestep, cond["encoder_hidden_states"]), {"added_cond_kwargs": added}).sample
+        model, params, (sample, timestep, cond["encoder_hidden_states"]), {"added_cond_kwargs": added} | more).sample
 
 
 def timesteps(batch: int, seed: int) -> torch.Tensor:
