@@ -2,8 +2,9 @@
 import type { HubPlan, HubRequest, ModelForecast, ModelInfo, StorageEvent, StoredModel, TrainConfig } from '../../service/types.ts';
 import { WinnowError } from '../../shared/errors.ts';
 import { listener } from '../app/workers.ts';
+import { readDropped } from './dropped.ts';
 import { type BaseSettings, baseSettings } from './generateSlice.ts';
-import type { ModelFiles } from './modelFiles.ts';
+import { type ModelFiles, singleFile } from './modelFiles.ts';
 import { isCancelled, type Problem, problemOf } from './problem.ts';
 import type { Slice } from './useStudio.ts';
 
@@ -57,6 +58,8 @@ export interface ModelsSlice {
   viewModel(id: string): void;
   /** @returns the model, or null where it did not come in; the problem is in the store. */
   importModel(model: ModelFiles): Promise<ModelInfo | null>;
+  /** Of a single file the header says first what it is. */
+  importFile(file: File): Promise<ModelInfo | null>;
   planDownload(request: HubRequest): Promise<void>;
   forgetPlan(): void;
   /** Starts a download, or goes on with one. */
@@ -162,6 +165,17 @@ export const modelsSlice: Slice<ModelsSlice> = (set, get) => {
     // What of a folder is copied is for the engine to say.
     importModel: ({ name, files }) =>
       bringIn({ kind: 'copy', title: name }, [], (job) => get().engine().importModel(job, { name, files }, listener(follow(job)))),
+
+    async importFile(file) {
+      try {
+        const { kind } = await readDropped(file);
+        if (kind === 'lora') throw new WinnowError('BadFile', `${file.name} does not hold a whole model.`, 'If it is a LoRA, add it beside the model on the Generate screen.');
+        return await get().importModel(singleFile(file));
+      } catch (error) {
+        set({ modelsProblem: problemOf(error) });
+        return null;
+      }
+    },
 
     async planDownload(request) {
       set({ planning: true, plan: null, modelsProblem: null });

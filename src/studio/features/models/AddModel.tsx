@@ -4,7 +4,7 @@ import { Button, FileButton, FolderButton } from '../../components/Button.tsx';
 import { TextField } from '../../components/Fields.tsx';
 import { Disclosure, Notice, Panel } from '../../components/Surface.tsx';
 import { plural, printBytes } from '../../components/words.ts';
-import { pickedFolder, singleFile } from '../../store/modelFiles.ts';
+import { pickedFolder } from '../../store/modelFiles.ts';
 import { useStudio } from '../../store/useStudio.ts';
 import { FileList } from './FileList.tsx';
 import styles from './models.module.css';
@@ -13,7 +13,7 @@ const defaultHost = 'https://huggingface.co';
 
 export function AddModel() {
   const idle = useStudio((s) => s.engineState === 'ready' && s.modelWork === null);
-  const { importModel } = useStudio.getState();
+  const { importModel, importFile } = useStudio.getState();
   return (
     <Panel title="Add a model">
       <div className="stack">
@@ -22,7 +22,7 @@ export function AddModel() {
           <FolderButton disabled={!idle} onFiles={(files) => importModel(pickedFolder(files))}>
             A folder
           </FolderButton>
-          <FileButton accept=".safetensors" disabled={!idle} onFile={(file) => importModel(singleFile(file))}>
+          <FileButton accept=".safetensors" disabled={!idle} onFile={importFile}>
             A single file
           </FileButton>
         </div>
