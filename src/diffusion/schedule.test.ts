@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { linspace, roundHalfEven } from './numpy.ts';
 import { denoisedCoefficients, noiseCoefficients, predictionTypes } from './prediction.ts';
 import { addNoise, alphasCumprod, readNoiseSchedule, signalToNoise, trainingSigmas, trainingTarget } from './schedule.ts';
-import { parseSchedulerConfig, type SchedulerConfig, SchedulerConfigReader } from './schedulerConfig.ts';
+import { parseSchedulerConfig, type SchedulerConfig, SchedulerConfigReader, withOptions } from './schedulerConfig.ts';
 
 const read = (config: SchedulerConfig): ReturnType<typeof readNoiseSchedule> => readNoiseSchedule(new SchedulerConfigReader(config, 'DDPMScheduler'));
 const stableDiffusion = { beta_schedule: 'scaled_linear', beta_start: 0.00085, beta_end: 0.012 };
@@ -89,5 +89,8 @@ describe('scheduler config', () => {
   it('gives fields that were only defaults the reading class\'s default', () => {
     const config = new SchedulerConfigReader({ steps_offset: 7, _use_default_values: ['steps_offset'] }, 'DDIMScheduler');
     expect(config.int('steps_offset', 0)).toBe(0);
+    const said = withOptions({ steps_offset: 7, clip_sample: true, _use_default_values: ['steps_offset', 'clip_sample'] }, { steps_offset: 2 });
+    const reader = new SchedulerConfigReader(said, 'DDIMScheduler');
+    expect([reader.int('steps_offset', 0), reader.flag('clip_sample', false)]).toEqual([2, false]);
   });
 });

@@ -64,6 +64,14 @@ export class SchedulerConfigReader {
   }
 }
 
+/** A config with `options` said on top, also those the file marks as mere defaults: `from_config(config, **options)`. */
+export function withOptions(config: SchedulerConfig, options: SchedulerConfig = {}): SchedulerConfig {
+  const defaulted = config['_use_default_values'];
+  const out: Record<string, unknown> = { ...config, ...options };
+  if (Array.isArray(defaulted)) out['_use_default_values'] = defaulted.filter((field) => typeof field !== 'string' || !(field in options));
+  return out;
+}
+
 /** Parses the file's text. Python writes `-Infinity` for DPM-Solver's `lambda_min_clipped`, which JSON does not have. */
 export function parseSchedulerConfig(text: string): SchedulerConfig {
   const value: unknown = JSON.parse(text.replace(/(:\s*)(-?)Infinity\b/g, '$1$21e999'));

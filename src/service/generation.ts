@@ -3,6 +3,7 @@ import { decodePng, encodePng } from '../data/formats/png.ts';
 import { writeSafetensors } from '../data/formats/safetensors.ts';
 import { formatParameters, samplerLabels } from '../data/formats/a1111.ts';
 import type { FileStore } from '../data/files.ts';
+import { withOptions } from '../diffusion/schedulerConfig.ts';
 import { RandomStream } from '../shared/rng.ts';
 import { WinnowError } from '../shared/errors.ts';
 import { type Conditioning, conditioningOf } from './conditioning.ts';
@@ -80,7 +81,7 @@ export async function makePicture(
       guidanceRescale: settings.guidanceRescale ?? 0,
       pipelineClass: folder.pipeline.className,
       scheduler: settings.scheduler,
-      schedulerConfig: { ...folder.scheduler, ...settings.schedulerConfig },
+      schedulerConfig: withOptions(folder.scheduler, settings.schedulerConfig),
       latentShape: [folder.vae.config.latent_channels, height, width],
       conditional,
       unconditional,

@@ -31,10 +31,6 @@ export function samplerFromConfig(config: SchedulerConfig, options: SamplerOptio
   return samplers[name](new SchedulerConfigReader(config, name), options);
 }
 
-/** The sampler to start with for a model: its own where we have it, else DPM-Solver++, which every epsilon or v model can use. */
-export const defaultSamplerName = (config: SchedulerConfig): SamplerName =>
-  isSamplerName(config['_class_name']) ? config['_class_name'] : 'DPMSolverMultistepScheduler';
-
 /** What a pipeline makes of the config in its folder before it samples. Stable Diffusion's: `steps_offset` becomes 1 and `clip_sample` false,
  *  whatever the file says (pipeline_stable_diffusion.py, "steps_offset!=1", "clip_sample not set"); SDXL's and the latent consistency ones
  *  change nothing. A field that the file leaves out is changed only for the class of the file, which alone lives through the pipeline's

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { RandomStream } from '../../shared/rng.ts';
 import { type SchedulerConfig, SchedulerConfigReader } from '../schedulerConfig.ts';
-import { defaultSamplerName, pipelineSchedulerConfig, samplerFromConfig, samplerNames, samplerTakesStrength } from './registry.ts';
+import { pipelineSchedulerConfig, samplerFromConfig, samplerNames, samplerTakesStrength } from './registry.ts';
 import { initialState, type Sampler, startIndex } from './sampler.ts';
 
 // The scheduler configs of two published models, as their files have them.
@@ -119,11 +119,6 @@ describe('refuses by field', () => {
     // 62 timesteps in diffusers, the last of them -1.
     expect(() => samplerFromConfig({ ...sd15, timestep_spacing: 'trailing' }, { className: 'DDIMScheduler', steps: 61 })).toThrow('with 61 steps this spacing ends at -1');
   });
-});
-
-it('offers a sampler of ours for a model whose own we lack', () => {
-  const heun = { ...sd15, _class_name: 'HeunDiscreteScheduler' };
-  expect([heun, sd15, sdxl].map(defaultSamplerName)).toEqual(['DPMSolverMultistepScheduler', 'PNDMScheduler', 'EulerDiscreteScheduler']);
 });
 
 // Printed by diffusers: the config after the pipeline's constructor, and where the class is another, `from_config` of it.
