@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { decodeF16, encodeBF16, encodeF16 } from '../../shared/float16.ts';
-import { openSafetensors, writeSafetensors } from './safetensors.ts';
+import { openSafetensors, streamSafetensors, writeSafetensors } from './safetensors.ts';
 
 const good = (): Uint8Array =>
   writeSafetensors(
@@ -43,6 +43,43 @@ describe('safetensors', () => {
     expect([...(await file.read('c.brain'))]).toEqual([3.140625]);
     expect([...(await file.readInt32('d.ids'))]).toEqual([-7, 2 ** 30]);
     expect((await file.read('e.empty')).length).toBe(0);
+  });
+
+  it('reads rows of a tensor, and only their bytes', async () => {
+    const bytes = writeSafetensors({ full: { shape: [3, 2], data: new Float32Array([0, 1, 2, 3, 4, 5]) }, half: { shape: [3], data: new Float32Array([1, 2, 4]), dtype: 'F16' } });
+    let read = 0;
+    const file = await openSafetensors({ size: bytes.length, read: async (start, end) => ((read += end - start), bytes.subarray(start, end)) });
+    read = 0;
+    expect([...(await file.read('full', [1, 3]))]).toEqual([2, 3, 4, 5]);
+    expect([...(await file.readHalf('half', [2, 3]))]).toEqual([...encodeF16(new Float32Array([4]))]);
+    expect(read).toBe(16 + 2);
+  });
+
+  it('streams the bytes that it writes whole, one tensor at a time', async () => {
+    const numbers = { a: new Float32Array([1, 2, 3, 4]), b: new Float32Array([0.1, 65504]), c: new Float32Array([3.140625]), none: new Float32Array() };
+    const dtypes = { a: 'F32', b: 'F16', c: 'BF16', none: 'F32' } as const;
+    const shapes = { a: [2, 2], b: [2], c: [], none: [0] };
+    const names = ['c', 'none', 'b', 'a'] as const;
+    const written: number[] = [];
+    const asked: string[] = [];
+    const size = await streamSafetensors(
+      names.map((name) => ({
+        name,
+        shape: shapes[name],
+        dtype: dtypes[name],
+        data: async () => {
+          asked.push(name);
+          // Bits pass as they are.
+          return name === 'c' ? encodeBF16(numbers.c) : numbers[name];
+        },
+      })),
+      { format: 'pt' },
+      async (bytes) => void written.push(...bytes),
+    );
+    const whole = writeSafetensors(Object.fromEntries(names.map((name) => [name, { shape: shapes[name], data: numbers[name], dtype: dtypes[name] }])), { format: 'pt' });
+    expect(Uint8Array.from(written)).toEqual(whole);
+    expect(size).toBe(whole.length);
+    expect(asked).toEqual(['a', 'none', 'b', 'c']);
   });
 
   it('reads int64', async () => {

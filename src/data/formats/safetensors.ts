@@ -20,17 +20,20 @@ export interface TensorInfo {
   readonly end: number;
 }
 
+/** Rows [begin, end) of the first axis: only their bytes are read. */
+export type Rows = readonly [begin: number, end: number];
+
 /** An opened file. Tensors come out as f32 (or i32), row-major, whatever they are stored as. */
 export interface SafetensorsFile {
   readonly names: readonly string[];
   readonly metadata: Readonly<Record<string, string>>;
   info(name: string): TensorInfo | undefined;
   shape(name: string): Shape | undefined;
-  read(name: string): Promise<Float32Array>;
+  read(name: string, rows?: Rows): Promise<Float32Array>;
   /** f16 or bf16 where the tensor is stored so. */
   half(name: string): HalfDtype | undefined;
   /** The bits of such a tensor. */
-  readHalf(name: string): Promise<Uint16Array>;
+  readHalf(name: string, rows?: Rows): Promise<Uint16Array>;
   /** For ids, timesteps and the like. */
   readInt32(name: string): Promise<Int32Array>;
 }
@@ -105,11 +108,13 @@ export async function openSafetensors(source: ByteSource, file = 'The file'): Pr
   if (dataStart + next > bytes.size) throw truncated(file, dataStart + next, bytes.size);
   if (dataStart + next < bytes.size) throw notSafetensors(file, `${bytes.size - dataStart - next} bytes follow the last tensor`);
 
-  const load = async (name: string): Promise<{ info: TensorInfo; data: ArrayBuffer }> => {
+  const load = async (name: string, rows?: Rows): Promise<{ info: TensorInfo; data: ArrayBuffer }> => {
     const info = tensors.get(name);
     if (!info) throw new WinnowError('MissingTensor', `${file} has no tensor ${name}.`, again);
-    const part = await bytes.read(dataStart + info.begin, dataStart + info.end);
-    if (part.length !== info.end - info.begin) throw truncated(file, dataStart + next, bytes.size);
+    const rowBytes = rows ? (info.end - info.begin) / info.shape[0]! : 0;
+    const [from, to] = rows ? [info.begin + rows[0] * rowBytes, info.begin + rows[1] * rowBytes] : [info.begin, info.end];
+    const part = await bytes.read(dataStart + from, dataStart + to);
+    if (part.length !== to - from) throw truncated(file, dataStart + next, bytes.size);
     // A copy, so that it is aligned and the caller's own. Not slice(): Node's Buffer makes a view of it.
     return { info, data: new Uint8Array(part).buffer };
   };
@@ -118,13 +123,13 @@ export async function openSafetensors(source: ByteSource, file = 'The file'): Pr
     metadata: metadata as Record<string, string>,
     info: (name) => tensors.get(name),
     shape: (name) => tensors.get(name)?.shape,
-    read: async (name) => {
-      const { info, data } = await load(name);
+    read: async (name, rows) => {
+      const { info, data } = await load(name, rows);
       return decode(info.dtype, data);
     },
     half: (name) => halves[tensors.get(name)?.dtype ?? ''],
-    readHalf: async (name) => {
-      const { info, data } = await load(name);
+    readHalf: async (name, rows) => {
+      const { info, data } = await load(name, rows);
       if (!halves[info.dtype]) throw new Error(`${name} is stored as ${info.dtype}, not in half width`);
       return new Uint16Array(data);
     },
@@ -168,36 +173,72 @@ export interface TensorToWrite {
   dtype?: 'F32' | 'F16' | 'BF16';
 }
 
-function encode({ data, dtype = 'F32' }: TensorToWrite): { dtype: SafetensorsDtype; bytes: Uint8Array } {
-  const view = (a: Float32Array | Int32Array | Uint16Array): Uint8Array => new Uint8Array(a.buffer, a.byteOffset, a.byteLength);
-  if (data instanceof Int32Array) return { dtype: 'I32', bytes: view(data) };
-  if (dtype === 'F32') return { dtype, bytes: view(data) };
-  return { dtype, bytes: view(dtype === 'F16' ? encodeF16(data) : encodeBF16(data)) };
+const view = (a: Float32Array | Int32Array | Uint16Array): Uint8Array => new Uint8Array(a.buffer, a.byteOffset, a.byteLength);
+
+function encode(data: Float32Array | Int32Array, dtype: 'F32' | 'F16' | 'BF16' | 'I32'): Uint8Array {
+  if (dtype === 'F32' || dtype === 'I32' || data instanceof Int32Array) return view(data);
+  return view(dtype === 'F16' ? encodeF16(data) : encodeBF16(data));
 }
 
-/** The bytes of a file. Wider types first, then by name, the header padded to 8 bytes: every tensor is aligned to its own width, and
- *  the same tensors give the same bytes. */
-export function writeSafetensors(tensors: Readonly<Record<string, TensorToWrite>>, metadata: Readonly<Record<string, string>> = {}): Uint8Array {
-  const parts = Object.entries(tensors).map(([name, tensor]) => {
-    if (tensor.data.length !== sizeOf(tensor.shape)) throw new Error(`${name}: ${tensor.data.length} numbers for shape [${tensor.shape.join(', ')}]`);
-    return { name, shape: tensor.shape, ...encode(tensor) };
-  });
-  parts.sort((a, b) => bytesPerElement[b.dtype] - bytesPerElement[a.dtype] || (a.name < b.name ? -1 : 1));
+/** What stands in a header. */
+interface Entry {
+  name: string;
+  shape: Shape;
+  dtype: SafetensorsDtype;
+}
 
+const byteLength = ({ shape, dtype }: Entry): number => sizeOf(shape) * bytesPerElement[dtype];
+
+/** Wider types first, then by name, the header padded to 8 bytes: every tensor is aligned to its own width, and the same tensors give the same
+ *  bytes. */
+function layOut<E extends Entry>(entries: readonly E[], metadata: Readonly<Record<string, string>>): { head: Uint8Array; ordered: E[]; bytes: number } {
+  const ordered = entries.toSorted((a, b) => bytesPerElement[b.dtype] - bytesPerElement[a.dtype] || (a.name < b.name ? -1 : 1));
   const header: Record<string, unknown> = Object.keys(metadata).length > 0 ? { __metadata__: metadata } : {};
   let end = 0;
-  for (const { name, shape, dtype, bytes } of parts) {
-    header[name] = { dtype, shape, data_offsets: [end, (end += bytes.length)] };
-  }
+  for (const entry of ordered) header[entry.name] = { dtype: entry.dtype, shape: entry.shape, data_offsets: [end, (end += byteLength(entry))] };
   const json = new TextEncoder().encode(JSON.stringify(header));
   const headerLength = Math.ceil(json.length / 8) * 8;
-  const out = new Uint8Array(8 + headerLength + end).fill(0x20, 8, 8 + headerLength);
-  new DataView(out.buffer).setBigUint64(0, BigInt(headerLength), true);
-  out.set(json, 8);
-  let at = 8 + headerLength;
-  for (const { bytes } of parts) {
-    out.set(bytes, at);
-    at += bytes.length;
+  const head = new Uint8Array(8 + headerLength).fill(0x20, 8);
+  new DataView(head.buffer).setBigUint64(0, BigInt(headerLength), true);
+  head.set(json, 8);
+  return { head, ordered, bytes: head.length + end };
+}
+
+/** The bytes of a file. */
+export function writeSafetensors(tensors: Readonly<Record<string, TensorToWrite>>, metadata: Readonly<Record<string, string>> = {}): Uint8Array {
+  const entries = Object.entries(tensors).map(([name, { shape, data, dtype = 'F32' }]) => {
+    if (data.length !== sizeOf(shape)) throw new Error(`${name}: ${data.length} numbers for shape [${shape.join(', ')}]`);
+    return { name, shape, data, dtype: data instanceof Int32Array ? ('I32' as const) : dtype };
+  });
+  const { head, ordered, bytes } = layOut(entries, metadata);
+  const out = new Uint8Array(bytes);
+  out.set(head);
+  let at = head.length;
+  for (const { data, dtype } of ordered) {
+    const part = encode(data, dtype);
+    out.set(part, at);
+    at += part.length;
   }
   return out;
+}
+
+export interface TensorToStream {
+  name: string;
+  shape: Shape;
+  dtype: 'F32' | 'F16' | 'BF16';
+  /** Its numbers, or their bits where they are of half width. Asked once, when its turn comes. */
+  data(): Promise<Float32Array | Uint16Array>;
+}
+
+/** The same file piece by piece, one tensor in memory at a time: `write` is called in order and waited for. Gives the file's size. */
+export async function streamSafetensors(tensors: readonly TensorToStream[], metadata: Readonly<Record<string, string>>, write: (bytes: Uint8Array) => Promise<void>): Promise<number> {
+  const { head, ordered, bytes } = layOut(tensors, metadata);
+  await write(head);
+  for (const tensor of ordered) {
+    const data = await tensor.data();
+    const part = data instanceof Uint16Array ? view(data) : encode(data, tensor.dtype);
+    if (part.length !== byteLength(tensor)) throw new Error(`${tensor.name}: ${part.length} bytes for ${tensor.dtype} [${tensor.shape.join(', ')}]`);
+    await write(part);
+  }
+  return bytes;
 }
