@@ -1,20 +1,22 @@
 /** The engine as the command line opens it: Node's files, and Dawn where a verb needs a GPU. */
 import { createHash, randomUUID } from 'node:crypto';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { embeddedModels } from '../data/embeddedModels.ts';
 import { Engine } from '../service/engineService.ts';
 import type { Environment, FolderReader } from '../service/environment.ts';
 import { openNodeGpu } from './device.ts';
 import { folderReader, NodeFileStore } from './files.ts';
+import { isCheckpointPath } from './modelRef.ts';
 import type { Terminal } from './terminal.ts';
 
 /** The product's own folder; src/cli and the bundle's .cache/cli lie equally deep in it. */
 const productRoot = join(import.meta.dirname, '..', '..');
 
-/** The folder of a model by its id: an embedded one's name, or a path. */
-export const modelFolder = (id: string): string => (embeddedModels.includes(id) ? join(productRoot, 'public', 'models', id) : id);
-
-export const openModel = (id: string): FolderReader => folderReader(modelFolder(id), embeddedModels.includes(id) ? { source: 'embedded' } : undefined);
+/** @param id an embedded model's name, a folder's path, or a checkpoint's. */
+export function openModel(id: string): FolderReader {
+  if (embeddedModels.includes(id)) return folderReader(join(productRoot, 'public', 'models', id), { source: 'embedded' });
+  return isCheckpointPath(id) ? { ...folderReader(dirname(id)), list: async () => [basename(id)] } : folderReader(id);
+}
 
 export interface EngineOptions {
   /** Base of the models at work; scorers are the first one's. */

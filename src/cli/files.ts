@@ -49,6 +49,7 @@ export function folderReader(folder: string, origin?: FolderReader['origin']): F
   return {
     read: (path) => readBytes(join(folder, path)),
     open: (path) => openRanges(join(folder, path)),
+    list: async () => (await readdir(folder, { withFileTypes: true }).catch(() => [])).filter((entry) => entry.isFile()).map((entry) => entry.name),
     async sha256(path) {
       const hash = createHash('sha256');
       for await (const chunk of createReadStream(join(folder, path))) hash.update(chunk as Uint8Array);

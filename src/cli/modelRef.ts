@@ -1,6 +1,6 @@
-/** MODEL on the command line: `FOLDER[+ADAPTER]...`. FOLDER is a diffusers folder, the name of a model that comes with the product, or a
- *  run's folder, which stands for its model with what it trained. An ADAPTER is a LoRA file, or a run's folder: `+FILE[:strength]`,
- *  `+RUN[@step][:strength]`. Paths may hold `+` themselves: of several readings the longest path that exists is taken. */
+/** MODEL on the command line: `FOLDER[+ADAPTER]...`. FOLDER is a diffusers folder, a checkpoint in one `.safetensors` file, the name of a
+ *  model that comes with the product, or a run's folder, which stands for its model with what it trained. An ADAPTER is a LoRA file, or a
+ *  run's folder: `+FILE[:strength]`, `+RUN[@step][:strength]`. Paths may hold `+` themselves: of several readings the longest path that exists is taken. */
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { embeddedModels } from '../data/embeddedModels.ts';
@@ -42,8 +42,8 @@ function baseOf(text: string): ModelRef {
     const record = JSON.parse(readFileSync(join(path, 'run.json'), 'utf8')) as RunRecord;
     return { base: record.model.base, adapters: [{ kind: 'run', run: absolute(path), ...(step !== undefined && { step }), strength }] };
   }
-  if (!existsSync(path) || !statSync(path).isDirectory()) {
-    throw new WinnowError('NotFound', `There is no model folder ${path}.`, `Give a diffusers folder, a run's folder, or one of ${embeddedModels.join(', ')}.`);
+  if (!existsSync(path) || !(statSync(path).isDirectory() || isCheckpointPath(path))) {
+    throw new WinnowError('NotFound', `There is no model folder ${path}.`, `Give a diffusers folder, a checkpoint (.safetensors), a run's folder, or one of ${embeddedModels.join(', ')}.`);
   }
   if (path !== text) throw badArguments(`${text} gives a step or a strength to a base model.`, 'Only a run or a LoRA file has one.');
   return { base: absolute(path), adapters: [] };
@@ -58,5 +58,7 @@ function adapterOf(text: string): AdapterRef {
   if (step !== undefined) throw badArguments(`${text} gives a step to a LoRA file.`, 'Only a run has steps.');
   return { kind: 'file', file: absolute(path), strength };
 }
+
+export const isCheckpointPath = (path: string): boolean => /\.safetensors$/i.test(path);
 
 export const isRun = (path: string): boolean => existsSync(join(path, 'run.json'));

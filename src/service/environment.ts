@@ -1,6 +1,7 @@
 /** What the engine needs of the place it runs in: a page's worker, or Node. */
 import type { FileStore } from '../data/files.ts';
 import { byteRanges, type ByteRanges } from '../data/formats/bytes.ts';
+import type { ComponentWeights } from './weightFiles.ts';
 
 /** Read access to a folder. Paths use `/`. */
 export interface FolderReader {
@@ -10,6 +11,10 @@ export interface FolderReader {
   open(path: string): Promise<ByteRanges>;
   /** SHA-256 of a file, hex, where the place that keeps it knows it or can stream it; else its bytes are read whole for it. */
   sha256?(path: string): Promise<string>;
+  /** Paths of its files, at least of those at its top, where the place can list them. */
+  list?(): Promise<string[]>;
+  /** Weights that do not lie in files of their own (service/singleFile.ts): a component's, by its folder. */
+  component?(folder: string): ComponentWeights;
   /** What the place knows of the model. `disk` if it says nothing. */
   readonly origin?: { source: 'embedded' | 'disk' | 'hub'; title?: string };
 }

@@ -15,6 +15,7 @@ import { adapterTooSmall, type Exceeded } from '../webgpu/plan.ts';
 import type { FolderReader } from './environment.ts';
 import { DESKTOP_LIMITS, latentSizeOf, planForecast, type PlannedModel, type PlannedWeights, planMoments, sumOf, type Target } from './forecast.ts';
 import { readFolderJson, readOptional } from './modelFolder.ts';
+import { asDiffusersFolder } from './singleFile.ts';
 import { stepSpecOf, type WeightShapes } from './stepSpec.ts';
 import type { MemoryForecast } from './types.ts';
 import { openComponentWeights } from './weightFiles.ts';
@@ -102,7 +103,8 @@ function sampleSize({ sample_size: size = 64 }: Config): { height: number; width
 }
 
 /** Rejects with AdapterTooSmall, which says by how much and what to change, where a limit of the target is exceeded. */
-export async function planFolder(reader: FolderReader, config: TrainConfig, { reference, weights: policy, size, target = { limits: DESKTOP_LIMITS } }: FolderPlanOptions): Promise<FolderPlan> {
+export async function planFolder(source: FolderReader, config: TrainConfig, { reference, weights: policy, size, target = { limits: DESKTOP_LIMITS } }: FolderPlanOptions): Promise<FolderPlan> {
+  const reader = await asDiffusersFolder(source);
   const optionalJson = async (path: string): Promise<Config | undefined> => ((await readOptional(reader, path)) ? readFolderJson(reader, path) : undefined);
   const unetConfig = await readFolderJson(reader, 'unet/config.json');
   const unet = openDenoiser(unetConfig);

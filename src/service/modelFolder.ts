@@ -1,5 +1,5 @@
-/** A diffusers folder opened: configs parsed, weight files mapped, tokenizers ready. Where its files lie is the reader's business. What is
- *  not supported is refused by its field before any weight file is opened. */
+/** A diffusers folder, or a checkpoint in one file seen as one, opened: configs parsed, weight files mapped, tokenizers ready. Where its files
+ *  lie is the reader's business. What is not supported is refused by its field before any weight file is opened. */
 import { type Config, ConfigReader, unsupported } from '../models/config.ts';
 import { parseTextEncoderConfig, type TextEncoderConfig, unprefixedTextNames } from '../models/clip/textEncoder.ts';
 import { ClipTokenizer, type TokenizerFiles } from '../models/clip/tokenizer.ts';
@@ -10,6 +10,7 @@ import { type TensorSource, withAliases } from '../models/weights.ts';
 import { WinnowError } from '../shared/errors.ts';
 import type { Environment, FolderReader } from './environment.ts';
 import { modelInfo } from './modelInfo.ts';
+import { asDiffusersFolder } from './singleFile.ts';
 import type { ModelInfo } from './types.ts';
 import { type ComponentWeights, openComponentWeights, optional } from './weightFiles.ts';
 
@@ -124,7 +125,7 @@ function checkParts(pipeline: Pipeline, unet: DenoiserModel, vae: VaeConfig, tex
 
 /** Opens a folder by its id. Rejects with UnsupportedArchitecture (before any weight file is opened), NotFound, or what is wrong with a file. */
 export async function openModelFolder(id: string, env: Pick<Environment, 'openModel' | 'sha256'>): Promise<ModelFolder> {
-  const reader = env.openModel(id);
+  const reader = await asDiffusersFolder(env.openModel(id));
   const { pipeline, unet, unetConfig, vae, texts, scheduler } = await readConfigs(reader);
   const tokenizers: ClipTokenizer[] = [];
   for (const folder of textFolders(pipeline)) tokenizers.push(await readTokenizer(reader, folder.replace('text_encoder', 'tokenizer')));
@@ -147,5 +148,5 @@ export async function openModelFolder(id: string, env: Pick<Environment, 'openMo
 
 /** Whether a folder's configs are ones we run, without any of its weights: for what is about to be copied or downloaded. Rejects as openModelFolder. */
 export async function checkModelConfigs(reader: FolderReader): Promise<void> {
-  await readConfigs(reader);
+  await readConfigs(await asDiffusersFolder(reader));
 }

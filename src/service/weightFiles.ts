@@ -21,6 +21,7 @@ const variants = ['', '.fp16', '.bf16', '.non_ema'];
 /** @param stem `diffusion_pytorch_model`, or `model` for text encoders. Rejects with NotFound, or with PickleRefused where there are only
  *  pickles; with what is wrong with a file; with BadFile for an index that does not fit its shards. */
 export async function openComponentWeights(reader: FolderReader, folder: string, stem: string): Promise<ComponentWeights> {
+  if (reader.component) return reader.component(folder);
   for (const variant of variants) {
     const single = `${folder}/${stem}${variant}.safetensors`;
     const file = await openOptional(reader, single);

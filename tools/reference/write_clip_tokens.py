@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Writes src/models/clip/vocabulary.golden.json: what transformers' CLIPTokenizer makes of awkward prompts with CLIP's own
-vocabulary, from the merges in public/tokenizers/clip, padded with `<|endoftext|>` (CLIP-L) and with `!` (the OpenCLIP
+"""Writes src/models/clip/vocabulary/tokens.golden.json: what transformers' CLIPTokenizer makes of awkward prompts with CLIP's own
+vocabulary, from the merges in src/models/clip/vocabulary, padded with `<|endoftext|>` (CLIP-L) and with `!` (the OpenCLIP
 encoders of Stable Diffusion 2 and XL).
 
-    python write_clip_tokens.py ../../public/tokenizers/clip/merges.txt ../../src/models/clip/vocabulary.golden.json
+    python write_clip_tokens.py ../../src/models/clip/vocabulary
 
 With `--open-clip` (pip install open_clip_torch) the vocabulary and the ids are first compared with those of the
 original's tokenizer as open_clip carries it. It cleans a prompt with ftfy and unescapes HTML before it splits it, which
@@ -136,11 +136,10 @@ def compare_with_open_clip(vocab: dict[str, int], tokenizer: CLIPTokenizer) -> N
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("merges", type=Path)
-    parser.add_argument("golden", type=Path)
+    parser.add_argument("folder", type=Path)
     parser.add_argument("--open-clip", action="store_true")
     args = parser.parse_args()
-    text = args.merges.read_text()
+    text = (args.folder / "merges.txt").read_text()
     merges = [tuple(line.split(" ")) for line in text.split("\n")[1:-1]]
     vocab = vocabulary(merges)
     listed = "\n".join(sorted(vocab, key=vocab.get))
@@ -153,7 +152,7 @@ def main() -> None:
                 compare_with_open_clip(vocab, tokenizer)
             rows = tokenizer(PROMPTS, padding="max_length", max_length=77, truncation=True).input_ids
             golden["ids"][pad] = rows
-    args.golden.write_text(json.dumps(golden, ensure_ascii=True, separators=(",", ":")).replace("],[", "],\n[") + "\n")
+    (args.folder / "tokens.golden.json").write_text(json.dumps(golden, ensure_ascii=True, separators=(",", ":")).replace("],[", "],\n[") + "\n")
 
 
 main()

@@ -1,6 +1,5 @@
 /** CLIP's own vocabulary from its merges, which is all that a checkpoint without a tokenizer needs: the bytes, the bytes that end a word, each
  *  merge, the two special tokens. https://github.com/openai/CLIP, clip/simple_tokenizer.py. */
-import type { TokenizerFiles } from './tokenizer.ts';
 
 export const CLIP_VOCAB_SIZE = 49408;
 
@@ -23,23 +22,23 @@ export function clipVocabulary(merges: string): Record<string, number> {
 /** What fills a prompt up to 77 tokens: CLIP-L's end token, or the id 0 of the OpenCLIP encoders of Stable Diffusion 2 and XL. */
 export type ClipPadding = '<|endoftext|>' | '!';
 
-/** A tokenizer folder, as the published models have it. */
-export function clipTokenizerFiles(merges: string, pad: ClipPadding): TokenizerFiles & { 'vocab.json': Record<string, number> } {
+/** The text of a file of a tokenizer folder, as the published models have it; undefined for one that it does not need. */
+export function clipTokenizerFile(merges: string, pad: ClipPadding, name: string): string | undefined {
+  if (name === 'merges.txt') return merges;
+  if (name === 'vocab.json') return JSON.stringify(clipVocabulary(merges));
+  if (name !== 'tokenizer_config.json') return undefined;
   const special = (content: string): object => ({ __type: 'AddedToken', content, lstrip: false, normalized: true, rstrip: false, single_word: false });
   const end = special('<|endoftext|>');
-  return {
-    'vocab.json': clipVocabulary(merges),
-    'merges.txt': merges,
-    'tokenizer_config.json': {
-      add_prefix_space: false,
-      bos_token: special('<|startoftext|>'),
-      do_lower_case: true,
-      eos_token: end,
-      errors: 'replace',
-      model_max_length: 77,
-      pad_token: pad,
-      tokenizer_class: 'CLIPTokenizer',
-      unk_token: end,
-    },
+  const config = {
+    add_prefix_space: false,
+    bos_token: special('<|startoftext|>'),
+    do_lower_case: true,
+    eos_token: end,
+    errors: 'replace',
+    model_max_length: 77,
+    pad_token: pad,
+    tokenizer_class: 'CLIPTokenizer',
+    unk_token: end,
   };
+  return `${JSON.stringify(config, null, 2)}\n`;
 }
