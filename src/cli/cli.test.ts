@@ -315,7 +315,7 @@ describe('download', () => {
       expect(plan.availableBytes).toBeGreaterThan(0);
       const first = await winnow('download', hub.id, '--host', hub.host, '--out', out);
       expect(first).toMatchObject({ code: 0, out: expect.stringContaining(`from ${hub.host}/${hub.id}@${hub.commit}`) as string });
-      expect(first.err).toMatch(/12 files, 0\.1 MB/);
+      expect(first.err).toMatch(/12 files, 143\.6 kB/);
       for (const { path, size } of plan.files) expect(readFileSync(join(out, path)), path).toHaveLength(size);
       expect(await winnow('download', hub.id, '--host', hub.host, '--out', tiny)).toMatchObject({ code: 2, err: expect.stringContaining('has other files in it') as string });
 

@@ -127,7 +127,8 @@ export class Engine implements EngineService {
     for (const key of this.scorers.keys()) if (key.startsWith(`${id}/`)) this.scorers.delete(key);
     const parts = this.parts.get(id);
     this.parts.delete(id);
-    await parts?.dispose();
+    // Not under the hands of a job that is drawing with them.
+    await this.jobs.run(`delete ${id}`, (signal) => signal.turn(async () => parts?.dispose()));
   }
 
   /** Names a model by its weights: the base's file, adapters and strengths. Needs no GPU. */

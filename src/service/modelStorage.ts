@@ -125,6 +125,11 @@ export class ModelStorage {
     await this.checkRoom(total - (await this.store.presentBytes(id, record.files)));
     await this.store.save(id, record);
     let before = 0;
+    let reported = -1;
+    const report = (file: string, doneBytes: number): void => {
+      if (doneBytes !== reported) listener({ type: 'progress', file, doneBytes, totalBytes: total });
+      reported = doneBytes;
+    };
     for (const [i, file] of files.entries()) {
       const stored = record.files[i]!;
       if (stored.sha256 === undefined) {
@@ -138,13 +143,13 @@ export class ModelStorage {
             else stored.etag = etag;
             await this.store.save(id, record);
           },
-          onProgress: (bytes) => listener({ type: 'progress', file: file.path, doneBytes: start + bytes, totalBytes: total }),
+          onProgress: (bytes) => report(file.path, start + bytes),
           onRetry: (reason, attempt) => listener({ type: 'retry', file: file.path, reason, attempt }),
         });
         await this.store.save(id, record);
       }
       before += file.size;
-      listener({ type: 'progress', file: file.path, doneBytes: before, totalBytes: total });
+      report(file.path, before);
     }
   }
 

@@ -29,24 +29,24 @@ export const download = defineVerb({
     const storage = new ModelStorage({ files: new NodeFileStore(root), root, taken: [], now: () => new Date() });
     const plan = await storage.planDownload(request, id);
     if (planOnly) return { json: plan, text: describe(plan) };
-    terminal.note(`${plan.files.length} files, ${megabytes(plan.totalBytes)}${plan.presentBytes > 0 ? `, ${megabytes(plan.presentBytes)} of them here` : ''}`);
+    terminal.note(`${plan.files.length} files, ${printed(plan.totalBytes)}${plan.presentBytes > 0 ? `, ${printed(plan.presentBytes)} of them here` : ''}`);
     const jobs = new Jobs();
     terminal.onInterrupt(() => jobs.cancel('download'));
     // The commit of the plan, which `main` may leave behind.
     await jobs.run('download', (signal) => storage.downloadModel(signal, { ...request, revision: plan.revision }, progress(terminal), id));
     const { info } = await openModelFolder(out, await openEnvironment({ base: out, root, gpu: false }));
-    return { json: { ...plan, folder: out, model: info }, text: `${out}: ${info.family}, ${info.precision}, ${megabytes(plan.totalBytes)}, from ${plan.host}/${plan.id}@${plan.revision}` };
+    return { json: { ...plan, folder: out, model: info }, text: `${out}: ${info.family}, ${info.precision}, ${printed(plan.totalBytes)}, from ${plan.host}/${plan.id}@${plan.revision}` };
   },
 });
 
-const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;
+const printed = (bytes: number): string => (bytes < 1e6 ? `${(bytes / 1e3).toFixed(1)} kB` : bytes < 1e9 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(2)} GB`);
 
 function progress(terminal: Terminal): (event: StorageEvent) => void {
   const pace = new Pace();
   return (event) => {
     if (event.type === 'retry') return terminal.note(`${event.file}: ${event.reason} Trying again.`);
     const { file, doneBytes, totalBytes } = event;
-    terminal.status(`${megabytes(doneBytes)} of ${megabytes(totalBytes)}${pace.left(doneBytes, totalBytes)}: ${file}`, doneBytes === totalBytes);
+    terminal.status(`${printed(doneBytes)} of ${printed(totalBytes)}${pace.left(doneBytes, totalBytes)}: ${file}`, doneBytes === totalBytes);
   };
 }
 
@@ -54,6 +54,6 @@ function describe({ files, totalBytes, presentBytes, availableBytes, host, id, r
   return [
     `${host}/${id}@${revision}`,
     '',
-    table([...files.map(({ path, size }) => [path, megabytes(size)]), ['together', megabytes(totalBytes)], ['here already', megabytes(presentBytes)], ...(availableBytes === null ? [] : [['room on the disk', megabytes(availableBytes)]])]),
+    table([...files.map(({ path, size }) => [path, printed(size)]), ['together', printed(totalBytes)], ['here already', printed(presentBytes)], ...(availableBytes === null ? [] : [['room on the disk', printed(availableBytes)]])]),
   ].join('\n');
 }

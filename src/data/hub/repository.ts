@@ -83,8 +83,9 @@ function hubFile(entry: unknown): HubFile | null | undefined {
   return typeof oid === 'string' && /^[0-9a-f]{40}$/.test(oid) ? { path, size, expected: { gitSha1: oid } } : undefined;
 }
 
-async function getJson(access: HubAccess, job: Job, url: string, what: string, strange: () => WinnowError): Promise<{ value: unknown; link: string | null }> {
-  return patiently(access, job, async () => {
+/** Somebody waits for the answer: not as patient as a download. */
+function getJson(access: HubAccess, job: Job, url: string, what: string, strange: () => WinnowError): Promise<{ value: unknown; link: string | null }> {
+  const once = async (): Promise<{ value: unknown; link: string | null }> => {
     const stall = stallGuard(job, access.stallMs);
     try {
       const response = await get(access, url, { what, signal: stall.signal });
@@ -99,7 +100,8 @@ async function getJson(access: HubAccess, job: Job, url: string, what: string, s
     } finally {
       stall.end();
     }
-  });
+  };
+  return patiently(access, job, once, { attempts: 3 });
 }
 
 /** Hashes a file as it comes, both as we name it and as the hub does. */

@@ -23,7 +23,7 @@ export const hubAccess: HubAccess = {
 /** A server that asks for a longer wait is not waited for. */
 const LONGEST_WAIT_MS = 120_000;
 /** Attempts that bring nothing, one after another. */
-export const ATTEMPTS = 5;
+const ATTEMPTS = 5;
 
 /** Something that may go better the next time. */
 export class Transient extends Error {
@@ -47,7 +47,7 @@ export interface Job {
 }
 
 /** Tries `work` until it succeeds or fails for good. `progress` says how far it has come, in bytes: an attempt that brought much is not counted. */
-export async function patiently<T>(access: HubAccess, job: Job, work: () => Promise<T>, { progress = async () => 0, onRetry = () => {} }: { progress?: () => Promise<number>; onRetry?: (reason: string, attempt: number) => void } = {}): Promise<T> {
+export async function patiently<T>(access: HubAccess, job: Job, work: () => Promise<T>, { attempts = ATTEMPTS, progress = async () => 0, onRetry = () => {} }: { attempts?: number; progress?: () => Promise<number>; onRetry?: (reason: string, attempt: number) => void } = {}): Promise<T> {
   let most = await progress();
   for (let attempt = 1; ; attempt++) {
     job.check();
@@ -60,7 +60,7 @@ export async function patiently<T>(access: HubAccess, job: Job, work: () => Prom
       const now = await progress();
       if (now - most >= 2 ** 20) attempt = 1;
       most = Math.max(most, now);
-      if (attempt >= ATTEMPTS || (error.waitMs ?? 0) > LONGEST_WAIT_MS) throw error.error;
+      if (attempt >= attempts || (error.waitMs ?? 0) > LONGEST_WAIT_MS) throw error.error;
       onRetry(error.error.what, attempt);
       await access.sleep(error.waitMs ?? backoffMs(attempt), job.aborted);
     }
