@@ -214,6 +214,8 @@ class TrainingRun {
       pairs.push({ id: pair.pair, winner: winner.data, loser: loser.data, text: await textOf(pair.prompt) });
     }
     const emptyText = await textOf(null);
+    // What samples are drawn from is encoded now, so that the text encoders need not come back while the step holds the GPU.
+    if (config.sampleEvery > 0) for (const prompt of config.samplePrompts) await parts.encodeText(prompt);
     await parts.releaseStreamed('all');
     // A large sampler's weights would lie beside the trainer's.
     if (isLarge(model.folder.info.parameters.unet)) await context.predictors.dispose();
