@@ -144,11 +144,14 @@ export class Engine implements EngineService {
     return this.jobs.run(job, async (signal) => makePairs(await this.generationContext(), signal, request, listener));
   }
 
-  async forecast(ref: ModelRef, config: TrainConfig): Promise<MemoryForecast> {
+  async forecast(ref: ModelRef, config: TrainConfig, size?: { width: number; height: number }): Promise<MemoryForecast> {
     const { device, choices } = await this.started();
     const model = await this.pool.resolve(ref);
-    const side = model.folder.info.defaultSize / model.folder.info.sizeMultiple;
-    const spec = (reference: 'engine' | 'input') => stepSpecOf(model, config, { height: side, width: side }, reference, device.device.limits.maxStorageBufferBindingSize);
+    const { defaultSize, sizeMultiple } = model.folder.info;
+    const { width, height } = size ?? { width: defaultSize, height: defaultSize };
+    checkSize({ width, height }, sizeMultiple);
+    const latentSize = { height: height / sizeMultiple, width: width / sizeMultiple };
+    const spec = (reference: 'engine' | 'input') => stepSpecOf(model, config, latentSize, reference, device.device.limits.maxStorageBufferBindingSize);
     const forecast = planForecast(spec(referenceOf(config, choices, model) === 'engine' ? 'engine' : 'input'), device.device.limits, choices.kernelVariants);
     return timed(forecast, { runRate: await savedRunRate(this.env.files, device.adapterKey), kernelRate: choices.flopsPerSecond });
   }

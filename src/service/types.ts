@@ -371,7 +371,8 @@ export interface EngineService extends ModelStorageService {
   models(): Promise<ModelInfo[]>;
   generate(job: string, request: GenerateRequest, listener: Listener<GenerateEvent>): Promise<ImageRecord[]>;
   makePairs(job: string, request: PairsRequest, listener: Listener<PairsEvent>): Promise<PairRecord[]>;
-  forecast(model: ModelRef, config: TrainConfig): Promise<MemoryForecast>;
+  /** At the size of the pictures that train; the model's own if left out. */
+  forecast(model: ModelRef, config: TrainConfig, size?: { width: number; height: number }): Promise<MemoryForecast>;
   /** Resolves when the run is finished, stopped, or paused by a reload's absence (`pause` keeps it waiting). */
   train(job: string, request: TrainRequest, listener: Listener<TrainEvent>): Promise<RunRecord>;
   command(run: string, command: TrainCommand): Promise<void>;
