@@ -147,7 +147,7 @@ it.each([
   ['a host that is none', {}, { host: 'file:///etc' }, 'BadArguments'],
   ['weights as pickles alone', { extra: { 'text_encoder_2/config.json': new Uint8Array(2), 'text_encoder_2/pytorch_model.bin': new Uint8Array(9) } }, {}, 'PickleRefused'],
   ['a repository without a model', { folder: 'public/prompts' }, {}, 'NotFound'],
-  ['an architecture that is not ours', { extra: { 'unet/config.json': new TextEncoder().encode(JSON.stringify({ ...JSON.parse(readFileSync(join(pipeline, 'unet/config.json'), 'utf8')), class_embed_type: 'projection' })) } }, {}, 'UnsupportedArchitecture'],
+  ['an architecture that is not ours', { extra: { 'unet/config.json': new TextEncoder().encode(JSON.stringify({ ...JSON.parse(readFileSync(join(pipeline, 'unet/config.json'), 'utf8')), dual_cross_attention: true })) } }, {}, 'UnsupportedArchitecture'],
   ['a config that arrives with other bytes', { always: { 'unet/config.json': { kind: 'wrongBytes' } } }, {}, 'WrongHash'],
 ] satisfies [string, Partial<TestHubOptions>, Partial<HubRequest>, string][])('refuses %s before anything is kept', async (_, options, request, name) => {
   const setup = await open(options);
@@ -178,6 +178,18 @@ it('takes the fp16 variant, and shards with their index', async () => {
     'vae/diffusion_pytorch_model.fp16-00002-of-00002.safetensors',
     'text_encoder/model.safetensors',
   ]);
+});
+
+it('downloads a checkpoint in one file, whose header alone is read for the plan', async () => {
+  const bytes = new Uint8Array(readFileSync('tools/reference/single-file/xl.safetensors'));
+  const empty = mkdtempSync(join(tmpdir(), 'winnow-hub-'));
+  const setup = await open({ folder: empty, extra: { 'model.safetensors': bytes, 'README.md': new Uint8Array(3) } });
+  const plan = await setup.storage.planDownload({ id: hub!.id, host: hub!.host });
+  expect(plan.files).toEqual([{ path: 'model.safetensors', size: bytes.length }]);
+  expect(hub!.sentBytes()).toBeLessThan(bytes.length / 2);
+  const id = await setup.download();
+  const { info } = await openModelFolder(id, { openModel: () => setup.storage.store.reader(id), sha256 });
+  expect(info).toMatchObject({ pipeline: 'StableDiffusionXLPipeline', source: 'hub', title: 'model', hash: await sha256(bytes) });
 });
 
 it('goes on where a cancelled download was, and fetches nothing twice', async () => {

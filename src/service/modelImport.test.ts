@@ -76,7 +76,7 @@ describe('a folder', () => {
     ['Flax weights alone', { [unet]: null, 'unet/diffusion_flax_model.msgpack': new Blob(['x']) }, 'NotFound', /Flax/],
     ['a missing component', { [unet]: null }, 'NotFound', /^unet of my model has no safetensors/],
     ['a missing shard', { [unet]: null, 'unet/diffusion_pytorch_model.safetensors.index.json': json({ weight_map: {} }), 'unet/diffusion_pytorch_model-00001-of-00002.safetensors': blobOf(unet) }, 'NotFound', /shards/],
-    ['an unsupported field', { 'unet/config.json': json({ ...configOf('unet/config.json'), class_embed_type: 'projection' }) }, 'UnsupportedArchitecture', /class_embed_type/],
+    ['an unsupported field', { 'unet/config.json': json({ ...configOf('unet/config.json'), dual_cross_attention: true }) }, 'UnsupportedArchitecture', /dual_cross_attention/],
     ['a pipeline that is not ours', { 'model_index.json': json({ ...configOf('model_index.json'), _class_name: 'FluxPipeline' }) }, 'UnsupportedArchitecture', /FluxPipeline/],
     ['weights that are cut off', { [unet]: blobOf(unet).slice(0, 60_000) }, 'TruncatedFile', /cut off/],
     ['weights that are a pickle by another name', { [unet]: new Blob([Uint8Array.from([0x80, 2, 0x7d, 0x71, 0, 0, 0, 0, 0, 0])]) }, 'PickleRefused', /pickle/],
@@ -129,6 +129,30 @@ describe('a folder', () => {
     expect(await last.modelProblem('m')).toMatchObject({ name: 'BadFile' });
     await last.deleteModel('broken');
     expect(await files.list('models/broken')).toEqual([]);
+  });
+});
+
+describe('a checkpoint in one file', () => {
+  const file = new Blob([readFileSync('tools/reference/single-file/sd1.safetensors')]);
+
+  it('is a model of one file', async () => {
+    const engine = newEngine(new MemoryFileStore());
+    const info = await engine.importModel('job', { name: 'my checkpoint', files: [{ path: 'My Checkpoint.safetensors', file }] }, () => {});
+    expect(info).toMatchObject({ id: 'my-checkpoint', title: 'my checkpoint', pipeline: 'StableDiffusionPipeline', source: 'disk', weightBytes: expect.any(Number) as number });
+    expect((await engine.storedModels())[0]!.files).toEqual([{ path: 'My Checkpoint.safetensors', size: file.size }]);
+    expect((await engine.models()).map(({ id }) => id)).toEqual(['postcard', 'my-checkpoint']);
+    expect(info.hash).toBe(createHash('sha256').update(readFileSync('tools/reference/single-file/sd1.safetensors')).digest('hex'));
+  });
+
+  it.each([
+    ['that is a LoRA', [{ path: 'lora.safetensors', file: new Blob([new Uint8Array(writeSafetensors({ 'lora_unet_down.lora_up.weight': { shape: [1], data: new Float32Array(1) } }))]) }], 'UnsupportedArchitecture'],
+    ['that is a pickle', [{ path: 'model.ckpt', file: new Blob(['PK']) }], 'PickleRefused'],
+    ['that is cut off', [{ path: 'model.safetensors', file: file.slice(0, 50_000) }], 'TruncatedFile'],
+    ['that is one of two', [{ path: 'x/a.safetensors', file }, { path: 'x/b.safetensors', file }], 'BadArguments'],
+  ] as [string, ImportRequest['files'], string][])('%s is refused before anything is copied', async (_, files, name) => {
+    const store = new MemoryFileStore();
+    await expect(newEngine(store).importModel('job', { name: 'm', files }, () => {})).rejects.toMatchObject({ name });
+    expect(await store.list('models')).toEqual([]);
   });
 });
 

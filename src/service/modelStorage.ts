@@ -240,6 +240,7 @@ async function checkBlobs(files: readonly { path: string; file: Blob }[]): Promi
   const reader: FolderReader = {
     read: async (path) => new Uint8Array(await find(path).arrayBuffer()),
     open: async (path) => byteRanges(find(path)),
+    list: async () => files.map(({ path }) => path),
     sha256: async () => '',
   };
   await openModelFolder('model', { openModel: () => reader, sha256: async () => '' });
