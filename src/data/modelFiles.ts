@@ -65,16 +65,24 @@ function refuseWeights(where: string, inside: readonly { path: string }[]): void
   if (inside.some(({ path }) => path.endsWith('/config.json'))) throw noWeights(`${where} has no safetensors weights.`);
 }
 
-/** One file, or the shards and their index; [] where the variant does not exist or lacks a shard. */
+/** One file, or the shards and their index; [] where the variant does not exist or lacks a shard. Variants of shards are named in two ways:
+ *  `model.fp16-00001-of-00002`, or as diffusers once did, `model-00001-of-00002.fp16`. */
 function weightFiles<F extends { path: string }>(byPath: ReadonlyMap<string, F>, folder: string, stem: string, variant: string): F[] {
   const single = byPath.get(`${folder}/${stem}${variant}.safetensors`);
   if (single) return [single];
-  const index = byPath.get(`${folder}/${stem}.safetensors.index${variant}.json`);
-  if (!index) return [];
-  const shard = new RegExp(`^${folder}/${stem}${variant.replace('.', '\\.')}-(\\d{5})-of-(\\d{5})\\.safetensors$`);
-  const shards = [...byPath.values()].filter(({ path }) => shard.test(path)).sort((a, b) => a.path.localeCompare(b.path));
-  const count = Number(shard.exec(shards[0]?.path ?? '')?.[2]);
-  return shards.length === count ? [index, ...shards] : [];
+  const count = '-(\\d{5})-of-(\\d{5})';
+  const mark = variant.replace('.', '\\.');
+  for (const [indexName, shardName] of [
+    [`.index${variant}`, mark + count],
+    [`${variant}.index`, count + mark],
+  ] as const) {
+    const index = byPath.get(`${folder}/${stem}.safetensors${indexName}.json`);
+    if (!index) continue;
+    const pattern = new RegExp(`^${folder}/${stem}${shardName}\\.safetensors$`);
+    const shards = [...byPath.values()].filter(({ path }) => pattern.test(path)).sort((a, b) => a.path.localeCompare(b.path));
+    if (shards.length > 0 && shards.length === Number(pattern.exec(shards[0]!.path)![2])) return [index, ...shards];
+  }
+  return [];
 }
 
 function checkpointOf<F extends { path: string }>(files: readonly F[], what: string): F {

@@ -157,7 +157,7 @@ it.each([
   expect(hub!.requests.filter(({ path }) => path.endsWith('.safetensors'))).toEqual([]);
 });
 
-it('takes the fp16 variant, and shards with their index', async () => {
+it('takes the fp16 variant, and shards with their index, all of them or none', async () => {
   const weights = bytesOf(unet);
   const index = new TextEncoder().encode(JSON.stringify({ weight_map: {} }));
   const setup = await open({
@@ -166,6 +166,9 @@ it('takes the fp16 variant, and shards with their index', async () => {
       'vae/diffusion_pytorch_model.safetensors.index.fp16.json': index,
       'vae/diffusion_pytorch_model.fp16-00001-of-00002.safetensors': weights,
       'vae/diffusion_pytorch_model.fp16-00002-of-00002.safetensors': weights,
+      'text_encoder_2/config.json': index,
+      'text_encoder_2/model.safetensors.fp16.index.json': index,
+      'text_encoder_2/model-00001-of-00001.fp16.safetensors': weights,
       'text_encoder/model.safetensors.index.fp16.json': index,
       'text_encoder/model.fp16-00001-of-00002.safetensors': weights,
     },
@@ -177,6 +180,8 @@ it('takes the fp16 variant, and shards with their index', async () => {
     'vae/diffusion_pytorch_model.fp16-00001-of-00002.safetensors',
     'vae/diffusion_pytorch_model.fp16-00002-of-00002.safetensors',
     'text_encoder/model.safetensors',
+    'text_encoder_2/model.safetensors.fp16.index.json',
+    'text_encoder_2/model-00001-of-00001.fp16.safetensors',
   ]);
 });
 

@@ -68,26 +68,27 @@ async function tensorsOf(bytes: Uint8Array): Promise<Record<string, TensorToWrit
 
 const written = (tensors: Record<string, TensorToWrite>): Uint8Array<ArrayBuffer> => new Uint8Array(writeSafetensors(tensors));
 
-/** The UNet of a folder in three shards behind an index. */
-async function sharded(files: Files, variant = ''): Promise<Files> {
+/** The UNet of a folder in three shards behind an index; legacy: named as diffusers once did. */
+async function sharded(files: Files, variant = '', legacy = false): Promise<Files> {
   const tensors = Object.entries(await tensorsOf(files.get(unetFile)!));
   const out = new Map(files);
   out.delete(unetFile);
   const weightMap: Record<string, string> = {};
   for (let shard = 0; shard < 3; shard++) {
-    const file = `diffusion_pytorch_model${variant}-0000${shard + 1}-of-00003.safetensors`;
+    const count = `-0000${shard + 1}-of-00003`;
+    const file = `diffusion_pytorch_model${legacy ? count + variant : variant + count}.safetensors`;
     const own = tensors.filter((_, i) => i % 3 === shard);
     for (const [name] of own) weightMap[name] = file;
     out.set(`unet/${file}`, written(Object.fromEntries(own)));
   }
-  return out.set(`unet/diffusion_pytorch_model.safetensors.index${variant}.json`, json({ metadata: { total_size: 1 }, weight_map: weightMap }));
+  return out.set(`unet/diffusion_pytorch_model.safetensors${legacy ? `${variant}.index` : `.index${variant}`}.json`, json({ metadata: { total_size: 1 }, weight_map: weightMap }));
 }
 
 describe('weights', () => {
   const plain = filesOf('pipeline-xl');
 
-  it.each(['', '.fp16'])('come out of shards%s as out of one file', async (variant) => {
-    const [whole, parts] = [await open(plain), await open(await sharded(plain, variant))];
+  it.each([['', false], ['.fp16', false], ['.fp16', true]])('come out of shards%s (legacy names: %s) as out of one file', async (variant, legacy) => {
+    const [whole, parts] = [await open(plain), await open(await sharded(plain, variant, legacy))];
     expect([...parts.unet.weights.names].sort()).toEqual([...whole.unet.weights.names].sort());
     for (const name of whole.unet.weights.names) expect(await parts.unet.weights.read(name)).toEqual(await whole.unet.weights.read(name));
     expect(parts.info.parameters).toEqual(whole.info.parameters);

@@ -26,9 +26,11 @@ export async function openComponentWeights(reader: FolderReader, folder: string,
     const single = `${folder}/${stem}${variant}.safetensors`;
     const file = await openOptional(reader, single);
     if (file) return component([{ path: single, file }]);
-    // `model.safetensors.index.json`, `model.safetensors.index.fp16.json`
-    const index = await optional(reader.read(`${folder}/${stem}.safetensors.index${variant}.json`));
-    if (index) return component(await openShards(reader, folder, index));
+    // `model.safetensors.index.json`, `model.safetensors.index.fp16.json`; as diffusers once wrote it, `model.safetensors.fp16.index.json`
+    for (const name of new Set([`index${variant}`, `${variant}.index`.replace(/^\./, '')])) {
+      const index = await optional(reader.read(`${folder}/${stem}.safetensors.${name}.json`));
+      if (index) return component(await openShards(reader, folder, index));
+    }
   }
   for (const pickle of [`${stem}.bin`, `${stem}.fp16.bin`, `pytorch_${stem}.bin`]) {
     if (await optional(reader.open(`${folder}/${pickle}`))) {
