@@ -16,8 +16,9 @@ import { modelForecast, planForecast, timed } from './forecast.ts';
 import { FrozenParts } from './frozenParts.ts';
 import { engineRunner, onnxRunner, sizedRunner } from './partRunner.ts';
 import { suppliedOnnx } from './suppliedOnnx.ts';
-import { checkSize, generate, type GenerationContext, makePairs, planarFromRgba } from './generation.ts';
+import { generate, type GenerationContext, makePairs, planarFromRgba } from './generation.ts';
 import { Jobs } from './jobs.ts';
+import { latentSizeOf } from './latentSize.ts';
 import { ModelPool, type ResolvedModel } from './modelPool.ts';
 import { ModelStorage } from './modelStorage.ts';
 import { Predictors } from './predictors.ts';
@@ -148,9 +149,7 @@ export class Engine implements EngineService {
     const { device, choices } = await this.started();
     const model = await this.pool.resolve(ref);
     const { defaultSize, sizeMultiple } = model.folder.info;
-    const { width, height } = size ?? { width: defaultSize, height: defaultSize };
-    checkSize({ width, height }, sizeMultiple);
-    const latentSize = { height: height / sizeMultiple, width: width / sizeMultiple };
+    const latentSize = latentSizeOf(size ?? { width: defaultSize, height: defaultSize }, sizeMultiple);
     const spec = (reference: 'engine' | 'input') => stepSpecOf(model, config, latentSize, reference, device.device.limits.maxStorageBufferBindingSize);
     const forecast = planForecast(spec(referenceOf(config, choices, model) === 'engine' ? 'engine' : 'input'), device.device.limits, choices.kernelVariants);
     return timed(forecast, { runRate: await savedRunRate(this.env.files, device.adapterKey), kernelRate: choices.flopsPerSecond });
@@ -159,7 +158,6 @@ export class Engine implements EngineService {
   async modelForecast(id: string, size: { width: number; height: number }): Promise<ModelForecast> {
     const { device, choices } = await this.started();
     const folder = await this.pool.folder(id);
-    checkSize(size, folder.info.sizeMultiple);
     const { generate, lora, full } = modelForecast(folder, size, { limits: device.device.limits, variants: choices.kernelVariants });
     const kernelRate = choices.flopsPerSecond;
     const runRate = await savedRunRate(this.env.files, device.adapterKey);

@@ -7,7 +7,7 @@ import type { DenoiserModel } from '../models/families.ts';
 import type { LayerOptions } from '../models/layers.ts';
 import { buildVaeDecoder, type VaeConfig, vaeScaleFactor } from '../models/sd/vae.ts';
 import { parametersOf } from '../models/weights.ts';
-import { isWinnowError, WinnowError } from '../shared/errors.ts';
+import { isWinnowError } from '../shared/errors.ts';
 import { sizeOf } from '../shared/shape.ts';
 import type { TrainConfig } from '../training/config.ts';
 import { policyOf } from '../training/policy.ts';
@@ -19,6 +19,7 @@ import type { EngineDevice } from '../webgpu/device.ts';
 import { chooseVariant, gpuVariants, type KernelVariants, untunedVariants } from '../webgpu/variants.ts';
 import { stepSpecOf, type WeightShapes } from './stepSpec.ts';
 import type { MemoryForecast, ModelForecast } from './types.ts';
+import { latentSizeOf } from './latentSize.ts';
 import { isLarge, keptDtypes } from './weightWidth.ts';
 
 /** What desktop GPUs offer: for planning where there is none. */
@@ -120,12 +121,6 @@ export function timed(planned: MemoryForecast, { runRate, kernelRate }: { runRat
     : { ...planned, secondsPerStep: planned.flopsPerStep / (stepEfficiency * kernelRate), timedBy: 'kernels' };
 }
 
-/** Throws BadArguments for a size in pixels that the autoencoder's factor does not divide. */
-export function latentSizeOf({ width, height }: { width: number; height: number }, factor: number): { width: number; height: number } {
-  if (width > 0 && height > 0 && width % factor === 0 && height % factor === 0) return { height: height / factor, width: width / factor };
-  throw new WinnowError('BadArguments', `This model cannot make ${width} by ${height} pixels.`, `Choose multiples of ${factor}.`);
-}
-
 // ---- generating -------------------------------------------------------------------------------------------------------------------
 
 /** Bytes of one program and of its weights. */
@@ -169,8 +164,8 @@ const heldDecoder = (part: PlannedModel['vae'], [height, width]: readonly [numbe
   heldPart((graph) => graph.output('image', buildVaeDecoder(graph, part.config, graph.input('latents', [1, part.config.latent_channels, height, width]), dtypes(part))), target, worst);
 
 /** Bytes on the GPU at the other moments of a run: while the prompts are encoded, before the trainer is made; and beside the trainer while a
- *  sample is drawn with guidance, by the tensors in training, and decoded (null where that exceeds a limit). Text encoders stay until a round
- *  of samples is drawn. */
+ *  sample is drawn with guidance, by the tensors in training, and decoded (null where that exceeds a limit). Its prompts
+ *  were encoded before the first step. */
 export function planMoments(model: Omit<PlannedModel, 'vae'> & { vae?: PlannedModel['vae'] }, spec: StepSpec, latentSize: { height: number; width: number }, target: Target): { texts: number; sample: number | null } {
   const { weights, working } = heldTexts(model, target, new Worst());
   const texts = weights + working;
@@ -183,7 +178,7 @@ export function planMoments(model: Omit<PlannedModel, 'vae'> & { vae?: PlannedMo
       graph.output('noise_pred', unet.model.build(graph, unet.model.inputs(graph, { batch: 2, ...latentSize, tokens }), { ...options, ...dtypes(unet) }));
     }, target, worst);
     const decoder = model.vae ? heldDecoder(model.vae, [latentSize.height, latentSize.width], target, worst) : nothing;
-    return { texts, sample: worst.none ? texts + predictor.working + decoder.weights + decoder.working : null };
+    return { texts, sample: worst.none ? predictor.working + decoder.weights + decoder.working : null };
   } catch (error) {
     if (isWinnowError(error, 'AdapterTooSmall')) return { texts, sample: null };
     throw error;

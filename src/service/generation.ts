@@ -10,6 +10,7 @@ import { type Conditioning, conditioningOf } from './conditioning.ts';
 import type { Environment } from './environment.ts';
 import type { FrozenParts } from './frozenParts.ts';
 import type { JobSignal } from './jobs.ts';
+import { latentSizeOf } from './latentSize.ts';
 import type { ModelPool, ResolvedModel } from './modelPool.ts';
 import type { NoisePredictor, PredictorSize } from './noisePredictor.ts';
 import type { Predictors } from './predictors.ts';
@@ -34,15 +35,7 @@ export interface Picture {
   latents: Float32Array;
 }
 
-/** Rejects pixels that are no whole latents. */
-export function checkSize({ width, height }: { width: number; height: number }, multiple: number): void {
-  if (width % multiple !== 0 || height % multiple !== 0 || width <= 0 || height <= 0) {
-    throw new WinnowError('BadArguments', `This model cannot make ${width} by ${height} pixels.`, `Choose multiples of ${multiple}.`);
-  }
-}
-
-function checkSettings({ width, height, steps, init }: GenerationSettings, multiple: number): void {
-  checkSize({ width, height }, multiple);
+function checkSettings({ steps, init }: Pick<GenerationSettings, 'steps' | 'init'>): void {
   if (!Number.isInteger(steps) || steps < 1) throw new WinnowError('BadArguments', `${steps} steps were asked for.`, 'Choose at least 1.');
   if (init && !(init.strength > 0 && init.strength <= 1)) throw new WinnowError('BadArguments', `The strength is ${init.strength}.`, 'Choose one above 0 and up to 1.');
 }
@@ -61,8 +54,8 @@ export async function makePicture(
   onStep: (step: number, steps: number) => void,
 ): Promise<Picture> {
   const { folder } = model;
-  checkSettings({ ...settings, model: { base: folder.info.id, adapters: [] }, sampler: 'auto' }, folder.info.sizeMultiple);
-  const [height, width] = [settings.height / folder.info.sizeMultiple, settings.width / folder.info.sizeMultiple];
+  checkSettings(settings);
+  const { height, width } = latentSizeOf(settings, folder.info.sizeMultiple);
   const parts = context.frozenParts(model);
   const { model: unet } = folder.unet;
   const conditioning = async (prompt: string | null): Promise<Conditioning> => conditioningOf(unet, await parts.encodeText(prompt), settings);
