@@ -114,8 +114,12 @@ export const stableDiffusionPresets: readonly Preset[] = [
   },
 ];
 
-/** The set that fits a model's latents. */
-export const presetsFor = (model: { source: string } | undefined): readonly Preset[] => (model && model.source !== 'embedded' ? stableDiffusionPresets : presets);
+/** Latents of Stable Diffusion have 64 positions a side and more; from half of that on its settings fit better. */
+const smallestSide = 32;
+
+/** The set that fits a model's latents, by its own size in pixels and the pixels of a latent. */
+export const presetsFor = (model: { defaultSize: number; sizeMultiple: number } | undefined): readonly Preset[] =>
+  model && model.defaultSize / model.sizeMultiple >= smallestSide ? stableDiffusionPresets : presets;
 
 export function presetNamed(name: string, among = presets): Preset | undefined {
   return among.find((preset) => preset.name === name);

@@ -3,7 +3,7 @@ import { useMantineColorScheme } from '@mantine/core';
 import { Link } from 'wouter';
 import { IconButton } from '../components/Button.tsx';
 import { gpuName, printPercent } from '../components/words.ts';
-import { chosenModel } from '../store/models.ts';
+import { chosenModel, countUsable } from '../store/models.ts';
 import { useStudio } from '../store/useStudio.ts';
 import styles from './shell.module.css';
 
@@ -11,7 +11,7 @@ export function TopBar({ onHelp }: { onHelp: () => void }) {
   const state = useStudio((s) => s.engineState);
   const preparing = useStudio((s) => s.preparing);
   const system = useStudio((s) => s.system);
-  const usable = useStudio((s) => s.counts.usable);
+  const usable = useStudio((s) => countUsable(s).own);
   const jobs = useStudio((s) => s.jobs);
   const model = useStudio((s) => (s.models.length > 1 ? chosenModel(s)?.title : undefined));
   const comingIn = useStudio((s) => s.modelWork);

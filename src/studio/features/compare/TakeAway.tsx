@@ -14,7 +14,7 @@ const kinds: { kind: ExportKind; label: string; note: string; needsLora: boolean
   { kind: 'kohya', label: 'LoRA', note: 'One file for ComfyUI, A1111 and diffusers', needsLora: true },
   { kind: 'peft', label: 'LoRA (PEFT)', note: 'With PEFT’s own keys, for Python', needsLora: true },
   { kind: 'diffusers', label: 'Whole model', note: 'A diffusers folder, merged, as a zip', needsLora: false },
-  { kind: 'single-file', label: 'Whole model, one file', note: 'A checkpoint for A1111 and ComfyUI, merged', needsLora: false },
+  { kind: 'single-file', label: 'Checkpoint', note: 'Whole model in one file, for A1111 and ComfyUI', needsLora: false },
 ];
 
 export function TakeAway() {

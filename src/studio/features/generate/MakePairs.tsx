@@ -5,14 +5,14 @@ import { NumberField, Segmented } from '../../components/Fields.tsx';
 import { ModelPicker } from '../../components/ModelPicker.tsx';
 import { Panel } from '../../components/Surface.tsx';
 import { plural } from '../../components/words.ts';
-import { chosenModel, modelKey, tunedModel } from '../../store/models.ts';
+import { chosenModel, isPairOf, modelKey, tunedModel } from '../../store/models.ts';
 import { useStudio } from '../../store/useStudio.ts';
 
 export function MakePairs({ action }: { action: Action }) {
   const draft = useStudio((s) => s.draft);
   const base = useStudio(chosenModel);
   const run = useStudio((s) => s.runs.find((one) => one.checkpoints.length > 0 && one.model.base === base?.id));
-  const waiting = useStudio((s) => s.pairs.filter((pair) => !s.labels.byPair.has(pair.id)).length);
+  const waiting = useStudio((s) => s.pairs.filter((pair) => !s.labels.byPair.has(pair.id) && (!base || isPairOf(pair, base.id))).length);
   const { setDraft } = useStudio.getState();
   const same = draft.against !== null && draft.model !== null && modelKey(draft.against) === modelKey(draft.model);
   const from = draft.list ? `Over the ${plural(draft.list.prompts.length, 'prompt')} of the list.` : draft.prompt.trim() ? 'All from the prompt above; a list gives more variety.' : 'From prompts drawn from the bundled list.';

@@ -33,7 +33,8 @@ export function AddModel() {
 }
 
 function FromHub({ idle }: { idle: boolean }) {
-  const plan = useStudio((s) => s.plan);
+  // What is on its way says the same.
+  const plan = useStudio((s) => (s.modelWork?.kind === 'download' ? null : s.plan));
   const planning = useStudio((s) => s.planning);
   const { planDownload, forgetPlan, downloadModel } = useStudio.getState();
   const [id, setId] = useState('');

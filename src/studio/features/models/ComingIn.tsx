@@ -50,6 +50,8 @@ function Files({ files, doneBytes }: { files: readonly { path: string; size: num
     return { path, size, share };
   });
   if (!rows.length) return null;
+  // What is at work stands first, what is done last.
+  rows.sort((a, b) => Number(a.share === 1) - Number(b.share === 1));
   return (
     <ul className={styles.files}>
       {rows.map(({ path, size, share }) => (

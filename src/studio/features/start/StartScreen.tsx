@@ -4,6 +4,7 @@ import { Button } from '../../components/Button.tsx';
 import { Judge } from '../../components/Judge.tsx';
 import { Empty, Panel } from '../../components/Surface.tsx';
 import { plural } from '../../components/words.ts';
+import { countUsable } from '../../store/models.ts';
 import { useStudio } from '../../store/useStudio.ts';
 import { NoWebGPU } from './NoWebGPU.tsx';
 import { ResumeCard } from './ResumeCard.tsx';
@@ -14,7 +15,7 @@ export function StartScreen() {
   const showing = useStudio((s) => s.showing);
   const read = useStudio((s) => s.pairsRead);
   const judged = useStudio((s) => s.counts.labels);
-  const usable = useStudio((s) => s.counts.usable);
+  const usable = useStudio((s) => countUsable(s).own);
   const noWebGPU = useStudio((s) => s.engineState === 'noWebGPU');
   return (
     <div className={styles.screen}>
