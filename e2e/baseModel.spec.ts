@@ -65,6 +65,24 @@ test('a folder is read, used and deleted', async ({ page }) => {
   await page.goto('/#/train');
   await expect(page.getByText(/1 judged pair of other models is left out/)).toBeVisible();
 
+  // Its own pairs come first, and train it.
+  await page.goto('/#/generate');
+  await field(page, 'Pairs', '1');
+  await page.getByRole('button', { name: 'Make 1 pair' }).click();
+  await expect(page.getByRole('link', { name: 'Judge the 1 pair that wait' })).toBeVisible({ timeout: 120_000 });
+  await page.goto('/#/label');
+  await page.getByRole('button', { name: 'Judge its own' }).click();
+  await expect(page.getByText('pipeline does not learn from them.')).toBeHidden();
+  await page.keyboard.press('ArrowRight');
+  await expect(page.getByText('1 usable', { exact: true })).toBeVisible();
+  await page.goto('/#/train');
+  await expect(page.getByText('Left out: 1 pair of other models.')).toBeVisible();
+  await page.getByRole('button', { name: 'More: every setting' }).click();
+  for (const [name, value] of [['Rank', '2'], ['Warm-up steps', '0'], ['Steps', '2'], ['Sample every', '0']] as const) await field(page, name, value);
+  await page.getByRole('button', { name: 'Start training' }).click();
+  await expect(page.getByTestId('started-at')).toContainText('started at 0.693 ✓', { timeout: 300_000 });
+  await expect(page.getByRole('link', { name: 'Compare with base' })).toBeVisible({ timeout: 120_000 });
+
   // The choice outlives a reload, and what was set for each model comes back with it.
   await page.reload();
   await page.goto('/#/models');
@@ -85,11 +103,27 @@ test('a folder is read, used and deleted', async ({ page }) => {
   // Deleted, it makes room, and the embedded model is in use again.
   await page.goto('/#/models');
   await page.getByRole('button', { name: 'Delete', exact: true }).click();
-  await expect(page.getByRole('dialog')).toContainText(/frees \d+ KB\. No run needs it\./);
+  await expect(page.getByRole('dialog')).toContainText(/frees \d+ KB\. 1 run needs it and cannot be used until it is back/);
   await page.getByRole('button', { name: 'Delete pipeline' }).click();
   await expect(page.getByText('pipeline is not here any more')).toBeVisible();
   await expect(page.getByRole('button', { name: /Postcard.*in use/ })).toBeVisible();
   await expect(page.getByRole('button', { name: /^pipeline/ })).toBeHidden();
+});
+
+test('a checkpoint in one file; a model that only makes pictures', async ({ page }) => {
+  await openModels(page);
+  await page.locator('input[accept=".safetensors"]').setInputFiles(join(cases, '../single-file/sd1.safetensors'));
+  await expect(page.getByRole('heading', { name: 'sd1', exact: true })).toBeVisible({ timeout: 60_000 });
+  await expect(fact(page, 'Pipeline')).toHaveText('StableDiffusionPipeline');
+  await expect(page.getByText('1 file', { exact: true })).toBeVisible();
+
+  await page.locator('input[webkitdirectory]').setInputFiles(join(cases, 'pipeline-lcm/pipeline'));
+  await expect(fact(page, 'Family')).toHaveText('Latent Consistency', { timeout: 60_000 });
+  await expect(page.getByText(/time_cond_proj_dim/)).toBeVisible();
+  await page.getByRole('button', { name: 'Use this model' }).click();
+  await page.goto('/#/train');
+  await expect(page.getByText('pipeline can make pictures, and cannot be trained')).toBeVisible();
+  await expect(page.getByRole('button', { name: 'Start training' })).toBeHidden();
 });
 
 test('a pickle is refused by name, and so is a folder without weights', async ({ page }) => {

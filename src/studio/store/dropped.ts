@@ -11,8 +11,8 @@ export type Dropped =
   | { kind: 'config'; name: string; text: string }
   | { kind: 'prompts'; name: string; text: string };
 
-/** Names as in Stable Diffusion's original checkpoints: the whole model in one file. */
-const isCheckpoint = (names: readonly string[]): boolean => names.some((name) => name.startsWith('model.diffusion_model.'));
+/** Names of adapters, by every tool's habit (kohya, PEFT, LyCORIS). Whatever has none is taken for a model: the engine says what it is. */
+const adapterName = /lora_|\.lora\.|\.(hada|lokr)_/;
 
 export async function readDropped(file: File): Promise<Dropped> {
   const name = file.name;
@@ -21,7 +21,7 @@ export async function readDropped(file: File): Promise<Dropped> {
     return { kind: 'image', name, bytes, parameters: imageParameters(readPngText(bytes)) };
   }
   if (/\.(jpe?g|webp)$/i.test(name)) return { kind: 'image', name, bytes: new Uint8Array(await file.arrayBuffer()), parameters: null };
-  if (/\.safetensors$/i.test(name)) return { kind: isCheckpoint((await openSafetensors(file, name)).names) ? 'checkpoint' : 'lora', name, file };
+  if (/\.safetensors$/i.test(name)) return { kind: (await openSafetensors(file, name)).names.some((one) => adapterName.test(one)) ? 'lora' : 'checkpoint', name, file };
   if (/\.(ckpt|pt|pth|bin|pkl)$/i.test(name)) {
     throw new WinnowError('PickleRefused', `${name} is a pickle file, which can run code when it is opened.`, 'Ask for the same model or LoRA as .safetensors.');
   }

@@ -246,7 +246,7 @@ export const generateSlice: Slice<GenerateSlice> = (set, get) => {
     async addLora(file) {
       const base = chosenModel(get())?.id;
       const brought = await readDropped(file);
-      if (brought.kind !== 'lora') throw new WinnowError('BadFile', `${file.name} is ${brought.kind === 'checkpoint' ? 'a whole model' : 'not a LoRA'}.`, brought.kind === 'checkpoint' ? 'Add it on the Models screen.' : 'Choose a LoRA as .safetensors.');
+      if (brought.kind !== 'lora') throw new WinnowError('BadFile', `${file.name} is not a LoRA.`, brought.kind === 'checkpoint' ? 'If it is a whole model, add it on the Models screen.' : 'Choose a LoRA as .safetensors.');
       const { file: path, rank, format } = await get().engine().importLora(file.name, new Uint8Array(await file.arrayBuffer()), base);
       const { loras } = get().preferences;
       const lora = { file: path, name: file.name.replace(/\.safetensors$/, ''), rank, format, ...(base === undefined ? {} : { base }) };

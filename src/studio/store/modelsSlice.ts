@@ -169,7 +169,7 @@ export const modelsSlice: Slice<ModelsSlice> = (set, get) => {
     async importFile(file) {
       try {
         const { kind } = await readDropped(file);
-        if (kind === 'lora') throw new WinnowError('BadFile', `${file.name} does not hold a whole model.`, 'If it is a LoRA, add it beside the model on the Generate screen.');
+        if (kind === 'lora') throw new WinnowError('BadFile', `${file.name} is a LoRA, not a whole model.`, 'Add it beside the model on the Generate screen.');
         return await get().importModel(singleFile(file));
       } catch (error) {
         set({ modelsProblem: problemOf(error) });

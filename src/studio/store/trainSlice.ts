@@ -184,7 +184,9 @@ export const trainSlice: Slice<TrainSlice> = (set, get) => {
       if (engineState !== 'ready' || !model || activeRun) return;
       set({ forecasting: true, forecastProblem: null });
       try {
-        const forecast = await get().engine().forecast(model, checkTrainConfig(trainConfig));
+        const first = get().usablePairs()[0]?.pair;
+        const image = get().pairs.find(({ id }) => id === first)?.images[0];
+        const forecast = await get().engine().forecast(model, checkTrainConfig(trainConfig), image && { width: image.width, height: image.height });
         // Settings that changed meanwhile ask again themselves.
         if (get().trainConfig === trainConfig) set({ forecast });
       } catch (error) {

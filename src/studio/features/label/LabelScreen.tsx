@@ -92,14 +92,24 @@ function Counter() {
 function OtherModel() {
   const base = useStudio(chosenModel);
   const shown = useStudio((s) => s.showing?.pair);
+  const filter = useStudio((s) => s.filter);
+  // Own pairs stand first in the queue, where there are any.
+  const hasOwn = useStudio((s) => base !== undefined && s.queue().slice(0, 1).some((pair) => isPairOf(pair, base.id)));
+  const { setFilter } = useStudio.getState();
   if (!base || !shown || isPairOf(shown, base.id)) return null;
   return (
     <Notice
       tone="warn"
       actions={
-        <Button icon="generate" href="#/generate">
-          Make pairs with it
-        </Button>
+        hasOwn ? (
+          <Button icon="label" onClick={() => setFilter(filter)}>
+            Judge its own
+          </Button>
+        ) : (
+          <Button icon="generate" href="#/generate">
+            Make pairs with it
+          </Button>
+        )
       }
     >
       These pictures are of another model: {base.title} does not learn from them.

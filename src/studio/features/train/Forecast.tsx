@@ -3,11 +3,13 @@ import { useEffect } from 'react';
 import { Exceeded, MemoryParts } from '../../components/MemoryParts.tsx';
 import { Panel, ProblemNotice } from '../../components/Surface.tsx';
 import { printBytes, printDuration } from '../../components/words.ts';
+import { chosenModel } from '../../store/models.ts';
 import { useStudio } from '../../store/useStudio.ts';
 import styles from './train.module.css';
 
 export function Forecast() {
   const config = useStudio((s) => s.trainConfig);
+  const base = useStudio((s) => chosenModel(s)?.id);
   const model = useStudio((s) => s.trainModel);
   const ready = useStudio((s) => s.engineState === 'ready');
   const forecast = useStudio((s) => s.forecast);
@@ -15,7 +17,7 @@ export function Forecast() {
   const working = useStudio((s) => s.forecasting);
   const { readForecast } = useStudio.getState();
   // Only what changes memory or time asks again, a moment after the last keystroke.
-  const asked = JSON.stringify([config.mode, config.rank, config.targets, config.pairsPerStep, config.accumulation, config.reference, config.recompute, config.loss, model, ready]);
+  const asked = JSON.stringify([config.mode, config.rank, config.targets, config.pairsPerStep, config.accumulation, config.reference, config.recompute, config.loss, base, model, ready]);
   useEffect(() => {
     const timer = setTimeout(() => void readForecast(), 500);
     return () => clearTimeout(timer);
