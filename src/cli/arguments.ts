@@ -31,11 +31,11 @@ export function seeds(option: string, text: string): number[] {
   });
 }
 
-/** `96x64` → width 96, height 64. */
+/** `96x64` → width 96, height 64; `96` is a square. */
 export function size(option: string, text: string): { width: number; height: number } {
-  const match = /^(\d+)x(\d+)$/i.exec(text.trim());
+  const match = /^(\d+)(?:x(\d+))?$/i.exec(text.trim());
   if (!match) throw badArguments(`--${option} is ${JSON.stringify(text)}.`, 'Give width and height in pixels, as 96x96.');
-  return { width: Number(match[1]), height: Number(match[2]) };
+  return { width: Number(match[1]), height: Number(match[2] ?? match[1]) };
 }
 
 export function oneOf<const T extends string>(option: string, text: string, choices: readonly T[]): T {

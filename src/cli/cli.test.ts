@@ -100,7 +100,8 @@ describe('values', () => {
   });
   it('reads sizes and numbers', () => {
     expect(size('size', '96x64')).toEqual({ width: 96, height: 64 });
-    expect(() => size('size', '96')).toThrow('as 96x96');
+    expect(size('size', '96')).toEqual({ width: 96, height: 96 });
+    for (const wrong of ['96x', 'x96', '9.5', '96x64x3']) expect(() => size('size', wrong)).toThrow('as 96x96');
     expect(number('x', '-1.5')).toBe(-1.5);
     expect(() => number('x', '1e999')).toThrow('--x is');
     expect(() => number('x', '0.5', { whole: true, min: 1 })).toThrow('a whole number from 1');
