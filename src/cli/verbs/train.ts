@@ -2,7 +2,7 @@ import { basename, join } from 'node:path';
 import { checkTrainConfig, parseTrainConfig } from '../../data/formats/trainConfig.ts';
 import { trainPairs } from '../../data/pairs.ts';
 import type { ModelRef, RunRecord, TrainConfig, TrainPair } from '../../service/types.ts';
-import { presetNamed, presets } from '../../training/presets.ts';
+import { type Preset, presetNamed, presets, presetsFor } from '../../training/presets.ts';
 import { absolute, oneOf, required, textFile } from '../arguments.ts';
 import { withEngine } from '../engine.ts';
 import { isRun, parseModelRef } from '../modelRef.ts';
@@ -13,7 +13,7 @@ import { badArguments, defineVerb, type Outcome, type Values } from '../verb.ts'
 const presetNames = presets.map(({ name }) => name);
 
 const options = {
-  preset: { kind: 'text', value: 'NAME', help: `settings: ${presetNames.join(', ')} (default: standard)` },
+  preset: { kind: 'text', value: 'NAME', help: `settings for the model's size of latents: ${presetNames.join(', ')} (default: standard)` },
   config: { kind: 'text', value: 'FILE', help: 'settings from a JSON file, as the studio saves them' },
   set: { kind: 'list', value: 'KEY=VALUE', help: 'one setting on top of them, as --set steps=50' },
   reference: { kind: 'text', value: 'NAME', help: 'frozen reference: auto, engine (our kernels) or onnx (default: as the settings say)' },
@@ -44,15 +44,17 @@ export const train = defineVerb({
     if (exists) return runTraining(terminal, { out, base: await baseOfRun(out), name: '', resume: true });
     const ref = parseModelRef(model!);
     const pairs = readPairsAbsolute(folder!);
-    const config = await configOf(values, pairs.map(({ prompt }) => prompt));
+    // Presets fit the model's latents; a file of settings says everything itself.
+    const among = values.config === undefined ? await withEngine(terminal, { base: ref.base, root: out, gpu: false }, async (engine) => presetsFor((await engine.models())[0])) : presets;
+    const config = await configOf(values, among, pairs.map(({ prompt }) => prompt));
     const labelled = trainPairs(pairs, readLabels(labels ?? folder!).byPair);
     return runTraining(terminal, { out, base: ref.base, name: values.name ?? basename(out), resume: false, fresh: { model: ref, config, pairs: labelled } });
   },
 });
 
-async function configOf(values: Values<typeof options>, prompts: readonly string[]): Promise<TrainConfig> {
+async function configOf(values: Values<typeof options>, among: readonly Preset[], prompts: readonly string[]): Promise<TrainConfig> {
   if (values.preset !== undefined && values.config !== undefined) throw badArguments('--preset and --config were both given.', 'Choose one of them.');
-  const preset = presetNamed(values.preset ?? 'standard');
+  const preset = presetNamed(values.preset ?? 'standard', among);
   if (!preset) throw badArguments(`There is no preset ${values.preset}.`, `Choose one of ${presetNames.join(', ')}.`);
   // Presets leave the sample prompts open; a file says what it wants.
   const given = values.config === undefined ? { ...preset.config, samplePrompts: [...new Set(prompts)].slice(0, 2) } : parseTrainConfig(await textFile(values.config));
