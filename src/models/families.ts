@@ -28,7 +28,7 @@ const denoisers: Readonly<Record<string, (config: Config) => DenoiserModel>> = {
     const unet = parseUNetConfig(config);
     return {
       latentChannels: unet.in_channels,
-      contextWidth: unet.cross_attention_dim[0]!,
+      contextWidth: unet.cross_attention_dim,
       pooledWidth: textEmbedsWidth(unet),
       timestepCondWidth: unet.time_cond_proj_dim,
       classLabels: unet.class_embed_type,

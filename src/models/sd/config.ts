@@ -26,7 +26,8 @@ export interface UNetConfig {
   act_fn: UnaryFn;
   norm_num_groups: number;
   norm_eps: number;
-  cross_attention_dim: number[];
+  /** Width of the text's tokens. The file may give one a block; every block that attends is handed the same text, so they must agree. */
+  cross_attention_dim: number;
   /** Down blocks, in order. */
   transformer_layers_per_block: number[][];
   /** Up blocks, in order; they have one layer more. */
@@ -86,17 +87,19 @@ export function parseUNetConfig(config: Config): UNetConfig {
   read.only({
     _class_name: ['UNet2DConditionModel'],
     dropout: [0],
+    // diffusers refuses it too; the number of heads goes by the name attention_head_dim (issue 2011).
+    num_attention_heads: [null],
     encoder_hid_dim: [null],
     encoder_hid_dim_type: [null],
-    dual_cross_attention: [false],
+    dual_cross_attention: [false, null],
     resnet_time_scale_shift: ['default'],
-    resnet_skip_time_act: [false],
+    resnet_skip_time_act: [false, null],
     resnet_out_scale_factor: [1],
     time_embedding_type: ['positional'],
     time_embedding_act_fn: [null],
     timestep_post_act: [null],
     attention_type: ['default'],
-    class_embeddings_concat: [false],
+    class_embeddings_concat: [false, null],
     mid_block_only_cross_attention: [null, false],
     cross_attention_norm: [null],
     // Everything is f32 here, so upcasting changes nothing. SDXL's file says null.
@@ -136,14 +139,16 @@ export function parseUNetConfig(config: Config): UNetConfig {
       ? transformerLayers(read, 'transformer_layers_per_block', Array.isArray(depths) ? depths.toReversed() : depths, upLayers)
       : transformerLayers(read, 'reverse_transformer_layers_per_block', reversed, upLayers);
 
-  const heads =
-    read.get('num_attention_heads', null) === null ? read.ints('attention_head_dim', 8, blocks) : read.ints('num_attention_heads', null, blocks);
+  const heads = read.ints('attention_head_dim', 8, blocks);
   const groups = read.int('norm_num_groups', 32);
   const mid = read.oneOf<MidBlockType>('mid_block_type', 'UNetMidBlock2DCrossAttn', ['UNetMidBlock2DCrossAttn', 'UNetMidBlock2D', null]);
+  const attends = channels.map((_, i) => down[i] === CROSS_DOWN || up[blocks - 1 - i] === CROSS_UP || (i === blocks - 1 && mid === 'UNetMidBlock2DCrossAttn'));
+  const contexts = read.ints('cross_attention_dim', 1280, blocks);
+  const context = contexts.find((_, i) => attends[i]) ?? contexts[0]!;
+  if (contexts.some((width, i) => attends[i] && width !== context)) throw unsupported(read.model, 'cross_attention_dim', contexts, 'one width for every block that attends to the text');
   channels.forEach((width, i) => {
     if (width % groups !== 0) throw unsupported(read.model, 'norm_num_groups', groups, `a divisor of every entry of block_out_channels (${channels.join(', ')})`);
-    const attends = down[i] === CROSS_DOWN || up[blocks - 1 - i] === CROSS_UP || (i === blocks - 1 && mid === 'UNetMidBlock2DCrossAttn');
-    if (!attends) return;
+    if (!attends[i]) return;
     if (width % heads[i]! !== 0) throw unsupported(read.model, 'attention_head_dim', heads, `numbers of heads that divide block_out_channels (${channels.join(', ')})`);
     if (width / heads[i]! > 256) throw unsupported(read.model, 'attention_head_dim', heads, 'heads of at most 256 channels');
   });
@@ -152,6 +157,9 @@ export function parseUNetConfig(config: Config): UNetConfig {
   const classes = labels === null && read.get('num_class_embeds', null) !== null ? read.int('num_class_embeds') : 0;
   const act = read.oneOf('act_fn', 'silu', Object.keys(activations));
   const addition = read.oneOf<'text_time' | null>('addition_embed_type', null, [null, 'text_time']);
+  const sizesWidth = addition ? read.int('addition_time_embed_dim') : 0;
+  const projected = addition || labels?.endsWith('projection') ? read.int('projection_class_embeddings_input_dim') : 0;
+  if (addition && projected <= 6 * sizesWidth) throw unsupported(read.model, 'projection_class_embeddings_input_dim', projected, `a text embedding beside six sizes of addition_time_embed_dim (${sizesWidth}) each`);
 
   return {
     sample_size: sampleSize(read),
@@ -171,7 +179,7 @@ export function parseUNetConfig(config: Config): UNetConfig {
     act_fn: activations[act]!,
     norm_num_groups: groups,
     norm_eps: read.number('norm_eps', 1e-5),
-    cross_attention_dim: read.ints('cross_attention_dim', 1280, blocks),
+    cross_attention_dim: context,
     transformer_layers_per_block: downDepths,
     up_transformer_layers_per_block: upDepths,
     mid_transformer_layers: downDepths[blocks - 1]![0]!,
@@ -181,8 +189,8 @@ export function parseUNetConfig(config: Config): UNetConfig {
     class_embed_type: classes > 0 ? 'embedding' : labels,
     num_class_embeds: classes,
     addition_embed_type: addition,
-    addition_time_embed_dim: addition ? read.int('addition_time_embed_dim') : 0,
-    projection_class_embeddings_input_dim: addition || labels?.endsWith('projection') ? read.int('projection_class_embeddings_input_dim') : 0,
+    addition_time_embed_dim: sizesWidth,
+    projection_class_embeddings_input_dim: projected,
     time_embedding_dim: read.get('time_embedding_dim', null) === null ? channels[0]! * 4 : read.int('time_embedding_dim'),
     conv_in_kernel: read.int('conv_in_kernel', 3),
     conv_out_kernel: read.int('conv_out_kernel', 3),

@@ -65,32 +65,96 @@ describe.each<[string, Config, number, number, number]>([
 const small: Config = { block_out_channels: [8, 8], down_block_types: [CROSS_DOWN, 'DownBlock2D'], up_block_types: ['UpBlock2D', CROSS_UP], norm_num_groups: 4, attention_head_dim: 2, cross_attention_dim: 6, layers_per_block: 1 };
 
 describe('config', () => {
-  it.each<[string, Config, RegExp]>([
-    ['another class', { _class_name: 'UNet2DModel' }, /_class_name is "UNet2DModel"/],
-    ['blocks of other models', { down_block_types: ['SimpleCrossAttnDownBlock2D', 'DownBlock2D'] }, /down_block_types is "SimpleCrossAttnDownBlock2D"/],
-    ['other middles', { mid_block_type: 'UNetMidBlock2DSimpleCrossAttn' }, /mid_block_type is "UNetMidBlock2DSimpleCrossAttn"/],
-    ['class labels of another kind', { class_embed_type: 'text' }, /class_embed_type is "text"/],
-    ['projected classes of no width', { class_embed_type: 'projection' }, /projection_class_embeddings_input_dim/],
-    ['classes beside the time', { class_embeddings_concat: true }, /class_embeddings_concat is true/],
-    ['image conditions', { addition_embed_type: 'image' }, /addition_embed_type is "image"/],
-    ['a guidance embedding of no width', { time_cond_proj_dim: -1 }, /time_cond_proj_dim is -1/],
-    ['scale and shift', { resnet_time_scale_shift: 'scale_shift' }, /resnet_time_scale_shift is "scale_shift"/],
-    ['mish', { act_fn: 'mish' }, /act_fn is "mish"/],
-    ['no norm', { norm_num_groups: null }, /norm_num_groups is null/],
-    ['groups that do not fit', { norm_num_groups: 3 }, /norm_num_groups is 3/],
-    ['heads that do not fit', { attention_head_dim: 3 }, /attention_head_dim is \[3,3\]/],
-    ['lists of the wrong length', { layers_per_block: [1, 2, 3] }, /layers_per_block is \[1,2,3\]/],
-    ['depths by layer without the way up', { transformer_layers_per_block: [[1], 1] }, /reverse_transformer_layers_per_block/],
-    ['GLIGEN', { attention_type: 'gated' }, /attention_type is "gated"/],
-  ])('refuses %s by name', (_, change, message) => {
+  const xlSmall = { addition_embed_type: 'text_time', addition_time_embed_dim: 4, projection_class_embeddings_input_dim: 30 };
+
+  // Every field whose value decides what is computed, at a value that another model of diffusers has, or that fits nothing.
+  it.each<[string, Config, RegExp?]>([
+    ['_class_name', { _class_name: 'UNet2DModel' }],
+    ['in_channels', { in_channels: 0 }],
+    ['out_channels', { out_channels: '4' }],
+    ['sample_size', { sample_size: [8, 8, 8] }, /sample_size is \[8,8,8\]/],
+    ['center_input_sample', { center_input_sample: 'yes' }],
+    ['flip_sin_to_cos', { flip_sin_to_cos: 1 }],
+    ['freq_shift', { freq_shift: '1' }],
+    ['down_block_types', { down_block_types: ['SimpleCrossAttnDownBlock2D', 'DownBlock2D'] }, /down_block_types is "SimpleCrossAttnDownBlock2D"/],
+    ['down_block_types', { down_block_types: ['AttnDownBlock2D', 'DownBlock2D'] }, /down_block_types is "AttnDownBlock2D"/],
+    ['mid_block_type', { mid_block_type: 'UNetMidBlock2DSimpleCrossAttn' }],
+    ['up_block_types', { up_block_types: ['UpBlock2D', 'ResnetUpsampleBlock2D'] }, /up_block_types is "ResnetUpsampleBlock2D"/],
+    ['up_block_types', { up_block_types: ['UpBlock2D'] }, /up_block_types is \["UpBlock2D"\]/],
+    ['only_cross_attention', { only_cross_attention: [true] }],
+    ['only_cross_attention', { only_cross_attention: 1 }],
+    ['block_out_channels', { block_out_channels: [8, 8, 8] }],
+    ['layers_per_block', { layers_per_block: [1, 2, 3] }],
+    ['downsample_padding', { downsample_padding: 2 }],
+    ['mid_block_scale_factor', { mid_block_scale_factor: null }],
+    ['dropout', { dropout: 0.1 }],
+    ['act_fn', { act_fn: 'mish' }],
+    ['norm_num_groups', { norm_num_groups: null }],
+    ['norm_num_groups', { norm_num_groups: 3 }],
+    ['norm_eps', { norm_eps: '1e-5' }],
+    ['cross_attention_dim', { cross_attention_dim: [6] }],
+    ['cross_attention_dim', { cross_attention_dim: [6, 8], up_block_types: [CROSS_UP, CROSS_UP] }],
+    ['cross_attention_dim', { cross_attention_dim: null }],
+    ['transformer_layers_per_block', { transformer_layers_per_block: [1, 1, 1] }],
+    ['transformer_layers_per_block', { transformer_layers_per_block: 1.5 }],
+    ['reverse_transformer_layers_per_block', { transformer_layers_per_block: [[1], 1] }, /reverse_transformer_layers_per_block is null/],
+    ['reverse_transformer_layers_per_block', { reverse_transformer_layers_per_block: [[1], 1] }],
+    ['encoder_hid_dim', { encoder_hid_dim: 8 }],
+    ['encoder_hid_dim_type', { encoder_hid_dim_type: 'image_proj' }],
+    ['attention_head_dim', { attention_head_dim: 3 }, /attention_head_dim is \[3,3\]/],
+    ['attention_head_dim', { attention_head_dim: null }],
+    ['attention_head_dim', { attention_head_dim: 1, block_out_channels: [512, 512] }, /attention_head_dim is \[1,1\].*256 channels/],
+    ['num_attention_heads', { num_attention_heads: 2 }],
+    ['dual_cross_attention', { dual_cross_attention: true }],
+    ['use_linear_projection', { use_linear_projection: 'linear' }],
+    ['class_embed_type', { class_embed_type: 'text' }],
+    ['num_class_embeds', { num_class_embeds: 0 }],
+    ['projection_class_embeddings_input_dim', { class_embed_type: 'projection' }, /projection_class_embeddings_input_dim/],
+    ['class_embeddings_concat', { class_embeddings_concat: true }],
+    ['addition_embed_type', { addition_embed_type: 'image' }],
+    ['addition_embed_type', { addition_embed_type: 'text' }],
+    ['addition_time_embed_dim', { ...xlSmall, addition_time_embed_dim: null }],
+    ['projection_class_embeddings_input_dim', { ...xlSmall, projection_class_embeddings_input_dim: 24 }],
+    ['upcast_attention', { upcast_attention: 'always' }],
+    ['resnet_time_scale_shift', { resnet_time_scale_shift: 'scale_shift' }],
+    ['resnet_time_scale_shift', { resnet_time_scale_shift: 'ada_group' }],
+    ['resnet_skip_time_act', { resnet_skip_time_act: true }],
+    ['resnet_out_scale_factor', { resnet_out_scale_factor: 1.4 }],
+    ['time_embedding_type', { time_embedding_type: 'fourier' }],
+    ['time_embedding_dim', { time_embedding_dim: 0 }],
+    ['time_embedding_act_fn', { time_embedding_act_fn: 'silu' }],
+    ['timestep_post_act', { timestep_post_act: 'silu' }],
+    ['time_cond_proj_dim', { time_cond_proj_dim: -1 }],
+    ['conv_in_kernel', { conv_in_kernel: 0 }],
+    ['conv_out_kernel', { conv_out_kernel: 2.5 }],
+    ['attention_type', { attention_type: 'gated' }],
+    ['mid_block_only_cross_attention', { mid_block_only_cross_attention: true }],
+    ['cross_attention_norm', { cross_attention_norm: 'layer_norm' }],
+  ])('refuses %s as in %j', (field, change, message) => {
     const parse = (): unknown => parseUNetConfig({ ...small, ...change });
-    expect(parse).toThrow(message);
+    expect(parse).toThrow(message ?? `: ${field} is ${change[field] === undefined ? 'undefined' : JSON.stringify(change[field])};`);
     expect(parse).toThrow(expect.objectContaining({ name: 'UnsupportedArchitecture' }));
   });
 
-  it('takes what changes nothing, and what it does not know', () => {
-    expect(parseUNetConfig({ ...small, upcast_attention: true, _diffusers_version: '0.1', center_input_sample: true, of_the_future: 1 }).center_input_sample).toBe(true);
+  it.each<[string, Config]>([
+    ['what changes nothing', { upcast_attention: null, dropout: 0, resnet_out_scale_factor: 1, mid_block_only_cross_attention: null, dual_cross_attention: null }],
+    ['fields of the future', { _diffusers_version: '9.0', of_the_future: 1 }],
+    ['a context by block, where those that attend agree', { cross_attention_dim: [6, 99], mid_block_type: null }],
+    ['block types with their old prefix', { down_block_types: ['UNetResCrossAttnDownBlock2D', 'UNetResDownBlock2D'], up_block_types: ['UNetResUpBlock2D', 'UNetResCrossAttnUpBlock2D'] }],
+    ['class numbers beside a type that needs none', { class_embed_type: 'timestep', num_class_embeds: 3 }],
+  ])('takes %s', (_, change) => {
+    expect(parseUNetConfig({ ...small, ...change })).toMatchObject({ cross_attention_dim: 6, num_class_embeds: 0, block_out_channels: [8, 8] });
   });
+});
+
+it.each<[string, Config, boolean, string[]]>([
+  ['takes the guidance embedding where it is asked to', { time_cond_proj_dim: 5 }, true, ['time_embedding.cond_proj.weight']],
+  ['runs without it where it is not, as diffusers does', { time_cond_proj_dim: 5 }, false, []],
+])('%s', (_, change, timestepCond, expected) => {
+  const graph = new Graph();
+  const config = parseUNetConfig({ ...small, ...change });
+  buildUNet(graph, config, unetInputs(graph, config, { batch: 1, height: 2, width: 2, tokens: 1, timestepCond }));
+  expect(parametersOf(graph).map(({ name }) => name).filter((name) => name.includes('cond_proj'))).toEqual(expected);
 });
 
 it('has the sinusoid of diffusers', () => {

@@ -34,7 +34,7 @@ export function unetInputs(graph: Graph, config: UNetConfig, size: { batch: numb
   const inputs: UNetInputs = {
     sample: graph.input('sample', [batch, config.in_channels, height, width]),
     timestep: graph.input('timestep', [batch]),
-    encoderHiddenStates: graph.input('encoder_hidden_states', [batch, tokens, config.cross_attention_dim[0]!]),
+    encoderHiddenStates: graph.input('encoder_hidden_states', [batch, tokens, config.cross_attention_dim]),
   };
   const labels = classLabelsShape(config, batch);
   return {
