@@ -28,19 +28,20 @@ async function sha256(bytes: Uint8Array): Promise<string> {
 }
 
 // The files open asynchronously; verbs that come before wait for them.
-const engine = openOpfsStore().then(
-  (files) =>
-    new Engine({
-      gpu: navigator.gpu,
-      hasOnnxWebgpu: true,
-      files,
-      embeddedModels,
-      openModel: (id) => (embeddedModels.includes(id) ? embeddedFolder(id) : new ModelStore(files).reader(id)),
-      sha256,
-      now: () => new Date(),
-      newId: () => crypto.randomUUID(),
-    }),
-);
+const engine = openOpfsStore().then(async (files) => {
+  // What was exported before this page was opened has been saved by now.
+  await files.remove('exports');
+  return new Engine({
+    gpu: navigator.gpu,
+    hasOnnxWebgpu: true,
+    files,
+    embeddedModels,
+    openModel: (id) => (embeddedModels.includes(id) ? embeddedFolder(id) : new ModelStore(files).reader(id)),
+    sha256,
+    now: () => new Date(),
+    newId: () => crypto.randomUUID(),
+  });
+});
 
 type Verb = (...args: unknown[]) => unknown;
 

@@ -67,7 +67,9 @@ describe('errors', () => {
     [['plan', tiny, '--mode', 'half'], 2, 'BadArguments: --mode is "half". Choose one of lora, full.'],
     [['plan', tiny, '--size', '33x32'], 2, 'BadArguments: This model cannot make 33 by 32 pixels. Choose multiples of 4.'],
     [['plan', tiny, '--rank', '0'], 2, 'BadArguments: --rank is "0".'],
-    [['export', tiny, '--as', 'single-file', '--out', 'x'], 2, 'BadArguments: There is no single-file export yet.'],
+    [['export', tiny, '--as', 'ckpt', '--out', 'x'], 2, 'BadArguments: --as is "ckpt".'],
+    [['export', tiny, '--as', 'kohya', '--precision', 'f16', '--out', 'x'], 2, 'BadArguments: --precision is for a merged model, not for kohya.'],
+    [['export', tiny, '--as', 'single-file', '--precision', 'f8', '--out', 'x'], 2, 'BadArguments: --precision is "f8".'],
     [['export', tiny, '--out', 'x'], 2, 'BadArguments: The base model has no LoRA to export.'],
     [['label', tiny, '--scorer', 'a'], 1, `NotFound: ${tiny} is no pairs folder`],
     [['train', tiny, tiny, '--out', 'x'], 1, 'NotFound:'],
@@ -295,6 +297,23 @@ describe('export', () => {
     const [before, after] = [await weight(tiny), await weight(merged)];
     // strength * alpha / rank * up down = 0.5 * 2 * 0.25 * 0.5.
     after.forEach((x, i) => expect(x - before[i]!).toBeCloseTo(0.125, 5));
+
+    const checkpoint = join(folder, 'one.safetensors');
+    expect((await winnow('export', `${tiny}+${lora}:0.5`, '--as', 'single-file', '--precision', 'f32', '--out', checkpoint)).code).toBe(0);
+    const single = await openSafetensors(new Uint8Array(readFileSync(checkpoint)));
+    expect(await single.read('model.diffusion_model.input_blocks.3.1.transformer_blocks.0.attn1.to_q.weight')).toEqual(after);
+    // And back, as a model: by its path, or as the one file of a folder.
+    const alone = join(folder, 'alone');
+    mkdirSync(alone);
+    writeFileSync(join(alone, 'one.safetensors'), readFileSync(checkpoint));
+    for (const [i, model] of [checkpoint, alone].entries()) {
+      const back = join(folder, `back-${i}`);
+      expect((await winnow('export', model, '--as', 'diffusers', '--out', back)).code).toBe(0);
+      expect(await weight(back)).toEqual(after);
+    }
+    expect((await winnow('plan', checkpoint, '--json')).out.replace(checkpoint, '')).toBe((await winnow('plan', merged, '--json')).out.replace(merged, ''));
+    const refused = await winnow('plan', lora);
+    expect([refused.code, refused.err]).toEqual([1, expect.stringContaining('UnsupportedArchitecture: kohya.safetensors is a LoRA, not a model. Add it to the model it was trained on.')]);
 
     const { out } = await winnow('export', tiny, '--as', 'onnx', '--out', folder, '--json');
     const { files } = JSON.parse(out) as { files: { file: string; bytes: number }[] };

@@ -25,7 +25,7 @@ export function storedDtypes(source: Pick<TensorSource, 'half'>, policy: WeightP
 }
 
 /** A parameter's tensor as it is to be kept: its own bits where the source has them in that width, else its f32 numbers, rounded at most once. */
-export async function readParameter(source: TensorSource, { name, dtype }: Value): Promise<Float32Array | Uint16Array> {
+export async function readParameter(source: TensorSource, { name, dtype }: Pick<Value, 'name' | 'dtype'>): Promise<Float32Array | Uint16Array> {
   if (!isHalf(dtype)) return source.read(name);
   if (source.readHalf && source.half?.(name) === dtype) return source.readHalf(name);
   const bits = encodeHalf(dtype, await source.read(name));

@@ -31,6 +31,7 @@ import type {
   EngineService,
   ExportedFile,
   ExportKind,
+  ExportOptions,
   GenerateEvent,
   GenerateRequest,
   HubPlan,
@@ -73,6 +74,7 @@ export class Engine implements EngineService {
   private readonly pool: ModelPool;
   private readonly storage: ModelStorage;
   private readonly controls = new Map<string, RunControl>();
+  private readonly exported: string[] = [];
   private readonly parts = new Map<string, FrozenParts>();
   private readonly scorers = new Map<string, Promise<Scorer>>();
   private running: Promise<Running> | undefined;
@@ -209,11 +211,20 @@ export class Engine implements EngineService {
     });
   }
 
-  async export(ref: ModelRef, kind: ExportKind): Promise<ExportedFile[]> {
+  async export(ref: ModelRef, kind: ExportKind, { precision, folder, name }: ExportOptions = {}): Promise<ExportedFile[]> {
     const model = await this.pool.resolve(ref);
     const last = ref.adapters.at(-1);
-    const name = last?.kind === 'run' ? (await this.runStore.load(last.run)).name : model.folder.info.title;
-    return exportModel(model, name.trim().replaceAll(/[^\p{L}\p{N}]+/gu, '-').toLowerCase() || 'winnow', kind);
+    const title = last?.kind === 'run' ? (await this.runStore.load(last.run)).name : model.folder.info.title;
+    const target = { files: this.env.files, folder: folder ?? (await this.exportFolder()), name: name ?? (title.trim().replaceAll(/[^\p{L}\p{N}]+/gu, '-').toLowerCase() || 'winnow') };
+    return exportModel(model, kind, target, { ...(precision && { precision }) });
+  }
+
+  /** Whoever asked saves the last one, which may take long; the ones before make room. */
+  private async exportFolder(): Promise<string> {
+    const folder = `exports/${this.env.newId()}`;
+    for (const old of this.exported.splice(0, this.exported.length - 1)) await this.env.files.remove(old);
+    this.exported.push(folder);
+    return folder;
   }
 
   async importLora(name: string, bytes: Uint8Array, base = this.env.embeddedModels[0]!): Promise<{ file: string; rank: number; modules: number; format: 'kohya' | 'peft' }> {

@@ -5,52 +5,18 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { folderReader } from '../cli/files.ts';
-import { byteRanges, type ByteRanges } from '../data/formats/bytes.ts';
+import { byteRanges } from '../data/formats/bytes.ts';
 import { writeSafetensors } from '../data/formats/safetensors.ts';
-import type { Value } from '../graph/graph.ts';
 import { parseTextEncoderConfig } from '../models/clip/textEncoder.ts';
-import type { Config } from '../models/config.ts';
 import { parseUNetConfig } from '../models/sd/config.ts';
 import { type FileTensors, isCheckpoint, singleFileConfigs, singleFileLayout } from '../models/sd/singleFileConfig.ts';
-import { clipPlaces, openClipPlaces, type Places, unetPlaces, vaePlaces } from '../models/sd/singleFileKeys.ts';
 import { parseVaeConfig } from '../models/sd/vae.ts';
 import { encodeF16 } from '../shared/float16.ts';
 import { type Shape, sizeOf } from '../shared/shape.ts';
-import type { FolderReader } from './environment.ts';
+import { hollow, layouts, openReader as open, publishedConfig, readerOf, shapesByName } from './hollowCheckpoint.ts';
 import { checkModelConfigs, type ModelFolder, openModelFolder } from './modelFolder.ts';
-import { textParameters, unetParameters, vaeParameters } from './singleFile.ts';
 
 const reference = join(import.meta.dirname, '../../tools/reference');
-
-const readerOf = (ranges: ByteRanges, path = 'model.safetensors'): FolderReader => ({
-  read: async () => new Uint8Array(),
-  open: async () => ranges,
-  list: async () => [path],
-  sha256: async () => 'hash',
-});
-
-const open = (reader: FolderReader): Promise<ModelFolder> => openModelFolder('somewhere/model.safetensors', { openModel: () => reader, sha256: async () => '' });
-
-/** A file with this header whose tensors are zeros, however large it would be; counts the bytes that are asked for. */
-function hollow(shapes: ReadonlyMap<string, Shape>, metadata: Record<string, string> = {}, dtype = 'F16'): ByteRanges & { asked: number[] } {
-  let end = 0;
-  const header = JSON.stringify({ __metadata__: metadata, ...Object.fromEntries([...shapes].map(([name, shape]) => [name, { dtype, shape, data_offsets: [end, (end += 2 * sizeOf(shape))] }])) });
-  const text = new TextEncoder().encode(header);
-  const head = new Uint8Array(8 + text.length);
-  new DataView(head.buffer).setBigUint64(0, BigInt(text.length), true);
-  head.set(text, 8);
-  const asked: number[] = [];
-  return {
-    size: head.length + end,
-    asked,
-    async read(from, to) {
-      asked.push(to - from);
-      const out = new Uint8Array(to - from);
-      out.set(head.subarray(from, to));
-      return out;
-    },
-  };
-}
 
 const same = (a: Uint16Array, b: Uint16Array): boolean => Buffer.from(a.buffer).equals(Buffer.from(b.buffer));
 
@@ -92,38 +58,6 @@ describe.each([
     expect(single.textEncoders.map(({ tokenizer }) => [...tokenizer.encode(prompt)])).toEqual(folder.textEncoders.map(({ tokenizer }) => [...tokenizer.encode(prompt)]));
   });
 });
-
-interface Layout {
-  folder: string;
-  unet: Record<string, unknown>;
-  tensors: number;
-  sha256: string;
-}
-const layouts = Object.entries(JSON.parse(readFileSync(join(reference, 'single-file/layouts.json'), 'utf8')) as Record<string, Layout>);
-
-const publishedConfig = ({ folder, unet }: Layout, path: string): Config => ({ ...(JSON.parse(readFileSync(join(reference, 'configs', folder, path), 'utf8')) as Config), ...(path === 'unet/config.json' && unet) });
-
-/** Keys and shapes of a published model's checkpoint, as our places have them. */
-function shapesOf(layout: Layout): Map<string, Shape> {
-  const shapes = new Map<string, Shape>();
-  const add = (parameters: readonly Value[], places: Places): void => {
-    for (const { name, shape } of parameters) {
-      const place = places(name)!;
-      const stored = place.third !== undefined ? [3 * shape[0]!, ...shape.slice(1)] : place.form === 'transposed' ? shape.toReversed() : place.form === 'kernel' ? [...shape, 1, 1] : shape;
-      shapes.set(place.key, stored);
-    }
-  };
-  const config = (path: string): Config => publishedConfig(layout, path);
-  add(unetParameters(config('unet/config.json')), unetPlaces(parseUNetConfig(config('unet/config.json'))));
-  add(vaeParameters(config('vae/config.json')), vaePlaces(parseVaeConfig(config('vae/config.json'))));
-  const xl = /xl|ssd/.test(layout.folder);
-  const first = textParameters(config('text_encoder/config.json'));
-  add(first, xl ? clipPlaces('conditioner.embedders.0.transformer.text_model.') : config('text_encoder/config.json')['hidden_act'] === 'gelu' ? openClipPlaces('cond_stage_model.model.') : clipPlaces('cond_stage_model.transformer.text_model.'));
-  if (xl) add(textParameters(config('text_encoder_2/config.json')), openClipPlaces('conditioner.embedders.1.model.'));
-  return shapes;
-}
-
-const shapesByName = new Map(layouts.map(([name, layout]) => [name, shapesOf(layout)]));
 
 describe.each(layouts)('%s', (name, layout) => {
   const shapes = shapesByName.get(name)!;

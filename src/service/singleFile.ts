@@ -2,18 +2,16 @@
  *  are made from its shapes (or are the ones that our own export put beside them), its tensors are read where they lie, under diffusers' names.
  *  Nothing is held: opening reads the header. */
 import { openSafetensors, type SafetensorsFile } from '../data/formats/safetensors.ts';
-import { Graph, type Value } from '../graph/graph.ts';
-import { buildTextEncoder, parseTextEncoderConfig, textEncoderInputs } from '../models/clip/textEncoder.ts';
+import type { Value } from '../graph/graph.ts';
 import { CLIP_VOCAB_SIZE, type ClipPadding, clipTokenizerFile } from '../models/clip/vocabulary/vocabulary.ts';
 import type { Config } from '../models/config.ts';
 import { parseUNetConfig } from '../models/sd/config.ts';
 import { singleFileConfigs, type SingleFileFacts, type SingleFileLayout, singleFileLayout } from '../models/sd/singleFileConfig.ts';
-import { clipPlaces, openClipPlaces, type Place, type Places, UNET_PREFIX, unetPlaces, vaePlaces } from '../models/sd/singleFileKeys.ts';
-import { buildUNet, unetInputs } from '../models/sd/unet.ts';
-import { buildVaeDecoder, buildVaeEncoder, parseVaeConfig, vaeScaleFactor } from '../models/sd/vae.ts';
-import { parametersOf } from '../models/weights.ts';
+import { clipPlaces, openClipPlaces, type Place, type Places, storedShape, transposed, UNET_PREFIX, unetPlaces, vaePlaces } from '../models/sd/singleFileKeys.ts';
+import { parseVaeConfig } from '../models/sd/vae.ts';
 import { WinnowError } from '../shared/errors.ts';
 import { sameShape, type Shape, sizeOf } from '../shared/shape.ts';
+import { textParameters, unetParameters, vaeParameters } from './componentParameters.ts';
 import type { FolderReader } from './environment.ts';
 import type { ComponentWeights } from './weightFiles.ts';
 
@@ -132,37 +130,8 @@ function deviation(values: Float32Array): number {
   return Math.sqrt(values.reduce((sum, x) => sum + (x - mean) ** 2, 0) / values.length);
 }
 
-/** Parameters of a UNet under diffusers' names. The size that it is built at is the smallest that survives every downsampling. */
-export function unetParameters(config: Config): Value[] {
-  const unet = parseUNetConfig(config);
-  const graph = new Graph();
-  const side = 2 ** (unet.block_out_channels.length - 1);
-  buildUNet(graph, unet, unetInputs(graph, unet, { batch: 1, height: side, width: side, tokens: 1 }));
-  return parametersOf(graph);
-}
-
-export function vaeParameters(config: Config): Value[] {
-  const vae = parseVaeConfig(config);
-  const graph = new Graph();
-  const side = vaeScaleFactor(vae);
-  buildVaeEncoder(graph, vae, graph.input('image', [1, vae.in_channels, side, side]));
-  buildVaeDecoder(graph, vae, graph.input('latents', [1, vae.latent_channels, 1, 1]));
-  return parametersOf(graph);
-}
-
-export function textParameters(config: Config): Value[] {
-  const text = parseTextEncoderConfig(config);
-  const graph = new Graph();
-  buildTextEncoder(graph, text, textEncoderInputs(graph, { batch: 1, tokens: 1 }));
-  return parametersOf(graph);
-}
-
-/** How the file may have a tensor of this shape. */
-function storedShapes({ third, form }: Place, shape: Shape): Shape[] {
-  if (third !== undefined) return [[3 * shape[0]!, ...shape.slice(1)]];
-  if (form === 'transposed') return [shape.toReversed()];
-  return form === 'kernel' ? [[...shape, 1, 1], [...shape, 1], shape] : [shape];
-}
+/** How the file may have a tensor of this shape: a kernel over one pixel has been flattened by some. */
+const storedShapes = (place: Place, shape: Shape): Shape[] => [storedShape(place, shape), ...(place.form === 'kernel' ? [[...shape, 1], shape] : [])];
 
 function component(file: SafetensorsFile, path: string, name: string, parameters: readonly Value[], places: Places, used: Set<string>): ComponentWeights {
   const homes = new Map<string, { place: Place; shape: Shape }>();
@@ -201,12 +170,4 @@ function component(file: SafetensorsFile, path: string, name: string, parameters
     half: (tensor) => file.half(homes.get(tensor)?.place.key ?? ''),
     readHalf: (tensor) => read(tensor, file.readHalf),
   };
-}
-
-/** A matrix of so many rows, by columns. */
-export function transposed<T extends Float32Array | Uint16Array>(matrix: T, rows: number): T {
-  const columns = matrix.length / rows;
-  const out = matrix.slice() as T;
-  for (let i = 0; i < rows; i++) for (let j = 0; j < columns; j++) out[j * rows + i] = matrix[i * columns + j]!;
-  return out;
 }

@@ -333,12 +333,25 @@ export interface Score {
   alignment: number;
 }
 
-/** onnx: the merged UNet, for one sample of the model's own size. */
+/** diffusers, single-file: the merged model, whole. onnx: the merged UNet, for one sample of the model's own size. */
 export type ExportKind = 'kohya' | 'peft' | 'diffusers' | 'single-file' | 'onnx';
 
+export interface ExportOptions {
+  /** How the weights of a merged model are written. If left out, a diffusers folder has its UNet in f32 and the rest as the model's own files have
+   *  it, and a single file has each tensor so: what was fp16 stays fp16. */
+  precision?: 'f32' | 'f16' | 'bf16';
+  /** Where to write, in the file store; `exports/` and a new id if left out. */
+  folder?: string;
+  /** Of a single file, without its ending: the run's or the model's name if left out. */
+  name?: string;
+}
+
 export interface ExportedFile {
+  /** Path inside the folder that was written to. */
   name: string;
-  bytes: Uint8Array<ArrayBuffer>;
+  size: number;
+  /** In the file store. */
+  file: string;
 }
 
 // ---- the service ----------------------------------------------------------------------------------------------------------------
@@ -383,8 +396,8 @@ export interface EngineService extends ModelStorageService {
   deleteRun(run: string): Promise<void>;
   /** Scores PNG files of the store; prompt is used for alignment. */
   score(scorer: string, items: { file: string; prompt: string }[]): Promise<Score[]>;
-  /** A LoRA or a merged diffusers folder of a model with its adapters (or of a run, through ModelRef). */
-  export(model: ModelRef, kind: ExportKind): Promise<ExportedFile[]>;
+  /** A LoRA, or a merged model, of a model with its adapters (or of a run, through ModelRef), written to the file store. */
+  export(model: ModelRef, kind: ExportKind, options?: ExportOptions): Promise<ExportedFile[]>;
   /** Checks a LoRA file of somebody else (kohya or PEFT keys) against a base model, the embedded one if left out, and keeps it in the file
    *  store. */
   importLora(name: string, bytes: Uint8Array, base?: string): Promise<{ file: string; rank: number; modules: number; format: 'kohya' | 'peft' }>;

@@ -1,11 +1,10 @@
-import { extname, join } from 'node:path';
+import { basename, dirname, extname } from 'node:path';
 import { absolute, oneOf, required } from '../arguments.ts';
 import { withEngine } from '../engine.ts';
-import { NodeFileStore } from '../files.ts';
 import { parseModelRef } from '../modelRef.ts';
 import { badArguments, defineVerb } from '../verb.ts';
 
-const kinds = ['kohya', 'peft', 'diffusers', 'onnx'] as const;
+const kinds = ['kohya', 'peft', 'diffusers', 'single-file', 'onnx'] as const;
 
 export const exportVerb = defineVerb({
   name: 'export',
@@ -15,26 +14,29 @@ export const exportVerb = defineVerb({
     as: {
       kind: 'text',
       value: 'KIND',
-      help: 'kohya (diffusers, ComfyUI, A1111) or peft: one LoRA file; diffusers: the merged model\'s folder; onnx: the merged UNet, one image at the model\'s own size',
+      help: 'kohya (diffusers, ComfyUI, A1111) or peft: one LoRA file; diffusers: the merged model\'s folder; single-file: the merged model as one checkpoint (ComfyUI, A1111); onnx: the merged UNet, one image at the model\'s own size',
       default: 'kohya',
     },
     out: { kind: 'text', value: 'PATH', help: 'file, or folder to put it into' },
+    precision: { kind: 'text', value: 'DTYPE', help: 'f32, f16 or bf16, for every weight of a merged model; left out: as the notes say' },
   },
-  notes: ['Several adapters become one: a LoRA file holds their sum.'],
+  notes: [
+    'Several adapters become one: a LoRA file holds their sum.',
+    'A checkpoint keeps each weight as the base model\'s own file does: fp16 stays fp16, where what little training changed is rounded (--precision f32 keeps it, in twice the size). A diffusers folder has its UNet in f32.',
+  ],
   example: 'my-run --as kohya --out my-taste.safetensors',
   async run([model], values, terminal) {
-    if (values.as === 'single-file') throw badArguments('There is no single-file export yet.', 'Export a diffusers folder, which every tool converts.');
     const kind = oneOf('as', values.as, kinds);
+    const merged = kind === 'diffusers' || kind === 'single-file';
+    if (values.precision !== undefined && !merged) throw badArguments(`--precision is for a merged model, not for ${kind}.`, 'Leave it out, or export --as diffusers or single-file.');
+    const precision = values.precision === undefined ? undefined : oneOf('precision', values.precision, ['f32', 'f16', 'bf16']);
     const ref = parseModelRef(model!);
     const out = absolute(required('out', values.out));
-    const files = await withEngine(terminal, { base: ref.base, root: out, gpu: false }, (engine) => engine.export(ref, kind));
-    const written: { file: string; bytes: number }[] = [];
-    for (const { name, bytes } of files) {
-      // A diffusers folder is --out itself; a single file is --out where that is a file's name.
-      const file = kind === 'diffusers' ? join(out, name.slice(name.indexOf('/') + 1)) : extname(out) === extname(name) ? out : join(out, name);
-      await new NodeFileStore(out).write(absolute(file), bytes);
-      written.push({ file: absolute(file), bytes: bytes.length });
-    }
-    return { json: { kind, files: written }, text: written.map(({ file, bytes }) => `${file} (${(bytes / 1e6).toFixed(2)} MB)`).join('\n') };
+    // A diffusers folder is --out itself; a single file is --out where that is a file's name.
+    const ending = kind === 'onnx' ? '.onnx' : '.safetensors';
+    const place = kind !== 'diffusers' && extname(out) === ending ? { folder: dirname(out), name: basename(out, ending) } : { folder: out };
+    const written = await withEngine(terminal, { base: ref.base, root: out, gpu: false }, (engine) => engine.export(ref, kind, { ...place, ...(precision && { precision }) }));
+    const files = written.map(({ file, size }) => ({ file, bytes: size }));
+    return { json: { kind, files }, text: files.map(({ file, bytes }) => `${file} (${(bytes / 1e6).toFixed(2)} MB)`).join('\n') };
   },
 });

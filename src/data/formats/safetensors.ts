@@ -11,6 +11,8 @@ const MAX_HEADER_BYTES = 100_000_000;
 const bytesPerElement = { F64: 8, F32: 4, F16: 2, BF16: 2, I64: 8, I32: 4, I16: 2, I8: 1, U8: 1, BOOL: 1 } as const;
 export type SafetensorsDtype = keyof typeof bytesPerElement;
 const halves: Readonly<Record<string, HalfDtype>> = { F16: 'f16', BF16: 'bf16' };
+/** The names of the widths that weights are written in. */
+export const floatDtypes = { f32: 'F32', f16: 'F16', bf16: 'BF16' } as const;
 
 export interface TensorInfo {
   readonly dtype: SafetensorsDtype;

@@ -83,11 +83,13 @@ export function singleFileLayout(tensors: FileTensors, file: string): SingleFile
     return prefix === undefined ? [] : [{ kind: 'clip', prefix }];
   };
   const openClip = (prefix: string): TextLayout[] => (tensors.shape(`${prefix}token_embedding.weight`) ? [{ kind: 'openClip', prefix }] : []);
-  const xl = starts(names, 'conditioner.embedders.') || tensors.shape(`${UNET_PREFIX}label_emb.0.0.weight`) !== undefined;
+  const sized = tensors.shape(`${UNET_PREFIX}label_emb.0.0.weight`) !== undefined;
+  const xl = starts(names, 'conditioner.embedders.') || (sized && !starts(names, 'cond_stage_model.'));
+  if (!xl && sized) throw refuse(file, 'has a UNet that takes class labels (label_emb)');
   const texts = xl
     ? [...clip('conditioner.embedders.0.transformer.'), ...openClip('conditioner.embedders.1.model.')]
     : [...openClip('cond_stage_model.model.'), ...clip('cond_stage_model.transformer.')].slice(0, 1);
-  if (xl && !tensors.shape(`${UNET_PREFIX}label_emb.0.0.weight`)) throw refuse(file, 'has a conditioner, but a UNet without sizes and pooled text (label_emb)');
+  if (xl && !sized) throw refuse(file, 'has a conditioner, but a UNet without sizes and pooled text (label_emb)');
   if (texts.length === 0) throw lacks(file, xl ? 'text encoders' : 'text encoder', xl ? 'conditioner.embedders.*' : 'cond_stage_model.*');
   if (xl && texts.length === 1) throw texts[0]!.kind === 'clip' ? lacks(file, 'second text encoder', 'conditioner.embedders.1.model.*') : lacks(file, 'first text encoder', 'conditioner.embedders.0.transformer.*');
   const vaePrefix = [VAE_PREFIX, 'vae.'].find((prefix) => tensors.shape(`${prefix}decoder.conv_in.weight`) ?? tensors.shape(`${prefix}taesd_decoder.1.weight`));

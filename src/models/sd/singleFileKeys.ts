@@ -1,6 +1,7 @@
 /** Where diffusers' tensors lie in a checkpoint of one file, in the original Stable Diffusion layout (CompVis, Stability AI): the way there, which
  *  an export takes, and by looking names up, the way back. Keys follow from the config, not from one model: diffusers
  *  loaders/single_file_utils.py (convert_ldm_unet_checkpoint, convert_ldm_vae_checkpoint, convert_open_clip_checkpoint). */
+import type { Shape } from '../../shared/shape.ts';
 import type { UNetConfig } from './config.ts';
 import type { VaeConfig } from './vae.ts';
 
@@ -11,6 +12,13 @@ export interface Place {
   third?: 0 | 1 | 2;
   /** How the file has the matrix: transposed, or as the kernel of a convolution over one pixel. */
   form?: 'transposed' | 'kernel';
+}
+
+/** The shape under which the file has a tensor of diffusers' `shape`. */
+export function storedShape({ third, form }: Place, shape: Shape): Shape {
+  if (third !== undefined) return [3 * shape[0]!, ...shape.slice(1)];
+  if (form === 'transposed') return shape.toReversed();
+  return form === 'kernel' ? [...shape, 1, 1] : shape;
 }
 
 /** Undefined for a tensor that the layout has no place for. */
@@ -147,3 +155,11 @@ export const openClipPlaces =
     const key = renamed(rest, openClipLayer);
     return key === rest ? undefined : { key: at + key };
   };
+
+/** A matrix of so many rows, by columns. */
+export function transposed<T extends Float32Array | Uint16Array>(matrix: T, rows: number): T {
+  const columns = matrix.length / rows;
+  const out = matrix.slice() as T;
+  for (let i = 0; i < rows; i++) for (let j = 0; j < columns; j++) out[j * rows + i] = matrix[i * columns + j]!;
+  return out;
+}

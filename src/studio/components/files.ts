@@ -2,7 +2,7 @@
 import { readPicture } from '../../data/images.ts';
 import { files, siteBase } from '../store/services.ts';
 
-export function saveBytes(bytes: Uint8Array<ArrayBuffer> | string, name: string, type = 'application/octet-stream'): void {
+export function saveBytes(bytes: BlobPart, name: string, type = 'application/octet-stream'): void {
   const url = URL.createObjectURL(new Blob([bytes], { type }));
   const link = document.createElement('a');
   link.href = url;
