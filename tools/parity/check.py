@@ -20,7 +20,8 @@ import transformers
 from pictures import Picture, Settings, differing, draw, latents_error, load_pipeline, psnr, read_picture
 from winnow import ROOT, generate, tiny_run, winnow
 
-SCHEDULERS = ("DDIMScheduler", "EulerDiscreteScheduler", "DPMSolverMultistepScheduler")
+SCHEDULERS = (
+    "DDIMScheduler", "PNDMScheduler", "EulerDiscreteScheduler", "EulerAncestralDiscreteScheduler", "DPMSolverMultistepScheduler", "LCMScheduler")
 # A LoRA whose picture is nearer than this to the base model's would pass without being loaded at all.
 VISIBLE_DB = 35.0
 
