@@ -24,7 +24,8 @@ const activations: Readonly<Record<string, UnaryFn>> = { quick_gelu: 'quickGelu'
 
 /** Reads config.json; defaults as transformers' CLIPTextConfig. Throws UnsupportedArchitecture with the field and its value. */
 export function parseTextEncoderConfig(config: Config): TextEncoderConfig {
-  const architectures = new ConfigReader(config, 'text encoder').get('architectures', ['CLIPTextModel']);
+  // Null where the config was made by itself, not saved with a model.
+  const architectures = new ConfigReader(config, 'text encoder').get('architectures', null) ?? ['CLIPTextModel'];
   const name: unknown = Array.isArray(architectures) && architectures.length === 1 ? architectures[0] : architectures;
   if (name !== 'CLIPTextModel' && name !== 'CLIPTextModelWithProjection') {
     throw unsupported('text encoder', 'architectures', architectures, 'CLIPTextModel or CLIPTextModelWithProjection');

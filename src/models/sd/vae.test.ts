@@ -28,13 +28,41 @@ it.each<[string, Config, number, number]>([
 });
 
 describe('config', () => {
-  it.each<[string, Config, RegExp]>([
-    ['another class', { _class_name: 'VQModel' }, /_class_name is "VQModel"/],
-    ['blocks with attention', { ...kl, down_block_types: ['AttnDownEncoderBlock2D', 'DownEncoderBlock2D', 'DownEncoderBlock2D', 'DownEncoderBlock2D'] }, /down_block_types/],
-    ['latent statistics', { ...kl, latents_mean: [0, 0, 0, 0] }, /latents_mean is \[0,0,0,0\]/],
-    ['stages of two widths', { _class_name: 'AutoencoderTiny', encoder_block_out_channels: [32, 64, 64, 64] }, /encoder_block_out_channels/],
-    ['another upsampling', { _class_name: 'AutoencoderTiny', upsample_fn: 'bilinear' }, /upsample_fn is "bilinear"/],
-  ])('refuses %s by name', (_, file, message) => expect(() => parseVaeConfig(file)).toThrow(message));
+  const tiny: Config = { _class_name: 'AutoencoderTiny' };
+  const attention = ['AttnDownEncoderBlock2D', 'DownEncoderBlock2D', 'DownEncoderBlock2D', 'DownEncoderBlock2D'];
+  it.each<[string, Config, Config, RegExp?]>([
+    ['_class_name', kl, { _class_name: 'VQModel' }],
+    ['_class_name', kl, { _class_name: 'AsymmetricAutoencoderKL' }],
+    ['down_block_types', kl, { down_block_types: attention }, /down_block_types is "AttnDownEncoderBlock2D"/],
+    ['up_block_types', kl, { up_block_types: ['UpDecoderBlock2D'] }, /up_block_types is \["UpDecoderBlock2D"\]/],
+    ['block_out_channels', kl, { block_out_channels: 128 }],
+    ['layers_per_block', kl, { layers_per_block: [2, 2, 2, 2] }],
+    ['norm_num_groups', kl, { norm_num_groups: 48 }],
+    ['act_fn', kl, { act_fn: 'mish' }],
+    ['latent_channels', kl, { latent_channels: 0 }],
+    ['scaling_factor', kl, { scaling_factor: null }],
+    ['shift_factor', kl, { shift_factor: [0.1] }],
+    ['latents_mean', kl, { latents_mean: [0, 0, 0, 0] }],
+    ['latents_std', kl, { latents_std: [1, 1, 1, 1] }],
+    ['use_quant_conv', kl, { use_quant_conv: null }],
+    ['use_post_quant_conv', kl, { use_post_quant_conv: 1 }],
+    ['mid_block_add_attention', kl, { mid_block_add_attention: 'no' }],
+    ['encoder_block_out_channels', tiny, { encoder_block_out_channels: [32, 64, 64, 64] }],
+    ['decoder_block_out_channels', tiny, { decoder_block_out_channels: [64, 64] }],
+    ['num_encoder_blocks', tiny, { num_encoder_blocks: [1, -1, 3, 3] }],
+    ['num_decoder_blocks', tiny, { num_decoder_blocks: 3 }],
+    ['upsample_fn', tiny, { upsample_fn: 'bilinear' }],
+    ['upsampling_scaling_factor', tiny, { upsampling_scaling_factor: 1.5 }],
+  ])('refuses %s of %j at %j', (field, file, change, message) => {
+    const parse = (): unknown => parseVaeConfig({ ...file, ...change });
+    expect(parse).toThrow(message ?? `: ${field} is ${JSON.stringify(change[field])};`);
+    expect(parse).toThrow(expect.objectContaining({ name: 'UnsupportedArchitecture' }));
+  });
+
+  it.each<[string, Config, object]>([
+    ["SDXL's, which is upcast where others run in half width", { ...kl, scaling_factor: 0.13025, force_upcast: true, sample_size: 1024, latents_mean: null, latents_std: null }, { scaling_factor: 0.13025, shift_factor: 0 }],
+    ["TAESDXL's", { ...tiny, latent_magnitude: 3, latent_shift: 0.5, force_upcast: false, block_out_channels: [64, 64, 64, 64] }, { scaling_factor: 1, num_decoder_blocks: [3, 3, 3, 1] }],
+  ])('takes %s', (_, file, expected) => expect(parseVaeConfig(file)).toMatchObject(expected));
 });
 
 it('finds attention under its old names', async () => {
