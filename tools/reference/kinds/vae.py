@@ -20,6 +20,18 @@ CASES = {"vae": {
         block_out_channels=(8, 8), down_block_types=(ENCODER,) * 2, up_block_types=(DECODER,) * 2, layers_per_block=1,
         latent_channels=8, norm_num_groups=2, sample_size=16, mid_block_add_attention=False, use_quant_conv=False,
         use_post_quant_conv=False)),
+    # SDXL's: four levels, a scale of its own, force_upcast; the middle attention under the names it had before diffusers 0.17.
+    "sdxl-old-names": dict(seed=45, cls=AutoencoderKL, image=(1, 32, 24), old_names=True, config=dict(
+        block_out_channels=(4, 4, 6, 6), down_block_types=(ENCODER,) * 4, up_block_types=(DECODER,) * 4, layers_per_block=2,
+        latent_channels=4, norm_num_groups=2, sample_size=1024, scaling_factor=0.13025, force_upcast=True)),
+    # hf-internal-testing's tiny pipelines, as they are.
+    "hf-tiny": dict(seed=46, cls=AutoencoderKL, image=(1, 32, 32), large=True, config=dict(
+        block_out_channels=(32, 64), down_block_types=(ENCODER,) * 2, up_block_types=(DECODER,) * 2, latent_channels=4,
+        sample_size=128)),
+    # TAESD and TAESDXL: one, three, three, three blocks down and the reverse up.
+    "taesd": dict(seed=47, cls=AutoencoderTiny, image=(1, 32, 40), config=dict(
+        encoder_block_out_channels=(4, 4, 4, 4), decoder_block_out_channels=(4, 4, 4, 4), num_encoder_blocks=(1, 3, 3, 3),
+        num_decoder_blocks=(3, 3, 3, 1), latent_channels=4)),
     "tiny": dict(seed=43, cls=AutoencoderTiny, image=(2, 32, 24), config=dict(
         encoder_block_out_channels=(6, 6, 6, 6), decoder_block_out_channels=(6, 6, 6, 6), num_encoder_blocks=(1, 2, 2, 2),
         num_decoder_blocks=(2, 2, 2, 1), latent_channels=8)),
@@ -27,6 +39,18 @@ CASES = {"vae": {
         encoder_block_out_channels=(8, 8, 8), decoder_block_out_channels=(8, 8, 8), num_encoder_blocks=(1, 1, 2),
         num_decoder_blocks=(2, 1, 1), latent_channels=4)),
 }}
+
+
+OLD_NAMES = {"to_q": "query", "to_k": "key", "to_v": "value", "to_out.0": "proj_attn"}
+
+
+def old_names(weights: dict) -> dict:
+    """ModelMixin._convert_deprecated_attention_blocks backwards."""
+    def old(name: str) -> str:
+        path, _, rest = name.partition(".attentions.0.")
+        module, _, part = rest.rpartition(".")
+        return f"{path}.attentions.0.{OLD_NAMES[module]}.{part}" if module in OLD_NAMES else name
+    return {old(name): t for name, t in weights.items()}
 
 
 def build(spec: dict):
@@ -54,7 +78,7 @@ def write(kind: str, name: str, folder: Path, spec: dict) -> dict[str, float]:
     }
     weights = {n: p.clone() for n, p in weights_of(model).items()}
     save_model_config(folder, model)
-    save_tensors(folder / "weights.safetensors", weights)
+    save_tensors(folder / "weights.safetensors", old_names(weights) if spec.get("old_names") else weights)
     run = lambda *tensors: evaluate(model, *tensors)
     sets = (weights, inputs)
     floor = floors(run(*sets, torch.float64), float32_runs(run, sets, seed))
