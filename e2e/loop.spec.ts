@@ -2,6 +2,9 @@
  *  model, our kernels, onnxruntime, the browser's own storage. */
 import { readFileSync } from 'node:fs';
 import { expect, type Page, test } from '@playwright/test';
+import { unzipSync } from 'fflate';
+import { openSafetensors } from '../src/data/formats/safetensors.ts';
+import { encodeF16 } from '../src/shared/float16.ts';
 
 /** Everything the page and its workers ask for, and every complaint. */
 function watch(page: Page): { hosts: Set<string>; complaints: string[] } {
@@ -117,6 +120,20 @@ for (const reference of ['engine', 'onnx'] as const) {
     const bytes = readFileSync(await (await download).path());
     const header = JSON.parse(bytes.subarray(8, 8 + Number(bytes.readBigUInt64LE())).toString()) as Record<string, unknown>;
     expect(Object.keys(header)).toContain('lora_unet_conv_in.lora_down.weight');
+
+    // And the merged model, whole: as a folder, and as one checkpoint.
+    const take = async (name: string): Promise<Buffer> => {
+      const taken = page.waitForEvent('download');
+      await page.getByRole('button', { name, exact: true }).click();
+      return readFileSync(await (await taken).path());
+    };
+    const folder = unzipSync(await take('Whole model'));
+    const paths = Object.keys(folder).map((path) => path.replace(/^[^/]+\//, ''));
+    expect(paths).toEqual(expect.arrayContaining(['model_index.json', 'unet/diffusion_pytorch_model.safetensors', 'vae/diffusion_pytorch_model.safetensors', 'text_encoder/model.safetensors', 'tokenizer/tokenizer.json']));
+    const checkpoint = await openSafetensors(await take('Checkpoint'));
+    const merged = await openSafetensors(Object.entries(folder).find(([path]) => path.endsWith('/unet/diffusion_pytorch_model.safetensors'))![1]);
+    // The embedded model is kept in f16, and so is its checkpoint.
+    expect(await checkpoint.readHalf('model.diffusion_model.input_blocks.0.0.weight')).toEqual(encodeF16(await merged.read('conv_in.weight')));
 
     expect([...seen.hosts]).toEqual(['localhost']);
     expect(seen.complaints).toEqual([]);

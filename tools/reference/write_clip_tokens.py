@@ -155,4 +155,5 @@ def main() -> None:
     (args.folder / "tokens.golden.json").write_text(json.dumps(golden, ensure_ascii=True, separators=(",", ":")).replace("],[", "],\n[") + "\n")
 
 
-main()
+if __name__ == "__main__":
+    main()
