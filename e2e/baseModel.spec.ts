@@ -1,5 +1,6 @@
 /** A person's own models: brought in from a folder, from a single file or from a hub, used, and deleted. Tiny pipelines with random weights, as
  *  diffusers writes them. */
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import AxeBuilder from '@axe-core/playwright';
 import { expect, type Page, test } from '@playwright/test';
@@ -40,7 +41,7 @@ test('a folder is read, used and deleted', async ({ page }) => {
   await expect(fact(page, 'Precision')).toHaveText('32 bits (f32)');
   await expect(fact(page, 'Made for')).toContainText('32 px, multiples of 4');
   await expect(fact(page, 'From')).toContainText('this computer');
-  await expect(page.getByRole('region', { name: 'Train a LoRA' }).getByText('fits', { exact: true })).toBeVisible({ timeout: 60_000 });
+  await expect(page.getByRole('region', { name: 'Train a LoRA' }).getByText('within limits', { exact: true })).toBeVisible({ timeout: 60_000 });
   await expectAccessible(page);
 
   // In use, its size and defaults are on the Generate screen, and it makes a picture.
@@ -82,6 +83,14 @@ test('a folder is read, used and deleted', async ({ page }) => {
   await page.getByRole('button', { name: 'Start training' }).click();
   await expect(page.getByTestId('started-at')).toContainText('started at 0.693 ✓', { timeout: 300_000 });
   await expect(page.getByRole('link', { name: 'Compare with base' })).toBeVisible({ timeout: 120_000 });
+
+  // It leaves as one file in the layout that other tools read.
+  await page.getByRole('link', { name: 'Compare with base' }).click();
+  const download = page.waitForEvent('download');
+  await page.getByRole('button', { name: 'Checkpoint', exact: true }).click();
+  const bytes = readFileSync(await (await download).path());
+  const header = JSON.parse(bytes.subarray(8, 8 + Number(bytes.readBigUInt64LE())).toString()) as Record<string, unknown>;
+  expect(Object.keys(header)).toContain('model.diffusion_model.input_blocks.0.0.weight');
 
   // The choice outlives a reload, and what was set for each model comes back with it.
   await page.reload();

@@ -40,15 +40,18 @@ export function ModelForecastPanel({ info }: { info: ModelInfo }) {
       ) : 'message' in found ? (
         <ProblemNotice problem={found} />
       ) : (
-        <div className={styles.uses}>
-          <Use title="Make a picture" note="One, with guidance." forecast={found.generate} />
-          {info.notTrainable ? null : (
-            <>
-              <Use title="Train a LoRA" note="Rank 8, one pair at a time." forecast={found.lora} />
-              <Use title="Train every weight" note="One pair at a time." forecast={found.full} />
-            </>
-          )}
-        </div>
+        <>
+          <div className={styles.uses}>
+            <Use title="Make a picture" note="One, with guidance." forecast={found.generate} />
+            {info.notTrainable ? null : (
+              <>
+                <Use title="Train a LoRA" note="Rank 8, one pair at a time." forecast={found.lora} />
+                <Use title="Train every weight" note="One pair at a time." forecast={found.full} />
+              </>
+            )}
+          </div>
+          <p className={`small dim ${styles.limits}`}>Held against the limits that this adapter names. No browser says how much memory a GPU has: compare the sums with yours.</p>
+        </>
       )}
     </Panel>
   );
@@ -59,7 +62,7 @@ function Use({ title, note, forecast }: { title: string; note: ReactNode; foreca
     <section className={styles.use} aria-label={title}>
       <div className="spread">
         <h3>{title}</h3>
-        {forecast.exceeded ? <Tag tone="bad">does not fit</Tag> : <Tag tone="good">fits</Tag>}
+        {forecast.exceeded ? <Tag tone="bad">does not fit</Tag> : <Tag>within limits</Tag>}
       </div>
       <p className={styles.peak}>{printBytes(forecast.peakBytes)}</p>
       <p className="small dim">{note}</p>
