@@ -12,7 +12,7 @@ DOWN, CROSS_DOWN, UP, CROSS_UP = "DownBlock2D", "CrossAttnDownBlock2D", "UpBlock
 SMALL = dict(cross_attention_dim=12, norm_num_groups=4, in_channels=4, out_channels=4)
 # What every child of SDXL has; three levels, text and time embedding.
 XL = SMALL | dict(
-    sample_size=8, block_out_channels=(4, 4, 8), norm_num_groups=2, layers_per_block=2, attention_head_dim=(1, 2, 4),
+    sample_size=8, block_out_channels=(4, 4, 6), norm_num_groups=2, layers_per_block=2, attention_head_dim=(1, 2, 3),
     use_linear_projection=True, addition_embed_type="text_time", addition_time_embed_dim=8, projection_class_embeddings_input_dim=58,
     down_block_types=(DOWN, CROSS_DOWN, CROSS_DOWN), up_block_types=(CROSS_UP, CROSS_UP, UP))
 
@@ -79,9 +79,10 @@ CONFIGS: dict[str, dict] = {
         transformer_layers_per_block=[1, [1, 1], [2, 2]], reverse_transformer_layers_per_block=[[2, 2, 2], [1, 1, 1], 1],
         mid_block_type="UNetMidBlock2D"),
     # SDXL and SSD-1B as deep as they are.
-    "sdxl-deep": XL | dict(block_out_channels=(8, 16, 32), transformer_layers_per_block=(1, 2, 10)),
+    "sdxl-deep": XL | dict(
+        block_out_channels=(8, 16, 32), attention_head_dim=(1, 2, 4), transformer_layers_per_block=(1, 2, 10)),
     "ssd-1b-deep": XL | dict(
-        block_out_channels=(8, 16, 32), transformer_layers_per_block=[1, [2, 2], [4, 4]],
+        block_out_channels=(8, 16, 32), attention_head_dim=(1, 2, 4), transformer_layers_per_block=[1, [2, 2], [4, 4]],
         reverse_transformer_layers_per_block=[[4, 4, 10], [2, 1, 1], 1], mid_block_type="UNetMidBlock2D"),
     # Latent consistency: the guidance scale's embedding beside the timestep.
     "lcm": SMALL | dict(
