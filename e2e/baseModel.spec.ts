@@ -24,6 +24,13 @@ async function field(page: Page, name: string, value: string): Promise<void> {
   await input.blur();
 }
 
+/** Files or folders by their paths, let go over the window as from the desktop. */
+async function drop(page: Page, path: string): Promise<void> {
+  const session = await page.context().newCDPSession(page);
+  for (const type of ['dragEnter', 'dragOver', 'drop'] as const) await session.send('Input.dispatchDragEvent', { type, x: 600, y: 400, data: { items: [], files: [path], dragOperationsMask: 1 } });
+  await session.detach();
+}
+
 async function expectAccessible(page: Page): Promise<void> {
   const { violations } = await new AxeBuilder({ page }).withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa']).analyze();
   expect(violations.map(({ id, nodes }) => `${id} at ${nodes[0]?.target.join(' ')}`)).toEqual([]);
@@ -126,12 +133,17 @@ test('a checkpoint in one file; a model that only makes pictures', async ({ page
   await expect(fact(page, 'Pipeline')).toHaveText('StableDiffusionPipeline');
   await expect(page.getByText('1 file', { exact: true })).toBeVisible();
 
-  await page.locator('input[webkitdirectory]').setInputFiles(join(cases, 'pipeline-lcm/pipeline'));
+  // Dropped on another screen, and some folders above the model.
+  await page.goto('/#/label');
+  await drop(page, join(cases, 'pipeline-lcm'));
   await expect(fact(page, 'Family')).toHaveText('Latent Consistency', { timeout: 60_000 });
+  await drop(page, join(cases, '../single-file/xl.safetensors'));
+  await expect(fact(page, 'Family')).toHaveText('Stable Diffusion XL', { timeout: 60_000 });
+  await page.getByRole('button', { name: /^pipeline-lcm/ }).click();
   await expect(page.getByText(/time_cond_proj_dim/)).toBeVisible();
   await page.getByRole('button', { name: 'Use this model' }).click();
   await page.goto('/#/train');
-  await expect(page.getByText('pipeline can make pictures, and cannot be trained')).toBeVisible();
+  await expect(page.getByText('pipeline-lcm can make pictures, and cannot be trained')).toBeVisible();
   await expect(page.getByRole('button', { name: 'Start training' })).toBeHidden();
 });
 
