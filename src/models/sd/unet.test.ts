@@ -138,6 +138,15 @@ describe('config', () => {
 
   it.each<[string, Config]>([
     ['what changes nothing', { upcast_attention: null, dropout: 0, resnet_out_scale_factor: 1, mid_block_only_cross_attention: null, dual_cross_attention: null }],
+    // The file of stable-diffusion-v1-5 as diffusers 0.17 wrote it, less its sizes.
+    [
+      'every field at the value that means nothing',
+      {
+        addition_embed_type: null, addition_embed_type_num_heads: 64, class_embed_type: null, class_embeddings_concat: false, cross_attention_norm: null, encoder_hid_dim: null,
+        num_class_embeds: null, projection_class_embeddings_input_dim: null, resnet_skip_time_act: false, time_cond_proj_dim: null, time_embedding_act_fn: null,
+        time_embedding_dim: null, time_embedding_type: 'positional', timestep_post_act: null, only_cross_attention: false, use_linear_projection: false,
+      },
+    ],
     ['fields of the future', { _diffusers_version: '9.0', of_the_future: 1 }],
     ['a context by block, where those that attend agree', { cross_attention_dim: [6, 99], mid_block_type: null }],
     ['block types with their old prefix', { down_block_types: ['UNetResCrossAttnDownBlock2D', 'UNetResDownBlock2D'], up_block_types: ['UNetResUpBlock2D', 'UNetResCrossAttnUpBlock2D'] }],
