@@ -139,7 +139,7 @@ function PromptsAndSeeds() {
               if (compareSeeds.length) setCompare({ compareSeeds });
             }}
           />
-          <p className="small dim">Steps, guidance, size and scheduler are those of the Generate screen, for both sides.</p>
+          <p className="small dim">Steps, guidance, size and scheduler are those of the Generate screen, for both sides; another base model than the one in use keeps its own.</p>
         </div>
       </Disclosure>
     </div>

@@ -7,6 +7,7 @@ import { Flicker, HoldButton, PairStage, useHeldKey } from '../../components/Pai
 import { Icon } from '../../components/Icon.tsx';
 import { Picture, usePicture } from '../../components/Picture.tsx';
 import { Keys } from '../../components/Shortcuts.tsx';
+import { Empty } from '../../components/Surface.tsx';
 import type { CompareView } from '../../store/compareSlice.ts';
 import { titleOf } from '../../store/models.ts';
 import { useStudio } from '../../store/useStudio.ts';
@@ -123,6 +124,15 @@ function Difference({ left, right }: { left: ImageRecord; right: ImageRecord }) 
       current = false;
     };
   }, [urlA, urlB]);
+  if (left.width !== right.width || left.height !== right.height) {
+    return (
+      <div className={styles.nothing}>
+        <Empty icon="compare" title="Of two sizes">
+          {`A is ${left.width} × ${left.height} px, B ${right.width} × ${right.height} px: there is nothing to subtract.`}
+        </Empty>
+      </div>
+    );
+  }
   return (
     <div className={styles.single}>
       <div className={styles.singleInner}>
