@@ -14,7 +14,7 @@ from common import float32_runs, floors, generator, randn, save_case, save_model
 from kinds import losses, lora
 from kinds.add_noise import target
 from kinds.scheduler import SD
-from kinds.unet import build, call, conditions, latent_shape
+from kinds.unet import CALM, build, call, conditions, latent_shape
 
 V = SD | dict(prediction_type="v_prediction")
 ADAMW = dict(name="adamw", lr=1e-3, betas=[0.9, 0.999], eps=1e-8, weight_decay=1e-2)
@@ -23,13 +23,13 @@ ADAMW = dict(name="adamw", lr=1e-3, betas=[0.9, 0.999], eps=1e-8, weight_decay=1
 def case(seed: int, mode: str, config: str = "nano", *, steps: int = 20, batch: int = 2, tokens: int = 4, beta: float = 20.0,
          loss: str = "sigmoid", scheduler: dict = SD, lr: float = 1e-3, max_grad_norm: float | None = 1.0,
          lr_schedule="constant", targets: str = "attention", rank: int = 2, alpha: float = 2.0, zero_up: bool = False,
-         perturb: float = 0.0, optimizer: dict = {}, params: dict = {}) -> dict:
+         perturb: float = 0.0, branch: float = 1.0, optimizer: dict = {}, params: dict = {}) -> dict:
     """`zero_up`: the adapter starts as a run starts, so the logit of step 0 is 0. `perturb`: the reference is the
     weights moved by this share of their deviation; 0 makes the weights their own reference."""
     return dict(seed=seed, mode=mode, config=config, steps=steps, batch=batch, tokens=tokens, beta=beta, loss=loss,
                 scheduler=scheduler, optimizer=ADAMW | dict(lr=lr) | optimizer, max_grad_norm=max_grad_norm,
                 lr_schedule=lr_schedule, targets=targets, rank=rank, lora_alpha=alpha, zero_up=zero_up, perturb=perturb,
-                params=params)
+                branch=branch, params=params)
 
 
 def short(seed: int, loss: str, beta: float = 20.0, **params) -> dict:
@@ -42,6 +42,10 @@ CASES = {"dpo": {
     "full": case(203, "full", max_grad_norm=0.5, lr=5e-4, beta=50.0),
     "full-v-reference": case(204, "full", "pico", scheduler=V, perturb=0.05, lr=5e-4, steps=10, max_grad_norm=None),
     "sdxl": case(205, "lora", "sdxl", steps=3, batch=1, tokens=3, targets="attention"),
+    # Stable Diffusion 2: linear projections, heads by level, v-prediction.
+    "sd2-v": case(206, "lora", "bk-sdm-v2-tiny", steps=3, tokens=3, scheduler=V, **CALM),
+    # SSD-1B: transformer depths by layer, a middle without attention, text and time.
+    "ssd": case(207, "lora", "ssd-nano", steps=3, tokens=3, targets="all", rank=1, alpha=1.0, **CALM),
     "smoothed": short(211, "sigmoid", label_smoothing=0.1),
     "robust": short(212, "robust", label_smoothing=0.2),
     "soft": short(213, "soft"),
@@ -131,7 +135,7 @@ def train(model, spec: dict, scales, inputs: dict, base: dict, reference: dict, 
 
 
 def write(kind: str, name: str, folder: Path, spec: dict) -> dict[str, float]:
-    model = build(spec["config"], spec["seed"])
+    model = build(spec["config"], spec["seed"], spec["branch"])
     base = {n: p.clone() for n, p in weights_of(model).items()}
     save_model_config(folder, model)
     save_tensors(folder / "weights.safetensors", base)

@@ -35,6 +35,11 @@ CASES = {"text_encoder": {
         hidden_act="gelu", num_hidden_layers=4, intermediate_size=48, projection_dim=5)),
     "open-clip-big-g": dict(seed=57, cls=CLIPTextModelWithProjection, prefix=True, pad=0, config=BASE | OLD_IDS | dict(
         hidden_act="gelu", num_hidden_layers=4, num_attention_heads=2, intermediate_size=48, projection_dim=12)),
+    # All 77 tokens, and either way to pad: with the end token as CLIP-L's tokenizer does, with "!" as OpenCLIP's.
+    "paddings": dict(seed=60, cls=CLIPTextModelWithProjection, prefix=True, pads=(VOCAB - 1, 0), config=BASE | dict(
+        max_position_embeddings=77, hidden_act="gelu", num_hidden_layers=2, projection_dim=12)),
+    "paddings-old-ids": dict(seed=61, cls=CLIPTextModel, prefix=True, pads=(VOCAB - 1, 0), config=BASE | OLD_IDS | dict(
+        max_position_embeddings=77, hidden_act="quick_gelu", num_hidden_layers=2)),
     # hf-internal-testing's tiny pipelines, as they are.
     "hf-tiny": dict(seed=58, cls=CLIPTextModel, prefix=True, large=True, config=OLD_IDS | dict(
         vocab_size=1000, hidden_size=32, intermediate_size=37, num_attention_heads=4, num_hidden_layers=5, projection_dim=512)),
@@ -67,6 +72,20 @@ def prompt_ids(config: CLIPTextConfig, pad: int | None, seed: int) -> torch.Tens
     return words
 
 
+def padded_ids(config: CLIPTextConfig, pads: tuple[int, ...], seed: int) -> torch.Tensor:
+    """For each token that pads: a short prompt, one that fills every place, the empty prompt, and nothing but padding; where
+    that is no end token, the last row has none, and is pooled at 0."""
+    length, end = config.max_position_embeddings, config.vocab_size - 1
+    words = torch.randint(1, end - 1, (len(pads), 4, length), generator=generator(seed))
+    words[:, :, 0] = end - 1
+    for pad, rows in zip(pads, words):
+        for row, at in enumerate((9, length - 1, 1)):
+            rows[row, at] = end
+            rows[row, at + 1:] = pad
+        rows[3] = pad
+    return words.flatten(0, 1)
+
+
 @torch.no_grad()
 def evaluate(model, input_ids: torch.Tensor, weights: dict, dtype) -> dict[str, torch.Tensor]:
     out = set_weights(model, weights, dtype)(input_ids, output_hidden_states=True)
@@ -80,7 +99,8 @@ def write(kind: str, name: str, folder: Path, spec: dict) -> dict[str, float]:
     model.config.to_json_file(str(folder / "config.json"))
     save_json(folder / "config.json", clean_config(json.loads((folder / "config.json").read_text())))
     save_tensors(folder / "weights.safetensors", stored_weights(model, spec["prefix"]))
-    ids = prompt_ids(model.config, spec.get("pad"), spec["seed"] + 20)
+    seed = spec["seed"] + 20
+    ids = padded_ids(model.config, spec["pads"], seed) if "pads" in spec else prompt_ids(model.config, spec.get("pad"), seed)
     weights = {n: p.clone() for n, p in weights_of(model).items()}
     run = lambda *tensors: evaluate(model, ids, *tensors)
     floor = floors(run(weights, torch.float64), float32_runs(run, (weights,), spec["seed"]))

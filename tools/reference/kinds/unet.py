@@ -127,11 +127,16 @@ CONFIGS: dict[str, dict] = {
         sample_size=16, in_channels=8, out_channels=8, block_out_channels=(16, 32, 48), layers_per_block=1,
         cross_attention_dim=24, norm_num_groups=8, attention_head_dim=4,
         down_block_types=(DOWN, CROSS_DOWN, CROSS_DOWN), up_block_types=(CROSS_UP, CROSS_UP, UP)),
-    # Few parameters, for the training cases; `pico` has one level and no resampling at all.
+    # Few parameters, for the training cases. `ssd-nano` is SSD-1B's layout; `pico` has one level and no resampling at all.
     "nano": SMALL | dict(
         sample_size=6, block_out_channels=(4, 8), layers_per_block=1, attention_head_dim=2, mid_block_type=None,
         cross_attention_dim=6, norm_num_groups=2, use_linear_projection=True,
         down_block_types=(DOWN, CROSS_DOWN), up_block_types=(CROSS_UP, UP)),
+    "ssd-nano": SMALL | dict(
+        sample_size=6, block_out_channels=(4, 8), layers_per_block=1, attention_head_dim=(1, 2), mid_block_type="UNetMidBlock2D",
+        cross_attention_dim=6, norm_num_groups=2, use_linear_projection=True, transformer_layers_per_block=[1, [2]],
+        reverse_transformer_layers_per_block=[[2, 1], 1], addition_embed_type="text_time", addition_time_embed_dim=4,
+        projection_class_embeddings_input_dim=30, down_block_types=(DOWN, CROSS_DOWN), up_block_types=(CROSS_UP, UP)),
     "pico": SMALL | dict(
         sample_size=6, block_out_channels=(4,), layers_per_block=1, attention_head_dim=2, mid_block_type=None,
         cross_attention_dim=6, norm_num_groups=2, down_block_types=(CROSS_DOWN,), up_block_types=(CROSS_UP,)),
