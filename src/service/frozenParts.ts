@@ -82,7 +82,7 @@ export class FrozenParts {
       graph.output('image', buildVaeDecoder(graph, config, graph.input('latents', dims), { dtypeOf: keptDtypes(weights) }));
       return this.runner.open(graph, weights);
     });
-    const unscaled = latents.map((x) => x / config.scaling_factor + config.shift_factor);
+    const unscaled = latents.map((x) => x / config.scaling_factor);
     return (await session.run({ latents: { data: unscaled, dims } }))['image']!;
   }
 
@@ -109,7 +109,7 @@ export class FrozenParts {
     const { mean, logvar } = posteriorOf(await session.run({ image: { data: image, dims } }));
     if (mean.length !== config.latent_channels * (imageHeight / factor) * (imageWidth / factor)) throw new Error('the encoder made latents of another size');
     const noise = logvar && generator.randn(mean.length);
-    return mean.map((mu, i) => ((logvar && noise ? mu + Math.exp(0.5 * logvar[i]!) * noise[i]! : mu) - config.shift_factor) * config.scaling_factor);
+    return mean.map((mu, i) => (logvar && noise ? mu + Math.exp(0.5 * logvar[i]!) * noise[i]! : mu) * config.scaling_factor);
   }
 
   /** Lets the parts go whose weights lie on the GPU: all, or the text encoders. What was encoded is kept; they are opened again when needed. */

@@ -5,10 +5,14 @@ import { describe, expect, it } from 'vitest';
 import { folderReader } from '../cli/files.ts';
 import { byteRanges } from '../data/formats/bytes.ts';
 import { openSafetensors, type TensorToWrite, writeSafetensors } from '../data/formats/safetensors.ts';
+import { parseTextEncoderConfig } from '../models/clip/textEncoder.ts';
+import type { Config } from '../models/config.ts';
+import { parseUNetConfig } from '../models/sd/config.ts';
+import { parseVaeConfig } from '../models/sd/vae.ts';
 import { sizeOf } from '../shared/shape.ts';
 import { WinnowError } from '../shared/errors.ts';
 import type { FolderReader } from './environment.ts';
-import { type ModelFolder, openModelFolder } from './modelFolder.ts';
+import { checkModelConfigs, type ModelFolder, openModelFolder } from './modelFolder.ts';
 
 const cases = join(import.meta.dirname, '../../tools/reference/cases');
 const unetFile = 'unet/diffusion_pytorch_model.safetensors';
@@ -110,6 +114,24 @@ describe('weights', () => {
     (await unet.weights.read(name)).forEach((value, i) => expect(Math.abs(value - exact[i]!)).toBeLessThanOrEqual(Math.abs(exact[i]!) * (dtype === 'F16' ? 2 ** -11 : 2 ** -8)));
   });
 
+  it('are found under the names of earlier versions', async () => {
+    const old: [string, RegExp, (name: string) => string][] = [
+      ['vae/diffusion_pytorch_model.safetensors', /\.to_out\.0\./, (name) => name.replace('.to_q.', '.query.').replace('.to_k.', '.key.').replace('.to_v.', '.value.').replace('.to_out.0.', '.proj_attn.')],
+      ['text_encoder/model.safetensors', /^text_model\./, (name) => name.replace(/^text_model\./, '')],
+    ];
+    const files = new Map(plain);
+    for (const [path, changes, rename] of old) {
+      const tensors = Object.entries(await tensorsOf(files.get(path)!));
+      expect(tensors.some(([name]) => changes.test(name) && rename(name) !== name)).toBe(true);
+      files.set(path, written(Object.fromEntries(tensors.map(([name, tensor]) => [rename(name), tensor]))));
+    }
+    const [now, then] = [await open(plain), await open(files)];
+    expect(then.info.parameters).toEqual(now.info.parameters);
+    for (const name of now.vae.weights.names) expect(await then.vae.weights.read(name)).toEqual(await now.vae.weights.read(name));
+    const [text, oldText] = [now.textEncoders[0]!.weights, then.textEncoders[0]!.weights];
+    for (const name of text.names) expect(await oldText.read(name)).toEqual(await text.read(name));
+  });
+
   it('are read tensor by tensor, each when it is asked for', async () => {
     const log: Log = { opened: [], reads: [] };
     const { unet } = await open(await sharded(plain), log);
@@ -152,12 +174,46 @@ describe('refused before a weight file is opened', () => {
     ['latents_mean', 'pipeline-xl', 'vae/config.json', { latents_mean: [0, 0, 0, 0] }],
     ['_class_name', 'pipeline-xl', 'vae/config.json', { _class_name: 'AutoencoderDC' }],
     ['architectures', 'pipeline-xl', 'text_encoder_2/config.json', { architectures: ['T5EncoderModel'] }],
+    ['text_encoder', 'pipeline-xl', 'model_index.json', { text_encoder: ['diffusers', 'OnnxRuntimeModel'] }],
+    ['use_attention_mask', 'pipeline-tiny-v', 'text_encoder/config.json', { use_attention_mask: true }],
+    ['quantization_config', 'pipeline-xl', 'unet/config.json', { quantization_config: { quant_method: 'bitsandbytes' } }],
   ])('%s', async (field, name, path, change) => {
     const log: Log = { opened: [], reads: [] };
     const opening = open(changed(filesOf(name), path, change), log);
     await expect(opening).rejects.toThrow(field);
     await expect(opening).rejects.toMatchObject({ name: 'UnsupportedArchitecture' });
     expect(log.opened).toEqual([]);
+  });
+});
+
+it('goes by the classes of model_index.json, as diffusers does', async () => {
+  const files = changed(filesOf('pipeline-xl'), 'model_index.json', { scheduler: ['diffusers', 'DDIMScheduler'] });
+  const { info, scheduler, textEncoders } = await open(changed(files, 'text_encoder_2/config.json', { architectures: null }));
+  expect([info.scheduler, scheduler['_class_name'], scheduler['timestep_spacing']]).toEqual(['DDIMScheduler', 'DDIMScheduler', 'leading']);
+  expect(textEncoders.map(({ config }) => config.kind)).toEqual(['CLIPTextModel', 'CLIPTextModelWithProjection']);
+});
+
+const configs = join(import.meta.dirname, '../../tools/reference/configs');
+const published = (name: string, path: string): Config => JSON.parse(readFileSync(join(configs, name, path), 'utf8')) as Config;
+const parsers: Readonly<Record<string, (config: Config) => unknown>> = { unet: parseUNetConfig, vae: parseVaeConfig, text_encoder: parseTextEncoderConfig, text_encoder_2: parseTextEncoderConfig };
+const folders = [...readdirSync(configs), ...readdirSync(join(configs, 'found')).map((name) => `found/${name}`)].filter((name) => name !== 'found' && name !== 'README.md');
+
+describe('configs of published models', () => {
+  it.each(folders)('takes %s', async (name) => {
+    const parts = readdirSync(join(configs, name));
+    if (parts.includes('model_index.json')) return checkModelConfigs(folderReader(join(configs, name)));
+    for (const part of parts) expect(() => parsers[part]!(published(name, `${part}/config.json`))).not.toThrow();
+  });
+
+  // Written down without defaults, and as copies of the published files have them.
+  it.each([
+    ['stable-diffusion-v1-5', 'found/stable-diffusion-v1-5'],
+    ['stable-diffusion-2-1-base', 'found/stable-diffusion-2-1-base'],
+    ['stable-diffusion-xl-base-1.0', 'found/sdxl-fine-tune'],
+  ])('%s means what %s says', (ours, found) => {
+    for (const part of readdirSync(join(configs, ours)).filter((part) => part in parsers)) {
+      expect(parsers[part]!(published(ours, `${part}/config.json`))).toEqual(parsers[part]!(published(found, `${part}/config.json`)));
+    }
   });
 });
 

@@ -1,7 +1,7 @@
 /** A diffusers folder, or a checkpoint in one file seen as one, opened: configs parsed, weight files mapped, tokenizers ready. Where its files
  *  lie is the reader's business. What is not supported is refused by its field before any weight file is opened. */
 import { type Config, ConfigReader, unsupported } from '../models/config.ts';
-import { parseTextEncoderConfig, type TextEncoderConfig, unprefixedTextNames } from '../models/clip/textEncoder.ts';
+import { parseTextEncoderConfig, type TextEncoderConfig, textEncoderKinds, unprefixedTextNames } from '../models/clip/textEncoder.ts';
 import { ClipTokenizer, type TokenizerFiles } from '../models/clip/tokenizer.ts';
 import { type DenoiserModel, openDenoiser } from '../models/families.ts';
 import { legacyVaeNames, parseVaeConfig, type VaeConfig } from '../models/sd/vae.ts';
@@ -94,15 +94,25 @@ export function readPipeline(index: Config): Pipeline {
   return { className, conditioning, zeroForNoNegative: conditioning === 'xl' && read.flag('force_zeros_for_empty_prompt', true) };
 }
 
+/** The class that model_index.json opens a part with: diffusers goes by it, whatever class the part's own config names. */
+function indexClass(index: Config, part: string): Config {
+  return { [part]: (index[part] as unknown[])[1] };
+}
+
 /** The configs of a pipeline's parts, checked, and checked against one another. Reads JSON files alone. */
 async function readConfigs(reader: FolderReader): Promise<{ pipeline: Pipeline; unet: DenoiserModel; unetConfig: Config; vae: VaeConfig; texts: TextEncoderConfig[]; scheduler: SchedulerConfig }> {
-  const pipeline = readPipeline(await readFolderJson(reader, 'model_index.json'));
+  const index = await readFolderJson(reader, 'model_index.json');
+  const pipeline = readPipeline(index);
   const unetConfig = await readFolderJson(reader, 'unet/config.json');
   const unet = openDenoiser(unetConfig);
   const vae = parseVaeConfig(await readFolderJson(reader, 'vae/config.json'));
   const texts: TextEncoderConfig[] = [];
-  for (const folder of textFolders(pipeline)) texts.push(parseTextEncoderConfig(await readFolderJson(reader, `${folder}/config.json`)));
-  const scheduler = parseSchedulerConfig(text(await reader.read('scheduler/scheduler_config.json')));
+  for (const folder of textFolders(pipeline)) {
+    const kind = new ConfigReader(indexClass(index, folder), 'model_index.json').oneOf(folder, undefined, textEncoderKinds);
+    texts.push(parseTextEncoderConfig(await readFolderJson(reader, `${folder}/config.json`), kind));
+  }
+  // A config that another class wrote is read as from_config reads it (schedulerConfig.ts).
+  const scheduler = { ...parseSchedulerConfig(text(await reader.read('scheduler/scheduler_config.json'))), _class_name: indexClass(index, 'scheduler')['scheduler'] };
   checkParts(pipeline, unet, vae, texts);
   return { pipeline, unet, unetConfig, vae, texts, scheduler };
 }

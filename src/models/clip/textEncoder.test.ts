@@ -34,6 +34,9 @@ describe('config', () => {
     ['hidden_act', { hidden_act: 'gelu_new' }],
     ['layer_norm_eps', { layer_norm_eps: null }],
     ['eos_token_id', { eos_token_id: [2, 49407] }],
+    ['model_type', { model_type: 'clip' }],
+    ['use_attention_mask', { use_attention_mask: true }],
+    ['quantization_config', { quantization_config: {} }],
   ])('refuses %s as in %j', (field, change) => {
     expect(() => parseTextEncoderConfig({ ...clipL, ...change })).toThrow(`: ${field} is ${JSON.stringify(change[field])};`);
   });

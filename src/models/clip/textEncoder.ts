@@ -7,7 +7,7 @@ import { type Config, ConfigReader, unsupported } from '../config.ts';
 import { type LayerOptions, Layers } from '../layers.ts';
 
 export interface TextEncoderConfig {
-  kind: 'CLIPTextModel' | 'CLIPTextModelWithProjection';
+  kind: (typeof textEncoderKinds)[number];
   vocab_size: number;
   hidden_size: number;
   intermediate_size: number;
@@ -22,24 +22,29 @@ export interface TextEncoderConfig {
 
 const activations: Readonly<Record<string, UnaryFn>> = { quick_gelu: 'quickGelu', gelu: 'gelu', relu: 'relu', silu: 'silu', swish: 'silu' };
 
-/** Reads config.json; defaults as transformers' CLIPTextConfig. Throws UnsupportedArchitecture with the field and its value. */
-export function parseTextEncoderConfig(config: Config): TextEncoderConfig {
+export const textEncoderKinds = ['CLIPTextModel', 'CLIPTextModelWithProjection'] as const;
+
+/** Reads config.json; defaults as transformers' CLIPTextConfig. Throws UnsupportedArchitecture with the field and its value. `as`: the class
+ *  that a pipeline opens it with, whichever of the two the file names. */
+export function parseTextEncoderConfig(config: Config, as?: TextEncoderConfig['kind']): TextEncoderConfig {
   // Null where the config was made by itself, not saved with a model.
   const architectures = new ConfigReader(config, 'text encoder').get('architectures', null) ?? ['CLIPTextModel'];
   const name: unknown = Array.isArray(architectures) && architectures.length === 1 ? architectures[0] : architectures;
-  if (name !== 'CLIPTextModel' && name !== 'CLIPTextModelWithProjection') {
-    throw unsupported('text encoder', 'architectures', architectures, 'CLIPTextModel or CLIPTextModelWithProjection');
-  }
-  const read = new ConfigReader(config, name);
+  const named = textEncoderKinds.find((known) => known === name);
+  if (!named) throw unsupported('text encoder', 'architectures', architectures, textEncoderKinds.join(' or '));
+  const kind = as ?? named;
+  const read = new ConfigReader(config, kind);
+  // A whole CLIPModel's file ("clip") has these fields one level down. use_attention_mask would hide the padding.
+  read.only({ model_type: ['clip_text_model', null], use_attention_mask: [false, null], quantization_config: [null] });
   const hidden = read.int('hidden_size', 512);
   const heads = read.int('num_attention_heads', 8);
-  if (hidden % heads !== 0) throw unsupported(name, 'num_attention_heads', heads, `a divisor of hidden_size (${hidden})`);
+  if (hidden % heads !== 0) throw unsupported(kind, 'num_attention_heads', heads, `a divisor of hidden_size (${hidden})`);
   return {
-    kind: name,
+    kind,
     vocab_size: read.int('vocab_size', 49408),
     hidden_size: hidden,
     intermediate_size: read.int('intermediate_size', 2048),
-    projection_dim: name === 'CLIPTextModel' ? 0 : read.int('projection_dim', 512),
+    projection_dim: kind === 'CLIPTextModel' ? 0 : read.int('projection_dim', 512),
     num_hidden_layers: read.int('num_hidden_layers', 12),
     num_attention_heads: heads,
     max_position_embeddings: read.int('max_position_embeddings', 77),

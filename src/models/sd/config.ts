@@ -104,6 +104,7 @@ export function parseUNetConfig(config: Config): UNetConfig {
     cross_attention_norm: [null],
     // Everything is f32 here, so upcasting changes nothing. SDXL's file says null.
     upcast_attention: [false, true, null],
+    quantization_config: [null],
   });
 
   // Very old checkpoints prefix block types with UNetRes; diffusers drops it (get_down_block, get_up_block).

@@ -130,6 +130,7 @@ describe('config', () => {
     ['attention_type', { attention_type: 'gated' }],
     ['mid_block_only_cross_attention', { mid_block_only_cross_attention: true }],
     ['cross_attention_norm', { cross_attention_norm: 'layer_norm' }],
+    ['quantization_config', { quantization_config: { quant_method: 'bitsandbytes', load_in_4bit: true } }],
   ])('refuses %s as in %j', (field, change, message) => {
     const parse = (): unknown => parseUNetConfig({ ...small, ...change });
     expect(parse).toThrow(message ?? `: ${field} is ${change[field] === undefined ? 'undefined' : JSON.stringify(change[field])};`);

@@ -41,7 +41,8 @@ describe('config', () => {
     ['act_fn', kl, { act_fn: 'mish' }],
     ['latent_channels', kl, { latent_channels: 0 }],
     ['scaling_factor', kl, { scaling_factor: null }],
-    ['shift_factor', kl, { shift_factor: [0.1] }],
+    ['shift_factor', kl, { shift_factor: 0.0609 }],
+    ['quantization_config', kl, { quantization_config: { quant_method: 'bitsandbytes' } }],
     ['latents_mean', kl, { latents_mean: [0, 0, 0, 0] }],
     ['latents_std', kl, { latents_std: [1, 1, 1, 1] }],
     ['use_quant_conv', kl, { use_quant_conv: null }],
@@ -60,7 +61,7 @@ describe('config', () => {
   });
 
   it.each<[string, Config, object]>([
-    ["SDXL's, which is upcast where others run in half width", { ...kl, scaling_factor: 0.13025, force_upcast: true, sample_size: 1024, latents_mean: null, latents_std: null }, { scaling_factor: 0.13025, shift_factor: 0 }],
+    ["SDXL's, which is upcast where others run in half width", { ...kl, scaling_factor: 0.13025, force_upcast: true, sample_size: 1024, latents_mean: null, latents_std: null, shift_factor: null }, { scaling_factor: 0.13025 }],
     ["TAESDXL's", { ...tiny, latent_magnitude: 3, latent_shift: 0.5, force_upcast: false, block_out_channels: [64, 64, 64, 64] }, { scaling_factor: 1, num_decoder_blocks: [3, 3, 3, 1] }],
   ])('takes %s', (_, file, expected) => expect(parseVaeConfig(file)).toMatchObject(expected));
 });

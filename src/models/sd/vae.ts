@@ -10,9 +10,8 @@ interface VaeCommon {
   in_channels: number;
   out_channels: number;
   latent_channels: number;
-  /** The diffusion model sees (latents - shift_factor) * scaling_factor. */
+  /** The diffusion model sees latents * scaling_factor. */
   scaling_factor: number;
-  shift_factor: number;
   act_fn: UnaryFn;
 }
 
@@ -40,13 +39,13 @@ export type VaeConfig = AutoencoderKLConfig | AutoencoderTinyConfig;
 const activations: Readonly<Record<string, UnaryFn>> = { silu: 'silu', swish: 'silu', gelu: 'gelu', relu: 'relu' };
 
 function common(read: ConfigReader, act: string, scalingFactor: number): VaeCommon {
-  read.only({ latents_mean: [null], latents_std: [null] });
+  // A shift is Stable Diffusion 3's and Flux's: the pipelines of 1, 2 and XL would leave it out.
+  read.only({ latents_mean: [null], latents_std: [null], shift_factor: [null, 0], quantization_config: [null] });
   return {
     in_channels: read.int('in_channels', 3),
     out_channels: read.int('out_channels', 3),
     latent_channels: read.int('latent_channels', 4),
     scaling_factor: read.number('scaling_factor', scalingFactor),
-    shift_factor: read.get('shift_factor', null) === null ? 0 : read.number('shift_factor', 0),
     act_fn: activations[read.oneOf('act_fn', act, Object.keys(activations))]!,
   };
 }
