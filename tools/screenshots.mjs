@@ -12,6 +12,9 @@ const browser = await chromium.launch({ executablePath: findBrowser(), args: bro
 try {
   const page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
   page.setDefaultTimeout(20 * 60_000);
+  await page.goto(`${server.resolvedUrls.local[0]}#/models`);
+  await page.getByRole('region', { name: 'Train every weight' }).getByText('within limits', { exact: true }).waitFor();
+  await page.screenshot({ path: `${out}/models.png` });
   await page.goto(`${server.resolvedUrls.local[0]}#/label`);
   await page.getByRole('button', { name: 'Left image is better' }).waitFor();
   await page.waitForTimeout(1500);
