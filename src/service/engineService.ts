@@ -30,6 +30,7 @@ import type {
   EngineChoices,
   EngineService,
   ExportedFile,
+  ExportEvent,
   ExportKind,
   ExportOptions,
   GenerateEvent,
@@ -124,6 +125,10 @@ export class Engine implements EngineService {
 
   async deleteModel(id: string): Promise<void> {
     if (this.env.embeddedModels.includes(id)) throw new WinnowError('BadArguments', 'This model comes with the product and takes no room in storage.', 'Delete one that was brought in.');
+    for (const run of this.controls.keys()) {
+      const record = await this.runStore.load(run).catch(() => undefined);
+      if (record?.model.base === id) throw new WinnowError('BadArguments', `${record.name} is training this model.`, 'Stop it first.');
+    }
     await this.storage.delete(id);
     // Another model may come under its name.
     this.pool.forget(id);
@@ -211,11 +216,11 @@ export class Engine implements EngineService {
     });
   }
 
-  async export(ref: ModelRef, kind: ExportKind, { precision, folder, name }: ExportOptions = {}): Promise<ExportedFile[]> {
+  async export(ref: ModelRef, kind: ExportKind, { precision, folder, name }: ExportOptions = {}, listener: Listener<ExportEvent> = () => {}): Promise<ExportedFile[]> {
     const model = await this.pool.resolve(ref);
     const last = ref.adapters.at(-1);
     const title = last?.kind === 'run' ? (await this.runStore.load(last.run)).name : model.folder.info.title;
-    const target = { files: this.env.files, folder: folder ?? (await this.exportFolder()), name: name ?? (title.trim().replaceAll(/[^\p{L}\p{N}]+/gu, '-').toLowerCase() || 'winnow') };
+    const target = { files: this.env.files, folder: folder ?? (await this.exportFolder()), name: name ?? (title.trim().replaceAll(/[^\p{L}\p{N}]+/gu, '-').toLowerCase() || 'winnow'), listener };
     return exportModel(model, kind, target, { ...(precision && { precision }) });
   }
 
@@ -230,7 +235,8 @@ export class Engine implements EngineService {
   async importLora(name: string, bytes: Uint8Array, base = this.env.embeddedModels[0]!): Promise<{ file: string; rank: number; modules: number; format: 'kohya' | 'peft' }> {
     const folder = await this.pool.folder(base);
     const { modules, format } = await readLora(await openSafetensors(bytes, name), folder.unet.model.loraTargets('all'));
-    const file = `loras/${name.replaceAll(/[^\p{L}\p{N}._-]+/gu, '-')}`;
+    // The same name may come for another base.
+    const file = `loras/${folder.info.hash.slice(0, 8)}-${name.replaceAll(/[^\p{L}\p{N}._-]+/gu, '-')}`;
     await this.env.files.write(file, bytes);
     return { file, rank: Math.max(...[...modules.values()].map(({ rank }) => rank)), modules: modules.size, format: format === 'kohya' ? 'kohya' : 'peft' };
   }

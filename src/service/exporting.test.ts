@@ -118,7 +118,10 @@ it.each([
   const files = new MemoryFileStore();
   const env = environment(files);
   const model = await new ModelPool(env, new RunStore(files)).resolve({ base: pipeline(folder), adapters: [] });
-  const [made] = await exportModel(model, 'single-file', { files, folder: 'out', name }, { precision: 'f16' });
+  const shares: number[] = [];
+  const [made] = await exportModel(model, 'single-file', { files, folder: 'out', name, listener: ({ doneBytes, totalBytes }) => shares.push(doneBytes / totalBytes) }, { precision: 'f16' });
+  expect(shares).toEqual(shares.toSorted((a, b) => a - b));
+  expect(shares.at(-1)).toBe(1);
   const [ours, theirs] = [await openSafetensors(await files.read(made!.file)), await openSafetensors(readFileSync(join(reference, 'single-file', `${name}.safetensors`)))];
   // Python adds what published files carry beside.
   const wanted = theirs.names.filter((key) => theirs.half(key) === 'f16');

@@ -2,7 +2,7 @@
  *  Written to the file store tensor by tensor: a merged model may be larger than memory. */
 import { type FileStore, partOf } from '../data/files.ts';
 import { sumLora, writeLora } from '../data/formats/lora.ts';
-import { floatDtypes, streamSafetensors, type TensorToStream, writeSafetensors } from '../data/formats/safetensors.ts';
+import { byteLength, floatDtypes, streamSafetensors, type TensorToStream, writeSafetensors } from '../data/formats/safetensors.ts';
 import { PartWriter } from '../data/partWriter.ts';
 import { Graph, type ParameterDtype } from '../graph/graph.ts';
 import { readParameter, storedDtypes, type TensorSource, type WeightPolicy } from '../models/weights.ts';
@@ -12,7 +12,7 @@ import { readFolderJson, readOptional } from './modelFolder.ts';
 import type { ResolvedModel } from './modelPool.ts';
 import { onnxBytes } from './onnxModel.ts';
 import { singleFileMetadata, singleFileTensors } from './singleFileExport.ts';
-import type { ExportedFile, ExportKind, ExportOptions } from './types.ts';
+import type { ExportedFile, ExportEvent, ExportKind, ExportOptions, Listener } from './types.ts';
 
 /** Files of a diffusers folder that are copied as they stand. Its other weights (a safety checker's) stay where they are. */
 const folderFiles = [
@@ -29,6 +29,7 @@ interface Target {
   folder: string;
   /** Of a single file, without its ending; and what the model is called in it. */
   name: string;
+  listener?: Listener<ExportEvent>;
 }
 
 export async function exportModel(model: ResolvedModel, kind: ExportKind, target: Target, { precision }: Pick<ExportOptions, 'precision'> = {}): Promise<ExportedFile[]> {
@@ -53,12 +54,18 @@ async function written({ files, folder }: Target, name: string, bytes: Uint8Arra
   return { name, size: bytes.length, file };
 }
 
-async function streamed({ files, folder }: Target, name: string, tensors: readonly TensorToStream[], metadata: Record<string, string>): Promise<ExportedFile> {
+async function streamed({ files, folder, listener }: Target, name: string, tensors: readonly TensorToStream[], metadata: Record<string, string>): Promise<ExportedFile> {
   const file = `${folder}/${name}`;
   await files.remove(partOf(file));
   const writer = new PartWriter(files, file);
   try {
-    const size = await streamSafetensors(tensors, metadata, (bytes) => writer.add(bytes));
+    const totalBytes = tensors.reduce((sum, tensor) => sum + byteLength(tensor), 0);
+    let doneBytes = 0;
+    const size = await streamSafetensors(tensors, metadata, async (bytes) => {
+      await writer.add(bytes);
+      doneBytes = Math.min(totalBytes, doneBytes + bytes.length);
+      listener?.({ file: name, doneBytes, totalBytes });
+    });
     await writer.flush();
     await files.commit(file);
     return { name, size, file };

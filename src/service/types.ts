@@ -346,6 +346,13 @@ export interface ExportOptions {
   name?: string;
 }
 
+/** Bytes written so far of one of an export's large files. */
+export interface ExportEvent {
+  file: string;
+  doneBytes: number;
+  totalBytes: number;
+}
+
 export interface ExportedFile {
   /** Path inside the folder that was written to. */
   name: string;
@@ -397,7 +404,7 @@ export interface EngineService extends ModelStorageService {
   /** Scores PNG files of the store; prompt is used for alignment. */
   score(scorer: string, items: { file: string; prompt: string }[]): Promise<Score[]>;
   /** A LoRA, or a merged model, of a model with its adapters (or of a run, through ModelRef), written to the file store. */
-  export(model: ModelRef, kind: ExportKind, options?: ExportOptions): Promise<ExportedFile[]>;
+  export(model: ModelRef, kind: ExportKind, options?: ExportOptions, listener?: Listener<ExportEvent>): Promise<ExportedFile[]>;
   /** Checks a LoRA file of somebody else (kohya or PEFT keys) against a base model, the embedded one if left out, and keeps it in the file
    *  store. */
   importLora(name: string, bytes: Uint8Array, base?: string): Promise<{ file: string; rank: number; modules: number; format: 'kohya' | 'peft' }>;

@@ -35,7 +35,11 @@ export const exportVerb = defineVerb({
     // A diffusers folder is --out itself; a single file is --out where that is a file's name.
     const ending = kind === 'onnx' ? '.onnx' : '.safetensors';
     const place = kind !== 'diffusers' && extname(out) === ending ? { folder: dirname(out), name: basename(out, ending) } : { folder: out };
-    const written = await withEngine(terminal, { base: ref.base, root: out, gpu: false }, (engine) => engine.export(ref, kind, { ...place, ...(precision && { precision }) }));
+    const written = await withEngine(terminal, { base: ref.base, root: out, gpu: false }, (engine) =>
+      engine.export(ref, kind, { ...place, ...(precision && { precision }) }, ({ file, doneBytes, totalBytes }) =>
+        terminal.status(`${file}, ${(doneBytes / 1e6).toFixed(0)} of ${(totalBytes / 1e6).toFixed(0)} MB`),
+      ),
+    );
     const files = written.map(({ file, size }) => ({ file, bytes: size }));
     return { json: { kind, files }, text: files.map(({ file, bytes }) => `${file} (${(bytes / 1e6).toFixed(2)} MB)`).join('\n') };
   },

@@ -189,7 +189,8 @@ interface Entry {
   dtype: SafetensorsDtype;
 }
 
-const byteLength = ({ shape, dtype }: Entry): number => sizeOf(shape) * bytesPerElement[dtype];
+/** Of a tensor's numbers in a file. */
+export const byteLength = ({ shape, dtype }: Entry): number => sizeOf(shape) * bytesPerElement[dtype];
 
 /** Wider types first, then by name, the header padded to 8 bytes: every tensor is aligned to its own width, and the same tensors give the same
  *  bytes. */

@@ -9,6 +9,7 @@ import { type Report, type ReportBlock, reportHtml, type ReportImage } from '../
 import { verdict } from '../../evaluation/verdict.ts';
 import { tally, winRate, type WinRate } from '../../evaluation/winRate.ts';
 import type { ExportKind, ModelRef, RunRecord } from '../../service/types.ts';
+import { listener } from '../app/workers.ts';
 import { gridModels } from './compareSlice.ts';
 import { titleOf } from './models.ts';
 import { files, siteBase } from './services.ts';
@@ -27,8 +28,8 @@ export interface TakenFile {
 }
 
 /** One file, or a folder as a zip. What the engine wrote stays on disk until the page is opened again: a download may read it for long. */
-export async function exportModel(model: ModelRef, kind: ExportKind, name: string): Promise<TakenFile> {
-  const made = await useStudio.getState().engine().export(model, kind);
+export async function exportModel(model: ModelRef, kind: ExportKind, name: string, onProgress: (share: number) => void): Promise<TakenFile> {
+  const made = await useStudio.getState().engine().export(model, kind, {}, listener(({ doneBytes, totalBytes }) => onProgress(doneBytes / totalBytes)));
   const store = await files();
   const blobOf = async (file: string): Promise<Blob> => (await store.open(file)).blob ?? new Blob([await store.read(file)]);
   if (made.length === 1) return { name: `${name}-${kind}.${made[0]!.name.split('.').at(-1)}`, bytes: await blobOf(made[0]!.file), type: 'application/octet-stream' };

@@ -25,10 +25,12 @@ export function TakeAway() {
   const ready = useStudio((s) => s.engineState === 'ready');
   const labels = useStudio((s) => s.counts.labels);
   const [busy, setBusy] = useState<string | null>(null);
+  const [share, setShare] = useState(0);
   const topmost = model?.adapters.at(-1);
   const run = topmost?.kind === 'run' ? runs.find((one) => one.id === topmost.run) : undefined;
   const take = async (name: string, make: () => Promise<TakenFile> | TakenFile): Promise<void> => {
     setBusy(name);
+    setShare(0);
     try {
       const file = await make();
       saveBytes(file.bytes, file.name, file.type);
@@ -46,8 +48,8 @@ export function TakeAway() {
       <ul className={styles.take}>
         {kinds.map(({ kind, label, note, needsLora }) => (
           <li key={kind}>
-            <Button icon="save" full busy={busy === kind} disabled={!ready || !model || (needsLora && !isLora)} onClick={() => take(kind, () => exportModel(model!, kind, fileName))}>
-              {label}
+            <Button icon="save" full busy={busy === kind} disabled={!ready || !model || (needsLora && !isLora)} onClick={() => take(kind, () => exportModel(model!, kind, fileName, setShare))}>
+              {busy === kind && share > 0 ? `${label} · ${Math.floor(100 * share)} %` : label}
             </Button>
             <span className="small dim">{note}</span>
           </li>
