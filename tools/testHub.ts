@@ -44,6 +44,9 @@ export interface TestHubOptions {
   redirect?: boolean;
   /** More files, or others in place of the folder's, by path. */
   extra?: Record<string, Uint8Array>;
+  /** Bytes that the client has of a file. A connection breaks off only when all that was sent is there: what a broken connection still holds is
+   *  lost, and a busy client takes its time. Without it, half a second is given. */
+  arrived?(path: string): number;
 }
 
 export interface TestHub {
@@ -107,6 +110,13 @@ export async function startTestHub(options: TestHubOptions, port = 0): Promise<T
     json(response, all.slice(start, start + pageSize), start + pageSize < all.length ? { Link: `<${next}>; rel="next"` } : {});
   };
 
+  async function breakOff(response: ServerResponse, path: string, sentUpTo: number): Promise<void> {
+    const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+    if (!options.arrived) await pause(500);
+    else while (options.arrived(path) < sentUpTo && !response.destroyed) await pause(5);
+    response.destroy();
+  }
+
   const file = (request: IncomingMessage, response: ServerResponse, path: string): number => {
     const fault = faultOf(path);
     if (fault?.kind === 'status') {
@@ -133,9 +143,8 @@ export async function startTestHub(options: TestHubOptions, port = 0): Promise<T
     const breaks = fault?.kind === 'drop' || fault?.kind === 'stall' ? body.subarray(0, fault.after) : body;
     sent += breaks.length;
     response.writeHead(status, headers);
-    if (fault?.kind === 'drop') response.write(breaks, () => setTimeout(() => response.destroy(), 20));
+    if (fault?.kind === 'drop' || fault?.kind === 'promiseMore') response.write(breaks, () => void breakOff(response, path, start + breaks.length));
     else if (fault?.kind === 'stall') response.write(breaks);
-    else if (fault?.kind === 'promiseMore') response.write(breaks, () => setTimeout(() => response.destroy(), 20));
     else response.end(breaks);
     return status;
   };
