@@ -5,8 +5,8 @@ import { folderReader } from '../src/cli/files.ts';
 import { Graph } from '../src/graph/graph.ts';
 import { ParameterStore } from '../src/models/parameterStore.ts';
 import { sizeOf } from '../src/shared/shape.ts';
-import { openModelFolder } from '../src/service/modelFolder.ts';
-import { keptDtypes } from '../src/service/weightWidth.ts';
+import { openModelFolder } from '../src/service/model/modelFolder.ts';
+import { keptDtypes } from '../src/service/model/weightWidth.ts';
 import { createGpuExecutor } from '../src/webgpu/executor.ts';
 
 export async function main([folder = '']: string[]): Promise<void> {

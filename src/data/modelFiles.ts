@@ -21,7 +21,7 @@ const small: ReadonlySet<string> = new Set([
   ...['tokenizer', 'tokenizer_2'].flatMap((folder) => tokenizerFiles.map((file) => `${folder}/${file}`)),
 ]);
 
-/** ONNX files that run instead of weights (service/suppliedOnnx.ts). */
+/** ONNX files that run instead of weights (service/sampling/suppliedOnnx.ts). */
 const supplied = /^(unet|text_encoder|text_encoder_2|vae_encoder|vae_decoder)\/(model\.onnx|model\.onnx_data|model\.onnx\.data|weights\.pb)$/;
 
 /** Half width first: it is what these models were published to run at, and half of the bytes. */

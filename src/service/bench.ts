@@ -12,10 +12,10 @@ import { profileProgram, summarize } from '../webgpu/profiler.ts';
 import { tuneKernels } from '../webgpu/tune.ts';
 import type { KernelVariants } from '../webgpu/variants.ts';
 import type { Environment } from './environment.ts';
-import { type ModelFolder, openModelFolder } from './modelFolder.ts';
-import { batched, type Conditioning, conditioningOf } from './conditioning.ts';
-import { enginePredictor, type NoisePredictor, onnxPredictor, type PredictorSize } from './noisePredictor.ts';
-import { stepSpecOf } from './stepSpec.ts';
+import { type ModelFolder, openModelFolder } from './model/modelFolder.ts';
+import { batched, type Conditioning, conditioningOf } from './sampling/conditioning.ts';
+import { enginePredictor, type NoisePredictor, onnxPredictor, type PredictorSize } from './sampling/noisePredictor.ts';
+import { stepSpecOf } from './training/stepSpec.ts';
 
 export interface BenchOptions {
   config: TrainConfig;

@@ -6,10 +6,10 @@ import type { DenoiserModel } from '../models/families.ts';
 import { defaultThreads } from '../onnx/runtime.ts';
 import type { SessionOptions } from '../onnx/session.ts';
 import { WinnowError } from '../shared/errors.ts';
-import { batched, conditioningOf } from './conditioning.ts';
-import type { ResolvedModel } from './modelPool.ts';
-import { enginePredictor, type NoisePredictor, onnxPredictor, type PredictorSize } from './noisePredictor.ts';
-import { isLarge } from './weightWidth.ts';
+import { batched, conditioningOf } from './sampling/conditioning.ts';
+import type { ResolvedModel } from './model/modelPool.ts';
+import { enginePredictor, type NoisePredictor, onnxPredictor, type PredictorSize } from './sampling/noisePredictor.ts';
+import { isLarge } from './model/weightWidth.ts';
 import type { EngineChoices, SamplerChoice } from './types.ts';
 
 const path = (key: string): string => `settings/choices-${key}.json`;

@@ -11,21 +11,21 @@ import { createGpuExecutor, type GpuExecutor } from '../webgpu/executor.ts';
 import { tuneKernels } from '../webgpu/tune.ts';
 import { measureSamplers, samplerFor, saveChoices, savedChoices, savedRunRate } from './choices.ts';
 import type { Environment } from './environment.ts';
-import { exportModel } from './exporting.ts';
-import { modelForecast, planForecast, timed } from './forecast.ts';
-import { FrozenParts } from './frozenParts.ts';
-import { engineRunner, onnxRunner, sizedRunner } from './partRunner.ts';
-import { suppliedOnnx } from './suppliedOnnx.ts';
-import { generate, type GenerationContext, makePairs, planarFromRgba } from './generation.ts';
+import { exportModel } from './export/exporting.ts';
+import { modelForecast, planForecast, timed } from './planning/forecast.ts';
+import { FrozenParts } from './sampling/frozenParts.ts';
+import { engineRunner, onnxRunner, sizedRunner } from './sampling/partRunner.ts';
+import { suppliedOnnx } from './sampling/suppliedOnnx.ts';
+import { generate, type GenerationContext, makePairs, planarFromRgba } from './sampling/generation.ts';
 import { Jobs } from './jobs.ts';
-import { latentSizeOf } from './latentSize.ts';
-import { ModelPool, type ResolvedModel } from './modelPool.ts';
-import { ModelStorage } from './modelStorage.ts';
-import { Predictors } from './predictors.ts';
-import { RunStore } from './runStore.ts';
-import { openScorer, type Scorer } from './scoring.ts';
-import { stepSpecOf } from './stepSpec.ts';
-import { referenceOf, RunControl, type TrainContext, trainRun } from './trainRun.ts';
+import { latentSizeOf } from './sampling/latentSize.ts';
+import { ModelPool, type ResolvedModel } from './model/modelPool.ts';
+import { ModelStorage } from './model/modelStorage.ts';
+import { Predictors } from './sampling/predictors.ts';
+import { RunStore } from './training/runStore.ts';
+import { openScorer, type Scorer } from './sampling/scoring.ts';
+import { stepSpecOf } from './training/stepSpec.ts';
+import { referenceOf, RunControl, type TrainContext, trainRun } from './training/trainRun.ts';
 import type {
   EngineChoices,
   EngineService,

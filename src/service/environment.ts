@@ -1,7 +1,7 @@
 /** What the engine needs of the place it runs in: a page's worker, or Node. */
 import type { FileStore } from '../data/files.ts';
 import { byteRanges, type ByteRanges } from '../data/formats/bytes.ts';
-import type { ComponentWeights } from './weightFiles.ts';
+import type { ComponentWeights } from './model/weightFiles.ts';
 
 /** Read access to a folder. Paths use `/`. */
 export interface FolderReader {
@@ -13,7 +13,7 @@ export interface FolderReader {
   sha256?(path: string): Promise<string>;
   /** Paths of its files, at least of those at its top, where the place can list them. */
   list?(): Promise<string[]>;
-  /** Weights that do not lie in files of their own (service/singleFile.ts): a component's, by its folder. */
+  /** Weights that do not lie in files of their own (service/model/singleFile.ts): a component's, by its folder. */
   component?(folder: string): ComponentWeights;
   /** What the place knows of the model. `disk` if it says nothing. */
   readonly origin?: { source: 'embedded' | 'disk' | 'hub'; title?: string };

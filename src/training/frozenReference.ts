@@ -1,7 +1,7 @@
 /** The frozen reference: the model the run starts from. For a batch it gives the errors r [2B] that the loss compares the policy's with.
  *
  *  `engine` runs inside the step's own submit, on the policy's kernels with the adapter off, so that the first logit is bitwise 0
- *  (training/stepGraph.ts). Any other provider computes the errors before the step (service/onnxReference.ts). */
+ *  (training/stepGraph.ts). Any other provider computes the errors before the step (service/training/onnxReference.ts). */
 import type { StepBatch } from './trainer.ts';
 
 export type FrozenReference = { kind: 'engine' } | OutsideReference;

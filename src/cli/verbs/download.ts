@@ -1,8 +1,8 @@
 import { basename, dirname } from 'node:path';
 import { defaultHost } from '../../data/hub/repository.ts';
 import { Jobs } from '../../service/jobs.ts';
-import { openModelFolder } from '../../service/modelFolder.ts';
-import { ModelStorage } from '../../service/modelStorage.ts';
+import { openModelFolder } from '../../service/model/modelFolder.ts';
+import { ModelStorage } from '../../service/model/modelStorage.ts';
 import type { HubPlan, StorageEvent } from '../../service/types.ts';
 import { absolute, required } from '../arguments.ts';
 import { openEnvironment } from '../engine.ts';

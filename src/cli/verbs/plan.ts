@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { checkTrainConfig } from '../../data/formats/trainConfig.ts';
-import { targetOf } from '../../service/forecast.ts';
-import { type FolderPlan, planFolder } from '../../service/folderPlan.ts';
+import { targetOf } from '../../service/planning/forecast.ts';
+import { type FolderPlan, planFolder } from '../../service/planning/folderPlan.ts';
 import { presetNamed } from '../../training/presets.ts';
 import { openDevice } from '../../webgpu/device.ts';
 import { count, number, oneOf, size } from '../arguments.ts';

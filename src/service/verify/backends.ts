@@ -3,7 +3,7 @@ import type { Executor } from '../../graph/executor.ts';
 import type { Graph, Value } from '../../graph/graph.ts';
 import { loadParameters, parametersOf, type TensorSource } from '../../models/weights.ts';
 import { createSession, type SessionOptions } from '../../onnx/session.ts';
-import { onnxBytes } from '../onnxModel.ts';
+import { onnxBytes } from '../sampling/onnxModel.ts';
 
 export type Feeds = readonly (readonly [Value, Float32Array | Int32Array])[];
 

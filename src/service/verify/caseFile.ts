@@ -4,7 +4,7 @@ import type { TensorSource } from '../../models/weights.ts';
 import { WinnowError } from '../../shared/errors.ts';
 import type { Shape } from '../../shared/shape.ts';
 import type { FolderReader } from '../environment.ts';
-import { readFolderJson, readOptional } from '../modelFolder.ts';
+import { readFolderJson, readOptional } from '../model/modelFolder.ts';
 
 export const caseKinds = ['unet', 'unet_lora', 'vae', 'text_encoder', 'tokenizer', 'scheduler', 'add_noise', 'dpo', 'pipeline'] as const;
 export type CaseKind = (typeof caseKinds)[number];

@@ -1,12 +1,12 @@
 /** Kind `pipeline`: a diffusers folder from prompt and seed to picture. Text encoders and the VAE run where the denoiser runs. */
-import { conditioningOf } from '../conditioning.ts';
+import { conditioningOf } from '../sampling/conditioning.ts';
 import type { FolderReader } from '../environment.ts';
-import { FrozenParts } from '../frozenParts.ts';
-import { type ModelFolder, openModelFolder } from '../modelFolder.ts';
-import type { NoisePredictor, PredictorSize } from '../noisePredictor.ts';
-import type { PartRunner } from '../partRunner.ts';
-import type { SuppliedOnnx } from '../suppliedOnnx.ts';
-import { predictorBatch, sampleLatents } from '../sampling.ts';
+import { FrozenParts } from '../sampling/frozenParts.ts';
+import { type ModelFolder, openModelFolder } from '../model/modelFolder.ts';
+import type { NoisePredictor, PredictorSize } from '../sampling/noisePredictor.ts';
+import type { PartRunner } from '../sampling/partRunner.ts';
+import type { SuppliedOnnx } from '../sampling/suppliedOnnx.ts';
+import { predictorBatch, sampleLatents } from '../sampling/sampling.ts';
 import { badCase, field, type GoldenCase, optionalNumber } from './caseFile.ts';
 import { type CaseResult, compareCase } from './compare.ts';
 

@@ -2,7 +2,7 @@
 import { Graph } from '../../graph/graph.ts';
 import { buildTextEncoder, parseTextEncoderConfig, pooledPositions, textEncoderInputs, unprefixedTextNames } from '../../models/clip/textEncoder.ts';
 import { withAliases } from '../../models/weights.ts';
-import { readFolderJson, readTokenizer } from '../modelFolder.ts';
+import { readFolderJson, readTokenizer } from '../model/modelFolder.ts';
 import type { Backend } from './backends.ts';
 import { badCase, type GoldenCase, openWeights } from './caseFile.ts';
 import { type CaseResult, compareCase } from './compare.ts';

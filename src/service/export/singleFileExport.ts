@@ -1,0 +1,126 @@
+/** A model's tensors as a checkpoint in one file, in the original Stable Diffusion layout, which A1111 and ComfyUI read. Lazy: a tensor is read and
+ *  merged when its turn to be written comes. */
+import { floatDtypes, type TensorToStream } from '../../data/formats/safetensors.ts';
+import type { ParameterDtype, Value } from '../../graph/graph.ts';
+import { CLIP_VOCAB_SIZE } from '../../models/clip/vocabulary/vocabulary.ts';
+import type { Config } from '../../models/config.ts';
+import { parseUNetConfig } from '../../models/sd/config.ts';
+import { SD2_TEXT_LAYERS, type SingleFileFamily } from '../../models/sd/singleFileConfig.ts';
+import { clipPlaces, openClipPlaces, type Place, type Places, storedShape, transposed, unetPlaces, vaePlaces } from '../../models/sd/singleFileKeys.ts';
+import { readParameter, storedDtypes, type TensorSource, type WeightPolicy } from '../../models/weights.ts';
+import { WinnowError } from '../../shared/errors.ts';
+import type { Shape } from '../../shared/shape.ts';
+import { textParameters, unetParameters, vaeParameters } from '../model/componentParameters.ts';
+import type { FolderReader } from '../environment.ts';
+import { type ModelFolder, readFolderJson, readOptional } from '../model/modelFolder.ts';
+import { FOLDER_METADATA } from '../model/singleFile.ts';
+
+/** Of a folder's files, those that a checkpoint keeps in its metadata. */
+const configFiles = ['model_index.json', 'scheduler/scheduler_config.json', 'unet/config.json', 'vae/config.json', 'text_encoder/config.json', 'text_encoder_2/config.json'];
+const tokenizerFiles = ['tokenizer.json', 'vocab.json', 'merges.txt', 'tokenizer_config.json', 'special_tokens_map.json'];
+
+function familyOf({ pipeline, textEncoders }: ModelFolder): SingleFileFamily {
+  if (pipeline.conditioning === 'xl') return 'xl';
+  // OpenCLIP's encoders have the exact GELU, OpenAI's the quick one; readers go by the layout.
+  return textEncoders[0]!.config.hidden_act === 'gelu' ? 'sd2' : 'sd1';
+}
+
+const textPlaces: Readonly<Record<SingleFileFamily, readonly Places[]>> = {
+  sd1: [clipPlaces('cond_stage_model.transformer.text_model.')],
+  sd2: [openClipPlaces('cond_stage_model.model.')],
+  xl: [clipPlaces('conditioner.embedders.0.transformer.text_model.'), openClipPlaces('conditioner.embedders.1.model.')],
+};
+
+/** @param unet the merged weights; `folder.unet.weights` says how the model's own file keeps each of them.
+ *  Rejects with UnsupportedArchitecture where the layout has no place for a tensor. */
+export async function singleFileTensors(folder: ModelFolder, unet: TensorSource, precision: WeightPolicy): Promise<TensorToStream[]> {
+  const { reader } = folder;
+  const config = (part: string): Promise<Config> => readFolderJson(reader, `${part}/config.json`);
+  const family = familyOf(folder);
+  const unetConfig = await config('unet');
+  const tensors = [
+    ...placed(unetParameters(unetConfig), unet, unetPlaces(parseUNetConfig(unetConfig)), storedDtypes(folder.unet.weights, precision)),
+    ...placed(vaeParameters(await config('vae')), folder.vae.weights, vaePlaces(folder.vae.config), storedDtypes(folder.vae.weights, precision)),
+  ];
+  for (const [i, { weights, config: text }] of folder.textEncoders.entries()) {
+    const part = i === 0 ? 'text_encoder' : 'text_encoder_2';
+    const own = placed(textParameters(await config(part)), weights, textPlaces[family][i]!, storedDtypes(weights, precision));
+    tensors.push(...own);
+    // The original holds the whole OpenCLIP encoder and takes the output of its last layer but one. The last is not here, and not used: a copy
+    // of the one before keeps its place.
+    if (family === 'sd2' && text.num_hidden_layers === SD2_TEXT_LAYERS) tensors.push(...own.filter(({ name }) => name.includes('.resblocks.22.')).map((tensor) => ({ ...tensor, name: tensor.name.replace('.resblocks.22.', '.resblocks.23.') })));
+  }
+  // Marks by which ComfyUI knows an SDXL that predicts v, and one whose last step has no signal.
+  const marks = family === 'xl' && folder.info.predictionType === 'v_prediction' ? ['v_pred', ...(folder.scheduler['rescale_betas_zero_snr'] === true ? ['ztsnr'] : [])] : [];
+  return [...tensors, ...marks.map((name): TensorToStream => ({ name, shape: [0], dtype: 'F32', data: async () => new Float32Array() }))];
+}
+
+/** Tensors of a component at their places; those that share one are joined. */
+function placed(parameters: readonly Value[], source: TensorSource, places: Places, dtypeOf: (name: string) => ParameterDtype): TensorToStream[] {
+  const homes = new Map<string, { place: Place; names: string[]; shape: Shape }>();
+  for (const { name, shape } of parameters) {
+    const place = places(name);
+    if (!place) throw new WinnowError('UnsupportedArchitecture', `The original Stable Diffusion layout has no place for ${name}.`, 'Export the model as a diffusers folder.');
+    const home = homes.get(place.key) ?? { place, names: [], shape };
+    home.names[place.third ?? 0] = name;
+    homes.set(place.key, home);
+  }
+  return [...homes.values()].map(({ place, names, shape }) => {
+    const dtype = dtypeOf(names[0]!);
+    return {
+      name: place.key,
+      shape: storedShape(place, shape),
+      dtype: floatDtypes[dtype],
+      async data() {
+        const parts: (Float32Array | Uint16Array)[] = [];
+        for (const name of names) parts.push(await readParameter(source, { name, dtype }));
+        const whole = parts.length === 1 ? parts[0]! : joined(parts);
+        return place.form === 'transposed' ? transposed(whole, shape[0]!) : whole;
+      },
+    };
+  });
+}
+
+function joined(parts: readonly (Float32Array | Uint16Array)[]): Float32Array | Uint16Array {
+  const length = parts.reduce((sum, part) => sum + part.length, 0);
+  const out = parts[0] instanceof Float32Array ? new Float32Array(length) : new Uint16Array(length);
+  let at = 0;
+  for (const part of parts) {
+    out.set(part, at);
+    at += part.length;
+  }
+  return out;
+}
+
+/** What the model is, for those who read Stability's model spec (https://github.com/Stability-AI/ModelSpec); and for ourselves, what the layout has
+ *  no place for: configs, and a tokenizer that is not CLIP's. */
+export async function singleFileMetadata(folder: ModelFolder, title: string): Promise<Record<string, string>> {
+  const { info, reader } = folder;
+  const v = info.predictionType === 'v_prediction';
+  const architectures: Readonly<Record<string, string>> = {
+    'Stable Diffusion 1': 'stable-diffusion-v1',
+    'Stable Diffusion 2': v ? 'stable-diffusion-v2-768-v' : 'stable-diffusion-v2-512',
+    'Stable Diffusion XL': 'stable-diffusion-xl-v1-base',
+  };
+  const architecture = architectures[info.family];
+  return {
+    format: 'pt',
+    'modelspec.sai_model_spec': '1.0.0',
+    ...(architecture && { 'modelspec.architecture': architecture }),
+    'modelspec.implementation': 'https://github.com/Stability-AI/generative-models',
+    'modelspec.title': title,
+    'modelspec.resolution': `${info.defaultSize}x${info.defaultSize}`,
+    ...(info.predictionType !== 'sample' && { 'modelspec.prediction_type': v ? 'v' : 'epsilon' }),
+    [FOLDER_METADATA]: JSON.stringify(await smallFiles(reader, folder)),
+  };
+}
+
+async function smallFiles(reader: FolderReader, { textEncoders }: ModelFolder): Promise<Record<string, string>> {
+  const own = textEncoders.flatMap(({ tokenizer }, i) => (tokenizer.vocabSize === CLIP_VOCAB_SIZE ? [] : [i === 0 ? 'tokenizer' : 'tokenizer_2']));
+  const files: Record<string, string> = {};
+  for (const path of [...configFiles, ...own.flatMap((folder) => tokenizerFiles.map((file) => `${folder}/${file}`))]) {
+    const bytes = await readOptional(reader, path);
+    if (bytes) files[path] = new TextDecoder().decode(bytes);
+  }
+  return files;
+}

@@ -1,0 +1,109 @@
+/** Models by reference: a folder with adapters on top becomes one set of weights; predictors made from it are kept while they are in use. */
+import { readLora } from '../../data/formats/lora.ts';
+import { openSafetensors } from '../../data/formats/safetensors.ts';
+import type { FileStore } from '../../data/files.ts';
+import type { TensorSource } from '../../models/weights.ts';
+import { WinnowError } from '../../shared/errors.ts';
+import type { LoraModule } from '../../shared/lora.ts';
+import { withLora } from '../../training/lora.ts';
+import type { Environment } from '../environment.ts';
+import { type ModelFolder, openModelFolder } from './modelFolder.ts';
+import type { RunStore } from '../training/runStore.ts';
+import type { AdapterRef, ModelRef, RunRecord } from '../types.ts';
+
+/** One step on the way from the base weights to a model's. */
+export type WeightChange =
+  | { kind: 'lora'; modules: Map<string, LoraModule>; strength: number; hash: string }
+  /** Every weight of a full fine-tune; strength goes from what was before (0) to it (1). */
+  | { kind: 'full'; weights: TensorSource; strength: number; hash: string };
+
+export interface ResolvedModel {
+  folder: ModelFolder;
+  changes: WeightChange[];
+  weights: TensorSource;
+  /** The UNet file's SHA-256; with adapters, one over it and theirs and their strengths. */
+  hash: string;
+}
+
+export class ModelPool {
+  private readonly env: Environment;
+  private readonly files: FileStore;
+  private readonly runs: RunStore;
+  private readonly folders = new Map<string, Promise<ModelFolder>>();
+
+  constructor(env: Environment, runs: RunStore) {
+    this.env = env;
+    this.files = env.files;
+    this.runs = runs;
+  }
+
+  folder(id: string): Promise<ModelFolder> {
+    const known = this.folders.get(id) ?? openModelFolder(id, this.env);
+    this.folders.set(id, known);
+    // A folder that could not be opened may be mended and tried again.
+    known.catch(() => this.folders.delete(id));
+    return known;
+  }
+
+  /** For a model that is deleted. */
+  forget(id: string): void {
+    this.folders.delete(id);
+  }
+
+  /** Rejects with NotFound (run, checkpoint or file), or with what is wrong with a file. */
+  async resolve(ref: ModelRef): Promise<ResolvedModel> {
+    const folder = await this.folder(ref.base);
+    const changes: WeightChange[] = [];
+    for (const adapter of ref.adapters) changes.push(...(await this.changesOf(folder, adapter)));
+    let weights: TensorSource = folder.unet.weights;
+    for (const change of changes) {
+      weights = change.kind === 'lora' ? withLora(weights, [{ lora: change.modules, strength: change.strength }]) : blend(weights, change.weights, change.strength);
+    }
+    const parts = changes.map(({ hash, strength }) => `${hash}*${strength}`);
+    const hash = parts.length === 0 ? folder.info.hash : await this.env.sha256(new TextEncoder().encode([folder.info.hash, ...parts].join('+')));
+    return { folder, changes, weights, hash };
+  }
+
+  private async changesOf(folder: ModelFolder, adapter: AdapterRef): Promise<WeightChange[]> {
+    if (adapter.kind === 'file') return [await this.loraFile(folder, adapter.file, adapter.strength)];
+    const record = await this.runs.load(adapter.run);
+    // What the run started from comes first: an adapter is trained on top of the earlier ones.
+    const before: WeightChange[] = [];
+    for (const earlier of record.model.adapters) before.push(...(await this.changesOf(folder, earlier)));
+    const file = checkpointFile(record, adapter.step);
+    if (file === undefined) return before;
+    if (record.config.mode === 'lora') return [...before, await this.loraFile(folder, file, adapter.strength)];
+    const bytes = await this.files.read(file);
+    return [...before, { kind: 'full', weights: await openSafetensors(bytes, file), strength: adapter.strength, hash: await this.env.sha256(bytes) }];
+  }
+
+  private async loraFile(folder: ModelFolder, file: string, strength: number): Promise<WeightChange> {
+    const bytes = await this.files.read(file);
+    const { modules } = await readLora(await openSafetensors(bytes, file), folder.unet.model.loraTargets('all'));
+    return { kind: 'lora', modules, strength, hash: await this.env.sha256(bytes) };
+  }
+}
+
+/** Step 0 is the model the run started from: no file. */
+function checkpointFile(record: RunRecord, step: number | undefined): string | undefined {
+  if (step === 0) return undefined;
+  const checkpoint = step === undefined ? record.checkpoints.at(-1) : record.checkpoints.find((c) => c.step === step);
+  if (!checkpoint) {
+    const steps = record.checkpoints.map((c) => c.step).join(', ');
+    throw new WinnowError('NotFound', `Run ${record.name} has no checkpoint${step === undefined ? '' : ` at step ${step}`}.`, steps ? `Choose one of ${steps}.` : 'Train it for longer, or press Save.');
+  }
+  return checkpoint.file;
+}
+
+/** before + strength (after - before). */
+function blend(before: TensorSource, after: TensorSource, strength: number): TensorSource {
+  return {
+    names: before.names,
+    shape: (name) => before.shape(name),
+    async read(name) {
+      if (strength === 1) return after.read(name);
+      const [a, b] = [await before.read(name), await after.read(name)];
+      return a.map((x, i) => x + strength * (b[i]! - x));
+    },
+  };
+}

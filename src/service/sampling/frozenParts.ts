@@ -1,0 +1,155 @@
+/** The frozen parts of a model: text encoders, VAE decoder and encoder. They are opened when first needed, and can be let go at any time. */
+import { Graph } from '../../graph/graph.ts';
+import { buildTextEncoder, pooledPositions, textEncoderInputs } from '../../models/clip/textEncoder.ts';
+import { buildVaeDecoder, buildVaeEncoder, vaeScaleFactor } from '../../models/sd/vae.ts';
+import { concatFloats } from '../../shared/arrays.ts';
+import type { TorchGenerator } from '../../shared/torchGenerator.ts';
+import type { ModelFolder } from '../model/modelFolder.ts';
+import type { PartRunner, PartSession } from './partRunner.ts';
+import { renamed, type SuppliedOnnx } from './suppliedOnnx.ts';
+import { keptDtypes } from '../model/weightWidth.ts';
+
+export interface PromptEncoding {
+  /** [T, D]: what the UNet attends to. */
+  context: Float32Array;
+  /** [P]: the last encoder's state at the end token (projected, where the encoder has a projection). */
+  pooled: Float32Array;
+}
+
+/** Encodings kept for prompts that come again. */
+const KEPT_PROMPTS = 256;
+
+export class FrozenParts {
+  private readonly model: ModelFolder;
+  private readonly runner: PartRunner;
+  private readonly supplied: SuppliedOnnx;
+  private readonly sessions = new Map<string, Promise<PartSession>>();
+  private readonly prompts = new Map<string | null, PromptEncoding>();
+
+  /** @param supplied what the folder itself brings as ONNX, which then runs instead. */
+  constructor(model: ModelFolder, runner: PartRunner, supplied: SuppliedOnnx) {
+    this.model = model;
+    this.runner = runner;
+    this.supplied = supplied;
+  }
+
+  /** Encodes a prompt; null is no negative prompt, which is the empty one, or zeros, as the pipeline has it. */
+  async encodeText(prompt: string | null): Promise<PromptEncoding> {
+    const known = this.prompts.get(prompt);
+    if (known) return known;
+    const { zeroForNoNegative } = this.model.pipeline;
+    const encoded = prompt === null && zeroForNoNegative ? zeros(await this.encodeText('')) : await this.encodeTokens(prompt ?? '');
+    this.prompts.set(prompt, encoded);
+    for (const old of [...this.prompts.keys()].slice(0, -KEPT_PROMPTS)) this.prompts.delete(old);
+    return encoded;
+  }
+
+  /** pipeline_stable_diffusion.py and pipeline_stable_diffusion_xl.py, encode_prompt. */
+  private async encodeTokens(prompt: string): Promise<PromptEncoding> {
+    const { textEncoders, tokens, pipeline } = this.model;
+    const states: Float32Array[] = [];
+    let pooled = new Float32Array();
+    for (const [i, { config, weights, tokenizer }] of textEncoders.entries()) {
+      const session = await this.session(`text ${i}`, async () => {
+        const part = i === 0 ? 'text_encoder' : `text_encoder_${i + 1}`;
+        const file = await this.supplied(part);
+        if (file) {
+          const hidden = pipeline.conditioning === 'xl' ? `hidden_states.${config.num_hidden_layers - 1}` : 'last_hidden_state';
+          return renamed(file, part, { input_ids: 'input_ids' }, { hidden: [hidden], pooled: ['text_embeds', 'pooler_output'] });
+        }
+        const graph = new Graph();
+        const encoding = buildTextEncoder(graph, config, textEncoderInputs(graph, { batch: 1, tokens }), { dtypeOf: keptDtypes(weights) });
+        graph.output('hidden', pipeline.conditioning === 'xl' ? encoding.hiddenStates.at(-2)! : encoding.lastHiddenState);
+        graph.output('pooled', encoding.pooled!);
+        return this.runner.open(graph, weights);
+      });
+      const ids = tokenizer.encode(prompt, tokens);
+      const results = await session.run({ input_ids: { data: ids, dims: [1, tokens] }, eos_index: { data: pooledPositions(config, ids, tokens), dims: [1] } });
+      states.push(results['hidden']!);
+      pooled = new Float32Array(results['pooled']!);
+    }
+    return { context: sideBySide(states, tokens), pooled };
+  }
+
+  /** Latents [1, C, h, w] as the diffusion model has them → image [3, H, W], about [-1, 1]. */
+  async decode(latents: Float32Array, height: number, width: number): Promise<Float32Array> {
+    const { config, weights } = this.model.vae;
+    const dims = [1, config.latent_channels, height, width];
+    const session = await this.session(`decode ${height}x${width}`, async () => {
+      const file = await this.supplied('vae_decoder');
+      if (file) return renamed(file, 'vae_decoder', { latents: 'latent_sample' }, { image: ['sample'] });
+      const graph = new Graph();
+      graph.output('image', buildVaeDecoder(graph, config, graph.input('latents', dims), { dtypeOf: keptDtypes(weights) }));
+      return this.runner.open(graph, weights);
+    });
+    const unscaled = latents.map((x) => x / config.scaling_factor);
+    return (await session.run({ latents: { data: unscaled, dims } }))['image']!;
+  }
+
+  /** image [3, H, W] in [-1, 1] → latents [1, C, h, w] as the diffusion model has them. A posterior is sampled with the generator, as
+   *  diffusers does (retrieve_latents, sample_mode "sample"). */
+  async encode(image: Float32Array, imageHeight: number, imageWidth: number, generator: TorchGenerator): Promise<Float32Array> {
+    const { config, weights } = this.model.vae;
+    const factor = vaeScaleFactor(config);
+    const dims = [1, 3, imageHeight, imageWidth];
+    const session = await this.session(`encode ${imageHeight}x${imageWidth}`, async () => {
+      const file = await this.supplied('vae_encoder');
+      // Older exports sample inside, from noise of their own: they cannot repeat a seed.
+      if (file?.outputNames.includes('latent_parameters')) return renamed(file, 'vae_encoder', { image: 'sample' }, { moments: ['latent_parameters'] });
+      await file?.release();
+      const graph = new Graph();
+      const encoded = buildVaeEncoder(graph, config, graph.input('image', dims), { dtypeOf: keptDtypes(weights) });
+      if (encoded.kind === 'AutoencoderTiny') graph.output('mean', encoded.encoded);
+      else {
+        graph.output('mean', encoded.mean);
+        graph.output('logvar', encoded.logvar);
+      }
+      return this.runner.open(graph, weights);
+    });
+    const { mean, logvar } = posteriorOf(await session.run({ image: { data: image, dims } }));
+    if (mean.length !== config.latent_channels * (imageHeight / factor) * (imageWidth / factor)) throw new Error('the encoder made latents of another size');
+    const noise = logvar && generator.randn(mean.length);
+    return mean.map((mu, i) => (logvar && noise ? mu + Math.exp(0.5 * logvar[i]!) * noise[i]! : mu) * config.scaling_factor);
+  }
+
+  /** Lets the parts go whose weights lie on the GPU: all, or the text encoders. What was encoded is kept; they are opened again when needed. */
+  releaseStreamed(which: 'text' | 'all'): Promise<void> {
+    return this.release((key, { onDevice }) => onDevice && (which === 'all' || key.startsWith('text')));
+  }
+
+  dispose(): Promise<void> {
+    return this.release(() => true);
+  }
+
+  private async release(which: (key: string, session: PartSession) => boolean): Promise<void> {
+    for (const [key, opening] of this.sessions) {
+      const session = await opening;
+      if (!which(key, session)) continue;
+      this.sessions.delete(key);
+      await session.release();
+    }
+  }
+
+  private session(key: string, open: () => Promise<PartSession>): Promise<PartSession> {
+    const known = this.sessions.get(key) ?? open();
+    this.sessions.set(key, known);
+    known.catch(() => this.sessions.delete(key));
+    return known;
+  }
+}
+
+/** Mean and clamped logvar, from both or from the moments that hold them one behind the other. */
+function posteriorOf({ mean, logvar, moments }: Record<string, Float32Array>): { mean: Float32Array; logvar?: Float32Array } {
+  if (!moments) return { mean: mean!, ...(logvar && { logvar }) };
+  const half = moments.length / 2;
+  return { mean: moments.slice(0, half), logvar: moments.slice(half).map((value) => Math.min(20, Math.max(-30, value))) };
+}
+
+const zeros = ({ context, pooled }: PromptEncoding): PromptEncoding => ({ context: new Float32Array(context.length), pooled: new Float32Array(pooled.length) });
+
+/** [T, D] of each encoder → [T, sum of D]. */
+function sideBySide(states: readonly Float32Array[], tokens: number): Float32Array {
+  if (states.length === 1) return states[0]!;
+  const rows = Array.from({ length: tokens }, (_, t) => states.map((state) => state.subarray((t * state.length) / tokens, ((t + 1) * state.length) / tokens)));
+  return concatFloats(rows.flat());
+}

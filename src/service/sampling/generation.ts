@@ -1,0 +1,245 @@
+/** Pictures from requests: text, sampling, decoding, PNG with its parameters, latents kept for training. */
+import { decodePng, encodePng } from '../../data/formats/png.ts';
+import { writeSafetensors } from '../../data/formats/safetensors.ts';
+import { formatParameters, samplerLabels } from '../../data/formats/a1111.ts';
+import type { FileStore } from '../../data/files.ts';
+import { withOptions } from '../../diffusion/schedulerConfig.ts';
+import { RandomStream } from '../../shared/rng.ts';
+import { WinnowError } from '../../shared/errors.ts';
+import { type Conditioning, conditioningOf } from './conditioning.ts';
+import type { Environment } from '../environment.ts';
+import type { FrozenParts } from './frozenParts.ts';
+import type { JobSignal } from '../jobs.ts';
+import { latentSizeOf } from './latentSize.ts';
+import type { ModelPool, ResolvedModel } from '../model/modelPool.ts';
+import type { NoisePredictor, PredictorSize } from './noisePredictor.ts';
+import type { Predictors } from './predictors.ts';
+import { predictorBatch, sampleLatents } from './sampling.ts';
+import type { EngineChoices, GenerateEvent, GenerateRequest, GenerationSettings, ImageRecord, Listener, ModelRef, PairRecord, PairsEvent, PairsRequest, SamplerChoice } from '../types.ts';
+
+/** What generation needs of the engine that is running. */
+export interface GenerationContext {
+  env: Environment;
+  pool: ModelPool;
+  predictors: Predictors;
+  frozenParts(model: ResolvedModel): FrozenParts;
+  /** Measures if need be. */
+  samplerFor(choice: SamplerChoice, model: ResolvedModel): Promise<EngineChoices['sampler']>;
+  score(scorer: string, model: ResolvedModel, files: readonly { file: string; prompt: string }[]): Promise<{ appeal: number; alignment: number }[]>;
+}
+
+export interface Picture {
+  /** [3, H, W], about [-1, 1]. */
+  image: Float32Array;
+  /** [C * h * w], scaled. */
+  latents: Float32Array;
+}
+
+function checkSettings({ steps, init }: Pick<GenerationSettings, 'steps' | 'init'>): void {
+  if (!Number.isInteger(steps) || steps < 1) throw new WinnowError('BadArguments', `${steps} steps were asked for.`, 'Choose at least 1.');
+  if (init && !(init.strength > 0 && init.strength <= 1)) throw new WinnowError('BadArguments', `The strength is ${init.strength}.`, 'Choose one above 0 and up to 1.');
+}
+
+/** One picture of one prompt and seed. Call it in a turn. */
+export async function makePicture(
+  context: GenerationContext,
+  model: ResolvedModel,
+  settings: Omit<GenerationSettings, 'model' | 'sampler'> & {
+    prompt: string;
+    seed: number;
+    ranOn: EngineChoices['sampler'];
+    /** Instead of one made from the model's weights: a run samples with what it trains. */
+    predictor?: (size: PredictorSize) => Promise<NoisePredictor>;
+  },
+  onStep: (step: number, steps: number) => void,
+): Promise<Picture> {
+  const { folder } = model;
+  checkSettings(settings);
+  const { height, width } = latentSizeOf(settings, folder.info.sizeMultiple);
+  const parts = context.frozenParts(model);
+  const { model: unet } = folder.unet;
+  const conditioning = async (prompt: string | null): Promise<Conditioning> => conditioningOf(unet, await parts.encodeText(prompt), settings);
+  const conditional = await conditioning(settings.prompt);
+  const unconditional = await conditioning(settings.negativePrompt || null);
+  const batch = predictorBatch(settings.guidanceScale, unet.timestepCondWidth);
+  const size = { batch, height, width, tokens: folder.tokens, timestepCond: unet.timestepCondWidth > 0 };
+  const predictor = settings.predictor ? await settings.predictor(size) : await context.predictors.get(model, settings.ranOn, size);
+  const { init } = settings;
+  const { latents } = await sampleLatents(
+    predictor,
+    {
+      seed: settings.seed,
+      steps: settings.steps,
+      guidanceScale: settings.guidanceScale,
+      guidanceRescale: settings.guidanceRescale ?? 0,
+      pipelineClass: folder.pipeline.className,
+      scheduler: settings.scheduler,
+      schedulerConfig: withOptions(folder.scheduler, settings.schedulerConfig),
+      latentShape: [folder.vae.config.latent_channels, height, width],
+      conditional,
+      unconditional,
+      timestepCondWidth: unet.timestepCondWidth,
+      ...(init && {
+        init: {
+          strength: init.strength,
+          encode: async (generator) => parts.encode(await readInit(context.env.files, init.file, settings.width, settings.height), settings.height, settings.width, generator),
+        },
+      }),
+    },
+    onStep,
+  );
+  return { latents, image: await parts.decode(latents, height, width) };
+}
+
+/** A PNG of the store as [3, H, W] in [-1, 1]; must have the asked size. */
+async function readInit(files: FileStore, file: string, width: number, height: number): Promise<Float32Array> {
+  const png = decodePng(await files.read(file));
+  if (png.width !== width || png.height !== height) {
+    throw new WinnowError('BadArguments', `The start image is ${png.width} by ${png.height} pixels, the picture is to be ${width} by ${height}.`, 'Resize the image, or choose its size.');
+  }
+  return planarFromRgba(png.data, width, height);
+}
+
+/** RGBA bytes → [3, H, W] in [-1, 1]. */
+export function planarFromRgba(rgba: Uint8Array | Uint8ClampedArray, width: number, height: number): Float32Array {
+  const out = new Float32Array(3 * width * height);
+  for (let c = 0; c < 3; c++) for (let i = 0; i < width * height; i++) out[c * width * height + i] = (rgba[4 * i + c]! / 255) * 2 - 1;
+  return out;
+}
+
+/** [3, H, W] in [-1, 1] → RGBA bytes; round((x / 2 + 0.5) * 255), as diffusers' VaeImageProcessor. */
+export function rgbaFromPlanar(image: Float32Array, width: number, height: number): Uint8Array<ArrayBuffer> {
+  const out = new Uint8Array(4 * width * height).fill(255);
+  for (let c = 0; c < 3; c++) {
+    for (let i = 0; i < width * height; i++) out[4 * i + c] = roundHalfEven(Math.min(1, Math.max(0, image[c * width * height + i]! / 2 + 0.5)) * 255);
+  }
+  return out;
+}
+
+/** numpy's round, which PIL conversion in diffusers goes through. */
+function roundHalfEven(x: number): number {
+  const floor = Math.floor(x);
+  return x - floor === 0.5 ? floor + (floor % 2) : Math.round(x);
+}
+
+/** Prompts that are encoded at a time. */
+const TEXTS_AHEAD = 64;
+
+/** Makes every item's picture, each in its own turn, and keeps picture and latents in the file store. */
+export async function generate(context: GenerationContext, signal: JobSignal, request: GenerateRequest, listener: Listener<GenerateEvent>): Promise<ImageRecord[]> {
+  const { env } = context;
+  listener({ type: 'preparing', what: 'Opening the model', done: 0, total: 1 });
+  const model = await context.pool.resolve(request.model);
+  const ranOn = await signal.turn(() => context.samplerFor(request.sampler, model));
+  const records: ImageRecord[] = [];
+  const { items: wanted, ...settings } = request;
+  const parts = context.frozenParts(model);
+  for (const [item, { prompt, seed }] of wanted.entries()) {
+    // Texts first, many at a time: large text encoders need not lie on the GPU while the UNet works.
+    if (item % TEXTS_AHEAD === 0) {
+      const texts = wanted.slice(item, item + TEXTS_AHEAD).map(({ prompt: text }) => text);
+      await signal.turn(async () => {
+        for (const text of new Set([settings.negativePrompt || null, ...texts])) await parts.encodeText(text);
+        await parts.releaseStreamed('text');
+      });
+    }
+    const record = await signal.turn(async () => {
+      const onStep = (step: number, steps: number): void => {
+        listener({ type: 'step', item, items: wanted.length, step, steps });
+        signal.check();
+      };
+      const picture = await makePicture(context, model, { ...settings, prompt, seed, ranOn }, onStep);
+      const id = env.newId();
+      const made: ImageRecord = {
+        ...settings,
+        id,
+        prompt,
+        seed,
+        modelHash: model.hash,
+        ranOn,
+        createdAt: env.now().toISOString(),
+        file: `images/${id}.png`,
+        latentsFile: `images/${id}.safetensors`,
+      };
+      await keepPicture(context, model, made, picture);
+      return made;
+    });
+    records.push(record);
+    listener({ type: 'image', item, items: wanted.length, record });
+  }
+  await signal.turn(() => parts.releaseStreamed('all'));
+  return records;
+}
+
+async function keepPicture({ env }: GenerationContext, model: ResolvedModel, record: ImageRecord, { image, latents }: Picture): Promise<void> {
+  const factor = model.folder.info.sizeMultiple;
+  const shape = [1, model.folder.vae.config.latent_channels, record.height / factor, record.width / factor];
+  await env.files.write(record.latentsFile, writeSafetensors({ latents: { shape, data: latents } }));
+  const png = encodePng({ width: record.width, height: record.height, data: rgbaFromPlanar(image, record.width, record.height) }, { parameters: infotext(model, record), winnow: JSON.stringify(withoutPaths(record)) });
+  await env.files.write(record.file, png);
+}
+
+/** Pictures travel; where things lie on the computer that made them is nobody else's business. */
+function withoutPaths(record: ImageRecord): ImageRecord {
+  const name = (path: string): string => (/^(\/|[A-Za-z]:)/.test(path) ? path.split('/').findLast(Boolean)! : path);
+  const adapters = record.model.adapters.map((adapter) => (adapter.kind === 'file' ? { ...adapter, file: name(adapter.file) } : { ...adapter, run: name(adapter.run) }));
+  return { ...record, model: { base: name(record.model.base), adapters }, ...(record.init && { init: { ...record.init, file: name(record.init.file) } }) };
+}
+
+/** A1111's text, which every viewer of such pictures reads. */
+function infotext({ folder, hash }: ResolvedModel, record: ImageRecord): string {
+  const { prompt, negativePrompt, steps, scheduler, guidanceScale, seed, width, height, init } = record;
+  return formatParameters({
+    prompt,
+    negativePrompt,
+    fields: {
+      Steps: String(steps),
+      Sampler: samplerLabels[scheduler] ?? scheduler,
+      'CFG scale': String(guidanceScale),
+      Seed: String(seed),
+      Size: `${width}x${height}`,
+      'Model hash': hash.slice(0, 10),
+      Model: folder.info.title,
+      ...(init ? { 'Denoising strength': String(init.strength) } : {}),
+    },
+  });
+}
+
+/** Pairs of pictures: one prompt and two seeds; or one seed through two models; or the best and the worst of several by a scorer. */
+export async function makePairs(context: GenerationContext, signal: JobSignal, request: PairsRequest, listener: Listener<PairsEvent>): Promise<PairRecord[]> {
+  const { prompts, count, first = 0, seed, against, bestOf, ...settings } = request;
+  if (prompts.length === 0) throw new WinnowError('BadPrompt', 'There is no prompt to make pairs of.', 'Type one, or choose a prompt list.');
+  const perPair = bestOf ? bestOf.k : against ? 1 : 2;
+  const pairs: PairRecord[] = [];
+  for (let n = first; n < count; n++) {
+    const prompt = prompts[n % prompts.length]!;
+    const seeds = new RandomStream({ seed, purpose: 'imageSeed', step: n });
+    const items = Array.from({ length: perPair }, () => ({ prompt, seed: seeds.uint32() }));
+    const through = (model: ModelRef): Promise<ImageRecord[]> => generate(context, signal, { ...settings, model, items }, listener);
+    const images = [...(await through(settings.model)), ...(against ? await through(against) : [])];
+    const pair: PairRecord = {
+      id: context.env.newId(),
+      prompt,
+      images: bestOf ? await bestAndWorst(context, signal, images, bestOf.scorer) : [images[0]!, images[1]!],
+      origin: against ? 'models' : 'seeds',
+      createdAt: context.env.now().toISOString(),
+    };
+    pairs.push(pair);
+    listener({ type: 'pair', pair, done: n + 1, total: count });
+  }
+  return pairs;
+}
+
+/** By appeal. The pictures in between are removed. */
+async function bestAndWorst(context: GenerationContext, signal: JobSignal, images: ImageRecord[], scorer: string): Promise<[ImageRecord, ImageRecord]> {
+  const model = await context.pool.resolve(images[0]!.model);
+  const scores = await signal.turn(() => context.score(scorer, model, images));
+  const order = images.map((record, i) => ({ record, appeal: scores[i]!.appeal })).sort((a, b) => b.appeal - a.appeal);
+  for (const { record } of order.slice(1, -1)) {
+    await context.env.files.remove(record.file);
+    await context.env.files.remove(record.latentsFile);
+  }
+  // In the order they were made: which is better is for the label to say.
+  const kept = [order[0]!.record, order.at(-1)!.record].sort((a, b) => images.indexOf(a) - images.indexOf(b));
+  return [kept[0]!, kept[1]!];
+}

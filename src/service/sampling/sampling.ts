@@ -1,0 +1,78 @@
+/** One image from prompt, seed and scheduler, in the order in which diffusers' StableDiffusionPipeline and StableDiffusionImg2ImgPipeline
+ *  draw their random numbers, so that the same request gives the same picture there. */
+import { guidanceScaleEmbedding, guide, usesGuidance } from '../../diffusion/guidance.ts';
+import { initialState, type Sampler, startIndex } from '../../diffusion/samplers/sampler.ts';
+import { pipelineSchedulerConfig, samplerFromConfig, samplerTakesStrength } from '../../diffusion/samplers/registry.ts';
+import type { SchedulerConfig } from '../../diffusion/schedulerConfig.ts';
+import { batched, type Conditioning } from './conditioning.ts';
+import { concatFloats } from '../../shared/arrays.ts';
+import { TorchGenerator } from '../../shared/torchGenerator.ts';
+import type { NoisePredictor } from './noisePredictor.ts';
+
+export interface SamplingRequest {
+  seed: number;
+  steps: number;
+  guidanceScale: number;
+  guidanceRescale?: number;
+  /** Class of the pipeline whose habits hold, from model_index.json. */
+  pipelineClass: string;
+  /** diffusers class name, and the model's own scheduler config with options on top. */
+  scheduler: string;
+  schedulerConfig: SchedulerConfig;
+  /** [C, h, w] of the latents. */
+  latentShape: readonly [number, number, number];
+  /** Of one sample. `unconditional` is read only with guidance. */
+  conditional: Conditioning;
+  unconditional: Conditioning;
+  /** Width of the guidance scale's embedding, for a UNet that takes it as an input instead of being run twice; 0 for any other. */
+  timestepCondWidth: number;
+  /** Image-to-image: how much of the init image is replaced, and its latents, which may draw from the generator first. */
+  init?: { strength: number; encode: (generator: TorchGenerator) => Promise<Float32Array> };
+}
+
+export interface SamplingResult {
+  /** [C * h * w], scaled, as the VAE's decoder takes them times 1 / scaling_factor. */
+  latents: Float32Array;
+  initialLatents: Float32Array;
+}
+
+/** Whether a request's predictor works on [unconditional, conditional] or on one sample (do_classifier_free_guidance). */
+export const predictorBatch = (guidanceScale: number, timestepCondWidth: number): number => (usesGuidance(guidanceScale) && timestepCondWidth === 0 ? 2 : 1);
+
+export async function sampleLatents(
+  predictor: NoisePredictor,
+  request: SamplingRequest,
+  onStep: (step: number, steps: number) => void = () => {},
+): Promise<SamplingResult> {
+  const { seed, steps, guidanceScale, guidanceRescale = 0, latentShape, conditional, unconditional, timestepCondWidth, init } = request;
+  const size = latentShape[0] * latentShape[1] * latentShape[2];
+  const guided = predictorBatch(guidanceScale, timestepCondWidth) === 2;
+  const config = pipelineSchedulerConfig(request.pipelineClass, request.schedulerConfig, request.scheduler);
+  const strength = init && samplerTakesStrength(request.pipelineClass, request.scheduler) ? { strength: init.strength } : {};
+  const sampler: Sampler = samplerFromConfig(config, { className: request.scheduler, steps, ...strength });
+  const generator = new TorchGenerator(seed);
+  const told = guided ? batched([unconditional, conditional]) : conditional;
+  const conditioning = timestepCondWidth > 0 ? { ...told, timestepCond: guidanceScaleEmbedding(guidanceScale - 1, timestepCondWidth) } : told;
+
+  let first = 0;
+  let x: Float32Array;
+  if (init) {
+    first = 'strength' in strength ? 0 : startIndex(steps, init.strength);
+    const latents = await init.encode(generator);
+    const noise = generator.randn(size);
+    x = first < sampler.timesteps.length ? sampler.addNoise(latents, noise, first) : latents;
+  } else {
+    x = generator.randn(size).map((value) => value * sampler.initNoiseSigma);
+  }
+  const initialLatents = x;
+
+  let state = initialState;
+  for (let i = first; i < sampler.timesteps.length; i++) {
+    const input = sampler.scaleModelInput(x, i);
+    const output = await predictor.predict(guided ? concatFloats([input, input]) : input, sampler.timesteps[i]!, conditioning);
+    const noisePred = guided ? guide({ unconditional: output.subarray(0, size), conditional: output.subarray(size), guidanceScale, guidanceRescale }) : output;
+    ({ x, state } = sampler.step(noisePred, i, x, state, sampler.needsNoise(i) ? generator.randn(size) : undefined));
+    onStep(i - first + 1, sampler.timesteps.length - first);
+  }
+  return { latents: x, initialLatents };
+}

@@ -1,0 +1,41 @@
+/** The shape of a training step for a model, a config and a latent size: what a forecast and a run have in common. */
+import type { DenoiserModel } from '../../models/families.ts';
+import type { TensorSource } from '../../models/weights.ts';
+import { layoutArenas } from '../../training/arena.ts';
+import type { TrainConfig } from '../../training/config.ts';
+import type { Denoiser } from '../../training/denoiser.ts';
+import { loraTensors } from '../../training/lora.ts';
+import { defaultLoss, type StepSpec } from '../../training/stepGraph.ts';
+import { keptDtypes } from '../model/weightWidth.ts';
+
+/** Names and shapes of weights, and which of them are stored in half width. */
+export type WeightShapes = Pick<TensorSource, 'names' | 'shape' | 'half'>;
+
+/** What a step's shape takes of a model: no weights. */
+export interface StepModel {
+  folder: { unet: { model: DenoiserModel }; tokens: number };
+  weights: WeightShapes;
+}
+
+export function stepSpecOf(model: StepModel, config: TrainConfig, latentSize: { height: number; width: number }, reference: 'engine' | 'input', maxBindingBytes: number): StepSpec {
+  const { model: unet } = model.folder.unet;
+  const { weights } = model;
+  const { tokens } = model.folder;
+  const denoiser: Denoiser = {
+    inputs: (graph, batch) => unet.inputs(graph, { batch, ...latentSize, tokens }),
+    build: (graph, inputs, options) => unet.build(graph, inputs, options),
+  };
+  const tensors =
+    config.mode === 'lora' ? loraTensors(unet.loraTargets(config.targets), config.rank) : weights.names.map((name) => ({ name, shape: weights.shape(name)! }));
+  return {
+    denoiser,
+    pairs: config.pairsPerStep,
+    loss: { ...defaultLoss, loss: config.loss, labelSmoothing: config.labelSmoothing },
+    mode: config.mode === 'lora' ? { kind: 'lora', scaleOf: () => config.alpha / config.rank } : { kind: 'full' },
+    layout: layoutArenas(tensors, Math.floor(maxBindingBytes / 4)),
+    dtypeOf: keptDtypes(weights),
+    reference,
+    accumulation: config.accumulation,
+    recompute: config.recompute,
+  };
+}
