@@ -46,3 +46,10 @@ export function combine(a: number, x: Float32Array, b: number, y: Float32Array):
   if (a === 0) return y.map((value) => b * value);
   return x.map((value, i) => a * value + b * y[i]!);
 }
+
+/** The predicted x_0 of an output at alphas_cumprod `bar`, held within [-clip, clip] where there is a clip. */
+export function denoise(prediction: PredictionType, bar: number, x: Float32Array, output: Float32Array, clip?: number): Float32Array {
+  const { ofSample, ofOutput } = denoisedCoefficients(prediction, Math.sqrt(bar), Math.sqrt(1 - bar));
+  const x0 = combine(ofSample, x, ofOutput, output);
+  return clip === undefined ? x0 : x0.map((value) => Math.min(Math.max(value, -clip), clip));
+}

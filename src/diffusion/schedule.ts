@@ -168,8 +168,6 @@ export function torchLinspace(start: number, end: number, steps: number): Float3
   return Float32Array.from({ length: steps }, (_, i) => (i < steps / 2 ? from + step * i : to - step * (steps - 1 - i)));
 }
 
-export type TimestepSpacing = 'linspace' | 'leading' | 'trailing';
-
 /** leading: multiples of floor(T / N) from below, plus the offset, falling. Table 2 of https://arxiv.org/abs/2305.08891. */
 export function leadingTimesteps(trainSteps: number, steps: number, offset: number): Float64Array {
   const ratio = Math.floor(trainSteps / steps);

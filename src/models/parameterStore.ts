@@ -15,10 +15,9 @@ export class ParameterStore {
     this.source = source;
   }
 
-  /** Storages for all of a graph's parameters, uploading what is new, one tensor at a time. Rejects with MissingTensor or WrongShape before
-   *  any upload. */
-  async bindings(graph: Graph): Promise<Map<Value, Storage>> {
-    const parameters = parametersOf(graph);
+  /** Storages for a graph's parameters (all, or those of a second argument), uploading what is new, one tensor at a time. Rejects with
+   *  MissingTensor or WrongShape before any upload. */
+  async bindings(graph: Graph, parameters: readonly Value[] = parametersOf(graph)): Promise<Map<Value, Storage>> {
     checkParameters(parameters, this.source);
     const bound = new Map<Value, Storage>();
     for (const value of parameters) {

@@ -39,7 +39,7 @@ export class Transient extends Error {
 }
 
 /** Before the attempt after number `attempt`. */
-export const backoffMs = (attempt: number): number => 1000 * 2 ** (attempt - 1);
+const backoffMs = (attempt: number): number => 1000 * 2 ** (attempt - 1);
 
 export interface Job {
   check(): void;

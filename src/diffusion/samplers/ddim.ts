@@ -1,7 +1,7 @@
 /** DDIM: Song, Meng, Ermon, https://arxiv.org/abs/2010.02502, equations 12 and 16. diffusers scheduling_ddim.py. */
 import { assert } from '../../shared/assert.ts';
 import { linspace, roundHalfEven } from '../numpy.ts';
-import { combine, denoisedCoefficients, noiseCoefficients } from '../prediction.ts';
+import { combine, denoise, noiseCoefficients } from '../prediction.ts';
 import { addNoise, alphasCumprod, leadingTimesteps, readNoiseSchedule, trailingTimesteps } from '../schedule.ts';
 import type { SchedulerConfigReader } from '../schedulerConfig.ts';
 import { checkSteps, checkTimesteps, type Sampler, type SamplerOptions } from './sampler.ts';
@@ -26,12 +26,7 @@ export function ddim(config: SchedulerConfigReader, { steps, eta = 0 }: SamplerO
     const bar = alphas[timesteps[i]!]!;
     return { alpha: Math.sqrt(bar), sigma: Math.sqrt(1 - bar) };
   };
-  const denoised: Sampler['denoised'] = (modelOutput, i, x) => {
-    const { alpha, sigma } = alphaAt(i);
-    const { ofSample, ofOutput } = denoisedCoefficients(schedule.prediction_type, alpha, sigma);
-    const x0 = combine(ofSample, x, ofOutput, modelOutput);
-    return clip === undefined ? x0 : x0.map((value) => Math.min(Math.max(value, -clip), clip));
-  };
+  const denoised: Sampler['denoised'] = (modelOutput, i, x) => denoise(schedule.prediction_type, alphas[timesteps[i]!]!, x, modelOutput, clip);
 
   return {
     predictionType: schedule.prediction_type,

@@ -4,7 +4,7 @@
 import { assert } from '../../shared/assert.ts';
 import { WinnowError } from '../../shared/errors.ts';
 import { linspace } from '../numpy.ts';
-import { combine, denoisedCoefficients } from '../prediction.ts';
+import { combine, denoise } from '../prediction.ts';
 import { addNoise, alphasCumprod, readNoiseSchedule } from '../schedule.ts';
 import type { SchedulerConfigReader } from '../schedulerConfig.ts';
 import { checkSteps, checkStrength, checkTimesteps, type Sampler, type SamplerOptions } from './sampler.ts';
@@ -34,12 +34,7 @@ export function lcm(config: SchedulerConfigReader, { steps, strength = 1 }: Samp
   const timesteps = chosen.map((index) => (trained - index) * spacing - 1);
   checkTimesteps(config, schedule, alphas, timesteps);
 
-  const denoised: Sampler['denoised'] = (modelOutput, i, x) => {
-    const bar = alphas[timesteps[i]!]!;
-    const { ofSample, ofOutput } = denoisedCoefficients(schedule.prediction_type, Math.sqrt(bar), Math.sqrt(1 - bar));
-    const x0 = combine(ofSample, x, ofOutput, modelOutput);
-    return clip === undefined ? x0 : x0.map((value) => Math.min(Math.max(value, -clip), clip));
-  };
+  const denoised: Sampler['denoised'] = (modelOutput, i, x) => denoise(schedule.prediction_type, alphas[timesteps[i]!]!, x, modelOutput, clip);
 
   return {
     predictionType: schedule.prediction_type,

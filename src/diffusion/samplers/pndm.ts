@@ -5,7 +5,7 @@
  *  where: image to image begins with the first kind in the middle of the schedule, as there. */
 import { assert } from '../../shared/assert.ts';
 import { linspace, roundHalfEven } from '../numpy.ts';
-import { combine, denoisedCoefficients } from '../prediction.ts';
+import { combine, denoise } from '../prediction.ts';
 import { addNoise, alphasCumprod, leadingTimesteps, readNoiseSchedule, trailingTimesteps } from '../schedule.ts';
 import type { SchedulerConfigReader } from '../schedulerConfig.ts';
 import { checkSteps, checkTimesteps, type Sampler, type SamplerOptions, type SamplerState } from './sampler.ts';
@@ -85,11 +85,7 @@ export function pndm(config: SchedulerConfigReader, { steps }: SamplerOptions): 
     initNoiseSigma: 1,
     needsNoise: () => false,
     scaleModelInput: (x) => x,
-    denoised(modelOutput, i, x) {
-      const { alpha, sigma } = alphaAt(timesteps[i]!);
-      const { ofSample, ofOutput } = denoisedCoefficients(schedule.prediction_type, alpha, sigma);
-      return combine(ofSample, x, ofOutput, modelOutput);
-    },
+    denoised: (modelOutput, i, x) => denoise(schedule.prediction_type, alphas[timesteps[i]!]!, x, modelOutput),
     step: (modelOutput, i, x, state) => (state.calls < prk.length ? rungeKuttaStep : multistepStep)(modelOutput, i, x, state),
     addNoise: (latents, noise, i) => addNoise(alphas, latents, noise, [timesteps[i]!]),
   };

@@ -56,7 +56,7 @@ export const layouts = Object.entries(JSON.parse(readFileSync(join(reference, 's
 export const publishedConfig = ({ folder, unet }: Layout, path: string): Config => ({ ...(JSON.parse(readFileSync(join(reference, 'configs', folder, path), 'utf8')) as Config), ...(path === 'unet/config.json' && unet) });
 
 /** Keys and shapes of a published model's checkpoint, as our places have them. */
-export function shapesOf(layout: Layout): Map<string, Shape> {
+function shapesOf(layout: Layout): Map<string, Shape> {
   const shapes = new Map<string, Shape>();
   const add = (parameters: readonly Value[], places: Places): void => {
     for (const { name, shape } of parameters) {

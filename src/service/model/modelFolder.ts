@@ -81,7 +81,7 @@ export async function readTokenizer(reader: FolderReader, folder = 'tokenizer'):
 }
 
 /** model_index.json: a pipeline of ours, with every part that it needs. */
-export function readPipeline(index: Config): Pipeline {
+function readPipeline(index: Config): Pipeline {
   const read = new ConfigReader(index, 'model_index.json');
   const className = read.oneOf('_class_name', undefined, Object.keys(pipelines));
   const conditioning = pipelines[className]!;

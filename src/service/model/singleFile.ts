@@ -30,7 +30,7 @@ export async function asDiffusersFolder(reader: FolderReader): Promise<FolderRea
 
 /** Rejects with UnsupportedArchitecture for what is no checkpoint of Stable Diffusion 1, 2 or XL, by its name; with MissingTensor where it lacks a
  *  part; with WrongShape, or with what is wrong with the file. */
-export async function openSingleFile(reader: FolderReader, path: string): Promise<FolderReader> {
+async function openSingleFile(reader: FolderReader, path: string): Promise<FolderReader> {
   const name = path.split('/').at(-1)!;
   const file = await openSafetensors(await reader.open(path), name);
   const layout = singleFileLayout(file, name);

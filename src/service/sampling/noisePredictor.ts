@@ -2,14 +2,14 @@
  *  interface. */
 import type { Executor, Program } from '../../graph/executor.ts';
 import { sumLora } from '../../data/formats/lora.ts';
-import { Graph, isHalf, type Value } from '../../graph/graph.ts';
+import { Graph, isHalf, type ParameterDtype, type Value } from '../../graph/graph.ts';
 import { ParameterStore } from '../../models/parameterStore.ts';
 import type { DenoiserModel } from '../../models/families.ts';
 import type { UNetInputs } from '../../models/sd/unet.ts';
-import type { TensorSource } from '../../models/weights.ts';
+import { parametersOf, type TensorSource } from '../../models/weights.ts';
 import { createSession, type OnnxSession, type SessionOptions } from '../../onnx/session.ts';
 import type { Conditioning } from './conditioning.ts';
-import { adapterBeside, both } from './adapterBeside.ts';
+import { adapterBeside } from './adapterBeside.ts';
 import type { ResolvedModel } from '../model/modelPool.ts';
 import { onnxBytes } from './onnxModel.ts';
 import type { PartSession } from './partRunner.ts';
@@ -33,7 +33,7 @@ export interface NoisePredictor {
 }
 
 /** Numbers for each of the UNet's inputs, in the order they stand there. */
-export function feedsOf(inputs: UNetInputs, sample: Float32Array, timestep: number, conditioning: Conditioning): [Value, Float32Array][] {
+function feedsOf(inputs: UNetInputs, sample: Float32Array, timestep: number, conditioning: Conditioning): [Value, Float32Array][] {
   const feeds: [Value, Float32Array][] = [
     [inputs.sample, sample],
     [inputs.timestep, new Float32Array(inputs.timestep.shape[0]!).fill(timestep)],
@@ -61,21 +61,42 @@ export function programPredictor(program: Program, inputs: UNetInputs, noisePred
   };
 }
 
-/** Our own kernels. Adapters are merged into the weights, but where these are kept in half width, which would round small updates away:
- *  there they run beside the layers. */
-export async function enginePredictor(executor: Executor, { folder, changes, weights: merged }: Pick<ResolvedModel, 'folder' | 'changes' | 'weights'>, size: PredictorSize): Promise<NoisePredictor> {
-  const { model, weights: base } = folder.unet;
-  const dtypeOf = keptDtypes(base);
-  const adapters = changes.flatMap((change) => (change.kind === 'lora' && change.strength !== 0 ? [change] : []));
-  const beside = adapters.length > 0 && adapters.length === changes.length && base.names.some((name) => isHalf(dtypeOf(name)));
+export interface EngineOptions {
+  /** The base's tensors on the device, shared by several predictors. */
+  base?: ParameterStore;
+  /** How a source's weights are kept. */
+  kept?: (weights: TensorSource) => (key: string) => ParameterDtype;
+}
+
+/** Our own kernels. Adapters are merged into the weights, but where these are kept in half width, which would round small updates away: there
+ *  they run beside the layers, on the base's own tensors. */
+export async function enginePredictor(
+  executor: Executor,
+  { folder, changes, weights: merged }: Pick<ResolvedModel, 'folder' | 'changes' | 'weights'>,
+  size: PredictorSize,
+  { base, kept = keptDtypes }: EngineOptions = {},
+): Promise<NoisePredictor> {
+  const { model, weights: plain } = folder.unet;
+  const dtypeOf = kept(plain);
+  const active = changes.filter(({ strength }) => strength !== 0);
+  const loras = active.flatMap((change) => (change.kind === 'lora' ? [change] : []));
+  const beside = active.length > 0 && loras.length === active.length && plain.names.some((name) => isHalf(dtypeOf(name)));
   const graph = new Graph();
   const inputs = model.inputs(graph, size);
-  const adapter = beside ? adapterBeside(graph, sumLora(adapters), model.loraTargets('all')) : undefined;
-  const noisePred = model.build(graph, inputs, adapter ? { dtypeOf, lora: adapter.hook } : { dtypeOf: keptDtypes(merged) });
+  const adapter = beside ? adapterBeside(graph, sumLora(loras), model.loraTargets('all')) : undefined;
+  const onBase = beside || active.length === 0;
+  const noisePred = model.build(graph, inputs, { dtypeOf: onBase ? dtypeOf : kept(merged), ...(adapter && { lora: adapter.hook }) });
   graph.output('noise_pred', noisePred);
-  const parameters = new ParameterStore(executor, adapter ? both(base, adapter.source) : merged);
-  const program = await executor.compile(graph, { bindings: await parameters.bindings(graph), label: 'sample' });
-  return programPredictor(program, inputs, noisePred, () => parameters.dispose());
+
+  const own: ParameterStore[] = [];
+  const store = (source: TensorSource): ParameterStore => own[own.push(new ParameterStore(executor, source)) - 1]!;
+  const added = (value: Value): boolean => adapter?.source.shape(value.name) !== undefined;
+  const parameters = parametersOf(graph);
+  const weights = onBase ? (base ?? store(plain)) : store(merged);
+  const bindings = await weights.bindings(graph, parameters.filter((value) => !added(value)));
+  if (adapter) for (const [value, storage] of await store(adapter.source).bindings(graph, parameters.filter(added))) bindings.set(value, storage);
+  const program = await executor.compile(graph, { bindings, label: 'sample' });
+  return programPredictor(program, inputs, noisePred, () => own.forEach((one) => one.dispose()));
 }
 
 /** onnxruntime, from the same graph and weights. */

@@ -30,7 +30,7 @@ export function baseSettings({ steps, guidanceScale, guidanceRescale, width, hei
   return { steps, guidanceScale, guidanceRescale, width, height, scheduler, karras };
 }
 
-export const defaultSettings = ({ defaults, defaultSize }: ModelInfo): BaseSettings => ({ ...defaults, guidanceRescale: 0, width: defaultSize, height: defaultSize, karras: false });
+const defaultSettings = ({ defaults, defaultSize }: ModelInfo): BaseSettings => ({ ...defaults, guidanceRescale: 0, width: defaultSize, height: defaultSize, karras: false });
 
 export interface GenerateDraft {
   prompt: string;
