@@ -105,15 +105,27 @@ it('gives the same bits in one submit or many', async () => {
   for (let i = 0; i < 5; i++) h = graph.op('linear', { bias: false, residual: true, scale: 0.1 }, [h, graph.parameter(`w${i}`, [33, 33]), h]);
   graph.output('y', h);
   const outputs: Float32Array[] = [];
-  for (const maxDispatchesPerSubmit of [Infinity, 2]) {
-    const program = await createGpuExecutor(engine, { ...register, maxDispatchesPerSubmit }).compile(graph);
+  const { queue } = engine.device;
+  const submit = queue.submit.bind(queue);
+  let submitted = 0;
+  queue.submit = (buffers) => {
+    submitted++;
+    return submit(buffers);
+  };
+  // Five products of 19,602 operations: all in one, two at a time, and each alone, as it exceeds what is allowed.
+  for (const [maxFlopsPerSubmit, submits] of [[undefined, 1], [40_000, 3], [1, 5]] as const) {
+    const program = await createGpuExecutor(engine, { ...register, ...(maxFlopsPerSubmit && { maxFlopsPerSubmit }) }).compile(graph);
     program.write(x, ramp(9 * 33, 0.01));
     for (const value of graph.values) if (value.source.kind === 'parameter') program.write(value, ramp(33 * 33, 1e-3));
+    const before = submitted;
     await program.run();
+    expect(submitted - before).toBe(submits);
     outputs.push(await program.read(h));
     program.dispose();
   }
-  expect(outputs[0]).toEqual(outputs[1]);
+  queue.submit = submit;
+  expect(outputs[1]).toEqual(outputs[0]);
+  expect(outputs[2]).toEqual(outputs[0]);
 });
 
 it('compiles a source once, and says where a shader is wrong', async () => {

@@ -1,7 +1,8 @@
 /** Runs any graph on the GPU: buffers, bind groups and pipelines are made once, a run encodes the same list again: one encoder, one
  *  compute pass, one submit. */
 import type { CompileOptions, Executor, MemoryReport, Program, Storage } from '../graph/executor.ts';
-import { bytesPerElement, type Dtype, type Graph, isHalf, type Value } from '../graph/graph.ts';
+import { flopsOf } from '../graph/flops.ts';
+import { bytesPerElement, type Dtype, type Graph, isHalf, type Node, type Value } from '../graph/graph.ts';
 import { assert } from '../shared/assert.ts';
 import { WinnowError } from '../shared/errors.ts';
 import { decodeHalf, halfBits } from '../shared/float16.ts';
@@ -14,8 +15,9 @@ import { chooseVariant, type KernelVariants, untunedVariants } from './variants.
 export interface GpuExecutorOptions {
   /** Which variant of each kernel class to use (webgpu/tune.ts); else what suits this kind of adapter. The same record gives the same bits. */
   variants?: KernelVariants;
-  /** Splits a run into several submits, where a long one would starve the page or trip the browser's watchdog. */
-  maxDispatchesPerSubmit?: number;
+  /** A run is split into submits of about so many operations, where one alone would hold the GPU for so long that the page freezes or the
+   *  system's watchdog (two seconds on Windows) takes the device away. */
+  maxFlopsPerSubmit?: number;
   onCompileProgress?: CompileProgress;
 }
 
@@ -36,6 +38,27 @@ export interface GpuExecutor extends Executor {
   compile(graph: Graph, options?: CompileOptions): Promise<GpuProgram>;
   /** Pipelines compiled so far on this device, over all programs. */
   readonly pipelineCount: number;
+}
+
+/** A tenth of a second at 2 TFLOP/s, which integrated GPUs reach; a step of the embedded model has 4 GFLOP and stays one submit. */
+const FLOPS_PER_SUBMIT = 2e11;
+
+/** Consecutive dispatches in groups of at most `most` operations, or of one dispatch; at least one group. */
+function submitGroups(steps: readonly GpuStep[], most: number): GpuStep[][] {
+  const dispatches = new Map<Node, number>();
+  for (const { node } of steps) dispatches.set(node, (dispatches.get(node) ?? 0) + 1);
+  const groups: GpuStep[][] = [[]];
+  let flops = 0;
+  for (const step of steps) {
+    const own = flopsOf(step.node) / dispatches.get(step.node)!;
+    if (flops + own > most && groups.at(-1)!.length > 0) {
+      groups.push([]);
+      flops = 0;
+    }
+    groups.at(-1)!.push(step);
+    flops += own;
+  }
+  return groups;
 }
 
 const storageUsage = (): GPUBufferUsageFlags => GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
@@ -133,7 +156,7 @@ async function download(engine: EngineDevice, ranges: readonly Range[], encoder 
   return parts;
 }
 
-export function createGpuExecutor(engine: EngineDevice, { variants, maxDispatchesPerSubmit = Infinity, onCompileProgress }: GpuExecutorOptions = {}): GpuExecutor {
+export function createGpuExecutor(engine: EngineDevice, { variants, maxFlopsPerSubmit = FLOPS_PER_SUBMIT, onCompileProgress }: GpuExecutorOptions = {}): GpuExecutor {
   const { device } = engine;
   const pipelines = pipelinesOf(device);
   const variant = chooseVariant(variants ?? untunedVariants(engine.adapter, device.features));
@@ -179,16 +202,19 @@ export function createGpuExecutor(engine: EngineDevice, { variants, maxDispatche
       return { buffer: buffers[buffer]!, offset, elements: sizeOf(value.shape), dtype: value.dtype };
     };
 
+    const groups = submitGroups(steps, maxFlopsPerSubmit);
+
     /** All dispatches, the last of them still to be submitted. */
     function encodeRun(): GPUCommandEncoder {
-      for (let start = 0; ; start += maxDispatchesPerSubmit) {
+      const encoders = groups.map((group) => {
         const encoder = device.createCommandEncoder({ label });
         const pass = encoder.beginComputePass({ label });
-        for (const step of steps.slice(start, start + maxDispatchesPerSubmit)) encodeStep(pass, step);
+        for (const step of group) encodeStep(pass, step);
         pass.end();
-        if (start + maxDispatchesPerSubmit >= steps.length) return encoder;
-        device.queue.submit([encoder.finish()]);
-      }
+        return encoder;
+      });
+      for (const encoder of encoders.slice(0, -1)) device.queue.submit([encoder.finish()]);
+      return encoders.at(-1)!;
     }
 
     return {
