@@ -82,7 +82,7 @@ function Facts({ info }: { info: ModelInfo }) {
       <Fact name="Family">{info.family}</Fact>
       <Fact name="Pipeline">{info.pipeline}</Fact>
       <Fact name="UNet">{printCount(parameters.unet)} weights</Fact>
-      <Fact name="Text encoder">
+      <Fact name={/XL/.test(info.pipeline) ? 'Text encoders' : 'Text encoder'}>
         {printCount(parameters.textEncoder)} weights, {info.maxTokens} tokens
       </Fact>
       <Fact name="VAE">{printCount(parameters.vae)} weights</Fact>
