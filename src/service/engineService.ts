@@ -12,6 +12,7 @@ import { tuneKernels } from '../webgpu/tune.ts';
 import { measureSamplers, samplerFor, saveChoices, savedChoices, savedRunRate } from './choices.ts';
 import type { Environment } from './environment.ts';
 import { exportModel } from './export/exporting.ts';
+import { zipped } from './export/zipped.ts';
 import { modelForecast, planForecast, timed } from './planning/forecast.ts';
 import { FrozenParts } from './sampling/frozenParts.ts';
 import { engineRunner, onnxRunner, sizedRunner } from './sampling/partRunner.ts';
@@ -216,12 +217,13 @@ export class Engine implements EngineService {
     });
   }
 
-  async export(ref: ModelRef, kind: ExportKind, { precision, folder, name }: ExportOptions = {}, listener: Listener<ExportEvent> = () => {}): Promise<ExportedFile[]> {
+  async export(ref: ModelRef, kind: ExportKind, { precision, folder, name, zip = false }: ExportOptions = {}, listener: Listener<ExportEvent> = () => {}): Promise<ExportedFile[]> {
     const model = await this.pool.resolve(ref);
     const last = ref.adapters.at(-1);
     const title = last?.kind === 'run' ? (await this.runStore.load(last.run)).name : model.folder.info.title;
     const target = { files: this.env.files, folder: folder ?? (await this.exportFolder()), name: name ?? (title.trim().replaceAll(/[^\p{L}\p{N}]+/gu, '-').toLowerCase() || 'winnow'), listener };
-    return exportModel(model, kind, target, { ...(precision && { precision }) });
+    const made = await exportModel(model, kind, target, { ...(precision && { precision }) });
+    return zip && made.length > 1 ? [await zipped(this.env.files, made, target.folder, target.name, listener)] : made;
   }
 
   /** Whoever asked saves the last one, which may take long; the ones before make room. */

@@ -344,6 +344,8 @@ export interface ExportOptions {
   folder?: string;
   /** Of a single file, without its ending: the run's or the model's name if left out. */
   name?: string;
+  /** A folder as one file. */
+  zip?: boolean;
 }
 
 /** Bytes written so far of one of an export's large files. */

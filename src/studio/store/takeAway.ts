@@ -1,7 +1,6 @@
 /** What a person takes away: LoRA files, a merged model, the labels, a report. Built here, saved by the caller. */
 import type { BlindTestRecord, Question } from '../../data/blindTests.ts';
 import { formatJsonl } from '../../data/formats/jsonl.ts';
-import { storedZip } from '../../data/formats/zip.ts';
 import { readPicture } from '../../data/images.ts';
 import { winnerOf } from '../../data/labels.ts';
 import { outcomeForB } from '../../evaluation/blindPlan.ts';
@@ -27,15 +26,12 @@ export interface TakenFile {
   type: string;
 }
 
-/** One file, or a folder as a zip. What the engine wrote stays on disk until the page is opened again: a download may read it for long. */
+/** One file, a folder as a zip. What the engine wrote stays on disk until the page is opened again: a download may read it for long. */
 export async function exportModel(model: ModelRef, kind: ExportKind, name: string, onProgress: (share: number) => void): Promise<TakenFile> {
-  const made = await useStudio.getState().engine().export(model, kind, {}, listener(({ doneBytes, totalBytes }) => onProgress(doneBytes / totalBytes)));
+  const [made] = await useStudio.getState().engine().export(model, kind, { zip: true }, listener(({ doneBytes, totalBytes }) => onProgress(doneBytes / totalBytes)));
   const store = await files();
-  const blobOf = async (file: string): Promise<Blob> => (await store.open(file)).blob ?? new Blob([await store.read(file)]);
-  if (made.length === 1) return { name: `${name}-${kind}.${made[0]!.name.split('.').at(-1)}`, bytes: await blobOf(made[0]!.file), type: 'application/octet-stream' };
-  const folder: { name: string; blob: Blob }[] = [];
-  for (const file of made) folder.push({ name: `${name}/${file.name}`, blob: await blobOf(file.file) });
-  return { name: `${name}-${kind}.zip`, bytes: await storedZip(folder), type: 'application/zip' };
+  const bytes = (await store.open(made!.file)).blob ?? new Blob([await store.read(made!.file)]);
+  return { name: `${name}-${kind}.${made!.name.split('.').at(-1)}`, bytes, type: kind === 'diffusers' ? 'application/zip' : 'application/octet-stream' };
 }
 
 /** Every event in order; a label line also says what it was about, so that the file stands on its own. */
