@@ -37,11 +37,6 @@ const starts = (names: readonly string[], prefix: string): boolean => names.some
 
 const loraName = /\.lora_|lora_(up|down|A|B|unet|te)|\.alpha$|\.(hada|lokr)_/;
 
-/** Whether these are the tensors of a checkpoint in the original layout, of any family; not of a LoRA, a VAE or a diffusers folder. */
-export function isCheckpoint(names: readonly string[]): boolean {
-  return starts(names, UNET_PREFIX) && !names.some((name) => loraName.test(name));
-}
-
 /** Families with checkpoints in one file that are not ours, by what only they have: diffusers single_file_utils.py, CHECKPOINT_KEY_NAMES. */
 const others: readonly [string, RegExp][] = [
   ['Stable Diffusion 3', /^(model\.diffusion_model\.)?joint_blocks\./],

@@ -15,8 +15,6 @@ import { textParameters, unetParameters, vaeParameters } from './componentParame
 import type { FolderReader } from '../environment.ts';
 import type { ComponentWeights } from './weightFiles.ts';
 
-export { isCheckpoint } from '../../models/sd/singleFileConfig.ts';
-
 /** Where our own export keeps what the layout has no place for: the folder's small files by their paths, as JSON. */
 export const FOLDER_METADATA = 'winnow.folder';
 
