@@ -313,15 +313,18 @@ class TrainingRun {
         : { model: { ...model, weights: await this.currentWeights(), hash: `${id}@${step}` }, settings: {} };
     const { width, height } = this.size;
     const shots = config.samplePrompts.flatMap((prompt) => config.sampleSeeds.map((seed) => ({ prompt, seed })));
-    for (const [index, { prompt, seed }] of shots.entries()) {
-      const picture = await makePicture(context, current.model, { prompt, seed, negativePrompt: '', ...model.folder.info.defaults, width, height, ranOn, ...current.settings }, () => {});
-      const file = samplePath(id, step, index);
-      await context.env.files.write(file, encodePng({ width, height, data: rgbaFromPlanar(picture.image, width, height) }));
-      const sample = { step, prompt, seed, file };
-      this.record = { ...this.record, samples: [...this.record.samples, sample] };
-      this.listener({ type: 'sample', sample });
+    try {
+      for (const [index, { prompt, seed }] of shots.entries()) {
+        const picture = await makePicture(context, current.model, { prompt, seed, negativePrompt: '', ...model.folder.info.defaults, width, height, ranOn, ...current.settings }, () => {});
+        const file = samplePath(id, step, index);
+        await context.env.files.write(file, encodePng({ width, height, data: rgbaFromPlanar(picture.image, width, height) }));
+        const sample = { step, prompt, seed, file };
+        this.record = { ...this.record, samples: [...this.record.samples, sample] };
+        this.listener({ type: 'sample', sample });
+      }
+    } finally {
+      for (const predictor of predictors) await predictor.dispose();
     }
-    for (const predictor of predictors) await predictor.dispose();
     await context.frozenParts(model).releaseStreamed('all');
     await context.runs.save(this.record);
   }
