@@ -1,5 +1,5 @@
 /** The engine's verbs end to end on a tiny random Stable Diffusion folder and this machine's WebGPU: the studio's own service, no page. */
-import { createHash, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { openNodeGpu } from '../cli/device.ts';
 import { folderReader } from '../cli/files.ts';
@@ -9,6 +9,7 @@ import type { TrainConfig } from '../training/config.ts';
 import { presetNamed } from '../training/presets.ts';
 import { Engine } from './engineService.ts';
 import { MemoryFileStore } from './memoryFiles.ts';
+import { testEnvironment } from './testEnvironment.ts';
 import type { ImageRecord, MemoryForecast, ModelRef, StepMetrics, TrainPair } from './types.ts';
 
 const model = 'tools/reference/cases/pipeline-tiny-v/pipeline';
@@ -20,17 +21,7 @@ let files: MemoryFileStore;
 let engine: Engine;
 let pairs: TrainPair[];
 
-const newEngine = (): Engine =>
-  new Engine({
-    gpu,
-    hasOnnxWebgpu: false,
-    files,
-    embeddedModels: [model],
-    openModel: folderReader,
-    sha256: async (bytes) => createHash('sha256').update(bytes).digest('hex'),
-    now: () => new Date(),
-    newId: randomUUID,
-  });
+const newEngine = (): Engine => new Engine(testEnvironment({ gpu, files, embeddedModels: [model], openModel: folderReader }));
 
 const config = (changes: Partial<TrainConfig>): TrainConfig => ({
   ...presetNamed('standard')!.config,

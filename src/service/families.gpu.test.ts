@@ -1,5 +1,4 @@
 /** Every family end to end through the engine's verbs, on tiny random models and this machine's WebGPU: pictures, a run, its samples. */
-import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openNodeGpu } from '../cli/device.ts';
 import { folderReader } from '../cli/files.ts';
@@ -9,6 +8,7 @@ import { openSafetensors } from '../data/formats/safetensors.ts';
 import { presetNamed } from '../training/presets.ts';
 import { Engine } from './engineService.ts';
 import { MemoryFileStore } from './memoryFiles.ts';
+import { testEnvironment } from './testEnvironment.ts';
 import type { EngineChoices, ImageRecord, ModelRef, RunRecord } from './types.ts';
 
 const folder = (name: string): string => `tools/reference/cases/pipeline-${name}/pipeline`;
@@ -16,17 +16,7 @@ const folder = (name: string): string => `tools/reference/cases/pipeline-${name}
 let gpu: GPU;
 const files = new MemoryFileStore();
 
-const newEngine = (model: string): Engine =>
-  new Engine({
-    gpu,
-    hasOnnxWebgpu: false,
-    files,
-    embeddedModels: [model],
-    openModel: folderReader,
-    sha256: async (bytes) => Buffer.from(await crypto.subtle.digest('SHA-256', bytes as Uint8Array<ArrayBuffer>)).toString('hex'),
-    now: () => new Date(),
-    newId: randomUUID,
-  });
+const newEngine = (model: string): Engine => new Engine(testEnvironment({ gpu, files, embeddedModels: [model], openModel: folderReader }));
 
 /** An engine that samples with our kernels, whatever measured faster here. */
 async function samplingWithKernels(model: string): Promise<Engine> {

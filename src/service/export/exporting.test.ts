@@ -1,5 +1,4 @@
 /** Merged models as they are taken away, opened again as a person would: every tensor is the merged model's. Real folders, no GPU. */
-import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -16,6 +15,7 @@ import { hollow, openReader, readerOf, shapesByName } from '../model/hollowCheck
 import { MemoryFileStore } from '../memoryFiles.ts';
 import { type ModelFolder, openModelFolder } from '../model/modelFolder.ts';
 import { ModelPool, type ResolvedModel } from '../model/modelPool.ts';
+import { testEnvironment } from '../testEnvironment.ts';
 import { RunStore } from '../training/runStore.ts';
 import { singleFileTensors } from './singleFileExport.ts';
 import type { ExportedFile, ExportKind, ExportOptions } from '../types.ts';
@@ -24,17 +24,7 @@ const reference = join(import.meta.dirname, '../../../tools/reference');
 const postcard = join(import.meta.dirname, '../../../public/models/postcard');
 const pipeline = (name: string): string => join(reference, 'cases', name, 'pipeline');
 
-const sha256 = async (bytes: Uint8Array): Promise<string> => createHash('sha256').update(bytes).digest('hex');
-const environment = (files: MemoryFileStore, openModel: (id: string) => FolderReader = folderReader): Environment => ({
-  gpu: undefined,
-  hasOnnxWebgpu: false,
-  files,
-  embeddedModels: [],
-  openModel,
-  sha256,
-  now: () => new Date(0),
-  newId: () => 'id',
-});
+const environment = (files: MemoryFileStore, openModel: (id: string) => FolderReader = folderReader): Environment => testEnvironment({ files, openModel });
 
 /** A model with a LoRA on two of its layers. */
 async function tuned(files: MemoryFileStore, base: string, openModel?: (id: string) => FolderReader): Promise<ResolvedModel> {
@@ -64,7 +54,7 @@ async function exported(model: ResolvedModel, files: MemoryFileStore, kind: Expo
     },
     list: async () => made.map(({ name }) => name),
   };
-  return { made, folder: await openModelFolder('made', { openModel: () => reader, sha256 }) };
+  return { made, folder: await openModelFolder('made', environment(files, () => reader)) };
 }
 
 const parts = (unet: TensorSource, { vae, textEncoders }: ModelFolder): TensorSource[] => [unet, vae.weights, ...textEncoders.map(({ weights }) => weights)];

@@ -1,5 +1,5 @@
 /** Models copied from a person's disk into storage, and the engine's verbs on what is there. */
-import { createHash, randomUUID } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { mkdtempSync, openAsBlob, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,23 +11,21 @@ import { ModelStore } from '../../data/modelStore.ts';
 import { CHUNK_BYTES } from '../../data/partWriter.ts';
 import { Engine } from '../engineService.ts';
 import { MemoryFileStore } from '../memoryFiles.ts';
+import { testEnvironment } from '../testEnvironment.ts';
 import type { ImportRequest, RunRecord, StorageEvent } from '../types.ts';
 
 const pipeline = 'tools/reference/cases/pipeline-tiny-v/pipeline';
 const unet = 'unet/diffusion_pytorch_model.safetensors';
 
-function newEngine(files: FileStore): Engine {
-  return new Engine({
-    gpu: undefined,
-    hasOnnxWebgpu: false,
-    files,
-    embeddedModels: ['postcard'],
-    openModel: (id) => (id === 'postcard' ? folderReader('public/models/postcard', { source: 'embedded' }) : engineReader(files, id)),
-    sha256: async (bytes) => createHash('sha256').update(bytes).digest('hex'),
-    now: () => new Date(),
-    newId: randomUUID,
-  });
-}
+const newEngine = (files: FileStore): Engine =>
+  new Engine(
+    testEnvironment({
+      files,
+      embeddedModels: ['postcard'],
+      openModel: (id) => (id === 'postcard' ? folderReader('public/models/postcard', { source: 'embedded' }) : engineReader(files, id)),
+    }),
+  );
+
 
 const engineReader = (files: FileStore, id: string) => new ModelStore(files).reader(id);
 
