@@ -11,9 +11,14 @@ import { createGpuExecutor } from '../src/webgpu/executor.ts';
 
 export async function main([folder = '']: string[]): Promise<void> {
   const device = await openNodeDevice();
-  const { info, unet } = await openModelFolder(folder, { openModel: (id) => ({ ...folderReader(id), sha256: async () => '' }), sha256: async () => '' });
+  const { info, unet } = await openModelFolder(folder, {
+    openModel: (id) => ({ ...folderReader(id), sha256: async () => '' }),
+    sha256: async () => '',
+  });
   const graph = new Graph();
-  unet.model.build(graph, unet.model.inputs(graph, { batch: 1, height: 8, width: 8, tokens: 77 }), { dtypeOf: keptDtypes(unet.weights) });
+  unet.model.build(graph, unet.model.inputs(graph, { batch: 1, height: 8, width: 8, tokens: 77 }), {
+    dtypeOf: keptDtypes(unet.weights),
+  });
   const largest = unet.weights.names.reduce((most, name) => Math.max(most, sizeOf(unet.weights.shape(name)!)), 0);
   const collect = (globalThis as { gc?: () => void }).gc;
   if (!collect) throw new Error('run node with --expose-gc: garbage that is not yet collected would be counted');
@@ -40,8 +45,12 @@ export async function main([folder = '']: string[]): Promise<void> {
   await store.bindings(graph);
   const seconds = (performance.now() - start) / 1000;
   const mib = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
-  console.log(`${info.parameters.unet} parameters in ${info.precision}: ${mib(store.bytes)} on the device in ${seconds.toFixed(1)} s (a collection at each of ${unet.weights.names.length} tensors)`);
-  console.log(`JavaScript held at most ${mib(peak)} more than before; the largest tensor has ${mib(largest * (info.precision === 'f32' ? 4 : 2))}`);
+  console.log(
+    `${info.parameters.unet} parameters in ${info.precision}: ${mib(store.bytes)} on the device in ${seconds.toFixed(1)} s (a collection at each of ${unet.weights.names.length} tensors)`,
+  );
+  console.log(
+    `JavaScript held at most ${mib(peak)} more than before; the largest tensor has ${mib(largest * (info.precision === 'f32' ? 4 : 2))}`,
+  );
   store.dispose();
   device.destroy();
 }

@@ -46,10 +46,16 @@ const sourceOf = (tensors: Tensors): TensorSource => ({
   read: async (name) => tensors.get(name)!.data,
 });
 
-const toOurs = (name: string): string => name.replace(/\.lora_A$/, '.lora_down.weight').replace(/\.lora_B$/, '.lora_up.weight');
-const toTheirs = (name: string): string => name.replace(/\.lora_down\.weight$/, '.lora_A').replace(/\.lora_up\.weight$/, '.lora_B');
+const toOurs = (name: string): string =>
+  name.replace(/\.lora_A$/, '.lora_down.weight').replace(/\.lora_B$/, '.lora_up.weight');
+const toTheirs = (name: string): string =>
+  name.replace(/\.lora_down\.weight$/, '.lora_A').replace(/\.lora_up\.weight$/, '.lora_B');
 
-export async function load({ config, weights, reference, inputs, lora }: CaseFiles, _device: null, { mode }: { mode: 'full' | 'lora' }) {
+export async function load(
+  { config, weights, reference, inputs, lora }: CaseFiles,
+  _device: null,
+  { mode }: { mode: 'full' | 'lora' },
+) {
   const executor = await openExecutor();
   const model = openDenoiser({ ...config.unet, _class_name: 'UNet2DConditionModel' });
   const [, , height, width] = inputs.get('noisy')!.shape as [number, number, number, number];
@@ -58,14 +64,18 @@ export async function load({ config, weights, reference, inputs, lora }: CaseFil
     inputs: (graph, batch) => model.inputs(graph, { batch, height, width, tokens }),
     build: (graph, values, options) => model.build(graph, values, options),
   };
-  const trained: Tensors = mode === 'full' ? weights : new Map([...lora].map(([name, tensor]) => [toOurs(name), tensor]));
+  const trained: Tensors =
+    mode === 'full' ? weights : new Map([...lora].map(([name, tensor]) => [toOurs(name), tensor]));
   const scale = config.lora.alpha / config.lora.rank;
   const spec: StepSpec = {
     denoiser,
     pairs: 1,
     loss: defaultLoss,
     mode: mode === 'full' ? { kind: 'full' } : { kind: 'lora', scaleOf: () => scale },
-    layout: layoutArenas([...trained].map(([name, { shape }]) => ({ name, shape })), executor.engine.device.limits.maxStorageBufferBindingSize / 4),
+    layout: layoutArenas(
+      [...trained].map(([name, { shape }]) => ({ name, shape })),
+      executor.engine.device.limits.maxStorageBufferBindingSize / 4,
+    ),
     reference: 'input',
     accumulation: 1,
   };
@@ -84,9 +94,22 @@ export async function load({ config, weights, reference, inputs, lora }: CaseFil
   let t = 0;
 
   async function run(learningRate: number) {
-    const { micro } = await trainer.run([batch], { lr: learningRate, beta1, beta2, eps, weightDecay, maxGradNorm: 0, t: ++t });
+    const { micro } = await trainer.run([batch], {
+      lr: learningRate,
+      beta1,
+      beta2,
+      eps,
+      weightDecay,
+      maxGradNorm: 0,
+      t: ++t,
+    });
     const { policyErrors, referenceErrors } = micro[0]!;
-    const errors = { mW: policyErrors.subarray(0, 1), mL: policyErrors.subarray(1), rW: referenceErrors.subarray(0, 1), rL: referenceErrors.subarray(1) };
+    const errors = {
+      mW: policyErrors.subarray(0, 1),
+      mL: policyErrors.subarray(1),
+      rW: referenceErrors.subarray(0, 1),
+      rL: referenceErrors.subarray(1),
+    };
     const { loss, logit } = losses.sigmoid({ ...errors, beta: config.beta }, spec.loss);
     return { m_w: policyErrors[0]!, m_l: policyErrors[1]!, logit: logit[0]!, loss };
   }
@@ -126,7 +149,12 @@ export async function load({ config, weights, reference, inputs, lora }: CaseFil
           adapters.set(name, made);
           return made;
         };
-        return { down: value(`${path}.lora_down.weight`, down), up: value(`${path}.lora_up.weight`, up), scale, rank: config.lora.rank };
+        return {
+          down: value(`${path}.lora_down.weight`, down),
+          up: value(`${path}.lora_up.weight`, up),
+          scale,
+          rank: config.lora.rank,
+        };
       },
     });
     graph.output('noise_pred', noisePred);
@@ -147,7 +175,10 @@ export async function microOps(_device: null, I: MicroInputs) {
   const reshaped = ({ data }: Tensor, shape: number[]): Tensor => ({ data, shape });
 
   /** Compiles a graph once; every call runs it and reads all results. */
-  async function prepare(tensors: Tensor[], build: (graph: Graph, values: Value[]) => Value[]): Promise<() => Promise<Float32Array[]>> {
+  async function prepare(
+    tensors: Tensor[],
+    build: (graph: Graph, values: Value[]) => Value[],
+  ): Promise<() => Promise<Float32Array[]>> {
     const graph = new Graph();
     const values = tensors.map(({ shape }, i) => graph.input(`input ${i}`, shape));
     const results = build(graph, values);
@@ -156,8 +187,11 @@ export async function microOps(_device: null, I: MicroInputs) {
     values.forEach((value, i) => program.write(value, tensors[i]!.data));
     return () => program.runAndRead(results);
   }
-  const single = <K extends OpKind>(op: K, params: OpParams[K], tensors: Tensor[]): Promise<() => Promise<Float32Array[]>> =>
-    prepare(tensors, (graph, values) => [graph.op(op, params, values)]);
+  const single = <K extends OpKind>(
+    op: K,
+    params: OpParams[K],
+    tensors: Tensor[],
+  ): Promise<() => Promise<Float32Array[]>> => prepare(tensors, (graph, values) => [graph.op(op, params, values)]);
 
   const conv = { stride: 1, padding: [1, 1, 1, 1] as const, scale: 1 };
   const norm = { groups: 32, eps: 1e-5, silu: true };
@@ -170,7 +204,11 @@ export async function microOps(_device: null, I: MicroInputs) {
         if (!backward) return [o];
         const delta = graph.op('attentionDelta', { heads: 1 }, [grad!, o]);
         const inputs = [grad!, q!, k!, v!, lse, delta];
-        return [o, graph.op('attentionGradQuery', params, inputs), ...graph.node('attentionGradKeyValue', params, inputs)];
+        return [
+          o,
+          graph.op('attentionGradQuery', params, inputs),
+          ...graph.node('attentionGradKeyValue', params, inputs),
+        ];
       },
     );
   return {

@@ -46,10 +46,14 @@ export async function main([name = 'nano', mode = 'full', profile = '']: string[
   const executor = createGpuExecutor(engine, { variants });
   const config = parseUNetConfig(name === 'nano' ? nano : postcard);
   const [height, width] = config.sample_size!;
-  const inputs = (graph: Graph, batch: number): ReturnType<typeof unetInputs> => unetInputs(graph, config, { batch, height, width, tokens: name === 'nano' ? 16 : 32 });
+  const inputs = (graph: Graph, batch: number): ReturnType<typeof unetInputs> =>
+    unetInputs(graph, config, { batch, height, width, tokens: name === 'nano' ? 16 : 32 });
   const whole = new NewGraph();
   whole.output('y', buildUNet(whole, config, inputs(whole, 2)));
-  const tensors = mode === 'full' ? parametersOf(whole).map((value) => ({ name: value.name, shape: value.shape })) : loraTensors(loraTargets(config, 'attention'), 4);
+  const tensors =
+    mode === 'full'
+      ? parametersOf(whole).map((value) => ({ name: value.name, shape: value.shape }))
+      : loraTensors(loraTargets(config, 'attention'), 4);
   const spec: StepSpec = {
     denoiser: { inputs, build: (graph, values, options) => buildUNet(graph, config, values, options) },
     pairs: 1,
@@ -63,7 +67,11 @@ export async function main([name = 'nano', mode = 'full', profile = '']: string[
   const begin = performance.now();
   const program = await executor.compile(graph);
   const compileMs = performance.now() - begin;
-  const fill = (value: Value, scale: number): void => program.write(value, Float32Array.from({ length: sizeOf(value.shape) }, (_, i) => scale * Math.sin(i * 12.9898 + value.id)));
+  const fill = (value: Value, scale: number): void =>
+    program.write(
+      value,
+      Float32Array.from({ length: sizeOf(value.shape) }, (_, i) => scale * Math.sin(i * 12.9898 + value.id)),
+    );
   for (const value of graph.values) {
     if (value.source.kind === 'parameter') fill(value, 0.1);
     if (value.source.kind === 'input' && value.dtype === 'f32') fill(value, value.name === 'hyper' ? 0 : 1);
@@ -86,7 +94,13 @@ export async function main([name = 'nano', mode = 'full', profile = '']: string[
     const { rows, clock } = await profileProgram(engine, program);
     console.log(clock, 'total', rows.reduce((sum, row) => sum + row.ms, 0).toFixed(0), 'ms');
     console.table(summarize(rows, (row) => `${row.op} ${row.kernel}`).slice(0, 30));
-    if (profile !== 'profile') console.table(summarize(rows.filter((row) => row.kernel.includes(profile)), (row) => row.node).slice(0, 20));
+    if (profile !== 'profile')
+      console.table(
+        summarize(
+          rows.filter((row) => row.kernel.includes(profile)),
+          (row) => row.node,
+        ).slice(0, 20),
+      );
   }
   engine.destroy();
 }

@@ -16,7 +16,11 @@ async function openModels(page: Page): Promise<void> {
   await expect(page.getByRole('button', { name: 'A folder' })).toBeEnabled();
 }
 
-const fact = (page: Page, name: string) => page.locator('dl > div').filter({ has: page.locator('dt', { hasText: new RegExp(`^${name}$`) }) }).locator('dd');
+const fact = (page: Page, name: string) =>
+  page
+    .locator('dl > div')
+    .filter({ has: page.locator('dt', { hasText: new RegExp(`^${name}$`) }) })
+    .locator('dd');
 
 async function field(page: Page, name: string, value: string): Promise<void> {
   const input = page.getByRole('textbox', { name, exact: true });
@@ -27,12 +31,20 @@ async function field(page: Page, name: string, value: string): Promise<void> {
 /** Files or folders by their paths, let go over the window as from the desktop. */
 async function drop(page: Page, path: string): Promise<void> {
   const session = await page.context().newCDPSession(page);
-  for (const type of ['dragEnter', 'dragOver', 'drop'] as const) await session.send('Input.dispatchDragEvent', { type, x: 600, y: 400, data: { items: [], files: [path], dragOperationsMask: 1 } });
+  for (const type of ['dragEnter', 'dragOver', 'drop'] as const)
+    await session.send('Input.dispatchDragEvent', {
+      type,
+      x: 600,
+      y: 400,
+      data: { items: [], files: [path], dragOperationsMask: 1 },
+    });
   await session.detach();
 }
 
 async function expectAccessible(page: Page): Promise<void> {
-  const { violations } = await new AxeBuilder({ page }).withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa']).analyze();
+  const { violations } = await new AxeBuilder({ page })
+    .withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'])
+    .analyze();
   expect(violations.map(({ id, nodes }) => `${id} at ${nodes[0]?.target.join(' ')}`)).toEqual([]);
 }
 
@@ -48,7 +60,9 @@ test('a folder is read, used and deleted', async ({ page }) => {
   await expect(fact(page, 'Precision')).toHaveText('32 bits (f32)');
   await expect(fact(page, 'Made for')).toContainText('32 px, multiples of 4');
   await expect(fact(page, 'From')).toContainText('this computer');
-  await expect(page.getByRole('region', { name: 'Train a LoRA' }).getByText('within limits', { exact: true })).toBeVisible({ timeout: 60_000 });
+  await expect(
+    page.getByRole('region', { name: 'Train a LoRA' }).getByText('within limits', { exact: true }),
+  ).toBeVisible({ timeout: 60_000 });
   await expectAccessible(page);
 
   // In use, its size and defaults are on the Generate screen, and it makes a picture.
@@ -86,7 +100,13 @@ test('a folder is read, used and deleted', async ({ page }) => {
   await page.goto('/#/train');
   await expect(page.getByText('Left out: 1 pair of other models.')).toBeVisible();
   await page.getByRole('button', { name: 'More: every setting' }).click();
-  for (const [name, value] of [['Rank', '2'], ['Warm-up steps', '0'], ['Steps', '2'], ['Sample every', '0']] as const) await field(page, name, value);
+  for (const [name, value] of [
+    ['Rank', '2'],
+    ['Warm-up steps', '0'],
+    ['Steps', '2'],
+    ['Sample every', '0'],
+  ] as const)
+    await field(page, name, value);
   await page.getByRole('button', { name: 'Start training' }).click();
   await expect(page.getByTestId('started-at')).toContainText('started at 0.693 ✓', { timeout: 300_000 });
   await expect(page.getByRole('link', { name: 'Compare with base' })).toBeVisible({ timeout: 120_000 });
@@ -96,7 +116,10 @@ test('a folder is read, used and deleted', async ({ page }) => {
   const download = page.waitForEvent('download');
   await page.getByRole('button', { name: 'Checkpoint', exact: true }).click();
   const bytes = readFileSync(await (await download).path());
-  const header = JSON.parse(bytes.subarray(8, 8 + Number(bytes.readBigUInt64LE())).toString()) as Record<string, unknown>;
+  const header = JSON.parse(bytes.subarray(8, 8 + Number(bytes.readBigUInt64LE())).toString()) as Record<
+    string,
+    unknown
+  >;
   expect(Object.keys(header)).toContain('model.diffusion_model.input_blocks.0.0.weight');
 
   // The choice outlives a reload, and what was set for each model comes back with it.
@@ -119,7 +142,9 @@ test('a folder is read, used and deleted', async ({ page }) => {
   // Deleted, it makes room, and the embedded model is in use again.
   await page.goto('/#/models');
   await page.getByRole('button', { name: 'Delete', exact: true }).click();
-  await expect(page.getByRole('dialog')).toContainText(/frees \d+ KB\. 1 run needs it and cannot be used until it is back/);
+  await expect(page.getByRole('dialog')).toContainText(
+    /frees \d+ KB\. 1 run needs it and cannot be used until it is back/,
+  );
   await page.getByRole('button', { name: 'Delete pipeline' }).click();
   await expect(page.getByText('pipeline is not here any more')).toBeVisible();
   await expect(page.getByRole('button', { name: /Postcard.*in use/ })).toBeVisible();
@@ -158,7 +183,11 @@ test('a pickle is refused by name, and so is a folder without weights', async ({
   await page.dispatchEvent('body', 'drop', { dataTransfer: data });
   await expect(page.getByText(/model\.ckpt is a pickle file/)).toBeVisible();
 
-  await page.locator('input[accept=".safetensors"]').setInputFiles({ name: 'pickle.safetensors', mimeType: 'application/octet-stream', buffer: Buffer.from([0x80, 2, 0x7d, 0x71, 0, 0x2e, 0, 0, 0, 0]) });
+  await page.locator('input[accept=".safetensors"]').setInputFiles({
+    name: 'pickle.safetensors',
+    mimeType: 'application/octet-stream',
+    buffer: Buffer.from([0x80, 2, 0x7d, 0x71, 0, 0x2e, 0, 0, 0, 0]),
+  });
   await expect(page.getByRole('alert').getByText(/pickle checkpoint/)).toBeVisible();
 
   await page.locator('input[webkitdirectory]').setInputFiles(join(tinyV, 'scheduler'));
@@ -168,7 +197,16 @@ test('a pickle is refused by name, and so is a folder without weights', async ({
 test('a model of a hub: its plan first, then the download, cut short and continued', async ({ page }) => {
   test.setTimeout(10 * 60_000);
   const unet = 'unet/diffusion_pytorch_model.safetensors';
-  const hub = await startTestHub({ folder: join(cases, 'pipeline-xl/pipeline'), id: 'tiny/xl', faults: { [unet]: [{ kind: 'drop', after: 40_000 }, { kind: 'stall', after: 20_000 }] } });
+  const hub = await startTestHub({
+    folder: join(cases, 'pipeline-xl/pipeline'),
+    id: 'tiny/xl',
+    faults: {
+      [unet]: [
+        { kind: 'drop', after: 40_000 },
+        { kind: 'stall', after: 20_000 },
+      ],
+    },
+  });
   try {
     await openModels(page);
     await field(page, 'Or by its Hugging Face id', 'tiny/none');
@@ -196,7 +234,11 @@ test('a model of a hub: its plan first, then the download, cut short and continu
     await expect(fact(page, 'Family')).toHaveText('Stable Diffusion XL');
     await expect(fact(page, 'From')).toContainText(`${hub.host}/tiny/xl@${hub.commit}`);
     // Only what was missing came a second time.
-    expect(hub.requests.some(({ path, range }) => path.endsWith(unet) && range !== undefined && !range.startsWith('bytes=0-'))).toBe(true);
+    expect(
+      hub.requests.some(
+        ({ path, range }) => path.endsWith(unet) && range !== undefined && !range.startsWith('bytes=0-'),
+      ),
+    ).toBe(true);
   } finally {
     await hub.close();
   }

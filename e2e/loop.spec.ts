@@ -78,7 +78,16 @@ for (const reference of ['engine', 'onnx'] as const) {
     await page.goto('/#/train');
     await page.getByRole('button', { name: 'More: every setting' }).click();
     // Long enough that even a fast GPU is still at it when the tab dies.
-    for (const [name, value] of [['Rank', '2'], ['Alpha', '2'], ['Warm-up steps', '0'], ['Steps', '1000'], ['Pairs per step', '1'], ['Save every', '2'], ['Sample every', '1000'], ['Sample seeds', '0']] as const) {
+    for (const [name, value] of [
+      ['Rank', '2'],
+      ['Alpha', '2'],
+      ['Warm-up steps', '0'],
+      ['Steps', '1000'],
+      ['Pairs per step', '1'],
+      ['Save every', '2'],
+      ['Sample every', '1000'],
+      ['Sample seeds', '0'],
+    ] as const) {
       await field(page, name, value);
     }
     await page.getByRole('textbox', { name: 'Sample prompts' }).fill('a red house in the hills');
@@ -118,7 +127,10 @@ for (const reference of ['engine', 'onnx'] as const) {
     const download = page.waitForEvent('download');
     await page.getByRole('button', { name: 'LoRA', exact: true }).click();
     const bytes = readFileSync(await (await download).path());
-    const header = JSON.parse(bytes.subarray(8, 8 + Number(bytes.readBigUInt64LE())).toString()) as Record<string, unknown>;
+    const header = JSON.parse(bytes.subarray(8, 8 + Number(bytes.readBigUInt64LE())).toString()) as Record<
+      string,
+      unknown
+    >;
     expect(Object.keys(header)).toContain('lora_unet_conv_in.lora_down.weight');
 
     // And the merged model, whole: as a folder, and as one checkpoint.
@@ -129,11 +141,23 @@ for (const reference of ['engine', 'onnx'] as const) {
     };
     const folder = unzipSync(await take('Whole model'));
     const paths = Object.keys(folder).map((path) => path.replace(/^[^/]+\//, ''));
-    expect(paths).toEqual(expect.arrayContaining(['model_index.json', 'unet/diffusion_pytorch_model.safetensors', 'vae/diffusion_pytorch_model.safetensors', 'text_encoder/model.safetensors', 'tokenizer/tokenizer.json']));
+    expect(paths).toEqual(
+      expect.arrayContaining([
+        'model_index.json',
+        'unet/diffusion_pytorch_model.safetensors',
+        'vae/diffusion_pytorch_model.safetensors',
+        'text_encoder/model.safetensors',
+        'tokenizer/tokenizer.json',
+      ]),
+    );
     const checkpoint = await openSafetensors(await take('Checkpoint'));
-    const merged = await openSafetensors(Object.entries(folder).find(([path]) => path.endsWith('/unet/diffusion_pytorch_model.safetensors'))![1]);
+    const merged = await openSafetensors(
+      Object.entries(folder).find(([path]) => path.endsWith('/unet/diffusion_pytorch_model.safetensors'))![1],
+    );
     // The embedded model is kept in f16, and so is its checkpoint.
-    expect(await checkpoint.readHalf('model.diffusion_model.input_blocks.0.0.weight')).toEqual(encodeF16(await merged.read('conv_in.weight')));
+    expect(await checkpoint.readHalf('model.diffusion_model.input_blocks.0.0.weight')).toEqual(
+      encodeF16(await merged.read('conv_in.weight')),
+    );
 
     expect([...seen.hosts]).toEqual(['localhost']);
     expect(seen.complaints).toEqual([]);
@@ -146,10 +170,14 @@ async function readMetrics(page: Page): Promise<{ step: number; loss: number; el
     const root = await navigator.storage.getDirectory();
     const runs = await (await root.getDirectoryHandle('winnow')).getDirectoryHandle('runs');
     for await (const run of runs.values()) {
-      if (run.kind === 'directory') return (await (await (run as FileSystemDirectoryHandle).getFileHandle('metrics.jsonl')).getFile()).text();
+      if (run.kind === 'directory')
+        return (await (await (run as FileSystemDirectoryHandle).getFileHandle('metrics.jsonl')).getFile()).text();
     }
     return '';
   });
   // The last line may be half written.
-  return text.split('\n').slice(0, -1).map((line) => JSON.parse(line) as { step: number; loss: number; elapsedMs: number });
+  return text
+    .split('\n')
+    .slice(0, -1)
+    .map((line) => JSON.parse(line) as { step: number; loss: number; elapsedMs: number });
 }

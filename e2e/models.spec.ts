@@ -19,7 +19,11 @@ const storedBytes = (page: Page, id: string): Promise<number> =>
   page.evaluate(async (id) => {
     const sum = async (folder: FileSystemDirectoryHandle): Promise<number> => {
       let bytes = 0;
-      for await (const entry of folder.values()) bytes += entry.kind === 'file' ? (await (entry as FileSystemFileHandle).getFile()).size : await sum(entry as FileSystemDirectoryHandle);
+      for await (const entry of folder.values())
+        bytes +=
+          entry.kind === 'file'
+            ? (await (entry as FileSystemFileHandle).getFile()).size
+            : await sum(entry as FileSystemDirectoryHandle);
       return bytes;
     };
     let folder = await navigator.storage.getDirectory();
@@ -31,9 +35,22 @@ const storedBytes = (page: Page, id: string): Promise<number> =>
     return sum(folder);
   }, id);
 
-test('a model is downloaded over a bad connection by two tabs, one from disk beside it, and both are deleted', async ({ page }) => {
+test('a model is downloaded over a bad connection by two tabs, one from disk beside it, and both are deleted', async ({
+  page,
+}) => {
   // The first connection breaks off, the second falls silent; so the tab is killed.
-  const hub = await startTestHub({ folder: pipeline, id: 'somebody/tiny-v', pageSize: 5, redirect: true, faults: { [unet]: [{ kind: 'drop', after: 20_000 }, { kind: 'stall', after: 20_000 }] } });
+  const hub = await startTestHub({
+    folder: pipeline,
+    id: 'somebody/tiny-v',
+    pageSize: 5,
+    redirect: true,
+    faults: {
+      [unet]: [
+        { kind: 'drop', after: 20_000 },
+        { kind: 'stall', after: 20_000 },
+      ],
+    },
+  });
   try {
     await openModels(page);
     const lookUp = async (id: string): Promise<void> => {
@@ -50,7 +67,9 @@ test('a model is downloaded over a bad connection by two tabs, one from disk bes
     expect(hub.requests.filter(({ path }) => path.endsWith('.safetensors'))).toEqual([]);
     await page.getByRole('button', { name: /^Download / }).click();
     await expect(page.getByRole('heading', { name: 'Downloading somebody/tiny-v' })).toBeVisible();
-    await expect.poll(() => hub.requests.filter(({ path }) => path === unet).map(({ range }) => range)).toEqual([undefined, 'bytes=20000-']);
+    await expect
+      .poll(() => hub.requests.filter(({ path }) => path === unet).map(({ range }) => range))
+      .toEqual([undefined, 'bytes=20000-']);
     await page.reload();
 
     await openModels(page);
@@ -59,7 +78,11 @@ test('a model is downloaded over a bad connection by two tabs, one from disk bes
     await page.getByRole('button', { name: 'Continue' }).click();
     await expect(page.getByText('StableDiffusionPipeline')).toBeVisible();
     // What the second connection brought was not on the disk when the tab was killed.
-    expect(hub.requests.filter(({ path }) => path === unet).map(({ range }) => range)).toEqual([undefined, 'bytes=20000-', 'bytes=20000-']);
+    expect(hub.requests.filter(({ path }) => path === unet).map(({ range }) => range)).toEqual([
+      undefined,
+      'bytes=20000-',
+      'bytes=20000-',
+    ]);
     expect(hub.requests.filter(({ path }) => path === 'preflight')).toEqual([]);
     await expect(page.getByText(`${hub.host}/somebody/tiny-v@${hub.commit}`)).toBeVisible();
 

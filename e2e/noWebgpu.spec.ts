@@ -2,7 +2,12 @@
 import { expect, test } from '@playwright/test';
 import { findBrowser } from '../tools/browser.mjs';
 
-test.use({ launchOptions: { executablePath: findBrowser({ log: () => {} }), args: ['--no-sandbox', '--disable-gpu', '--disable-features=Vulkan,WebGPU', '--disable-background-networking'] } });
+test.use({
+  launchOptions: {
+    executablePath: findBrowser({ log: () => {} }),
+    args: ['--no-sandbox', '--disable-gpu', '--disable-features=Vulkan,WebGPU', '--disable-background-networking'],
+  },
+});
 
 test('without WebGPU the page says what to do', async ({ page }) => {
   await page.goto('/');

@@ -4,7 +4,8 @@ import { openOpfsStore } from '../src/data/opfs.ts';
 
 export async function runCases(where: string): Promise<{ name: string; got: unknown; gives: unknown }[]> {
   const results = [];
-  for (const [i, { name, run, gives }] of fileStoreCases.entries()) results.push({ name, got: await run(await openOpfsStore(`cases-${where}-${i}`)), gives });
+  for (const [i, { name, run, gives }] of fileStoreCases.entries())
+    results.push({ name, got: await run(await openOpfsStore(`cases-${where}-${i}`)), gives });
   return results;
 }
 

@@ -18,10 +18,16 @@ for (const { width, height, colorScheme } of looks) {
     for (const screen of screens) {
       await page.goto(`/#/${screen}`);
       await expect(page.getByRole('main').getByRole('heading', { level: 1 })).toBeVisible();
-      const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+      const overflow = await page.evaluate(
+        () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
+      );
       expect(overflow, `${screen || 'start'} is wider than the window`).toBeLessThanOrEqual(0);
-      const { violations } = await new AxeBuilder({ page }).withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa']).analyze();
-      expect(violations.map(({ id, nodes }) => `${screen || 'start'}: ${id} at ${nodes[0]?.target.join(' ')}`)).toEqual([]);
+      const { violations } = await new AxeBuilder({ page })
+        .withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'])
+        .analyze();
+      expect(violations.map(({ id, nodes }) => `${screen || 'start'}: ${id} at ${nodes[0]?.target.join(' ')}`)).toEqual(
+        [],
+      );
     }
   });
 }

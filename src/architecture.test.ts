@@ -3,7 +3,18 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, sep } from 'node:path';
 import { expect, it } from 'vitest';
 
-const engine = ['graph', 'autodiff', 'oracle', 'webgpu', 'onnx', 'models', 'diffusion', 'training', 'evaluation', 'data'];
+const engine = [
+  'graph',
+  'autodiff',
+  'oracle',
+  'webgpu',
+  'onnx',
+  'models',
+  'diffusion',
+  'training',
+  'evaluation',
+  'data',
+];
 
 /** Beyond itself and `shared`. A name with a slash is one file or folder of a root. */
 const mayImport: Record<string, string[]> = {
@@ -38,7 +49,12 @@ function sources(folder: string): string[] {
 }
 
 /** `src/graph/ops.ts` → `graph/ops`. */
-const address = (file: string): string => relative(top, file).split(sep).join('/').replace(/^src\//, '').replace(/\.tsx?$/, '');
+const address = (file: string): string =>
+  relative(top, file)
+    .split(sep)
+    .join('/')
+    .replace(/^src\//, '')
+    .replace(/\.tsx?$/, '');
 
 const files = ['src', 'workers', 'e2e', 'tools', 'bench'].flatMap((folder) => sources(join(top, folder)));
 
@@ -67,5 +83,9 @@ it('keeps the screens apart', () => {
 });
 
 it('names workers only in studio/app/workers.ts', () => {
-  expect(imports.filter(({ from, to }) => to.startsWith('workers/') && !from.startsWith('workers/') && from !== 'studio/app/workers')).toEqual([]);
+  expect(
+    imports.filter(
+      ({ from, to }) => to.startsWith('workers/') && !from.startsWith('workers/') && from !== 'studio/app/workers',
+    ),
+  ).toEqual([]);
 });

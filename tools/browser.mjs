@@ -20,7 +20,8 @@ const installed = () =>
 
 const playwrightOwn = () => (existsSync(chromium.executablePath()) ? chromium.executablePath() : undefined);
 
-const run = (command, args) => spawnSync(command, args, { stdio: 'inherit', shell: process.platform === 'win32' }).status === 0;
+const run = (command, args) =>
+  spawnSync(command, args, { stdio: 'inherit', shell: process.platform === 'win32' }).status === 0;
 
 /** Path of a browser; installs one if none is there. Throws with the one command to run if that fails. */
 export function findBrowser({ install = true, log = console.log } = {}) {
@@ -38,13 +39,17 @@ export function findBrowser({ install = true, log = console.log } = {}) {
       path = installed();
     }
   }
-  if (!path) throw new Error('No Chromium was found or could be installed. Run `sudo apt-get install -y chromium` (or install Chrome), then try again.');
+  if (!path)
+    throw new Error(
+      'No Chromium was found or could be installed. Run `sudo apt-get install -y chromium` (or install Chrome), then try again.',
+    );
   log(`Browser: ${path}`);
   return path;
 }
 
 /** Whether this machine has a GPU that a headless browser could use. */
-export const hasGpu = () => process.platform !== 'linux' || existsSync('/dev/dri') || existsSync('/dev/nvidia0') || existsSync('/dev/dxg');
+export const hasGpu = () =>
+  process.platform !== 'linux' || existsSync('/dev/dri') || existsSync('/dev/nvidia0') || existsSync('/dev/dxg');
 
 /** Switches for headless WebGPU. Without a GPU: SwiftShader, on the CPU. */
 export function browserArgs({ software = !hasGpu() } = {}) {

@@ -17,9 +17,26 @@ const model = process.argv[2] ?? 'postcard';
 const work = mkdtempSync(join(tmpdir(), 'pairs-'));
 try {
   writeFileSync(join(work, 'prompts.txt'), `${prompts.join('\n')}\n`);
-  const args = ['tools/cli/winnow.mjs', 'pairs', model, '--prompts', join(work, 'prompts.txt'), '--count', String(count), '--seed', '0', '--sampler', 'onnx', '--out', join(work, 'out')];
+  const args = [
+    'tools/cli/winnow.mjs',
+    'pairs',
+    model,
+    '--prompts',
+    join(work, 'prompts.txt'),
+    '--count',
+    String(count),
+    '--seed',
+    '0',
+    '--sampler',
+    'onnx',
+    '--out',
+    join(work, 'out'),
+  ];
   if (spawnSync(process.execPath, args, { stdio: 'inherit' }).status !== 0) process.exit(1);
-  const pairs = readFileSync(join(work, 'out', 'pairs.jsonl'), 'utf8').trim().split('\n').map((line) => JSON.parse(line));
+  const pairs = readFileSync(join(work, 'out', 'pairs.jsonl'), 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
   rmSync('public/pairs', { recursive: true, force: true });
   mkdirSync('public/pairs', { recursive: true });
   const bundled = pairs.map((pair, n) => ({
@@ -29,8 +46,18 @@ try {
     origin: 'bundled',
     images: pair.images.map((image, i) => {
       const name = `${String(n).padStart(2, '0')}-${'ab'[i]}`;
-      for (const [file, ending] of [[image.file, 'png'], [image.latentsFile, 'safetensors']]) copyFileSync(join(work, 'out', 'images', basename(file)), join('public/pairs', `${name}.${ending}`));
-      return { ...image, id: `bundled-${image.modelHash.slice(0, 8)}-${name}`, model: { base: model, adapters: [] }, file: `pairs/${name}.png`, latentsFile: `pairs/${name}.safetensors` };
+      for (const [file, ending] of [
+        [image.file, 'png'],
+        [image.latentsFile, 'safetensors'],
+      ])
+        copyFileSync(join(work, 'out', 'images', basename(file)), join('public/pairs', `${name}.${ending}`));
+      return {
+        ...image,
+        id: `bundled-${image.modelHash.slice(0, 8)}-${name}`,
+        model: { base: model, adapters: [] },
+        file: `pairs/${name}.png`,
+        latentsFile: `pairs/${name}.safetensors`,
+      };
     }),
   }));
   writeFileSync('public/pairs/pairs.json', `${JSON.stringify(bundled, null, 2)}\n`);

@@ -49,7 +49,10 @@ try {
   const { shown, metrics, config, ...figures } = await page.evaluate((o) => window.runDemo(o), options);
   mkdirSync(values.out, { recursive: true });
   writeFileSync(join(values.out, 'report.html'), demoReport({ shown, metrics, config, figures, options }));
-  writeFileSync(join(values.out, 'figures.json'), `${JSON.stringify({ ...figures, config, options, metrics }, null, 2)}\n`);
+  writeFileSync(
+    join(values.out, 'figures.json'),
+    `${JSON.stringify({ ...figures, config, options, metrics }, null, 2)}\n`,
+  );
   await page.setViewportSize({ width: 1160, height: 900 });
   await page.goto(pathToFileURL(join(values.out, 'report.html')).href);
   await page.locator('.grid').screenshot({ path: join(values.out, 'before-after.png') });

@@ -28,14 +28,18 @@ try {
         context.drawImage(image, 0, 0, 32, 32);
         const { data } = context.getImageData(0, 0, 32, 32);
         let sum = 0;
-        for (let p = 0; p < data.length; p += 4) sum += Math.max(data[p], data[p + 1], data[p + 2]) - Math.min(data[p], data[p + 1], data[p + 2]);
+        for (let p = 0; p < data.length; p += 4)
+          sum += Math.max(data[p], data[p + 1], data[p + 2]) - Math.min(data[p], data[p + 1], data[p + 2]);
         return sum;
       });
       return saturation[0] > saturation[1];
     });
     const before = await counter.textContent();
     await page.keyboard.press(left ? 'ArrowLeft' : 'ArrowRight');
-    await page.waitForFunction((text) => ![...document.querySelectorAll('main strong')].some((node) => node.textContent === text), before);
+    await page.waitForFunction(
+      (text) => ![...document.querySelectorAll('main strong')].some((node) => node.textContent === text),
+      before,
+    );
   }
   await page.goto(`${server.resolvedUrls.local[0]}#/train`);
   await page.getByRole('button', { name: 'Start training' }).click();

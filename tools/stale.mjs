@@ -8,4 +8,5 @@ const newest = (path) => {
   return stat.isDirectory() ? Math.max(0, ...readdirSync(path).map((name) => newest(join(path, name)))) : stat.mtimeMs;
 };
 
-export const isStale = (built, sources) => !existsSync(built) || Math.max(...sources.map(newest)) > statSync(built).mtimeMs;
+export const isStale = (built, sources) =>
+  !existsSync(built) || Math.max(...sources.map(newest)) > statSync(built).mtimeMs;

@@ -2,10 +2,23 @@
 import { build, preview } from 'vite';
 import { isStale } from './stale.mjs';
 
-if (isStale('dist/index.html', ['src', 'workers', 'public', 'index.html', 'package.json', 'vite.config.ts', 'tools/vite-ort-assets.ts'])) {
+if (
+  isStale('dist/index.html', [
+    'src',
+    'workers',
+    'public',
+    'index.html',
+    'package.json',
+    'vite.config.ts',
+    'tools/vite-ort-assets.ts',
+  ])
+) {
   await build({ logLevel: 'warn' });
 }
-const desktop = process.platform === 'darwin' || process.platform === 'win32' || Boolean(process.env.DISPLAY || process.env.WAYLAND_DISPLAY);
+const desktop =
+  process.platform === 'darwin' ||
+  process.platform === 'win32' ||
+  Boolean(process.env.DISPLAY || process.env.WAYLAND_DISPLAY);
 const server = await preview({
   preview: { open: desktop && !process.env.CI, port: Number(process.env.PORT ?? 4173) },
   logLevel: 'warn',

@@ -14,9 +14,14 @@ const env = { ...process.env, WINNOW_BROWSER: browser, FORCE_COLOR: process.env.
 
 const stages = [
   ['types', 'npx', ['tsc', '--noEmit', '-p', '.']],
+  ['format', 'npx', ['prettier', '--check', '--log-level', 'warn', '.']],
   ['lint', 'npx', ['oxlint', '--quiet']],
   ['build', 'npx', ['vite', 'build', '--logLevel', 'warn']],
-  ['unit', 'npx', ['vitest', 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${reports}/vitest.json`]],
+  [
+    'unit',
+    'npx',
+    ['vitest', 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${reports}/vitest.json`],
+  ],
   ['e2e', 'npx', ['playwright', 'test', '--config', 'e2e/playwright.config.ts']],
 ];
 
@@ -26,10 +31,15 @@ function finish(failedStage) {
   const unit = read(`${reports}/vitest.json`);
   const e2e = read(`${reports}/playwright.json`)?.stats;
   const passed = (unit?.numPassedTests ?? 0) + (e2e?.expected ?? 0) + (e2e?.flaky ?? 0);
-  const failed = (unit?.numFailedTests ?? 0) + (e2e?.unexpected ?? 0) + (failedStage && !['unit', 'e2e'].includes(failedStage) ? 1 : 0);
+  const failed =
+    (unit?.numFailedTests ?? 0) +
+    (e2e?.unexpected ?? 0) +
+    (failedStage && !['unit', 'e2e'].includes(failedStage) ? 1 : 0);
   const skipped = (unit?.numPendingTests ?? 0) + (e2e?.skipped ?? 0);
   if (failedStage) console.log(`\nStage ${failedStage} failed.`);
-  console.log(`${passed} passed, ${Math.max(failed, failedStage ? 1 : 0)} failed${skipped ? `, ${skipped} skipped` : ''}`);
+  console.log(
+    `${passed} passed, ${Math.max(failed, failedStage ? 1 : 0)} failed${skipped ? `, ${skipped} skipped` : ''}`,
+  );
   process.exit(failedStage ? 1 : 0);
 }
 

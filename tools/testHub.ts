@@ -65,7 +65,8 @@ export interface TestHub {
 const isLarge = (path: string): boolean => /\.(safetensors|bin|ckpt|onnx|msgpack)$/.test(path);
 
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
-const gitSha1 = (bytes: Uint8Array): string => createHash('sha1').update(`blob ${bytes.length}\0`).update(bytes).digest('hex');
+const gitSha1 = (bytes: Uint8Array): string =>
+  createHash('sha1').update(`blob ${bytes.length}\0`).update(bytes).digest('hex');
 
 const cors = {
   'Access-Control-Allow-Origin': '*',
@@ -74,11 +75,27 @@ const cors = {
 };
 
 export async function startTestHub(options: TestHubOptions, port = 0): Promise<TestHub> {
-  const { folder, id = 'tiny/model', commit = '0123456789abcdef0123456789abcdef01234567', pageSize = 1000, listed = {}, always = {}, extra = {}, redirect = false } = options;
+  const {
+    folder,
+    id = 'tiny/model',
+    commit = '0123456789abcdef0123456789abcdef01234567',
+    pageSize = 1000,
+    listed = {},
+    always = {},
+    extra = {},
+    redirect = false,
+  } = options;
   const files = new Map<string, Uint8Array>();
   for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
     const path = join(entry.parentPath, entry.name);
-    if (entry.isFile()) files.set(path.slice(folder.length + 1).split(sep).join('/'), readFileSync(path));
+    if (entry.isFile())
+      files.set(
+        path
+          .slice(folder.length + 1)
+          .split(sep)
+          .join('/'),
+        readFileSync(path),
+      );
   }
   for (const [path, bytes] of Object.entries(extra)) files.set(path, bytes);
   const queues = new Map(Object.entries(options.faults ?? {}).map(([path, faults]) => [path, [...faults]]));
@@ -101,13 +118,25 @@ export async function startTestHub(options: TestHubOptions, port = 0): Promise<T
       const size = listed[path]?.size ?? bytes.length;
       const hash = listed[path]?.hash;
       if (!isLarge(path)) return { type: 'file', path, size, oid: hash ?? gitSha1(bytes) };
-      return { type: 'file', path, size, oid: gitSha1(new TextEncoder().encode('pointer')), lfs: { oid: hash ?? sha256(bytes), size, pointerSize: 134 } };
+      return {
+        type: 'file',
+        path,
+        size,
+        oid: gitSha1(new TextEncoder().encode('pointer')),
+        lfs: { oid: hash ?? sha256(bytes), size, pointerSize: 134 },
+      };
     });
-    const folders = [...new Set([...files.keys()].filter((path) => path.includes('/')).map((path) => path.split('/')[0]!))].map((path) => ({ type: 'directory', path, size: 0, oid: '0'.repeat(40) }));
+    const folders = [
+      ...new Set([...files.keys()].filter((path) => path.includes('/')).map((path) => path.split('/')[0]!)),
+    ].map((path) => ({ type: 'directory', path, size: 0, oid: '0'.repeat(40) }));
     const all = [...folders, ...entries];
     url.searchParams.set('cursor', String(start + pageSize));
     const next = `http://${request.headers.host}${url.pathname}?${url.searchParams}`;
-    json(response, all.slice(start, start + pageSize), start + pageSize < all.length ? { Link: `<${next}>; rel="next"` } : {});
+    json(
+      response,
+      all.slice(start, start + pageSize),
+      start + pageSize < all.length ? { Link: `<${next}>; rel="next"` } : {},
+    );
   };
 
   async function breakOff(response: ServerResponse, path: string, sentUpTo: number): Promise<void> {
@@ -126,7 +155,11 @@ export async function startTestHub(options: TestHubOptions, port = 0): Promise<T
     let bytes = files.get(path)!;
     if (fault?.kind === 'wrongBytes') bytes = bytes.map((byte) => byte ^ 0x55);
     if (fault?.kind === 'tooLong') bytes = Buffer.concat([bytes, new Uint8Array(fault.by)]);
-    const headers: Record<string, string> = { ...cors, 'Content-Type': 'application/octet-stream', ETag: fault?.kind === 'etag' ? fault.value : `"${sha256(files.get(path)!).slice(0, 16)}"` };
+    const headers: Record<string, string> = {
+      ...cors,
+      'Content-Type': 'application/octet-stream',
+      ETag: fault?.kind === 'etag' ? fault.value : `"${sha256(files.get(path)!).slice(0, 16)}"`,
+    };
     const match = fault?.kind === 'ignoreRange' ? null : /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? '');
     let start = match ? Number(match[1]) : 0;
     if (match && fault?.kind === 'wrongRange') start = Math.max(0, start - 1);
@@ -139,11 +172,13 @@ export async function startTestHub(options: TestHubOptions, port = 0): Promise<T
     if (match) headers['Content-Range'] = `bytes ${start}-${end - 1}/${bytes.length}`;
     let body = bytes.subarray(start, end);
     if (fault?.kind === 'truncate') body = body.subarray(0, fault.after);
-    if (fault?.kind !== 'tooLong') headers['Content-Length'] = String(body.length + (fault?.kind === 'promiseMore' ? fault.by : 0));
+    if (fault?.kind !== 'tooLong')
+      headers['Content-Length'] = String(body.length + (fault?.kind === 'promiseMore' ? fault.by : 0));
     const breaks = fault?.kind === 'drop' || fault?.kind === 'stall' ? body.subarray(0, fault.after) : body;
     sent += breaks.length;
     response.writeHead(status, headers);
-    if (fault?.kind === 'drop' || fault?.kind === 'promiseMore') response.write(breaks, () => void breakOff(response, path, start + breaks.length));
+    if (fault?.kind === 'drop' || fault?.kind === 'promiseMore')
+      response.write(breaks, () => void breakOff(response, path, start + breaks.length));
     else if (fault?.kind === 'stall') response.write(breaks);
     else response.end(breaks);
     return status;
@@ -152,7 +187,8 @@ export async function startTestHub(options: TestHubOptions, port = 0): Promise<T
   const server = createServer((request, response) => {
     const url = new URL(request.url!, 'http://localhost');
     const path = decodeURIComponent(url.pathname);
-    const log = (at: string, status: number): void => void requests.push({ path: at, range: request.headers.range, status });
+    const log = (at: string, status: number): void =>
+      void requests.push({ path: at, range: request.headers.range, status });
     if (request.method === 'OPTIONS') {
       log('preflight', 403);
       return refuse(response, 403);
@@ -166,18 +202,22 @@ export async function startTestHub(options: TestHubOptions, port = 0): Promise<T
       }
       log('api', 200);
       if (path.startsWith(`${api}tree/${commit}`)) return tree(request, response, url);
-      if (path === `${api}revision/main` || path === `${api}revision/${commit}`) return json(response, { id, sha: commit, siblings: [] });
+      if (path === `${api}revision/main` || path === `${api}revision/${commit}`)
+        return json(response, { id, sha: commit, siblings: [] });
       return refuse(response, 404, { 'X-Error-Code': 'RevisionNotFound' });
     }
     const prefix = `/${id}/resolve/${commit}/`;
     const name = [prefix, '/cdn/'].flatMap((start) => (path.startsWith(start) ? [path.slice(start.length)] : []))[0];
     if (name !== undefined && files.has(name)) {
-      if (redirect && isLarge(name) && path.startsWith(prefix)) return refuse(response, 302, { Location: `http://localhost:${request.socket.localPort}/cdn/${name}` });
+      if (redirect && isLarge(name) && path.startsWith(prefix))
+        return refuse(response, 302, { Location: `http://localhost:${request.socket.localPort}/cdn/${name}` });
       return log(name, file(request, response, name));
     }
     log(path, 404);
     // What the real one says of a model that does not exist, to those who are not signed in.
-    return path.startsWith('/api/') ? refuse(response, 401, { 'X-Error-Code': 'RepoNotFound' }) : refuse(response, 404, { 'X-Error-Code': 'EntryNotFound' });
+    return path.startsWith('/api/')
+      ? refuse(response, 401, { 'X-Error-Code': 'RepoNotFound' })
+      : refuse(response, 404, { 'X-Error-Code': 'EntryNotFound' });
   });
   await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
   return {

@@ -12,14 +12,17 @@ import { WinnowError } from '../src/shared/errors.ts';
 const siteRoot = new URL(import.meta.env.BASE_URL === './' ? '../' : import.meta.env.BASE_URL, import.meta.url);
 
 function embeddedFolder(id: string): FolderReader {
-  return wholeFiles(async (path) => {
-    const response = await fetch(new URL(`models/${id}/${path}`, siteRoot));
-    // A development server answers unknown paths with the page itself.
-    if (!response.ok || response.headers.get('content-type')?.startsWith('text/html')) {
-      throw new WinnowError('NotFound', `The model ${id} has no file ${path}.`, 'Reload the page.');
-    }
-    return new Uint8Array(await response.arrayBuffer());
-  }, { source: 'embedded' });
+  return wholeFiles(
+    async (path) => {
+      const response = await fetch(new URL(`models/${id}/${path}`, siteRoot));
+      // A development server answers unknown paths with the page itself.
+      if (!response.ok || response.headers.get('content-type')?.startsWith('text/html')) {
+        throw new WinnowError('NotFound', `The model ${id} has no file ${path}.`, 'Reload the page.');
+      }
+      return new Uint8Array(await response.arrayBuffer());
+    },
+    { source: 'embedded' },
+  );
 }
 
 async function sha256(bytes: Uint8Array): Promise<string> {
@@ -46,10 +49,12 @@ const engine = openOpfsStore().then(async (files) => {
 type Verb = (...args: unknown[]) => unknown;
 
 const verbs = new Proxy({} as EngineService, {
-  get: (_, name) => async (...args: unknown[]) => {
-    const opened = await engine;
-    return (opened[name as keyof EngineService] as Verb).apply(opened, args);
-  },
+  get:
+    (_, name) =>
+    async (...args: unknown[]) => {
+      const opened = await engine;
+      return (opened[name as keyof EngineService] as Verb).apply(opened, args);
+    },
 });
 
 Comlink.expose(verbs);

@@ -13,7 +13,12 @@ function feeds(graph: Graph, more: Record<string, number[]> = {}): Map<Value, Fl
   for (const value of graph.values) {
     if (!['input', 'parameter', 'state'].includes(value.source.kind)) continue;
     const uniform = generator(value.name);
-    map.set(value, more[value.name] ? Float64Array.from(more[value.name]!) : Float64Array.from({ length: sizeOf(value.shape) }, () => 1.2 * uniform() - 0.6));
+    map.set(
+      value,
+      more[value.name]
+        ? Float64Array.from(more[value.name]!)
+        : Float64Array.from({ length: sizeOf(value.shape) }, () => 1.2 * uniform() - 0.6),
+    );
   }
   return map;
 }
@@ -63,9 +68,12 @@ describe('backward', () => {
     const ops = graph.nodes.slice(begin).map((node) => node.op);
     expect(gradients.size).toBe(4);
     expect(ops.filter((op) => op === 'linearGradWeight')).toHaveLength(4);
-    for (const op of ['conv2dGradWeight', 'groupNormGradParams', 'layerNormGradParams', 'sumTo']) expect(ops).not.toContain(op);
+    for (const op of ['conv2dGradWeight', 'groupNormGradParams', 'layerNormGradParams', 'sumTo'])
+      expect(ops).not.toContain(op);
     // Nothing below the first adapter is differentiated.
-    expect(graph.nodes.slice(begin).some((node) => node.name.startsWith('conv_in') || node.name.startsWith('resnets'))).toBe(false);
+    expect(
+      graph.nodes.slice(begin).some((node) => node.name.startsWith('conv_in') || node.name.startsWith('resnets')),
+    ).toBe(false);
   });
 
   test('names follow the forward node', () => {
@@ -84,7 +92,13 @@ describe('backward', () => {
     const gradients = backward(graph, [{ value: z, grad: graph.constant('ones', [1, 2], Float32Array.of(1, 1)) }], [x]);
     const ops = graph.nodes.map((node) => node.op);
     expect(ops).toContain('linearGradInput');
-    const read = evaluate(graph, new Map([[x, Float64Array.of(2, 5)], [w, Float64Array.of(1, 10, 100, 1000)]]));
+    const read = evaluate(
+      graph,
+      new Map([
+        [x, Float64Array.of(2, 5)],
+        [w, Float64Array.of(1, 10, 100, 1000)],
+      ]),
+    );
     // z = 3 (x W^T) x + x x: dz/dx0 = 3 (w00 2 x0 + w01 x1 + w10 x1) + 2 x0, dz/dx1 likewise.
     expect([...read(gradients.get(x)!)]).toEqual([3 * (4 + 50 + 500) + 4, 3 * (20 + 200 + 10000) + 10]);
     const fused = graph.nodes.find((node) => node.op === 'linearGradInput')!;
@@ -97,7 +111,14 @@ describe('backward', () => {
     const unused = graph.parameter('unused', [2, 2]);
     const y = graph.op('affine', { factor: 2, shift: 1 }, [x]);
     const seed = (k: number): Value => graph.constant(`seed${k}`, [3], Float32Array.of(k, 10 * k, 100 * k));
-    const gradients = backward(graph, [{ value: y, grad: seed(1) }, { value: y, grad: seed(2) }], [x, unused]);
+    const gradients = backward(
+      graph,
+      [
+        { value: y, grad: seed(1) },
+        { value: y, grad: seed(2) },
+      ],
+      [x, unused],
+    );
     const read = evaluate(graph, new Map());
     expect([...read(gradients.get(x)!)]).toEqual([6, 60, 600]);
     expect([...read(gradients.get(unused)!)]).toEqual([0, 0, 0, 0]);
@@ -106,9 +127,18 @@ describe('backward', () => {
   test('every gradient can be placed in an arena, also those that the rules alone would share', async () => {
     const graph = new Graph();
     // a, b and, reshaped, c receive the same value 2 dy, which the gradient of w reads too; d receives the seed itself.
-    const [a, b, c, d, w] = [graph.parameter('a', [1, 2]), graph.parameter('b', [1, 2]), graph.parameter('c', [2]), graph.parameter('d', [1, 2]), graph.parameter('w', [2, 2])];
+    const [a, b, c, d, w] = [
+      graph.parameter('a', [1, 2]),
+      graph.parameter('b', [1, 2]),
+      graph.parameter('c', [2]),
+      graph.parameter('d', [1, 2]),
+      graph.parameter('w', [2, 2]),
+    ];
     const product = graph.op('linear', { bias: false, residual: false, scale: 1 }, [graph.input('x', [1, 2]), w]);
-    const inner = [b, graph.op('reshape', { shape: [1, 2] }, [c]), product].reduce((sum, term) => graph.op('add', {}, [sum, term]), a);
+    const inner = [b, graph.op('reshape', { shape: [1, 2] }, [c]), product].reduce(
+      (sum, term) => graph.op('add', {}, [sum, term]),
+      a,
+    );
     const sum = graph.op('add', {}, [graph.op('affine', { factor: 2, shift: 0 }, [inner]), d]);
     const unused = graph.parameter('unused', [2]);
     const wrt = [a, b, c, d, w, unused];
@@ -117,14 +147,24 @@ describe('backward', () => {
     const roots = wrt.map((x) => storageRoot(graph, gradients.get(x)!).root);
     expect(new Set(roots).size).toBe(wrt.length);
     // On the GPU a placed value is part of a buffer that gradient nodes write: none of them may read it.
-    for (const node of graph.nodes) for (const x of node.inputs) if (node.op !== 'reshape') expect(roots).not.toContain(storageRoot(graph, x).root);
+    for (const node of graph.nodes)
+      for (const x of node.inputs) if (node.op !== 'reshape') expect(roots).not.toContain(storageRoot(graph, x).root);
     wrt.forEach((x, i) => graph.place(gradients.get(x)!, arena, 64 * i));
     const program = await cpuExecutor().compile(graph);
-    for (const value of graph.values) if (value.source.kind === 'input') program.write(value, value.name === 'dy' ? Float32Array.of(3, 4) : Float32Array.of(5, 6));
+    for (const value of graph.values)
+      if (value.source.kind === 'input')
+        program.write(value, value.name === 'dy' ? Float32Array.of(3, 4) : Float32Array.of(5, 6));
     program.write(arena, new Float32Array(64 * wrt.length).fill(-1));
     await program.run();
     const flat = await program.read(arena);
-    expect(wrt.map((x, i) => Array.from(flat.subarray(64 * i, 64 * i + sizeOf(x.shape))))).toEqual([[6, 8], [6, 8], [6, 8], [3, 4], [30, 36, 40, 48], [0, 0]]);
+    expect(wrt.map((x, i) => Array.from(flat.subarray(64 * i, 64 * i + sizeOf(x.shape))))).toEqual([
+      [6, 8],
+      [6, 8],
+      [6, 8],
+      [3, 4],
+      [30, 36, 40, 48],
+      [0, 0],
+    ]);
   });
 
   test('two parameters whose gradient is one unread value get one storage each', () => {
@@ -143,7 +183,9 @@ describe('backward', () => {
     const w = graph.view('w', arena, 4, [2]);
     const y = graph.op('mul', {}, [graph.input('x', [2]), w]);
     const gradients = backward(graph, [{ value: y, grad: graph.input('dy', [2]) }], [w]);
-    const inputs = new Map(graph.values.filter((v) => v.source.kind === 'input').map((v) => [v, Float64Array.of(2, 3)]));
+    const inputs = new Map(
+      graph.values.filter((v) => v.source.kind === 'input').map((v) => [v, Float64Array.of(2, 3)]),
+    );
     expect([...evaluate(graph, inputs)(gradients.get(w)!)]).toEqual([4, 9]);
   });
 
@@ -151,6 +193,8 @@ describe('backward', () => {
     const graph = new Graph();
     const x = graph.parameter('x', [2]);
     const y = graph.op('unaryGrad', { fn: 'silu' }, [x, x], 'twice');
-    expect(() => backward(graph, [{ value: y, grad: graph.input('dy', [2]) }], [x])).toThrow('twice: unaryGrad cannot be differentiated');
+    expect(() => backward(graph, [{ value: y, grad: graph.input('dy', [2]) }], [x])).toThrow(
+      'twice: unaryGrad cannot be differentiated',
+    );
   });
 });

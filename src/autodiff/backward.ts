@@ -21,12 +21,18 @@ export interface Seed {
  *  depends on gets zeros, broadcast from a constant. */
 export function backward(graph: Graph, seeds: readonly Seed[], wrt: readonly Value[]): Map<Value, Value> {
   const forward = [...graph.nodes];
-  for (const { name, dtype } of wrt) assert(!isHalf(dtype), `${name} is kept in ${dtype}: a gradient can be taken by f32 tensors only`);
-  for (const { value, grad } of seeds) assert(sameShape(value.shape, grad.shape), `${value.name} is [${value.shape.join(', ')}], its gradient [${grad.shape.join(', ')}]`);
+  for (const { name, dtype } of wrt)
+    assert(!isHalf(dtype), `${name} is kept in ${dtype}: a gradient can be taken by f32 tensors only`);
+  for (const { value, grad } of seeds)
+    assert(
+      sameShape(value.shape, grad.shape),
+      `${value.name} is [${value.shape.join(', ')}], its gradient [${grad.shape.join(', ')}]`,
+    );
 
   /** Values that depend on `wrt` through differentiable outputs. */
   const wanted = new Set(wrt);
-  for (const node of forward) if (node.outputs[0] && node.inputs.some((x) => wanted.has(x))) wanted.add(node.outputs[0]);
+  for (const node of forward)
+    if (node.outputs[0] && node.inputs.some((x) => wanted.has(x))) wanted.add(node.outputs[0]);
 
   const gradients = new Map<Value, Value>();
   for (const { value, grad } of seeds) {
@@ -42,10 +48,20 @@ export function backward(graph: Graph, seeds: readonly Seed[], wrt: readonly Val
 }
 
 /** Adds the node's contributions to the gradients of its wanted inputs. */
-function propagate<K extends OpKind>(graph: Graph, node: Node<K>, dy: Value, wanted: ReadonlySet<Value>, gradients: Map<Value, Value>): void {
+function propagate<K extends OpKind>(
+  graph: Graph,
+  node: Node<K>,
+  dy: Value,
+  wanted: ReadonlySet<Value>,
+  gradients: Map<Value, Value>,
+): void {
   assert(node.op in vjp, `${node.name}: ${node.op} cannot be differentiated`);
   const rule = vjp[node.op as ForwardOp] as unknown as VjpRule<K>;
-  const contributions = rule({ node, dy, emit: (op, params, inputs, suffix) => graph.node(op, params, inputs, `${node.name}.grad.${suffix}`) });
+  const contributions = rule({
+    node,
+    dy,
+    emit: (op, params, inputs, suffix) => graph.node(op, params, inputs, `${node.name}.grad.${suffix}`),
+  });
   // Last input first: weights before x, so that x is free before dx is made; a residual before x, so that dx can take it in.
   for (let i = node.inputs.length - 1; i >= 0; i--) {
     const x = node.inputs[i]!;
@@ -65,13 +81,20 @@ function propagate<K extends OpKind>(graph: Graph, node: Node<K>, dy: Value, wan
 function ownStorage(graph: Graph, gradients: ReadonlyMap<Value, Value>, wrt: readonly Value[]): Map<Value, Value> {
   /** Storages that a node other than a reshape reads. */
   const read = new Set<Value>();
-  for (const node of graph.nodes) if (node.op !== 'reshape') for (const x of node.inputs) read.add(storageRoot(graph, x).root);
+  for (const node of graph.nodes)
+    if (node.op !== 'reshape') for (const x of node.inputs) read.add(storageRoot(graph, x).root);
   const owned = new Map<Value, Value>();
-  const taken = new Set<Value>([...graph.outputs.values(), ...graph.placements.keys()].map((value) => storageRoot(graph, value).root));
+  const taken = new Set<Value>(
+    [...graph.outputs.values(), ...graph.placements.keys()].map((value) => storageRoot(graph, value).root),
+  );
   for (const x of wrt) {
     let grad = gradients.get(x);
     if (!grad) {
-      const zero = graph.constant(`${x.name}.grad.zero`, x.shape.map(() => 1), new Float32Array(sizeOf(x.shape.map(() => 1))));
+      const zero = graph.constant(
+        `${x.name}.grad.zero`,
+        x.shape.map(() => 1),
+        new Float32Array(sizeOf(x.shape.map(() => 1))),
+      );
       grad = graph.op('broadcastTo', { shape: x.shape, factor: 1 }, [zero], `${x.name}.grad.zero`);
     }
     let { root } = storageRoot(graph, grad);

@@ -22,13 +22,17 @@ function trainingStep(trained: 'all' | 'adapter'): { graph: Graph; arenas: Value
     end += sizeOf(shape);
     return views.at(-1)!;
   });
-  const [loss, , dm] = graph.node('preferenceLoss', { loss: 'sigmoid', labelSmoothing: 0, alpha: 0, mapoBeta: 0, mapoT: 0, mapoK: 0 }, [
-    net.errors,
-    graph.input('r', [2]),
-    graph.constant('beta', [1], Float32Array.of(50)),
-    graph.constant('scale', [1], Float32Array.of(1)),
-    graph.constant('preference', [1], Float32Array.of(1)),
-  ]);
+  const [loss, , dm] = graph.node(
+    'preferenceLoss',
+    { loss: 'sigmoid', labelSmoothing: 0, alpha: 0, mapoBeta: 0, mapoT: 0, mapoK: 0 },
+    [
+      net.errors,
+      graph.input('r', [2]),
+      graph.constant('beta', [1], Float32Array.of(50)),
+      graph.constant('scale', [1], Float32Array.of(1)),
+      graph.constant('preference', [1], Float32Array.of(1)),
+    ],
+  );
   const gradients = backward(graph, [{ value: net.errors, grad: dm! }], views);
   const [grad, m, v] = ['grad', 'm', 'v'].map((name) => graph.state(name, [8192])) as [Value, Value, Value];
   let offset = 0;
@@ -37,7 +41,14 @@ function trainingStep(trained: 'all' | 'adapter'): { graph: Graph; arenas: Value
     offset += sizeOf(view.shape);
   }
   const norm = graph.op('globalNorm', {}, [grad]);
-  graph.node('adamw', {}, [param, grad, m, v, norm, graph.constant('hyper', [8], Float32Array.of(1e-2, 0.9, 0.999, 1e-8, 0.01, 0.1, 0.001, 1))]);
+  graph.node('adamw', {}, [
+    param,
+    grad,
+    m,
+    v,
+    norm,
+    graph.constant('hyper', [8], Float32Array.of(1e-2, 0.9, 0.999, 1e-8, 0.01, 0.1, 0.001, 1)),
+  ]);
   graph.output('loss', loss!);
   graph.output('pred', net.pred);
   return { graph, arenas: [param, grad, m, v] };
@@ -47,9 +58,13 @@ function trainingStep(trained: 'all' | 'adapter'): { graph: Graph; arenas: Value
 function run(graph: Graph): (value: Value) => Float64Array {
   const feeds = new Map<Value, Float64Array>();
   for (const value of graph.values) {
-    if (!['input', 'parameter', 'state'].includes(value.source.kind) || ['m', 'v', 'grad'].includes(value.name)) continue;
+    if (!['input', 'parameter', 'state'].includes(value.source.kind) || ['m', 'v', 'grad'].includes(value.name))
+      continue;
     const uniform = generator(value.name);
-    feeds.set(value, Float64Array.from({ length: sizeOf(value.shape) }, () => uniform() - 0.5));
+    feeds.set(
+      value,
+      Float64Array.from({ length: sizeOf(value.shape) }, () => uniform() - 0.5),
+    );
   }
   return evaluate(graph, feeds);
 }
@@ -65,7 +80,8 @@ describe('rematerialise', () => {
     const { graph, arenas } = trainingStep(trained);
     const again = rematerialise(graph, { mode });
     const [before, after] = [run(graph), run(again.graph)];
-    for (const value of [...arenas, ...graph.outputs.values()]) expect(after(again.map.get(value)!), value.name).toEqual(before(value));
+    for (const value of [...arenas, ...graph.outputs.values()])
+      expect(after(again.map.get(value)!), value.name).toEqual(before(value));
     expect([...again.graph.outputs.keys()]).toEqual([...graph.outputs.keys()]);
     expect(again.graph.placements.size).toBe(graph.placements.size);
     for (const value of graph.values) expect(again.map.get(value)!.name).toBe(value.name);
@@ -77,7 +93,9 @@ describe('rematerialise', () => {
 
   test('training everything: each mode needs less memory than the one before', () => {
     const { graph } = trainingStep('all');
-    const peaks = (['none', 'cheap', 'blocks'] as RematerialiseMode[]).map((mode) => peakBytes(rematerialise(graph, { mode }).graph));
+    const peaks = (['none', 'cheap', 'blocks'] as RematerialiseMode[]).map((mode) =>
+      peakBytes(rematerialise(graph, { mode }).graph),
+    );
     expect(peaks[0]).toBe(peakBytes(graph));
     expect(peaks[1]).toBeLessThan(peaks[0]!);
     expect(peaks[2]).toBeLessThan(peaks[1]!);
@@ -86,20 +104,42 @@ describe('rematerialise', () => {
   test('a chain of cheap ops runs again from what is kept, before its first use', () => {
     const graph = new Graph();
     const weights = [0, 1, 2].map((i) => graph.parameter(`w${i}`, [4, 4]));
-    const linear = (x: Value, i: number): Value => graph.op('linear', { bias: false, residual: false, scale: 1 }, [x, weights[i]!], `linear${i}`);
+    const linear = (x: Value, i: number): Value =>
+      graph.op('linear', { bias: false, residual: false, scale: 1 }, [x, weights[i]!], `linear${i}`);
     let x = linear(graph.input('x', [3, 4]), 0);
     for (const i of [1, 2]) {
       const silu = graph.op('unary', { fn: 'silu' }, [x], `silu${i}`);
       x = linear(graph.op('unary', { fn: 'tanh' }, [silu], `tanh${i}`), i);
     }
-    const gradients = backward(graph, [{ value: graph.op('meanSquaredError', {}, [x, graph.input('target', [3, 4])], 'm'), grad: graph.input('seed', [3]) }], weights);
+    const gradients = backward(
+      graph,
+      [
+        {
+          value: graph.op('meanSquaredError', {}, [x, graph.input('target', [3, 4])], 'm'),
+          grad: graph.input('seed', [3]),
+        },
+      ],
+      weights,
+    );
     weights.forEach((w, i) => graph.output(`dw${i}`, gradients.get(w)!));
     const again = rematerialise(graph);
     expect(again.recomputed).toBe(4);
-    expect(again.graph.nodes.map((node) => node.name).slice(graph.nodes.findIndex((node) => node.name === 'm') + 1)).toEqual([
+    expect(
+      again.graph.nodes.map((node) => node.name).slice(graph.nodes.findIndex((node) => node.name === 'm') + 1),
+    ).toEqual([
       'm.grad.pred',
-      'silu2.again', 'tanh2.again', 'linear2.grad.weight', 'linear2.grad.x', 'tanh2.grad.x', 'silu2.grad.x',
-      'silu1.again', 'tanh1.again', 'linear1.grad.weight', 'linear1.grad.x', 'tanh1.grad.x', 'silu1.grad.x',
+      'silu2.again',
+      'tanh2.again',
+      'linear2.grad.weight',
+      'linear2.grad.x',
+      'tanh2.grad.x',
+      'silu2.grad.x',
+      'silu1.again',
+      'tanh1.again',
+      'linear1.grad.weight',
+      'linear1.grad.x',
+      'tanh1.grad.x',
+      'silu1.grad.x',
       'linear0.grad.weight',
     ]);
     expect(peakBytes(again.graph)).toBeLessThan(peakBytes(graph));

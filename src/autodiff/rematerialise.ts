@@ -26,22 +26,45 @@ export interface Rematerialised {
 }
 
 /** One pass over memory each, so a fraction of a convolution's time. */
-const cheapOps: ReadonlySet<OpKind> = new Set<OpKind>(['groupNorm', 'layerNorm', 'unary', 'geglu', 'clamp', 'concat', 'upsampleNearest', 'transpose', 'add', 'mul', 'affine', 'slice']);
+const cheapOps: ReadonlySet<OpKind> = new Set<OpKind>([
+  'groupNorm',
+  'layerNorm',
+  'unary',
+  'geglu',
+  'clamp',
+  'concat',
+  'upsampleNearest',
+  'transpose',
+  'add',
+  'mul',
+  'affine',
+  'slice',
+]);
 
 /** diffusers' module paths: `…down_blocks.0.resnets.1.conv1` belongs to `…down_blocks.0.resnets.1`; anything else to its parent module. Of
  *  a transformer's blocks the first stays with the layers around them and each further one is its own: SDXL stacks ten, whose activations
  *  together would be more than all that passes between them. */
 export function diffusersBlock(node: Node): string {
-  const block = /^.*?(resnets|attentions|downsamplers|upsamplers|layers)\.\d+(\.transformer_blocks\.[1-9]\d*)?/.exec(node.name)?.[0];
+  const block = /^.*?(resnets|attentions|downsamplers|upsamplers|layers)\.\d+(\.transformer_blocks\.[1-9]\d*)?/.exec(
+    node.name,
+  )?.[0];
   return block ?? node.name.split('.').slice(0, -1).join('.');
 }
 
 /** A new graph with the same inputs, outputs, placements and results. In every mode but `none` the lower peak of what was asked and
  *  `none` is taken, so the pass never costs memory. */
-export function rematerialise(graph: Graph, { mode = 'cheap', blockOf = diffusersBlock }: RematerialiseOptions = {}): Rematerialised {
+export function rematerialise(
+  graph: Graph,
+  { mode = 'cheap', blockOf = diffusersBlock }: RematerialiseOptions = {},
+): Rematerialised {
   // Only gradient and step ops cannot be differentiated: the first of them begins the backward section.
   const begin = graph.nodes.findIndex((node) => !(node.op in vjp));
-  const again = mode === 'none' || begin < 0 ? new Set<Node>() : mode === 'cheap' ? cheapChoice(graph, begin) : insideBlocks(graph, begin, blockOf);
+  const again =
+    mode === 'none' || begin < 0
+      ? new Set<Node>()
+      : mode === 'cheap'
+        ? cheapChoice(graph, begin)
+        : insideBlocks(graph, begin, blockOf);
   const result = rebuild(graph, begin, again);
   return again.size === 0 || peakBytes(result.graph) < peakBytes(graph) ? result : rebuild(graph, begin, new Set());
 }
@@ -65,7 +88,8 @@ function keptForBackward(graph: Graph, begin: number): Set<Value> {
 function cheapChoice(graph: Graph, begin: number): Set<Node> {
   const outputs = new Set([...graph.outputs.values()].map((value) => storageRoot(graph, value).root));
   const kept = keptForBackward(graph, begin);
-  const candidate = (node: Node): boolean => cheapOps.has(node.op) && !outputs.has(node.outputs[0]!) && !graph.placements.has(node.outputs[0]!);
+  const candidate = (node: Node): boolean =>
+    cheapOps.has(node.op) && !outputs.has(node.outputs[0]!) && !graph.placements.has(node.outputs[0]!);
   /** Elements that must be kept so that `value` can be had in the backward section. */
   const cost = (value: Value): number => {
     const { root } = storageRoot(graph, value);
@@ -144,7 +168,8 @@ function rebuild(old: Graph, begin: number, again: ReadonlySet<Node>): Remateria
     map.set(value, copy);
     return copy;
   };
-  const append = (node: Node, inputs: readonly Value[], name: string): readonly Value[] => graph.node(node.op, node.params, inputs, name);
+  const append = (node: Node, inputs: readonly Value[], name: string): readonly Value[] =>
+    graph.node(node.op, node.params, inputs, name);
 
   /** The value as the backward section should read it. */
   const later = (value: Value): Value => {
@@ -152,10 +177,15 @@ function rebuild(old: Graph, begin: number, again: ReadonlySet<Node>): Remateria
     const done = second.get(value);
     if (done) return done;
     const { node, output } = value.source;
-    const redo = node.op === 'reshape' ? later(node.inputs[0]!) !== copyOf(node.inputs[0]!) : again.has(node) && output === 0;
+    const redo =
+      node.op === 'reshape' ? later(node.inputs[0]!) !== copyOf(node.inputs[0]!) : again.has(node) && output === 0;
     if (!redo) return copyOf(value);
     const inputs = node.inputs.map(later);
-    for (const x of node.inputs) assert(!written.has(storageRoot(old, x).root), `${node.name} cannot be recomputed: ${x.name} has been written since`);
+    for (const x of node.inputs)
+      assert(
+        !written.has(storageRoot(old, x).root),
+        `${node.name} cannot be recomputed: ${x.name} has been written since`,
+      );
     const copies = append(node, inputs, `${node.name}.again`);
     if (node.op !== 'reshape') recomputed++;
     second.set(value, copies[0]!);

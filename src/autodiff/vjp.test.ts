@@ -27,7 +27,9 @@ const random = (key: string, length: number): Float64Array => {
 function directions(key: string, length: number): Float64Array[] {
   const uniform = generator(`${key} elements`);
   const dense = [0, 1, 2].map((i) => random(`${key} direction ${i}`, length));
-  const single = Array.from({ length: Math.min(6, length) }, () => new Float64Array(length).fill(1, ...((at) => [at, at + 1] as const)(Math.floor(uniform() * length))));
+  const single = Array.from({ length: Math.min(6, length) }, () =>
+    new Float64Array(length).fill(1, ...((at) => [at, at + 1] as const)(Math.floor(uniform() * length))),
+  );
   return [...dense, ...single];
 }
 
@@ -38,10 +40,20 @@ function awayFromKinks(testCase: Case<ForwardOp>, data: Float32Array | Int32Arra
 }
 
 /** Where a rule has no derivative by an input (ids, indices, timesteps). */
-const constantInputs: Partial<Record<ForwardOp, readonly number[]>> = { timestepEmbedding: [0, 1], embedding: [1], takeToken: [1] };
+const constantInputs: Partial<Record<ForwardOp, readonly number[]>> = {
+  timestepEmbedding: [0, 1],
+  embedding: [1],
+  takeToken: [1],
+};
 
 function everyCase(): [string, ForwardOp, Case<ForwardOp>][] {
-  return (Object.keys(vjp) as ForwardOp[]).flatMap((op) => (cases[op] as readonly Case<ForwardOp>[]).map((testCase): [string, ForwardOp, Case<ForwardOp>] => [`${op}: ${testCase.name}`, op, testCase]));
+  return (Object.keys(vjp) as ForwardOp[]).flatMap((op) =>
+    (cases[op] as readonly Case<ForwardOp>[]).map((testCase): [string, ForwardOp, Case<ForwardOp>] => [
+      `${op}: ${testCase.name}`,
+      op,
+      testCase,
+    ]),
+  );
 }
 
 describe('vjp', () => {
@@ -51,14 +63,21 @@ describe('vjp', () => {
     const dy = graph.input('dy', y.shape);
     const wrt = node.inputs.filter((_, i) => !constantInputs[op]?.includes(i));
     const gradients = backward(graph, [{ value: y, grad: dy }], wrt);
-    const numbers = new Map<Value, Float64Array>([...feeds].map(([value, data]) => [value, awayFromKinks(testCase, data)]));
+    const numbers = new Map<Value, Float64Array>(
+      [...feeds].map(([value, data]) => [value, awayFromKinks(testCase, data)]),
+    );
     numbers.set(dy, random(`${name} dy`, sizeOf(y.shape)));
     const read = evaluate(graph, numbers);
 
     // Differences need the forward op only.
     const forward = buildCase(op, testCase);
     const loss = (input: Value, moved: Float64Array): number => {
-      const moving = new Map([...forward.feeds].map(([value, data]) => [value, value.name === input.name ? moved : awayFromKinks(testCase, data)]));
+      const moving = new Map(
+        [...forward.feeds].map(([value, data]) => [
+          value,
+          value.name === input.name ? moved : awayFromKinks(testCase, data),
+        ]),
+      );
       return inner(numbers.get(dy)!, evaluate(forward.graph, moving)(forward.node.outputs[0]!));
     };
     for (const input of wrt) {
@@ -67,10 +86,18 @@ describe('vjp', () => {
       expect(gradient.length).toBe(x.length);
       const h = 2e-5 * Math.min(1, rms(x));
       for (const direction of directions(`${name} ${input.name}`, x.length)) {
-        const up = loss(input, x.map((v, i) => v + h * direction[i]!));
-        const down = loss(input, x.map((v, i) => v - h * direction[i]!));
+        const up = loss(
+          input,
+          x.map((v, i) => v + h * direction[i]!),
+        );
+        const down = loss(
+          input,
+          x.map((v, i) => v - h * direction[i]!),
+        );
         const scale = rms(gradient) * Math.sqrt(inner(direction, direction)) + 1e-6;
-        expect(Math.abs((up - down) / (2 * h) - inner(gradient, direction)) / scale, `${input.name}`).toBeLessThan(tolerance);
+        expect(Math.abs((up - down) / (2 * h) - inner(gradient, direction)) / scale, `${input.name}`).toBeLessThan(
+          tolerance,
+        );
       }
     }
   });
@@ -83,6 +110,8 @@ describe('vjp', () => {
     const graph = new Graph();
     const timestep = graph.input('timestep', [2]);
     const y = graph.op('timestepEmbedding', { flipSinToCos: true }, [timestep, graph.input('freqs', [3])], 'time_proj');
-    expect(() => backward(graph, [{ value: y, grad: graph.input('dy', [2, 6]) }], [timestep])).toThrow('time_proj: timestepEmbedding has no derivative by its input 0 (timestep)');
+    expect(() => backward(graph, [{ value: y, grad: graph.input('dy', [2, 6]) }], [timestep])).toThrow(
+      'time_proj: timestepEmbedding has no derivative by its input 0 (timestep)',
+    );
   });
 });

@@ -6,7 +6,9 @@ import type { Shape } from '../shared/shape.ts';
 
 /** Builds one input's gradient when it is wanted; nothing is emitted for frozen inputs. A `fused` one can take what the input has
  *  received so far as a residual and returns the sum, which saves an add. */
-export type Gradient = { readonly kind: 'plain'; readonly emit: () => Value } | { readonly kind: 'fused'; readonly emit: (soFar: Value | undefined) => Value };
+export type Gradient =
+  | { readonly kind: 'plain'; readonly emit: () => Value }
+  | { readonly kind: 'fused'; readonly emit: (soFar: Value | undefined) => Value };
 
 export interface VjpContext<K extends OpKind> {
   readonly node: Node<K>;
@@ -46,7 +48,16 @@ export const vjp: { readonly [K in ForwardOp]: VjpRule<K> } = {
     const { bias, residual, scale } = node.params;
     const [x, weight] = node.inputs as [Value, Value];
     return [
-      { kind: 'fused', emit: (soFar) => emit('linearGradInput', { residual: soFar !== undefined, scale }, soFar ? [dy, weight, soFar] : [dy, weight], 'x')[0]! },
+      {
+        kind: 'fused',
+        emit: (soFar) =>
+          emit(
+            'linearGradInput',
+            { residual: soFar !== undefined, scale },
+            soFar ? [dy, weight, soFar] : [dy, weight],
+            'x',
+          )[0]!,
+      },
       plain(() => emit('linearGradWeight', { scale }, [dy, x], 'weight')[0]!),
       ...(bias ? [biasGradient(context, dy.shape.length - 1, scale)] : []),
       ...(residual ? [plain(() => dy)] : []),
@@ -62,9 +73,16 @@ export const vjp: { readonly [K in ForwardOp]: VjpRule<K> } = {
       {
         kind: 'fused',
         emit: (soFar) =>
-          emit('conv2dGradInput', { stride, padding, height, width, residual: soFar !== undefined, scale }, soFar ? [dy, weight, soFar] : [dy, weight], 'x')[0]!,
+          emit(
+            'conv2dGradInput',
+            { stride, padding, height, width, residual: soFar !== undefined, scale },
+            soFar ? [dy, weight, soFar] : [dy, weight],
+            'x',
+          )[0]!,
       },
-      plain(() => emit('conv2dGradWeight', { stride, padding, kernelHeight, kernelWidth, scale }, [dy, x], 'weight')[0]!),
+      plain(
+        () => emit('conv2dGradWeight', { stride, padding, kernelHeight, kernelWidth, scale }, [dy, x], 'weight')[0]!,
+      ),
       ...(bias ? [biasGradient(context, 1, scale)] : []),
       ...(residual ? [plain(() => dy)] : []),
     ];
@@ -78,12 +96,22 @@ export const vjp: { readonly [K in ForwardOp]: VjpRule<K> } = {
     const [x, weight] = node.inputs as [Value, Value];
     const stats = node.outputs[1]!;
     const params = shared(() => emit('layerNormGradParams', node.params, [dy, x, stats], 'params'));
-    return [plain(() => emit('layerNormGradInput', node.params, [dy, x, weight, stats], 'x')[0]!), params(0), params(1)];
+    return [
+      plain(() => emit('layerNormGradInput', node.params, [dy, x, weight, stats], 'x')[0]!),
+      params(0),
+      params(1),
+    ];
   },
   attention: ({ node, dy, emit }) => {
     const [o, lse] = node.outputs as [Value, Value];
     let inputs: readonly Value[] | undefined;
-    const withDelta = (): readonly Value[] => (inputs ??= [dy, ...node.inputs, lse, emit('attentionDelta', { heads: node.params.heads }, [dy, o], 'delta')[0]!]);
+    const withDelta = (): readonly Value[] =>
+      (inputs ??= [
+        dy,
+        ...node.inputs,
+        lse,
+        emit('attentionDelta', { heads: node.params.heads }, [dy, o], 'delta')[0]!,
+      ]);
     const keyValue = shared(() => emit('attentionGradKeyValue', node.params, withDelta(), 'kv'));
     return [plain(() => emit('attentionGradQuery', node.params, withDelta(), 'q')[0]!), keyValue(0), keyValue(1)];
   },
@@ -91,13 +119,23 @@ export const vjp: { readonly [K in ForwardOp]: VjpRule<K> } = {
   unary: ({ node, dy, emit }) => [plain(() => emit('unaryGrad', node.params, [dy, node.inputs[0]!], 'x')[0]!)],
   clamp: ({ node, dy, emit }) => [plain(() => emit('clampGrad', node.params, [dy, node.inputs[0]!], 'x')[0]!)],
   timestepEmbedding: () => [undefined, undefined],
-  add: (context) => [plain(() => context.dy), plain(() => unbroadcast(context, context.dy, context.node.inputs[1]!.shape, 'b'))],
+  add: (context) => [
+    plain(() => context.dy),
+    plain(() => unbroadcast(context, context.dy, context.node.inputs[1]!.shape, 'b')),
+  ],
   mul: (context) => {
     const { node, dy, emit } = context;
     const [a, b] = node.inputs as [Value, Value];
-    return [plain(() => emit('mul', {}, [dy, b], 'a')[0]!), plain(() => unbroadcast(context, emit('mul', {}, [dy, a], 'b')[0]!, b.shape, 'b'))];
+    return [
+      plain(() => emit('mul', {}, [dy, b], 'a')[0]!),
+      plain(() => unbroadcast(context, emit('mul', {}, [dy, a], 'b')[0]!, b.shape, 'b')),
+    ];
   },
-  affine: ({ node, dy, emit }) => [plain(() => (node.params.factor === 1 ? dy : emit('affine', { factor: node.params.factor, shift: 0 }, [dy], 'x')[0]!))],
+  affine: ({ node, dy, emit }) => [
+    plain(() =>
+      node.params.factor === 1 ? dy : emit('affine', { factor: node.params.factor, shift: 0 }, [dy], 'x')[0]!,
+    ),
+  ],
   concat: ({ node, dy, emit }) => {
     const { axis } = node.params;
     let end = 0;
@@ -113,7 +151,10 @@ export const vjp: { readonly [K in ForwardOp]: VjpRule<K> } = {
   },
   reshape: ({ node, dy, emit }) => [plain(() => emit('reshape', { shape: node.inputs[0]!.shape }, [dy], 'x')[0]!)],
   transpose: ({ node, dy, emit }) => [
-    plain(() => emit('transpose', { perm: node.params.perm.map((_, axis) => node.params.perm.indexOf(axis)) }, [dy], 'x')[0]!),
+    plain(
+      () =>
+        emit('transpose', { perm: node.params.perm.map((_, axis) => node.params.perm.indexOf(axis)) }, [dy], 'x')[0]!,
+    ),
   ],
   upsampleNearest: ({ node, dy, emit }) => {
     const [, , height, width] = node.inputs[0]!.shape as [number, number, number, number];
@@ -124,10 +165,19 @@ export const vjp: { readonly [K in ForwardOp]: VjpRule<K> } = {
     const elements = node.params.axes.reduce((product, axis) => product * shape[axis]!, 1);
     return [plain(() => emit('broadcastTo', { shape, factor: 1 / elements }, [dy], 'x')[0]!)];
   },
-  embedding: ({ node, dy, emit }) => [plain(() => emit('embeddingGrad', { rows: node.inputs[0]!.shape[0]! }, [dy, node.inputs[1]!], 'table')[0]!), undefined],
-  takeToken: ({ node, dy, emit }) => [plain(() => emit('takeTokenGrad', { tokens: node.inputs[0]!.shape[1]! }, [dy, node.inputs[1]!], 'x')[0]!), undefined],
+  embedding: ({ node, dy, emit }) => [
+    plain(() => emit('embeddingGrad', { rows: node.inputs[0]!.shape[0]! }, [dy, node.inputs[1]!], 'table')[0]!),
+    undefined,
+  ],
+  takeToken: ({ node, dy, emit }) => [
+    plain(() => emit('takeTokenGrad', { tokens: node.inputs[0]!.shape[1]! }, [dy, node.inputs[1]!], 'x')[0]!),
+    undefined,
+  ],
   meanSquaredError: ({ node, dy, emit }) => {
     const pred = shared(() => emit('meanSquaredErrorGrad', {}, [dy, ...node.inputs], 'pred'));
-    return [pred(0), plain(() => emit('affine', { factor: -1, shift: 0 }, [(pred(0) as { emit: () => Value }).emit()], 'target')[0]!)];
+    return [
+      pred(0),
+      plain(() => emit('affine', { factor: -1, shift: 0 }, [(pred(0) as { emit: () => Value }).emit()], 'target')[0]!),
+    ];
   },
 };

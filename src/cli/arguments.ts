@@ -10,7 +10,13 @@ export const absolute = (path: string): string => resolve(path).split(sep).join(
 
 export function number(option: string, text: string, { min = -Infinity, max = Infinity, whole = false } = {}): number {
   const value = Number(text);
-  if (text.trim() === '' || !Number.isFinite(value) || value < min || value > max || (whole && !Number.isInteger(value))) {
+  if (
+    text.trim() === '' ||
+    !Number.isFinite(value) ||
+    value < min ||
+    value > max ||
+    (whole && !Number.isInteger(value))
+  ) {
     const kind = whole ? 'a whole number' : 'a number';
     const range = max === Infinity ? (min === -Infinity ? '' : ` from ${min}`) : ` from ${min} to ${max}`;
     throw badArguments(`--${option} is ${JSON.stringify(text)}.`, `Give ${kind}${range}.`);
@@ -26,7 +32,8 @@ export function seeds(option: string, text: string): number[] {
     const range = /^\s*(\d+)(?:-(\d+))?\s*$/.exec(part);
     const first = Number(range?.[1]);
     const last = Number(range?.[2] ?? range?.[1]);
-    if (!range || last < first || last - first >= 1e6 || last > 2 ** 32 - 1) throw badArguments(`--${option} is ${JSON.stringify(text)}.`, 'Give seeds as 0-3,7.');
+    if (!range || last < first || last - first >= 1e6 || last > 2 ** 32 - 1)
+      throw badArguments(`--${option} is ${JSON.stringify(text)}.`, 'Give seeds as 0-3,7.');
     return Array.from({ length: last - first + 1 }, (_, i) => first + i);
   });
 }
@@ -34,13 +41,15 @@ export function seeds(option: string, text: string): number[] {
 /** `96x64` → width 96, height 64; `96` is a square. */
 export function size(option: string, text: string): { width: number; height: number } {
   const match = /^(\d+)(?:x(\d+))?$/i.exec(text.trim());
-  if (!match) throw badArguments(`--${option} is ${JSON.stringify(text)}.`, 'Give width and height in pixels, as 96x96.');
+  if (!match)
+    throw badArguments(`--${option} is ${JSON.stringify(text)}.`, 'Give width and height in pixels, as 96x96.');
   return { width: Number(match[1]), height: Number(match[2] ?? match[1]) };
 }
 
 export function oneOf<const T extends string>(option: string, text: string, choices: readonly T[]): T {
   const found = choices.find((choice) => choice === text);
-  if (found === undefined) throw badArguments(`--${option} is ${JSON.stringify(text)}.`, `Choose one of ${choices.join(', ')}.`);
+  if (found === undefined)
+    throw badArguments(`--${option} is ${JSON.stringify(text)}.`, `Choose one of ${choices.join(', ')}.`);
   return found;
 }
 
@@ -55,7 +64,8 @@ export async function textFile(path: string): Promise<string> {
 /** Prompts given one by one, or as a file with one on each line. */
 export async function prompts(values: { prompt?: readonly string[]; prompts: string | undefined }): Promise<string[]> {
   const given = values.prompt ?? [];
-  if (values.prompts === undefined && given.length === 0) throw badArguments('There is no prompt.', `Give ${values.prompt ? '--prompt TEXT or ' : ''}--prompts FILE.`);
+  if (values.prompts === undefined && given.length === 0)
+    throw badArguments('There is no prompt.', `Give ${values.prompt ? '--prompt TEXT or ' : ''}--prompts FILE.`);
   return [...given, ...(values.prompts === undefined ? [] : parsePrompts(await textFile(values.prompts)))];
 }
 

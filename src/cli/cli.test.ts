@@ -27,7 +27,11 @@ beforeAll(() => {
 
 async function winnow(...args: string[]): Promise<{ code: number; out: string; err: string }> {
   let [out, err] = ['', ''];
-  const code = await runCli(args, { out: (text) => void (out += text), err: (text) => void (err += text), live: false });
+  const code = await runCli(args, {
+    out: (text) => void (out += text),
+    err: (text) => void (err += text),
+    live: false,
+  });
   return { code, out, err };
 }
 
@@ -35,17 +39,32 @@ describe('help', () => {
   it('lists the verbs', async () => {
     const { code, out } = await winnow('--help');
     expect(code).toBe(0);
-    for (const name of ['generate', 'pairs', 'label', 'train', 'evaluate', 'export', 'download', 'plan', 'verify', 'bench']) expect(out).toMatch(new RegExp(`^  ${name} `, 'm'));
+    for (const name of [
+      'generate',
+      'pairs',
+      'label',
+      'train',
+      'evaluate',
+      'export',
+      'download',
+      'plan',
+      'verify',
+      'bench',
+    ])
+      expect(out).toMatch(new RegExp(`^  ${name} `, 'm'));
   });
-  it.each(verbs.map(({ name }) => name))('of %s has a usage line, its options with defaults and an example', async (name) => {
-    const { code, out, err } = await winnow(name, '--help');
-    expect(code).toBe(0);
-    expect(err).toBe('');
-    expect(out).toContain(`usage: winnow ${name} `);
-    expect(out).toContain('--json');
-    expect(out).toContain(`example: winnow ${name} `);
-    expect(out).not.toContain('undefined');
-  });
+  it.each(verbs.map(({ name }) => name))(
+    'of %s has a usage line, its options with defaults and an example',
+    async (name) => {
+      const { code, out, err } = await winnow(name, '--help');
+      expect(code).toBe(0);
+      expect(err).toBe('');
+      expect(out).toContain(`usage: winnow ${name} `);
+      expect(out).toContain('--json');
+      expect(out).toContain(`example: winnow ${name} `);
+      expect(out).not.toContain('undefined');
+    },
+  );
   it('names every option with its value and default', async () => {
     const { out } = await winnow('generate', '--help');
     expect(out).toMatch(/--seeds LIST .*\(default: 0\)/);
@@ -65,11 +84,23 @@ describe('errors', () => {
     [['generate', tiny, '--prompt', 'a'], 2, 'BadArguments: --out is missing.'],
     [['generate', 'nowhere', '--prompt', 'a', '--out', 'x'], 1, 'NotFound: There is no model folder nowhere.'],
     [['plan', tiny, '--mode', 'half'], 2, 'BadArguments: --mode is "half". Choose one of lora, full.'],
-    [['plan', tiny, '--size', '33x32'], 2, 'BadArguments: This model cannot make 33 by 32 pixels. Choose multiples of 4.'],
+    [
+      ['plan', tiny, '--size', '33x32'],
+      2,
+      'BadArguments: This model cannot make 33 by 32 pixels. Choose multiples of 4.',
+    ],
     [['plan', tiny, '--rank', '0'], 2, 'BadArguments: --rank is "0".'],
     [['export', tiny, '--as', 'ckpt', '--out', 'x'], 2, 'BadArguments: --as is "ckpt".'],
-    [['export', tiny, '--as', 'kohya', '--precision', 'f16', '--out', 'x'], 2, 'BadArguments: --precision is for a merged model, not for kohya.'],
-    [['export', tiny, '--as', 'single-file', '--precision', 'f8', '--out', 'x'], 2, 'BadArguments: --precision is "f8".'],
+    [
+      ['export', tiny, '--as', 'kohya', '--precision', 'f16', '--out', 'x'],
+      2,
+      'BadArguments: --precision is for a merged model, not for kohya.',
+    ],
+    [
+      ['export', tiny, '--as', 'single-file', '--precision', 'f8', '--out', 'x'],
+      2,
+      'BadArguments: --precision is "f8".',
+    ],
     [['export', tiny, '--out', 'x'], 2, 'BadArguments: The base model has no LoRA to export.'],
     [['label', tiny, '--scorer', 'a'], 1, `NotFound: ${tiny} is no pairs folder`],
     [['train', tiny, tiny, '--out', 'x'], 1, 'NotFound:'],
@@ -91,14 +122,21 @@ describe('errors', () => {
     const { code, out } = await winnow('plan', 'nowhere', '--json');
     expect(code).toBe(1);
     expect(out.trim().split('\n')).toHaveLength(1);
-    expect(JSON.parse(out)).toEqual({ error: { name: 'NotFound', what: 'There is no model folder nowhere.', remedy: expect.stringContaining('diffusers folder') } });
+    expect(JSON.parse(out)).toEqual({
+      error: {
+        name: 'NotFound',
+        what: 'There is no model folder nowhere.',
+        remedy: expect.stringContaining('diffusers folder'),
+      },
+    });
   });
 });
 
 describe('values', () => {
   it('reads seeds', () => {
     expect(seeds('seeds', '0-3,7, 9')).toEqual([0, 1, 2, 3, 7, 9]);
-    for (const bad of ['', '-1', '1.5', '1-', 'a', '4294967296']) expect(() => seeds('seeds', bad)).toThrow('--seeds is');
+    for (const bad of ['', '-1', '1.5', '1-', 'a', '4294967296'])
+      expect(() => seeds('seeds', bad)).toThrow('--seeds is');
   });
   it('reads sizes and numbers', () => {
     expect(size('size', '96x64')).toEqual({ width: 96, height: 64 });
@@ -129,7 +167,10 @@ describe('MODEL', () => {
     ]);
   });
   it('is a run, which stands for its model with it', () => {
-    expect(parseModelRef(`${folder}/run@20`)).toEqual({ base: 'postcard', adapters: [{ kind: 'run', run: absolute(`${folder}/run`), step: 20, strength: 1 }] });
+    expect(parseModelRef(`${folder}/run@20`)).toEqual({
+      base: 'postcard',
+      adapters: [{ kind: 'run', run: absolute(`${folder}/run`), step: 20, strength: 1 }],
+    });
   });
   it('refuses what is not there and what makes no sense', () => {
     expect(() => parseModelRef('postcard+nothing:0.5')).toThrow('There is no LoRA file and no run nothing.');
@@ -170,7 +211,10 @@ describe('progress', () => {
   });
   it('goes to stderr, and with --json nothing else goes to stdout', () => {
     let [out, err] = ['', ''];
-    const terminal = new Terminal({ out: (text) => void (out += text), err: (text) => void (err += text), live: false }, true);
+    const terminal = new Terminal(
+      { out: (text) => void (out += text), err: (text) => void (err += text), live: false },
+      true,
+    );
     terminal.print('a row');
     terminal.status('step 1/9');
     expect(out).toBe('');
@@ -182,7 +226,13 @@ describe('plan', () => {
   it('works from configs alone', async () => {
     const { code, out } = await winnow('plan', tiny, '--rank', '2', '--pairs', '1', '--json');
     expect(code).toBe(0);
-    const plan = JSON.parse(out) as { parts: Record<string, number>; peakBytes: number; parameters: number; trainedParameters: number; flopsPerStep: number };
+    const plan = JSON.parse(out) as {
+      parts: Record<string, number>;
+      peakBytes: number;
+      parameters: number;
+      trainedParameters: number;
+      flopsPerStep: number;
+    };
     expect(plan.parameters).toBe(13164);
     // The adapter in f32, padded to bindings; its gradients; two moments.
     expect(plan.parts['adapter']).toBeGreaterThanOrEqual(4 * plan.trainedParameters);
@@ -208,7 +258,12 @@ describe('plan', () => {
     mkdirSync(join(folder, 'sd'));
     writeFileSync(join(folder, 'sd/config.json'), JSON.stringify(config));
     const { out } = await winnow('plan', join(folder, 'sd'), '--pairs', '1', '--mode', 'full', '--json');
-    expect(JSON.parse(out)).toMatchObject({ parameters: 859_520_964, trainedParameters: 859_520_964, width: 512, height: 512 });
+    expect(JSON.parse(out)).toMatchObject({
+      parameters: 859_520_964,
+      trainedParameters: 859_520_964,
+      width: 512,
+      height: 512,
+    });
   });
 });
 
@@ -217,33 +272,78 @@ describe('verify', () => {
     const { code, out } = await winnow('verify', join(cases, 'add_noise-v'), '--backend', 'cpu');
     expect(code).toBe(0);
     expect(out).toMatch(/^noisy +\d+ +\S+ +\S+ +ok$/m);
-    expect(out.trimEnd().split('\n').at(-1)).toMatch(/^v: 2 tensors, worst forward \S+, worst grad 0, worst trajectory 0: ok$/);
+    expect(out.trimEnd().split('\n').at(-1)).toMatch(
+      /^v: 2 tensors, worst forward \S+, worst grad 0, worst trajectory 0: ok$/,
+    );
   });
   it('fails on a wrong case, and prints JSON alone', async () => {
     const wrong = join(folder, 'wrong');
     mkdirSync(wrong);
-    for (const name of ['case.json', 'inputs.safetensors']) writeFileSync(join(wrong, name), readFileSync(join(cases, 'add_noise-v', name)));
-    const expected = await openSafetensors(new Uint8Array(readFileSync(join(cases, 'add_noise-v/expected.safetensors'))));
+    for (const name of ['case.json', 'inputs.safetensors'])
+      writeFileSync(join(wrong, name), readFileSync(join(cases, 'add_noise-v', name)));
+    const expected = await openSafetensors(
+      new Uint8Array(readFileSync(join(cases, 'add_noise-v/expected.safetensors'))),
+    );
     const noisy = await expected.read('noisy');
     noisy[0]! += 0.1;
-    writeFileSync(join(wrong, 'expected.safetensors'), writeSafetensors({ noisy: { shape: expected.shape('noisy')!, data: noisy } }));
+    writeFileSync(
+      join(wrong, 'expected.safetensors'),
+      writeSafetensors({ noisy: { shape: expected.shape('noisy')!, data: noisy } }),
+    );
     const { code, out } = await winnow('verify', join(cases, 'add_noise-v'), wrong, '--backend', 'cpu', '--json');
     expect(code).toBe(1);
-    expect(JSON.parse(out)).toMatchObject({ ok: false, failures: [], cases: [{ ok: true }, { ok: false, rows: [{ name: 'noisy', ok: false }] }] });
+    expect(JSON.parse(out)).toMatchObject({
+      ok: false,
+      failures: [],
+      cases: [{ ok: true }, { ok: false, rows: [{ name: 'noisy', ok: false }] }],
+    });
   });
 });
 
 describe('label', () => {
   const answers: LabelEvent[] = [
-    { type: 'label', id: 'l1', pair: 'p1', answer: 'left', shownLeft: 1, clearly: false, elapsedMs: 5, at: '2026-01-01T00:00:00Z', by: 'person' },
-    { type: 'label', id: 'l2', pair: 'p2', answer: 'tie', shownLeft: 0, clearly: false, elapsedMs: 5, at: '2026-01-01T00:00:01Z', by: 'person' },
-    { type: 'label', id: 'l3', pair: 'other', answer: 'left', shownLeft: 0, clearly: false, elapsedMs: 5, at: '2026-01-01T00:00:02Z', by: 'person' },
+    {
+      type: 'label',
+      id: 'l1',
+      pair: 'p1',
+      answer: 'left',
+      shownLeft: 1,
+      clearly: false,
+      elapsedMs: 5,
+      at: '2026-01-01T00:00:00Z',
+      by: 'person',
+    },
+    {
+      type: 'label',
+      id: 'l2',
+      pair: 'p2',
+      answer: 'tie',
+      shownLeft: 0,
+      clearly: false,
+      elapsedMs: 5,
+      at: '2026-01-01T00:00:01Z',
+      by: 'person',
+    },
+    {
+      type: 'label',
+      id: 'l3',
+      pair: 'other',
+      answer: 'left',
+      shownLeft: 0,
+      clearly: false,
+      elapsedMs: 5,
+      at: '2026-01-01T00:00:02Z',
+      by: 'person',
+    },
     { type: 'retract', id: 'r1', label: 'l2', at: '2026-01-01T00:00:03Z' },
   ];
   it('takes events in from a file, once', async () => {
     const pairs = join(folder, 'pairs');
     mkdirSync(pairs);
-    writeFileSync(join(pairs, 'pairs.jsonl'), formatJsonl(['p1', 'p2'].map((id): Partial<PairRecord> => ({ id, prompt: 'a' }))));
+    writeFileSync(
+      join(pairs, 'pairs.jsonl'),
+      formatJsonl(['p1', 'p2'].map((id): Partial<PairRecord> => ({ id, prompt: 'a' }))),
+    );
     writeFileSync(join(folder, 'events.jsonl'), formatJsonl(answers));
     const first = await winnow('label', pairs, '--scorer', join(folder, 'events.jsonl'), '--json');
     expect(JSON.parse(first.out)).toMatchObject({ added: 3, labels: 1, usable: 1, tie: 0, ofOthers: 1 });
@@ -265,7 +365,11 @@ describe('settings of a run', () => {
     [['--preset', 'fast'], 2, 'BadArguments: There is no preset fast. Choose one of quick,'],
     [['--preset', 'quick', '--config', 'x.json'], 2, 'BadArguments: --preset and --config were both given.'],
     [['--config', 'missing.json'], 1, 'NotFound: The file missing.json cannot be read.'],
-    [['--set', 'stepz=3'], 2, 'BadArguments: --set stepz=3 names no setting. Give KEY=VALUE, KEY being one of version, mode,'],
+    [
+      ['--set', 'stepz=3'],
+      2,
+      'BadArguments: --set stepz=3 names no setting. Give KEY=VALUE, KEY being one of version, mode,',
+    ],
     [['--set', 'rank=0'], 1, 'BadConfig: The training settings are not right (rank:'],
     [['--set', 'loss=best'], 1, 'BadConfig: The training settings are not right (loss:'],
     [['--reference', 'none'], 2, 'BadArguments: --reference is "none". Choose one of auto, engine, onnx.'],
@@ -280,7 +384,9 @@ describe('export', () => {
   const path = 'down_blocks.1.attentions.0.transformer_blocks.0.attn1.to_q';
   it('turns kohya into PEFT, merges into a diffusers folder, and writes ONNX', async () => {
     const sites = [{ path, weightShape: [8, 8] }];
-    const modules = new Map([[path, { down: new Float32Array(8).fill(0.5), up: new Float32Array(8).fill(0.25), rank: 1, alpha: 2 }]]);
+    const modules = new Map([
+      [path, { down: new Float32Array(8).fill(0.5), up: new Float32Array(8).fill(0.25), rank: 1, alpha: 2 }],
+    ]);
     const lora = join(folder, 'kohya.safetensors');
     writeFileSync(lora, writeSafetensors(writeLora(modules, sites, 'kohya')));
 
@@ -293,15 +399,22 @@ describe('export', () => {
     const merged = join(folder, 'merged');
     expect((await winnow('export', `${tiny}+${lora}:0.5`, '--as', 'diffusers', '--out', merged)).code).toBe(0);
     const weight = async (model: string): Promise<Float32Array> =>
-      (await openSafetensors(new Uint8Array(readFileSync(join(model, 'unet/diffusion_pytorch_model.safetensors'))))).read(`${path}.weight`);
+      (
+        await openSafetensors(new Uint8Array(readFileSync(join(model, 'unet/diffusion_pytorch_model.safetensors'))))
+      ).read(`${path}.weight`);
     const [before, after] = [await weight(tiny), await weight(merged)];
     // strength * alpha / rank * up down = 0.5 * 2 * 0.25 * 0.5.
     after.forEach((x, i) => expect(x - before[i]!).toBeCloseTo(0.125, 5));
 
     const checkpoint = join(folder, 'one.safetensors');
-    expect((await winnow('export', `${tiny}+${lora}:0.5`, '--as', 'single-file', '--precision', 'f32', '--out', checkpoint)).code).toBe(0);
+    expect(
+      (await winnow('export', `${tiny}+${lora}:0.5`, '--as', 'single-file', '--precision', 'f32', '--out', checkpoint))
+        .code,
+    ).toBe(0);
     const single = await openSafetensors(new Uint8Array(readFileSync(checkpoint)));
-    expect(await single.read('model.diffusion_model.input_blocks.3.1.transformer_blocks.0.attn1.to_q.weight')).toEqual(after);
+    expect(await single.read('model.diffusion_model.input_blocks.3.1.transformer_blocks.0.attn1.to_q.weight')).toEqual(
+      after,
+    );
     // And back, as a model: by its path, or as the one file of a folder.
     const alone = join(folder, 'alone');
     mkdirSync(alone);
@@ -311,9 +424,16 @@ describe('export', () => {
       expect((await winnow('export', model, '--as', 'diffusers', '--out', back)).code).toBe(0);
       expect(await weight(back)).toEqual(after);
     }
-    expect((await winnow('plan', checkpoint, '--json')).out.replace(checkpoint, '')).toBe((await winnow('plan', merged, '--json')).out.replace(merged, ''));
+    expect((await winnow('plan', checkpoint, '--json')).out.replace(checkpoint, '')).toBe(
+      (await winnow('plan', merged, '--json')).out.replace(merged, ''),
+    );
     const refused = await winnow('plan', lora);
-    expect([refused.code, refused.err]).toEqual([1, expect.stringContaining('UnsupportedArchitecture: kohya.safetensors is a LoRA, not a model. Add it to the model it was trained on.')]);
+    expect([refused.code, refused.err]).toEqual([
+      1,
+      expect.stringContaining(
+        'UnsupportedArchitecture: kohya.safetensors is a LoRA, not a model. Add it to the model it was trained on.',
+      ),
+    ]);
 
     const { out } = await winnow('export', tiny, '--as', 'onnx', '--out', folder, '--json');
     const { files } = JSON.parse(out) as { files: { file: string; bytes: number }[] };
@@ -334,25 +454,38 @@ describe('download', () => {
       expect(plan).toMatchObject({ id: hub.id, revision: hub.commit, presentBytes: 0 });
       expect(plan.availableBytes).toBeGreaterThan(0);
       const first = await winnow('download', hub.id, '--host', hub.host, '--out', out);
-      expect(first).toMatchObject({ code: 0, out: expect.stringContaining(`from ${hub.host}/${hub.id}@${hub.commit}`) as string });
+      expect(first).toMatchObject({
+        code: 0,
+        out: expect.stringContaining(`from ${hub.host}/${hub.id}@${hub.commit}`) as string,
+      });
       expect(first.err).toMatch(/12 files, 143\.6 kB/);
       for (const { path, size } of plan.files) expect(readFileSync(join(out, path)), path).toHaveLength(size);
-      expect(await winnow('download', hub.id, '--host', hub.host, '--out', tiny)).toMatchObject({ code: 2, err: expect.stringContaining('has other files in it') as string });
+      expect(await winnow('download', hub.id, '--host', hub.host, '--out', tiny)).toMatchObject({
+        code: 2,
+        err: expect.stringContaining('has other files in it') as string,
+      });
 
       const cut = join(folder, 'cut');
       let [text, asked] = ['', false];
-      const code = await runCli(['download', hub.id, '--host', hub.host, '--out', cut], { out: () => {}, err: (line) => void (text += line), live: true }, (terminal) => {
-        const wait = setInterval(() => {
-          if (asked || hub.requests.filter(({ path }) => path === unet).length < 2) return;
-          asked = true;
-          clearInterval(wait);
-          setTimeout(() => terminal.interrupt(), 100);
-        }, 10);
-      });
+      const code = await runCli(
+        ['download', hub.id, '--host', hub.host, '--out', cut],
+        { out: () => {}, err: (line) => void (text += line), live: true },
+        (terminal) => {
+          const wait = setInterval(() => {
+            if (asked || hub.requests.filter(({ path }) => path === unet).length < 2) return;
+            asked = true;
+            clearInterval(wait);
+            setTimeout(() => terminal.interrupt(), 100);
+          }, 10);
+        },
+      );
       expect([code, text]).toEqual([130, expect.stringContaining('Stopping after')]);
       const before = hub.requests.length;
       expect(await winnow('download', hub.id, '--host', hub.host, '--out', cut)).toMatchObject({ code: 0 });
-      expect(hub.requests.slice(before).find(({ path }) => path === unet)).toMatchObject({ range: 'bytes=30000-', status: 206 });
+      expect(hub.requests.slice(before).find(({ path }) => path === unet)).toMatchObject({
+        range: 'bytes=30000-',
+        status: 206,
+      });
       expect(readFileSync(join(cut, unet)).equals(readFileSync(join(tiny, unet)))).toBe(true);
     } finally {
       await hub.close();

@@ -42,7 +42,8 @@ export async function openNodeGpu(name = 'any'): Promise<{ gpu: GPU; source: str
     if (name === 'any' || `${description} ${source}`.toLowerCase().includes(name.toLowerCase())) return { gpu, source };
     seen.push(`${description} (${source})`);
   }
-  if (seen.length > 0) throw new WinnowError('NoWebGPU', `No WebGPU adapter is named ${name}.`, `There is ${seen.join('; ')}.`);
+  if (seen.length > 0)
+    throw new WinnowError('NoWebGPU', `No WebGPU adapter is named ${name}.`, `There is ${seen.join('; ')}.`);
   throw new WinnowError(
     'NoWebGPU',
     `No WebGPU adapter was found (${tried.length > 0 ? `tried ${tried.join(', ')}` : 'no Vulkan driver on this machine'}).`,
@@ -69,7 +70,11 @@ async function* adapters(tried: string[]): AsyncGenerator<{ gpu: GPU; source: st
     const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
     if (!adapter) continue;
     const { vendor, architecture, device, description } = adapter.info;
-    yield { gpu, source: candidate.source, description: [vendor, architecture, device, description].filter(Boolean).join(' / ') };
+    yield {
+      gpu,
+      source: candidate.source,
+      description: [vendor, architecture, device, description].filter(Boolean).join(' / '),
+    };
   }
 }
 
@@ -109,7 +114,10 @@ function* candidates(): Generator<Candidate> {
   if (hardware.length > 0) yield { source: `the system's driver`, prepare: () => anyLoader() && useDrivers(hardware) };
   for (const folder of chromium) {
     const icd = path.join(folder, 'vk_swiftshader_icd.json');
-    yield { source: `SwiftShader of ${folder}`, prepare: () => (preload(LOADER) || preload(path.join(folder, LOADER))) && useDrivers([icd]) };
+    yield {
+      source: `SwiftShader of ${folder}`,
+      prepare: () => (preload(LOADER) || preload(path.join(folder, LOADER))) && useDrivers([icd]),
+    };
   }
   const lavapipe = drivers.filter((file) => /lvp/i.test(path.basename(file)));
   if (lavapipe.length > 0) yield { source: `Mesa's lavapipe`, prepare: () => anyLoader() && useDrivers(lavapipe) };
@@ -133,7 +141,13 @@ function preload(library: string): boolean {
 
 /** Vulkan driver manifests installed on the system. */
 function systemDrivers(): string[] {
-  const roots = ['/etc', '/usr/local/etc', '/usr/local/share', '/usr/share', process.env['XDG_DATA_HOME'] ?? path.join(homedir(), '.local/share')];
+  const roots = [
+    '/etc',
+    '/usr/local/etc',
+    '/usr/local/share',
+    '/usr/share',
+    process.env['XDG_DATA_HOME'] ?? path.join(homedir(), '.local/share'),
+  ];
   return roots.flatMap((root) => list(path.join(root, 'vulkan/icd.d')).filter((file) => file.endsWith('.json')));
 }
 

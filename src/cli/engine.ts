@@ -14,7 +14,8 @@ const productRoot = join(import.meta.dirname, '..', '..');
 
 /** @param id an embedded model's name, a folder's path, or a checkpoint's. */
 export function openModel(id: string): FolderReader {
-  if (embeddedModels.includes(id)) return folderReader(join(productRoot, 'public', 'models', id), { source: 'embedded' });
+  if (embeddedModels.includes(id))
+    return folderReader(join(productRoot, 'public', 'models', id), { source: 'embedded' });
   return isCheckpointPath(id) ? { ...folderReader(dirname(id)), list: async () => [basename(id)] } : folderReader(id);
 }
 
@@ -41,10 +42,15 @@ export async function openEnvironment({ base, root, gpu = true }: EngineOptions)
 }
 
 /** Runs `work` with an engine and closes it. */
-export async function withEngine<T>(terminal: Terminal, options: EngineOptions, work: (engine: Engine) => Promise<T>): Promise<T> {
+export async function withEngine<T>(
+  terminal: Terminal,
+  options: EngineOptions,
+  work: (engine: Engine) => Promise<T>,
+): Promise<T> {
   const engine = new Engine(await openEnvironment(options));
   try {
-    if (options.gpu ?? true) await engine.start(({ what, done, total }) => terminal.status(`${what} (${done}/${total})`));
+    if (options.gpu ?? true)
+      await engine.start(({ what, done, total }) => terminal.status(`${what} (${done}/${total})`));
     return await work(engine);
   } finally {
     await engine.dispose();

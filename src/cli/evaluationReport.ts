@@ -39,35 +39,57 @@ export interface ShownItem {
 /** Beyond these the file would grow too large to send. */
 export const MOST_SHOWN = 60;
 
-export const percent = (share: number): string => (Number.isNaN(share) ? 'none decided' : `${(100 * share).toFixed(1)} %`);
+export const percent = (share: number): string =>
+  Number.isNaN(share) ? 'none decided' : `${(100 * share).toFixed(1)} %`;
 export const range = ([low, high]: readonly [number, number]): string => `${percent(low)} to ${percent(high)}`;
 export const plain = ({ mean, deviation }: Spread): string => `${mean.toFixed(3)} ± ${deviation.toFixed(3)}`;
 export const signed = (gain: Spread): string => `${gain.mean >= 0 ? '+' : ''}${plain(gain)}`;
 
-export function evaluationReport({ models, comparisons, scorer, count, prompts, sampler }: Evaluation, items: readonly ShownItem[], at: Date): string {
+export function evaluationReport(
+  { models, comparisons, scorer, count, prompts, sampler }: Evaluation,
+  items: readonly ShownItem[],
+  at: Date,
+): string {
   const title = ({ a, b }: Comparison): string => `${models[b]!.name} over ${models[a]!.name}`;
   return reportHtml({
     title: 'Evaluation',
     subtitle: `${count} comparisons of two models over ${prompts} prompts, same prompt and noise on both sides, judged by scorer ${scorer}; sampled on ${sampler}; ${at.toISOString().slice(0, 16).replace('T', ' ')} UTC`,
     sections: [
-      ...comparisons.map((comparison) => ({ title: title(comparison), blocks: blocksOf(comparison, models[comparison.b]!.name) })),
+      ...comparisons.map((comparison) => ({
+        title: title(comparison),
+        blocks: blocksOf(comparison, models[comparison.b]!.name),
+      })),
       {
         title: 'Means',
         blocks: [
-          { kind: 'table', head: ['model', 'appeal', 'alignment'], rows: models.map(({ name, appeal, alignment }) => [name, plain(appeal), plain(alignment)]) },
+          {
+            kind: 'table',
+            head: ['model', 'appeal', 'alignment'],
+            rows: models.map(({ name, appeal, alignment }) => [name, plain(appeal), plain(alignment)]),
+          },
           { kind: 'text', text: 'With the standard deviation over the images, or over the pairs for a gain.' },
         ],
       },
       {
         title: 'Images',
         blocks: [
-          { kind: 'text', text: items.length < count ? `The first ${items.length} of ${count}, in order, not chosen.` : 'All of them, in order.' },
+          {
+            kind: 'text',
+            text:
+              items.length < count
+                ? `The first ${items.length} of ${count}, in order, not chosen.`
+                : 'All of them, in order.',
+          },
           {
             kind: 'images',
             columns: models.map(({ name }) => name),
             rows: items.map(({ prompt, seed, images }) => ({
               title: `${prompt} (seed ${seed})`,
-              images: images.map(({ png, appeal }, i) => ({ png, alt: `${prompt}, ${models[i]!.name}`, caption: `appeal ${appeal.toFixed(3)}` })),
+              images: images.map(({ png, appeal }, i) => ({
+                png,
+                alt: `${prompt}, ${models[i]!.name}`,
+                caption: `appeal ${appeal.toFixed(3)}`,
+              })),
             })),
           },
         ],

@@ -9,13 +9,15 @@ import type { ByteRanges } from '../data/formats/bytes.ts';
 import type { FolderReader } from '../service/environment.ts';
 import { WinnowError } from '../shared/errors.ts';
 
-const codeOf = (error: unknown): string | undefined => (error instanceof Error && 'code' in error ? String(error.code) : undefined);
+const codeOf = (error: unknown): string | undefined =>
+  error instanceof Error && 'code' in error ? String(error.code) : undefined;
 
 async function readBytes(path: string): Promise<Uint8Array<ArrayBuffer>> {
   try {
     return new Uint8Array(await readFile(path));
   } catch (error) {
-    if (codeOf(error) === 'ENOENT' || codeOf(error) === 'EISDIR') throw new WinnowError('NotFound', `There is no file ${path}.`, 'Check the path.');
+    if (codeOf(error) === 'ENOENT' || codeOf(error) === 'EISDIR')
+      throw new WinnowError('NotFound', `There is no file ${path}.`, 'Check the path.');
     throw error;
   }
 }
@@ -34,7 +36,12 @@ async function openRanges(path: string): Promise<ByteRanges> {
         // One read gives 2 GiB at most.
         while (done < bytes.length) {
           const { bytesRead } = await handle.read(bytes, done, Math.min(bytes.length - done, 2 ** 30), start + done);
-          if (bytesRead === 0) throw new WinnowError('TruncatedFile', `${path} became shorter while it was read.`, 'Check the disk, and who else writes there.');
+          if (bytesRead === 0)
+            throw new WinnowError(
+              'TruncatedFile',
+              `${path} became shorter while it was read.`,
+              'Check the disk, and who else writes there.',
+            );
           done += bytesRead;
         }
         return bytes;
@@ -49,7 +56,10 @@ export function folderReader(folder: string, origin?: FolderReader['origin']): F
   return {
     read: (path) => readBytes(join(folder, path)),
     open: (path) => openRanges(join(folder, path)),
-    list: async () => (await readdir(folder, { withFileTypes: true }).catch(() => [])).filter((entry) => entry.isFile()).map((entry) => entry.name),
+    list: async () =>
+      (await readdir(folder, { withFileTypes: true }).catch(() => []))
+        .filter((entry) => entry.isFile())
+        .map((entry) => entry.name),
     async sha256(path) {
       const hash = createHash('sha256');
       for await (const chunk of createReadStream(join(folder, path))) hash.update(chunk as Uint8Array);
@@ -126,7 +136,8 @@ export class NodeFileStore implements FileStore {
     try {
       await rename(partOf(file), file);
     } catch (error) {
-      if (codeOf(error) === 'ENOENT') throw new WinnowError('NotFound', `There is no file ${partOf(file)}.`, 'Write it again.');
+      if (codeOf(error) === 'ENOENT')
+        throw new WinnowError('NotFound', `There is no file ${partOf(file)}.`, 'Write it again.');
       throw error;
     }
   }
@@ -161,7 +172,8 @@ export class NodeFileStore implements FileStore {
     try {
       await work();
     } catch (error) {
-      if (codeOf(error) === 'ENOSPC') throw new WinnowError('NoDiskSpace', 'The disk is full.', 'Free some space; what was written before is kept.');
+      if (codeOf(error) === 'ENOSPC')
+        throw new WinnowError('NoDiskSpace', 'The disk is full.', 'Free some space; what was written before is kept.');
       throw error;
     }
   }

@@ -11,16 +11,35 @@ export const generationOptions = {
   negative: { kind: 'text', value: 'TEXT', help: 'negative prompt', default: '' },
   steps: { kind: 'text', value: 'N', help: `sampling steps (default: the model's usual)` },
   guidance: { kind: 'text', value: 'X', help: `guidance scale; 1 is none (default: the model's usual)` },
-  'guidance-rescale': { kind: 'text', value: 'X', help: 'how far the deviation of guided predictions is pulled back, 0 to 1', default: '0' },
+  'guidance-rescale': {
+    kind: 'text',
+    value: 'X',
+    help: 'how far the deviation of guided predictions is pulled back, 0 to 1',
+    default: '0',
+  },
   size: { kind: 'text', value: 'WxH', help: `pixels (default: the model's own)` },
-  scheduler: { kind: 'text', value: 'NAME', help: `${Object.keys(samplerLabels).join(', ')} (default: the model's own)` },
+  scheduler: {
+    kind: 'text',
+    value: 'NAME',
+    help: `${Object.keys(samplerLabels).join(', ')} (default: the model's own)`,
+  },
   init: { kind: 'text', value: 'IMAGE', help: 'image-to-image: a PNG to start from' },
-  strength: { kind: 'text', value: 'X', help: 'how much of the start image is replaced, above 0 and up to 1', default: '0.6' },
+  strength: {
+    kind: 'text',
+    value: 'X',
+    help: 'how much of the start image is replaced, above 0 and up to 1',
+    default: '0.6',
+  },
   sampler: { kind: 'text', value: 'NAME', help: 'auto (the faster), engine (our kernels) or onnx', default: 'auto' },
 } as const satisfies Options;
 
-export function settingsOf(values: Values<typeof generationOptions>, model: ModelRef, info: ModelInfo): GenerationSettings {
-  const { width, height } = values.size === undefined ? { width: info.defaultSize, height: info.defaultSize } : size('size', values.size);
+export function settingsOf(
+  values: Values<typeof generationOptions>,
+  model: ModelRef,
+  info: ModelInfo,
+): GenerationSettings {
+  const { width, height } =
+    values.size === undefined ? { width: info.defaultSize, height: info.defaultSize } : size('size', values.size);
   const { defaults } = info;
   const rescale = number('guidance-rescale', values['guidance-rescale'], { min: 0, max: 1 });
   const strength = number('strength', values.strength, { min: 0, max: 1 });
@@ -29,11 +48,15 @@ export function settingsOf(values: Values<typeof generationOptions>, model: Mode
     model,
     negativePrompt: values.negative,
     steps: values.steps === undefined ? defaults.steps : count('steps', values.steps),
-    guidanceScale: values.guidance === undefined ? defaults.guidanceScale : number('guidance', values.guidance, { min: 0 }),
+    guidanceScale:
+      values.guidance === undefined ? defaults.guidanceScale : number('guidance', values.guidance, { min: 0 }),
     ...(rescale > 0 && { guidanceRescale: rescale }),
     width,
     height,
-    scheduler: values.scheduler === undefined ? defaults.scheduler : oneOf('scheduler', values.scheduler, Object.keys(samplerLabels)),
+    scheduler:
+      values.scheduler === undefined
+        ? defaults.scheduler
+        : oneOf('scheduler', values.scheduler, Object.keys(samplerLabels)),
     sampler: oneOf('sampler', values.sampler, ['auto', 'engine', 'onnx']),
     ...(values.init !== undefined && { init: { file: absolute(values.init), strength } }),
   };
@@ -41,8 +64,34 @@ export function settingsOf(values: Values<typeof generationOptions>, model: Mode
 
 type Wanted = GenerationSettings & { prompt: string; seed: number; modelHash: string };
 
-const keyOf = ({ modelHash, negativePrompt, steps, guidanceScale, guidanceRescale, width, height, scheduler, sampler, init, prompt, seed }: Wanted): string =>
-  JSON.stringify([modelHash, negativePrompt, steps, guidanceScale, guidanceRescale ?? 0, width, height, scheduler, sampler, init ?? null, prompt, seed]);
+const keyOf = ({
+  modelHash,
+  negativePrompt,
+  steps,
+  guidanceScale,
+  guidanceRescale,
+  width,
+  height,
+  scheduler,
+  sampler,
+  init,
+  prompt,
+  seed,
+}: Wanted): string =>
+  JSON.stringify([
+    modelHash,
+    negativePrompt,
+    steps,
+    guidanceScale,
+    guidanceRescale ?? 0,
+    width,
+    height,
+    scheduler,
+    sampler,
+    init ?? null,
+    prompt,
+    seed,
+  ]);
 
 /** Makes the images that the folder (the engine's own) lacks, each noted in images.jsonl when it is there. Returns one for every item. */
 export async function makeImages(
@@ -56,7 +105,8 @@ export async function makeImages(
   const made = new Map(readRecords<ImageRecord>(imagesFile(folder)).map((record) => [keyOf(record), record]));
   const modelHash = await engine.modelHash(settings.model);
   const missing = items.filter((item) => !made.has(keyOf({ ...settings, ...item, modelHash })));
-  if (missing.length < items.length) terminal.note(`${items.length - missing.length} of ${items.length} images are there already`);
+  if (missing.length < items.length)
+    terminal.note(`${items.length - missing.length} of ${items.length} images are there already`);
   if (missing.length > 0) {
     const job = 'generate';
     terminal.onInterrupt(() => void engine.cancel(job));
@@ -65,11 +115,16 @@ export async function makeImages(
       if (event.type === 'preparing') terminal.status(event.what);
       else if (event.type === 'step') {
         const done = event.item + event.step / event.steps;
-        terminal.status(`${label} ${event.item + 1}/${event.items}, step ${event.step}/${event.steps}${pace.left(done, event.items)}`);
+        terminal.status(
+          `${label} ${event.item + 1}/${event.items}, step ${event.step}/${event.steps}${pace.left(done, event.items)}`,
+        );
       } else {
         appendRecords(imagesFile(folder), [event.record]);
         made.set(keyOf(event.record), event.record);
-        terminal.status(`${label} ${event.item + 1}/${event.items}${pace.left(event.item + 1, event.items)}`, event.item + 1 === event.items);
+        terminal.status(
+          `${label} ${event.item + 1}/${event.items}${pace.left(event.item + 1, event.items)}`,
+          event.item + 1 === event.items,
+        );
       }
     });
   }

@@ -46,7 +46,19 @@ beforeAll(() => {
 });
 
 it('goes round the loop', { timeout: 240_000 }, async () => {
-  const made = await winnow(['generate', tiny, '--prompt', 'a tree', '--seeds', '0-1', '--steps', '2', '--out', 'images', '--json']);
+  const made = await winnow([
+    'generate',
+    tiny,
+    '--prompt',
+    'a tree',
+    '--seeds',
+    '0-1',
+    '--steps',
+    '2',
+    '--out',
+    'images',
+    '--json',
+  ]);
   const { images } = json<{ images: ImageRecord[] }>(made);
   expect(images.map(({ seed }) => seed)).toEqual([0, 1]);
   expect(made.err).toContain('image 2/2');
@@ -54,22 +66,71 @@ it('goes round the loop', { timeout: 240_000 }, async () => {
   expect(text.get('parameters')).toContain('a tree');
   expect(text.get('winnow')).not.toContain(root);
   // Another seed and the two that are there already.
-  const more = json<{ images: ImageRecord[] }>(await winnow(['generate', tiny, '--prompt', 'a tree', '--seeds', '0-2', '--steps', '2', '--out', 'images', '--json']));
+  const more = json<{ images: ImageRecord[] }>(
+    await winnow([
+      'generate',
+      tiny,
+      '--prompt',
+      'a tree',
+      '--seeds',
+      '0-2',
+      '--steps',
+      '2',
+      '--out',
+      'images',
+      '--json',
+    ]),
+  );
   expect(more.images.slice(0, 2)).toEqual(images);
   expect(lines('images/images.jsonl')).toHaveLength(3);
 
-  const pairsArgs = ['pairs', tiny, '--prompt', 'a tree', '--prompt', 'a house', '--steps', '1', '--out', 'pairs', '--json'];
+  const pairsArgs = [
+    'pairs',
+    tiny,
+    '--prompt',
+    'a tree',
+    '--prompt',
+    'a house',
+    '--steps',
+    '1',
+    '--out',
+    'pairs',
+    '--json',
+  ];
   const first = json<{ pairs: PairRecord[] }>(await winnow([...pairsArgs, '--count', '1']));
   const both = json<{ pairs: PairRecord[] }>(await winnow([...pairsArgs, '--count', '2']));
   expect(both.pairs[0]).toEqual(first.pairs[0]);
   expect(both.pairs.map(({ prompt }) => prompt)).toEqual(['a tree', 'a house']);
   expect((await winnow([...pairsArgs, '--seed', '5'])).code).toBe(2);
 
-  const labels = both.pairs.map((pair, i): LabelEvent => ({ type: 'label', id: `l${i}`, pair: pair.id, answer: 'left', shownLeft: 0, clearly: false, elapsedMs: 1, at: '2026-01-01T00:00:00Z', by: 'person' }));
+  const labels = both.pairs.map((pair, i): LabelEvent => ({
+    type: 'label',
+    id: `l${i}`,
+    pair: pair.id,
+    answer: 'left',
+    shownLeft: 0,
+    clearly: false,
+    elapsedMs: 1,
+    at: '2026-01-01T00:00:00Z',
+    by: 'person',
+  }));
   writeFileSync(join(folder, 'labels.jsonl'), formatJsonl(labels));
 
-  const settings = ['steps=6', 'pairsPerStep=1', 'rank=1', 'targets=attention', 'warmupSteps=0', 'sampleEvery=0', 'saveEvery=3', 'learningRate=0.01', 'beta=500'].flatMap((setting) => ['--set', setting]);
-  const stopped = await winnow(['train', tiny, 'pairs', 'labels.jsonl', ...settings, '--reference', 'engine', '--out', 'run'], '2 pairs, 6 steps');
+  const settings = [
+    'steps=6',
+    'pairsPerStep=1',
+    'rank=1',
+    'targets=attention',
+    'warmupSteps=0',
+    'sampleEvery=0',
+    'saveEvery=3',
+    'learningRate=0.01',
+    'beta=500',
+  ].flatMap((setting) => ['--set', setting]);
+  const stopped = await winnow(
+    ['train', tiny, 'pairs', 'labels.jsonl', ...settings, '--reference', 'engine', '--out', 'run'],
+    '2 pairs, 6 steps',
+  );
   expect(stopped.code, stopped.err).toBe(130);
   expect(stopped.out).toContain('go on with --resume');
   const before = JSON.parse(readFileSync(join(folder, 'run/run.json'), 'utf8')) as RunRecord;
@@ -91,7 +152,19 @@ it('goes round the loop', { timeout: 240_000 }, async () => {
   expect(up.length).toBeGreaterThan(0);
   expect((await lora.read(up[0]!)).some((x) => x !== 0)).toBe(true);
 
-  const tuned = json<{ images: ImageRecord[] }>(await winnow(['generate', `${tiny}+taste.safetensors:2`, '--prompt', 'a tree', '--steps', '2', '--out', 'tuned', '--json']));
+  const tuned = json<{ images: ImageRecord[] }>(
+    await winnow([
+      'generate',
+      `${tiny}+taste.safetensors:2`,
+      '--prompt',
+      'a tree',
+      '--steps',
+      '2',
+      '--out',
+      'tuned',
+      '--json',
+    ]),
+  );
   expect(tuned.images[0]!.modelHash).not.toBe(images[0]!.modelHash);
   const latents = async (record: ImageRecord, out: string): Promise<Float32Array> =>
     (await openSafetensors(new Uint8Array(readFileSync(join(folder, out, record.latentsFile))))).read('latents');

@@ -11,5 +11,7 @@ const exitCode = await runCli(process.argv.slice(2), streams, (terminal) => {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => terminal.interrupt());
 });
 // Dawn and onnxruntime keep threads that would hold the process.
-await Promise.all([process.stdout, process.stderr].map((stream) => new Promise((resolve) => stream.write('', resolve))));
+await Promise.all(
+  [process.stdout, process.stderr].map((stream) => new Promise((resolve) => stream.write('', resolve))),
+);
 process.exit(exitCode);

@@ -31,8 +31,16 @@ function splitPaths(text: string): string[] {
 function suffixed(text: string): { path: string; step?: number; strength: number } {
   if (existsSync(text)) return { path: text, strength: 1 };
   const match = /^(.+?)(?:@(\d+))?(?::(-?\d*\.?\d+))?$/.exec(text);
-  if (!match) throw badArguments(`${JSON.stringify(text)} names no model and no adapter.`, 'Give MODEL+FILE[:strength] or MODEL+RUN[@step][:strength].');
-  return { path: match[1]!, ...(match[2] !== undefined && { step: Number(match[2]) }), strength: match[3] === undefined ? 1 : Number(match[3]) };
+  if (!match)
+    throw badArguments(
+      `${JSON.stringify(text)} names no model and no adapter.`,
+      'Give MODEL+FILE[:strength] or MODEL+RUN[@step][:strength].',
+    );
+  return {
+    path: match[1]!,
+    ...(match[2] !== undefined && { step: Number(match[2]) }),
+    strength: match[3] === undefined ? 1 : Number(match[3]),
+  };
 }
 
 function baseOf(text: string): ModelRef {
@@ -40,12 +48,20 @@ function baseOf(text: string): ModelRef {
   const { path, step, strength } = suffixed(text);
   if (isRun(path)) {
     const record = JSON.parse(readFileSync(join(path, 'run.json'), 'utf8')) as RunRecord;
-    return { base: record.model.base, adapters: [{ kind: 'run', run: absolute(path), ...(step !== undefined && { step }), strength }] };
+    return {
+      base: record.model.base,
+      adapters: [{ kind: 'run', run: absolute(path), ...(step !== undefined && { step }), strength }],
+    };
   }
   if (!existsSync(path) || !(statSync(path).isDirectory() || isCheckpointPath(path))) {
-    throw new WinnowError('NotFound', `There is no model folder ${path}.`, `Give a diffusers folder, a checkpoint (.safetensors), a run's folder, or one of ${embeddedModels.join(', ')}.`);
+    throw new WinnowError(
+      'NotFound',
+      `There is no model folder ${path}.`,
+      `Give a diffusers folder, a checkpoint (.safetensors), a run's folder, or one of ${embeddedModels.join(', ')}.`,
+    );
   }
-  if (path !== text) throw badArguments(`${text} gives a step or a strength to a base model.`, 'Only a run or a LoRA file has one.');
+  if (path !== text)
+    throw badArguments(`${text} gives a step or a strength to a base model.`, 'Only a run or a LoRA file has one.');
   return { base: absolute(path), adapters: [] };
 }
 
@@ -53,7 +69,11 @@ function adapterOf(text: string): AdapterRef {
   const { path, step, strength } = suffixed(text);
   if (isRun(path)) return { kind: 'run', run: absolute(path), ...(step !== undefined && { step }), strength };
   if (!existsSync(path) || statSync(path).isDirectory()) {
-    throw new WinnowError('NotFound', `There is no LoRA file and no run ${path}.`, 'Give a safetensors file, or the folder of a run (with its run.json).');
+    throw new WinnowError(
+      'NotFound',
+      `There is no LoRA file and no run ${path}.`,
+      'Give a safetensors file, or the folder of a run (with its run.json).',
+    );
   }
   if (step !== undefined) throw badArguments(`${text} gives a step to a LoRA file.`, 'Only a run has steps.');
   return { kind: 'file', file: absolute(path), strength };

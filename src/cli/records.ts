@@ -26,26 +26,48 @@ export const pairsFile = (folder: string): string => join(folder, 'pairs.jsonl')
 
 /** Pairs of a folder as they stand: paths relative to it. */
 export function readPairs(folder: string): PairRecord[] {
-  if (!existsSync(pairsFile(folder))) throw new WinnowError('NotFound', `${folder} is no pairs folder: it has no pairs.jsonl.`, 'Make pairs first: winnow pairs MODEL --out DIR.');
+  if (!existsSync(pairsFile(folder)))
+    throw new WinnowError(
+      'NotFound',
+      `${folder} is no pairs folder: it has no pairs.jsonl.`,
+      'Make pairs first: winnow pairs MODEL --out DIR.',
+    );
   return readRecords<PairRecord>(pairsFile(folder));
 }
 
 /** Pairs whose files are named by absolute paths. */
 export function readPairsAbsolute(folder: string): PairRecord[] {
-  const place = (image: ImageRecord): ImageRecord => ({ ...image, file: absolute(join(folder, image.file)), latentsFile: absolute(join(folder, image.latentsFile)) });
+  const place = (image: ImageRecord): ImageRecord => ({
+    ...image,
+    file: absolute(join(folder, image.file)),
+    latentsFile: absolute(join(folder, image.latentsFile)),
+  });
   return readPairs(folder).map((pair) => ({ ...pair, images: [place(pair.images[0]), place(pair.images[1])] }));
 }
 
 /** Where labels lie: a file, or labels.jsonl of a folder. */
-export const labelsFile = (path: string): string => (existsSync(path) && statSync(path).isDirectory() ? join(path, 'labels.jsonl') : path);
+export const labelsFile = (path: string): string =>
+  existsSync(path) && statSync(path).isDirectory() ? join(path, 'labels.jsonl') : path;
 
 export function readLabels(path: string): { events: LabelEvent[]; byPair: Map<string, Label> } {
   const file = labelsFile(path);
-  if (!existsSync(file)) throw new WinnowError('NotFound', `There is no label file ${file}.`, 'Label the pairs first: winnow label PAIRS --scorer NAME.');
+  if (!existsSync(file))
+    throw new WinnowError(
+      'NotFound',
+      `There is no label file ${file}.`,
+      'Label the pairs first: winnow label PAIRS --scorer NAME.',
+    );
   const events = readRecords<LabelEvent>(file);
   for (const event of events) {
-    if (event.type !== 'retract' && !(event.type === 'label' && typeof event.pair === 'string' && typeof event.answer === 'string')) {
-      throw new WinnowError('BadFile', `${file} holds lines that are no label events.`, 'Give a JSONL file of label events, as winnow label or the studio writes it.');
+    if (
+      event.type !== 'retract' &&
+      !(event.type === 'label' && typeof event.pair === 'string' && typeof event.answer === 'string')
+    ) {
+      throw new WinnowError(
+        'BadFile',
+        `${file} holds lines that are no label events.`,
+        'Give a JSONL file of label events, as winnow label or the studio writes it.',
+      );
     }
   }
   return { events, byPair: foldLabels(events).byPair };
@@ -59,6 +81,9 @@ export function claimFolder(folder: string, request: object): void {
     mkdirSync(folder, { recursive: true });
     writeFileSync(file, text);
   } else if (readFileSync(file, 'utf8') !== text) {
-    throw badArguments(`${folder} was made with other settings (${file}).`, 'Choose another --out, or the same settings to go on.');
+    throw badArguments(
+      `${folder} was made with other settings (${file}).`,
+      'Choose another --out, or the same settings to go on.',
+    );
   }
 }

@@ -4,7 +4,11 @@ import { type Streams, Terminal } from './terminal.ts';
 import { badArguments } from './verb.ts';
 import { verbs } from './verbs/index.ts';
 
-export async function runCli(args: readonly string[], streams: Streams, onTerminal: (terminal: Terminal) => void = () => {}): Promise<number> {
+export async function runCli(
+  args: readonly string[],
+  streams: Streams,
+  onTerminal: (terminal: Terminal) => void = () => {},
+): Promise<number> {
   const json = args.includes('--json');
   const terminal = new Terminal(streams, json);
   onTerminal(terminal);
@@ -15,7 +19,11 @@ export async function runCli(args: readonly string[], streams: Streams, onTermin
       return name === undefined ? 2 : 0;
     }
     const verb = verbs.find((candidate) => candidate.name === name);
-    if (!verb) throw badArguments(`There is no verb ${name}.`, `Choose one of ${verbs.map((candidate) => candidate.name).join(', ')}.`);
+    if (!verb)
+      throw badArguments(
+        `There is no verb ${name}.`,
+        `Choose one of ${verbs.map((candidate) => candidate.name).join(', ')}.`,
+      );
     if (rest.includes('--help') || rest.includes('-h')) {
       streams.out(verb.help);
       return 0;
@@ -37,7 +45,10 @@ function report(error: unknown, { out, err }: Streams, json: boolean): number {
   const message = error instanceof Error ? error.message : String(error);
   // A broken assertion is ours to mend: where it broke matters.
   err(known ? `${name}: ${message}\n` : `${error instanceof Error ? (error.stack ?? message) : message}\n`);
-  if (json) out(`${JSON.stringify({ error: known ? { name, what: error.what, remedy: error.remedy } : { name, what: message } })}\n`);
+  if (json)
+    out(
+      `${JSON.stringify({ error: known ? { name, what: error.what, remedy: error.remedy } : { name, what: message } })}\n`,
+    );
   if (isWinnowError(error, 'BadArguments')) return 2;
   return isWinnowError(error, 'Cancelled') ? 130 : 1;
 }

@@ -12,7 +12,13 @@ export type OptionSpec =
 export type Options = Readonly<Record<string, OptionSpec>>;
 
 export type Values<O extends Options> = {
-  [K in keyof O]: O[K] extends { kind: 'flag' } ? boolean : O[K] extends { kind: 'list' } ? string[] : O[K] extends { default: string } ? string : string | undefined;
+  [K in keyof O]: O[K] extends { kind: 'flag' }
+    ? boolean
+    : O[K] extends { kind: 'list' }
+      ? string[]
+      : O[K] extends { default: string }
+        ? string
+        : string | undefined;
 };
 
 /** What a verb ends with: one JSON document for machines, text for people. */
@@ -42,7 +48,8 @@ export interface VerbSpec<O extends Options> {
   run(positionals: string[], values: Values<O>, terminal: Terminal): Promise<Outcome>;
 }
 
-export const badArguments = (what: string, remedy: string): WinnowError => new WinnowError('BadArguments', what, remedy);
+export const badArguments = (what: string, remedy: string): WinnowError =>
+  new WinnowError('BadArguments', what, remedy);
 
 export function defineVerb<const O extends Options>(spec: VerbSpec<O>): Verb {
   return {
@@ -56,9 +63,13 @@ export function defineVerb<const O extends Options>(spec: VerbSpec<O>): Verb {
   };
 }
 
-function parse<O extends Options>(spec: VerbSpec<O>, args: readonly string[]): { positionals: string[]; values: Values<O> } {
+function parse<O extends Options>(
+  spec: VerbSpec<O>,
+  args: readonly string[],
+): { positionals: string[]; values: Values<O> } {
   const config: NonNullable<ParseArgsConfig['options']> = {};
-  for (const [name, option] of Object.entries(spec.options)) config[name] = { type: option.kind === 'flag' ? 'boolean' : 'string', multiple: option.kind === 'list' };
+  for (const [name, option] of Object.entries(spec.options))
+    config[name] = { type: option.kind === 'flag' ? 'boolean' : 'string', multiple: option.kind === 'list' };
   const see = `See winnow ${spec.name} --help.`;
   let parsed: { positionals: string[]; values: Record<string, unknown> };
   try {
@@ -71,10 +82,12 @@ function parse<O extends Options>(spec: VerbSpec<O>, args: readonly string[]): {
   const most = spec.positionals.some((name) => name.includes('...')) ? Infinity : spec.positionals.length;
   const { positionals } = parsed;
   if (positionals.length < least) throw badArguments(`${spec.positionals[positionals.length]} is missing.`, see);
-  if (positionals.length > most) throw badArguments(`${JSON.stringify(positionals[most])} is one argument too many.`, see);
+  if (positionals.length > most)
+    throw badArguments(`${JSON.stringify(positionals[most])} is one argument too many.`, see);
   const values: Record<string, unknown> = {};
   for (const [name, option] of Object.entries(spec.options)) {
-    values[name] = parsed.values[name] ?? (option.kind === 'flag' ? false : option.kind === 'list' ? [] : option.default);
+    values[name] =
+      parsed.values[name] ?? (option.kind === 'flag' ? false : option.kind === 'list' ? [] : option.default);
   }
   return { positionals, values: values as Values<O> };
 }

@@ -30,4 +30,5 @@ export interface BlindTestRecord {
 
 export const readBlindTests = (db: Database): Promise<BlindTestRecord[]> => db.getAll('blindTests');
 
-export const saveBlindTest = (db: Database, test: BlindTestRecord): Promise<void> => putDurably(db, 'blindTests', [test]);
+export const saveBlindTest = (db: Database, test: BlindTestRecord): Promise<void> =>
+  putDurably(db, 'blindTests', [test]);

@@ -30,12 +30,25 @@ export function openDatabase(name = 'winnow'): Promise<Database> {
 }
 
 /** Resolves only after the browser has flushed the records to disk, and with them all that was written before. */
-export const putDurably = <Name extends StoreName>(db: Database, store: Name, values: readonly WinnowSchema[Name]['value'][]): Promise<void> => put(db, store, values, 'strict');
+export const putDurably = <Name extends StoreName>(
+  db: Database,
+  store: Name,
+  values: readonly WinnowSchema[Name]['value'][],
+): Promise<void> => put(db, store, values, 'strict');
 
 /** Resolves when the records are committed; the disk may follow a moment later. */
-export const putRecords = <Name extends StoreName>(db: Database, store: Name, values: readonly WinnowSchema[Name]['value'][]): Promise<void> => put(db, store, values, 'relaxed');
+export const putRecords = <Name extends StoreName>(
+  db: Database,
+  store: Name,
+  values: readonly WinnowSchema[Name]['value'][],
+): Promise<void> => put(db, store, values, 'relaxed');
 
-async function put<Name extends StoreName>(db: Database, store: Name, values: readonly WinnowSchema[Name]['value'][], durability: 'strict' | 'relaxed'): Promise<void> {
+async function put<Name extends StoreName>(
+  db: Database,
+  store: Name,
+  values: readonly WinnowSchema[Name]['value'][],
+  durability: 'strict' | 'relaxed',
+): Promise<void> {
   const transaction = db.transaction(store, 'readwrite', { durability });
   try {
     for (const value of values) await transaction.store.put(value);
@@ -43,7 +56,11 @@ async function put<Name extends StoreName>(db: Database, store: Name, values: re
   } catch (error) {
     await transaction.done.catch(() => undefined);
     if (error instanceof Error && error.name === 'QuotaExceededError') {
-      throw new WinnowError('NoDiskSpace', 'There is no room left on the disk for this browser.', 'Delete runs or images you no longer need in the library, or free some disk space, then try again.');
+      throw new WinnowError(
+        'NoDiskSpace',
+        'There is no room left on the disk for this browser.',
+        'Delete runs or images you no longer need in the library, or free some disk space, then try again.',
+      );
     }
     throw error;
   }

@@ -29,7 +29,12 @@ export const fileStoreCases: readonly FileStoreCase[] = [
     run: async (store) => {
       await store.write('a/b/c.bin', bytes(1, 2, 3));
       await store.write('a/b/c.bin', bytes(4, 5));
-      return [await numbers(store.read('a/b/c.bin')), await store.size('a/b/c.bin'), await store.exists('a/b/c.bin'), await store.exists('a/b')];
+      return [
+        await numbers(store.read('a/b/c.bin')),
+        await store.size('a/b/c.bin'),
+        await store.exists('a/b/c.bin'),
+        await store.exists('a/b'),
+      ];
     },
     gives: [[4, 5], 2, true, false],
   },
@@ -38,7 +43,13 @@ export const fileStoreCases: readonly FileStoreCase[] = [
     run: async (store) => {
       await store.write('weights', bytes(0, 1, 2, 3, 4, 5, 6, 7));
       const file = await store.open('weights');
-      return [file.size, await numbers(file.read(2, 5)), await numbers(file.read(0, 8)), await numbers(file.read(6, 20)), await numbers(file.read(8, 8))];
+      return [
+        file.size,
+        await numbers(file.read(2, 5)),
+        await numbers(file.read(0, 8)),
+        await numbers(file.read(6, 20)),
+        await numbers(file.read(8, 8)),
+      ];
     },
     gives: [8, [2, 3, 4], [0, 1, 2, 3, 4, 5, 6, 7], [6, 7], []],
   },
@@ -46,7 +57,13 @@ export const fileStoreCases: readonly FileStoreCase[] = [
     name: 'names a missing file, and does nothing where one is removed',
     run: async (store) => {
       await store.remove('nowhere/file');
-      return [await errorOf(store.read('file')), await errorOf(store.open('no/file')), await errorOf(store.commit('file')), await store.size('file'), await store.list('no')];
+      return [
+        await errorOf(store.read('file')),
+        await errorOf(store.open('no/file')),
+        await errorOf(store.commit('file')),
+        await store.size('file'),
+        await store.list('no'),
+      ];
     },
     gives: ['NotFound', 'NotFound', 'NotFound', 0, []],
   },
@@ -57,7 +74,12 @@ export const fileStoreCases: readonly FileStoreCase[] = [
       await store.append(partOf('m/file'), bytes(3));
       const before = [await store.exists('m/file'), await store.list('m'), await store.size(partOf('m/file'))];
       await store.commit('m/file');
-      return [...before, await numbers(store.read('m/file')), await store.list('m'), await store.size(partOf('m/file'))];
+      return [
+        ...before,
+        await numbers(store.read('m/file')),
+        await store.list('m'),
+        await store.size(partOf('m/file')),
+      ];
     },
     gives: [false, [], 3, [1, 2, 3], ['m/file'], 0],
   },

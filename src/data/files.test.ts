@@ -29,6 +29,8 @@ describe('where the disk is full', () => {
     expect(await store.available()).toBe(1);
   });
   it.runIf(existsSync('/dev/full'))('a device without room is named', async () => {
-    await expect(new NodeFileStore('/').append('/dev/full', Uint8Array.from([1]))).rejects.toMatchObject({ name: 'NoDiskSpace' });
+    await expect(new NodeFileStore('/').append('/dev/full', Uint8Array.from([1]))).rejects.toMatchObject({
+      name: 'NoDiskSpace',
+    });
   });
 });

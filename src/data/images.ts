@@ -6,7 +6,8 @@ import { isBundledFile } from './pairs.ts';
 
 export const readImages = (db: Database): Promise<ImageRecord[]> => db.getAll('images');
 
-export const saveImages = (db: Database, images: readonly ImageRecord[]): Promise<void> => putRecords(db, 'images', images);
+export const saveImages = (db: Database, images: readonly ImageRecord[]): Promise<void> =>
+  putRecords(db, 'images', images);
 
 /** Forgets an image and its files; bundled files stay. */
 export async function deleteImage(db: Database, store: FileStore, image: ImageRecord): Promise<void> {

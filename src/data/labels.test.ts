@@ -3,19 +3,58 @@ import 'fake-indexeddb/auto';
 import { expect, it } from 'vitest';
 import type { ImageRecord, PairRecord } from '../service/types.ts';
 import { openDatabase } from './db.ts';
-import { appendLabel, countLabels, foldLabels, type Label, readLabels, repetitionOf, retractionOf, winnerOf } from './labels.ts';
+import {
+  appendLabel,
+  countLabels,
+  foldLabels,
+  type Label,
+  readLabels,
+  repetitionOf,
+  retractionOf,
+  winnerOf,
+} from './labels.ts';
 import { trainPairs } from './pairs.ts';
 
 function label(pair: string, answer: Label['answer'], shownLeft: 0 | 1 = 0, elapsedMs = 1000): Label {
-  return { type: 'label', id: crypto.randomUUID(), pair, answer, shownLeft, clearly: false, elapsedMs, at: '2026-01-01T00:00:00Z', by: 'person' };
+  return {
+    type: 'label',
+    id: crypto.randomUUID(),
+    pair,
+    answer,
+    shownLeft,
+    clearly: false,
+    elapsedMs,
+    at: '2026-01-01T00:00:00Z',
+    by: 'person',
+  };
 }
 
 const image = (id: string): ImageRecord => ({
-  id, prompt: 'p', seed: 1, modelHash: '', ranOn: 'engine', createdAt: '', file: `images/${id}.png`, latentsFile: `latents/${id}.safetensors`,
-  model: { base: 'm', adapters: [] }, negativePrompt: '', steps: 1, guidanceScale: 1, width: 8, height: 8, scheduler: 'DDIMScheduler', sampler: 'auto',
+  id,
+  prompt: 'p',
+  seed: 1,
+  modelHash: '',
+  ranOn: 'engine',
+  createdAt: '',
+  file: `images/${id}.png`,
+  latentsFile: `latents/${id}.safetensors`,
+  model: { base: 'm', adapters: [] },
+  negativePrompt: '',
+  steps: 1,
+  guidanceScale: 1,
+  width: 8,
+  height: 8,
+  scheduler: 'DDIMScheduler',
+  sampler: 'auto',
 });
 
-const pair = (id: string): PairRecord => ({ id, prompt: `prompt ${id}`, images: [image(`${id}0`), image(`${id}1`)], origin: 'seeds', createdAt: '' });
+const pair = (id: string): PairRecord => ({
+  id,
+  prompt: `prompt ${id}`,
+  images: [image(`${id}0`), image(`${id}1`)],
+  origin: 'seeds',
+  createdAt: '',
+});
 
 it('keeps every event in order, across a reopened database', async () => {
   const events = [label('a', 'left'), label('b', 'tie'), label('c', 'skip')];
@@ -51,13 +90,25 @@ it('brings back the earlier answer when a later one for the same pair is taken b
 
 it('reads the winner from the side it was shown on', () => {
   const rows: [Label['answer'], 0 | 1, 0 | 1 | null][] = [
-    ['left', 0, 0], ['right', 0, 1], ['left', 1, 1], ['right', 1, 0], ['tie', 0, null], ['bothBad', 1, null], ['skip', 0, null],
+    ['left', 0, 0],
+    ['right', 0, 1],
+    ['left', 1, 1],
+    ['right', 1, 0],
+    ['tie', 0, null],
+    ['bothBad', 1, null],
+    ['skip', 0, null],
   ];
   for (const [answer, shownLeft, winner] of rows) expect(winnerOf(label('a', answer, shownLeft))).toBe(winner);
 });
 
 it('trains on preferences only, winner first', () => {
-  const { byPair } = foldLabels([label('a', 'right', 1), label('b', 'tie'), label('c', 'bothBad'), label('d', 'skip'), label('e', 'right', 0)]);
+  const { byPair } = foldLabels([
+    label('a', 'right', 1),
+    label('b', 'tie'),
+    label('c', 'bothBad'),
+    label('d', 'skip'),
+    label('e', 'right', 0),
+  ]);
   const usable = trainPairs(['a', 'b', 'c', 'd', 'e', 'unjudged'].map(pair), byPair);
   expect(usable).toEqual([
     { pair: 'a', prompt: 'prompt a', winnerLatents: 'latents/a0.safetensors', loserLatents: 'latents/a1.safetensors' },
@@ -66,6 +117,13 @@ it('trains on preferences only, winner first', () => {
 });
 
 it('counts what stands', () => {
-  const counts = countLabels(foldLabels([label('a', 'left', 0, 1000), label('b', 'right', 0, 3000), label('c', 'tie', 0, 2000), label('d', 'skip', 0, 9000)]).byPair);
+  const counts = countLabels(
+    foldLabels([
+      label('a', 'left', 0, 1000),
+      label('b', 'right', 0, 3000),
+      label('c', 'tie', 0, 2000),
+      label('d', 'skip', 0, 9000),
+    ]).byPair,
+  );
   expect(counts).toEqual({ labels: 4, usable: 2, tie: 1, bothBad: 0, skip: 1, left: 1, right: 1, medianMs: 2500 });
 });

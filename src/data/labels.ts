@@ -48,7 +48,13 @@ export function foldLabels(events: readonly LabelEvent[]): LabelState {
 
 /** A redo repeats the whole answer, its elapsed time too; a person cannot do that by hand. */
 function isSameAnswer(a: Label, b: Label): boolean {
-  return a.pair === b.pair && a.answer === b.answer && a.shownLeft === b.shownLeft && a.clearly === b.clearly && a.elapsedMs === b.elapsedMs;
+  return (
+    a.pair === b.pair &&
+    a.answer === b.answer &&
+    a.shownLeft === b.shownLeft &&
+    a.clearly === b.clearly &&
+    a.elapsedMs === b.elapsedMs
+  );
 }
 
 export function retractionOf(label: Label, now = new Date()): LabelEvent {

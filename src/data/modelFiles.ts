@@ -12,7 +12,13 @@ const stems: Readonly<Record<string, string>> = {
   'scorers/b': 'model',
 };
 
-const tokenizerFiles = ['tokenizer.json', 'vocab.json', 'merges.txt', 'tokenizer_config.json', 'special_tokens_map.json'];
+const tokenizerFiles = [
+  'tokenizer.json',
+  'vocab.json',
+  'merges.txt',
+  'tokenizer_config.json',
+  'special_tokens_map.json',
+];
 
 const small: ReadonlySet<string> = new Set([
   'model_index.json',
@@ -22,7 +28,8 @@ const small: ReadonlySet<string> = new Set([
 ]);
 
 /** ONNX files that run instead of weights (service/sampling/suppliedOnnx.ts). */
-const supplied = /^(unet|text_encoder|text_encoder_2|vae_encoder|vae_decoder)\/(model\.onnx|model\.onnx_data|model\.onnx\.data|weights\.pb)$/;
+const supplied =
+  /^(unet|text_encoder|text_encoder_2|vae_encoder|vae_decoder)\/(model\.onnx|model\.onnx_data|model\.onnx\.data|weights\.pb)$/;
 
 /** Half width first: it is what these models were published to run at, and half of the bytes. */
 const variants = ['.fp16', '', '.bf16', '.non_ema'];
@@ -41,19 +48,31 @@ interface Options {
 }
 
 /** The files that are needed, small ones first. Rejects what has none of ours: PickleRefused where there are only pickles, else NotFound. */
-export function chooseModelFiles<F extends { path: string }>(files: readonly F[], { what, onnx }: Options): ModelChoice<F> {
+export function chooseModelFiles<F extends { path: string }>(
+  files: readonly F[],
+  { what, onnx }: Options,
+): ModelChoice<F> {
   const byPath = new Map(files.map((file) => [file.path, file]));
   if (!byPath.has('model_index.json')) return { kind: 'checkpoint', files: [checkpointOf(files, what)] };
   const weights: F[] = [];
   for (const [folder, stem] of Object.entries(stems)) {
     const inside = files.filter(({ path }) => path.startsWith(`${folder}/`));
     if (inside.length === 0) continue;
-    const found = variants.map((variant) => weightFiles(byPath, folder, stem, variant)).find((chosen) => chosen.length > 0);
+    const found = variants
+      .map((variant) => weightFiles(byPath, folder, stem, variant))
+      .find((chosen) => chosen.length > 0);
     if (found) weights.push(...found);
     else refuseWeights(`${folder} of ${what}`, inside);
   }
   if (weights.length === 0) throw noWeights(`${what} has no safetensors weights.`);
-  return { kind: 'folder', files: [...files.filter(({ path }) => small.has(path)), ...weights, ...(onnx ? files.filter(({ path }) => supplied.test(path)) : [])] };
+  return {
+    kind: 'folder',
+    files: [
+      ...files.filter(({ path }) => small.has(path)),
+      ...weights,
+      ...(onnx ? files.filter(({ path }) => supplied.test(path)) : []),
+    ],
+  };
 }
 
 /** For a component that has no safetensors weights in full; a folder without any config is none. */
@@ -61,13 +80,19 @@ function refuseWeights(where: string, inside: readonly { path: string }[]): void
   const refused = inside.find(({ path }) => pickle.test(path));
   if (refused) throw pickleRefused(where, refused.path);
   if (inside.some(({ path }) => flax.test(path))) throw noWeights(`${where} has weights for Flax alone.`);
-  if (inside.some(({ path }) => path.endsWith('.safetensors.index.json'))) throw noWeights(`${where} lacks some of the shards of its weights.`);
+  if (inside.some(({ path }) => path.endsWith('.safetensors.index.json')))
+    throw noWeights(`${where} lacks some of the shards of its weights.`);
   if (inside.some(({ path }) => path.endsWith('/config.json'))) throw noWeights(`${where} has no safetensors weights.`);
 }
 
 /** One file, or the shards and their index; [] where the variant does not exist or lacks a shard. Variants of shards are named in two ways:
  *  `model.fp16-00001-of-00002`, or as diffusers once did, `model-00001-of-00002.fp16`. */
-function weightFiles<F extends { path: string }>(byPath: ReadonlyMap<string, F>, folder: string, stem: string, variant: string): F[] {
+function weightFiles<F extends { path: string }>(
+  byPath: ReadonlyMap<string, F>,
+  folder: string,
+  stem: string,
+  variant: string,
+): F[] {
   const single = byPath.get(`${folder}/${stem}${variant}.safetensors`);
   if (single) return [single];
   const count = '-(\\d{5})-of-(\\d{5})';
@@ -79,7 +104,9 @@ function weightFiles<F extends { path: string }>(byPath: ReadonlyMap<string, F>,
     const index = byPath.get(`${folder}/${stem}.safetensors${indexName}.json`);
     if (!index) continue;
     const pattern = new RegExp(`^${folder}/${stem}${shardName}\\.safetensors$`);
-    const shards = [...byPath.values()].filter(({ path }) => pattern.test(path)).sort((a, b) => a.path.localeCompare(b.path));
+    const shards = [...byPath.values()]
+      .filter(({ path }) => pattern.test(path))
+      .sort((a, b) => a.path.localeCompare(b.path));
     if (shards.length > 0 && shards.length === Number(pattern.exec(shards[0]!.path)![2])) return [index, ...shards];
   }
   return [];
@@ -90,23 +117,40 @@ function checkpointOf<F extends { path: string }>(files: readonly F[], what: str
   const checkpoints = top.filter(({ path }) => /\.safetensors$/i.test(path));
   if (checkpoints.length === 1) return checkpoints[0]!;
   if (checkpoints.length > 1) {
-    throw new WinnowError('BadArguments', `${what} has several checkpoints and no model_index.json: ${checkpoints.map(({ path }) => path).join(', ')}.`, 'Choose one of the files itself.');
+    throw new WinnowError(
+      'BadArguments',
+      `${what} has several checkpoints and no model_index.json: ${checkpoints.map(({ path }) => path).join(', ')}.`,
+      'Choose one of the files itself.',
+    );
   }
   const refused = files.find(({ path }) => pickle.test(path));
   if (refused) throw pickleRefused(what, refused.path);
-  throw new WinnowError('NotFound', `${what} has neither a model_index.json nor a .safetensors file.`, 'Choose a diffusers folder, or a checkpoint in one .safetensors file.');
+  throw new WinnowError(
+    'NotFound',
+    `${what} has neither a model_index.json nor a .safetensors file.`,
+    'Choose a diffusers folder, or a checkpoint in one .safetensors file.',
+  );
 }
 
 const pickleRefused = (where: string, path: string): WinnowError =>
-  new WinnowError('PickleRefused', `${where} has its weights only as a pickle (${path}), which can run any code when it is opened.`, 'Convert it to safetensors (diffusers: pipe.save_pretrained(..., safe_serialization=True)).');
+  new WinnowError(
+    'PickleRefused',
+    `${where} has its weights only as a pickle (${path}), which can run any code when it is opened.`,
+    'Convert it to safetensors (diffusers: pipe.save_pretrained(..., safe_serialization=True)).',
+  );
 
-const noWeights = (what: string): WinnowError => new WinnowError('NotFound', what, 'Choose a diffusers folder with safetensors weights.');
+const noWeights = (what: string): WinnowError =>
+  new WinnowError('NotFound', what, 'Choose a diffusers folder with safetensors weights.');
 
 /** Paths inside the one folder that all of them lie in; what the system keeps beside a person's files is left out. */
 export function insideTopFolder<F extends { path: string }>(files: readonly F[]): F[] {
   const clean = files
     .map((file) => ({ ...file, path: file.path.replaceAll('\\', '/').replace(/^(\.?\/)+/, '') }))
-    .filter(({ path }) => path.split('/').every((part) => part !== '..' && !part.startsWith('.') && part !== '__MACOSX'));
+    .filter(({ path }) =>
+      path.split('/').every((part) => part !== '..' && !part.startsWith('.') && part !== '__MACOSX'),
+    );
   const top = clean[0]?.path.split('/')[0];
-  return clean.length > 0 && clean.every(({ path }) => path.startsWith(`${top}/`)) ? insideTopFolder(clean.map((file) => ({ ...file, path: file.path.slice(top!.length + 1) }))) : clean;
+  return clean.length > 0 && clean.every(({ path }) => path.startsWith(`${top}/`))
+    ? insideTopFolder(clean.map((file) => ({ ...file, path: file.path.slice(top!.length + 1) })))
+    : clean;
 }

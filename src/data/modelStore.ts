@@ -29,12 +29,17 @@ export interface ModelRecord {
 
 export const isComplete = (record: ModelRecord): boolean => record.files.every(({ sha256 }) => sha256 !== undefined);
 
-export const totalBytes = (files: readonly { size: number }[]): number => files.reduce((sum, { size }) => sum + size, 0);
+export const totalBytes = (files: readonly { size: number }[]): number =>
+  files.reduce((sum, { size }) => sum + size, 0);
 
 /** A folder's name, or a repository's, as a name of a folder here. */
 function slug(name: string): string {
   const last = name.split('/').findLast(Boolean) ?? '';
-  const safe = last.replace(/\.safetensors$/i, '').replaceAll(/[^\p{L}\p{N}._-]+/gu, '-').replace(/^[.-]+/, '').slice(0, 80);
+  const safe = last
+    .replace(/\.safetensors$/i, '')
+    .replaceAll(/[^\p{L}\p{N}._-]+/gu, '-')
+    .replace(/^[.-]+/, '')
+    .slice(0, 80);
   return safe.replace(/[.-]+$/, '') || 'model';
 }
 
@@ -60,8 +65,22 @@ export class ModelStore {
   async records(): Promise<Map<string, ModelRecord>> {
     const found = new Map<string, ModelRecord>();
     const paths = await this.files.list(this.root);
-    for (const id of new Set(paths.map((path) => path.slice(this.root.length + 1)).filter((path) => path.includes('/')).map((path) => path.split('/')[0]!))) {
-      found.set(id, (await this.load(id).catch(() => undefined)) ?? { version: 1, title: id, source: 'disk', files: [], addedAt: new Date(0).toISOString() });
+    for (const id of new Set(
+      paths
+        .map((path) => path.slice(this.root.length + 1))
+        .filter((path) => path.includes('/'))
+        .map((path) => path.split('/')[0]!),
+    )) {
+      found.set(
+        id,
+        (await this.load(id).catch(() => undefined)) ?? {
+          version: 1,
+          title: id,
+          source: 'disk',
+          files: [],
+          addedAt: new Date(0).toISOString(),
+        },
+      );
     }
     return found;
   }
@@ -72,7 +91,11 @@ export class ModelStore {
       return await readJson<ModelRecord>(this.files, this.place(id, 'model.json'));
     } catch (error) {
       if (!isWinnowError(error, 'NotFound')) throw error;
-      throw new WinnowError('MissingModel', `The model ${id} is not in this browser's storage.`, 'Import or download it again, under the same name.');
+      throw new WinnowError(
+        'MissingModel',
+        `The model ${id} is not in this browser's storage.`,
+        'Import or download it again, under the same name.',
+      );
     }
   }
 
@@ -168,7 +191,12 @@ class ModelReader {
 
   private async file(path: string): Promise<StoredFile> {
     const file = (await this.loaded()).files.find((file) => file.path === path);
-    if (!file) throw new WinnowError('NotFound', `The model ${this.id} has no file ${path}.`, 'Delete the model and import or download it again.');
+    if (!file)
+      throw new WinnowError(
+        'NotFound',
+        `The model ${this.id} has no file ${path}.`,
+        'Delete the model and import or download it again.',
+      );
     return file;
   }
 
@@ -176,7 +204,11 @@ class ModelReader {
     if (this.record) return this.record;
     const record = await this.store.load(this.id);
     if (!isComplete(record)) {
-      throw new WinnowError('IncompleteModel', `The model ${record.title} is not here in full.`, record.source === 'hub' ? 'Go on with its download, or delete it.' : 'Delete it, and import it again.');
+      throw new WinnowError(
+        'IncompleteModel',
+        `The model ${record.title} is not here in full.`,
+        record.source === 'hub' ? 'Go on with its download, or delete it.' : 'Delete it, and import it again.',
+      );
     }
     this.record = record;
     return record;

@@ -21,7 +21,11 @@ interface FileHandle extends FileSystemFileHandle {
 /** @param folder everything lies below it. */
 export async function openOpfsStore(folder = 'winnow'): Promise<FileStore> {
   if (!navigator.storage?.getDirectory) {
-    throw new WinnowError('UnsupportedConfig', 'This browser keeps no private files for web pages.', 'Use a current Chrome, Edge, Firefox or Safari, not in private browsing.');
+    throw new WinnowError(
+      'UnsupportedConfig',
+      'This browser keeps no private files for web pages.',
+      'Use a current Chrome, Edge, Firefox or Safari, not in private browsing.',
+    );
   }
   const root = await (await navigator.storage.getDirectory()).getDirectoryHandle(folder, { create: true });
   return new OpfsStore(root);
@@ -142,7 +146,11 @@ class OpfsStore implements FileStore {
 }
 
 const notFound = (path: string): WinnowError =>
-  new WinnowError('NotFound', `The file ${path} is not in this browser's storage.`, 'It may have been deleted; make it again.');
+  new WinnowError(
+    'NotFound',
+    `The file ${path} is not in this browser's storage.`,
+    'It may have been deleted; make it again.',
+  );
 
 /** Bytes copied at a time where files cannot be renamed. */
 const COPY_BYTES = 8 * 2 ** 20;
@@ -151,7 +159,8 @@ async function rename(folder: FileSystemDirectoryHandle, part: FileHandle, name:
   if (part.move) return part.move(name);
   const from = await part.getFile();
   const to = (await folder.getFileHandle(name, { create: true })) as FileHandle;
-  for (let at = 0; at === 0 || at < from.size; at += COPY_BYTES) await put(to, new Uint8Array(await from.slice(at, at + COPY_BYTES).arrayBuffer()), at);
+  for (let at = 0; at === 0 || at < from.size; at += COPY_BYTES)
+    await put(to, new Uint8Array(await from.slice(at, at + COPY_BYTES).arrayBuffer()), at);
   await folder.removeEntry(part.name);
 }
 
@@ -162,7 +171,8 @@ async function put(handle: FileHandle, bytes: Uint8Array, offset: number): Promi
     try {
       access.truncate(offset);
       const written = access.write(bytes, { at: offset });
-      if (written !== bytes.byteLength) throw new DOMException(`wrote ${written} of ${bytes.byteLength} bytes`, 'QuotaExceededError');
+      if (written !== bytes.byteLength)
+        throw new DOMException(`wrote ${written} of ${bytes.byteLength} bytes`, 'QuotaExceededError');
       access.flush();
     } catch (error) {
       access.truncate(offset);
@@ -187,7 +197,11 @@ async function collect(folder: FileSystemDirectoryHandle, path: string, into: st
 
 function asDiskError(error: unknown): unknown {
   if (!isNamed(error, 'QuotaExceededError')) return error;
-  return new WinnowError('NoDiskSpace', 'There is no room left on the disk for this browser.', 'Delete runs or images you no longer need in the library, or free some disk space, then try again.');
+  return new WinnowError(
+    'NoDiskSpace',
+    'There is no room left on the disk for this browser.',
+    'Delete runs or images you no longer need in the library, or free some disk space, then try again.',
+  );
 }
 
 const isNamed = (error: unknown, name: string): boolean => error instanceof Error && error.name === name;

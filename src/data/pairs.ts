@@ -15,7 +15,14 @@ export function trainPairs(pairs: readonly PairRecord[], byPair: ReadonlyMap<str
     const winner = label ? winnerOf(label) : null;
     if (winner === null) return [];
     const loser = winner === 0 ? 1 : 0;
-    return [{ pair: pair.id, prompt: pair.prompt, winnerLatents: pair.images[winner].latentsFile, loserLatents: pair.images[loser].latentsFile }];
+    return [
+      {
+        pair: pair.id,
+        prompt: pair.prompt,
+        winnerLatents: pair.images[winner].latentsFile,
+        loserLatents: pair.images[loser].latentsFile,
+      },
+    ];
   });
 }
 
@@ -27,7 +34,11 @@ export async function fetchBundledPairs(base: string): Promise<PairRecord[]> {
   // A static host may answer a missing file with its index page.
   if (!response.ok || !response.headers.get('content-type')?.includes('json')) return [];
   const pairs = (await response.json()) as PairRecord[];
-  const place = (image: ImageRecord): ImageRecord => ({ ...image, file: bundledPath(image.file), latentsFile: bundledPath(image.latentsFile) });
+  const place = (image: ImageRecord): ImageRecord => ({
+    ...image,
+    file: bundledPath(image.file),
+    latentsFile: bundledPath(image.latentsFile),
+  });
   return pairs.map((pair) => ({ ...pair, images: [place(pair.images[0]), place(pair.images[1])] }));
 }
 

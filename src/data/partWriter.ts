@@ -19,7 +19,7 @@ export class PartWriter {
   }
 
   async add(piece: Uint8Array): Promise<void> {
-    for (let at = 0; at < piece.length; ) {
+    for (let at = 0; at < piece.length;) {
       const taken = piece.subarray(at, at + this.buffer.length - this.filled);
       this.buffer.set(taken, this.filled);
       this.filled += taken.length;
@@ -42,6 +42,11 @@ export class PartWriter {
 }
 
 /** A file from its first byte to its last, a chunk at a time. */
-export async function readThrough(file: ByteRanges, take: (bytes: Uint8Array) => Promise<void> | void, chunkBytes = CHUNK_BYTES): Promise<void> {
-  for (let at = 0; at < file.size; at += chunkBytes) await take(await file.read(at, Math.min(file.size, at + chunkBytes)));
+export async function readThrough(
+  file: ByteRanges,
+  take: (bytes: Uint8Array) => Promise<void> | void,
+  chunkBytes = CHUNK_BYTES,
+): Promise<void> {
+  for (let at = 0; at < file.size; at += chunkBytes)
+    await take(await file.read(at, Math.min(file.size, at + chunkBytes)));
 }

@@ -20,7 +20,8 @@ interface Case {
 const root = join(import.meta.dirname, '../../tools/reference/cases');
 const folders = (kind: string): string[] => readdirSync(root).filter((folder) => folder.startsWith(`${kind}-`));
 const readCase = (folder: string): Case => JSON.parse(readFileSync(join(root, folder, 'case.json'), 'utf8')) as Case;
-const tensors = async (folder: string, file: string): Promise<SafetensorsFile> => openSafetensors(readFileSync(join(root, folder, file)), file);
+const tensors = async (folder: string, file: string): Promise<SafetensorsFile> =>
+  openSafetensors(readFileSync(join(root, folder, file)), file);
 
 /** ||out - ref|| / ||ref||, as docs/golden-cases.md defines it. */
 function relativeError(out: ArrayLike<number>, ref: ArrayLike<number>): number {
@@ -66,9 +67,18 @@ describe('noise and target', () => {
     const inputs = await tensors(folder, 'inputs.safetensors');
     const schedule = readNoiseSchedule(new SchedulerConfigReader(config, 'DDPMScheduler'));
     const alphas = alphasCumprod(schedule);
-    const [latents, noise, timestep] = [await inputs.read('latents'), await inputs.read('noise'), await inputs.readInt32('timestep')];
+    const [latents, noise, timestep] = [
+      await inputs.read('latents'),
+      await inputs.read('noise'),
+      await inputs.readInt32('timestep'),
+    ];
     expect(relativeError(addNoise(alphas, latents, noise, timestep), await expected.read('noisy'))).toBeLessThan(2e-7);
-    expect(relativeError(trainingTarget(schedule.prediction_type, alphas, latents, noise, timestep), await expected.read('target'))).toBeLessThan(2e-7);
+    expect(
+      relativeError(
+        trainingTarget(schedule.prediction_type, alphas, latents, noise, timestep),
+        await expected.read('target'),
+      ),
+    ).toBeLessThan(2e-7);
   });
 });
 

@@ -11,15 +11,25 @@ function relativeError(out: ArrayLike<number>, ref: readonly number[]): number {
 
 // Written by tools/reference/write_guidance.py.
 describe('against diffusers', () => {
-  it.each(golden.guided)('scale $guidanceScale, rescale $guidanceRescale, batch $batch', ({ unconditional, conditional, guided, ...options }) => {
-    const out = guide({ unconditional: Float32Array.from(unconditional), conditional: Float32Array.from(conditional), ...options });
-    expect(relativeError(out, guided)).toBeLessThan(2e-7);
-  });
+  it.each(golden.guided)(
+    'scale $guidanceScale, rescale $guidanceRescale, batch $batch',
+    ({ unconditional, conditional, guided, ...options }) => {
+      const out = guide({
+        unconditional: Float32Array.from(unconditional),
+        conditional: Float32Array.from(conditional),
+        ...options,
+      });
+      expect(relativeError(out, guided)).toBeLessThan(2e-7);
+    },
+  );
 
-  it.each(golden.embeddings)('the embedding of scale $guidanceScale, $width wide', ({ guidanceScale, width, values }) => {
-    // torch's exp may be off by one unit in the last place (here 1 of 128 is): with angles up to 7500 rad, 5e-4 of one sine.
-    expect(relativeError(guidanceScaleEmbedding(guidanceScale - 1, width), values)).toBeLessThan(1e-4);
-  });
+  it.each(golden.embeddings)(
+    'the embedding of scale $guidanceScale, $width wide',
+    ({ guidanceScale, width, values }) => {
+      // torch's exp may be off by one unit in the last place (here 1 of 128 is): with angles up to 7500 rad, 5e-4 of one sine.
+      expect(relativeError(guidanceScaleEmbedding(guidanceScale - 1, width), values)).toBeLessThan(1e-4);
+    },
+  );
 });
 
 it('extrapolates from unconditional to conditional, above 1 only', () => {

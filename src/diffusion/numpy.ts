@@ -11,7 +11,9 @@ export function roundHalfEven(x: number): number {
 /** numpy.linspace(start, end, count), f64. */
 export function linspace(start: number, end: number, count: number): Float64Array {
   const step = (end - start) / (count - 1);
-  return Float64Array.from({ length: count }, (_, i) => (i === count - 1 && count > 1 ? end : i * (count > 1 ? step : 0) + start));
+  return Float64Array.from({ length: count }, (_, i) =>
+    i === count - 1 && count > 1 ? end : i * (count > 1 ? step : 0) + start,
+  );
 }
 
 /** numpy.interp(x, arange(len(table)), table): linear between the entries, held at both ends. */

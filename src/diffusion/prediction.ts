@@ -48,7 +48,13 @@ export function combine(a: number, x: Float32Array, b: number, y: Float32Array):
 }
 
 /** The predicted x_0 of an output at alphas_cumprod `bar`, held within [-clip, clip] where there is a clip. */
-export function denoise(prediction: PredictionType, bar: number, x: Float32Array, output: Float32Array, clip?: number): Float32Array {
+export function denoise(
+  prediction: PredictionType,
+  bar: number,
+  x: Float32Array,
+  output: Float32Array,
+  clip?: number,
+): Float32Array {
   const { ofSample, ofOutput } = denoisedCoefficients(prediction, Math.sqrt(bar), Math.sqrt(1 - bar));
   const x0 = combine(ofSample, x, ofOutput, output);
   return clip === undefined ? x0 : x0.map((value) => Math.min(Math.max(value, -clip), clip));

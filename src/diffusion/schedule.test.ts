@@ -1,10 +1,18 @@
 import { describe, expect, it } from 'vitest';
 import { linspace, roundHalfEven } from './numpy.ts';
 import { denoisedCoefficients, noiseCoefficients, predictionTypes } from './prediction.ts';
-import { addNoise, alphasCumprod, readNoiseSchedule, signalToNoise, trainingSigmas, trainingTarget } from './schedule.ts';
+import {
+  addNoise,
+  alphasCumprod,
+  readNoiseSchedule,
+  signalToNoise,
+  trainingSigmas,
+  trainingTarget,
+} from './schedule.ts';
 import { parseSchedulerConfig, type SchedulerConfig, SchedulerConfigReader, withOptions } from './schedulerConfig.ts';
 
-const read = (config: SchedulerConfig): ReturnType<typeof readNoiseSchedule> => readNoiseSchedule(new SchedulerConfigReader(config, 'DDPMScheduler'));
+const read = (config: SchedulerConfig): ReturnType<typeof readNoiseSchedule> =>
+  readNoiseSchedule(new SchedulerConfigReader(config, 'DDPMScheduler'));
 const stableDiffusion = { beta_schedule: 'scaled_linear', beta_start: 0.00085, beta_end: 0.012 };
 
 describe('noise schedule', () => {
@@ -16,7 +24,7 @@ describe('noise schedule', () => {
     [499, 0.27766943, 1.61288702],
     [749, 0.05662345, 4.08173084],
     [999, 0.0046601, 14.61464691],
-  ])('has diffusers\' values at t = %i', (t, alpha, sigma) => {
+  ])("has diffusers' values at t = %i", (t, alpha, sigma) => {
     const alphas = alphasCumprod(read(stableDiffusion));
     expect(alphas[t]).toBeCloseTo(alpha, 7);
     expect(trainingSigmas(alphas)[t]! / sigma).toBeCloseTo(1, 6);
@@ -60,7 +68,10 @@ describe('prediction types', () => {
     const noisy = addNoise(alphas, x0, noise, [0]);
     const target = trainingTarget(type, alphas, x0, noise, [0]);
     const [alpha, sigma] = [Math.sqrt(alphas[0]!), Math.sqrt(1 - alphas[0]!)];
-    for (const [coefficients, truth] of [[denoisedCoefficients, x0], [noiseCoefficients, noise]] as const) {
+    for (const [coefficients, truth] of [
+      [denoisedCoefficients, x0],
+      [noiseCoefficients, noise],
+    ] as const) {
       const { ofSample, ofOutput } = coefficients(type, alpha, sigma);
       truth.forEach((value, i) => expect(ofSample * noisy[i]! + ofOutput * target[i]!).toBeCloseTo(value, 6));
     }
@@ -78,7 +89,7 @@ describe('numpy rules', () => {
 });
 
 describe('scheduler config', () => {
-  it('reads Python\'s infinities', () => {
+  it("reads Python's infinities", () => {
     expect(parseSchedulerConfig('{"lambda_min_clipped": -Infinity, "x": Infinity, "name": "to Infinity"}')).toEqual({
       lambda_min_clipped: -Infinity,
       x: Infinity,
@@ -86,10 +97,16 @@ describe('scheduler config', () => {
     });
     expect(() => parseSchedulerConfig('[]')).toThrow('not an object');
   });
-  it('gives fields that were only defaults the reading class\'s default', () => {
-    const config = new SchedulerConfigReader({ steps_offset: 7, _use_default_values: ['steps_offset'] }, 'DDIMScheduler');
+  it("gives fields that were only defaults the reading class's default", () => {
+    const config = new SchedulerConfigReader(
+      { steps_offset: 7, _use_default_values: ['steps_offset'] },
+      'DDIMScheduler',
+    );
     expect(config.int('steps_offset', 0)).toBe(0);
-    const said = withOptions({ steps_offset: 7, clip_sample: true, _use_default_values: ['steps_offset', 'clip_sample'] }, { steps_offset: 2 });
+    const said = withOptions(
+      { steps_offset: 7, clip_sample: true, _use_default_values: ['steps_offset', 'clip_sample'] },
+      { steps_offset: 2 },
+    );
     const reader = new SchedulerConfigReader(said, 'DDIMScheduler');
     expect([reader.int('steps_offset', 0), reader.flag('clip_sample', false)]).toEqual([2, false]);
   });

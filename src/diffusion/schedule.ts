@@ -23,12 +23,22 @@ export interface NoiseScheduleConfig {
 }
 
 /** Where a scheduler's betas begin and end unless its config says so: the same in all of diffusers' but LCM's. */
-const defaultBetas = { beta_start: 0.0001, beta_end: 0.02, beta_schedule: 'linear' } as const satisfies Partial<NoiseScheduleConfig>;
+const defaultBetas = {
+  beta_start: 0.0001,
+  beta_end: 0.02,
+  beta_schedule: 'linear',
+} as const satisfies Partial<NoiseScheduleConfig>;
 
 /** The fields that every diffusers scheduler shares. */
-export function readNoiseSchedule(config: SchedulerConfigReader, defaults: Pick<NoiseScheduleConfig, keyof typeof defaultBetas> = defaultBetas): NoiseScheduleConfig {
+export function readNoiseSchedule(
+  config: SchedulerConfigReader,
+  defaults: Pick<NoiseScheduleConfig, keyof typeof defaultBetas> = defaultBetas,
+): NoiseScheduleConfig {
   const trainedBetas = config.get('trained_betas', null);
-  if (trainedBetas !== null && !(Array.isArray(trainedBetas) && trainedBetas.length > 0 && trainedBetas.every((beta) => typeof beta === 'number'))) {
+  if (
+    trainedBetas !== null &&
+    !(Array.isArray(trainedBetas) && trainedBetas.length > 0 && trainedBetas.every((beta) => typeof beta === 'number'))
+  ) {
     throw config.unsupported('trained_betas', 'null or a list of numbers');
   }
   const steps = config.int('num_train_timesteps', 1000);
@@ -37,7 +47,11 @@ export function readNoiseSchedule(config: SchedulerConfigReader, defaults: Pick<
     num_train_timesteps: steps,
     beta_start: config.number('beta_start', defaults.beta_start),
     beta_end: config.number('beta_end', defaults.beta_end),
-    beta_schedule: config.oneOf('beta_schedule', defaults.beta_schedule, ['linear', 'scaled_linear', 'squaredcos_cap_v2']),
+    beta_schedule: config.oneOf('beta_schedule', defaults.beta_schedule, [
+      'linear',
+      'scaled_linear',
+      'squaredcos_cap_v2',
+    ]),
     trained_betas: trainedBetas,
     rescale_betas_zero_snr: config.flag('rescale_betas_zero_snr', false),
     prediction_type: config.oneOf('prediction_type', 'epsilon', predictionTypes),
@@ -60,7 +74,9 @@ export function betas(config: NoiseScheduleConfig): Float32Array {
       case 'squaredcos_cap_v2': {
         // Nichol and Dhariwal, https://arxiv.org/abs/2102.09672, equation 17.
         const alphaBar = (t: number): number => Math.cos((((t + 0.008) / 1.008) * Math.PI) / 2) ** 2;
-        out = Float32Array.from({ length: steps }, (_, i) => Math.min(1 - alphaBar((i + 1) / steps) / alphaBar(i / steps), 0.999));
+        out = Float32Array.from({ length: steps }, (_, i) =>
+          Math.min(1 - alphaBar((i + 1) / steps) / alphaBar(i / steps), 0.999),
+        );
         break;
       }
       default:
@@ -116,7 +132,12 @@ export function signalToNoise(alphas: Float32Array, timestep: ArrayLike<number>)
 
 /** x_t = sqrt(a) x_0 + sqrt(1 - a) noise, a = alphas_cumprod[timestep]. latents and noise [B, ...], timestep [B] integers.
  *  DDPMScheduler.add_noise. */
-export function addNoise(alphas: Float32Array, latents: Float32Array, noise: Float32Array, timestep: ArrayLike<number>): Float32Array {
+export function addNoise(
+  alphas: Float32Array,
+  latents: Float32Array,
+  noise: Float32Array,
+  timestep: ArrayLike<number>,
+): Float32Array {
   return mix(alphas, timestep, latents, noise, (a) => [Math.sqrt(a), Math.sqrt(1 - a)]);
 }
 
@@ -165,7 +186,9 @@ export function torchLinspace(start: number, end: number, steps: number): Float3
   const from = f32(start);
   const to = f32(end);
   const step = f32(f32(to - from) / (steps - 1));
-  return Float32Array.from({ length: steps }, (_, i) => (i < steps / 2 ? from + step * i : to - step * (steps - 1 - i)));
+  return Float32Array.from({ length: steps }, (_, i) =>
+    i < steps / 2 ? from + step * i : to - step * (steps - 1 - i),
+  );
 }
 
 /** leading: multiples of floor(T / N) from below, plus the offset, falling. Table 2 of https://arxiv.org/abs/2305.08891. */

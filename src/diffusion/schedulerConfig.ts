@@ -51,7 +51,8 @@ export class SchedulerConfigReader {
   /** Fields whose other values ask for something that is not here. */
   only(allowed: Readonly<Record<string, readonly unknown[]>>): void {
     for (const [field, values] of Object.entries(allowed)) {
-      if (!values.includes(this.get(field, values[0]))) throw this.unsupported(field, values.map((value) => JSON.stringify(value)).join(' or '));
+      if (!values.includes(this.get(field, values[0])))
+        throw this.unsupported(field, values.map((value) => JSON.stringify(value)).join(' or '));
     }
   }
 
@@ -68,7 +69,8 @@ export class SchedulerConfigReader {
 export function withOptions(config: SchedulerConfig, options: SchedulerConfig = {}): SchedulerConfig {
   const defaulted = config['_use_default_values'];
   const out: Record<string, unknown> = { ...config, ...options };
-  if (Array.isArray(defaulted)) out['_use_default_values'] = defaulted.filter((field) => typeof field !== 'string' || !(field in options));
+  if (Array.isArray(defaulted))
+    out['_use_default_values'] = defaulted.filter((field) => typeof field !== 'string' || !(field in options));
   return out;
 }
 

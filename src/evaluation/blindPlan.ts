@@ -17,7 +17,15 @@ export interface BlindPlan<Item> {
 }
 
 /** Every item once, order and sides shuffled. `round` above 0 shows the same items again, shuffled anew. */
-export function blindPlan<Item>({ items, seed, round = 0 }: { items: readonly Item[]; seed: number; round?: number }): BlindPlan<Item> {
+export function blindPlan<Item>({
+  items,
+  seed,
+  round = 0,
+}: {
+  items: readonly Item[];
+  seed: number;
+  round?: number;
+}): BlindPlan<Item> {
   const showings = items.map((item, pair) => ({ item, left: leftSide({ seed, pair, showing: round }) }));
   return { seed, showings: new RandomStream({ seed, purpose: 'showOrder', step: round }).shuffled(showings) };
 }

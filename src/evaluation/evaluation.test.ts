@@ -39,12 +39,28 @@ describe('win rate', () => {
   it('keeps ties apart, or counts them as halves', () => {
     const counts = { wins: 30, losses: 10, ties: 20 };
     expect(winRate(counts)).toMatchObject({ ...counts, n: 40, rate: 0.75, interval: wilsonInterval(30, 40) });
-    expect(winRate(counts, 'half')).toMatchObject({ ...counts, n: 60, rate: 40 / 60, interval: wilsonInterval(40, 60) });
+    expect(winRate(counts, 'half')).toMatchObject({
+      ...counts,
+      n: 60,
+      rate: 40 / 60,
+      interval: wilsonInterval(40, 60),
+    });
     expect(winRate({ wins: 0, losses: 0, ties: 3 }).rate).toBeNaN();
   });
   it('tallies by group', () => {
-    const answers: [string, Outcome][] = [['general', 'win'], ['appeal', 'tie'], ['general', 'loss'], ['general', 'win']];
-    expect([...tallyBy(answers, ([group]) => group, ([, outcome]) => outcome)]).toEqual([
+    const answers: [string, Outcome][] = [
+      ['general', 'win'],
+      ['appeal', 'tie'],
+      ['general', 'loss'],
+      ['general', 'win'],
+    ];
+    expect([
+      ...tallyBy(
+        answers,
+        ([group]) => group,
+        ([, outcome]) => outcome,
+      ),
+    ]).toEqual([
       ['general', { wins: 2, losses: 1, ties: 0 }],
       ['appeal', { wins: 0, losses: 0, ties: 1 }],
     ]);
@@ -67,7 +83,9 @@ describe('blind plan', () => {
     // Four standard deviations of a fair coin are 0.063 in 1000 throws, 0.089 in 500.
     expect(Math.abs(leftIsA(showings.map(({ left }) => left === 'a')) - 0.5)).toBeLessThan(0.063);
     expect(Math.abs(leftIsA(showings.slice(0, 500).map(({ left }) => left === 'a')) - 0.5)).toBeLessThan(0.089);
-    const again = items.map((pair) => leftSide({ seed: 11, pair, showing: 0 }) === leftSide({ seed: 11, pair, showing: 1 }));
+    const again = items.map(
+      (pair) => leftSide({ seed: 11, pair, showing: 0 }) === leftSide({ seed: 11, pair, showing: 1 }),
+    );
     expect(Math.abs(leftIsA(again) - 0.5)).toBeLessThan(0.063);
   });
   it.each([
@@ -76,5 +94,7 @@ describe('blind plan', () => {
     ['b', 'left', 'win'],
     ['b', 'right', 'loss'],
     ['a', 'tie', 'tie'],
-  ] as const)('with %s on the left, %s is a %s of b', (left, answer, outcome) => expect(outcomeForB(left, answer)).toBe(outcome));
+  ] as const)('with %s on the left, %s is a %s of b', (left, answer, outcome) =>
+    expect(outcomeForB(left, answer)).toBe(outcome),
+  );
 });

@@ -17,7 +17,22 @@ const html = reportHtml({
         { kind: 'figures', figures: [{ name: 'Rate', value: '70 %', note: 'of 20' }] },
         { kind: 'table', head: ['a'], rows: [['<b>']] },
         { kind: 'images', columns: ['base'], rows: [{ title: 'a cat', images: [{ png, alt: 'a "cat"' }, null] }] },
-        { kind: 'lines', title: 'Loss', xLabel: 'step', mark: { value: Math.LN2, label: 'ln 2' }, series: [{ label: 'loss', points: [{ x: 0, y: Math.LN2 }, { x: 1, y: Number.NaN }, { x: 2, y: 0.5 }] }] },
+        {
+          kind: 'lines',
+          title: 'Loss',
+          xLabel: 'step',
+          mark: { value: Math.LN2, label: 'ln 2' },
+          series: [
+            {
+              label: 'loss',
+              points: [
+                { x: 0, y: Math.LN2 },
+                { x: 1, y: Number.NaN },
+                { x: 2, y: 0.5 },
+              ],
+            },
+          ],
+        },
         { kind: 'share', label: 'B', rate: 0.7, interval: [0.48, 0.86] },
         { kind: 'code', text: '{"a": 1}' },
       ],
@@ -44,7 +59,16 @@ it('leaves gaps out of lines', () => {
 });
 
 it('says no more than the interval allows', () => {
-  const rows: [number, number, number, 'better' | 'worse' | 'open'][] = [[14, 6, 0, 'open'], [17, 3, 0, 'better'], [3, 17, 2, 'worse'], [0, 0, 5, 'open'], [0, 0, 0, 'open']];
-  for (const [wins, losses, ties, side] of rows) expect(verdict(winRate({ wins, losses, ties }), 'B').side, `${wins}:${losses}`).toBe(side);
-  expect(verdict(winRate({ wins: 14, losses: 6, ties: 1 }), 'Tuned').counted).toBe('Tuned won 14 of 20, with one tie set aside: 70 %.');
+  const rows: [number, number, number, 'better' | 'worse' | 'open'][] = [
+    [14, 6, 0, 'open'],
+    [17, 3, 0, 'better'],
+    [3, 17, 2, 'worse'],
+    [0, 0, 5, 'open'],
+    [0, 0, 0, 'open'],
+  ];
+  for (const [wins, losses, ties, side] of rows)
+    expect(verdict(winRate({ wins, losses, ties }), 'B').side, `${wins}:${losses}`).toBe(side);
+  expect(verdict(winRate({ wins: 14, losses: 6, ties: 1 }), 'Tuned').counted).toBe(
+    'Tuned won 14 of 20, with one tie set aside: 70 %.',
+  );
 });

@@ -7,7 +7,13 @@ export type ReportBlock =
   | { kind: 'table'; head: string[]; rows: string[][] }
   /** Pictures in rows under column names. */
   | { kind: 'images'; columns: string[]; rows: { title: string; images: (ReportImage | null)[] }[] }
-  | { kind: 'lines'; title: string; xLabel: string; mark?: { value: number; label: string }; series: { label: string; points: { x: number; y: number }[] }[] }
+  | {
+      kind: 'lines';
+      title: string;
+      xLabel: string;
+      mark?: { value: number; label: string };
+      series: { label: string; points: { x: number; y: number }[] }[];
+    }
   /** A share with its interval, on a scale from 0 to 1 with the middle marked. */
   | { kind: 'share'; label: string; rate: number; interval: [low: number, high: number] }
   /** Verbatim: a config, a command. */
@@ -27,7 +33,12 @@ export interface Report {
 }
 
 export function reportHtml({ title, subtitle, sections }: Report): string {
-  const body = sections.map((section) => `<section>\n<h2>${escape(section.title)}</h2>\n${section.blocks.map(printBlock).join('\n')}\n</section>`).join('\n');
+  const body = sections
+    .map(
+      (section) =>
+        `<section>\n<h2>${escape(section.title)}</h2>\n${section.blocks.map(printBlock).join('\n')}\n</section>`,
+    )
+    .join('\n');
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -86,25 +97,43 @@ function printLines({ title, xLabel, mark, series }: Extract<ReportBlock, { kind
   const px = (x: number): number => left + ((x - xMin) / (xMax - xMin || 1)) * (width - left - 8);
   const py = (y: number): number => 8 + (1 - (y - yMin) / (yMax - yMin)) * (height - bottom - 8);
   const lines = series.map(({ points: line }, index) => {
-    const path = line.filter(({ y }) => Number.isFinite(y)).map(({ x, y }, at) => `${at ? 'L' : 'M'}${px(x).toFixed(1)} ${py(y).toFixed(1)}`).join('');
+    const path = line
+      .filter(({ y }) => Number.isFinite(y))
+      .map(({ x, y }, at) => `${at ? 'L' : 'M'}${px(x).toFixed(1)} ${py(y).toFixed(1)}`)
+      .join('');
     return `<path d="${path}" fill="none" stroke="${colors[index % colors.length]}" stroke-width="1.800"/>`;
   });
-  const ticks = [yLow, (yLow + yHigh) / 2, yHigh].map((y) => `<text x="${left - 6}" y="${(py(y) + 4).toFixed(1)}" text-anchor="end">${printNumber(y)}</text><line x1="${left}" x2="${width - 8}" y1="${py(y).toFixed(1)}" y2="${py(y).toFixed(1)}" class="grid"/>`);
-  const reference = mark ? `<line x1="${left}" x2="${width - 8}" y1="${py(mark.value).toFixed(1)}" y2="${py(mark.value).toFixed(1)}" class="mark"/><text x="${width - 10}" y="${(py(mark.value) - 5).toFixed(1)}" text-anchor="end">${escape(mark.label)}</text>` : '';
-  const legend = series.length > 1 ? `<p class="legend">${series.map(({ label }, index) => `<span><i style="background:${colors[index % colors.length]}"></i>${escape(label)}</span>`).join('')}</p>` : '';
-  const last = series.map(({ label, points: line }) => `${label} ${line.length ? printNumber(line.at(-1)!.y) : '-'}`).join(', ');
+  const ticks = [yLow, (yLow + yHigh) / 2, yHigh].map(
+    (y) =>
+      `<text x="${left - 6}" y="${(py(y) + 4).toFixed(1)}" text-anchor="end">${printNumber(y)}</text><line x1="${left}" x2="${width - 8}" y1="${py(y).toFixed(1)}" y2="${py(y).toFixed(1)}" class="grid"/>`,
+  );
+  const reference = mark
+    ? `<line x1="${left}" x2="${width - 8}" y1="${py(mark.value).toFixed(1)}" y2="${py(mark.value).toFixed(1)}" class="mark"/><text x="${width - 10}" y="${(py(mark.value) - 5).toFixed(1)}" text-anchor="end">${escape(mark.label)}</text>`
+    : '';
+  const legend =
+    series.length > 1
+      ? `<p class="legend">${series.map(({ label }, index) => `<span><i style="background:${colors[index % colors.length]}"></i>${escape(label)}</span>`).join('')}</p>`
+      : '';
+  const last = series
+    .map(({ label, points: line }) => `${label} ${line.length ? printNumber(line.at(-1)!.y) : '-'}`)
+    .join(', ');
   return `<figure class="chart"><figcaption><strong>${escape(title)}</strong></figcaption>${legend}<svg viewBox="0 0 ${width} ${height}" role="img" aria-label="${escape(`${title}; at the end: ${last}`)}">${ticks.join('')}${reference}${lines.join('')}<text x="${left}" y="${height - 6}">${printNumber(xMin)}</text><text x="${width - 8}" y="${height - 6}" text-anchor="end">${escape(xLabel)} ${printNumber(xMax)}</text></svg></figure>`;
 }
 
 function printShare({ label, rate, interval: [low, high] }: Extract<ReportBlock, { kind: 'share' }>): string {
   const at = (share: number): string => (20 + share * 600).toFixed(1);
   const percent = (share: number): string => `${Math.round(share * 100)} %`;
-  const words = Number.isNaN(rate) ? 'nothing decided' : `${percent(rate)}, 95 % interval ${percent(low)} to ${percent(high)}`;
+  const words = Number.isNaN(rate)
+    ? 'nothing decided'
+    : `${percent(rate)}, 95 % interval ${percent(low)} to ${percent(high)}`;
   const dot = Number.isNaN(rate) ? '' : `<circle cx="${at(rate)}" cy="26" r="7" fill="#126d80"/>`;
   return `<figure class="chart"><figcaption><strong>${escape(label)}</strong> ${words}</figcaption><svg viewBox="0 0 640 60" role="img" aria-label="${escape(`${label}: ${words}`)}"><line x1="20" x2="620" y1="26" y2="26" class="grid"/><line x1="${at(0.5)}" x2="${at(0.5)}" y1="10" y2="42" class="mark"/><line x1="${at(low)}" x2="${at(high)}" y1="26" y2="26" stroke="#126d80" stroke-width="6" stroke-linecap="round" opacity="0.45"/>${dot}<text x="20" y="56">0 %</text><text x="${at(0.5)}" y="56" text-anchor="middle">50 %</text><text x="620" y="56" text-anchor="end">100 %</text></svg></figure>`;
 }
 
-const printNumber = (value: number): string => (value !== 0 && (Math.abs(value) < 1e-3 || Math.abs(value) >= 1e5) ? value.toExponential(1) : String(Number(value.toPrecision(3))));
+const printNumber = (value: number): string =>
+  value !== 0 && (Math.abs(value) < 1e-3 || Math.abs(value) >= 1e5)
+    ? value.toExponential(1)
+    : String(Number(value.toPrecision(3)));
 
 function escape(text: string): string {
   return text.replace(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`);
@@ -113,7 +142,8 @@ function escape(text: string): string {
 /** In parts: spreading a whole picture into arguments would overflow the stack. */
 function base64(bytes: Uint8Array): string {
   let binary = '';
-  for (let start = 0; start < bytes.length; start += 8192) binary += String.fromCharCode(...bytes.subarray(start, start + 8192));
+  for (let start = 0; start < bytes.length; start += 8192)
+    binary += String.fromCharCode(...bytes.subarray(start, start + 8192));
   return btoa(binary);
 }
 

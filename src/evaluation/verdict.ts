@@ -17,12 +17,19 @@ export interface Verdict {
 export function verdict(result: WinRate, name: string): Verdict {
   const { wins, n, ties, rate, interval } = result;
   const tieWords = ties === 0 ? '' : ties === 1 ? ', with one tie set aside' : `, with ${ties} ties set aside`;
-  if (n === 0) return { counted: ties ? `All ${ties} comparisons were ties.` : 'Nothing was compared.', concluded: 'No difference was seen.', side: 'open' };
+  if (n === 0)
+    return {
+      counted: ties ? `All ${ties} comparisons were ties.` : 'Nothing was compared.',
+      concluded: 'No difference was seen.',
+      side: 'open',
+    };
   const counted = `${name} won ${wins} of ${n}${tieWords}: ${percent(rate)}.`;
   const range = `its true rate is likely between ${percent(interval[0])} and ${percent(interval[1])}`;
   if (interval[0] > 0.5) return { counted, concluded: `That is more than luck: ${range}.`, side: 'better' };
-  if (interval[1] < 0.5) return { counted, concluded: `The other one is better, beyond luck: ${range}.`, side: 'worse' };
+  if (interval[1] < 0.5)
+    return { counted, concluded: `The other one is better, beyond luck: ${range}.`, side: 'worse' };
   const [low, high] = wilsonInterval(2 * n, 4 * n);
-  const more = n < 400 ? ` ${4 * n} comparisons would narrow that to ±${Math.round(((high - low) / 2) * 100)} points.` : '';
+  const more =
+    n < 400 ? ` ${4 * n} comparisons would narrow that to ±${Math.round(((high - low) / 2) * 100)} points.` : '';
   return { counted, concluded: `That could still be luck: ${range}.${more}`, side: 'open' };
 }

@@ -30,11 +30,23 @@ export function tally(outcomes: Iterable<Outcome>): Tally {
 export function winRate({ wins, losses, ties }: Tally, tiesCount: 'apart' | 'half' = 'apart'): WinRate {
   const n = wins + losses + (tiesCount === 'half' ? ties : 0);
   const successes = wins + (tiesCount === 'half' ? ties / 2 : 0);
-  return { wins, losses, ties, n, rate: successes / n, interval: wilsonInterval(successes, n), pValue: signTest(wins, losses) };
+  return {
+    wins,
+    losses,
+    ties,
+    n,
+    rate: successes / n,
+    interval: wilsonInterval(successes, n),
+    pValue: signTest(wins, losses),
+  };
 }
 
 /** One tally for each group: by question, by prompt category, by seed. In the order in which groups first appear. */
-export function tallyBy<T, Group>(items: Iterable<T>, groupOf: (item: T) => Group, outcomeOf: (item: T) => Outcome): Map<Group, Tally> {
+export function tallyBy<T, Group>(
+  items: Iterable<T>,
+  groupOf: (item: T) => Group,
+  outcomeOf: (item: T) => Outcome,
+): Map<Group, Tally> {
   const groups = new Map<Group, Outcome[]>();
   for (const item of items) {
     const group = groupOf(item);

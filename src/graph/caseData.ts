@@ -21,7 +21,12 @@ export interface DataInput {
 /** An input that must agree with the others (statistics, log-sum-exp, delta): output `output` of an op on inputs of this case, named by
  *  their index, on further derived ones, or on data of its own. It becomes a node of the case's graph. */
 export type DerivedInput = {
-  readonly [K in OpKind]: { readonly derive: K; readonly params: OpParams[K]; readonly of: readonly (number | DataInput | DerivedInput)[]; readonly output: number };
+  readonly [K in OpKind]: {
+    readonly derive: K;
+    readonly params: OpParams[K];
+    readonly of: readonly (number | DataInput | DerivedInput)[];
+    readonly output: number;
+  };
 }[OpKind];
 
 export interface Case<K extends OpKind> {
@@ -46,11 +51,17 @@ export function gradScales<K extends OpKind>(testCase: Case<K>): readonly number
 }
 
 /** How the weights of an op's cases can be kept; f32 is always first. */
-export const weightDtypes = (op: OpKind): readonly ParameterDtype[] => (op in halfInput ? ['f32', 'f16', 'bf16'] : ['f32']);
+export const weightDtypes = (op: OpKind): readonly ParameterDtype[] =>
+  op in halfInput ? ['f32', 'f16', 'bf16'] : ['f32'];
 
 /** Makes the graph of one case. The same (op, case, gradScale) gives the same numbers everywhere. With weights of half width they are a
  *  parameter; its numbers are still given in f32, for the executor to round. */
-export function buildCase<K extends OpKind>(op: K, testCase: Case<K>, gradScale = 1, weightDtype: ParameterDtype = 'f32'): BuiltCase<K> {
+export function buildCase<K extends OpKind>(
+  op: K,
+  testCase: Case<K>,
+  gradScale = 1,
+  weightDtype: ParameterDtype = 'f32',
+): BuiltCase<K> {
   const graph = new Graph();
   const feeds = new Map<Value, Float32Array | Int32Array>();
   const mutated: readonly number[] = op in mutatedInputs ? mutatedInputs[op as keyof typeof mutatedInputs] : [];
@@ -64,9 +75,19 @@ export function buildCase<K extends OpKind>(op: K, testCase: Case<K>, gradScale 
     feeds.set(value, numbers);
     return value;
   };
-  const data = testCase.inputs.map((input, i) => ('derive' in input ? undefined : draw(input, `in${i}`, mutated.includes(i), halfInput[op] === i ? weightDtype : 'f32')));
+  const data = testCase.inputs.map((input, i) =>
+    'derive' in input
+      ? undefined
+      : draw(input, `in${i}`, mutated.includes(i), halfInput[op] === i ? weightDtype : 'f32'),
+  );
   const derive = (input: DerivedInput): Value => {
-    const operands = input.of.map((operand, i) => (typeof operand === 'number' ? data[operand]! : 'derive' in operand ? derive(operand) : draw(operand, `derived${i}`)));
+    const operands = input.of.map((operand, i) =>
+      typeof operand === 'number'
+        ? data[operand]!
+        : 'derive' in operand
+          ? derive(operand)
+          : draw(operand, `derived${i}`),
+    );
     return graph.node(input.derive, input.params, operands, 'derived')[input.output]!;
   };
   const operands = testCase.inputs.map((input, i) => ('derive' in input ? derive(input) : data[i]!));
@@ -80,10 +101,20 @@ function fillNumbers({ shape, fill }: DataInput, key: string, scale: number): Fl
   const elements = sizeOf(shape);
   const uniform = generator(key);
   if ('below' in fill) return Int32Array.from({ length: elements }, () => Math.floor(uniform() * fill.below));
-  if ('values' in fill) return Float32Array.from({ length: elements }, (_, i) => scale * fill.values[i % fill.values.length]!);
-  if ('uniform' in fill) return Float32Array.from({ length: elements }, () => scale * (fill.uniform[0] + uniform() * (fill.uniform[1] - fill.uniform[0])));
+  if ('values' in fill)
+    return Float32Array.from({ length: elements }, (_, i) => scale * fill.values[i % fill.values.length]!);
+  if ('uniform' in fill)
+    return Float32Array.from(
+      { length: elements },
+      () => scale * (fill.uniform[0] + uniform() * (fill.uniform[1] - fill.uniform[0])),
+    );
   // Box-Muller; 1 - uniform() is never 0.
-  return Float32Array.from({ length: elements }, () => scale * ((fill.mean ?? 0) + fill.normal * Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform())));
+  return Float32Array.from(
+    { length: elements },
+    () =>
+      scale *
+      ((fill.mean ?? 0) + fill.normal * Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform())),
+  );
 }
 
 /** Uniform numbers in [0, 1) from a text key: FNV-1a into mulberry32. Good enough for test data; not the product's generator. */

@@ -54,17 +54,42 @@ interface ConvSize {
 
 const convSizes: ConvSize[] = [
   { name: '3 to 17, 11x13', x: [2, 3, 11, 13], O: 17, kernel: [3, 3], padding: [1, 1, 1, 1], bias: true },
-  { name: '17 to 5 residual', x: [2, 17, 6, 7], O: 5, kernel: [3, 3], padding: [1, 1, 1, 1], bias: true, residual: true },
+  {
+    name: '17 to 5 residual',
+    x: [2, 17, 6, 7],
+    O: 5,
+    kernel: [3, 3],
+    padding: [1, 1, 1, 1],
+    bias: true,
+    residual: true,
+  },
   { name: 'stride 2', x: [2, 5, 9, 11], O: 7, kernel: [3, 3], stride: 2, padding: [1, 1, 1, 1], bias: true },
   { name: 'stride 2 even size', x: [2, 4, 12, 12], O: 6, kernel: [3, 3], stride: 2, padding: [1, 1, 1, 1], bias: true },
-  { name: 'stride 2 padded below and right (VAE)', x: [2, 4, 8, 10], O: 6, kernel: [3, 3], stride: 2, padding: [0, 0, 1, 1], bias: true },
+  {
+    name: 'stride 2 padded below and right (VAE)',
+    x: [2, 4, 8, 10],
+    O: 6,
+    kernel: [3, 3],
+    stride: 2,
+    padding: [0, 0, 1, 1],
+    bias: true,
+  },
   { name: 'all paddings differ', x: [1, 3, 5, 6], O: 4, kernel: [3, 3], padding: [0, 1, 2, 3], bias: false },
   { name: 'no padding', x: [1, 2, 5, 4], O: 3, kernel: [3, 3], padding: [0, 0, 0, 0], bias: true },
   { name: '1x1', x: [3, 6, 5, 7], O: 9, kernel: [1, 1], bias: true },
   { name: '1x1 stride 2', x: [2, 3, 7, 5], O: 4, kernel: [1, 1], stride: 2 },
   { name: 'lora down 3x3 to 4', x: [2, 20, 6, 6], O: 4, kernel: [3, 3], padding: [1, 1, 1, 1] },
   { name: 'lora up 1x1 scaled residual', x: [2, 4, 6, 6], O: 20, kernel: [1, 1], residual: true, scale: 0.5 },
-  { name: 'scaled bias and residual', x: [2, 3, 4, 5], O: 6, kernel: [3, 3], padding: [1, 1, 1, 1], bias: true, residual: true, scale: -2 },
+  {
+    name: 'scaled bias and residual',
+    x: [2, 3, 4, 5],
+    O: 6,
+    kernel: [3, 3],
+    padding: [1, 1, 1, 1],
+    bias: true,
+    residual: true,
+    scale: -2,
+  },
   { name: '3x1 kernel', x: [1, 3, 6, 5], O: 2, kernel: [3, 1], padding: [1, 0, 1, 0] },
   { name: '5x5 on 12x12', x: [1, 2, 12, 12], O: 3, kernel: [5, 5], padding: [2, 2, 2, 2] },
   { name: '48 to 48, 12x12', x: [2, 48, 12, 12], O: 48, kernel: [3, 3], padding: [1, 1, 1, 1], bias: true },
@@ -72,7 +97,11 @@ const convSizes: ConvSize[] = [
 
 const zeroPadding: Padding = [0, 0, 0, 0];
 
-function convShapes({ x: [N, C, H, W], O, kernel: [kh, kw], stride = 1, padding = zeroPadding }: ConvSize): { x: Shape; weight: Shape; y: Shape } {
+function convShapes({ x: [N, C, H, W], O, kernel: [kh, kw], stride = 1, padding = zeroPadding }: ConvSize): {
+  x: Shape;
+  weight: Shape;
+  y: Shape;
+} {
   const height = Math.floor((H + padding[0] + padding[2] - kh) / stride) + 1;
   const width = Math.floor((W + padding[1] + padding[3] - kw) / stride) + 1;
   return { x: [N, C, H, W], weight: [O, C, kh, kw], y: [N, O, height, width] };
@@ -121,13 +150,29 @@ const layerNormSizes: LayerNormSize[] = [
   { name: 'eps decides', x: [4, 8], deviation: 1e-3 },
 ];
 
-const groupNormInputs = ({ x, mean = 0, deviation = 1 }: GroupNormSize): DataInput[] => [normal(x, deviation, mean), normal([x[1]!], 0.5, 1), normal([x[1]!], 0.5)];
-const layerNormInputs = ({ x, mean = 0, deviation = 1 }: LayerNormSize): DataInput[] => [normal(x, deviation, mean), normal([x[x.length - 1]!], 0.5, 1), normal([x[x.length - 1]!], 0.5)];
+const groupNormInputs = ({ x, mean = 0, deviation = 1 }: GroupNormSize): DataInput[] => [
+  normal(x, deviation, mean),
+  normal([x[1]!], 0.5, 1),
+  normal([x[1]!], 0.5),
+];
+const layerNormInputs = ({ x, mean = 0, deviation = 1 }: LayerNormSize): DataInput[] => [
+  normal(x, deviation, mean),
+  normal([x[x.length - 1]!], 0.5, 1),
+  normal([x[x.length - 1]!], 0.5),
+];
 
 /** dy, x, weight, bias, stats: both gradients take the same. */
-function groupNormGradCase(size: GroupNormSize): { name: string; params: OpParams['groupNorm']; inputs: (DataInput | DerivedInput)[] } {
+function groupNormGradCase(size: GroupNormSize): {
+  name: string;
+  params: OpParams['groupNorm'];
+  inputs: (DataInput | DerivedInput)[];
+} {
   const params = { groups: size.groups, eps: size.eps, silu: size.silu };
-  return { name: size.name, params, inputs: [grad(size.x), ...groupNormInputs(size), { derive: 'groupNorm', params, of: [1, 2, 3], output: 1 }] };
+  return {
+    name: size.name,
+    params,
+    inputs: [grad(size.x), ...groupNormInputs(size), { derive: 'groupNorm', params, of: [1, 2, 3], output: 1 }],
+  };
 }
 
 /** Statistics of input 1. They do not depend on weight and bias. */
@@ -227,7 +272,13 @@ const errorShapes: { name: string; shape: Shape }[] = [
 /** Errors of 3 pairs that make logits of both signs, at beta 50; the last pair ties. */
 const pairErrors: DataInput[] = [values(0.51, 0.42, 0.3, 0.55, 0.4, 0.3), values(0.5, 0.45, 0.3, 0.52, 0.47, 0.3)];
 
-function preferenceCase(loss: LossName, name: string, more: Partial<OpParams['preferenceLoss']> = {}, beta = 50, inputs: DataInput[] = pairErrors): Case<'preferenceLoss'> {
+function preferenceCase(
+  loss: LossName,
+  name: string,
+  more: Partial<OpParams['preferenceLoss']> = {},
+  beta = 50,
+  inputs: DataInput[] = pairErrors,
+): Case<'preferenceLoss'> {
   const pairs = inputs[0]!.shape[0]! / 2;
   const scales = [1, 0.37, 0.8];
   return {
@@ -237,7 +288,12 @@ function preferenceCase(loss: LossName, name: string, more: Partial<OpParams['pr
   };
 }
 
-const adamCase = (name: string, elements: number, hyper: number[], { gradDeviation = 0.1, norm = 2.5 } = {}): Case<'adamw'> => ({
+const adamCase = (
+  name: string,
+  elements: number,
+  hyper: number[],
+  { gradDeviation = 0.1, norm = 2.5 } = {},
+): Case<'adamw'> => ({
   name,
   params: none,
   inputs: [
@@ -256,7 +312,12 @@ export const cases: { readonly [K in OpKind]: readonly Case<K>[] } = {
   linear: linearSizes.map(({ name, rows, I, O, bias = false, residual = false, scale = 1 }) => ({
     name,
     params: { bias, residual, scale },
-    inputs: [normal([...rows, I]), weightFor([O, I]), ...(bias ? [normal([O])] : []), ...(residual ? [normal([...rows, O])] : [])],
+    inputs: [
+      normal([...rows, I]),
+      weightFor([O, I]),
+      ...(bias ? [normal([O])] : []),
+      ...(residual ? [normal([...rows, O])] : []),
+    ],
   })),
   conv2d: convSizes.map((size) => {
     const { name, O, stride = 1, padding = zeroPadding, bias = false, residual = false, scale = 1 } = size;
@@ -267,7 +328,11 @@ export const cases: { readonly [K in OpKind]: readonly Case<K>[] } = {
       inputs: [normal(x), weightFor(weight), ...(bias ? [normal([O])] : []), ...(residual ? [normal(y)] : [])],
     };
   }),
-  groupNorm: groupNormSizes.map((size) => ({ name: size.name, params: { groups: size.groups, eps: size.eps, silu: size.silu }, inputs: groupNormInputs(size) })),
+  groupNorm: groupNormSizes.map((size) => ({
+    name: size.name,
+    params: { groups: size.groups, eps: size.eps, silu: size.silu },
+    inputs: groupNormInputs(size),
+  })),
   layerNorm: layerNormSizes.map((size) => ({ name: size.name, params: { eps: 1e-5 }, inputs: layerNormInputs(size) })),
   attention: attentionSizes.map((size) => ({
     name: size.name,
@@ -290,7 +355,12 @@ export const cases: { readonly [K in OpKind]: readonly Case<K>[] } = {
   timestepEmbedding: [true, false].map((flipSinToCos) => ({
     name: flipSinToCos ? 'cos first' : 'sin first',
     params: { flipSinToCos },
-    inputs: [values(0, 1, 249, 999, 500.5), filled([13], { values: Array.from({ length: 13 }, (_, i) => Math.fround(Math.exp((-Math.log(10000) * i) / 13))) })],
+    inputs: [
+      values(0, 1, 249, 999, 500.5),
+      filled([13], {
+        values: Array.from({ length: 13 }, (_, i) => Math.fround(Math.exp((-Math.log(10000) * i) / 13))),
+      }),
+    ],
   })),
   add: broadcasts.map(({ name, a, b }) => ({ name, params: none, inputs: [normal(a), normal(b)] })),
   mul: broadcasts.map(({ name, a, b }) => ({ name, params: none, inputs: [normal(a), normal(b)] })),
@@ -301,7 +371,11 @@ export const cases: { readonly [K in OpKind]: readonly Case<K>[] } = {
   concat: [
     { name: 'skip connection', params: { axis: 1 }, inputs: [normal([2, 5, 3, 7]), normal([2, 3, 3, 7])] },
     { name: 'batch', params: { axis: 0 }, inputs: [normal([2, 3]), normal([1, 3])] },
-    { name: 'three along the last axis', params: { axis: 2 }, inputs: [normal([2, 3, 5]), normal([2, 3, 1]), normal([2, 3, 130])] },
+    {
+      name: 'three along the last axis',
+      params: { axis: 2 },
+      inputs: [normal([2, 3, 5]), normal([2, 3, 1]), normal([2, 3, 130])],
+    },
     { name: 'one', params: { axis: 1 }, inputs: [normal([2, 3])] },
   ],
   slice: [
@@ -318,7 +392,11 @@ export const cases: { readonly [K in OpKind]: readonly Case<K>[] } = {
     { name: 'cycle of four', params: { perm: [3, 0, 2, 1] }, inputs: [normal([2, 3, 4, 5])] },
     { name: 'nothing', params: { perm: [0, 1] }, inputs: [normal([3, 5])] },
   ],
-  upsampleNearest: resizes.map(({ name, small, height, width }) => ({ name, params: { height, width }, inputs: [normal(small)] })),
+  upsampleNearest: resizes.map(({ name, small, height, width }) => ({
+    name,
+    params: { height, width },
+    inputs: [normal(small)],
+  })),
   mean: [
     { name: 'image', params: { axes: [2, 3] }, inputs: [normal([2, 5, 7, 9])] },
     { name: 'tokens', params: { axes: [1] }, inputs: [normal([2, 77, 5])] },
@@ -330,14 +408,22 @@ export const cases: { readonly [K in OpKind]: readonly Case<K>[] } = {
     { name: 'positions', params: none, inputs: [normal([5, 130]), ids([5], 5)] },
   ],
   takeToken: [{ name: 'pooled', params: none, inputs: [normal([3, 7, 5]), ids([3], 7)] }],
-  meanSquaredError: errorShapes.map(({ name, shape }) => ({ name, params: none, inputs: [normal(shape), normal(shape)] })),
+  meanSquaredError: errorShapes.map(({ name, shape }) => ({
+    name,
+    params: none,
+    inputs: [normal(shape), normal(shape)],
+  })),
 
   linearGradInput: linearSizes.map(({ name, rows, I, O, residual = false, scale = 1 }) => ({
     name,
     params: { residual, scale },
     inputs: [grad([...rows, O]), weightFor([O, I]), ...(residual ? [grad([...rows, I])] : [])],
   })),
-  linearGradWeight: linearSizes.map(({ name, rows, I, O, scale = 1 }) => ({ name, params: { scale }, inputs: [grad([...rows, O]), normal([...rows, I])] })),
+  linearGradWeight: linearSizes.map(({ name, rows, I, O, scale = 1 }) => ({
+    name,
+    params: { scale },
+    inputs: [grad([...rows, O]), normal([...rows, I])],
+  })),
   conv2dGradInput: convSizes.map((size) => {
     const { name, stride = 1, padding = zeroPadding, residual = false, scale = 1 } = size;
     const { x, weight, y } = convShapes(size);
@@ -350,7 +436,11 @@ export const cases: { readonly [K in OpKind]: readonly Case<K>[] } = {
   conv2dGradWeight: convSizes.map((size) => {
     const { name, stride = 1, padding = zeroPadding, kernel, scale = 1 } = size;
     const { x, y } = convShapes(size);
-    return { name, params: { stride, padding, kernelHeight: kernel[0], kernelWidth: kernel[1], scale }, inputs: [grad(y), normal(x)] };
+    return {
+      name,
+      params: { stride, padding, kernelHeight: kernel[0], kernelWidth: kernel[1], scale },
+      inputs: [grad(y), normal(x)],
+    };
   }),
   groupNormGradInput: groupNormSizes.map(groupNormGradCase),
   groupNormGradParams: groupNormSizes.map(groupNormGradCase),
@@ -364,9 +454,21 @@ export const cases: { readonly [K in OpKind]: readonly Case<K>[] } = {
     params: { eps: 1e-5 },
     inputs: [grad(size.x), ...layerNormInputs(size).slice(0, 1), layerNormStats(size)],
   })),
-  attentionDelta: attentionSizes.map((size) => ({ name: size.name, params: { heads: size.heads }, inputs: [grad(queryShape(size)), normal(queryShape(size))] })),
-  attentionGradQuery: attentionSizes.map((size) => ({ name: size.name, params: { heads: size.heads, causal: size.causal ?? false }, inputs: attentionGradInputs(size) })),
-  attentionGradKeyValue: attentionSizes.map((size) => ({ name: size.name, params: { heads: size.heads, causal: size.causal ?? false }, inputs: attentionGradInputs(size) })),
+  attentionDelta: attentionSizes.map((size) => ({
+    name: size.name,
+    params: { heads: size.heads },
+    inputs: [grad(queryShape(size)), normal(queryShape(size))],
+  })),
+  attentionGradQuery: attentionSizes.map((size) => ({
+    name: size.name,
+    params: { heads: size.heads, causal: size.causal ?? false },
+    inputs: attentionGradInputs(size),
+  })),
+  attentionGradKeyValue: attentionSizes.map((size) => ({
+    name: size.name,
+    params: { heads: size.heads, causal: size.causal ?? false },
+    inputs: attentionGradInputs(size),
+  })),
   gegluGrad: [
     { name: '2x5x14', params: none, inputs: [grad([2, 5, 7]), normal([2, 5, 14])] },
     { name: 'larger than a workgroup', params: none, inputs: [grad([3, 11, 49]), normal([3, 11, 98], 2)] },
@@ -378,10 +480,22 @@ export const cases: { readonly [K in OpKind]: readonly Case<K>[] } = {
   ]),
   clampGrad: [
     { name: 'logvar', params: { min: -30, max: 20 }, inputs: [grad([2, 3, 5, 7]), normal([2, 3, 5, 7], 30)] },
-    { name: 'on the edges', params: { min: -0.5, max: 0.25 }, inputs: [grad([6]), values(-0.5, 0.25, -0.51, 0.26, 0, -0.49)] },
+    {
+      name: 'on the edges',
+      params: { min: -0.5, max: 0.25 },
+      inputs: [grad([6]), values(-0.5, 0.25, -0.51, 0.26, 0, -0.49)],
+    },
   ],
-  sumTo: reductions.map(({ name, from, to }, i) => ({ name, params: { shape: to, factor: i % 2 === 0 ? 1 : -0.5 }, inputs: [grad(from)] })),
-  broadcastTo: reductions.map(({ name, from, to }, i) => ({ name, params: { shape: from, factor: i % 2 === 0 ? 1 : -0.5 }, inputs: [grad(to)] })),
+  sumTo: reductions.map(({ name, from, to }, i) => ({
+    name,
+    params: { shape: to, factor: i % 2 === 0 ? 1 : -0.5 },
+    inputs: [grad(from)],
+  })),
+  broadcastTo: reductions.map(({ name, from, to }, i) => ({
+    name,
+    params: { shape: from, factor: i % 2 === 0 ? 1 : -0.5 },
+    inputs: [grad(to)],
+  })),
   padAxis: [
     { name: 'middle of channels', params: { axis: 1, start: 2, length: 7 }, inputs: [grad([2, 3, 3, 5])] },
     { name: 'half of the last axis', params: { axis: 2, start: 65, length: 130 }, inputs: [grad([2, 3, 65])] },
@@ -397,7 +511,11 @@ export const cases: { readonly [K in OpKind]: readonly Case<K>[] } = {
     { name: 'one id many times', params: { rows: 3 }, inputs: [grad([300, 5]), ids([300], 2)] },
   ],
   takeTokenGrad: [{ name: 'pooled', params: { tokens: 7 }, inputs: [grad([3, 5]), ids([3], 7)] }],
-  meanSquaredErrorGrad: errorShapes.map(({ name, shape }) => ({ name, params: none, inputs: [grad([shape[0]!]), normal(shape), normal(shape)] })),
+  meanSquaredErrorGrad: errorShapes.map(({ name, shape }) => ({
+    name,
+    params: none,
+    inputs: [grad([shape[0]!]), normal(shape), normal(shape)],
+  })),
 
   preferenceLoss: [
     preferenceCase('sigmoid', 'plain'),
@@ -410,20 +528,42 @@ export const cases: { readonly [K in OpKind]: readonly Case<K>[] } = {
     preferenceCase('ipo', 'plain'),
     preferenceCase('hinge', 'plain'),
     preferenceCase('kto', 'plain'),
-    preferenceCase('kto', 'baseline above 0', {}, 50, [values(0.3, 0.42, 0.3, 0.45, 0.4, 0.3), values(0.5, 0.45, 0.4, 0.52, 0.47, 0.3)]),
+    preferenceCase('kto', 'baseline above 0', {}, 50, [
+      values(0.3, 0.42, 0.3, 0.45, 0.4, 0.3),
+      values(0.5, 0.45, 0.4, 0.52, 0.47, 0.3),
+    ]),
     preferenceCase('mapo', 'plain'),
     preferenceCase('mapo', 'gentle', { mapoT: 10, mapoBeta: 0.5 }),
-    preferenceCase('mapo', 'large errors', { mapoT: 10 }, 50, [values(3, 60, 0.001, 5, 2, 1e-6), values(1, 1, 1, 1, 1, 1)]),
+    preferenceCase('mapo', 'large errors', { mapoT: 10 }, 50, [
+      values(3, 60, 0.001, 5, 2, 1e-6),
+      values(1, 1, 1, 1, 1, 1),
+    ]),
     preferenceCase('dmpo', 'plain'),
     preferenceCase('dmpo', 'saturated', {}, 5000),
   ],
   sdpoSafeguard: [
-    { name: 'independent errors', params: { mu: 0.9 }, inputs: [normal([4, 3, 5, 7]), normal([4, 3, 5, 7]), grad([4])] },
+    {
+      name: 'independent errors',
+      params: { mu: 0.9 },
+      inputs: [normal([4, 3, 5, 7]), normal([4, 3, 5, 7]), grad([4])],
+    },
     // Equal winners and losers: the ratio is 1 - mu.
-    { name: 'aligned errors', params: { mu: 0.6 }, inputs: [filled([6, 2, 3, 3], { values: range(54) }), filled([6, 2, 3, 3], { values: [0] }), grad([6])] },
+    {
+      name: 'aligned errors',
+      params: { mu: 0.6 },
+      inputs: [filled([6, 2, 3, 3], { values: range(54) }), filled([6, 2, 3, 3], { values: [0] }), grad([6])],
+    },
     // A loser error twice the winner's the other way: a negative product leaves the gradient alone.
-    { name: 'opposed errors', params: { mu: 0.9 }, inputs: [filled([2, 3], { values: [1, 2, 3, -2, -4, -6] }), filled([2, 3], { values: [0] }), grad([2])] },
-    { name: 'longer than a workgroup', params: { mu: 0.5 }, inputs: [normal([2, 8, 12, 12], 1, 1), normal([2, 8, 12, 12]), grad([2])] },
+    {
+      name: 'opposed errors',
+      params: { mu: 0.9 },
+      inputs: [filled([2, 3], { values: [1, 2, 3, -2, -4, -6] }), filled([2, 3], { values: [0] }), grad([2])],
+    },
+    {
+      name: 'longer than a workgroup',
+      params: { mu: 0.5 },
+      inputs: [normal([2, 8, 12, 12], 1, 1), normal([2, 8, 12, 12]), grad([2])],
+    },
   ],
   globalNorm: [
     { name: 'one tensor', params: none, inputs: [grad([1000])] },

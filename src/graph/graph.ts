@@ -81,19 +81,33 @@ export class Graph {
   /** Elements [offset, offset + size of shape) of a 1-D state, as a tensor of its own shape. */
   view(name: string, of: Value, offset: number, shape: Shape): Value {
     assert(of.source.kind === 'state' && of.shape.length === 1, `${name}: a view needs a 1-D state, got ${of.name}`);
-    assert(offset + sizeOf(shape) <= of.shape[0]!, `${name}: view ends at ${offset + sizeOf(shape)}, ${of.name} has ${of.shape[0]} elements`);
+    assert(
+      offset + sizeOf(shape) <= of.shape[0]!,
+      `${name}: view ends at ${offset + sizeOf(shape)}, ${of.name} has ${of.shape[0]} elements`,
+    );
     return this.value(shape, 'f32', name, { kind: 'view', of, offset });
   }
 
   /** Appends a node; shapes are checked by the op's rule. Returns all outputs. */
   node<K extends OpKind>(op: K, params: OpParams[K], inputs: readonly Value[], name = op as string): readonly Value[] {
     const path = [...this.scopes, name].join('.');
-    inputs.forEach(({ name: x, dtype }, i) => assert(!isHalf(dtype) || halfInput[op] === i, `${path}: ${op} cannot read ${x}, which is kept in ${dtype}, as its input ${i}`));
-    const outputShapes = shapeOf[op](params, inputs.map((v) => v.shape), path);
+    inputs.forEach(({ name: x, dtype }, i) =>
+      assert(
+        !isHalf(dtype) || halfInput[op] === i,
+        `${path}: ${op} cannot read ${x}, which is kept in ${dtype}, as its input ${i}`,
+      ),
+    );
+    const outputShapes = shapeOf[op](
+      params,
+      inputs.map((v) => v.shape),
+      path,
+    );
     const outputs: Value[] = [];
     const node: Node<K> = { id: this.nodes.length, op, params, inputs, outputs, name: path };
     outputShapes.forEach((shape, output) =>
-      outputs.push(this.value(shape, 'f32', outputShapes.length > 1 ? `${path}:${output}` : path, { kind: 'node', node, output })),
+      outputs.push(
+        this.value(shape, 'f32', outputShapes.length > 1 ? `${path}:${output}` : path, { kind: 'node', node, output }),
+      ),
     );
     this.nodes.push(node);
     return outputs;
@@ -123,7 +137,8 @@ export class Graph {
 
   /** Asks that `value` (a node output) be written straight into [offset, offset + size) of a flat state. */
   place(value: Value, arena: Value, offset: number): void {
-    if (value.source.kind === 'node' && value.source.node.op === 'reshape') return this.place(value.source.node.inputs[0]!, arena, offset);
+    if (value.source.kind === 'node' && value.source.node.op === 'reshape')
+      return this.place(value.source.node.inputs[0]!, arena, offset);
     assert(value.source.kind === 'node', `${value.name}: only a node's output can be placed`);
     assert(!this.placements.has(value), `${value.name} is placed twice`);
     assert(arena.source.kind === 'state' && arena.shape.length === 1, `${arena.name} is not a 1-D state`);
@@ -148,6 +163,7 @@ export function storageRoot(graph: Graph, value: Value): { root: Value; offset: 
   const placed = graph.placements.get(value);
   if (placed) return { root: placed.arena, offset: placed.offset };
   if (value.source.kind === 'view') return { root: value.source.of, offset: value.source.offset };
-  if (value.source.kind === 'node' && value.source.node.op === 'reshape') return storageRoot(graph, value.source.node.inputs[0]!);
+  if (value.source.kind === 'node' && value.source.node.op === 'reshape')
+    return storageRoot(graph, value.source.node.inputs[0]!);
   return { root: value, offset: 0 };
 }

@@ -66,7 +66,14 @@ export interface GradParams {
   /** dW = scale * dyᵀ x. dy [..., O], x [..., I] → [O, I]. */
   linearGradWeight: { scale: number };
   /** dx of conv2d (+ residual). dy [N, O, H', W'], weight [O, C, kh, kw], residual [N, C, H, W] → [N, C, H, W]. */
-  conv2dGradInput: { stride: number; padding: Padding; height: number; width: number; residual: boolean; scale: number };
+  conv2dGradInput: {
+    stride: number;
+    padding: Padding;
+    height: number;
+    width: number;
+    residual: boolean;
+    scale: number;
+  };
   /** dW of conv2d. dy [N, O, H', W'], x [N, C, H, W] → [O, C, kh, kw]. */
   conv2dGradWeight: { stride: number; padding: Padding; kernelHeight: number; kernelWidth: number; scale: number };
   /** dy, x, weight, bias, stats → dx. */
@@ -112,7 +119,14 @@ export type LossName = 'sigmoid' | 'robust' | 'soft' | 'ipo' | 'hinge' | 'kto' |
 export interface StepParams {
   /** m [2B], r [2B] (winners first, then losers), beta [1], logitScale [B] (1, or min(SNR, gamma) / SNR), preference [B] (used by `soft`)
    *  → loss [1] (batch mean), logit [B], dm [2B] = dloss/dm. Formulas: training/losses/. */
-  preferenceLoss: { loss: LossName; labelSmoothing: number; alpha: number; mapoBeta: number; mapoT: number; mapoK: number };
+  preferenceLoss: {
+    loss: LossName;
+    labelSmoothing: number;
+    alpha: number;
+    mapoBeta: number;
+    mapoT: number;
+    mapoK: number;
+  };
   /** pred [2B, ...], target [2B, ...], dm [2B] → dm with the loser half scaled by Diffusion-SDPO's safeguard (arXiv 2511.03317). */
   sdpoSafeguard: { mu: number };
   /** Any number of tensors → [1], the square root of the sum of all squares. Padding in flat arenas must be zero. */
@@ -146,4 +160,10 @@ export const mutatedInputs: { readonly [K in StepOp]: readonly number[] } = {
 
 /** The input that may be a parameter in half width: weights with many elements. What is small (norms, biases) stays f32, and so does whatever
  *  another op reads; not even a reshape takes a half-width tensor. */
-export const halfInput: { readonly [K in OpKind]?: number } = { linear: 1, conv2d: 1, embedding: 0, linearGradInput: 1, conv2dGradInput: 1 };
+export const halfInput: { readonly [K in OpKind]?: number } = {
+  linear: 1,
+  conv2d: 1,
+  embedding: 0,
+  linearGradInput: 1,
+  conv2dGradInput: 1,
+};

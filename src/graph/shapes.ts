@@ -22,7 +22,10 @@ function rank(shape: Shape, expected: number, what: string, path: string): void 
 
 /** b broadcasts to a: same rank, each axis a's or 1. */
 function broadcastable(a: Shape, b: Shape, path: string): void {
-  assert(a.length === b.length && b.every((axis, i) => axis === a[i] || axis === 1), `${path}: ${show(b)} does not broadcast to ${show(a)}`);
+  assert(
+    a.length === b.length && b.every((axis, i) => axis === a[i] || axis === 1),
+    `${path}: ${show(b)} does not broadcast to ${show(a)}`,
+  );
 }
 
 function divides(parts: number, whole: number, what: string, path: string): void {
@@ -98,7 +101,10 @@ export const shapeOf: { readonly [K in OpKind]: ShapeRule<K> } = {
     count(inputs, 3, path);
     const [q, k, v] = inputs as [Shape, Shape, Shape];
     attention(heads, q, k, v, path);
-    assert(!causal || q[1] === k[1], `${path}: causal attention needs as many keys as queries, got ${k[1]} and ${q[1]}`);
+    assert(
+      !causal || q[1] === k[1],
+      `${path}: causal attention needs as many keys as queries, got ${k[1]} and ${q[1]}`,
+    );
     return [q, [q[0]!, heads, q[1]!]];
   },
   geglu: (_, inputs, path) => {
@@ -119,40 +125,67 @@ export const shapeOf: { readonly [K in OpKind]: ShapeRule<K> } = {
   affine: (_, inputs, path) => (count(inputs, 1, path), [inputs[0]!]),
   concat: ({ axis }, inputs, path) => {
     assert(inputs.length > 0, `${path}: nothing to concatenate`);
-    for (const x of inputs) same(withAxis(x, axis, 0), withAxis(inputs[0]!, axis, 0), `inputs differ beyond axis ${axis}`, path);
-    return [withAxis(inputs[0]!, axis, inputs.reduce((sum, x) => sum + x[axis]!, 0))];
+    for (const x of inputs)
+      same(withAxis(x, axis, 0), withAxis(inputs[0]!, axis, 0), `inputs differ beyond axis ${axis}`, path);
+    return [
+      withAxis(
+        inputs[0]!,
+        axis,
+        inputs.reduce((sum, x) => sum + x[axis]!, 0),
+      ),
+    ];
   },
   slice: ({ axis, start, length }, inputs, path) => {
     count(inputs, 1, path);
-    assert(start >= 0 && length > 0 && start + length <= inputs[0]![axis]!, `${path}: [${start}, ${start + length}) is outside axis ${axis} of ${show(inputs[0]!)}`);
+    assert(
+      start >= 0 && length > 0 && start + length <= inputs[0]![axis]!,
+      `${path}: [${start}, ${start + length}) is outside axis ${axis} of ${show(inputs[0]!)}`,
+    );
     return [withAxis(inputs[0]!, axis, length)];
   },
   reshape: ({ shape }, inputs, path) => {
     count(inputs, 1, path);
-    assert(sizeOf(shape) === sizeOf(inputs[0]!), `${path}: ${show(inputs[0]!)} has ${sizeOf(inputs[0]!)} elements, ${show(shape)} ${sizeOf(shape)}`);
+    assert(
+      sizeOf(shape) === sizeOf(inputs[0]!),
+      `${path}: ${show(inputs[0]!)} has ${sizeOf(inputs[0]!)} elements, ${show(shape)} ${sizeOf(shape)}`,
+    );
     return [shape];
   },
   transpose: ({ perm }, inputs, path) => {
     count(inputs, 1, path);
     const x = inputs[0]!;
-    assert(perm.length === x.length && [...perm].sort((a, b) => a - b).every((axis, i) => axis === i), `${path}: ${show(perm)} is no permutation of the axes of ${show(x)}`);
+    assert(
+      perm.length === x.length && [...perm].sort((a, b) => a - b).every((axis, i) => axis === i),
+      `${path}: ${show(perm)} is no permutation of the axes of ${show(x)}`,
+    );
     return [perm.map((axis) => x[axis]!)];
   },
   upsampleNearest: ({ height, width }, inputs, path) => {
     count(inputs, 1, path);
     rank(inputs[0]!, 4, 'input', path);
-    assert(height >= inputs[0]![2]! && width >= inputs[0]![3]!, `${path}: ${height}x${width} is smaller than ${show(inputs[0]!)}`);
+    assert(
+      height >= inputs[0]![2]! && width >= inputs[0]![3]!,
+      `${path}: ${height}x${width} is smaller than ${show(inputs[0]!)}`,
+    );
     return [[inputs[0]![0]!, inputs[0]![1]!, height, width]];
   },
   mean: ({ axes }, inputs, path) => (count(inputs, 1, path), [inputs[0]!.map((n, i) => (axes.includes(i) ? 1 : n))]),
-  embedding: (_, inputs, path) => (count(inputs, 2, path), rank(inputs[0]!, 2, 'table', path), [[...inputs[1]!, inputs[0]![1]!]]),
+  embedding: (_, inputs, path) => (
+    count(inputs, 2, path),
+    rank(inputs[0]!, 2, 'table', path),
+    [[...inputs[1]!, inputs[0]![1]!]]
+  ),
   takeToken: (_, inputs, path) => {
     count(inputs, 2, path);
     rank(inputs[0]!, 3, 'input', path);
     same(inputs[1]!, [inputs[0]![0]!], 'index', path);
     return [[inputs[0]![0]!, inputs[0]![2]!]];
   },
-  meanSquaredError: (_, inputs, path) => (count(inputs, 2, path), same(inputs[0]!, inputs[1]!, 'pred and target differ', path), [[inputs[0]![0]!]]),
+  meanSquaredError: (_, inputs, path) => (
+    count(inputs, 2, path),
+    same(inputs[0]!, inputs[1]!, 'pred and target differ', path),
+    [[inputs[0]![0]!]]
+  ),
 
   linearGradInput: ({ residual }, inputs, path) => {
     count(inputs, 2 + Number(residual), path);
@@ -182,9 +215,21 @@ export const shapeOf: { readonly [K in OpKind]: ShapeRule<K> } = {
     assert(dy[0] === x[0], `${path}: dy has batch ${dy[0]}, x ${x[0]}`);
     return [[dy[1]!, x[1]!, kernelHeight, kernelWidth]];
   },
-  groupNormGradInput: (_, inputs, path) => (count(inputs, 5, path), same(inputs[0]!, inputs[1]!, 'dy and x differ', path), [inputs[1]!]),
-  groupNormGradParams: (_, inputs, path) => (count(inputs, 5, path), same(inputs[0]!, inputs[1]!, 'dy and x differ', path), [inputs[2]!, inputs[3]!]),
-  layerNormGradInput: (_, inputs, path) => (count(inputs, 4, path), same(inputs[0]!, inputs[1]!, 'dy and x differ', path), [inputs[1]!]),
+  groupNormGradInput: (_, inputs, path) => (
+    count(inputs, 5, path),
+    same(inputs[0]!, inputs[1]!, 'dy and x differ', path),
+    [inputs[1]!]
+  ),
+  groupNormGradParams: (_, inputs, path) => (
+    count(inputs, 5, path),
+    same(inputs[0]!, inputs[1]!, 'dy and x differ', path),
+    [inputs[2]!, inputs[3]!]
+  ),
+  layerNormGradInput: (_, inputs, path) => (
+    count(inputs, 4, path),
+    same(inputs[0]!, inputs[1]!, 'dy and x differ', path),
+    [inputs[1]!]
+  ),
   layerNormGradParams: (_, inputs, path) => {
     count(inputs, 3, path);
     same(inputs[0]!, inputs[1]!, 'dy and x differ', path);
@@ -217,10 +262,16 @@ export const shapeOf: { readonly [K in OpKind]: ShapeRule<K> } = {
   broadcastTo: ({ shape }, inputs, path) => (count(inputs, 1, path), broadcastable(shape, inputs[0]!, path), [shape]),
   padAxis: ({ axis, start, length }, inputs, path) => {
     count(inputs, 1, path);
-    assert(start >= 0 && start + inputs[0]![axis]! <= length, `${path}: ${inputs[0]![axis]} from ${start} does not fit ${length}`);
+    assert(
+      start >= 0 && start + inputs[0]![axis]! <= length,
+      `${path}: ${inputs[0]![axis]} from ${start} does not fit ${length}`,
+    );
     return [withAxis(inputs[0]!, axis, length)];
   },
-  upsampleNearestGrad: ({ height, width }, inputs, path) => (count(inputs, 1, path), [[inputs[0]![0]!, inputs[0]![1]!, height, width]]),
+  upsampleNearestGrad: ({ height, width }, inputs, path) => (
+    count(inputs, 1, path),
+    [[inputs[0]![0]!, inputs[0]![1]!, height, width]]
+  ),
   embeddingGrad: ({ rows }, inputs, path) => (count(inputs, 2, path), [[rows, last(inputs[0]!)]]),
   takeTokenGrad: ({ tokens }, inputs, path) => (count(inputs, 2, path), [[inputs[0]![0]!, tokens, inputs[0]![1]!]]),
   meanSquaredErrorGrad: (_, inputs, path) => {

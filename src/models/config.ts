@@ -50,7 +50,8 @@ export class ConfigReader {
   oneOf<T>(field: string, fallback: unknown, options: readonly T[]): T {
     const value = this.get(field, fallback);
     const found = options.find((option) => option === value);
-    if (found === undefined) throw unsupported(this.model, field, value, options.map((option) => JSON.stringify(option)).join(' or '));
+    if (found === undefined)
+      throw unsupported(this.model, field, value, options.map((option) => JSON.stringify(option)).join(' or '));
     return found;
   }
 
@@ -64,22 +65,26 @@ export class ConfigReader {
     const value = this.get(field, fallback);
     if (length !== undefined && isInt(value)) return Array<number>(length).fill(value);
     if (!Array.isArray(value) || !value.every(isInt)) throw unsupported(this.model, field, value, 'positive integers');
-    if (length !== undefined && value.length !== length) throw unsupported(this.model, field, value, `${length} entries, one a block`);
+    if (length !== undefined && value.length !== length)
+      throw unsupported(this.model, field, value, `${length} entries, one a block`);
     return value;
   }
 
   /** A list of integers from 0 on. */
   counts(field: string, fallback: readonly number[]): number[] {
     const value = this.get(field, fallback);
-    if (!Array.isArray(value) || !value.every((entry) => Number.isInteger(entry) && (entry as number) >= 0)) throw unsupported(this.model, field, value, 'integers from 0 on');
+    if (!Array.isArray(value) || !value.every((entry) => Number.isInteger(entry) && (entry as number) >= 0))
+      throw unsupported(this.model, field, value, 'integers from 0 on');
     return value as number[];
   }
 
   strings<T extends string>(field: string, fallback: readonly T[], options: readonly T[], length?: number): T[] {
     const value = this.get(field, fallback);
     if (!Array.isArray(value)) throw unsupported(this.model, field, value, 'a list');
-    for (const entry of value) if (!options.includes(entry as T)) throw unsupported(this.model, field, entry, options.join(' or '));
-    if (length !== undefined && value.length !== length) throw unsupported(this.model, field, value, `${length} entries, one a block`);
+    for (const entry of value)
+      if (!options.includes(entry as T)) throw unsupported(this.model, field, entry, options.join(' or '));
+    if (length !== undefined && value.length !== length)
+      throw unsupported(this.model, field, value, `${length} entries, one a block`);
     return value as T[];
   }
 }

@@ -17,7 +17,10 @@ export interface DenoiserModel {
   timestepCondWidth: number;
   /** What class labels it must be given, which no pipeline of Stable Diffusion gives; null for none. */
   classLabels: string | null;
-  inputs(graph: Graph, size: { batch: number; height: number; width: number; tokens: number; timestepCond?: boolean }): UNetInputs;
+  inputs(
+    graph: Graph,
+    size: { batch: number; height: number; width: number; tokens: number; timestepCond?: boolean },
+  ): UNetInputs;
   /** The prediction, like the sample. */
   build(graph: Graph, inputs: UNetInputs, options?: LayerOptions): Value;
   loraTargets(which: 'attention' | 'all'): LoraTarget[];

@@ -62,21 +62,46 @@ export class Layers {
     const base = this.graph.op('linear', { bias, residual: residual !== undefined, scale: 1 }, inputs, path);
     const lora = this.options.lora?.(path, 'linear', shape);
     if (!lora) return base;
-    const down = this.graph.op('linear', { bias: false, residual: false, scale: 1 }, [x, lora.down], `${path}.lora_down`);
-    return this.graph.op('linear', { bias: false, residual: true, scale: lora.scale }, [down, lora.up, base], `${path}.lora_up`);
+    const down = this.graph.op(
+      'linear',
+      { bias: false, residual: false, scale: 1 },
+      [x, lora.down],
+      `${path}.lora_down`,
+    );
+    return this.graph.op(
+      'linear',
+      { bias: false, residual: true, scale: lora.scale },
+      [down, lora.up, base],
+      `${path}.lora_up`,
+    );
   }
 
   /** torch.nn.Conv2d at `path` (+ residual). x [N, C, H, W] → [N, out, H', W']. */
-  conv(path: string, x: Value, out: number, { bias = true, residual, kernel = 3, stride = 1, padding = (kernel - 1) >> 1 }: ConvOptions = {}): Value {
+  conv(
+    path: string,
+    x: Value,
+    out: number,
+    { bias = true, residual, kernel = 3, stride = 1, padding = (kernel - 1) >> 1 }: ConvOptions = {},
+  ): Value {
     const sides: Padding = typeof padding === 'number' ? [padding, padding, padding, padding] : padding;
     const shape = [out, x.shape[1]!, kernel, kernel];
     const inputs = [x, this.weight(path, shape)];
     if (bias) inputs.push(this.parameter(`${path}.bias`, [out]));
     if (residual) inputs.push(residual);
-    const base = this.graph.op('conv2d', { stride, padding: sides, bias, residual: residual !== undefined, scale: 1 }, inputs, path);
+    const base = this.graph.op(
+      'conv2d',
+      { stride, padding: sides, bias, residual: residual !== undefined, scale: 1 },
+      inputs,
+      path,
+    );
     const lora = this.options.lora?.(path, 'conv', shape);
     if (!lora) return base;
-    const down = this.graph.op('conv2d', { stride, padding: sides, bias: false, residual: false, scale: 1 }, [x, lora.down], `${path}.lora_down`);
+    const down = this.graph.op(
+      'conv2d',
+      { stride, padding: sides, bias: false, residual: false, scale: 1 },
+      [x, lora.down],
+      `${path}.lora_down`,
+    );
     const pointwise = { stride: 1, padding: [0, 0, 0, 0] as Padding, bias: false, residual: true, scale: lora.scale };
     return this.graph.op('conv2d', pointwise, [down, lora.up, base], `${path}.lora_up`);
   }
@@ -92,7 +117,12 @@ export class Layers {
   /** torch.nn.LayerNorm at `path` over the last axis. */
   layerNorm(path: string, x: Value, eps: number): Value {
     const shape = [x.shape[x.shape.length - 1]!];
-    return this.graph.op('layerNorm', { eps }, [x, this.parameter(`${path}.weight`, shape), this.parameter(`${path}.bias`, shape)], path);
+    return this.graph.op(
+      'layerNorm',
+      { eps },
+      [x, this.parameter(`${path}.weight`, shape), this.parameter(`${path}.bias`, shape)],
+      path,
+    );
   }
 
   /** torch.nn.Embedding at `path`: ids i32 [...] → [..., width]. */

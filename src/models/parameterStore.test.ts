@@ -34,7 +34,9 @@ function linear(dtypeOf?: (key: string) => ParameterDtype): Graph {
   return graph;
 }
 
-const rounded = (dtype: ParameterDtype): number[] => [...(dtype === 'f32' ? numbers : dtype === 'f16' ? numbers.map((x) => f16(x)) : numbers.map((x) => bf16(x)))];
+const rounded = (dtype: ParameterDtype): number[] => [
+  ...(dtype === 'f32' ? numbers : dtype === 'f16' ? numbers.map((x) => f16(x)) : numbers.map((x) => bf16(x))),
+];
 // The same roundings by arithmetic: 11 and 8 significant bits (f16's least step is 2^-24).
 const toStep = (x: number, bits: number, least: number): number => {
   const step = Math.max(2 ** (Math.floor(Math.log2(Math.abs(x))) - bits + 1), least);
@@ -69,9 +71,13 @@ describe('ParameterStore', () => {
 
   it('refuses a number that the width cannot hold, and a second width for one tensor', async () => {
     const { source } = fileOf(undefined, Float32Array.of(1, 2, 3, 70000, 5, 6));
-    await expect(new ParameterStore(cpuExecutor(), source).bindings(linear(() => 'f16'))).rejects.toThrow('proj.weight has a number that f16 cannot hold');
+    await expect(new ParameterStore(cpuExecutor(), source).bindings(linear(() => 'f16'))).rejects.toThrow(
+      'proj.weight has a number that f16 cannot hold',
+    );
     const store = new ParameterStore(cpuExecutor(), source);
     await store.bindings(linear(() => 'bf16'));
-    await expect(store.bindings(linear())).rejects.toThrow('proj.weight is kept in bf16, another graph wants it in f32');
+    await expect(store.bindings(linear())).rejects.toThrow(
+      'proj.weight is kept in bf16, another graph wants it in f32',
+    );
   });
 });

@@ -28,7 +28,10 @@ export class ParameterStore {
         storage.write(data);
         this.storages.set(value.name, storage);
       }
-      assert(storage.dtype === value.dtype, `${value.name} is kept in ${storage.dtype}, another graph wants it in ${value.dtype}`);
+      assert(
+        storage.dtype === value.dtype,
+        `${value.name} is kept in ${storage.dtype}, another graph wants it in ${value.dtype}`,
+      );
       bound.set(value, storage);
     }
     return bound;

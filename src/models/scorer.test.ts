@@ -14,30 +14,54 @@ const open = (path: string) => openSafetensors(readFileSync(join(top, path)), pa
 describe.each(['a', 'b'])('scorer %s', (name) => {
   it('scores as PyTorch does', async () => {
     const folder = `public/models/postcard/scorers/${name}`;
-    const config = parseScorerConfig(JSON.parse(readFileSync(join(top, folder, 'config.json'), 'utf8')) as Record<string, unknown>);
+    const config = parseScorerConfig(
+      JSON.parse(readFileSync(join(top, folder, 'config.json'), 'utf8')) as Record<string, unknown>,
+    );
     const golden = await open(`tools/base-model/golden/scorer-${name}.safetensors`);
     const weights = await open(`${folder}/model.safetensors`);
     const graph = new Graph();
     // Two of the four rows: the oracle takes its time.
-    const [image, pooled] = ['image', 'pooled'].map((input) => graph.input(input, [2, ...golden.shape(input)!.slice(1)]));
+    const [image, pooled] = ['image', 'pooled'].map((input) =>
+      graph.input(input, [2, ...golden.shape(input)!.slice(1)]),
+    );
     const outputs = buildScorer(graph, config, { image: image!, pooled: pooled! });
     checkParameters(parametersOf(graph), weights);
     const half = async (tensor: string): Promise<Float32Array> => {
       const data = await golden.read(tensor);
       return data.subarray(data.length / 4, (3 * data.length) / 4);
     };
-    const feeds = new Map([[image!, await half('image')], [pooled!, await half('pooled')]]);
+    const feeds = new Map([
+      [image!, await half('image')],
+      [pooled!, await half('pooled')],
+    ]);
     for (const parameter of parametersOf(graph)) feeds.set(parameter, await weights.read(parameter.name));
     const read = evaluate(graph, feeds);
-    const alignment = alignmentScores(config, Float32Array.from(read(outputs.imageProjection)), Float32Array.from(read(outputs.textProjection)));
-    for (const [tensor, found] of [['feature', read(outputs.feature)], ['appeal', read(outputs.appeal)], ['alignment', alignment]] as const) {
+    const alignment = alignmentScores(
+      config,
+      Float32Array.from(read(outputs.imageProjection)),
+      Float32Array.from(read(outputs.textProjection)),
+    );
+    for (const [tensor, found] of [
+      ['feature', read(outputs.feature)],
+      ['appeal', read(outputs.appeal)],
+      ['alignment', alignment],
+    ] as const) {
       // Golden files are f32 of f64: one rounding, two for alignment, whose projections are rounded too.
-      (await half(tensor)).forEach((x, i) => expect(Math.abs(found[i]! - x), `${tensor} ${i}`).toBeLessThan(1e-6 * Math.max(1, Math.abs(x))));
+      (await half(tensor)).forEach((x, i) =>
+        expect(Math.abs(found[i]! - x), `${tensor} ${i}`).toBeLessThan(1e-6 * Math.max(1, Math.abs(x))),
+      );
     }
   });
 });
 
 it('refuses layers it does not know', () => {
-  const config = { _class_name: 'WinnowScorer', image_size: 8, alignment: { image_projection: { in_features: 1, out_features: 1 }, text_projection: { in_features: 1, out_features: 1 } } };
+  const config = {
+    _class_name: 'WinnowScorer',
+    image_size: 8,
+    alignment: {
+      image_projection: { in_features: 1, out_features: 1 },
+      text_projection: { in_features: 1, out_features: 1 },
+    },
+  };
   expect(() => parseScorerConfig({ ...config, layers: [{ type: 'attention' }] })).toThrow(/type is "attention"/);
 });

@@ -5,7 +5,15 @@ import { type Config, ConfigReader, unsupported } from './config.ts';
 import { type LayerOptions, Layers } from './layers.ts';
 
 export type ScorerLayer =
-  | { type: 'conv2d'; name: string; in_channels: number; out_channels: number; kernel_size: number; stride: number; padding: number }
+  | {
+      type: 'conv2d';
+      name: string;
+      in_channels: number;
+      out_channels: number;
+      kernel_size: number;
+      stride: number;
+      padding: number;
+    }
   | { type: 'groupNorm'; name: string; num_groups: number; num_channels: number; eps: number }
   | { type: 'linear'; name: string; in_features: number; out_features: number }
   | { type: 'mean'; axes: number[] }
@@ -41,7 +49,13 @@ function parseLayer(entry: unknown): ScorerLayer {
         padding: read.number('padding', 0),
       };
     case 'groupNorm':
-      return { type, name: name(), num_groups: read.int('num_groups'), num_channels: read.int('num_channels'), eps: read.number('eps', 1e-5) };
+      return {
+        type,
+        name: name(),
+        num_groups: read.int('num_groups'),
+        num_channels: read.int('num_channels'),
+        eps: read.number('eps', 1e-5),
+      };
     case 'linear':
       return { type, name: name(), in_features: read.int('in_features'), out_features: read.int('out_features') };
     case 'mean':
@@ -90,7 +104,12 @@ export interface ScorerOutputs {
 }
 
 /** image [B, 3, S, S] in [-1, 1]; pooled [B, text_features], the text encoder's last hidden state at the end token. */
-export function buildScorer(graph: Graph, config: ScorerConfig, inputs: { image: Value; pooled: Value }, options: LayerOptions = {}): ScorerOutputs {
+export function buildScorer(
+  graph: Graph,
+  config: ScorerConfig,
+  inputs: { image: Value; pooled: Value },
+  options: LayerOptions = {},
+): ScorerOutputs {
   const layers = new Layers(graph, options);
   let x = inputs.image;
   for (let i = 0; i < config.layers.length; i++) {
@@ -111,14 +130,26 @@ export function buildScorer(graph: Graph, config: ScorerConfig, inputs: { image:
 function applyLayer(layers: Layers, layer: ScorerLayer, x: Value, path: string, silu: boolean): Value {
   switch (layer.type) {
     case 'conv2d':
-      return layers.conv(layer.name, x, layer.out_channels, { kernel: layer.kernel_size, stride: layer.stride, padding: layer.padding });
+      return layers.conv(layer.name, x, layer.out_channels, {
+        kernel: layer.kernel_size,
+        stride: layer.stride,
+        padding: layer.padding,
+      });
     case 'groupNorm':
-      return layers.groupNorm(layer.name, x, { groups: layer.num_groups, eps: layer.eps, act: silu ? 'silu' : undefined });
+      return layers.groupNorm(layer.name, x, {
+        groups: layer.num_groups,
+        eps: layer.eps,
+        act: silu ? 'silu' : undefined,
+      });
     case 'linear':
       return layers.linear(layer.name, x, layer.out_features);
     case 'mean': {
       const { axes } = layer;
-      return layers.reshape(`${path}.flat`, layers.graph.op('mean', { axes }, [x], path), x.shape.filter((_, axis) => !axes.includes(axis)));
+      return layers.reshape(
+        `${path}.flat`,
+        layers.graph.op('mean', { axes }, [x], path),
+        x.shape.filter((_, axis) => !axes.includes(axis)),
+      );
     }
     case 'silu':
     case 'relu':
@@ -129,7 +160,11 @@ function applyLayer(layers: Layers, layer: ScorerLayer, x: Value, path: string, 
 }
 
 /** scale * cosine(image, text) + bias for each row of the two projections [B, D]. */
-export function alignmentScores(config: ScorerConfig, imageProjection: Float32Array, textProjection: Float32Array): Float64Array {
+export function alignmentScores(
+  config: ScorerConfig,
+  imageProjection: Float32Array,
+  textProjection: Float32Array,
+): Float64Array {
   const { dim, scale, bias } = config.alignment;
   return Float64Array.from({ length: imageProjection.length / dim }, (_, row) => {
     let dot = 0;

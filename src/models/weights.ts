@@ -20,12 +20,18 @@ export interface TensorSource {
 export type WeightPolicy = ParameterDtype | 'stored';
 
 /** What LayerOptions.dtypeOf says under a policy. `source` is the model's own files; adapters may be merged into what is uploaded. */
-export function storedDtypes(source: Pick<TensorSource, 'half'>, policy: WeightPolicy): (key: string) => ParameterDtype {
+export function storedDtypes(
+  source: Pick<TensorSource, 'half'>,
+  policy: WeightPolicy,
+): (key: string) => ParameterDtype {
   return policy === 'stored' ? (key) => source.half?.(key) ?? 'f32' : () => policy;
 }
 
 /** A parameter's tensor as it is to be kept: its own bits where the source has them in that width, else its f32 numbers, rounded at most once. */
-export async function readParameter(source: TensorSource, { name, dtype }: Pick<Value, 'name' | 'dtype'>): Promise<Float32Array | Uint16Array> {
+export async function readParameter(
+  source: TensorSource,
+  { name, dtype }: Pick<Value, 'name' | 'dtype'>,
+): Promise<Float32Array | Uint16Array> {
   if (!isHalf(dtype)) return source.read(name);
   if (source.readHalf && source.half?.(name) === dtype) return source.readHalf(name);
   const bits = encodeHalf(dtype, await source.read(name));
@@ -48,7 +54,11 @@ export function checkParameters(parameters: readonly Value[], source: TensorSour
   for (const { name, shape } of parameters) {
     const found = source.shape(name);
     if (!found) {
-      throw new WinnowError('MissingTensor', `${file}: there is no tensor ${name} (${show(shape)}).`, 'Use weights that belong to this config.json.');
+      throw new WinnowError(
+        'MissingTensor',
+        `${file}: there is no tensor ${name} (${show(shape)}).`,
+        'Use weights that belong to this config.json.',
+      );
     }
     if (!sameShape(found, shape)) {
       throw new WinnowError(
@@ -79,6 +89,10 @@ export function withAliases(source: TensorSource, alias: (name: string) => reado
     names: source.names,
     shape: (name) => source.shape(find(name)),
     read: (name) => source.read(find(name)),
-    ...(half && readHalf && { half: (name: string) => half.call(source, find(name)), readHalf: (name: string) => readHalf.call(source, find(name)) }),
+    ...(half &&
+      readHalf && {
+        half: (name: string) => half.call(source, find(name)),
+        readHalf: (name: string) => readHalf.call(source, find(name)),
+      }),
   };
 }

@@ -67,7 +67,12 @@ export class OnnxBuilder {
     return this.shared(name, dims, data);
   }
 
-  private push(wanted: string, opType: string, inputs: readonly string[], attributes: Readonly<Record<string, OnnxAttribute>>): string {
+  private push(
+    wanted: string,
+    opType: string,
+    inputs: readonly string[],
+    attributes: Readonly<Record<string, OnnxAttribute>>,
+  ): string {
     const output = this.unique(wanted);
     this.nodes.push({ opType, name: output, inputs, outputs: [output], attributes });
     return output;

@@ -10,7 +10,11 @@ import { encodeModel, type OnnxValueInfo } from './proto.ts';
 
 const isForwardOp = (op: OpKind): op is ForwardOp => op in lower;
 
-const valueInfo = (name: string, { shape, dtype }: Value): OnnxValueInfo => ({ name, dims: shape, dtype: dtype === 'i32' ? 'i32' : 'f32' });
+const valueInfo = (name: string, { shape, dtype }: Value): OnnxValueInfo => ({
+  name,
+  dims: shape,
+  dtype: dtype === 'i32' ? 'i32' : 'f32',
+});
 
 /** Bytes of the model that computes `graph.outputs` from the graph's inputs. Inputs and outputs keep their names, parameters the names of
  *  the checkpoint. `tensors` gives a parameter's numbers (row-major, f32; of a half-width one its bits, or f32 numbers to round) by that name.
@@ -26,9 +30,15 @@ export function emitOnnx(graph: Graph, tensors: (name: string) => Float32Array |
     const known = nameOf.get(value);
     if (known !== undefined) return known;
     const { source } = value;
-    assert(source.kind === 'parameter' || source.kind === 'constant', `${value.name}: ${describe(value)} has no counterpart in ONNX`);
+    assert(
+      source.kind === 'parameter' || source.kind === 'constant',
+      `${value.name}: ${describe(value)} has no counterpart in ONNX`,
+    );
     const data = source.kind === 'constant' ? source.data : tensors(value.name);
-    assert(data.length === sizeOf(value.shape), `${value.name}: ${data.length} numbers for shape [${value.shape.join(', ')}]`);
+    assert(
+      data.length === sizeOf(value.shape),
+      `${value.name}: ${data.length} numbers for shape [${value.shape.join(', ')}]`,
+    );
     const name = store(onnx, value, data);
     nameOf.set(value, name);
     return name;
@@ -40,7 +50,8 @@ export function emitOnnx(graph: Graph, tensors: (name: string) => Float32Array |
     nameOf.set(node.outputs[0]!, lowerNode(node as Node<ForwardOp>, node.inputs.map(resolve), onnx));
   }
   // An output may be an input, a parameter, or an output twice; onnxruntime removes the copies that are not needed.
-  for (const { name, value } of outputs) onnx.nodes.push({ opType: 'Identity', name, inputs: [resolve(value)], outputs: [name], attributes: {} });
+  for (const { name, value } of outputs)
+    onnx.nodes.push({ opType: 'Identity', name, inputs: [resolve(value)], outputs: [name], attributes: {} });
 
   return encodeModel({
     name: 'winnow',
@@ -52,7 +63,11 @@ export function emitOnnx(graph: Graph, tensors: (name: string) => Float32Array |
   });
 }
 
-function store(onnx: OnnxBuilder, { name, shape, dtype }: Value, data: Float32Array | Int32Array | Uint16Array): string {
+function store(
+  onnx: OnnxBuilder,
+  { name, shape, dtype }: Value,
+  data: Float32Array | Int32Array | Uint16Array,
+): string {
   if (isHalf(dtype) && !(data instanceof Int32Array)) return onnx.half(name, shape, dtype, halfBits(dtype, data));
   assert(!(data instanceof Uint16Array), `${name} is ${dtype}, got bits of half width`);
   return onnx.initializer(name, shape, data);

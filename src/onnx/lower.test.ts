@@ -19,7 +19,10 @@ afterAll(() => console.log(`largest relative error ${worst.error.toExponential(1
 
 /** The case's op as models use it: the first input is fed, f32 operands after it are parameters, which onnxruntime folds. So are weights of
  *  half width, whichever input they are. */
-function asModel<K extends ForwardOp>(op: K, { node, feeds }: BuiltCase<K>): { graph: Graph; tensors: Map<string, Float32Array>; feeds: Record<string, Feed> } {
+function asModel<K extends ForwardOp>(
+  op: K,
+  { node, feeds }: BuiltCase<K>,
+): { graph: Graph; tensors: Map<string, Float32Array>; feeds: Record<string, Feed> } {
   const graph = new Graph();
   const tensors = new Map<string, Float32Array>();
   const fed: Record<string, Feed> = {};
@@ -61,20 +64,37 @@ function compare(actual: Float32Array, expected: Float64Array, where: string): v
 
 function suite<K extends ForwardOp>(op: K): void {
   describe(op, () => {
-    const runs = cases[op].flatMap((testCase) => weightDtypes(op).map((weights) => ({ name: testCase.name, testCase, weights })));
-    test.each(runs)('$name, weights in $weights', async ({ name, testCase, weights }: { name: string; testCase: Case<K>; weights: ParameterDtype }) => {
-      const built = buildCase(op, testCase, 1, weights);
-      const expected = evaluate(built.graph, built.feeds)(built.node.outputs[0]!);
-      built.graph.outputs.delete('out1'); // statistics and log-sum-exp are not exported
+    const runs = cases[op].flatMap((testCase) =>
+      weightDtypes(op).map((weights) => ({ name: testCase.name, testCase, weights })),
+    );
+    test.each(runs)(
+      '$name, weights in $weights',
+      async ({ name, testCase, weights }: { name: string; testCase: Case<K>; weights: ParameterDtype }) => {
+        const built = buildCase(op, testCase, 1, weights);
+        const expected = evaluate(built.graph, built.feeds)(built.node.outputs[0]!);
+        built.graph.outputs.delete('out1'); // statistics and log-sum-exp are not exported
 
-      if (weights === 'f32') {
-        const feeds = Object.fromEntries([...built.feeds].map(([value, data]: [Value, Float32Array | Int32Array]) => [value.name, { data, dims: value.shape }]));
-        compare(await run(emitOnnx(built.graph, noTensors), feeds), expected, `${op}, ${name}`);
-      }
+        if (weights === 'f32') {
+          const feeds = Object.fromEntries(
+            [...built.feeds].map(([value, data]: [Value, Float32Array | Int32Array]) => [
+              value.name,
+              { data, dims: value.shape },
+            ]),
+          );
+          compare(await run(emitOnnx(built.graph, noTensors), feeds), expected, `${op}, ${name}`);
+        }
 
-      const model = asModel(op, built);
-      compare(await run(emitOnnx(model.graph, (key) => model.tensors.get(key)!), model.feeds), expected, `${op}, ${name}, weights inside in ${weights}`);
-    });
+        const model = asModel(op, built);
+        compare(
+          await run(
+            emitOnnx(model.graph, (key) => model.tensors.get(key)!),
+            model.feeds,
+          ),
+          expected,
+          `${op}, ${name}, weights inside in ${weights}`,
+        );
+      },
+    );
   });
 }
 

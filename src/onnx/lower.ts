@@ -57,7 +57,8 @@ function splitHeads(onnx: OnnxBuilder, x: string, shape: Shape, heads: number, t
 }
 
 /** The source index of every output index of nearest upsampling, in exact integers. */
-const nearest = (from: number, to: number): number[] => Array.from({ length: to }, (_, i) => Math.floor((i * from) / to));
+const nearest = (from: number, to: number): number[] =>
+  Array.from({ length: to }, (_, i) => Math.floor((i * from) / to));
 
 const isPowerOfTwo = (n: number): boolean => Number.isInteger(Math.log2(n));
 
@@ -86,14 +87,21 @@ export const lower: { readonly [K in ForwardOp]: LowerToOnnx<K> } = {
     const shape = shapeOfInput(node, 0);
     const perChannel = [shape[1]!, ...shape.slice(2).map(() => 1)];
     const grouped = reshape(onnx, x, [shape[0]!, groups, sizeOf(shape.slice(1)) / groups]);
-    const normed = onnx.op('InstanceNormalization', [centred(onnx, grouped), onnx.filled(groups, 1), onnx.filled(groups, 0)], { epsilon: { f: eps } });
+    const normed = onnx.op(
+      'InstanceNormalization',
+      [centred(onnx, grouped), onnx.filled(groups, 1), onnx.filled(groups, 0)],
+      { epsilon: { f: eps } },
+    );
     const scaled = onnx.op('Mul', [reshape(onnx, normed, shape), reshape(onnx, weight, perChannel)]);
     const y = onnx.op('Add', [scaled, reshape(onnx, bias, perChannel)]);
     return silu ? unaryFn.silu(onnx, y) : y;
   },
   layerNorm: ({ params }, inputs, onnx) => {
     const [x, weight, bias] = inputs as [string, string, string];
-    return onnx.op('LayerNormalization', [centred(onnx, x), weight, bias], { axis: { i: -1 }, epsilon: { f: params.eps } });
+    return onnx.op('LayerNormalization', [centred(onnx, x), weight, bias], {
+      axis: { i: -1 },
+      epsilon: { f: params.eps },
+    });
   },
   attention: (node, inputs, onnx) => {
     const { heads, causal } = node.params;
@@ -162,7 +170,8 @@ export const lower: { readonly [K in ForwardOp]: LowerToOnnx<K> } = {
     const difference = onnx.op('Sub', inputs);
     let mean = onnx.op('Mul', [difference, difference]);
     // Axis by axis, the last first: onnxruntime sums in a row, and short f32 sums round less (relative error 5e-7 in one sum of 1152, 4e-8 so).
-    for (let axis = shapeOfInput(node, 0).length - 1; axis > 0; axis--) mean = onnx.op('ReduceMean', [mean], { axes: { ints: [axis] }, keepdims: { i: 0 } });
+    for (let axis = shapeOfInput(node, 0).length - 1; axis > 0; axis--)
+      mean = onnx.op('ReduceMean', [mean], { axes: { ints: [axis] }, keepdims: { i: 0 } });
     return mean;
   },
 };

@@ -117,7 +117,8 @@ function nodeProto(node: OnnxNode): Message {
   for (const output of node.outputs) lengthDelimited(proto, 2, output);
   lengthDelimited(proto, 3, node.name);
   lengthDelimited(proto, 4, node.opType);
-  for (const [name, attribute] of Object.entries(node.attributes)) lengthDelimited(proto, 5, attributeProto(name, attribute));
+  for (const [name, attribute] of Object.entries(node.attributes))
+    lengthDelimited(proto, 5, attributeProto(name, attribute));
   return proto;
 }
 
@@ -222,7 +223,8 @@ export function nodeNames(model: Uint8Array): string[] {
     if (field !== 7) continue;
     for (const { field: part, value: node } of lengthDelimitedFields(graph)) {
       if (part !== 1) continue;
-      for (const { field: property, value: name } of lengthDelimitedFields(node)) if (property === 3) names.push(decoder.decode(name));
+      for (const { field: property, value: name } of lengthDelimitedFields(node))
+        if (property === 3) names.push(decoder.decode(name));
     }
   }
   return names;

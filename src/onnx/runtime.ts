@@ -72,7 +72,11 @@ function configure(ort: Ort, threads: number, files?: BuildFiles): Ort {
   ort.env.wasm.numThreads = threads;
   ort.env.logLevel = 'error';
   // Resolved here: onnxruntime would take a relative address as relative to its own chunk.
-  if (files) ort.env.wasm.wasmPaths = { mjs: new URL(files.mjs, location.href).href, wasm: new URL(files.wasm, location.href).href };
+  if (files)
+    ort.env.wasm.wasmPaths = {
+      mjs: new URL(files.mjs, location.href).href,
+      wasm: new URL(files.wasm, location.href).href,
+    };
   return ort;
 }
 

@@ -10,7 +10,11 @@ function model(factor: number): Uint8Array {
   const identity = new Float32Array(64 * 64);
   for (let i = 0; i < 64; i++) identity[i * 65] = 1;
   let x = graph.input('x', [64, 64]);
-  for (let i = 0; i < 8; i++) x = graph.op('linear', { bias: false, residual: false, scale: i === 0 ? factor : 1 }, [x, graph.parameter('identity', [64, 64])]);
+  for (let i = 0; i < 8; i++)
+    x = graph.op('linear', { bias: false, residual: false, scale: i === 0 ? factor : 1 }, [
+      x,
+      graph.parameter('identity', [64, 64]),
+    ]);
   graph.output('y', x);
   return emitOnnx(graph, () => identity);
 }
@@ -40,7 +44,9 @@ test('results stay what they are after the next run', async () => {
 
 test('a file that is no model, and feeds that do not fit, are OnnxRuntimeFailed and stop nobody else', async () => {
   await expect(createSession(new Uint8Array(64).fill(255), wasm)).rejects.toMatchObject({ name: 'OnnxRuntimeFailed' });
-  await expect(doubles.run({ x: { data: new Float32Array(4), dims: [2, 2] } })).rejects.toMatchObject({ name: 'OnnxRuntimeFailed' });
+  await expect(doubles.run({ x: { data: new Float32Array(4), dims: [2, 2] } })).rejects.toMatchObject({
+    name: 'OnnxRuntimeFailed',
+  });
   await expect(doubles.run({})).rejects.toMatchObject({ name: 'OnnxRuntimeFailed' });
   expect((await doubles.run(feeds(1))).y![0]).toBe(2);
 });
@@ -54,5 +60,7 @@ test('a released session fails, others go on', async () => {
 
 test('the number of threads is fixed by the first session', async () => {
   expect(doubles.threads).toBe(1);
-  await expect(createSession(model(2), { provider: 'wasm', threads: 2 })).rejects.toThrow(/^onnxruntime runs on 1 threads, which cannot become 2/);
+  await expect(createSession(model(2), { provider: 'wasm', threads: 2 })).rejects.toThrow(
+    /^onnxruntime runs on 1 threads, which cannot become 2/,
+  );
 });

@@ -47,8 +47,11 @@ function oneAtATime<T>(work: () => Promise<T>): Promise<T> {
 }
 
 /** Loads a model. `bytes` is what emitOnnx returns, or a file's content. */
-export async function createSession(bytes: Uint8Array, { provider, device, threads, externalData }: SessionOptions): Promise<OnnxSession> {
-  assert(provider !== 'webgpu' || device, 'the webgpu provider needs the engine\'s device');
+export async function createSession(
+  bytes: Uint8Array,
+  { provider, device, threads, externalData }: SessionOptions,
+): Promise<OnnxSession> {
+  assert(provider !== 'webgpu' || device, "the webgpu provider needs the engine's device");
   const { ort, threads: running } = await loadOrt(provider, threads);
   return oneAtATime(async () => {
     try {
@@ -80,7 +83,11 @@ function wrap(ort: Ort, session: InferenceSession, provider: OnnxProvider, threa
     run: (feeds) =>
       oneAtATime(async () => {
         try {
-          const results = await session.run(Object.fromEntries(Object.entries(feeds).map(([name, feed]) => [name, toTensor(ort, feed, types.get(name))])));
+          const results = await session.run(
+            Object.fromEntries(
+              Object.entries(feeds).map(([name, feed]) => [name, toTensor(ort, feed, types.get(name))]),
+            ),
+          );
           return Object.fromEntries(Object.entries(results).map(([name, tensor]) => [name, toFloats(name, tensor)]));
         } catch (error) {
           throw onnxRuntimeFailed('run a model', error);
@@ -92,7 +99,12 @@ function wrap(ort: Ort, session: InferenceSession, provider: OnnxProvider, threa
 
 /** In the type that the model asks for: files of others take ids in 64 bits, or numbers in half width. */
 function toTensor(ort: Ort, { data, dims }: Feed, type: string | undefined): Tensor {
-  if (type === 'int64') return new ort.Tensor('int64', BigInt64Array.from(data, (value) => BigInt(value)), dims);
+  if (type === 'int64')
+    return new ort.Tensor(
+      'int64',
+      BigInt64Array.from(data, (value) => BigInt(value)),
+      dims,
+    );
   if (data instanceof Int32Array) return new ort.Tensor('int32', data, dims);
   return type === 'float16' ? new ort.Tensor('float16', encodeF16(data), dims) : new ort.Tensor('float32', data, dims);
 }

@@ -33,7 +33,14 @@ import {
   upsampleNearest,
   upsampleNearestGrad,
 } from './kernels/movement.ts';
-import { groupNorm, groupNormGradInput, groupNormGradParams, layerNorm, layerNormGradInput, layerNormGradParams } from './kernels/norms.ts';
+import {
+  groupNorm,
+  groupNormGradInput,
+  groupNormGradParams,
+  layerNorm,
+  layerNormGradInput,
+  layerNormGradParams,
+} from './kernels/norms.ts';
 import { preferenceLoss, sdpoSafeguard } from './kernels/preferenceLoss.ts';
 import { accumulate, adamw, globalNorm, zero } from './kernels/step.ts';
 import type { CpuKernel } from './tensor.ts';

@@ -73,7 +73,9 @@ describe('cpuExecutor', () => {
     expect(() => program.write(ids, new Float32Array(2))).toThrow('ids: is i32, data is Float32Array');
     expect(() => program.write(inner, new Float32Array(2))).toThrow('inner: a node cannot be written');
     expect(() => program.read(inner)).toThrow('inner is not an output, parameter, state or view');
-    await expect(cpuExecutor().compile(graph, { bindings: new Map([[x, cpuExecutor().storage('s', 3)]]) })).rejects.toThrow('x: has 2 elements, its storage s 3');
+    await expect(
+      cpuExecutor().compile(graph, { bindings: new Map([[x, cpuExecutor().storage('s', 3)]]) }),
+    ).rejects.toThrow('x: has 2 elements, its storage s 3');
   });
 });
 
@@ -92,7 +94,13 @@ test('globalNorm neither overflows nor underflows, and shows a NaN', () => {
 });
 
 test('matmul agrees with three plain loops on sizes around its tile, with transposes, factor and add', () => {
-  for (const [M, N, K] of [[1, 1, 1], [2, 4, 3], [3, 5, 2], [5, 7, 4], [1, 6, 0]] as const) {
+  for (const [M, N, K] of [
+    [1, 1, 1],
+    [2, 4, 3],
+    [3, 5, 2],
+    [5, 7, 4],
+    [1, 6, 0],
+  ] as const) {
     const a = Float64Array.from({ length: M * K }, (_, i) => Math.sin(i + 1));
     const b = Float64Array.from({ length: N * K }, (_, i) => Math.cos(i + 2));
     const start = Float64Array.from({ length: M * N }, (_, i) => i);

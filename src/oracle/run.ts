@@ -29,13 +29,22 @@ class CpuStorage implements Storage {
   }
 
   write(data: Float32Array | Int32Array | Uint16Array, offsetElements = 0): void {
-    assert(isHalf(this.dtype) ? !(data instanceof Int32Array) : !(data instanceof Uint16Array), `${this.label} is ${this.dtype}, got ${data.constructor.name}`);
-    assert(offsetElements + data.length <= this.data.length, `${this.label}: writing up to ${offsetElements + data.length} of ${this.data.length} elements`);
+    assert(
+      isHalf(this.dtype) ? !(data instanceof Int32Array) : !(data instanceof Uint16Array),
+      `${this.label} is ${this.dtype}, got ${data.constructor.name}`,
+    );
+    assert(
+      offsetElements + data.length <= this.data.length,
+      `${this.label}: writing up to ${offsetElements + data.length} of ${this.data.length} elements`,
+    );
     this.data.set(held(this.dtype, data), offsetElements);
   }
 
   read(offsetElements = 0, elements = this.data.length - offsetElements): Promise<Float32Array> {
-    assert(offsetElements + elements <= this.data.length, `${this.label}: reading up to ${offsetElements + elements} of ${this.data.length} elements`);
+    assert(
+      offsetElements + elements <= this.data.length,
+      `${this.label}: reading up to ${offsetElements + elements} of ${this.data.length} elements`,
+    );
     return Promise.resolve(Float32Array.from(this.data.subarray(offsetElements, offsetElements + elements)));
   }
 
@@ -51,7 +60,14 @@ export interface CpuProgram extends Program {
 function compile(graph: Graph, { bindings }: CompileOptions = {}): CpuProgram {
   const arrays = new Map<Value, Float64Array>();
   const bytes = { parameters: 0, state: 0, inputs: 0, activations: 0 };
-  const partOf = { parameter: 'parameters', state: 'state', input: 'inputs', constant: 'inputs', node: 'activations', view: 'state' } as const;
+  const partOf = {
+    parameter: 'parameters',
+    state: 'state',
+    input: 'inputs',
+    constant: 'inputs',
+    node: 'activations',
+    view: 'state',
+  } as const;
 
   /** The array of a value that has storage of its own: everything but views, reshapes and placed outputs. */
   const rootArray = (root: Value): Float64Array => {
@@ -60,9 +76,19 @@ function compile(graph: Graph, { bindings }: CompileOptions = {}): CpuProgram {
     const size = sizeOf(root.shape);
     const bound = bindings?.get(root);
     assert(!bound || bound instanceof CpuStorage, `${root.name}: bound to a storage of another executor`);
-    assert(!bound || bound.elements === size, `${root.name}: has ${size} elements, its storage ${bound?.label} ${bound?.elements}`);
-    assert(!bound || bound.dtype === root.dtype, `${root.name}: is ${root.dtype}, its storage ${bound?.label} ${bound?.dtype}`);
-    const array = bound ? (bound as CpuStorage).data : root.source.kind === 'constant' ? Float64Array.from(root.source.data) : new Float64Array(size);
+    assert(
+      !bound || bound.elements === size,
+      `${root.name}: has ${size} elements, its storage ${bound?.label} ${bound?.elements}`,
+    );
+    assert(
+      !bound || bound.dtype === root.dtype,
+      `${root.name}: is ${root.dtype}, its storage ${bound?.label} ${bound?.dtype}`,
+    );
+    const array = bound
+      ? (bound as CpuStorage).data
+      : root.source.kind === 'constant'
+        ? Float64Array.from(root.source.data)
+        : new Float64Array(size);
     bytes[partOf[root.source.kind]] += array.byteLength;
     arrays.set(root, array);
     return array;
@@ -72,9 +98,13 @@ function compile(graph: Graph, { bindings }: CompileOptions = {}): CpuProgram {
     const { root, offset } = storageRoot(graph, value);
     const array = rootArray(root);
     const size = sizeOf(value.shape);
-    tensors.set(value, { shape: value.shape, data: offset === 0 && array.length === size ? array : array.subarray(offset, offset + size) });
+    tensors.set(value, {
+      shape: value.shape,
+      data: offset === 0 && array.length === size ? array : array.subarray(offset, offset + size),
+    });
   }
-  for (const value of bindings?.keys() ?? []) assert(arrays.has(value), `${value.name} is bound, but has no storage of its own in this graph`);
+  for (const value of bindings?.keys() ?? [])
+    assert(arrays.has(value), `${value.name} is bound, but has no storage of its own in this graph`);
 
   const step = <K extends OpKind>(node: Node<K>): (() => void) => {
     const kernel = kernels[node.op];
@@ -100,9 +130,18 @@ function compile(graph: Graph, { bindings }: CompileOptions = {}): CpuProgram {
     dispatchCount: 0,
     peek,
     write(value, data) {
-      assert(value.source.kind === 'input' || value.source.kind === 'parameter' || value.source.kind === 'state', `${value.name}: a ${value.source.kind} cannot be written`);
-      assert(data.length === sizeOf(value.shape), `${value.name}: ${data.length} numbers for shape [${value.shape.join(', ')}]`);
-      assert((value.dtype === 'i32') === data instanceof Int32Array, `${value.name}: is ${value.dtype}, data is ${data.constructor.name}`);
+      assert(
+        value.source.kind === 'input' || value.source.kind === 'parameter' || value.source.kind === 'state',
+        `${value.name}: a ${value.source.kind} cannot be written`,
+      );
+      assert(
+        data.length === sizeOf(value.shape),
+        `${value.name}: ${data.length} numbers for shape [${value.shape.join(', ')}]`,
+      );
+      assert(
+        (value.dtype === 'i32') === data instanceof Int32Array,
+        `${value.name}: is ${value.dtype}, data is ${data.constructor.name}`,
+      );
       peek(value).set(held(value.dtype, data));
     },
     run() {
@@ -115,7 +154,10 @@ function compile(graph: Graph, { bindings }: CompileOptions = {}): CpuProgram {
     },
     read(value) {
       // As strict as the GPU, where anything else may have been overwritten by the end of a run.
-      assert(outputs.has(value) || ['parameter', 'state', 'view'].includes(value.source.kind), `${value.name} is not an output, parameter, state or view`);
+      assert(
+        outputs.has(value) || ['parameter', 'state', 'view'].includes(value.source.kind),
+        `${value.name} is not an output, parameter, state or view`,
+      );
       return Promise.resolve(Float32Array.from(peek(value)));
     },
     dispose() {
@@ -141,10 +183,16 @@ export function cpuExecutor(): CpuExecutor {
 
 /** Runs a graph once on the given inputs, parameters and states (absent ones are zero) and returns the full-precision reader.
  *  Float64Array feeds are not rounded, not even to half width: finite differences need that. */
-export function evaluate(graph: Graph, feeds: ReadonlyMap<Value, Float32Array | Float64Array | Int32Array>): (value: Value) => Float64Array {
+export function evaluate(
+  graph: Graph,
+  feeds: ReadonlyMap<Value, Float32Array | Float64Array | Int32Array>,
+): (value: Value) => Float64Array {
   const program = compile(graph);
   for (const [value, data] of feeds) {
-    assert(data.length === sizeOf(value.shape), `${value.name}: ${data.length} numbers for shape [${value.shape.join(', ')}]`);
+    assert(
+      data.length === sizeOf(value.shape),
+      `${value.name}: ${data.length} numbers for shape [${value.shape.join(', ')}]`,
+    );
     program.peek(value).set(data instanceof Float64Array ? data : held(value.dtype, data));
   }
   void program.run();

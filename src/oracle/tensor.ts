@@ -10,7 +10,11 @@ export interface Tensor {
 }
 
 /** Computes an op: writes every element of `outputs`, whose shapes are the shape rule's. Mutating step ops write their inputs instead. */
-export type CpuKernel<K extends OpKind> = (params: OpParams[K], inputs: readonly Tensor[], outputs: readonly Tensor[]) => void;
+export type CpuKernel<K extends OpKind> = (
+  params: OpParams[K],
+  inputs: readonly Tensor[],
+  outputs: readonly Tensor[],
+) => void;
 
 /** Calls visit(i, j) for every element i of `full`, in row-major order, with the element j of `small` that broadcasts to it.
  *  Same rank; each axis of `small` is that of `full` or 1. */
@@ -46,12 +50,30 @@ export interface Matrix {
   column: number;
 }
 
-export const matrix = (data: Float64Array, columns: number, offset = 0): Matrix => ({ data, offset, row: columns, column: 1 });
-export const transposed = ({ data, offset, row, column }: Matrix): Matrix => ({ data, offset, row: column, column: row });
+export const matrix = (data: Float64Array, columns: number, offset = 0): Matrix => ({
+  data,
+  offset,
+  row: columns,
+  column: 1,
+});
+export const transposed = ({ data, offset, row, column }: Matrix): Matrix => ({
+  data,
+  offset,
+  row: column,
+  column: row,
+});
 
 /** c[i, j] = (add ? c[i, j] : 0) + factor * sum over k of a[i, k] b[k, j]; i < M, j < N, k < K, sums in order of k.
  *  Two rows by four columns at a time: eight sums stay in registers, which is what makes training on the CPU bearable in tests. */
-export function matmul(M: number, N: number, K: number, a: Matrix, b: Matrix, c: Matrix, { factor = 1, add = false } = {}): void {
+export function matmul(
+  M: number,
+  N: number,
+  K: number,
+  a: Matrix,
+  b: Matrix,
+  c: Matrix,
+  { factor = 1, add = false } = {},
+): void {
   const [ad, bd, cd] = [a.data, b.data, c.data];
   const [ac, br, bc, cc] = [a.column, b.row, b.column, c.column];
   const store = (at: number, sum: number): void => {

@@ -44,10 +44,14 @@ export interface BenchFigures {
     allocatedBytes: number;
   };
   /** Of the step, by op and kernel, the slowest first. */
-  kernels: { clock: 'timestamp-query' | 'submit'; rows: { name: string; dispatches: number; ms: number; gflops: number }[] };
+  kernels: {
+    clock: 'timestamp-query' | 'submit';
+    rows: { name: string; dispatches: number; ms: number; gflops: number }[];
+  };
 }
 
-const wave = (length: number, scale = 1): Float32Array => Float32Array.from({ length }, (_, i) => scale * Math.sin(12.9898 * i));
+const wave = (length: number, scale = 1): Float32Array =>
+  Float32Array.from({ length }, (_, i) => scale * Math.sin(12.9898 * i));
 
 async function fastest(repeats: number, work: () => Promise<unknown>): Promise<number> {
   await work();
@@ -60,7 +64,12 @@ async function fastest(repeats: number, work: () => Promise<unknown>): Promise<n
   return ms;
 }
 
-export async function benchEngine(env: Environment, id: string, { config, repeats }: BenchOptions, onProgress: (what: string) => void): Promise<BenchFigures> {
+export async function benchEngine(
+  env: Environment,
+  id: string,
+  { config, repeats }: BenchOptions,
+  onProgress: (what: string) => void,
+): Promise<BenchFigures> {
   onProgress('Opening the GPU');
   const engine = await openDevice(env.gpu);
   const folder = await openModelFolder(id, env);
@@ -84,7 +93,12 @@ export async function benchEngine(env: Environment, id: string, { config, repeat
   }
 }
 
-async function benchForward(executor: GpuExecutor, folder: ModelFolder, repeats: number, onProgress: (what: string) => void): Promise<BenchFigures['forward']> {
+async function benchForward(
+  executor: GpuExecutor,
+  folder: ModelFolder,
+  repeats: number,
+  onProgress: (what: string) => void,
+): Promise<BenchFigures['forward']> {
   const { info, unet, tokens } = folder;
   const side = info.defaultSize / info.sizeMultiple;
   const size: PredictorSize = { batch: 2, height: side, width: side, tokens, timestepCond: false };
@@ -102,7 +116,15 @@ async function benchForward(executor: GpuExecutor, folder: ModelFolder, repeats:
   const onnxWasmMs = await time(await onnxPredictor(unet.model, unet.weights, size, { provider: 'wasm' }));
   const graph = new Graph();
   graph.output('noise_pred', unet.model.build(graph, unet.model.inputs(graph, size)));
-  const bindings = new Map(parametersOf(graph).map((value) => [value, executor.storage(value.name, value.shape.reduce((a, b) => a * b, 1))]));
+  const bindings = new Map(
+    parametersOf(graph).map((value) => [
+      value,
+      executor.storage(
+        value.name,
+        value.shape.reduce((a, b) => a * b, 1),
+      ),
+    ]),
+  );
   const program = await executor.compile(graph, { bindings });
   const dispatches = program.dispatchCount;
   program.dispose();
@@ -126,12 +148,23 @@ async function benchStep(
   const side = info.defaultSize / info.sizeMultiple;
   const reference = config.mode === 'lora' ? 'engine' : 'input';
   const model = { folder: { unet: { model: unet.model }, tokens }, weights: unet.weights };
-  const spec = stepSpecOf(model, config, { height: side, width: side }, reference, executor.engine.device.limits.maxStorageBufferBindingSize);
+  const spec = stepSpecOf(
+    model,
+    config,
+    { height: side, width: side },
+    reference,
+    executor.engine.device.limits.maxStorageBufferBindingSize,
+  );
   const lora = config.mode === 'lora' ? initialLora(spec.layout.entries, config.rank, config.seed) : undefined;
   onProgress('Preparing a training step');
   const begin = performance.now();
   const frozen = new ParameterStore(executor, unet.weights);
-  const trainer = await Trainer.create({ executor, spec, frozen, initial: async (name) => lora?.get(name) ?? unet.weights.read(name) });
+  const trainer = await Trainer.create({
+    executor,
+    spec,
+    frozen,
+    initial: async (name) => lora?.get(name) ?? unet.weights.read(name),
+  });
   const prepareMs = performance.now() - begin;
   const images = 2 * config.pairsPerStep;
   const elements = images * unet.model.latentChannels * side * side;
@@ -143,10 +176,22 @@ async function benchStep(
     beta: config.beta,
     ...(reference === 'input' && { referenceErrors: new Float32Array(images).fill(0.5) }),
   };
-  const update = { lr: config.learningRate, beta1: config.adamBeta1, beta2: config.adamBeta2, eps: config.adamEps, weightDecay: config.weightDecay, maxGradNorm: config.maxGradNorm };
+  const update = {
+    lr: config.learningRate,
+    beta1: config.adamBeta1,
+    beta2: config.adamBeta2,
+    eps: config.adamEps,
+    weightDecay: config.weightDecay,
+    maxGradNorm: config.maxGradNorm,
+  };
   onProgress('Timing training steps');
   let t = 1;
-  const ms = await fastest(repeats, () => trainer.run(Array.from({ length: config.accumulation }, () => batch), { ...update, t: t++ }));
+  const ms = await fastest(repeats, () =>
+    trainer.run(
+      Array.from({ length: config.accumulation }, () => batch),
+      { ...update, t: t++ },
+    ),
+  );
   onProgress('Timing every kernel of the step');
   const { plannedBytes, allocatedBytes } = trainer.memory;
   const dispatches = trainer.dispatchCount;
@@ -154,7 +199,17 @@ async function benchStep(
   trainer.dispose();
   frozen.dispose();
   return {
-    step: { mode: config.mode, pairs: config.pairsPerStep, gflop: trainer.flops / 1e9, prepareMs, ms, gflopPerSecond: trainer.flops / ms / 1e6, dispatches, plannedBytes: plannedBytes.total, allocatedBytes },
+    step: {
+      mode: config.mode,
+      pairs: config.pairsPerStep,
+      gflop: trainer.flops / 1e9,
+      prepareMs,
+      ms,
+      gflopPerSecond: trainer.flops / ms / 1e6,
+      dispatches,
+      plannedBytes: plannedBytes.total,
+      allocatedBytes,
+    },
     kernels: { clock, rows: summarize(rows, ({ op, kernel }) => (op === kernel ? op : `${op} (${kernel})`)) },
   };
 }

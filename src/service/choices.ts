@@ -20,7 +20,10 @@ export function savedChoices(files: FileStore, key: string): Promise<EngineChoic
 
 /** Operations per second that the steps of the last run reached on an adapter. */
 export const savedRunRate = (files: FileStore, adapterKey: string): Promise<number | undefined> =>
-  readJson<Record<string, number>>(files, 'settings/speed.json').then((rates) => rates[adapterKey], () => undefined);
+  readJson<Record<string, number>>(files, 'settings/speed.json').then(
+    (rates) => rates[adapterKey],
+    () => undefined,
+  );
 
 export async function saveRunRate(files: FileStore, adapterKey: string, rate: number): Promise<void> {
   const rates = await readJson<Record<string, number>>(files, 'settings/speed.json').catch(() => ({}));
@@ -34,11 +37,19 @@ export function saveChoices(files: FileStore, key: string, choices: EngineChoice
 type Sampler = EngineChoices['sampler'];
 
 /** What a UNet samples on: what measured fastest, or what the person wants; a large one on our kernels, which need not hold it in memory. */
-export function samplerFor(choice: SamplerChoice, { sampler, onnxProvider }: EngineChoices, parameters: number): Sampler {
+export function samplerFor(
+  choice: SamplerChoice,
+  { sampler, onnxProvider }: EngineChoices,
+  parameters: number,
+): Sampler {
   const onnx = onnxProvider === 'webgpu' ? 'onnx-webgpu' : 'onnx-wasm';
   if (choice !== 'onnx') return choice === 'engine' || isLarge(parameters) ? 'engine' : sampler;
   if (4 * parameters >= MAX_ONNX_BYTES) {
-    throw new WinnowError('BadArguments', `This UNet has ${(parameters / 1e6).toFixed(0)} million parameters, more than one ONNX file can hold.`, 'Let Winnow choose the sampler, or choose its own kernels.');
+    throw new WinnowError(
+      'BadArguments',
+      `This UNet has ${(parameters / 1e6).toFixed(0)} million parameters, more than one ONNX file can hold.`,
+      'Let Winnow choose the sampler, or choose its own kernels.',
+    );
   }
   return onnx;
 }
@@ -59,7 +70,8 @@ export async function measureSamplers(options: {
   const { model, executor, software, sessionOptions, hasOnnxWebgpu, onProgress } = options;
   const { folder, weights } = model;
   // A large UNet has no choice (samplerFor), and its small parts run on the CPU.
-  if (isLarge(folder.info.parameters.unet)) return { sampler: 'engine', onnxProvider: 'wasm', wasmThreads: defaultThreads(), measuredMs: {}, failures: {} };
+  if (isLarge(folder.info.parameters.unet))
+    return { sampler: 'engine', onnxProvider: 'wasm', wasmThreads: defaultThreads(), measuredMs: {}, failures: {} };
   const side = folder.info.defaultSize / folder.info.sizeMultiple;
   const size: PredictorSize = { batch: 2, height: side, width: side, tokens: folder.tokens, timestepCond: false };
   const denoiser = folder.unet.model;
@@ -69,7 +81,15 @@ export async function measureSamplers(options: {
       ? []
       : ([
           ['engine', 'our own kernels', () => enginePredictor(executor, model, size)],
-          ...(hasOnnxWebgpu ? [['onnx-webgpu', 'onnxruntime on the GPU', () => onnxPredictor(denoiser, weights, size, sessionOptions('webgpu'))]] : []),
+          ...(hasOnnxWebgpu
+            ? [
+                [
+                  'onnx-webgpu',
+                  'onnxruntime on the GPU',
+                  () => onnxPredictor(denoiser, weights, size, sessionOptions('webgpu')),
+                ],
+              ]
+            : []),
         ] as [Sampler, string, () => Promise<NoisePredictor>][])),
   ];
   const measuredMs: Record<string, number> = {};
@@ -86,16 +106,24 @@ export async function measureSamplers(options: {
       if (Object.keys(failures).length === candidates.length) throw error;
     }
   }
-  const sampler = (Object.keys(measuredMs) as Sampler[]).reduce((best, name) => (measuredMs[name]! < measuredMs[best]! ? name : best));
-  const onnxProvider = (measuredMs['onnx-webgpu'] ?? Infinity) < (measuredMs['onnx-wasm'] ?? Infinity) ? 'webgpu' : 'wasm';
+  const sampler = (Object.keys(measuredMs) as Sampler[]).reduce((best, name) =>
+    measuredMs[name]! < measuredMs[best]! ? name : best,
+  );
+  const onnxProvider =
+    (measuredMs['onnx-webgpu'] ?? Infinity) < (measuredMs['onnx-wasm'] ?? Infinity) ? 'webgpu' : 'wasm';
   return { sampler, onnxProvider, wasmThreads: defaultThreads(), measuredMs, failures };
 }
 
 /** Fastest of three after one that compiles and allocates. */
 async function fastestMs(predictor: NoisePredictor, size: PredictorSize, denoiser: DenoiserModel): Promise<number> {
   const sample = new Float32Array(size.batch * denoiser.latentChannels * size.height * size.width).fill(0.5);
-  const text = { context: new Float32Array(size.tokens * denoiser.contextWidth).fill(0.1), pooled: new Float32Array(denoiser.pooledWidth).fill(0.1) };
-  const conditioning = batched(Array.from({ length: size.batch }, () => conditioningOf(denoiser, text, { width: 512, height: 512 })));
+  const text = {
+    context: new Float32Array(size.tokens * denoiser.contextWidth).fill(0.1),
+    pooled: new Float32Array(denoiser.pooledWidth).fill(0.1),
+  };
+  const conditioning = batched(
+    Array.from({ length: size.batch }, () => conditioningOf(denoiser, text, { width: 512, height: 512 })),
+  );
   await predictor.predict(sample, 500, conditioning);
   let fastest = Infinity;
   for (let i = 0; i < 3; i++) {

@@ -14,14 +14,24 @@ import type { ImageRecord, MemoryForecast, ModelRef, StepMetrics, TrainPair } fr
 
 const model = 'tools/reference/cases/pipeline-tiny-v/pipeline';
 const base: ModelRef = { base: model, adapters: [] };
-const settings = { model: base, negativePrompt: '', steps: 2, guidanceScale: 3, width: 32, height: 32, scheduler: 'DDIMScheduler', sampler: 'auto' as const };
+const settings = {
+  model: base,
+  negativePrompt: '',
+  steps: 2,
+  guidanceScale: 3,
+  width: 32,
+  height: 32,
+  scheduler: 'DDIMScheduler',
+  sampler: 'auto' as const,
+};
 
 let gpu: GPU;
 let files: MemoryFileStore;
 let engine: Engine;
 let pairs: TrainPair[];
 
-const newEngine = (): Engine => new Engine(testEnvironment({ gpu, files, embeddedModels: [model], openModel: folderReader }));
+const newEngine = (): Engine =>
+  new Engine(testEnvironment({ gpu, files, embeddedModels: [model], openModel: folderReader }));
 
 const config = (changes: Partial<TrainConfig>): TrainConfig => ({
   ...presetNamed('standard')!.config,
@@ -37,10 +47,18 @@ const config = (changes: Partial<TrainConfig>): TrainConfig => ({
   ...changes,
 });
 
-const train = async (run: string, changes: Partial<TrainConfig>, { resume = false, onStep = (_: StepMetrics): void => {} } = {}): Promise<StepMetrics[]> => {
-  await engine.train(`train ${run}`, { run, name: run, model: base, config: config(changes), pairs, resume }, (event) => {
-    if (event.type === 'step') onStep(event.metrics);
-  });
+const train = async (
+  run: string,
+  changes: Partial<TrainConfig>,
+  { resume = false, onStep = (_: StepMetrics): void => {} } = {},
+): Promise<StepMetrics[]> => {
+  await engine.train(
+    `train ${run}`,
+    { run, name: run, model: base, config: config(changes), pairs, resume },
+    (event) => {
+      if (event.type === 'step') onStep(event.metrics);
+    },
+  );
   return engine.metrics(run);
 };
 
@@ -53,7 +71,12 @@ beforeAll(async () => {
   engine = newEngine();
   const items = Array.from({ length: 6 }, (_, seed) => ({ prompt: `a tree ${seed >> 1}`, seed }));
   const images = await engine.generate('seed images', { ...settings, items }, () => {});
-  const pairUp = (a: ImageRecord, b: ImageRecord): TrainPair => ({ pair: a.id, prompt: a.prompt, winnerLatents: a.latentsFile, loserLatents: b.latentsFile });
+  const pairUp = (a: ImageRecord, b: ImageRecord): TrainPair => ({
+    pair: a.id,
+    prompt: a.prompt,
+    winnerLatents: a.latentsFile,
+    loserLatents: b.latentsFile,
+  });
   pairs = [pairUp(images[0]!, images[1]!), pairUp(images[2]!, images[3]!), pairUp(images[4]!, images[5]!)];
 }, 300_000);
 
@@ -61,11 +84,14 @@ afterAll(() => engine.dispose());
 
 it('makes the same picture with our kernels and with onnxruntime, its parameters inside', async () => {
   const make = async (sampler: 'engine' | 'onnx'): Promise<ImageRecord> =>
-    (await engine.generate(`by ${sampler}`, { ...settings, sampler, items: [{ prompt: 'a tree', seed: 9 }] }, () => {}))[0]!;
+    (
+      await engine.generate(`by ${sampler}`, { ...settings, sampler, items: [{ prompt: 'a tree', seed: 9 }] }, () => {})
+    )[0]!;
   const [ours, theirs] = [await make('engine'), await make('onnx')];
   expect(ours.ranOn).toBe('engine');
   expect(theirs.ranOn).toBe('onnx-wasm');
-  const latents = async (record: ImageRecord): Promise<Float32Array> => (await openSafetensors(await files.read(record.latentsFile))).read('latents');
+  const latents = async (record: ImageRecord): Promise<Float32Array> =>
+    (await openSafetensors(await files.read(record.latentsFile))).read('latents');
   const [a, b] = [await latents(ours), await latents(theirs)];
   expect(Math.max(...a.map((x, i) => Math.abs(x - b[i]!)))).toBeLessThan(1e-4);
   const text = readPngText(await files.read(ours.file));
@@ -86,18 +112,28 @@ it('starts at ln 2 exactly with the engine as reference, within 2e-3 with onnxru
 it.each(['lora', 'full'] as const)('forecasts, byte for byte, what a %s run then holds', async (mode) => {
   let memory: MemoryForecast | undefined;
   const settings = config({ mode, reference: 'engine', steps: 1 });
-  await engine.train(`train forecast ${mode}`, { run: `forecast ${mode}`, name: 'forecast', model: base, config: settings, pairs, resume: false }, (event) => {
-    if (event.type === 'started') memory = event.memory;
-    if (event.type === 'started') expect(event.record.recompute).toBe('cheap');
-  });
+  await engine.train(
+    `train forecast ${mode}`,
+    { run: `forecast ${mode}`, name: 'forecast', model: base, config: settings, pairs, resume: false },
+    (event) => {
+      if (event.type === 'started') memory = event.memory;
+      if (event.type === 'started') expect(event.record.recompute).toBe('cheap');
+    },
+  );
   const { parts, peakBytes } = await engine.forecast(base, settings);
   expect(memory).toMatchObject({ parts, peakBytes });
 });
 
 it('forecasts each use of a model as its own runs are', async () => {
   const { generate, lora, full } = await engine.modelForecast(model, { width: 32, height: 32 });
-  for (const [forecast, changes] of [[lora, { mode: 'lora', reference: 'engine' }], [full, { mode: 'full', reference: 'onnx' }]] as const) {
-    const { parts, peakBytes } = await engine.forecast(base, config({ rank: 8, alpha: 8, targets: 'all', pairsPerStep: 1, accumulation: 1, ...changes }));
+  for (const [forecast, changes] of [
+    [lora, { mode: 'lora', reference: 'engine' }],
+    [full, { mode: 'full', reference: 'onnx' }],
+  ] as const) {
+    const { parts, peakBytes } = await engine.forecast(
+      base,
+      config({ rank: 8, alpha: 8, targets: 'all', pairsPerStep: 1, accumulation: 1, ...changes }),
+    );
     expect(forecast).toMatchObject({ parts, peakBytes });
     expect(forecast.secondsPerStep).toBeGreaterThan(0);
   }
@@ -109,16 +145,31 @@ for (const mode of ['lora', 'full'] as const) {
   it(`resumes a killed ${mode} run to the same numbers, bit for bit`, async () => {
     const learningRate = mode === 'full' ? 1e-4 : 1e-2;
     const whole = await train(`${mode} whole`, { mode, learningRate, reference: 'engine' });
-    const half = engine.train(`train ${mode} killed`, { run: `${mode} killed`, name: 'killed', model: base, config: config({ mode, learningRate, reference: 'engine', recompute: 'blocks' }), pairs, resume: false }, (event) => {
-      // Two steps past the save at step 3: the tab dies here, and a new one starts from the files.
-      if (event.type === 'step' && event.metrics.step === 4) void engine.cancel(`train ${mode} killed`);
-    });
+    const half = engine.train(
+      `train ${mode} killed`,
+      {
+        run: `${mode} killed`,
+        name: 'killed',
+        model: base,
+        config: config({ mode, learningRate, reference: 'engine', recompute: 'blocks' }),
+        pairs,
+        resume: false,
+      },
+      (event) => {
+        // Two steps past the save at step 3: the tab dies here, and a new one starts from the files.
+        if (event.type === 'step' && event.metrics.step === 4) void engine.cancel(`train ${mode} killed`);
+      },
+    );
     await expect(half).rejects.toMatchObject({ name: 'Cancelled' });
     expect((await engine.metrics(`${mode} killed`)).length).toBe(5);
     await engine.dispose();
     engine = newEngine();
     let first: number | undefined;
-    const resumed = await train(`${mode} killed`, { mode, learningRate, reference: 'engine' }, { resume: true, onStep: ({ step }) => (first ??= step) });
+    const resumed = await train(
+      `${mode} killed`,
+      { mode, learningRate, reference: 'engine' },
+      { resume: true, onStep: ({ step }) => (first ??= step) },
+    );
     expect(first).toBe(3);
     // What was computed twice is in the record, and changes no bit.
     expect(numbers(resumed)).toEqual(numbers(whole));
@@ -126,7 +177,11 @@ for (const mode of ['lora', 'full'] as const) {
     const weights = async (run: string): Promise<Uint8Array> => {
       const record = (await engine.runs()).find(({ id }) => id === run)!;
       const { names, read } = await openSafetensors(await files.read(record.checkpoints.at(-1)!.file));
-      return new Uint8Array(await new Blob(await Promise.all([...names].sort().map(async (name) => (await read(name)) as Float32Array<ArrayBuffer>))).arrayBuffer());
+      return new Uint8Array(
+        await new Blob(
+          await Promise.all([...names].sort().map(async (name) => (await read(name)) as Float32Array<ArrayBuffer>)),
+        ).arrayBuffer(),
+      );
     };
     expect(await weights(`${mode} killed`)).toEqual(await weights(`${mode} whole`));
   });
@@ -138,7 +193,9 @@ it('accumulates micro-batches to nearly the step of one large batch', async () =
   small.forEach((step, i) => {
     expect(step.loss).toBeCloseTo(large[i]!.loss, 4);
     expect(step.gradNorm / large[i]!.gradNorm).toBeCloseTo(1, 3);
-    expect(step.pairs.map(({ pair, timestep }) => [pair, timestep])).toEqual(large[i]!.pairs.map(({ pair, timestep }) => [pair, timestep]));
+    expect(step.pairs.map(({ pair, timestep }) => [pair, timestep])).toEqual(
+      large[i]!.pairs.map(({ pair, timestep }) => [pair, timestep]),
+    );
   });
 });
 
@@ -157,7 +214,11 @@ it('trains on kernels of ours: every step issues their dispatches in one submit'
   };
   try {
     const perStep: { dispatches: number; submits: number }[] = [];
-    await train('counted', { reference: 'onnx', steps: 3, saveEvery: 0 }, { onStep: () => perStep.push({ dispatches, submits }) });
+    await train(
+      'counted',
+      { reference: 'onnx', steps: 3, saveEvery: 0 },
+      { onStep: () => perStep.push({ dispatches, submits }) },
+    );
     expect(perStep[0]!.dispatches).toBeGreaterThan(50);
     for (const i of [1, 2]) {
       expect(perStep[i]!.dispatches - perStep[i - 1]!.dispatches).toBe(perStep[0]!.dispatches);
@@ -180,7 +241,11 @@ it('exports what it trained: merged and as LoRA in both spellings, which load ag
   const folder = await engine.export(tuned, 'diffusers');
   expect(folder.map(({ name }) => name)).toContain('unet/diffusion_pytorch_model.safetensors');
   const picture = async (ref: ModelRef): Promise<Float32Array> => {
-    const [record] = await engine.generate(randomUUID(), { ...settings, model: ref, items: [{ prompt: 'a tree', seed: 5 }] }, () => {});
+    const [record] = await engine.generate(
+      randomUUID(),
+      { ...settings, model: ref, items: [{ prompt: 'a tree', seed: 5 }] },
+      () => {},
+    );
     return (await openSafetensors(await files.read(record!.latentsFile))).read('latents');
   };
   const own = await picture(tuned);
@@ -188,14 +253,27 @@ it('exports what it trained: merged and as LoRA in both spellings, which load ag
     const { file, rank } = await engine.importLora(name, bytes);
     expect(rank).toBe(2);
     expect(await picture({ base: model, adapters: [{ kind: 'file', file, strength: 1 }] })).toEqual(own);
-    expect(await picture({ base: model, adapters: [{ kind: 'file', file, strength: 0 }] })).toEqual(await picture(base));
+    expect(await picture({ base: model, adapters: [{ kind: 'file', file, strength: 0 }] })).toEqual(
+      await picture(base),
+    );
   }
   expect(own).not.toEqual(await picture(base));
 });
 
 it('starts a second round from the tuned model, and exports the sum', async () => {
   const tuned: ModelRef = { base: model, adapters: [{ kind: 'run', run: 'export', strength: 1 }] };
-  await engine.train('round 2', { run: 'second', name: 'second', model: tuned, config: config({ reference: 'engine', steps: 3 }), pairs, resume: false }, () => {});
+  await engine.train(
+    'round 2',
+    {
+      run: 'second',
+      name: 'second',
+      model: tuned,
+      config: config({ reference: 'engine', steps: 3 }),
+      pairs,
+      resume: false,
+    },
+    () => {},
+  );
   expect((await engine.metrics('second'))[0]!.loss).toBe(Math.LN2);
   const second: ModelRef = { base: model, adapters: [{ kind: 'run', run: 'second', strength: 1 }] };
   const [file] = await engine.export(second, 'kohya');
@@ -203,9 +281,25 @@ it('starts a second round from the tuned model, and exports the sum', async () =
 });
 
 it('names what a person did wrong', async () => {
-  await expect(train('none', { steps: 1 }).then(() => engine.train('t', { run: 'x', name: 'x', model: base, config: config({}), pairs: [], resume: false }, () => {}))).rejects.toMatchObject({ name: 'BadArguments' });
-  await expect(engine.generate('g', { ...settings, width: 33, items: [{ prompt: 'a', seed: 0 }] }, () => {})).rejects.toMatchObject({ name: 'BadArguments' });
-  await expect(engine.generate('g', { ...settings, model: { base: model, adapters: [{ kind: 'run', run: 'nowhere', strength: 1 }] }, items: [] }, () => {})).rejects.toMatchObject({ name: 'NotFound' });
-  await expect(engine.importLora('x.safetensors', new TextEncoder().encode('not a safetensors file'))).rejects.toMatchObject({ name: 'NotSafetensors' });
-  await expect(engine.generate('g', { ...settings, scheduler: 'NoSuchScheduler', items: [{ prompt: 'a', seed: 0 }] }, () => {})).rejects.toMatchObject({ name: 'UnsupportedConfig' });
+  await expect(
+    train('none', { steps: 1 }).then(() =>
+      engine.train('t', { run: 'x', name: 'x', model: base, config: config({}), pairs: [], resume: false }, () => {}),
+    ),
+  ).rejects.toMatchObject({ name: 'BadArguments' });
+  await expect(
+    engine.generate('g', { ...settings, width: 33, items: [{ prompt: 'a', seed: 0 }] }, () => {}),
+  ).rejects.toMatchObject({ name: 'BadArguments' });
+  await expect(
+    engine.generate(
+      'g',
+      { ...settings, model: { base: model, adapters: [{ kind: 'run', run: 'nowhere', strength: 1 }] }, items: [] },
+      () => {},
+    ),
+  ).rejects.toMatchObject({ name: 'NotFound' });
+  await expect(
+    engine.importLora('x.safetensors', new TextEncoder().encode('not a safetensors file')),
+  ).rejects.toMatchObject({ name: 'NotSafetensors' });
+  await expect(
+    engine.generate('g', { ...settings, scheduler: 'NoSuchScheduler', items: [{ prompt: 'a', seed: 0 }] }, () => {}),
+  ).rejects.toMatchObject({ name: 'UnsupportedConfig' });
 });

@@ -96,7 +96,9 @@ export class Engine implements EngineService {
     const embedded = await Promise.all(this.env.embeddedModels.map((id) => this.pool.folder(id)));
     // One that does not open leaves the others alone; modelProblem says why.
     const stored = await Promise.allSettled((await this.storage.complete()).map((id) => this.pool.folder(id)));
-    return [...embedded, ...stored.flatMap((opened) => (opened.status === 'fulfilled' ? [opened.value] : []))].map((folder) => folder.info);
+    return [...embedded, ...stored.flatMap((opened) => (opened.status === 'fulfilled' ? [opened.value] : []))].map(
+      (folder) => folder.info,
+    );
   }
 
   storedModels(): Promise<StoredModel[]> {
@@ -108,12 +110,17 @@ export class Engine implements EngineService {
       await this.pool.folder(id);
       return null;
     } catch (error) {
-      return error instanceof Error ? { name: error.name, message: error.message } : { name: 'Error', message: String(error) };
+      return error instanceof Error
+        ? { name: error.name, message: error.message }
+        : { name: 'Error', message: String(error) };
     }
   }
 
   importModel(job: string, request: ImportRequest, listener: Listener<StorageEvent>): Promise<ModelInfo> {
-    return this.jobs.run(job, async (signal) => (await this.pool.folder(await this.storage.importModel(signal, request, listener))).info);
+    return this.jobs.run(
+      job,
+      async (signal) => (await this.pool.folder(await this.storage.importModel(signal, request, listener))).info,
+    );
   }
 
   planDownload(request: HubRequest): Promise<HubPlan> {
@@ -121,14 +128,23 @@ export class Engine implements EngineService {
   }
 
   downloadModel(job: string, request: HubRequest, listener: Listener<StorageEvent>): Promise<ModelInfo> {
-    return this.jobs.run(job, async (signal) => (await this.pool.folder(await this.storage.downloadModel(signal, request, listener))).info);
+    return this.jobs.run(
+      job,
+      async (signal) => (await this.pool.folder(await this.storage.downloadModel(signal, request, listener))).info,
+    );
   }
 
   async deleteModel(id: string): Promise<void> {
-    if (this.env.embeddedModels.includes(id)) throw new WinnowError('BadArguments', 'This model comes with the product and takes no room in storage.', 'Delete one that was brought in.');
+    if (this.env.embeddedModels.includes(id))
+      throw new WinnowError(
+        'BadArguments',
+        'This model comes with the product and takes no room in storage.',
+        'Delete one that was brought in.',
+      );
     for (const run of this.controls.keys()) {
       const record = await this.runStore.load(run).catch(() => undefined);
-      if (record?.model.base === id) throw new WinnowError('BadArguments', `${record.name} is training this model.`, 'Stop it first.');
+      if (record?.model.base === id)
+        throw new WinnowError('BadArguments', `${record.name} is training this model.`, 'Stop it first.');
     }
     await this.storage.delete(id);
     // Another model may come under its name.
@@ -153,27 +169,47 @@ export class Engine implements EngineService {
     return this.jobs.run(job, async (signal) => makePairs(await this.generationContext(), signal, request, listener));
   }
 
-  async forecast(ref: ModelRef, config: TrainConfig, size?: { width: number; height: number }): Promise<MemoryForecast> {
+  async forecast(
+    ref: ModelRef,
+    config: TrainConfig,
+    size?: { width: number; height: number },
+  ): Promise<MemoryForecast> {
     const { device, choices } = await this.started();
     const model = await this.pool.resolve(ref);
     const { defaultSize, sizeMultiple } = model.folder.info;
     const latentSize = latentSizeOf(size ?? { width: defaultSize, height: defaultSize }, sizeMultiple);
-    const spec = (reference: 'engine' | 'input') => stepSpecOf(model, config, latentSize, reference, device.device.limits.maxStorageBufferBindingSize);
-    const forecast = planForecast(spec(referenceOf(config, choices, model) === 'engine' ? 'engine' : 'input'), device.device.limits, choices.kernelVariants);
-    return timed(forecast, { runRate: await savedRunRate(this.env.files, device.adapterKey), kernelRate: choices.flopsPerSecond });
+    const spec = (reference: 'engine' | 'input') =>
+      stepSpecOf(model, config, latentSize, reference, device.device.limits.maxStorageBufferBindingSize);
+    const forecast = planForecast(
+      spec(referenceOf(config, choices, model) === 'engine' ? 'engine' : 'input'),
+      device.device.limits,
+      choices.kernelVariants,
+    );
+    return timed(forecast, {
+      runRate: await savedRunRate(this.env.files, device.adapterKey),
+      kernelRate: choices.flopsPerSecond,
+    });
   }
 
   async modelForecast(id: string, size: { width: number; height: number }): Promise<ModelForecast> {
     const { device, choices } = await this.started();
     const folder = await this.pool.folder(id);
-    const { generate, lora, full } = modelForecast(folder, size, { limits: device.device.limits, variants: choices.kernelVariants });
+    const { generate, lora, full } = modelForecast(folder, size, {
+      limits: device.device.limits,
+      variants: choices.kernelVariants,
+    });
     const kernelRate = choices.flopsPerSecond;
     const runRate = await savedRunRate(this.env.files, device.adapterKey);
-    return { generate: timed(generate, { kernelRate }), lora: timed(lora, { runRate, kernelRate }), full: timed(full, { runRate, kernelRate }) };
+    return {
+      generate: timed(generate, { kernelRate }),
+      lora: timed(lora, { runRate, kernelRate }),
+      full: timed(full, { runRate, kernelRate }),
+    };
   }
 
   train(job: string, request: TrainRequest, listener: Listener<TrainEvent>): Promise<RunRecord> {
-    if (this.controls.has(request.run)) throw new WinnowError('BadArguments', 'This run is already training.', 'Wait for it, or stop it first.');
+    if (this.controls.has(request.run))
+      throw new WinnowError('BadArguments', 'This run is already training.', 'Wait for it, or stop it first.');
     const control = new RunControl();
     this.controls.set(request.run, control);
     return this.jobs
@@ -217,11 +253,27 @@ export class Engine implements EngineService {
     });
   }
 
-  async export(ref: ModelRef, kind: ExportKind, { precision, folder, name, zip = false }: ExportOptions = {}, listener: Listener<ExportEvent> = () => {}): Promise<ExportedFile[]> {
+  async export(
+    ref: ModelRef,
+    kind: ExportKind,
+    { precision, folder, name, zip = false }: ExportOptions = {},
+    listener: Listener<ExportEvent> = () => {},
+  ): Promise<ExportedFile[]> {
     const model = await this.pool.resolve(ref);
     const last = ref.adapters.at(-1);
     const title = last?.kind === 'run' ? (await this.runStore.load(last.run)).name : model.folder.info.title;
-    const target = { files: this.env.files, folder: folder ?? (await this.exportFolder()), name: name ?? (title.trim().replaceAll(/[^\p{L}\p{N}]+/gu, '-').toLowerCase() || 'winnow'), listener };
+    const target = {
+      files: this.env.files,
+      folder: folder ?? (await this.exportFolder()),
+      name:
+        name ??
+        (title
+          .trim()
+          .replaceAll(/[^\p{L}\p{N}]+/gu, '-')
+          .toLowerCase() ||
+          'winnow'),
+      listener,
+    };
     const made = await exportModel(model, kind, target, { ...(precision && { precision }) });
     return zip && made.length > 1 ? [await zipped(this.env.files, made, target.folder, target.name, listener)] : made;
   }
@@ -234,13 +286,25 @@ export class Engine implements EngineService {
     return folder;
   }
 
-  async importLora(name: string, bytes: Uint8Array, base = this.env.embeddedModels[0]!): Promise<{ file: string; rank: number; modules: number; format: 'kohya' | 'peft' }> {
+  async importLora(
+    name: string,
+    bytes: Uint8Array,
+    base = this.env.embeddedModels[0]!,
+  ): Promise<{ file: string; rank: number; modules: number; format: 'kohya' | 'peft' }> {
     const folder = await this.pool.folder(base);
-    const { modules, format } = await readLora(await openSafetensors(bytes, name), folder.unet.model.loraTargets('all'));
+    const { modules, format } = await readLora(
+      await openSafetensors(bytes, name),
+      folder.unet.model.loraTargets('all'),
+    );
     // The same name may come for another base.
     const file = `loras/${folder.info.hash.slice(0, 8)}-${name.replaceAll(/[^\p{L}\p{N}._-]+/gu, '-')}`;
     await this.env.files.write(file, bytes);
-    return { file, rank: Math.max(...[...modules.values()].map(({ rank }) => rank)), modules: modules.size, format: format === 'kohya' ? 'kohya' : 'peft' };
+    return {
+      file,
+      rank: Math.max(...[...modules.values()].map(({ rank }) => rank)),
+      modules: modules.size,
+      format: format === 'kohya' ? 'kohya' : 'peft',
+    };
   }
 
   async dispose(): Promise<void> {
@@ -271,10 +335,13 @@ export class Engine implements EngineService {
     const { env } = this;
     listener({ what: 'Opening the GPU', done: 0, total: 4 });
     const device = await openDevice(env.gpu);
-    const sessionOptions = (provider: 'webgpu' | 'wasm'): SessionOptions => (provider === 'webgpu' ? { provider, device: device.device } : { provider });
+    const sessionOptions = (provider: 'webgpu' | 'wasm'): SessionOptions =>
+      provider === 'webgpu' ? { provider, device: device.device } : { provider };
     listener({ what: 'Opening the model', done: 1, total: 4 });
     const model = await this.pool.resolve({ base: env.embeddedModels[0]!, adapters: [] });
-    const key = await env.sha256(new TextEncoder().encode([device.adapterKey, model.hash, defaultThreads(), navigatorName()].join('|')));
+    const key = await env.sha256(
+      new TextEncoder().encode([device.adapterKey, model.hash, defaultThreads(), navigatorName()].join('|')),
+    );
     let choices = await savedChoices(env.files, key.slice(0, 16));
     if (!choices) {
       listener({ what: 'Measuring kernels', done: 2, total: 4 });
@@ -288,7 +355,12 @@ export class Engine implements EngineService {
         hasOnnxWebgpu: env.hasOnnxWebgpu,
         onProgress: (what) => listener({ what, done: 3, total: 4 }),
       });
-      choices = { ...sampler, kernelVariants: { ...kernelVariants }, measuredMs: { ...measuredMs, ...sampler.measuredMs }, flopsPerSecond };
+      choices = {
+        ...sampler,
+        kernelVariants: { ...kernelVariants },
+        measuredMs: { ...measuredMs, ...sampler.measuredMs },
+        flopsPerSecond,
+      };
       await saveChoices(env.files, key.slice(0, 16), choices);
     }
     const executor = createGpuExecutor(device, { variants: choices.kernelVariants });
@@ -316,7 +388,8 @@ export class Engine implements EngineService {
       pool: this.pool,
       predictors,
       frozenParts: (model) => this.frozenParts(model, running),
-      samplerFor: async (choice: SamplerChoice, model) => samplerFor(choice, choices, model.folder.info.parameters.unet),
+      samplerFor: async (choice: SamplerChoice, model) =>
+        samplerFor(choice, choices, model.folder.info.parameters.unet),
       score: (scorer, model, items) => this.scoreFiles(scorer, model, items),
     };
   }
@@ -326,7 +399,9 @@ export class Engine implements EngineService {
     const running = await this.started();
     const { device } = running;
     const choices = request.resume ? (await this.runStore.load(request.run)).choices : running.choices;
-    const executor = request.resume ? createGpuExecutor(device, { variants: choices.kernelVariants }) : running.executor;
+    const executor = request.resume
+      ? createGpuExecutor(device, { variants: choices.kernelVariants })
+      : running.executor;
     return {
       ...(await this.generationContext()),
       executor,
@@ -341,13 +416,26 @@ export class Engine implements EngineService {
   /** Text encoders and VAE belong to the folder, not to its adapters. */
   private frozenParts({ folder }: ResolvedModel, { choices, executor, device: { device } }: Running): FrozenParts {
     // The provider that measured faster for the UNet, which is the larger net.
-    const options: SessionOptions = choices.onnxProvider === 'webgpu' ? { provider: 'webgpu', device } : { provider: 'wasm', threads: choices.wasmThreads };
-    const known = this.parts.get(folder.info.id) ?? new FrozenParts(folder, sizedRunner(onnxRunner(options), engineRunner(executor)), suppliedOnnx(folder.reader, options));
+    const options: SessionOptions =
+      choices.onnxProvider === 'webgpu'
+        ? { provider: 'webgpu', device }
+        : { provider: 'wasm', threads: choices.wasmThreads };
+    const known =
+      this.parts.get(folder.info.id) ??
+      new FrozenParts(
+        folder,
+        sizedRunner(onnxRunner(options), engineRunner(executor)),
+        suppliedOnnx(folder.reader, options),
+      );
     this.parts.set(folder.info.id, known);
     return known;
   }
 
-  private async scoreFiles(name: string, model: ResolvedModel, items: readonly { file: string; prompt: string }[]): Promise<Score[]> {
+  private async scoreFiles(
+    name: string,
+    model: ResolvedModel,
+    items: readonly { file: string; prompt: string }[],
+  ): Promise<Score[]> {
     const running = await this.started();
     const key = `${model.folder.info.id}/${name}`;
     const opening = this.scorers.get(key) ?? openScorer(model.folder, name);
@@ -357,7 +445,14 @@ export class Engine implements EngineService {
     const scores: Score[] = [];
     for (const { file, prompt } of items) {
       const png = decodePng(await this.env.files.read(file));
-      scores.push(await scorer.score(planarFromRgba(png.data, png.width, png.height), png.width, png.height, (await parts.encodeText(prompt)).pooled));
+      scores.push(
+        await scorer.score(
+          planarFromRgba(png.data, png.width, png.height),
+          png.width,
+          png.height,
+          (await parts.encodeText(prompt)).pooled,
+        ),
+      );
     }
     return scores;
   }

@@ -20,7 +20,11 @@ export interface FolderReader {
 }
 
 /** A folder whose files are in memory, or can only be had whole. */
-export const wholeFiles = (read: FolderReader['read'], origin?: FolderReader['origin']): FolderReader => ({ read, open: async (path) => byteRanges(await read(path)), ...(origin && { origin }) });
+export const wholeFiles = (read: FolderReader['read'], origin?: FolderReader['origin']): FolderReader => ({
+  read,
+  open: async (path) => byteRanges(await read(path)),
+  ...(origin && { origin }),
+});
 
 export interface Environment {
   /** `navigator.gpu`, or its like under Node; undefined where there is none. */

@@ -16,7 +16,8 @@ const folder = (name: string): string => `tools/reference/cases/pipeline-${name}
 let gpu: GPU;
 const files = new MemoryFileStore();
 
-const newEngine = (model: string): Engine => new Engine(testEnvironment({ gpu, files, embeddedModels: [model], openModel: folderReader }));
+const newEngine = (model: string): Engine =>
+  new Engine(testEnvironment({ gpu, files, embeddedModels: [model], openModel: folderReader }));
 
 /** An engine that samples with our kernels, whatever measured faster here. */
 async function samplingWithKernels(model: string): Promise<Engine> {
@@ -24,7 +25,8 @@ async function samplingWithKernels(model: string): Promise<Engine> {
   await measured.start();
   await measured.dispose();
   for (const path of await files.list('settings')) {
-    if (path.includes('choices')) await writeJson(files, path, { ...(await readJson<EngineChoices>(files, path)), sampler: 'engine' });
+    if (path.includes('choices'))
+      await writeJson(files, path, { ...(await readJson<EngineChoices>(files, path)), sampler: 'engine' });
   }
   return newEngine(model);
 }
@@ -39,7 +41,16 @@ describe.each([
 ])('$name', ({ name, scheduler, guidanceScale }) => {
   const model = folder(name);
   const base: ModelRef = { base: model, adapters: [] };
-  const settings = { model: base, negativePrompt: '', steps: 2, guidanceScale, width: 16, height: 24, scheduler, sampler: 'engine' as const };
+  const settings = {
+    model: base,
+    negativePrompt: '',
+    steps: 2,
+    guidanceScale,
+    width: 16,
+    height: 24,
+    scheduler,
+    sampler: 'engine' as const,
+  };
   let engine: Engine;
   let images: ImageRecord[];
   let record: RunRecord;
@@ -48,7 +59,12 @@ describe.each([
     engine = await samplingWithKernels(model);
     const items = [0, 1, 2, 3].map((seed) => ({ prompt: seed < 2 ? 'a tree' : 'a boat', seed }));
     images = await engine.generate('images', { ...settings, items }, () => {});
-    const pair = (a: ImageRecord, b: ImageRecord) => ({ pair: a.id, prompt: a.prompt, winnerLatents: a.latentsFile, loserLatents: b.latentsFile });
+    const pair = (a: ImageRecord, b: ImageRecord) => ({
+      pair: a.id,
+      prompt: a.prompt,
+      winnerLatents: a.latentsFile,
+      loserLatents: b.latentsFile,
+    });
     const standard = presetNamed('standard')!.config;
     record = await engine.train(
       'train',
@@ -56,7 +72,20 @@ describe.each([
         run: `run ${name}`,
         name,
         model: base,
-        config: { ...standard, rank: 2, alpha: 2, learningRate: 3e-2, warmupSteps: 0, steps: 4, pairsPerStep: 2, saveEvery: 2, sampleEvery: 2, samplePrompts: ['a tree'], sampleSeeds: [7], reference: 'engine' },
+        config: {
+          ...standard,
+          rank: 2,
+          alpha: 2,
+          learningRate: 3e-2,
+          warmupSteps: 0,
+          steps: 4,
+          pairsPerStep: 2,
+          saveEvery: 2,
+          sampleEvery: 2,
+          samplePrompts: ['a tree'],
+          sampleSeeds: [7],
+          reference: 'engine',
+        },
         pairs: [pair(images[0]!, images[1]!), pair(images[2]!, images[3]!)],
         resume: false,
       },
@@ -65,10 +94,15 @@ describe.each([
   }, 300_000);
   afterAll(() => engine.dispose());
 
-  const latents = async (image: ImageRecord): Promise<Float32Array> => (await openSafetensors(await files.read(image.latentsFile))).read('latents');
+  const latents = async (image: ImageRecord): Promise<Float32Array> =>
+    (await openSafetensors(await files.read(image.latentsFile))).read('latents');
 
   it('makes the same picture with onnxruntime', async () => {
-    const [other] = await engine.generate('onnx', { ...settings, sampler: 'onnx', items: [{ prompt: 'a tree', seed: 0 }] }, () => {});
+    const [other] = await engine.generate(
+      'onnx',
+      { ...settings, sampler: 'onnx', items: [{ prompt: 'a tree', seed: 0 }] },
+      () => {},
+    );
     expect(other!.ranOn).toBe('onnx-wasm');
     const [a, b] = [await latents(images[0]!), await latents(other!)];
     expect(Math.max(...a.map((x, i) => Math.abs(x - b[i]!)))).toBeLessThan(1e-4);
@@ -83,12 +117,20 @@ describe.each([
 
   it('samples with the tensors in training as the checkpoint does that it saves', async () => {
     expect(record.samples.map(({ step }) => step)).toEqual([0, 2, 4]);
-    const pixels = async (file: string): Promise<Uint8Array | Uint8ClampedArray> => decodePng(await files.read(file)).data;
+    const pixels = async (file: string): Promise<Uint8Array | Uint8ClampedArray> =>
+      decodePng(await files.read(file)).data;
     const { defaults } = (await engine.models())[0]!;
     for (const step of [0, 4]) {
       const adapters: ModelRef['adapters'] = step === 0 ? [] : [{ kind: 'run', run: record.id, step, strength: 1 }];
-      const [made] = await engine.generate('again', { ...settings, ...defaults, model: { base: model, adapters }, items: [{ prompt: 'a tree', seed: 7 }] }, () => {});
-      const [sampled, again] = [await pixels(record.samples.find((sample) => sample.step === step)!.file), await pixels(made!.file)];
+      const [made] = await engine.generate(
+        'again',
+        { ...settings, ...defaults, model: { base: model, adapters }, items: [{ prompt: 'a tree', seed: 7 }] },
+        () => {},
+      );
+      const [sampled, again] = [
+        await pixels(record.samples.find((sample) => sample.step === step)!.file),
+        await pixels(made!.file),
+      ];
       // Beside the layer and merged into it differ by rounding alone.
       expect(Math.max(...sampled.map((value, i) => Math.abs(value - again[i]!)))).toBeLessThanOrEqual(1);
     }

@@ -40,6 +40,8 @@ it('ends a cancelled job at its next turn and leaves the others', async () => {
 
 it('goes on after a turn that failed', async () => {
   const jobs = new Jobs();
-  await expect(jobs.run('a', (signal) => signal.turn(() => Promise.reject(new Error('broken'))))).rejects.toThrow('broken');
+  await expect(jobs.run('a', (signal) => signal.turn(() => Promise.reject(new Error('broken'))))).rejects.toThrow(
+    'broken',
+  );
   await expect(jobs.run('a', (signal) => signal.turn(async () => 1))).resolves.toBe(1);
 });

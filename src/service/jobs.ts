@@ -19,10 +19,15 @@ export class Jobs {
     const state = new AbortController();
     this.active.set(job, state);
     const check = (): void => {
-      if (state.signal.aborted) throw new WinnowError('Cancelled', 'The job was cancelled.', 'What was finished before is kept.');
+      if (state.signal.aborted)
+        throw new WinnowError('Cancelled', 'The job was cancelled.', 'What was finished before is kept.');
     };
     try {
-      return await work({ check, aborted: state.signal, turn: (step) => this.exclusive(async () => (check(), step())) });
+      return await work({
+        check,
+        aborted: state.signal,
+        turn: (step) => this.exclusive(async () => (check(), step())),
+      });
     } finally {
       this.active.delete(job);
     }

@@ -66,6 +66,7 @@ export class MemoryFileStore implements FileStore {
   }
 
   private makeRoom(bytes: number): void {
-    if (this.used() + bytes > this.capacity) throw new WinnowError('NoDiskSpace', 'The disk is full.', 'Free some space; what was written before is kept.');
+    if (this.used() + bytes > this.capacity)
+      throw new WinnowError('NoDiskSpace', 'The disk is full.', 'Free some space; what was written before is kept.');
   }
 }

@@ -2,7 +2,9 @@
 import { createHash, randomUUID } from 'node:crypto';
 import type { Environment } from './environment.ts';
 
-export const testEnvironment = (given: Pick<Environment, 'files' | 'openModel'> & Partial<Environment>): Environment => ({
+export const testEnvironment = (
+  given: Pick<Environment, 'files' | 'openModel'> & Partial<Environment>,
+): Environment => ({
   gpu: undefined,
   hasOnnxWebgpu: false,
   embeddedModels: [],

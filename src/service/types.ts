@@ -11,7 +11,8 @@ export interface ModelRef {
 
 /** A run's checkpoint (the last one if `step` is left out) or a LoRA file in the file store; strength 1 is as trained. On the command line a
  *  run is given by its folder and a file by its absolute path. */
-export type AdapterRef = { kind: 'run'; run: string; step?: number; strength: number } | { kind: 'file'; file: string; strength: number };
+export type AdapterRef =
+  { kind: 'run'; run: string; step?: number; strength: number } | { kind: 'file'; file: string; strength: number };
 
 export interface ModelInfo {
   id: string;
@@ -91,7 +92,9 @@ export interface HubPlan {
 }
 
 /** Bytes of all files together, those that were here already among them; they come one after the other, in the plan's order. */
-export type StorageEvent = { type: 'progress'; file: string; doneBytes: number; totalBytes: number } | { type: 'retry'; file: string; reason: string; attempt: number };
+export type StorageEvent =
+  | { type: 'progress'; file: string; doneBytes: number; totalBytes: number }
+  | { type: 'retry'; file: string; reason: string; attempt: number };
 
 // ---- system ---------------------------------------------------------------------------------------------------------------------
 
@@ -309,7 +312,14 @@ export type TrainCommand = 'pause' | 'resume' | 'stop' | 'save' | 'sample';
 
 /** Bytes on the GPU, known before step 1. */
 export interface MemoryForecast {
-  parts: { weights: number; adapter: number; gradients: number; optimiser: number; activations: number; reference: number };
+  parts: {
+    weights: number;
+    adapter: number;
+    gradients: number;
+    optimiser: number;
+    activations: number;
+    reference: number;
+  };
   peakBytes: number;
   /** The adapter's limit that binds, if one does, and by how much. */
   exceeded?: { limit: string; neededBytes: number; availableBytes: number; remedy: string };
@@ -406,8 +416,17 @@ export interface EngineService extends ModelStorageService {
   /** Scores PNG files of the store; prompt is used for alignment. */
   score(scorer: string, items: { file: string; prompt: string }[]): Promise<Score[]>;
   /** A LoRA, or a merged model, of a model with its adapters (or of a run, through ModelRef), written to the file store. */
-  export(model: ModelRef, kind: ExportKind, options?: ExportOptions, listener?: Listener<ExportEvent>): Promise<ExportedFile[]>;
+  export(
+    model: ModelRef,
+    kind: ExportKind,
+    options?: ExportOptions,
+    listener?: Listener<ExportEvent>,
+  ): Promise<ExportedFile[]>;
   /** Checks a LoRA file of somebody else (kohya or PEFT keys) against a base model, the embedded one if left out, and keeps it in the file
    *  store. */
-  importLora(name: string, bytes: Uint8Array, base?: string): Promise<{ file: string; rank: number; modules: number; format: 'kohya' | 'peft' }>;
+  importLora(
+    name: string,
+    bytes: Uint8Array,
+    base?: string,
+  ): Promise<{ file: string; rank: number; modules: number; format: 'kohya' | 'peft' }>;
 }

@@ -19,13 +19,20 @@ beforeAll(async () => {
 afterAll(() => engine?.destroy());
 
 describe('golden cases on the GPU', () => {
-  it.each(readdirSync(cases).filter((name) => /^(unet|vae|text_encoder|dpo|pipeline)/.test(name)))('%s', async (name) => {
-    const result = await verifyCase(folderReader(join(cases, name)), { backend: 'webgpu', reference: 'engine' }, {
-      executor: async () => executor,
-      onnx: async () => ({ provider: 'wasm', threads: 1 }),
-    });
-    if (process.env.SHOW) console.log(formatCase(result).split('\n').at(-1));
-    expect(result.skipped).toEqual([]);
-    expect(result.ok, formatCase(result)).toBe(true);
-  });
+  it.each(readdirSync(cases).filter((name) => /^(unet|vae|text_encoder|dpo|pipeline)/.test(name)))(
+    '%s',
+    async (name) => {
+      const result = await verifyCase(
+        folderReader(join(cases, name)),
+        { backend: 'webgpu', reference: 'engine' },
+        {
+          executor: async () => executor,
+          onnx: async () => ({ provider: 'wasm', threads: 1 }),
+        },
+      );
+      if (process.env.SHOW) console.log(formatCase(result).split('\n').at(-1));
+      expect(result.skipped).toEqual([]);
+      expect(result.ok, formatCase(result)).toBe(true);
+    },
+  );
 });

@@ -32,22 +32,34 @@ describe('a case that does not fit', () => {
   const options = { backend: 'cpu', reference: 'engine' } as const;
   const unet = join(cases, 'unet_lora-attention');
   const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
-  const caseJson = (change: object): Uint8Array => bytes(JSON.stringify({ ...(JSON.parse(readFileSync(join(unet, 'case.json'), 'utf8')) as object), ...change }));
+  const caseJson = (change: object): Uint8Array =>
+    bytes(JSON.stringify({ ...(JSON.parse(readFileSync(join(unet, 'case.json'), 'utf8')) as object), ...change }));
 
   /** The file with tensors changed; null takes one away. */
-  async function tensors(file: string, change: (name: string, data: Float32Array) => Float32Array | null, extra: Record<string, TensorToWrite> = {}): Promise<Uint8Array> {
+  async function tensors(
+    file: string,
+    change: (name: string, data: Float32Array) => Float32Array | null,
+    extra: Record<string, TensorToWrite> = {},
+  ): Promise<Uint8Array> {
     const source = await openSafetensors(readFileSync(join(unet, file)));
     const out: Record<string, TensorToWrite> = { ...extra };
     for (const name of source.names) {
-      const data = source.info(name)!.dtype === 'I64' ? await source.readInt32(name) : change(name, await source.read(name));
+      const data =
+        source.info(name)!.dtype === 'I64' ? await source.readInt32(name) : change(name, await source.read(name));
       if (data) out[name] = { shape: source.shape(name)!, data };
     }
     return writeSafetensors(out);
   }
-  const moved = (name: string) => (key: string, data: Float32Array): Float32Array => (key === name ? data.map((x) => x * 1.001) : data);
+  const moved =
+    (name: string) =>
+    (key: string, data: Float32Array): Float32Array =>
+      key === name ? data.map((x) => x * 1.001) : data;
 
   it('fails where one expected tensor is moved', async () => {
-    const changed = await tensors('expected.safetensors', moved('grad.lora_unet_down_blocks_1_attentions_0_transformer_blocks_0_attn1_to_q.lora_up.weight'));
+    const changed = await tensors(
+      'expected.safetensors',
+      moved('grad.lora_unet_down_blocks_1_attentions_0_transformer_blocks_0_attn1_to_q.lora_up.weight'),
+    );
     const result = await verifyCase(folder(unet, { 'expected.safetensors': changed }), options, host);
     expect(result.ok).toBe(false);
     expect(result.rows.filter((row) => !row.ok).length).toBe(1);
@@ -60,13 +72,50 @@ describe('a case that does not fit', () => {
   });
 
   it.each<[string, string, () => Promise<Record<string, Uint8Array>>, RegExp]>([
-    ['an unknown expected tensor', 'BadFile', async () => ({ 'expected.safetensors': await tensors('expected.safetensors', (_, x) => x, { surprise: { shape: [1], data: Float32Array.of(1) } }) }), /surprise/],
+    [
+      'an unknown expected tensor',
+      'BadFile',
+      async () => ({
+        'expected.safetensors': await tensors('expected.safetensors', (_, x) => x, {
+          surprise: { shape: [1], data: Float32Array.of(1) },
+        }),
+      }),
+      /surprise/,
+    ],
     ['an unknown kind', 'BadFile', async () => ({ 'case.json': caseJson({ kind: 'unet3d' }) }), /unet3d/],
     ['another schema', 'BadFile', async () => ({ 'case.json': caseJson({ schema: 2 }) }), /schema 2/],
-    ['a missing input', 'BadFile', async () => ({ 'inputs.safetensors': await tensors('inputs.safetensors', (name, x) => (name === 'sample' ? null : x)) }), /sample/],
-    ['a missing weight', 'MissingTensor', async () => ({ 'weights.safetensors': await tensors('weights.safetensors', (name, x) => (name === 'conv_in.bias' ? null : x)) }), /conv_in\.bias/],
-    ['a cut file', 'TruncatedFile', async () => ({ 'weights.safetensors': new Uint8Array(readFileSync(join(unet, 'weights.safetensors'))).slice(0, -4) }), /cut off/],
-    ['an unsupported config', 'UnsupportedArchitecture', async () => ({ 'config.json': bytes('{"_class_name": "UNet2DConditionModel", "resnet_time_scale_shift": "scale_shift"}') }), /resnet_time_scale_shift/],
+    [
+      'a missing input',
+      'BadFile',
+      async () => ({
+        'inputs.safetensors': await tensors('inputs.safetensors', (name, x) => (name === 'sample' ? null : x)),
+      }),
+      /sample/,
+    ],
+    [
+      'a missing weight',
+      'MissingTensor',
+      async () => ({
+        'weights.safetensors': await tensors('weights.safetensors', (name, x) => (name === 'conv_in.bias' ? null : x)),
+      }),
+      /conv_in\.bias/,
+    ],
+    [
+      'a cut file',
+      'TruncatedFile',
+      async () => ({
+        'weights.safetensors': new Uint8Array(readFileSync(join(unet, 'weights.safetensors'))).slice(0, -4),
+      }),
+      /cut off/,
+    ],
+    [
+      'an unsupported config',
+      'UnsupportedArchitecture',
+      async () => ({
+        'config.json': bytes('{"_class_name": "UNet2DConditionModel", "resnet_time_scale_shift": "scale_shift"}'),
+      }),
+      /resnet_time_scale_shift/,
+    ],
   ])('names %s', async (_, name, changes, message) => {
     const run = verifyCase(folder(unet, await changes()), options, host);
     await expect(run).rejects.toThrow(message);

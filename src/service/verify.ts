@@ -37,7 +37,8 @@ export interface VerifyHost {
 /** Runs one case. Rejects with a named error where the case cannot be run at all. */
 export async function verifyCase(reader: FolderReader, options: VerifyOptions, host: VerifyHost): Promise<CaseResult> {
   const golden = await openCase(reader);
-  const backend = async (): Promise<Backend> => (options.backend === 'onnx' ? onnxBackend(await host.onnx()) : executorBackend(await host.executor(options.backend)));
+  const backend = async (): Promise<Backend> =>
+    options.backend === 'onnx' ? onnxBackend(await host.onnx()) : executorBackend(await host.executor(options.backend));
   switch (golden.kind) {
     case 'unet':
     case 'unet_lora':
@@ -54,17 +55,35 @@ export async function verifyCase(reader: FolderReader, options: VerifyOptions, h
       return verifyAddNoise(golden);
     case 'dpo':
       if (options.backend === 'onnx') {
-        throw new WinnowError('BadArguments', `${golden.name} trains, and onnxruntime has no backward pass.`, 'Choose --backend webgpu or cpu; --reference onnx checks onnxruntime as the reference.');
+        throw new WinnowError(
+          'BadArguments',
+          `${golden.name} trains, and onnxruntime has no backward pass.`,
+          'Choose --backend webgpu or cpu; --reference onnx checks onnxruntime as the reference.',
+        );
       }
-      return verifyDpo(golden, { executor: await host.executor(options.backend), onnx: () => host.onnx(), reference: options.reference });
+      return verifyDpo(golden, {
+        executor: await host.executor(options.backend),
+        onnx: () => host.onnx(),
+        reference: options.reference,
+      });
     case 'pipeline':
       return verifyPipeline(golden, {
-        runner: options.backend === 'onnx' ? onnxRunner(await host.onnx()) : engineRunner(await host.executor(options.backend)),
-        supplied: ({ reader }) => async (part) => suppliedOnnx(reader, await host.onnx())(part),
+        runner:
+          options.backend === 'onnx'
+            ? onnxRunner(await host.onnx())
+            : engineRunner(await host.executor(options.backend)),
+        supplied:
+          ({ reader }) =>
+          async (part) =>
+            suppliedOnnx(reader, await host.onnx())(part),
         predictor: async (folder, size) =>
           options.backend === 'onnx'
             ? onnxPredictor(folder.unet.model, folder.unet.weights, size, await host.onnx())
-            : enginePredictor(await host.executor(options.backend), { folder, changes: [], weights: folder.unet.weights }, size),
+            : enginePredictor(
+                await host.executor(options.backend),
+                { folder, changes: [], weights: folder.unet.weights },
+                size,
+              ),
       });
     default:
       throw new Error(`no verifier for ${golden.kind satisfies never}`);

@@ -65,10 +65,13 @@ export function encodeBF16(values: Float32Array): Uint16Array {
 }
 
 /** The numbers that the bits of a half-width tensor stand for, exactly. */
-export const decodeHalf = (dtype: HalfDtype, halves: Uint16Array): Float32Array => (dtype === 'f16' ? decodeF16(halves) : decodeBF16(halves));
+export const decodeHalf = (dtype: HalfDtype, halves: Uint16Array): Float32Array =>
+  dtype === 'f16' ? decodeF16(halves) : decodeBF16(halves);
 
 /** f32 numbers rounded to the bits of a half-width tensor. */
-export const encodeHalf = (dtype: HalfDtype, values: Float32Array): Uint16Array => (dtype === 'f16' ? encodeF16(values) : encodeBF16(values));
+export const encodeHalf = (dtype: HalfDtype, values: Float32Array): Uint16Array =>
+  dtype === 'f16' ? encodeF16(values) : encodeBF16(values);
 
 /** What a half-width tensor holds after it is given f32 numbers (rounded) or bits (as they are). */
-export const halfBits = (dtype: HalfDtype, data: Float32Array | Uint16Array): Uint16Array => (data instanceof Uint16Array ? data : encodeHalf(dtype, data));
+export const halfBits = (dtype: HalfDtype, data: Float32Array | Uint16Array): Uint16Array =>
+  data instanceof Uint16Array ? data : encodeHalf(dtype, data);

@@ -5,8 +5,18 @@ describe('philox4x32', () => {
   // Random123 1.14, tests/kat_vectors, philox4x32 with 10 rounds.
   it.each([
     ['zeros', [0, 0, 0, 0], [0, 0], [0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8]],
-    ['ones', [0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff], [0xffffffff, 0xffffffff], [0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd]],
-    ['pi', [0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344], [0xa4093822, 0x299f31d0], [0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1]],
+    [
+      'ones',
+      [0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff],
+      [0xffffffff, 0xffffffff],
+      [0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd],
+    ],
+    [
+      'pi',
+      [0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344],
+      [0xa4093822, 0x299f31d0],
+      [0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1],
+    ],
   ] as const)('gives the known answer for %s', (_, counter, key, expected) => {
     expect(philox4x32([...counter], [...key])).toEqual(expected);
   });
@@ -20,7 +30,14 @@ describe('RandomStream', () => {
 
   it('depends on every part of its key and on nothing else', () => {
     expect(words(7, 'noise', 3, 2)).toEqual(words(7, 'noise', 3, 2));
-    const all = [words(7, 'noise', 3, 2), words(8, 'noise', 3, 2), words(7 + 2 ** 32, 'noise', 3, 2), words(7, 'timestep', 3, 2), words(7, 'noise', 4, 2), words(7, 'noise', 3, 1)];
+    const all = [
+      words(7, 'noise', 3, 2),
+      words(8, 'noise', 3, 2),
+      words(7 + 2 ** 32, 'noise', 3, 2),
+      words(7, 'timestep', 3, 2),
+      words(7, 'noise', 4, 2),
+      words(7, 'noise', 3, 1),
+    ];
     expect(new Set(all.flat()).size).toBe(36);
   });
 

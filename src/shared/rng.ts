@@ -33,7 +33,10 @@ export interface StreamKey {
 }
 
 /** Ten rounds on a counter of four words and a key of two. */
-export function philox4x32(counter: readonly [number, number, number, number], key: readonly [number, number]): [number, number, number, number] {
+export function philox4x32(
+  counter: readonly [number, number, number, number],
+  key: readonly [number, number],
+): [number, number, number, number] {
   let [c0, c1, c2, c3] = counter;
   let [k0, k1] = key;
   for (let round = 0; round < 10; round++) {
@@ -68,7 +71,10 @@ export class RandomStream {
   constructor({ seed, purpose, step = 0, pair = 0 }: StreamKey) {
     assert(Number.isSafeInteger(seed) && seed >= 0, `random stream: seed ${seed} is not an integer in [0, 2^53)`);
     for (const [name, value] of Object.entries({ step, pair })) {
-      assert(Number.isInteger(value) && value >= 0 && value < 2 ** 32, `random stream: ${name} ${value} is not an integer in [0, 2^32)`);
+      assert(
+        Number.isInteger(value) && value >= 0 && value < 2 ** 32,
+        `random stream: ${name} ${value} is not an integer in [0, 2^32)`,
+      );
     }
     this.key = [seed >>> 0, Math.floor(seed / 2 ** 32)];
     this.counter = [0, pair, step, purposes[purpose]];

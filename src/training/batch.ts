@@ -22,8 +22,13 @@ export interface DrawSettings {
 }
 
 /** The n-th draw of a run (n = (step * accumulation + micro-batch) * pairsPerStep + slot). Every epoch is a fresh shuffle of the pairs. */
-export function drawNumber(n: number, { seed, pairs, elements, timestepRange: [min, max], promptDropout }: DrawSettings): Draw {
-  const order = new RandomStream({ seed, purpose: 'pairOrder', step: Math.floor(n / pairs) }).shuffled(Array.from({ length: pairs }, (_, i) => i));
+export function drawNumber(
+  n: number,
+  { seed, pairs, elements, timestepRange: [min, max], promptDropout }: DrawSettings,
+): Draw {
+  const order = new RandomStream({ seed, purpose: 'pairOrder', step: Math.floor(n / pairs) }).shuffled(
+    Array.from({ length: pairs }, (_, i) => i),
+  );
   return {
     pair: order[n % pairs]!,
     timestep: new RandomStream({ seed, purpose: 'timestep', step: n }).int(min, max),

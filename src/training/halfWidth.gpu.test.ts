@@ -26,7 +26,10 @@ afterAll(() => engine?.destroy());
 
 /** Stable Diffusion's layout, narrow, with widths that no power of two divides. */
 const unet = openDenoiser({
-  ...(JSON.parse(readFileSync('tools/reference/configs/stable-diffusion-v1-5/unet/config.json', 'utf8')) as Record<string, unknown>),
+  ...(JSON.parse(readFileSync('tools/reference/configs/stable-diffusion-v1-5/unet/config.json', 'utf8')) as Record<
+    string,
+    unknown
+  >),
   down_block_types: ['CrossAttnDownBlock2D'],
   up_block_types: ['CrossAttnUpBlock2D'],
   block_out_channels: [9],
@@ -37,7 +40,10 @@ const unet = openDenoiser({
 });
 
 const base: Omit<StepSpec, 'mode' | 'layout'> = {
-  denoiser: { inputs: (graph, batch) => unet.inputs(graph, { batch, height: 8, width: 8, tokens: 5 }), build: (graph, inputs, options) => unet.build(graph, inputs, options) },
+  denoiser: {
+    inputs: (graph, batch) => unet.inputs(graph, { batch, height: 8, width: 8, tokens: 5 }),
+    build: (graph, inputs, options) => unet.build(graph, inputs, options),
+  },
   pairs: 1,
   loss: defaultLoss,
   reference: 'engine',
@@ -45,8 +51,19 @@ const base: Omit<StepSpec, 'mode' | 'layout'> = {
 };
 const adapter = loraTensors(unet.loraTargets('all'), 2);
 const lora: StepSpec = { ...base, mode: { kind: 'lora', scaleOf: () => 0.5 }, layout: layoutArenas(adapter, 2 ** 20) };
-const weights = new Map(buildStepGraph(lora).graph.values.filter(({ source }) => source.kind === 'parameter').map(({ name, shape }): [string, Shape] => [name, shape]));
-const full: StepSpec = { ...base, mode: { kind: 'full' }, layout: layoutArenas([...weights].map(([name, shape]) => ({ name, shape })), 2 ** 20) };
+const weights = new Map(
+  buildStepGraph(lora)
+    .graph.values.filter(({ source }) => source.kind === 'parameter')
+    .map(({ name, shape }): [string, Shape] => [name, shape]),
+);
+const full: StepSpec = {
+  ...base,
+  mode: { kind: 'full' },
+  layout: layoutArenas(
+    [...weights].map(([name, shape]) => ({ name, shape })),
+    2 ** 20,
+  ),
+};
 
 const specs = { lora, full };
 
@@ -73,9 +90,17 @@ interface Trained {
   memory: MemoryReport;
 }
 
-async function train(executor: Executor, spec: StepSpec, source: TensorSource, kept: 'stored' | ParameterDtype): Promise<Trained> {
+async function train(
+  executor: Executor,
+  spec: StepSpec,
+  source: TensorSource,
+  kept: 'stored' | ParameterDtype,
+): Promise<Trained> {
   const start = spec.mode.kind === 'lora' ? initialLora(adapter, 2, 5) : undefined;
-  const frozen = new ParameterStore(executor, withAliases(source, (name) => (name.startsWith('reference.') ? [name.slice('reference.'.length)] : [])));
+  const frozen = new ParameterStore(
+    executor,
+    withAliases(source, (name) => (name.startsWith('reference.') ? [name.slice('reference.'.length)] : [])),
+  );
   const trainer = await Trainer.create({
     executor,
     spec: { ...spec, dtypeOf: storedDtypes(source, kept) },
@@ -84,10 +109,24 @@ async function train(executor: Executor, spec: StepSpec, source: TensorSource, k
   });
   const { inputs } = buildStepGraph(spec);
   const numbers = ({ name, shape }: { name: string; shape: Shape }): Float32Array => draw(name, sizeOf(shape));
-  const batch = { sample: numbers(inputs.sample), target: numbers(inputs.target), timestep: Float32Array.of(301, 301), encoderHiddenStates: numbers(inputs.encoderHiddenStates), beta: 50 };
+  const batch = {
+    sample: numbers(inputs.sample),
+    target: numbers(inputs.target),
+    timestep: Float32Array.of(301, 301),
+    encoderHiddenStates: numbers(inputs.encoderHiddenStates),
+    beta: 50,
+  };
   const steps: MicroResult[] = [];
   for (const t of [1, 2]) {
-    const { micro } = await trainer.run([batch], { lr: 1e-2, beta1: 0.9, beta2: 0.99, eps: 1e-8, weightDecay: 0.01, maxGradNorm: 1, t });
+    const { micro } = await trainer.run([batch], {
+      lr: 1e-2,
+      beta1: 0.9,
+      beta2: 0.99,
+      eps: 1e-8,
+      weightDecay: 0.01,
+      maxGradNorm: 1,
+      t,
+    });
     steps.push(...micro);
   }
   const result = { steps, tensors: await trainer.tensors(), memory: trainer.memory };
@@ -117,5 +156,6 @@ it.each([
   expect(half.steps).toEqual(wide.steps);
   expect(half.tensors).toEqual(wide.tensors);
   expect(half.memory.allocatedBytes).toBe(half.memory.plannedBytes.total);
-  if (name !== 'oracle') expect(half.memory.plannedBytes.parameters).toBeLessThan(0.65 * wide.memory.plannedBytes.parameters);
+  if (name !== 'oracle')
+    expect(half.memory.plannedBytes.parameters).toBeLessThan(0.65 * wide.memory.plannedBytes.parameters);
 });

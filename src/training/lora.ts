@@ -18,7 +18,11 @@ export function loraTensors(targets: readonly LoraTarget[], rank: number): { nam
 
 /** down ~ N(0, 1 / rank), up = 0 (PEFT's init_lora_weights="gaussian", which diffusers' scripts use): the adapter starts as the identity.
  *  Keyed by (seed, name's place in the list). */
-export function initialLora(tensors: readonly { name: string; shape: Shape }[], rank: number, seed: number): Map<string, Float32Array> {
+export function initialLora(
+  tensors: readonly { name: string; shape: Shape }[],
+  rank: number,
+  seed: number,
+): Map<string, Float32Array> {
   return new Map(
     tensors.map(({ name, shape }, index) => {
       if (!name.endsWith('.lora_down.weight')) return [name, new Float32Array(sizeOf(shape))];
@@ -29,7 +33,11 @@ export function initialLora(tensors: readonly { name: string; shape: Shape }[], 
 }
 
 /** Modules from tensors named as in loraTensors. */
-export function loraModules(tensors: ReadonlyMap<string, Float32Array>, rank: number, alpha: number): Map<string, LoraModule> {
+export function loraModules(
+  tensors: ReadonlyMap<string, Float32Array>,
+  rank: number,
+  alpha: number,
+): Map<string, LoraModule> {
   const modules = new Map<string, LoraModule>();
   for (const [name, down] of tensors) {
     if (!name.endsWith('.lora_down.weight')) continue;
@@ -40,7 +48,10 @@ export function loraModules(tensors: ReadonlyMap<string, Float32Array>, rank: nu
 }
 
 /** The weights with adapters merged, each at its strength: W + sum strength (alpha / rank) up down, in f64, rounded once to f32. */
-export function withLora(source: TensorSource, adapters: readonly { lora: LoraWeights; strength: number }[]): TensorSource {
+export function withLora(
+  source: TensorSource,
+  adapters: readonly { lora: LoraWeights; strength: number }[],
+): TensorSource {
   const active = adapters.filter(({ strength }) => strength !== 0);
   if (active.length === 0) return source;
   const layersOf = (name: string): { module: LoraModule; strength: number }[] => {
@@ -55,7 +66,11 @@ export function withLora(source: TensorSource, adapters: readonly { lora: LoraWe
     names: source.names,
     shape: (name) => source.shape(name),
     // What no adapter touches stays as it is stored.
-    ...(half && readHalf && { half: (name: string) => (layersOf(name).length > 0 ? undefined : half.call(source, name)), readHalf: (name: string) => readHalf.call(source, name) }),
+    ...(half &&
+      readHalf && {
+        half: (name: string) => (layersOf(name).length > 0 ? undefined : half.call(source, name)),
+        readHalf: (name: string) => readHalf.call(source, name),
+      }),
     async read(name) {
       const base = await source.read(name);
       const layers = layersOf(name);

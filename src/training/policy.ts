@@ -15,10 +15,17 @@ export interface Policy {
 
 /** @param params the layout's arenas, as 1-D states of `graph`.
  *  @param frozen gives what is not trained. */
-export function policyOf(graph: Graph, { layout, mode }: { layout: ArenaLayout; mode: TrainMode }, params: readonly Value[], frozen: NonNullable<LayerOptions['parameter']>): Policy {
+export function policyOf(
+  graph: Graph,
+  { layout, mode }: { layout: ArenaLayout; mode: TrainMode },
+  params: readonly Value[],
+  frozen: NonNullable<LayerOptions['parameter']>,
+): Policy {
   const trained = new Map<string, Value>();
-  for (const { name, shape, arena, offset } of layout.entries) trained.set(name, graph.view(name, params[arena]!, offset, shape));
-  if (mode.kind === 'full') return { trained, options: { parameter: (name, ...rest) => trained.get(name) ?? frozen(name, ...rest) } };
+  for (const { name, shape, arena, offset } of layout.entries)
+    trained.set(name, graph.view(name, params[arena]!, offset, shape));
+  if (mode.kind === 'full')
+    return { trained, options: { parameter: (name, ...rest) => trained.get(name) ?? frozen(name, ...rest) } };
   const lora: LoraHook = (modulePath) => {
     const down = trained.get(`${modulePath}.lora_down.weight`);
     const up = trained.get(`${modulePath}.lora_up.weight`);

@@ -92,7 +92,15 @@ export const stableDiffusionPresets: readonly Preset[] = [
     name: 'quick',
     title: 'Quick taste',
     description: 'One pair a step: a first look at what your labels do.',
-    config: { ...stableDiffusion, learningRate: 1e-4, warmupSteps: 10, steps: 100, accumulation: 1, sampleEvery: 25, saveEvery: 25 },
+    config: {
+      ...stableDiffusion,
+      learningRate: 1e-4,
+      warmupSteps: 10,
+      steps: 100,
+      accumulation: 1,
+      sampleEvery: 25,
+      saveEvery: 25,
+    },
   },
   {
     name: 'standard',

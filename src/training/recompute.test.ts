@@ -13,12 +13,16 @@ import { recomputed, RECOMPUTE_BUDGET_BYTES } from './recompute.ts';
 import { buildStepGraph, defaultLoss, type StepSpec } from './stepGraph.ts';
 import { Trainer } from './trainer.ts';
 
-const fileOf = (name: string): Record<string, unknown> => JSON.parse(readFileSync(`tools/reference/configs/${name}/unet/config.json`, 'utf8')) as Record<string, unknown>;
+const fileOf = (name: string): Record<string, unknown> =>
+  JSON.parse(readFileSync(`tools/reference/configs/${name}/unet/config.json`, 'utf8')) as Record<string, unknown>;
 
 function loraSpec(config: Record<string, unknown>, side: number, rank: number): StepSpec {
   const unet = openDenoiser(config);
   return {
-    denoiser: { inputs: (graph, batch) => unet.inputs(graph, { batch, height: side, width: side, tokens: 5 }), build: (graph, inputs, options) => unet.build(graph, inputs, options) },
+    denoiser: {
+      inputs: (graph, batch) => unet.inputs(graph, { batch, height: side, width: side, tokens: 5 }),
+      build: (graph, inputs, options) => unet.build(graph, inputs, options),
+    },
     pairs: 1,
     loss: defaultLoss,
     mode: { kind: 'lora', scaleOf: () => 1 },
@@ -49,9 +53,15 @@ describe('blocks', () => {
   const spec = loraSpec(narrow, 4, 2);
 
   it('gives the bits that cheap gives, step after step', async () => {
-    const train = async (recompute: 'cheap' | 'blocks'): Promise<{ tensors: Map<string, Float32Array>; results: unknown[] }> => {
+    const train = async (
+      recompute: 'cheap' | 'blocks',
+    ): Promise<{ tensors: Map<string, Float32Array>; results: unknown[] }> => {
       const executor = cpuExecutor();
-      const source = { names: [], shape: (name: string) => shapes.get(name), read: async (name: string) => uniform(name, sizeOf(shapes.get(name)!)) };
+      const source = {
+        names: [],
+        shape: (name: string) => shapes.get(name),
+        read: async (name: string) => uniform(name, sizeOf(shapes.get(name)!)),
+      };
       const trainer = await Trainer.create({
         executor,
         spec: { ...spec, recompute },
@@ -60,7 +70,8 @@ describe('blocks', () => {
       });
       expect(trainer.recompute).toBe(recompute);
       const { inputs } = buildStepGraph(spec);
-      const numbers = (value: { name: string; shape: readonly number[] }): Float32Array => uniform(value.name, sizeOf(value.shape));
+      const numbers = (value: { name: string; shape: readonly number[] }): Float32Array =>
+        uniform(value.name, sizeOf(value.shape));
       const batch = {
         sample: numbers(inputs.sample),
         target: numbers(inputs.target),
@@ -71,10 +82,25 @@ describe('blocks', () => {
         beta: 50,
       };
       const results: unknown[] = [];
-      for (const t of [1, 2]) results.push(await trainer.run([batch], { lr: 1e-2, beta1: 0.9, beta2: 0.99, eps: 1e-8, weightDecay: 0.01, maxGradNorm: 1, t }));
+      for (const t of [1, 2])
+        results.push(
+          await trainer.run([batch], {
+            lr: 1e-2,
+            beta1: 0.9,
+            beta2: 0.99,
+            eps: 1e-8,
+            weightDecay: 0.01,
+            maxGradNorm: 1,
+            t,
+          }),
+        );
       return { tensors: await trainer.tensors(), results };
     };
-    const shapes = new Map(buildStepGraph(spec).graph.values.filter(({ source }) => source.kind === 'parameter').map(({ name, shape }) => [name, shape]));
+    const shapes = new Map(
+      buildStepGraph(spec)
+        .graph.values.filter(({ source }) => source.kind === 'parameter')
+        .map(({ name, shape }) => [name, shape]),
+    );
     const [cheap, blocks] = [await train('cheap'), await train('blocks')];
     expect(blocks).toEqual(cheap);
     expect(blocks.tensors.size).toBe(spec.layout.entries.length);

@@ -16,7 +16,8 @@ export const RECOMPUTE_BUDGET_BYTES = 4 * 2 ** 30;
 export function recomputed(step: StepGraph, choice: RecomputeChoice): { step: StepGraph; recompute: Recompute } {
   if (choice !== 'blocks') {
     const cheap = remap(step, 'cheap');
-    if (choice === 'cheap' || totalBytes(cheap.graph) <= RECOMPUTE_BUDGET_BYTES) return { step: cheap, recompute: 'cheap' };
+    if (choice === 'cheap' || totalBytes(cheap.graph) <= RECOMPUTE_BUDGET_BYTES)
+      return { step: cheap, recompute: 'cheap' };
   }
   return { step: remap(step, 'blocks'), recompute: 'blocks' };
 }
@@ -24,12 +25,15 @@ export function recomputed(step: StepGraph, choice: RecomputeChoice): { step: St
 function remap(step: StepGraph, mode: Recompute): StepGraph {
   const { graph, map } = rematerialise(step.graph, { mode });
   const at = (value: Value): Value => map.get(value)!;
-  const record = <T extends object>(values: T): T => Object.fromEntries(Object.entries(values).map(([key, value]) => [key, at(value as Value)])) as T;
+  const record = <T extends object>(values: T): T =>
+    Object.fromEntries(Object.entries(values).map(([key, value]) => [key, at(value as Value)])) as T;
   return {
     graph,
     inputs: record(step.inputs),
     outputs: record(step.outputs),
-    states: Object.fromEntries(Object.entries(step.states).map(([key, values]) => [key, (values as Value[]).map(at)])) as unknown as StepStates,
+    states: Object.fromEntries(
+      Object.entries(step.states).map(([key, values]) => [key, (values as Value[]).map(at)]),
+    ) as unknown as StepStates,
     ...(step.update ? { update: record(step.update) } : {}),
   };
 }

@@ -52,10 +52,20 @@ export interface StepNumbers {
 }
 
 /** The step's micro-batches, winners first in each. */
-export function drawBatches(data: LoopData, config: TrainConfig, step: number): { batches: StepBatch[]; draws: { pair: string; timestep: number }[] } {
+export function drawBatches(
+  data: LoopData,
+  config: TrainConfig,
+  step: number,
+): { batches: StepBatch[]; draws: { pair: string; timestep: number }[] } {
   const { pairs, alphasCumprod } = data;
   const elements = pairs[0]!.winner.length;
-  const settings = { seed: config.seed, pairs: pairs.length, elements, timestepRange: config.timestepRange, promptDropout: config.promptDropout };
+  const settings = {
+    seed: config.seed,
+    pairs: pairs.length,
+    elements,
+    timestepRange: config.timestepRange,
+    promptDropout: config.promptDropout,
+  };
   const draws: { pair: string; timestep: number }[] = [];
   const batches = Array.from({ length: config.accumulation }, (_, micro) => {
     const first = (step * config.accumulation + micro) * config.pairsPerStep;
@@ -65,7 +75,10 @@ export function drawBatches(data: LoopData, config: TrainConfig, step: number): 
     });
     for (const { source, timestep } of drawn) draws.push({ pair: source.id, timestep });
     const twice = <T>(values: readonly T[]): T[] => [...values, ...values];
-    const latents = concatFloats([...drawn.map(({ source }) => source.winner), ...drawn.map(({ source }) => source.loser)]);
+    const latents = concatFloats([
+      ...drawn.map(({ source }) => source.winner),
+      ...drawn.map(({ source }) => source.loser),
+    ]);
     const noise = concatFloats(twice(drawn.map((d) => d.noise)));
     const timestep = Float32Array.from(twice(drawn.map((d) => d.timestep)));
     const texts = twice(drawn.map(({ dropPrompt, source }) => (dropPrompt ? data.emptyText : source.text)));
@@ -74,7 +87,10 @@ export function drawBatches(data: LoopData, config: TrainConfig, step: number): 
       target: trainingTarget(data.prediction, alphasCumprod, latents, noise, timestep),
       timestep,
       encoderHiddenStates: concatFloats(texts.map(({ context }) => context)),
-      ...(data.timeIds && { textEmbeds: concatFloats(texts.map(({ pooled }) => pooled!)), timeIds: concatFloats(texts.map(() => data.timeIds!)) }),
+      ...(data.timeIds && {
+        textEmbeds: concatFloats(texts.map(({ pooled }) => pooled!)),
+        timeIds: concatFloats(texts.map(() => data.timeIds!)),
+      }),
       beta: config.beta,
     };
   });
@@ -82,7 +98,13 @@ export function drawBatches(data: LoopData, config: TrainConfig, step: number): 
 }
 
 /** Runs step `step` (from 0): reference errors, policy, update. */
-export async function runStep(trainer: Trainer, reference: FrozenReference, data: LoopData, config: TrainConfig, step: number): Promise<StepNumbers> {
+export async function runStep(
+  trainer: Trainer,
+  reference: FrozenReference,
+  data: LoopData,
+  config: TrainConfig,
+  step: number,
+): Promise<StepNumbers> {
   const { batches, draws } = drawBatches(data, config, step);
   if (reference.kind !== 'engine') for (const batch of batches) batch.referenceErrors = await reference.errors(batch);
   const learningRate = config.learningRate * learningRateFactor(config, step);
@@ -97,7 +119,12 @@ export async function runStep(trainer: Trainer, reference: FrozenReference, data
   });
   const b = config.pairsPerStep;
   const results = micro.map(({ policyErrors, referenceErrors }) => {
-    const errors = { mW: policyErrors.subarray(0, b), mL: policyErrors.subarray(b), rW: referenceErrors.subarray(0, b), rL: referenceErrors.subarray(b) };
+    const errors = {
+      mW: policyErrors.subarray(0, b),
+      mL: policyErrors.subarray(b),
+      rW: referenceErrors.subarray(0, b),
+      rL: referenceErrors.subarray(b),
+    };
     return { ...errors, ...losses[config.loss]({ ...errors, beta: config.beta }, trainer.spec.loss) };
   });
   const pairs = draws.map(({ pair, timestep }, i) => {
@@ -105,7 +132,8 @@ export async function runStep(trainer: Trainer, reference: FrozenReference, data
     const slot = i % b;
     return { pair, timestep, logit: logit[slot]!, mw: mW[slot]!, ml: mL[slot]!, rw: rW[slot]!, rl: rL[slot]! };
   });
-  const mean = (of: (pair: (typeof pairs)[number]) => number): number => pairs.reduce((sum, pair) => sum + of(pair), 0) / pairs.length;
+  const mean = (of: (pair: (typeof pairs)[number]) => number): number =>
+    pairs.reduce((sum, pair) => sum + of(pair), 0) / pairs.length;
   return {
     step,
     // In f64 from the errors, so that a logit of 0 reads ln 2 exactly.

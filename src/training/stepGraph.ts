@@ -25,7 +25,15 @@ export interface LossSpec {
   sdpoMu: number | null;
 }
 
-export const defaultLoss: LossSpec = { loss: 'sigmoid', labelSmoothing: 0, alpha: 0.01, mapoBeta: 0.1, mapoT: 1000, mapoK: 0.5, sdpoMu: null };
+export const defaultLoss: LossSpec = {
+  loss: 'sigmoid',
+  labelSmoothing: 0,
+  alpha: 0.01,
+  mapoBeta: 0.1,
+  mapoT: 1000,
+  mapoK: 0.5,
+  sdpoMu: null,
+};
 
 export interface StepSpec {
   denoiser: Denoiser;
@@ -101,14 +109,22 @@ export interface UpdateGraph {
 
 function flatStates(graph: Graph, layout: ArenaLayout, accumulation: number): StepStates {
   const make = (what: string): Value[] => layout.arenas.map((elements, i) => graph.state(`${what}.${i}`, [elements]));
-  return { param: make('param'), grad: make('grad'), sum: accumulation > 1 ? make('gradSum') : [], m: make('adam.m'), v: make('adam.v') };
+  return {
+    param: make('param'),
+    grad: make('grad'),
+    sum: accumulation > 1 ? make('gradSum') : [],
+    m: make('adam.m'),
+    v: make('adam.v'),
+  };
 }
 
 function appendUpdate(graph: Graph, states: StepStates): UpdateValues {
   const grads = states.sum.length > 0 ? states.sum : states.grad;
   const hyper = graph.input('hyper', [8]);
   const gradNorm = graph.op('globalNorm', {}, grads);
-  grads.forEach((grad, i) => graph.node('adamw', {}, [states.param[i]!, grad, states.m[i]!, states.v[i]!, gradNorm, hyper]));
+  grads.forEach((grad, i) =>
+    graph.node('adamw', {}, [states.param[i]!, grad, states.m[i]!, states.v[i]!, gradNorm, hyper]),
+  );
   for (const sum of states.sum) graph.node('zero', {}, [sum]);
   graph.output('gradNorm', gradNorm);
   return { hyper, gradNorm };
@@ -145,7 +161,8 @@ export function buildStepGraph(spec: StepSpec): StepGraph {
     return known;
   };
   const { trained, options: policy } = policyOf(graph, spec, states.param, frozenParameter);
-  const referenceParameter: typeof frozenParameter = (name, ...rest) => frozenParameter(mode.kind === 'full' ? `reference.${name}` : name, ...rest);
+  const referenceParameter: typeof frozenParameter = (name, ...rest) =>
+    frozenParameter(mode.kind === 'full' ? `reference.${name}` : name, ...rest);
   const dtypes = spec.dtypeOf ? { dtypeOf: spec.dtypeOf } : {};
 
   // The reference runs first: its activations are gone before the policy's begin.
@@ -161,11 +178,18 @@ export function buildStepGraph(spec: StepSpec): StepGraph {
   });
 
   const { sdpoMu, ...lossParams } = spec.loss;
-  const [loss, logit, dm] = graph.node('preferenceLoss', lossParams, [policyErrors, referenceErrors, inputs.beta, inputs.logitScale, inputs.preference]) as [Value, Value, Value];
+  const [loss, logit, dm] = graph.node('preferenceLoss', lossParams, [
+    policyErrors,
+    referenceErrors,
+    inputs.beta,
+    inputs.logitScale,
+    inputs.preference,
+  ]) as [Value, Value, Value];
   const seed = sdpoMu === null ? dm : graph.op('sdpoSafeguard', { mu: sdpoMu }, [pred, inputs.target, dm]);
 
   const gradients = backward(graph, [{ value: policyErrors, grad: seed }], [...trained.values()]);
-  for (const { name, arena, offset } of layout.entries) graph.place(gradients.get(trained.get(name)!)!, states.grad[arena]!, offset);
+  for (const { name, arena, offset } of layout.entries)
+    graph.place(gradients.get(trained.get(name)!)!, states.grad[arena]!, offset);
 
   graph.output('policyErrors', policyErrors);
   if (spec.reference === 'engine') graph.output('referenceErrors', referenceErrors);
@@ -173,5 +197,11 @@ export function buildStepGraph(spec: StepSpec): StepGraph {
   graph.output('loss', loss);
   states.sum.forEach((sum, i) => graph.node('accumulate', { factor: 1 / spec.accumulation }, [sum, states.grad[i]!]));
   const update = spec.accumulation === 1 ? appendUpdate(graph, states) : undefined;
-  return { graph, inputs, outputs: { policyErrors, referenceErrors, logit, loss }, states, ...(update ? { update } : {}) };
+  return {
+    graph,
+    inputs,
+    outputs: { policyErrors, referenceErrors, logit, loss },
+    states,
+    ...(update ? { update } : {}),
+  };
 }

@@ -5,7 +5,14 @@ import type { Value } from '../graph/graph.ts';
 import type { ParameterStore } from '../models/parameterStore.ts';
 import { sizeOf } from '../shared/shape.ts';
 import { type Recompute, recomputed } from './recompute.ts';
-import { buildStepGraph, buildUpdateGraph, type StepGraph, type StepSpec, type StepStates, type UpdateGraph } from './stepGraph.ts';
+import {
+  buildStepGraph,
+  buildUpdateGraph,
+  type StepGraph,
+  type StepSpec,
+  type StepStates,
+  type UpdateGraph,
+} from './stepGraph.ts';
 
 /** One micro-batch of B pairs, row-major: winners, then losers. */
 export interface StepBatch {
@@ -52,7 +59,16 @@ export interface OptimiserState {
 
 /** The bias corrections belong to the betas as the kernel has them, in f32. */
 const hyperOf = ({ lr, beta1, beta2, eps, weightDecay, maxGradNorm, t }: UpdateSettings): Float32Array =>
-  Float32Array.of(lr, beta1, beta2, eps, weightDecay, 1 - Math.fround(beta1) ** t, 1 - Math.fround(beta2) ** t, maxGradNorm);
+  Float32Array.of(
+    lr,
+    beta1,
+    beta2,
+    eps,
+    weightDecay,
+    1 - Math.fround(beta1) ** t,
+    1 - Math.fround(beta2) ** t,
+    maxGradNorm,
+  );
 
 type ArenaKind = keyof StepStates;
 
@@ -92,16 +108,30 @@ export class Trainer {
   }): Promise<Trainer> {
     const { executor, spec, frozen, initial } = options;
     const { step: graph, recompute } = recomputed(buildStepGraph(spec), spec.recompute ?? 'auto');
-    const make = (what: string): Storage[] => spec.layout.arenas.map((elements, i) => executor.storage(`${what}.${i}`, elements));
-    const storages = { param: make('param'), grad: make('grad'), sum: spec.accumulation > 1 ? make('gradSum') : [], m: make('adam.m'), v: make('adam.v') };
-    for (const { name, arena, offset } of spec.layout.entries) storages.param[arena]!.write(await initial(name), offset);
+    const make = (what: string): Storage[] =>
+      spec.layout.arenas.map((elements, i) => executor.storage(`${what}.${i}`, elements));
+    const storages = {
+      param: make('param'),
+      grad: make('grad'),
+      sum: spec.accumulation > 1 ? make('gradSum') : [],
+      m: make('adam.m'),
+      v: make('adam.v'),
+    };
+    for (const { name, arena, offset } of spec.layout.entries)
+      storages.param[arena]!.write(await initial(name), offset);
 
     const frozenBindings = await frozen.bindings(graph.graph);
-    const program = await executor.compile(graph.graph, { bindings: new Map([...frozenBindings, ...arenaBindings(graph.states, storages)]), label: 'train step' });
+    const program = await executor.compile(graph.graph, {
+      bindings: new Map([...frozenBindings, ...arenaBindings(graph.states, storages)]),
+      label: 'train step',
+    });
     const updateGraph = spec.accumulation > 1 ? buildUpdateGraph(spec.layout, spec.accumulation) : undefined;
     const update = updateGraph && {
       graph: updateGraph,
-      program: await executor.compile(updateGraph.graph, { bindings: arenaBindings(updateGraph.states, storages), label: 'update' }),
+      program: await executor.compile(updateGraph.graph, {
+        bindings: arenaBindings(updateGraph.states, storages),
+        label: 'update',
+      }),
     };
     return new Trainer(spec, recompute, storages, { graph, program }, update);
   }
@@ -112,7 +142,12 @@ export class Trainer {
     if (!this.updateProgram) return { plannedBytes: step, allocatedBytes };
     const { plannedBytes: update, allocatedBytes: updateAllocated } = this.updateProgram.memory;
     return {
-      plannedBytes: { ...step, inputs: step.inputs + update.inputs, activations: step.activations + update.activations, total: step.total + update.total - update.state },
+      plannedBytes: {
+        ...step,
+        inputs: step.inputs + update.inputs,
+        activations: step.activations + update.activations,
+        total: step.total + update.total - update.state,
+      },
       allocatedBytes: allocatedBytes + updateAllocated - update.state,
     };
   }
@@ -124,7 +159,9 @@ export class Trainer {
 
   /** Floating-point operations of one step. */
   get flops(): number {
-    return this.spec.accumulation * graphFlops(this.step.graph) + (this.updateGraph ? graphFlops(this.updateGraph.graph) : 0);
+    return (
+      this.spec.accumulation * graphFlops(this.step.graph) + (this.updateGraph ? graphFlops(this.updateGraph.graph) : 0)
+    );
   }
 
   get dispatchCount(): number {
@@ -132,7 +169,10 @@ export class Trainer {
   }
 
   /** Runs one step over `accumulation` micro-batches and updates the trained tensors. */
-  async run(batches: readonly StepBatch[], update: UpdateSettings): Promise<{ micro: MicroResult[]; gradNorm: number }> {
+  async run(
+    batches: readonly StepBatch[],
+    update: UpdateSettings,
+  ): Promise<{ micro: MicroResult[]; gradNorm: number }> {
     const hyper = hyperOf(update);
     if (this.step.update) this.stepProgram.write(this.step.update.hyper, hyper);
     const micro: MicroResult[] = [];
@@ -154,7 +194,8 @@ export class Trainer {
     const { inputs, outputs, update } = this.step;
     const write = (value: Value | undefined, data: Float32Array | undefined): void => {
       if (value && data) this.stepProgram.write(value, data);
-      else if (value || data) throw new Error(`the batch ${data ? 'brings' : 'lacks'} ${value?.name ?? 'an input the graph does not have'}`);
+      else if (value || data)
+        throw new Error(`the batch ${data ? 'brings' : 'lacks'} ${value?.name ?? 'an input the graph does not have'}`);
     };
     const ones = new Float32Array(this.spec.pairs).fill(1);
     write(inputs.sample, batch.sample);
@@ -180,7 +221,12 @@ export class Trainer {
   /** Trained tensors (`param`), or their gradients of the last micro-batch before clipping (`grad`), by name. */
   async tensors(kind: 'param' | 'grad' = 'param'): Promise<Map<string, Float32Array>> {
     const arenas = await Promise.all(this.storages[kind].map((storage) => storage.read()));
-    return new Map(this.spec.layout.entries.map(({ name, shape, arena, offset }) => [name, arenas[arena]!.slice(offset, offset + sizeOf(shape))]));
+    return new Map(
+      this.spec.layout.entries.map(({ name, shape, arena, offset }) => [
+        name,
+        arenas[arena]!.slice(offset, offset + sizeOf(shape)),
+      ]),
+    );
   }
 
   /** The flat arena a tensor lies in, for programs that sample with the weights in training. */
@@ -189,11 +235,15 @@ export class Trainer {
   }
 
   async optimiserState(): Promise<OptimiserState> {
-    return { m: await Promise.all(this.storages.m.map((s) => s.read())), v: await Promise.all(this.storages.v.map((s) => s.read())) };
+    return {
+      m: await Promise.all(this.storages.m.map((s) => s.read())),
+      v: await Promise.all(this.storages.v.map((s) => s.read())),
+    };
   }
 
   restore(params: ReadonlyMap<string, Float32Array>, state: OptimiserState): void {
-    for (const { name, arena, offset } of this.spec.layout.entries) this.storages.param[arena]!.write(params.get(name)!, offset);
+    for (const { name, arena, offset } of this.spec.layout.entries)
+      this.storages.param[arena]!.write(params.get(name)!, offset);
     state.m.forEach((data, i) => this.storages.m[i]!.write(data));
     state.v.forEach((data, i) => this.storages.v[i]!.write(data));
   }
@@ -206,5 +256,9 @@ export class Trainer {
 }
 
 function arenaBindings(states: StepStates, storages: Record<ArenaKind, Storage[]>): Map<Value, Storage> {
-  return new Map((Object.keys(states) as ArenaKind[]).flatMap((kind) => states[kind].map((value, i) => [value, storages[kind][i]!] as const)));
+  return new Map(
+    (Object.keys(states) as ArenaKind[]).flatMap((kind) =>
+      states[kind].map((value, i) => [value, storages[kind][i]!] as const),
+    ),
+  );
 }

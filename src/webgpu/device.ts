@@ -55,7 +55,9 @@ export function reportAdapter(adapter: GPUAdapter): AdapterReport {
     const value: unknown = adapter.limits[name as keyof GPUSupportedLimits];
     if (typeof value === 'number') limits[name] = value;
   }
-  const software = adapter.info.isFallbackAdapter || /swiftshader|llvmpipe|lavapipe|basic render/i.test(`${architecture} ${device} ${description}`);
+  const software =
+    adapter.info.isFallbackAdapter ||
+    /swiftshader|llvmpipe|lavapipe|basic render/i.test(`${architecture} ${device} ${description}`);
   return { vendor, architecture, device, description, software, features: [...adapter.features].sort(), limits };
 }
 
@@ -79,16 +81,28 @@ function watchDevice(gpu: GPU, device: GPUDevice, adapter: AdapterReport): Engin
     adapterKey: [adapter.vendor, adapter.architecture, adapter.device, adapter.description].filter(Boolean).join(' / '),
     check() {
       if (lostReason !== undefined) {
-        throw new WinnowError('DeviceLost', `The GPU was taken away (${lostReason}).`, 'Nothing saved is lost: reload, and resume from the last checkpoint.');
+        throw new WinnowError(
+          'DeviceLost',
+          `The GPU was taken away (${lostReason}).`,
+          'Nothing saved is lost: reload, and resume from the last checkpoint.',
+        );
       }
       if (errors > 0) {
         const message = `The GPU reported ${errors} error${errors > 1 ? 's' : ''}: ${firstMessage}`;
         errors = 0;
         if (outOfMemory) {
           outOfMemory = false;
-          throw new WinnowError('OutOfGpuMemory', message, 'Close other tabs that use the GPU, or choose a smaller batch, image size or rank.');
+          throw new WinnowError(
+            'OutOfGpuMemory',
+            message,
+            'Close other tabs that use the GPU, or choose a smaller batch, image size or rank.',
+          );
         }
-        throw new WinnowError('GpuError', message, 'The numbers of this step are not to be trusted: resume from the last checkpoint.');
+        throw new WinnowError(
+          'GpuError',
+          message,
+          'The numbers of this step are not to be trusted: resume from the last checkpoint.',
+        );
       }
     },
     destroy: () => device.destroy(),

@@ -49,23 +49,31 @@ it('shares a storage between programs, and allocates what it planned', async () 
   shared.destroy();
 });
 
-it.each(['f16', 'bf16'] as const)('keeps %s two to a word: written as numbers or bits, read as the numbers they are', async (dtype) => {
-  const storage = executor.storage('weights', 7, dtype);
-  const numbers = Float32Array.of(1, -2.5, 1e-6, 300, 0.1, 5, -0.3);
-  const rounded = decodeHalf(dtype, encodeHalf(dtype, numbers));
-  storage.write(numbers);
-  expect(await storage.read()).toEqual(rounded);
-  storage.write(encodeHalf(dtype, Float32Array.of(8, 9, 10)), 4);
-  expect(await storage.read(2, 5)).toEqual(Float32Array.of(rounded[2]!, rounded[3]!, 8, 9, 10));
-  expect(() => storage.write(Float32Array.of(1), 1)).toThrow('weights: element 1 begins within a word');
-  expect(() => storage.write(Float32Array.of(1), 2)).toThrow('weights: elements 2 to 3 end within a word');
-  expect(() => executor.storage('w', 2).write(Uint16Array.of(1, 2))).toThrow('w is f32, got Uint16Array');
-  const graph = new Graph();
-  const weight = graph.parameter('weight', [1, 7]);
-  graph.output('y', graph.op('linear', { bias: false, residual: false, scale: 1 }, [graph.input('x', [1, 7]), weight]));
-  await expect(executor.compile(graph, { bindings: new Map([[weight, storage]]) })).rejects.toThrow(`weight is f32, storage weights ${dtype}`);
-  storage.destroy();
-});
+it.each(['f16', 'bf16'] as const)(
+  'keeps %s two to a word: written as numbers or bits, read as the numbers they are',
+  async (dtype) => {
+    const storage = executor.storage('weights', 7, dtype);
+    const numbers = Float32Array.of(1, -2.5, 1e-6, 300, 0.1, 5, -0.3);
+    const rounded = decodeHalf(dtype, encodeHalf(dtype, numbers));
+    storage.write(numbers);
+    expect(await storage.read()).toEqual(rounded);
+    storage.write(encodeHalf(dtype, Float32Array.of(8, 9, 10)), 4);
+    expect(await storage.read(2, 5)).toEqual(Float32Array.of(rounded[2]!, rounded[3]!, 8, 9, 10));
+    expect(() => storage.write(Float32Array.of(1), 1)).toThrow('weights: element 1 begins within a word');
+    expect(() => storage.write(Float32Array.of(1), 2)).toThrow('weights: elements 2 to 3 end within a word');
+    expect(() => executor.storage('w', 2).write(Uint16Array.of(1, 2))).toThrow('w is f32, got Uint16Array');
+    const graph = new Graph();
+    const weight = graph.parameter('weight', [1, 7]);
+    graph.output(
+      'y',
+      graph.op('linear', { bias: false, residual: false, scale: 1 }, [graph.input('x', [1, 7]), weight]),
+    );
+    await expect(executor.compile(graph, { bindings: new Map([[weight, storage]]) })).rejects.toThrow(
+      `weight is f32, storage weights ${dtype}`,
+    );
+    storage.destroy();
+  },
+);
 
 it('uploads a large tensor in slices', async () => {
   const elements = 9 * 2 ** 20 + 5;
@@ -83,7 +91,10 @@ it('writes placed outputs into an arena, mutates state, reads views, and keeps s
   const x = graph.input('x', [2, 40]);
   const arena = graph.state('arena', [256]);
   const total = graph.state('total', [256]);
-  const [first, second] = [graph.op('affine', { factor: 2, shift: 0 }, [x]), graph.op('affine', { factor: 3, shift: 0 }, [x])];
+  const [first, second] = [
+    graph.op('affine', { factor: 2, shift: 0 }, [x]),
+    graph.op('affine', { factor: 3, shift: 0 }, [x]),
+  ];
   graph.place(first, arena, 0);
   graph.place(graph.op('reshape', { shape: [80] }, [second]), arena, 128);
   graph.node('accumulate', { factor: 0.5 }, [total, arena]);
@@ -93,7 +104,9 @@ it('writes placed outputs into an arena, mutates state, reads views, and keeps s
   await program.run();
   await program.run();
   expect(await program.read(view)).toEqual(ramp(80, 3));
-  expect((await program.read(total)).slice(0, 128)).toEqual(Float32Array.from({ length: 128 }, (_, i) => (i < 80 ? 2 * i : 0)));
+  expect((await program.read(total)).slice(0, 128)).toEqual(
+    Float32Array.from({ length: 128 }, (_, i) => (i < 80 ? 2 * i : 0)),
+  );
   expect(await program.read(arena)).toHaveLength(256);
   program.dispose();
 });
@@ -102,7 +115,8 @@ it('gives the same bits in one submit or many', async () => {
   const graph = new Graph();
   let h = graph.input('x', [9, 33]);
   const x = h;
-  for (let i = 0; i < 5; i++) h = graph.op('linear', { bias: false, residual: true, scale: 0.1 }, [h, graph.parameter(`w${i}`, [33, 33]), h]);
+  for (let i = 0; i < 5; i++)
+    h = graph.op('linear', { bias: false, residual: true, scale: 0.1 }, [h, graph.parameter(`w${i}`, [33, 33]), h]);
   graph.output('y', h);
   const outputs: Float32Array[] = [];
   const { queue } = engine.device;
@@ -113,8 +127,15 @@ it('gives the same bits in one submit or many', async () => {
     return submit(buffers);
   };
   // Five products of 19,602 operations: all in one, two at a time, and each alone, as it exceeds what is allowed.
-  for (const [maxFlopsPerSubmit, submits] of [[undefined, 1], [40_000, 3], [1, 5]] as const) {
-    const program = await createGpuExecutor(engine, { ...register, ...(maxFlopsPerSubmit && { maxFlopsPerSubmit }) }).compile(graph);
+  for (const [maxFlopsPerSubmit, submits] of [
+    [undefined, 1],
+    [40_000, 3],
+    [1, 5],
+  ] as const) {
+    const program = await createGpuExecutor(engine, {
+      ...register,
+      ...(maxFlopsPerSubmit && { maxFlopsPerSubmit }),
+    }).compile(graph);
     program.write(x, ramp(9 * 33, 0.01));
     for (const value of graph.values) if (value.source.kind === 'parameter') program.write(value, ramp(33 * 33, 1e-3));
     const before = submitted;
@@ -138,8 +159,16 @@ it('compiles a source once, and says where a shader is wrong', async () => {
   const before = executor.pipelineCount;
   (await executor.compile(build())).dispose();
   expect(executor.pipelineCount).toBe(before);
-  const broken = { kernel: { name: 'broken', code: '@compute @workgroup_size(1)\nfn main() {\n  let x: u32 = 1.5;\n}' }, constants: {}, reads: [], writes: [], workgroups: [1, 1, 1] as const };
-  await expect(pipelinesOf(engine.device).compile([broken])).rejects.toThrow(/broken\.wgsl:3:\d+: [\s\S]*3 > {3}let x: u32 = 1\.5;/);
+  const broken = {
+    kernel: { name: 'broken', code: '@compute @workgroup_size(1)\nfn main() {\n  let x: u32 = 1.5;\n}' },
+    constants: {},
+    reads: [],
+    writes: [],
+    workgroups: [1, 1, 1] as const,
+  };
+  await expect(pipelinesOf(engine.device).compile([broken])).rejects.toThrow(
+    /broken\.wgsl:3:\d+: [\s\S]*3 > {3}let x: u32 = 1\.5;/,
+  );
   engine.check();
 });
 
@@ -179,7 +208,10 @@ it('says what the GPU refused, and goes on', async () => {
   const graph = new Graph();
   const perBuffer = Math.floor(engine.device.limits.maxBufferSize / 256) * 64;
   // More than any GPU has; what is refused is never touched.
-  for (let i = 0; i < 64; i++) graph.node('zero', {}, [graph.state(`state${i}`, [Math.min(perBuffer, engine.device.limits.maxStorageBufferBindingSize / 4)])]);
+  for (let i = 0; i < 64; i++)
+    graph.node('zero', {}, [
+      graph.state(`state${i}`, [Math.min(perBuffer, engine.device.limits.maxStorageBufferBindingSize / 4)]),
+    ]);
   await expect(executor.compile(graph)).rejects.toSatisfy(named('OutOfGpuMemory'));
   engine.check();
 });
@@ -187,7 +219,10 @@ it('says what the GPU refused, and goes on', async () => {
 it('profiles by node', async () => {
   const graph = new Graph();
   const x = graph.input('x', [64, 64]);
-  graph.output('y', graph.op('linear', { bias: false, residual: false, scale: 1 }, [x, graph.parameter('w', [64, 64])], 'proj'));
+  graph.output(
+    'y',
+    graph.op('linear', { bias: false, residual: false, scale: 1 }, [x, graph.parameter('w', [64, 64])], 'proj'),
+  );
   const program = await executor.compile(graph);
   for (const clock of ['timestamp-query', 'submit'] as const) {
     if (clock === 'timestamp-query' && !engine.device.features.has(clock)) continue;
@@ -210,7 +245,13 @@ it('tunes to a record, and the record decides', async () => {
   const fastest = raced.reduce((best, entry) => (entry[1] < best[1] ? entry : best))[0].slice('gemm '.length);
   expect((variants['gemm'] ?? variants['default'])!.split(' ')[0]).toBe(fastest);
   const graph = new Graph();
-  graph.output('y', graph.op('linear', { bias: false, residual: false, scale: 1 }, [graph.input('x', [8, 8]), graph.parameter('w', [8, 8])]));
+  graph.output(
+    'y',
+    graph.op('linear', { bias: false, residual: false, scale: 1 }, [
+      graph.input('x', [8, 8]),
+      graph.parameter('w', [8, 8]),
+    ]),
+  );
   for (const variant of ['quad', 'workgroup']) {
     const program = await createGpuExecutor(engine, { variants: { default: 'quad', gemm: variant } }).compile(graph);
     expect(program.plan.dispatches[0]!.dispatch.kernel.name).toBe(`gemm.${variant}`);

@@ -61,7 +61,8 @@ function submitGroups(steps: readonly GpuStep[], most: number): GpuStep[][] {
   return groups;
 }
 
-const storageUsage = (): GPUBufferUsageFlags => GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
+const storageUsage = (): GPUBufferUsageFlags =>
+  GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
 
 class GpuStorage implements Storage {
   readonly label: string;
@@ -82,13 +83,23 @@ class GpuStorage implements Storage {
 
   write(data: Float32Array | Int32Array | Uint16Array, offsetElements = 0): void {
     const end = offsetElements + data.length;
-    assert(end <= this.elements, `${this.label}: ${data.length} elements at ${offsetElements} do not fit ${this.elements}`);
-    assert(!isHalf(this.dtype) || end % 2 === 0 || end === this.elements, `${this.label}: elements ${offsetElements} to ${end} end within a word`);
+    assert(
+      end <= this.elements,
+      `${this.label}: ${data.length} elements at ${offsetElements} do not fit ${this.elements}`,
+    );
+    assert(
+      !isHalf(this.dtype) || end % 2 === 0 || end === this.elements,
+      `${this.label}: elements ${offsetElements} to ${end} end within a word`,
+    );
     upload(this.engine.device, this.buffer, this.offset(offsetElements), this.dtype, data);
   }
 
   async read(offsetElements = 0, elements = this.elements - offsetElements): Promise<Float32Array> {
-    return (await download(this.engine, [{ buffer: this.buffer, offset: this.offset(offsetElements), elements, dtype: this.dtype }]))[0]!;
+    return (
+      await download(this.engine, [
+        { buffer: this.buffer, offset: this.offset(offsetElements), elements, dtype: this.dtype },
+      ])
+    )[0]!;
   }
 
   /** In bytes. */
@@ -106,13 +117,29 @@ class GpuStorage implements Storage {
 const UPLOAD_BYTES = 16 * 2 ** 20;
 
 /** Halves lie two in a word, the first in its low bits; where their number is odd, zeros fill the last word. */
-function upload(device: GPUDevice, buffer: GPUBuffer, offset: number, dtype: Dtype, data: Float32Array | Int32Array | Uint16Array): void {
-  assert(isHalf(dtype) ? !(data instanceof Int32Array) : !(data instanceof Uint16Array), `${buffer.label} is ${dtype}, got ${data.constructor.name}`);
+function upload(
+  device: GPUDevice,
+  buffer: GPUBuffer,
+  offset: number,
+  dtype: Dtype,
+  data: Float32Array | Int32Array | Uint16Array,
+): void {
+  assert(
+    isHalf(dtype) ? !(data instanceof Int32Array) : !(data instanceof Uint16Array),
+    `${buffer.label} is ${dtype}, got ${data.constructor.name}`,
+  );
   let numbers = isHalf(dtype) ? halfBits(dtype, data as Float32Array | Uint16Array) : data;
-  if (numbers instanceof Uint16Array && numbers.length % 2 === 1) numbers = Uint16Array.from({ length: numbers.length + 1 }, (_, i) => numbers[i] ?? 0);
+  if (numbers instanceof Uint16Array && numbers.length % 2 === 1)
+    numbers = Uint16Array.from({ length: numbers.length + 1 }, (_, i) => numbers[i] ?? 0);
   const { buffer: memory, byteOffset, byteLength } = numbers;
   for (let start = 0; start < byteLength; start += UPLOAD_BYTES) {
-    device.queue.writeBuffer(buffer, offset + start, memory as ArrayBuffer, byteOffset + start, Math.min(UPLOAD_BYTES, byteLength - start));
+    device.queue.writeBuffer(
+      buffer,
+      offset + start,
+      memory as ArrayBuffer,
+      byteOffset + start,
+      Math.min(UPLOAD_BYTES, byteLength - start),
+    );
   }
 }
 
@@ -126,12 +153,20 @@ interface Range {
 }
 
 /** Copies ranges out, after all work queued so far; rejects if anything went wrong on the device. */
-async function download(engine: EngineDevice, ranges: readonly Range[], encoder = engine.device.createCommandEncoder({ label: 'read' })): Promise<Float32Array[]> {
+async function download(
+  engine: EngineDevice,
+  ranges: readonly Range[],
+  encoder = engine.device.createCommandEncoder({ label: 'read' }),
+): Promise<Float32Array[]> {
   const { device } = engine;
   // Copies are in whole words.
   const sizes = ranges.map(({ elements, dtype }) => 4 * Math.ceil((elements * bytesPerElement[dtype]) / 4));
   const size = sizes.reduce((sum, bytes) => sum + bytes, 0);
-  const staging = device.createBuffer({ label: 'read', size, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST });
+  const staging = device.createBuffer({
+    label: 'read',
+    size,
+    usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
+  });
   let end = 0;
   ranges.forEach(({ buffer, offset }, i) => {
     encoder.copyBufferToBuffer(buffer, offset, staging, end, sizes[i]!);
@@ -156,26 +191,44 @@ async function download(engine: EngineDevice, ranges: readonly Range[], encoder 
   return parts;
 }
 
-export function createGpuExecutor(engine: EngineDevice, { variants, maxFlopsPerSubmit = FLOPS_PER_SUBMIT, onCompileProgress }: GpuExecutorOptions = {}): GpuExecutor {
+export function createGpuExecutor(
+  engine: EngineDevice,
+  { variants, maxFlopsPerSubmit = FLOPS_PER_SUBMIT, onCompileProgress }: GpuExecutorOptions = {},
+): GpuExecutor {
   const { device } = engine;
   const pipelines = pipelinesOf(device);
   const variant = chooseVariant(variants ?? untunedVariants(engine.adapter, device.features));
 
-  async function compile(graph: Graph, { bindings = new Map(), label = 'program' }: CompileOptions = {}): Promise<GpuProgram> {
+  async function compile(
+    graph: Graph,
+    { bindings = new Map(), label = 'program' }: CompileOptions = {},
+  ): Promise<GpuProgram> {
     for (const [value, storage] of bindings) {
       assert(storage instanceof GpuStorage, `${value.name} is bound to a storage of another executor`);
-      assert(storage.elements === sizeOf(value.shape), `${value.name} has ${sizeOf(value.shape)} elements, storage ${storage.label} ${storage.elements}`);
-      assert(storage.dtype === value.dtype, `${value.name} is ${value.dtype}, storage ${storage.label} ${storage.dtype}`);
+      assert(
+        storage.elements === sizeOf(value.shape),
+        `${value.name} has ${sizeOf(value.shape)} elements, storage ${storage.label} ${storage.elements}`,
+      );
+      assert(
+        storage.dtype === value.dtype,
+        `${value.name} is ${value.dtype}, storage ${storage.label} ${storage.dtype}`,
+      );
     }
     const plan = planGraph(graph, { limits: device.limits, variant, bound: bindings });
-    const compiled = await pipelines.compile(plan.dispatches.map(({ dispatch }) => dispatch), onCompileProgress);
+    const compiled = await pipelines.compile(
+      plan.dispatches.map(({ dispatch }) => dispatch),
+      onCompileProgress,
+    );
     const { buffers, owned } = await allocate(engine, plan, bindings);
     const steps = plan.dispatches.map((planned, i): GpuStep => {
       const { reads, writes } = planned.dispatch;
       const bindGroup = device.createBindGroup({
         label: planned.node.name,
         layout: pipelines.layout(reads.length, writes.length),
-        entries: planned.places.map(({ buffer, offset, size }, binding) => ({ binding, resource: { buffer: buffers[buffer]!, offset, size } })),
+        entries: planned.places.map(({ buffer, offset, size }, binding) => ({
+          binding,
+          resource: { buffer: buffers[buffer]!, offset, size },
+        })),
       });
       return { ...planned, pipeline: compiled[i]!, bindGroup };
     });
@@ -184,15 +237,24 @@ export function createGpuExecutor(engine: EngineDevice, { variants, maxFlopsPerS
       assert(place, `${value.name} is not kept after a run: make it an output of the graph`);
       return place;
     };
-    const memory: MemoryReport = { plannedBytes: plan.bytes, allocatedBytes: buffers.reduce((sum, buffer) => sum + buffer.size, 0) };
+    const memory: MemoryReport = {
+      plannedBytes: plan.bytes,
+      allocatedBytes: buffers.reduce((sum, buffer) => sum + buffer.size, 0),
+    };
     for (const value of graph.values) {
       if (value.source.kind === 'constant' && plan.placeOf(value)) write(value, value.source.data);
     }
 
     function write(value: Value, data: Float32Array | Int32Array): void {
       assert(value.source.kind !== 'node', `${value.name} is computed, not written`);
-      assert(data.length === sizeOf(value.shape), `${value.name} has ${sizeOf(value.shape)} elements, got ${data.length}`);
-      assert((data instanceof Int32Array) === (value.dtype === 'i32'), `${value.name} is ${value.dtype}, got ${data.constructor.name}`);
+      assert(
+        data.length === sizeOf(value.shape),
+        `${value.name} has ${sizeOf(value.shape)} elements, got ${data.length}`,
+      );
+      assert(
+        data instanceof Int32Array === (value.dtype === 'i32'),
+        `${value.name} is ${value.dtype}, got ${data.constructor.name}`,
+      );
       const { buffer, offset } = at(value);
       upload(device, buffers[buffer]!, offset, value.dtype, data);
     }
@@ -257,7 +319,11 @@ export function encodeStep(pass: GPUComputePassEncoder, { pipeline, bindGroup, d
 }
 
 /** Makes all buffers of a plan, or none: a refusal says what was asked for. */
-async function allocate(engine: EngineDevice, plan: Plan, bindings: ReadonlyMap<Value, Storage>): Promise<{ buffers: GPUBuffer[]; owned: GPUBuffer[] }> {
+async function allocate(
+  engine: EngineDevice,
+  plan: Plan,
+  bindings: ReadonlyMap<Value, Storage>,
+): Promise<{ buffers: GPUBuffer[]; owned: GPUBuffer[] }> {
   const { device } = engine;
   const owned: GPUBuffer[] = [];
   device.pushErrorScope('validation');

@@ -39,7 +39,10 @@ function compare(expect: ExpectStatic, got: Float32Array, want: Float64Array, na
     const error = Math.abs(x - want[i]!) / (RELATIVE * Math.abs(want[i]!) + OF_LARGEST * largest + Number.MIN_VALUE);
     if (!(error <= worst)) [worst, at] = [error, i];
   });
-  expect(worst, `${name}: element ${at} is ${got[at]}, should be ${want[at]} (largest ${largest}); error in tolerances`).toBeLessThanOrEqual(1);
+  expect(
+    worst,
+    `${name}: element ${at} is ${got[at]}, should be ${want[at]} (largest ${largest}); error in tolerances`,
+  ).toBeLessThanOrEqual(1);
 }
 
 /** Names of all variants that the graph's nodes offer. */
@@ -57,20 +60,26 @@ function variantsOf(graph: Graph): string[] {
 for (const op of Object.keys(cases) as OpKind[]) {
   describe(op, () => {
     for (const testCase of cases[op]) {
-      const runs = gradScales(testCase as never).flatMap((scale) => weightDtypes(op).map((weights) => ({ scale, weights })));
+      const runs = gradScales(testCase as never).flatMap((scale) =>
+        weightDtypes(op).map((weights) => ({ scale, weights })),
+      );
       for (const { scale, weights } of runs) {
-        it.concurrent(`${testCase.name}${weights === 'f32' ? '' : `, weights in ${weights}`}${scale === 1 ? '' : `, gradients times ${scale}`}`, async ({ expect }) => {
-          const { graph, feeds, results } = buildCase(op, testCase as never, scale, weights);
-          const wantOf = evaluate(graph, feeds);
-          for (const variant of variantsOf(graph)) {
-            const program = await executorOf(variant).compile(graph);
-            for (const [value, data] of feeds) program.write(value, data);
-            await program.run();
-            for (const [i, value] of (results as readonly Value[]).entries()) compare(expect, await program.read(value), wantOf(value), `${variant}: result ${i}`);
-            expect(program.memory.allocatedBytes).toBe(program.memory.plannedBytes.total);
-            program.dispose();
-          }
-        });
+        it.concurrent(
+          `${testCase.name}${weights === 'f32' ? '' : `, weights in ${weights}`}${scale === 1 ? '' : `, gradients times ${scale}`}`,
+          async ({ expect }) => {
+            const { graph, feeds, results } = buildCase(op, testCase as never, scale, weights);
+            const wantOf = evaluate(graph, feeds);
+            for (const variant of variantsOf(graph)) {
+              const program = await executorOf(variant).compile(graph);
+              for (const [value, data] of feeds) program.write(value, data);
+              await program.run();
+              for (const [i, value] of (results as readonly Value[]).entries())
+                compare(expect, await program.read(value), wantOf(value), `${variant}: result ${i}`);
+              expect(program.memory.allocatedBytes).toBe(program.memory.plannedBytes.total);
+              program.dispose();
+            }
+          },
+        );
       }
     }
   });
@@ -79,7 +88,9 @@ for (const op of Object.keys(cases) as OpKind[]) {
 /** Numbers below f32's normal range (bf16 has some) may be flushed by a GPU; f16's own subnormals may not. */
 it.concurrent.for(['f16', 'bf16'] as const)('reads every %s number exactly', async (dtype, { expect }) => {
   const [exponents, step] = dtype === 'f16' ? [0x7c00, 0x400] : [0x7f80, 0x80];
-  const bits = Uint16Array.from({ length: 65536 }, (_, half) => half).filter((half) => (half & exponents) !== exponents && (dtype === 'f16' || (half & 0x7fff) >= step));
+  const bits = Uint16Array.from({ length: 65536 }, (_, half) => half).filter(
+    (half) => (half & exponents) !== exponents && (dtype === 'f16' || (half & 0x7fff) >= step),
+  );
   const numbers = decodeHalf(dtype, bits);
   const graph = new Graph();
   const weight = graph.parameter('weight', [bits.length, 1], dtype);

@@ -54,7 +54,12 @@ function createPipelines(device: GPUDevice): Pipelines {
         const key = `${dispatch.reads.length},${dispatch.writes.length}\n${code}`;
         let pipeline = ready.get(key);
         if (!pipeline) {
-          pipeline = compileOne(device, dispatch.kernel.name, code, layoutsOf(dispatch.reads.length, dispatch.writes.length).pipeline);
+          pipeline = compileOne(
+            device,
+            dispatch.kernel.name,
+            code,
+            layoutsOf(dispatch.reads.length, dispatch.writes.length).pipeline,
+          );
           ready.set(key, pipeline);
           // A failure is not kept: it may have been a lost device.
           pipeline.catch(() => ready.delete(key));
@@ -63,13 +68,22 @@ function createPipelines(device: GPUDevice): Pipelines {
         return pipeline;
       });
       let done = 0;
-      for (const pipeline of fresh) void pipeline.then(() => onProgress?.(++done, fresh.length), () => undefined);
+      for (const pipeline of fresh)
+        void pipeline.then(
+          () => onProgress?.(++done, fresh.length),
+          () => undefined,
+        );
       return Promise.all(all);
     },
   };
 }
 
-async function compileOne(device: GPUDevice, name: string, code: string, layout: GPUPipelineLayout): Promise<GPUComputePipeline> {
+async function compileOne(
+  device: GPUDevice,
+  name: string,
+  code: string,
+  layout: GPUPipelineLayout,
+): Promise<GPUComputePipeline> {
   // The scope takes the module's own error, which is reported below with its line; without it the device would count it as uncaptured.
   device.pushErrorScope('validation');
   const module = device.createShaderModule({ label: name, code });
@@ -80,12 +94,17 @@ async function compileOne(device: GPUDevice, name: string, code: string, layout:
     const info = await module.getCompilationInfo();
     const first = info.messages.find((message) => message.type === 'error');
     const reason = first?.message ?? (error instanceof Error ? error.message : String(error));
-    throw new Error(`${name}.wgsl${first ? `:${first.lineNum}:${first.linePos}` : ''}: ${reason}\n${numbered(code, first?.lineNum)}`, { cause: error });
+    throw new Error(
+      `${name}.wgsl${first ? `:${first.lineNum}:${first.linePos}` : ''}: ${reason}\n${numbered(code, first?.lineNum)}`,
+      { cause: error },
+    );
   }
 }
 
 /** The source with line numbers; only the neighbourhood of `line` where it is known. */
 function numbered(code: string, line?: number): string {
-  const lines = code.split('\n').map((text, i) => `${String(i + 1).padStart(4)}${i + 1 === line ? ' >' : '  '} ${text}`);
+  const lines = code
+    .split('\n')
+    .map((text, i) => `${String(i + 1).padStart(4)}${i + 1 === line ? ' >' : '  '} ${text}`);
   return (line ? lines.slice(Math.max(0, line - 6), line + 5) : lines).join('\n');
 }

@@ -12,7 +12,8 @@ function checkPlan(plan: Plan): void {
   const { buffers, tenants, dispatches, bytes } = plan;
   for (const [i, a] of tenants.entries()) {
     for (const b of tenants.slice(i + 1)) {
-      if (a.buffer === b.buffer) expect(a.last < b.first || b.last < a.first, `${a.name} and ${b.name} share #${a.buffer}`).toBe(true);
+      if (a.buffer === b.buffer)
+        expect(a.last < b.first || b.last < a.first, `${a.name} and ${b.name} share #${a.buffer}`).toBe(true);
     }
     expect(a.bytes).toBeLessThanOrEqual(buffers[a.buffer]!.bytes);
   }
@@ -20,7 +21,8 @@ function checkPlan(plan: Plan): void {
     expect(places.length, `${node.name}: bindings`).toBeLessThanOrEqual(DEFAULT_LIMITS.maxStorageBuffersPerShaderStage);
     for (const n of dispatch.workgroups) expect(n).toBeLessThanOrEqual(DEFAULT_LIMITS.maxComputeWorkgroupsPerDimension);
     const reads = new Set(places.slice(0, dispatch.reads.length).map((place) => place.buffer));
-    for (const place of places.slice(dispatch.reads.length)) expect(reads.has(place.buffer), `${node.name} reads and writes #${place.buffer}`).toBe(false);
+    for (const place of places.slice(dispatch.reads.length))
+      expect(reads.has(place.buffer), `${node.name} reads and writes #${place.buffer}`).toBe(false);
     for (const place of places) {
       expect(place.offset % ALIGNMENT).toBe(0);
       expect(place.offset + place.size).toBeLessThanOrEqual(buffers[place.buffer]!.bytes);
@@ -45,7 +47,12 @@ function network(): Graph {
   const parameters = Array.from({ length: 6 }, (_, i) => graph.parameter(`conv${i}.weight`, [8, 8, 3, 3]));
   for (const [i, weight] of parameters.entries()) {
     h = graph.op('unary', { fn: 'silu' }, [h], `act${i}`);
-    h = graph.op('conv2d', { stride: 1, padding: [1, 1, 1, 1], bias: false, residual: true, scale: 1 }, [h, weight, h], `conv${i}`);
+    h = graph.op(
+      'conv2d',
+      { stride: 1, padding: [1, 1, 1, 1], bias: false, residual: true, scale: 1 },
+      [h, weight, h],
+      `conv${i}`,
+    );
   }
   const loss = graph.op('meanSquaredError', {}, [h, graph.input('target', [2, 8, 12, 12])], 'loss');
   graph.output('loss', loss);
@@ -61,7 +68,12 @@ it('reuses activations: a forward and backward pass stays near its live lower bo
   const lastNode = Math.max(...plan.tenants.map((tenant) => (Number.isFinite(tenant.last) ? tenant.last : 0)));
   let bound = 0;
   for (let at = 0; at <= lastNode; at++) {
-    bound = Math.max(bound, plan.tenants.filter((tenant) => tenant.first <= at && at <= tenant.last).reduce((sum, tenant) => sum + tenant.bytes, 0));
+    bound = Math.max(
+      bound,
+      plan.tenants
+        .filter((tenant) => tenant.first <= at && at <= tenant.last)
+        .reduce((sum, tenant) => sum + tenant.bytes, 0),
+    );
   }
   expect(plan.bytes.activations).toBeLessThan(1.25 * bound);
   expect(plan.bytes.activations).toBeLessThan(0.7 * plan.tenants.reduce((sum, tenant) => sum + tenant.bytes, 0));
@@ -79,8 +91,16 @@ it('counts two bytes an element of a half-width parameter, odd ones to the next 
   const [wide, odd] = [graph.parameter('wide', [64, 64], 'f16'), graph.parameter('odd', [5, 64], 'bf16')];
   graph.output('y', graph.op('linear', linear, [graph.op('linear', linear, [graph.input('x', [1, 64]), wide]), odd]));
   expect(planGraph(graph).bytes.parameters).toBe(2 * 64 * 64 + 2 * 5 * 64);
-  const bound = planGraph(graph, { bound: new Map([[wide, {}], [odd, {}]]) });
-  expect(bound.buffers.filter(({ part }) => part === 'parameters').map(({ bytes }) => bytes)).toEqual([2 * 64 * 64, 2 * 5 * 64]);
+  const bound = planGraph(graph, {
+    bound: new Map([
+      [wide, {}],
+      [odd, {}],
+    ]),
+  });
+  expect(bound.buffers.filter(({ part }) => part === 'parameters').map(({ bytes }) => bytes)).toEqual([
+    2 * 64 * 64,
+    2 * 5 * 64,
+  ]);
   const small = new Graph();
   small.output('y', small.op('linear', linear, [small.input('x', [1, 3]), small.parameter('w', [3, 3], 'f16')]));
   expect(planGraph(small).bytes.parameters).toBe(32);
@@ -111,8 +131,12 @@ it('refuses a view that no binding can begin at', () => {
 it('says by how much a tensor exceeds the adapter', () => {
   const graph = new Graph();
   graph.output('y', graph.op('unary', { fn: 'relu' }, [graph.parameter('huge.weight', [40 * 2 ** 20])]));
-  expect(() => planGraph(graph)).toThrow(/huge.weight needs 160 MiB in one binding, 32 MiB more than this GPU lets a shader see at once \(128 MiB\)/);
-  expect(() => planGraph(graph, { limits: { ...DEFAULT_LIMITS, maxBufferSize: 128 * 2 ** 20 } })).toThrow(/needs a buffer of 160 MiB, 32 MiB more/);
+  expect(() => planGraph(graph)).toThrow(
+    /huge.weight needs 160 MiB in one binding, 32 MiB more than this GPU lets a shader see at once \(128 MiB\)/,
+  );
+  expect(() => planGraph(graph, { limits: { ...DEFAULT_LIMITS, maxBufferSize: 128 * 2 ** 20 } })).toThrow(
+    /needs a buffer of 160 MiB, 32 MiB more/,
+  );
 });
 
 it('prints the plan', () => {

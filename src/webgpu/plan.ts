@@ -3,7 +3,15 @@
  *  WebGPU tracks usage per whole buffer: one dispatch may not bind a buffer both read-only and read-write. So activations live in
  *  slots, which are whole buffers, and a node's outputs and scratch never share a slot with one another or with its inputs. Things the
  *  host writes and no node does (parameters, inputs, constants) are packed into a few buffers at 256-byte offsets. */
-import { bytesPerElement, type Dtype, type Graph, mutates, type Node, storageRoot, type Value } from '../graph/graph.ts';
+import {
+  bytesPerElement,
+  type Dtype,
+  type Graph,
+  mutates,
+  type Node,
+  storageRoot,
+  type Value,
+} from '../graph/graph.ts';
 import type { OpKind } from '../graph/ops.ts';
 import { assert } from '../shared/assert.ts';
 import { WinnowError } from '../shared/errors.ts';
@@ -11,7 +19,8 @@ import { sizeOf } from '../shared/shape.ts';
 import type { Dispatch, LowerContext, Operand, Scratch } from './kernels/dispatch.ts';
 import { lower } from './kernels/lower.ts';
 
-export type PlanLimits = LowerContext['limits'] & Pick<GPUSupportedLimits, 'maxBufferSize' | 'maxStorageBuffersPerShaderStage'>;
+export type PlanLimits = LowerContext['limits'] &
+  Pick<GPUSupportedLimits, 'maxBufferSize' | 'maxStorageBuffersPerShaderStage'>;
 
 /** The limits every WebGPU device has: for planning without one. */
 export const DEFAULT_LIMITS: PlanLimits = {
@@ -83,13 +92,24 @@ const CHUNK_BYTES = 64 * 2 ** 20;
 
 const roundUp = (bytes: number, to: number): number => Math.ceil(bytes / to) * to;
 /** Whole vec4s, so that kernels may bind any tensor as array<vec4f>. */
-export const bytesOf = (elements: number, dtype: Dtype = 'f32'): number => Math.max(16, roundUp(elements * bytesPerElement[dtype], 16));
+export const bytesOf = (elements: number, dtype: Dtype = 'f32'): number =>
+  Math.max(16, roundUp(elements * bytesPerElement[dtype], 16));
 const bytesOfValue = ({ shape, dtype }: Value): number => bytesOf(sizeOf(shape), dtype);
 const isScratch = (operand: Operand): operand is Scratch => 'scratch' in operand;
 
-export function planGraph(graph: Graph, { limits = DEFAULT_LIMITS, variant = (_, options) => options[0]!, bound = new Map(), onExceeded = refuse }: PlanOptions = {}): Plan {
+export function planGraph(
+  graph: Graph,
+  {
+    limits = DEFAULT_LIMITS,
+    variant = (_, options) => options[0]!,
+    bound = new Map(),
+    onExceeded = refuse,
+  }: PlanOptions = {},
+): Plan {
   const nodes = liveNodes(graph);
-  const lowered = nodes.map((node) => (lower[node.op] as (node: Node, context: LowerContext) => Dispatch[])(node, { limits, variant }));
+  const lowered = nodes.map((node) =>
+    (lower[node.op] as (node: Node, context: LowerContext) => Dispatch[])(node, { limits, variant }),
+  );
   const buffers: PlannedBuffer[] = [];
   const home = new Map<Value | Scratch, Place>();
 
@@ -106,14 +126,20 @@ export function planGraph(graph: Graph, { limits = DEFAULT_LIMITS, variant = (_,
   const used = usedRoots(graph, nodes);
   const byStorage = new Map<unknown, number>();
   for (const [value, storage] of bound) {
-    assert(value.source.kind !== 'node' && value.source.kind !== 'view' && value.source.kind !== 'constant', `${value.name} cannot be bound to a storage`);
+    assert(
+      value.source.kind !== 'node' && value.source.kind !== 'view' && value.source.kind !== 'constant',
+      `${value.name} cannot be bound to a storage`,
+    );
     const size = bytesOfValue(value);
     let buffer = byStorage.get(storage);
     if (buffer === undefined) {
       buffer = add({ label: value.name, bytes: size, part: partOf(value), bound: value });
       byStorage.set(storage, buffer);
     }
-    assert(buffers[buffer]!.bytes === size, `${value.name} and ${buffers[buffer]!.label} share a storage but differ in size`);
+    assert(
+      buffers[buffer]!.bytes === size,
+      `${value.name} and ${buffers[buffer]!.label} share a storage but differ in size`,
+    );
     home.set(value, { buffer, offset: 0, size });
   }
   const written = new Set(nodes.flatMap((node) => mutates(node).map((value) => storageRoot(graph, value).root)));
@@ -126,8 +152,14 @@ export function planGraph(graph: Graph, { limits = DEFAULT_LIMITS, variant = (_,
   }
   for (const part of ['parameters', 'inputs'] as const) {
     for (const chunk of chunks(packed[part], Math.min(CHUNK_BYTES, limits.maxBufferSize))) {
-      const buffer = add({ label: chunk.values.length === 1 ? chunk.values[0]!.name : `${part} (${chunk.values.length})`, bytes: chunk.bytes, part });
-      chunk.values.forEach((value, i) => home.set(value, { buffer, offset: chunk.offsets[i]!, size: bytesOfValue(value) }));
+      const buffer = add({
+        label: chunk.values.length === 1 ? chunk.values[0]!.name : `${part} (${chunk.values.length})`,
+        bytes: chunk.bytes,
+        part,
+      });
+      chunk.values.forEach((value, i) =>
+        home.set(value, { buffer, offset: chunk.offsets[i]!, size: bytesOfValue(value) }),
+      );
     }
   }
 
@@ -148,9 +180,16 @@ export function planGraph(graph: Graph, { limits = DEFAULT_LIMITS, variant = (_,
     if (!place) return undefined;
     if (root === value) return place;
     const bytes = offset * 4;
-    assert(bytes % ALIGNMENT === 0, `${value.name} begins at element ${offset} of ${root.name}, which is no multiple of ${ALIGNMENT / 4}`);
+    assert(
+      bytes % ALIGNMENT === 0,
+      `${value.name} begins at element ${offset} of ${root.name}, which is no multiple of ${ALIGNMENT / 4}`,
+    );
     // A view's rounding to whole vec4s may reach into the gap before the next one, which alignment keeps free, but not past the end.
-    return { buffer: place.buffer, offset: place.offset + bytes, size: Math.min(bytesOfValue(value), place.size - bytes) };
+    return {
+      buffer: place.buffer,
+      offset: place.offset + bytes,
+      size: Math.min(bytesOfValue(value), place.size - bytes),
+    };
   };
 
   const dispatches = nodes.flatMap((node, at) =>
@@ -254,7 +293,12 @@ interface Tenancy {
 }
 
 /** When every value or scratch without a storage of its own must exist. */
-function lifetimes(graph: Graph, nodes: readonly Node[], lowered: readonly Dispatch[][], home: ReadonlyMap<Value | Scratch, Place>): Tenancy[] {
+function lifetimes(
+  graph: Graph,
+  nodes: readonly Node[],
+  lowered: readonly Dispatch[][],
+  home: ReadonlyMap<Value | Scratch, Place>,
+): Tenancy[] {
   const found = new Map<Value | Scratch, Tenancy>();
   nodes.forEach((node, at) => {
     for (const value of [...node.inputs, ...node.outputs]) {
@@ -266,7 +310,13 @@ function lifetimes(graph: Graph, nodes: readonly Node[], lowered: readonly Dispa
     }
     for (const operand of lowered[at]!.flatMap((dispatch) => [...dispatch.reads, ...dispatch.writes])) {
       if (isScratch(operand) && !found.has(operand)) {
-        found.set(operand, { item: operand, name: `${node.name} ${operand.scratch}`, bytes: bytesOf(operand.elements), first: at, last: at });
+        found.set(operand, {
+          item: operand,
+          name: `${node.name} ${operand.scratch}`,
+          bytes: bytesOf(operand.elements),
+          first: at,
+          last: at,
+        });
       }
     }
   });
@@ -282,7 +332,9 @@ function fillSlots(tenancies: readonly Tenancy[]): { bytes: number; tenants: Ten
   const slots: { bytes: number; tenants: Tenancy[] }[] = [];
   const ordered = [...tenancies].sort((a, b) => b.bytes - a.bytes || a.first - b.first);
   for (const tenancy of ordered) {
-    const free = slots.find((slot) => slot.tenants.every((other) => other.last < tenancy.first || tenancy.last < other.first));
+    const free = slots.find((slot) =>
+      slot.tenants.every((other) => other.last < tenancy.first || tenancy.last < other.first),
+    );
     if (free) free.tenants.push(tenancy);
     else slots.push({ bytes: tenancy.bytes, tenants: [tenancy] });
   }
@@ -293,14 +345,20 @@ const mib = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(bytes < 2 **
 
 /** What each limit is about. */
 const meaning = {
-  maxBufferSize: (needed: string, more: string, available: string) => `needs a buffer of ${needed}, ${more} more than this GPU allows (${available})`,
-  maxStorageBufferBindingSize: (needed: string, more: string, available: string) => `needs ${needed} in one binding, ${more} more than this GPU lets a shader see at once (${available})`,
+  maxBufferSize: (needed: string, more: string, available: string) =>
+    `needs a buffer of ${needed}, ${more} more than this GPU allows (${available})`,
+  maxStorageBufferBindingSize: (needed: string, more: string, available: string) =>
+    `needs ${needed} in one binding, ${more} more than this GPU lets a shader see at once (${available})`,
 } satisfies Record<Exceeded['limit'], unknown>;
 
 const smaller = 'Use a smaller image size, a smaller batch or a smaller model.';
 
 export function adapterTooSmall({ limit, name, neededBytes, availableBytes }: Exceeded, remedy = smaller): WinnowError {
-  return new WinnowError('AdapterTooSmall', `${name} ${meaning[limit](mib(neededBytes), mib(neededBytes - availableBytes), mib(availableBytes))}.`, remedy);
+  return new WinnowError(
+    'AdapterTooSmall',
+    `${name} ${meaning[limit](mib(neededBytes), mib(neededBytes - availableBytes), mib(availableBytes))}.`,
+    remedy,
+  );
 }
 
 function refuse(exceeded: Exceeded): void {
@@ -308,33 +366,63 @@ function refuse(exceeded: Exceeded): void {
 }
 
 /** By default throws AdapterTooSmall for a buffer beyond the adapter's limit. */
-export function checkBuffer({ label, bytes }: Pick<PlannedBuffer, 'label' | 'bytes'>, { maxBufferSize }: Pick<PlanLimits, 'maxBufferSize'>, onExceeded = refuse): void {
-  if (bytes > maxBufferSize) onExceeded({ limit: 'maxBufferSize', name: label, neededBytes: bytes, availableBytes: maxBufferSize });
+export function checkBuffer(
+  { label, bytes }: Pick<PlannedBuffer, 'label' | 'bytes'>,
+  { maxBufferSize }: Pick<PlanLimits, 'maxBufferSize'>,
+  onExceeded = refuse,
+): void {
+  if (bytes > maxBufferSize)
+    onExceeded({ limit: 'maxBufferSize', name: label, neededBytes: bytes, availableBytes: maxBufferSize });
 }
 
 const operandName = (operand: Operand): string => (isScratch(operand) ? operand.scratch : operand.name);
 
 /** The rules a dispatch must keep, so that a broken lowering fails here and not in the driver. */
-function checkDispatch(node: Node, { kernel, reads, writes, workgroups }: Dispatch, places: readonly Place[], limits: PlanLimits, onExceeded: (exceeded: Exceeded) => void): void {
+function checkDispatch(
+  node: Node,
+  { kernel, reads, writes, workgroups }: Dispatch,
+  places: readonly Place[],
+  limits: PlanLimits,
+  onExceeded: (exceeded: Exceeded) => void,
+): void {
   const where = `${node.name}: ${kernel.name}`;
   const operands = [...reads, ...writes];
-  assert(operands.length <= limits.maxStorageBuffersPerShaderStage, `${where} binds ${operands.length} buffers, this GPU allows ${limits.maxStorageBuffersPerShaderStage}`);
-  assert(workgroups.every((n) => Number.isInteger(n) && n > 0), `${where}: the grid is ${workgroups.join(' x ')}`);
+  assert(
+    operands.length <= limits.maxStorageBuffersPerShaderStage,
+    `${where} binds ${operands.length} buffers, this GPU allows ${limits.maxStorageBuffersPerShaderStage}`,
+  );
+  assert(
+    workgroups.every((n) => Number.isInteger(n) && n > 0),
+    `${where}: the grid is ${workgroups.join(' x ')}`,
+  );
   // Beyond about four million pixels: the tiles of a product are not folded.
   if (workgroups.some((n) => n > limits.maxComputeWorkgroupsPerDimension)) {
-    throw new WinnowError('AdapterTooSmall', `${where} needs ${Math.max(...workgroups)} workgroups side by side, this GPU runs ${limits.maxComputeWorkgroupsPerDimension}.`, smaller);
+    throw new WinnowError(
+      'AdapterTooSmall',
+      `${where} needs ${Math.max(...workgroups)} workgroups side by side, this GPU runs ${limits.maxComputeWorkgroupsPerDimension}.`,
+      smaller,
+    );
   }
   places.forEach((place, i) => {
     const { maxStorageBufferBindingSize } = limits;
     if (place.size > maxStorageBufferBindingSize) {
-      onExceeded({ limit: 'maxStorageBufferBindingSize', name: operandName(operands[i]!), neededBytes: place.size, availableBytes: maxStorageBufferBindingSize });
+      onExceeded({
+        limit: 'maxStorageBufferBindingSize',
+        name: operandName(operands[i]!),
+        neededBytes: place.size,
+        availableBytes: maxStorageBufferBindingSize,
+      });
     }
     for (let j = Math.max(i + 1, reads.length); j < places.length; j++) {
       const other = places[j]!;
       if (other.buffer !== place.buffer) continue;
       // Two writes may share a buffer where they do not overlap; a read and a write may not.
-      const apart = i >= reads.length && (place.offset + place.size <= other.offset || other.offset + other.size <= place.offset);
-      assert(apart, `${where} writes ${operandName(operands[j]!)} and ${i < reads.length ? 'reads' : 'writes'} ${operandName(operands[i]!)}, which lie in one buffer`);
+      const apart =
+        i >= reads.length && (place.offset + place.size <= other.offset || other.offset + other.size <= place.offset);
+      assert(
+        apart,
+        `${where} writes ${operandName(operands[j]!)} and ${i < reads.length ? 'reads' : 'writes'} ${operandName(operands[i]!)}, which lie in one buffer`,
+      );
     }
   });
 }

@@ -40,7 +40,10 @@ export async function profileProgram(
 }
 
 /** Rows summed by `key`, the slowest first. */
-export function summarize(rows: readonly ProfileRow[], key: (row: ProfileRow) => string): { name: string; dispatches: number; ms: number; gflops: number }[] {
+export function summarize(
+  rows: readonly ProfileRow[],
+  key: (row: ProfileRow) => string,
+): { name: string; dispatches: number; ms: number; gflops: number }[] {
   const sums = new Map<string, { name: string; dispatches: number; ms: number; flops: number }>();
   for (const row of rows) {
     const name = key(row);
@@ -61,11 +64,16 @@ async function byTimestamps({ device }: EngineDevice, steps: readonly GpuStep[])
     const chunk = steps.slice(start, start + QUERIES / 2);
     const count = chunk.length * 2;
     const querySet = device.createQuerySet({ type: 'timestamp', count });
-    const resolved = device.createBuffer({ size: count * 8, usage: GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC });
+    const resolved = device.createBuffer({
+      size: count * 8,
+      usage: GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC,
+    });
     const staging = device.createBuffer({ size: count * 8, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST });
     const encoder = device.createCommandEncoder({ label: 'profile' });
     chunk.forEach((step, i) => {
-      const pass = encoder.beginComputePass({ timestampWrites: { querySet, beginningOfPassWriteIndex: 2 * i, endOfPassWriteIndex: 2 * i + 1 } });
+      const pass = encoder.beginComputePass({
+        timestampWrites: { querySet, beginningOfPassWriteIndex: 2 * i, endOfPassWriteIndex: 2 * i + 1 },
+      });
       for (let r = 0; r < REPEATS; r++) encodeStep(pass, step);
       pass.end();
     });

@@ -2,7 +2,10 @@
 import { expect, it } from 'vitest';
 import { specialize } from './specialize.ts';
 
-const kernel = { name: 'k', code: 'const ROWS = 8u;\nconst PAD: i32 = 1;\nconst EPS: f32 = 1e-5;\nconst SCALE = 1.0f;\nconst BIAS = false;\nconst N = 4;\nlet ROWS_BELOW = ROWS;' };
+const kernel = {
+  name: 'k',
+  code: 'const ROWS = 8u;\nconst PAD: i32 = 1;\nconst EPS: f32 = 1e-5;\nconst SCALE = 1.0f;\nconst BIAS = false;\nconst N = 4;\nlet ROWS_BELOW = ROWS;',
+};
 
 it.each([
   [{ ROWS: 16 }, 'const ROWS = 16u;'],

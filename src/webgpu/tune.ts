@@ -25,18 +25,33 @@ const classes: Record<string, (graph: Graph, size: number) => Value> = {
   },
   conv2d: (graph, size) => {
     const [x, weight] = [graph.input('x', [2, size, 12, 12]), graph.input('weight', [size, size, 3, 3])];
-    return graph.op('conv2d', { stride: 1, padding: [1, 1, 1, 1], bias: false, residual: false, scale: 1 }, [x, weight]);
+    return graph.op('conv2d', { stride: 1, padding: [1, 1, 1, 1], bias: false, residual: false, scale: 1 }, [
+      x,
+      weight,
+    ]);
   },
   conv2dGradWeight: (graph, size) => {
     const [dy, x] = [graph.input('dy', [2, size, 12, 12]), graph.input('x', [2, size, 12, 12])];
-    return graph.op('conv2dGradWeight', { stride: 1, padding: [1, 1, 1, 1], kernelHeight: 3, kernelWidth: 3, scale: 1 }, [dy, x]);
+    return graph.op(
+      'conv2dGradWeight',
+      { stride: 1, padding: [1, 1, 1, 1], kernelHeight: 3, kernelWidth: 3, scale: 1 },
+      [dy, x],
+    );
   },
   attention: (graph, size) => {
-    const [q, k, v] = [graph.input('q', [2, 2 * size, size]), graph.input('k', [2, 2 * size, size]), graph.input('v', [2, 2 * size, size])];
+    const [q, k, v] = [
+      graph.input('q', [2, 2 * size, size]),
+      graph.input('k', [2, 2 * size, size]),
+      graph.input('v', [2, 2 * size, size]),
+    ];
     return graph.op('attention', { heads: 4, causal: false }, [q, k, v]);
   },
   norm: (graph, size) => {
-    const [x, weight, bias] = [graph.input('x', [2, size, 12, 12]), graph.input('weight', [size]), graph.input('bias', [size])];
+    const [x, weight, bias] = [
+      graph.input('x', [2, size, 12, 12]),
+      graph.input('weight', [size]),
+      graph.input('bias', [size]),
+    ];
     return graph.op('groupNorm', { groups: 8, eps: 1e-5, silu: true }, [x, weight, bias]);
   },
   reduce: (graph, size) => {
@@ -55,7 +70,8 @@ export async function tuneKernels(engine: EngineDevice): Promise<Tuning> {
 
   if (engine.adapter.software) {
     const { best, lead, rate } = await race(engine, 'gemm', 48, subgroups, measuredMs);
-    if (best !== 'workgroup' && lead > CLEAR_LEAD) return { variants: softwareVariants(subgroups), measuredMs, flopsPerSecond: rate };
+    if (best !== 'workgroup' && lead > CLEAR_LEAD)
+      return { variants: softwareVariants(subgroups), measuredMs, flopsPerSecond: rate };
   }
   const size = engine.adapter.software ? 32 : 256;
   const variants: Record<string, string> = { ...gpuVariants };

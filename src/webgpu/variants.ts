@@ -7,13 +7,17 @@ import type { LowerContext } from './kernels/dispatch.ts';
 export type KernelVariants = Readonly<Record<string, string>>;
 
 /** For adapters that run shaders on the CPU, where a barrier costs more than the arithmetic around it. */
-export const softwareVariants = (subgroups: boolean): KernelVariants => ({ default: subgroups ? 'quad register' : 'register workgroup' });
+export const softwareVariants = (subgroups: boolean): KernelVariants => ({
+  default: subgroups ? 'quad register' : 'register workgroup',
+});
 
 export const gpuVariants: KernelVariants = { default: 'workgroup' };
 
 /** Where nothing was measured. */
-export const untunedVariants = (adapter: { software: boolean }, features: { has(feature: string): boolean }): KernelVariants =>
-  adapter.software ? softwareVariants(features.has('subgroups')) : gpuVariants;
+export const untunedVariants = (
+  adapter: { software: boolean },
+  features: { has(feature: string): boolean },
+): KernelVariants => (adapter.software ? softwareVariants(features.has('subgroups')) : gpuVariants);
 
 /** Of the variants offered, the most preferred one on record for the class, else by default, else the first. */
 export function chooseVariant(record: KernelVariants = {}): LowerContext['variant'] {

@@ -13,7 +13,11 @@ const HOUR_MS = 3_600_000;
 
 /** Logs why it builds, on stderr: stdout belongs to the verb. */
 export async function buildCli(root, { force = false } = {}) {
-  if (!force && !isStale(bundlePath(root), [join(root, 'src'), join(root, 'package.json'), fileURLToPath(import.meta.url)])) return;
+  if (
+    !force &&
+    !isStale(bundlePath(root), [join(root, 'src'), join(root, 'package.json'), fileURLToPath(import.meta.url)])
+  )
+    return;
   process.stderr.write('building the command line\n');
   const { build } = await import('vite');
   const folder = folderOf(root);
@@ -29,7 +33,10 @@ export async function buildCli(root, { force = false } = {}) {
       outDir: made,
       emptyOutDir: true,
       minify: false,
-      rollupOptions: { output: { entryFileNames: 'main.mjs', chunkFileNames: '[name]-[hash].mjs', format: 'es' }, external: [/^onnxruntime-web/, 'webgpu'] },
+      rollupOptions: {
+        output: { entryFileNames: 'main.mjs', chunkFileNames: '[name]-[hash].mjs', format: 'es' },
+        external: [/^onnxruntime-web/, 'webgpu'],
+      },
     },
   });
   // Moved in at once, main.mjs last: another winnow may be running, and another may be building.
@@ -39,7 +46,8 @@ export async function buildCli(root, { force = false } = {}) {
   renameSync(join(made, 'main.mjs'), bundlePath(root));
   rmSync(made, { recursive: true, force: true });
   for (const name of readdirSync(folder)) {
-    if (!files.includes(name) && Date.now() - statSync(join(folder, name)).mtimeMs > HOUR_MS) rmSync(join(folder, name), { recursive: true, force: true });
+    if (!files.includes(name) && Date.now() - statSync(join(folder, name)).mtimeMs > HOUR_MS)
+      rmSync(join(folder, name), { recursive: true, force: true });
   }
 }
 

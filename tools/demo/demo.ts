@@ -5,7 +5,14 @@ import { foldLabels } from '../../src/data/labels.ts';
 import { trainPairs } from '../../src/data/pairs.ts';
 import { openOpfsStore } from '../../src/data/opfs.ts';
 import { type Outcome, tally, winRate } from '../../src/evaluation/winRate.ts';
-import type { GenerationSettings, ImageRecord, LabelEvent, ModelRef, Score, StepMetrics } from '../../src/service/types.ts';
+import type {
+  GenerationSettings,
+  ImageRecord,
+  LabelEvent,
+  ModelRef,
+  Score,
+  StepMetrics,
+} from '../../src/service/types.ts';
 import { RandomStream } from '../../src/shared/rng.ts';
 import { connectEngine, listener } from '../../src/studio/app/workers.ts';
 import { presetNamed } from '../../src/training/presets.ts';
@@ -63,7 +70,8 @@ async function promptList(name: string): Promise<string[]> {
   return text.split('\n').filter((line) => line.trim() !== '');
 }
 
-const sample = <T>(items: readonly T[], count: number, seed: number): T[] => new RandomStream({ seed, purpose: 'promptChoice' }).shuffled(items).slice(0, count);
+const sample = <T>(items: readonly T[], count: number, seed: number): T[] =>
+  new RandomStream({ seed, purpose: 'promptChoice' }).shuffled(items).slice(0, count);
 
 async function dataUrl(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
   return new Promise((resolve) => {
@@ -88,7 +96,9 @@ window.runDemo = async (options) => {
   const { engine } = connectEngine((message) => log(`engine: ${message}`));
   const files = await openOpfsStore();
   const system = await timed('start', () => engine.start(listener(({ what }) => log(what))));
-  log(`GPU ${system.adapter.description || system.adapter.architecture}; pictures by ${system.choices.sampler}; ${JSON.stringify(system.choices.measuredMs)}`);
+  log(
+    `GPU ${system.adapter.description || system.adapter.architecture}; pictures by ${system.choices.sampler}; ${JSON.stringify(system.choices.measuredMs)}`,
+  );
   const [info] = await engine.models();
   if (!info) throw new Error('there is no embedded model');
   const base: ModelRef = { base: info.id, adapters: [] };
@@ -105,7 +115,13 @@ window.runDemo = async (options) => {
   const pairs = await timed('pairs', () =>
     engine.makePairs(
       'pairs',
-      { ...settings, prompts: trainPrompts, count: options.pairs, seed: options.seed, bestOf: { k: options.bestOf, scorer: 'a' } },
+      {
+        ...settings,
+        prompts: trainPrompts,
+        count: options.pairs,
+        seed: options.seed,
+        bestOf: { k: options.bestOf, scorer: 'a' },
+      },
       listener((event) => {
         if (event.type === 'pair' && event.done % 10 === 0) log(`pair ${event.done} of ${event.total}`);
       }),
@@ -117,13 +133,29 @@ window.runDemo = async (options) => {
     return pairs.map((pair, i): LabelEvent => {
       const [first, second] = [scores[2 * i]!.appeal, scores[2 * i + 1]!.appeal];
       const answer = first === second ? 'tie' : first > second ? 'left' : 'right';
-      return { type: 'label', id: crypto.randomUUID(), pair: pair.id, answer, shownLeft: 0, clearly: false, elapsedMs: 0, at: new Date().toISOString(), by: 'a' };
+      return {
+        type: 'label',
+        id: crypto.randomUUID(),
+        pair: pair.id,
+        answer,
+        shownLeft: 0,
+        clearly: false,
+        elapsedMs: 0,
+        at: new Date().toISOString(),
+        by: 'a',
+      };
     });
   }
 
   const preset = presetNamed(options.preset);
   if (!preset) throw new Error(`no preset is named ${options.preset}`);
-  const config = { ...preset.config, steps: options.steps || preset.config.steps, reference: options.reference, seed: options.seed, sampleEvery: 0 };
+  const config = {
+    ...preset.config,
+    steps: options.steps || preset.config.steps,
+    reference: options.reference,
+    seed: options.seed,
+    sampleEvery: 0,
+  };
   const metrics: StepMetrics[] = [];
   const run = `demo-${options.seed}`;
   const record = await timed('train', () =>
@@ -135,25 +167,42 @@ window.runDemo = async (options) => {
         if (event.type !== 'step') return;
         metrics.push(event.metrics);
         const { step, loss, implicitAccuracy, elapsedMs } = event.metrics;
-        if (step % 5 === 0) log(`step ${step} of ${event.steps}: loss ${loss.toFixed(4)}, accuracy ${implicitAccuracy.toFixed(2)}, ${(elapsedMs / 1000).toFixed(1)} s`);
+        if (step % 5 === 0)
+          log(
+            `step ${step} of ${event.steps}: loss ${loss.toFixed(4)}, accuracy ${implicitAccuracy.toFixed(2)}, ${(elapsedMs / 1000).toFixed(1)} s`,
+          );
       }),
     ),
   );
 
   const testPrompts = sample(await promptList('test'), options.prompts, options.seed + 1);
-  const items = testPrompts.flatMap((prompt, i) => Array.from({ length: options.seeds }, (_, s) => ({ prompt, seed: 1_000_000 + i * options.seeds + s })));
+  const items = testPrompts.flatMap((prompt, i) =>
+    Array.from({ length: options.seeds }, (_, s) => ({ prompt, seed: 1_000_000 + i * options.seeds + s })),
+  );
   const through = (name: string, model: ModelRef): Promise<ImageRecord[]> =>
     engine.generate(
       name,
       { ...settings, model, items },
       listener((event) => {
-        if (event.type === 'image' && (event.item + 1) % 20 === 0) log(`${name}: picture ${event.item + 1} of ${event.items}`);
+        if (event.type === 'image' && (event.item + 1) % 20 === 0)
+          log(`${name}: picture ${event.item + 1} of ${event.items}`);
       }),
     );
   const baseImages = await timed('evaluate base', () => through('base', base));
-  const tunedImages = await timed('evaluate tuned', () => through('tuned', { base: info.id, adapters: [{ kind: 'run', run, strength: 1 }] }));
-  const [baseScores, tunedScores] = (await timed('judge', async () => [await engine.score('b', baseImages), await engine.score('b', tunedImages)])) as [Score[], Score[]];
-  const outcomes = items.map((_, i): Outcome => (tunedScores[i]!.appeal > baseScores[i]!.appeal ? 'win' : tunedScores[i]!.appeal < baseScores[i]!.appeal ? 'loss' : 'tie'));
+  const tunedImages = await timed('evaluate tuned', () =>
+    through('tuned', { base: info.id, adapters: [{ kind: 'run', run, strength: 1 }] }),
+  );
+  const [baseScores, tunedScores] = (await timed('judge', async () => [
+    await engine.score('b', baseImages),
+    await engine.score('b', tunedImages),
+  ])) as [Score[], Score[]];
+  const outcomes = items.map((_, i): Outcome =>
+    tunedScores[i]!.appeal > baseScores[i]!.appeal
+      ? 'win'
+      : tunedScores[i]!.appeal < baseScores[i]!.appeal
+        ? 'loss'
+        : 'tie',
+  );
   const rate = winRate(tally(outcomes));
   const baseAppeal = baseScores.map((score) => score.appeal);
   const baseMean = mean(baseAppeal);

@@ -22,11 +22,20 @@ export const bench = defineVerb({
   example: '--mode full --pairs 1 --json',
   async run([model = embeddedModels[0]!], values, terminal) {
     const { base, adapters } = parseModelRef(model);
-    if (adapters.length > 0) throw badArguments('Adapters are merged before anything runs: they change no figure.', 'Give the base model.');
+    if (adapters.length > 0)
+      throw badArguments('Adapters are merged before anything runs: they change no figure.', 'Give the base model.');
     const rank = count('rank', values.rank);
-    const config = { ...presetNamed('standard')!.config, mode: oneOf('mode', values.mode, ['lora', 'full']), rank, alpha: rank, pairsPerStep: count('pairs', values.pairs) };
+    const config = {
+      ...presetNamed('standard')!.config,
+      mode: oneOf('mode', values.mode, ['lora', 'full']),
+      rank,
+      alpha: rank,
+      pairsPerStep: count('pairs', values.pairs),
+    };
     const repeats = count('repeats', values.repeats);
-    const figures = await benchEngine(await openEnvironment({ base, root: '.' }), base, { config, repeats }, (what) => terminal.status(what));
+    const figures = await benchEngine(await openEnvironment({ base, root: '.' }), base, { config, repeats }, (what) =>
+      terminal.status(what),
+    );
     return { json: figures, text: describe(figures, count('rows', values.rows)) };
   },
 });
@@ -39,15 +48,40 @@ function describe({ adapter, software, model, forward, step, kernels }: BenchFig
     `${model.name}, UNet of ${model.parameters.toLocaleString('en')} parameters`,
     '',
     table([
-      [`forward, ${forward.samples} samples`, ms(forward.engineMs), `${(forward.gflop / forward.engineMs * 1000).toFixed(2)} GFLOP/s`, `${forward.dispatches} dispatches`],
-      ['  onnxruntime on the CPU', ms(forward.onnxWasmMs), `${(forward.gflop / forward.onnxWasmMs * 1000).toFixed(2)} GFLOP/s`, ''],
-      [`step, ${step.mode}, ${step.pairs} pairs`, ms(step.ms), `${step.gflopPerSecond.toFixed(2)} GFLOP/s`, `${step.dispatches} dispatches`],
+      [
+        `forward, ${forward.samples} samples`,
+        ms(forward.engineMs),
+        `${((forward.gflop / forward.engineMs) * 1000).toFixed(2)} GFLOP/s`,
+        `${forward.dispatches} dispatches`,
+      ],
+      [
+        '  onnxruntime on the CPU',
+        ms(forward.onnxWasmMs),
+        `${((forward.gflop / forward.onnxWasmMs) * 1000).toFixed(2)} GFLOP/s`,
+        '',
+      ],
+      [
+        `step, ${step.mode}, ${step.pairs} pairs`,
+        ms(step.ms),
+        `${step.gflopPerSecond.toFixed(2)} GFLOP/s`,
+        `${step.dispatches} dispatches`,
+      ],
       ['  to prepare', ms(step.prepareMs), '', `${step.pipelines} pipelines`],
       ['  GPU memory, planned', mib(step.plannedBytes), '', ''],
       ['  GPU memory, allocated', mib(step.allocatedBytes), '', ''],
     ]),
     '',
-    table([['kernel', 'dispatches', 'ms', 'GFLOP/s'], ...kernels.rows.slice(0, rows).map((row) => [row.name, String(row.dispatches), row.ms.toFixed(2), row.gflops > 0 ? row.gflops.toFixed(2) : ''])]),
+    table([
+      ['kernel', 'dispatches', 'ms', 'GFLOP/s'],
+      ...kernels.rows
+        .slice(0, rows)
+        .map((row) => [
+          row.name,
+          String(row.dispatches),
+          row.ms.toFixed(2),
+          row.gflops > 0 ? row.gflops.toFixed(2) : '',
+        ]),
+    ]),
     `timed by ${kernels.clock}`,
   ].join('\n');
 }

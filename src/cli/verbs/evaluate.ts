@@ -5,7 +5,17 @@ import type { ImageRecord, Score } from '../../service/types.ts';
 import { WinnowError } from '../../shared/errors.ts';
 import { absolute, count, number, prompts, required, seeds } from '../arguments.ts';
 import { withEngine } from '../engine.ts';
-import { type Comparison, type Evaluation, evaluationReport, MOST_SHOWN, percent, plain, range, signed, type Spread } from '../evaluationReport.ts';
+import {
+  type Comparison,
+  type Evaluation,
+  evaluationReport,
+  MOST_SHOWN,
+  percent,
+  plain,
+  range,
+  signed,
+  type Spread,
+} from '../evaluationReport.ts';
 import { generationOptions, makeImages, settingsOf } from '../generation.ts';
 import { parseModelRef } from '../modelRef.ts';
 import { Pace, table } from '../terminal.ts';
@@ -21,13 +31,28 @@ export const evaluate = defineVerb({
   options: {
     prompts: { kind: 'text', value: 'FILE', help: 'prompts, one on each line; take ones that were not trained on' },
     seeds: { kind: 'text', value: 'LIST', help: 'seeds, as 0-3,7', default: '0-1' },
-    count: { kind: 'text', value: 'N', help: 'comparisons of two models, spread over prompts and seeds (default: all)' },
-    scorer: { kind: 'text', value: 'NAME', help: 'judge: a or b of the first model; take one that did not label', default: 'b' },
+    count: {
+      kind: 'text',
+      value: 'N',
+      help: 'comparisons of two models, spread over prompts and seeds (default: all)',
+    },
+    scorer: {
+      kind: 'text',
+      value: 'NAME',
+      help: 'judge: a or b of the first model; take one that did not label',
+      default: 'b',
+    },
     'tie-margin': { kind: 'text', value: 'X', help: 'appeals no further apart than this are a tie', default: '0' },
     ...generationOptions,
-    out: { kind: 'text', value: 'DIR', help: 'folder for report.html, figures.json and the images; the same command goes on where it was stopped' },
+    out: {
+      kind: 'text',
+      value: 'DIR',
+      help: 'folder for report.html, figures.json and the images; the same command goes on where it was stopped',
+    },
   },
-  notes: ['Each model after the first is compared with every one before it: same prompt, same seed, whichever image appeals more wins.'],
+  notes: [
+    'Each model after the first is compared with every one before it: same prompt, same seed, whichever image appeals more wins.',
+  ],
   example: 'postcard postcard+my-run --prompts public/prompts/test.txt --count 100 --out evaluation',
   async run(models, values, terminal) {
     const refs = models.map(parseModelRef);
@@ -40,10 +65,24 @@ export const evaluate = defineVerb({
     return withEngine(terminal, { base: refs[0]!.base, root: out }, async (engine) => {
       const [info] = await engine.models();
       if (!info!.scorers.includes(values.scorer)) {
-        throw new WinnowError('NotFound', `The model ${info!.title} has no scorer ${values.scorer}.`, info!.scorers.length > 0 ? `Choose ${info!.scorers.join(' or ')}.` : 'Compare by hand, in the studio.');
+        throw new WinnowError(
+          'NotFound',
+          `The model ${info!.title} has no scorer ${values.scorer}.`,
+          info!.scorers.length > 0 ? `Choose ${info!.scorers.join(' or ')}.` : 'Compare by hand, in the studio.',
+        );
       }
       const images: ImageRecord[][] = [];
-      for (const [i, ref] of refs.entries()) images.push(await makeImages(engine, terminal, out, settingsOf(values, ref, info!), items, `model ${i + 1}/${refs.length}, image`));
+      for (const [i, ref] of refs.entries())
+        images.push(
+          await makeImages(
+            engine,
+            terminal,
+            out,
+            settingsOf(values, ref, info!),
+            items,
+            `model ${i + 1}/${refs.length}, image`,
+          ),
+        );
 
       const pace = new Pace();
       const flat = images.flat();
@@ -51,14 +90,40 @@ export const evaluate = defineVerb({
       let stop = false;
       terminal.onInterrupt(() => (stop = true));
       for (let start = 0; start < flat.length; start += BATCH) {
-        if (stop) throw new WinnowError('Cancelled', 'The evaluation was stopped.', 'Its images are kept: the same command goes on.');
-        scores.push(...(await engine.score(values.scorer, flat.slice(start, start + BATCH).map(({ file, prompt }) => ({ file, prompt })))));
-        terminal.status(`score ${scores.length}/${flat.length}${pace.left(scores.length, flat.length)}`, scores.length === flat.length);
+        if (stop)
+          throw new WinnowError(
+            'Cancelled',
+            'The evaluation was stopped.',
+            'Its images are kept: the same command goes on.',
+          );
+        scores.push(
+          ...(await engine.score(
+            values.scorer,
+            flat.slice(start, start + BATCH).map(({ file, prompt }) => ({ file, prompt })),
+          )),
+        );
+        terminal.status(
+          `score ${scores.length}/${flat.length}${pace.left(scores.length, flat.length)}`,
+          scores.length === flat.length,
+        );
       }
       const of = (model: number, item: number): Score => scores[model * items.length + item]!;
       const evaluation: Evaluation = {
-        models: models.map((text, i) => ({ name: shortName(text), appeal: spread(items.map((_, item) => of(i, item).appeal)), alignment: spread(items.map((_, item) => of(i, item).alignment)) })),
-        comparisons: refs.flatMap((_, b) => Array.from({ length: b }, (_, a) => compare(a, b, items.map((_, item) => [of(a, item), of(b, item)]), margin))),
+        models: models.map((text, i) => ({
+          name: shortName(text),
+          appeal: spread(items.map((_, item) => of(i, item).appeal)),
+          alignment: spread(items.map((_, item) => of(i, item).alignment)),
+        })),
+        comparisons: refs.flatMap((_, b) =>
+          Array.from({ length: b }, (_, a) =>
+            compare(
+              a,
+              b,
+              items.map((_, item) => [of(a, item), of(b, item)]),
+              margin,
+            ),
+          ),
+        ),
         scorer: values.scorer,
         prompts: new Set(items.map(({ prompt }) => prompt)).size,
         count: items.length,
@@ -69,10 +134,16 @@ export const evaluate = defineVerb({
       const shown = items.slice(0, MOST_SHOWN).map(({ prompt, seed }, item) => ({
         prompt,
         seed,
-        images: images.map((made, model) => ({ png: readFileSync(join(out, made[item]!.file)), appeal: of(model, item).appeal })),
+        images: images.map((made, model) => ({
+          png: readFileSync(join(out, made[item]!.file)),
+          appeal: of(model, item).appeal,
+        })),
       }));
       writeFileSync(join(out, 'report.html'), evaluationReport(evaluation, shown, new Date()));
-      return { json: { out, report: join(out, 'report.html'), ...figures }, text: `${describe(evaluation)}\nReport: ${join(values.out!, 'report.html')}` };
+      return {
+        json: { out, report: join(out, 'report.html'), ...figures },
+        text: `${describe(evaluation)}\nReport: ${join(values.out!, 'report.html')}`,
+      };
     });
   },
 });
@@ -81,14 +152,33 @@ const mean = (values: readonly number[]): number => values.reduce((sum, value) =
 
 function spread(values: readonly number[]): Spread {
   const middle = mean(values);
-  return { mean: middle, deviation: values.length > 1 ? Math.sqrt(values.reduce((sum, value) => sum + (value - middle) ** 2, 0) / (values.length - 1)) : 0 };
+  return {
+    mean: middle,
+    deviation:
+      values.length > 1
+        ? Math.sqrt(values.reduce((sum, value) => sum + (value - middle) ** 2, 0) / (values.length - 1))
+        : 0,
+  };
 }
 
 function compare(a: number, b: number, scores: readonly (readonly [Score, Score])[], margin: number): Comparison {
   const rate = (what: keyof Score, margin: number): WinRate =>
-    winRate(tally(scores.map(([before, after]): Verdict => (Math.abs(after[what] - before[what]) <= margin ? 'tie' : after[what] > before[what] ? 'win' : 'loss'))));
+    winRate(
+      tally(
+        scores.map(([before, after]): Verdict =>
+          Math.abs(after[what] - before[what]) <= margin ? 'tie' : after[what] > before[what] ? 'win' : 'loss',
+        ),
+      ),
+    );
   const gain = (what: keyof Score): Spread => spread(scores.map(([before, after]) => after[what] - before[what]));
-  return { a, b, appeal: rate('appeal', margin), alignment: rate('alignment', 0), appealGain: gain('appeal'), alignmentGain: gain('alignment') };
+  return {
+    a,
+    b,
+    appeal: rate('appeal', margin),
+    alignment: rate('alignment', 0),
+    appealGain: gain('appeal'),
+    alignmentGain: gain('alignment'),
+  };
 }
 
 /** What machines read. A rate is null where nothing was decided. */
@@ -117,8 +207,19 @@ function describe({ models, comparisons }: Evaluation): string {
     signed(appealGain),
     signed(alignmentGain),
   ]);
-  return [table([['model', 'appeal', 'alignment'], ...rows]), '', table([['', 'win rate', '95 % interval', 'wins', 'losses', 'ties', 'n', 'appeal gain', 'alignment gain'], ...duels])].join('\n');
+  return [
+    table([['model', 'appeal', 'alignment'], ...rows]),
+    '',
+    table([
+      ['', 'win rate', '95 % interval', 'wins', 'losses', 'ties', 'n', 'appeal gain', 'alignment gain'],
+      ...duels,
+    ]),
+  ].join('\n');
 }
 
 /** As typed, without the folders things lie in. */
-const shortName = (text: string): string => text.split('+').map((part) => part.replace(/\/+$/, '').replace(/^.*\//, '')).join(' + ');
+const shortName = (text: string): string =>
+  text
+    .split('+')
+    .map((part) => part.replace(/\/+$/, '').replace(/^.*\//, ''))
+    .join(' + ');

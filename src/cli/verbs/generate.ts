@@ -11,9 +11,18 @@ export const generate = defineVerb({
   options: {
     prompt: { kind: 'list', value: 'TEXT', help: 'prompt' },
     prompts: { kind: 'text', value: 'FILE', help: 'prompts, one on each line' },
-    seeds: { kind: 'text', value: 'LIST', help: 'seeds, as 0-3,7; the same noise as torch.Generator("cpu")', default: '0' },
+    seeds: {
+      kind: 'text',
+      value: 'LIST',
+      help: 'seeds, as 0-3,7; the same noise as torch.Generator("cpu")',
+      default: '0',
+    },
     ...generationOptions,
-    out: { kind: 'text', value: 'DIR', help: 'folder for the images and images.jsonl; images that it has already are not made again' },
+    out: {
+      kind: 'text',
+      value: 'DIR',
+      help: 'folder for the images and images.jsonl; images that it has already are not made again',
+    },
   },
   example: 'postcard --prompt "a red fox in the snow" --seeds 0-3 --out foxes',
   async run([model], values, terminal) {

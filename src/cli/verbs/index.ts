@@ -11,4 +11,15 @@ import { plan } from './plan.ts';
 import { train } from './train.ts';
 import { verify } from './verify.ts';
 
-export const verbs: readonly Verb[] = [generate, pairs, label, train, evaluate, exportVerb, download, plan, verify, bench];
+export const verbs: readonly Verb[] = [
+  generate,
+  pairs,
+  label,
+  train,
+  evaluate,
+  exportVerb,
+  download,
+  plan,
+  verify,
+  bench,
+];

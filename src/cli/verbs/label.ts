@@ -20,13 +20,24 @@ export const label = defineVerb({
   summary: 'judge pairs by a scorer, or take labels in from a file',
   positionals: ['PAIRS'],
   options: {
-    scorer: { kind: 'text', value: 'NAME|FILE', help: 'a, b (they come with the model), or a JSONL file of label events' },
-    by: { kind: 'text', value: 'WHAT', help: 'appeal (the image alone) or alignment (image and prompt)', default: 'appeal' },
+    scorer: {
+      kind: 'text',
+      value: 'NAME|FILE',
+      help: 'a, b (they come with the model), or a JSONL file of label events',
+    },
+    by: {
+      kind: 'text',
+      value: 'WHAT',
+      help: 'appeal (the image alone) or alignment (image and prompt)',
+      default: 'appeal',
+    },
     'tie-margin': { kind: 'text', value: 'X', help: 'scores no further apart than this are a tie', default: '0' },
     model: { kind: 'text', value: 'MODEL', help: 'whose scorers (default: the model that made the pairs)' },
     out: { kind: 'text', value: 'FILE', help: 'label file to append to (default: PAIRS/labels.jsonl)' },
   },
-  notes: ['Pairs that the scorer has judged already, and events that the file has already, are left out: the same command goes on.'],
+  notes: [
+    'Pairs that the scorer has judged already, and events that the file has already, are left out: the same command goes on.',
+  ],
   example: 'pairs --scorer a',
   async run([folder], values, terminal) {
     const pairs = readPairs(folder!);
@@ -38,7 +49,11 @@ export const label = defineVerb({
     const by = oneOf('by', values.by, ['appeal', 'alignment']);
     const margin = number('tie-margin', values['tie-margin'], { min: 0 });
     const name = by === 'appeal' ? scorer : `${scorer} ${by}`;
-    const judged = new Set(foldLabels(before).given.filter((event) => event.by === name).map((event) => event.pair));
+    const judged = new Set(
+      foldLabels(before)
+        .given.filter((event) => event.by === name)
+        .map((event) => event.pair),
+    );
     const open = pairs.map((pair, index) => ({ pair, index })).filter(({ pair }) => !judged.has(pair.id));
     const { base } = values.model === undefined ? pairs[0]!.images[0].model : parseModelRef(values.model);
     await withEngine(terminal, { base, root: absolute(folder!) }, async (engine) => {
@@ -46,12 +61,25 @@ export const label = defineVerb({
       let stop = false;
       terminal.onInterrupt(() => (stop = true));
       for (let start = 0; start < open.length; start += BATCH) {
-        if (stop) throw new WinnowError('Cancelled', `Labelling was stopped after ${start} of ${open.length} pairs.`, 'The same command goes on.');
+        if (stop)
+          throw new WinnowError(
+            'Cancelled',
+            `Labelling was stopped after ${start} of ${open.length} pairs.`,
+            'The same command goes on.',
+          );
         const batch = open.slice(start, start + BATCH);
         const begin = performance.now();
-        const scores = await engine.score(scorer, batch.flatMap(({ pair }) => pair.images.map((image) => ({ file: image.file, prompt: pair.prompt }))));
+        const scores = await engine.score(
+          scorer,
+          batch.flatMap(({ pair }) => pair.images.map((image) => ({ file: image.file, prompt: pair.prompt }))),
+        );
         const elapsedMs = (performance.now() - begin) / batch.length;
-        appendRecords(file, batch.map(({ pair, index }, i) => judge(pair.id, index, [scores[2 * i]!, scores[2 * i + 1]!], { by, name, margin, elapsedMs })));
+        appendRecords(
+          file,
+          batch.map(({ pair, index }, i) =>
+            judge(pair.id, index, [scores[2 * i]!, scores[2 * i + 1]!], { by, name, margin, elapsedMs }),
+          ),
+        );
         const done = start + batch.length;
         terminal.status(`pair ${done}/${open.length}${pace.left(done, open.length)}`, done === open.length);
       }
@@ -60,12 +88,27 @@ export const label = defineVerb({
   },
 });
 
-function judge(pair: string, index: number, scores: readonly [Score, Score], { by, name, margin, elapsedMs }: { by: keyof Score; name: string; margin: number; elapsedMs: number }): Label {
+function judge(
+  pair: string,
+  index: number,
+  scores: readonly [Score, Score],
+  { by, name, margin, elapsedMs }: { by: keyof Score; name: string; margin: number; elapsedMs: number },
+): Label {
   // Sides by a coin, as when a person judges; a scorer does not mind, but statistics of sides stay comparable.
   const shownLeft = leftSide({ seed: 0, pair: index, showing: 0 }) === 'a' ? 0 : 1;
   const lead = scores[shownLeft][by] - scores[shownLeft === 0 ? 1 : 0][by];
   const answer = Math.abs(lead) <= margin ? 'tie' : lead > 0 ? 'left' : 'right';
-  return { type: 'label', id: randomUUID(), pair, answer, shownLeft, clearly: false, elapsedMs, at: new Date().toISOString(), by: name };
+  return {
+    type: 'label',
+    id: randomUUID(),
+    pair,
+    answer,
+    shownLeft,
+    clearly: false,
+    elapsedMs,
+    at: new Date().toISOString(),
+    by: name,
+  };
 }
 
 function mergeLabels(from: string, file: string, before: readonly LabelEvent[], pairs: readonly PairRecord[]): Outcome {
@@ -73,7 +116,11 @@ function mergeLabels(from: string, file: string, before: readonly LabelEvent[], 
   const known = new Set(before.map(({ id }) => id));
   const ids = new Set(pairs.map(({ id }) => id));
   const ofOthers = events.filter((event) => event.type === 'label' && !ids.has(event.pair)).length;
-  if (events.length > 0 && ofOthers === events.filter(({ type }) => type === 'label').length) throw badArguments(`None of the labels of ${from} is about these pairs.`, 'Give the folder of the pairs that were judged.');
+  if (events.length > 0 && ofOthers === events.filter(({ type }) => type === 'label').length)
+    throw badArguments(
+      `None of the labels of ${from} is about these pairs.`,
+      'Give the folder of the pairs that were judged.',
+    );
   const added = events.filter((event) => !known.has(event.id) && (event.type === 'retract' || ids.has(event.pair)));
   appendRecords(file, added);
   return outcome(file, before.length, pairs, ofOthers);

@@ -15,12 +15,20 @@ export const pairs = defineVerb({
     prompt: { kind: 'list', value: 'TEXT', help: 'prompt' },
     prompts: { kind: 'text', value: 'FILE', help: 'prompts, one on each line, used in order' },
     count: { kind: 'text', value: 'N', help: 'pairs to make (default: one for each prompt)' },
-    seed: { kind: 'text', value: 'N', help: 'the images\' seeds are drawn from this one', default: '0' },
+    seed: { kind: 'text', value: 'N', help: "the images' seeds are drawn from this one", default: '0' },
     against: { kind: 'text', value: 'MODEL', help: 'second model: each pair is one seed through both' },
-    'best-of': { kind: 'text', value: 'K', help: 'draw K images for each pair and keep the best and the worst by the scorer' },
+    'best-of': {
+      kind: 'text',
+      value: 'K',
+      help: 'draw K images for each pair and keep the best and the worst by the scorer',
+    },
     scorer: { kind: 'text', value: 'NAME', help: 'scorer for --best-of', default: 'a' },
     ...generationOptions,
-    out: { kind: 'text', value: 'DIR', help: 'folder for images, final latents and pairs.jsonl; the same command goes on where it was stopped' },
+    out: {
+      kind: 'text',
+      value: 'DIR',
+      help: 'folder for images, final latents and pairs.jsonl; the same command goes on where it was stopped',
+    },
   },
   example: 'postcard --prompts public/prompts/train.txt --count 100 --out pairs',
   async run([model], values, terminal) {
@@ -30,11 +38,18 @@ export const pairs = defineVerb({
     const wanted = values.count === undefined ? list.length : count('count', values.count);
     const seed = number('seed', values.seed, { min: 0, max: 2 ** 32 - 1, whole: true });
     const k = values['best-of'] === undefined ? undefined : count('best-of', values['best-of'], 2);
-    if (k !== undefined && against) throw badArguments('--best-of and --against were both given.', 'Choose one of them.');
+    if (k !== undefined && against)
+      throw badArguments('--best-of and --against were both given.', 'Choose one of them.');
     const out = absolute(required('out', values.out));
     return withEngine(terminal, { base: ref.base, root: out }, async (engine) => {
       const [info] = await engine.models();
-      const request = { ...settingsOf(values, ref, info!), prompts: list, seed, ...(against && { against }), ...(k !== undefined && { bestOf: { k, scorer: values.scorer } }) };
+      const request = {
+        ...settingsOf(values, ref, info!),
+        prompts: list,
+        seed,
+        ...(against && { against }),
+        ...(k !== undefined && { bestOf: { k, scorer: values.scorer } }),
+      };
       claimFolder(out, { ...request, modelHash: await engine.modelHash(ref) });
       const made = readRecords<PairRecord>(pairsFile(out));
       const first = made.length;
@@ -46,7 +61,10 @@ export const pairs = defineVerb({
         if (event.type !== 'pair') return;
         appendRecords(pairsFile(out), [event.pair]);
         made.push(event.pair);
-        terminal.status(`pair ${event.done}/${event.total}${pace.left(event.done, event.total)}`, event.done === event.total);
+        terminal.status(
+          `pair ${event.done}/${event.total}${pace.left(event.done, event.total)}`,
+          event.done === event.total,
+        );
       });
       return { json: { out, pairs: made }, text: `${made.length} pairs in ${values.out}` };
     });

@@ -24,12 +24,31 @@ export const plan = defineVerb({
     targets: { kind: 'text', value: 'WHICH', help: 'layers with a LoRA: attention or all', default: 'all' },
     pairs: { kind: 'text', value: 'N', help: 'pairs in a micro-batch', default: '1' },
     accumulation: { kind: 'text', value: 'N', help: 'micro-batches in a step', default: '1' },
-    weights: { kind: 'text', value: 'DTYPE', help: 'how frozen weights are kept: f16, bf16, f32, or stored, as the files have them (default: stored, or f16 where there are none)' },
-    recompute: { kind: 'text', value: 'WHAT', help: 'what the backward pass computes twice instead of keeping it: cheap, blocks, or auto', default: 'auto' },
-    reference: { kind: 'text', value: 'NAME', help: 'engine (on the GPU) or onnx (outside) (default: engine for lora, onnx for full)' },
-    adapter: { kind: 'text', value: 'NAME', help: 'plan for the limits of this machine\'s adapter of that name, `any` for the best (default: those of desktop GPUs)' },
+    weights: {
+      kind: 'text',
+      value: 'DTYPE',
+      help: 'how frozen weights are kept: f16, bf16, f32, or stored, as the files have them (default: stored, or f16 where there are none)',
+    },
+    recompute: {
+      kind: 'text',
+      value: 'WHAT',
+      help: 'what the backward pass computes twice instead of keeping it: cheap, blocks, or auto',
+      default: 'auto',
+    },
+    reference: {
+      kind: 'text',
+      value: 'NAME',
+      help: 'engine (on the GPU) or onnx (outside) (default: engine for lora, onnx for full)',
+    },
+    adapter: {
+      kind: 'text',
+      value: 'NAME',
+      help: "plan for the limits of this machine's adapter of that name, `any` for the best (default: those of desktop GPUs)",
+    },
   },
-  notes: ['The configs of a diffusers folder are enough; its weights are not read. Fails, saying by how much, where a limit is exceeded.'],
+  notes: [
+    'The configs of a diffusers folder are enough; its weights are not read. Fails, saying by how much, where a limit is exceeded.',
+  ],
   example: 'postcard --mode full --pairs 2 --json',
   async run([model], values) {
     const ref = parseModelRef(model!);
@@ -52,26 +71,42 @@ export const plan = defineVerb({
     const alone = existsSync(join(ref.base, 'config.json')) && !existsSync(join(ref.base, 'unet'));
     const bare = folderReader(ref.base);
     const inside = (path: string): string => path.replace(/^unet\//, '');
-    const reader = alone ? { read: (path: string) => bare.read(inside(path)), open: (path: string) => bare.open(inside(path)) } : openModel(ref.base);
+    const reader = alone
+      ? { read: (path: string) => bare.read(inside(path)), open: (path: string) => bare.open(inside(path)) }
+      : openModel(ref.base);
     const planned = await planFolder(reader, config, {
       reference: reference === 'engine' ? 'engine' : 'input',
-      weights: values.weights === undefined ? undefined : oneOf('weights', values.weights, ['f16', 'bf16', 'f32', 'stored']),
+      weights:
+        values.weights === undefined ? undefined : oneOf('weights', values.weights, ['f16', 'bf16', 'f32', 'stored']),
       ...(values.size !== undefined && { size: size('size', values.size) }),
       ...(device && { target: targetOf(device) }),
     });
     const adapter = device?.adapterKey ?? null;
     device?.destroy();
-    return { json: { model, mode, reference, rank: mode === 'lora' ? rank : null, pairs: config.pairsPerStep, accumulation: config.accumulation, adapter, ...planned }, text: describe(planned, adapter) };
+    return {
+      json: {
+        model,
+        mode,
+        reference,
+        rank: mode === 'lora' ? rank : null,
+        pairs: config.pairsPerStep,
+        accumulation: config.accumulation,
+        adapter,
+        ...planned,
+      },
+      text: describe(planned, adapter),
+    };
   },
 });
 
-const bytes = (count: number): string => (count < 1e9 ? `${(count / 1e6).toFixed(1)} MB` : `${(count / 1e9).toFixed(2)} GB`);
+const bytes = (count: number): string =>
+  count < 1e9 ? `${(count / 1e6).toFixed(1)} MB` : `${(count / 1e9).toFixed(2)} GB`;
 
 /** What each part holds, where its name does not say it. */
 const held: Record<string, string> = {
   weights: 'weights of the UNet',
   adapter: 'weights of the LoRA',
-  optimiser: 'optimiser (AdamW\'s two moments)',
+  optimiser: "optimiser (AdamW's two moments)",
   activations: 'activations and inputs',
   reference: 'reference, second copy of the weights',
   preparing: 'text encoders, before the first step',
@@ -82,13 +117,23 @@ function describe(plan: FolderPlan, adapter: string | null): string {
   return [
     `${plan.width}x${plan.height} pixels, ${plan.parameters.toLocaleString('en')} parameters in the UNet, ${plan.trainedParameters.toLocaleString('en')} trained`,
     `Frozen weights in ${plan.weights}.`,
-    plan.recompute === 'blocks' ? 'The backward pass computes every block twice, to keep less.' : 'The backward pass computes twice what is cheap to compute.',
+    plan.recompute === 'blocks'
+      ? 'The backward pass computes every block twice, to keep less.'
+      : 'The backward pass computes twice what is cheap to compute.',
     '',
-    table([...Object.entries(plan.parts).filter(([, count]) => count > 0).map(([part, count]) => [held[part] ?? part, bytes(count)]), ['peak', bytes(plan.peakBytes)]]),
+    table([
+      ...Object.entries(plan.parts)
+        .filter(([, count]) => count > 0)
+        .map(([part, count]) => [held[part] ?? part, bytes(count)]),
+      ['peak', bytes(plan.peakBytes)],
+    ]),
     '',
     table([
       ['while prompts are encoded, before the first step', bytes(plan.moments.texts)],
-      ['while a sample is drawn between steps, if samples are asked for', plan.moments.sample === null ? 'too large here' : bytes(plan.moments.sample)],
+      [
+        'while a sample is drawn between steps, if samples are asked for',
+        plan.moments.sample === null ? 'too large here' : bytes(plan.moments.sample),
+      ],
     ]),
     '',
     table([
@@ -96,6 +141,8 @@ function describe(plan: FolderPlan, adapter: string | null): string {
       ['one training step', gflop(plan.flopsPerStep)],
     ]),
     '',
-    adapter === null ? 'For the limits of a desktop GPU; --adapter any plans for the one here.' : `For the limits of ${adapter}.`,
+    adapter === null
+      ? 'For the limits of a desktop GPU; --adapter any plans for the one here.'
+      : `For the limits of ${adapter}.`,
   ].join('\n');
 }

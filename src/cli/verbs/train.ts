@@ -13,12 +13,23 @@ import { badArguments, defineVerb, type Outcome, type Values } from '../verb.ts'
 const presetNames = presets.map(({ name }) => name);
 
 const options = {
-  preset: { kind: 'text', value: 'NAME', help: `settings for the model's size of latents: ${presetNames.join(', ')} (default: standard)` },
+  preset: {
+    kind: 'text',
+    value: 'NAME',
+    help: `settings for the model's size of latents: ${presetNames.join(', ')} (default: standard)`,
+  },
   config: { kind: 'text', value: 'FILE', help: 'settings from a JSON file, as the studio saves them' },
   set: { kind: 'list', value: 'KEY=VALUE', help: 'one setting on top of them, as --set steps=50' },
-  reference: { kind: 'text', value: 'NAME', help: 'frozen reference: auto, engine (our kernels) or onnx (default: as the settings say)' },
-  name: { kind: 'text', value: 'TEXT', help: 'name of the run (default: the folder\'s)' },
-  resume: { kind: 'flag', help: 'go on with the run in --out from its last save; starts it if there is none and MODEL and PAIRS are given' },
+  reference: {
+    kind: 'text',
+    value: 'NAME',
+    help: 'frozen reference: auto, engine (our kernels) or onnx (default: as the settings say)',
+  },
+  name: { kind: 'text', value: 'TEXT', help: "name of the run (default: the folder's)" },
+  resume: {
+    kind: 'flag',
+    help: 'go on with the run in --out from its last save; starts it if there is none and MODEL and PAIRS are given',
+  },
   out: { kind: 'text', value: 'RUN_DIR', help: 'folder of the run: run.json, metrics.jsonl, checkpoints/, samples/' },
 } as const;
 
@@ -35,36 +46,74 @@ export const train = defineVerb({
   async run(positionals, values, terminal) {
     const out = absolute(required('out', values.out));
     const exists = isRun(out);
-    if (exists && !values.resume) throw badArguments(`${values.out} holds a run already.`, 'Go on with it by --resume, or choose another --out.');
+    if (exists && !values.resume)
+      throw badArguments(`${values.out} holds a run already.`, 'Go on with it by --resume, or choose another --out.');
     if (!exists && positionals.length < 2) {
-      throw badArguments(values.resume ? `There is no run in ${values.out}.` : `${positionals.length === 0 ? 'MODEL' : 'PAIRS'} is missing.`, 'Give MODEL and PAIRS: winnow train MODEL PAIRS [LABELS] --out RUN_DIR.');
+      throw badArguments(
+        values.resume
+          ? `There is no run in ${values.out}.`
+          : `${positionals.length === 0 ? 'MODEL' : 'PAIRS'} is missing.`,
+        'Give MODEL and PAIRS: winnow train MODEL PAIRS [LABELS] --out RUN_DIR.',
+      );
     }
-    if (exists && (values.preset ?? values.config ?? values.set[0]) !== undefined) throw badArguments('A run that is resumed keeps its settings.', 'Leave out --preset, --config and --set, or start a new run.');
+    if (exists && (values.preset ?? values.config ?? values.set[0]) !== undefined)
+      throw badArguments(
+        'A run that is resumed keeps its settings.',
+        'Leave out --preset, --config and --set, or start a new run.',
+      );
     const [model, folder, labels] = positionals;
     if (exists) return runTraining(terminal, { out, base: await baseOfRun(out), name: '', resume: true });
     const ref = parseModelRef(model!);
     const pairs = readPairsAbsolute(folder!);
     // Presets fit the model's latents; a file of settings says everything itself.
-    const among = values.config === undefined ? await withEngine(terminal, { base: ref.base, root: out, gpu: false }, async (engine) => presetsFor((await engine.models())[0])) : presets;
-    const config = await configOf(values, among, pairs.map(({ prompt }) => prompt));
+    const among =
+      values.config === undefined
+        ? await withEngine(terminal, { base: ref.base, root: out, gpu: false }, async (engine) =>
+            presetsFor((await engine.models())[0]),
+          )
+        : presets;
+    const config = await configOf(
+      values,
+      among,
+      pairs.map(({ prompt }) => prompt),
+    );
     const labelled = trainPairs(pairs, readLabels(labels ?? folder!).byPair);
-    return runTraining(terminal, { out, base: ref.base, name: values.name ?? basename(out), resume: false, fresh: { model: ref, config, pairs: labelled } });
+    return runTraining(terminal, {
+      out,
+      base: ref.base,
+      name: values.name ?? basename(out),
+      resume: false,
+      fresh: { model: ref, config, pairs: labelled },
+    });
   },
 });
 
-async function configOf(values: Values<typeof options>, among: readonly Preset[], prompts: readonly string[]): Promise<TrainConfig> {
-  if (values.preset !== undefined && values.config !== undefined) throw badArguments('--preset and --config were both given.', 'Choose one of them.');
+async function configOf(
+  values: Values<typeof options>,
+  among: readonly Preset[],
+  prompts: readonly string[],
+): Promise<TrainConfig> {
+  if (values.preset !== undefined && values.config !== undefined)
+    throw badArguments('--preset and --config were both given.', 'Choose one of them.');
   const preset = presetNamed(values.preset ?? 'standard', among);
   if (!preset) throw badArguments(`There is no preset ${values.preset}.`, `Choose one of ${presetNames.join(', ')}.`);
   // Presets leave the sample prompts open; a file says what it wants.
-  const given = values.config === undefined ? { ...preset.config, samplePrompts: [...new Set(prompts)].slice(0, 2) } : parseTrainConfig(await textFile(values.config));
+  const given =
+    values.config === undefined
+      ? { ...preset.config, samplePrompts: [...new Set(prompts)].slice(0, 2) }
+      : parseTrainConfig(await textFile(values.config));
   const changed: Record<string, unknown> = { ...given };
   for (const assignment of values.set) {
     const [, key, text] = /^(\w+)=(.*)$/s.exec(assignment) ?? [];
-    if (key === undefined || !(key in given)) throw badArguments(`--set ${assignment} names no setting.`, `Give KEY=VALUE, KEY being one of ${Object.keys(given).join(', ')}.`);
+    if (key === undefined || !(key in given))
+      throw badArguments(
+        `--set ${assignment} names no setting.`,
+        `Give KEY=VALUE, KEY being one of ${Object.keys(given).join(', ')}.`,
+      );
     changed[key] = parsed(text!);
   }
-  if (values.reference !== undefined) changed['reference'] = oneOf('reference', values.reference, ['auto', 'engine', 'onnx']);
+  if (values.reference !== undefined)
+    changed['reference'] = oneOf('reference', values.reference, ['auto', 'engine', 'onnx']);
   return checkTrainConfig(changed);
 }
 
@@ -96,13 +145,20 @@ function runTraining(terminal: Terminal, { out, base, name, resume, fresh }: Tra
     // A run that has just ended is not there to be stopped.
     terminal.onInterrupt(() => void engine.command(out, 'stop').catch(() => undefined));
     // A resumed run takes everything from its record.
-    const request = { run: out, name, resume, ...(fresh ?? { model: { base, adapters: [] }, config: presets[0]!.config, pairs: [] }) };
+    const request = {
+      run: out,
+      name,
+      resume,
+      ...(fresh ?? { model: { base, adapters: [] }, config: presets[0]!.config, pairs: [] }),
+    };
     const record = await engine.train('train', request, (event) => {
       if (event.type === 'preparing') terminal.status(`${event.what} (${event.done}/${event.total})`);
       if (event.type === 'started') {
         const { reference, pairs, config } = event.record;
         const from = event.resumedAt === null ? '' : `, from step ${event.resumedAt}`;
-        terminal.note(`${pairs.length} pairs, ${config.steps} steps${from}; reference: ${reference}; ${(event.memory.peakBytes / 2 ** 20).toFixed(1)} MiB on the GPU`);
+        terminal.note(
+          `${pairs.length} pairs, ${config.steps} steps${from}; reference: ${reference}; ${(event.memory.peakBytes / 2 ** 20).toFixed(1)} MiB on the GPU`,
+        );
       }
       if (event.type === 'checkpoint') terminal.note(`saved ${event.checkpoint.file}`);
       if (event.type === 'step') {
@@ -119,4 +175,3 @@ function runTraining(terminal: Terminal, { out, base, name, resume, fresh }: Tra
     return { json: record, text, ...(stopped && { exitCode: 130 }) };
   });
 }
-

@@ -10,9 +10,23 @@ export const verify = defineVerb({
   summary: 'check the engine against golden cases written by PyTorch and diffusers',
   positionals: ['[CASE_DIR...]'],
   options: {
-    backend: { kind: 'text', value: 'NAME', help: 'webgpu (our kernels), cpu (the float64 oracle) or onnx (onnxruntime, forward only)', default: 'webgpu' },
-    reference: { kind: 'text', value: 'NAME', help: 'frozen reference of dpo cases: engine or onnx', default: 'engine' },
-    adapter: { kind: 'text', value: 'NAME', help: 'GPU adapter by a part of its name; `list` shows what there is (default: the best)' },
+    backend: {
+      kind: 'text',
+      value: 'NAME',
+      help: 'webgpu (our kernels), cpu (the float64 oracle) or onnx (onnxruntime, forward only)',
+      default: 'webgpu',
+    },
+    reference: {
+      kind: 'text',
+      value: 'NAME',
+      help: 'frozen reference of dpo cases: engine or onnx',
+      default: 'engine',
+    },
+    adapter: {
+      kind: 'text',
+      value: 'NAME',
+      help: 'GPU adapter by a part of its name; `list` shows what there is (default: the best)',
+    },
   },
   notes: ['Exit code 0 only if every tensor of every case is within its tolerance.'],
   example: 'tools/reference/cases/unet-sd tools/reference/cases/dpo-lora --reference onnx',
@@ -21,7 +35,8 @@ export const verify = defineVerb({
       const adapters = await listAdapters();
       return { json: { adapters }, text: adapters.map(({ name, source }) => `${name} (${source})`).join('\n') };
     }
-    if (folders.length === 0) throw badArguments('CASE_DIR is missing.', 'Give the folder of a case, one with a case.json.');
+    if (folders.length === 0)
+      throw badArguments('CASE_DIR is missing.', 'Give the folder of a case, one with a case.json.');
     const backend = oneOf('backend', values.backend, ['webgpu', 'cpu', 'onnx']);
     const reference = oneOf('reference', values.reference, ['engine', 'onnx']);
     const host = makeHost(values.adapter);
@@ -56,7 +71,11 @@ function makeHost(adapter: string | undefined): VerifyHost {
   const open = new Map<string, ReturnType<typeof openExecutor>>();
   return {
     executor(kind) {
-      const known = open.get(kind) ?? (kind === 'cpu' ? openExecutor('cpu', undefined) : openNodeGpu(adapter).then(({ gpu }) => openExecutor('webgpu', gpu)));
+      const known =
+        open.get(kind) ??
+        (kind === 'cpu'
+          ? openExecutor('cpu', undefined)
+          : openNodeGpu(adapter).then(({ gpu }) => openExecutor('webgpu', gpu)));
       open.set(kind, known);
       return known;
     },

@@ -38,8 +38,12 @@ function unquote(value: string): string {
 }
 
 export function formatParameters({ prompt, negativePrompt, fields }: ParametersText): string {
-  const last = Object.entries(fields).map(([name, value]) => `${name}: ${quote(value)}`).join(', ');
-  return [prompt, ...(negativePrompt ? [`${NEGATIVE} ${negativePrompt}`] : []), last].filter((line) => line !== '').join('\n');
+  const last = Object.entries(fields)
+    .map(([name, value]) => `${name}: ${quote(value)}`)
+    .join(', ');
+  return [prompt, ...(negativePrompt ? [`${NEGATIVE} ${negativePrompt}`] : []), last]
+    .filter((line) => line !== '')
+    .join('\n');
 }
 
 /** Reads what formatParameters or A1111 wrote. A last line with fewer than three fields belongs to the prompt, as in A1111. */

@@ -15,7 +15,11 @@ export function byteRanges(source: ByteSource): ByteRanges {
     return { size: source.byteLength, read: (start, end) => Promise.resolve(source.subarray(start, end)) };
   }
   if (source instanceof Blob) {
-    return { size: source.size, read: async (start, end) => new Uint8Array(await source.slice(start, end).arrayBuffer()), blob: source };
+    return {
+      size: source.size,
+      read: async (start, end) => new Uint8Array(await source.slice(start, end).arrayBuffer()),
+      blob: source,
+    };
   }
   return source;
 }

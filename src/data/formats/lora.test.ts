@@ -9,11 +9,14 @@ import { type LoraSite, readLora, sumLora, writeLora } from './lora.ts';
 import { openSafetensors, type TensorToWrite, writeSafetensors } from './safetensors.ts';
 
 const golden = join(import.meta.dirname, '../../../tools/reference/cases/unet_lora-every-layer');
-const config = parseUNetConfig(JSON.parse(readFileSync(join(golden, 'config.json'), 'utf8')) as Record<string, unknown>);
+const config = parseUNetConfig(
+  JSON.parse(readFileSync(join(golden, 'config.json'), 'utf8')) as Record<string, unknown>,
+);
 const sites: LoraSite[] = loraTargets(config, 'all');
 let modules: Map<string, LoraModule>;
 
-const reopen = (tensors: Record<string, TensorToWrite>, metadata?: Record<string, string>) => openSafetensors(writeSafetensors(tensors, metadata));
+const reopen = (tensors: Record<string, TensorToWrite>, metadata?: Record<string, string>) =>
+  openSafetensors(writeSafetensors(tensors, metadata));
 
 /** up down of a module in f64, times alpha / rank. */
 function delta({ down, up, rank, alpha }: LoraModule): Float64Array {
@@ -66,10 +69,36 @@ describe('other spellings', () => {
 
   it.each<[string, Record<string, TensorToWrite>, Record<string, string> | undefined, number]>([
     ['diffusers', { [`unet.${path}.lora.down.weight`]: down, [`unet.${path}.lora.up.weight`]: up }, undefined, 2],
-    ['old processors', { [`unet.${attn}.processor.to_out_lora.down.weight`]: down, [`unet.${attn}.processor.to_out_lora.up.weight`]: up }, undefined, 2],
-    ['bare PEFT', { [`base_model.model.${path}.lora_A.default.weight`]: down, [`base_model.model.${path}.lora_B.default.weight`]: up }, undefined, 2],
-    ['metadata', { [`unet.${path}.lora_A.weight`]: down, [`unet.${path}.lora_B.weight`]: up }, { lora_adapter_metadata: '{"unet.lora_alpha": 8}' }, 8],
-    ['metadata by module', { [`unet.${path}.lora_A.weight`]: down, [`unet.${path}.lora_B.weight`]: up }, { lora_adapter_metadata: '{"unet.lora_alpha": 8, "unet.alpha_pattern": {"attn1.to_out.0": 3}}' }, 3],
+    [
+      'old processors',
+      {
+        [`unet.${attn}.processor.to_out_lora.down.weight`]: down,
+        [`unet.${attn}.processor.to_out_lora.up.weight`]: up,
+      },
+      undefined,
+      2,
+    ],
+    [
+      'bare PEFT',
+      {
+        [`base_model.model.${path}.lora_A.default.weight`]: down,
+        [`base_model.model.${path}.lora_B.default.weight`]: up,
+      },
+      undefined,
+      2,
+    ],
+    [
+      'metadata',
+      { [`unet.${path}.lora_A.weight`]: down, [`unet.${path}.lora_B.weight`]: up },
+      { lora_adapter_metadata: '{"unet.lora_alpha": 8}' },
+      8,
+    ],
+    [
+      'metadata by module',
+      { [`unet.${path}.lora_A.weight`]: down, [`unet.${path}.lora_B.weight`]: up },
+      { lora_adapter_metadata: '{"unet.lora_alpha": 8, "unet.alpha_pattern": {"attn1.to_out.0": 3}}' },
+      3,
+    ],
   ])('%s', async (_, tensors, metadata, alpha) => {
     const { modules } = await readLora(await reopen(tensors, metadata), sites);
     expect(modules.get(path)).toEqual({ down: down.data, up: up.data, rank: 2, alpha });
@@ -77,19 +106,44 @@ describe('other spellings', () => {
 
   it('says which keys are for text encoders', async () => {
     const { textEncoderKeys } = await readLora(
-      await reopen({ [`unet.${path}.lora_A.weight`]: down, [`unet.${path}.lora_B.weight`]: up, 'lora_te_text_model_encoder_layers_0_mlp_fc1.alpha': { shape: [], data: Float32Array.of(1) } }),
+      await reopen({
+        [`unet.${path}.lora_A.weight`]: down,
+        [`unet.${path}.lora_B.weight`]: up,
+        'lora_te_text_model_encoder_layers_0_mlp_fc1.alpha': { shape: [], data: Float32Array.of(1) },
+      }),
       sites,
     );
     expect(textEncoderKeys).toEqual(['lora_te_text_model_encoder_layers_0_mlp_fc1.alpha']);
   });
 
   it.each<[string, string, Record<string, TensorToWrite>, RegExp]>([
-    ['a layer of another model', 'BadFile', { 'unet.down_blocks.9.conv.lora_A.weight': down }, /down_blocks\.9\.conv\.lora_A/],
+    [
+      'a layer of another model',
+      'BadFile',
+      { 'unet.down_blocks.9.conv.lora_A.weight': down },
+      /down_blocks\.9\.conv\.lora_A/,
+    ],
     ['another method', 'BadFile', { 'lora_unet_conv_in.hada_w1_a': down }, /hada_w1_a/],
     ['half an adapter', 'BadFile', { [`unet.${path}.lora_A.weight`]: down }, /without its up half/],
     ['nothing', 'BadFile', {}, /no LoRA/],
-    ['another width', 'WrongShape', { [`unet.${path}.lora_A.weight`]: { shape: [2, 1], data: new Float32Array(2) }, [`unet.${path}.lora_B.weight`]: up }, /\[2, 1\].*\[2, \d+\]/],
-    ['two ranks', 'WrongShape', { [`unet.${path}.lora_A.weight`]: down, [`unet.${path}.lora_B.weight`]: { shape: [out, 1], data: new Float32Array(out) } }, /lora_B/],
+    [
+      'another width',
+      'WrongShape',
+      {
+        [`unet.${path}.lora_A.weight`]: { shape: [2, 1], data: new Float32Array(2) },
+        [`unet.${path}.lora_B.weight`]: up,
+      },
+      /\[2, 1\].*\[2, \d+\]/,
+    ],
+    [
+      'two ranks',
+      'WrongShape',
+      {
+        [`unet.${path}.lora_A.weight`]: down,
+        [`unet.${path}.lora_B.weight`]: { shape: [out, 1], data: new Float32Array(out) },
+      },
+      /lora_B/,
+    ],
   ])('refuses %s', async (_, name, tensors, message) => {
     const reading = readLora(await reopen(tensors), sites);
     await expect(reading).rejects.toThrow(message);
@@ -103,8 +157,18 @@ describe('sums', () => {
     ['of two strengths', 0.75, -0.5],
     ['with one switched off', 1, 0],
   ])('%s', (_, a, b) => {
-    const other = new Map([...modules].slice(0, 5).map(([path, { down, up, rank }]) => [path, { down: down.map((x) => x + 0.1), up: up.map((x) => 0.3 - x), rank, alpha: 1 }]));
-    const sum = sumLora([{ modules, strength: a }, { modules: other, strength: b }]);
+    const other = new Map(
+      [...modules]
+        .slice(0, 5)
+        .map(([path, { down, up, rank }]) => [
+          path,
+          { down: down.map((x) => x + 0.1), up: up.map((x) => 0.3 - x), rank, alpha: 1 },
+        ]),
+    );
+    const sum = sumLora([
+      { modules, strength: a },
+      { modules: other, strength: b },
+    ]);
     expect(sum.size).toBe(modules.size);
     for (const [path, module] of sum) {
       const second = other.get(path);

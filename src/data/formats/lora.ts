@@ -51,7 +51,12 @@ function parseKey(key: string): { path: string; part: Part; format: LoraFile['fo
   const peft = /^(.+)\.lora_([AB])(?:\.default)?\.weight$/.exec(bare);
   if (peft) return { path: peft[1]!, part: peft[2] === 'A' ? 'down' : 'up', format: 'peft' };
   const processor = /^(.+)\.processor\.(to_q|to_k|to_v|to_out)_lora\.(down|up)\.weight$/.exec(bare);
-  if (processor) return { path: `${processor[1]}.${processor[2] === 'to_out' ? 'to_out.0' : processor[2]}`, part: processor[3] as Part, format: 'diffusers' };
+  if (processor)
+    return {
+      path: `${processor[1]}.${processor[2] === 'to_out' ? 'to_out.0' : processor[2]}`,
+      part: processor[3] as Part,
+      format: 'diffusers',
+    };
   const diffusers = /^(.+)\.lora\.(down|up)\.weight$/.exec(bare);
   if (diffusers) return { path: diffusers[1]!, part: diffusers[2] as Part, format: 'diffusers' };
   const alpha = /^(.+)\.alpha$/.exec(bare);
@@ -66,7 +71,11 @@ function metadataAlpha(metadata: Readonly<Record<string, string>> | undefined): 
   try {
     config = JSON.parse(text) as Record<string, unknown>;
   } catch {
-    throw new WinnowError('BadFile', 'The LoRA file\'s lora_adapter_metadata is not valid JSON.', 'Export the LoRA again.');
+    throw new WinnowError(
+      'BadFile',
+      "The LoRA file's lora_adapter_metadata is not valid JSON.",
+      'Export the LoRA again.',
+    );
   }
   const patterns = (config['unet.alpha_pattern'] ?? {}) as Record<string, number>;
   const alpha = config['unet.lora_alpha'];
@@ -79,7 +88,9 @@ function metadataAlpha(metadata: Readonly<Record<string, string>> | undefined): 
 
 /** Reads an adapter for a model whose layers are `sites`. Rejects with BadFile (unknown or missing keys, by name) or WrongShape. */
 export async function readLora(file: TensorFile, sites: readonly LoraSite[]): Promise<LoraFile> {
-  const bySpelling = new Map(sites.flatMap((site) => [[site.path, site] as const, [site.path.replaceAll('.', '_'), site] as const]));
+  const bySpelling = new Map(
+    sites.flatMap((site) => [[site.path, site] as const, [site.path.replaceAll('.', '_'), site] as const]),
+  );
   const parts = new Map<LoraSite, Partial<Record<Part, string>>>();
   const unknown: string[] = [];
   const textEncoderKeys: string[] = [];
@@ -97,14 +108,28 @@ export async function readLora(file: TensorFile, sites: readonly LoraSite[]): Pr
     }
     formats.add(parsed.format);
     const known = parts.get(site) ?? {};
-    if (known[parsed.part]) throw new WinnowError('BadFile', `The LoRA file has both ${known[parsed.part]} and ${key}.`, 'Export the LoRA again in one format.');
+    if (known[parsed.part])
+      throw new WinnowError(
+        'BadFile',
+        `The LoRA file has both ${known[parsed.part]} and ${key}.`,
+        'Export the LoRA again in one format.',
+      );
     parts.set(site, { ...known, [parsed.part]: key });
   }
   if (unknown.length > 0) {
     const more = unknown.length > 3 ? ` and ${unknown.length - 3} more` : '';
-    throw new WinnowError('BadFile', `The LoRA file has keys this model has no layer for: ${unknown.slice(0, 3).join(', ')}${more}.`, otherModel);
+    throw new WinnowError(
+      'BadFile',
+      `The LoRA file has keys this model has no layer for: ${unknown.slice(0, 3).join(', ')}${more}.`,
+      otherModel,
+    );
   }
-  if (parts.size === 0) throw new WinnowError('BadFile', 'The file holds no LoRA for a UNet.', 'Choose a LoRA file with kohya or PEFT keys.');
+  if (parts.size === 0)
+    throw new WinnowError(
+      'BadFile',
+      'The file holds no LoRA for a UNet.',
+      'Choose a LoRA file with kohya or PEFT keys.',
+    );
 
   const alphaOf = metadataAlpha(file.metadata);
   const modules = new Map<string, LoraModule>();
@@ -112,7 +137,12 @@ export async function readLora(file: TensorFile, sites: readonly LoraSite[]): Pr
     const keys = parts.get(site);
     if (!keys) continue;
     const { down: downKey, up: upKey, alpha: alphaKey } = keys;
-    if (!downKey || !upKey) throw new WinnowError('BadFile', `The LoRA file has ${downKey ?? upKey ?? alphaKey} without its ${downKey ? 'up' : 'down'} half.`, 'Export the LoRA again.');
+    if (!downKey || !upKey)
+      throw new WinnowError(
+        'BadFile',
+        `The LoRA file has ${downKey ?? upKey ?? alphaKey} without its ${downKey ? 'up' : 'down'} half.`,
+        'Export the LoRA again.',
+      );
     const rank = file.shape(downKey)![0] ?? 0;
     const [out, ...rest] = site.weightShape;
     checkShape(downKey, file.shape(downKey)!, [rank, ...rest], site.path);
@@ -127,13 +157,18 @@ export async function readLora(file: TensorFile, sites: readonly LoraSite[]): Pr
 
 /** A 1x1 convolution's halves may be written as matrices, and a matrix's as 1x1 convolutions: the numbers are the same. */
 function checkShape(key: string, found: Shape, wanted: Shape, path: string): void {
-  const bare = (shape: Shape): Shape => (shape.length === 4 && shape[2] === 1 && shape[3] === 1 ? shape.slice(0, 2) : shape);
+  const bare = (shape: Shape): Shape =>
+    shape.length === 4 && shape[2] === 1 && shape[3] === 1 ? shape.slice(0, 2) : shape;
   if (wanted[0]! > 0 && wanted[1]! > 0 && sizeOf(found) > 0 && sameShape(bare(found), bare(wanted))) return;
   throw new WinnowError('WrongShape', `${key} has shape ${show(found)}; ${path} needs ${show(wanted)}.`, otherModel);
 }
 
 /** Tensors of a file, for writeSafetensors. peft has no alpha of its own: where it is not the rank it is folded into up. */
-export function writeLora(modules: ReadonlyMap<string, LoraModule>, sites: readonly LoraSite[], format: LoraFormat): Record<string, TensorToWrite> {
+export function writeLora(
+  modules: ReadonlyMap<string, LoraModule>,
+  sites: readonly LoraSite[],
+  format: LoraFormat,
+): Record<string, TensorToWrite> {
   const tensors: Record<string, TensorToWrite> = {};
   for (const { path, weightShape } of sites) {
     const module = modules.get(path);
@@ -158,7 +193,9 @@ export function writeLora(modules: ReadonlyMap<string, LoraModule>, sites: reado
 }
 
 /** One adapter that does what several do together, each at its strength: ranks are concatenated. */
-export function sumLora(adapters: readonly { modules: ReadonlyMap<string, LoraModule>; strength: number }[]): Map<string, LoraModule> {
+export function sumLora(
+  adapters: readonly { modules: ReadonlyMap<string, LoraModule>; strength: number }[],
+): Map<string, LoraModule> {
   const paths = new Set(adapters.flatMap(({ modules }) => [...modules.keys()]));
   return new Map(
     [...paths].map((path) => {
@@ -178,7 +215,8 @@ export function sumLora(adapters: readonly { modules: ReadonlyMap<string, LoraMo
       for (const { module, scale } of parts) {
         down.set(module.down, at);
         for (let o = 0; o < outs; o++) {
-          for (let r = 0; r < module.rank; r++) up[o * rank + row + r] = module.up[o * module.rank + r]! * (scale / shared);
+          for (let r = 0; r < module.rank; r++)
+            up[o * rank + row + r] = module.up[o * module.rank + r]! * (scale / shared);
         }
         at += module.down.length;
         row += module.rank;

@@ -6,21 +6,20 @@ import { decodePng, encodePng, readPngText, writePngText } from './png.ts';
 const bytes = (base64: string): Uint8Array => new Uint8Array(Buffer.from(base64, 'base64'));
 
 const pillow = {
-  rgb:
-    'iVBORw0KGgoAAAANSUhEUgAAAAUAAAAECAIAAADJUWIXAAAAO3RFWHRwYXJhbWV0ZXJzAGEgY2Fm6QpTdGVwczogMjAsIFNhbXBsZXI6IEV1bGVyIGEsIENGRyBzY2FsZTogN/XuvA8AAAAbaVRYdHdpbm5vdwAAAAAAeyJwIjoi54yrIPCfkIgifbfTDCMAAAASelRYdGxvbmcAAHicq6oiFQAAX+4X1bLukJ4AAAAUaVRYdHVpAAEAAAB4nDu85zBREABl8h3tysoV7gAAACFJREFUeJxjZGBg0EBCLAw2DAwM8nAE59tBEDI/loEhFgBiWQPOIPflFQAAAABJRU5ErkJggg==',
-  rgba:
-    'iVBORw0KGgoAAAANSUhEUgAAAAUAAAAECAYAAABGM/VAAAAAKUlEQVR4nGNkYGBg0GBg4EXGLAw2DI4MDPK8yBhJ0A6O0QRjeRkYYnkBv7MFYeSQKTYAAAAASUVORK5CYII=',
-  grey:
-    'iVBORw0KGgoAAAANSUhEUgAAAAUAAAAECAAAAABjWKqcAAAAIElEQVR4nGNk4OHh4WFUFuAX4GdRFhYWEWZRERP/KQIAEZ8Caj/uCSwAAAAASUVORK5CYII=',
+  rgb: 'iVBORw0KGgoAAAANSUhEUgAAAAUAAAAECAIAAADJUWIXAAAAO3RFWHRwYXJhbWV0ZXJzAGEgY2Fm6QpTdGVwczogMjAsIFNhbXBsZXI6IEV1bGVyIGEsIENGRyBzY2FsZTogN/XuvA8AAAAbaVRYdHdpbm5vdwAAAAAAeyJwIjoi54yrIPCfkIgifbfTDCMAAAASelRYdGxvbmcAAHicq6oiFQAAX+4X1bLukJ4AAAAUaVRYdHVpAAEAAAB4nDu85zBREABl8h3tysoV7gAAACFJREFUeJxjZGBg0EBCLAw2DAwM8nAE59tBEDI/loEhFgBiWQPOIPflFQAAAABJRU5ErkJggg==',
+  rgba: 'iVBORw0KGgoAAAANSUhEUgAAAAUAAAAECAYAAABGM/VAAAAAKUlEQVR4nGNkYGBg0GBg4EXGLAw2DI4MDPK8yBhJ0A6O0QRjeRkYYnkBv7MFYeSQKTYAAAAASUVORK5CYII=',
+  grey: 'iVBORw0KGgoAAAANSUhEUgAAAAUAAAAECAAAAABjWKqcAAAAIElEQVR4nGNk4OHh4WFUFuAX4GdRFhYWEWZRERP/KQIAEZ8Caj/uCSwAAAAASUVORK5CYII=',
   greyAlpha:
     'iVBORw0KGgoAAAANSUhEUgAAAAUAAAAECAQAAADsOj3LAAAAL0lEQVR4nGNkYODhhUBGZUcBXn5eAV5+XhZlR2FeYV4RXmFeFhVHMV5x3p+8IrwAQUkD/f+7TGIAAAAASUVORK5CYII=',
   palette:
     'iVBORw0KGgoAAAANSUhEUgAAAAUAAAAECAMAAABx7QVyAAAAPFBMVEWgtHR4tBdQtLqgePh4eLpQeHwotF0AtAAoeD4AeACgPHx4PF1QPD4oPB8APACgAAB4AABQAAAoAAAAAAB7PklfAAAAFHRSTlOA/////////////////////////9EQI4UAAAAgSURBVHicYxAWEhTgZ+Dj5eHmYuDkYGVhZmBnY2JkAAAMAQC/Q7gPnAAAAABJRU5ErkJggg==',
 };
 const converted = {
-  palette: 'AAAA/ygAAP9QAAD/eAAA/6AAAP8APAD/KDwf/1A8Pv94PF3/oDx8/wB4AP8oeD7/UHh8/3h4uv+gePj/ALQA/yi0Xf9QtLr/eLQX/6C0dIA=',
+  palette:
+    'AAAA/ygAAP9QAAD/eAAA/6AAAP8APAD/KDwf/1A8Pv94PF3/oDx8/wB4AP8oeD7/UHh8/3h4uv+gePj/ALQA/yi0Xf9QtLr/eLQX/6C0dIA=',
   grey: 'AAAA/wwMDP8YGBj/JCQk/zAwMP8jIyP/MzMz/0JCQv9SUlL/YWFh/0ZGRv9ZWVn/bGxs/4CAgP+Tk5P/ampq/4CAgP+Xl5f/kJCQ/6enp/8=',
-  greyAlpha: 'AAAAAAwMDA0YGBgaJCQkJzAwMDQjIyNBMzMzTkJCQltSUlJoYWFhdUZGRoJZWVmPbGxsnICAgKmTk5O2ampqw4CAgNCXl5fdkJCQ6qenp/c=',
+  greyAlpha:
+    'AAAAAAwMDA0YGBgaJCQkJzAwMDQjIyNBMzMzTkJCQltSUlJoYWFhdUZGRoJZWVmPbGxsnICAgKmTk5O2ampqw4CAgNCXl5fdkJCQ6qenp/c=',
 };
 
 /** The picture all of them show: 5x4, R = 40 x, G = 60 y, B = 31 x y, alpha 13 i in `rgba`. */
@@ -102,19 +101,34 @@ describe('text', () => {
 describe('parameters', () => {
   it.each<ParametersText>([
     { prompt: 'a cat', negativePrompt: '', fields: { Steps: '20', Sampler: 'Euler a', Seed: '42' } },
-    { prompt: 'two\nlines, with: colons', negativePrompt: 'blurry,\nugly', fields: { Steps: '1', 'CFG scale': '7.5', Size: '96x96', Note: 'a, "quoted": b\nnew line' } },
+    {
+      prompt: 'two\nlines, with: colons',
+      negativePrompt: 'blurry,\nugly',
+      fields: { Steps: '1', 'CFG scale': '7.5', Size: '96x96', Note: 'a, "quoted": b\nnew line' },
+    },
     { prompt: '', negativePrompt: 'only this', fields: { Steps: '1', Seed: '2', Size: '8x8' } },
   ])('%j', (parameters) => {
     expect(parseParameters(formatParameters(parameters))).toEqual(parameters);
   });
 
   it("reads the web UI's own text", () => {
-    const text = 'masterpiece, (best:1.2)\nNegative prompt: lowres\nSteps: 28, Sampler: DPM++ 2M Karras, CFG scale: 7, Seed: 1234, Size: 512x768, Model hash: 6ce0161689, Model: v1-5, Version: v1.10.1';
+    const text =
+      'masterpiece, (best:1.2)\nNegative prompt: lowres\nSteps: 28, Sampler: DPM++ 2M Karras, CFG scale: 7, Seed: 1234, Size: 512x768, Model hash: 6ce0161689, Model: v1-5, Version: v1.10.1';
     const { prompt, negativePrompt, fields } = parseParameters(text);
-    expect([prompt, negativePrompt, fields.Seed, fields.Size, fields['Model hash']]).toEqual(['masterpiece, (best:1.2)', 'lowres', '1234', '512x768', '6ce0161689']);
+    expect([prompt, negativePrompt, fields.Seed, fields.Size, fields['Model hash']]).toEqual([
+      'masterpiece, (best:1.2)',
+      'lowres',
+      '1234',
+      '512x768',
+      '6ce0161689',
+    ]);
   });
 
   it('takes a prompt without fields as a prompt', () => {
-    expect(parseParameters('a cat: the movie, part 2')).toEqual({ prompt: 'a cat: the movie, part 2', negativePrompt: '', fields: {} });
+    expect(parseParameters('a cat: the movie, part 2')).toEqual({
+      prompt: 'a cat: the movie, part 2',
+      negativePrompt: '',
+      fields: {},
+    });
   });
 });

@@ -55,12 +55,13 @@ function chunksOf(png: Uint8Array): Chunk[] {
   if (!SIGNATURE.every((byte, i) => png[i] === byte)) throw bad('it is not a PNG file');
   const view = new DataView(png.buffer, png.byteOffset, png.byteLength);
   const chunks: Chunk[] = [];
-  for (let at = 8; ; ) {
+  for (let at = 8; ;) {
     if (at + 12 > png.length) throw bad('it is cut off');
     const end = at + 12 + view.getUint32(at);
     if (end > png.length) throw bad('it is cut off');
     const bytes = png.subarray(at, end);
-    if (crc32(bytes.subarray(4, -4)) !== view.getUint32(end - 4)) throw bad('it is damaged (a checksum does not match)');
+    if (crc32(bytes.subarray(4, -4)) !== view.getUint32(end - 4))
+      throw bad('it is damaged (a checksum does not match)');
     const type = latin1(bytes.subarray(4, 8));
     chunks.push({ type, data: bytes.subarray(8, -4), bytes });
     if (type === 'IEND') return chunks;
@@ -95,7 +96,11 @@ function parseText({ type, data }: Chunk): [keyword: string, text: string] | und
 
 /** Text chunks by keyword: tEXt, zTXt and iTXt. */
 export function readPngText(png: Uint8Array): Map<string, string> {
-  return new Map(chunksOf(png).map(parseText).filter((entry) => entry !== undefined));
+  return new Map(
+    chunksOf(png)
+      .map(parseText)
+      .filter((entry) => entry !== undefined),
+  );
 }
 
 /** The same image with these text chunks; chunks of the same keywords are replaced, all else stays byte for byte. */
@@ -124,10 +129,19 @@ const paeth = (a: number, b: number, c: number): number => {
 };
 
 /** What each filter predicts from the bytes to the left (a), above (b) and above left (c). */
-const predictors: readonly ((a: number, b: number, c: number) => number)[] = [() => 0, (a) => a, (_, b) => b, (a, b) => (a + b) >> 1, paeth];
+const predictors: readonly ((a: number, b: number, c: number) => number)[] = [
+  () => 0,
+  (a) => a,
+  (_, b) => b,
+  (a, b) => (a + b) >> 1,
+  paeth,
+];
 
 /** A PNG of RGB, or of RGBA where any pixel is not opaque. Rows are filtered by the least sum of absolute differences. */
-export function encodePng({ width, height, data }: Pixels, texts: Readonly<Record<string, string>> = {}): Uint8Array<ArrayBuffer> {
+export function encodePng(
+  { width, height, data }: Pixels,
+  texts: Readonly<Record<string, string>> = {},
+): Uint8Array<ArrayBuffer> {
   if (data.length !== width * height * 4) throw new Error(`${data.length} bytes for ${width}x${height} RGBA`);
   const opaque = data.every((value, i) => i % 4 !== 3 || value === 255);
   const channels = opaque ? 3 : 4;
@@ -136,7 +150,8 @@ export function encodePng({ width, height, data }: Pixels, texts: Readonly<Recor
   let above = new Uint8Array(stride);
   for (let y = 0; y < height; y++) {
     const row = new Uint8Array(stride);
-    for (let x = 0; x < width; x++) for (let c = 0; c < channels; c++) row[x * channels + c] = data[(y * width + x) * 4 + c]!;
+    for (let x = 0; x < width; x++)
+      for (let c = 0; c < channels; c++) row[x * channels + c] = data[(y * width + x) * 4 + c]!;
     let least = Infinity;
     predictors.forEach((predict, filter) => {
       const filtered = new Uint8Array(stride);
@@ -161,7 +176,13 @@ export function encodePng({ width, height, data }: Pixels, texts: Readonly<Recor
   view.setUint32(4, height);
   header.set([8, opaque ? 2 : 6], 8);
   const added = Object.entries(texts).map(([keyword, text]) => textChunk(keyword, text));
-  return concat([Uint8Array.from(SIGNATURE), chunk('IHDR', header), ...added, chunk('IDAT', zlibSync(rows, { level: 6 })), chunk('IEND', new Uint8Array())]);
+  return concat([
+    Uint8Array.from(SIGNATURE),
+    chunk('IHDR', header),
+    ...added,
+    chunk('IDAT', zlibSync(rows, { level: 6 })),
+    chunk('IEND', new Uint8Array()),
+  ]);
 }
 
 /** Channels by colour type: grey, RGB, palette, grey and alpha, RGBA. */
@@ -198,22 +219,37 @@ export function decodePng(png: Uint8Array): Pixels & { data: Uint8Array } {
     if (!predict) throw bad(`it uses filter ${rows[start]}`);
     const row = rows.slice(start + 1, start + 1 + stride);
     for (let i = 0; i < stride; i++) {
-      row[i] = row[i]! + predict(i < channels ? 0 : row[i - channels]!, above[i]!, i < channels ? 0 : above[i - channels]!);
+      row[i] =
+        row[i]! + predict(i < channels ? 0 : row[i - channels]!, above[i]!, i < channels ? 0 : above[i - channels]!);
     }
-    for (let x = 0; x < width; x++) data.set(rgba(row.subarray(x * channels, (x + 1) * channels), colour, palette, transparency), (y * width + x) * 4);
+    for (let x = 0; x < width; x++)
+      data.set(
+        rgba(row.subarray(x * channels, (x + 1) * channels), colour, palette, transparency),
+        (y * width + x) * 4,
+      );
     above = row;
   }
   return { width, height, data };
 }
 
 /** One pixel. tRNS names alpha by palette entry, or the one grey or colour (16 bits each) that is transparent. */
-function rgba(pixel: Uint8Array, colour: number, palette: Uint8Array | undefined, transparency: Uint8Array | undefined): [number, number, number, number] {
+function rgba(
+  pixel: Uint8Array,
+  colour: number,
+  palette: Uint8Array | undefined,
+  transparency: Uint8Array | undefined,
+): [number, number, number, number] {
   const [a, b, c, d] = pixel as unknown as [number, number, number, number];
   switch (colour) {
     case 0:
       return [a, a, a, transparency?.[1] === a ? 0 : 255];
     case 2:
-      return [a, b, c, transparency && transparency[1] === a && transparency[3] === b && transparency[5] === c ? 0 : 255];
+      return [
+        a,
+        b,
+        c,
+        transparency && transparency[1] === a && transparency[3] === b && transparency[5] === c ? 0 : 255,
+      ];
     case 3: {
       if (!palette || a * 3 + 2 >= palette.length) throw bad('its palette is too short');
       return [palette[a * 3]!, palette[a * 3 + 1]!, palette[a * 3 + 2]!, transparency?.[a] ?? 255];

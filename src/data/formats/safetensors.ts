@@ -47,7 +47,11 @@ function notSafetensors(file: string, why: string): WinnowError {
 }
 
 function truncated(file: string, expected: number, size: number): WinnowError {
-  return new WinnowError('TruncatedFile', `${file} is cut off: it should have ${expected} bytes and has ${size}.`, again);
+  return new WinnowError(
+    'TruncatedFile',
+    `${file} is cut off: it should have ${expected} bytes and has ${size}.`,
+    again,
+  );
 }
 
 async function readHeader(file: string, bytes: ByteRanges): Promise<{ header: unknown; dataStart: number }> {
@@ -60,34 +64,45 @@ async function readHeader(file: string, bytes: ByteRanges): Promise<{ header: un
       'Convert it to safetensors (diffusers: pipe.save_pretrained(..., safe_serialization=True)) and load that.',
     );
   }
-  if (text.startsWith('version https://git-lfs')) throw notSafetensors(file, 'it is a Git LFS pointer, the file itself was not fetched');
+  if (text.startsWith('version https://git-lfs'))
+    throw notSafetensors(file, 'it is a Git LFS pointer, the file itself was not fetched');
   if (bytes.size < 8) throw bytes.size === 0 ? notSafetensors(file, 'it is empty') : truncated(file, 8, bytes.size);
   const length = Number(new DataView(head.buffer, head.byteOffset).getBigUint64(0, true));
   if (length < 2 || length > MAX_HEADER_BYTES) throw notSafetensors(file, `its header would be ${length} bytes long`);
   if (head.length > 8 && head[8] !== 0x7b) throw notSafetensors(file, 'its header is not JSON');
   if (8 + length > bytes.size) throw truncated(file, 8 + length, bytes.size);
   try {
-    const header: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(await bytes.read(8, 8 + length)));
+    const header: unknown = JSON.parse(
+      new TextDecoder('utf-8', { fatal: true }).decode(await bytes.read(8, 8 + length)),
+    );
     return { header, dataStart: 8 + length };
   } catch (error) {
     throw notSafetensors(file, `its header cannot be read (${error instanceof Error ? error.message : String(error)})`);
   }
 }
 
-const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
 const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
 
 function parseEntry(file: string, name: string, entry: unknown): TensorInfo {
   if (!isRecord(entry)) throw notSafetensors(file, `${name} has no description`);
   const { dtype, shape, data_offsets: offsets } = entry;
   if (typeof dtype !== 'string' || !(dtype in bytesPerElement)) {
-    throw new WinnowError('BadFile', `${file}: ${name} is stored as ${String(dtype)}.`, `Save it as one of ${Object.keys(bytesPerElement).join(', ')}.`);
+    throw new WinnowError(
+      'BadFile',
+      `${file}: ${name} is stored as ${String(dtype)}.`,
+      `Save it as one of ${Object.keys(bytesPerElement).join(', ')}.`,
+    );
   }
-  if (!Array.isArray(shape) || !shape.every(isCount)) throw notSafetensors(file, `${name} has shape ${JSON.stringify(shape)}`);
-  if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isCount)) throw notSafetensors(file, `${name} has no data_offsets`);
+  if (!Array.isArray(shape) || !shape.every(isCount))
+    throw notSafetensors(file, `${name} has shape ${JSON.stringify(shape)}`);
+  if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isCount))
+    throw notSafetensors(file, `${name} has no data_offsets`);
   const [begin, end] = offsets as [number, number];
   const needed = sizeOf(shape) * bytesPerElement[dtype as SafetensorsDtype];
-  if (end - begin !== needed) throw notSafetensors(file, `${name} needs ${needed} bytes for [${shape.join(', ')}] and has ${end - begin}`);
+  if (end - begin !== needed)
+    throw notSafetensors(file, `${name} needs ${needed} bytes for [${shape.join(', ')}] and has ${end - begin}`);
   return { dtype: dtype as SafetensorsDtype, shape, begin, end };
 }
 
@@ -104,17 +119,21 @@ export async function openSafetensors(source: ByteSource, file = 'The file'): Pr
 
   let next = 0;
   for (const [name, { begin, end }] of [...tensors].sort(([, a], [, b]) => a.begin - b.begin || a.end - b.end)) {
-    if (begin !== next) throw notSafetensors(file, `${name} starts at byte ${begin}, the tensor before it ends at ${next}`);
+    if (begin !== next)
+      throw notSafetensors(file, `${name} starts at byte ${begin}, the tensor before it ends at ${next}`);
     next = end;
   }
   if (dataStart + next > bytes.size) throw truncated(file, dataStart + next, bytes.size);
-  if (dataStart + next < bytes.size) throw notSafetensors(file, `${bytes.size - dataStart - next} bytes follow the last tensor`);
+  if (dataStart + next < bytes.size)
+    throw notSafetensors(file, `${bytes.size - dataStart - next} bytes follow the last tensor`);
 
   const load = async (name: string, rows?: Rows): Promise<{ info: TensorInfo; data: ArrayBuffer }> => {
     const info = tensors.get(name);
     if (!info) throw new WinnowError('MissingTensor', `${file} has no tensor ${name}.`, again);
     const rowBytes = rows ? (info.end - info.begin) / info.shape[0]! : 0;
-    const [from, to] = rows ? [info.begin + rows[0] * rowBytes, info.begin + rows[1] * rowBytes] : [info.begin, info.end];
+    const [from, to] = rows
+      ? [info.begin + rows[0] * rowBytes, info.begin + rows[1] * rowBytes]
+      : [info.begin, info.end];
     const part = await bytes.read(dataStart + from, dataStart + to);
     if (part.length !== to - from) throw truncated(file, dataStart + next, bytes.size);
     // A copy, so that it is aligned and the caller's own. Not slice(): Node's Buffer makes a view of it.
@@ -137,7 +156,9 @@ export async function openSafetensors(source: ByteSource, file = 'The file'): Pr
     },
     readInt32: async (name) => {
       const { info, data } = await load(name);
-      return info.dtype === 'I64' ? Int32Array.from(new BigInt64Array(data), Number) : Int32Array.from(decode(info.dtype, data));
+      return info.dtype === 'I64'
+        ? Int32Array.from(new BigInt64Array(data), Number)
+        : Int32Array.from(decode(info.dtype, data));
     },
   };
 }
@@ -175,7 +196,8 @@ export interface TensorToWrite {
   dtype?: 'F32' | 'F16' | 'BF16';
 }
 
-const view = (a: Float32Array | Int32Array | Uint16Array): Uint8Array => new Uint8Array(a.buffer, a.byteOffset, a.byteLength);
+const view = (a: Float32Array | Int32Array | Uint16Array): Uint8Array =>
+  new Uint8Array(a.buffer, a.byteOffset, a.byteLength);
 
 function encode(data: Float32Array | Int32Array, dtype: 'F32' | 'F16' | 'BF16' | 'I32'): Uint8Array {
   if (dtype === 'F32' || dtype === 'I32' || data instanceof Int32Array) return view(data);
@@ -194,11 +216,17 @@ export const byteLength = ({ shape, dtype }: Entry): number => sizeOf(shape) * b
 
 /** Wider types first, then by name, the header padded to 8 bytes: every tensor is aligned to its own width, and the same tensors give the same
  *  bytes. */
-function layOut<E extends Entry>(entries: readonly E[], metadata: Readonly<Record<string, string>>): { head: Uint8Array; ordered: E[]; bytes: number } {
-  const ordered = entries.toSorted((a, b) => bytesPerElement[b.dtype] - bytesPerElement[a.dtype] || (a.name < b.name ? -1 : 1));
+function layOut<E extends Entry>(
+  entries: readonly E[],
+  metadata: Readonly<Record<string, string>>,
+): { head: Uint8Array; ordered: E[]; bytes: number } {
+  const ordered = entries.toSorted(
+    (a, b) => bytesPerElement[b.dtype] - bytesPerElement[a.dtype] || (a.name < b.name ? -1 : 1),
+  );
   const header: Record<string, unknown> = Object.keys(metadata).length > 0 ? { __metadata__: metadata } : {};
   let end = 0;
-  for (const entry of ordered) header[entry.name] = { dtype: entry.dtype, shape: entry.shape, data_offsets: [end, (end += byteLength(entry))] };
+  for (const entry of ordered)
+    header[entry.name] = { dtype: entry.dtype, shape: entry.shape, data_offsets: [end, (end += byteLength(entry))] };
   const json = new TextEncoder().encode(JSON.stringify(header));
   const headerLength = Math.ceil(json.length / 8) * 8;
   const head = new Uint8Array(8 + headerLength).fill(0x20, 8);
@@ -208,9 +236,13 @@ function layOut<E extends Entry>(entries: readonly E[], metadata: Readonly<Recor
 }
 
 /** The bytes of a file. */
-export function writeSafetensors(tensors: Readonly<Record<string, TensorToWrite>>, metadata: Readonly<Record<string, string>> = {}): Uint8Array {
+export function writeSafetensors(
+  tensors: Readonly<Record<string, TensorToWrite>>,
+  metadata: Readonly<Record<string, string>> = {},
+): Uint8Array {
   const entries = Object.entries(tensors).map(([name, { shape, data, dtype = 'F32' }]) => {
-    if (data.length !== sizeOf(shape)) throw new Error(`${name}: ${data.length} numbers for shape [${shape.join(', ')}]`);
+    if (data.length !== sizeOf(shape))
+      throw new Error(`${name}: ${data.length} numbers for shape [${shape.join(', ')}]`);
     return { name, shape, data, dtype: data instanceof Int32Array ? ('I32' as const) : dtype };
   });
   const { head, ordered, bytes } = layOut(entries, metadata);
@@ -234,13 +266,18 @@ export interface TensorToStream {
 }
 
 /** The same file piece by piece, one tensor in memory at a time: `write` is called in order and waited for. Gives the file's size. */
-export async function streamSafetensors(tensors: readonly TensorToStream[], metadata: Readonly<Record<string, string>>, write: (bytes: Uint8Array) => Promise<void>): Promise<number> {
+export async function streamSafetensors(
+  tensors: readonly TensorToStream[],
+  metadata: Readonly<Record<string, string>>,
+  write: (bytes: Uint8Array) => Promise<void>,
+): Promise<number> {
   const { head, ordered, bytes } = layOut(tensors, metadata);
   await write(head);
   for (const tensor of ordered) {
     const data = await tensor.data();
     const part = data instanceof Uint16Array ? view(data) : encode(data, tensor.dtype);
-    if (part.length !== byteLength(tensor)) throw new Error(`${tensor.name}: ${part.length} bytes for ${tensor.dtype} [${tensor.shape.join(', ')}]`);
+    if (part.length !== byteLength(tensor))
+      throw new Error(`${tensor.name}: ${part.length} bytes for ${tensor.dtype} [${tensor.shape.join(', ')}]`);
     await write(part);
   }
   return bytes;

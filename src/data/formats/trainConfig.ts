@@ -37,7 +37,9 @@ const schema = z.strictObject({
   beta: z.number().positive(),
   loss: z.enum(Object.keys(losses) as [TrainConfig['loss'], ...TrainConfig['loss'][]]),
   labelSmoothing: z.number().min(0).lt(0.5),
-  timestepRange: z.tuple([whole.min(0), whole.max(1000)]).refine(([from, to]) => from < to, 'the first must be smaller than the second'),
+  timestepRange: z
+    .tuple([whole.min(0), whole.max(1000)])
+    .refine(([from, to]) => from < to, 'the first must be smaller than the second'),
   promptDropout: z.number().min(0).max(1),
   seed: whole.min(0),
   reference: z.enum(['auto', 'onnx', 'engine']),
@@ -64,7 +66,11 @@ export function checkTrainConfig(value: unknown): TrainConfig {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
   const found = result.error.issues.slice(0, 3).map((issue) => `${issue.path.join('.') || 'file'}: ${issue.message}`);
-  throw new WinnowError('BadConfig', `The training settings are not right (${found.join('; ')}).`, 'Correct these fields and try again.');
+  throw new WinnowError(
+    'BadConfig',
+    `The training settings are not right (${found.join('; ')}).`,
+    'Correct these fields and try again.',
+  );
 }
 
 export const printTrainConfig = (config: TrainConfig): string => `${JSON.stringify(config, null, 2)}\n`;

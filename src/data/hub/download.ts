@@ -20,7 +20,13 @@ export interface DownloadTarget {
 
 /** Resolves with the file's SHA-256. A part that has arrived stays where the download fails or is cancelled, unless its bytes were wrong. Rejects
  *  with WrongHash, DownloadFailed, NoNetwork, RateLimited, AccessDenied, NotFound, NoDiskSpace, Cancelled. */
-export async function downloadFile(access: HubAccess, job: Job, repository: HubRepository, file: HubFile, target: DownloadTarget): Promise<string> {
+export async function downloadFile(
+  access: HubAccess,
+  job: Job,
+  repository: HubRepository,
+  file: HubFile,
+  target: DownloadTarget,
+): Promise<string> {
   const { files, place } = target;
   // Left by a tab that was killed after committing and before noting it.
   if (await files.exists(place)) {
@@ -53,7 +59,13 @@ class WrongPart extends Error {
   }
 }
 
-async function fetchAndCheck(access: HubAccess, job: Job, repository: HubRepository, file: HubFile, target: DownloadTarget): Promise<string> {
+async function fetchAndCheck(
+  access: HubAccess,
+  job: Job,
+  repository: HubRepository,
+  file: HubFile,
+  target: DownloadTarget,
+): Promise<string> {
   const { files, place } = target;
   await patiently(access, job, () => fetchRest(access, job, repository, file, target), {
     progress: () => files.size(partOf(place)),
@@ -68,12 +80,19 @@ async function fetchAndCheck(access: HubAccess, job: Job, repository: HubReposit
 
 async function hashOfPart(job: Job, file: HubFile, { files, place }: DownloadTarget): Promise<FileHash> {
   const hash = await fileHash(file);
-  if ((await files.size(partOf(place))) > 0) await readThrough(await files.open(partOf(place)), (bytes) => (job.check(), hash.update(bytes)));
+  if ((await files.size(partOf(place))) > 0)
+    await readThrough(await files.open(partOf(place)), (bytes) => (job.check(), hash.update(bytes)));
   return hash;
 }
 
 /** Fetches what the part lacks, in one request. */
-async function fetchRest(access: HubAccess, job: Job, repository: HubRepository, file: HubFile, target: DownloadTarget): Promise<void> {
+async function fetchRest(
+  access: HubAccess,
+  job: Job,
+  repository: HubRepository,
+  file: HubFile,
+  target: DownloadTarget,
+): Promise<void> {
   const { files, place } = target;
   const part = partOf(place);
   let have = await files.size(part);
@@ -89,7 +108,11 @@ async function fetchRest(access: HubAccess, job: Job, repository: HubRepository,
   }
   const stall = stallGuard(job, access.stallMs);
   try {
-    const response = await get(access, fileUrl(repository, file.path), { what: `${repository.id}/${file.path}`, range: have > 0 ? `bytes=${have}-` : undefined, signal: stall.signal });
+    const response = await get(access, fileUrl(repository, file.path), {
+      what: `${repository.id}/${file.path}`,
+      range: have > 0 ? `bytes=${have}-` : undefined,
+      signal: stall.signal,
+    });
     const etag = response.headers.get('ETag') ?? undefined;
     if (have > 0 && response.status === 200) {
       // The server does not know ranges: from the first byte again.
@@ -98,7 +121,13 @@ async function fetchRest(access: HubAccess, job: Job, repository: HubRepository,
       target.onProgress(0);
     } else if (have > 0 && !continues(response, have, file, target.etag, etag)) {
       await response.body?.cancel();
-      throw new WrongPart(new WinnowError('DownloadFailed', `${file.path} of ${repository.id} is not as long as the hub says, or changed while it was downloaded.`, 'Try again later, or choose another revision.'));
+      throw new WrongPart(
+        new WinnowError(
+          'DownloadFailed',
+          `${file.path} of ${repository.id} is not as long as the hub says, or changed while it was downloaded.`,
+          'Try again later, or choose another revision.',
+        ),
+      );
     }
     if (have === 0 && etag !== target.etag) {
       target.etag = etag;
@@ -112,7 +141,13 @@ async function fetchRest(access: HubAccess, job: Job, repository: HubRepository,
 
 /** Whether an answer goes on where the part ends. Instead of If-Range, which would cost every file a CORS preflight that not every host allows, the
  *  ETags are compared here. */
-function continues(response: Response, have: number, { size }: HubFile, before: string | undefined, now: string | undefined): boolean {
+function continues(
+  response: Response,
+  have: number,
+  { size }: HubFile,
+  before: string | undefined,
+  now: string | undefined,
+): boolean {
   if (response.status !== 206) return false;
   if (before !== undefined && now !== undefined && before !== now) return false;
   // Not every host lets a page see it; the hash is checked in any case.
@@ -120,14 +155,27 @@ function continues(response: Response, have: number, { size }: HubFile, before: 
   return !range || (Number(range[1]) === have && (range[2] === '*' || Number(range[2]) === size));
 }
 
-async function keep(response: Response, stall: { restart(): void }, have: number, repository: HubRepository, file: HubFile, { files, place, onProgress }: DownloadTarget): Promise<void> {
+async function keep(
+  response: Response,
+  stall: { restart(): void },
+  have: number,
+  repository: HubRepository,
+  file: HubFile,
+  { files, place, onProgress }: DownloadTarget,
+): Promise<void> {
   const writer = new PartWriter(files, place, CHUNK_BYTES);
   let got = have;
   try {
     for await (const piece of pieces(response, stall)) {
       if (got + piece.length > file.size) {
         writer.discard();
-        throw new WrongPart(new WinnowError('DownloadFailed', `${file.path} of ${repository.id} is longer than the ${file.size} bytes that the hub says it has.`, 'Try again later, or choose another revision.'));
+        throw new WrongPart(
+          new WinnowError(
+            'DownloadFailed',
+            `${file.path} of ${repository.id} is longer than the ${file.size} bytes that the hub says it has.`,
+            'Try again later, or choose another revision.',
+          ),
+        );
       }
       got += piece.length;
       await writer.add(piece);
@@ -137,5 +185,12 @@ async function keep(response: Response, stall: { restart(): void }, have: number
     // What came before the connection broke is kept.
     await writer.flush();
   }
-  if (got < file.size) throw new Transient(new WinnowError('DownloadFailed', `${file.path} of ${repository.id} ends after ${got} of ${file.size} bytes.`, 'Try again later; what has arrived is kept.'));
+  if (got < file.size)
+    throw new Transient(
+      new WinnowError(
+        'DownloadFailed',
+        `${file.path} of ${repository.id} ends after ${got} of ${file.size} bytes.`,
+        'Try again later; what has arrived is kept.',
+      ),
+    );
 }

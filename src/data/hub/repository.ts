@@ -4,7 +4,17 @@ import { createSHA1, createSHA256 } from 'hash-wasm';
 import type { HubRequest } from '../../service/types.ts';
 import { WinnowError } from '../../shared/errors.ts';
 import type { StoredFile } from '../modelStore.ts';
-import { get, type HubAccess, type Job, lostConnection, patiently, pieces, reasonOf, stallGuard, Transient } from './request.ts';
+import {
+  get,
+  type HubAccess,
+  type Job,
+  lostConnection,
+  patiently,
+  pieces,
+  reasonOf,
+  stallGuard,
+  Transient,
+} from './request.ts';
 
 export const defaultHost = 'https://huggingface.co';
 
@@ -23,23 +33,39 @@ export interface HubRepository {
 }
 
 /** `https://host/owner/name@commit` */
-export const originOf = ({ host, id, commit }: Pick<HubRepository, 'host' | 'id' | 'commit'>): string => `${host}/${id}@${commit}`;
+export const originOf = ({ host, id, commit }: Pick<HubRepository, 'host' | 'id' | 'commit'>): string =>
+  `${host}/${id}@${commit}`;
 
 const escaped = (path: string): string => path.split('/').map(encodeURIComponent).join('/');
 
-export const fileUrl = ({ host, id, commit }: HubRepository, path: string): string => `${host}/${escaped(id)}/resolve/${commit}/${escaped(path)}`;
+export const fileUrl = ({ host, id, commit }: HubRepository, path: string): string =>
+  `${host}/${escaped(id)}/resolve/${commit}/${escaped(path)}`;
 
 /** Rejects with BadArguments. */
-export function hubAddress({ id, revision = 'main', host = defaultHost }: HubRequest): { host: string; id: string; revision: string } {
+export function hubAddress({ id, revision = 'main', host = defaultHost }: HubRequest): {
+  host: string;
+  id: string;
+  revision: string;
+} {
   const name = id.trim().replace(/^\/+|\/+$/g, '');
-  if (!/^[\w.-]+(\/[\w.-]+)?$/.test(name) || name.split('/').some((part) => /^\.+$/.test(part))) throw new WinnowError('BadArguments', `${JSON.stringify(id)} names no model.`, 'Give it as owner/name.');
+  if (!/^[\w.-]+(\/[\w.-]+)?$/.test(name) || name.split('/').some((part) => /^\.+$/.test(part)))
+    throw new WinnowError('BadArguments', `${JSON.stringify(id)} names no model.`, 'Give it as owner/name.');
   let url: URL;
   try {
     url = new URL(host.includes('://') ? host : `https://${host}`);
   } catch {
-    throw new WinnowError('BadArguments', `${JSON.stringify(host)} is not the address of a host.`, `Give it as ${defaultHost}.`);
+    throw new WinnowError(
+      'BadArguments',
+      `${JSON.stringify(host)} is not the address of a host.`,
+      `Give it as ${defaultHost}.`,
+    );
   }
-  if (url.protocol !== 'https:' && url.protocol !== 'http:') throw new WinnowError('BadArguments', `${JSON.stringify(host)} is not an address on the web.`, `Give it as ${defaultHost}.`);
+  if (url.protocol !== 'https:' && url.protocol !== 'http:')
+    throw new WinnowError(
+      'BadArguments',
+      `${JSON.stringify(host)} is not an address on the web.`,
+      `Give it as ${defaultHost}.`,
+    );
   return { host: `${url.origin}${url.pathname}`.replace(/\/+$/, ''), id: name, revision: revision.trim() || 'main' };
 }
 
@@ -49,7 +75,12 @@ const isRecord = (value: unknown): value is Record<string, unknown> => typeof va
 export async function openRepository(access: HubAccess, job: Job, request: HubRequest): Promise<HubRepository> {
   const { host, id, revision } = hubAddress(request);
   const api = `${host}/api/models/${escaped(id)}`;
-  const strange = (): WinnowError => new WinnowError('DownloadFailed', `${new URL(host).host} does not answer as a hub of models does.`, `Check the host: ${defaultHost}, or one with its addresses.`);
+  const strange = (): WinnowError =>
+    new WinnowError(
+      'DownloadFailed',
+      `${new URL(host).host} does not answer as a hub of models does.`,
+      `Check the host: ${defaultHost}, or one with its addresses.`,
+    );
   const info = (await getJson(access, job, `${api}/revision/${encodeURIComponent(revision)}`, id, strange)).value;
   const commit = isRecord(info) ? info['sha'] : undefined;
   if (typeof commit !== 'string' || !/^[0-9a-f]{7,64}$/i.test(commit)) throw strange();
@@ -84,7 +115,13 @@ function hubFile(entry: unknown): HubFile | null | undefined {
 }
 
 /** Somebody waits for the answer: not as patient as a download. */
-function getJson(access: HubAccess, job: Job, url: string, what: string, strange: () => WinnowError): Promise<{ value: unknown; link: string | null }> {
+function getJson(
+  access: HubAccess,
+  job: Job,
+  url: string,
+  what: string,
+  strange: () => WinnowError,
+): Promise<{ value: unknown; link: string | null }> {
   const once = async (): Promise<{ value: unknown; link: string | null }> => {
     const stall = stallGuard(job, access.stallMs);
     try {
@@ -123,7 +160,10 @@ export async function fileHash({ size, expected }: Pick<HubFile, 'size' | 'expec
     },
     digest() {
       const hex = sha256.digest('hex');
-      return { sha256: hex, matches: 'gitSha1' in expected ? sha1!.digest('hex') === expected.gitSha1 : hex === expected.sha256 };
+      return {
+        sha256: hex,
+        matches: 'gitSha1' in expected ? sha1!.digest('hex') === expected.gitSha1 : hex === expected.sha256,
+      };
     },
   };
 }
@@ -132,14 +172,27 @@ export async function fileHash({ size, expected }: Pick<HubFile, 'size' | 'expec
 const LARGEST_READ_BYTES = 32 * 2 ** 20;
 
 /** A repository's files, read without being kept: configs whole and checked, headers of weights by range. */
-export function repositoryReader(access: HubAccess, job: Job, repository: HubRepository): { read(path: string): Promise<Uint8Array<ArrayBuffer>>; open(path: string): Promise<{ size: number; read(start: number, end: number): Promise<Uint8Array<ArrayBuffer>> }>; list(): Promise<string[]> } {
+export function repositoryReader(
+  access: HubAccess,
+  job: Job,
+  repository: HubRepository,
+): {
+  read(path: string): Promise<Uint8Array<ArrayBuffer>>;
+  open(path: string): Promise<{ size: number; read(start: number, end: number): Promise<Uint8Array<ArrayBuffer>> }>;
+  list(): Promise<string[]>;
+} {
   const find = (path: string): HubFile => {
     const file = repository.files.find((candidate) => candidate.path === path);
     if (!file) throw new WinnowError('NotFound', `${repository.id} has no file ${path}.`, 'Choose another model.');
     return file;
   };
   const range = (file: HubFile, start: number, end: number): Promise<Uint8Array<ArrayBuffer>> => {
-    if (end - start > LARGEST_READ_BYTES) throw new WinnowError('BadFile', `${repository.id}/${file.path} is larger than a file of its kind can be.`, 'Choose another model.');
+    if (end - start > LARGEST_READ_BYTES)
+      throw new WinnowError(
+        'BadFile',
+        `${repository.id}/${file.path} is larger than a file of its kind can be.`,
+        'Choose another model.',
+      );
     return patiently(access, job, () => readRange(access, job, repository, file, start, end));
   };
   return {
@@ -160,15 +213,30 @@ export function repositoryReader(access: HubAccess, job: Job, repository: HubRep
 }
 
 export const wrongHash = ({ host, id }: Pick<HubRepository, 'host' | 'id'>, path: string): WinnowError =>
-  new WinnowError('WrongHash', `${path} of ${id} arrives with other bytes than ${new URL(host).host} says it has.`, 'Try again later, or over another network; a proxy may change what it passes on.');
+  new WinnowError(
+    'WrongHash',
+    `${path} of ${id} arrives with other bytes than ${new URL(host).host} says it has.`,
+    'Try again later, or over another network; a proxy may change what it passes on.',
+  );
 
-async function readRange(access: HubAccess, job: Job, repository: HubRepository, { path, size }: HubFile, start: number, end: number): Promise<Uint8Array<ArrayBuffer>> {
+async function readRange(
+  access: HubAccess,
+  job: Job,
+  repository: HubRepository,
+  { path, size }: HubFile,
+  start: number,
+  end: number,
+): Promise<Uint8Array<ArrayBuffer>> {
   const whole = start === 0 && end === size;
   const out = new Uint8Array(end - start);
   if (out.length === 0) return out;
   const stall = stallGuard(job, access.stallMs);
   try {
-    const response = await get(access, fileUrl(repository, path), { what: `${repository.id}/${path}`, range: whole ? undefined : `bytes=${start}-${end - 1}`, signal: stall.signal });
+    const response = await get(access, fileUrl(repository, path), {
+      what: `${repository.id}/${path}`,
+      range: whole ? undefined : `bytes=${start}-${end - 1}`,
+      signal: stall.signal,
+    });
     // A server that does not know ranges sends the file from its first byte.
     let at = response.status === 206 ? start : 0;
     for await (const piece of pieces(response, stall)) {
@@ -177,7 +245,13 @@ async function readRange(access: HubAccess, job: Job, repository: HubRepository,
       at += piece.length;
       if (at >= end) return out;
     }
-    throw new Transient(new WinnowError('DownloadFailed', `${path} of ${repository.id} ends after ${at} of ${size} bytes.`, 'Try again later.'));
+    throw new Transient(
+      new WinnowError(
+        'DownloadFailed',
+        `${path} of ${repository.id} ends after ${at} of ${size} bytes.`,
+        'Try again later.',
+      ),
+    );
   } finally {
     stall.end();
   }

@@ -47,7 +47,16 @@ export interface Job {
 }
 
 /** Tries `work` until it succeeds or fails for good. `progress` says how far it has come, in bytes: an attempt that brought much is not counted. */
-export async function patiently<T>(access: HubAccess, job: Job, work: () => Promise<T>, { attempts = ATTEMPTS, progress = async () => 0, onRetry = () => {} }: { attempts?: number; progress?: () => Promise<number>; onRetry?: (reason: string, attempt: number) => void } = {}): Promise<T> {
+export async function patiently<T>(
+  access: HubAccess,
+  job: Job,
+  work: () => Promise<T>,
+  {
+    attempts = ATTEMPTS,
+    progress = async () => 0,
+    onRetry = () => {},
+  }: { attempts?: number; progress?: () => Promise<number>; onRetry?: (reason: string, attempt: number) => void } = {},
+): Promise<T> {
   let most = await progress();
   for (let attempt = 1; ; attempt++) {
     job.check();
@@ -68,16 +77,31 @@ export async function patiently<T>(access: HubAccess, job: Job, work: () => Prom
 }
 
 export const lostConnection = (host: string, why: string): Transient =>
-  new Transient(new WinnowError('NoNetwork', `The connection to ${host} failed (${why}).`, 'Check the network, and the host, then go on; what has arrived is kept.'));
+  new Transient(
+    new WinnowError(
+      'NoNetwork',
+      `The connection to ${host} failed (${why}).`,
+      'Check the network, and the host, then go on; what has arrived is kept.',
+    ),
+  );
 
 /** One GET. Resolves with an answer of 200 or 206 (or 416 where a range was asked for); rejects with Transient, or an error that a person can act on.
  *  @param what it is that is asked for, in errors: `owner/name`. */
-export async function get(access: HubAccess, url: string, { what, range, signal }: { what: string; range?: string | undefined; signal: AbortSignal }): Promise<Response> {
+export async function get(
+  access: HubAccess,
+  url: string,
+  { what, range, signal }: { what: string; range?: string | undefined; signal: AbortSignal },
+): Promise<Response> {
   const { host } = new URL(url);
   let response: Response;
   try {
     // What goes to storage is not to lie in the browser's cache as well.
-    response = await access.fetch(url, { headers: range ? { Range: range } : {}, signal, credentials: 'omit', cache: 'no-store' });
+    response = await access.fetch(url, {
+      headers: range ? { Range: range } : {},
+      signal,
+      credentials: 'omit',
+      cache: 'no-store',
+    });
   } catch (error) {
     throw lostConnection(host, reasonOf(error));
   }
@@ -99,19 +123,50 @@ function refusal(response: Response, host: string, what: string): Error {
   const code = response.headers.get('X-Error-Code');
   if (status === 401 || status === 403) {
     return code === 'GatedRepo'
-      ? new WinnowError('AccessDenied', `${host} gives ${what} only to people who have accepted its terms.`, 'Accept them on its page, download the folder there, and import it from disk.')
-      : new WinnowError('AccessDenied', `${host} does not give ${what} to everybody: it is private, gated, or does not exist.`, 'Check the spelling; or download it there with an account, and import the folder from disk.');
+      ? new WinnowError(
+          'AccessDenied',
+          `${host} gives ${what} only to people who have accepted its terms.`,
+          'Accept them on its page, download the folder there, and import it from disk.',
+        )
+      : new WinnowError(
+          'AccessDenied',
+          `${host} does not give ${what} to everybody: it is private, gated, or does not exist.`,
+          'Check the spelling; or download it there with an account, and import the folder from disk.',
+        );
   }
   if (status === 404 || status === 410) {
-    const missing = code === 'RevisionNotFound' ? `${what} has no such revision` : code === 'EntryNotFound' ? `${what} no longer has a file that it listed` : `there is no ${what}`;
-    return new WinnowError('NotFound', `On ${host}, ${missing}.`, 'Check the spelling: owner/name, and a branch, tag or commit of it.');
+    const missing =
+      code === 'RevisionNotFound'
+        ? `${what} has no such revision`
+        : code === 'EntryNotFound'
+          ? `${what} no longer has a file that it listed`
+          : `there is no ${what}`;
+    return new WinnowError(
+      'NotFound',
+      `On ${host}, ${missing}.`,
+      'Check the spelling: owner/name, and a branch, tag or commit of it.',
+    );
   }
   if (status === 429) {
     const waitMs = retryAfterMs(response.headers.get('Retry-After'));
     const when = waitMs === undefined ? 'a few minutes' : `${Math.ceil(waitMs / 1000)} seconds`;
-    return new Transient(new WinnowError('RateLimited', `${host} has had too many requests from here.`, `Go on in ${when}; what has arrived is kept.`), waitMs);
+    return new Transient(
+      new WinnowError(
+        'RateLimited',
+        `${host} has had too many requests from here.`,
+        `Go on in ${when}; what has arrived is kept.`,
+      ),
+      waitMs,
+    );
   }
-  if (status >= 500 || status === 408) return new Transient(new WinnowError('DownloadFailed', `${host} answers with an error (${status}).`, 'Try again later; what has arrived is kept.'));
+  if (status >= 500 || status === 408)
+    return new Transient(
+      new WinnowError(
+        'DownloadFailed',
+        `${host} answers with an error (${status}).`,
+        'Try again later; what has arrived is kept.',
+      ),
+    );
   return new WinnowError('DownloadFailed', `${host} refuses ${what} (${status}).`, 'Check the host.');
 }
 
@@ -152,6 +207,9 @@ export function stallGuard(job: Job, ms: number): { signal: AbortSignal; restart
   const follow = (): void => controller.abort(new Error('cancelled'));
   job.aborted.addEventListener('abort', follow, { once: true });
   restart();
-  return { signal: controller.signal, restart, end: () => (clearTimeout(timer), job.aborted.removeEventListener('abort', follow)) };
+  return {
+    signal: controller.signal,
+    restart,
+    end: () => (clearTimeout(timer), job.aborted.removeEventListener('abort', follow)),
+  };
 }
-

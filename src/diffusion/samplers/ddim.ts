@@ -19,14 +19,18 @@ export function ddim(config: SchedulerConfigReader, { steps, eta = 0 }: SamplerO
   const spacing = config.oneOf('timestep_spacing', 'leading', ['leading', 'trailing', 'linspace']);
   if (spacing === 'leading') timesteps = leadingTimesteps(trainSteps, steps, config.int('steps_offset', 0));
   else if (spacing === 'trailing') timesteps = trailingTimesteps(trainSteps, steps);
-  else timesteps = linspace(0, trainSteps - 1, steps).map(roundHalfEven).toReversed();
+  else
+    timesteps = linspace(0, trainSteps - 1, steps)
+      .map(roundHalfEven)
+      .toReversed();
   checkTimesteps(config, schedule, alphas, timesteps);
 
   const alphaAt = (i: number): { alpha: number; sigma: number } => {
     const bar = alphas[timesteps[i]!]!;
     return { alpha: Math.sqrt(bar), sigma: Math.sqrt(1 - bar) };
   };
-  const denoised: Sampler['denoised'] = (modelOutput, i, x) => denoise(schedule.prediction_type, alphas[timesteps[i]!]!, x, modelOutput, clip);
+  const denoised: Sampler['denoised'] = (modelOutput, i, x) =>
+    denoise(schedule.prediction_type, alphas[timesteps[i]!]!, x, modelOutput, clip);
 
   return {
     predictionType: schedule.prediction_type,

@@ -15,15 +15,24 @@ const f32 = Math.fround;
 
 export function dpmSolverMultistep(config: SchedulerConfigReader, { steps }: SamplerOptions): Sampler {
   const off = [false, null];
-  config.only({ thresholding: off, use_exponential_sigmas: off, use_beta_sigmas: off, use_lu_lambdas: off, use_flow_sigmas: off, use_dynamic_shifting: off });
-  if (['learned', 'learned_range'].includes(String(config.get('variance_type', null)))) throw config.unsupported('variance_type', 'models that predict no variance');
+  config.only({
+    thresholding: off,
+    use_exponential_sigmas: off,
+    use_beta_sigmas: off,
+    use_lu_lambdas: off,
+    use_flow_sigmas: off,
+    use_dynamic_shifting: off,
+  });
+  if (['learned', 'learned_range'].includes(String(config.get('variance_type', null))))
+    throw config.unsupported('variance_type', 'models that predict no variance');
   const schedule = readNoiseSchedule(config);
   checkSteps(steps, schedule.num_train_timesteps);
   const order = config.int('solver_order', 2);
   if (order !== 1 && order !== 2) throw config.unsupported('solver_order', '1 or 2');
   // Names that other solvers' configs bring along: diffusers reads them as midpoint and dpmsolver++.
   const heun = config.oneOf('solver_type', 'midpoint', ['midpoint', 'heun', 'logrho', 'bh1', 'bh2']) === 'heun';
-  const stochastic = config.oneOf('algorithm_type', 'dpmsolver++', ['dpmsolver++', 'sde-dpmsolver++', 'deis']) === 'sde-dpmsolver++';
+  const stochastic =
+    config.oneOf('algorithm_type', 'dpmsolver++', ['dpmsolver++', 'sde-dpmsolver++', 'deis']) === 'sde-dpmsolver++';
   const lowerOrderFinal = config.flag('lower_order_final', true);
   const endsAtZero = config.oneOf('final_sigmas_type', 'zero', ['zero', 'sigma_min']) === 'zero';
   const eulerAtFinal = config.flag('euler_at_final', false);
@@ -98,12 +107,18 @@ export function dpmSolverMultistep(config: SchedulerConfigReader, { steps }: Sam
 
 function spacedTimesteps(config: SchedulerConfigReader, alphas: Float32Array, steps: number): Float64Array {
   const clipped = config.number('lambda_min_clipped', -Infinity);
-  const lambdas = alphas.map((alpha) => f32(Math.log(f32(Math.sqrt(alpha)))) - f32(Math.log(f32(Math.sqrt(f32(1 - alpha))))));
+  const lambdas = alphas.map(
+    (alpha) => f32(Math.log(f32(Math.sqrt(alpha)))) - f32(Math.log(f32(Math.sqrt(f32(1 - alpha))))),
+  );
   // Timesteps whose lambda lies below the threshold are left out; lambda falls with t.
   const end = lambdas.filter((lambda) => lambda >= clipped).length;
   const spacing = config.oneOf('timestep_spacing', 'linspace', ['linspace', 'leading', 'trailing']);
   if (spacing === 'trailing') return trailingTimesteps(alphas.length, steps, end);
-  if (spacing === 'linspace') return linspace(0, end - 1, steps + 1).map(roundHalfEven).subarray(1).toReversed();
+  if (spacing === 'linspace')
+    return linspace(0, end - 1, steps + 1)
+      .map(roundHalfEven)
+      .subarray(1)
+      .toReversed();
   const ratio = Math.floor(end / (steps + 1));
   const offset = config.int('steps_offset', 0);
   return Float64Array.from({ length: steps }, (_, i) => (steps - i) * ratio + offset);

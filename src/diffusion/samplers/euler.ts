@@ -30,25 +30,42 @@ export function euler(config: SchedulerConfigReader, { steps }: SamplerOptions):
 
   let timesteps = spaced;
   let sigmas: Float64Array | Float32Array;
-  if (config.oneOf('interpolation_type', 'linear', ['linear', 'log_linear']) === 'linear') sigmas = sigmasAt(timesteps, training);
+  if (config.oneOf('interpolation_type', 'linear', ['linear', 'log_linear']) === 'linear')
+    sigmas = sigmasAt(timesteps, training);
   // One more sigma than there are steps, as in diffusers; the last step then ends above 0.
   else sigmas = torchLinspace(Math.log(training.at(-1)!), Math.log(training[0]!), steps + 1).map(Math.exp);
   if (config.flag('use_karras_sigmas', false)) {
-    const bound = (field: string, fallback: number): number => (config.get(field, null) === null ? fallback : config.number(field, fallback));
+    const bound = (field: string, fallback: number): number =>
+      config.get(field, null) === null ? fallback : config.number(field, fallback);
     sigmas = karrasSigmas(bound('sigma_min', sigmas.at(-1)!), bound('sigma_max', sigmas[0]!), steps);
     timesteps = sigmas.map((sigma) => Math.fround(sigmaToTimestep(sigma, training)));
   }
-  return eulerSampler({ config, schedule, timesteps, sigmas: closed(sigmas, finalSigma(config, training)), ancestral: false });
+  return eulerSampler({
+    config,
+    schedule,
+    timesteps,
+    sigmas: closed(sigmas, finalSigma(config, training)),
+    ancestral: false,
+  });
 }
 
 /** EulerAncestralDiscreteScheduler. */
 export function eulerAncestral(config: SchedulerConfigReader, { steps }: SamplerOptions): Sampler {
   config.only({ prediction_type: ['epsilon', 'v_prediction'] });
   const { schedule, training, spaced } = prepare(config, steps);
-  return eulerSampler({ config, schedule, timesteps: spaced, sigmas: closed(sigmasAt(spaced, training), 0), ancestral: true });
+  return eulerSampler({
+    config,
+    schedule,
+    timesteps: spaced,
+    sigmas: closed(sigmasAt(spaced, training), 0),
+    ancestral: true,
+  });
 }
 
-function prepare(config: SchedulerConfigReader, steps: number): { schedule: NoiseScheduleConfig; training: Float32Array; spaced: Float64Array } {
+function prepare(
+  config: SchedulerConfigReader,
+  steps: number,
+): { schedule: NoiseScheduleConfig; training: Float32Array; spaced: Float64Array } {
   const schedule = readNoiseSchedule(config);
   const trainSteps = schedule.num_train_timesteps;
   checkSteps(steps, trainSteps);
@@ -57,7 +74,10 @@ function prepare(config: SchedulerConfigReader, steps: number): { schedule: Nois
   const spacing = config.oneOf('timestep_spacing', 'linspace', ['linspace', 'leading', 'trailing']);
   if (spacing === 'leading') spaced = leadingTimesteps(trainSteps, steps, config.int('steps_offset', 0));
   else if (spacing === 'trailing') spaced = trailingTimesteps(trainSteps, steps);
-  else spaced = linspace(0, trainSteps - 1, steps).map(Math.fround).toReversed();
+  else
+    spaced = linspace(0, trainSteps - 1, steps)
+      .map(Math.fround)
+      .toReversed();
   return { schedule, training, spaced };
 }
 

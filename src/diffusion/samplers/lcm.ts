@@ -19,22 +19,30 @@ export function lcm(config: SchedulerConfigReader, { steps, strength = 1 }: Samp
   checkSteps(steps, trainSteps);
   checkStrength(strength);
   const original = config.int('original_inference_steps', 50);
-  if (original < 1 || original > trainSteps) throw config.unsupported('original_inference_steps', `1 to ${trainSteps} of them`);
+  if (original < 1 || original > trainSteps)
+    throw config.unsupported('original_inference_steps', `1 to ${trainSteps} of them`);
   const scaling = config.number('timestep_scaling', 10);
   const clip = config.flag('clip_sample', false) ? config.number('clip_sample_range', 1) : undefined;
   const alphas = alphasCumprod(schedule);
 
   const trained = Math.floor(original * strength);
   if (Math.floor(trained / steps) < 1) {
-    throw new WinnowError('BadArguments', `An LCM sampler has ${trained} timesteps to choose ${steps} steps from.`, strength < 1 ? 'Take fewer steps or a higher strength.' : `Take at most ${trained} steps.`);
+    throw new WinnowError(
+      'BadArguments',
+      `An LCM sampler has ${trained} timesteps to choose ${steps} steps from.`,
+      strength < 1 ? 'Take fewer steps or a higher strength.' : `Take at most ${trained} steps.`,
+    );
   }
   const spacing = Math.floor(trainSteps / original);
   // The k-th of them from above: numpy.linspace without its end, rounded down.
-  const chosen = linspace(0, trained, steps + 1).subarray(0, steps).map(Math.floor);
+  const chosen = linspace(0, trained, steps + 1)
+    .subarray(0, steps)
+    .map(Math.floor);
   const timesteps = chosen.map((index) => (trained - index) * spacing - 1);
   checkTimesteps(config, schedule, alphas, timesteps);
 
-  const denoised: Sampler['denoised'] = (modelOutput, i, x) => denoise(schedule.prediction_type, alphas[timesteps[i]!]!, x, modelOutput, clip);
+  const denoised: Sampler['denoised'] = (modelOutput, i, x) =>
+    denoise(schedule.prediction_type, alphas[timesteps[i]!]!, x, modelOutput, clip);
 
   return {
     predictionType: schedule.prediction_type,

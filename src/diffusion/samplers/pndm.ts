@@ -16,7 +16,13 @@ const root = (x: number): number => f32(Math.sqrt(x));
 /** Order of the multistep formula. */
 const ORDER = 4;
 /** Of the newest output first, for one, two, three and four of them (formula 12). */
-const adamsBashforth: readonly (readonly number[])[] = [[], [1], [3 / 2, -1 / 2], [23 / 12, -16 / 12, 5 / 12], [55 / 24, -59 / 24, 37 / 24, -9 / 24]];
+const adamsBashforth: readonly (readonly number[])[] = [
+  [],
+  [1],
+  [3 / 2, -1 / 2],
+  [23 / 12, -16 / 12, 5 / 12],
+  [55 / 24, -59 / 24, 37 / 24, -9 / 24],
+];
 
 export function pndm(config: SchedulerConfigReader, { steps }: SamplerOptions): Sampler {
   config.only({ prediction_type: ['epsilon', 'v_prediction'] });
@@ -29,7 +35,11 @@ export function pndm(config: SchedulerConfigReader, { steps }: SamplerOptions): 
   const finalAlpha = config.flag('set_alpha_to_one', false) ? 1 : alphas[0]!;
   const ratio = Math.floor(trainSteps / steps);
   const half = Math.floor(ratio / 2);
-  if (!skipPrk && steps < ORDER) throw config.unsupported('skip_prk_steps', `its Runge-Kutta steps from ${ORDER} steps on, and ${steps} were asked for`);
+  if (!skipPrk && steps < ORDER)
+    throw config.unsupported(
+      'skip_prk_steps',
+      `its Runge-Kutta steps from ${ORDER} steps on, and ${steps} were asked for`,
+    );
 
   /** Falling, one for each step of the schedule. */
   const falling = spaced(config, trainSteps, steps);
@@ -38,7 +48,10 @@ export function pndm(config: SchedulerConfigReader, { steps }: SamplerOptions): 
   const timesteps = Float64Array.from([...prk, ...multistep]);
   checkTimesteps(config, schedule, alphas, timesteps);
 
-  const alphaAt = (t: number): { alpha: number; sigma: number } => ({ alpha: root(alphas[t]!), sigma: root(f32(1 - alphas[t]!)) });
+  const alphaAt = (t: number): { alpha: number; sigma: number } => ({
+    alpha: root(alphas[t]!),
+    sigma: root(f32(1 - alphas[t]!)),
+  });
   /** Formula 9: from t to `to`, along the output. Rounded to f32 at every operation, as there: where little signal is left, two large terms
    *  cancel. */
   const transfer = (x: Float32Array, output: Float32Array, t: number, to: number): Float32Array => {
@@ -46,14 +59,22 @@ export function pndm(config: SchedulerConfigReader, { steps }: SamplerOptions): 
     assert(bar !== undefined, `PNDM: there is no timestep ${t}`);
     const toBar = to >= 0 ? alphas[to]! : finalAlpha;
     const { alpha, sigma } = alphaAt(t);
-    const noise = schedule.prediction_type === 'epsilon' ? output : output.map((value, k) => f32(alpha * value) + f32(sigma * x[k]!));
+    const noise =
+      schedule.prediction_type === 'epsilon'
+        ? output
+        : output.map((value, k) => f32(alpha * value) + f32(sigma * x[k]!));
     const scale = root(f32(toBar / bar));
     const difference = f32(toBar - bar);
     const denominator = f32(f32(bar * root(f32(1 - toBar))) + root(f32(f32(bar * f32(1 - bar)) * toBar)));
     return x.map((value, k) => f32(scale * value) - f32(f32(difference * noise[k]!) / denominator));
   };
 
-  function rungeKuttaStep(output: Float32Array, i: number, x: Float32Array, { calls, history, held, sum }: SamplerState): { x: Float32Array; state: SamplerState } {
+  function rungeKuttaStep(
+    output: Float32Array,
+    i: number,
+    x: Float32Array,
+    { calls, history, held, sum }: SamplerState,
+  ): { x: Float32Array; state: SamplerState } {
     const stage = calls % 4;
     const to = timesteps[i]! - (calls % 2 === 1 ? 0 : half);
     const from = prk[calls - stage]!;
@@ -61,22 +82,40 @@ export function pndm(config: SchedulerConfigReader, { steps }: SamplerOptions): 
     assert(start, 'PNDM lost the sample its Runge-Kutta step began with');
     const weight = stage === 0 || stage === 3 ? 1 / 6 : 1 / 3;
     const soFar = sum ? combine(1, sum, weight, output) : output.map((value) => weight * value);
-    const state: SamplerState = { calls: calls + 1, history: stage === 0 ? [...history, output] : history, held: start, ...(stage < 3 && { sum: soFar }) };
+    const state: SamplerState = {
+      calls: calls + 1,
+      history: stage === 0 ? [...history, output] : history,
+      held: start,
+      ...(stage < 3 && { sum: soFar }),
+    };
     return { x: transfer(start, stage === 3 ? soFar : output, from, to), state };
   }
 
-  function multistepStep(output: Float32Array, i: number, x: Float32Array, state: SamplerState): { x: Float32Array; state: SamplerState } {
+  function multistepStep(
+    output: Float32Array,
+    i: number,
+    x: Float32Array,
+    state: SamplerState,
+  ): { x: Float32Array; state: SamplerState } {
     const { calls } = state;
     const t = timesteps[i]!;
     // The second call goes over the first step again, with the mean of both ends' outputs (formula 13 with one output before).
     if (calls === 1) {
       assert(state.held, 'PNDM lost the sample of its first step');
-      return { x: transfer(state.held, combine(0.5, output, 0.5, state.history.at(-1)!), t + ratio, t), state: { calls: 2, history: state.history } };
+      return {
+        x: transfer(state.held, combine(0.5, output, 0.5, state.history.at(-1)!), t + ratio, t),
+        state: { calls: 2, history: state.history },
+      };
     }
     const history = [...state.history.slice(1 - ORDER), output];
     const weights = adamsBashforth[history.length]!;
-    const mixed = output.map((_, k) => weights.reduce((sum, weight, back) => sum + weight * history[history.length - 1 - back]![k]!, 0));
-    return { x: transfer(x, mixed, t, t - ratio), state: { calls: calls + 1, history, ...(calls === 0 && { held: x }) } };
+    const mixed = output.map((_, k) =>
+      weights.reduce((sum, weight, back) => sum + weight * history[history.length - 1 - back]![k]!, 0),
+    );
+    return {
+      x: transfer(x, mixed, t, t - ratio),
+      state: { calls: calls + 1, history, ...(calls === 0 && { held: x }) },
+    };
   }
 
   return {
@@ -86,7 +125,8 @@ export function pndm(config: SchedulerConfigReader, { steps }: SamplerOptions): 
     needsNoise: () => false,
     scaleModelInput: (x) => x,
     denoised: (modelOutput, i, x) => denoise(schedule.prediction_type, alphas[timesteps[i]!]!, x, modelOutput),
-    step: (modelOutput, i, x, state) => (state.calls < prk.length ? rungeKuttaStep : multistepStep)(modelOutput, i, x, state),
+    step: (modelOutput, i, x, state) =>
+      (state.calls < prk.length ? rungeKuttaStep : multistepStep)(modelOutput, i, x, state),
     addNoise: (latents, noise, i) => addNoise(alphas, latents, noise, [timesteps[i]!]),
   };
 }
@@ -99,4 +139,17 @@ function spaced(config: SchedulerConfigReader, trainSteps: number, steps: number
 }
 
 /** Where the four evaluations of each of three steps lie: its start, twice its middle, its end. `first` are four timesteps, falling. */
-const rungeKutta = ([a, b, c, d]: readonly number[], half: number): number[] => [a!, b! + half, b! + half, b!, b!, c! + half, c! + half, c!, c!, d! + half, d! + half, d!];
+const rungeKutta = ([a, b, c, d]: readonly number[], half: number): number[] => [
+  a!,
+  b! + half,
+  b! + half,
+  b!,
+  b!,
+  c! + half,
+  c! + half,
+  c!,
+  c!,
+  d! + half,
+  d! + half,
+  d!,
+];

@@ -26,7 +26,11 @@ export const isSamplerName = (name: unknown): name is SamplerName => typeof name
 export function samplerFromConfig(config: SchedulerConfig, options: SamplerOptions & { className?: string }): Sampler {
   const name = options.className ?? config['_class_name'];
   if (!isSamplerName(name)) {
-    throw new WinnowError('UnsupportedConfig', `There is no sampler named ${String(name)}.`, `Choose one of ${samplerNames.join(', ')}.`);
+    throw new WinnowError(
+      'UnsupportedConfig',
+      `There is no sampler named ${String(name)}.`,
+      `Choose one of ${samplerNames.join(', ')}.`,
+    );
   }
   return samplers[name](new SchedulerConfigReader(config, name), options);
 }
@@ -35,18 +39,26 @@ export function samplerFromConfig(config: SchedulerConfig, options: SamplerOptio
  *  whatever the file says (pipeline_stable_diffusion.py, "steps_offset!=1", "clip_sample not set"); SDXL's and the latent consistency ones
  *  change nothing. A field that the file leaves out is changed only for the class of the file, which alone lives through the pipeline's
  *  constructor. */
-export function pipelineSchedulerConfig(pipelineClass: string, config: SchedulerConfig, className: string): SchedulerConfig {
+export function pipelineSchedulerConfig(
+  pipelineClass: string,
+  config: SchedulerConfig,
+  className: string,
+): SchedulerConfig {
   if (pipelineClass !== 'StableDiffusionPipeline' && pipelineClass !== 'StableDiffusionImg2ImgPipeline') return config;
   const own = config['_class_name'] === className;
-  const defaulted: readonly unknown[] = Array.isArray(config['_use_default_values']) ? config['_use_default_values'] : [];
+  const defaulted: readonly unknown[] = Array.isArray(config['_use_default_values'])
+    ? config['_use_default_values']
+    : [];
   const out: Record<string, unknown> = { ...config };
   for (const [field, value] of Object.entries({ steps_offset: 1, clip_sample: false })) {
     if (own || (field in config && !defaulted.includes(field))) out[field] = value;
   }
   // The constructor changes what the class itself reads, also where the file marks it as a mere default.
-  if (own && defaulted.length > 0) out['_use_default_values'] = defaulted.filter((field) => field !== 'steps_offset' && field !== 'clip_sample');
+  if (own && defaulted.length > 0)
+    out['_use_default_values'] = defaulted.filter((field) => field !== 'steps_offset' && field !== 'clip_sample');
   return out;
 }
 
 /** Whether a pipeline's image to image gives the strength to the sampler instead of leaving steps out. */
-export const samplerTakesStrength = (pipelineClass: string, className: string): boolean => pipelineClass.startsWith('LatentConsistency') && className === 'LCMScheduler';
+export const samplerTakesStrength = (pipelineClass: string, className: string): boolean =>
+  pipelineClass.startsWith('LatentConsistency') && className === 'LCMScheduler';

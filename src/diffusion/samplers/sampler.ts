@@ -29,7 +29,13 @@ export interface Sampler {
   needsNoise(i: number): boolean;
   /** What the model sees at step i. */
   scaleModelInput(x: Float32Array, i: number): Float32Array;
-  step(modelOutput: Float32Array, i: number, x: Float32Array, state: SamplerState, noise?: Float32Array): { x: Float32Array; state: SamplerState };
+  step(
+    modelOutput: Float32Array,
+    i: number,
+    x: Float32Array,
+    state: SamplerState,
+    noise?: Float32Array,
+  ): { x: Float32Array; state: SamplerState };
   /** The x_0 that the model's output at step i stands for: a preview. */
   denoised(modelOutput: Float32Array, i: number, x: Float32Array): Float32Array;
   /** Clean latents noised to where step i begins: image to image. */
@@ -59,20 +65,40 @@ export function checkStrength(strength: number): void {
 
 /** What samplers that read the table of alphas_cumprod at their timesteps cannot run: a timestep outside it, or one without any signal, whose
  *  noise says nothing about x_0. */
-export function checkTimesteps(config: SchedulerConfigReader, schedule: NoiseScheduleConfig, alphas: Float32Array, timesteps: Float64Array): void {
+export function checkTimesteps(
+  config: SchedulerConfigReader,
+  schedule: NoiseScheduleConfig,
+  alphas: Float32Array,
+  timesteps: Float64Array,
+): void {
   const highest = alphas.length - 1;
   const outside = timesteps.find((t) => !(t >= 0 && t <= highest));
-  if (outside !== undefined && outside > highest) throw config.unsupported('steps_offset', `timesteps up to ${highest}, and these steps with this offset go to ${outside}`);
+  if (outside !== undefined && outside > highest)
+    throw config.unsupported(
+      'steps_offset',
+      `timesteps up to ${highest}, and these steps with this offset go to ${outside}`,
+    );
   // numpy.arange, by which diffusers spaces them, sometimes gives one more.
-  if (outside !== undefined) throw config.unsupported('timestep_spacing', `timesteps from 0, and with ${timesteps.length - 1} steps this spacing ends at ${outside}; one step more or fewer does not`);
+  if (outside !== undefined)
+    throw config.unsupported(
+      'timestep_spacing',
+      `timesteps from 0, and with ${timesteps.length - 1} steps this spacing ends at ${outside}; one step more or fewer does not`,
+    );
   const blind = timesteps.find((t) => alphas[t] === 0);
   if (blind !== undefined && schedule.prediction_type === 'epsilon') {
-    throw config.unsupported(schedule.rescale_betas_zero_snr ? 'rescale_betas_zero_snr' : 'trained_betas', `models of v_prediction or sample where a step has no signal, as at timestep ${blind}`);
+    throw config.unsupported(
+      schedule.rescale_betas_zero_snr ? 'rescale_betas_zero_snr' : 'trained_betas',
+      `models of v_prediction or sample where a step has no signal, as at timestep ${blind}`,
+    );
   }
 }
 
 export function checkSteps(steps: number, trainSteps: number): void {
   if (!Number.isInteger(steps) || steps < 1 || steps > trainSteps) {
-    throw new WinnowError('BadArguments', `${steps} sampling steps were asked for.`, `Choose an integer from 1 to ${trainSteps}.`);
+    throw new WinnowError(
+      'BadArguments',
+      `${steps} sampling steps were asked for.`,
+      `Choose an integer from 1 to ${trainSteps}.`,
+    );
   }
 }

@@ -6,13 +6,33 @@ import { initialState, type Sampler, startIndex } from './sampler.ts';
 
 // The scheduler configs of two published models, as their files have them.
 const sd15: SchedulerConfig = {
-  _class_name: 'PNDMScheduler', beta_start: 0.00085, beta_end: 0.012, beta_schedule: 'scaled_linear', num_train_timesteps: 1000,
-  set_alpha_to_one: false, skip_prk_steps: true, steps_offset: 1, trained_betas: null, clip_sample: false,
+  _class_name: 'PNDMScheduler',
+  beta_start: 0.00085,
+  beta_end: 0.012,
+  beta_schedule: 'scaled_linear',
+  num_train_timesteps: 1000,
+  set_alpha_to_one: false,
+  skip_prk_steps: true,
+  steps_offset: 1,
+  trained_betas: null,
+  clip_sample: false,
 };
 const sdxl: SchedulerConfig = {
-  _class_name: 'EulerDiscreteScheduler', beta_start: 0.00085, beta_end: 0.012, beta_schedule: 'scaled_linear', num_train_timesteps: 1000,
-  interpolation_type: 'linear', prediction_type: 'epsilon', sample_max_value: 1, set_alpha_to_one: false, skip_prk_steps: true,
-  steps_offset: 1, timestep_spacing: 'leading', trained_betas: null, use_karras_sigmas: false, clip_sample: false,
+  _class_name: 'EulerDiscreteScheduler',
+  beta_start: 0.00085,
+  beta_end: 0.012,
+  beta_schedule: 'scaled_linear',
+  num_train_timesteps: 1000,
+  interpolation_type: 'linear',
+  prediction_type: 'epsilon',
+  sample_max_value: 1,
+  set_alpha_to_one: false,
+  skip_prk_steps: true,
+  steps_offset: 1,
+  timestep_spacing: 'leading',
+  trained_betas: null,
+  use_karras_sigmas: false,
+  clip_sample: false,
 };
 
 // Printed by diffusers for 25 steps.
@@ -32,7 +52,13 @@ it.each([
 });
 
 // pipeline_stable_diffusion_img2img.py with 50 steps of DPM-Solver++ on sd15's config.
-it.each([[0.3, 15, 300], [0.6, 30, 599], [0.75, 37, 739], [0.98, 49, 979], [1, 50, 999]])('strength %d runs %i of 50 steps, from t = %i', (strength, steps, t) => {
+it.each([
+  [0.3, 15, 300],
+  [0.6, 30, 599],
+  [0.75, 37, 739],
+  [0.98, 49, 979],
+  [1, 50, 999],
+])('strength %d runs %i of 50 steps, from t = %i', (strength, steps, t) => {
   const begin = startIndex(50, strength);
   expect(50 - begin).toBe(steps);
   expect(samplerFromConfig(sd15, { className: 'DPMSolverMultistepScheduler', steps: 50 }).timesteps[begin]).toBe(t);
@@ -50,15 +76,26 @@ function run(sampler: Sampler, mean: number, deviation: number): Float32Array {
     const signal = sampler.addNoise(one, zero, i)[0]!;
     const noise = sampler.addNoise(zero, one, i)[0]!;
     const modelOutput = x.map((value) => {
-      const x0 = mean + ((signal * deviation ** 2) / (signal ** 2 * deviation ** 2 + noise ** 2)) * (value - signal * mean);
+      const x0 =
+        mean + ((signal * deviation ** 2) / (signal ** 2 * deviation ** 2 + noise ** 2)) * (value - signal * mean);
       return (value - signal * x0) / noise;
     });
-    ({ x, state } = sampler.step(modelOutput, i, x, state, sampler.needsNoise(i) ? stream.normals(x.length) : undefined));
+    ({ x, state } = sampler.step(
+      modelOutput,
+      i,
+      x,
+      state,
+      sampler.needsNoise(i) ? stream.normals(x.length) : undefined,
+    ));
   });
   return x;
 }
 
-describe.each([...samplerNames.map((name) => [name, {}] as const), ['DDIMScheduler', { eta: 1 }] as const, ['DPMSolverMultistepScheduler', { algorithm_type: 'sde-dpmsolver++' }] as const])('%s %o', (className, extra) => {
+describe.each([
+  ...samplerNames.map((name) => [name, {}] as const),
+  ['DDIMScheduler', { eta: 1 }] as const,
+  ['DPMSolverMultistepScheduler', { algorithm_type: 'sde-dpmsolver++' }] as const,
+])('%s %o', (className, extra) => {
   const make = (steps: number): Sampler => samplerFromConfig({ ...sdxl, ...extra }, { className, steps, ...extra });
 
   it('ends on the data if it is one point', () => {
@@ -76,7 +113,7 @@ describe.each([...samplerNames.map((name) => [name, {}] as const), ['DDIMSchedul
     const mean = out.reduce((sum, value) => sum + value, 0) / out.length;
     const deviation = Math.sqrt(out.reduce((sum, value) => sum + (value - mean) ** 2, 0) / out.length);
     // Five standard errors of 4,000 draws, and the discretisation of 100 steps.
-      expect(Math.abs(mean - 0.5)).toBeLessThan(0.065);
+    expect(Math.abs(mean - 0.5)).toBeLessThan(0.065);
     expect(Math.abs(deviation - 0.8)).toBeLessThan(0.06);
   });
 });
@@ -100,7 +137,11 @@ describe('refuses by field', () => {
     ['original_inference_steps', 'LCMScheduler', { original_inference_steps: 2000 }],
     ['rescale_betas_zero_snr', 'DDIMScheduler', { rescale_betas_zero_snr: true, timestep_spacing: 'trailing' }],
     ['rescale_betas_zero_snr', 'LCMScheduler', { rescale_betas_zero_snr: true }],
-    ['trained_betas', 'PNDMScheduler', { trained_betas: Array.from({ length: 1000 }, (_, t) => (t < 900 ? 0.001 : 1)) }],
+    [
+      'trained_betas',
+      'PNDMScheduler',
+      { trained_betas: Array.from({ length: 1000 }, (_, t) => (t < 900 ? 0.001 : 1)) },
+    ],
   ])('%s of %s', (field, className, extra) => {
     const make = (): Sampler => samplerFromConfig({ ...sd15, ...extra }, { className, steps: 25 });
     expect(make).toThrow(field);
@@ -108,33 +149,81 @@ describe('refuses by field', () => {
   });
 
   it('a class it does not have, and step counts and strengths out of range', () => {
-    expect(() => samplerFromConfig({ ...sd15, _class_name: 'HeunDiscreteScheduler' }, { steps: 25 })).toThrow('HeunDiscreteScheduler');
+    expect(() => samplerFromConfig({ ...sd15, _class_name: 'HeunDiscreteScheduler' }, { steps: 25 })).toThrow(
+      'HeunDiscreteScheduler',
+    );
     expect(() => samplerFromConfig(sdxl, { steps: 0 })).toThrow('0 sampling steps');
     expect(() => samplerFromConfig(sdxl, { steps: 1001 })).toThrow('1 to 1000');
     expect(() => startIndex(20, 1.1)).toThrow('1.1');
     expect(() => samplerFromConfig(sd15, { className: 'LCMScheduler', steps: 4, strength: 1.1 })).toThrow('1.1');
     expect(() => samplerFromConfig(sd15, { className: 'LCMScheduler', steps: 51 })).toThrow('at most 50 steps');
-    expect(() => samplerFromConfig(sd15, { className: 'LCMScheduler', steps: 6, strength: 0.1 })).toThrow('higher strength');
+    expect(() => samplerFromConfig(sd15, { className: 'LCMScheduler', steps: 6, strength: 0.1 })).toThrow(
+      'higher strength',
+    );
     expect(() => samplerFromConfig({ ...sd15, skip_prk_steps: false }, { steps: 3 })).toThrow('skip_prk_steps');
     // 62 timesteps in diffusers, the last of them -1.
-    expect(() => samplerFromConfig({ ...sd15, timestep_spacing: 'trailing' }, { className: 'DDIMScheduler', steps: 61 })).toThrow('with 61 steps this spacing ends at -1');
+    expect(() =>
+      samplerFromConfig({ ...sd15, timestep_spacing: 'trailing' }, { className: 'DDIMScheduler', steps: 61 }),
+    ).toThrow('with 61 steps this spacing ends at -1');
   });
 });
 
 // Printed by diffusers: the config after the pipeline's constructor, and where the class is another, `from_config` of it.
 it.each([
-  ['StableDiffusionPipeline', { _class_name: 'DDIMScheduler' }, 'DDIMScheduler', { steps_offset: 1, clip_sample: false }],
-  ['StableDiffusionImg2ImgPipeline', { _class_name: 'DDIMScheduler', steps_offset: 0, clip_sample: true }, 'DDIMScheduler', { steps_offset: 1, clip_sample: false }],
-  ['StableDiffusionPipeline', { _class_name: 'DDIMScheduler', steps_offset: 0, _use_default_values: ['steps_offset'] }, 'DDIMScheduler', { steps_offset: 1, clip_sample: false }],
-  ['StableDiffusionPipeline', { _class_name: 'PNDMScheduler', steps_offset: 0 }, 'DDIMScheduler', { steps_offset: 1, clip_sample: true }],
-  ['StableDiffusionPipeline', { _class_name: 'PNDMScheduler', steps_offset: 5, _use_default_values: ['steps_offset'] }, 'DDIMScheduler', { steps_offset: 0, clip_sample: true }],
-  ['StableDiffusionXLPipeline', { _class_name: 'DDIMScheduler', steps_offset: 0 }, 'DDIMScheduler', { steps_offset: 0, clip_sample: true }],
-  ['StableDiffusionXLImg2ImgPipeline', { _class_name: 'EulerDiscreteScheduler', steps_offset: 3 }, 'DDIMScheduler', { steps_offset: 3, clip_sample: true }],
-  ['LatentConsistencyModelPipeline', { _class_name: 'LCMScheduler', clip_sample: true }, 'LCMScheduler', { steps_offset: 0, clip_sample: true }],
+  [
+    'StableDiffusionPipeline',
+    { _class_name: 'DDIMScheduler' },
+    'DDIMScheduler',
+    { steps_offset: 1, clip_sample: false },
+  ],
+  [
+    'StableDiffusionImg2ImgPipeline',
+    { _class_name: 'DDIMScheduler', steps_offset: 0, clip_sample: true },
+    'DDIMScheduler',
+    { steps_offset: 1, clip_sample: false },
+  ],
+  [
+    'StableDiffusionPipeline',
+    { _class_name: 'DDIMScheduler', steps_offset: 0, _use_default_values: ['steps_offset'] },
+    'DDIMScheduler',
+    { steps_offset: 1, clip_sample: false },
+  ],
+  [
+    'StableDiffusionPipeline',
+    { _class_name: 'PNDMScheduler', steps_offset: 0 },
+    'DDIMScheduler',
+    { steps_offset: 1, clip_sample: true },
+  ],
+  [
+    'StableDiffusionPipeline',
+    { _class_name: 'PNDMScheduler', steps_offset: 5, _use_default_values: ['steps_offset'] },
+    'DDIMScheduler',
+    { steps_offset: 0, clip_sample: true },
+  ],
+  [
+    'StableDiffusionXLPipeline',
+    { _class_name: 'DDIMScheduler', steps_offset: 0 },
+    'DDIMScheduler',
+    { steps_offset: 0, clip_sample: true },
+  ],
+  [
+    'StableDiffusionXLImg2ImgPipeline',
+    { _class_name: 'EulerDiscreteScheduler', steps_offset: 3 },
+    'DDIMScheduler',
+    { steps_offset: 3, clip_sample: true },
+  ],
+  [
+    'LatentConsistencyModelPipeline',
+    { _class_name: 'LCMScheduler', clip_sample: true },
+    'LCMScheduler',
+    { steps_offset: 0, clip_sample: true },
+  ],
 ])('%s makes of %o for %s what diffusers does', (pipelineClass, config, className, expected) => {
   const reader = new SchedulerConfigReader(pipelineSchedulerConfig(pipelineClass, config, className), className);
   // The fallbacks are DDIM's defaults.
-  expect({ steps_offset: reader.int('steps_offset', 0), clip_sample: reader.flag('clip_sample', true) }).toEqual(expected);
+  expect({ steps_offset: reader.int('steps_offset', 0), clip_sample: reader.flag('clip_sample', true) }).toEqual(
+    expected,
+  );
 });
 
 it('gives the strength to the sampler in one pipeline only', () => {
@@ -143,7 +232,7 @@ it('gives the strength to the sampler in one pipeline only', () => {
   expect(samplerTakesStrength('LatentConsistencyModelImg2ImgPipeline', 'DDIMScheduler')).toBe(false);
 });
 
-it('draws no noise for LCM\'s last step', () => {
+it("draws no noise for LCM's last step", () => {
   const sampler = samplerFromConfig(sd15, { className: 'LCMScheduler', steps: 4 });
   expect([0, 1, 2, 3].map((i) => sampler.needsNoise(i))).toEqual([true, true, true, false]);
 });

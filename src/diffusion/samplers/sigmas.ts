@@ -4,7 +4,8 @@ import { interpolate, linspace } from '../numpy.ts';
 import type { SchedulerConfigReader } from '../schedulerConfig.ts';
 
 /** The training table at (fractional) timesteps. */
-export const sigmasAt = (timesteps: Float64Array, training: Float32Array): Float64Array => timesteps.map((t) => interpolate(t, training));
+export const sigmasAt = (timesteps: Float64Array, training: Float32Array): Float64Array =>
+  timesteps.map((t) => interpolate(t, training));
 
 /** rho = 7, falling from sigmaMax to sigmaMin. */
 export function karrasSigmas(sigmaMin: number, sigmaMax: number, steps: number): Float64Array {
@@ -28,7 +29,8 @@ export const finalSigma = (config: SchedulerConfigReader, training: Float32Array
   config.oneOf('final_sigmas_type', 'zero', ['zero', 'sigma_min']) === 'zero' ? 0 : training[0]!;
 
 /** sigmas [N], then the one behind the last step: [N + 1], f32. */
-export const closed = (sigmas: ArrayLike<number>, last: number): Float32Array => Float32Array.from([...Array.from(sigmas), last]);
+export const closed = (sigmas: ArrayLike<number>, last: number): Float32Array =>
+  Float32Array.from([...Array.from(sigmas), last]);
 
 /** x = alpha x_0 + (sigma alpha) noise with alpha^2 + (sigma alpha)^2 = 1. */
 export function signalAndNoise(sigma: number): { alpha: number; sigma: number } {

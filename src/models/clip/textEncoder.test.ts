@@ -6,9 +6,33 @@ import type { Config } from '../config.ts';
 import { parametersOf } from '../weights.ts';
 import { buildTextEncoder, parseTextEncoderConfig, pooledPositions, textEncoderInputs } from './textEncoder.ts';
 
-const clipL: Config = { architectures: ['CLIPTextModel'], hidden_size: 768, intermediate_size: 3072, num_attention_heads: 12, num_hidden_layers: 12, hidden_act: 'quick_gelu', eos_token_id: 2 };
-const openClipH: Config = { ...clipL, hidden_size: 1024, intermediate_size: 4096, num_attention_heads: 16, num_hidden_layers: 23, hidden_act: 'gelu', projection_dim: 512 };
-const bigG: Config = { architectures: ['CLIPTextModelWithProjection'], hidden_size: 1280, intermediate_size: 5120, num_attention_heads: 20, num_hidden_layers: 32, hidden_act: 'gelu', projection_dim: 1280 };
+const clipL: Config = {
+  architectures: ['CLIPTextModel'],
+  hidden_size: 768,
+  intermediate_size: 3072,
+  num_attention_heads: 12,
+  num_hidden_layers: 12,
+  hidden_act: 'quick_gelu',
+  eos_token_id: 2,
+};
+const openClipH: Config = {
+  ...clipL,
+  hidden_size: 1024,
+  intermediate_size: 4096,
+  num_attention_heads: 16,
+  num_hidden_layers: 23,
+  hidden_act: 'gelu',
+  projection_dim: 512,
+};
+const bigG: Config = {
+  architectures: ['CLIPTextModelWithProjection'],
+  hidden_size: 1280,
+  intermediate_size: 5120,
+  num_attention_heads: 20,
+  num_hidden_layers: 32,
+  hidden_act: 'gelu',
+  projection_dim: 1280,
+};
 
 // Counts of transformers, which has 77 position_ids beside in older versions.
 it.each<[string, Config, number]>([
@@ -38,10 +62,13 @@ describe('config', () => {
     ['use_attention_mask', { use_attention_mask: true }],
     ['quantization_config', { quantization_config: {} }],
   ])('refuses %s as in %j', (field, change) => {
-    expect(() => parseTextEncoderConfig({ ...clipL, ...change })).toThrow(`: ${field} is ${JSON.stringify(change[field])};`);
+    expect(() => parseTextEncoderConfig({ ...clipL, ...change })).toThrow(
+      `: ${field} is ${JSON.stringify(change[field])};`,
+    );
   });
 
-  it('takes one that names no architecture', () => expect(parseTextEncoderConfig({ ...clipL, architectures: null }).kind).toBe('CLIPTextModel'));
+  it('takes one that names no architecture', () =>
+    expect(parseTextEncoderConfig({ ...clipL, architectures: null }).kind).toBe('CLIPTextModel'));
 });
 
 it.each<[string, number, number[], number]>([
@@ -51,5 +78,11 @@ it.each<[string, number, number[], number]>([
   ['the first of several largest', 2, [8, 3, 4, 9, 9], 3],
   ['the start, where there is no end', 9, [8, 3, 4, 5, 6], 0],
 ])('pools at %s', (_, eos, ids, place) => {
-  expect([...pooledPositions({ ...parseTextEncoderConfig(clipL), eos_token_id: eos }, Int32Array.from([...ids, ...ids]), ids.length)]).toEqual([place, place]);
+  expect([
+    ...pooledPositions(
+      { ...parseTextEncoderConfig(clipL), eos_token_id: eos },
+      Int32Array.from([...ids, ...ids]),
+      ids.length,
+    ),
+  ]).toEqual([place, place]);
 });

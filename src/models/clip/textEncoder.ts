@@ -20,7 +20,13 @@ export interface TextEncoderConfig {
   eos_token_id: number;
 }
 
-const activations: Readonly<Record<string, UnaryFn>> = { quick_gelu: 'quickGelu', gelu: 'gelu', relu: 'relu', silu: 'silu', swish: 'silu' };
+const activations: Readonly<Record<string, UnaryFn>> = {
+  quick_gelu: 'quickGelu',
+  gelu: 'gelu',
+  relu: 'relu',
+  silu: 'silu',
+  swish: 'silu',
+};
 
 export const textEncoderKinds = ['CLIPTextModel', 'CLIPTextModelWithProjection'] as const;
 
@@ -38,7 +44,8 @@ export function parseTextEncoderConfig(config: Config, as?: TextEncoderConfig['k
   read.only({ model_type: ['clip_text_model', null], use_attention_mask: [false, null], quantization_config: [null] });
   const hidden = read.int('hidden_size', 512);
   const heads = read.int('num_attention_heads', 8);
-  if (hidden % heads !== 0) throw unsupported(kind, 'num_attention_heads', heads, `a divisor of hidden_size (${hidden})`);
+  if (hidden % heads !== 0)
+    throw unsupported(kind, 'num_attention_heads', heads, `a divisor of hidden_size (${hidden})`);
   return {
     kind,
     vocab_size: read.int('vocab_size', 49408),
@@ -71,7 +78,10 @@ export interface TextEncoding {
 }
 
 export function textEncoderInputs(graph: Graph, size: { batch: number; tokens: number }): Required<TextEncoderInputs> {
-  return { inputIds: graph.input('input_ids', [size.batch, size.tokens], 'i32'), eosIndex: graph.input('eos_index', [size.batch], 'i32') };
+  return {
+    inputIds: graph.input('input_ids', [size.batch, size.tokens], 'i32'),
+    eosIndex: graph.input('eos_index', [size.batch], 'i32'),
+  };
 }
 
 /** Where the end token stands in each row of ids [rows, tokens]: its first place, or 0 if there is none; the largest id's place where the
@@ -79,20 +89,36 @@ export function textEncoderInputs(graph: Graph, size: { batch: number; tokens: n
 export function pooledPositions(config: TextEncoderConfig, ids: Int32Array, tokens: number): Int32Array {
   return Int32Array.from({ length: ids.length / tokens }, (_, row) => {
     const line = ids.subarray(row * tokens, (row + 1) * tokens);
-    return Math.max(0, line.indexOf(config.eos_token_id === 2 ? line.reduce((a, b) => Math.max(a, b)) : config.eos_token_id));
+    return Math.max(
+      0,
+      line.indexOf(config.eos_token_id === 2 ? line.reduce((a, b) => Math.max(a, b)) : config.eos_token_id),
+    );
   });
 }
 
-export function buildTextEncoder(graph: Graph, config: TextEncoderConfig, inputs: TextEncoderInputs, options: LayerOptions = {}): TextEncoding {
+export function buildTextEncoder(
+  graph: Graph,
+  config: TextEncoderConfig,
+  inputs: TextEncoderInputs,
+  options: LayerOptions = {},
+): TextEncoding {
   const layers = new Layers(graph, options);
   const [, tokens] = inputs.inputIds.shape as [number, number];
-  assert(tokens <= config.max_position_embeddings, `${tokens} tokens, max_position_embeddings is ${config.max_position_embeddings}`);
+  assert(
+    tokens <= config.max_position_embeddings,
+    `${tokens} tokens, max_position_embeddings is ${config.max_position_embeddings}`,
+  );
   const width = config.hidden_size;
   const eps = config.layer_norm_eps;
 
   const at = 'text_model.embeddings';
   const table = layers.tensor(`${at}.position_embedding.weight`, [config.max_position_embeddings, width]);
-  const positions = layers.graph.op('slice', { axis: 0, start: 0, length: tokens }, [table], `${at}.position_embedding`);
+  const positions = layers.graph.op(
+    'slice',
+    { axis: 0, start: 0, length: tokens },
+    [table],
+    `${at}.position_embedding`,
+  );
   const words = layers.embedding(`${at}.token_embedding`, inputs.inputIds, config.vocab_size, width);
   let hidden = graph.op('add', {}, [words, layers.reshape(`${at}.positions`, positions, [1, tokens, width])], at);
 
@@ -100,18 +126,34 @@ export function buildTextEncoder(graph: Graph, config: TextEncoderConfig, inputs
   for (let i = 0; i < config.num_hidden_layers; i++) {
     const path = `text_model.encoder.layers.${i}`;
     const normed = layers.layerNorm(`${path}.layer_norm1`, hidden, eps);
-    const [q, k, v] = ['q_proj', 'k_proj', 'v_proj'].map((name) => layers.linear(`${path}.self_attn.${name}`, normed, width)) as [Value, Value, Value];
-    const attended = graph.op('attention', { heads: config.num_attention_heads, causal: true }, [q, k, v], `${path}.self_attn`);
+    const [q, k, v] = ['q_proj', 'k_proj', 'v_proj'].map((name) =>
+      layers.linear(`${path}.self_attn.${name}`, normed, width),
+    ) as [Value, Value, Value];
+    const attended = graph.op(
+      'attention',
+      { heads: config.num_attention_heads, causal: true },
+      [q, k, v],
+      `${path}.self_attn`,
+    );
     hidden = layers.linear(`${path}.self_attn.out_proj`, attended, width, { residual: hidden });
-    const inner = layers.linear(`${path}.mlp.fc1`, layers.layerNorm(`${path}.layer_norm2`, hidden, eps), config.intermediate_size);
-    hidden = layers.linear(`${path}.mlp.fc2`, layers.unary(`${path}.mlp.act`, inner, config.hidden_act), width, { residual: hidden });
+    const inner = layers.linear(
+      `${path}.mlp.fc1`,
+      layers.layerNorm(`${path}.layer_norm2`, hidden, eps),
+      config.intermediate_size,
+    );
+    hidden = layers.linear(`${path}.mlp.fc2`, layers.unary(`${path}.mlp.act`, inner, config.hidden_act), width, {
+      residual: hidden,
+    });
     hiddenStates.push(hidden);
   }
   const lastHiddenState = layers.layerNorm('text_model.final_layer_norm', hidden, eps);
   if (!inputs.eosIndex) return { lastHiddenState, hiddenStates };
 
   const atEnd = graph.op('takeToken', {}, [lastHiddenState, inputs.eosIndex], 'pooler_output');
-  const pooled = config.kind === 'CLIPTextModel' ? atEnd : layers.linear('text_projection', atEnd, config.projection_dim, { bias: false });
+  const pooled =
+    config.kind === 'CLIPTextModel'
+      ? atEnd
+      : layers.linear('text_projection', atEnd, config.projection_dim, { bias: false });
   return { lastHiddenState, hiddenStates, pooled };
 }
 

@@ -8,7 +8,8 @@ import { ClipTokenizer, type TokenizerFiles } from './tokenizer.ts';
 const cases = join(import.meta.dirname, '../../../tools/reference/cases');
 
 function load(folder: string): TokenizerFiles {
-  const read = (name: string): string | undefined => (existsSync(join(folder, name)) ? readFileSync(join(folder, name), 'utf8') : undefined);
+  const read = (name: string): string | undefined =>
+    existsSync(join(folder, name)) ? readFileSync(join(folder, name), 'utf8') : undefined;
   const json = (name: string): unknown => {
     const text = read(name);
     return text === undefined ? undefined : JSON.parse(text);

@@ -24,7 +24,8 @@ interface AddedToken {
 type Json = Record<string, unknown>;
 
 const SUFFIX = '</w>';
-const isRecord = (value: unknown): value is Json => typeof value === 'object' && value !== null && !Array.isArray(value);
+const isRecord = (value: unknown): value is Json =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 // transformers' pre-tokeniser: CLIP's words, then (for a special token in odd case, which is a word here) GPT-2's split of them.
 // Rust's \s is Unicode's White_Space; JavaScript's also counts U+FEFF and misses U+0085.
@@ -44,7 +45,11 @@ function normalize(text: string): string {
 }
 
 function bad(what: string): WinnowError {
-  return new WinnowError('BadFile', `The tokenizer cannot be read: ${what}.`, 'Choose a model folder whose tokenizer is a CLIPTokenizer.');
+  return new WinnowError(
+    'BadFile',
+    `The tokenizer cannot be read: ${what}.`,
+    'Choose a model folder whose tokenizer is a CLIPTokenizer.',
+  );
 }
 
 export class ClipTokenizer {
@@ -74,7 +79,14 @@ export class ClipTokenizer {
       const { content } = token;
       if (typeof content !== 'string' || content === '') throw bad(`a special token is ${JSON.stringify(entry)}`);
       if (!vocab.has(content)) vocab.set(content, Math.max(-1, ...vocab.values()) + 1);
-      if (replace || !found.has(content)) found.set(content, { content, id: vocab.get(content)!, normalized: token.normalized === true, lstrip: token.lstrip === true, rstrip: token.rstrip === true });
+      if (replace || !found.has(content))
+        found.set(content, {
+          content,
+          id: vocab.get(content)!,
+          normalized: token.normalized === true,
+          lstrip: token.lstrip === true,
+          rstrip: token.rstrip === true,
+        });
       return content;
     };
     for (const entry of [...listed, ...decoder]) add(entry);
@@ -111,15 +123,21 @@ export class ClipTokenizer {
   /** Ids of the words alone, uncut: for counting tokens. */
   tokenize(text: string): number[] {
     const raw = this.added.filter((token) => !token.normalized);
-    const normalized = this.added.filter((token) => token.normalized).map((token) => ({ ...token, content: normalize(token.content) }));
+    const normalized = this.added
+      .filter((token) => token.normalized)
+      .map((token) => ({ ...token, content: normalize(token.content) }));
     return splitAt(text, raw).flatMap((part) => {
       if (typeof part !== 'string') return [part.id];
-      return splitAt(normalize(part), normalized).flatMap((piece) => (typeof piece === 'string' ? this.encodeWords(piece) : [piece.id]));
+      return splitAt(normalize(part), normalized).flatMap((piece) =>
+        typeof piece === 'string' ? this.encodeWords(piece) : [piece.id],
+      );
     });
   }
 
   private encodeWords(text: string): number[] {
-    return [...text.matchAll(WORDS)].flatMap(([word]) => [...word.matchAll(PIECES)].flatMap(([piece]) => [...this.encodeWord(piece)]));
+    return [...text.matchAll(WORDS)].flatMap(([word]) =>
+      [...word.matchAll(PIECES)].flatMap(([piece]) => [...this.encodeWord(piece)]),
+    );
   }
 
   private encodeWord(word: string): readonly number[] {
@@ -152,7 +170,8 @@ function splitAt(text: string, tokens: readonly AddedToken[]): (string | AddedTo
     for (const token of tokens) {
       const at = rest.indexOf(token.content);
       if (at < 0) continue;
-      if (!hit || at < hit.at || (at === hit.at && token.content.length > hit.token.content.length)) hit = { token, at };
+      if (!hit || at < hit.at || (at === hit.at && token.content.length > hit.token.content.length))
+        hit = { token, at };
     }
     if (!hit) {
       parts.push(rest);
@@ -167,7 +186,8 @@ function splitAt(text: string, tokens: readonly AddedToken[]): (string | AddedTo
 }
 
 function readVocab(value: unknown): Map<string, number> {
-  if (!isRecord(value) || !Object.values(value).every(Number.isInteger)) throw bad('its vocabulary is not a table of ids');
+  if (!isRecord(value) || !Object.values(value).every(Number.isInteger))
+    throw bad('its vocabulary is not a table of ids');
   return new Map(Object.entries(value) as [string, number][]);
 }
 
@@ -177,17 +197,25 @@ function readModel(files: TokenizerFiles): { vocab: Map<string, number>; merges:
   if (whole !== undefined) {
     const model: unknown = isRecord(whole) ? whole.model : undefined;
     if (!isRecord(whole) || !isRecord(model)) throw bad('tokenizer.json has no model');
-    if (model.type !== 'BPE' || model.end_of_word_suffix !== SUFFIX) throw bad(`its model is ${String(model.type)} with end_of_word_suffix ${JSON.stringify(model.end_of_word_suffix)}`);
+    if (model.type !== 'BPE' || model.end_of_word_suffix !== SUFFIX)
+      throw bad(
+        `its model is ${String(model.type)} with end_of_word_suffix ${JSON.stringify(model.end_of_word_suffix)}`,
+      );
     if (!Array.isArray(model.merges)) throw bad('it has no merges');
     const merges = model.merges.map((pair: unknown) => {
       if (typeof pair === 'string') return pair;
       if (Array.isArray(pair) && pair.length === 2) return pair.join(' ');
       throw bad(`a merge is ${JSON.stringify(pair)}`);
     });
-    return { vocab: readVocab(model.vocab), merges, listed: Array.isArray(whole.added_tokens) ? whole.added_tokens : [] };
+    return {
+      vocab: readVocab(model.vocab),
+      merges,
+      listed: Array.isArray(whole.added_tokens) ? whole.added_tokens : [],
+    };
   }
   const text = files['merges.txt'];
-  if (files['vocab.json'] === undefined || text === undefined) throw bad('there is neither tokenizer.json nor vocab.json with merges.txt');
+  if (files['vocab.json'] === undefined || text === undefined)
+    throw bad('there is neither tokenizer.json nor vocab.json with merges.txt');
   const merges = text.split('\n').filter((line, i) => line.trim() !== '' && !(i === 0 && line.startsWith('#version')));
   return { vocab: readVocab(files['vocab.json']), merges: merges.map((line) => line.trim()), listed: [] };
 }

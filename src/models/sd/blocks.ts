@@ -14,14 +14,26 @@ interface ResnetOptions {
 }
 
 /** diffusers ResnetBlock2D (resnet.py): norm, act, conv, + projected time, norm, act, conv, + shortcut. x [B, C, H, W] → [B, out, H, W]. */
-export function resnetBlock(layers: Layers, path: string, x: Value, { out, groups, eps, act, temb, outputScaleFactor = 1 }: ResnetOptions): Value {
+export function resnetBlock(
+  layers: Layers,
+  path: string,
+  x: Value,
+  { out, groups, eps, act, temb, outputScaleFactor = 1 }: ResnetOptions,
+): Value {
   let hidden = layers.conv(`${path}.conv1`, layers.groupNorm(`${path}.norm1`, x, { groups, eps, act }), out);
   if (temb) {
     const projected = layers.linear(`${path}.time_emb_proj`, temb, out);
-    hidden = layers.graph.op('add', {}, [hidden, layers.reshape(`${path}.temb`, projected, [...projected.shape, 1, 1])], `${path}.add_temb`);
+    hidden = layers.graph.op(
+      'add',
+      {},
+      [hidden, layers.reshape(`${path}.temb`, projected, [...projected.shape, 1, 1])],
+      `${path}.add_temb`,
+    );
   }
   hidden = layers.groupNorm(`${path}.norm2`, hidden, { groups, eps, act });
   const residual = x.shape[1] === out ? x : layers.conv(`${path}.conv_shortcut`, x, out, { kernel: 1 });
   const y = layers.conv(`${path}.conv2`, hidden, out, { residual });
-  return outputScaleFactor === 1 ? y : layers.graph.op('affine', { factor: 1 / outputScaleFactor, shift: 0 }, [y], `${path}.output_scale`);
+  return outputScaleFactor === 1
+    ? y
+    : layers.graph.op('affine', { factor: 1 / outputScaleFactor, shift: 0 }, [y], `${path}.output_scale`);
 }

@@ -110,22 +110,24 @@ export function parseUNetConfig(config: Config): UNetConfig {
   // Very old checkpoints prefix block types with UNetRes; diffusers drops it (get_down_block, get_up_block).
   const types = (field: string, fallback: readonly string[]): Config => {
     const value = read.get(field, fallback);
-    return { [field]: Array.isArray(value) ? value.map((type: unknown) => (typeof type === 'string' ? type.replace(/^UNetRes/, '') : type)) : value };
+    return {
+      [field]: Array.isArray(value)
+        ? value.map((type: unknown) => (typeof type === 'string' ? type.replace(/^UNetRes/, '') : type))
+        : value,
+    };
   };
-  const down = new ConfigReader(types('down_block_types', [CROSS_DOWN, CROSS_DOWN, CROSS_DOWN, 'DownBlock2D']), read.model).strings<DownBlockType>(
-    'down_block_types',
-    [],
-    ['DownBlock2D', CROSS_DOWN],
-  );
+  const down = new ConfigReader(
+    types('down_block_types', [CROSS_DOWN, CROSS_DOWN, CROSS_DOWN, 'DownBlock2D']),
+    read.model,
+  ).strings<DownBlockType>('down_block_types', [], ['DownBlock2D', CROSS_DOWN]);
   const blocks = down.length;
-  const up = new ConfigReader(types('up_block_types', ['UpBlock2D', CROSS_UP, CROSS_UP, CROSS_UP]), read.model).strings<UpBlockType>(
-    'up_block_types',
-    [],
-    ['UpBlock2D', CROSS_UP],
-    blocks,
-  );
+  const up = new ConfigReader(
+    types('up_block_types', ['UpBlock2D', CROSS_UP, CROSS_UP, CROSS_UP]),
+    read.model,
+  ).strings<UpBlockType>('up_block_types', [], ['UpBlock2D', CROSS_UP], blocks);
   const channels = read.ints('block_out_channels', [320, 640, 1280, 1280]);
-  if (channels.length !== blocks) throw unsupported(read.model, 'block_out_channels', channels, `${blocks} entries, one a down block`);
+  if (channels.length !== blocks)
+    throw unsupported(read.model, 'block_out_channels', channels, `${blocks} entries, one a down block`);
 
   const layers = read.ints('layers_per_block', 2, blocks);
   const depths = read.get('transformer_layers_per_block', 1);
@@ -133,34 +135,84 @@ export function parseUNetConfig(config: Config): UNetConfig {
   const downDepths = transformerLayers(read, 'transformer_layers_per_block', depths, layers);
   const upLayers = layers.toReversed().map((n) => n + 1);
   if (reversed === null && Array.isArray(depths) && depths.some(Array.isArray)) {
-    throw unsupported(read.model, 'reverse_transformer_layers_per_block', null, 'depths by layer for the way up, where the way down has them');
+    throw unsupported(
+      read.model,
+      'reverse_transformer_layers_per_block',
+      null,
+      'depths by layer for the way up, where the way down has them',
+    );
   }
   const upDepths =
     reversed === null
-      ? transformerLayers(read, 'transformer_layers_per_block', Array.isArray(depths) ? depths.toReversed() : depths, upLayers)
+      ? transformerLayers(
+          read,
+          'transformer_layers_per_block',
+          Array.isArray(depths) ? depths.toReversed() : depths,
+          upLayers,
+        )
       : transformerLayers(read, 'reverse_transformer_layers_per_block', reversed, upLayers);
 
   const heads = read.ints('attention_head_dim', 8, blocks);
   const groups = read.int('norm_num_groups', 32);
-  const mid = read.oneOf<MidBlockType>('mid_block_type', 'UNetMidBlock2DCrossAttn', ['UNetMidBlock2DCrossAttn', 'UNetMidBlock2D', null]);
-  const attends = channels.map((_, i) => down[i] === CROSS_DOWN || up[blocks - 1 - i] === CROSS_UP || (i === blocks - 1 && mid === 'UNetMidBlock2DCrossAttn'));
+  const mid = read.oneOf<MidBlockType>('mid_block_type', 'UNetMidBlock2DCrossAttn', [
+    'UNetMidBlock2DCrossAttn',
+    'UNetMidBlock2D',
+    null,
+  ]);
+  const attends = channels.map(
+    (_, i) =>
+      down[i] === CROSS_DOWN ||
+      up[blocks - 1 - i] === CROSS_UP ||
+      (i === blocks - 1 && mid === 'UNetMidBlock2DCrossAttn'),
+  );
   const contexts = read.ints('cross_attention_dim', 1280, blocks);
   const context = contexts.find((_, i) => attends[i]) ?? contexts[0]!;
-  if (contexts.some((width, i) => attends[i] && width !== context)) throw unsupported(read.model, 'cross_attention_dim', contexts, 'one width for every block that attends to the text');
+  if (contexts.some((width, i) => attends[i] && width !== context))
+    throw unsupported(
+      read.model,
+      'cross_attention_dim',
+      contexts,
+      'one width for every block that attends to the text',
+    );
   channels.forEach((width, i) => {
-    if (width % groups !== 0) throw unsupported(read.model, 'norm_num_groups', groups, `a divisor of every entry of block_out_channels (${channels.join(', ')})`);
+    if (width % groups !== 0)
+      throw unsupported(
+        read.model,
+        'norm_num_groups',
+        groups,
+        `a divisor of every entry of block_out_channels (${channels.join(', ')})`,
+      );
     if (!attends[i]) return;
-    if (width % heads[i]! !== 0) throw unsupported(read.model, 'attention_head_dim', heads, `numbers of heads that divide block_out_channels (${channels.join(', ')})`);
-    if (width / heads[i]! > 256) throw unsupported(read.model, 'attention_head_dim', heads, 'heads of at most 256 channels');
+    if (width % heads[i]! !== 0)
+      throw unsupported(
+        read.model,
+        'attention_head_dim',
+        heads,
+        `numbers of heads that divide block_out_channels (${channels.join(', ')})`,
+      );
+    if (width / heads[i]! > 256)
+      throw unsupported(read.model, 'attention_head_dim', heads, 'heads of at most 256 channels');
   });
-  const labels = read.oneOf('class_embed_type', null, [null, 'timestep', 'identity', 'projection', 'simple_projection'] as const);
+  const labels = read.oneOf('class_embed_type', null, [
+    null,
+    'timestep',
+    'identity',
+    'projection',
+    'simple_projection',
+  ] as const);
   // diffusers looks at the number only where there is no type.
   const classes = labels === null && read.get('num_class_embeds', null) !== null ? read.int('num_class_embeds') : 0;
   const act = read.oneOf('act_fn', 'silu', Object.keys(activations));
   const addition = read.oneOf<'text_time' | null>('addition_embed_type', null, [null, 'text_time']);
   const sizesWidth = addition ? read.int('addition_time_embed_dim') : 0;
   const projected = addition || labels?.endsWith('projection') ? read.int('projection_class_embeddings_input_dim') : 0;
-  if (addition && projected <= 6 * sizesWidth) throw unsupported(read.model, 'projection_class_embeddings_input_dim', projected, `a text embedding beside six sizes of addition_time_embed_dim (${sizesWidth}) each`);
+  if (addition && projected <= 6 * sizesWidth)
+    throw unsupported(
+      read.model,
+      'projection_class_embeddings_input_dim',
+      projected,
+      `a text embedding beside six sizes of addition_time_embed_dim (${sizesWidth}) each`,
+    );
 
   return {
     sample_size: sampleSize(read),
@@ -192,7 +244,8 @@ export function parseUNetConfig(config: Config): UNetConfig {
     addition_embed_type: addition,
     addition_time_embed_dim: sizesWidth,
     projection_class_embeddings_input_dim: projected,
-    time_embedding_dim: read.get('time_embedding_dim', null) === null ? channels[0]! * 4 : read.int('time_embedding_dim'),
+    time_embedding_dim:
+      read.get('time_embedding_dim', null) === null ? channels[0]! * 4 : read.int('time_embedding_dim'),
     conv_in_kernel: read.int('conv_in_kernel', 3),
     conv_out_kernel: read.int('conv_out_kernel', 3),
   };

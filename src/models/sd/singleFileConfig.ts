@@ -52,7 +52,11 @@ const others: readonly [string, RegExp][] = [
 const whole = 'Choose a checkpoint with its UNet, autoencoder and text encoders in it, or a diffusers folder.';
 
 function refuse(file: string, what: string): WinnowError {
-  return new WinnowError('UnsupportedArchitecture', `${file} ${what}.`, 'Choose a model of the Stable Diffusion 1, 2 or XL kind.');
+  return new WinnowError(
+    'UnsupportedArchitecture',
+    `${file} ${what}.`,
+    'Choose a model of the Stable Diffusion 1, 2 or XL kind.',
+  );
 }
 
 function lacks(file: string, part: string, keys: string): WinnowError {
@@ -63,21 +67,31 @@ function lacks(file: string, part: string, keys: string): WinnowError {
  *  the file lacks. */
 export function singleFileLayout(tensors: FileTensors, file: string): SingleFileLayout {
   const { names } = tensors;
-  if (names.some((name) => loraName.test(name))) throw new WinnowError('UnsupportedArchitecture', `${file} is a LoRA, not a model.`, 'Add it to the model it was trained on.');
+  if (names.some((name) => loraName.test(name)))
+    throw new WinnowError(
+      'UnsupportedArchitecture',
+      `${file} is a LoRA, not a model.`,
+      'Add it to the model it was trained on.',
+    );
   const other = others.find(([, key]) => names.some((name) => key.test(name)));
   if (other) throw refuse(file, `is a ${other[0]} checkpoint`);
   if (!tensors.shape(`${UNET_PREFIX}input_blocks.0.0.weight`)) {
-    if (starts(names, UNET_PREFIX)) throw refuse(file, `has a denoiser of another kind (${names.find((name) => name.startsWith(UNET_PREFIX))})`);
+    if (starts(names, UNET_PREFIX))
+      throw refuse(file, `has a denoiser of another kind (${names.find((name) => name.startsWith(UNET_PREFIX))})`);
     throw lacks(file, 'UNet', `${UNET_PREFIX}*`);
   }
-  if (starts(names, 'conditioner.embedders.0.model.') && tensors.shape(`${UNET_PREFIX}label_emb.0.0.weight`)) throw refuse(file, 'is a Stable Diffusion XL refiner');
+  if (starts(names, 'conditioner.embedders.0.model.') && tensors.shape(`${UNET_PREFIX}label_emb.0.0.weight`))
+    throw refuse(file, 'is a Stable Diffusion XL refiner');
 
   const clip = (stem: string): TextLayout[] => {
     // Checkpoints older than transformers' `text_model.` are about.
-    const prefix = [`${stem}text_model.`, stem].find((candidate) => tensors.shape(`${candidate}embeddings.token_embedding.weight`));
+    const prefix = [`${stem}text_model.`, stem].find((candidate) =>
+      tensors.shape(`${candidate}embeddings.token_embedding.weight`),
+    );
     return prefix === undefined ? [] : [{ kind: 'clip', prefix }];
   };
-  const openClip = (prefix: string): TextLayout[] => (tensors.shape(`${prefix}token_embedding.weight`) ? [{ kind: 'openClip', prefix }] : []);
+  const openClip = (prefix: string): TextLayout[] =>
+    tensors.shape(`${prefix}token_embedding.weight`) ? [{ kind: 'openClip', prefix }] : [];
   const sized = tensors.shape(`${UNET_PREFIX}label_emb.0.0.weight`) !== undefined;
   const xl = starts(names, 'conditioner.embedders.') || (sized && !starts(names, 'cond_stage_model.'));
   if (!xl && sized) throw refuse(file, 'has a UNet that takes class labels (label_emb)');
@@ -85,25 +99,45 @@ export function singleFileLayout(tensors: FileTensors, file: string): SingleFile
     ? [...clip('conditioner.embedders.0.transformer.'), ...openClip('conditioner.embedders.1.model.')]
     : [...openClip('cond_stage_model.model.'), ...clip('cond_stage_model.transformer.')].slice(0, 1);
   if (xl && !sized) throw refuse(file, 'has a conditioner, but a UNet without sizes and pooled text (label_emb)');
-  if (texts.length === 0) throw lacks(file, xl ? 'text encoders' : 'text encoder', xl ? 'conditioner.embedders.*' : 'cond_stage_model.*');
-  if (xl && texts.length === 1) throw texts[0]!.kind === 'clip' ? lacks(file, 'second text encoder', 'conditioner.embedders.1.model.*') : lacks(file, 'first text encoder', 'conditioner.embedders.0.transformer.*');
-  const vaePrefix = [VAE_PREFIX, 'vae.'].find((prefix) => tensors.shape(`${prefix}decoder.conv_in.weight`) ?? tensors.shape(`${prefix}taesd_decoder.1.weight`));
+  if (texts.length === 0)
+    throw lacks(file, xl ? 'text encoders' : 'text encoder', xl ? 'conditioner.embedders.*' : 'cond_stage_model.*');
+  if (xl && texts.length === 1)
+    throw texts[0]!.kind === 'clip'
+      ? lacks(file, 'second text encoder', 'conditioner.embedders.1.model.*')
+      : lacks(file, 'first text encoder', 'conditioner.embedders.0.transformer.*');
+  const vaePrefix = [VAE_PREFIX, 'vae.'].find(
+    (prefix) => tensors.shape(`${prefix}decoder.conv_in.weight`) ?? tensors.shape(`${prefix}taesd_decoder.1.weight`),
+  );
   if (vaePrefix === undefined) throw lacks(file, 'autoencoder', `${VAE_PREFIX}*`);
   return { family: xl ? 'xl' : texts[0]!.kind === 'openClip' ? 'sd2' : 'sd1', vaePrefix, texts };
 }
 
 /** Config files of the diffusers folder that the checkpoint stands for, by their paths. Throws UnsupportedArchitecture. */
-export function singleFileConfigs(tensors: FileTensors, layout: SingleFileLayout, facts: SingleFileFacts, file: string): Record<string, Config> {
+export function singleFileConfigs(
+  tensors: FileTensors,
+  layout: SingleFileLayout,
+  facts: SingleFileFacts,
+  file: string,
+): Record<string, Config> {
   const { family } = layout;
   const vae = vaeConfig(tensors, layout, file);
   const unet = unetConfig(tensors, layout, file);
   const latents = vae['latent_channels'] as number;
   const inputs = unet['in_channels'] as number;
   if (inputs !== latents) {
-    const kinds: Record<number, string> = { [2 * latents + 1]: 'an inpainting checkpoint', [2 * latents]: 'an InstructPix2Pix checkpoint', [latents + 1]: 'a depth checkpoint', [latents + 3]: 'an upscaler' };
-    throw refuse(file, `is ${kinds[inputs] ?? 'a checkpoint of another kind'}: its UNet takes ${inputs} channels, its autoencoder makes ${latents}`);
+    const kinds: Record<number, string> = {
+      [2 * latents + 1]: 'an inpainting checkpoint',
+      [2 * latents]: 'an InstructPix2Pix checkpoint',
+      [latents + 1]: 'a depth checkpoint',
+      [latents + 3]: 'an upscaler',
+    };
+    throw refuse(
+      file,
+      `is ${kinds[inputs] ?? 'a checkpoint of another kind'}: its UNet takes ${inputs} channels, its autoencoder makes ${latents}`,
+    );
   }
-  const size = facts.size ?? (family === 'xl' ? 1024 : family === 'sd2' && facts.predictionType === 'v_prediction' ? 768 : 512);
+  const size =
+    facts.size ?? (family === 'xl' ? 1024 : family === 'sd2' && facts.predictionType === 'v_prediction' ? 768 : 512);
   const factor = 2 ** ((vae['block_out_channels'] as number[]).length - 1);
   const texts = layout.texts.map((text, i) => textConfig(tensors, text, i === 1, file));
   return {
@@ -133,7 +167,11 @@ function unetConfig(tensors: FileTensors, { family, texts }: SingleFileLayout, f
     return depth;
   };
   /** Levels of a way, which are closed by what `ends` says of a block. */
-  const levelsOf = (way: 'input_blocks' | 'output_blocks', first: number, ends: (block: string) => 'after' | 'alone' | undefined): Level[] => {
+  const levelsOf = (
+    way: 'input_blocks' | 'output_blocks',
+    first: number,
+    ends: (block: string) => 'after' | 'alone' | undefined,
+  ): Level[] => {
     const levels: Level[] = [];
     let open: Level | undefined;
     for (let n = first; ; n++) {
@@ -147,7 +185,8 @@ function unetConfig(tensors: FileTensors, { family, texts }: SingleFileLayout, f
       if (!kernel) break;
       const depth = depthOf(`${block}.1`);
       if (!open) levels.push((open = { channels: kernel[0]!, layers: 0, ...(depth !== undefined && { depths: [] }) }));
-      if (kernel[0] !== open.channels || (depth === undefined) !== (open.depths === undefined)) throw odd(`${block} is unlike the block before it`);
+      if (kernel[0] !== open.channels || (depth === undefined) !== (open.depths === undefined))
+        throw odd(`${block} is unlike the block before it`);
       open.layers++;
       if (depth !== undefined) open.depths!.push(depth);
       if (end === 'after') open = undefined;
@@ -155,7 +194,9 @@ function unetConfig(tensors: FileTensors, { family, texts }: SingleFileLayout, f
     return levels;
   };
   const down = levelsOf('input_blocks', 1, (block) => (shape(`${block}.0.op.weight`) ? 'alone' : undefined));
-  const up = levelsOf('output_blocks', 0, (block) => (shape(`${block}.1.conv.weight`) ?? shape(`${block}.2.conv.weight`) ? 'after' : undefined));
+  const up = levelsOf('output_blocks', 0, (block) =>
+    (shape(`${block}.1.conv.weight`) ?? shape(`${block}.2.conv.weight`)) ? 'after' : undefined,
+  );
   if (down.length === 0 || up.length !== down.length) throw odd(`${down.length} levels down, ${up.length} up`);
   up.forEach(({ layers }, i) => {
     const wanted = down.at(-1 - i)!.layers + 1;
@@ -174,19 +215,28 @@ function unetConfig(tensors: FileTensors, { family, texts }: SingleFileLayout, f
   // diffusers' attention_head_dim is the number of heads (issue 2011).
   if (linear && odds.length > 0) throw odd(`${odds[0]} channels are not heads of 64`);
   const midDepth = depthOf('middle_block.1');
-  const mid = shape('middle_block.0.in_layers.2.weight') ? (midDepth === undefined ? 'UNetMidBlock2D' : 'UNetMidBlock2DCrossAttn') : null;
+  const mid = shape('middle_block.0.in_layers.2.weight')
+    ? midDepth === undefined
+      ? 'UNetMidBlock2D'
+      : 'UNetMidBlock2DCrossAttn'
+    : null;
   const layers = down.map((level) => level.layers);
 
-  const brief = (depths: readonly number[]): number | number[] => (depths.every((depth) => depth === depths[0]) ? depths[0]! : [...depths]);
+  const brief = (depths: readonly number[]): number | number[] =>
+    depths.every((depth) => depth === depths[0]) ? depths[0]! : [...depths];
   const depths = down.map(({ depths }, i) => (depths ? brief(depths) : i === down.length - 1 ? (midDepth ?? 1) : 1));
   const reverse = up.map(({ depths }) => (depths ? brief(depths) : 1));
   // The way up has the way down's depths unless it says its own; a level without attention may have any.
-  const mirrored = up.every((level, i) => !level.depths || (typeof reverse[i] === 'number' && reverse[i] === depths.at(-1 - i)));
+  const mirrored = up.every(
+    (level, i) => !level.depths || (typeof reverse[i] === 'number' && reverse[i] === depths.at(-1 - i)),
+  );
   const deepest = depths.at(-1)!;
-  if (midDepth !== undefined && midDepth !== (Array.isArray(deepest) ? deepest[0] : deepest)) throw odd(`a middle block ${midDepth} layers deep`);
+  if (midDepth !== undefined && midDepth !== (Array.isArray(deepest) ? deepest[0] : deepest))
+    throw odd(`a middle block ${midDepth} layers deep`);
   const added = shape('label_emb.0.0.weight');
   const pooled = tensors.shape(`${texts.at(-1)!.prefix}text_projection`)?.[1];
-  if (added && pooled === undefined) throw lacks(file, "second text encoder's projection", `${texts.at(-1)!.prefix}text_projection`);
+  if (added && pooled === undefined)
+    throw lacks(file, "second text encoder's projection", `${texts.at(-1)!.prefix}text_projection`);
   return {
     _class_name: 'UNet2DConditionModel',
     act_fn: 'silu',
@@ -220,7 +270,8 @@ function unetConfig(tensors: FileTensors, { family, texts }: SingleFileLayout, f
 function vaeConfig(tensors: FileTensors, { family, vaePrefix }: SingleFileLayout, file: string): Config {
   const shape = (key: string): Shape | undefined => tensors.shape(vaePrefix + key);
   if (!shape('encoder.conv_in.weight') || !shape('decoder.conv_out.weight')) {
-    if (shape('taesd_decoder.1.weight')) throw refuse(file, 'has a tiny autoencoder (taesd_decoder), whose kind its tensors do not tell');
+    if (shape('taesd_decoder.1.weight'))
+      throw refuse(file, 'has a tiny autoencoder (taesd_decoder), whose kind its tensors do not tell');
     throw lacks(file, "autoencoder's encoder", `${vaePrefix}encoder.*`);
   }
   const channels: number[] = [];
@@ -258,14 +309,18 @@ export const SD2_TEXT_LAYERS = 23;
 function textConfig(tensors: FileTensors, { kind, prefix }: TextLayout, projects: boolean, file: string): Config {
   const shape = (key: string): Shape | undefined => tensors.shape(prefix + key);
   const openClip = kind === 'openClip';
-  const [words, positions] = openClip ? ['token_embedding.weight', 'positional_embedding'] : ['embeddings.token_embedding.weight', 'embeddings.position_embedding.weight'];
-  const layer = (i: number): string => (openClip ? `transformer.resblocks.${i}.mlp.c_fc.weight` : `encoder.layers.${i}.mlp.fc1.weight`);
+  const [words, positions] = openClip
+    ? ['token_embedding.weight', 'positional_embedding']
+    : ['embeddings.token_embedding.weight', 'embeddings.position_embedding.weight'];
+  const layer = (i: number): string =>
+    openClip ? `transformer.resblocks.${i}.mlp.c_fc.weight` : `encoder.layers.${i}.mlp.fc1.weight`;
   const [vocabulary, width] = shape(words!) as [number, number];
   let layers = 0;
   while (shape(layer(layers))) layers++;
   const places = shape(positions!);
   if (layers === 0 || !places) throw lacks(file, 'whole text encoder', `${prefix}*`);
-  if (width % 64 !== 0) throw refuse(file, `has a text encoder of another kind (${width} channels are not heads of 64)`);
+  if (width % 64 !== 0)
+    throw refuse(file, `has a text encoder of another kind (${width} channels are not heads of 64)`);
   const projection = shape('text_projection');
   return {
     architectures: [projects ? 'CLIPTextModelWithProjection' : 'CLIPTextModel'],
@@ -297,7 +352,9 @@ function modelIndex(family: SingleFileFamily, facts: SingleFileFacts): Config {
     ...(xl && { tokenizer_2: ['transformers', 'CLIPTokenizer'] }),
     unet: ['diffusers', 'UNet2DConditionModel'],
     vae: ['diffusers', 'AutoencoderKL'],
-    ...(xl ? { force_zeros_for_empty_prompt: true } : { safety_checker: [null, null], feature_extractor: [null, null], requires_safety_checker: false }),
+    ...(xl
+      ? { force_zeros_for_empty_prompt: true }
+      : { safety_checker: [null, null], feature_extractor: [null, null], requires_safety_checker: false }),
   };
 }
 
@@ -318,7 +375,12 @@ function schedulerConfig(family: SingleFileFamily, { predictionType, zeroTermina
     skip_prk_steps: true,
     steps_offset: 1,
     trained_betas: null,
-    ...(family === 'xl' && { interpolation_type: 'linear', sample_max_value: 1, timestep_spacing: 'leading', use_karras_sigmas: false }),
+    ...(family === 'xl' && {
+      interpolation_type: 'linear',
+      sample_max_value: 1,
+      timestep_spacing: 'leading',
+      use_karras_sigmas: false,
+    }),
     // The last step has no signal, so sampling must begin there (arXiv 2305.08891, section 3.3).
     ...(zeroTerminalSnr && { rescale_betas_zero_snr: true, timestep_spacing: 'trailing' }),
   };

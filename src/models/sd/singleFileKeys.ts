@@ -44,7 +44,14 @@ const unetTop = {
 };
 
 const unetLayers: Readonly<Record<string, Readonly<Record<string, string>>>> = {
-  resnets: { norm1: 'in_layers.0', conv1: 'in_layers.2', time_emb_proj: 'emb_layers.1', norm2: 'out_layers.0', conv2: 'out_layers.3', conv_shortcut: 'skip_connection' },
+  resnets: {
+    norm1: 'in_layers.0',
+    conv1: 'in_layers.2',
+    time_emb_proj: 'emb_layers.1',
+    norm2: 'out_layers.0',
+    conv2: 'out_layers.3',
+    conv_shortcut: 'skip_connection',
+  },
   attentions: {},
   downsamplers: { conv: 'op' },
   upsamplers: {},
@@ -73,7 +80,8 @@ function unetModules(config: UNetConfig): Map<string, string> {
       modules.set(`up_blocks.${i}.resnets.${j}`, `output_blocks.${n}.0`);
       modules.set(`up_blocks.${i}.attentions.${j}`, `output_blocks.${n}.1`);
     }
-    if (i < last) modules.set(`up_blocks.${i}.upsamplers.0`, `output_blocks.${n - 1}.${type === 'CrossAttnUpBlock2D' ? 2 : 1}`);
+    if (i < last)
+      modules.set(`up_blocks.${i}.upsamplers.0`, `output_blocks.${n - 1}.${type === 'CrossAttnUpBlock2D' ? 2 : 1}`);
   });
   return modules;
 }
@@ -99,7 +107,9 @@ export function vaePlaces(config: VaeConfig, prefix = VAE_PREFIX): Places {
   if (config.kind === 'AutoencoderTiny') {
     return (name) => {
       const match = /^(encoder|decoder)\.layers\.(\d+)\.(.+)$/.exec(name);
-      return match ? { key: `${prefix}taesd_${match[1]}.${Number(match[2]) + (match[1] === 'decoder' ? 1 : 0)}.${match[3]}` } : undefined;
+      return match
+        ? { key: `${prefix}taesd_${match[1]}.${Number(match[2]) + (match[1] === 'decoder' ? 1 : 0)}.${match[3]}` }
+        : undefined;
     };
   }
   const last = config.block_out_channels.length - 1;
@@ -108,18 +118,26 @@ export function vaePlaces(config: VaeConfig, prefix = VAE_PREFIX): Places {
     const match = /^(encoder|decoder)\.(.+)$/.exec(name);
     if (!match) return undefined;
     const [, side, path] = match as unknown as [string, string, string];
-    const place = (key: string, form?: Place['form']): Place => ({ key: `${prefix}${side}.${key}`, ...(form && { form }) });
+    const place = (key: string, form?: Place['form']): Place => ({
+      key: `${prefix}${side}.${key}`,
+      ...(form && { form }),
+    });
     if (/^conv_(in|out|norm_out)\./.test(path)) return place(renamed(path, { conv_norm_out: 'norm_out' }));
     const mid = /^mid_block\.(resnets|attentions)\.(\d+)\.(.+)$/.exec(path);
     if (mid?.[1] === 'resnets') return place(`mid.block_${Number(mid[2]) + 1}.${mid[3]}`);
     // Attention over pixels was written with convolutions.
-    if (mid) return place(`mid.attn_1.${renamed(mid[3]!, vaeAttention)}`, /^to_.*weight$/.test(mid[3]!) ? 'kernel' : undefined);
+    if (mid)
+      return place(
+        `mid.attn_1.${renamed(mid[3]!, vaeAttention)}`,
+        /^to_.*weight$/.test(mid[3]!) ? 'kernel' : undefined,
+      );
     const block = /^(down|up)_blocks\.(\d+)\.(\w+)\.(\d+)\.(.+)$/.exec(path);
     if (!block) return undefined;
     const [, way, i, kind, j, rest] = block as unknown as [string, 'down' | 'up', string, string, string, string];
     // Both ways count from the full size on.
     const level = way === 'down' ? Number(i) : last - Number(i);
-    if (kind === 'resnets') return place(`${way}.${level}.block.${j}.${renamed(rest, { conv_shortcut: 'nin_shortcut' })}`);
+    if (kind === 'resnets')
+      return place(`${way}.${level}.block.${j}.${renamed(rest, { conv_shortcut: 'nin_shortcut' })}`);
     return kind === `${way}samplers` ? place(`${way}.${level}.${way}sample.${rest}`) : undefined;
   };
 }
@@ -137,7 +155,13 @@ const openClipTop: Readonly<Record<string, string>> = {
   'text_model.final_layer_norm.bias': 'ln_final.bias',
 };
 
-const openClipLayer = { layer_norm1: 'ln_1', layer_norm2: 'ln_2', 'mlp.fc1': 'mlp.c_fc', 'mlp.fc2': 'mlp.c_proj', 'self_attn.out_proj': 'attn.out_proj' };
+const openClipLayer = {
+  layer_norm1: 'ln_1',
+  layer_norm2: 'ln_2',
+  'mlp.fc1': 'mlp.c_fc',
+  'mlp.fc2': 'mlp.c_proj',
+  'self_attn.out_proj': 'attn.out_proj',
+};
 
 /** An encoder of OpenCLIP, of Stable Diffusion 2 and SDXL's second. */
 export const openClipPlaces =
@@ -151,7 +175,8 @@ export const openClipPlaces =
     const [, layer, rest] = match as unknown as [string, string, string];
     const at = `${prefix}transformer.resblocks.${layer}.`;
     const projection = /^self_attn\.([qkv])_proj\.(weight|bias)$/.exec(rest);
-    if (projection) return { key: `${at}attn.in_proj_${projection[2]}`, third: 'qkv'.indexOf(projection[1]!) as 0 | 1 | 2 };
+    if (projection)
+      return { key: `${at}attn.in_proj_${projection[2]}`, third: 'qkv'.indexOf(projection[1]!) as 0 | 1 | 2 };
     const key = renamed(rest, openClipLayer);
     return key === rest ? undefined : { key: at + key };
   };

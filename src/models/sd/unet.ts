@@ -25,11 +25,17 @@ export interface UNetInputs {
 
 /** Channels of the pooled text that SDXL's `add_embedding` takes beside its six sizes; 0 where there is none. */
 export function textEmbedsWidth(config: UNetConfig): number {
-  return config.addition_embed_type ? config.projection_class_embeddings_input_dim - 6 * config.addition_time_embed_dim : 0;
+  return config.addition_embed_type
+    ? config.projection_class_embeddings_input_dim - 6 * config.addition_time_embed_dim
+    : 0;
 }
 
 /** Input values of a UNet over one batch, under diffusers' names. */
-export function unetInputs(graph: Graph, config: UNetConfig, size: { batch: number; height: number; width: number; tokens: number; timestepCond?: boolean }): UNetInputs {
+export function unetInputs(
+  graph: Graph,
+  config: UNetConfig,
+  size: { batch: number; height: number; width: number; tokens: number; timestepCond?: boolean },
+): UNetInputs {
   const { batch, height, width, tokens, timestepCond = false } = size;
   const inputs: UNetInputs = {
     sample: graph.input('sample', [batch, config.in_channels, height, width]),
@@ -41,12 +47,18 @@ export function unetInputs(graph: Graph, config: UNetConfig, size: { batch: numb
     ...inputs,
     ...(timestepCond && { timestepCond: graph.input('timestep_cond', [batch, config.time_cond_proj_dim]) }),
     ...(labels && { classLabels: graph.input('class_labels', labels.shape, labels.dtype) }),
-    ...(config.addition_embed_type && { textEmbeds: graph.input('text_embeds', [batch, textEmbedsWidth(config)]), timeIds: graph.input('time_ids', [batch, 6]) }),
+    ...(config.addition_embed_type && {
+      textEmbeds: graph.input('text_embeds', [batch, textEmbedsWidth(config)]),
+      timeIds: graph.input('time_ids', [batch, 6]),
+    }),
   };
 }
 
 /** What a UNet with class embeddings takes as `class_labels`. */
-export function classLabelsShape(config: UNetConfig, batch: number): { shape: Shape; dtype: 'f32' | 'i32' } | undefined {
+export function classLabelsShape(
+  config: UNetConfig,
+  batch: number,
+): { shape: Shape; dtype: 'f32' | 'i32' } | undefined {
   switch (config.class_embed_type) {
     case null:
       return undefined;
@@ -69,7 +81,9 @@ export function classLabelsShape(config: UNetConfig, batch: number): { shape: Sh
 export function timestepFrequencies(width: number, freqShift: number): Float32Array {
   const half = width >> 1;
   const negativeLog = Math.fround(-Math.log(10000));
-  return Float32Array.from({ length: half }, (_, k) => Math.exp(Math.fround(Math.fround(negativeLog * k) / (half - freqShift))));
+  return Float32Array.from({ length: half }, (_, k) =>
+    Math.exp(Math.fround(Math.fround(negativeLog * k) / (half - freqShift))),
+  );
 }
 
 /** Builds the noise prediction [B, out_channels, H, W] of the noisy `sample`. */
@@ -98,8 +112,12 @@ class UNetBuilder {
   build(): Value {
     const { config, layers } = this;
     let sample = this.inputs.sample;
-    assert(sample.shape[1] === config.in_channels, `sample has ${sample.shape[1]} channels, in_channels is ${config.in_channels}`);
-    if (config.center_input_sample) sample = this.graph.op('affine', { factor: 2, shift: -1 }, [sample], 'center_input_sample');
+    assert(
+      sample.shape[1] === config.in_channels,
+      `sample has ${sample.shape[1]} channels, in_channels is ${config.in_channels}`,
+    );
+    if (config.center_input_sample)
+      sample = this.graph.op('affine', { factor: 2, shift: -1 }, [sample], 'center_input_sample');
 
     let hidden = layers.conv('conv_in', sample, config.block_out_channels[0]!, { kernel: config.conv_in_kernel });
     const skips = [hidden];
@@ -109,7 +127,14 @@ class UNetBuilder {
       const out = config.block_out_channels[i]!;
       for (let j = 0; j < config.layers_per_block[i]!; j++) {
         hidden = this.resnet(`${path}.resnets.${j}`, hidden, out);
-        if (type === 'CrossAttnDownBlock2D') hidden = this.transformer(`${path}.attentions.${j}`, hidden, i, config.transformer_layers_per_block[i]![j]!, config.only_cross_attention[i]!);
+        if (type === 'CrossAttnDownBlock2D')
+          hidden = this.transformer(
+            `${path}.attentions.${j}`,
+            hidden,
+            i,
+            config.transformer_layers_per_block[i]![j]!,
+            config.only_cross_attention[i]!,
+          );
         skips.push(hidden);
       }
       if (i === last) return;
@@ -120,10 +145,20 @@ class UNetBuilder {
     });
 
     if (config.mid_block_type) {
-      hidden = this.resnet('mid_block.resnets.0', hidden, config.block_out_channels[last]!, config.mid_block_scale_factor);
+      hidden = this.resnet(
+        'mid_block.resnets.0',
+        hidden,
+        config.block_out_channels[last]!,
+        config.mid_block_scale_factor,
+      );
       if (config.mid_block_type === 'UNetMidBlock2DCrossAttn') {
         hidden = this.transformer('mid_block.attentions.0', hidden, last, config.mid_transformer_layers, false);
-        hidden = this.resnet('mid_block.resnets.1', hidden, config.block_out_channels[last]!, config.mid_block_scale_factor);
+        hidden = this.resnet(
+          'mid_block.resnets.1',
+          hidden,
+          config.block_out_channels[last]!,
+          config.mid_block_scale_factor,
+        );
       }
     }
 
@@ -136,7 +171,14 @@ class UNetBuilder {
         assert(skip, `${path}.resnets.${j}: no skip connection is left`);
         hidden = this.graph.op('concat', { axis: 1 }, [hidden, skip], `${path}.resnets.${j}.skip`);
         hidden = this.resnet(`${path}.resnets.${j}`, hidden, out);
-        if (type === 'CrossAttnUpBlock2D') hidden = this.transformer(`${path}.attentions.${j}`, hidden, level, config.up_transformer_layers_per_block[i]![j]!, config.only_cross_attention[level]!);
+        if (type === 'CrossAttnUpBlock2D')
+          hidden = this.transformer(
+            `${path}.attentions.${j}`,
+            hidden,
+            level,
+            config.up_transformer_layers_per_block[i]![j]!,
+            config.only_cross_attention[level]!,
+          );
       }
       if (i === last) return;
       // To the next skip's size: twice this one, or one less where the way down rounded up (forward_upsample_size).
@@ -155,10 +197,20 @@ class UNetBuilder {
     const { graph, config } = this;
     const freqs = timestepFrequencies(width, config.freq_shift);
     const frequencies = graph.constant(`${path}.freqs`, [freqs.length], freqs);
-    const embedded = graph.op('timestepEmbedding', { flipSinToCos: config.flip_sin_to_cos }, [values, frequencies], path);
+    const embedded = graph.op(
+      'timestepEmbedding',
+      { flipSinToCos: config.flip_sin_to_cos },
+      [values, frequencies],
+      path,
+    );
     if (width % 2 === 0) return embedded;
     const rows = values.shape[0]!;
-    return graph.op('concat', { axis: 1 }, [embedded, graph.constant(`${path}.pad`, [rows, 1], new Float32Array(rows))], `${path}.padded`);
+    return graph.op(
+      'concat',
+      { axis: 1 },
+      [embedded, graph.constant(`${path}.pad`, [rows, 1], new Float32Array(rows))],
+      `${path}.padded`,
+    );
   }
 
   /** diffusers TimestepEmbedding: linear, activation, linear. */
@@ -173,16 +225,22 @@ class UNetBuilder {
     const batch = inputs.sample.shape[0]!;
     let projected = this.sinusoid('time_proj', inputs.timestep, config.block_out_channels[0]!);
     if (inputs.timestepCond) {
-      const cond = layers.linear('time_embedding.cond_proj', inputs.timestepCond, config.block_out_channels[0]!, { bias: false });
+      const cond = layers.linear('time_embedding.cond_proj', inputs.timestepCond, config.block_out_channels[0]!, {
+        bias: false,
+      });
       projected = graph.op('add', {}, [projected, cond], 'time_embedding.add_cond');
     }
     let emb = this.embeddingMlp('time_embedding', projected, config.act_fn);
-    if (config.class_embed_type) emb = graph.op('add', {}, [emb, this.classEmbedding(config.class_embed_type)], 'add_class_embedding');
+    if (config.class_embed_type)
+      emb = graph.op('add', {}, [emb, this.classEmbedding(config.class_embed_type)], 'add_class_embedding');
     if (config.addition_embed_type) {
       assert(inputs.textEmbeds && inputs.timeIds, 'addition_embed_type text_time needs text_embeds and time_ids');
       const flat = layers.reshape('add_time_proj.flat', inputs.timeIds, [batch * inputs.timeIds.shape[1]!]);
       const sizes = this.sinusoid('add_time_proj', flat, config.addition_time_embed_dim);
-      const rows = layers.reshape('add_time_proj.rows', sizes, [batch, inputs.timeIds.shape[1]! * config.addition_time_embed_dim]);
+      const rows = layers.reshape('add_time_proj.rows', sizes, [
+        batch,
+        inputs.timeIds.shape[1]! * config.addition_time_embed_dim,
+      ]);
       const added = graph.op('concat', { axis: 1 }, [inputs.textEmbeds, rows], 'add_embedding.input');
       emb = graph.op('add', {}, [emb, this.embeddingMlp('add_embedding', added, 'silu')], 'add_embedding');
     }
@@ -198,7 +256,11 @@ class UNetBuilder {
       case 'embedding':
         return layers.embedding('class_embedding', labels, config.num_class_embeds, config.time_embedding_dim);
       case 'timestep':
-        return this.embeddingMlp('class_embedding', this.sinusoid('class_time_proj', labels, config.block_out_channels[0]!), config.act_fn);
+        return this.embeddingMlp(
+          'class_embedding',
+          this.sinusoid('class_time_proj', labels, config.block_out_channels[0]!),
+          config.act_fn,
+        );
       case 'identity':
         return labels;
       case 'projection':
@@ -211,7 +273,13 @@ class UNetBuilder {
   }
 
   private resnet(path: string, x: Value, out: number, outputScaleFactor = 1): Value {
-    return resnetBlock(this.layers, path, x, { ...this.norm, act: this.config.act_fn, out, temb: this.temb, outputScaleFactor });
+    return resnetBlock(this.layers, path, x, {
+      ...this.norm,
+      act: this.config.act_fn,
+      out,
+      temb: this.temb,
+      outputScaleFactor,
+    });
   }
 
   /** diffusers Transformer2DModel over the pixels of x as tokens, row-major. */
@@ -222,8 +290,13 @@ class UNetBuilder {
     let hidden = config.use_linear_projection
       ? layers.linear(`${path}.proj_in`, layers.toTokens(path, normed), channels)
       : layers.toTokens(path, layers.conv(`${path}.proj_in`, normed, channels, { kernel: 1 }));
-    for (let i = 0; i < depth; i++) hidden = this.transformerBlock(`${path}.transformer_blocks.${i}`, hidden, level, onlyCrossAttention);
-    if (!config.use_linear_projection) return layers.conv(`${path}.proj_out`, layers.toImage(path, hidden, height, width), channels, { kernel: 1, residual: x });
+    for (let i = 0; i < depth; i++)
+      hidden = this.transformerBlock(`${path}.transformer_blocks.${i}`, hidden, level, onlyCrossAttention);
+    if (!config.use_linear_projection)
+      return layers.conv(`${path}.proj_out`, layers.toImage(path, hidden, height, width), channels, {
+        kernel: 1,
+        residual: x,
+      });
     const projected = layers.toImage(path, layers.linear(`${path}.proj_out`, hidden, channels), height, width);
     return graph.op('add', {}, [projected, x], `${path}.residual`);
   }
@@ -236,8 +309,14 @@ class UNetBuilder {
     const normed = layers.layerNorm(`${path}.norm1`, x, 1e-5);
     let hidden = this.attention(`${path}.attn1`, normed, onlyCrossAttention ? context : normed, x, level);
     hidden = this.attention(`${path}.attn2`, layers.layerNorm(`${path}.norm2`, hidden, 1e-5), context, hidden, level);
-    const projected = layers.linear(`${path}.ff.net.0.proj`, layers.layerNorm(`${path}.norm3`, hidden, 1e-5), 8 * channels);
-    return layers.linear(`${path}.ff.net.2`, graph.op('geglu', {}, [projected], `${path}.ff.net.0`), channels, { residual: hidden });
+    const projected = layers.linear(
+      `${path}.ff.net.0.proj`,
+      layers.layerNorm(`${path}.norm3`, hidden, 1e-5),
+      8 * channels,
+    );
+    return layers.linear(`${path}.ff.net.2`, graph.op('geglu', {}, [projected], `${path}.ff.net.0`), channels, {
+      residual: hidden,
+    });
   }
 
   private attention(path: string, x: Value, context: Value, residual: Value, level: number): Value {
@@ -267,11 +346,22 @@ export function loraTargets(config: UNetConfig, which: 'attention' | 'all'): Lor
   const graph = new Graph();
   // The smallest size that survives every downsampling; shapes of weights do not depend on it.
   const size = 2 ** (config.block_out_channels.length - 1);
-  buildUNet(graph, config, unetInputs(graph, config, { batch: 1, height: size, width: size, tokens: 1, timestepCond: config.time_cond_proj_dim > 0 }), {
-    lora: (path, kind, weightShape) => {
-      if (which === 'all' || /\.(to_q|to_k|to_v|to_out\.0)$/.test(path)) targets.push({ path, kind, weightShape });
-      return undefined;
+  buildUNet(
+    graph,
+    config,
+    unetInputs(graph, config, {
+      batch: 1,
+      height: size,
+      width: size,
+      tokens: 1,
+      timestepCond: config.time_cond_proj_dim > 0,
+    }),
+    {
+      lora: (path, kind, weightShape) => {
+        if (which === 'all' || /\.(to_q|to_k|to_v|to_out\.0)$/.test(path)) targets.push({ path, kind, weightShape });
+        return undefined;
+      },
     },
-  });
+  );
   return targets;
 }

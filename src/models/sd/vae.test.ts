@@ -61,15 +61,50 @@ describe('config', () => {
   });
 
   it.each<[string, Config, object]>([
-    ["SDXL's, which is upcast where others run in half width", { ...kl, scaling_factor: 0.13025, force_upcast: true, sample_size: 1024, latents_mean: null, latents_std: null, shift_factor: null }, { scaling_factor: 0.13025 }],
-    ["TAESDXL's", { ...tiny, latent_magnitude: 3, latent_shift: 0.5, force_upcast: false, block_out_channels: [64, 64, 64, 64] }, { scaling_factor: 1, num_decoder_blocks: [3, 3, 3, 1] }],
+    [
+      "SDXL's, which is upcast where others run in half width",
+      {
+        ...kl,
+        scaling_factor: 0.13025,
+        force_upcast: true,
+        sample_size: 1024,
+        latents_mean: null,
+        latents_std: null,
+        shift_factor: null,
+      },
+      { scaling_factor: 0.13025 },
+    ],
+    [
+      "TAESDXL's",
+      { ...tiny, latent_magnitude: 3, latent_shift: 0.5, force_upcast: false, block_out_channels: [64, 64, 64, 64] },
+      { scaling_factor: 1, num_decoder_blocks: [3, 3, 3, 1] },
+    ],
   ])('takes %s', (_, file, expected) => expect(parseVaeConfig(file)).toMatchObject(expected));
 });
 
 it('finds attention under its old names', async () => {
-  const old = new Map([['encoder.mid_block.attentions.0.query.weight', 1], ['decoder.mid_block.attentions.0.proj_attn.bias', 2], ['encoder.conv_in.bias', 3]]);
-  const source = withAliases({ names: [...old.keys()], shape: (name) => (old.has(name) ? [1] : undefined), read: async (name) => Float32Array.of(old.get(name)!) }, legacyVaeNames);
-  const names = ['encoder.mid_block.attentions.0.to_q.weight', 'decoder.mid_block.attentions.0.to_out.0.bias', 'encoder.conv_in.bias'];
-  expect(await Promise.all(names.map(async (name) => [source.shape(name), (await source.read(name))[0]]))).toEqual([[[1], 1], [[1], 2], [[1], 3]]);
+  const old = new Map([
+    ['encoder.mid_block.attentions.0.query.weight', 1],
+    ['decoder.mid_block.attentions.0.proj_attn.bias', 2],
+    ['encoder.conv_in.bias', 3],
+  ]);
+  const source = withAliases(
+    {
+      names: [...old.keys()],
+      shape: (name) => (old.has(name) ? [1] : undefined),
+      read: async (name) => Float32Array.of(old.get(name)!),
+    },
+    legacyVaeNames,
+  );
+  const names = [
+    'encoder.mid_block.attentions.0.to_q.weight',
+    'decoder.mid_block.attentions.0.to_out.0.bias',
+    'encoder.conv_in.bias',
+  ];
+  expect(await Promise.all(names.map(async (name) => [source.shape(name), (await source.read(name))[0]]))).toEqual([
+    [[1], 1],
+    [[1], 2],
+    [[1], 3],
+  ]);
   expect(source.shape('encoder.mid_block.attentions.0.to_k.weight')).toBeUndefined();
 });

@@ -52,14 +52,23 @@ function common(read: ConfigReader, act: string, scalingFactor: number): VaeComm
 
 /** Reads config.json of either class. Throws UnsupportedArchitecture with the field and its value. */
 export function parseVaeConfig(config: Config): VaeConfig {
-  const kind = new ConfigReader(config, 'autoencoder').oneOf('_class_name', undefined, ['AutoencoderKL', 'AutoencoderTiny'] as const);
+  const kind = new ConfigReader(config, 'autoencoder').oneOf('_class_name', undefined, [
+    'AutoencoderKL',
+    'AutoencoderTiny',
+  ] as const);
   const read = new ConfigReader(config, kind);
   if (kind === 'AutoencoderKL') {
     const channels = read.ints('block_out_channels', [64]);
     read.strings('down_block_types', ['DownEncoderBlock2D'], ['DownEncoderBlock2D'], channels.length);
     read.strings('up_block_types', ['UpDecoderBlock2D'], ['UpDecoderBlock2D'], channels.length);
     const groups = read.int('norm_num_groups', 32);
-    if (channels.some((width) => width % groups !== 0)) throw unsupported(kind, 'norm_num_groups', groups, `a divisor of every entry of block_out_channels (${channels.join(', ')})`);
+    if (channels.some((width) => width % groups !== 0))
+      throw unsupported(
+        kind,
+        'norm_num_groups',
+        groups,
+        `a divisor of every entry of block_out_channels (${channels.join(', ')})`,
+      );
     return {
       kind,
       ...common(read, 'silu', 0.18215),
@@ -77,7 +86,8 @@ export function parseVaeConfig(config: Config): VaeConfig {
   const widths = (field: string, stages: number): number[] => {
     const value = read.ints(field, [64, 64, 64, 64]);
     // A stage's first convolution takes its own width (autoencoders/vae.py, EncoderTiny), so only equal widths fit together.
-    if (value.length !== stages || value.some((width) => width !== value[0])) throw unsupported(kind, field, value, `${stages} equal widths, one a stage`);
+    if (value.length !== stages || value.some((width) => width !== value[0]))
+      throw unsupported(kind, field, value, `${stages} equal widths, one a stage`);
     return value;
   };
   return {
@@ -99,10 +109,16 @@ export function vaeScaleFactor(config: VaeConfig): number {
 }
 
 /** The posterior of an AutoencoderKL (logvar clamped to [-30, 20]), or the one code of an AutoencoderTiny; all [B, latent_channels, h, w]. */
-export type EncodedImage = { kind: 'AutoencoderKL'; mean: Value; logvar: Value } | { kind: 'AutoencoderTiny'; encoded: Value };
+export type EncodedImage =
+  { kind: 'AutoencoderKL'; mean: Value; logvar: Value } | { kind: 'AutoencoderTiny'; encoded: Value };
 
 /** image [B, 3, H, W] in [-1, 1]. */
-export function buildVaeEncoder(graph: Graph, config: VaeConfig, image: Value, options: LayerOptions = {}): EncodedImage {
+export function buildVaeEncoder(
+  graph: Graph,
+  config: VaeConfig,
+  image: Value,
+  options: LayerOptions = {},
+): EncodedImage {
   const layers = new Layers(graph, options);
   if (config.kind === 'AutoencoderTiny') return { kind: config.kind, encoded: tinyEncoder(layers, config, image) };
 
@@ -111,12 +127,18 @@ export function buildVaeEncoder(graph: Graph, config: VaeConfig, image: Value, o
   let hidden = layers.conv('encoder.conv_in', image, channels[0]!);
   channels.forEach((out, i) => {
     const path = `encoder.down_blocks.${i}`;
-    for (let j = 0; j < config.layers_per_block; j++) hidden = resnet(layers, config, `${path}.resnets.${j}`, hidden, out);
+    for (let j = 0; j < config.layers_per_block; j++)
+      hidden = resnet(layers, config, `${path}.resnets.${j}`, hidden, out);
     // One row and column at the bottom and right, none at the top and left (downsampling.py, padding=0).
-    if (i < last) hidden = layers.conv(`${path}.downsamplers.0.conv`, hidden, out, { stride: 2, padding: [0, 0, 1, 1] });
+    if (i < last)
+      hidden = layers.conv(`${path}.downsamplers.0.conv`, hidden, out, { stride: 2, padding: [0, 0, 1, 1] });
   });
   hidden = midBlock(layers, config, 'encoder.mid_block', hidden);
-  hidden = layers.groupNorm('encoder.conv_norm_out', hidden, { groups: config.norm_num_groups, eps: 1e-6, act: 'silu' });
+  hidden = layers.groupNorm('encoder.conv_norm_out', hidden, {
+    groups: config.norm_num_groups,
+    eps: 1e-6,
+    act: 'silu',
+  });
   let moments = layers.conv('encoder.conv_out', hidden, 2 * latent);
   if (config.use_quant_conv) moments = layers.conv('quant_conv', moments, 2 * latent, { kernel: 1 });
   const mean = graph.op('slice', { axis: 1, start: 0, length: latent }, [moments], 'latent_dist.mean');
@@ -131,15 +153,23 @@ export function buildVaeDecoder(graph: Graph, config: VaeConfig, latents: Value,
 
   const channels = config.block_out_channels.toReversed();
   const last = channels.length - 1;
-  let hidden = config.use_post_quant_conv ? layers.conv('post_quant_conv', latents, config.latent_channels, { kernel: 1 }) : latents;
+  let hidden = config.use_post_quant_conv
+    ? layers.conv('post_quant_conv', latents, config.latent_channels, { kernel: 1 })
+    : latents;
   hidden = layers.conv('decoder.conv_in', hidden, channels[0]!);
   hidden = midBlock(layers, config, 'decoder.mid_block', hidden);
   channels.forEach((out, i) => {
     const path = `decoder.up_blocks.${i}`;
-    for (let j = 0; j <= config.layers_per_block; j++) hidden = resnet(layers, config, `${path}.resnets.${j}`, hidden, out);
-    if (i < last) hidden = layers.conv(`${path}.upsamplers.0.conv`, upsample(layers, `${path}.upsamplers.0`, hidden, 2), out);
+    for (let j = 0; j <= config.layers_per_block; j++)
+      hidden = resnet(layers, config, `${path}.resnets.${j}`, hidden, out);
+    if (i < last)
+      hidden = layers.conv(`${path}.upsamplers.0.conv`, upsample(layers, `${path}.upsamplers.0`, hidden, 2), out);
   });
-  hidden = layers.groupNorm('decoder.conv_norm_out', hidden, { groups: config.norm_num_groups, eps: 1e-6, act: 'silu' });
+  hidden = layers.groupNorm('decoder.conv_norm_out', hidden, {
+    groups: config.norm_num_groups,
+    eps: 1e-6,
+    act: 'silu',
+  });
   return layers.conv('decoder.conv_out', hidden, config.out_channels);
 }
 
@@ -157,9 +187,20 @@ function midBlock(layers: Layers, config: AutoencoderKLConfig, path: string, x: 
   let hidden = resnet(layers, config, `${path}.resnets.0`, x, channels);
   if (config.mid_block_add_attention) {
     const at = `${path}.attentions.0`;
-    const tokens = layers.toTokens(at, layers.groupNorm(`${at}.group_norm`, hidden, { groups: config.norm_num_groups, eps: 1e-6 }));
-    const [q, k, v] = ['to_q', 'to_k', 'to_v'].map((name) => layers.linear(`${at}.${name}`, tokens, channels)) as [Value, Value, Value];
-    const attended = layers.linear(`${at}.to_out.0`, layers.graph.op('attention', { heads: 1, causal: false }, [q, k, v], at), channels);
+    const tokens = layers.toTokens(
+      at,
+      layers.groupNorm(`${at}.group_norm`, hidden, { groups: config.norm_num_groups, eps: 1e-6 }),
+    );
+    const [q, k, v] = ['to_q', 'to_k', 'to_v'].map((name) => layers.linear(`${at}.${name}`, tokens, channels)) as [
+      Value,
+      Value,
+      Value,
+    ];
+    const attended = layers.linear(
+      `${at}.to_out.0`,
+      layers.graph.op('attention', { heads: 1, causal: false }, [q, k, v], at),
+      channels,
+    );
     hidden = layers.graph.op('add', {}, [layers.toImage(at, attended, height, width), hidden], `${at}.residual`);
   }
   return resnet(layers, config, `${path}.resnets.1`, hidden, channels);
@@ -179,7 +220,10 @@ function tinyEncoder(layers: Layers, config: AutoencoderTinyConfig, image: Value
   let hidden = layers.graph.op('affine', { factor: 0.5, shift: 0.5 }, [image], 'encoder.to_unit');
   config.num_encoder_blocks.forEach((blocks, i) => {
     const width = config.encoder_block_out_channels[i]!;
-    hidden = i === 0 ? layers.conv(next(), hidden, width) : layers.conv(next(), hidden, width, { stride: 2, padding: 1, bias: false });
+    hidden =
+      i === 0
+        ? layers.conv(next(), hidden, width)
+        : layers.conv(next(), hidden, width, { stride: 2, padding: 1, bias: false });
     for (let j = 0; j < blocks; j++) hidden = tinyBlock(layers, next(), hidden, config.act_fn);
   });
   return layers.conv(next(), hidden, config.latent_channels);
@@ -190,19 +234,35 @@ function tinyDecoder(layers: Layers, config: AutoencoderTinyConfig, latents: Val
   let index = 0;
   const next = (): string => `decoder.layers.${index++}`;
   const clamped = graph.op('affine', { factor: 1 / 3, shift: 0 }, [latents], 'decoder.third');
-  let hidden = graph.op('affine', { factor: 3, shift: 0 }, [layers.unary('decoder.tanh', clamped, 'tanh')], 'decoder.clamped');
-  hidden = layers.unary('decoder.layers.1', layers.conv(next(), hidden, config.decoder_block_out_channels[0]!), config.act_fn);
+  let hidden = graph.op(
+    'affine',
+    { factor: 3, shift: 0 },
+    [layers.unary('decoder.tanh', clamped, 'tanh')],
+    'decoder.clamped',
+  );
+  hidden = layers.unary(
+    'decoder.layers.1',
+    layers.conv(next(), hidden, config.decoder_block_out_channels[0]!),
+    config.act_fn,
+  );
   next();
   config.num_decoder_blocks.forEach((blocks, i) => {
     const final = i === config.num_decoder_blocks.length - 1;
     for (let j = 0; j < blocks; j++) hidden = tinyBlock(layers, next(), hidden, config.act_fn);
     if (!final) hidden = upsample(layers, next(), hidden, config.upsampling_scaling_factor);
-    hidden = layers.conv(next(), hidden, final ? config.out_channels : config.decoder_block_out_channels[i]!, { bias: final });
+    hidden = layers.conv(next(), hidden, final ? config.out_channels : config.decoder_block_out_channels[i]!, {
+      bias: final,
+    });
   });
   return graph.op('affine', { factor: 2, shift: -1 }, [hidden], 'decoder.to_signed');
 }
 
-const legacyNames: Readonly<Record<string, string>> = { to_q: 'query', to_k: 'key', to_v: 'value', 'to_out.0': 'proj_attn' };
+const legacyNames: Readonly<Record<string, string>> = {
+  to_q: 'query',
+  to_k: 'key',
+  to_v: 'value',
+  'to_out.0': 'proj_attn',
+};
 
 /** Names under which an attention tensor of an AutoencoderKL saved before diffusers 0.17 lies in its file. For weights.ts withAliases. */
 export function legacyVaeNames(name: string): string[] {

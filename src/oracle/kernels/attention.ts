@@ -24,7 +24,8 @@ function sizes(heads: number, q: Tensor, k: Tensor): Sizes {
 }
 
 function forEachHead(heads: number, batch: number, { T, S, D, E }: Sizes, visit: (head: Head) => void): void {
-  for (let n = 0; n < batch; n++) for (let h = 0; h < heads; h++) visit({ q: n * T * D + h * E, k: n * S * D + h * E, row: (n * heads + h) * T });
+  for (let n = 0; n < batch; n++)
+    for (let h = 0; h < heads; h++) visit({ q: n * T * D + h * E, k: n * S * D + h * E, row: (n * heads + h) * T });
 }
 
 function dot(a: Float64Array, i: number, b: Float64Array, j: number, length: number): number {
@@ -56,7 +57,8 @@ export const attention: CpuKernel<'attention'> = ({ heads, causal }, [q, k, v], 
       for (let s = 0; s < seen; s++) sum += Math.exp(scores[s]! - max);
       const logSum = max + Math.log(sum);
       lse!.data[head.row + t] = logSum;
-      for (let s = 0; s < seen; s++) axpy(o!.data, head.q + t * D, Math.exp(scores[s]! - logSum), v!.data, head.k + s * D, E);
+      for (let s = 0; s < seen; s++)
+        axpy(o!.data, head.q + t * D, Math.exp(scores[s]! - logSum), v!.data, head.k + s * D, E);
     }
   });
 };
@@ -65,12 +67,18 @@ export const attention: CpuKernel<'attention'> = ({ heads, causal }, [q, k, v], 
 export const attentionDelta: CpuKernel<'attentionDelta'> = ({ heads }, [dO, o], [delta]) => {
   const size = sizes(heads, o!, o!);
   forEachHead(heads, o!.shape[0]!, size, (head) => {
-    for (let t = 0; t < size.T; t++) delta!.data[head.row + t] = dot(dO!.data, head.q + t * size.D, o!.data, head.q + t * size.D, size.E);
+    for (let t = 0; t < size.T; t++)
+      delta!.data[head.row + t] = dot(dO!.data, head.q + t * size.D, o!.data, head.q + t * size.D, size.E);
   });
 };
 
 /** Visits every seen (query, key) pair: `query` and `key` are offsets of their head's channels, p the probability, ds the score's gradient. */
-function forEachScore(heads: number, causal: boolean, [dO, q, k, v, lse, delta]: readonly Tensor[], visit: (query: number, key: number, p: number, ds: number) => void): void {
+function forEachScore(
+  heads: number,
+  causal: boolean,
+  [dO, q, k, v, lse, delta]: readonly Tensor[],
+  visit: (query: number, key: number, p: number, ds: number) => void,
+): void {
   const size = sizes(heads, q!, k!);
   const { T, S, D, E, scale } = size;
   forEachHead(heads, q!.shape[0]!, size, (head) => {

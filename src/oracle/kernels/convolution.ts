@@ -16,7 +16,10 @@ interface Window {
 }
 
 /** Calls visit(pixel, column) for every pair of an input pixel (in [C, H, W]) and the place in columns [C kh kw, H' W'] that reads it. */
-function unfold({ C, H, W, kh, kw, outH, outW, stride, padding: [top, left] }: Window, visit: (pixel: number, column: number) => void): void {
+function unfold(
+  { C, H, W, kh, kw, outH, outW, stride, padding: [top, left] }: Window,
+  visit: (pixel: number, column: number) => void,
+): void {
   for (let c = 0, row = 0; c < C; c++)
     for (let ky = 0; ky < kh; ky++)
       for (let kx = 0; kx < kw; kx++, row++)
@@ -40,13 +43,17 @@ export const conv2d: CpuKernel<'conv2d'> = ({ stride, padding, bias, residual, s
   const out = y!.data;
   const b = bias ? inputs[2]!.data : undefined;
   const r = residual ? inputs[bias ? 3 : 2]!.data : undefined;
-  for (let row = 0, i = 0; row < N * O; row++) for (let p = 0; p < P; p++, i++) out[i] = (b ? scale * b[row % O]! : 0) + (r ? r[i]! : 0);
+  for (let row = 0, i = 0; row < N * O; row++)
+    for (let p = 0; p < P; p++, i++) out[i] = (b ? scale * b[row % O]! : 0) + (r ? r[i]! : 0);
   // What padding reads stays zero, and is the same for every image.
   const columns = new Float64Array(taps * P);
   for (let n = 0; n < N; n++) {
     const image = x.data.subarray(n * C * H * W, (n + 1) * C * H * W);
     unfold({ C, H, W, kh, kw, outH, outW, stride, padding }, (pixel, column) => (columns[column] = image[pixel]!));
-    matmul(O, P, taps, matrix(weight.data, taps), matrix(columns, P), matrix(out, P, n * O * P), { factor: scale, add: true });
+    matmul(O, P, taps, matrix(weight.data, taps), matrix(columns, P), matrix(out, P, n * O * P), {
+      factor: scale,
+      add: true,
+    });
   }
 };
 
@@ -62,7 +69,9 @@ export const conv2dGradInput: CpuKernel<'conv2dGradInput'> = ({ stride, padding,
   else dx!.data.fill(0);
   for (let n = 0; n < N; n++) {
     const image = dx!.data.subarray(n * C * H * W, (n + 1) * C * H * W);
-    matmul(taps, P, O, transposed(matrix(weight.data, taps)), matrix(dy.data, P, n * O * P), matrix(columns, P), { factor: scale });
+    matmul(taps, P, O, transposed(matrix(weight.data, taps)), matrix(dy.data, P, n * O * P), matrix(columns, P), {
+      factor: scale,
+    });
     unfold({ C, H, W, kh, kw, outH, outW, stride, padding }, (pixel, column) => (image[pixel]! += columns[column]!));
   }
 };
@@ -78,6 +87,9 @@ export const conv2dGradWeight: CpuKernel<'conv2dGradWeight'> = ({ stride, paddin
   for (let n = 0; n < N; n++) {
     const image = x!.data.subarray(n * C * H * W, (n + 1) * C * H * W);
     unfold({ C, H, W, kh, kw, outH, outW, stride, padding }, (pixel, column) => (columns[column] = image[pixel]!));
-    matmul(O, taps, P, matrix(dy!.data, P, n * O * P), transposed(matrix(columns, P)), matrix(dw!.data, taps), { factor: scale, add: true });
+    matmul(O, taps, P, matrix(dy!.data, P, n * O * P), transposed(matrix(columns, P)), matrix(dw!.data, taps), {
+      factor: scale,
+      add: true,
+    });
   }
 };

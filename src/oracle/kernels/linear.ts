@@ -10,8 +10,12 @@ export const linear: CpuKernel<'linear'> = ({ bias, residual, scale }, inputs, [
   const b = bias ? inputs[2]!.data : undefined;
   const r = residual ? inputs[bias ? 3 : 2]!.data : undefined;
   const out = y!.data;
-  for (let row = 0, i = 0; row < rows; row++) for (let o = 0; o < O; o++, i++) out[i] = (b ? scale * b[o]! : 0) + (r ? r[i]! : 0);
-  matmul(rows, O, I, matrix(x.data, I), transposed(matrix(weight.data, I)), matrix(out, O), { factor: scale, add: true });
+  for (let row = 0, i = 0; row < rows; row++)
+    for (let o = 0; o < O; o++, i++) out[i] = (b ? scale * b[o]! : 0) + (r ? r[i]! : 0);
+  matmul(rows, O, I, matrix(x.data, I), transposed(matrix(weight.data, I)), matrix(out, O), {
+    factor: scale,
+    add: true,
+  });
 };
 
 /** dy [..., O], weight [O, I], residual [..., I]? → scale * dy W + residual. */
@@ -19,7 +23,10 @@ export const linearGradInput: CpuKernel<'linearGradInput'> = ({ residual, scale 
   const [dy, weight] = [inputs[0]!, inputs[1]!];
   const [O, I] = weight.shape as [number, number];
   if (residual) dx!.data.set(inputs[2]!.data);
-  matmul(sizeOf(dy.shape.slice(0, -1)), I, O, matrix(dy.data, O), matrix(weight.data, I), matrix(dx!.data, I), { factor: scale, add: residual });
+  matmul(sizeOf(dy.shape.slice(0, -1)), I, O, matrix(dy.data, O), matrix(weight.data, I), matrix(dx!.data, I), {
+    factor: scale,
+    add: residual,
+  });
 };
 
 /** dy [..., O], x [..., I] → scale * dyᵀ x [O, I]. */

@@ -21,7 +21,8 @@ export const concat: CpuKernel<'concat'> = ({ axis }, inputs, [y]) => {
 export const slice: CpuKernel<'slice'> = ({ axis, start, length }, [x], [y]) => {
   const { outer, inner } = around(x!.shape, axis);
   const row = x!.shape[axis]! * inner;
-  for (let o = 0; o < outer; o++) y!.data.set(x!.data.subarray(o * row + start * inner, o * row + (start + length) * inner), o * length * inner);
+  for (let o = 0; o < outer; o++)
+    y!.data.set(x!.data.subarray(o * row + start * inner, o * row + (start + length) * inner), o * length * inner);
 };
 
 export const padAxis: CpuKernel<'padAxis'> = ({ axis, start, length }, [x], [y]) => {
@@ -36,7 +37,11 @@ export const reshape: CpuKernel<'reshape'> = (_, [x], [y]) => y!.data.set(x!.dat
 
 export const transpose: CpuKernel<'transpose'> = ({ perm }, [x], [y]) => {
   const strides = stridesOf(x!.shape);
-  forEachStrided(y!.shape, perm.map((axis) => strides[axis]!), (i, j) => (y!.data[i] = x!.data[j]!));
+  forEachStrided(
+    y!.shape,
+    perm.map((axis) => strides[axis]!),
+    (i, j) => (y!.data[i] = x!.data[j]!),
+  );
 };
 
 /** Calls visit(big, small) for each pixel of [planes, height, width] and the pixel floor(i * H / height) of [planes, H, W] it comes from. */
@@ -45,7 +50,8 @@ function nearest(small: Shape, big: Shape, visit: (big: number, small: number) =
   const [, , height, width] = axes4(big);
   for (let plane = 0, i = 0; plane < N * C; plane++)
     for (let y = 0; y < height; y++)
-      for (let x = 0; x < width; x++, i++) visit(i, (plane * H + Math.floor((y * H) / height)) * W + Math.floor((x * W) / width));
+      for (let x = 0; x < width; x++, i++)
+        visit(i, (plane * H + Math.floor((y * H) / height)) * W + Math.floor((x * W) / width));
 }
 
 export const upsampleNearest: CpuKernel<'upsampleNearest'> = (_, [x], [y]) => {

@@ -31,7 +31,12 @@ export const groupNorm: CpuKernel<'groupNorm'> = ({ groups, eps, silu }, [x, wei
 };
 
 /** Visits each element with its channel, its group, x̂ and the gradient that arrives at x̂ * weight + bias. */
-function groupNormElements(silu: boolean, groups: number, [dy, x, weight, bias, stats]: readonly Tensor[], visit: (i: number, c: number, set: number, normed: number, grad: number) => void): void {
+function groupNormElements(
+  silu: boolean,
+  groups: number,
+  [dy, x, weight, bias, stats]: readonly Tensor[],
+  visit: (i: number, c: number, set: number, normed: number, grad: number) => void,
+): void {
   const [N, C] = x!.shape as [number, number];
   const plane = x!.data.length / (N * C);
   for (let row = 0, i = 0; row < N * C; row++) {
@@ -40,7 +45,13 @@ function groupNormElements(silu: boolean, groups: number, [dy, x, weight, bias, 
     const [mean, rstd] = [stats!.data[2 * set]!, stats!.data[2 * set + 1]!];
     for (let p = 0; p < plane; p++, i++) {
       const normed = (x!.data[i]! - mean) * rstd;
-      visit(i, c, set, normed, dy!.data[i]! * (silu ? derivatives.silu(normed * weight!.data[c]! + bias!.data[c]!) : 1));
+      visit(
+        i,
+        c,
+        set,
+        normed,
+        dy!.data[i]! * (silu ? derivatives.silu(normed * weight!.data[c]! + bias!.data[c]!) : 1),
+      );
     }
   }
 }
@@ -55,7 +66,8 @@ export const groupNormGradInput: CpuKernel<'groupNormGradInput'> = ({ groups, si
     sumNormed[set]! += grad * weight!.data[c]! * normed;
   });
   groupNormElements(silu, groups, inputs, (i, c, set, normed, grad) => {
-    dx!.data[i] = stats!.data[2 * set + 1]! * (grad * weight!.data[c]! - sum[set]! / length - (normed * sumNormed[set]!) / length);
+    dx!.data[i] =
+      stats!.data[2 * set + 1]! * (grad * weight!.data[c]! - sum[set]! / length - (normed * sumNormed[set]!) / length);
   });
 };
 
@@ -75,7 +87,8 @@ export const layerNorm: CpuKernel<'layerNorm'> = ({ eps }, [x, weight, bias], [y
     const [mean, rstd] = statistics(x!.data, row * D, D, eps);
     stats!.data[2 * row] = mean;
     stats!.data[2 * row + 1] = rstd;
-    for (let d = 0; d < D; d++) y!.data[row * D + d] = (x!.data[row * D + d]! - mean) * rstd * weight!.data[d]! + bias!.data[d]!;
+    for (let d = 0; d < D; d++)
+      y!.data[row * D + d] = (x!.data[row * D + d]! - mean) * rstd * weight!.data[d]! + bias!.data[d]!;
   }
 };
 

@@ -18,34 +18,48 @@ type LogitLoss = (pair: Pair, params: StepParams['preferenceLoss']) => [value: n
 
 /** The losses that see a pair only through its logit. */
 const logitLosses: { readonly [L in Exclude<LossName, 'kto' | 'mapo'>]: LogitLoss } = {
-  sigmoid: ({ s }, { labelSmoothing: e }) => [-(1 - e) * logSigmoid(s) - e * logSigmoid(-s), -(1 - e) * sigmoid(-s) + e * sigmoid(s)],
+  sigmoid: ({ s }, { labelSmoothing: e }) => [
+    -(1 - e) * logSigmoid(s) - e * logSigmoid(-s),
+    -(1 - e) * sigmoid(-s) + e * sigmoid(s),
+  ],
   // Robust DPO, arXiv 2403.00409.
   robust: ({ s }, { labelSmoothing: e }) => [
     (-(1 - e) * logSigmoid(s) + e * logSigmoid(-s)) / (1 - 2 * e),
     (-(1 - e) * sigmoid(-s) - e * sigmoid(s)) / (1 - 2 * e),
   ],
-  soft: ({ s, preference: p }) => [-p * logSigmoid(s) - (1 - p) * logSigmoid(-s), -p * sigmoid(-s) + (1 - p) * sigmoid(s)],
+  soft: ({ s, preference: p }) => [
+    -p * logSigmoid(s) - (1 - p) * logSigmoid(-s),
+    -p * sigmoid(-s) + (1 - p) * sigmoid(s),
+  ],
   // IPO, arXiv 2310.12036.
   ipo: ({ s }) => [(s - 0.5) ** 2, 2 * (s - 0.5)],
   hinge: ({ s }) => [Math.max(0, 1 - s), s < 1 ? -1 : 0],
   // DMPO, arXiv 2507.10510. log p - log(1 - p) = s.
   dmpo: ({ s }, { alpha: a }) => {
     const p = sigmoid(s);
-    return [p * (logSigmoid(s) - Math.log(1 - a)) + (1 - p) * (logSigmoid(-s) - Math.log(a)), p * sigmoid(-s) * (s - Math.log((1 - a) / a))];
+    return [
+      p * (logSigmoid(s) - Math.log(1 - a)) + (1 - p) * (logSigmoid(-s) - Math.log(a)),
+      p * sigmoid(-s) * (s - Math.log((1 - a) / a)),
+    ];
   },
 };
 
 /** MaPO's phi(m) = k m / (exp(k m) - 1) and its derivative by m; a series near 0, where the closed form cancels. */
 function phi(m: number, k: number): [value: number, slope: number] {
   const x = k * m;
-  if (Math.abs(x) < 0.02) return [1 - x / 2 + x ** 2 / 12 - x ** 4 / 720, k * (-1 / 2 + x / 6 - x ** 3 / 180 + x ** 5 / 5040)];
+  if (Math.abs(x) < 0.02)
+    return [1 - x / 2 + x ** 2 / 12 - x ** 4 / 720, k * (-1 / 2 + x / 6 - x ** 3 / 180 + x ** 5 / 5040)];
   const e = Math.expm1(x);
   return [x / e, (k * (e - x * (e + 1))) / (e * e)];
 }
 
 /** m [2B], r [2B], beta [1], logitScale [B], preference [B] → loss [1], logit [B] = s, dm [2B]. mapo has no reference: it ignores r, beta
  *  and logitScale, but its logit is reported by the common definition. */
-export const preferenceLoss: CpuKernel<'preferenceLoss'> = (params, [m, r, beta, logitScale, preference], [loss, logit, dm]) => {
+export const preferenceLoss: CpuKernel<'preferenceLoss'> = (
+  params,
+  [m, r, beta, logitScale, preference],
+  [loss, logit, dm],
+) => {
   const pairs = logit!.data.length;
   // du / dm of a pair, and u of image i (winners first, then losers).
   const slope = (pair: number): number => -(beta!.data[0]! / 2) * logitScale!.data[pair]!;
@@ -60,7 +74,10 @@ export const preferenceLoss: CpuKernel<'preferenceLoss'> = (params, [m, r, beta,
     const s = u(w) - u(l);
     logit!.data[w] = s;
     if (params.loss === 'kto') {
-      for (const [i, y] of [[w, 1], [l, -1]] as const) {
+      for (const [i, y] of [
+        [w, 1],
+        [l, -1],
+      ] as const) {
         const p = sigmoid(y * (u(i) - baseline));
         total += (1 - p) / (2 * pairs);
         dm!.data[i] = (-y * p * sigmoid(-y * (u(i) - baseline)) * slope(w)) / (2 * pairs);

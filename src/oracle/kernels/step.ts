@@ -7,7 +7,8 @@ export const globalNorm: CpuKernel<'globalNorm'> = (_, inputs, [norm]) => {
   let max = 0;
   for (const { data } of inputs) for (let i = 0; i < data.length; i++) max = Math.max(max, Math.abs(data[i]!));
   let sum = 0;
-  if (max > 0 || Number.isNaN(max)) for (const { data } of inputs) for (let i = 0; i < data.length; i++) sum += (data[i]! / max) ** 2;
+  if (max > 0 || Number.isNaN(max))
+    for (const { data } of inputs) for (let i = 0; i < data.length; i++) sum += (data[i]! / max) ** 2;
   norm!.data[0] = Number.isNaN(max) ? NaN : max * Math.sqrt(sum);
 };
 
@@ -22,7 +23,16 @@ export const zero: CpuKernel<'zero'> = (_, [x]) => {
 /** param, grad, m, v of one shape, norm [1], hyper [8] = (lr, beta1, beta2, eps, weight_decay, 1 - beta1^t, 1 - beta2^t, max_grad_norm).
  *  torch.optim.AdamW (arXiv 1711.05101) after torch.nn.utils.clip_grad_norm_. */
 export const adamw: CpuKernel<'adamw'> = (_, [param, grad, m, v, norm, hyper]) => {
-  const [lr, beta1, beta2, eps, weightDecay, correction1, correction2, maxNorm] = hyper!.data as unknown as readonly [number, number, number, number, number, number, number, number];
+  const [lr, beta1, beta2, eps, weightDecay, correction1, correction2, maxNorm] = hyper!.data as unknown as readonly [
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+  ];
   const clip = maxNorm > 0 ? Math.min(1, maxNorm / (norm!.data[0]! + 1e-6)) : 1;
   for (let i = 0; i < param!.data.length; i++) {
     const g = clip * grad!.data[i]!;
@@ -30,6 +40,7 @@ export const adamw: CpuKernel<'adamw'> = (_, [param, grad, m, v, norm, hyper]) =
     const second = beta2 * v!.data[i]! + (1 - beta2) * g * g;
     m!.data[i] = first;
     v!.data[i] = second;
-    param!.data[i] = param!.data[i]! * (1 - lr * weightDecay) - ((lr / correction1) * first) / (Math.sqrt(second / correction2) + eps);
+    param!.data[i] =
+      param!.data[i]! * (1 - lr * weightDecay) - ((lr / correction1) * first) / (Math.sqrt(second / correction2) + eps);
   }
 };

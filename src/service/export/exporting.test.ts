@@ -24,23 +24,41 @@ const reference = join(import.meta.dirname, '../../../tools/reference');
 const postcard = join(import.meta.dirname, '../../../public/models/postcard');
 const pipeline = (name: string): string => join(reference, 'cases', name, 'pipeline');
 
-const environment = (files: MemoryFileStore, openModel: (id: string) => FolderReader = folderReader): Environment => testEnvironment({ files, openModel });
+const environment = (files: MemoryFileStore, openModel: (id: string) => FolderReader = folderReader): Environment =>
+  testEnvironment({ files, openModel });
 
 /** A model with a LoRA on two of its layers. */
-async function tuned(files: MemoryFileStore, base: string, openModel?: (id: string) => FolderReader): Promise<ResolvedModel> {
+async function tuned(
+  files: MemoryFileStore,
+  base: string,
+  openModel?: (id: string) => FolderReader,
+): Promise<ResolvedModel> {
   const env = environment(files, openModel);
   const pool = new ModelPool(env, new RunStore(files));
   const targets = (await pool.folder(base)).unet.model.loraTargets('all');
   const sites = [targets.find(({ kind }) => kind === 'linear')!, targets.findLast(({ kind }) => kind === 'conv')!];
   const modules = new Map(
-    sites.map(({ path, weightShape: [out, ...rest] }) => [path, { down: new Float32Array(rest.reduce((a, b) => a * b, 1)).fill(0.01), up: new Float32Array(out!).fill(0.25), rank: 1, alpha: 1 }]),
+    sites.map(({ path, weightShape: [out, ...rest] }) => [
+      path,
+      {
+        down: new Float32Array(rest.reduce((a, b) => a * b, 1)).fill(0.01),
+        up: new Float32Array(out!).fill(0.25),
+        rank: 1,
+        alpha: 1,
+      },
+    ]),
   );
   await files.write('lora.safetensors', writeSafetensors(writeLora(modules, sites, 'kohya')));
   return pool.resolve({ base, adapters: [{ kind: 'file', file: 'lora.safetensors', strength: 1 }] });
 }
 
 /** What was exported, opened again. */
-async function exported(model: ResolvedModel, files: MemoryFileStore, kind: ExportKind, options: Pick<ExportOptions, 'precision'> = {}): Promise<{ made: ExportedFile[]; folder: ModelFolder }> {
+async function exported(
+  model: ResolvedModel,
+  files: MemoryFileStore,
+  kind: ExportKind,
+  options: Pick<ExportOptions, 'precision'> = {},
+): Promise<{ made: ExportedFile[]; folder: ModelFolder }> {
   const made = await exportModel(model, kind, { files, folder: 'out', name: 'mine' }, options);
   for (const { file, size } of made) expect(await files.size(file)).toBe(size);
   const reader: FolderReader = {
@@ -54,12 +72,23 @@ async function exported(model: ResolvedModel, files: MemoryFileStore, kind: Expo
     },
     list: async () => made.map(({ name }) => name),
   };
-  return { made, folder: await openModelFolder('made', environment(files, () => reader)) };
+  return {
+    made,
+    folder: await openModelFolder(
+      'made',
+      environment(files, () => reader),
+    ),
+  };
 }
 
-const parts = (unet: TensorSource, { vae, textEncoders }: ModelFolder): TensorSource[] => [unet, vae.weights, ...textEncoders.map(({ weights }) => weights)];
+const parts = (unet: TensorSource, { vae, textEncoders }: ModelFolder): TensorSource[] => [
+  unet,
+  vae.weights,
+  ...textEncoders.map(({ weights }) => weights),
+];
 
-const same = (a: ArrayBufferView, b: ArrayBufferView): boolean => Buffer.from(a.buffer, a.byteOffset, a.byteLength).equals(Buffer.from(b.buffer, b.byteOffset, b.byteLength));
+const same = (a: ArrayBufferView, b: ArrayBufferView): boolean =>
+  Buffer.from(a.buffer, a.byteOffset, a.byteLength).equals(Buffer.from(b.buffer, b.byteOffset, b.byteLength));
 
 describe.each([
   ['Stable Diffusion 1', pipeline('pipeline-text-to-image')],
@@ -80,22 +109,40 @@ describe.each([
     const merged = parts(model.weights, model.folder);
     const base = parts(model.folder.unet.weights, model.folder);
     // A folder's UNet is written in f32; all else keeps the width it has.
-    const widthOf = (part: number, tensor: string): string => precision ?? (kind === 'diffusers' && part === 0 ? 'f32' : (base[part]!.half!(tensor) ?? 'f32'));
+    const widthOf = (part: number, tensor: string): string =>
+      precision ?? (kind === 'diffusers' && part === 0 ? 'f32' : (base[part]!.half!(tensor) ?? 'f32'));
     let changed = 0;
     for (const [i, source] of parts(folder.unet.weights, folder).entries()) {
       for (const tensor of source.names) {
         const expected = await merged[i]!.read(tensor);
         const width = widthOf(i, tensor);
         expect([tensor, source.half!(tensor) ?? 'f32']).toEqual([tensor, width]);
-        if (width === 'f16' ? !same(await source.readHalf!(tensor), encodeF16(expected)) : !same(await source.read(tensor), expected)) expect.fail(`${tensor} differs`);
+        if (
+          width === 'f16'
+            ? !same(await source.readHalf!(tensor), encodeF16(expected))
+            : !same(await source.read(tensor), expected)
+        )
+          expect.fail(`${tensor} differs`);
         if (i === 0 && !same(expected, await base[0]!.read(tensor))) changed++;
       }
     }
     expect(changed).toBe(2);
     const prompt = 'a Photo of a small red house, it’s 2 by the sea';
-    expect(folder.textEncoders.map(({ tokenizer }) => [...tokenizer.encode(prompt)])).toEqual(model.folder.textEncoders.map(({ tokenizer }) => [...tokenizer.encode(prompt)]));
+    expect(folder.textEncoders.map(({ tokenizer }) => [...tokenizer.encode(prompt)])).toEqual(
+      model.folder.textEncoders.map(({ tokenizer }) => [...tokenizer.encode(prompt)]),
+    );
     expect(folder.scheduler).toEqual(model.folder.scheduler);
-    const { id: _id, title: _title, hash: _hash, weightBytes: _bytes, precision: _precision, source: _source, defaults: _defaults, scorers: _scorers, ...facts } = model.folder.info;
+    const {
+      id: _id,
+      title: _title,
+      hash: _hash,
+      weightBytes: _bytes,
+      precision: _precision,
+      source: _source,
+      defaults: _defaults,
+      scorers: _scorers,
+      ...facts
+    } = model.folder.info;
     expect(folder.info).toMatchObject(facts);
   });
 });
@@ -109,10 +156,18 @@ it.each([
   const env = environment(files);
   const model = await new ModelPool(env, new RunStore(files)).resolve({ base: pipeline(folder), adapters: [] });
   const shares: number[] = [];
-  const [made] = await exportModel(model, 'single-file', { files, folder: 'out', name, listener: ({ doneBytes, totalBytes }) => shares.push(doneBytes / totalBytes) }, { precision: 'f16' });
+  const [made] = await exportModel(
+    model,
+    'single-file',
+    { files, folder: 'out', name, listener: ({ doneBytes, totalBytes }) => shares.push(doneBytes / totalBytes) },
+    { precision: 'f16' },
+  );
   expect(shares).toEqual(shares.toSorted((a, b) => a - b));
   expect(shares.at(-1)).toBe(1);
-  const [ours, theirs] = [await openSafetensors(await files.read(made!.file)), await openSafetensors(readFileSync(join(reference, 'single-file', `${name}.safetensors`)))];
+  const [ours, theirs] = [
+    await openSafetensors(await files.read(made!.file)),
+    await openSafetensors(readFileSync(join(reference, 'single-file', `${name}.safetensors`))),
+  ];
   // Python adds what published files carry beside.
   const wanted = theirs.names.filter((key) => theirs.half(key) === 'f16');
   expect([...ours.names].sort()).toEqual([...wanted].sort());
@@ -120,12 +175,21 @@ it.each([
     expect([key, ours.shape(key)]).toEqual([key, theirs.shape(key)]);
     if (!same(await ours.readHalf(key), await theirs.readHalf(key))) expect.fail(`${key} differs`);
   }
-  expect(ours.metadata).toMatchObject({ 'modelspec.sai_model_spec': '1.0.0', 'modelspec.title': name, 'modelspec.prediction_type': name === 'sd2' ? 'v' : 'epsilon' });
+  expect(ours.metadata).toMatchObject({
+    'modelspec.sai_model_spec': '1.0.0',
+    'modelspec.title': name,
+    'modelspec.prediction_type': name === 'sd2' ? 'v' : 'epsilon',
+  });
 });
 
 it.each([...shapesByName])('puts every tensor of %s where it was', async (name, shapes) => {
   const folder = await openReader(readerOf(hollow(shapes)));
-  const written = new Map((await singleFileTensors(folder, folder.unet.weights, 'stored')).map(({ name: key, shape, dtype }) => [key, [shape, dtype]]));
+  const written = new Map(
+    (await singleFileTensors(folder, folder.unet.weights, 'stored')).map(({ name: key, shape, dtype }) => [
+      key,
+      [shape, dtype],
+    ]),
+  );
   for (const [key, shape] of shapes) expect([key, written.get(key)]).toEqual([key, [shape, 'F16']]);
   // OpenCLIP's last layer, which Stable Diffusion 2 does not use.
   const more = [...written.keys()].filter((key) => !shapes.has(key));
@@ -134,22 +198,43 @@ it.each([...shapesByName])('puts every tensor of %s where it was', async (name, 
 });
 
 it('marks an SDXL that predicts v', async () => {
-  const shapes = new Map([...shapesByName.get('stable-diffusion-xl-base-1.0')!, ['v_pred', [0]], ['ztsnr', [0]]] as const);
+  const shapes = new Map([
+    ...shapesByName.get('stable-diffusion-xl-base-1.0')!,
+    ['v_pred', [0]],
+    ['ztsnr', [0]],
+  ] as const);
   const folder = await openReader(readerOf(hollow(shapes)));
-  expect((await singleFileTensors(folder, folder.unet.weights, 'stored')).slice(-2).map(({ name }) => name)).toEqual(['v_pred', 'ztsnr']);
+  expect((await singleFileTensors(folder, folder.unet.weights, 'stored')).slice(-2).map(({ name }) => name)).toEqual([
+    'v_pred',
+    'ztsnr',
+  ]);
 });
 
 it('leaves parts that it does not write out of the index', async () => {
   const base = pipeline('pipeline-text-to-image');
-  const index = { ...(JSON.parse(readFileSync(join(base, 'model_index.json'), 'utf8')) as object), safety_checker: ['stable_diffusion', 'StableDiffusionSafetyChecker'], requires_safety_checker: true };
+  const index = {
+    ...(JSON.parse(readFileSync(join(base, 'model_index.json'), 'utf8')) as object),
+    safety_checker: ['stable_diffusion', 'StableDiffusionSafetyChecker'],
+    requires_safety_checker: true,
+  };
   const files = new MemoryFileStore();
   const openModel = (): FolderReader => {
     const reader = folderReader(base);
-    return { ...reader, read: async (path) => (path === 'model_index.json' ? (new TextEncoder().encode(JSON.stringify(index)) as Uint8Array<ArrayBuffer>) : reader.read(path)) };
+    return {
+      ...reader,
+      read: async (path) =>
+        path === 'model_index.json'
+          ? (new TextEncoder().encode(JSON.stringify(index)) as Uint8Array<ArrayBuffer>)
+          : reader.read(path),
+    };
   };
   const model = await tuned(files, base, openModel);
   await exported(model, files, 'diffusers');
-  expect(JSON.parse(new TextDecoder().decode(await files.read('out/model_index.json')))).toMatchObject({ safety_checker: [null, null], requires_safety_checker: false, unet: ['diffusers', 'UNet2DConditionModel'] });
+  expect(JSON.parse(new TextDecoder().decode(await files.read('out/model_index.json')))).toMatchObject({
+    safety_checker: [null, null],
+    requires_safety_checker: false,
+    unet: ['diffusers', 'UNet2DConditionModel'],
+  });
 });
 
 it('makes a whole folder of a checkpoint, with CLIP’s own tokenizer', async () => {
@@ -157,7 +242,14 @@ it('makes a whole folder of a checkpoint, with CLIP’s own tokenizer', async ()
   const files = new MemoryFileStore();
   const model = await tuned(files, 'xl.safetensors', () => readerOf(byteRanges(bytes)));
   const { made, folder } = await exported(model, files, 'diffusers');
-  expect(made.map(({ name }) => name)).toEqual(expect.arrayContaining(['model_index.json', 'text_encoder_2/model.safetensors', 'tokenizer_2/merges.txt', 'scheduler/scheduler_config.json']));
+  expect(made.map(({ name }) => name)).toEqual(
+    expect.arrayContaining([
+      'model_index.json',
+      'text_encoder_2/model.safetensors',
+      'tokenizer_2/merges.txt',
+      'scheduler/scheduler_config.json',
+    ]),
+  );
   expect(folder.info.precision).toBe('f32');
   expect(folder.vae.weights.half!('decoder.conv_in.weight')).toBe('f16');
 });
@@ -165,7 +257,9 @@ it('makes a whole folder of a checkpoint, with CLIP’s own tokenizer', async ()
 it('leaves nothing behind where the disk is full', async () => {
   const files = new MemoryFileStore(150_000);
   const model = await tuned(files, pipeline('pipeline-text-to-image'));
-  await expect(exportModel(model, 'single-file', { files, folder: 'out', name: 'mine' }, { precision: 'f32' })).rejects.toMatchObject({ name: 'NoDiskSpace' });
+  await expect(
+    exportModel(model, 'single-file', { files, folder: 'out', name: 'mine' }, { precision: 'f32' }),
+  ).rejects.toMatchObject({ name: 'NoDiskSpace' });
   expect(await files.list('out')).toEqual([]);
   expect(await files.exists('out/mine.safetensors.part')).toBe(false);
 });
@@ -173,5 +267,8 @@ it('leaves nothing behind where the disk is full', async () => {
 it('refuses what the layout has no place for', async () => {
   const files = new MemoryFileStore();
   const model = await tuned(files, pipeline('pipeline-lcm'));
-  await expect(exportModel(model, 'single-file', { files, folder: 'out', name: 'mine' })).rejects.toMatchObject({ name: 'UnsupportedArchitecture', message: expect.stringContaining('time_embedding.cond_proj') as string });
+  await expect(exportModel(model, 'single-file', { files, folder: 'out', name: 'mine' })).rejects.toMatchObject({
+    name: 'UnsupportedArchitecture',
+    message: expect.stringContaining('time_embedding.cond_proj') as string,
+  });
 });

@@ -2,7 +2,13 @@
  *  Written to the file store tensor by tensor: a merged model may be larger than memory. */
 import { type FileStore, partOf } from '../../data/files.ts';
 import { sumLora, writeLora } from '../../data/formats/lora.ts';
-import { byteLength, floatDtypes, streamSafetensors, type TensorToStream, writeSafetensors } from '../../data/formats/safetensors.ts';
+import {
+  byteLength,
+  floatDtypes,
+  streamSafetensors,
+  type TensorToStream,
+  writeSafetensors,
+} from '../../data/formats/safetensors.ts';
 import { PartWriter } from '../../data/partWriter.ts';
 import { Graph, type ParameterDtype } from '../../graph/graph.ts';
 import { readParameter, storedDtypes, type TensorSource, type WeightPolicy } from '../../models/weights.ts';
@@ -18,7 +24,11 @@ import type { ExportedFile, ExportEvent, ExportKind, ExportOptions, Listener } f
 const folderFiles = [
   'scheduler/scheduler_config.json',
   ...['unet', 'vae', 'text_encoder', 'text_encoder_2'].map((part) => `${part}/config.json`),
-  ...['tokenizer', 'tokenizer_2'].flatMap((part) => ['tokenizer.json', 'tokenizer_config.json', 'vocab.json', 'merges.txt', 'special_tokens_map.json'].map((file) => `${part}/${file}`)),
+  ...['tokenizer', 'tokenizer_2'].flatMap((part) =>
+    ['tokenizer.json', 'tokenizer_config.json', 'vocab.json', 'merges.txt', 'special_tokens_map.json'].map(
+      (file) => `${part}/${file}`,
+    ),
+  ),
   'feature_extractor/preprocessor_config.json',
 ];
 
@@ -32,7 +42,12 @@ interface Target {
   listener?: Listener<ExportEvent>;
 }
 
-export async function exportModel(model: ResolvedModel, kind: ExportKind, target: Target, { precision }: Pick<ExportOptions, 'precision'> = {}): Promise<ExportedFile[]> {
+export async function exportModel(
+  model: ResolvedModel,
+  kind: ExportKind,
+  target: Target,
+  { precision }: Pick<ExportOptions, 'precision'> = {},
+): Promise<ExportedFile[]> {
   switch (kind) {
     case 'diffusers':
       return diffusersFolder(model, target, precision);
@@ -54,7 +69,12 @@ async function written({ files, folder }: Target, name: string, bytes: Uint8Arra
   return { name, size: bytes.length, file };
 }
 
-async function streamed({ files, folder, listener }: Target, name: string, tensors: readonly TensorToStream[], metadata: Record<string, string>): Promise<ExportedFile> {
+async function streamed(
+  { files, folder, listener }: Target,
+  name: string,
+  tensors: readonly TensorToStream[],
+  metadata: Record<string, string>,
+): Promise<ExportedFile> {
   const file = `${folder}/${name}`;
   await files.remove(partOf(file));
   const writer = new PartWriter(files, file);
@@ -89,18 +109,34 @@ function loraFile({ folder, changes }: ResolvedModel, format: 'kohya' | 'peft'):
   const adapters: { modules: ReadonlyMap<string, LoraModule>; strength: number }[] = [];
   for (const change of changes) {
     if (change.kind === 'full') {
-      throw new WinnowError('BadArguments', 'This model was fine-tuned in all its weights; that is not a LoRA.', 'Export it as a diffusers folder.');
+      throw new WinnowError(
+        'BadArguments',
+        'This model was fine-tuned in all its weights; that is not a LoRA.',
+        'Export it as a diffusers folder.',
+      );
     }
     adapters.push(change);
   }
-  if (adapters.length === 0) throw new WinnowError('BadArguments', 'The base model has no LoRA to export.', 'Choose a run, or export the model as a diffusers folder.');
+  if (adapters.length === 0)
+    throw new WinnowError(
+      'BadArguments',
+      'The base model has no LoRA to export.',
+      'Choose a run, or export the model as a diffusers folder.',
+    );
   const modules = adapters.length === 1 && adapters[0]!.strength === 1 ? adapters[0]!.modules : sumLora(adapters);
-  return writeSafetensors(writeLora(modules, folder.unet.model.loraTargets('all'), format), { base_model: folder.info.id.split('/').findLast(Boolean)!, base_model_hash: folder.info.hash });
+  return writeSafetensors(writeLora(modules, folder.unet.model.loraTargets('all'), format), {
+    base_model: folder.info.id.split('/').findLast(Boolean)!,
+    base_model_hash: folder.info.hash,
+  });
 }
 
 /** The folder the model came from with the merged UNet, in f32 unless told otherwise: fp16 would round away small updates. All other weights as
  *  they are stored; each component in one file, whatever variants and shards it came in, so that the folder loads without saying which. */
-async function diffusersFolder({ folder, weights }: ResolvedModel, target: Target, precision: WeightPolicy | undefined): Promise<ExportedFile[]> {
+async function diffusersFolder(
+  { folder, weights }: ResolvedModel,
+  target: Target,
+  precision: WeightPolicy | undefined,
+): Promise<ExportedFile[]> {
   const made: ExportedFile[] = [];
   for (const path of folderFiles) {
     const bytes = await readOptional(folder.reader, path);
@@ -110,13 +146,31 @@ async function diffusersFolder({ folder, weights }: ResolvedModel, target: Targe
   const parts: [string, TensorSource, (name: string) => ParameterDtype][] = [
     ['unet/diffusion_pytorch_model', weights, storedDtypes(folder.unet.weights, precision ?? 'f32')],
     ['vae/diffusion_pytorch_model', folder.vae.weights, storedDtypes(folder.vae.weights, stored)],
-    ...folder.textEncoders.map(({ weights: text }, i) => [i === 0 ? 'text_encoder/model' : 'text_encoder_2/model', text, storedDtypes(text, stored)] as (typeof parts)[number]),
+    ...folder.textEncoders.map(
+      ({ weights: text }, i) =>
+        [
+          i === 0 ? 'text_encoder/model' : 'text_encoder_2/model',
+          text,
+          storedDtypes(text, stored),
+        ] as (typeof parts)[number],
+    ),
   ];
-  for (const [path, source, dtypeOf] of parts) made.push(await streamed(target, `${path}.safetensors`, tensorsOf(source, dtypeOf), { format: 'pt' }));
+  for (const [path, source, dtypeOf] of parts)
+    made.push(await streamed(target, `${path}.safetensors`, tensorsOf(source, dtypeOf), { format: 'pt' }));
   const index = await readFolderJson(folder.reader, 'model_index.json');
   const has = (part: string): boolean => made.some(({ name }) => name.startsWith(`${part}/`));
-  const own = Object.entries(index).map(([part, value]) => [part, Array.isArray(value) && !has(part) ? [null, null] : part === 'requires_safety_checker' ? false : value]);
-  return [await written(target, 'model_index.json', new TextEncoder().encode(`${JSON.stringify(Object.fromEntries(own), null, 2)}\n`)), ...made];
+  const own = Object.entries(index).map(([part, value]) => [
+    part,
+    Array.isArray(value) && !has(part) ? [null, null] : part === 'requires_safety_checker' ? false : value,
+  ]);
+  return [
+    await written(
+      target,
+      'model_index.json',
+      new TextEncoder().encode(`${JSON.stringify(Object.fromEntries(own), null, 2)}\n`),
+    ),
+    ...made,
+  ];
 }
 
 function tensorsOf(source: TensorSource, dtypeOf: (name: string) => ParameterDtype): TensorToStream[] {
@@ -124,10 +178,24 @@ function tensorsOf(source: TensorSource, dtypeOf: (name: string) => ParameterDty
   const names = source.names.filter((name) => !name.endsWith('.position_ids'));
   return names.map((name) => {
     const dtype = dtypeOf(name);
-    return { name, shape: source.shape(name)!, dtype: floatDtypes[dtype], data: () => readParameter(source, { name, dtype }) };
+    return {
+      name,
+      shape: source.shape(name)!,
+      dtype: floatDtypes[dtype],
+      data: () => readParameter(source, { name, dtype }),
+    };
   });
 }
 
-async function singleFile({ folder, weights }: ResolvedModel, target: Target, precision: WeightPolicy): Promise<ExportedFile> {
-  return streamed(target, `${target.name}.safetensors`, await singleFileTensors(folder, weights, precision), await singleFileMetadata(folder, target.name));
+async function singleFile(
+  { folder, weights }: ResolvedModel,
+  target: Target,
+  precision: WeightPolicy,
+): Promise<ExportedFile> {
+  return streamed(
+    target,
+    `${target.name}.safetensors`,
+    await singleFileTensors(folder, weights, precision),
+    await singleFileMetadata(folder, target.name),
+  );
 }

@@ -6,7 +6,16 @@ import { CLIP_VOCAB_SIZE } from '../../models/clip/vocabulary/vocabulary.ts';
 import type { Config } from '../../models/config.ts';
 import { parseUNetConfig } from '../../models/sd/config.ts';
 import { SD2_TEXT_LAYERS, type SingleFileFamily } from '../../models/sd/singleFileConfig.ts';
-import { clipPlaces, openClipPlaces, type Place, type Places, storedShape, transposed, unetPlaces, vaePlaces } from '../../models/sd/singleFileKeys.ts';
+import {
+  clipPlaces,
+  openClipPlaces,
+  type Place,
+  type Places,
+  storedShape,
+  transposed,
+  unetPlaces,
+  vaePlaces,
+} from '../../models/sd/singleFileKeys.ts';
 import { readParameter, storedDtypes, type TensorSource, type WeightPolicy } from '../../models/weights.ts';
 import { WinnowError } from '../../shared/errors.ts';
 import type { Shape } from '../../shared/shape.ts';
@@ -16,8 +25,21 @@ import { type ModelFolder, readFolderJson, readOptional } from '../model/modelFo
 import { FOLDER_METADATA } from '../model/singleFile.ts';
 
 /** Of a folder's files, those that a checkpoint keeps in its metadata. */
-const configFiles = ['model_index.json', 'scheduler/scheduler_config.json', 'unet/config.json', 'vae/config.json', 'text_encoder/config.json', 'text_encoder_2/config.json'];
-const tokenizerFiles = ['tokenizer.json', 'vocab.json', 'merges.txt', 'tokenizer_config.json', 'special_tokens_map.json'];
+const configFiles = [
+  'model_index.json',
+  'scheduler/scheduler_config.json',
+  'unet/config.json',
+  'vae/config.json',
+  'text_encoder/config.json',
+  'text_encoder_2/config.json',
+];
+const tokenizerFiles = [
+  'tokenizer.json',
+  'vocab.json',
+  'merges.txt',
+  'tokenizer_config.json',
+  'special_tokens_map.json',
+];
 
 function familyOf({ pipeline, textEncoders }: ModelFolder): SingleFileFamily {
   if (pipeline.conditioning === 'xl') return 'xl';
@@ -33,34 +55,74 @@ const textPlaces: Readonly<Record<SingleFileFamily, readonly Places[]>> = {
 
 /** @param unet the merged weights; `folder.unet.weights` says how the model's own file keeps each of them.
  *  Rejects with UnsupportedArchitecture where the layout has no place for a tensor. */
-export async function singleFileTensors(folder: ModelFolder, unet: TensorSource, precision: WeightPolicy): Promise<TensorToStream[]> {
+export async function singleFileTensors(
+  folder: ModelFolder,
+  unet: TensorSource,
+  precision: WeightPolicy,
+): Promise<TensorToStream[]> {
   const { reader } = folder;
   const config = (part: string): Promise<Config> => readFolderJson(reader, `${part}/config.json`);
   const family = familyOf(folder);
   const unetConfig = await config('unet');
   const tensors = [
-    ...placed(unetParameters(unetConfig), unet, unetPlaces(parseUNetConfig(unetConfig)), storedDtypes(folder.unet.weights, precision)),
-    ...placed(vaeParameters(await config('vae')), folder.vae.weights, vaePlaces(folder.vae.config), storedDtypes(folder.vae.weights, precision)),
+    ...placed(
+      unetParameters(unetConfig),
+      unet,
+      unetPlaces(parseUNetConfig(unetConfig)),
+      storedDtypes(folder.unet.weights, precision),
+    ),
+    ...placed(
+      vaeParameters(await config('vae')),
+      folder.vae.weights,
+      vaePlaces(folder.vae.config),
+      storedDtypes(folder.vae.weights, precision),
+    ),
   ];
   for (const [i, { weights, config: text }] of folder.textEncoders.entries()) {
     const part = i === 0 ? 'text_encoder' : 'text_encoder_2';
-    const own = placed(textParameters(await config(part)), weights, textPlaces[family][i]!, storedDtypes(weights, precision));
+    const own = placed(
+      textParameters(await config(part)),
+      weights,
+      textPlaces[family][i]!,
+      storedDtypes(weights, precision),
+    );
     tensors.push(...own);
     // The original holds the whole OpenCLIP encoder and takes the output of its last layer but one. The last is not here, and not used: a copy
     // of the one before keeps its place.
-    if (family === 'sd2' && text.num_hidden_layers === SD2_TEXT_LAYERS) tensors.push(...own.filter(({ name }) => name.includes('.resblocks.22.')).map((tensor) => ({ ...tensor, name: tensor.name.replace('.resblocks.22.', '.resblocks.23.') })));
+    if (family === 'sd2' && text.num_hidden_layers === SD2_TEXT_LAYERS)
+      tensors.push(
+        ...own
+          .filter(({ name }) => name.includes('.resblocks.22.'))
+          .map((tensor) => ({ ...tensor, name: tensor.name.replace('.resblocks.22.', '.resblocks.23.') })),
+      );
   }
   // Marks by which ComfyUI knows an SDXL that predicts v, and one whose last step has no signal.
-  const marks = family === 'xl' && folder.info.predictionType === 'v_prediction' ? ['v_pred', ...(folder.scheduler['rescale_betas_zero_snr'] === true ? ['ztsnr'] : [])] : [];
-  return [...tensors, ...marks.map((name): TensorToStream => ({ name, shape: [0], dtype: 'F32', data: async () => new Float32Array() }))];
+  const marks =
+    family === 'xl' && folder.info.predictionType === 'v_prediction'
+      ? ['v_pred', ...(folder.scheduler['rescale_betas_zero_snr'] === true ? ['ztsnr'] : [])]
+      : [];
+  return [
+    ...tensors,
+    ...marks.map((name): TensorToStream => ({ name, shape: [0], dtype: 'F32', data: async () => new Float32Array() })),
+  ];
 }
 
 /** Tensors of a component at their places; those that share one are joined. */
-function placed(parameters: readonly Value[], source: TensorSource, places: Places, dtypeOf: (name: string) => ParameterDtype): TensorToStream[] {
+function placed(
+  parameters: readonly Value[],
+  source: TensorSource,
+  places: Places,
+  dtypeOf: (name: string) => ParameterDtype,
+): TensorToStream[] {
   const homes = new Map<string, { place: Place; names: string[]; shape: Shape }>();
   for (const { name, shape } of parameters) {
     const place = places(name);
-    if (!place) throw new WinnowError('UnsupportedArchitecture', `The original Stable Diffusion layout has no place for ${name}.`, 'Export the model as a diffusers folder.');
+    if (!place)
+      throw new WinnowError(
+        'UnsupportedArchitecture',
+        `The original Stable Diffusion layout has no place for ${name}.`,
+        'Export the model as a diffusers folder.',
+      );
     const home = homes.get(place.key) ?? { place, names: [], shape };
     home.names[place.third ?? 0] = name;
     homes.set(place.key, home);
@@ -116,7 +178,9 @@ export async function singleFileMetadata(folder: ModelFolder, title: string): Pr
 }
 
 async function smallFiles(reader: FolderReader, { textEncoders }: ModelFolder): Promise<Record<string, string>> {
-  const own = textEncoders.flatMap(({ tokenizer }, i) => (tokenizer.vocabSize === CLIP_VOCAB_SIZE ? [] : [i === 0 ? 'tokenizer' : 'tokenizer_2']));
+  const own = textEncoders.flatMap(({ tokenizer }, i) =>
+    tokenizer.vocabSize === CLIP_VOCAB_SIZE ? [] : [i === 0 ? 'tokenizer' : 'tokenizer_2'],
+  );
   const files: Record<string, string> = {};
   for (const path of [...configFiles, ...own.flatMap((folder) => tokenizerFiles.map((file) => `${folder}/${file}`))]) {
     const bytes = await readOptional(reader, path);

@@ -17,11 +17,14 @@ async function folder(files: MemoryFileStore): Promise<Parameters<typeof zipped>
 it('unzips to what went in, and leaves only the zip', async () => {
   const files = new MemoryFileStore();
   const shares: number[] = [];
-  const made = await zipped(files, await folder(files), 'out', 'mine', ({ doneBytes, totalBytes }) => shares.push(doneBytes / totalBytes));
+  const made = await zipped(files, await folder(files), 'out', 'mine', ({ doneBytes, totalBytes }) =>
+    shares.push(doneBytes / totalBytes),
+  );
   expect(made).toEqual({ name: 'mine.zip', file: 'out/mine.zip', size: await files.size('out/mine.zip') });
   const found = Object.entries(unzipSync(await files.read(made.file)));
   expect(found.map(([path]) => path)).toEqual(Object.keys(contents).map((path) => `mine/${path}`));
-  for (const [path, bytes] of found) expect(Buffer.from(bytes).equals(contents[path.slice('mine/'.length) as keyof typeof contents])).toBe(true);
+  for (const [path, bytes] of found)
+    expect(Buffer.from(bytes).equals(contents[path.slice('mine/'.length) as keyof typeof contents])).toBe(true);
   expect(await files.list('out')).toEqual(['out/mine.zip']);
   expect(shares).toEqual(shares.toSorted((a, b) => a - b));
   expect(shares.at(-1)).toBe(1);

@@ -7,7 +7,13 @@ import type { ExportedFile, ExportEvent, Listener } from '../types.ts';
 
 /** Writes `${name}.zip` beside the files, which lie below `name/` in it. Each is removed once it is in the zip, so that the disk holds no more than
  *  the largest of them twice. Rejects with NoDiskSpace. */
-export async function zipped(files: FileStore, made: readonly ExportedFile[], folder: string, name: string, listener: Listener<ExportEvent> = () => {}): Promise<ExportedFile> {
+export async function zipped(
+  files: FileStore,
+  made: readonly ExportedFile[],
+  folder: string,
+  name: string,
+  listener: Listener<ExportEvent> = () => {},
+): Promise<ExportedFile> {
   const file = `${folder}/${name}.zip`;
   const totalBytes = made.reduce((sum, { size }) => sum + size, 0);
   await files.remove(partOf(file));
@@ -30,7 +36,11 @@ export async function zipped(files: FileStore, made: readonly ExportedFile[], fo
 }
 
 /** client-zip asks for the next file when it has taken all of the one before. */
-async function* entries(files: FileStore, made: readonly ExportedFile[], name: string): AsyncGenerator<{ name: string; input: AsyncIterable<Uint8Array>; size: number }> {
+async function* entries(
+  files: FileStore,
+  made: readonly ExportedFile[],
+  name: string,
+): AsyncGenerator<{ name: string; input: AsyncIterable<Uint8Array>; size: number }> {
   for (const { name: path, file, size } of made) {
     yield { name: `${name}/${path}`, input: pieces(await files.open(file)), size };
     await files.remove(file);

@@ -13,7 +13,17 @@ export function unetParameters(config: Config): Value[] {
   const graph = new Graph();
   // What survives every downsampling.
   const side = 2 ** (unet.block_out_channels.length - 1);
-  buildUNet(graph, unet, unetInputs(graph, unet, { batch: 1, height: side, width: side, tokens: 1, timestepCond: unet.time_cond_proj_dim > 0 }));
+  buildUNet(
+    graph,
+    unet,
+    unetInputs(graph, unet, {
+      batch: 1,
+      height: side,
+      width: side,
+      tokens: 1,
+      timestepCond: unet.time_cond_proj_dim > 0,
+    }),
+  );
   return parametersOf(graph);
 }
 

@@ -5,7 +5,14 @@ import type { ByteRanges } from '../../data/formats/bytes.ts';
 import type { Value } from '../../graph/graph.ts';
 import type { Config } from '../../models/config.ts';
 import { parseUNetConfig } from '../../models/sd/config.ts';
-import { clipPlaces, openClipPlaces, type Places, storedShape, unetPlaces, vaePlaces } from '../../models/sd/singleFileKeys.ts';
+import {
+  clipPlaces,
+  openClipPlaces,
+  type Places,
+  storedShape,
+  unetPlaces,
+  vaePlaces,
+} from '../../models/sd/singleFileKeys.ts';
 import { parseVaeConfig } from '../../models/sd/vae.ts';
 import { type Shape, sizeOf } from '../../shared/shape.ts';
 import { textParameters, unetParameters, vaeParameters } from './componentParameters.ts';
@@ -21,12 +28,22 @@ export const readerOf = (ranges: ByteRanges, path = 'model.safetensors'): Folder
   sha256: async () => 'hash',
 });
 
-export const openReader = (reader: FolderReader): Promise<ModelFolder> => openModelFolder('somewhere/model.safetensors', { openModel: () => reader, sha256: async () => '' });
+export const openReader = (reader: FolderReader): Promise<ModelFolder> =>
+  openModelFolder('somewhere/model.safetensors', { openModel: () => reader, sha256: async () => '' });
 
 /** A file with this header whose tensors are zeros, however large it would be; counts the bytes that are asked for. */
-export function hollow(shapes: ReadonlyMap<string, Shape>, metadata: Record<string, string> = {}, dtype = 'F16'): ByteRanges & { asked: number[] } {
+export function hollow(
+  shapes: ReadonlyMap<string, Shape>,
+  metadata: Record<string, string> = {},
+  dtype = 'F16',
+): ByteRanges & { asked: number[] } {
   let end = 0;
-  const header = JSON.stringify({ __metadata__: metadata, ...Object.fromEntries([...shapes].map(([name, shape]) => [name, { dtype, shape, data_offsets: [end, (end += 2 * sizeOf(shape))] }])) });
+  const header = JSON.stringify({
+    __metadata__: metadata,
+    ...Object.fromEntries(
+      [...shapes].map(([name, shape]) => [name, { dtype, shape, data_offsets: [end, (end += 2 * sizeOf(shape))] }]),
+    ),
+  });
   const text = new TextEncoder().encode(header);
   const head = new Uint8Array(8 + text.length);
   new DataView(head.buffer).setBigUint64(0, BigInt(text.length), true);
@@ -51,9 +68,14 @@ export interface Layout {
   tensors: number;
   sha256: string;
 }
-export const layouts = Object.entries(JSON.parse(readFileSync(join(reference, 'single-file/layouts.json'), 'utf8')) as Record<string, Layout>);
+export const layouts = Object.entries(
+  JSON.parse(readFileSync(join(reference, 'single-file/layouts.json'), 'utf8')) as Record<string, Layout>,
+);
 
-export const publishedConfig = ({ folder, unet }: Layout, path: string): Config => ({ ...(JSON.parse(readFileSync(join(reference, 'configs', folder, path), 'utf8')) as Config), ...(path === 'unet/config.json' && unet) });
+export const publishedConfig = ({ folder, unet }: Layout, path: string): Config => ({
+  ...(JSON.parse(readFileSync(join(reference, 'configs', folder, path), 'utf8')) as Config),
+  ...(path === 'unet/config.json' && unet),
+});
 
 /** Keys and shapes of a published model's checkpoint, as our places have them. */
 function shapesOf(layout: Layout): Map<string, Shape> {
@@ -69,10 +91,16 @@ function shapesOf(layout: Layout): Map<string, Shape> {
   add(vaeParameters(config('vae/config.json')), vaePlaces(parseVaeConfig(config('vae/config.json'))));
   const xl = /xl|ssd/.test(layout.folder);
   const first = textParameters(config('text_encoder/config.json'));
-  add(first, xl ? clipPlaces('conditioner.embedders.0.transformer.text_model.') : config('text_encoder/config.json')['hidden_act'] === 'gelu' ? openClipPlaces('cond_stage_model.model.') : clipPlaces('cond_stage_model.transformer.text_model.'));
+  add(
+    first,
+    xl
+      ? clipPlaces('conditioner.embedders.0.transformer.text_model.')
+      : config('text_encoder/config.json')['hidden_act'] === 'gelu'
+        ? openClipPlaces('cond_stage_model.model.')
+        : clipPlaces('cond_stage_model.transformer.text_model.'),
+  );
   if (xl) add(textParameters(config('text_encoder_2/config.json')), openClipPlaces('conditioner.embedders.1.model.'));
   return shapes;
 }
 
 export const shapesByName = new Map(layouts.map(([name, layout]) => [name, shapesOf(layout)]));
-

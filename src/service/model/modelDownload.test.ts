@@ -36,7 +36,11 @@ interface Setup {
   jobs: Jobs;
 }
 
-async function open(options: Partial<TestHubOptions> = {}, files: FileStore = new MemoryFileStore(), stallMs = 60_000): Promise<Setup> {
+async function open(
+  options: Partial<TestHubOptions> = {},
+  files: FileStore = new MemoryFileStore(),
+  stallMs = 60_000,
+): Promise<Setup> {
   await hub?.close();
   const events: StorageEvent[] = [];
   hub = await startTestHub({ folder: pipeline, arrived: (path) => arrivedOf(events, path), ...options });
@@ -45,7 +49,17 @@ async function open(options: Partial<TestHubOptions> = {}, files: FileStore = ne
   const access: HubAccess = { ...hubAccess, stallMs, sleep: async (ms) => void waits.push(ms) };
   const storage = new ModelStorage({ files, taken: ['postcard'], now: () => new Date(0), access });
   const jobs = new Jobs();
-  return { storage, files, events, waits, jobs, download: (request = {}) => jobs.run('job', (signal) => storage.downloadModel(signal, { id, host, ...request }, (event) => events.push(event))) };
+  return {
+    storage,
+    files,
+    events,
+    waits,
+    jobs,
+    download: (request = {}) =>
+      jobs.run('job', (signal) =>
+        storage.downloadModel(signal, { id, host, ...request }, (event) => events.push(event)),
+      ),
+  };
 }
 
 /** Bytes of the file under way: progress counts those of the files before it, too. */
@@ -70,13 +84,29 @@ const drop = { kind: 'drop', after: half } as const;
 
 describe.each(Object.entries(stores))('into %s', (_, newStore) => {
   it('plans, downloads what is needed and opens it', async () => {
-    const extra = { 'safety_checker/model.safetensors': new Uint8Array(9), 'unet/diffusion_pytorch_model.bin': new Uint8Array(9), 'unet/model.onnx': new Uint8Array(9), 'README.md': new Uint8Array(9), 'unet/flax_model.msgpack': new Uint8Array(9) };
+    const extra = {
+      'safety_checker/model.safetensors': new Uint8Array(9),
+      'unet/diffusion_pytorch_model.bin': new Uint8Array(9),
+      'unet/model.onnx': new Uint8Array(9),
+      'README.md': new Uint8Array(9),
+      'unet/flax_model.msgpack': new Uint8Array(9),
+    };
     const setup = await open({ extra, pageSize: 3, redirect: true }, newStore());
     const plan = await setup.storage.planDownload({ id: hub!.id, host: `${hub!.host}/` });
     expect(plan).toMatchObject({ id: 'tiny/model', host: hub!.host, revision: hub!.commit, presentBytes: 0 });
     expect(plan.files.map(({ path }) => path).sort()).toEqual([
-      'model_index.json', 'scheduler/scheduler_config.json', 'text_encoder/config.json', 'text_encoder/model.safetensors', 'tokenizer/merges.txt', 'tokenizer/special_tokens_map.json',
-      'tokenizer/tokenizer_config.json', 'tokenizer/vocab.json', 'unet/config.json', unet, 'vae/config.json', 'vae/diffusion_pytorch_model.safetensors',
+      'model_index.json',
+      'scheduler/scheduler_config.json',
+      'text_encoder/config.json',
+      'text_encoder/model.safetensors',
+      'tokenizer/merges.txt',
+      'tokenizer/special_tokens_map.json',
+      'tokenizer/tokenizer_config.json',
+      'tokenizer/vocab.json',
+      'unet/config.json',
+      unet,
+      'vae/config.json',
+      'vae/diffusion_pytorch_model.safetensors',
     ]);
     expect(plan.totalBytes).toBe(plan.files.reduce((sum, { path }) => sum + bytesOf(path).length, 0));
     // Configs alone were read for the plan.
@@ -94,28 +124,54 @@ describe.each(Object.entries(stores))('into %s', (_, newStore) => {
   });
 
   it.each([
-    ['a connection that breaks off, twice', [drop, { kind: 'drop', after: 100 }], [undefined, `bytes=${half}-`, `bytes=${half + 100}-`], 2],
+    [
+      'a connection that breaks off, twice',
+      [drop, { kind: 'drop', after: 100 }],
+      [undefined, `bytes=${half}-`, `bytes=${half + 100}-`],
+      2,
+    ],
     ['a body cut short in good order', [{ kind: 'truncate', after: half }], [undefined, `bytes=${half}-`], 1],
     ['a Content-Length that is too large', [{ kind: 'promiseMore', by: 50 }], [undefined], 1],
     ['a connection that stalls', [{ kind: 'stall', after: half }], [undefined, `bytes=${half}-`], 1],
     ['a server that does not know ranges', [drop, { kind: 'ignoreRange' }], [undefined, `bytes=${half}-`], 1],
-    ['a file that changed between', [drop, { kind: 'etag', value: '"other"' }], [undefined, `bytes=${half}-`, undefined], 2],
+    [
+      'a file that changed between',
+      [drop, { kind: 'etag', value: '"other"' }],
+      [undefined, `bytes=${half}-`, undefined],
+      2,
+    ],
     ['an answer with another range', [drop, { kind: 'wrongRange' }], [undefined, `bytes=${half}-`, undefined], 2],
     ['wrong bytes, once', [{ kind: 'wrongBytes' }], [undefined, undefined], 1],
     ['more bytes than there are, once', [{ kind: 'tooLong', by: 5 }], [undefined, undefined], 1],
     ['a server error', [{ kind: 'status', status: 503 }], [undefined, undefined], 1],
-    ['too many requests', [{ kind: 'status', status: 429, headers: { 'Retry-After': '7' } }], [undefined, undefined], 1],
-  ] satisfies [string, NonNullable<TestHubOptions['faults']>[string], (string | undefined)[], number][])('survives %s', async (_, faults, ranges, retries) => {
-    // A busy machine is not a stall.
-    const setup = await open({ faults: { [unet]: faults } }, newStore(), faults.some(({ kind }) => kind === 'stall') ? 2000 : undefined);
-    await expectWhole(setup, await setup.download());
-    expect(hub!.requests.filter(({ path }) => path === unet).map(({ range }) => range)).toEqual(ranges);
-    expect(setup.events.filter(({ type }) => type === 'retry')).toHaveLength(retries);
-  });
+    [
+      'too many requests',
+      [{ kind: 'status', status: 429, headers: { 'Retry-After': '7' } }],
+      [undefined, undefined],
+      1,
+    ],
+  ] satisfies [string, NonNullable<TestHubOptions['faults']>[string], (string | undefined)[], number][])(
+    'survives %s',
+    async (_, faults, ranges, retries) => {
+      // A busy machine is not a stall.
+      const setup = await open(
+        { faults: { [unet]: faults } },
+        newStore(),
+        faults.some(({ kind }) => kind === 'stall') ? 2000 : undefined,
+      );
+      await expectWhole(setup, await setup.download());
+      expect(hub!.requests.filter(({ path }) => path === unet).map(({ range }) => range)).toEqual(ranges);
+      expect(setup.events.filter(({ type }) => type === 'retry')).toHaveLength(retries);
+    },
+  );
 });
 
 it('waits as long as a busy server asks, and longer each time where it does not say', async () => {
-  const setup = await open({ faults: { [unet]: [{ kind: 'status', status: 429, headers: { 'Retry-After': '7' } }, { kind: 'status', status: 502 }, drop] } });
+  const setup = await open({
+    faults: {
+      [unet]: [{ kind: 'status', status: 429, headers: { 'Retry-After': '7' } }, { kind: 'status', status: 502 }, drop],
+    },
+  });
   await setup.download();
   expect(setup.waits).toEqual([7000, 2000, 4000]);
 });
@@ -126,44 +182,105 @@ it.each([
   ['a listing with a larger size', { listed: { [unet]: { size: bytesOf(unet).length + 10 } } }, 'DownloadFailed', 0],
   ['a listing with a smaller size', { listed: { [unet]: { size: bytesOf(unet).length - 10 } } }, 'DownloadFailed', 0],
   ['a server that stays broken', { always: { [unet]: { kind: 'status', status: 500 } } }, 'DownloadFailed', 0],
-  ['a connection that never gets further', { faults: { [unet]: [drop] }, always: { [unet]: { kind: 'drop', after: 0 } } }, 'NoNetwork', half],
-  ['a file that is gone', { always: { [unet]: { kind: 'status', status: 404, headers: { 'X-Error-Code': 'EntryNotFound' } } } }, 'NotFound', 0],
-  ['a server that asks for an hour', { always: { [unet]: { kind: 'status', status: 429, headers: { 'Retry-After': '3600' } } } }, 'RateLimited', 0],
-] satisfies [string, Partial<TestHubOptions>, string, number][])('fails by name with %s, keeps what is good, and goes on later', async (_, options, name, kept) => {
-  const setup = await open(options);
-  await expect(setup.download()).rejects.toMatchObject({ name });
-  const [model] = await setup.storage.list();
-  expect(model).toMatchObject({ complete: false });
-  expect(await setup.files.size(partOf(`models/model/${unet}`))).toBe(kept);
-  expect(model!.presentBytes).toBeGreaterThan(0);
-  expect(await setup.storage.complete()).toEqual([]);
-  await expect(setup.storage.store.reader('model').read('model_index.json')).rejects.toMatchObject({ name: 'IncompleteModel' });
-  // The hub is mended; it lies elsewhere now, which the record must not hinder.
-  const again = await open({}, setup.files);
-  const id = await again.download();
-  await expectWhole(again, id);
-});
+  [
+    'a connection that never gets further',
+    { faults: { [unet]: [drop] }, always: { [unet]: { kind: 'drop', after: 0 } } },
+    'NoNetwork',
+    half,
+  ],
+  [
+    'a file that is gone',
+    { always: { [unet]: { kind: 'status', status: 404, headers: { 'X-Error-Code': 'EntryNotFound' } } } },
+    'NotFound',
+    0,
+  ],
+  [
+    'a server that asks for an hour',
+    { always: { [unet]: { kind: 'status', status: 429, headers: { 'Retry-After': '3600' } } } },
+    'RateLimited',
+    0,
+  ],
+] satisfies [string, Partial<TestHubOptions>, string, number][])(
+  'fails by name with %s, keeps what is good, and goes on later',
+  async (_, options, name, kept) => {
+    const setup = await open(options);
+    await expect(setup.download()).rejects.toMatchObject({ name });
+    const [model] = await setup.storage.list();
+    expect(model).toMatchObject({ complete: false });
+    expect(await setup.files.size(partOf(`models/model/${unet}`))).toBe(kept);
+    expect(model!.presentBytes).toBeGreaterThan(0);
+    expect(await setup.storage.complete()).toEqual([]);
+    await expect(setup.storage.store.reader('model').read('model_index.json')).rejects.toMatchObject({
+      name: 'IncompleteModel',
+    });
+    // The hub is mended; it lies elsewhere now, which the record must not hinder.
+    const again = await open({}, setup.files);
+    const id = await again.download();
+    await expectWhole(again, id);
+  },
+);
 
 it.each([
-  ['a gated model', { always: { api: { kind: 'status', status: 403, headers: { 'X-Error-Code': 'GatedRepo' } } } }, {}, 'AccessDenied'],
+  [
+    'a gated model',
+    { always: { api: { kind: 'status', status: 403, headers: { 'X-Error-Code': 'GatedRepo' } } } },
+    {},
+    'AccessDenied',
+  ],
   ['a private or missing model', {}, { id: 'nobody/nothing' }, 'AccessDenied'],
   ['a missing model of a hub that says so', { always: { api: { kind: 'status', status: 404 } } }, {}, 'NotFound'],
   ['a missing revision', {}, { revision: 'v9' }, 'NotFound'],
   ['no server', {}, { host: 'http://127.0.0.1:9' }, 'NoNetwork'],
-  ['a busy hub', { always: { api: { kind: 'status', status: 429, headers: { 'Retry-After': '900' } } } }, {}, 'RateLimited'],
+  [
+    'a busy hub',
+    { always: { api: { kind: 'status', status: 429, headers: { 'Retry-After': '900' } } } },
+    {},
+    'RateLimited',
+  ],
   ['a name that is none', {}, { id: '../secret' }, 'BadArguments'],
   ['a host that is none', {}, { host: 'file:///etc' }, 'BadArguments'],
-  ['weights as pickles alone', { extra: { 'text_encoder_2/config.json': new Uint8Array(2), 'text_encoder_2/pytorch_model.bin': new Uint8Array(9) } }, {}, 'PickleRefused'],
+  [
+    'weights as pickles alone',
+    {
+      extra: { 'text_encoder_2/config.json': new Uint8Array(2), 'text_encoder_2/pytorch_model.bin': new Uint8Array(9) },
+    },
+    {},
+    'PickleRefused',
+  ],
   ['a repository without a model', { folder: 'public/prompts' }, {}, 'NotFound'],
-  ['an architecture that is not ours', { extra: { 'unet/config.json': new TextEncoder().encode(JSON.stringify({ ...JSON.parse(readFileSync(join(pipeline, 'unet/config.json'), 'utf8')), dual_cross_attention: true })) } }, {}, 'UnsupportedArchitecture'],
-  ['a config that arrives with other bytes', { always: { 'unet/config.json': { kind: 'wrongBytes' } } }, {}, 'WrongHash'],
-] satisfies [string, Partial<TestHubOptions>, Partial<HubRequest>, string][])('refuses %s before anything is kept', async (_, options, request, name) => {
-  const setup = await open(options);
-  await expect(setup.storage.planDownload({ id: hub!.id, host: hub!.host, ...request })).rejects.toMatchObject({ name });
-  await expect(setup.download(request)).rejects.toMatchObject({ name });
-  expect(await setup.storage.list()).toEqual([]);
-  expect(hub!.requests.filter(({ path }) => path.endsWith('.safetensors'))).toEqual([]);
-});
+  [
+    'an architecture that is not ours',
+    {
+      extra: {
+        'unet/config.json': new TextEncoder().encode(
+          JSON.stringify({
+            ...JSON.parse(readFileSync(join(pipeline, 'unet/config.json'), 'utf8')),
+            dual_cross_attention: true,
+          }),
+        ),
+      },
+    },
+    {},
+    'UnsupportedArchitecture',
+  ],
+  [
+    'a config that arrives with other bytes',
+    { always: { 'unet/config.json': { kind: 'wrongBytes' } } },
+    {},
+    'WrongHash',
+  ],
+] satisfies [string, Partial<TestHubOptions>, Partial<HubRequest>, string][])(
+  'refuses %s before anything is kept',
+  async (_, options, request, name) => {
+    const setup = await open(options);
+    await expect(setup.storage.planDownload({ id: hub!.id, host: hub!.host, ...request })).rejects.toMatchObject({
+      name,
+    });
+    await expect(setup.download(request)).rejects.toMatchObject({ name });
+    expect(await setup.storage.list()).toEqual([]);
+    expect(hub!.requests.filter(({ path }) => path.endsWith('.safetensors'))).toEqual([]);
+  },
+);
 
 it('takes the fp16 variant, and shards with their index, all of them or none', async () => {
   const weights = bytesOf(unet);
@@ -202,7 +319,12 @@ it('downloads a checkpoint in one file, whose header alone is read for the plan'
   expect(hub!.sentBytes()).toBeLessThan(bytes.length / 2);
   const id = await setup.download();
   const { info } = await openModelFolder(id, { openModel: () => setup.storage.store.reader(id), sha256 });
-  expect(info).toMatchObject({ pipeline: 'StableDiffusionXLPipeline', source: 'hub', title: 'model', hash: await sha256(bytes) });
+  expect(info).toMatchObject({
+    pipeline: 'StableDiffusionXLPipeline',
+    source: 'hub',
+    title: 'model',
+    hash: await sha256(bytes),
+  });
 });
 
 it('goes on where a cancelled download was, and fetches nothing twice', async () => {
@@ -211,7 +333,11 @@ it('goes on where a cancelled download was, and fetches nothing twice', async ()
   while (!hub!.requests.some(({ path }) => path === unet)) await new Promise((resolve) => setTimeout(resolve, 10));
   await new Promise((resolve) => setTimeout(resolve, 50));
   await expect(setup.storage.delete('model')).rejects.toMatchObject({ name: 'BadArguments' });
-  await expect(setup.jobs.run('second', (signal) => setup.storage.downloadModel(signal, { id: hub!.id, host: hub!.host }, () => {}))).rejects.toMatchObject({ name: 'BadArguments' });
+  await expect(
+    setup.jobs.run('second', (signal) =>
+      setup.storage.downloadModel(signal, { id: hub!.id, host: hub!.host }, () => {}),
+    ),
+  ).rejects.toMatchObject({ name: 'BadArguments' });
   setup.jobs.cancel('job');
   await expect(running).rejects.toMatchObject({ name: 'Cancelled' });
   expect(await setup.files.size(partOf(`models/model/${unet}`))).toBe(half);
@@ -219,8 +345,13 @@ it('goes on where a cancelled download was, and fetches nothing twice', async ()
   expect(plan.presentBytes).toBe((await setup.storage.list())[0]!.presentBytes);
   const [requests, sent] = [hub!.requests.length, hub!.sentBytes()];
   await expectWhole(setup, await setup.download());
-  const configs = hub!.requests.slice(requests).filter(({ path }) => /config.json|model_index/.test(path)).map(({ path }) => bytesOf(path).length);
-  expect(hub!.sentBytes() - sent).toBe(plan.totalBytes - plan.presentBytes + configs.reduce((sum, size) => sum + size, 0));
+  const configs = hub!.requests
+    .slice(requests)
+    .filter(({ path }) => /config.json|model_index/.test(path))
+    .map(({ path }) => bytesOf(path).length);
+  expect(hub!.sentBytes() - sent).toBe(
+    plan.totalBytes - plan.presentBytes + configs.reduce((sum, size) => sum + size, 0),
+  );
   // A whole one is not downloaded again.
   const before = hub!.requests.length;
   expect(await setup.download()).toBe('model');
@@ -233,7 +364,10 @@ it('goes on after a tab was killed between committing a file and noting it', asy
   const record = await setup.storage.store.load(id);
   for (const file of record.files) if (file.path === unet || file.path === 'vae/config.json') delete file.sha256;
   await setup.storage.store.save(id, record);
-  await setup.files.write(`models/${id}/vae/config.json`, bytesOf('vae/config.json').map((byte) => byte ^ 1));
+  await setup.files.write(
+    `models/${id}/vae/config.json`,
+    bytesOf('vae/config.json').map((byte) => byte ^ 1),
+  );
   const before = hub!.requests.length;
   await expectWhole(setup, await setup.download());
   expect(hub!.requests.slice(before).filter(({ path }) => path === unet)).toEqual([]);

@@ -21,7 +21,12 @@ interface Parts {
   weights: { unet: ComponentWeights; vae: ComponentWeights; texts: readonly ComponentWeights[] };
 }
 
-export async function modelInfo(id: string, reader: FolderReader, env: Pick<Environment, 'sha256'>, parts: Parts): Promise<ModelInfo> {
+export async function modelInfo(
+  id: string,
+  reader: FolderReader,
+  env: Pick<Environment, 'sha256'>,
+  parts: Parts,
+): Promise<ModelInfo> {
   const { pipeline, unet, unetConfig, scheduler, tokens, weights } = parts;
   const scorers: string[] = [];
   for (const name of ['a', 'b']) if (await optional(reader.read(`scorers/${name}/config.json`))) scorers.push(name);
@@ -35,7 +40,11 @@ export async function modelInfo(id: string, reader: FolderReader, env: Pick<Envi
     hash: await hashOf(weights.unet.files, reader, env),
     family: familyOf(parts),
     pipeline: pipeline.className,
-    parameters: { unet: weights.unet.parameters, vae: weights.vae.parameters, textEncoder: weights.texts.reduce((sum, { parameters }) => sum + parameters, 0) },
+    parameters: {
+      unet: weights.unet.parameters,
+      vae: weights.vae.parameters,
+      textEncoder: weights.texts.reduce((sum, { parameters }) => sum + parameters, 0),
+    },
     precision: weights.unet.precision,
     weightBytes: all.reduce((sum, { totalBytes }) => sum + totalBytes, 0),
     predictionType: (scheduler['prediction_type'] as ModelInfo['predictionType'] | undefined) ?? 'epsilon',
@@ -44,7 +53,10 @@ export async function modelInfo(id: string, reader: FolderReader, env: Pick<Envi
     defaultSize: sampleSize(unetConfig) * factor,
     sizeMultiple: factor,
     maxTokens: tokens,
-    notTrainable: unet.timestepCondWidth > 0 ? 'Its UNet was distilled to take the guidance scale as an input (time_cond_proj_dim), for which there is no preference loss: train the model it was distilled from.' : null,
+    notTrainable:
+      unet.timestepCondWidth > 0
+        ? 'Its UNet was distilled to take the guidance scale as an input (time_cond_proj_dim), for which there is no preference loss: train the model it was distilled from.'
+        : null,
     scorers,
   };
 }
@@ -65,7 +77,11 @@ function familyOf({ pipeline, unet }: Parts): string {
   if (unet.timestepCondWidth > 0) return 'Latent Consistency';
   if (pipeline.conditioning === 'xl') return 'Stable Diffusion XL';
   // Widths of OpenCLIP-H, which Stable Diffusion 2 attends to, and of CLIP-L.
-  return unet.contextWidth === 1024 ? 'Stable Diffusion 2' : unet.contextWidth === 768 ? 'Stable Diffusion 1' : 'Stable Diffusion';
+  return unet.contextWidth === 1024
+    ? 'Stable Diffusion 2'
+    : unet.contextWidth === 768
+      ? 'Stable Diffusion 1'
+      : 'Stable Diffusion';
 }
 
 /** Steps and guidance as the models' own pages have them. Turbo models say so only by their names and by their schedulers' trailing steps. */
@@ -80,9 +96,14 @@ function defaultsOf(id: string, { pipeline, unet, scheduler: config }: Parts): M
 }
 
 /** Names weights by their bytes: a file's SHA-256; of several, one over theirs. */
-async function hashOf(files: readonly string[], reader: FolderReader, env: Pick<Environment, 'sha256'>): Promise<string> {
+async function hashOf(
+  files: readonly string[],
+  reader: FolderReader,
+  env: Pick<Environment, 'sha256'>,
+): Promise<string> {
   const hashes: string[] = [];
-  for (const file of files) hashes.push(await (reader.sha256?.(file) ?? env.sha256(await whole(await reader.open(file)))));
+  for (const file of files)
+    hashes.push(await (reader.sha256?.(file) ?? env.sha256(await whole(await reader.open(file)))));
   return hashes.length === 1 ? hashes[0]! : env.sha256(new TextEncoder().encode(hashes.join('+')));
 }
 

@@ -57,10 +57,16 @@ export class ModelPool {
     for (const adapter of ref.adapters) changes.push(...(await this.changesOf(folder, adapter)));
     let weights: TensorSource = folder.unet.weights;
     for (const change of changes) {
-      weights = change.kind === 'lora' ? withLora(weights, [{ lora: change.modules, strength: change.strength }]) : blend(weights, change.weights, change.strength);
+      weights =
+        change.kind === 'lora'
+          ? withLora(weights, [{ lora: change.modules, strength: change.strength }])
+          : blend(weights, change.weights, change.strength);
     }
     const parts = changes.map(({ hash, strength }) => `${hash}*${strength}`);
-    const hash = parts.length === 0 ? folder.info.hash : await this.env.sha256(new TextEncoder().encode([folder.info.hash, ...parts].join('+')));
+    const hash =
+      parts.length === 0
+        ? folder.info.hash
+        : await this.env.sha256(new TextEncoder().encode([folder.info.hash, ...parts].join('+')));
     return { folder, changes, weights, hash };
   }
 
@@ -74,7 +80,15 @@ export class ModelPool {
     if (file === undefined) return before;
     if (record.config.mode === 'lora') return [...before, await this.loraFile(folder, file, adapter.strength)];
     const bytes = await this.files.read(file);
-    return [...before, { kind: 'full', weights: await openSafetensors(bytes, file), strength: adapter.strength, hash: await this.env.sha256(bytes) }];
+    return [
+      ...before,
+      {
+        kind: 'full',
+        weights: await openSafetensors(bytes, file),
+        strength: adapter.strength,
+        hash: await this.env.sha256(bytes),
+      },
+    ];
   }
 
   private async loraFile(folder: ModelFolder, file: string, strength: number): Promise<WeightChange> {
@@ -90,7 +104,11 @@ function checkpointFile(record: RunRecord, step: number | undefined): string | u
   const checkpoint = step === undefined ? record.checkpoints.at(-1) : record.checkpoints.find((c) => c.step === step);
   if (!checkpoint) {
     const steps = record.checkpoints.map((c) => c.step).join(', ');
-    throw new WinnowError('NotFound', `Run ${record.name} has no checkpoint${step === undefined ? '' : ` at step ${step}`}.`, steps ? `Choose one of ${steps}.` : 'Train it for longer, or press Save.');
+    throw new WinnowError(
+      'NotFound',
+      `Run ${record.name} has no checkpoint${step === undefined ? '' : ` at step ${step}`}.`,
+      steps ? `Choose one of ${steps}.` : 'Train it for longer, or press Save.',
+    );
   }
   return checkpoint.file;
 }

@@ -7,7 +7,14 @@ import { createSHA256 } from 'hash-wasm';
 import { type FileStore, partOf } from '../../data/files.ts';
 import { byteRanges } from '../../data/formats/bytes.ts';
 import { downloadFile } from '../../data/hub/download.ts';
-import { type HubFile, type HubRepository, hubAddress, openRepository, originOf, repositoryReader } from '../../data/hub/repository.ts';
+import {
+  type HubFile,
+  type HubRepository,
+  hubAddress,
+  openRepository,
+  originOf,
+  repositoryReader,
+} from '../../data/hub/repository.ts';
 import { type HubAccess, hubAccess } from '../../data/hub/request.ts';
 import { chooseModelFiles, insideTopFolder, type ModelChoice } from '../../data/modelFiles.ts';
 import { isComplete, type ModelRecord, ModelStore, type StoredFile, totalBytes } from '../../data/modelStore.ts';
@@ -51,11 +58,15 @@ export class ModelStorage {
 
   /** Ids of models that are here in full. */
   async complete(): Promise<string[]> {
-    return [...(await this.store.records())].filter(([, record]) => record.files.length > 0 && isComplete(record)).map(([id]) => id).sort();
+    return [...(await this.store.records())]
+      .filter(([, record]) => record.files.length > 0 && isComplete(record))
+      .map(([id]) => id)
+      .sort();
   }
 
   async delete(id: string): Promise<void> {
-    if (this.busy.has(id)) throw new WinnowError('BadArguments', 'This model is just being brought in.', 'Cancel that first.');
+    if (this.busy.has(id))
+      throw new WinnowError('BadArguments', 'This model is just being brought in.', 'Cancel that first.');
     await this.store.remove(id);
   }
 
@@ -65,10 +76,18 @@ export class ModelStorage {
     await checkBlobs(chosen);
     const sizes = chosen.map(({ path, file }) => ({ path, size: file.size }));
     await this.checkRoom(totalBytes(sizes));
-    const id = (await this.unfinished((record) => record.source === 'disk' && record.title === titleOf(name))) ?? (await this.store.freeId(name, this.options.taken));
+    const id =
+      (await this.unfinished((record) => record.source === 'disk' && record.title === titleOf(name))) ??
+      (await this.store.freeId(name, this.options.taken));
     return this.exclusively(id, async () => {
       await this.store.remove(id);
-      const record: ModelRecord = { version: 1, title: titleOf(name), source: 'disk', files: sizes, addedAt: this.options.now().toISOString() };
+      const record: ModelRecord = {
+        version: 1,
+        title: titleOf(name),
+        source: 'disk',
+        files: sizes,
+        addedAt: this.options.now().toISOString(),
+      };
       try {
         await this.store.save(id, record);
         await this.copy(signal, id, record, chosen, listener);
@@ -96,7 +115,12 @@ export class ModelStorage {
   }
 
   /** Resolves with the model's id. */
-  async downloadModel(signal: Signal, request: HubRequest, listener: Listener<StorageEvent>, as?: string): Promise<string> {
+  async downloadModel(
+    signal: Signal,
+    request: HubRequest,
+    listener: Listener<StorageEvent>,
+    as?: string,
+  ): Promise<string> {
     const { repository, files } = await this.choose(signal, request);
     const known = await this.knownDownload(repository, as);
     const id = known?.id ?? as ?? (await this.store.freeId(repository.id, this.options.taken));
@@ -107,19 +131,30 @@ export class ModelStorage {
   }
 
   /** Downloads into a folder of its own. Files of an earlier try that are still those of the repository are kept. */
-  private async fetchInto(signal: Signal, id: string, repository: HubRepository, files: readonly HubFile[], earlier: ModelRecord | undefined, listener: Listener<StorageEvent>): Promise<void> {
+  private async fetchInto(
+    signal: Signal,
+    id: string,
+    repository: HubRepository,
+    files: readonly HubFile[],
+    earlier: ModelRecord | undefined,
+    listener: Listener<StorageEvent>,
+  ): Promise<void> {
     const kept = earlier ? reusable(earlier, files) : [];
     const record: ModelRecord = {
       version: 1,
       title: titleOf(repository.id),
       source: 'hub',
       origin: originOf(repository),
-      files: files.map(({ path, size, expected }) => kept.find((file) => file.path === path) ?? { path, size, expected }),
+      files: files.map(
+        ({ path, size, expected }) => kept.find((file) => file.path === path) ?? { path, size, expected },
+      ),
       addedAt: earlier?.addedAt ?? this.options.now().toISOString(),
     };
     // Parts of what the repository has changed since, or no longer has.
     for (const { path } of earlier?.files ?? []) {
-      if (!kept.some((file) => file.path === path)) for (const old of [this.store.place(id, path), partOf(this.store.place(id, path))]) await this.options.files.remove(old);
+      if (!kept.some((file) => file.path === path))
+        for (const old of [this.store.place(id, path), partOf(this.store.place(id, path))])
+          await this.options.files.remove(old);
     }
     const total = totalBytes(files);
     await this.checkRoom(total - (await this.store.presentBytes(id, record.files)));
@@ -162,26 +197,42 @@ export class ModelStorage {
   }
 
   /** A download of the same model: the unfinished one, or the finished one of the same commit. */
-  private async knownDownload(repository: HubRepository, as?: string): Promise<{ id: string; record: ModelRecord } | undefined> {
+  private async knownDownload(
+    repository: HubRepository,
+    as?: string,
+  ): Promise<{ id: string; record: ModelRecord } | undefined> {
     const model = originOf({ ...repository, commit: '' });
     if (as !== undefined) {
       const record = await this.store.load(as).catch(() => undefined);
       if (record?.origin?.startsWith(model)) return { id: as, record };
-      if (record || (await this.options.files.list(this.store.folder(as))).length > 0) throw new WinnowError('BadArguments', `${this.store.folder(as)} has other files in it.`, 'Choose a new folder.');
+      if (record || (await this.options.files.list(this.store.folder(as))).length > 0)
+        throw new WinnowError(
+          'BadArguments',
+          `${this.store.folder(as)} has other files in it.`,
+          'Choose a new folder.',
+        );
       return undefined;
     }
     for (const [id, record] of await this.store.records()) {
-      if (record.origin?.startsWith(model) && (!isComplete(record) || record.origin === originOf(repository))) return { id, record };
+      if (record.origin?.startsWith(model) && (!isComplete(record) || record.origin === originOf(repository)))
+        return { id, record };
     }
     return undefined;
   }
 
   private async unfinished(which: (record: ModelRecord) => boolean): Promise<string | undefined> {
-    for (const [id, record] of await this.store.records()) if (!isComplete(record) && !this.busy.has(id) && which(record)) return id;
+    for (const [id, record] of await this.store.records())
+      if (!isComplete(record) && !this.busy.has(id) && which(record)) return id;
     return undefined;
   }
 
-  private async copy(signal: Signal, id: string, record: ModelRecord, chosen: readonly { path: string; file: Blob }[], listener: Listener<StorageEvent>): Promise<void> {
+  private async copy(
+    signal: Signal,
+    id: string,
+    record: ModelRecord,
+    chosen: readonly { path: string; file: Blob }[],
+    listener: Listener<StorageEvent>,
+  ): Promise<void> {
     const { files } = this.options;
     const total = totalBytes(record.files);
     let done = 0;
@@ -204,7 +255,8 @@ export class ModelStorage {
   }
 
   private async exclusively<T>(id: string, work: () => Promise<T>): Promise<T> {
-    if (this.busy.has(id)) throw new WinnowError('BadArguments', 'This model is already being brought in.', 'Wait for that, or cancel it.');
+    if (this.busy.has(id))
+      throw new WinnowError('BadArguments', 'This model is already being brought in.', 'Wait for that, or cancel it.');
     this.busy.add(id);
     try {
       return await work();
@@ -216,25 +268,40 @@ export class ModelStorage {
   private async checkRoom(bytes: number): Promise<void> {
     const available = await this.options.files.available();
     if (available === null || bytes <= available) return;
-    throw new WinnowError('NoDiskSpace', `This model takes ${gigabytes(bytes)} more, and there is room for ${gigabytes(available)}.`, 'Delete models or runs that you no longer need, or free some disk space.');
+    throw new WinnowError(
+      'NoDiskSpace',
+      `This model takes ${gigabytes(bytes)} more, and there is room for ${gigabytes(available)}.`,
+      'Delete models or runs that you no longer need, or free some disk space.',
+    );
   }
 }
 
-const gigabytes = (bytes: number): string => (bytes < 1e9 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(2)} GB`);
+const gigabytes = (bytes: number): string =>
+  bytes < 1e9 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(2)} GB`;
 
 /** `owner/name` → name. */
 const titleOf = (name: string): string => (name.split('/').findLast(Boolean) ?? name).replace(/\.safetensors$/i, '');
 
 /** Files of an earlier download whose bytes are still the ones that the repository has. */
 function reusable(record: ModelRecord, files: readonly HubFile[]): StoredFile[] {
-  return record.files.filter((stored) => files.some(({ path, size, expected }) => path === stored.path && size === stored.size && JSON.stringify(expected) === JSON.stringify(stored.expected)));
+  return record.files.filter((stored) =>
+    files.some(
+      ({ path, size, expected }) =>
+        path === stored.path && size === stored.size && JSON.stringify(expected) === JSON.stringify(stored.expected),
+    ),
+  );
 }
 
 /** Opens the model where it lies: configs, tokenizers, and the headers of its weights. Its weights are not read, nor hashed. */
 async function checkBlobs(files: readonly { path: string; file: Blob }[]): Promise<void> {
   const find = (path: string): Blob => {
     const found = files.find((file) => file.path === path);
-    if (!found) throw new WinnowError('NotFound', `The model folder has no ${path}.`, 'Choose a whole diffusers folder with safetensors weights.');
+    if (!found)
+      throw new WinnowError(
+        'NotFound',
+        `The model folder has no ${path}.`,
+        'Choose a whole diffusers folder with safetensors weights.',
+      );
     return found.file;
   };
   const reader: FolderReader = {

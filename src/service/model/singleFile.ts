@@ -6,8 +6,23 @@ import type { Value } from '../../graph/graph.ts';
 import { CLIP_VOCAB_SIZE, type ClipPadding, clipTokenizerFile } from '../../models/clip/vocabulary/vocabulary.ts';
 import type { Config } from '../../models/config.ts';
 import { parseUNetConfig } from '../../models/sd/config.ts';
-import { singleFileConfigs, type SingleFileFacts, type SingleFileLayout, singleFileLayout } from '../../models/sd/singleFileConfig.ts';
-import { clipPlaces, openClipPlaces, type Place, type Places, storedShape, transposed, UNET_PREFIX, unetPlaces, vaePlaces } from '../../models/sd/singleFileKeys.ts';
+import {
+  singleFileConfigs,
+  type SingleFileFacts,
+  type SingleFileLayout,
+  singleFileLayout,
+} from '../../models/sd/singleFileConfig.ts';
+import {
+  clipPlaces,
+  openClipPlaces,
+  type Place,
+  type Places,
+  storedShape,
+  transposed,
+  UNET_PREFIX,
+  unetPlaces,
+  vaePlaces,
+} from '../../models/sd/singleFileKeys.ts';
 import { parseVaeConfig } from '../../models/sd/vae.ts';
 import { WinnowError } from '../../shared/errors.ts';
 import { sameShape, type Shape, sizeOf } from '../../shared/shape.ts';
@@ -37,22 +52,44 @@ async function openSingleFile(reader: FolderReader, path: string): Promise<Folde
   const texts = layout.texts.map((_, i) => `text_encoder${i === 0 ? '' : '_2'}`);
   const components: Record<string, ComponentWeights> = {};
   const used = new Set<string>();
-  const add = (folder: string, parameters: readonly Value[], places: Places): void => void (components[folder] = component(file, path, name, parameters, places, used));
+  const add = (folder: string, parameters: readonly Value[], places: Places): void =>
+    void (components[folder] = component(file, path, name, parameters, places, used));
   const unet = parseUNetConfig(config('unet'));
   add('unet', unetParameters(config('unet')), unetPlaces(unet));
   // What only some UNets have (motion, references, gates) would otherwise be left out without a word.
   const stray = file.names.find((key) => key.startsWith(UNET_PREFIX) && !used.has(key));
-  if (stray !== undefined) throw new WinnowError('UnsupportedArchitecture', `${name} has a UNet with more in it than Stable Diffusion's (${stray}).`, 'Choose a model of the Stable Diffusion 1, 2 or XL kind.');
+  if (stray !== undefined)
+    throw new WinnowError(
+      'UnsupportedArchitecture',
+      `${name} has a UNet with more in it than Stable Diffusion's (${stray}).`,
+      'Choose a model of the Stable Diffusion 1, 2 or XL kind.',
+    );
   add('vae', vaeParameters(config('vae')), vaePlaces(parseVaeConfig(config('vae')), layout.vaePrefix));
-  layout.texts.forEach(({ kind, prefix }, i) => add(texts[i]!, textParameters(config(texts[i]!)), kind === 'clip' ? clipPlaces(prefix) : openClipPlaces(prefix)));
-  const tokenizers = new Map(layout.texts.map(({ kind }, i): [string, ClipPadding] => [texts[i]!.replace('text_encoder', 'tokenizer'), kind === 'clip' ? '<|endoftext|>' : '!']));
+  layout.texts.forEach(({ kind, prefix }, i) =>
+    add(texts[i]!, textParameters(config(texts[i]!)), kind === 'clip' ? clipPlaces(prefix) : openClipPlaces(prefix)),
+  );
+  const tokenizers = new Map(
+    layout.texts.map(({ kind }, i): [string, ClipPadding] => [
+      texts[i]!.replace('text_encoder', 'tokenizer'),
+      kind === 'clip' ? '<|endoftext|>' : '!',
+    ]),
+  );
   for (const [i, folder] of [...tokenizers.keys()].entries()) {
     const size = Number(config(texts[i]!)['vocab_size']);
-    if (size < CLIP_VOCAB_SIZE && files[`${folder}/vocab.json`] === undefined && files[`${folder}/tokenizer.json`] === undefined) {
-      throw new WinnowError('UnsupportedArchitecture', `${name} has a text encoder for ${size} tokens, and brings no vocabulary; CLIP's has ${CLIP_VOCAB_SIZE}.`, 'Choose a diffusers folder of this model, with its tokenizer.');
+    if (
+      size < CLIP_VOCAB_SIZE &&
+      files[`${folder}/vocab.json`] === undefined &&
+      files[`${folder}/tokenizer.json`] === undefined
+    ) {
+      throw new WinnowError(
+        'UnsupportedArchitecture',
+        `${name} has a text encoder for ${size} tokens, and brings no vocabulary; CLIP's has ${CLIP_VOCAB_SIZE}.`,
+        'Choose a diffusers folder of this model, with its tokenizer.',
+      );
     }
   }
-  const missing = (wanted: string): WinnowError => new WinnowError('NotFound', `${name} stands for a folder without ${wanted}.`, 'Check the path.');
+  const missing = (wanted: string): WinnowError =>
+    new WinnowError('NotFound', `${name} stands for a folder without ${wanted}.`, 'Check the path.');
   return {
     async read(wanted) {
       const [folder, file] = wanted.split('/') as [string, string | undefined];
@@ -69,7 +106,11 @@ async function openSingleFile(reader: FolderReader, path: string): Promise<Folde
       return reader.open(path);
     },
     ...(reader.sha256 && { sha256: (wanted: string) => reader.sha256!(wanted) }),
-    origin: { source: 'disk', ...reader.origin, title: reader.origin?.title ?? file.metadata['modelspec.title'] ?? name.replace(/\.safetensors$/i, '') },
+    origin: {
+      source: 'disk',
+      ...reader.origin,
+      title: reader.origin?.title ?? file.metadata['modelspec.title'] ?? name.replace(/\.safetensors$/i, ''),
+    },
     component(folder) {
       const found = components[folder];
       if (!found) throw missing(folder);
@@ -83,7 +124,8 @@ const clipMerges = async (): Promise<string> => (await import('../../models/clip
 
 function textOf(files: Readonly<Record<string, string>>, path: string, name: string): string {
   const text = files[path];
-  if (text === undefined) throw new WinnowError('BadFile', `${name} says that it holds a folder, which lacks ${path}.`, 'Export it again.');
+  if (text === undefined)
+    throw new WinnowError('BadFile', `${name} says that it holds a folder, which lacks ${path}.`, 'Export it again.');
   return text;
 }
 
@@ -97,13 +139,20 @@ function writtenFolder(file: SafetensorsFile, name: string): Record<string, stri
   } catch {
     throw bad;
   }
-  if (typeof value !== 'object' || value === null || !Object.values(value).every((entry) => typeof entry === 'string')) throw bad;
+  if (typeof value !== 'object' || value === null || !Object.values(value).every((entry) => typeof entry === 'string'))
+    throw bad;
   return value as Record<string, string>;
 }
 
-async function inferredFolder(file: SafetensorsFile, layout: SingleFileLayout, name: string): Promise<Record<string, string>> {
+async function inferredFolder(
+  file: SafetensorsFile,
+  layout: SingleFileLayout,
+  name: string,
+): Promise<Record<string, string>> {
   const configs = singleFileConfigs(file, layout, await factsOf(file, layout), name);
-  return Object.fromEntries(Object.entries(configs).map(([path, config]) => [path, `${JSON.stringify(config, null, 2)}\n`]));
+  return Object.fromEntries(
+    Object.entries(configs).map(([path, config]) => [path, `${JSON.stringify(config, null, 2)}\n`]),
+  );
 }
 
 /** What the network predicts, by the first of: the file's metadata (Stability's model spec), the marks that v models carry for ComfyUI, the step
@@ -112,7 +161,11 @@ async function inferredFolder(file: SafetensorsFile, layout: SingleFileLayout, n
 async function factsOf(file: SafetensorsFile, { family }: SingleFileLayout): Promise<SingleFileFacts> {
   const said = file.metadata['modelspec.prediction_type'];
   const size = Number(/^(\d+)x\d+$/.exec(file.metadata['modelspec.resolution'] ?? '')?.[1]);
-  const facts = (predictionType: SingleFileFacts['predictionType']): SingleFileFacts => ({ predictionType, zeroTerminalSnr: file.shape('ztsnr') !== undefined, ...(size > 0 && { size }) });
+  const facts = (predictionType: SingleFileFacts['predictionType']): SingleFileFacts => ({
+    predictionType,
+    zeroTerminalSnr: file.shape('ztsnr') !== undefined,
+    ...(size > 0 && { size }),
+  });
   if (said === 'epsilon') return facts('epsilon');
   if (said === 'v' || said === 'v_prediction' || file.shape('v_pred')) return facts('v_prediction');
   if (family !== 'sd2') return facts('epsilon');
@@ -129,19 +182,38 @@ function deviation(values: Float32Array): number {
 }
 
 /** How the file may have a tensor of this shape: a kernel over one pixel has been flattened by some. */
-const storedShapes = (place: Place, shape: Shape): Shape[] => [storedShape(place, shape), ...(place.form === 'kernel' ? [[...shape, 1], shape] : [])];
+const storedShapes = (place: Place, shape: Shape): Shape[] => [
+  storedShape(place, shape),
+  ...(place.form === 'kernel' ? [[...shape, 1], shape] : []),
+];
 
-function component(file: SafetensorsFile, path: string, name: string, parameters: readonly Value[], places: Places, used: Set<string>): ComponentWeights {
+function component(
+  file: SafetensorsFile,
+  path: string,
+  name: string,
+  parameters: readonly Value[],
+  places: Places,
+  used: Set<string>,
+): ComponentWeights {
   const homes = new Map<string, { place: Place; shape: Shape }>();
   const counts = { f32: 0, f16: 0, bf16: 0 };
   let totalBytes = 0;
   for (const parameter of parameters) {
     const place = places(parameter.name);
     const stored = place && file.shape(place.key);
-    if (!place || !stored) throw new WinnowError('MissingTensor', `${name} has no ${place?.key ?? parameter.name}.`, 'Choose a whole checkpoint, or a diffusers folder.');
+    if (!place || !stored)
+      throw new WinnowError(
+        'MissingTensor',
+        `${name} has no ${place?.key ?? parameter.name}.`,
+        'Choose a whole checkpoint, or a diffusers folder.',
+      );
     const wanted = storedShapes(place, parameter.shape);
     if (!wanted.some((shape) => sameShape(shape, stored))) {
-      throw new WinnowError('WrongShape', `${name}: ${place.key} has shape [${stored.join(', ')}], a model like this has [${wanted[0]!.join(', ')}].`, 'Choose a model of the Stable Diffusion 1, 2 or XL kind.');
+      throw new WinnowError(
+        'WrongShape',
+        `${name}: ${place.key} has shape [${stored.join(', ')}], a model like this has [${wanted[0]!.join(', ')}].`,
+        'Choose a model of the Stable Diffusion 1, 2 or XL kind.',
+      );
     }
     used.add(place.key);
     homes.set(parameter.name, { place, shape: parameter.shape });
@@ -149,12 +221,23 @@ function component(file: SafetensorsFile, path: string, name: string, parameters
     totalBytes += (end - begin) / (place.third === undefined ? 1 : 3);
     counts[file.half(place.key) ?? 'f32'] += sizeOf(parameter.shape);
   }
-  const read = async <T extends Float32Array | Uint16Array>(tensor: string, from: (key: string, rows?: readonly [number, number]) => Promise<T>): Promise<T> => {
+  const read = async <T extends Float32Array | Uint16Array>(
+    tensor: string,
+    from: (key: string, rows?: readonly [number, number]) => Promise<T>,
+  ): Promise<T> => {
     const home = homes.get(tensor);
-    if (!home) throw new WinnowError('MissingTensor', `${name} has no ${tensor}.`, 'Use weights that belong to this config.json.');
+    if (!home)
+      throw new WinnowError(
+        'MissingTensor',
+        `${name} has no ${tensor}.`,
+        'Use weights that belong to this config.json.',
+      );
     const { place, shape } = home;
     const rows = shape[0]!;
-    const data = await from(place.key, place.third === undefined ? undefined : [place.third * rows, (place.third + 1) * rows]);
+    const data = await from(
+      place.key,
+      place.third === undefined ? undefined : [place.third * rows, (place.third + 1) * rows],
+    );
     return place.form === 'transposed' ? transposed(data, shape[1]!) : data;
   };
   return {

@@ -20,7 +20,11 @@ const variants = ['', '.fp16', '.bf16', '.non_ema'];
 
 /** @param stem `diffusion_pytorch_model`, or `model` for text encoders. Rejects with NotFound, or with PickleRefused where there are only
  *  pickles; with what is wrong with a file; with BadFile for an index that does not fit its shards. */
-export async function openComponentWeights(reader: FolderReader, folder: string, stem: string): Promise<ComponentWeights> {
+export async function openComponentWeights(
+  reader: FolderReader,
+  folder: string,
+  stem: string,
+): Promise<ComponentWeights> {
   if (reader.component) return reader.component(folder);
   for (const variant of variants) {
     const single = `${folder}/${stem}${variant}.safetensors`;
@@ -34,10 +38,18 @@ export async function openComponentWeights(reader: FolderReader, folder: string,
   }
   for (const pickle of [`${stem}.bin`, `${stem}.fp16.bin`, `pytorch_${stem}.bin`]) {
     if (await optional(reader.open(`${folder}/${pickle}`))) {
-      throw new WinnowError('PickleRefused', `${folder} has its weights only as a pickle (${pickle}), which can run code when it is opened.`, 'Convert the model to safetensors (diffusers: pipe.save_pretrained(..., safe_serialization=True)).');
+      throw new WinnowError(
+        'PickleRefused',
+        `${folder} has its weights only as a pickle (${pickle}), which can run code when it is opened.`,
+        'Convert the model to safetensors (diffusers: pipe.save_pretrained(..., safe_serialization=True)).',
+      );
     }
   }
-  throw new WinnowError('NotFound', `The model folder has no ${folder}/${stem}.safetensors.`, 'Choose a whole diffusers folder with safetensors weights.');
+  throw new WinnowError(
+    'NotFound',
+    `The model folder has no ${folder}/${stem}.safetensors.`,
+    'Choose a whole diffusers folder with safetensors weights.',
+  );
 }
 
 interface Shard {
@@ -51,23 +63,36 @@ async function openOptional(reader: FolderReader, path: string): Promise<Shard['
 }
 
 async function openShards(reader: FolderReader, folder: string, indexBytes: Uint8Array): Promise<Shard[]> {
-  const bad = (what: string): WinnowError => new WinnowError('BadFile', `The index of ${folder}'s weights ${what}.`, 'Download the model folder again.');
+  const bad = (what: string): WinnowError =>
+    new WinnowError('BadFile', `The index of ${folder}'s weights ${what}.`, 'Download the model folder again.');
   let map: unknown;
   try {
     map = (JSON.parse(new TextDecoder().decode(indexBytes)) as { weight_map?: unknown }).weight_map;
   } catch {
     throw bad('is not valid JSON');
   }
-  if (typeof map !== 'object' || map === null || !Object.values(map).every((file) => typeof file === 'string' && !file.includes('/'))) throw bad('has no weight_map of tensors to files');
+  if (
+    typeof map !== 'object' ||
+    map === null ||
+    !Object.values(map).every((file) => typeof file === 'string' && !file.includes('/'))
+  )
+    throw bad('has no weight_map of tensors to files');
   const names = Object.entries(map as Record<string, string>);
   const shards: Shard[] = [];
   for (const path of new Set(names.map(([, file]) => `${folder}/${file}`))) {
     const file = await openOptional(reader, path);
-    if (!file) throw new WinnowError('NotFound', `The model folder has no ${path}, which its index names.`, 'Choose the whole folder, with every shard.');
+    if (!file)
+      throw new WinnowError(
+        'NotFound',
+        `The model folder has no ${path}, which its index names.`,
+        'Choose the whole folder, with every shard.',
+      );
     shards.push({ path, file });
   }
   const byPath = new Map(shards.map(({ path, file }) => [path, file.tensors]));
-  for (const [name, file] of names) if (!byPath.get(`${folder}/${file}`)!.shape(name)) throw bad(`says that ${name} is in ${file}, which does not have it`);
+  for (const [name, file] of names)
+    if (!byPath.get(`${folder}/${file}`)!.shape(name))
+      throw bad(`says that ${name} is in ${file}, which does not have it`);
   return shards;
 }
 
@@ -78,7 +103,12 @@ function component(shards: readonly Shard[]): ComponentWeights {
   for (const [name, file] of homes) counts[file.half(name) ?? 'f32'] += sizeOf(file.shape(name)!);
   const home = (name: string): SafetensorsFile => {
     const file = homes.get(name);
-    if (!file) throw new WinnowError('MissingTensor', `${shards[0]!.path} has no tensor ${name}.`, 'Use weights that belong to this config.json.');
+    if (!file)
+      throw new WinnowError(
+        'MissingTensor',
+        `${shards[0]!.path} has no tensor ${name}.`,
+        'Use weights that belong to this config.json.',
+      );
     return file;
   };
   return {

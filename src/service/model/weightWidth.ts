@@ -9,8 +9,11 @@ const LARGE_BYTES = 128 * 2 ** 20;
 
 export const isLarge = (parameters: number): boolean => 4 * parameters >= LARGE_BYTES;
 
-const parameterCount = (weights: Pick<TensorSource, 'names' | 'shape'>): number => weights.names.reduce((sum, name) => sum + sizeOf(weights.shape(name)!), 0);
+const parameterCount = (weights: Pick<TensorSource, 'names' | 'shape'>): number =>
+  weights.names.reduce((sum, name) => sum + sizeOf(weights.shape(name)!), 0);
 
 /** What LayerOptions.dtypeOf says of a component: half width where the file has it, without loss; f32 where the weights are few, which an
  *  adapter that runs on the CPU reads faster. */
-export const keptDtypes = (weights: Pick<TensorSource, 'names' | 'shape' | 'half'>): ((key: string) => ParameterDtype) => storedDtypes(weights, isLarge(parameterCount(weights)) ? 'stored' : 'f32');
+export const keptDtypes = (
+  weights: Pick<TensorSource, 'names' | 'shape' | 'half'>,
+): ((key: string) => ParameterDtype) => storedDtypes(weights, isLarge(parameterCount(weights)) ? 'stored' : 'f32');

@@ -24,9 +24,16 @@ import { stepSpecOf } from '../training/stepSpec.ts';
 const TOKENS = 7;
 const SIDE = 32;
 
-const file = (model: string, path: string): Record<string, unknown> => JSON.parse(readFileSync(`tools/reference/configs/${model}/${path}`, 'utf8')) as Record<string, unknown>;
+const file = (model: string, path: string): Record<string, unknown> =>
+  JSON.parse(readFileSync(`tools/reference/configs/${model}/${path}`, 'utf8')) as Record<string, unknown>;
 const unetOf = {
-  'stable-diffusion-v1-5': { ...file('stable-diffusion-v1-5', 'unet/config.json'), block_out_channels: [16, 16, 16, 16], norm_num_groups: 4, attention_head_dim: 2, cross_attention_dim: 24 },
+  'stable-diffusion-v1-5': {
+    ...file('stable-diffusion-v1-5', 'unet/config.json'),
+    block_out_channels: [16, 16, 16, 16],
+    norm_num_groups: 4,
+    attention_head_dim: 2,
+    cross_attention_dim: 24,
+  },
   'stable-diffusion-xl-base-1.0': {
     ...file('stable-diffusion-xl-base-1.0', 'unet/config.json'),
     block_out_channels: [16, 16, 16],
@@ -47,7 +54,15 @@ const configsOf = (model: Model): FolderReader =>
       'unet/config.json': unetOf[model],
       // Small enough to run on onnxruntime, as the text encoder is.
       'vae/config.json': { ...file(model, 'vae/config.json'), block_out_channels: [4, 4, 4, 4], norm_num_groups: 2 },
-      'text_encoder/config.json': { ...file(model, 'text_encoder/config.json'), hidden_size: 24, intermediate_size: 24, num_attention_heads: 2, num_hidden_layers: 2, vocab_size: 50, max_position_embeddings: TOKENS },
+      'text_encoder/config.json': {
+        ...file(model, 'text_encoder/config.json'),
+        hidden_size: 24,
+        intermediate_size: 24,
+        num_attention_heads: 2,
+        num_hidden_layers: 2,
+        vocab_size: 50,
+        max_position_embeddings: TOKENS,
+      },
     };
     if (!(path in files)) throw new WinnowError('NotFound', `There is no file ${path}.`, 'Nothing.');
     return new TextEncoder().encode(JSON.stringify(files[path]));
@@ -91,62 +106,107 @@ it.each<[Model, Partial<TrainConfig>, 'engine' | 'input', ParameterDtype]>([
   ['stable-diffusion-v1-5', { accumulation: 2, targets: 'attention' }, 'input', 'f16'],
   ['stable-diffusion-xl-base-1.0', { recompute: 'cheap' }, 'engine', 'f16'],
   ['stable-diffusion-xl-base-1.0', { recompute: 'blocks' }, 'engine', 'f16'],
-])('%s, %o, reference %s, weights %s: a run allocates what was planned', async (model, changes, reference, dtype) => {
-  const config: TrainConfig = { ...presetNamed('standard')!.config, rank: 4, alpha: 4, pairsPerStep: 1, ...changes };
-  const planned = await planFolder(configsOf(model), config, { reference, weights: dtype, size: { width: SIDE, height: SIDE }, target: targetOf(engine) });
-  expect(Object.values(planned.parts).reduce((sum, bytes) => sum + bytes)).toBe(planned.peakBytes);
-  expect(planned.moments.step).toBe(planned.peakBytes);
-  expect(liveBytes()).toBe(0);
+])(
+  '%s, %o, reference %s, weights %s: a run allocates what was planned',
+  async (model, changes, reference, dtype) => {
+    const config: TrainConfig = { ...presetNamed('standard')!.config, rank: 4, alpha: 4, pairsPerStep: 1, ...changes };
+    const planned = await planFolder(configsOf(model), config, {
+      reference,
+      weights: dtype,
+      size: { width: SIDE, height: SIDE },
+      target: targetOf(engine),
+    });
+    expect(Object.values(planned.parts).reduce((sum, bytes) => sum + bytes)).toBe(planned.peakBytes);
+    expect(planned.moments.step).toBe(planned.peakBytes);
+    expect(liveBytes()).toBe(0);
 
-  const executor = createGpuExecutor(engine);
-  const unet = openDenoiser(unetOf[model]);
-  const latentSize = { height: SIDE / 8, width: SIDE / 8 };
-  const forward = new Graph();
-  unet.build(forward, unet.inputs(forward, { batch: 1, ...latentSize, tokens: TOKENS }));
-  const shapes = new Map(parametersOf(forward).map(({ name, shape }) => [name, shape]));
-  const weights: TensorSource = { names: [...shapes.keys()], shape: (name) => shapes.get(name), read: async (name) => uniform(name, sizeOf(shapes.get(name)!)) };
-  // Few weights are kept in f32 unless they are told otherwise.
-  const spec = { ...stepSpecOf({ folder: { unet: { model: unet }, tokens: TOKENS }, weights }, config, latentSize, reference, engine.device.limits.maxStorageBufferBindingSize), dtypeOf: () => dtype };
-  const frozen = new ParameterStore(executor, withAliases(weights, (name) => (name.startsWith('reference.') ? [name.slice('reference.'.length)] : [])));
-  const trainer = await Trainer.create({ executor, spec, frozen, initial: async (name) => (shapes.has(name) ? weights.read(name) : uniform(name, sizeOf(spec.layout.byName.get(name)!.shape))) });
-  expect(liveBytes()).toBe(planned.peakBytes);
+    const executor = createGpuExecutor(engine);
+    const unet = openDenoiser(unetOf[model]);
+    const latentSize = { height: SIDE / 8, width: SIDE / 8 };
+    const forward = new Graph();
+    unet.build(forward, unet.inputs(forward, { batch: 1, ...latentSize, tokens: TOKENS }));
+    const shapes = new Map(parametersOf(forward).map(({ name, shape }) => [name, shape]));
+    const weights: TensorSource = {
+      names: [...shapes.keys()],
+      shape: (name) => shapes.get(name),
+      read: async (name) => uniform(name, sizeOf(shapes.get(name)!)),
+    };
+    // Few weights are kept in f32 unless they are told otherwise.
+    const spec = {
+      ...stepSpecOf(
+        { folder: { unet: { model: unet }, tokens: TOKENS }, weights },
+        config,
+        latentSize,
+        reference,
+        engine.device.limits.maxStorageBufferBindingSize,
+      ),
+      dtypeOf: () => dtype,
+    };
+    const frozen = new ParameterStore(
+      executor,
+      withAliases(weights, (name) => (name.startsWith('reference.') ? [name.slice('reference.'.length)] : [])),
+    );
+    const trainer = await Trainer.create({
+      executor,
+      spec,
+      frozen,
+      initial: async (name) =>
+        shapes.has(name) ? weights.read(name) : uniform(name, sizeOf(spec.layout.byName.get(name)!.shape)),
+    });
+    expect(liveBytes()).toBe(planned.peakBytes);
 
-  const { inputs } = buildStepGraph(spec);
-  const numbers = ({ name, shape }: { name: string; shape: readonly number[] }): Float32Array => uniform(name, sizeOf(shape));
-  const batch: StepBatch = {
-    sample: numbers(inputs.sample),
-    target: numbers(inputs.target),
-    timestep: Float32Array.of(500, 500),
-    encoderHiddenStates: numbers(inputs.encoderHiddenStates),
-    ...(inputs.textEmbeds && inputs.timeIds && { textEmbeds: numbers(inputs.textEmbeds), timeIds: numbers(inputs.timeIds) }),
-    ...(inputs.referenceErrors && { referenceErrors: Float32Array.of(1, 1) }),
-    beta: 1,
-  };
-  const { gradNorm } = await trainer.run(Array.from({ length: config.accumulation }, () => batch), { lr: 1e-3, beta1: 0.9, beta2: 0.99, eps: 1e-8, weightDecay: 0, maxGradNorm: 1, t: 1 });
-  expect(gradNorm).toBeGreaterThan(0);
-  expect(liveBytes()).toBe(planned.peakBytes);
-  expect(trainer.memory.allocatedBytes).toBe(planned.peakBytes);
-  if (changes.recompute) expect(planned.recompute).toBe(changes.recompute);
-  expect(planned.weights).toBe(dtype);
-  // While a sample is drawn: the denoiser's program beside, on the trainer's and the frozen weights.
-  const sampling = new Graph();
-  const params = spec.layout.arenas.map((elements, i) => sampling.state(`param.${i}`, [elements]));
-  const { options } = policyOf(sampling, spec, params, (...parameter) => sampling.parameter(...parameter));
-  sampling.output('noise_pred', unet.build(sampling, unet.inputs(sampling, { batch: 2, ...latentSize, tokens: TOKENS }), { ...options, dtypeOf: spec.dtypeOf }));
-  const bindings = new Map([...(await frozen.bindings(sampling)), ...trainer.paramArenas().map((storage, i) => [params[i]!, storage] as const)]);
-  const predictor = await executor.compile(sampling, { bindings });
-  expect(liveBytes()).toBe(planned.moments.sample);
-  predictor.dispose();
+    const { inputs } = buildStepGraph(spec);
+    const numbers = ({ name, shape }: { name: string; shape: readonly number[] }): Float32Array =>
+      uniform(name, sizeOf(shape));
+    const batch: StepBatch = {
+      sample: numbers(inputs.sample),
+      target: numbers(inputs.target),
+      timestep: Float32Array.of(500, 500),
+      encoderHiddenStates: numbers(inputs.encoderHiddenStates),
+      ...(inputs.textEmbeds &&
+        inputs.timeIds && { textEmbeds: numbers(inputs.textEmbeds), timeIds: numbers(inputs.timeIds) }),
+      ...(inputs.referenceErrors && { referenceErrors: Float32Array.of(1, 1) }),
+      beta: 1,
+    };
+    const { gradNorm } = await trainer.run(
+      Array.from({ length: config.accumulation }, () => batch),
+      { lr: 1e-3, beta1: 0.9, beta2: 0.99, eps: 1e-8, weightDecay: 0, maxGradNorm: 1, t: 1 },
+    );
+    expect(gradNorm).toBeGreaterThan(0);
+    expect(liveBytes()).toBe(planned.peakBytes);
+    expect(trainer.memory.allocatedBytes).toBe(planned.peakBytes);
+    if (changes.recompute) expect(planned.recompute).toBe(changes.recompute);
+    expect(planned.weights).toBe(dtype);
+    // While a sample is drawn: the denoiser's program beside, on the trainer's and the frozen weights.
+    const sampling = new Graph();
+    const params = spec.layout.arenas.map((elements, i) => sampling.state(`param.${i}`, [elements]));
+    const { options } = policyOf(sampling, spec, params, (...parameter) => sampling.parameter(...parameter));
+    sampling.output(
+      'noise_pred',
+      unet.build(sampling, unet.inputs(sampling, { batch: 2, ...latentSize, tokens: TOKENS }), {
+        ...options,
+        dtypeOf: spec.dtypeOf,
+      }),
+    );
+    const bindings = new Map([
+      ...(await frozen.bindings(sampling)),
+      ...trainer.paramArenas().map((storage, i) => [params[i]!, storage] as const),
+    ]);
+    const predictor = await executor.compile(sampling, { bindings });
+    expect(liveBytes()).toBe(planned.moments.sample);
+    predictor.dispose();
 
-  if (changes.recompute) {
-    // The same bits, whatever was computed twice.
-    const tensors = await trainer.tensors();
-    const { recompute: _, ...rest } = changes;
-    const key = JSON.stringify([model, rest, reference, dtype]);
-    expect(tensors).toEqual(trained.get(key) ?? tensors);
-    trained.set(key, tensors);
-  }
-  trainer.dispose();
-  frozen.dispose();
-  expect(liveBytes()).toBe(0);
-}, 300_000);
+    if (changes.recompute) {
+      // The same bits, whatever was computed twice.
+      const tensors = await trainer.tensors();
+      const { recompute: _, ...rest } = changes;
+      const key = JSON.stringify([model, rest, reference, dtype]);
+      expect(tensors).toEqual(trained.get(key) ?? tensors);
+      trained.set(key, tensors);
+    }
+    trainer.dispose();
+    frozen.dispose();
+    expect(liveBytes()).toBe(0);
+  },
+  300_000,
+);

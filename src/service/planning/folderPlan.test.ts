@@ -18,7 +18,13 @@ import { DESKTOP_LIMITS, modelForecast, type PlannedModel } from './forecast.ts'
 import { readFolderJson } from '../model/modelFolder.ts';
 
 const configs = (name: string): FolderReader => folderReader(`tools/reference/configs/${name}`);
-const onePair = (changes: Partial<TrainConfig> = {}): TrainConfig => ({ ...presetNamed('standard')!.config, rank: 8, alpha: 8, pairsPerStep: 1, ...changes });
+const onePair = (changes: Partial<TrainConfig> = {}): TrainConfig => ({
+  ...presetNamed('standard')!.config,
+  rank: 8,
+  alpha: 8,
+  pairsPerStep: 1,
+  ...changes,
+});
 const engine = { reference: 'engine' } as const;
 const GB = 1e9;
 
@@ -45,7 +51,13 @@ it.each([
 
 it('says what the choices change', async () => {
   const plan = async (changes: Partial<TrainConfig>, weights?: 'f32' | 'bf16'): Promise<number> =>
-    (await planFolder(configs('stable-diffusion-xl-base-1.0'), onePair(changes), { ...engine, weights, size: { width: 512, height: 512 } })).peakBytes;
+    (
+      await planFolder(configs('stable-diffusion-xl-base-1.0'), onePair(changes), {
+        ...engine,
+        weights,
+        size: { width: 512, height: 512 },
+      })
+    ).peakBytes;
   const blocks = await plan({ recompute: 'blocks' });
   expect(await plan({ recompute: 'cheap' })).toBeGreaterThan(blocks + 2 * GB);
   expect(await plan({ recompute: 'blocks' }, 'bf16')).toBe(blocks);
@@ -53,7 +65,16 @@ it('says what the choices change', async () => {
   expect(await plan({ recompute: 'blocks', targets: 'attention' })).toBeLessThan(blocks);
 });
 
-const narrow = { _class_name: 'UNet2DConditionModel', block_out_channels: [16, 32], down_block_types: ['DownBlock2D', 'CrossAttnDownBlock2D'], up_block_types: ['CrossAttnUpBlock2D', 'UpBlock2D'], norm_num_groups: 4, attention_head_dim: 2, cross_attention_dim: 8, sample_size: [8, 16] };
+const narrow = {
+  _class_name: 'UNet2DConditionModel',
+  block_out_channels: [16, 32],
+  down_block_types: ['DownBlock2D', 'CrossAttnDownBlock2D'],
+  up_block_types: ['CrossAttnUpBlock2D', 'UpBlock2D'],
+  norm_num_groups: 4,
+  attention_head_dim: 2,
+  cross_attention_dim: 8,
+  sample_size: [8, 16],
+};
 const folder = (files: Record<string, unknown>): FolderReader =>
   wholeFiles(async (path) => {
     const file = files[path];
@@ -68,9 +89,16 @@ it('keeps weights as the run would, or as it is told; and takes the size of the 
   const unet = openDenoiser(wide);
   unet.build(graph, unet.inputs(graph, { batch: 1, height: 2, width: 2, tokens: 2 }));
   const zeros = new Float32Array(2 ** 25);
-  const tensors = Object.fromEntries(parametersOf(graph).map(({ name, shape }) => [name, { shape, data: zeros.subarray(0, sizeOf(shape)) }]));
+  const tensors = Object.fromEntries(
+    parametersOf(graph).map(({ name, shape }) => [name, { shape, data: zeros.subarray(0, sizeOf(shape)) }]),
+  );
   const file = writeSafetensors(tensors, {});
-  const plan = (config: Record<string, unknown>, weights?: WeightPolicy, more: Record<string, unknown> = {}): Promise<FolderPlan> => planFolder(folder({ 'unet/config.json': config, ...more }), onePair(), { ...engine, weights });
+  const plan = (
+    config: Record<string, unknown>,
+    weights?: WeightPolicy,
+    more: Record<string, unknown> = {},
+  ): Promise<FolderPlan> =>
+    planFolder(folder({ 'unet/config.json': config, ...more }), onePair(), { ...engine, weights });
   expect(await plan(wide)).toMatchObject({ weights: 'f16', width: 128, height: 64 });
   expect((await plan(wide, undefined, { 'unet/diffusion_pytorch_model.safetensors': file })).weights).toBe('f32');
   expect((await plan(wide, 'bf16', { 'unet/diffusion_pytorch_model.safetensors': file })).weights).toBe('bf16');
@@ -82,8 +110,18 @@ it('keeps weights as the run would, or as it is told; and takes the size of the 
 });
 
 it('counts encoding the prompts where it takes more than a step', async () => {
-  const text = { architectures: ['CLIPTextModel'], hidden_size: 1024, intermediate_size: 4096, num_attention_heads: 16, num_hidden_layers: 23 };
-  const plan = await planFolder(folder({ 'unet/config.json': narrow, 'text_encoder/config.json': text }), onePair(), engine);
+  const text = {
+    architectures: ['CLIPTextModel'],
+    hidden_size: 1024,
+    intermediate_size: 4096,
+    num_attention_heads: 16,
+    num_hidden_layers: 23,
+  };
+  const plan = await planFolder(
+    folder({ 'unet/config.json': narrow, 'text_encoder/config.json': text }),
+    onePair(),
+    engine,
+  );
   expect(plan.moments.texts).toBeGreaterThan(plan.moments.step);
   expect(plan.peakBytes).toBe(plan.moments.texts);
   expect(plan.parts.preparing).toBe(plan.moments.texts - plan.moments.step);
@@ -91,7 +129,10 @@ it('counts encoding the prompts where it takes more than a step', async () => {
 
 it('names the limit that binds: the command line fails with it, the studio shows it', async () => {
   const config = onePair({ pairsPerStep: 64 });
-  await expect(planFolder(configs('stable-diffusion-v1-5'), config, engine)).rejects.toMatchObject({ name: 'AdapterTooSmall', message: expect.stringContaining('fewer pairs') as string });
+  await expect(planFolder(configs('stable-diffusion-v1-5'), config, engine)).rejects.toMatchObject({
+    name: 'AdapterTooSmall',
+    message: expect.stringContaining('fewer pairs') as string,
+  });
   const model = await plannedModel('stable-diffusion-xl-base-1.0');
   const { generate, lora, full } = modelForecast(model, { width: 1024, height: 1024 }, { limits: DEFAULT_LIMITS });
   for (const forecast of [generate, lora, full]) {
@@ -100,7 +141,11 @@ it('names the limit that binds: the command line fails with it, the studio shows
     expect(forecast.peakBytes).toBeGreaterThan(0);
   }
   // GEGLU's input: [2, 4096, 5120].
-  expect(lora.exceeded).toMatchObject({ limit: 'maxStorageBufferBindingSize', neededBytes: 4 * 2 * 4096 * 5120, availableBytes: 128 * 2 ** 20 });
+  expect(lora.exceeded).toMatchObject({
+    limit: 'maxStorageBufferBindingSize',
+    neededBytes: 4 * 2 * 4096 * 5120,
+    availableBytes: 128 * 2 ** 20,
+  });
 });
 
 async function plannedModel(name: string): Promise<PlannedModel> {
@@ -110,8 +155,17 @@ async function plannedModel(name: string): Promise<PlannedModel> {
   unet.build(graph, unet.inputs(graph, { batch: 1, height: 8, width: 8, tokens: 77 }));
   const shapes = new Map(parametersOf(graph).map((value) => [value.name, value.shape]));
   const weights = { names: [...shapes.keys()], shape: (key: string) => shapes.get(key), half: () => 'f16' as const };
-  const texts = await Promise.all(['text_encoder', 'text_encoder_2'].map(async (path) => parseTextEncoderConfig(await readFolderJson(reader, `${path}/config.json`))));
-  return { unet: { model: unet, weights }, vae: { config: parseVaeConfig(await readFolderJson(reader, 'vae/config.json')), weights }, textEncoders: texts.map((config) => ({ config, weights })), tokens: 77 };
+  const texts = await Promise.all(
+    ['text_encoder', 'text_encoder_2'].map(async (path) =>
+      parseTextEncoderConfig(await readFolderJson(reader, `${path}/config.json`)),
+    ),
+  );
+  return {
+    unet: { model: unet, weights },
+    vae: { config: parseVaeConfig(await readFolderJson(reader, 'vae/config.json')), weights },
+    textEncoders: texts.map((config) => ({ config, weights })),
+    tokens: 77,
+  };
 }
 
 it('forecasts each use of a model', async () => {

@@ -1,11 +1,24 @@
 /** Plans a training step of a diffusers folder from its configs: weights need not be there. */
 import { graphFlops } from '../../graph/flops.ts';
 import { Graph, type ParameterDtype, type Value } from '../../graph/graph.ts';
-import { buildTextEncoder, parseTextEncoderConfig, type TextEncoderConfig, textEncoderInputs, unprefixedTextNames } from '../../models/clip/textEncoder.ts';
+import {
+  buildTextEncoder,
+  parseTextEncoderConfig,
+  type TextEncoderConfig,
+  textEncoderInputs,
+  unprefixedTextNames,
+} from '../../models/clip/textEncoder.ts';
 import type { Config } from '../../models/config.ts';
 import { openDenoiser } from '../../models/families.ts';
 import type { LayerOptions } from '../../models/layers.ts';
-import { buildVaeDecoder, buildVaeEncoder, legacyVaeNames, parseVaeConfig, type VaeConfig, vaeScaleFactor } from '../../models/sd/vae.ts';
+import {
+  buildVaeDecoder,
+  buildVaeEncoder,
+  legacyVaeNames,
+  parseVaeConfig,
+  type VaeConfig,
+  vaeScaleFactor,
+} from '../../models/sd/vae.ts';
 import { parametersOf, storedDtypes, type TensorSource, type WeightPolicy, withAliases } from '../../models/weights.ts';
 import { isWinnowError } from '../../shared/errors.ts';
 import { sizeOf } from '../../shared/shape.ts';
@@ -13,7 +26,15 @@ import type { TrainConfig } from '../../training/config.ts';
 import type { Recompute } from '../../training/recompute.ts';
 import { adapterTooSmall, type Exceeded } from '../../webgpu/plan.ts';
 import type { FolderReader } from '../environment.ts';
-import { DESKTOP_LIMITS, planForecast, type PlannedModel, type PlannedWeights, planMoments, sumOf, type Target } from './forecast.ts';
+import {
+  DESKTOP_LIMITS,
+  planForecast,
+  type PlannedModel,
+  type PlannedWeights,
+  planMoments,
+  sumOf,
+  type Target,
+} from './forecast.ts';
 import { readFolderJson, readOptional } from '../model/modelFolder.ts';
 import { asDiffusersFolder } from '../model/singleFile.ts';
 import { latentSizeOf } from '../sampling/latentSize.ts';
@@ -57,7 +78,12 @@ const PUBLISHED = 'f16';
  *  published ones. `build` adds them to a graph. Rejects with NotFound where the files' own dtypes are asked for and there are none. */
 async function weightsOf(
   reader: FolderReader,
-  { folder, stem, alias = () => [], build }: { folder: string; stem: string; alias?: (name: string) => readonly string[]; build: (graph: Graph) => void },
+  {
+    folder,
+    stem,
+    alias = () => [],
+    build,
+  }: { folder: string; stem: string; alias?: (name: string) => readonly string[]; build: (graph: Graph) => void },
   policy: WeightPolicy | undefined,
 ): Promise<Required<PlannedWeights>> {
   const graph = new Graph();
@@ -67,26 +93,51 @@ async function weightsOf(
     try {
       return withAliases(await openComponentWeights(reader, folder, stem), alias);
     } catch (error) {
-      if (policy === undefined && (isWinnowError(error, 'NotFound') || isWinnowError(error, 'PickleRefused'))) return { half: () => PUBLISHED };
+      if (policy === undefined && (isWinnowError(error, 'NotFound') || isWinnowError(error, 'PickleRefused')))
+        return { half: () => PUBLISHED };
       throw error;
     }
   };
   const { half } = policy === undefined || policy === 'stored' ? await files() : { half: undefined };
   const weights: WeightShapes = { names: [...shapes.keys()], shape: (name) => shapes.get(name), ...(half && { half }) };
-  return { weights, dtypeOf: policy === undefined || policy === 'stored' ? keptDtypes(weights) : storedDtypes(weights, policy) };
+  return {
+    weights,
+    dtypeOf: policy === undefined || policy === 'stored' ? keptDtypes(weights) : storedDtypes(weights, policy),
+  };
 }
 
-async function vaeOf(reader: FolderReader, config: VaeConfig, policy: WeightPolicy | undefined): Promise<PlannedModel['vae']> {
+async function vaeOf(
+  reader: FolderReader,
+  config: VaeConfig,
+  policy: WeightPolicy | undefined,
+): Promise<PlannedModel['vae']> {
   const side = 8;
   const build = (graph: Graph): void => {
     buildVaeDecoder(graph, config, graph.input('latents', [1, config.latent_channels, side, side]));
-    buildVaeEncoder(graph, config, graph.input('image', [1, 3, side * vaeScaleFactor(config), side * vaeScaleFactor(config)]));
+    buildVaeEncoder(
+      graph,
+      config,
+      graph.input('image', [1, 3, side * vaeScaleFactor(config), side * vaeScaleFactor(config)]),
+    );
   };
-  return { config, ...(await weightsOf(reader, { folder: 'vae', stem: 'diffusion_pytorch_model', alias: legacyVaeNames, build }, policy)) };
+  return {
+    config,
+    ...(await weightsOf(
+      reader,
+      { folder: 'vae', stem: 'diffusion_pytorch_model', alias: legacyVaeNames, build },
+      policy,
+    )),
+  };
 }
 
-async function textOf(reader: FolderReader, folder: string, config: TextEncoderConfig, policy: WeightPolicy | undefined): Promise<PlannedModel['textEncoders'][number]> {
-  const build = (graph: Graph): void => void buildTextEncoder(graph, config, textEncoderInputs(graph, { batch: 1, tokens: 1 }));
+async function textOf(
+  reader: FolderReader,
+  folder: string,
+  config: TextEncoderConfig,
+  policy: WeightPolicy | undefined,
+): Promise<PlannedModel['textEncoders'][number]> {
+  const build = (graph: Graph): void =>
+    void buildTextEncoder(graph, config, textEncoderInputs(graph, { batch: 1, tokens: 1 }));
   return { config, ...(await weightsOf(reader, { folder, stem: 'model', alias: unprefixedTextNames, build }, policy)) };
 }
 
@@ -104,9 +155,14 @@ function sampleSize({ sample_size: size = 64 }: Config): { height: number; width
 }
 
 /** Rejects with AdapterTooSmall, which says by how much and what to change, where a limit of the target is exceeded. */
-export async function planFolder(source: FolderReader, config: TrainConfig, { reference, weights: policy, size, target = { limits: DESKTOP_LIMITS } }: FolderPlanOptions): Promise<FolderPlan> {
+export async function planFolder(
+  source: FolderReader,
+  config: TrainConfig,
+  { reference, weights: policy, size, target = { limits: DESKTOP_LIMITS } }: FolderPlanOptions,
+): Promise<FolderPlan> {
   const reader = await asDiffusersFolder(source);
-  const optionalJson = async (path: string): Promise<Config | undefined> => ((await readOptional(reader, path)) ? readFolderJson(reader, path) : undefined);
+  const optionalJson = async (path: string): Promise<Config | undefined> =>
+    (await readOptional(reader, path)) ? readFolderJson(reader, path) : undefined;
   const unetConfig = await readFolderJson(reader, 'unet/config.json');
   const unet = openDenoiser(unetConfig);
   const vaeConfig = await optionalJson('vae/config.json');
@@ -116,30 +172,62 @@ export async function planFolder(source: FolderReader, config: TrainConfig, { re
     const file = await optionalJson(`${folder}/config.json`);
     if (file) textEncoders.push(await textOf(reader, folder, parseTextEncoderConfig(file), policy));
   }
-  const tokens = textEncoders.length > 0 ? Math.min(...textEncoders.map(({ config: text }) => text.max_position_embeddings)) : 77;
+  const tokens =
+    textEncoders.length > 0 ? Math.min(...textEncoders.map(({ config: text }) => text.max_position_embeddings)) : 77;
 
   const factor = vae ? vaeScaleFactor(vae.config) : 8;
   const own = sampleSize(unetConfig);
   const { width, height } = size ?? { width: own.width * factor, height: own.height * factor };
   const latentSize = latentSizeOf({ width, height }, factor);
 
-  const build = (graph: Graph, options?: LayerOptions): Value => unet.build(graph, unet.inputs(graph, { batch: 1, ...latentSize, tokens }), options);
-  const { weights, dtypeOf } = await weightsOf(reader, { folder: 'unet', stem: 'diffusion_pytorch_model', build }, policy);
+  const build = (graph: Graph, options?: LayerOptions): Value =>
+    unet.build(graph, unet.inputs(graph, { batch: 1, ...latentSize, tokens }), options);
+  const { weights, dtypeOf } = await weightsOf(
+    reader,
+    { folder: 'unet', stem: 'diffusion_pytorch_model', build },
+    policy,
+  );
   const forward = new Graph();
   forward.output('noise_pred', build(forward, { dtypeOf }));
   const parameters = parametersOf(forward);
-  const spec = { ...stepSpecOf({ folder: { unet: { model: unet }, tokens }, weights }, config, latentSize, reference, target.limits.maxStorageBufferBindingSize), dtypeOf };
+  const spec = {
+    ...stepSpecOf(
+      { folder: { unet: { model: unet }, tokens }, weights },
+      config,
+      latentSize,
+      reference,
+      target.limits.maxStorageBufferBindingSize,
+    ),
+    dtypeOf,
+  };
   const { recompute, ...step } = planForecast(spec, target.limits, target.variants);
-  if (step.exceeded) throw adapterTooSmall({ name: 'The training step', ...(step.exceeded as Omit<Exceeded, 'name'>) }, step.exceeded.remedy);
-  const moments = { step: step.peakBytes, ...planMoments({ unet: { model: unet, weights, dtypeOf }, ...(vae && { vae }), textEncoders, tokens }, spec, latentSize, target) };
+  if (step.exceeded)
+    throw adapterTooSmall(
+      { name: 'The training step', ...(step.exceeded as Omit<Exceeded, 'name'>) },
+      step.exceeded.remedy,
+    );
+  const moments = {
+    step: step.peakBytes,
+    ...planMoments(
+      { unet: { model: unet, weights, dtypeOf }, ...(vae && { vae }), textEncoders, tokens },
+      spec,
+      latentSize,
+      target,
+    ),
+  };
   const preparing = Math.max(0, moments.texts - moments.step);
   const parts = { ...step.parts, ...(preparing > 0 && { preparing }) };
-  const count = (list: readonly { shape: readonly number[] }[]): number => list.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+  const count = (list: readonly { shape: readonly number[] }[]): number =>
+    list.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
   return {
     ...step,
     parts,
     peakBytes: sumOf(parts),
-    moments: { texts: moments.texts, step: moments.step, sample: moments.sample === null ? null : moments.step + moments.sample },
+    moments: {
+      texts: moments.texts,
+      step: moments.step,
+      sample: moments.sample === null ? null : moments.step + moments.sample,
+    },
     width,
     height,
     weights: precisionOf(parameters),

@@ -23,7 +23,11 @@ import { latentSizeOf } from '../sampling/latentSize.ts';
 import { isLarge, keptDtypes } from '../model/weightWidth.ts';
 
 /** What desktop GPUs offer: for planning where there is none. */
-export const DESKTOP_LIMITS: PlanLimits = { ...DEFAULT_LIMITS, maxBufferSize: 4 * 2 ** 30, maxStorageBufferBindingSize: 2 * 2 ** 30 - 4 };
+export const DESKTOP_LIMITS: PlanLimits = {
+  ...DEFAULT_LIMITS,
+  maxBufferSize: 4 * 2 ** 30,
+  maxStorageBufferBindingSize: 2 * 2 ** 30 - 4,
+};
 
 /** The device that is planned for. */
 export interface Target {
@@ -32,7 +36,10 @@ export interface Target {
 }
 
 /** A device on which nothing was measured. */
-export const targetOf = ({ device, adapter }: EngineDevice): Target => ({ limits: device.limits, variants: untunedVariants(adapter, device.features) });
+export const targetOf = ({ device, adapter }: EngineDevice): Target => ({
+  limits: device.limits,
+  variants: untunedVariants(adapter, device.features),
+});
 
 /** Weights of a part, kept as a run would keep them unless dtypeOf says otherwise. */
 export interface PlannedWeights {
@@ -53,23 +60,48 @@ type Parts = MemoryForecast['parts'];
 
 const dtypes = ({ weights, dtypeOf = keptDtypes(weights) }: PlannedWeights): LayerOptions => ({ dtypeOf });
 
-const forecast = (parts: Parts, flopsPerStep: number): MemoryForecast => ({ parts, peakBytes: sumOf(parts), flopsPerStep, secondsPerStep: null, timedBy: null });
+const forecast = (parts: Parts, flopsPerStep: number): MemoryForecast => ({
+  parts,
+  peakBytes: sumOf(parts),
+  flopsPerStep,
+  secondsPerStep: null,
+  timedBy: null,
+});
 
-export const sumOf = (parts: Readonly<Record<string, number>>): number => Object.values(parts).reduce((sum, bytes) => sum + bytes, 0);
+export const sumOf = (parts: Readonly<Record<string, number>>): number =>
+  Object.values(parts).reduce((sum, bytes) => sum + bytes, 0);
 
 /** Of a step's own plan, or of the trainer that runs it: what is trained lies in flat f32 states, what is not (the reference's second copy, in
  *  full mode) in parameters. */
-export function forecastOf(spec: StepSpec, { plannedBytes }: Pick<MemoryReport, 'plannedBytes'>, flopsPerStep: number): MemoryForecast {
+export function forecastOf(
+  spec: StepSpec,
+  { plannedBytes }: Pick<MemoryReport, 'plannedBytes'>,
+  flopsPerStep: number,
+): MemoryForecast {
   const trained = 4 * spec.layout.arenas.reduce((sum, elements) => sum + elements, 0);
   const gradients = trained * (spec.accumulation > 1 ? 2 : 1);
   const { parameters, state, inputs, activations } = plannedBytes;
-  const held = spec.mode.kind === 'full' ? { weights: trained, adapter: 0, reference: parameters } : { weights: parameters, adapter: trained, reference: 0 };
-  return forecast({ ...held, gradients, optimiser: state - trained - gradients, activations: activations + inputs }, flopsPerStep);
+  const held =
+    spec.mode.kind === 'full'
+      ? { weights: trained, adapter: 0, reference: parameters }
+      : { weights: parameters, adapter: trained, reference: 0 };
+  return forecast(
+    { ...held, gradients, optimiser: state - trained - gradients, activations: activations + inputs },
+    flopsPerStep,
+  );
 }
 
 /** A graph as it is compiled, its parameters and states in storages of their own. */
-function planOf(graph: Graph, { limits, variants = gpuVariants }: Target, onExceeded: (exceeded: Exceeded) => void): Plan {
-  const bound = new Map(graph.values.filter(({ source }) => source.kind === 'parameter' || source.kind === 'state').map((value) => [value, value]));
+function planOf(
+  graph: Graph,
+  { limits, variants = gpuVariants }: Target,
+  onExceeded: (exceeded: Exceeded) => void,
+): Plan {
+  const bound = new Map(
+    graph.values
+      .filter(({ source }) => source.kind === 'parameter' || source.kind === 'state')
+      .map((value) => [value, value]),
+  );
   return planGraph(graph, { limits, variant: chooseVariant(variants), bound, onExceeded });
 }
 
@@ -78,7 +110,11 @@ class Worst {
   private found: Exceeded | undefined;
 
   readonly note = (exceeded: Exceeded): void => {
-    if (!this.found || exceeded.neededBytes / exceeded.availableBytes > this.found.neededBytes / this.found.availableBytes) this.found = exceeded;
+    if (
+      !this.found ||
+      exceeded.neededBytes / exceeded.availableBytes > this.found.neededBytes / this.found.availableBytes
+    )
+      this.found = exceeded;
   };
 
   get none(): boolean {
@@ -93,11 +129,21 @@ class Worst {
 }
 
 /** Without a device. `exceeded` names the limit that binds, if one does. */
-export function planForecast(spec: StepSpec, limits: PlanLimits, variants?: KernelVariants): MemoryForecast & { recompute: Recompute } {
+export function planForecast(
+  spec: StepSpec,
+  limits: PlanLimits,
+  variants?: KernelVariants,
+): MemoryForecast & { recompute: Recompute } {
   const target = { limits, ...(variants && { variants }) };
   const worst = new Worst();
-  const remedy = spec.pairs > 1 ? 'Use fewer pairs per step, or a smaller image size.' : 'Use a smaller image size or a smaller model.';
-  const { step: { graph }, recompute } = recomputed(buildStepGraph(spec), spec.recompute ?? 'auto');
+  const remedy =
+    spec.pairs > 1
+      ? 'Use fewer pairs per step, or a smaller image size.'
+      : 'Use a smaller image size or a smaller model.';
+  const {
+    step: { graph },
+    recompute,
+  } = recomputed(buildStepGraph(spec), spec.recompute ?? 'auto');
   const plannedBytes = { ...planOf(graph, target, worst.note).bytes };
   let flops = spec.accumulation * graphFlops(graph);
   if (spec.accumulation > 1) {
@@ -115,7 +161,10 @@ export function planForecast(spec: StepSpec, limits: PlanLimits, variants?: Kern
 const stepEfficiency = 0.5;
 
 /** Adds the time: by the last run's own rate where there was one. */
-export function timed(planned: MemoryForecast, { runRate, kernelRate }: { runRate?: number | undefined; kernelRate: number }): MemoryForecast {
+export function timed(
+  planned: MemoryForecast,
+  { runRate, kernelRate }: { runRate?: number | undefined; kernelRate: number },
+): MemoryForecast {
   return runRate
     ? { ...planned, secondsPerStep: planned.flopsPerStep / runRate, timedBy: 'run' }
     : { ...planned, secondsPerStep: planned.flopsPerStep / (stepEfficiency * kernelRate), timedBy: 'kernels' };
@@ -132,7 +181,11 @@ interface Held {
 }
 
 const nothing: Held = { weights: 0, working: 0, flops: 0 };
-const together = (held: readonly Held[]): Held => held.reduce((a, b) => ({ weights: a.weights + b.weights, working: a.working + b.working, flops: a.flops + b.flops }), nothing);
+const together = (held: readonly Held[]): Held =>
+  held.reduce(
+    (a, b) => ({ weights: a.weights + b.weights, working: a.working + b.working, flops: a.flops + b.flops }),
+    nothing,
+  );
 
 function held(build: (graph: Graph) => void, target: Target, worst: Worst): Held {
   const graph = new Graph();
@@ -145,38 +198,86 @@ function held(build: (graph: Graph) => void, target: Target, worst: Worst): Held
 function heldPart(build: (graph: Graph) => void, target: Target, worst: Worst): Held {
   const graph = new Graph();
   build(graph);
-  return isLarge(parametersOf(graph).reduce((sum, { shape }) => sum + sizeOf(shape), 0)) ? held(build, target, worst) : nothing;
+  return isLarge(parametersOf(graph).reduce((sum, { shape }) => sum + sizeOf(shape), 0))
+    ? held(build, target, worst)
+    : nothing;
 }
 
-const heldTexts = ({ textEncoders, tokens }: Pick<PlannedModel, 'textEncoders' | 'tokens'>, target: Target, worst: Worst): Held =>
+const heldTexts = (
+  { textEncoders, tokens }: Pick<PlannedModel, 'textEncoders' | 'tokens'>,
+  target: Target,
+  worst: Worst,
+): Held =>
   together(
     textEncoders.map((part) =>
-      heldPart((graph) => {
-        const { hiddenStates, lastHiddenState, pooled } = buildTextEncoder(graph, part.config, textEncoderInputs(graph, { batch: 1, tokens }), dtypes(part));
-        graph.output('penultimate', hiddenStates.at(-2)!);
-        graph.output('hidden', lastHiddenState);
-        graph.output('pooled', pooled!);
-      }, target, worst),
+      heldPart(
+        (graph) => {
+          const { hiddenStates, lastHiddenState, pooled } = buildTextEncoder(
+            graph,
+            part.config,
+            textEncoderInputs(graph, { batch: 1, tokens }),
+            dtypes(part),
+          );
+          graph.output('penultimate', hiddenStates.at(-2)!);
+          graph.output('hidden', lastHiddenState);
+          graph.output('pooled', pooled!);
+        },
+        target,
+        worst,
+      ),
     ),
   );
 
-const heldDecoder = (part: PlannedModel['vae'], [height, width]: readonly [number, number], target: Target, worst: Worst): Held =>
-  heldPart((graph) => graph.output('image', buildVaeDecoder(graph, part.config, graph.input('latents', [1, part.config.latent_channels, height, width]), dtypes(part))), target, worst);
+const heldDecoder = (
+  part: PlannedModel['vae'],
+  [height, width]: readonly [number, number],
+  target: Target,
+  worst: Worst,
+): Held =>
+  heldPart(
+    (graph) =>
+      graph.output(
+        'image',
+        buildVaeDecoder(
+          graph,
+          part.config,
+          graph.input('latents', [1, part.config.latent_channels, height, width]),
+          dtypes(part),
+        ),
+      ),
+    target,
+    worst,
+  );
 
 /** Bytes on the GPU at the other moments of a run: while the prompts are encoded, before the trainer is made; and beside the trainer while a
  *  sample is drawn with guidance, by the tensors in training, and decoded (null where that exceeds a limit). Its prompts
  *  were encoded before the first step. */
-export function planMoments(model: Omit<PlannedModel, 'vae'> & { vae?: PlannedModel['vae'] }, spec: StepSpec, latentSize: { height: number; width: number }, target: Target): { texts: number; sample: number | null } {
+export function planMoments(
+  model: Omit<PlannedModel, 'vae'> & { vae?: PlannedModel['vae'] },
+  spec: StepSpec,
+  latentSize: { height: number; width: number },
+  target: Target,
+): { texts: number; sample: number | null } {
   const { weights, working } = heldTexts(model, target, new Worst());
   const texts = weights + working;
   const worst = new Worst();
   try {
-    const predictor = held((graph) => {
-      const params = spec.layout.arenas.map((elements, i) => graph.state(`param.${i}`, [elements]));
-      const { options } = policyOf(graph, spec, params, (...parameter) => graph.parameter(...parameter));
-      const { unet, tokens } = model;
-      graph.output('noise_pred', unet.model.build(graph, unet.model.inputs(graph, { batch: 2, ...latentSize, tokens }), { ...options, ...dtypes(unet) }));
-    }, target, worst);
+    const predictor = held(
+      (graph) => {
+        const params = spec.layout.arenas.map((elements, i) => graph.state(`param.${i}`, [elements]));
+        const { options } = policyOf(graph, spec, params, (...parameter) => graph.parameter(...parameter));
+        const { unet, tokens } = model;
+        graph.output(
+          'noise_pred',
+          unet.model.build(graph, unet.model.inputs(graph, { batch: 2, ...latentSize, tokens }), {
+            ...options,
+            ...dtypes(unet),
+          }),
+        );
+      },
+      target,
+      worst,
+    );
     const decoder = model.vae ? heldDecoder(model.vae, [latentSize.height, latentSize.width], target, worst) : nothing;
     return { texts, sample: worst.none ? predictor.working + decoder.weights + decoder.working : null };
   } catch (error) {
@@ -186,26 +287,56 @@ export function planMoments(model: Omit<PlannedModel, 'vae'> & { vae?: PlannedMo
 }
 
 /** One picture with guidance: the prompts are encoded first, then the UNet and the decoder share the GPU. flopsPerStep: of one step. */
-function generateForecast(model: PlannedModel, latentSize: { height: number; width: number }, target: Target): MemoryForecast {
+function generateForecast(
+  model: PlannedModel,
+  latentSize: { height: number; width: number },
+  target: Target,
+): MemoryForecast {
   const worst = new Worst();
   const { unet, tokens } = model;
   const batch = unet.model.timestepCondWidth > 0 ? 1 : 2;
-  const predictor = held((graph) => graph.output('noise_pred', unet.model.build(graph, unet.model.inputs(graph, { batch, ...latentSize, tokens }), dtypes(unet))), target, worst);
+  const predictor = held(
+    (graph) =>
+      graph.output(
+        'noise_pred',
+        unet.model.build(graph, unet.model.inputs(graph, { batch, ...latentSize, tokens }), dtypes(unet)),
+      ),
+    target,
+    worst,
+  );
   const picture = together([predictor, heldDecoder(model.vae, [latentSize.height, latentSize.width], target, worst)]);
   const texts = heldTexts(model, target, worst);
   const { weights, working } = texts.weights + texts.working > picture.weights + picture.working ? texts : picture;
-  return worst.of(forecast({ weights, adapter: 0, gradients: 0, optimiser: 0, activations: working, reference: 0 }, predictor.flops), 'Use a smaller image size or a smaller model.');
+  return worst.of(
+    forecast({ weights, adapter: 0, gradients: 0, optimiser: 0, activations: working, reference: 0 }, predictor.flops),
+    'Use a smaller image size or a smaller model.',
+  );
 }
 
 /** What a model takes at a size in pixels: one picture with guidance; training on one pair, with a LoRA of rank 8 on every layer and our
  *  kernels as the reference, and with every weight and a reference outside. Nothing is timed. */
-export function modelForecast(model: PlannedModel, size: { width: number; height: number }, target: Target = { limits: DESKTOP_LIMITS }): ModelForecast {
+export function modelForecast(
+  model: PlannedModel,
+  size: { width: number; height: number },
+  target: Target = { limits: DESKTOP_LIMITS },
+): ModelForecast {
   const latentSize = latentSizeOf(size, vaeScaleFactor(model.vae.config));
   const train = (changes: Partial<TrainConfig>, reference: 'engine' | 'input'): MemoryForecast => {
-    const config = { ...presetNamed('standard')!.config, rank: 8, alpha: 8, pairsPerStep: 1, accumulation: 1, ...changes };
+    const config = {
+      ...presetNamed('standard')!.config,
+      rank: 8,
+      alpha: 8,
+      pairsPerStep: 1,
+      accumulation: 1,
+      ...changes,
+    };
     const step = { folder: { unet: model.unet, tokens: model.tokens }, weights: model.unet.weights };
     const spec = stepSpecOf(step, config, latentSize, reference, target.limits.maxStorageBufferBindingSize);
     return planForecast({ ...spec, ...dtypes(model.unet) }, target.limits, target.variants);
   };
-  return { generate: generateForecast(model, latentSize, target), lora: train({ mode: 'lora', targets: 'all' }, 'engine'), full: train({ mode: 'full' }, 'input') };
+  return {
+    generate: generateForecast(model, latentSize, target),
+    lora: train({ mode: 'lora', targets: 'all' }, 'engine'),
+    full: train({ mode: 'full' }, 'input'),
+  };
 }

@@ -13,7 +13,12 @@ export interface AdapterBeside {
 }
 
 /** @param nameOf what a module's parameters are called; its path if left out. */
-export function adapterBeside(graph: Graph, modules: ReadonlyMap<string, LoraModule>, sites: readonly LoraSite[], nameOf: (path: string) => string = (path) => path): AdapterBeside {
+export function adapterBeside(
+  graph: Graph,
+  modules: ReadonlyMap<string, LoraModule>,
+  sites: readonly LoraSite[],
+  nameOf: (path: string) => string = (path) => path,
+): AdapterBeside {
   const tensors = new Map<string, { shape: Shape; data: Float32Array }>();
   const values = new Map<string, { down: Value; up: Value; module: LoraModule }>();
   for (const { path, weightShape } of sites) {
@@ -25,14 +30,29 @@ export function adapterBeside(graph: Graph, modules: ReadonlyMap<string, LoraMod
       tensors.set(name, { shape, data: module[part] });
       return graph.parameter(name, shape);
     };
-    values.set(path, { down: put('down', [module.rank, ...rest]), up: put('up', [out!, module.rank, ...rest.slice(1).map(() => 1)]), module });
+    values.set(path, {
+      down: put('down', [module.rank, ...rest]),
+      up: put('up', [out!, module.rank, ...rest.slice(1).map(() => 1)]),
+      module,
+    });
   }
   return {
     hook: (path) => {
       const found = values.get(path);
-      return found && { down: found.down, up: found.up, scale: found.module.alpha / found.module.rank, rank: found.module.rank };
+      return (
+        found && {
+          down: found.down,
+          up: found.up,
+          scale: found.module.alpha / found.module.rank,
+          rank: found.module.rank,
+        }
+      );
     },
-    source: { names: [...tensors.keys()], shape: (name) => tensors.get(name)?.shape, read: async (name) => tensors.get(name)!.data },
+    source: {
+      names: [...tensors.keys()],
+      shape: (name) => tensors.get(name)?.shape,
+      read: async (name) => tensors.get(name)!.data,
+    },
   };
 }
 
@@ -44,6 +64,10 @@ export function both(first: TensorSource, second: TensorSource): TensorSource {
     names: [...first.names, ...second.names],
     shape: (name) => home(name).shape(name),
     read: (name) => home(name).read(name),
-    ...(half && readHalf && { half: (name: string) => half.call(first, name), readHalf: (name: string) => readHalf.call(first, name) }),
+    ...(half &&
+      readHalf && {
+        half: (name: string) => half.call(first, name),
+        readHalf: (name: string) => readHalf.call(first, name),
+      }),
   };
 }

@@ -15,11 +15,18 @@ export interface Conditioning {
 }
 
 /** One sample's, from its text and the size of the picture: not cropped, and of the size it is made in, as SDXL's pipelines have it. */
-export function conditioningOf(model: DenoiserModel, text: { context: Float32Array; pooled: Float32Array }, size: { width: number; height: number }): Conditioning {
+export function conditioningOf(
+  model: DenoiserModel,
+  text: { context: Float32Array; pooled: Float32Array },
+  size: { width: number; height: number },
+): Conditioning {
   const { width, height } = size;
   return {
     encoderHiddenStates: text.context,
-    ...(model.pooledWidth > 0 && { textEmbeds: text.pooled, timeIds: Float32Array.of(height, width, 0, 0, height, width) }),
+    ...(model.pooledWidth > 0 && {
+      textEmbeds: text.pooled,
+      timeIds: Float32Array.of(height, width, 0, 0, height, width),
+    }),
   };
 }
 
@@ -30,5 +37,10 @@ export function batched(samples: readonly Conditioning[]): Conditioning {
     return parts.length > 0 ? concatFloats(parts) : undefined;
   };
   const [textEmbeds, timeIds, timestepCond] = [join('textEmbeds'), join('timeIds'), join('timestepCond')];
-  return { encoderHiddenStates: join('encoderHiddenStates')!, ...(textEmbeds && { textEmbeds }), ...(timeIds && { timeIds }), ...(timestepCond && { timestepCond }) };
+  return {
+    encoderHiddenStates: join('encoderHiddenStates')!,
+    ...(textEmbeds && { textEmbeds }),
+    ...(timeIds && { timeIds }),
+    ...(timestepCond && { timestepCond }),
+  };
 }

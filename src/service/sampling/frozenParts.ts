@@ -38,7 +38,8 @@ export class FrozenParts {
     const known = this.prompts.get(prompt);
     if (known) return known;
     const { zeroForNoNegative } = this.model.pipeline;
-    const encoded = prompt === null && zeroForNoNegative ? zeros(await this.encodeText('')) : await this.encodeTokens(prompt ?? '');
+    const encoded =
+      prompt === null && zeroForNoNegative ? zeros(await this.encodeText('')) : await this.encodeTokens(prompt ?? '');
     this.prompts.set(prompt, encoded);
     for (const old of [...this.prompts.keys()].slice(0, -KEPT_PROMPTS)) this.prompts.delete(old);
     return encoded;
@@ -54,17 +55,31 @@ export class FrozenParts {
         const part = i === 0 ? 'text_encoder' : `text_encoder_${i + 1}`;
         const file = await this.supplied(part);
         if (file) {
-          const hidden = pipeline.conditioning === 'xl' ? `hidden_states.${config.num_hidden_layers - 1}` : 'last_hidden_state';
-          return renamed(file, part, { input_ids: 'input_ids' }, { hidden: [hidden], pooled: ['text_embeds', 'pooler_output'] });
+          const hidden =
+            pipeline.conditioning === 'xl' ? `hidden_states.${config.num_hidden_layers - 1}` : 'last_hidden_state';
+          return renamed(
+            file,
+            part,
+            { input_ids: 'input_ids' },
+            { hidden: [hidden], pooled: ['text_embeds', 'pooler_output'] },
+          );
         }
         const graph = new Graph();
-        const encoding = buildTextEncoder(graph, config, textEncoderInputs(graph, { batch: 1, tokens }), { dtypeOf: keptDtypes(weights) });
-        graph.output('hidden', pipeline.conditioning === 'xl' ? encoding.hiddenStates.at(-2)! : encoding.lastHiddenState);
+        const encoding = buildTextEncoder(graph, config, textEncoderInputs(graph, { batch: 1, tokens }), {
+          dtypeOf: keptDtypes(weights),
+        });
+        graph.output(
+          'hidden',
+          pipeline.conditioning === 'xl' ? encoding.hiddenStates.at(-2)! : encoding.lastHiddenState,
+        );
         graph.output('pooled', encoding.pooled!);
         return this.runner.open(graph, weights);
       });
       const ids = tokenizer.encode(prompt, tokens);
-      const results = await session.run({ input_ids: { data: ids, dims: [1, tokens] }, eos_index: { data: pooledPositions(config, ids, tokens), dims: [1] } });
+      const results = await session.run({
+        input_ids: { data: ids, dims: [1, tokens] },
+        eos_index: { data: pooledPositions(config, ids, tokens), dims: [1] },
+      });
       states.push(results['hidden']!);
       pooled = new Float32Array(results['pooled']!);
     }
@@ -79,7 +94,10 @@ export class FrozenParts {
       const file = await this.supplied('vae_decoder');
       if (file) return renamed(file, 'vae_decoder', { latents: 'latent_sample' }, { image: ['sample'] });
       const graph = new Graph();
-      graph.output('image', buildVaeDecoder(graph, config, graph.input('latents', dims), { dtypeOf: keptDtypes(weights) }));
+      graph.output(
+        'image',
+        buildVaeDecoder(graph, config, graph.input('latents', dims), { dtypeOf: keptDtypes(weights) }),
+      );
       return this.runner.open(graph, weights);
     });
     const unscaled = latents.map((x) => x / config.scaling_factor);
@@ -88,14 +106,20 @@ export class FrozenParts {
 
   /** image [3, H, W] in [-1, 1] → latents [1, C, h, w] as the diffusion model has them. A posterior is sampled with the generator, as
    *  diffusers does (retrieve_latents, sample_mode "sample"). */
-  async encode(image: Float32Array, imageHeight: number, imageWidth: number, generator: TorchGenerator): Promise<Float32Array> {
+  async encode(
+    image: Float32Array,
+    imageHeight: number,
+    imageWidth: number,
+    generator: TorchGenerator,
+  ): Promise<Float32Array> {
     const { config, weights } = this.model.vae;
     const factor = vaeScaleFactor(config);
     const dims = [1, 3, imageHeight, imageWidth];
     const session = await this.session(`encode ${imageHeight}x${imageWidth}`, async () => {
       const file = await this.supplied('vae_encoder');
       // Older exports sample inside, from noise of their own: they cannot repeat a seed.
-      if (file?.outputNames.includes('latent_parameters')) return renamed(file, 'vae_encoder', { image: 'sample' }, { moments: ['latent_parameters'] });
+      if (file?.outputNames.includes('latent_parameters'))
+        return renamed(file, 'vae_encoder', { image: 'sample' }, { moments: ['latent_parameters'] });
       await file?.release();
       const graph = new Graph();
       const encoded = buildVaeEncoder(graph, config, graph.input('image', dims), { dtypeOf: keptDtypes(weights) });
@@ -107,9 +131,12 @@ export class FrozenParts {
       return this.runner.open(graph, weights);
     });
     const { mean, logvar } = posteriorOf(await session.run({ image: { data: image, dims } }));
-    if (mean.length !== config.latent_channels * (imageHeight / factor) * (imageWidth / factor)) throw new Error('the encoder made latents of another size');
+    if (mean.length !== config.latent_channels * (imageHeight / factor) * (imageWidth / factor))
+      throw new Error('the encoder made latents of another size');
     const noise = logvar && generator.randn(mean.length);
-    return mean.map((mu, i) => (logvar && noise ? mu + Math.exp(0.5 * logvar[i]!) * noise[i]! : mu) * config.scaling_factor);
+    return mean.map(
+      (mu, i) => (logvar && noise ? mu + Math.exp(0.5 * logvar[i]!) * noise[i]! : mu) * config.scaling_factor,
+    );
   }
 
   /** Lets the parts go whose weights lie on the GPU: all, or the text encoders. What was encoded is kept; they are opened again when needed. */
@@ -139,17 +166,28 @@ export class FrozenParts {
 }
 
 /** Mean and clamped logvar, from both or from the moments that hold them one behind the other. */
-function posteriorOf({ mean, logvar, moments }: Record<string, Float32Array>): { mean: Float32Array; logvar?: Float32Array } {
+function posteriorOf({ mean, logvar, moments }: Record<string, Float32Array>): {
+  mean: Float32Array;
+  logvar?: Float32Array;
+} {
   if (!moments) return { mean: mean!, ...(logvar && { logvar }) };
   const half = moments.length / 2;
-  return { mean: moments.slice(0, half), logvar: moments.slice(half).map((value) => Math.min(20, Math.max(-30, value))) };
+  return {
+    mean: moments.slice(0, half),
+    logvar: moments.slice(half).map((value) => Math.min(20, Math.max(-30, value))),
+  };
 }
 
-const zeros = ({ context, pooled }: PromptEncoding): PromptEncoding => ({ context: new Float32Array(context.length), pooled: new Float32Array(pooled.length) });
+const zeros = ({ context, pooled }: PromptEncoding): PromptEncoding => ({
+  context: new Float32Array(context.length),
+  pooled: new Float32Array(pooled.length),
+});
 
 /** [T, D] of each encoder → [T, sum of D]. */
 function sideBySide(states: readonly Float32Array[], tokens: number): Float32Array {
   if (states.length === 1) return states[0]!;
-  const rows = Array.from({ length: tokens }, (_, t) => states.map((state) => state.subarray((t * state.length) / tokens, ((t + 1) * state.length) / tokens)));
+  const rows = Array.from({ length: tokens }, (_, t) =>
+    states.map((state) => state.subarray((t * state.length) / tokens, ((t + 1) * state.length) / tokens)),
+  );
   return concatFloats(rows.flat());
 }

@@ -15,7 +15,19 @@ import type { ModelPool, ResolvedModel } from '../model/modelPool.ts';
 import type { NoisePredictor, PredictorSize } from './noisePredictor.ts';
 import type { Predictors } from './predictors.ts';
 import { predictorBatch, sampleLatents } from './sampling.ts';
-import type { EngineChoices, GenerateEvent, GenerateRequest, GenerationSettings, ImageRecord, Listener, ModelRef, PairRecord, PairsEvent, PairsRequest, SamplerChoice } from '../types.ts';
+import type {
+  EngineChoices,
+  GenerateEvent,
+  GenerateRequest,
+  GenerationSettings,
+  ImageRecord,
+  Listener,
+  ModelRef,
+  PairRecord,
+  PairsEvent,
+  PairsRequest,
+  SamplerChoice,
+} from '../types.ts';
 
 /** What generation needs of the engine that is running. */
 export interface GenerationContext {
@@ -25,7 +37,11 @@ export interface GenerationContext {
   frozenParts(model: ResolvedModel): FrozenParts;
   /** Measures if need be. */
   samplerFor(choice: SamplerChoice, model: ResolvedModel): Promise<EngineChoices['sampler']>;
-  score(scorer: string, model: ResolvedModel, files: readonly { file: string; prompt: string }[]): Promise<{ appeal: number; alignment: number }[]>;
+  score(
+    scorer: string,
+    model: ResolvedModel,
+    files: readonly { file: string; prompt: string }[],
+  ): Promise<{ appeal: number; alignment: number }[]>;
 }
 
 export interface Picture {
@@ -36,8 +52,10 @@ export interface Picture {
 }
 
 function checkSettings({ steps, init }: Pick<GenerationSettings, 'steps' | 'init'>): void {
-  if (!Number.isInteger(steps) || steps < 1) throw new WinnowError('BadArguments', `${steps} steps were asked for.`, 'Choose at least 1.');
-  if (init && !(init.strength > 0 && init.strength <= 1)) throw new WinnowError('BadArguments', `The strength is ${init.strength}.`, 'Choose one above 0 and up to 1.');
+  if (!Number.isInteger(steps) || steps < 1)
+    throw new WinnowError('BadArguments', `${steps} steps were asked for.`, 'Choose at least 1.');
+  if (init && !(init.strength > 0 && init.strength <= 1))
+    throw new WinnowError('BadArguments', `The strength is ${init.strength}.`, 'Choose one above 0 and up to 1.');
 }
 
 /** One picture of one prompt and seed. Call it in a turn. */
@@ -58,12 +76,15 @@ export async function makePicture(
   const { height, width } = latentSizeOf(settings, folder.info.sizeMultiple);
   const parts = context.frozenParts(model);
   const { model: unet } = folder.unet;
-  const conditioning = async (prompt: string | null): Promise<Conditioning> => conditioningOf(unet, await parts.encodeText(prompt), settings);
+  const conditioning = async (prompt: string | null): Promise<Conditioning> =>
+    conditioningOf(unet, await parts.encodeText(prompt), settings);
   const conditional = await conditioning(settings.prompt);
   const unconditional = await conditioning(settings.negativePrompt || null);
   const batch = predictorBatch(settings.guidanceScale, unet.timestepCondWidth);
   const size = { batch, height, width, tokens: folder.tokens, timestepCond: unet.timestepCondWidth > 0 };
-  const predictor = settings.predictor ? await settings.predictor(size) : await context.predictors.get(model, settings.ranOn, size);
+  const predictor = settings.predictor
+    ? await settings.predictor(size)
+    : await context.predictors.get(model, settings.ranOn, size);
   const { init } = settings;
   const { latents } = await sampleLatents(
     predictor,
@@ -82,7 +103,13 @@ export async function makePicture(
       ...(init && {
         init: {
           strength: init.strength,
-          encode: async (generator) => parts.encode(await readInit(context.env.files, init.file, settings.width, settings.height), settings.height, settings.width, generator),
+          encode: async (generator) =>
+            parts.encode(
+              await readInit(context.env.files, init.file, settings.width, settings.height),
+              settings.height,
+              settings.width,
+              generator,
+            ),
         },
       }),
     },
@@ -95,7 +122,11 @@ export async function makePicture(
 async function readInit(files: FileStore, file: string, width: number, height: number): Promise<Float32Array> {
   const png = decodePng(await files.read(file));
   if (png.width !== width || png.height !== height) {
-    throw new WinnowError('BadArguments', `The start image is ${png.width} by ${png.height} pixels, the picture is to be ${width} by ${height}.`, 'Resize the image, or choose its size.');
+    throw new WinnowError(
+      'BadArguments',
+      `The start image is ${png.width} by ${png.height} pixels, the picture is to be ${width} by ${height}.`,
+      'Resize the image, or choose its size.',
+    );
   }
   return planarFromRgba(png.data, width, height);
 }
@@ -103,7 +134,8 @@ async function readInit(files: FileStore, file: string, width: number, height: n
 /** RGBA bytes → [3, H, W] in [-1, 1]. */
 export function planarFromRgba(rgba: Uint8Array | Uint8ClampedArray, width: number, height: number): Float32Array {
   const out = new Float32Array(3 * width * height);
-  for (let c = 0; c < 3; c++) for (let i = 0; i < width * height; i++) out[c * width * height + i] = (rgba[4 * i + c]! / 255) * 2 - 1;
+  for (let c = 0; c < 3; c++)
+    for (let i = 0; i < width * height; i++) out[c * width * height + i] = (rgba[4 * i + c]! / 255) * 2 - 1;
   return out;
 }
 
@@ -111,7 +143,8 @@ export function planarFromRgba(rgba: Uint8Array | Uint8ClampedArray, width: numb
 export function rgbaFromPlanar(image: Float32Array, width: number, height: number): Uint8Array<ArrayBuffer> {
   const out = new Uint8Array(4 * width * height).fill(255);
   for (let c = 0; c < 3; c++) {
-    for (let i = 0; i < width * height; i++) out[4 * i + c] = roundHalfEven(Math.min(1, Math.max(0, image[c * width * height + i]! / 2 + 0.5)) * 255);
+    for (let i = 0; i < width * height; i++)
+      out[4 * i + c] = roundHalfEven(Math.min(1, Math.max(0, image[c * width * height + i]! / 2 + 0.5)) * 255);
   }
   return out;
 }
@@ -126,7 +159,12 @@ function roundHalfEven(x: number): number {
 const TEXTS_AHEAD = 64;
 
 /** Makes every item's picture, each in its own turn, and keeps picture and latents in the file store. */
-export async function generate(context: GenerationContext, signal: JobSignal, request: GenerateRequest, listener: Listener<GenerateEvent>): Promise<ImageRecord[]> {
+export async function generate(
+  context: GenerationContext,
+  signal: JobSignal,
+  request: GenerateRequest,
+  listener: Listener<GenerateEvent>,
+): Promise<ImageRecord[]> {
   const { env } = context;
   listener({ type: 'preparing', what: 'Opening the model', done: 0, total: 1 });
   const model = await context.pool.resolve(request.model);
@@ -171,19 +209,33 @@ export async function generate(context: GenerationContext, signal: JobSignal, re
   return records;
 }
 
-async function keepPicture({ env }: GenerationContext, model: ResolvedModel, record: ImageRecord, { image, latents }: Picture): Promise<void> {
+async function keepPicture(
+  { env }: GenerationContext,
+  model: ResolvedModel,
+  record: ImageRecord,
+  { image, latents }: Picture,
+): Promise<void> {
   const factor = model.folder.info.sizeMultiple;
   const shape = [1, model.folder.vae.config.latent_channels, record.height / factor, record.width / factor];
   await env.files.write(record.latentsFile, writeSafetensors({ latents: { shape, data: latents } }));
-  const png = encodePng({ width: record.width, height: record.height, data: rgbaFromPlanar(image, record.width, record.height) }, { parameters: infotext(model, record), winnow: JSON.stringify(withoutPaths(record)) });
+  const png = encodePng(
+    { width: record.width, height: record.height, data: rgbaFromPlanar(image, record.width, record.height) },
+    { parameters: infotext(model, record), winnow: JSON.stringify(withoutPaths(record)) },
+  );
   await env.files.write(record.file, png);
 }
 
 /** Pictures travel; where things lie on the computer that made them is nobody else's business. */
 function withoutPaths(record: ImageRecord): ImageRecord {
   const name = (path: string): string => (/^(\/|[A-Za-z]:)/.test(path) ? path.split('/').findLast(Boolean)! : path);
-  const adapters = record.model.adapters.map((adapter) => (adapter.kind === 'file' ? { ...adapter, file: name(adapter.file) } : { ...adapter, run: name(adapter.run) }));
-  return { ...record, model: { base: name(record.model.base), adapters }, ...(record.init && { init: { ...record.init, file: name(record.init.file) } }) };
+  const adapters = record.model.adapters.map((adapter) =>
+    adapter.kind === 'file' ? { ...adapter, file: name(adapter.file) } : { ...adapter, run: name(adapter.run) },
+  );
+  return {
+    ...record,
+    model: { base: name(record.model.base), adapters },
+    ...(record.init && { init: { ...record.init, file: name(record.init.file) } }),
+  };
 }
 
 /** A1111's text, which every viewer of such pictures reads. */
@@ -206,16 +258,23 @@ function infotext({ folder, hash }: ResolvedModel, record: ImageRecord): string 
 }
 
 /** Pairs of pictures: one prompt and two seeds; or one seed through two models; or the best and the worst of several by a scorer. */
-export async function makePairs(context: GenerationContext, signal: JobSignal, request: PairsRequest, listener: Listener<PairsEvent>): Promise<PairRecord[]> {
+export async function makePairs(
+  context: GenerationContext,
+  signal: JobSignal,
+  request: PairsRequest,
+  listener: Listener<PairsEvent>,
+): Promise<PairRecord[]> {
   const { prompts, count, first = 0, seed, against, bestOf, ...settings } = request;
-  if (prompts.length === 0) throw new WinnowError('BadPrompt', 'There is no prompt to make pairs of.', 'Type one, or choose a prompt list.');
+  if (prompts.length === 0)
+    throw new WinnowError('BadPrompt', 'There is no prompt to make pairs of.', 'Type one, or choose a prompt list.');
   const perPair = bestOf ? bestOf.k : against ? 1 : 2;
   const pairs: PairRecord[] = [];
   for (let n = first; n < count; n++) {
     const prompt = prompts[n % prompts.length]!;
     const seeds = new RandomStream({ seed, purpose: 'imageSeed', step: n });
     const items = Array.from({ length: perPair }, () => ({ prompt, seed: seeds.uint32() }));
-    const through = (model: ModelRef): Promise<ImageRecord[]> => generate(context, signal, { ...settings, model, items }, listener);
+    const through = (model: ModelRef): Promise<ImageRecord[]> =>
+      generate(context, signal, { ...settings, model, items }, listener);
     const images = [...(await through(settings.model)), ...(against ? await through(against) : [])];
     const pair: PairRecord = {
       id: context.env.newId(),
@@ -231,7 +290,12 @@ export async function makePairs(context: GenerationContext, signal: JobSignal, r
 }
 
 /** By appeal. The pictures in between are removed. */
-async function bestAndWorst(context: GenerationContext, signal: JobSignal, images: ImageRecord[], scorer: string): Promise<[ImageRecord, ImageRecord]> {
+async function bestAndWorst(
+  context: GenerationContext,
+  signal: JobSignal,
+  images: ImageRecord[],
+  scorer: string,
+): Promise<[ImageRecord, ImageRecord]> {
   const model = await context.pool.resolve(images[0]!.model);
   const scores = await signal.turn(() => context.score(scorer, model, images));
   const order = images.map((record, i) => ({ record, appeal: scores[i]!.appeal })).sort((a, b) => b.appeal - a.appeal);

@@ -18,12 +18,16 @@ let engine: NodeDevice;
 let executor: GpuExecutor;
 let folder: ModelFolder;
 
-const numbers = (seed: number, length: number): Float32Array => new RandomStream({ seed, purpose: 'noise' }).normals(length);
+const numbers = (seed: number, length: number): Float32Array =>
+  new RandomStream({ seed, purpose: 'noise' }).normals(length);
 
 beforeAll(async () => {
   engine = await openNodeDevice();
   executor = createGpuExecutor(engine);
-  const opened = await openModelFolder('xl', { openModel: () => folderReader('tools/reference/cases/pipeline-xl/pipeline'), sha256: async () => '' });
+  const opened = await openModelFolder('xl', {
+    openModel: () => folderReader('tools/reference/cases/pipeline-xl/pipeline'),
+    sha256: async () => '',
+  });
   const { weights } = opened.unet;
   // The same model as an fp16 file has it.
   const half: TensorSource = {
@@ -42,20 +46,30 @@ it('runs a LoRA beside half-width weights as merged into them in f32, on the bas
   const modules = new Map(
     model.loraTargets('all').map(({ path, weightShape: [out, ...rest] }, i): [string, LoraModule] => {
       const width = rest.reduce((product, axis) => product * axis, 1);
-      return [path, { down: numbers(2 * i, 2 * width), up: numbers(2 * i + 1, 2 * out!).map((x) => 1e-3 * x), rank: 2, alpha: 2 }];
+      return [
+        path,
+        { down: numbers(2 * i, 2 * width), up: numbers(2 * i + 1, 2 * out!).map((x) => 1e-3 * x), rank: 2, alpha: 2 },
+      ];
     }),
   );
   const lora: WeightChange = { kind: 'lora', modules, strength: 0.5, hash: '' };
   const size = { batch: 2, height: 6, width: 4, tokens: folder.tokens, timestepCond: false };
   const text = { context: numbers(900, folder.tokens * model.contextWidth), pooled: numbers(901, model.pooledWidth) };
   const one = conditioningOf(model, text, { width: 8, height: 12 });
-  const predict = async (changes: WeightChange[], merged: TensorSource, options: EngineOptions): Promise<Float32Array> => {
+  const predict = async (
+    changes: WeightChange[],
+    merged: TensorSource,
+    options: EngineOptions,
+  ): Promise<Float32Array> => {
     const predictor = await enginePredictor(executor, { folder, changes, weights: merged }, size, options);
     const output = await predictor.predict(numbers(902, 2 * model.latentChannels * 24), 500, batched([one, one]));
     await predictor.dispose();
     return output;
   };
-  const stored = { base: new ParameterStore(executor, weights), kept: (source: TensorSource) => storedDtypes(source, 'stored') };
+  const stored = {
+    base: new ParameterStore(executor, weights),
+    kept: (source: TensorSource) => storedDtypes(source, 'stored'),
+  };
   const mergedWeights = withLora(weights, [{ lora: modules, strength: 0.5 }]);
   const plain = await predict([], weights, stored);
   const held = stored.base.bytes;

@@ -33,7 +33,12 @@ export interface NoisePredictor {
 }
 
 /** Numbers for each of the UNet's inputs, in the order they stand there. */
-function feedsOf(inputs: UNetInputs, sample: Float32Array, timestep: number, conditioning: Conditioning): [Value, Float32Array][] {
+function feedsOf(
+  inputs: UNetInputs,
+  sample: Float32Array,
+  timestep: number,
+  conditioning: Conditioning,
+): [Value, Float32Array][] {
   const feeds: [Value, Float32Array][] = [
     [inputs.sample, sample],
     [inputs.timestep, new Float32Array(inputs.timestep.shape[0]!).fill(timestep)],
@@ -41,14 +46,20 @@ function feedsOf(inputs: UNetInputs, sample: Float32Array, timestep: number, con
   ];
   for (const name of ['textEmbeds', 'timeIds', 'timestepCond'] as const) {
     const [value, data] = [inputs[name], conditioning[name]];
-    if ((value === undefined) !== (data === undefined)) throw new Error(`${name} is ${value ? 'an input and was not given' : 'no input and was given'}`);
+    if ((value === undefined) !== (data === undefined))
+      throw new Error(`${name} is ${value ? 'an input and was not given' : 'no input and was given'}`);
     if (value && data) feeds.push([value, data]);
   }
   return feeds;
 }
 
 /** A compiled program of the denoiser as a predictor; `release` frees what belongs to it alone. */
-export function programPredictor(program: Program, inputs: UNetInputs, noisePred: Value, release: () => void): NoisePredictor {
+export function programPredictor(
+  program: Program,
+  inputs: UNetInputs,
+  noisePred: Value,
+  release: () => void,
+): NoisePredictor {
   return {
     async predict(sample, timestep, conditioning) {
       for (const [value, data] of feedsOf(inputs, sample, timestep, conditioning)) program.write(value, data);
@@ -80,12 +91,16 @@ export async function enginePredictor(
   const dtypeOf = kept(plain);
   const active = changes.filter(({ strength }) => strength !== 0);
   const loras = active.flatMap((change) => (change.kind === 'lora' ? [change] : []));
-  const beside = active.length > 0 && loras.length === active.length && plain.names.some((name) => isHalf(dtypeOf(name)));
+  const beside =
+    active.length > 0 && loras.length === active.length && plain.names.some((name) => isHalf(dtypeOf(name)));
   const graph = new Graph();
   const inputs = model.inputs(graph, size);
   const adapter = beside ? adapterBeside(graph, sumLora(loras), model.loraTargets('all')) : undefined;
   const onBase = beside || active.length === 0;
-  const noisePred = model.build(graph, inputs, { dtypeOf: onBase ? dtypeOf : kept(merged), ...(adapter && { lora: adapter.hook }) });
+  const noisePred = model.build(graph, inputs, {
+    dtypeOf: onBase ? dtypeOf : kept(merged),
+    ...(adapter && { lora: adapter.hook }),
+  });
   graph.output('noise_pred', noisePred);
 
   const own: ParameterStore[] = [];
@@ -93,14 +108,24 @@ export async function enginePredictor(
   const added = (value: Value): boolean => adapter?.source.shape(value.name) !== undefined;
   const parameters = parametersOf(graph);
   const weights = onBase ? (base ?? store(plain)) : store(merged);
-  const bindings = await weights.bindings(graph, parameters.filter((value) => !added(value)));
-  if (adapter) for (const [value, storage] of await store(adapter.source).bindings(graph, parameters.filter(added))) bindings.set(value, storage);
+  const bindings = await weights.bindings(
+    graph,
+    parameters.filter((value) => !added(value)),
+  );
+  if (adapter)
+    for (const [value, storage] of await store(adapter.source).bindings(graph, parameters.filter(added)))
+      bindings.set(value, storage);
   const program = await executor.compile(graph, { bindings, label: 'sample' });
   return programPredictor(program, inputs, noisePred, () => own.forEach((one) => one.dispose()));
 }
 
 /** onnxruntime, from the same graph and weights. */
-export async function onnxPredictor(model: DenoiserModel, weights: TensorSource, size: PredictorSize, options: SessionOptions): Promise<NoisePredictor> {
+export async function onnxPredictor(
+  model: DenoiserModel,
+  weights: TensorSource,
+  size: PredictorSize,
+  options: SessionOptions,
+): Promise<NoisePredictor> {
   const graph = new Graph();
   const inputs = model.inputs(graph, size);
   graph.output('noise_pred', model.build(graph, inputs));
@@ -108,16 +133,27 @@ export async function onnxPredictor(model: DenoiserModel, weights: TensorSource,
 }
 
 /** An ONNX file that came with the model, of the same inputs. */
-export async function suppliedPredictor(file: OnnxSession, model: DenoiserModel, size: PredictorSize): Promise<NoisePredictor> {
+export async function suppliedPredictor(
+  file: OnnxSession,
+  model: DenoiserModel,
+  size: PredictorSize,
+): Promise<NoisePredictor> {
   const inputs = model.inputs(new Graph(), size);
   const names = Object.values(inputs).map((value: Value) => value.name);
-  return sessionPredictor(await renamed(file, 'unet', Object.fromEntries(names.map((name) => [name, name])), { noise_pred: ['out_sample', 'noise_pred'] }), inputs);
+  return sessionPredictor(
+    await renamed(file, 'unet', Object.fromEntries(names.map((name) => [name, name])), {
+      noise_pred: ['out_sample', 'noise_pred'],
+    }),
+    inputs,
+  );
 }
 
 function sessionPredictor(session: Pick<PartSession, 'run' | 'release'>, inputs: UNetInputs): NoisePredictor {
   return {
     async predict(sample, timestep, conditioning) {
-      const feeds = feedsOf(inputs, sample, timestep, conditioning).map(([value, data]) => [value.name, { data, dims: value.shape }] as const);
+      const feeds = feedsOf(inputs, sample, timestep, conditioning).map(
+        ([value, data]) => [value.name, { data, dims: value.shape }] as const,
+      );
       return (await session.run(Object.fromEntries(feeds)))['noise_pred']!;
     },
     dispose: () => session.release(),

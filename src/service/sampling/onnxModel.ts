@@ -8,6 +8,7 @@ export async function onnxBytes(graph: Graph, weights: TensorSource): Promise<Ui
   const parameters = parametersOf(graph);
   checkParameters(parameters, weights);
   const tensors = new Map<string, Float32Array | Uint16Array>();
-  for (const value of parameters) if (!tensors.has(value.name)) tensors.set(value.name, await readParameter(weights, value));
+  for (const value of parameters)
+    if (!tensors.has(value.name)) tensors.set(value.name, await readParameter(weights, value));
   return emitOnnx(graph, (name) => tensors.get(name)!);
 }

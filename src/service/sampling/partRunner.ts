@@ -36,7 +36,9 @@ export const engineRunner = (executor: Executor): PartRunner => ({
   async open(graph, weights) {
     const parameters = new ParameterStore(executor, weights);
     const program = await executor.compile(graph, { bindings: await parameters.bindings(graph), label: 'frozen part' });
-    const inputs = new Map(graph.values.filter((value) => value.source.kind === 'input').map((value) => [value.name, value]));
+    const inputs = new Map(
+      graph.values.filter((value) => value.source.kind === 'input').map((value) => [value.name, value]),
+    );
     const outputs: [string, Value][] = [...graph.outputs];
     return {
       onDevice: true,
@@ -56,5 +58,9 @@ export const engineRunner = (executor: Executor): PartRunner => ({
 /** By the size of what is to run. */
 export const sizedRunner = (small: PartRunner, large: PartRunner): PartRunner => ({
   name: `${small.name}, or ${large.name} for what is large`,
-  open: (graph, weights) => (isLarge(parametersOf(graph).reduce((sum, { shape }) => sum + sizeOf(shape), 0)) ? large : small).open(graph, weights),
+  open: (graph, weights) =>
+    (isLarge(parametersOf(graph).reduce((sum, { shape }) => sum + sizeOf(shape), 0)) ? large : small).open(
+      graph,
+      weights,
+    ),
 });

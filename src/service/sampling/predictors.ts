@@ -5,7 +5,13 @@ import { ParameterStore } from '../../models/parameterStore.ts';
 import type { ModelFolder } from '../model/modelFolder.ts';
 import type { ResolvedModel } from '../model/modelPool.ts';
 import { isLarge } from '../model/weightWidth.ts';
-import { enginePredictor, type NoisePredictor, onnxPredictor, type PredictorSize, suppliedPredictor } from './noisePredictor.ts';
+import {
+  enginePredictor,
+  type NoisePredictor,
+  onnxPredictor,
+  type PredictorSize,
+  suppliedPredictor,
+} from './noisePredictor.ts';
 import { suppliedOnnx } from './suppliedOnnx.ts';
 import type { EngineChoices } from '../types.ts';
 
@@ -23,7 +29,15 @@ export class Predictors {
   }
 
   async get(model: ResolvedModel, sampler: EngineChoices['sampler'], size: PredictorSize): Promise<NoisePredictor> {
-    const key = [model.folder.info.id, model.hash, sampler, size.batch, size.height, size.width, size.timestepCond].join(' ');
+    const key = [
+      model.folder.info.id,
+      model.hash,
+      sampler,
+      size.batch,
+      size.height,
+      size.width,
+      size.timestepCond,
+    ].join(' ');
     const known = this.prepared.get(key) ?? this.make(model, sampler, size);
     // Most recently used last.
     this.prepared.delete(key);
@@ -42,10 +56,17 @@ export class Predictors {
     this.prepared.clear();
   }
 
-  private async make(resolved: ResolvedModel, sampler: EngineChoices['sampler'], size: PredictorSize): Promise<NoisePredictor> {
+  private async make(
+    resolved: ResolvedModel,
+    sampler: EngineChoices['sampler'],
+    size: PredictorSize,
+  ): Promise<NoisePredictor> {
     const { folder, changes, weights } = resolved;
     const { model } = folder.unet;
-    if (sampler === 'engine') return isLarge(folder.info.parameters.unet) ? this.makeOnBase(resolved, size) : enginePredictor(this.executor, resolved, size);
+    if (sampler === 'engine')
+      return isLarge(folder.info.parameters.unet)
+        ? this.makeOnBase(resolved, size)
+        : enginePredictor(this.executor, resolved, size);
     const options = this.sessionOptions(sampler === 'onnx-webgpu' ? 'webgpu' : 'wasm');
     // The folder's own file is the model without adapters.
     const file = changes.length === 0 ? await suppliedOnnx(folder.reader, options)('unet') : undefined;

@@ -37,22 +37,37 @@ export interface SamplingResult {
 }
 
 /** Whether a request's predictor works on [unconditional, conditional] or on one sample (do_classifier_free_guidance). */
-export const predictorBatch = (guidanceScale: number, timestepCondWidth: number): number => (usesGuidance(guidanceScale) && timestepCondWidth === 0 ? 2 : 1);
+export const predictorBatch = (guidanceScale: number, timestepCondWidth: number): number =>
+  usesGuidance(guidanceScale) && timestepCondWidth === 0 ? 2 : 1;
 
 export async function sampleLatents(
   predictor: NoisePredictor,
   request: SamplingRequest,
   onStep: (step: number, steps: number) => void = () => {},
 ): Promise<SamplingResult> {
-  const { seed, steps, guidanceScale, guidanceRescale = 0, latentShape, conditional, unconditional, timestepCondWidth, init } = request;
+  const {
+    seed,
+    steps,
+    guidanceScale,
+    guidanceRescale = 0,
+    latentShape,
+    conditional,
+    unconditional,
+    timestepCondWidth,
+    init,
+  } = request;
   const size = latentShape[0] * latentShape[1] * latentShape[2];
   const guided = predictorBatch(guidanceScale, timestepCondWidth) === 2;
   const config = pipelineSchedulerConfig(request.pipelineClass, request.schedulerConfig, request.scheduler);
-  const strength = init && samplerTakesStrength(request.pipelineClass, request.scheduler) ? { strength: init.strength } : {};
+  const strength =
+    init && samplerTakesStrength(request.pipelineClass, request.scheduler) ? { strength: init.strength } : {};
   const sampler: Sampler = samplerFromConfig(config, { className: request.scheduler, steps, ...strength });
   const generator = new TorchGenerator(seed);
   const told = guided ? batched([unconditional, conditional]) : conditional;
-  const conditioning = timestepCondWidth > 0 ? { ...told, timestepCond: guidanceScaleEmbedding(guidanceScale - 1, timestepCondWidth) } : told;
+  const conditioning =
+    timestepCondWidth > 0
+      ? { ...told, timestepCond: guidanceScaleEmbedding(guidanceScale - 1, timestepCondWidth) }
+      : told;
 
   let first = 0;
   let x: Float32Array;
@@ -69,8 +84,19 @@ export async function sampleLatents(
   let state = initialState;
   for (let i = first; i < sampler.timesteps.length; i++) {
     const input = sampler.scaleModelInput(x, i);
-    const output = await predictor.predict(guided ? concatFloats([input, input]) : input, sampler.timesteps[i]!, conditioning);
-    const noisePred = guided ? guide({ unconditional: output.subarray(0, size), conditional: output.subarray(size), guidanceScale, guidanceRescale }) : output;
+    const output = await predictor.predict(
+      guided ? concatFloats([input, input]) : input,
+      sampler.timesteps[i]!,
+      conditioning,
+    );
+    const noisePred = guided
+      ? guide({
+          unconditional: output.subarray(0, size),
+          conditional: output.subarray(size),
+          guidanceScale,
+          guidanceRescale,
+        })
+      : output;
     ({ x, state } = sampler.step(noisePred, i, x, state, sampler.needsNoise(i) ? generator.randn(size) : undefined));
     onStep(i - first + 1, sampler.timesteps.length - first);
   }

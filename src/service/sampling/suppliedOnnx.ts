@@ -32,10 +32,19 @@ export const suppliedOnnx =
 
 /** A supplied session behind the names that we use. `inputs` and `outputs`: ours → the file's; of inputs, those that it does not have are left
  *  out. Rejects with BadFile where it lacks an output or wants an input that we do not have. */
-export async function renamed(session: OnnxSession, part: string, inputs: Readonly<Record<string, string>>, outputs: Readonly<Record<string, readonly string[]>>): Promise<PartSession> {
+export async function renamed(
+  session: OnnxSession,
+  part: string,
+  inputs: Readonly<Record<string, string>>,
+  outputs: Readonly<Record<string, readonly string[]>>,
+): Promise<PartSession> {
   const refuse = async (what: string): Promise<never> => {
     await session.release();
-    throw new WinnowError('BadFile', `${part}/model.onnx ${what}.`, 'Take the file out of the folder: the safetensors weights then run instead.');
+    throw new WinnowError(
+      'BadFile',
+      `${part}/model.onnx ${what}.`,
+      'Take the file out of the folder: the safetensors weights then run instead.',
+    );
   };
   const known = Object.values(inputs);
   const unknown = session.inputNames.find((name) => !known.includes(name));
@@ -43,7 +52,8 @@ export async function renamed(session: OnnxSession, part: string, inputs: Readon
   const found: Record<string, string> = {};
   for (const [ours, candidates] of Object.entries(outputs)) {
     const theirs = candidates.find((name) => session.outputNames.includes(name));
-    found[ours] = theirs ?? (await refuse(`has no output ${candidates.join(' or ')} (it has ${session.outputNames.join(', ')})`));
+    found[ours] =
+      theirs ?? (await refuse(`has no output ${candidates.join(' or ')} (it has ${session.outputNames.join(', ')})`));
   }
   return {
     onDevice: false,

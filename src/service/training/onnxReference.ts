@@ -7,7 +7,12 @@ import type { OutsideReference } from '../../training/frozenReference.ts';
 import type { TensorSource } from '../../models/weights.ts';
 import { onnxBytes } from '../sampling/onnxModel.ts';
 
-export async function onnxReference(denoiser: Denoiser, weights: TensorSource, pairs: number, options: SessionOptions): Promise<OutsideReference> {
+export async function onnxReference(
+  denoiser: Denoiser,
+  weights: TensorSource,
+  pairs: number,
+  options: SessionOptions,
+): Promise<OutsideReference> {
   const graph = new Graph();
   const inputs = denoiser.inputs(graph, 2 * pairs);
   const target = graph.input('target', inputs.sample.shape);
@@ -22,7 +27,10 @@ export async function onnxReference(denoiser: Denoiser, weights: TensorSource, p
         encoder_hidden_states: { data: batch.encoderHiddenStates, dims: inputs.encoderHiddenStates.shape },
         target: { data: batch.target, dims: target.shape },
         ...(inputs.textEmbeds && inputs.timeIds
-          ? { text_embeds: { data: batch.textEmbeds!, dims: inputs.textEmbeds.shape }, time_ids: { data: batch.timeIds!, dims: inputs.timeIds.shape } }
+          ? {
+              text_embeds: { data: batch.textEmbeds!, dims: inputs.textEmbeds.shape },
+              time_ids: { data: batch.timeIds!, dims: inputs.timeIds.shape },
+            }
           : {}),
       });
       return results['errors']!;

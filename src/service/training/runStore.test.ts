@@ -21,5 +21,8 @@ it('reads a run without recompute as one that kept what is dear to compute, and 
   await writeJson(files, 'runs/undecided/run.json', { ...record, id: 'undecided', config, createdAt: '2026' });
   const runs = new RunStore(files);
   expect(await runs.load('r')).toEqual({ ...record, recompute: 'cheap', config: { ...config, recompute: 'auto' } });
-  expect((await runs.list()).map(({ id, recompute }) => [id, recompute])).toEqual([['undecided', undefined], ['r', 'cheap']]);
+  expect((await runs.list()).map(({ id, recompute }) => [id, recompute])).toEqual([
+    ['undecided', undefined],
+    ['r', 'cheap'],
+  ]);
 });

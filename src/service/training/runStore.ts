@@ -11,8 +11,10 @@ const recordPath = (run: string): string => `${runFolder(run)}/run.json`;
 const metricsPath = (run: string): string => `${runFolder(run)}/metrics.jsonl`;
 
 export const statePath = (run: string): string => `${runFolder(run)}/state.safetensors`;
-export const checkpointPath = (run: string, step: number): string => `${runFolder(run)}/checkpoints/step-${String(step).padStart(6, '0')}.safetensors`;
-export const samplePath = (run: string, step: number, index: number): string => `${runFolder(run)}/samples/step-${String(step).padStart(6, '0')}-${index}.png`;
+export const checkpointPath = (run: string, step: number): string =>
+  `${runFolder(run)}/checkpoints/step-${String(step).padStart(6, '0')}.safetensors`;
+export const samplePath = (run: string, step: number, index: number): string =>
+  `${runFolder(run)}/samples/step-${String(step).padStart(6, '0')}-${index}.png`;
 
 export class RunStore {
   private readonly files: FileStore;
@@ -35,7 +37,11 @@ export class RunStore {
 
   save(record: RunRecord): Promise<void> {
     const folder = record.id;
-    return writeJson(this.files, recordPath(folder), isFolder(folder) ? withPlaces(record, folder.split('/').findLast(Boolean)!, '') : record);
+    return writeJson(
+      this.files,
+      recordPath(folder),
+      isFolder(folder) ? withPlaces(record, folder.split('/').findLast(Boolean)!, '') : record,
+    );
   }
 
   appendMetrics(run: string, metrics: StepMetrics): Promise<void> {
@@ -69,11 +75,16 @@ export class RunStore {
 
 /** Records of before `recompute` was there kept nothing that is cheap to compute. */
 function complete(record: RunRecord): RunRecord {
-  return 'recompute' in record.config ? record : { ...(record as RunRecord), recompute: 'cheap', config: { ...(record as RunRecord).config, recompute: 'auto' } };
+  return 'recompute' in record.config
+    ? record
+    : { ...(record as RunRecord), recompute: 'cheap', config: { ...(record as RunRecord).config, recompute: 'auto' } };
 }
 
 /** The record under another id, its files in another folder: `prefix` stands before `checkpoints/` and `samples/`. */
 function withPlaces(record: RunRecord, id: string, prefix: string): RunRecord {
-  const moved = <T extends { file: string }>(entry: T): T => ({ ...entry, file: entry.file.replace(/^(?:.*\/)?(?=(?:checkpoints|samples)\/[^/]+$)/, () => prefix) });
+  const moved = <T extends { file: string }>(entry: T): T => ({
+    ...entry,
+    file: entry.file.replace(/^(?:.*\/)?(?=(?:checkpoints|samples)\/[^/]+$)/, () => prefix),
+  });
   return { ...record, id, checkpoints: record.checkpoints.map(moved), samples: record.samples.map(moved) };
 }

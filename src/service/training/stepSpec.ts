@@ -17,7 +17,13 @@ export interface StepModel {
   weights: WeightShapes;
 }
 
-export function stepSpecOf(model: StepModel, config: TrainConfig, latentSize: { height: number; width: number }, reference: 'engine' | 'input', maxBindingBytes: number): StepSpec {
+export function stepSpecOf(
+  model: StepModel,
+  config: TrainConfig,
+  latentSize: { height: number; width: number },
+  reference: 'engine' | 'input',
+  maxBindingBytes: number,
+): StepSpec {
   const { model: unet } = model.folder.unet;
   const { weights } = model;
   const { tokens } = model.folder;
@@ -26,7 +32,9 @@ export function stepSpecOf(model: StepModel, config: TrainConfig, latentSize: { 
     build: (graph, inputs, options) => unet.build(graph, inputs, options),
   };
   const tensors =
-    config.mode === 'lora' ? loraTensors(unet.loraTargets(config.targets), config.rank) : weights.names.map((name) => ({ name, shape: weights.shape(name)! }));
+    config.mode === 'lora'
+      ? loraTensors(unet.loraTargets(config.targets), config.rank)
+      : weights.names.map((name) => ({ name, shape: weights.shape(name)! }));
   return {
     denoiser,
     pairs: config.pairsPerStep,

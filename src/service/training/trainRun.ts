@@ -27,7 +27,15 @@ import { isLarge } from '../model/weightWidth.ts';
 import { checkpointPath, type RunStore, samplePath, statePath } from './runStore.ts';
 import { forecastOf } from '../planning/forecast.ts';
 import { stepSpecOf } from './stepSpec.ts';
-import type { EngineChoices, Listener, RunRecord, RunStatus, TrainCommand, TrainEvent, TrainRequest } from '../types.ts';
+import type {
+  EngineChoices,
+  Listener,
+  RunRecord,
+  RunStatus,
+  TrainCommand,
+  TrainEvent,
+  TrainRequest,
+} from '../types.ts';
 import type { SessionOptions } from '../../onnx/session.ts';
 
 export interface TrainContext extends GenerationContext {
@@ -64,7 +72,13 @@ export class RunControl {
   }
 }
 
-export async function trainRun(context: TrainContext, signal: JobSignal, control: RunControl, request: TrainRequest, listener: Listener<TrainEvent>): Promise<RunRecord> {
+export async function trainRun(
+  context: TrainContext,
+  signal: JobSignal,
+  control: RunControl,
+  request: TrainRequest,
+  listener: Listener<TrainEvent>,
+): Promise<RunRecord> {
   const run = await TrainingRun.open(context, request, listener);
   try {
     return await run.loop(signal, control);
@@ -97,20 +111,37 @@ class TrainingRun {
     this.record = record;
   }
 
-  static async open(context: TrainContext, request: TrainRequest, listener: Listener<TrainEvent>): Promise<TrainingRun> {
+  static async open(
+    context: TrainContext,
+    request: TrainRequest,
+    listener: Listener<TrainEvent>,
+  ): Promise<TrainingRun> {
     const { env, runs } = context;
     const now = env.now().toISOString();
     const earlier = request.resume ? await runs.load(request.run) : undefined;
     if (!earlier && request.pairs.length === 0) {
-      throw new WinnowError('BadArguments', 'There are no labelled pairs to train on.', 'Judge a few pairs first; only left and right answers train.');
+      throw new WinnowError(
+        'BadArguments',
+        'There are no labelled pairs to train on.',
+        'Judge a few pairs first; only left and right answers train.',
+      );
     }
     const ref = earlier?.model ?? request.model;
     const model = await context.pool.resolve(ref);
     if (earlier && earlier.modelHash !== model.hash) {
-      throw new WinnowError('BadConfig', 'The model this run started from has changed since.', 'Start a new run, or bring the old model back.');
+      throw new WinnowError(
+        'BadConfig',
+        'The model this run started from has changed since.',
+        'Start a new run, or bring the old model back.',
+      );
     }
     const { notTrainable, title } = model.folder.info;
-    if (notTrainable !== null) throw new WinnowError('UnsupportedArchitecture', `${title} cannot be trained. ${notTrainable}`, 'Choose another model to train.');
+    if (notTrainable !== null)
+      throw new WinnowError(
+        'UnsupportedArchitecture',
+        `${title} cannot be trained. ${notTrainable}`,
+        'Choose another model to train.',
+      );
     const pairs = earlier?.pairs ?? request.pairs;
     const config = earlier?.config ?? request.config;
     const record: RunRecord = earlier ?? {
@@ -140,7 +171,12 @@ class TrainingRun {
     const { config } = this.record;
     await this.setStatus('preparing');
     await signal.turn(() => this.prepare());
-    this.listener({ type: 'started', record: this.record, memory: forecastOf(this.spec, this.trainer.memory, this.trainer.flops), resumedAt: this.resumedAt });
+    this.listener({
+      type: 'started',
+      record: this.record,
+      memory: forecastOf(this.spec, this.trainer.memory, this.trainer.flops),
+      resumedAt: this.resumedAt,
+    });
     await this.setStatus('running');
     if (this.record.step === 0 && config.sampleEvery > 0) await signal.turn(() => this.sample());
     let elapsed = 0;
@@ -160,23 +196,38 @@ class TrainingRun {
         await this.setStatus('running');
       }
       const start = performance.now();
-      const numbers = await signal.turn(() => runStep(this.trainer, this.reference, this.data, config, this.record.step));
+      const numbers = await signal.turn(() =>
+        runStep(this.trainer, this.reference, this.data, config, this.record.step),
+      );
       const elapsedMs = performance.now() - start;
       if (!Number.isFinite(numbers.loss)) {
-        throw new WinnowError('GpuError', `The loss of step ${numbers.step} is not a number.`, 'Lower the learning rate or raise beta, and resume from the last checkpoint.');
+        throw new WinnowError(
+          'GpuError',
+          `The loss of step ${numbers.step} is not a number.`,
+          'Lower the learning rate or raise beta, and resume from the last checkpoint.',
+        );
       }
       elapsed += elapsedMs;
       taken++;
       const metrics = { ...numbers, elapsedMs };
       await this.context.runs.appendMetrics(this.record.id, metrics);
-      if (this.record.step === 0) this.record = { ...this.record, step0Logit: Math.max(...numbers.pairs.map(({ logit }) => Math.abs(logit))) };
+      if (this.record.step === 0)
+        this.record = { ...this.record, step0Logit: Math.max(...numbers.pairs.map(({ logit }) => Math.abs(logit))) };
       this.record = { ...this.record, step: this.record.step + 1 };
-      this.listener({ type: 'step', metrics, steps: config.steps, etaSeconds: ((config.steps - this.record.step) * elapsed) / taken / 1000 });
+      this.listener({
+        type: 'step',
+        metrics,
+        steps: config.steps,
+        etaSeconds: ((config.steps - this.record.step) * elapsed) / taken / 1000,
+      });
       const { step } = this.record;
-      if (config.saveEvery > 0 && step % config.saveEvery === 0 && step < config.steps) await signal.turn(() => this.save());
-      if (config.sampleEvery > 0 && step % config.sampleEvery === 0 && step < config.steps) await signal.turn(() => this.sample());
+      if (config.saveEvery > 0 && step % config.saveEvery === 0 && step < config.steps)
+        await signal.turn(() => this.save());
+      if (config.sampleEvery > 0 && step % config.sampleEvery === 0 && step < config.steps)
+        await signal.turn(() => this.sample());
     }
-    if (taken > 0) await saveRunRate(this.context.env.files, this.record.adapter, (taken * this.trainer.flops) / (elapsed / 1000));
+    if (taken > 0)
+      await saveRunRate(this.context.env.files, this.record.adapter, (taken * this.trainer.flops) / (elapsed / 1000));
     return this.end(signal, 'finished');
   }
 
@@ -207,8 +258,18 @@ class TrainingRun {
     for (const [i, pair] of record.pairs.entries()) {
       if (i % 8 === 0) this.preparing('Reading the pairs', i, record.pairs.length);
       const [winner, loser] = [await this.latents(pair.winnerLatents), await this.latents(pair.loserLatents)];
-      if (i > 0 && (winner.height !== latentSize.height || winner.width !== latentSize.width || loser.height !== winner.height || loser.width !== winner.width)) {
-        throw new WinnowError('BadArguments', `Pair ${pair.pair} is of another size than the first.`, 'Train on pairs of one size.');
+      if (
+        i > 0 &&
+        (winner.height !== latentSize.height ||
+          winner.width !== latentSize.width ||
+          loser.height !== winner.height ||
+          loser.width !== winner.width)
+      ) {
+        throw new WinnowError(
+          'BadArguments',
+          `Pair ${pair.pair} is of another size than the first.`,
+          'Train on pairs of one size.',
+        );
       }
       latentSize = { height: winner.height, width: winner.width };
       pairs.push({ id: pair.pair, winner: winner.data, loser: loser.data, text: await textOf(pair.prompt) });
@@ -223,13 +284,28 @@ class TrainingRun {
     const { sizeMultiple, predictionType } = model.folder.info;
     const size = { height: latentSize.height * sizeMultiple, width: latentSize.width * sizeMultiple };
     const { timeIds } = conditioningOf(unet, { context: emptyText.context, pooled: new Float32Array() }, size);
-    this.data = { pairs, emptyText, ...(timeIds && { timeIds }), prediction: predictionType, alphasCumprod: alphasCumprod(schedule) };
+    this.data = {
+      pairs,
+      emptyText,
+      ...(timeIds && { timeIds }),
+      prediction: predictionType,
+      alphasCumprod: alphasCumprod(schedule),
+    };
     this.size = size;
 
     this.preparing('Preparing the kernels', 0, 1);
-    this.spec = stepSpecOf(model, { ...config, recompute: record.recompute ?? config.recompute }, latentSize, record.reference === 'engine' ? 'engine' : 'input', context.maxBindingBytes);
+    this.spec = stepSpecOf(
+      model,
+      { ...config, recompute: record.recompute ?? config.recompute },
+      latentSize,
+      record.reference === 'engine' ? 'engine' : 'input',
+      context.maxBindingBytes,
+    );
     // In full mode the engine's reference reads a second, frozen copy under `reference.<key>`.
-    this.frozen = new ParameterStore(context.executor, withAliases(model.weights, (name) => (name.startsWith('reference.') ? [name.slice('reference.'.length)] : [])));
+    this.frozen = new ParameterStore(
+      context.executor,
+      withAliases(model.weights, (name) => (name.startsWith('reference.') ? [name.slice('reference.'.length)] : [])),
+    );
     const lora = config.mode === 'lora' ? initialLora(this.spec.layout.entries, config.rank, config.seed) : undefined;
     this.trainer = await Trainer.create({
       executor: context.executor,
@@ -240,7 +316,12 @@ class TrainingRun {
     this.record = { ...this.record, recompute: this.trainer.recompute };
     if (record.reference === 'onnx') {
       this.preparing('Preparing the reference', 0, 1);
-      this.reference = await onnxReference(this.spec.denoiser, model.weights, config.pairsPerStep, context.sessionOptions(record.choices.onnxProvider));
+      this.reference = await onnxReference(
+        this.spec.denoiser,
+        model.weights,
+        config.pairsPerStep,
+        context.sessionOptions(record.choices.onnxProvider),
+      );
     } else this.reference = engineReference;
     await this.restore();
   }
@@ -248,7 +329,8 @@ class TrainingRun {
   private async latents(file: string): Promise<{ data: Float32Array; height: number; width: number }> {
     const opened = await openSafetensors(await this.context.env.files.read(file), file);
     const shape = opened.shape('latents');
-    if (!shape || shape.length !== 4) throw new WinnowError('MissingTensor', `${file} has no tensor latents [1, C, h, w].`, 'Make the pair again.');
+    if (!shape || shape.length !== 4)
+      throw new WinnowError('MissingTensor', `${file} has no tensor latents [1, C, h, w].`, 'Make the pair again.');
     return { data: await opened.read('latents'), height: shape[2]!, width: shape[3]! };
   }
 
@@ -265,11 +347,17 @@ class TrainingRun {
     const step = Number(state.metadata['step']);
     const params = new Map<string, Float32Array>();
     for (const { name } of spec.layout.entries) params.set(name, await state.read(`param.${name}`));
-    const arenas = (kind: 'm' | 'v'): Promise<Float32Array[]> => Promise.all(spec.layout.arenas.map((_, i) => state.read(`adam.${kind}.${i}`)));
+    const arenas = (kind: 'm' | 'v'): Promise<Float32Array[]> =>
+      Promise.all(spec.layout.arenas.map((_, i) => state.read(`adam.${kind}.${i}`)));
     this.trainer.restore(params, { m: await arenas('m'), v: await arenas('v') });
     await context.runs.truncateMetrics(record.id, step);
     this.resumedAt = step;
-    this.record = { ...record, step, samples: record.samples.filter((sample) => sample.step <= step), checkpoints: record.checkpoints.filter((checkpoint) => checkpoint.step <= step) };
+    this.record = {
+      ...record,
+      step,
+      samples: record.samples.filter((sample) => sample.step <= step),
+      checkpoints: record.checkpoints.filter((checkpoint) => checkpoint.step <= step),
+    };
   }
 
   /** The checkpoint others can load, then what resuming needs, then the record that names them. */
@@ -282,18 +370,27 @@ class TrainingRun {
     const metadata = { run: id, step: String(step) };
     if (config.mode === 'lora') {
       const modules = loraModules(tensors, config.rank, config.alpha);
-      await files.write(file, writeSafetensors(writeLora(modules, model.folder.unet.model.loraTargets('all'), 'kohya'), metadata));
+      await files.write(
+        file,
+        writeSafetensors(writeLora(modules, model.folder.unet.model.loraTargets('all'), 'kohya'), metadata),
+      );
     } else {
-      const entries = spec.layout.entries.map(({ name, shape }) => [name, { shape, data: tensors.get(name)! }] as const);
+      const entries = spec.layout.entries.map(
+        ({ name, shape }) => [name, { shape, data: tensors.get(name)! }] as const,
+      );
       await files.write(file, writeSafetensors(Object.fromEntries(entries), metadata));
     }
     const { m, v } = await this.trainer.optimiserState();
     const state: Record<string, TensorToWrite> = {};
     for (const { name, shape } of spec.layout.entries) state[`param.${name}`] = { shape, data: tensors.get(name)! };
-    for (const [kind, arenas] of Object.entries({ m, v })) arenas.forEach((data, i) => (state[`adam.${kind}.${i}`] = { shape: [data.length], data }));
+    for (const [kind, arenas] of Object.entries({ m, v }))
+      arenas.forEach((data, i) => (state[`adam.${kind}.${i}`] = { shape: [data.length], data }));
     await files.write(statePath(id), writeSafetensors(state, metadata));
     const checkpoint = { step, file, at: context.env.now().toISOString() };
-    const checkpoints = await context.runs.prune([...this.record.checkpoints.filter((c) => c.step !== step), checkpoint], config.keepCheckpoints);
+    const checkpoints = await context.runs.prune(
+      [...this.record.checkpoints.filter((c) => c.step !== step), checkpoint],
+      config.keepCheckpoints,
+    );
     this.record = { ...this.record, checkpoints, updatedAt: checkpoint.at };
     await context.runs.save(this.record);
     this.listener({ type: 'checkpoint', checkpoint });
@@ -309,15 +406,38 @@ class TrainingRun {
     // Our kernels sample with the tensors in training where they lie; onnxruntime needs them merged.
     const current =
       ranOn === 'engine'
-        ? { model, settings: { predictor: async (size: PredictorSize) => predictors[0] ?? predictors[predictors.push(await this.predictor(size)) - 1]! } }
+        ? {
+            model,
+            settings: {
+              predictor: async (size: PredictorSize) =>
+                predictors[0] ?? predictors[predictors.push(await this.predictor(size)) - 1]!,
+            },
+          }
         : { model: { ...model, weights: await this.currentWeights(), hash: `${id}@${step}` }, settings: {} };
     const { width, height } = this.size;
     const shots = config.samplePrompts.flatMap((prompt) => config.sampleSeeds.map((seed) => ({ prompt, seed })));
     try {
       for (const [index, { prompt, seed }] of shots.entries()) {
-        const picture = await makePicture(context, current.model, { prompt, seed, negativePrompt: '', ...model.folder.info.defaults, width, height, ranOn, ...current.settings }, () => {});
+        const picture = await makePicture(
+          context,
+          current.model,
+          {
+            prompt,
+            seed,
+            negativePrompt: '',
+            ...model.folder.info.defaults,
+            width,
+            height,
+            ranOn,
+            ...current.settings,
+          },
+          () => {},
+        );
         const file = samplePath(id, step, index);
-        await context.env.files.write(file, encodePng({ width, height, data: rgbaFromPlanar(picture.image, width, height) }));
+        await context.env.files.write(
+          file,
+          encodePng({ width, height, data: rgbaFromPlanar(picture.image, width, height) }),
+        );
         const sample = { step, prompt, seed, file };
         this.record = { ...this.record, samples: [...this.record.samples, sample] };
         this.listener({ type: 'sample', sample });
@@ -339,8 +459,16 @@ class TrainingRun {
     const { options } = policyOf(graph, spec, params, (...parameter) => graph.parameter(...parameter));
     const noisePred = unet.build(graph, inputs, { ...options, ...(spec.dtypeOf && { dtypeOf: spec.dtypeOf }) });
     graph.output('noise_pred', noisePred);
-    const bindings = new Map([...(await frozen.bindings(graph)), ...trainer.paramArenas().map((storage, i) => [params[i]!, storage] as const)]);
-    return programPredictor(await context.executor.compile(graph, { bindings, label: 'sample' }), inputs, noisePred, () => {});
+    const bindings = new Map([
+      ...(await frozen.bindings(graph)),
+      ...trainer.paramArenas().map((storage, i) => [params[i]!, storage] as const),
+    ]);
+    return programPredictor(
+      await context.executor.compile(graph, { bindings, label: 'sample' }),
+      inputs,
+      noisePred,
+      () => {},
+    );
   }
 
   private async currentWeights(): Promise<ResolvedModel['weights']> {
@@ -348,8 +476,13 @@ class TrainingRun {
     const { config, step } = this.record;
     if (step === 0) return model.weights;
     const tensors = await this.trainer.tensors();
-    if (config.mode === 'lora') return withLora(model.weights, [{ lora: loraModules(tensors, config.rank, config.alpha), strength: 1 }]);
-    return { names: spec.layout.entries.map(({ name }) => name), shape: (name) => spec.layout.byName.get(name)?.shape, read: async (name) => tensors.get(name)! };
+    if (config.mode === 'lora')
+      return withLora(model.weights, [{ lora: loraModules(tensors, config.rank, config.alpha), strength: 1 }]);
+    return {
+      names: spec.layout.entries.map(({ name }) => name),
+      shape: (name) => spec.layout.byName.get(name)?.shape,
+      read: async (name) => tensors.get(name)!,
+    };
   }
 
   private async setStatus(status: RunStatus): Promise<void> {
@@ -361,7 +494,11 @@ class TrainingRun {
 
   async fail(error: unknown): Promise<void> {
     const cancelled = error instanceof Error && error.name === 'Cancelled';
-    this.record = { ...this.record, status: cancelled ? 'stopped' : 'failed', ...(cancelled ? {} : { error: error instanceof Error ? error.message : String(error) }) };
+    this.record = {
+      ...this.record,
+      status: cancelled ? 'stopped' : 'failed',
+      ...(cancelled ? {} : { error: error instanceof Error ? error.message : String(error) }),
+    };
     await this.context.runs.save(this.record);
     this.listener({ type: 'status', record: this.record });
   }
@@ -376,7 +513,11 @@ class TrainingRun {
 
 /** auto, in full fine-tuning: onnxruntime, which spares a second copy of the weights on the GPU. For a LoRA: whichever ran a forward faster here.
  *  What onnxruntime could not hold in memory: the engine. */
-export function referenceOf({ reference, mode }: TrainConfig, choices: EngineChoices, { folder }: Pick<ResolvedModel, 'folder'>): 'onnx' | 'engine' {
+export function referenceOf(
+  { reference, mode }: TrainConfig,
+  choices: EngineChoices,
+  { folder }: Pick<ResolvedModel, 'folder'>,
+): 'onnx' | 'engine' {
   if (reference !== 'auto') return reference;
   return isLarge(folder.info.parameters.unet) || (mode === 'lora' && choices.sampler === 'engine') ? 'engine' : 'onnx';
 }

@@ -42,7 +42,13 @@ export function onnxBackend(options: SessionOptions): Backend {
     async run(graph, feeds, weights) {
       const session = await createSession(await onnxBytes(graph, weights), options);
       try {
-        return new Map(Object.entries(await session.run(Object.fromEntries(feeds.map(([value, data]) => [value.name, { data, dims: value.shape }])))));
+        return new Map(
+          Object.entries(
+            await session.run(
+              Object.fromEntries(feeds.map(([value, data]) => [value.name, { data, dims: value.shape }])),
+            ),
+          ),
+        );
       } finally {
         await session.release();
       }

@@ -6,7 +6,17 @@ import type { Shape } from '../../shared/shape.ts';
 import type { FolderReader } from '../environment.ts';
 import { readFolderJson, readOptional } from '../model/modelFolder.ts';
 
-export const caseKinds = ['unet', 'unet_lora', 'vae', 'text_encoder', 'tokenizer', 'scheduler', 'add_noise', 'dpo', 'pipeline'] as const;
+export const caseKinds = [
+  'unet',
+  'unet_lora',
+  'vae',
+  'text_encoder',
+  'tokenizer',
+  'scheduler',
+  'add_noise',
+  'dpo',
+  'pipeline',
+] as const;
 export type CaseKind = (typeof caseKinds)[number];
 
 export interface Tolerance {
@@ -61,7 +71,11 @@ export class CaseInputs {
 }
 
 export function badCase(what: string): WinnowError {
-  return new WinnowError('BadFile', `The golden case cannot be run: ${what}.`, 'See docs/golden-cases.md for the format.');
+  return new WinnowError(
+    'BadFile',
+    `The golden case cannot be run: ${what}.`,
+    'See docs/golden-cases.md for the format.',
+  );
 }
 
 export async function openTensors(reader: FolderReader, path: string): Promise<SafetensorsFile> {
@@ -69,13 +83,15 @@ export async function openTensors(reader: FolderReader, path: string): Promise<S
 }
 
 /** weights.safetensors, or another file, as a source of parameters. */
-export const openWeights = (reader: FolderReader, path = 'weights.safetensors'): Promise<TensorSource> => openTensors(reader, path);
+export const openWeights = (reader: FolderReader, path = 'weights.safetensors'): Promise<TensorSource> =>
+  openTensors(reader, path);
 
 export async function openCase(reader: FolderReader): Promise<GoldenCase> {
   const fields = await readFolderJson(reader, 'case.json');
   const { schema, kind, name, tolerance } = fields;
   if (schema !== 1) throw badCase(`case.json has schema ${JSON.stringify(schema)}, this Winnow reads 1`);
-  if (!caseKinds.includes(kind as CaseKind)) throw badCase(`there is no kind ${JSON.stringify(kind)}; kinds are ${caseKinds.join(', ')}`);
+  if (!caseKinds.includes(kind as CaseKind))
+    throw badCase(`there is no kind ${JSON.stringify(kind)}; kinds are ${caseKinds.join(', ')}`);
   if (typeof name !== 'string') throw badCase('case.json has no name');
   const classes = { forward: 1e-5, grad: 1e-4, trajectory: 1e-3, ...(tolerance as Partial<Tolerance> | undefined) };
   const inputs = await readOptional(reader, 'inputs.safetensors');
@@ -96,7 +112,8 @@ export function field(golden: GoldenCase, name: string, type: 'string'): string;
 export function field(golden: GoldenCase, name: string, type: 'object'): Record<string, unknown>;
 export function field(golden: GoldenCase, name: string, type: 'number' | 'string' | 'object'): unknown {
   const value = golden.fields[name];
-  if (typeof value !== type || value === null || Array.isArray(value)) throw badCase(`case.json: ${name} is ${JSON.stringify(value)}, expected a${type === 'object' ? 'n' : ''} ${type}`);
+  if (typeof value !== type || value === null || Array.isArray(value))
+    throw badCase(`case.json: ${name} is ${JSON.stringify(value)}, expected a${type === 'object' ? 'n' : ''} ${type}`);
   return value;
 }
 

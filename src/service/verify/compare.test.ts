@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { classOf, compareTensor, formatCase, type Row, toleranceOf } from './compare.ts';
 
-const row = (out: number[], ref: number[], extra: Partial<Parameters<typeof compareTensor>[3]> = {}): Row => compareTensor('x', out, ref, { tolerance: 1e-5, ...extra });
+const row = (out: number[], ref: number[], extra: Partial<Parameters<typeof compareTensor>[3]> = {}): Row =>
+  compareTensor('x', out, ref, { tolerance: 1e-5, ...extra });
 
 describe('compareTensor', () => {
   it.each<[string, Row, boolean]>([
@@ -37,16 +38,47 @@ describe('compareTensor', () => {
 });
 
 it('knows the class of a name', () => {
-  expect(['noise_pred', 'loss', 'timesteps', 'initial_latents', 'grad.conv_in.weight', 'grad_in.sample', 'step.0.loss', 'final.x', 'sample.3', 'latents', 'image'].map(classOf)).toEqual([
-    'forward', 'forward', 'forward', 'forward', 'grad', 'grad', 'trajectory', 'trajectory', 'trajectory', 'trajectory', 'trajectory',
+  expect(
+    [
+      'noise_pred',
+      'loss',
+      'timesteps',
+      'initial_latents',
+      'grad.conv_in.weight',
+      'grad_in.sample',
+      'step.0.loss',
+      'final.x',
+      'sample.3',
+      'latents',
+      'image',
+    ].map(classOf),
+  ).toEqual([
+    'forward',
+    'forward',
+    'forward',
+    'forward',
+    'grad',
+    'grad',
+    'trajectory',
+    'trajectory',
+    'trajectory',
+    'trajectory',
+    'trajectory',
   ]);
   const tolerance = { forward: 1, grad: 2, trajectory: 3, tensors: { loss: 4 } };
-  expect(['loss', 'noise_pred', 'grad.x', 'sample.0'].map((name) => toleranceOf(name, tolerance))).toEqual([4, 1, 2, 3]);
+  expect(['loss', 'noise_pred', 'grad.x', 'sample.0'].map((name) => toleranceOf(name, tolerance))).toEqual([
+    4, 1, 2, 3,
+  ]);
 });
 
 it('prints a row a tensor and the line of the case', () => {
   const text = formatCase({
-    name: 'small', kind: 'unet', backend: 'cpu', skipped: ['grad.y'], ok: false, worst: { forward: 0.2, grad: 0, trajectory: 0 },
+    name: 'small',
+    kind: 'unet',
+    backend: 'cpu',
+    skipped: ['grad.y'],
+    ok: false,
+    worst: { forward: 0.2, grad: 0, trajectory: 0 },
     rows: [row([3, 5], [3, 4])],
   });
   expect(text.split('\n')).toEqual([

@@ -43,8 +43,14 @@ export interface Comparison {
 }
 
 /** One tensor against its reference. */
-export function compareTensor(name: string, out: ArrayLike<number>, ref: ArrayLike<number>, { tolerance, exact = false, slack, psnrDb }: Comparison): Row {
-  if (out.length !== ref.length) throw badCase(`${name}: the engine gives ${out.length} elements, expected.safetensors has ${ref.length}`);
+export function compareTensor(
+  name: string,
+  out: ArrayLike<number>,
+  ref: ArrayLike<number>,
+  { tolerance, exact = false, slack, psnrDb }: Comparison,
+): Row {
+  if (out.length !== ref.length)
+    throw badCase(`${name}: the engine gives ${out.length} elements, expected.safetensors has ${ref.length}`);
   let difference = 0;
   let norm = 0;
   let maxAbs = 0;
@@ -70,7 +76,8 @@ export function compareTensor(name: string, out: ArrayLike<number>, ref: ArrayLi
   return row;
 }
 
-export const toleranceOf = (name: string, tolerance: Tolerance): number => tolerance.tensors?.[name] ?? tolerance[classOf(name)];
+export const toleranceOf = (name: string, tolerance: Tolerance): number =>
+  tolerance.tensors?.[name] ?? tolerance[classOf(name)];
 
 /** What the engine computed, by the names of expected.safetensors. */
 export type Outputs = ReadonlyMap<string, ArrayLike<number>>;
@@ -83,12 +90,19 @@ export interface OutputRules {
 }
 
 /** Compares everything in expected.safetensors. A name that was not computed is an error. */
-export async function compareCase(golden: GoldenCase, outputs: Outputs, { backend, skip, slack }: OutputRules): Promise<CaseResult> {
+export async function compareCase(
+  golden: GoldenCase,
+  outputs: Outputs,
+  { backend, skip, slack }: OutputRules,
+): Promise<CaseResult> {
   const { expected, tolerance } = golden;
   const rows: Row[] = [];
   const skipped: string[] = [];
   const unknown = expected.names.filter((name) => !outputs.has(name) && !skip?.(name));
-  if (unknown.length > 0) throw badCase(`expected.safetensors holds ${unknown.slice(0, 3).join(', ')}, which a case of kind ${golden.kind} does not have`);
+  if (unknown.length > 0)
+    throw badCase(
+      `expected.safetensors holds ${unknown.slice(0, 3).join(', ')}, which a case of kind ${golden.kind} does not have`,
+    );
   for (const name of expected.names) {
     const out = outputs.get(name);
     if (!out) {
@@ -105,7 +119,8 @@ export async function compareCase(golden: GoldenCase, outputs: Outputs, { backen
     );
   }
   // Math.max gives NaN where one is.
-  const worst = (wanted: ToleranceClass): number => Math.max(0, ...rows.filter((row) => row.class === wanted && row.psnrDb === undefined).map((row) => row.error));
+  const worst = (wanted: ToleranceClass): number =>
+    Math.max(0, ...rows.filter((row) => row.class === wanted && row.psnrDb === undefined).map((row) => row.error));
   return {
     name: golden.name,
     kind: golden.kind,
@@ -130,8 +145,16 @@ export function formatCase(result: CaseResult): string {
   ]);
   const table = [['name', 'elements', 'e', 'max abs', ''], ...cells];
   const widths = table[0]!.map((_, i) => Math.max(...table.map((line) => line[i]!.length)));
-  const lines = table.map((line) => line.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!))).join('  ').trimEnd());
-  if (result.skipped.length > 0) lines.push(`not computed by ${result.backend}: ${result.skipped.length} tensors (${result.skipped.slice(0, 3).join(', ')}${result.skipped.length > 3 ? ', ...' : ''})`);
+  const lines = table.map((line) =>
+    line
+      .map((cell, i) => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!)))
+      .join('  ')
+      .trimEnd(),
+  );
+  if (result.skipped.length > 0)
+    lines.push(
+      `not computed by ${result.backend}: ${result.skipped.length} tensors (${result.skipped.slice(0, 3).join(', ')}${result.skipped.length > 3 ? ', ...' : ''})`,
+    );
   const { forward, grad, trajectory } = result.worst;
   lines.push(
     `${result.name}: ${result.rows.length} tensors, worst forward ${scientific(forward)}, worst grad ${scientific(grad)}, worst trajectory ${scientific(trajectory)}: ${result.ok ? 'ok' : 'FAIL'}`,

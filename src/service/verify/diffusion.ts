@@ -12,7 +12,11 @@ export async function verifyScheduler(golden: GoldenCase): Promise<CaseResult> {
   const strength = optionalNumber(golden, 'strength');
   // Image to image is StableDiffusionImg2ImgPipeline's unless the case names another.
   const takesStrength = strength !== undefined && samplerTakesStrength(String(golden.fields.pipeline ?? ''), className);
-  const sampler = samplerFromConfig(field(golden, 'config', 'object'), { steps, className, ...(takesStrength && { strength }) });
+  const sampler = samplerFromConfig(field(golden, 'config', 'object'), {
+    steps,
+    className,
+    ...(takesStrength && { strength }),
+  });
   const begin = strength === undefined || takesStrength ? 0 : startIndex(steps, strength);
 
   const outputs = new Map<string, ArrayLike<number>>([['timesteps', sampler.timesteps.subarray(begin)]]);
@@ -31,7 +35,11 @@ export async function verifyScheduler(golden: GoldenCase): Promise<CaseResult> {
 export async function verifyAddNoise(golden: GoldenCase): Promise<CaseResult> {
   const config = readNoiseSchedule(new SchedulerConfigReader(field(golden, 'config', 'object'), 'DDPMScheduler'));
   const alphas = alphasCumprod(config);
-  const [latents, noise, timestep] = [await golden.inputs.read('latents'), await golden.inputs.read('noise'), await golden.inputs.readInt32('timestep')];
+  const [latents, noise, timestep] = [
+    await golden.inputs.read('latents'),
+    await golden.inputs.read('noise'),
+    await golden.inputs.readInt32('timestep'),
+  ];
   const outputs = new Map([
     ['noisy', addNoise(alphas, latents, noise, timestep)],
     ['target', trainingTarget(config.prediction_type, alphas, latents, noise, timestep)],

@@ -1,7 +1,14 @@
 /** Kind `dpo`: a whole training run on given draws, by the product's own trainer. */
 import { kohyaKey, readLora } from '../../data/formats/lora.ts';
 import { type SchedulerConfig, SchedulerConfigReader } from '../../diffusion/schedulerConfig.ts';
-import { addNoise, alphasCumprod, type NoiseScheduleConfig, readNoiseSchedule, signalToNoise, trainingTarget } from '../../diffusion/schedule.ts';
+import {
+  addNoise,
+  alphasCumprod,
+  type NoiseScheduleConfig,
+  readNoiseSchedule,
+  signalToNoise,
+  trainingTarget,
+} from '../../diffusion/schedule.ts';
 import { Graph } from '../../graph/graph.ts';
 import type { Executor } from '../../graph/executor.ts';
 import type { LossName } from '../../graph/ops.ts';
@@ -34,16 +41,27 @@ interface Trained {
   tensors: { name: string; shape: Shape; caseName: string; data: () => Promise<Float32Array> }[];
 }
 
-async function openTrained(golden: GoldenCase, model: DenoiserModel, denoiser: Denoiser, weights: TensorSource): Promise<Trained> {
+async function openTrained(
+  golden: GoldenCase,
+  model: DenoiserModel,
+  denoiser: Denoiser,
+  weights: TensorSource,
+): Promise<Trained> {
   if (golden.fields.mode === 'full') {
     const graph = new Graph();
     denoiser.build(graph, denoiser.inputs(graph, 2), {});
     return {
       mode: { kind: 'full' },
-      tensors: parametersOf(graph).map(({ name, shape }) => ({ name, shape, caseName: name, data: () => weights.read(name) })),
+      tensors: parametersOf(graph).map(({ name, shape }) => ({
+        name,
+        shape,
+        caseName: name,
+        data: () => weights.read(name),
+      })),
     };
   }
-  if (golden.fields.mode !== 'lora') throw badCase(`case.json: mode is ${JSON.stringify(golden.fields.mode)}, expected "lora" or "full"`);
+  if (golden.fields.mode !== 'lora')
+    throw badCase(`case.json: mode is ${JSON.stringify(golden.fields.mode)}, expected "lora" or "full"`);
   const sites = model.loraTargets('all');
   const { modules } = await readLora(await openTensors(golden.reader, 'lora.safetensors'), sites);
   return {
@@ -64,7 +82,8 @@ async function openTrained(golden: GoldenCase, model: DenoiserModel, denoiser: D
 
 function lossOf(golden: GoldenCase): LossSpec {
   const loss = field(golden, 'loss', 'string');
-  if (!(loss in losses)) throw badCase(`case.json: there is no loss ${JSON.stringify(loss)}; losses are ${Object.keys(losses).join(', ')}`);
+  if (!(loss in losses))
+    throw badCase(`case.json: there is no loss ${JSON.stringify(loss)}; losses are ${Object.keys(losses).join(', ')}`);
   return {
     loss: loss as LossName,
     labelSmoothing: optionalNumber(golden, 'label_smoothing') ?? defaultLoss.labelSmoothing,
@@ -86,7 +105,13 @@ interface Optimiser {
 
 /** Fields and defaults of torch.optim.AdamW. */
 function optimiserOf(golden: GoldenCase): Optimiser {
-  const { name, lr = 1e-3, betas = [0.9, 0.999], eps = 1e-8, weight_decay: weightDecay = 1e-2 } = field(golden, 'optimizer', 'object');
+  const {
+    name,
+    lr = 1e-3,
+    betas = [0.9, 0.999],
+    eps = 1e-8,
+    weight_decay: weightDecay = 1e-2,
+  } = field(golden, 'optimizer', 'object');
   if (name !== 'adamw') throw badCase(`case.json: the optimizer is ${JSON.stringify(name)}, expected "adamw"`);
   const [beta1, beta2] = betas as [number, number];
   return { lr: lr as number, beta1, beta2, eps: eps as number, weightDecay: weightDecay as number };
@@ -101,7 +126,13 @@ function warmupOf(golden: GoldenCase): number {
 }
 
 /** The batch of step k: winners, then losers, sharing timestep, noise and text. */
-async function stepBatch(golden: GoldenCase, k: number, noise: NoiseScheduleConfig, alphas: Float32Array, beta: number): Promise<StepBatch> {
+async function stepBatch(
+  golden: GoldenCase,
+  k: number,
+  noise: NoiseScheduleConfig,
+  alphas: Float32Array,
+  beta: number,
+): Promise<StepBatch> {
   const { inputs } = golden;
   const read = (name: string): Promise<Float32Array> => inputs.read(`step.${k}.${name}`);
   const twice = (x: Float32Array): Float32Array => concatFloats([x, x]);
@@ -109,7 +140,8 @@ async function stepBatch(golden: GoldenCase, k: number, noise: NoiseScheduleConf
   const eps = twice(await read('noise'));
   const pairTimestep = await inputs.readInt32(`step.${k}.timestep`);
   const timestep = twice(Float32Array.from(pairTimestep));
-  const optional = async (name: string): Promise<Float32Array | undefined> => (inputs.has(`step.${k}.${name}`) ? read(name) : undefined);
+  const optional = async (name: string): Promise<Float32Array | undefined> =>
+    inputs.has(`step.${k}.${name}`) ? read(name) : undefined;
   const [textEmbeds, timeIds] = [await optional('text_embeds'), await optional('time_ids')];
   const gamma = optionalNumber(golden, 'min_snr_gamma');
   return {
@@ -120,7 +152,8 @@ async function stepBatch(golden: GoldenCase, k: number, noise: NoiseScheduleConf
     textEmbeds: textEmbeds && twice(textEmbeds),
     timeIds: timeIds && twice(timeIds),
     preference: await optional('preference'),
-    logitScale: gamma === undefined ? undefined : Float32Array.from(minSnrScale(signalToNoise(alphas, pairTimestep), gamma)),
+    logitScale:
+      gamma === undefined ? undefined : Float32Array.from(minSnrScale(signalToNoise(alphas, pairTimestep), gamma)),
     beta,
   };
 }
@@ -143,7 +176,12 @@ function executorReference(denoiser: Denoiser, weights: TensorSource, pairs: num
         [inputs.timestep, batch.timestep],
         [inputs.encoderHiddenStates, batch.encoderHiddenStates],
         [target, batch.target],
-        ...(inputs.textEmbeds && inputs.timeIds ? ([[inputs.textEmbeds, batch.textEmbeds!], [inputs.timeIds, batch.timeIds!]] as const) : []),
+        ...(inputs.textEmbeds && inputs.timeIds
+          ? ([
+              [inputs.textEmbeds, batch.textEmbeds!],
+              [inputs.timeIds, batch.timeIds!],
+            ] as const)
+          : []),
       ] as const;
       return (await backend.run(graph, feeds, weights)).get('errors')!;
     },
@@ -168,7 +206,9 @@ export async function verifyDpo(golden: GoldenCase, { executor, onnx, reference 
     build: (graph, inputs, options) => model.build(graph, inputs, options),
   };
   const trained = await openTrained(golden, model, denoiser, weights);
-  const ownReference = (await readOptional(golden.reader, 'reference.safetensors')) ? await openWeights(golden.reader, 'reference.safetensors') : undefined;
+  const ownReference = (await readOptional(golden.reader, 'reference.safetensors'))
+    ? await openWeights(golden.reader, 'reference.safetensors')
+    : undefined;
   const referenceWeights = ownReference ?? weights;
 
   // An adapter's engine reference is the policy with the adapter off, so other weights need a program of their own.
@@ -184,7 +224,9 @@ export async function verifyDpo(golden: GoldenCase, { executor, onnx, reference 
   const optimiser = optimiserOf(golden);
   const steps = field(golden, 'steps', 'number');
   const warmupSteps = warmupOf(golden);
-  const noise = readNoiseSchedule(new SchedulerConfigReader(field(golden, 'scheduler_config', 'object') as SchedulerConfig, 'DDPMScheduler'));
+  const noise = readNoiseSchedule(
+    new SchedulerConfigReader(field(golden, 'scheduler_config', 'object') as SchedulerConfig, 'DDPMScheduler'),
+  );
   const alphas = alphasCumprod(noise);
 
   const byName = new Map(trained.tensors.map((tensor) => [tensor.name, tensor]));
@@ -210,15 +252,31 @@ export async function verifyDpo(golden: GoldenCase, { executor, onnx, reference 
       const batch = await stepBatch(golden, k, noise, alphas, beta);
       if (outside) batch.referenceErrors = await outside.errors(batch);
       const lr = optimiser.lr * learningRateFactor({ lrSchedule: 'constant', warmupSteps, steps }, k);
-      const { micro, gradNorm } = await trainer.run([batch], { ...optimiser, lr, maxGradNorm: optionalNumber(golden, 'max_grad_norm') ?? 0, t: k + 1 });
+      const { micro, gradNorm } = await trainer.run([batch], {
+        ...optimiser,
+        lr,
+        maxGradNorm: optionalNumber(golden, 'max_grad_norm') ?? 0,
+        t: k + 1,
+      });
       const { policyErrors, referenceErrors, logit } = micro[0]!;
-      const [mW, mL, rW, rL] = [policyErrors.subarray(0, pairs), policyErrors.subarray(pairs), referenceErrors.subarray(0, pairs), referenceErrors.subarray(pairs)];
-      const shown = losses[loss]({ mW, mL, rW, rL, beta, logitScale: batch.logitScale, preference: batch.preference }, lossParams);
+      const [mW, mL, rW, rL] = [
+        policyErrors.subarray(0, pairs),
+        policyErrors.subarray(pairs),
+        referenceErrors.subarray(0, pairs),
+        referenceErrors.subarray(pairs),
+      ];
+      const shown = losses[loss](
+        { mW, mL, rW, rL, beta, logitScale: batch.logitScale, preference: batch.preference },
+        lossParams,
+      );
       const scalars = { m_w: mW, m_l: mL, r_w: rW, r_l: rL, logit, loss: [shown.loss], grad_norm: [gradNorm] };
       for (const [name, value] of Object.entries(scalars)) outputs.set(`step.${k}.${name}`, value);
-      if (k === 0) for (const [name, grad] of await trainer.tensors('grad')) outputs.set(`grad.${byName.get(name)!.caseName}`, grad);
+      if (k === 0)
+        for (const [name, grad] of await trainer.tensors('grad'))
+          outputs.set(`grad.${byName.get(name)!.caseName}`, grad);
     }
-    for (const [name, value] of await trainer.tensors('param')) outputs.set(`final.${byName.get(name)!.caseName}`, value);
+    for (const [name, value] of await trainer.tensors('param'))
+      outputs.set(`final.${byName.get(name)!.caseName}`, value);
   } finally {
     trainer.dispose();
     frozen.dispose();
@@ -231,17 +289,26 @@ export async function verifyDpo(golden: GoldenCase, { executor, onnx, reference 
 }
 
 /** A logit is a small difference of large numbers: (beta / 2) 1e-6 max(m_w, m_l), and 2e-3 more where another engine is the reference. */
-async function logitSlack(golden: GoldenCase, name: string, beta: number, reference: 'engine' | 'onnx'): Promise<Float64Array> {
+async function logitSlack(
+  golden: GoldenCase,
+  name: string,
+  beta: number,
+  reference: 'engine' | 'onnx',
+): Promise<Float64Array> {
   const { expected } = golden;
   const at = (scalar: string): Promise<Float32Array> => expected.read(name.replace(/logit$/, scalar));
   const [winner, loser] = [await at('m_w'), await at('m_l')];
-  return Float64Array.from(winner, (m, i) => (beta / 2) * 1e-6 * Math.max(m, loser[i]!) + (reference === 'onnx' ? 2e-3 : 0));
+  return Float64Array.from(
+    winner,
+    (m, i) => (beta / 2) * 1e-6 * Math.max(m, loser[i]!) + (reference === 'onnx' ? 2e-3 : 0),
+  );
 }
 
 /** `weights`, and the reference's under `reference.<key>`, as the step graph of full fine-tuning asks for them. */
 function withReference(weights: TensorSource, reference: TensorSource): TensorSource {
   const prefix = 'reference.';
-  const of = (name: string): [TensorSource, string] => (name.startsWith(prefix) ? [reference, name.slice(prefix.length)] : [weights, name]);
+  const of = (name: string): [TensorSource, string] =>
+    name.startsWith(prefix) ? [reference, name.slice(prefix.length)] : [weights, name];
   return {
     names: [...weights.names, ...reference.names.map((name) => prefix + name)],
     shape(name) {

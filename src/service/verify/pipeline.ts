@@ -31,25 +31,43 @@ function planar(image: Float32Array): Float32Array {
 /** [3, H, W] about [-1, 1] → [H, W, 3] in [0, 1]. */
 function interleaved(image: Float32Array): Float32Array {
   const pixels = image.length / 3;
-  return Float32Array.from(image, (_, i) => Math.min(1, Math.max(0, image[(i % 3) * pixels + Math.floor(i / 3)]! / 2 + 0.5)));
+  return Float32Array.from(image, (_, i) =>
+    Math.min(1, Math.max(0, image[(i % 3) * pixels + Math.floor(i / 3)]! / 2 + 0.5)),
+  );
 }
 
-export async function verifyPipeline(golden: GoldenCase, { runner, supplied, predictor }: PipelineHost): Promise<CaseResult> {
-  const folder = await openModelFolder('pipeline', { openModel: () => within(golden.reader, 'pipeline'), sha256: async () => '' });
+export async function verifyPipeline(
+  golden: GoldenCase,
+  { runner, supplied, predictor }: PipelineHost,
+): Promise<CaseResult> {
+  const folder = await openModelFolder('pipeline', {
+    openModel: () => within(golden.reader, 'pipeline'),
+    sha256: async () => '',
+  });
   const parts = new FrozenParts(folder, runner, supplied(folder));
   const { model: unet } = folder.unet;
   const factor = folder.info.sizeMultiple;
   const guidanceScale = field(golden, 'guidance_scale', 'number');
   const strength = optionalNumber(golden, 'strength');
   const hasImage = golden.inputs.has('image');
-  if (hasImage !== (strength !== undefined)) throw badCase('an image in inputs.safetensors and a strength in case.json belong together');
+  if (hasImage !== (strength !== undefined))
+    throw badCase('an image in inputs.safetensors and a strength in case.json belong together');
   // diffusers takes image-to-image's size from the image.
-  const [imageHeight, imageWidth] = hasImage ? (golden.inputs.shape('image') as [number, number]) : [field(golden, 'height', 'number'), field(golden, 'width', 'number')];
+  const [imageHeight, imageWidth] = hasImage
+    ? (golden.inputs.shape('image') as [number, number])
+    : [field(golden, 'height', 'number'), field(golden, 'width', 'number')];
   const [height, width] = [Math.floor(imageHeight / factor), Math.floor(imageWidth / factor)];
-  const conditioning = async (prompt: string | null) => conditioningOf(unet, await parts.encodeText(prompt), { width: width * factor, height: height * factor });
+  const conditioning = async (prompt: string | null) =>
+    conditioningOf(unet, await parts.encodeText(prompt), { width: width * factor, height: height * factor });
   const negative = golden.fields.negative_prompt ?? null;
   const image = hasImage ? await golden.inputs.read('image') : undefined;
-  const noisePredictor = await predictor(folder, { batch: predictorBatch(guidanceScale, unet.timestepCondWidth), height, width, tokens: folder.tokens, timestepCond: unet.timestepCondWidth > 0 });
+  const noisePredictor = await predictor(folder, {
+    batch: predictorBatch(guidanceScale, unet.timestepCondWidth),
+    height,
+    width,
+    tokens: folder.tokens,
+    timestepCond: unet.timestepCondWidth > 0,
+  });
   try {
     const { latents, initialLatents } = await sampleLatents(noisePredictor, {
       seed: field(golden, 'seed', 'number'),
@@ -63,7 +81,10 @@ export async function verifyPipeline(golden: GoldenCase, { runner, supplied, pre
       conditional: await conditioning(field(golden, 'prompt', 'string')),
       unconditional: await conditioning(negative === null ? null : String(negative)),
       timestepCondWidth: unet.timestepCondWidth,
-      init: image && { strength: strength!, encode: (generator) => parts.encode(planar(image), imageHeight, imageWidth, generator) },
+      init: image && {
+        strength: strength!,
+        encode: (generator) => parts.encode(planar(image), imageHeight, imageWidth, generator),
+      },
     });
     const outputs = new Map([
       ['initial_latents', initialLatents],

@@ -1,6 +1,12 @@
 /** Kinds `text_encoder` and `tokenizer`. */
 import { Graph } from '../../graph/graph.ts';
-import { buildTextEncoder, parseTextEncoderConfig, pooledPositions, textEncoderInputs, unprefixedTextNames } from '../../models/clip/textEncoder.ts';
+import {
+  buildTextEncoder,
+  parseTextEncoderConfig,
+  pooledPositions,
+  textEncoderInputs,
+  unprefixedTextNames,
+} from '../../models/clip/textEncoder.ts';
 import { withAliases } from '../../models/weights.ts';
 import { readFolderJson, readTokenizer } from '../model/modelFolder.ts';
 import type { Backend } from './backends.ts';
@@ -18,13 +24,21 @@ export async function verifyTextEncoder(golden: GoldenCase, backend: Backend): P
   graph.output('penultimate', encoding.hiddenStates.at(-2)!);
   graph.output('pooled', encoding.pooled!);
   const weights = withAliases(await openWeights(golden.reader), unprefixedTextNames);
-  const outputs = await backend.run(graph, [[inputs.inputIds, ids], [inputs.eosIndex, pooledPositions(config, ids, tokens)]], weights);
+  const outputs = await backend.run(
+    graph,
+    [
+      [inputs.inputIds, ids],
+      [inputs.eosIndex, pooledPositions(config, ids, tokens)],
+    ],
+    weights,
+  );
   return compareCase(golden, outputs, { backend: backend.name });
 }
 
 export async function verifyTokenizer(golden: GoldenCase): Promise<CaseResult> {
   const { prompts } = golden.fields;
-  if (!Array.isArray(prompts) || !prompts.every((prompt) => typeof prompt === 'string')) throw badCase('case.json: prompts is not a list of strings');
+  if (!Array.isArray(prompts) || !prompts.every((prompt) => typeof prompt === 'string'))
+    throw badCase('case.json: prompts is not a list of strings');
   const length = golden.expected.shape('input_ids')?.[1];
   if (length === undefined) throw badCase('expected.safetensors has no input_ids [N, length]');
   const tokenizer = await readTokenizer(golden.reader);

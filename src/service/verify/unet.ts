@@ -20,7 +20,11 @@ async function openAdapter(golden: GoldenCase, config: UNetConfig, graph: Graph)
 }
 
 /** Input values with the case's shapes and numbers. */
-async function caseInputs(golden: GoldenCase, graph: Graph, config: UNetConfig): Promise<{ inputs: UNetInputs; feeds: Feeds }> {
+async function caseInputs(
+  golden: GoldenCase,
+  graph: Graph,
+  config: UNetConfig,
+): Promise<{ inputs: UNetInputs; feeds: Feeds }> {
   const feeds: [Value, Float32Array | Int32Array][] = [];
   const feed = async (name: string, dtype: 'f32' | 'i32' = 'f32'): Promise<Value> => {
     const value = graph.input(name, golden.inputs.shape(name), dtype);
@@ -55,7 +59,10 @@ export async function verifyUNet(golden: GoldenCase, backend: Backend): Promise<
   if (golden.kind === 'unet_lora') {
     adapter = await openAdapter(golden, config, graph);
     weights = both(weights, adapter.source);
-    graph.output('noise_pred_base', graph.scope('base', () => buildUNet(graph, config, inputs, { parameter })));
+    graph.output(
+      'noise_pred_base',
+      graph.scope('base', () => buildUNet(graph, config, inputs, { parameter })),
+    );
   }
   const noisePred = buildUNet(graph, config, inputs, { parameter, lora: adapter?.hook });
   graph.output('noise_pred', noisePred);
@@ -70,19 +77,28 @@ export async function verifyUNet(golden: GoldenCase, backend: Backend): Promise<
     if (backend.gradients) appendGradients(graph, errors, inputs, adapter);
   }
   const outputs = await backend.run(graph, allFeeds, weights);
-  return compareCase(golden, outputs, { backend: backend.name, skip: (name) => !backend.gradients && name.startsWith('grad') });
+  return compareCase(golden, outputs, {
+    backend: backend.name,
+    skip: (name) => !backend.gradients && name.startsWith('grad'),
+  });
 }
 
 function appendGradients(graph: Graph, errors: Value, inputs: UNetInputs, adapter: AdapterBeside | undefined): void {
   const batch = errors.shape[0]!;
   const seed = graph.constant('errors.grad', [batch], new Float32Array(batch).fill(1 / batch));
   const wrt = adapter
-    ? parametersOf(graph).filter(({ name }) => adapter.source.shape(name)).map((value) => ({ value, name: `grad.${value.name}` }))
+    ? parametersOf(graph)
+        .filter(({ name }) => adapter.source.shape(name))
+        .map((value) => ({ value, name: `grad.${value.name}` }))
     : [
         ...parametersOf(graph).map((value) => ({ value, name: `grad.${value.name}` })),
         { value: inputs.sample, name: 'grad_in.sample' },
         { value: inputs.encoderHiddenStates, name: 'grad_in.encoder_hidden_states' },
       ];
-  const grads = backward(graph, [{ value: errors, grad: seed }], wrt.map(({ value }) => value));
+  const grads = backward(
+    graph,
+    [{ value: errors, grad: seed }],
+    wrt.map(({ value }) => value),
+  );
   for (const { value, name } of wrt) graph.output(name, grads.get(value)!);
 }

@@ -111,7 +111,12 @@ export function DropZone() {
               <>
                 {image.parameters.prompt ? <p>“{image.parameters.prompt}”</p> : null}
                 <p className="small dim">
-                  {[image.parameters.seed === undefined ? '' : `seed ${image.parameters.seed}`, image.parameters.steps === undefined ? '' : `${image.parameters.steps} steps`].filter(Boolean).join(' · ')}
+                  {[
+                    image.parameters.seed === undefined ? '' : `seed ${image.parameters.seed}`,
+                    image.parameters.steps === undefined ? '' : `${image.parameters.steps} steps`,
+                  ]
+                    .filter(Boolean)
+                    .join(' · ')}
                 </p>
                 <Button look="primary" full onClick={() => recall('all')}>
                   Use all its settings

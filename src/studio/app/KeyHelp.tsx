@@ -12,7 +12,12 @@ export function KeyHelp({ open, onClose }: { open: boolean; onClose: () => void 
   return (
     <Dialog title="Keys" open={open} onClose={onClose} size="lg">
       <div className="stack">
-        <Switch label="Single-key shortcuts" hint="Off: only combinations with Ctrl or Cmd work, and buttons do everything else." checked={singleKeys} onChange={(on) => setPreference('singleKeys', on)} />
+        <Switch
+          label="Single-key shortcuts"
+          hint="Off: only combinations with Ctrl or Cmd work, and buttons do everything else."
+          checked={singleKeys}
+          onChange={(on) => setPreference('singleKeys', on)}
+        />
         <div className={styles.keyColumns}>
           {Object.entries(groups)
             .filter(([, actions]) => actions.length > 0)

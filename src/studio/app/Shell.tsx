@@ -20,15 +20,24 @@ export function Shell() {
   const [location, navigate] = useLocation();
   const [helpOpen, setHelpOpen] = useState(false);
   const actions: Action[] = [
-    ...routes.map(({ path, title, key }) => ({ name: `go${title}`, label: `Go to ${title}`, keys: `g>${key}`, perform: () => navigate(path) })),
+    ...routes.map(({ path, title, key }) => ({
+      name: `go${title}`,
+      label: `Go to ${title}`,
+      keys: `g>${key}`,
+      perform: () => navigate(path),
+    })),
     { name: 'help', label: 'Show all keys', keys: '?', typed: true, perform: () => setHelpOpen(true) },
   ];
   return (
     <div className={styles.shell}>
-      <a className={styles.skip} href="#main" onClick={(event) => {
+      <a
+        className={styles.skip}
+        href="#main"
+        onClick={(event) => {
           event.preventDefault();
           document.getElementById('main')?.focus();
-        }}>
+        }}
+      >
         Skip to the screen
       </a>
       <Shortcuts title="Everywhere" actions={actions} />
@@ -38,7 +47,13 @@ export function Shell() {
           <span>Winnow</span>
         </span>
         {routes.map(({ path, title, icon }) => (
-          <Link key={path} href={path} className={styles.place!} aria-current={location === path ? 'page' : undefined} data-apart={title === 'Models' || undefined}>
+          <Link
+            key={path}
+            href={path}
+            className={styles.place!}
+            aria-current={location === path ? 'page' : undefined}
+            data-apart={title === 'Models' || undefined}
+          >
             <Icon name={icon} size={21} />
             <span>{title}</span>
           </Link>
@@ -54,7 +69,11 @@ export function Shell() {
                 <RoutePath key={path} path={path} component={screen} />
               ))}
               <RoutePath>
-                <Empty icon="help" title="There is no such screen" actions={<Button href="#/">Go to the start</Button>} />
+                <Empty
+                  icon="help"
+                  title="There is no such screen"
+                  actions={<Button href="#/">Go to the start</Button>}
+                />
               </RoutePath>
             </RouteSwitch>
           </ErrorBoundary>
@@ -89,7 +108,15 @@ function OtherTab() {
   if (state === 'otherTab') {
     return (
       <div className={styles.banner}>
-        <Notice tone="warn" title="Winnow is at work in another tab" actions={<Button busy={takingOver} onClick={takeOverFromOtherTab}>Take over here</Button>}>
+        <Notice
+          tone="warn"
+          title="Winnow is at work in another tab"
+          actions={
+            <Button busy={takingOver} onClick={takeOverFromOtherTab}>
+              Take over here
+            </Button>
+          }
+        >
           This tab only looks, so that nothing is written twice. Taking over saves and pauses what runs there.
         </Notice>
       </div>
@@ -98,7 +125,14 @@ function OtherTab() {
   if (state === 'failed') {
     return (
       <div className={styles.banner}>
-        <ProblemNotice problem={problem} actions={<Button icon="refresh" onClick={restartEngine}>Start the engine again</Button>} />
+        <ProblemNotice
+          problem={problem}
+          actions={
+            <Button icon="refresh" onClick={restartEngine}>
+              Start the engine again
+            </Button>
+          }
+        />
       </div>
     );
   }

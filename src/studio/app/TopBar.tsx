@@ -19,9 +19,18 @@ export function TopBar({ onHelp }: { onHelp: () => void }) {
   const atWork = jobs.filter((job) => job.state === 'running' || job.state === 'waiting');
   const current = atWork.find((job) => job.state === 'running') ?? atWork[0];
   const next = { auto: 'light', light: 'dark', dark: 'auto' } as const;
-  const schemes = { auto: ['system', 'Colours as the system'], light: ['sun', 'Light colours'], dark: ['moon', 'Dark colours'] } as const;
+  const schemes = {
+    auto: ['system', 'Colours as the system'],
+    light: ['sun', 'Light colours'],
+    dark: ['moon', 'Dark colours'],
+  } as const;
   const engine = {
-    starting: { tone: 'busy', text: preparing ? `${preparing.what}${preparing.total > 1 ? ` ${preparing.done}/${preparing.total}` : ''}` : 'Starting the engine' },
+    starting: {
+      tone: 'busy',
+      text: preparing
+        ? `${preparing.what}${preparing.total > 1 ? ` ${preparing.done}/${preparing.total}` : ''}`
+        : 'Starting the engine',
+    },
     ready: { tone: 'good', text: system ? gpuName(system) : 'Ready' },
     failed: { tone: 'bad', text: 'Engine stopped' },
     noWebGPU: { tone: 'bad', text: 'No WebGPU' },
@@ -37,7 +46,10 @@ export function TopBar({ onHelp }: { onHelp: () => void }) {
         {comingIn ? (
           <Link href="/models" className={styles.chip!}>
             <i className={styles.dot} data-tone="busy" />
-            <span className="number">{comingIn.kind === 'copy' ? 'Copying' : 'Downloading'} {comingIn.totalBytes ? printPercent(comingIn.doneBytes / comingIn.totalBytes) : ''}</span>
+            <span className="number">
+              {comingIn.kind === 'copy' ? 'Copying' : 'Downloading'}{' '}
+              {comingIn.totalBytes ? printPercent(comingIn.doneBytes / comingIn.totalBytes) : ''}
+            </span>
           </Link>
         ) : model ? (
           <Link href="/models" className={styles.chip!} title="The model in use">
@@ -48,7 +60,9 @@ export function TopBar({ onHelp }: { onHelp: () => void }) {
           <Link href="/generate" className={styles.chip!}>
             <i className={styles.dot} data-tone="busy" />
             <span className="number">
-              {current.state === 'waiting' ? 'Waiting' : `${current.kind === 'pairs' ? 'Pairs' : 'Images'} ${current.done}/${current.total}`}
+              {current.state === 'waiting'
+                ? 'Waiting'
+                : `${current.kind === 'pairs' ? 'Pairs' : 'Images'} ${current.done}/${current.total}`}
               {atWork.length > 1 ? ` · ${atWork.length - 1} more` : ''}
             </span>
           </Link>
@@ -61,7 +75,11 @@ export function TopBar({ onHelp }: { onHelp: () => void }) {
           </Link>
         ) : null}
       </div>
-      <IconButton icon={schemes[colorScheme][0]} label={`${schemes[colorScheme][1]} (change)`} onClick={() => setColorScheme(next[colorScheme])} />
+      <IconButton
+        icon={schemes[colorScheme][0]}
+        label={`${schemes[colorScheme][1]} (change)`}
+        onClick={() => setColorScheme(next[colorScheme])}
+      />
       <IconButton icon="help" label="All keys (?)" onClick={onHelp} />
     </section>
   );

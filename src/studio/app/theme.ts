@@ -2,9 +2,42 @@
  *  Contrast is WCAG AA in both schemes; Mantine's own defaults are not (filled blue, dimmed and placeholder text). */
 import { createTheme, type CSSVariablesResolver, type MantineColorsTuple } from '@mantine/core';
 
-const gray: MantineColorsTuple = ['#fafaf9', '#f4f4f3', '#eaeae8', '#dededc', '#cbcbc8', '#a3a39f', '#5f5f5b', '#4a4a47', '#30302e', '#1d1d1b'];
-const dark: MantineColorsTuple = ['#ededeb', '#cfcfcc', '#adada9', '#8a8a86', '#454544', '#383837', '#2a2a29', '#1e1e1e', '#181818', '#111111'];
-const ink: MantineColorsTuple = ['#f4f4f3', '#ededeb', '#dededc', '#cbcbc8', '#a3a39f', '#7b7b77', '#5f5f5b', '#4a4a47', '#30302e', '#1d1d1b'];
+const gray: MantineColorsTuple = [
+  '#fafaf9',
+  '#f4f4f3',
+  '#eaeae8',
+  '#dededc',
+  '#cbcbc8',
+  '#a3a39f',
+  '#5f5f5b',
+  '#4a4a47',
+  '#30302e',
+  '#1d1d1b',
+];
+const dark: MantineColorsTuple = [
+  '#ededeb',
+  '#cfcfcc',
+  '#adada9',
+  '#8a8a86',
+  '#454544',
+  '#383837',
+  '#2a2a29',
+  '#1e1e1e',
+  '#181818',
+  '#111111',
+];
+const ink: MantineColorsTuple = [
+  '#f4f4f3',
+  '#ededeb',
+  '#dededc',
+  '#cbcbc8',
+  '#a3a39f',
+  '#7b7b77',
+  '#5f5f5b',
+  '#4a4a47',
+  '#30302e',
+  '#1d1d1b',
+];
 
 export const theme = createTheme({
   colors: { gray, dark, ink },
@@ -15,7 +48,8 @@ export const theme = createTheme({
   respectReducedMotion: true,
   defaultRadius: 'md',
   // Named faces before system-ui: on a bare Linux that one may be anything.
-  fontFamily: '-apple-system, "Segoe UI", Roboto, "Noto Sans", Cantarell, Ubuntu, "Liberation Sans", Helvetica, Arial, sans-serif',
+  fontFamily:
+    '-apple-system, "Segoe UI", Roboto, "Noto Sans", Cantarell, Ubuntu, "Liberation Sans", Helvetica, Arial, sans-serif',
   fontFamilyMonospace: 'ui-monospace, SFMono-Regular, Menlo, Consolas, "Liberation Mono", monospace',
   headings: { fontWeight: '650' },
   cursorType: 'pointer',

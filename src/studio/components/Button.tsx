@@ -28,7 +28,19 @@ interface ButtonProps {
   href?: string;
 }
 
-export function Button({ children, onClick, look = 'normal', icon, size = 'sm', disabled, busy, full, keys, pressed, href }: ButtonProps) {
+export function Button({
+  children,
+  onClick,
+  look = 'normal',
+  icon,
+  size = 'sm',
+  disabled,
+  busy,
+  full,
+  keys,
+  pressed,
+  href,
+}: ButtonProps) {
   const shared = {
     ...variants[look],
     size,
@@ -53,7 +65,10 @@ export function Button({ children, onClick, look = 'normal', icon, size = 'sm', 
   );
 }
 
-export function ActionButton({ action, ...props }: { action: Action } & Omit<ButtonProps, 'children' | 'onClick' | 'disabled' | 'keys'>) {
+export function ActionButton({
+  action,
+  ...props
+}: { action: Action } & Omit<ButtonProps, 'children' | 'onClick' | 'disabled' | 'keys'>) {
   return (
     <Button {...props} onClick={action.perform} disabled={action.enabled === false} keys={action.keys}>
       {action.label}
@@ -61,21 +76,67 @@ export function ActionButton({ action, ...props }: { action: Action } & Omit<But
   );
 }
 
-export function IconButton({ icon, label, onClick, disabled, pressed, size = 34 }: { icon: IconName; label: string; onClick: () => unknown; disabled?: boolean; pressed?: boolean; size?: number }) {
+export function IconButton({
+  icon,
+  label,
+  onClick,
+  disabled,
+  pressed,
+  size = 34,
+}: {
+  icon: IconName;
+  label: string;
+  onClick: () => unknown;
+  disabled?: boolean;
+  pressed?: boolean;
+  size?: number;
+}) {
   return (
     <Tooltip label={label} openDelay={400}>
-      <ActionIcon variant="subtle" color="gray" size={size} aria-label={label} aria-pressed={pressed} disabled={disabled ?? false} onClick={() => onClick()} className="iconButton">
+      <ActionIcon
+        variant="subtle"
+        color="gray"
+        size={size}
+        aria-label={label}
+        aria-pressed={pressed}
+        disabled={disabled ?? false}
+        onClick={() => onClick()}
+        className="iconButton"
+      >
         <Icon name={icon} />
       </ActionIcon>
     </Tooltip>
   );
 }
 
-export function FileButton({ children, accept, icon = 'file', onFile, look = 'normal', disabled }: { children: ReactNode; accept: string; icon?: IconName; onFile: (file: File) => unknown; look?: Look; disabled?: boolean }) {
+export function FileButton({
+  children,
+  accept,
+  icon = 'file',
+  onFile,
+  look = 'normal',
+  disabled,
+}: {
+  children: ReactNode;
+  accept: string;
+  icon?: IconName;
+  onFile: (file: File) => unknown;
+  look?: Look;
+  disabled?: boolean;
+}) {
   return (
     <MantineFileButton accept={accept} disabled={disabled ?? false} onChange={(file) => file && onFile(file)}>
       {(props) => (
-        <MantineButton {...props} type="button" {...variants[look]} size="sm" disabled={disabled ?? false} leftSection={<Icon name={icon} />} className="button" data-look={look}>
+        <MantineButton
+          {...props}
+          type="button"
+          {...variants[look]}
+          size="sm"
+          disabled={disabled ?? false}
+          leftSection={<Icon name={icon} />}
+          className="button"
+          data-look={look}
+        >
           {children}
         </MantineButton>
       )}
@@ -87,11 +148,33 @@ export function FileButton({ children, accept, icon = 'file', onFile, look = 'no
 const wholeFolder: object = { webkitdirectory: '' };
 
 /** Gives every file below the folder that is picked. */
-export function FolderButton({ children, onFiles, disabled }: { children: ReactNode; onFiles: (files: File[]) => unknown; disabled?: boolean }) {
+export function FolderButton({
+  children,
+  onFiles,
+  disabled,
+}: {
+  children: ReactNode;
+  onFiles: (files: File[]) => unknown;
+  disabled?: boolean;
+}) {
   return (
-    <MantineFileButton multiple disabled={disabled ?? false} inputProps={wholeFolder} onChange={(files) => files.length && onFiles(files)}>
+    <MantineFileButton
+      multiple
+      disabled={disabled ?? false}
+      inputProps={wholeFolder}
+      onChange={(files) => files.length && onFiles(files)}
+    >
       {(props) => (
-        <MantineButton {...props} type="button" {...variants.normal} size="sm" disabled={disabled ?? false} leftSection={<Icon name="folder" />} className="button" data-look="normal">
+        <MantineButton
+          {...props}
+          type="button"
+          {...variants.normal}
+          size="sm"
+          disabled={disabled ?? false}
+          leftSection={<Icon name="folder" />}
+          className="button"
+          data-look="normal"
+        >
           {children}
         </MantineButton>
       )}
@@ -99,7 +182,17 @@ export function FolderButton({ children, onFiles, disabled }: { children: ReactN
   );
 }
 
-export function IconFileButton({ label, accept, icon, onFile }: { label: string; accept: string; icon: IconName; onFile: (file: File) => unknown }) {
+export function IconFileButton({
+  label,
+  accept,
+  icon,
+  onFile,
+}: {
+  label: string;
+  accept: string;
+  icon: IconName;
+  onFile: (file: File) => unknown;
+}) {
   return (
     <MantineFileButton accept={accept} onChange={(file) => file && onFile(file)}>
       {(props) => (

@@ -40,16 +40,35 @@ export function smooth(values: readonly number[], factor: number): number[] {
   });
 }
 
-const defaultPrint = (value: number): string => (value !== 0 && Math.abs(value) < 0.001 ? value.toExponential(1) : String(Number(value.toPrecision(3))));
+const defaultPrint = (value: number): string =>
+  value !== 0 && Math.abs(value) < 0.001 ? value.toExponential(1) : String(Number(value.toPrecision(3)));
 
-export function Chart({ title, explain, series, mark, smoothing = 0, log = false, range, print = defaultPrint, height = 190 }: ChartProps) {
+export function Chart({
+  title,
+  explain,
+  series,
+  mark,
+  smoothing = 0,
+  log = false,
+  range,
+  print = defaultPrint,
+  height = 190,
+}: ChartProps) {
   const holder = useRef<HTMLDivElement>(null);
   const chart = useRef<uPlot | null>(null);
   const scheme = useComputedColorScheme();
   const id = useId();
   const shown = series.filter(({ points }) => points.length > 0);
   // uPlot is made anew when what it draws changes in kind, and fed when only the numbers do.
-  const shape = JSON.stringify([shown.map(({ label, color, overlay, dashed }) => [label, color, overlay, dashed]), mark, log, range, smoothing > 0, scheme, height]);
+  const shape = JSON.stringify([
+    shown.map(({ label, color, overlay, dashed }) => [label, color, overlay, dashed]),
+    mark,
+    log,
+    range,
+    smoothing > 0,
+    scheme,
+    height,
+  ]);
   const data = tableOf(shown, smoothing);
   const latest = useRef({ data, print });
   latest.current = { data, print };
@@ -67,17 +86,41 @@ export function Chart({ title, explain, series, mark, smoothing = 0, log = false
         height,
         cursor: { sync: { key: 'steps' }, y: false, points: { size: 7 }, drag: { x: true, y: false } },
         legend: { show: false },
-        scales: { x: { time: false }, y: log ? { distr: 3 } : range ? { range: () => range } : { range: (_u, min, max) => withMark(min, max, mark?.value) } },
+        scales: {
+          x: { time: false },
+          y: log
+            ? { distr: 3 }
+            : range
+              ? { range: () => range }
+              : { range: (_u, min, max) => withMark(min, max, mark?.value) },
+        },
         axes: [
           { stroke: ink, grid, ticks: grid, font: '11px sans-serif', size: 26, gap: 3 },
-          { stroke: ink, grid, ticks: grid, font: '11px sans-serif', size: 54, gap: 3, values: (_u, splits) => splits.map((value) => (value === null ? '' : latest.current.print(value))) },
+          {
+            stroke: ink,
+            grid,
+            ticks: grid,
+            font: '11px sans-serif',
+            size: 54,
+            gap: 3,
+            values: (_u, splits) => splits.map((value) => (value === null ? '' : latest.current.print(value))),
+          },
         ],
         series: [
           {},
           ...lines.flatMap(([label, color, overlay, dashed]) => {
             const stroke = resolve(color);
-            const line = { label, stroke, width: overlay ? 1.2 : 2, ...(dashed ? { dash: [5, 4] } : {}), points: { show: false }, spanGaps: true };
-            return smoothing > 0 ? [{ ...line, width: 1, stroke: `color-mix(in srgb, ${stroke} 28%, transparent)` }, line] : [line];
+            const line = {
+              label,
+              stroke,
+              width: overlay ? 1.2 : 2,
+              ...(dashed ? { dash: [5, 4] } : {}),
+              points: { show: false },
+              spanGaps: true,
+            };
+            return smoothing > 0
+              ? [{ ...line, width: 1, stroke: `color-mix(in srgb, ${stroke} 28%, transparent)` }, line]
+              : [line];
           }),
         ],
         hooks: {
@@ -120,7 +163,16 @@ export function Chart({ title, explain, series, mark, smoothing = 0, log = false
 
   useEffect(() => chart.current?.setData(data), [data]);
 
-  const last = shown.filter(({ overlay }) => !overlay).map(({ label, color, points }) => ({ label, color, value: smooth(points.map(({ y }) => y), smoothing).at(-1)! }));
+  const last = shown
+    .filter(({ overlay }) => !overlay)
+    .map(({ label, color, points }) => ({
+      label,
+      color,
+      value: smooth(
+        points.map(({ y }) => y),
+        smoothing,
+      ).at(-1)!,
+    }));
   const words = last.map(({ label, value }) => `${label} ${print(value)}`).join(', ');
   return (
     <figure className={styles.chart} aria-labelledby={id}>
@@ -138,7 +190,13 @@ export function Chart({ title, explain, series, mark, smoothing = 0, log = false
           ))}
         </span>
       </figcaption>
-      <div ref={holder} className={styles.plot} style={{ height }} role="img" aria-label={`${title}: ${words || 'no values yet'}${mark ? `, reference line ${mark.label}` : ''}`} />
+      <div
+        ref={holder}
+        className={styles.plot}
+        style={{ height }}
+        role="img"
+        aria-label={`${title}: ${words || 'no values yet'}${mark ? `, reference line ${mark.label}` : ''}`}
+      />
     </figure>
   );
 }

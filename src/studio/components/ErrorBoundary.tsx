@@ -28,7 +28,10 @@ export class ErrorBoundary extends Component<{ children: ReactNode; resetKey: st
               <Button icon="refresh" onClick={() => this.setState({ error: null })}>
                 Try again
               </Button>
-              <Button icon="copy" onClick={() => navigator.clipboard.writeText(`${problem.message}\n${problem.detail}`)}>
+              <Button
+                icon="copy"
+                onClick={() => navigator.clipboard.writeText(`${problem.message}\n${problem.detail}`)}
+              >
                 Copy details
               </Button>
             </>

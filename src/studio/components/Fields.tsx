@@ -1,5 +1,13 @@
 /** Inputs with their labels, over Mantine's. Every one has a visible name; hints stand below it. */
-import { NumberInput, SegmentedControl, Select as MantineSelect, Slider, Switch as MantineSwitch, Textarea, TextInput } from '@mantine/core';
+import {
+  NumberInput,
+  SegmentedControl,
+  Select as MantineSelect,
+  Slider,
+  Switch as MantineSwitch,
+  Textarea,
+  TextInput,
+} from '@mantine/core';
 import { type ReactNode, useId } from 'react';
 
 interface Field {
@@ -8,11 +16,44 @@ interface Field {
   disabled?: boolean | undefined;
 }
 
-export function TextField({ label, hint, value, onChange, placeholder, disabled }: Field & { value: string; onChange: (value: string) => void; placeholder?: string }) {
-  return <TextInput label={label} description={hint} value={value} placeholder={placeholder} disabled={disabled} onChange={(event) => onChange(event.currentTarget.value)} />;
+export function TextField({
+  label,
+  hint,
+  value,
+  onChange,
+  placeholder,
+  disabled,
+}: Field & { value: string; onChange: (value: string) => void; placeholder?: string }) {
+  return (
+    <TextInput
+      label={label}
+      description={hint}
+      value={value}
+      placeholder={placeholder}
+      disabled={disabled}
+      onChange={(event) => onChange(event.currentTarget.value)}
+    />
+  );
 }
 
-export function TextArea({ label, hint, value, onChange, rows = 2, placeholder, hideLabel, mono, disabled }: Field & { value: string; onChange: (value: string) => void; rows?: number; placeholder?: string; hideLabel?: boolean; mono?: boolean }) {
+export function TextArea({
+  label,
+  hint,
+  value,
+  onChange,
+  rows = 2,
+  placeholder,
+  hideLabel,
+  mono,
+  disabled,
+}: Field & {
+  value: string;
+  onChange: (value: string) => void;
+  rows?: number;
+  placeholder?: string;
+  hideLabel?: boolean;
+  mono?: boolean;
+}) {
   return (
     <Textarea
       {...(hideLabel ? { 'aria-label': label } : { label })}
@@ -29,7 +70,24 @@ export function TextArea({ label, hint, value, onChange, rows = 2, placeholder, 
   );
 }
 
-export function NumberField({ label, hint, value, onChange, min, max, step = 1, digits = 0, disabled }: Field & { value: number; onChange: (value: number) => void; min?: number; max?: number; step?: number; digits?: number }) {
+export function NumberField({
+  label,
+  hint,
+  value,
+  onChange,
+  min,
+  max,
+  step = 1,
+  digits = 0,
+  disabled,
+}: Field & {
+  value: number;
+  onChange: (value: number) => void;
+  min?: number;
+  max?: number;
+  step?: number;
+  digits?: number;
+}) {
   return (
     <NumberInput
       label={label}
@@ -49,7 +107,12 @@ export function NumberField({ label, hint, value, onChange, min, max, step = 1, 
 }
 
 /** Numbers over many powers of ten: learning rates. Typed as text, taken when they read as a number. */
-export function ScientificField({ label, hint, value, onChange }: Field & { value: number; onChange: (value: number) => void }) {
+export function ScientificField({
+  label,
+  hint,
+  value,
+  onChange,
+}: Field & { value: number; onChange: (value: number) => void }) {
   return (
     <TextInput
       label={label}
@@ -66,21 +129,98 @@ export function ScientificField({ label, hint, value, onChange }: Field & { valu
   );
 }
 
-const printNumber = (value: number): string => (value !== 0 && Math.abs(value) < 0.01 ? value.toExponential() : String(value));
+const printNumber = (value: number): string =>
+  value !== 0 && Math.abs(value) < 0.01 ? value.toExponential() : String(value);
 
-export function Select<Value extends string>({ label, hint, value, onChange, options, disabled }: Field & { value: Value | null; onChange: (value: Value) => void; options: { value: Value; label: string }[] | { group: string; items: { value: Value; label: string }[] }[] }) {
-  return <MantineSelect label={label} description={hint} value={value} data={options} disabled={disabled} allowDeselect={false} checkIconPosition="right" comboboxProps={{ shadow: 'md' }} onChange={(next) => next && onChange(next as Value)} />;
+export function Select<Value extends string>({
+  label,
+  hint,
+  value,
+  onChange,
+  options,
+  disabled,
+}: Field & {
+  value: Value | null;
+  onChange: (value: Value) => void;
+  options: { value: Value; label: string }[] | { group: string; items: { value: Value; label: string }[] }[];
+}) {
+  return (
+    <MantineSelect
+      label={label}
+      description={hint}
+      value={value}
+      data={options}
+      disabled={disabled}
+      allowDeselect={false}
+      checkIconPosition="right"
+      comboboxProps={{ shadow: 'md' }}
+      onChange={(next) => next && onChange(next as Value)}
+    />
+  );
 }
 
-export function Switch({ label, hint, checked, onChange, disabled }: Field & { checked: boolean; onChange: (checked: boolean) => void }) {
-  return <MantineSwitch label={label} description={hint} checked={checked} disabled={disabled} onChange={(event) => onChange(event.currentTarget.checked)} />;
+export function Switch({
+  label,
+  hint,
+  checked,
+  onChange,
+  disabled,
+}: Field & { checked: boolean; onChange: (checked: boolean) => void }) {
+  return (
+    <MantineSwitch
+      label={label}
+      description={hint}
+      checked={checked}
+      disabled={disabled}
+      onChange={(event) => onChange(event.currentTarget.checked)}
+    />
+  );
 }
 
-export function Segmented<Value extends string>({ label, value, onChange, options, full }: { label: string; value: Value; onChange: (value: Value) => void; options: { value: Value; label: ReactNode }[]; full?: boolean }) {
-  return <SegmentedControl aria-label={label} value={value} onChange={(next) => onChange(next as Value)} data={options} fullWidth={full ?? false} withItemsBorders={false} />;
+export function Segmented<Value extends string>({
+  label,
+  value,
+  onChange,
+  options,
+  full,
+}: {
+  label: string;
+  value: Value;
+  onChange: (value: Value) => void;
+  options: { value: Value; label: ReactNode }[];
+  full?: boolean;
+}) {
+  return (
+    <SegmentedControl
+      aria-label={label}
+      value={value}
+      onChange={(next) => onChange(next as Value)}
+      data={options}
+      fullWidth={full ?? false}
+      withItemsBorders={false}
+    />
+  );
 }
 
-export function SliderField({ label, value, onChange, min, max, step, print = String, disabled, inline }: Field & { value: number; onChange: (value: number) => void; min: number; max: number; step: number; print?: (value: number) => string; inline?: boolean }) {
+export function SliderField({
+  label,
+  value,
+  onChange,
+  min,
+  max,
+  step,
+  print = String,
+  disabled,
+  inline,
+}: Field & {
+  value: number;
+  onChange: (value: number) => void;
+  min: number;
+  max: number;
+  step: number;
+  print?: (value: number) => string;
+  inline?: boolean;
+}) {
   const id = useId();
   return (
     <div className="sliderField" data-inline={inline || undefined}>
@@ -90,7 +230,17 @@ export function SliderField({ label, value, onChange, min, max, step, print = St
         </span>
         <span className="small number dim">{print(value)}</span>
       </div>
-      <Slider value={value} onChange={onChange} min={min} max={max} step={step} label={null} disabled={disabled ?? false} thumbProps={{ 'aria-labelledby': id, 'aria-label': label }} size="sm" />
+      <Slider
+        value={value}
+        onChange={onChange}
+        min={min}
+        max={max}
+        step={step}
+        label={null}
+        disabled={disabled ?? false}
+        thumbProps={{ 'aria-labelledby': id, 'aria-label': label }}
+        size="sm"
+      />
     </div>
   );
 }

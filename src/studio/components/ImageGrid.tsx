@@ -23,10 +23,18 @@ export function ImageGrid({ images, size = 150 }: { images: readonly ImageRecord
   const index = images.findIndex((image) => image.id === openId);
   return (
     <>
-      <ul className={styles.grid} style={{ gridTemplateColumns: `repeat(auto-fill, minmax(min(${size}px, 42%), 1fr))` }}>
+      <ul
+        className={styles.grid}
+        style={{ gridTemplateColumns: `repeat(auto-fill, minmax(min(${size}px, 42%), 1fr))` }}
+      >
         {images.slice(0, shown).map((image) => (
           <li key={image.id}>
-            <button type="button" className={styles.card} aria-label={`Open image: ${image.prompt || 'no prompt'}, seed ${image.seed}`} onClick={() => setOpenId(image.id)}>
+            <button
+              type="button"
+              className={styles.card}
+              aria-label={`Open image: ${image.prompt || 'no prompt'}, seed ${image.seed}`}
+              onClick={() => setOpenId(image.id)}
+            >
               <Picture file={image.file} alt="" ratio={image.width / image.height} thumbnail />
               <span className={styles.caption}>
                 <span className={styles.prompt}>{image.prompt || 'No prompt'}</span>
@@ -38,15 +46,31 @@ export function ImageGrid({ images, size = 150 }: { images: readonly ImageRecord
       </ul>
       {images.length > shown ? (
         <div className={styles.more}>
-          <Button onClick={() => setShown(shown + pageSize)}>Show {Math.min(pageSize, images.length - shown)} more</Button>
+          <Button onClick={() => setShown(shown + pageSize)}>
+            Show {Math.min(pageSize, images.length - shown)} more
+          </Button>
         </div>
       ) : null}
-      {index >= 0 ? <ImageDetail image={images[index]!} onClose={() => setOpenId(null)} onMove={(by) => setOpenId(images[index + by]?.id ?? openId)} /> : null}
+      {index >= 0 ? (
+        <ImageDetail
+          image={images[index]!}
+          onClose={() => setOpenId(null)}
+          onMove={(by) => setOpenId(images[index + by]?.id ?? openId)}
+        />
+      ) : null}
     </>
   );
 }
 
-function ImageDetail({ image, onClose, onMove }: { image: ImageRecord; onClose: () => void; onMove: (by: number) => void }) {
+function ImageDetail({
+  image,
+  onClose,
+  onMove,
+}: {
+  image: ImageRecord;
+  onClose: () => void;
+  onMove: (by: number) => void;
+}) {
   const models = useStudio((s) => s.models);
   const runs = useStudio((s) => s.runs);
   const loras = useStudio((s) => s.preferences.loras);
@@ -99,7 +123,12 @@ function ImageDetail({ image, onClose, onMove }: { image: ImageRecord; onClose: 
             ))}
           </div>
           <div className="row">
-            <Button icon="save" onClick={() => saveFile(image.file, `${image.prompt.slice(0, 60) || 'image'}-${image.seed}.png`).catch(toastProblem)}>
+            <Button
+              icon="save"
+              onClick={() =>
+                saveFile(image.file, `${image.prompt.slice(0, 60) || 'image'}-${image.seed}.png`).catch(toastProblem)
+              }
+            >
               Save PNG
             </Button>
             <Button

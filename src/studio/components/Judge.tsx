@@ -37,11 +37,42 @@ export function Judge({ compact = false }: { compact?: boolean }) {
   const actions: Action[] = [
     ...answers.flatMap(({ answer: given, label, keys, clearly }) => [
       { name: given, label, keys, enabled: canAnswer, perform: () => answer(given) },
-      ...(clearly ? [{ name: `${given}Clearly`, label: `${label}, clearly`, keys: keys.split(', ').map((key) => `shift+${key}`).join(', '), enabled: canAnswer, perform: () => answer(given, true) }] : []),
+      ...(clearly
+        ? [
+            {
+              name: `${given}Clearly`,
+              label: `${label}, clearly`,
+              keys: keys
+                .split(', ')
+                .map((key) => `shift+${key}`)
+                .join(', '),
+              enabled: canAnswer,
+              perform: () => answer(given, true),
+            },
+          ]
+        : []),
     ]),
-    { name: 'undo', label: 'Undo the last answer', keys: 'backspace, mod+z', enabled: canUndo && !saving && !readOnly, perform: undoLabel },
-    { name: 'redo', label: 'Redo', keys: 'shift+backspace, mod+shift+z', enabled: canRedo && !saving && !readOnly, perform: redoLabel },
-    { name: 'zoom', label: 'Zoom both images', keys: 'z', enabled: showing !== null, perform: () => setZoomed(!zoomed) },
+    {
+      name: 'undo',
+      label: 'Undo the last answer',
+      keys: 'backspace, mod+z',
+      enabled: canUndo && !saving && !readOnly,
+      perform: undoLabel,
+    },
+    {
+      name: 'redo',
+      label: 'Redo',
+      keys: 'shift+backspace, mod+shift+z',
+      enabled: canRedo && !saving && !readOnly,
+      perform: redoLabel,
+    },
+    {
+      name: 'zoom',
+      label: 'Zoom both images',
+      keys: 'z',
+      enabled: showing !== null,
+      perform: () => setZoomed(!zoomed),
+    },
   ];
 
   if (!showing) {
@@ -60,7 +91,14 @@ export function Judge({ compact = false }: { compact?: boolean }) {
       <p className={styles.prompt} aria-live="polite">
         {pair.prompt || 'No prompt'}
       </p>
-      <PairStage left={left} right={right} prompt={pair.prompt} view={{ zoomed, flickering: heldButton || heldKey }} onChoose={canAnswer ? (side, clearly) => void answer(side, clearly) : undefined} compact={compact} />
+      <PairStage
+        left={left}
+        right={right}
+        prompt={pair.prompt}
+        view={{ zoomed, flickering: heldButton || heldKey }}
+        onChoose={canAnswer ? (side, clearly) => void answer(side, clearly) : undefined}
+        compact={compact}
+      />
       <div className={styles.answers} role="group" aria-label="Which one do you like more?">
         {answers.map(({ answer: given, label, keys, icon }) => (
           <button
@@ -85,10 +123,22 @@ export function Judge({ compact = false }: { compact?: boolean }) {
       </div>
       <div className={styles.tools}>
         <div className="row">
-          <IconButton icon="undo" label="Undo the last answer (Backspace)" disabled={!canUndo || readOnly} onClick={undoLabel} />
-          <IconButton icon="redo" label="Redo (Shift + Backspace)" disabled={!canRedo || readOnly} onClick={redoLabel} />
+          <IconButton
+            icon="undo"
+            label="Undo the last answer (Backspace)"
+            disabled={!canUndo || readOnly}
+            onClick={undoLabel}
+          />
+          <IconButton
+            icon="redo"
+            label="Redo (Shift + Backspace)"
+            disabled={!canRedo || readOnly}
+            onClick={redoLabel}
+          />
         </div>
-        <span className={`small dim ${styles.hint}`}>{singleKeys ? 'Hold Shift with an answer for “clearly”' : 'Single-key shortcuts are off: use the buttons'}</span>
+        <span className={`small dim ${styles.hint}`}>
+          {singleKeys ? 'Hold Shift with an answer for “clearly”' : 'Single-key shortcuts are off: use the buttons'}
+        </span>
         <div className="row">
           <HoldButton label="Hold to flicker between the two images" onHold={setHeldButton}>
             <Icon name="flicker" /> Flicker {singleKeys ? <Keys keys="f" /> : null}

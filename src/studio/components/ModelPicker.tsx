@@ -18,7 +18,15 @@ interface ModelPickerProps {
   disabled?: boolean;
 }
 
-export function ModelPicker({ label, hint, value, onChange, withFile = false, oneBase = false, disabled }: ModelPickerProps) {
+export function ModelPicker({
+  label,
+  hint,
+  value,
+  onChange,
+  withFile = false,
+  oneBase = false,
+  disabled,
+}: ModelPickerProps) {
   const models = useStudio((s) => s.models);
   const runs = useStudio((s) => s.runs);
   const loras = useStudio((s) => s.preferences.loras);
@@ -30,12 +38,21 @@ export function ModelPicker({ label, hint, value, onChange, withFile = false, on
     choices.set(key, ref);
     return { value: key, label: titleOf(withStrength(ref, 1), { models, runs, loras }) };
   };
-  const bases = [...models].sort((a, b) => Number(b === base) - Number(a === base)).filter((model) => !oneBase || model === base);
+  const bases = [...models]
+    .sort((a, b) => Number(b === base) - Number(a === base))
+    .filter((model) => !oneBase || model === base);
   const groups = bases
     .flatMap(({ id, title }) => {
       const bare = add({ base: id, adapters: [] });
-      const tuned = runs.filter((run) => run.model.base === id && run.checkpoints.length > 0).map((run) => ({ group: run.name, items: run.checkpoints.toReversed().map(({ step }) => add(tunedModel(run, step))) }));
-      const files = loras.filter((lora) => (lora.base ?? models[0]?.id) === id).map(({ file }) => add({ base: id, adapters: [{ kind: 'file' as const, file, strength: 1 }] }));
+      const tuned = runs
+        .filter((run) => run.model.base === id && run.checkpoints.length > 0)
+        .map((run) => ({
+          group: run.name,
+          items: run.checkpoints.toReversed().map(({ step }) => add(tunedModel(run, step))),
+        }));
+      const files = loras
+        .filter((lora) => (lora.base ?? models[0]?.id) === id)
+        .map(({ file }) => add({ base: id, adapters: [{ kind: 'file' as const, file, strength: 1 }] }));
       if (bases.length > 1) return [{ group: title, items: [bare, ...tuned.flatMap(({ items }) => items), ...files] }];
       return [{ group: 'Base', items: [bare] }, ...tuned, { group: 'LoRA files', items: files }];
     })
@@ -54,11 +71,29 @@ export function ModelPicker({ label, hint, value, onChange, withFile = false, on
   return (
     <div className={styles.picker}>
       <div className={styles.choice}>
-        <Select label={label} hint={hint} value={current} onChange={(key) => onChange(choices.get(key)!)} options={groups} disabled={disabled || !models.length} />
-        {withFile && base ? <IconFileButton accept=".safetensors" icon="file" label={`LoRA from disk for ${label}`} onFile={bringLora} /> : null}
+        <Select
+          label={label}
+          hint={hint}
+          value={current}
+          onChange={(key) => onChange(choices.get(key)!)}
+          options={groups}
+          disabled={disabled || !models.length}
+        />
+        {withFile && base ? (
+          <IconFileButton accept=".safetensors" icon="file" label={`LoRA from disk for ${label}`} onFile={bringLora} />
+        ) : null}
       </div>
       {value?.adapters.length ? (
-        <SliderField label="Strength" value={strengthOf(value)} onChange={(strength) => onChange(withStrength(value, strength))} min={0} max={2} step={0.05} print={(strength) => strength.toFixed(2)} inline />
+        <SliderField
+          label="Strength"
+          value={strengthOf(value)}
+          onChange={(strength) => onChange(withStrength(value, strength))}
+          min={0}
+          max={2}
+          step={0.05}
+          print={(strength) => strength.toFixed(2)}
+          inline
+        />
       ) : null}
     </div>
   );

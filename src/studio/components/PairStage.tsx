@@ -32,7 +32,11 @@ export function PairStage({ left, right, prompt, view, onChoose, compact }: Pair
 
   const onMove = (event: PointerEvent<HTMLDivElement>): void => {
     const box = (event.target as HTMLElement).closest<HTMLElement>(`.${styles['side']}`)?.getBoundingClientRect();
-    if (view.zoomed && box) setFocus({ x: ((event.clientX - box.left) / box.width) * 100, y: ((event.clientY - box.top) / box.height) * 100 });
+    if (view.zoomed && box)
+      setFocus({
+        x: ((event.clientX - box.left) / box.width) * 100,
+        y: ((event.clientY - box.top) / box.height) * 100,
+      });
     if (start.current && event.pointerType === 'touch' && !view.zoomed) setDrag(event.clientX - start.current.x);
   };
   const onUp = (event: PointerEvent<HTMLDivElement>): void => {
@@ -82,7 +86,13 @@ export function PairStage({ left, right, prompt, view, onChoose, compact }: Pair
               onChoose?.(side, event.shiftKey);
             }}
           >
-            <Picture key={image.id} file={image.file} alt={`${side === 'left' ? 'Left' : 'Right'}: ${prompt}`} style={zoom} ratio={ratio} />
+            <Picture
+              key={image.id}
+              file={image.file}
+              alt={`${side === 'left' ? 'Left' : 'Right'}: ${prompt}`}
+              style={zoom}
+              ratio={ratio}
+            />
           </button>
         );
       })}
@@ -91,7 +101,19 @@ export function PairStage({ left, right, prompt, view, onChoose, compact }: Pair
 }
 
 /** One image in place of the other, at the same size and spot. */
-export function Flicker({ left, right, prompt, compact, names = ['left', 'right'] }: { left: ImageRecord; right: ImageRecord; prompt: string; compact: boolean; names?: [string, string] }) {
+export function Flicker({
+  left,
+  right,
+  prompt,
+  compact,
+  names = ['left', 'right'],
+}: {
+  left: ImageRecord;
+  right: ImageRecord;
+  prompt: string;
+  compact: boolean;
+  names?: [string, string];
+}) {
   const [shown, setShown] = useState<'left' | 'right'>('left');
   useEffect(() => {
     const timer = setInterval(() => setShown((side) => (side === 'left' ? 'right' : 'left')), flickerMs);
@@ -119,9 +141,11 @@ export function useHeldKey(code: string, enabled: boolean): boolean {
   const [held, setHeld] = useState(false);
   useEffect(() => {
     if (!enabled) return;
-    const isText = (target: EventTarget | null): boolean => target instanceof HTMLElement && target.closest('input, textarea, select, [contenteditable]') !== null;
+    const isText = (target: EventTarget | null): boolean =>
+      target instanceof HTMLElement && target.closest('input, textarea, select, [contenteditable]') !== null;
     const down = (event: KeyboardEvent): void => {
-      if (event.code === code && !event.ctrlKey && !event.metaKey && !event.altKey && !isText(event.target)) setHeld(true);
+      if (event.code === code && !event.ctrlKey && !event.metaKey && !event.altKey && !isText(event.target))
+        setHeld(true);
     };
     const up = (event: KeyboardEvent): void => {
       if (event.code === code) setHeld(false);
@@ -141,7 +165,15 @@ export function useHeldKey(code: string, enabled: boolean): boolean {
 }
 
 /** A button that works while it is held, by pointer or by Space and Enter. */
-export function HoldButton({ children, onHold, label }: { children: React.ReactNode; onHold: (held: boolean) => void; label: string }) {
+export function HoldButton({
+  children,
+  onHold,
+  label,
+}: {
+  children: React.ReactNode;
+  onHold: (held: boolean) => void;
+  label: string;
+}) {
   return (
     <button
       type="button"

@@ -20,12 +20,26 @@ export function usePicture(file: string | undefined, thumbnail = false): string 
   return loaded && loaded.file === file ? loaded.url : null;
 }
 
-export function Picture({ file, alt, style, ratio = 1, thumbnail = false }: { file: string | undefined; alt: string; style?: CSSProperties; ratio?: number; thumbnail?: boolean }) {
+export function Picture({
+  file,
+  alt,
+  style,
+  ratio = 1,
+  thumbnail = false,
+}: {
+  file: string | undefined;
+  alt: string;
+  style?: CSSProperties;
+  ratio?: number;
+  thumbnail?: boolean;
+}) {
   const url = usePicture(file, thumbnail);
   return (
     <span className={styles.frame} style={{ aspectRatio: ratio }}>
       {url === 'missing' ? <span className={styles.missing}>This file is gone</span> : null}
-      {url && url !== 'missing' ? <img className={styles.picture} src={url} alt={alt} style={style} draggable={false} /> : null}
+      {url && url !== 'missing' ? (
+        <img className={styles.picture} src={url} alt={alt} style={style} draggable={false} />
+      ) : null}
     </span>
   );
 }

@@ -14,7 +14,15 @@ interface KeyList {
 export const useKeyList = create<KeyList>(() => ({ groups: {}, resting: false }));
 
 /** @param always also while a dialog is open: for the dialog's own keys. */
-export function Shortcuts({ title, actions, always = false }: { title: string; actions: readonly Action[]; always?: boolean }) {
+export function Shortcuts({
+  title,
+  actions,
+  always = false,
+}: {
+  title: string;
+  actions: readonly Action[];
+  always?: boolean;
+}) {
   useEffect(() => {
     useKeyList.setState(({ groups }) => ({ groups: { ...groups, [title]: actions.filter((action) => action.keys) } }));
   });
@@ -26,7 +34,9 @@ export function Shortcuts({ title, actions, always = false }: { title: string; a
       }),
     [title],
   );
-  return actions.filter((action) => action.keys).map((action) => <Shortcut key={action.name} action={action} always={always} />);
+  return actions
+    .filter((action) => action.keys)
+    .map((action) => <Shortcut key={action.name} action={action} always={always} />);
 }
 
 function Shortcut({ action, always }: { action: Action; always: boolean }) {
@@ -62,9 +72,18 @@ function usesKeyItself(event: KeyboardEvent): boolean {
   if (!(target instanceof HTMLElement)) return false;
   if (event.code === 'Space' || event.code === 'Enter' || event.code === 'NumpadEnter') {
     if (event.ctrlKey || event.metaKey) return false;
-    return target.closest('button, a[href], summary, [role="button"], [role="slider"], [role="switch"], [role="checkbox"]') !== null;
+    return (
+      target.closest(
+        'button, a[href], summary, [role="button"], [role="slider"], [role="switch"], [role="checkbox"]',
+      ) !== null
+    );
   }
-  if (event.code.startsWith('Arrow')) return target.closest('[role="slider"], [role="radio"], [role="tab"], [role="option"], [role="menuitem"], [role="combobox"], [role="listbox"], [data-takes-arrows]') !== null;
+  if (event.code.startsWith('Arrow'))
+    return (
+      target.closest(
+        '[role="slider"], [role="radio"], [role="tab"], [role="option"], [role="menuitem"], [role="combobox"], [role="listbox"], [data-takes-arrows]',
+      ) !== null
+    );
   return false;
 }
 
@@ -78,7 +97,10 @@ if (typeof document !== 'undefined') {
     (event) => {
       if (event.key === 'Shift') return;
       inChord = event.timeStamp - chordSince < chordMs;
-      chordSince = event.code === 'KeyG' && !inChord && !event.ctrlKey && !event.metaKey && !event.altKey ? event.timeStamp : -Infinity;
+      chordSince =
+        event.code === 'KeyG' && !inChord && !event.ctrlKey && !event.metaKey && !event.altKey
+          ? event.timeStamp
+          : -Infinity;
     },
     true,
   );

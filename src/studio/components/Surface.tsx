@@ -7,7 +7,19 @@ import { Icon, type IconName } from './Icon.tsx';
 import { useKeyList } from './Shortcuts.tsx';
 import styles from './surface.module.css';
 
-export function Page({ title, lead, actions, children, wide }: { title: string; lead?: ReactNode; actions?: ReactNode; children: ReactNode; wide?: boolean }) {
+export function Page({
+  title,
+  lead,
+  actions,
+  children,
+  wide,
+}: {
+  title: string;
+  lead?: ReactNode;
+  actions?: ReactNode;
+  children: ReactNode;
+  wide?: boolean;
+}) {
   return (
     <div className={styles.page} data-wide={wide || undefined}>
       <header className={styles.pageHead}>
@@ -22,7 +34,17 @@ export function Page({ title, lead, actions, children, wide }: { title: string; 
   );
 }
 
-export function Panel({ title, aside, children, flush }: { title?: ReactNode; aside?: ReactNode; children: ReactNode; flush?: boolean }) {
+export function Panel({
+  title,
+  aside,
+  children,
+  flush,
+}: {
+  title?: ReactNode;
+  aside?: ReactNode;
+  children: ReactNode;
+  flush?: boolean;
+}) {
   const id = useId();
   return (
     <section className={styles.panel} data-flush={flush || undefined} {...(title ? { 'aria-labelledby': id } : {})}>
@@ -37,12 +59,26 @@ export function Panel({ title, aside, children, flush }: { title?: ReactNode; as
   );
 }
 
-export function Disclosure({ label, children, open: openAtFirst = false }: { label: string; children: ReactNode; open?: boolean }) {
+export function Disclosure({
+  label,
+  children,
+  open: openAtFirst = false,
+}: {
+  label: string;
+  children: ReactNode;
+  open?: boolean;
+}) {
   const [open, setOpen] = useState(openAtFirst);
   const id = useId();
   return (
     <div>
-      <button type="button" className={styles.disclosure} aria-expanded={open} aria-controls={id} onClick={() => setOpen(!open)}>
+      <button
+        type="button"
+        className={styles.disclosure}
+        aria-expanded={open}
+        aria-controls={id}
+        onClick={() => setOpen(!open)}
+      >
         <span data-open={open || undefined} className={styles.chevron}>
           <Icon name="more" />
         </span>
@@ -57,7 +93,17 @@ export function Disclosure({ label, children, open: openAtFirst = false }: { lab
   );
 }
 
-export function Notice({ tone = 'info', title, children, actions }: { tone?: 'info' | 'good' | 'warn' | 'bad'; title?: string; children?: ReactNode; actions?: ReactNode }) {
+export function Notice({
+  tone = 'info',
+  title,
+  children,
+  actions,
+}: {
+  tone?: 'info' | 'good' | 'warn' | 'bad';
+  title?: string;
+  children?: ReactNode;
+  actions?: ReactNode;
+}) {
   const icons: Record<typeof tone, IconName> = { info: 'info', good: 'check', warn: 'warn', bad: 'warn' };
   return (
     <div className={styles.notice} data-tone={tone} role={tone === 'bad' ? 'alert' : undefined}>
@@ -80,24 +126,60 @@ export function ProblemNotice({ problem, actions }: { problem: Problem | null; a
   );
 }
 
-export function Dialog({ title, open, onClose, children, size = 'md' }: { title: string; open: boolean; onClose: () => void; children: ReactNode; size?: 'sm' | 'md' | 'lg' | 'xl' }) {
+export function Dialog({
+  title,
+  open,
+  onClose,
+  children,
+  size = 'md',
+}: {
+  title: string;
+  open: boolean;
+  onClose: () => void;
+  children: ReactNode;
+  size?: 'sm' | 'md' | 'lg' | 'xl';
+}) {
   useEffect(() => {
     if (!open) return;
     useKeyList.setState({ resting: true });
     return () => useKeyList.setState({ resting: false });
   }, [open]);
   return (
-    <Modal opened={open} onClose={onClose} title={title} size={size} centered closeButtonProps={{ 'aria-label': 'Close' }} overlayProps={{ backgroundOpacity: 0.5 }}>
+    <Modal
+      opened={open}
+      onClose={onClose}
+      title={title}
+      size={size}
+      centered
+      closeButtonProps={{ 'aria-label': 'Close' }}
+      overlayProps={{ backgroundOpacity: 0.5 }}
+    >
       {children}
     </Modal>
   );
 }
 
-export function ConfirmButton({ label, question, confirm, onConfirm, icon }: { label: string; question: string; confirm: string; onConfirm: () => unknown; icon?: IconName }) {
+export function ConfirmButton({
+  label,
+  question,
+  confirm,
+  onConfirm,
+  icon,
+}: {
+  label: string;
+  question: string;
+  confirm: string;
+  onConfirm: () => unknown;
+  icon?: IconName;
+}) {
   const [open, setOpen] = useState(false);
   return (
     <>
-      {icon ? <IconButton icon={icon} label={label} onClick={() => setOpen(true)} /> : <Button onClick={() => setOpen(true)}>{label}</Button>}
+      {icon ? (
+        <IconButton icon={icon} label={label} onClick={() => setOpen(true)} />
+      ) : (
+        <Button onClick={() => setOpen(true)}>{label}</Button>
+      )}
       <Dialog title={label} open={open} onClose={() => setOpen(false)} size="sm">
         <div className="stack">
           <p>{question}</p>
@@ -123,12 +205,29 @@ export function ConfirmButton({ label, question, confirm, onConfirm, icon }: { l
 export function Progress({ label, value }: { label: string; value: number | null }) {
   return (
     <MantineProgress.Root size="sm" radius="xl">
-      <MantineProgress.Section value={value === null ? 100 : Math.max(1, value * 100)} animated={value === null} striped={value === null} color="var(--accent-strong)" aria-label={label} {...(value === null ? { 'aria-valuetext': 'working' } : {})} />
+      <MantineProgress.Section
+        value={value === null ? 100 : Math.max(1, value * 100)}
+        animated={value === null}
+        striped={value === null}
+        color="var(--accent-strong)"
+        aria-label={label}
+        {...(value === null ? { 'aria-valuetext': 'working' } : {})}
+      />
     </MantineProgress.Root>
   );
 }
 
-export function Empty({ icon, title, children, actions }: { icon: IconName; title: string; children?: ReactNode; actions?: ReactNode }) {
+export function Empty({
+  icon,
+  title,
+  children,
+  actions,
+}: {
+  icon: IconName;
+  title: string;
+  children?: ReactNode;
+  actions?: ReactNode;
+}) {
   return (
     <div className={styles.empty}>
       <Icon name={icon} size={34} />

@@ -11,8 +11,21 @@ export interface Action {
 }
 
 const names: Record<string, string> = {
-  left: '←', right: '→', up: '↑', down: '↓', mod: 'Ctrl', space: 'Space', backspace: '⌫', enter: 'Enter', escape: 'Esc', shift: 'Shift', alt: 'Alt',
-  bracketleft: '[', bracketright: ']', period: '.', slash: '/',
+  left: '←',
+  right: '→',
+  up: '↑',
+  down: '↓',
+  mod: 'Ctrl',
+  space: 'Space',
+  backspace: '⌫',
+  enter: 'Enter',
+  escape: 'Esc',
+  shift: 'Shift',
+  alt: 'Alt',
+  bracketleft: '[',
+  bracketright: ']',
+  period: '.',
+  slash: '/',
 };
 
 const isMac = typeof navigator !== 'undefined' && /mac/i.test(navigator.userAgent);
@@ -20,11 +33,14 @@ const isMac = typeof navigator !== 'undefined' && /mac/i.test(navigator.userAgen
 /** `left, 1` → [['←'], ['1']]; `mod+enter` → [['Ctrl', 'Enter']]. */
 export function printKeys(keys: string): string[][] {
   return keys.split(',').map((one) =>
-    one.trim().split(/[+>]/).map((part) => {
-      const key = part.trim().toLowerCase();
-      if (key === 'mod' && isMac) return '⌘';
-      return names[key] ?? (key.length === 1 ? key.toUpperCase() : key);
-    }),
+    one
+      .trim()
+      .split(/[+>]/)
+      .map((part) => {
+        const key = part.trim().toLowerCase();
+        if (key === 'mod' && isMac) return '⌘';
+        return names[key] ?? (key.length === 1 ? key.toUpperCase() : key);
+      }),
   );
 }
 

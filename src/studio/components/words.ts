@@ -4,7 +4,11 @@ import type { SystemReport } from '../../service/types.ts';
 export function gpuName({ adapter }: SystemReport): string {
   // Chromium's processor fallback names itself by vendor and architecture only.
   if (adapter.architecture === 'swiftshader') return 'SwiftShader (on the CPU)';
-  const name = adapter.description || adapter.device || [adapter.vendor, adapter.architecture].filter(Boolean).join(' ') || 'Unnamed GPU';
+  const name =
+    adapter.description ||
+    adapter.device ||
+    [adapter.vendor, adapter.architecture].filter(Boolean).join(' ') ||
+    'Unnamed GPU';
   return adapter.isFallback ? `${name} (on the CPU)` : name;
 }
 

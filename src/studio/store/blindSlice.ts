@@ -1,5 +1,11 @@
 /** The blind test: fresh prompts, the same seed through both models, sides shuffled, names hidden until the end. */
-import { type BlindAnswer, type BlindRound, type BlindTestRecord, type Question, saveBlindTest } from '../../data/blindTests.ts';
+import {
+  type BlindAnswer,
+  type BlindRound,
+  type BlindTestRecord,
+  type Question,
+  saveBlindTest,
+} from '../../data/blindTests.ts';
 import type { ImageRecord } from '../../service/types.ts';
 import { blindPlan } from '../../evaluation/blindPlan.ts';
 import { modelKey, titleOf } from './models.ts';
@@ -49,11 +55,23 @@ export const blindSlice: Slice<BlindSlice> = (set, get) => {
       const items = part.map(({ item }) => item);
       const sides: ImageRecord[][] = [];
       for (const side of ['a', 'b'] as const) {
-        sides.push(await get().runImages('blind', 'Blind test', { ...get().settings(blind.record[side].model), items }));
+        sides.push(
+          await get().runImages('blind', 'Blind test', { ...get().settings(blind.record[side].model), items }),
+        );
       }
-      const rounds = part.map(({ item, left }, index): BlindRound => ({ ...item, images: { a: sides[0]![index]!, b: sides[1]![index]! }, shownLeft: left, answers: [] }));
-      await Promise.all(rounds.flatMap((round) => [loadPicture(round.images.a.file), loadPicture(round.images.b.file)]));
-      change(id, ({ ready, index, since }) => ({ ready: [...ready, ...rounds], since: index >= ready.length ? performance.now() : since }));
+      const rounds = part.map(({ item, left }, index): BlindRound => ({
+        ...item,
+        images: { a: sides[0]![index]!, b: sides[1]![index]! },
+        shownLeft: left,
+        answers: [],
+      }));
+      await Promise.all(
+        rounds.flatMap((round) => [loadPicture(round.images.a.file), loadPicture(round.images.b.file)]),
+      );
+      change(id, ({ ready, index, since }) => ({
+        ready: [...ready, ...rounds],
+        since: index >= ready.length ? performance.now() : since,
+      }));
     }
   }
 
@@ -80,7 +98,10 @@ export const blindSlice: Slice<BlindSlice> = (set, get) => {
         rounds: [],
         createdAt: new Date().toISOString(),
       };
-      set({ blind: { record, ready: [], index: 0, question: 0, since: performance.now(), stopped: false }, blindProblem: null });
+      set({
+        blind: { record, ready: [], index: 0, question: 0, since: performance.now(), stopped: false },
+        blindProblem: null,
+      });
       try {
         await makeRounds(record.id, drawPrompts(await bundledPrompts('test'), rounds), randomSeed());
       } catch (error) {
@@ -93,12 +114,26 @@ export const blindSlice: Slice<BlindSlice> = (set, get) => {
       const { blind } = get();
       const round = blind?.ready[blind.index];
       if (!blind || !round || isBlindDone(blind)) return;
-      const given = { question: blind.record.questions[blind.question]!, answer, elapsedMs: Math.round(performance.now() - blind.since), at: new Date().toISOString() };
+      const given = {
+        question: blind.record.questions[blind.question]!,
+        answer,
+        elapsedMs: Math.round(performance.now() - blind.since),
+        at: new Date().toISOString(),
+      };
       const answered: BlindRound = { ...round, answers: [...round.answers.slice(0, blind.question), given] };
       const ready = blind.ready.map((one, index) => (index === blind.index ? answered : one));
       const isLast = blind.question === blind.record.questions.length - 1;
       const record = isLast ? { ...blind.record, rounds: ready.slice(0, blind.index + 1) } : blind.record;
-      set({ blind: { ...blind, ready, record, index: blind.index + (isLast ? 1 : 0), question: isLast ? 0 : blind.question + 1, since: performance.now() } });
+      set({
+        blind: {
+          ...blind,
+          ready,
+          record,
+          index: blind.index + (isLast ? 1 : 0),
+          question: isLast ? 0 : blind.question + 1,
+          since: performance.now(),
+        },
+      });
       if (isLast) await keep(record);
     },
 
@@ -108,7 +143,13 @@ export const blindSlice: Slice<BlindSlice> = (set, get) => {
       const isFirst = blind.question === 0;
       const index = isFirst ? blind.index - 1 : blind.index;
       set({
-        blind: { ...blind, index, question: isFirst ? blind.record.questions.length - 1 : blind.question - 1, record: { ...blind.record, rounds: blind.ready.slice(0, index) }, since: performance.now() },
+        blind: {
+          ...blind,
+          index,
+          question: isFirst ? blind.record.questions.length - 1 : blind.question - 1,
+          record: { ...blind.record, rounds: blind.ready.slice(0, index) },
+          since: performance.now(),
+        },
       });
     },
 
@@ -116,7 +157,8 @@ export const blindSlice: Slice<BlindSlice> = (set, get) => {
       const { blind, jobs } = get();
       if (!blind) return;
       set({ blind: { ...blind, stopped: true } });
-      for (const job of jobs) if (job.kind === 'blind' && (job.state === 'waiting' || job.state === 'running')) await get().cancelJob(job.id);
+      for (const job of jobs)
+        if (job.kind === 'blind' && (job.state === 'waiting' || job.state === 'running')) await get().cancelJob(job.id);
     },
 
     closeBlindTest: () => set({ blind: null }),

@@ -20,7 +20,11 @@ export interface CompareSlice {
   /** The run whose steps the grid shows. */
   gridRun: string | null;
   compareProblem: Problem | null;
-  setCompare(change: Partial<Pick<CompareSlice, 'compareA' | 'compareB' | 'comparePrompts' | 'compareSeeds' | 'compareView' | 'gridRun'>>): void;
+  setCompare(
+    change: Partial<
+      Pick<CompareSlice, 'compareA' | 'compareB' | 'comparePrompts' | 'compareSeeds' | 'compareView' | 'gridRun'>
+    >,
+  ): void;
   moveCompare(by: { prompt?: number; seed?: number }): void;
   showComparison(prompt: number, seed: number): void;
   swapCompare(): void;
@@ -34,8 +38,31 @@ export interface CompareSlice {
 }
 
 export function cellKey(settings: GenerationSettings, model: ModelRef, prompt: string, seed: number): string {
-  const { negativePrompt, steps, guidanceScale, guidanceRescale = 0, width, height, scheduler, schedulerConfig, sampler } = settings;
-  return JSON.stringify([modelKey(model), prompt, seed, negativePrompt, steps, guidanceScale, guidanceRescale, width, height, scheduler, schedulerConfig ?? {}, sampler]);
+  const {
+    negativePrompt,
+    steps,
+    guidanceScale,
+    guidanceRescale = 0,
+    width,
+    height,
+    scheduler,
+    schedulerConfig,
+    sampler,
+  } = settings;
+  return JSON.stringify([
+    modelKey(model),
+    prompt,
+    seed,
+    negativePrompt,
+    steps,
+    guidanceScale,
+    guidanceRescale,
+    width,
+    height,
+    scheduler,
+    schedulerConfig ?? {},
+    sampler,
+  ]);
 }
 
 export const compareSlice: Slice<CompareSlice> = (set, get) => {
@@ -51,9 +78,14 @@ export const compareSlice: Slice<CompareSlice> = (set, get) => {
   /** What is missing of a model's cells, in one request; the same settings and sampler for every side. */
   async function fill(model: ModelRef, prompts: readonly string[], seeds: readonly number[]): Promise<void> {
     const settings = get().settings(model);
-    const items = prompts.flatMap((prompt) => seeds.map((seed) => ({ prompt, seed }))).filter(({ prompt, seed }) => !get().cellOf(model, prompt, seed));
+    const items = prompts
+      .flatMap((prompt) => seeds.map((seed) => ({ prompt, seed })))
+      .filter(({ prompt, seed }) => !get().cellOf(model, prompt, seed));
     if (!items.length) return;
-    await get().runImages('compare', titleOf(model, { ...get(), loras: get().preferences.loras }), { ...settings, items });
+    await get().runImages('compare', titleOf(model, { ...get(), loras: get().preferences.loras }), {
+      ...settings,
+      items,
+    });
   }
 
   return {
@@ -70,13 +102,23 @@ export const compareSlice: Slice<CompareSlice> = (set, get) => {
     setCompare(change) {
       set({ ...change });
       const { comparePrompts, compareSeeds, comparePosition } = get();
-      set({ comparePosition: { prompt: Math.min(comparePosition.prompt, Math.max(0, comparePrompts.length - 1)), seed: Math.min(comparePosition.seed, Math.max(0, compareSeeds.length - 1)) } });
+      set({
+        comparePosition: {
+          prompt: Math.min(comparePosition.prompt, Math.max(0, comparePrompts.length - 1)),
+          seed: Math.min(comparePosition.seed, Math.max(0, compareSeeds.length - 1)),
+        },
+      });
     },
 
     moveCompare({ prompt = 0, seed = 0 }) {
       const { comparePrompts, compareSeeds, comparePosition } = get();
       const wrap = (value: number, length: number): number => (length ? (value + length) % length : 0);
-      set({ comparePosition: { prompt: wrap(comparePosition.prompt + prompt, comparePrompts.length), seed: wrap(comparePosition.seed + seed, compareSeeds.length) } });
+      set({
+        comparePosition: {
+          prompt: wrap(comparePosition.prompt + prompt, comparePrompts.length),
+          seed: wrap(comparePosition.seed + seed, compareSeeds.length),
+        },
+      });
     },
 
     showComparison: (prompt, seed) => set({ comparePosition: { prompt, seed } }),
@@ -89,7 +131,11 @@ export const compareSlice: Slice<CompareSlice> = (set, get) => {
       if (get().compareB === null && latest) get().compareWithRun(latest.id);
       set(({ compareA, compareB }) => ({ compareA: compareA ?? base, compareB: compareB ?? base }));
       if (!get().comparePrompts.length) {
-        void bundledPrompts('test').then((prompts) => set(({ comparePrompts }) => (comparePrompts.length ? {} : { comparePrompts: drawPrompts(prompts, 3) })), () => undefined);
+        void bundledPrompts('test').then(
+          (prompts) =>
+            set(({ comparePrompts }) => (comparePrompts.length ? {} : { comparePrompts: drawPrompts(prompts, 3) })),
+          () => undefined,
+        );
       }
     },
 
@@ -99,7 +145,9 @@ export const compareSlice: Slice<CompareSlice> = (set, get) => {
     },
 
     indexImages(images) {
-      const cells = images.filter((image) => !image.init).map((image) => [cellKey(image, image.model, image.prompt, image.seed), image]);
+      const cells = images
+        .filter((image) => !image.init)
+        .map((image) => [cellKey(image, image.model, image.prompt, image.seed), image]);
       set(({ compareCells }) => ({ compareCells: { ...compareCells, ...Object.fromEntries(cells) } }));
     },
 
@@ -127,5 +175,8 @@ export const compareSlice: Slice<CompareSlice> = (set, get) => {
 
 /** Columns of the evolution grid: what the run started from, then every kept checkpoint. */
 export function gridModels(run: Parameters<typeof tunedModel>[0]): { step: number; model: ModelRef }[] {
-  return [{ step: 0, model: run.model }, ...run.checkpoints.filter(({ step }) => step > 0).map(({ step }) => ({ step, model: tunedModel(run, step) }))];
+  return [
+    { step: 0, model: run.model },
+    ...run.checkpoints.filter(({ step }) => step > 0).map(({ step }) => ({ step, model: tunedModel(run, step) })),
+  ];
 }

@@ -2,7 +2,24 @@
 import { useStudio } from './useStudio.ts';
 
 export function diagnostics(): string {
-  const { engineState, engineProblem, system, models, runs, jobs, counts, pairs, storage, trainProblem, generateProblem, compareProblem, labelProblem, blindProblem, modelsProblem, activeRun } = useStudio.getState();
+  const {
+    engineState,
+    engineProblem,
+    system,
+    models,
+    runs,
+    jobs,
+    counts,
+    pairs,
+    storage,
+    trainProblem,
+    generateProblem,
+    compareProblem,
+    labelProblem,
+    blindProblem,
+    modelsProblem,
+    activeRun,
+  } = useStudio.getState();
   return JSON.stringify(
     {
       at: new Date().toISOString(),
@@ -11,16 +28,43 @@ export function diagnostics(): string {
       window: `${innerWidth}x${innerHeight} @ ${devicePixelRatio}`,
       engineState,
       system,
-      models: models.map(({ source, family, pipeline, hash, parameters, precision, predictionType, defaultSize }) => ({ source, family, pipeline, hash, parameters, precision, predictionType, defaultSize })),
+      models: models.map(({ source, family, pipeline, hash, parameters, precision, predictionType, defaultSize }) => ({
+        source,
+        family,
+        pipeline,
+        hash,
+        parameters,
+        precision,
+        predictionType,
+        defaultSize,
+      })),
       runs: runs.map(({ id, status, step, reference, step0Logit, adapter, error, config }) => {
         const { samplePrompts, ...settings } = config;
-        return { id, status, step, reference, step0Logit, adapter, error, active: id === activeRun, config: { ...settings, samplePrompts: samplePrompts.length } };
+        return {
+          id,
+          status,
+          step,
+          reference,
+          step0Logit,
+          adapter,
+          error,
+          active: id === activeRun,
+          config: { ...settings, samplePrompts: samplePrompts.length },
+        };
       }),
       jobs: jobs.map(({ kind, state, done, total, problem }) => ({ kind, state, done, total, problem })),
       labels: counts,
       pairs: pairs.length,
       storage,
-      problems: { engineProblem, trainProblem, generateProblem, compareProblem, labelProblem, blindProblem, modelsProblem },
+      problems: {
+        engineProblem,
+        trainProblem,
+        generateProblem,
+        compareProblem,
+        labelProblem,
+        blindProblem,
+        modelsProblem,
+      },
     },
     null,
     2,

@@ -17,11 +17,19 @@ export function restoreDrafts(): void {
   const { draft } = useStudio.getState();
   if (stored['draft'] && typeof stored['draft'] === 'object') {
     // Models and start images may be gone by now; the rest must still be of its kind.
-    const known = Object.entries(stored['draft']).filter(([name, value]) => name in draft && ['string', 'number', 'boolean'].includes(typeof value) && typeof value === typeof draft[name as keyof typeof draft]);
+    const known = Object.entries(stored['draft']).filter(
+      ([name, value]) =>
+        name in draft &&
+        ['string', 'number', 'boolean'].includes(typeof value) &&
+        typeof value === typeof draft[name as keyof typeof draft],
+    );
     useStudio.setState({ draft: { ...draft, ...Object.fromEntries(known) } });
   }
   try {
-    useStudio.setState({ trainConfig: checkTrainConfig(stored['trainConfig']), presetName: typeof stored['presetName'] === 'string' ? stored['presetName'] : null });
+    useStudio.setState({
+      trainConfig: checkTrainConfig(stored['trainConfig']),
+      presetName: typeof stored['presetName'] === 'string' ? stored['presetName'] : null,
+    });
   } catch {
     // Of an older version: the preset stays.
   }
@@ -30,8 +38,10 @@ export function restoreDrafts(): void {
     useStudio.setState({ kept: Object.fromEntries(sound) });
   }
   const { comparePrompts, compareSeeds } = stored;
-  if (Array.isArray(comparePrompts) && comparePrompts.every((prompt) => typeof prompt === 'string')) useStudio.setState({ comparePrompts });
-  if (Array.isArray(compareSeeds) && compareSeeds.length && compareSeeds.every(Number.isInteger)) useStudio.setState({ compareSeeds });
+  if (Array.isArray(comparePrompts) && comparePrompts.every((prompt) => typeof prompt === 'string'))
+    useStudio.setState({ comparePrompts });
+  if (Array.isArray(compareSeeds) && compareSeeds.length && compareSeeds.every(Number.isInteger))
+    useStudio.setState({ compareSeeds });
 }
 
 /** Of this version, and nothing missing. */
@@ -43,19 +53,32 @@ function isKept(value: unknown): value is KeptForModel {
     return false;
   }
   const { draft } = useStudio.getState();
-  return settings !== undefined && Object.entries(baseSettings(draft)).every(([name, now]) => typeof settings[name as keyof BaseSettings] === typeof now);
+  return (
+    settings !== undefined &&
+    Object.entries(baseSettings(draft)).every(
+      ([name, now]) => typeof settings[name as keyof BaseSettings] === typeof now,
+    )
+  );
 }
 
 export function keepDrafts(): void {
   let timer: ReturnType<typeof setTimeout> | undefined;
   useStudio.subscribe((now, before) => {
-    const same = now.draft === before.draft && now.trainConfig === before.trainConfig && now.kept === before.kept && now.comparePrompts === before.comparePrompts && now.compareSeeds === before.compareSeeds;
+    const same =
+      now.draft === before.draft &&
+      now.trainConfig === before.trainConfig &&
+      now.kept === before.kept &&
+      now.comparePrompts === before.comparePrompts &&
+      now.compareSeeds === before.compareSeeds;
     if (same) return;
     clearTimeout(timer);
     timer = setTimeout(() => {
       const { draft, trainConfig, presetName, kept, comparePrompts, compareSeeds } = useStudio.getState();
       try {
-        localStorage.setItem(key, JSON.stringify({ draft, trainConfig, presetName, kept, comparePrompts, compareSeeds }));
+        localStorage.setItem(
+          key,
+          JSON.stringify({ draft, trainConfig, presetName, kept, comparePrompts, compareSeeds }),
+        );
       } catch {
         // Private browsing may refuse; the drafts then last for this visit.
       }

@@ -20,12 +20,26 @@ export async function readDropped(file: File): Promise<Dropped> {
     const bytes = new Uint8Array(await file.arrayBuffer());
     return { kind: 'image', name, bytes, parameters: imageParameters(readPngText(bytes)) };
   }
-  if (/\.(jpe?g|webp)$/i.test(name)) return { kind: 'image', name, bytes: new Uint8Array(await file.arrayBuffer()), parameters: null };
-  if (/\.safetensors$/i.test(name)) return { kind: (await openSafetensors(file, name)).names.some((one) => adapterName.test(one)) ? 'lora' : 'checkpoint', name, file };
+  if (/\.(jpe?g|webp)$/i.test(name))
+    return { kind: 'image', name, bytes: new Uint8Array(await file.arrayBuffer()), parameters: null };
+  if (/\.safetensors$/i.test(name))
+    return {
+      kind: (await openSafetensors(file, name)).names.some((one) => adapterName.test(one)) ? 'lora' : 'checkpoint',
+      name,
+      file,
+    };
   if (/\.(ckpt|pt|pth|bin|pkl)$/i.test(name)) {
-    throw new WinnowError('PickleRefused', `${name} is a pickle file, which can run code when it is opened.`, 'Ask for the same model or LoRA as .safetensors.');
+    throw new WinnowError(
+      'PickleRefused',
+      `${name} is a pickle file, which can run code when it is opened.`,
+      'Ask for the same model or LoRA as .safetensors.',
+    );
   }
   if (/\.json$/i.test(name)) return { kind: 'config', name, text: await file.text() };
   if (/\.txt$/i.test(name)) return { kind: 'prompts', name, text: await file.text() };
-  throw new WinnowError('BadFile', `Winnow has no use for ${name}.`, 'It takes model folders, .safetensors models and LoRAs, PNG images, training config .json and prompt list .txt files.');
+  throw new WinnowError(
+    'BadFile',
+    `Winnow has no use for ${name}.`,
+    'It takes model folders, .safetensors models and LoRAs, PNG images, training config .json and prompt list .txt files.',
+  );
 }

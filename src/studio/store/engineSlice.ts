@@ -39,7 +39,10 @@ export const engineSlice: Slice<EngineSlice> = (set, get) => {
     set({ engineState: 'otherTab' });
     const run = get().activeRun;
     // A save takes at most a step; the other tab waits a few seconds for it.
-    if (run && connection) await Promise.race([connection.engine.command(run, 'save'), new Promise((wait) => setTimeout(wait, 5000))]).catch(() => undefined);
+    if (run && connection)
+      await Promise.race([connection.engine.command(run, 'save'), new Promise((wait) => setTimeout(wait, 5000))]).catch(
+        () => undefined,
+      );
     connection?.end();
     connection = null;
     get().forgetActiveRun();
@@ -50,12 +53,24 @@ export const engineSlice: Slice<EngineSlice> = (set, get) => {
       set({ engineState: 'noWebGPU' });
       return;
     }
-    set({ engineState: 'starting', engineProblem: null, preparing: { what: 'Starting the engine', done: 0, total: 0 } });
+    set({
+      engineState: 'starting',
+      engineProblem: null,
+      preparing: { what: 'Starting the engine', done: 0, total: 0 },
+    });
     const fail = (problem: Problem): void => {
-      set({ engineState: problem.name === 'NoWebGPU' ? 'noWebGPU' : 'failed', engineProblem: problem, preparing: null });
+      set({
+        engineState: problem.name === 'NoWebGPU' ? 'noWebGPU' : 'failed',
+        engineProblem: problem,
+        preparing: null,
+      });
     };
     connection = connectEngine((message) =>
-      fail({ name: 'EngineCrashed', message: `The engine stopped: ${message.replace(/\.?$/, '.')} Start it again below; runs go on from their last checkpoint.`, detail: message }),
+      fail({
+        name: 'EngineCrashed',
+        message: `The engine stopped: ${message.replace(/\.?$/, '.')} Start it again below; runs go on from their last checkpoint.`,
+        detail: message,
+      }),
     );
     try {
       const { engine } = connection;
@@ -105,9 +120,20 @@ export const engineSlice: Slice<EngineSlice> = (set, get) => {
 
     engine() {
       const state = get().engineState;
-      if (state === 'otherTab') throw new WinnowError('SecondTab', 'Winnow is at work in another tab.', 'Use that tab, or take over here.');
-      if (state === 'noWebGPU') throw new WinnowError('NoWebGPU', 'This browser offers no WebGPU.', 'The start page says how to turn it on here.');
-      if (state !== 'ready' || !connection) throw new WinnowError('GpuError', 'The engine is not ready yet.', 'Wait until the start page shows it as ready.');
+      if (state === 'otherTab')
+        throw new WinnowError('SecondTab', 'Winnow is at work in another tab.', 'Use that tab, or take over here.');
+      if (state === 'noWebGPU')
+        throw new WinnowError(
+          'NoWebGPU',
+          'This browser offers no WebGPU.',
+          'The start page says how to turn it on here.',
+        );
+      if (state !== 'ready' || !connection)
+        throw new WinnowError(
+          'GpuError',
+          'The engine is not ready yet.',
+          'Wait until the start page shows it as ready.',
+        );
       return connection.engine;
     },
 

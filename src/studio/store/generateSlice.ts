@@ -24,13 +24,30 @@ export const schedulers = {
 export const karrasSchedulers: ReadonlySet<string> = new Set(['DPMSolverMultistepScheduler', 'EulerDiscreteScheduler']);
 
 /** What goes with a base model: its own size, and how pictures of it are made. */
-export type BaseSettings = Pick<GenerateDraft, 'steps' | 'guidanceScale' | 'guidanceRescale' | 'width' | 'height' | 'scheduler' | 'karras'>;
+export type BaseSettings = Pick<
+  GenerateDraft,
+  'steps' | 'guidanceScale' | 'guidanceRescale' | 'width' | 'height' | 'scheduler' | 'karras'
+>;
 
-export function baseSettings({ steps, guidanceScale, guidanceRescale, width, height, scheduler, karras }: BaseSettings): BaseSettings {
+export function baseSettings({
+  steps,
+  guidanceScale,
+  guidanceRescale,
+  width,
+  height,
+  scheduler,
+  karras,
+}: BaseSettings): BaseSettings {
   return { steps, guidanceScale, guidanceRescale, width, height, scheduler, karras };
 }
 
-const defaultSettings = ({ defaults, defaultSize }: ModelInfo): BaseSettings => ({ ...defaults, guidanceRescale: 0, width: defaultSize, height: defaultSize, karras: false });
+const defaultSettings = ({ defaults, defaultSize }: ModelInfo): BaseSettings => ({
+  ...defaults,
+  guidanceRescale: 0,
+  width: defaultSize,
+  height: defaultSize,
+  karras: false,
+});
 
 export interface GenerateDraft {
   prompt: string;
@@ -143,7 +160,11 @@ export const generateSlice: Slice<GenerateSlice> = (set, get) => {
         set({ compareA: null, compareB: null, gridRun: null });
         if (draft.base) get().setFilter(get().filter);
       } else if (draft.model === null) get().setDraft(base);
-      if (!draft.prompt) void bundledPrompts('train').then((prompts) => get().setDraft({ prompt: drawPrompts(prompts, 1)[0] ?? '' }), () => undefined);
+      if (!draft.prompt)
+        void bundledPrompts('train').then(
+          (prompts) => get().setDraft({ prompt: drawPrompts(prompts, 1)[0] ?? '' }),
+          () => undefined,
+        );
       get().adoptCompareDefaults();
     },
 
@@ -162,7 +183,9 @@ export const generateSlice: Slice<GenerateSlice> = (set, get) => {
       const chosen = model ?? draft.model ?? get().baseModel();
       if (!chosen) get().engine();
       const other = chosen!.base === draft.base ? undefined : models.find(({ id }) => id === chosen!.base);
-      const { karras, guidanceRescale, ...own } = other ? (kept[other.id]?.settings ?? defaultSettings(other)) : baseSettings(draft);
+      const { karras, guidanceRescale, ...own } = other
+        ? (kept[other.id]?.settings ?? defaultSettings(other))
+        : baseSettings(draft);
       return {
         model: chosen!,
         negativePrompt: draft.negativePrompt,
@@ -178,9 +201,22 @@ export const generateSlice: Slice<GenerateSlice> = (set, get) => {
         const { draft } = get();
         const first = nextSeed();
         const prompts = draft.list?.prompts ?? [draft.prompt.trim()];
-        const items = prompts.flatMap((prompt) => Array.from({ length: draft.count }, (_, index) => ({ prompt, seed: first + index })));
-        const init = draft.init ? { init: { file: await fitPicture(draft.init.file, draft.width, draft.height), strength: draft.init.strength } } : {};
-        await get().runImages('images', draft.list ? `${prompts.length} prompts from ${draft.list.name}` : draft.prompt || 'No prompt', { ...get().settings(), ...init, items });
+        const items = prompts.flatMap((prompt) =>
+          Array.from({ length: draft.count }, (_, index) => ({ prompt, seed: first + index })),
+        );
+        const init = draft.init
+          ? {
+              init: {
+                file: await fitPicture(draft.init.file, draft.width, draft.height),
+                strength: draft.init.strength,
+              },
+            }
+          : {};
+        await get().runImages(
+          'images',
+          draft.list ? `${prompts.length} prompts from ${draft.list.name}` : draft.prompt || 'No prompt',
+          { ...get().settings(), ...init, items },
+        );
       }),
 
     makePairs: (count) =>
@@ -190,7 +226,8 @@ export const generateSlice: Slice<GenerateSlice> = (set, get) => {
         const typed = draft.prompt.trim();
         const prompts = draft.list?.prompts ?? (typed ? [typed] : drawPrompts(await bundledPrompts('train'), wanted));
         const settings = get().settings();
-        const against = draft.against && modelKey(draft.against) !== modelKey(settings.model) ? { against: draft.against } : {};
+        const against =
+          draft.against && modelKey(draft.against) !== modelKey(settings.model) ? { against: draft.against } : {};
         await get().runPairs(`${wanted} pairs`, { ...settings, ...against, prompts, count: wanted, seed: nextSeed() });
       }),
 
@@ -202,8 +239,15 @@ export const generateSlice: Slice<GenerateSlice> = (set, get) => {
       const ahead = pairs.filter((pair) => !labels.byPair.has(pair.id) && isPairOf(pair, base)).length;
       if (ahead >= bufferAhead) return;
       await guarded(async () => {
-        const prompts = draft.list ? drawPrompts(draft.list.prompts, bufferAhead) : drawPrompts(await bundledPrompts('train'), bufferAhead);
-        await get().runPairs('Pairs while you judge', { ...get().settings(), prompts, count: prompts.length, seed: randomSeed() });
+        const prompts = draft.list
+          ? drawPrompts(draft.list.prompts, bufferAhead)
+          : drawPrompts(await bundledPrompts('train'), bufferAhead);
+        await get().runPairs('Pairs while you judge', {
+          ...get().settings(),
+          prompts,
+          count: prompts.length,
+          seed: randomSeed(),
+        });
       });
     },
 
@@ -217,7 +261,9 @@ export const generateSlice: Slice<GenerateSlice> = (set, get) => {
 
     drawPromptList: (count) =>
       guarded(async () => {
-        get().setDraft({ list: { name: 'the bundled list', prompts: drawPrompts(await bundledPrompts('train'), count) } });
+        get().setDraft({
+          list: { name: 'the bundled list', prompts: drawPrompts(await bundledPrompts('train'), count) },
+        });
       }),
 
     setInitImage: (name, bytes) =>
@@ -233,7 +279,17 @@ export const generateSlice: Slice<GenerateSlice> = (set, get) => {
       if (what !== 'seed' && prompt !== undefined) Object.assign(change, { prompt, list: null });
       if (what !== 'prompt' && seed !== undefined) Object.assign(change, { seed, seedLocked: true });
       if (what === 'all') {
-        const { negativePrompt, steps, guidanceScale, guidanceRescale = 0, width, height, scheduler, schedulerConfig, model } = parameters;
+        const {
+          negativePrompt,
+          steps,
+          guidanceScale,
+          guidanceRescale = 0,
+          width,
+          height,
+          scheduler,
+          schedulerConfig,
+          model,
+        } = parameters;
         if (model && get().models.some((one) => one.id === model.base)) get().generateWith(model);
         const known = { negativePrompt, steps, guidanceScale, guidanceRescale, width, height, scheduler };
         Object.assign(change, Object.fromEntries(Object.entries(known).filter(([, value]) => value !== undefined)));
@@ -246,10 +302,29 @@ export const generateSlice: Slice<GenerateSlice> = (set, get) => {
     async addLora(file) {
       const base = chosenModel(get())?.id;
       const brought = await readDropped(file);
-      if (brought.kind !== 'lora') throw new WinnowError('BadFile', `${file.name} is not a LoRA.`, brought.kind === 'checkpoint' ? 'If it is a whole model, add it on the Models screen.' : 'Choose a LoRA as .safetensors.');
-      const { file: path, rank, format } = await get().engine().importLora(file.name, new Uint8Array(await file.arrayBuffer()), base);
+      if (brought.kind !== 'lora')
+        throw new WinnowError(
+          'BadFile',
+          `${file.name} is not a LoRA.`,
+          brought.kind === 'checkpoint'
+            ? 'If it is a whole model, add it on the Models screen.'
+            : 'Choose a LoRA as .safetensors.',
+        );
+      const {
+        file: path,
+        rank,
+        format,
+      } = await get()
+        .engine()
+        .importLora(file.name, new Uint8Array(await file.arrayBuffer()), base);
       const { loras } = get().preferences;
-      const lora = { file: path, name: file.name.replace(/\.safetensors$/, ''), rank, format, ...(base === undefined ? {} : { base }) };
+      const lora = {
+        file: path,
+        name: file.name.replace(/\.safetensors$/, ''),
+        rank,
+        format,
+        ...(base === undefined ? {} : { base }),
+      };
       get().setPreference('loras', [lora, ...loras.filter((one) => one.file !== path)]);
       return { kind: 'file', file: path, strength: 1 };
     },

@@ -1,7 +1,14 @@
 /** Work given to the engine that makes images, in order: progress, cancel, results. Training has its own slice. */
 import { saveImages } from '../../data/images.ts';
 import { savePairs } from '../../data/pairs.ts';
-import type { GenerateEvent, GenerateRequest, ImageRecord, PairRecord, PairsEvent, PairsRequest } from '../../service/types.ts';
+import type {
+  GenerateEvent,
+  GenerateRequest,
+  ImageRecord,
+  PairRecord,
+  PairsEvent,
+  PairsRequest,
+} from '../../service/types.ts';
 import { listener } from '../app/workers.ts';
 import { isCancelled, type Problem, problemOf } from './problem.ts';
 import { db } from './services.ts';
@@ -41,16 +48,38 @@ export const jobsSlice: Slice<JobsSlice> = (set, get) => {
 
   function add(kind: JobKind, title: string, total: number): string {
     const id = crypto.randomUUID();
-    const job: Job = { id, kind, title, state: 'waiting', message: '', done: 0, total, step: 0, steps: 0, pairs: 0, startedAt: Date.now(), problem: null };
+    const job: Job = {
+      id,
+      kind,
+      title,
+      state: 'waiting',
+      message: '',
+      done: 0,
+      total,
+      step: 0,
+      steps: 0,
+      pairs: 0,
+      startedAt: Date.now(),
+      problem: null,
+    };
     // Finished ones make room: the gallery keeps what they made.
-    set(({ jobs }) => ({ jobs: [...jobs.filter((old) => old.state === 'waiting' || old.state === 'running' || old.state === 'failed').slice(-20), ...jobs.filter((old) => old.state === 'done' || old.state === 'cancelled').slice(-4), job] }));
+    set(({ jobs }) => ({
+      jobs: [
+        ...jobs
+          .filter((old) => old.state === 'waiting' || old.state === 'running' || old.state === 'failed')
+          .slice(-20),
+        ...jobs.filter((old) => old.state === 'done' || old.state === 'cancelled').slice(-4),
+        job,
+      ],
+    }));
     return id;
   }
 
   const isOpen = (job: Job): boolean => job.state === 'waiting' || job.state === 'running';
 
   /** Progress of an open job. Events and the result travel on different ports: one that comes after the end changes nothing. */
-  const progress = (id: string, change: (job: Job) => Partial<Job>): void => update(id, (job) => (isOpen(job) ? { state: 'running', message: '', ...change(job) } : {}));
+  const progress = (id: string, change: (job: Job) => Partial<Job>): void =>
+    update(id, (job) => (isOpen(job) ? { state: 'running', message: '', ...change(job) } : {}));
 
   const taken = new Map<string, Promise<void>>();
 

@@ -8,11 +8,31 @@ import { db } from './services.ts';
 import { useStudio } from './useStudio.ts';
 
 const image = (id: string): ImageRecord => ({
-  id, prompt: 'p', seed: 1, modelHash: '', ranOn: 'engine', createdAt: '', file: `images/${id}.png`, latentsFile: `images/${id}.safetensors`,
-  model: { base: 'm', adapters: [] }, negativePrompt: '', steps: 1, guidanceScale: 1, width: 8, height: 8, scheduler: 'DDIMScheduler', sampler: 'auto',
+  id,
+  prompt: 'p',
+  seed: 1,
+  modelHash: '',
+  ranOn: 'engine',
+  createdAt: '',
+  file: `images/${id}.png`,
+  latentsFile: `images/${id}.safetensors`,
+  model: { base: 'm', adapters: [] },
+  negativePrompt: '',
+  steps: 1,
+  guidanceScale: 1,
+  width: 8,
+  height: 8,
+  scheduler: 'DDIMScheduler',
+  sampler: 'auto',
 });
 
-const pair = (id: string, origin: PairRecord['origin'] = 'seeds'): PairRecord => ({ id, prompt: `prompt ${id}`, images: [image(`${id}0`), image(`${id}1`)], origin, createdAt: `2026-01-01T00:00:0${id.length}Z` });
+const pair = (id: string, origin: PairRecord['origin'] = 'seeds'): PairRecord => ({
+  id,
+  prompt: `prompt ${id}`,
+  images: [image(`${id}0`), image(`${id}1`)],
+  origin,
+  createdAt: `2026-01-01T00:00:0${id.length}Z`,
+});
 
 // Node has none of the browser's storage but what fake-indexeddb brings; pictures stay unread.
 vi.stubGlobal('navigator', {});
@@ -31,16 +51,25 @@ beforeEach(async () => {
 it('has the answer on disk before the next pair shows', async () => {
   const shownPairs: [string | undefined, number][] = [];
   const stop = useStudio.subscribe((now, before) => {
-    if (now.showing !== before.showing) void db().then(readLabels).then((events) => shownPairs.push([now.showing?.pair.id, events.length]));
+    if (now.showing !== before.showing)
+      void db()
+        .then(readLabels)
+        .then((events) => shownPairs.push([now.showing?.pair.id, events.length]));
   });
   await studio().answer('left');
   await studio().answer('right', true);
   await new Promise((wait) => setTimeout(wait, 20));
   stop();
-  expect(shownPairs).toEqual([['b', 1], ['c', 2]]);
+  expect(shownPairs).toEqual([
+    ['b', 1],
+    ['c', 2],
+  ]);
   const events = await readLabels(await db());
   expect(events).toEqual(studio().labelEvents);
-  expect(events.map((event) => event.type === 'label' && [event.pair, event.answer, event.clearly])).toEqual([['a', 'left', false], ['b', 'right', true]]);
+  expect(events.map((event) => event.type === 'label' && [event.pair, event.answer, event.clearly])).toEqual([
+    ['a', 'left', false],
+    ['b', 'right', true],
+  ]);
 });
 
 it('takes one answer at a time, however fast the keys come', async () => {
@@ -53,7 +82,9 @@ it('turns answers into usable pairs by the side they were shown on', async () =>
   useStudio.setState({ showing: { pair: pair('a'), shownLeft: 1, since: 0 } });
   await studio().answer('left');
   await studio().answer('tie');
-  expect(studio().usablePairs()).toEqual([{ pair: 'a', prompt: 'prompt a', winnerLatents: 'images/a1.safetensors', loserLatents: 'images/a0.safetensors' }]);
+  expect(studio().usablePairs()).toEqual([
+    { pair: 'a', prompt: 'prompt a', winnerLatents: 'images/a1.safetensors', loserLatents: 'images/a0.safetensors' },
+  ]);
   expect(studio().counts).toMatchObject({ labels: 2, usable: 1, tie: 1 });
 });
 
@@ -74,17 +105,23 @@ it('goes back and forth over several answers', async () => {
 });
 
 it('draws the sides anew at every showing', () => {
-  const sides = new Set(Array.from({ length: 64 }, () => {
-    studio().showPair('a');
-    return studio().showing!.shownLeft;
-  }));
+  const sides = new Set(
+    Array.from({ length: 64 }, () => {
+      studio().showPair('a');
+      return studio().showing!.shownLeft;
+    }),
+  );
   expect(sides).toEqual(new Set([0, 1]));
 });
 
 it('lists pairs by their answer, where they can be judged again', async () => {
   await studio().answer('skip');
   studio().setFilter('skip');
-  expect(studio().queue().map(({ id }) => id)).toEqual(['a']);
+  expect(
+    studio()
+      .queue()
+      .map(({ id }) => id),
+  ).toEqual(['a']);
   await studio().answer('right');
   expect(studio().queue()).toEqual([]);
   expect(studio().showing).toBeNull();

@@ -1,5 +1,16 @@
 /** Pairs and their labels: what is on screen, what was answered, what can be taken back. An answer is on disk before the next pair shows. */
-import { appendLabel, countLabels, foldLabels, isUsable, type Label, type LabelCounts, type LabelState, readLabels, repetitionOf, retractionOf } from '../../data/labels.ts';
+import {
+  appendLabel,
+  countLabels,
+  foldLabels,
+  isUsable,
+  type Label,
+  type LabelCounts,
+  type LabelState,
+  readLabels,
+  repetitionOf,
+  retractionOf,
+} from '../../data/labels.ts';
 import { fetchBundledPairs, readPairs, savePairs, storeBundledFiles, trainPairs } from '../../data/pairs.ts';
 import type { Answer, LabelEvent, PairRecord, TrainPair } from '../../service/types.ts';
 import { WinnowError } from '../../shared/errors.ts';
@@ -57,7 +68,8 @@ export const labelsSlice: Slice<LabelsSlice> = (set, get) => {
 
   /** Writes one event; state changes only after it is on disk. */
   async function append(event: LabelEvent): Promise<void> {
-    if (get().engineState === 'otherTab') throw new WinnowError('SecondTab', 'Winnow is at work in another tab.', 'Judge there, or take over here.');
+    if (get().engineState === 'otherTab')
+      throw new WinnowError('SecondTab', 'Winnow is at work in another tab.', 'Judge there, or take over here.');
     await appendLabel(await db(), event);
     const labelEvents = [...get().labelEvents, event];
     const labels = foldLabels(labelEvents);
@@ -93,13 +105,20 @@ export const labelsSlice: Slice<LabelsSlice> = (set, get) => {
     async readStored() {
       try {
         const database = await db();
-        const [labelEvents, stored] = await Promise.all([readLabels(database), readPairs(database), get().readLibrary()]);
+        const [labelEvents, stored] = await Promise.all([
+          readLabels(database),
+          readPairs(database),
+          get().readLibrary(),
+        ]);
         const labels = foldLabels(labelEvents);
         set({ labelEvents, labels, counts: countLabels(labels.byPair) });
         get().addPairs(stored);
         const bundled = await fetchBundledPairs(siteBase).catch(() => []);
         const known = new Set(stored.map((pair) => pair.id));
-        await savePairs(database, bundled.filter((pair) => !known.has(pair.id)));
+        await savePairs(
+          database,
+          bundled.filter((pair) => !known.has(pair.id)),
+        );
         get().addPairs(bundled);
         set({ pairsRead: true });
         // Judging need not wait for it, training does.
@@ -158,7 +177,12 @@ export const labelsSlice: Slice<LabelsSlice> = (set, get) => {
         };
         await append(event);
         set({ lastAnswer: { answer, pair: pair.id } });
-        show(following ?? get().queue().find((one) => one.id !== pair.id));
+        show(
+          following ??
+            get()
+              .queue()
+              .find((one) => one.id !== pair.id),
+        );
         if (get().labelEvents.length === 1) void get().askToPersist();
       }),
 

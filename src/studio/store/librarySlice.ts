@@ -20,7 +20,8 @@ export const librarySlice: Slice<LibrarySlice> = (set, get) => ({
   async readLibrary() {
     const database = await db();
     const [images, blindTests] = await Promise.all([readImages(database), readBlindTests(database)]);
-    const newestFirst = (a: { createdAt: string }, b: { createdAt: string }): number => b.createdAt.localeCompare(a.createdAt);
+    const newestFirst = (a: { createdAt: string }, b: { createdAt: string }): number =>
+      b.createdAt.localeCompare(a.createdAt);
     set({ images: images.sort(newestFirst), blindTests: blindTests.sort(newestFirst) });
     get().indexImages(images);
   },

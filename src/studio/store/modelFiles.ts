@@ -9,10 +9,14 @@ export interface ModelFiles {
 /** More than any model folder holds; a whole disk that was dropped by mistake ends here. */
 const mostFiles = 5000;
 
-export const singleFile = (file: File): ModelFiles => ({ name: file.name.replace(/\.safetensors$/i, ''), files: [{ path: file.name, file }] });
+export const singleFile = (file: File): ModelFiles => ({
+  name: file.name.replace(/\.safetensors$/i, ''),
+  files: [{ path: file.name, file }],
+});
 
 /** From `<input webkitdirectory>`. */
-export const pickedFolder = (files: Iterable<File>): ModelFiles => folderOf([...files].map((file) => ({ path: file.webkitRelativePath || file.name, file })));
+export const pickedFolder = (files: Iterable<File>): ModelFiles =>
+  folderOf([...files].map((file) => ({ path: file.webkitRelativePath || file.name, file })));
 
 /** Every file below a dropped folder. */
 export async function droppedFolder(folder: FileSystemDirectoryEntry): Promise<ModelFiles> {
@@ -22,7 +26,12 @@ export async function droppedFolder(folder: FileSystemDirectoryEntry): Promise<M
     for (const entry of await entriesOf(next)) {
       if (entry.isDirectory) waiting.push(entry as FileSystemDirectoryEntry);
       else files.push({ path: entry.fullPath.replace(/^\//, ''), file: await fileOf(entry as FileSystemFileEntry) });
-      if (files.length > mostFiles) throw new WinnowError('BadFile', `The folder ${folder.name} holds more than ${mostFiles} files.`, 'Choose the folder of one model: the one with model_index.json.');
+      if (files.length > mostFiles)
+        throw new WinnowError(
+          'BadFile',
+          `The folder ${folder.name} holds more than ${mostFiles} files.`,
+          'Choose the folder of one model: the one with model_index.json.',
+        );
     }
   }
   return folderOf(files);
@@ -31,10 +40,17 @@ export async function droppedFolder(folder: FileSystemDirectoryEntry): Promise<M
 /** The model starts where model_index.json lies: here, or (in a download cache) some folders below. */
 function folderOf(files: ModelFiles['files']): ModelFiles {
   const depth = (path: string): number => path.split('/').length;
-  const index = files.filter(({ path }) => /(^|\/)model_index\.json$/.test(path)).sort((a, b) => depth(a.path) - depth(b.path))[0];
+  const index = files
+    .filter(({ path }) => /(^|\/)model_index\.json$/.test(path))
+    .sort((a, b) => depth(a.path) - depth(b.path))[0];
   const root = index ? index.path.slice(0, -'model_index.json'.length) : `${files[0]?.path.split('/')[0] ?? ''}/`;
   const name = files[0]?.path.split('/')[0] ?? 'model';
-  return { name, files: files.filter(({ path }) => path.startsWith(root)).map(({ path, file }) => ({ path: path.slice(root.length), file })) };
+  return {
+    name,
+    files: files
+      .filter(({ path }) => path.startsWith(root))
+      .map(({ path, file }) => ({ path: path.slice(root.length), file })),
+  };
 }
 
 /** A reader gives at most a hundred at a time, and none at the end. */
@@ -48,4 +64,5 @@ async function entriesOf(folder: FileSystemDirectoryEntry): Promise<FileSystemEn
   }
 }
 
-const fileOf = (entry: FileSystemFileEntry): Promise<File> => new Promise((resolve, reject) => entry.file(resolve, reject));
+const fileOf = (entry: FileSystemFileEntry): Promise<File> =>
+  new Promise((resolve, reject) => entry.file(resolve, reject));

@@ -10,14 +10,29 @@ export interface ModelNames {
 }
 
 /** The model that is worked with; the embedded one unless a person chose another. */
-export const chosenModel = ({ models, preferences }: { models: readonly ModelInfo[]; preferences: Preferences }): ModelInfo | undefined =>
-  models.find((model) => model.id === preferences.baseModel) ?? models[0];
+export const chosenModel = ({
+  models,
+  preferences,
+}: {
+  models: readonly ModelInfo[];
+  preferences: Preferences;
+}): ModelInfo | undefined => models.find((model) => model.id === preferences.baseModel) ?? models[0];
 
 /** Whether a model learns from a pair: latents of another one do not fit. */
-export const isPairOf = (pair: PairRecord, base: string): boolean => pair.images.every((image) => image.model.base === base);
+export const isPairOf = (pair: PairRecord, base: string): boolean =>
+  pair.images.every((image) => image.model.base === base);
 
 /** Preferred pairs by what they are good for: the chosen model learns from its own alone. */
-export function countUsable({ pairs, labels, ...state }: { pairs: readonly PairRecord[]; labels: LabelState; models: readonly ModelInfo[]; preferences: Preferences }): { own: number; others: number } {
+export function countUsable({
+  pairs,
+  labels,
+  ...state
+}: {
+  pairs: readonly PairRecord[];
+  labels: LabelState;
+  models: readonly ModelInfo[];
+  preferences: Preferences;
+}): { own: number; others: number } {
   const base = chosenModel(state)?.id;
   const preferred = pairs.filter((pair) => isUsable(labels.byPair.get(pair.id)?.answer ?? 'skip'));
   const own = base === undefined ? preferred.length : preferred.filter((pair) => isPairOf(pair, base)).length;
@@ -25,30 +40,42 @@ export function countUsable({ pairs, labels, ...state }: { pairs: readonly PairR
 }
 
 /** The same for two references that give the same images. */
-export const modelKey = (ref: ModelRef): string => JSON.stringify([ref.base, ref.adapters.filter((adapter) => adapter.strength !== 0)]);
+export const modelKey = (ref: ModelRef): string =>
+  JSON.stringify([ref.base, ref.adapters.filter((adapter) => adapter.strength !== 0)]);
 
 export const isTuned = (ref: ModelRef): boolean => ref.adapters.length > 0;
 
 export function titleOf(ref: ModelRef, names: ModelNames): string {
   const base = names.models.find((model) => model.id === ref.base)?.title ?? ref.base;
-  return ref.adapters.length ? ref.adapters.map((adapter) => adapterTitle(adapter, names)).join(' + ') : `Base · ${base}`;
+  return ref.adapters.length
+    ? ref.adapters.map((adapter) => adapterTitle(adapter, names)).join(' + ')
+    : `Base · ${base}`;
 }
 
 export function adapterTitle(adapter: AdapterRef, { runs, loras }: ModelNames): string {
   const strength = adapter.strength === 1 ? '' : ` × ${adapter.strength}`;
-  if (adapter.kind === 'file') return `${loras.find((lora) => lora.file === adapter.file)?.name ?? adapter.file}${strength}`;
+  if (adapter.kind === 'file')
+    return `${loras.find((lora) => lora.file === adapter.file)?.name ?? adapter.file}${strength}`;
   const name = runs.find((run) => run.id === adapter.run)?.name ?? 'A deleted run';
   return `${name}${adapter.step === undefined ? '' : ` · step ${adapter.step}`}${strength}`;
 }
 
 /** A run's result on top of what it started from: the last checkpoint, or the one of a step. */
 export function tunedModel(run: RunRecord, step = run.checkpoints.at(-1)?.step, strength = 1): ModelRef {
-  return { base: run.model.base, adapters: [...run.model.adapters, { kind: 'run', run: run.id, ...(step === undefined ? {} : { step }), strength }] };
+  return {
+    base: run.model.base,
+    adapters: [...run.model.adapters, { kind: 'run', run: run.id, ...(step === undefined ? {} : { step }), strength }],
+  };
 }
 
 /** Strength of the topmost adapter; 1 for a bare base. */
 export const strengthOf = (ref: ModelRef): number => ref.adapters.at(-1)?.strength ?? 1;
 
 export function withStrength(ref: ModelRef, strength: number): ModelRef {
-  return { ...ref, adapters: ref.adapters.map((adapter, index) => (index === ref.adapters.length - 1 ? { ...adapter, strength } : adapter)) };
+  return {
+    ...ref,
+    adapters: ref.adapters.map((adapter, index) =>
+      index === ref.adapters.length - 1 ? { ...adapter, strength } : adapter,
+    ),
+  };
 }

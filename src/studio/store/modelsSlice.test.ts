@@ -8,19 +8,69 @@ import { pickedFolder } from './modelFiles.ts';
 import { useStudio } from './useStudio.ts';
 
 const model = (id: string, change: Partial<ModelInfo> = {}): ModelInfo => ({
-  id, title: id, source: 'disk', hash: id, family: 'Stable Diffusion 1', pipeline: 'StableDiffusionPipeline', parameters: { unet: 1, vae: 1, textEncoder: 1 }, precision: 'f16', weightBytes: 6,
-  predictionType: 'epsilon', scheduler: 'PNDMScheduler', defaults: { steps: 30, guidanceScale: 7.5, scheduler: 'PNDMScheduler' }, defaultSize: 512, sizeMultiple: 8, maxTokens: 77, notTrainable: null, scorers: [], ...change,
+  id,
+  title: id,
+  source: 'disk',
+  hash: id,
+  family: 'Stable Diffusion 1',
+  pipeline: 'StableDiffusionPipeline',
+  parameters: { unet: 1, vae: 1, textEncoder: 1 },
+  precision: 'f16',
+  weightBytes: 6,
+  predictionType: 'epsilon',
+  scheduler: 'PNDMScheduler',
+  defaults: { steps: 30, guidanceScale: 7.5, scheduler: 'PNDMScheduler' },
+  defaultSize: 512,
+  sizeMultiple: 8,
+  maxTokens: 77,
+  notTrainable: null,
+  scorers: [],
+  ...change,
 });
 
-const embedded = model('embedded', { source: 'embedded', defaultSize: 96, defaults: { steps: 12, guidanceScale: 3, scheduler: 'DPMSolverMultistepScheduler' } });
+const embedded = model('embedded', {
+  source: 'embedded',
+  defaultSize: 96,
+  defaults: { steps: 12, guidanceScale: 3, scheduler: 'DPMSolverMultistepScheduler' },
+});
 const models = [embedded, model('big')];
 
 const image = (id: string, base: string): ImageRecord => ({
-  id, prompt: 'p', seed: 1, modelHash: '', ranOn: 'engine', createdAt: '', file: `images/${id}.png`, latentsFile: `images/${id}.safetensors`,
-  model: { base, adapters: [] }, negativePrompt: '', steps: 1, guidanceScale: 1, width: 8, height: 8, scheduler: 'DDIMScheduler', sampler: 'auto',
+  id,
+  prompt: 'p',
+  seed: 1,
+  modelHash: '',
+  ranOn: 'engine',
+  createdAt: '',
+  file: `images/${id}.png`,
+  latentsFile: `images/${id}.safetensors`,
+  model: { base, adapters: [] },
+  negativePrompt: '',
+  steps: 1,
+  guidanceScale: 1,
+  width: 8,
+  height: 8,
+  scheduler: 'DDIMScheduler',
+  sampler: 'auto',
 });
-const pair = (id: string, left: string, right = left): PairRecord => ({ id, prompt: id, images: [image(`${id}0`, left), image(`${id}1`, right)], origin: 'seeds', createdAt: id });
-const preferred = (id: string): LabelEvent => ({ type: 'label', id: `l${id}`, pair: id, answer: 'left', shownLeft: 0, clearly: false, elapsedMs: 1, at: '', by: 'person' });
+const pair = (id: string, left: string, right = left): PairRecord => ({
+  id,
+  prompt: id,
+  images: [image(`${id}0`, left), image(`${id}1`, right)],
+  origin: 'seeds',
+  createdAt: id,
+});
+const preferred = (id: string): LabelEvent => ({
+  type: 'label',
+  id: `l${id}`,
+  pair: id,
+  answer: 'left',
+  shownLeft: 0,
+  clearly: false,
+  elapsedMs: 1,
+  at: '',
+  by: 'person',
+});
 
 const studio = () => useStudio.getState();
 
@@ -31,17 +81,34 @@ beforeEach(() => {
 });
 
 it('gives each model its own size, steps and presets, and keeps what was set for it', () => {
-  expect(studio().draft).toMatchObject({ base: 'embedded', width: 96, steps: 12, scheduler: 'DPMSolverMultistepScheduler' });
+  expect(studio().draft).toMatchObject({
+    base: 'embedded',
+    width: 96,
+    steps: 12,
+    scheduler: 'DPMSolverMultistepScheduler',
+  });
   expect(studio().trainConfig.beta).toBe(1000);
   studio().setDraft({ prompt: 'a house', steps: 5, guidanceRescale: 0.5 });
   studio().setTrainConfig({ rank: 3 });
 
   studio().useModel('big');
-  expect(studio().draft).toMatchObject({ base: 'big', model: { base: 'big', adapters: [] }, prompt: 'a house', width: 512, steps: 30, guidanceRescale: 0, scheduler: 'PNDMScheduler' });
+  expect(studio().draft).toMatchObject({
+    base: 'big',
+    model: { base: 'big', adapters: [] },
+    prompt: 'a house',
+    width: 512,
+    steps: 30,
+    guidanceRescale: 0,
+    scheduler: 'PNDMScheduler',
+  });
   expect(studio().trainConfig).toMatchObject({ beta: 5000, targets: 'attention', rank: 8 });
   expect(studio().compareA?.base).toBe('big');
   // For the other model, as for a comparison: what was set for it.
-  expect(studio().settings({ base: 'embedded', adapters: [] })).toMatchObject({ width: 96, steps: 5, guidanceRescale: 0.5 });
+  expect(studio().settings({ base: 'embedded', adapters: [] })).toMatchObject({
+    width: 96,
+    steps: 5,
+    guidanceRescale: 0.5,
+  });
 
   studio().useModel('embedded');
   expect(studio().draft).toMatchObject({ prompt: 'a house', width: 96, steps: 5, guidanceRescale: 0.5 });
@@ -63,22 +130,39 @@ it('trains a model on its own pairs alone, and shows them first', () => {
   const pairs = [pair('1', 'embedded'), pair('2', 'big'), pair('3', 'big', 'embedded')];
   useStudio.setState({ pairs, labels: foldLabels(pairs.map(({ id }) => preferred(id))), filter: 'preferred' });
   studio().useModel('big');
-  expect(studio().usablePairs().map((one) => one.pair)).toEqual(['2']);
+  expect(
+    studio()
+      .usablePairs()
+      .map((one) => one.pair),
+  ).toEqual(['2']);
   expect(countUsable(studio())).toEqual({ own: 1, others: 2 });
-  expect(studio().queue().map(({ id }) => id)).toEqual(['2', '1', '3']);
+  expect(
+    studio()
+      .queue()
+      .map(({ id }) => id),
+  ).toEqual(['2', '1', '3']);
 });
 
 it.each([
   ['https://huggingface.co/owner/name@abc', { host: 'https://huggingface.co', id: 'owner/name', revision: 'abc' }],
-  ['http://127.0.0.1:80/mirror/owner/name@main', { host: 'http://127.0.0.1:80/mirror', id: 'owner/name', revision: 'main' }],
+  [
+    'http://127.0.0.1:80/mirror/owner/name@main',
+    { host: 'http://127.0.0.1:80/mirror', id: 'owner/name', revision: 'main' },
+  ],
   ['disk', null],
 ])('reads the origin %s', (origin, request) => expect(hubRequestOf(origin)).toEqual(request));
 
 it.each([
   ['itself', ['m/model_index.json', 'm/unet/config.json'], ['model_index.json', 'unet/config.json']],
-  ['some folders above it', ['m/snapshots/1/model_index.json', 'm/snapshots/1/unet/config.json', 'm/README.md'], ['model_index.json', 'unet/config.json']],
+  [
+    'some folders above it',
+    ['m/snapshots/1/model_index.json', 'm/snapshots/1/unet/config.json', 'm/README.md'],
+    ['model_index.json', 'unet/config.json'],
+  ],
   ['one without an index', ['m/a.safetensors'], ['a.safetensors']],
 ])('takes a model from %s', (_, paths, inside) => {
-  const files = paths.map((path) => Object.defineProperty(new File([], path.split('/').at(-1)!), 'webkitRelativePath', { value: path }));
+  const files = paths.map((path) =>
+    Object.defineProperty(new File([], path.split('/').at(-1)!), 'webkitRelativePath', { value: path }),
+  );
   expect(pickedFolder(files)).toMatchObject({ name: 'm', files: inside.map((path) => ({ path })) });
 });

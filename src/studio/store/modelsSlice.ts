@@ -1,5 +1,13 @@
 /** Base models: which one is worked with, what this browser holds, and how more come in: copied from disk, or downloaded. */
-import type { HubPlan, HubRequest, ModelForecast, ModelInfo, StorageEvent, StoredModel, TrainConfig } from '../../service/types.ts';
+import type {
+  HubPlan,
+  HubRequest,
+  ModelForecast,
+  ModelInfo,
+  StorageEvent,
+  StoredModel,
+  TrainConfig,
+} from '../../service/types.ts';
 import { WinnowError } from '../../shared/errors.ts';
 import { listener } from '../app/workers.ts';
 import { readDropped } from './dropped.ts';
@@ -88,13 +96,28 @@ export const modelsSlice: Slice<ModelsSlice> = (set, get) => {
       });
   }
 
-  async function bringIn(work: Pick<ModelWork, 'kind' | 'title'>, files: readonly { path: string; size: number }[], bring: (job: string) => Promise<ModelInfo>): Promise<ModelInfo | null> {
+  async function bringIn(
+    work: Pick<ModelWork, 'kind' | 'title'>,
+    files: readonly { path: string; size: number }[],
+    bring: (job: string) => Promise<ModelInfo>,
+  ): Promise<ModelInfo | null> {
     if (get().modelWork) {
-      set({ modelsProblem: problemOf(new WinnowError('BadArguments', 'Another model is still on its way in.', 'Wait until it is here, or cancel it.')) });
+      set({
+        modelsProblem: problemOf(
+          new WinnowError(
+            'BadArguments',
+            'Another model is still on its way in.',
+            'Wait until it is here, or cancel it.',
+          ),
+        ),
+      });
       return null;
     }
     const job = crypto.randomUUID();
-    set({ modelsProblem: null, modelWork: { ...work, job, files, file: '', doneBytes: 0, totalBytes: 0, retry: null, cancelling: false } });
+    set({
+      modelsProblem: null,
+      modelWork: { ...work, job, files, file: '', doneBytes: 0, totalBytes: 0, retry: null, cancelling: false },
+    });
     void get().askToPersist();
     try {
       const info = await bring(job);
@@ -105,7 +128,9 @@ export const modelsSlice: Slice<ModelsSlice> = (set, get) => {
       return null;
     } finally {
       set({ modelWork: null });
-      await get().readModels().catch(() => undefined);
+      await get()
+        .readModels()
+        .catch(() => undefined);
       void get().readStorage();
     }
   }
@@ -134,7 +159,12 @@ export const modelsSlice: Slice<ModelsSlice> = (set, get) => {
         const stored = await engine.storedModels();
         const silent = stored.filter(({ id, complete }) => complete && !get().models.some((model) => model.id === id));
         const problems = await Promise.all(silent.map(async ({ id }) => [id, await engine.modelProblem(id)] as const));
-        set({ stored, unopened: Object.fromEntries(problems.flatMap(([id, problem]) => (problem ? [[id, { ...problem, detail: '' }]] : []))) });
+        set({
+          stored,
+          unopened: Object.fromEntries(
+            problems.flatMap(([id, problem]) => (problem ? [[id, { ...problem, detail: '' }]] : [])),
+          ),
+        });
       } catch (error) {
         set({ modelsProblem: problemOf(error) });
       }
@@ -155,7 +185,11 @@ export const modelsSlice: Slice<ModelsSlice> = (set, get) => {
       const { draft, trainConfig, presetName, models } = get();
       if (!models.some((model) => model.id === id)) return;
       const before = draft.base || models[0]!.id;
-      if (before !== id) set(({ kept }) => ({ kept: { ...kept, [before]: { settings: baseSettings(draft), trainConfig, presetName } }, draft: { ...draft, base: before } }));
+      if (before !== id)
+        set(({ kept }) => ({
+          kept: { ...kept, [before]: { settings: baseSettings(draft), trainConfig, presetName } },
+          draft: { ...draft, base: before },
+        }));
       get().setPreference('baseModel', id === models[0]!.id ? null : id);
       get().adoptDefaults();
     },
@@ -164,12 +198,21 @@ export const modelsSlice: Slice<ModelsSlice> = (set, get) => {
 
     // What of a folder is copied is for the engine to say.
     importModel: ({ name, files }) =>
-      bringIn({ kind: 'copy', title: name }, [], (job) => get().engine().importModel(job, { name, files }, listener(follow(job)))),
+      bringIn({ kind: 'copy', title: name }, [], (job) =>
+        get()
+          .engine()
+          .importModel(job, { name, files }, listener(follow(job))),
+      ),
 
     async importFile(file) {
       try {
         const { kind } = await readDropped(file);
-        if (kind === 'lora') throw new WinnowError('BadFile', `${file.name} is a LoRA, not a whole model.`, 'Add it beside the model on the Generate screen.');
+        if (kind === 'lora')
+          throw new WinnowError(
+            'BadFile',
+            `${file.name} is a LoRA, not a whole model.`,
+            'Add it beside the model on the Generate screen.',
+          );
         return await get().importModel(singleFile(file));
       } catch (error) {
         set({ modelsProblem: problemOf(error) });
@@ -191,7 +234,11 @@ export const modelsSlice: Slice<ModelsSlice> = (set, get) => {
     forgetPlan: () => set({ plan: null }),
 
     async downloadModel(request, files) {
-      const info = await bringIn({ kind: 'download', title: request.id }, files, (job) => get().engine().downloadModel(job, request, listener(follow(job))));
+      const info = await bringIn({ kind: 'download', title: request.id }, files, (job) =>
+        get()
+          .engine()
+          .downloadModel(job, request, listener(follow(job))),
+      );
       if (info) set({ plan: null });
       return info;
     },
@@ -207,7 +254,12 @@ export const modelsSlice: Slice<ModelsSlice> = (set, get) => {
       set({ modelsProblem: null });
       try {
         await get().engine().deleteModel(id);
-        set(({ kept: { [id]: _, ...kept }, modelForecasts }) => ({ kept, modelForecasts: Object.fromEntries(Object.entries(modelForecasts).filter(([key]) => !key.startsWith(`${id} `))) }));
+        set(({ kept: { [id]: _, ...kept }, modelForecasts }) => ({
+          kept,
+          modelForecasts: Object.fromEntries(
+            Object.entries(modelForecasts).filter(([key]) => !key.startsWith(`${id} `)),
+          ),
+        }));
         await get().readModels();
       } catch (error) {
         set({ modelsProblem: problemOf(error) });
@@ -217,7 +269,8 @@ export const modelsSlice: Slice<ModelsSlice> = (set, get) => {
 
     async readModelForecast(id, side) {
       const key = forecastKey(id, side);
-      const put = (forecast: ModelForecast | Problem): void => set(({ modelForecasts }) => ({ modelForecasts: { ...modelForecasts, [key]: forecast } }));
+      const put = (forecast: ModelForecast | Problem): void =>
+        set(({ modelForecasts }) => ({ modelForecasts: { ...modelForecasts, [key]: forecast } }));
       try {
         put(await get().engine().modelForecast(id, { width: side, height: side }));
       } catch (error) {

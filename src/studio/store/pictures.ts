@@ -57,7 +57,13 @@ export async function fitPicture(file: string, width: number, height: number): P
   const scale = Math.max(width / bitmap.width, height / bitmap.height);
   const context = canvas.getContext('2d')!;
   context.imageSmoothingQuality = 'high';
-  context.drawImage(bitmap, (width - bitmap.width * scale) / 2, (height - bitmap.height * scale) / 2, bitmap.width * scale, bitmap.height * scale);
+  context.drawImage(
+    bitmap,
+    (width - bitmap.width * scale) / 2,
+    (height - bitmap.height * scale) / 2,
+    bitmap.width * scale,
+    bitmap.height * scale,
+  );
   const copy = `${file}-${width}x${height}.png`;
   await store.write(copy, new Uint8Array(await (await canvas.convertToBlob({ type: 'image/png' })).arrayBuffer()));
   return copy;

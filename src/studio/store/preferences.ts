@@ -21,7 +21,14 @@ export interface Preferences {
 
 const key = 'winnow.preferences';
 
-const defaults: Preferences = { singleKeys: true, keepMakingPairs: false, smoothing: 0.6, loras: [], baseModel: null, welcomeSeen: false };
+const defaults: Preferences = {
+  singleKeys: true,
+  keepMakingPairs: false,
+  smoothing: 0.6,
+  loras: [],
+  baseModel: null,
+  welcomeSeen: false,
+};
 
 export function readPreferences(): Preferences {
   try {

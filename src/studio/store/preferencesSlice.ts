@@ -23,7 +23,10 @@ export const preferencesSlice: Slice<PreferencesSlice> = (set, get) => ({
 
   async readStorage() {
     if (!navigator.storage?.estimate) return;
-    const [{ usage = 0, quota = 0 }, persisted] = await Promise.all([navigator.storage.estimate(), navigator.storage.persisted?.() ?? false]);
+    const [{ usage = 0, quota = 0 }, persisted] = await Promise.all([
+      navigator.storage.estimate(),
+      navigator.storage.persisted?.() ?? false,
+    ]);
     set({ storage: { usageBytes: usage, quotaBytes: quota, persisted } });
   },
 

@@ -8,9 +8,16 @@ export interface Problem {
 
 /** Named errors already hold both sentences. Anything else is a fault of ours, and says so. */
 export function problemOf(error: unknown): Problem {
-  if (!(error instanceof Error)) return { name: 'Error', message: `Something went wrong: ${String(error)} Reload the page; your labels and saved runs are kept.`, detail: '' };
+  if (!(error instanceof Error))
+    return {
+      name: 'Error',
+      message: `Something went wrong: ${String(error)} Reload the page; your labels and saved runs are kept.`,
+      detail: '',
+    };
   const named = !/^(Error|TypeError|RangeError|ReferenceError|SyntaxError|DOMException)$/.test(error.name);
-  const message = named ? error.message : `Something went wrong in Winnow: ${error.message.replace(/\.?$/, '.')} Reload the page; your labels and saved runs are kept.`;
+  const message = named
+    ? error.message
+    : `Something went wrong in Winnow: ${error.message.replace(/\.?$/, '.')} Reload the page; your labels and saved runs are kept.`;
   return { name: error.name, message, detail: error.stack ?? '' };
 }
 

@@ -33,6 +33,7 @@ function shuffled<T>(items: readonly T[]): T[] {
   return order;
 }
 
-export const randomBelow = (limit: number): number => Math.floor((crypto.getRandomValues(new Uint32Array(1))[0]! / 2 ** 32) * limit);
+export const randomBelow = (limit: number): number =>
+  Math.floor((crypto.getRandomValues(new Uint32Array(1))[0]! / 2 ** 32) * limit);
 
 export const randomSeed = (): number => randomBelow(2 ** 31);

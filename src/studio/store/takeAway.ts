@@ -27,11 +27,28 @@ export interface TakenFile {
 }
 
 /** One file, a folder as a zip. What the engine wrote stays on disk until the page is opened again: a download may read it for long. */
-export async function exportModel(model: ModelRef, kind: ExportKind, name: string, onProgress: (share: number) => void): Promise<TakenFile> {
-  const [made] = await useStudio.getState().engine().export(model, kind, { zip: true }, listener(({ doneBytes, totalBytes }) => onProgress(doneBytes / totalBytes)));
+export async function exportModel(
+  model: ModelRef,
+  kind: ExportKind,
+  name: string,
+  onProgress: (share: number) => void,
+): Promise<TakenFile> {
+  const [made] = await useStudio
+    .getState()
+    .engine()
+    .export(
+      model,
+      kind,
+      { zip: true },
+      listener(({ doneBytes, totalBytes }) => onProgress(doneBytes / totalBytes)),
+    );
   const store = await files();
   const bytes = (await store.open(made!.file)).blob ?? new Blob([await store.read(made!.file)]);
-  return { name: `${name}-${kind}.${made!.name.split('.').at(-1)}`, bytes, type: kind === 'diffusers' ? 'application/zip' : 'application/octet-stream' };
+  return {
+    name: `${name}-${kind}.${made!.name.split('.').at(-1)}`,
+    bytes,
+    type: kind === 'diffusers' ? 'application/zip' : 'application/octet-stream',
+  };
 }
 
 /** Every event in order; a label line also says what it was about, so that the file stands on its own. */
@@ -49,7 +66,9 @@ export function exportLabels(): TakenFile {
 /** For each question of a blind test, how often b was preferred. */
 export function blindResults(test: BlindTestRecord): { question: Question; result: WinRate }[] {
   return test.questions.map((question) => {
-    const outcomes = test.rounds.flatMap((round) => round.answers.filter((one) => one.question === question).map((one) => outcomeForB(round.shownLeft, one.answer)));
+    const outcomes = test.rounds.flatMap((round) =>
+      round.answers.filter((one) => one.question === question).map((one) => outcomeForB(round.shownLeft, one.answer)),
+    );
     return { question, result: winRate(tally(outcomes)) };
   });
 }
@@ -72,12 +91,21 @@ export async function exportReport(run: RunRecord | undefined): Promise<TakenFil
   };
 
   const sections: Report['sections'] = [];
-  const tests = state.blindTests.filter((test) => !run || [test.a, test.b].some(({ model }) => model.adapters.some((adapter) => adapter.kind === 'run' && adapter.run === run.id)));
+  const tests = state.blindTests.filter(
+    (test) =>
+      !run ||
+      [test.a, test.b].some(({ model }) =>
+        model.adapters.some((adapter) => adapter.kind === 'run' && adapter.run === run.id),
+      ),
+  );
   if (tests.length) {
     sections.push({
       title: 'Blind tests',
       blocks: tests.flatMap((test): ReportBlock[] => [
-        { kind: 'text', text: `${test.b.title} against ${test.a.title}, sides shuffled, names hidden; ${new Date(test.createdAt).toLocaleString()}.` },
+        {
+          kind: 'text',
+          text: `${test.b.title} against ${test.a.title}, sides shuffled, names hidden; ${new Date(test.createdAt).toLocaleString()}.`,
+        },
         ...blindResults(test).flatMap(({ question, result }): ReportBlock[] => {
           const said = verdict(result, test.b.title);
           return [
@@ -93,10 +121,18 @@ export async function exportReport(run: RunRecord | undefined): Promise<TakenFil
   for (const prompt of comparePrompts) {
     for (const seed of compareSeeds) {
       const cells = [compareA, compareB].map((model) => (model ? state.cellOf(model, prompt, seed) : undefined));
-      if (cells.every(Boolean)) rows.push({ title: `${prompt} (seed ${seed})`, images: await Promise.all(cells.map((cell) => picture(cell!.file, prompt))) });
+      if (cells.every(Boolean))
+        rows.push({
+          title: `${prompt} (seed ${seed})`,
+          images: await Promise.all(cells.map((cell) => picture(cell!.file, prompt))),
+        });
     }
   }
-  if (rows.length && compareA && compareB) sections.push({ title: 'Side by side', blocks: [{ kind: 'images', columns: [titleOf(compareA, names), titleOf(compareB, names)], rows }] });
+  if (rows.length && compareA && compareB)
+    sections.push({
+      title: 'Side by side',
+      blocks: [{ kind: 'images', columns: [titleOf(compareA, names), titleOf(compareB, names)], rows }],
+    });
 
   if (run) {
     const steps = [...new Set(run.samples.map((sample) => sample.step))].sort((a, b) => a - b);
@@ -110,20 +146,45 @@ export async function exportReport(run: RunRecord | undefined): Promise<TakenFil
             { name: 'Steps', value: `${run.step} of ${run.config.steps}` },
             { name: 'Pairs', value: String(run.pairs.length), note: `of ${counts.labels} labels now` },
             { name: 'Learns', value: run.config.mode === 'lora' ? `LoRA, rank ${run.config.rank}` : 'every weight' },
-            { name: 'Reference', value: run.reference === 'engine' ? 'own kernels' : 'onnxruntime', note: run.step0Logit === null ? '' : `largest logit at step 0: ${run.step0Logit === 0 ? '0 exactly' : run.step0Logit.toExponential(1)}` },
+            {
+              name: 'Reference',
+              value: run.reference === 'engine' ? 'own kernels' : 'onnxruntime',
+              note:
+                run.step0Logit === null
+                  ? ''
+                  : `largest logit at step 0: ${run.step0Logit === 0 ? '0 exactly' : run.step0Logit.toExponential(1)}`,
+            },
             { name: 'Checkpoints', value: String(kept - 1) },
           ],
         },
-        { kind: 'lines', title: 'Loss', xLabel: 'step', mark: { value: Math.LN2, label: 'ln 2' }, series: [{ label: 'loss', points: metrics.map((one) => ({ x: one.step, y: one.loss })) }] },
-        { kind: 'lines', title: 'Implicit accuracy', xLabel: 'step', mark: { value: 0.5, label: 'chance' }, series: [{ label: 'accuracy', points: metrics.map((one) => ({ x: one.step, y: one.implicitAccuracy })) }] },
+        {
+          kind: 'lines',
+          title: 'Loss',
+          xLabel: 'step',
+          mark: { value: Math.LN2, label: 'ln 2' },
+          series: [{ label: 'loss', points: metrics.map((one) => ({ x: one.step, y: one.loss })) }],
+        },
+        {
+          kind: 'lines',
+          title: 'Implicit accuracy',
+          xLabel: 'step',
+          mark: { value: 0.5, label: 'chance' },
+          series: [{ label: 'accuracy', points: metrics.map((one) => ({ x: one.step, y: one.implicitAccuracy })) }],
+        },
         {
           kind: 'lines',
           title: 'Error against the reference',
           xLabel: 'step',
           mark: { value: 0, label: 'the reference' },
           series: [
-            { label: 'winner', points: metrics.map((one) => ({ x: one.step, y: one.winnerError - one.winnerReferenceError })) },
-            { label: 'loser', points: metrics.map((one) => ({ x: one.step, y: one.loserError - one.loserReferenceError })) },
+            {
+              label: 'winner',
+              points: metrics.map((one) => ({ x: one.step, y: one.winnerError - one.winnerReferenceError })),
+            },
+            {
+              label: 'loser',
+              points: metrics.map((one) => ({ x: one.step, y: one.loserError - one.loserReferenceError })),
+            },
           ],
         },
       ],
@@ -141,7 +202,9 @@ export async function exportReport(run: RunRecord | undefined): Promise<TakenFil
                 title: `${prompt} (seed ${seed})`,
                 images: await Promise.all(
                   steps.map((step) => {
-                    const sample = run.samples.find((one) => one.step === step && one.prompt === prompt && one.seed === seed);
+                    const sample = run.samples.find(
+                      (one) => one.step === step && one.prompt === prompt && one.seed === seed,
+                    );
                     return sample ? picture(sample.file, prompt) : null;
                   }),
                 ),
@@ -155,8 +218,22 @@ export async function exportReport(run: RunRecord | undefined): Promise<TakenFil
   }
   sections.push({
     title: 'Labels',
-    blocks: [{ kind: 'table', head: ['Labels', 'Usable', 'Ties', 'Both bad', 'Skipped', 'Left chosen'], rows: [[counts.labels, counts.usable, counts.tie, counts.bothBad, counts.skip, counts.left].map(String)] }],
+    blocks: [
+      {
+        kind: 'table',
+        head: ['Labels', 'Usable', 'Ties', 'Both bad', 'Skipped', 'Left chosen'],
+        rows: [[counts.labels, counts.usable, counts.tie, counts.bothBad, counts.skip, counts.left].map(String)],
+      },
+    ],
   });
   const title = run ? run.name : 'Comparison';
-  return { name: `winnow-report-${title}.html`, bytes: reportHtml({ title, subtitle: `Winnow, ${new Date().toLocaleString()}. Made in one browser tab, on one computer.`, sections }), type: 'text/html' };
+  return {
+    name: `winnow-report-${title}.html`,
+    bytes: reportHtml({
+      title,
+      subtitle: `Winnow, ${new Date().toLocaleString()}. Made in one browser tab, on one computer.`,
+      sections,
+    }),
+    type: 'text/html',
+  };
 }

@@ -1,7 +1,16 @@
 /** Runs: the settings of the next one, the one at work, and all that were. */
 import { readJson } from '../../data/files.ts';
 import { storeBundledFiles } from '../../data/pairs.ts';
-import type { MemoryForecast, ModelRef, RunRecord, StepMetrics, TrainCommand, TrainConfig, TrainEvent, TrainPair } from '../../service/types.ts';
+import type {
+  MemoryForecast,
+  ModelRef,
+  RunRecord,
+  StepMetrics,
+  TrainCommand,
+  TrainConfig,
+  TrainEvent,
+  TrainPair,
+} from '../../service/types.ts';
 import { WinnowError } from '../../shared/errors.ts';
 import { presetNamed, presets, presetsFor } from '../../training/presets.ts';
 import { listener } from '../app/workers.ts';
@@ -55,16 +64,26 @@ export interface TrainSlice {
   forgetActiveRun(): void;
 }
 
-const isAtWork = (run: RunRecord): boolean => run.status === 'preparing' || run.status === 'running' || run.status === 'paused';
+const isAtWork = (run: RunRecord): boolean =>
+  run.status === 'preparing' || run.status === 'running' || run.status === 'paused';
 
 /** A run that the page left before its end and that can go on. */
 export function canResume(run: RunRecord, activeRun: string | null): boolean {
-  return run.id !== activeRun && run.step < run.config.steps && (isAtWork(run) || run.status === 'stopped' || run.status === 'failed') && run.checkpoints.length > 0;
+  return (
+    run.id !== activeRun &&
+    run.step < run.config.steps &&
+    (isAtWork(run) || run.status === 'stopped' || run.status === 'failed') &&
+    run.checkpoints.length > 0
+  );
 }
 
 export const trainSlice: Slice<TrainSlice> = (set, get) => {
   const putRun = (record: RunRecord): void =>
-    set(({ runs }) => ({ runs: [record, ...runs.filter((run) => run.id !== record.id)].sort((a, b) => b.createdAt.localeCompare(a.createdAt)) }));
+    set(({ runs }) => ({
+      runs: [record, ...runs.filter((run) => run.id !== record.id)].sort((a, b) =>
+        b.createdAt.localeCompare(a.createdAt),
+      ),
+    }));
 
   const changeRun = (id: string, change: (run: RunRecord) => Partial<RunRecord>): void =>
     set(({ runs }) => ({ runs: runs.map((run) => (run.id === id ? { ...run, ...change(run) } : run)) }));
@@ -82,15 +101,26 @@ export const trainSlice: Slice<TrainSlice> = (set, get) => {
           putRun(event.record);
           return setLive({ preparing: null, memory: event.memory, resumedAt: event.resumedAt });
         case 'step':
-          set(({ metrics }) => ({ metrics: { ...metrics, [id]: [...(metrics[id] ?? []).filter((one) => one.step < event.metrics.step), event.metrics] } }));
+          set(({ metrics }) => ({
+            metrics: {
+              ...metrics,
+              [id]: [...(metrics[id] ?? []).filter((one) => one.step < event.metrics.step), event.metrics],
+            },
+          }));
           // Metrics count from 0, the record counts steps taken.
           changeRun(id, () => ({ step: event.metrics.step + 1, status: 'running' }));
           return setLive({ preparing: null, etaSeconds: event.etaSeconds });
         case 'sample':
-          return changeRun(id, ({ samples }) => ({ samples: [...samples.filter((one) => one.file !== event.sample.file), event.sample] }));
+          return changeRun(id, ({ samples }) => ({
+            samples: [...samples.filter((one) => one.file !== event.sample.file), event.sample],
+          }));
         case 'checkpoint':
           setLive({ lastSavedAt: event.checkpoint.at });
-          return changeRun(id, ({ checkpoints }) => ({ checkpoints: [...checkpoints.filter((one) => one.step !== event.checkpoint.step), event.checkpoint].sort((a, b) => a.step - b.step) }));
+          return changeRun(id, ({ checkpoints }) => ({
+            checkpoints: [...checkpoints.filter((one) => one.step !== event.checkpoint.step), event.checkpoint].sort(
+              (a, b) => a.step - b.step,
+            ),
+          }));
         case 'status':
           return putRun(event.record);
         default:
@@ -99,10 +129,28 @@ export const trainSlice: Slice<TrainSlice> = (set, get) => {
     };
   }
 
-  async function work(request: { run: string; name: string; model: ModelRef; config: TrainConfig; pairs: TrainPair[]; resume: boolean }): Promise<void> {
+  async function work(request: {
+    run: string;
+    name: string;
+    model: ModelRef;
+    config: TrainConfig;
+    pairs: TrainPair[];
+    resume: boolean;
+  }): Promise<void> {
     const engine = get().engine();
     const id = request.run;
-    set({ activeRun: id, trainProblem: null, live: { preparing: { what: 'Waiting for the engine', done: 0, total: 0 }, memory: null, etaSeconds: null, resumedAt: null, awake: false, lastSavedAt: null } });
+    set({
+      activeRun: id,
+      trainProblem: null,
+      live: {
+        preparing: { what: 'Waiting for the engine', done: 0, total: 0 },
+        memory: null,
+        etaSeconds: null,
+        resumedAt: null,
+        awake: false,
+        lastSavedAt: null,
+      },
+    });
     void keepAwake(true).then((awake) => setLive({ awake }));
     addEventListener('beforeunload', warnBeforeLeaving);
     try {
@@ -117,7 +165,9 @@ export const trainSlice: Slice<TrainSlice> = (set, get) => {
       if (get().activeRun !== id) return;
       if (!isCancelled(error)) set({ trainProblem: problemOf(error) });
       changeRun(id, () => ({ status: isCancelled(error) ? 'stopped' : 'failed' }));
-      await get().readRuns().catch(() => undefined);
+      await get()
+        .readRuns()
+        .catch(() => undefined);
     } finally {
       if (get().activeRun === id) get().forgetActiveRun();
       void get().readStorage();
@@ -154,7 +204,14 @@ export const trainSlice: Slice<TrainSlice> = (set, get) => {
       const preset = presetNamed(name, presetsFor(chosenModel(get())));
       if (!preset) return;
       const { samplePrompts, sampleSeeds } = get().trainConfig;
-      set({ presetName: name, trainConfig: { ...preset.config, samplePrompts, sampleSeeds: samplePrompts.length ? sampleSeeds : preset.config.sampleSeeds } });
+      set({
+        presetName: name,
+        trainConfig: {
+          ...preset.config,
+          samplePrompts,
+          sampleSeeds: samplePrompts.length ? sampleSeeds : preset.config.sampleSeeds,
+        },
+      });
     },
 
     adoptTrainDefaults() {
@@ -166,7 +223,8 @@ export const trainSlice: Slice<TrainSlice> = (set, get) => {
       else get().choosePreset(get().presetName ?? first.name);
     },
 
-    setTrainConfig: (change) => set(({ trainConfig }) => ({ trainConfig: { ...trainConfig, ...change }, presetName: null })),
+    setTrainConfig: (change) =>
+      set(({ trainConfig }) => ({ trainConfig: { ...trainConfig, ...change }, presetName: null })),
 
     setTrainModel: (trainModel) => set({ trainModel }),
 
@@ -186,7 +244,9 @@ export const trainSlice: Slice<TrainSlice> = (set, get) => {
       try {
         const first = get().usablePairs()[0]?.pair;
         const image = get().pairs.find(({ id }) => id === first)?.images[0];
-        const forecast = await get().engine().forecast(model, checkTrainConfig(trainConfig), image && { width: image.width, height: image.height });
+        const forecast = await get()
+          .engine()
+          .forecast(model, checkTrainConfig(trainConfig), image && { width: image.width, height: image.height });
         // Settings that changed meanwhile ask again themselves.
         if (get().trainConfig === trainConfig) set({ forecast });
       } catch (error) {
@@ -200,15 +260,34 @@ export const trainSlice: Slice<TrainSlice> = (set, get) => {
       guarded(async () => {
         const pairs = get().usablePairs();
         const model = get().trainModel ?? get().baseModel();
-        if (!pairs.length || !model) throw new WinnowError('BadArguments', 'There is no label to train on yet.', 'Judge some pairs first: left or right is what training takes.');
+        if (!pairs.length || !model)
+          throw new WinnowError(
+            'BadArguments',
+            'There is no label to train on yet.',
+            'Judge some pairs first: left or right is what training takes.',
+          );
         const config = checkTrainConfig(get().trainConfig);
         const taking = new Set(pairs.map(({ pair }) => pair));
-        await storeBundledFiles(siteBase, await files(), get().pairs.filter(({ id }) => taking.has(id)));
-        const samplePrompts = config.samplePrompts.length ? config.samplePrompts : drawPrompts(await bundledPrompts('train'), 3);
-        const title = presetsFor(chosenModel(get())).find((preset) => preset.name === get().presetName)?.title ?? 'Own settings';
+        await storeBundledFiles(
+          siteBase,
+          await files(),
+          get().pairs.filter(({ id }) => taking.has(id)),
+        );
+        const samplePrompts = config.samplePrompts.length
+          ? config.samplePrompts
+          : drawPrompts(await bundledPrompts('train'), 3);
+        const title =
+          presetsFor(chosenModel(get())).find((preset) => preset.name === get().presetName)?.title ?? 'Own settings';
         const taken = get().runs.filter((run) => run.name.startsWith(title)).length;
         void get().askToPersist();
-        await work({ run: crypto.randomUUID(), name: `${title} ${taken + 1}`, model, config: { ...config, samplePrompts }, pairs, resume: false });
+        await work({
+          run: crypto.randomUUID(),
+          name: `${title} ${taken + 1}`,
+          model,
+          config: { ...config, samplePrompts },
+          pairs,
+          resume: false,
+        });
       }),
 
     resumeRun: (id) =>
@@ -244,7 +323,11 @@ export const trainSlice: Slice<TrainSlice> = (set, get) => {
       if (!run) return;
       get().useModel(run.model.base);
       // The model it ran on may be gone: its settings still serve another one.
-      set({ trainConfig: run.config, presetName: null, ...(get().baseModel()?.base === run.model.base ? { trainModel: run.model } : {}) });
+      set({
+        trainConfig: run.config,
+        presetName: null,
+        ...(get().baseModel()?.base === run.model.base ? { trainModel: run.model } : {}),
+      });
     },
 
     deleteRun: (id) =>

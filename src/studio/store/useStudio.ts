@@ -11,7 +11,16 @@ import { type ModelsSlice, modelsSlice } from './modelsSlice.ts';
 import { type PreferencesSlice, preferencesSlice } from './preferencesSlice.ts';
 import { type TrainSlice, trainSlice } from './trainSlice.ts';
 
-export type Studio = EngineSlice & ModelsSlice & JobsSlice & LabelsSlice & GenerateSlice & TrainSlice & CompareSlice & BlindSlice & LibrarySlice & PreferencesSlice;
+export type Studio = EngineSlice &
+  ModelsSlice &
+  JobsSlice &
+  LabelsSlice &
+  GenerateSlice &
+  TrainSlice &
+  CompareSlice &
+  BlindSlice &
+  LibrarySlice &
+  PreferencesSlice;
 
 export type Slice<Part> = StateCreator<Studio, [], [], Part>;
 

@@ -36,7 +36,8 @@ export type Loss = (batch: LossBatch, params: LossParams) => LossResult;
 export const sigmoid = (x: number): number => (x >= 0 ? 1 / (1 + Math.exp(-x)) : Math.exp(x) / (1 + Math.exp(x)));
 
 /** log sigmoid(x), exact for large |x|; -ln 2 at 0 in every bit. */
-export const logSigmoid = (x: number): number => (x === 0 ? -Math.LN2 : Math.min(x, 0) - Math.log1p(Math.exp(-Math.abs(x))));
+export const logSigmoid = (x: number): number =>
+  x === 0 ? -Math.LN2 : Math.min(x, 0) - Math.log1p(Math.exp(-Math.abs(x)));
 
 /** du/dm, u_w and u_l of pair i. */
 export function utilities(batch: LossBatch, i: number): { slope: number; uW: number; uL: number } {

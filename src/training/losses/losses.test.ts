@@ -29,9 +29,13 @@ describe.each(names)('%s', (name) => {
     const source = name === 'kto' ? { ...batch, rW: [1.0, 0.7, 0.3], rL: [1.0, 1.2, 0.01] } : batch;
     const { dmW: analyticW, dmL: analyticL } = name === 'kto' ? losses[name](source, params) : { dmW, dmL };
     const h = 1e-6;
-    for (const [key, analytic] of [['mW', analyticW], ['mL', analyticL]] as const) {
+    for (const [key, analytic] of [
+      ['mW', analyticW],
+      ['mL', analyticL],
+    ] as const) {
       analytic.forEach((value, i) => {
-        const at = (step: number): number => losses[name]({ ...source, [key]: source[key].map((m, j) => (j === i ? m + step : m)) }, params).loss;
+        const at = (step: number): number =>
+          losses[name]({ ...source, [key]: source[key].map((m, j) => (j === i ? m + step : m)) }, params).loss;
         expect(value).toBeCloseTo((at(h) - at(-h)) / (2 * h), 7);
       });
     }
@@ -53,14 +57,18 @@ describe.each(names)('%s', (name) => {
 });
 
 it('reads ln 2 in every bit at logit 0', () => {
-  expect(losses.sigmoid({ mW: [0.3], mL: [0.7], rW: [0.3], rL: [0.7], beta: 5000 }, { ...params, labelSmoothing: 0 }).loss).toBe(Math.LN2);
+  expect(
+    losses.sigmoid({ mW: [0.3], mL: [0.7], rW: [0.3], rL: [0.7], beta: 5000 }, { ...params, labelSmoothing: 0 }).loss,
+  ).toBe(Math.LN2);
   expect(logSigmoid(0)).toBe(-Math.LN2);
 });
 
-it('is DPO\'s closed form at the network\'s output', () => {
+it("is DPO's closed form at the network's output", () => {
   // dL/dm_w = (beta / 2) sigmoid(-s) / B, so dL/df_w = sigmoid(-s) beta / (B D) (f_w - y_w).
   const { logit, dmW } = losses.sigmoid(batch, { ...params, labelSmoothing: 0 });
-  logit.forEach((s, i) => expect(dmW[i]).toBeCloseTo(((batch.beta / 2) * batch.logitScale[i]!) / (1 + Math.exp(s)) / 3, 12));
+  logit.forEach((s, i) =>
+    expect(dmW[i]).toBeCloseTo(((batch.beta / 2) * batch.logitScale[i]!) / (1 + Math.exp(s)) / 3, 12),
+  );
 });
 
 it.each([
@@ -92,7 +100,11 @@ describe('agrees with PyTorch', () => {
   const folders = readdirSync(root).filter((folder) => folder.startsWith('dpo-'));
   it.each(folders)('%s', async (folder) => {
     const spec = JSON.parse(readFileSync(join(root, folder, 'case.json'), 'utf8')) as DpoCase;
-    const [expected, inputs] = await Promise.all(['expected', 'inputs'].map((name) => openSafetensors(readFileSync(join(root, folder, `${name}.safetensors`)), name)));
+    const [expected, inputs] = await Promise.all(
+      ['expected', 'inputs'].map((name) =>
+        openSafetensors(readFileSync(join(root, folder, `${name}.safetensors`)), name),
+      ),
+    );
     const alphas = alphasCumprod(readNoiseSchedule(new SchedulerConfigReader(spec.scheduler_config, 'DDPMScheduler')));
     for (let k = 0; k < spec.steps; k++) {
       const get = (name: string): Promise<Float32Array> => expected!.read(`step.${k}.${name}`);
@@ -104,7 +116,9 @@ describe('agrees with PyTorch', () => {
         rL: await get('r_l'),
         beta: spec.beta,
         ...(spec.loss === 'soft' ? { preference: await inputs!.read(`step.${k}.preference`) } : {}),
-        ...(spec.min_snr_gamma === undefined ? {} : { logitScale: minSnrScale(signalToNoise(alphas, timestep), spec.min_snr_gamma) }),
+        ...(spec.min_snr_gamma === undefined
+          ? {}
+          : { logitScale: minSnrScale(signalToNoise(alphas, timestep), spec.min_snr_gamma) }),
       };
       const { loss, logit } = losses[spec.loss](pairs, {
         labelSmoothing: spec.label_smoothing ?? 0,
@@ -115,8 +129,12 @@ describe('agrees with PyTorch', () => {
       });
       // The errors come in f32: rounded to 6e-8 of themselves, they move s by up to beta times that.
       const rounding = spec.beta * 6e-8 * Math.max(...Array.from(pairs.mW), ...Array.from(pairs.mL));
-      (await get('logit')).forEach((s, i) => expect(Math.abs(logit[i]! - s), `step ${k} logit`).toBeLessThan(2 * rounding + 1e-7 * Math.abs(s)));
-      expect(Math.abs(loss - (await get('loss'))[0]!), `step ${k} loss`).toBeLessThan(10 * rounding + 2e-7 * Math.abs(loss));
+      (await get('logit')).forEach((s, i) =>
+        expect(Math.abs(logit[i]! - s), `step ${k} logit`).toBeLessThan(2 * rounding + 1e-7 * Math.abs(s)),
+      );
+      expect(Math.abs(loss - (await get('loss'))[0]!), `step ${k} loss`).toBeLessThan(
+        10 * rounding + 2e-7 * Math.abs(loss),
+      );
     }
   });
 });

@@ -20,7 +20,8 @@ export const mapoLoss: Loss = (batch, { mapoBeta, mapoT, mapoK }) => {
 /** phi and its derivative; near 0 by its series x / (e^x - 1) = 1 - x/2 + x^2/12 - x^4/720 (Bernoulli numbers). */
 function phi(m: number, k: number): { value: number; slope: number } {
   const x = k * m;
-  if (Math.abs(x) < 1e-2) return { value: 1 - x / 2 + x ** 2 / 12 - x ** 4 / 720, slope: k * (-1 / 2 + x / 6 - x ** 3 / 180) };
+  if (Math.abs(x) < 1e-2)
+    return { value: 1 - x / 2 + x ** 2 / 12 - x ** 4 / 720, slope: k * (-1 / 2 + x / 6 - x ** 3 / 180) };
   const e = Math.expm1(x);
   return { value: x / e, slope: (k * (1 - x / -Math.expm1(-x))) / e };
 }

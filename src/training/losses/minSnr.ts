@@ -2,4 +2,5 @@
  *  change of the image is a large change of the error, count less. */
 
 /** [B]: min(SNR, gamma) / SNR from SNR(t) [B]. */
-export const minSnrScale = (snr: ArrayLike<number>, gamma: number): Float64Array => Float64Array.from(snr, (value) => Math.min(value, gamma) / value);
+export const minSnrScale = (snr: ArrayLike<number>, gamma: number): Float64Array =>
+  Float64Array.from(snr, (value) => Math.min(value, gamma) / value);

@@ -33,4 +33,5 @@ export const globalNorm = (grads: readonly ArrayLike<number>[]): number =>
   Math.sqrt(grads.reduce((sum, grad) => sum + Array.from(grad).reduce((squares, g) => squares + g * g, 0), 0));
 
 /** Factor on every gradient: torch.nn.utils.clip_grad_norm_. maxGradNorm 0 means no clipping. */
-export const clipFactor = (norm: number, maxGradNorm: number): number => (maxGradNorm > 0 ? Math.min(1, maxGradNorm / (norm + 1e-6)) : 1);
+export const clipFactor = (norm: number, maxGradNorm: number): number =>
+  maxGradNorm > 0 ? Math.min(1, maxGradNorm / (norm + 1e-6)) : 1;

@@ -13,7 +13,8 @@ beforeAll(async () => {
 afterAll(() => engine?.destroy());
 
 /** Deterministic numbers in [-1, 1). */
-const wave = (elements: number, seed: number): Float32Array => Float32Array.from({ length: elements }, (_, i) => ((((i + 1) * 7919 * seed) % 65521) / 65521) * 2 - 1);
+const wave = (elements: number, seed: number): Float32Array =>
+  Float32Array.from({ length: elements }, (_, i) => ((((i + 1) * 7919 * seed) % 65521) / 65521) * 2 - 1);
 
 it('written-out loops compute what the oracle does', async () => {
   const [batch, queries, keys, heads, headSize] = [2, 131, 130, 4, 32];
@@ -28,12 +29,19 @@ it('written-out loops compute what the oracle does', async () => {
   const params = { heads, causal: false };
   const [o, lse] = graph.node('attention', params, [q, k, v]) as [Value, Value];
   const delta = graph.op('attentionDelta', { heads }, [grad, o]);
-  const results = [o, lse, ...graph.node('attentionGradQuery', params, [grad, q, k, v, lse, delta]), ...graph.node('attentionGradKeyValue', params, [grad, q, k, v, lse, delta])];
+  const results = [
+    o,
+    lse,
+    ...graph.node('attentionGradQuery', params, [grad, q, k, v, lse, delta]),
+    ...graph.node('attentionGradKeyValue', params, [grad, q, k, v, lse, delta]),
+  ];
   results.forEach((value, i) => graph.output(`out${i}`, value));
 
   const program = await createGpuExecutor(engine, { variants: { default: 'quad' } }).compile(graph);
   const kernels = program.plan.dispatches.map(({ dispatch }) => dispatch.kernel);
-  expect(kernels.filter(({ code }) => code.includes('c < WIDTH'))).toEqual([expect.objectContaining({ name: 'attentionDelta' })]);
+  expect(kernels.filter(({ code }) => code.includes('c < WIDTH'))).toEqual([
+    expect.objectContaining({ name: 'attentionDelta' }),
+  ]);
   for (const [value, data] of feeds) program.write(value, data);
   await program.run();
   const want = evaluate(graph, feeds);

@@ -85,12 +85,22 @@ function overRows(
   const perLane = Math.ceil(width / 4);
   const bytes = (tile: number): number => tile * (2 * 4 * perLane * lanes * 4 + ROWS * 4 * partBytes);
   const tile = [16, 8, 4, 2, 1].find((rows) => bytes(rows) <= context.limits.maxComputeWorkgroupStorageSize);
-  assert(tile, `${name}: a head of ${headSize} needs ${bytes(1)} bytes of workgroup memory, the device has ${context.limits.maxComputeWorkgroupStorageSize}`);
+  assert(
+    tile,
+    `${name}: a head of ${headSize} needs ${bytes(1)} bytes of workgroup memory, the device has ${context.limits.maxComputeWorkgroupStorageSize}`,
+  );
   const kernel = atLanes(workgroup, lanes);
   return [
     {
       kernel: perLane <= UNROLL_LIMIT ? unroll(kernel, 'PER_LANE', perLane) : kernel,
-      constants: { ...sizes, LANES: lanes, TILE: tile, PER_LANE: perLane, SCALE: scale * Math.LOG2E, ...(gradient ? { SCORE_SCALE: scale } : {}) },
+      constants: {
+        ...sizes,
+        LANES: lanes,
+        TILE: tile,
+        PER_LANE: perLane,
+        SCALE: scale * Math.LOG2E,
+        ...(gradient ? { SCORE_SCALE: scale } : {}),
+      },
       ...placed,
     },
   ];
@@ -98,17 +108,35 @@ function overRows(
 
 export const lowerAttention: LowerToWgsl<'attention'> = (node, context) => {
   const sizes = sizesOf(node.inputs[0]!, node.inputs[1]!, node.params.heads);
-  return overRows(attention, node, sizes, { rows: sizes.queries, causal: node.params.causal, partBytes: 4, gradient: false }, context);
+  return overRows(
+    attention,
+    node,
+    sizes,
+    { rows: sizes.queries, causal: node.params.causal, partBytes: 4, gradient: false },
+    context,
+  );
 };
 
 export const lowerAttentionGradQuery: LowerToWgsl<'attentionGradQuery'> = (node, context) => {
   const sizes = sizesOf(node.inputs[1]!, node.inputs[2]!, node.params.heads);
-  return overRows(attentionGradQuery, node, sizes, { rows: sizes.queries, causal: node.params.causal, partBytes: 8, gradient: true }, context);
+  return overRows(
+    attentionGradQuery,
+    node,
+    sizes,
+    { rows: sizes.queries, causal: node.params.causal, partBytes: 8, gradient: true },
+    context,
+  );
 };
 
 export const lowerAttentionGradKeyValue: LowerToWgsl<'attentionGradKeyValue'> = (node, context) => {
   const sizes = sizesOf(node.inputs[1]!, node.inputs[2]!, node.params.heads);
-  return overRows(attentionGradKeyValue, node, sizes, { rows: sizes.keys, causal: node.params.causal, partBytes: 8, gradient: true }, context);
+  return overRows(
+    attentionGradKeyValue,
+    node,
+    sizes,
+    { rows: sizes.keys, causal: node.params.causal, partBytes: 8, gradient: true },
+    context,
+  );
 };
 
 export const lowerAttentionDelta: LowerToWgsl<'attentionDelta'> = ({ inputs, outputs, params: { heads } }, context) => {

@@ -6,7 +6,14 @@ import quadCode from './conv2d.quad.wgsl?raw';
 import workgroupCode from './conv2d.workgroup.wgsl?raw';
 import gradWeightQuadCode from './conv2dGradWeight.quad.wgsl?raw';
 import gradWeightWorkgroupCode from './conv2dGradWeight.workgroup.wgsl?raw';
-import { type Dispatch, formatOf, type LowerContext, type LowerToWgsl, type Operand, type Scratch } from './dispatch.ts';
+import {
+  type Dispatch,
+  formatOf,
+  type LowerContext,
+  type LowerToWgsl,
+  type Operand,
+  type Scratch,
+} from './dispatch.ts';
 import { lowerProduct, productVariant, QUAD_WORKGROUP_SIZE, quadGrid, rowBlocksOf, sumSplits, tiling } from './gemm.ts';
 
 /** 1x1, stride 1, unpadded: a matrix product over channels. */
@@ -132,7 +139,13 @@ export const lowerConv2dGradWeight: LowerToWgsl<'conv2dGradWeight'> = ({ inputs,
   const partials: Scratch = { scratch: 'partial products', elements: splits * sizeOf(dw.shape) };
   const first: Dispatch = {
     kernel: { name: 'conv2dGradWeight.workgroup', code: gradWeightWorkgroupCode },
-    constants: { ...constants, SCALE: splits > 1 ? 1 : scale, THREADS: threads, SPLIT_DEPTH: splitDepth, C_SPLIT: splits > 1 ? sizeOf(dw.shape) : 0 },
+    constants: {
+      ...constants,
+      SCALE: splits > 1 ? 1 : scale,
+      THREADS: threads,
+      SPLIT_DEPTH: splitDepth,
+      C_SPLIT: splits > 1 ? sizeOf(dw.shape) : 0,
+    },
     reads: [dy, x],
     writes: [splits > 1 ? partials : dw],
     workgroups: [Math.ceil(columns / (4 * threads)), Math.ceil(rows / (4 * threads)), splits],
@@ -148,7 +161,16 @@ interface Epilogue {
 
 /** y[b, m, p] = sum over k of W[m, k] x[b, k, p]; the pixels of all images are one long row of columns. */
 function pointwise(
-  { weight, x, y, rowStride, depthStride, scale, bias, residual }: { weight: Value; x: Value; y: Value; rowStride: number; depthStride: number } & Epilogue,
+  {
+    weight,
+    x,
+    y,
+    rowStride,
+    depthStride,
+    scale,
+    bias,
+    residual,
+  }: { weight: Value; x: Value; y: Value; rowStride: number; depthStride: number } & Epilogue,
   context: LowerContext,
 ): Dispatch[] {
   const [batch, channels, height, width] = axes4(x.shape);
@@ -173,13 +195,20 @@ function pointwise(
 }
 
 interface Convolution extends Epilogue {
-  constants: Record<'BATCH' | 'CHANNELS' | 'ROWS' | 'OUT_HEIGHT' | 'OUT_WIDTH' | 'KERNEL_HEIGHT' | 'KERNEL_WIDTH' | 'DILATION', number> & Dispatch['constants'];
+  constants: Record<
+    'BATCH' | 'CHANNELS' | 'ROWS' | 'OUT_HEIGHT' | 'OUT_WIDTH' | 'KERNEL_HEIGHT' | 'KERNEL_WIDTH' | 'DILATION',
+    number
+  > &
+    Dispatch['constants'];
   x: Value;
   weight: Value;
   y: Value;
 }
 
-function convolution({ constants: shape, x, weight, y, scale, bias, residual }: Convolution, context: LowerContext): Dispatch[] {
+function convolution(
+  { constants: shape, x, weight, y, scale, bias, residual }: Convolution,
+  context: LowerContext,
+): Dispatch[] {
   const { BATCH, CHANNELS, ROWS, OUT_HEIGHT, OUT_WIDTH, KERNEL_HEIGHT, KERNEL_WIDTH, DILATION } = shape;
   const constants = { ...shape, W_FORMAT: formatOf[weight.dtype] };
   const classes = DILATION * DILATION;
@@ -205,7 +234,8 @@ function convolution({ constants: shape, x, weight, y, scale, bias, residual }: 
   const kernel = { name: 'conv2d.workgroup', code: workgroupCode };
   const tiles = { THREADS: threads, SPLIT_DEPTH: splitDepth };
   const workgroups = [Math.ceil(columns / (4 * threads)), Math.ceil(ROWS / (4 * threads)), classes * splits] as const;
-  if (splits === 1) return [{ kernel, constants: { ...constants, ...epilogue, ...tiles, C_SPLIT: 0 }, reads, writes: [y], workgroups }];
+  if (splits === 1)
+    return [{ kernel, constants: { ...constants, ...epilogue, ...tiles, C_SPLIT: 0 }, reads, writes: [y], workgroups }];
   const size = sizeOf(y.shape);
   const partials: Scratch = { scratch: 'partial products', elements: splits * size };
   return [

@@ -30,7 +30,10 @@ export interface Dispatch {
 export interface LowerContext {
   readonly limits: Pick<
     GPUSupportedLimits,
-    'maxComputeWorkgroupsPerDimension' | 'maxComputeInvocationsPerWorkgroup' | 'maxComputeWorkgroupStorageSize' | 'maxStorageBufferBindingSize'
+    | 'maxComputeWorkgroupsPerDimension'
+    | 'maxComputeInvocationsPerWorkgroup'
+    | 'maxComputeWorkgroupStorageSize'
+    | 'maxStorageBufferBindingSize'
   >;
   /** The variant of a kernel class chosen for this adapter, by measurement or by record: `variant('gemm', ['register', 'workgroup'])`. */
   variant(kernelClass: string, options: readonly string[]): string;
@@ -42,7 +45,11 @@ export type LowerToWgsl<K extends OpKind> = (node: Node<K>, context: LowerContex
 export const formatOf: Readonly<Record<Dtype, number>> = { f32: 0, i32: 0, f16: 1, bf16: 2 };
 
 /** Folds a 1-D grid over the per-dimension limit; the kernel recovers its index as `id.x + id.y * (num_workgroups.x * WORKGROUP_SIZE)`. */
-export function grid1d(invocations: number, workgroupSize: number, limits: LowerContext['limits']): [number, number, number] {
+export function grid1d(
+  invocations: number,
+  workgroupSize: number,
+  limits: LowerContext['limits'],
+): [number, number, number] {
   const groups = Math.max(1, Math.ceil(invocations / workgroupSize));
   const x = Math.min(groups, limits.maxComputeWorkgroupsPerDimension);
   return [x, Math.ceil(groups / x), 1];

@@ -7,7 +7,14 @@ import addCode from './add.wgsl?raw';
 import affineCode from './affine.wgsl?raw';
 import clampCode from './clamp.wgsl?raw';
 import clampGradCode from './clampGrad.wgsl?raw';
-import { type Dispatch, grid1d, type KernelSource, type LowerContext, type LowerToWgsl, type Operand } from './dispatch.ts';
+import {
+  type Dispatch,
+  grid1d,
+  type KernelSource,
+  type LowerContext,
+  type LowerToWgsl,
+  type Operand,
+} from './dispatch.ts';
 import gegluCode from './geglu.wgsl?raw';
 import gegluGradCode from './gegluGrad.wgsl?raw';
 import { atLanes, lanesOf, scalar } from './lanes.ts';
@@ -80,12 +87,20 @@ function binary(kernel: KernelSource, a: Value, b: Value, y: Value, name: string
   const elements = sizeOf(a.shape);
   if (sizeOf(b.shape) === elements) return flat(kernel, elements, [a, b], [y], context);
   const axes = mergedAxes(a.shape, b.shape);
-  assert(axes.length <= MAX_AXES, `${name}: [${b.shape.join(', ')}] broadcasts to [${a.shape.join(', ')}] over more than ${MAX_AXES} runs of axes`);
+  assert(
+    axes.length <= MAX_AXES,
+    `${name}: [${b.shape.join(', ')}] broadcasts to [${a.shape.join(', ')}] over more than ${MAX_AXES} runs of axes`,
+  );
   const [inner, ...outer] = axes as [{ size: number; stride: number }];
   const lanes = lanesOf(inner.size);
   // Steps of b are counted in what the kernel binds: vec4s, unless one element of b serves a whole row.
   const step = inner.stride > 0 ? lanes : 1;
-  const constants: Record<string, number | boolean> = { SAME: false, SIZE: elements / lanes, SIZE0: inner.size / lanes, STRIDE0: inner.stride };
+  const constants: Record<string, number | boolean> = {
+    SAME: false,
+    SIZE: elements / lanes,
+    SIZE0: inner.size / lanes,
+    STRIDE0: inner.stride,
+  };
   outer.forEach(({ size, stride }, i) => {
     if (i + 1 < MAX_AXES - 1) constants[`SIZE${i + 1}`] = size;
     constants[`STRIDE${i + 1}`] = stride / step;
@@ -131,16 +146,32 @@ export const lowerClampGrad: LowerToWgsl<'clampGrad'> = ({ inputs, outputs, para
   flat(clampGrad, sizeOf(outputs[0]!.shape), inputs, outputs, context, { MIN: params.min, MAX: params.max });
 
 /** geglu and its gradient share their geometry: one invocation an element of the half-width tensor. */
-function gated(kernel: KernelSource, half: Shape, reads: readonly Value[], writes: readonly Value[], context: LowerContext): Dispatch[] {
+function gated(
+  kernel: KernelSource,
+  half: Shape,
+  reads: readonly Value[],
+  writes: readonly Value[],
+  context: LowerContext,
+): Dispatch[] {
   const width = half[half.length - 1]!;
   const lanes = lanesOf(width);
   const size = sizeOf(half) / lanes;
-  return [{ kernel: atLanes(kernel, lanes), constants: { SIZE: size, WIDTH: width / lanes }, reads, writes, workgroups: grid1d(size, WORKGROUP_SIZE, context.limits) }];
+  return [
+    {
+      kernel: atLanes(kernel, lanes),
+      constants: { SIZE: size, WIDTH: width / lanes },
+      reads,
+      writes,
+      workgroups: grid1d(size, WORKGROUP_SIZE, context.limits),
+    },
+  ];
 }
 
-export const lowerGeglu: LowerToWgsl<'geglu'> = ({ inputs, outputs }, context) => gated(geglu, outputs[0]!.shape, inputs, outputs, context);
+export const lowerGeglu: LowerToWgsl<'geglu'> = ({ inputs, outputs }, context) =>
+  gated(geglu, outputs[0]!.shape, inputs, outputs, context);
 
-export const lowerGegluGrad: LowerToWgsl<'gegluGrad'> = ({ inputs, outputs }, context) => gated(gegluGrad, inputs[0]!.shape, inputs, outputs, context);
+export const lowerGegluGrad: LowerToWgsl<'gegluGrad'> = ({ inputs, outputs }, context) =>
+  gated(gegluGrad, inputs[0]!.shape, inputs, outputs, context);
 
 export const lowerTimestepEmbedding: LowerToWgsl<'timestepEmbedding'> = ({ inputs, outputs, params }, context) => {
   const [timestep, freqs] = inputs as [Value, Value];

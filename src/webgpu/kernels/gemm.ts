@@ -2,7 +2,15 @@
 import type { Value } from '../../graph/graph.ts';
 import { assert } from '../../shared/assert.ts';
 import { sizeOf } from '../../shared/shape.ts';
-import { type Dispatch, formatOf, grid1d, type LowerContext, type LowerToWgsl, type Operand, type Scratch } from './dispatch.ts';
+import {
+  type Dispatch,
+  formatOf,
+  grid1d,
+  type LowerContext,
+  type LowerToWgsl,
+  type Operand,
+  type Scratch,
+} from './dispatch.ts';
 import quadCode from './gemm.quad.wgsl?raw';
 import workgroupCode from './gemm.workgroup.wgsl?raw';
 import splitSumCode from './splitSum.wgsl?raw';
@@ -12,8 +20,10 @@ import splitSumCode from './splitSum.wgsl?raw';
 export const PRODUCT_VARIANTS = ['workgroup', 'quad'] as const;
 export type ProductVariant = (typeof PRODUCT_VARIANTS)[number];
 
-export const productVariant = (context: LowerContext, kernelClass: 'gemm' | 'conv2d' | 'conv2dGradWeight'): ProductVariant =>
-  context.variant(kernelClass, PRODUCT_VARIANTS) === 'quad' ? 'quad' : 'workgroup';
+export const productVariant = (
+  context: LowerContext,
+  kernelClass: 'gemm' | 'conv2d' | 'conv2dGradWeight',
+): ProductVariant => (context.variant(kernelClass, PRODUCT_VARIANTS) === 'quad' ? 'quad' : 'workgroup');
 
 /** C[m, n] = scale * (sum over k of A[m, k] B[n, k] + bias) + residual, by strides in elements. */
 export interface Product {
@@ -34,7 +44,12 @@ export interface Product {
 }
 
 /** How a workgroup kernel covers a product of `rows` x `columns` x `depth`. `batches` other tiles run beside it. */
-export function tiling(rows: number, columns: number, depth: number, batches = 1): { threads: number; splits: number; splitDepth: number } {
+export function tiling(
+  rows: number,
+  columns: number,
+  depth: number,
+  batches = 1,
+): { threads: number; splits: number; splitDepth: number } {
   const tiles = (side: number): number => Math.ceil(rows / side) * Math.ceil(columns / side) * batches;
   // A GPU wants about a hundred workgroups to be busy: first smaller tiles, then slices of the depth.
   const threads = tiles(64) >= 64 ? 16 : 8;
@@ -47,7 +62,13 @@ export function tiling(rows: number, columns: number, depth: number, batches = 1
 export const rowBlocksOf = (rows: number): number => (rows <= 4 ? 1 : rows <= 8 ? 2 : 4);
 
 /** Folds the grid of a quad kernel: one invocation a lane. */
-export function quadGrid(rows: number, columns: number, rowBlocks: number, context: LowerContext, z = 1): [number, number, number] {
+export function quadGrid(
+  rows: number,
+  columns: number,
+  rowBlocks: number,
+  context: LowerContext,
+  z = 1,
+): [number, number, number] {
   const quads = Math.ceil(rows / (4 * rowBlocks)) * Math.ceil(columns / 16);
   const [x, y] = grid1d(quads * 4, QUAD_WORKGROUP_SIZE, context.limits);
   return [x, y, z];
@@ -60,7 +81,12 @@ export function sumSplits(
   partials: Scratch,
   splits: number,
   y: Value,
-  { scale, bias, biasStride, residual }: { scale: number; bias?: Value | undefined; biasStride: number; residual?: Value | undefined },
+  {
+    scale,
+    bias,
+    biasStride,
+    residual,
+  }: { scale: number; bias?: Value | undefined; biasStride: number; residual?: Value | undefined },
   context: LowerContext,
 ): Dispatch {
   const size = sizeOf(y.shape);
@@ -110,7 +136,11 @@ export function lowerProduct(product: Product, context: LowerContext): Dispatch[
     // A quad covers 16 columns but as few as 4 rows: what is narrow (a LoRA's rank) had better be the rows.
     if (columns <= 8 && columns < rows && columns === columnsInner) return lowerProduct(transposed(product), context);
     const rowBlocks = rowBlocksOf(rows);
-    const lengths = { A_LENGTH: sizeOf(a.value.shape), B_LENGTH: sizeOf(b.value.shape), C_LENGTH: sizeOf(c.value.shape) };
+    const lengths = {
+      A_LENGTH: sizeOf(a.value.shape),
+      B_LENGTH: sizeOf(b.value.shape),
+      C_LENGTH: sizeOf(c.value.shape),
+    };
     return [
       {
         kernel: { name: 'gemm.quad', code: quadCode },
@@ -126,7 +156,10 @@ export function lowerProduct(product: Product, context: LowerContext): Dispatch[
   const workgroups = [Math.ceil(columns / (4 * threads)), Math.ceil(rows / (4 * threads)), splits] as const;
   const kernel = { name: 'gemm.workgroup', code: workgroupCode };
   const tiles = { THREADS: threads, SPLIT_DEPTH: splitDepth };
-  if (splits === 1) return [{ kernel, constants: { ...strides, ...epilogue, ...tiles, C_SPLIT: 0 }, reads, writes: [c.value], workgroups }];
+  if (splits === 1)
+    return [
+      { kernel, constants: { ...strides, ...epilogue, ...tiles, C_SPLIT: 0 }, reads, writes: [c.value], workgroups },
+    ];
   const size = sizeOf(c.value.shape);
   const partials: Scratch = { scratch: 'partial products', elements: splits * size };
   return [
@@ -177,7 +210,10 @@ export const lowerLinear: LowerToWgsl<'linear'> = ({ inputs, outputs, params: { 
   return lowerProduct(product, context);
 };
 
-export const lowerLinearGradInput: LowerToWgsl<'linearGradInput'> = ({ inputs, outputs, params: { residual, scale } }, context) => {
+export const lowerLinearGradInput: LowerToWgsl<'linearGradInput'> = (
+  { inputs, outputs, params: { residual, scale } },
+  context,
+) => {
   const [dy, weight] = inputs as [Value, Value];
   const [out, into] = [weight.shape[0]!, weight.shape[1]!];
   const product: Product = {
@@ -194,7 +230,10 @@ export const lowerLinearGradInput: LowerToWgsl<'linearGradInput'> = ({ inputs, o
   return lowerProduct(product, context);
 };
 
-export const lowerLinearGradWeight: LowerToWgsl<'linearGradWeight'> = ({ inputs, outputs, params: { scale } }, context) => {
+export const lowerLinearGradWeight: LowerToWgsl<'linearGradWeight'> = (
+  { inputs, outputs, params: { scale } },
+  context,
+) => {
   const [dy, x] = inputs as [Value, Value];
   const [out, into] = [last(dy), last(x)];
   assert(rowsOf(dy) === rowsOf(x), `dy has ${rowsOf(dy)} rows, x ${rowsOf(x)}`);

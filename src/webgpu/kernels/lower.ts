@@ -1,6 +1,11 @@
 /** What each op runs on the GPU: the total table of WGSL lowerings. */
 import type { OpKind } from '../../graph/ops.ts';
-import { lowerAttention, lowerAttentionDelta, lowerAttentionGradKeyValue, lowerAttentionGradQuery } from './attention.ts';
+import {
+  lowerAttention,
+  lowerAttentionDelta,
+  lowerAttentionGradKeyValue,
+  lowerAttentionGradQuery,
+} from './attention.ts';
 import { lowerConv2d, lowerConv2dGradInput, lowerConv2dGradWeight } from './conv2d.ts';
 import type { LowerToWgsl } from './dispatch.ts';
 import {
@@ -37,7 +42,14 @@ import {
   lowerUpsampleNearest,
   lowerUpsampleNearestGrad,
 } from './shuffle.ts';
-import { lowerAccumulate, lowerAdamw, lowerGlobalNorm, lowerPreferenceLoss, lowerSdpoSafeguard, lowerZero } from './step.ts';
+import {
+  lowerAccumulate,
+  lowerAdamw,
+  lowerGlobalNorm,
+  lowerPreferenceLoss,
+  lowerSdpoSafeguard,
+  lowerZero,
+} from './step.ts';
 
 export const lower: { readonly [K in OpKind]: LowerToWgsl<K> } = {
   linear: lowerLinear,

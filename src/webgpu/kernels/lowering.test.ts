@@ -11,18 +11,37 @@ import { scalar } from './lanes.ts';
 import { lower } from './lower.ts';
 import { unroll } from './unroll.ts';
 
-function lowered<K extends OpKind>(op: K, params: OpParams[K], shapes: readonly (readonly number[])[], variant = 'register', same = false): Dispatch[] {
+function lowered<K extends OpKind>(
+  op: K,
+  params: OpParams[K],
+  shapes: readonly (readonly number[])[],
+  variant = 'register',
+  same = false,
+): Dispatch[] {
   const graph = new Graph();
   const inputs: Value[] = shapes.map((shape, i) => graph.state(`in${i}`, shape));
   graph.node(op, params, same ? [inputs[0]!, inputs[0]!] : inputs);
   const rule = lower[op] as LowerToWgsl<K>;
-  return rule(graph.nodes[0] as unknown as Node<K>, { limits: DEFAULT_LIMITS, variant: (_, options) => (options.includes(variant) ? variant : options[0]!) });
+  return rule(graph.nodes[0] as unknown as Node<K>, {
+    limits: DEFAULT_LIMITS,
+    variant: (_, options) => (options.includes(variant) ? variant : options[0]!),
+  });
 }
 
 it('merges neighbouring axes of one kind, innermost first', () => {
-  expect(mergedAxes([2, 5, 3, 7], [2, 5, 1, 1])).toEqual([{ size: 21, stride: 0 }, { size: 10, stride: 1 }]);
-  expect(mergedAxes([3, 1, 7, 6], [1, 1, 7, 6])).toEqual([{ size: 42, stride: 1 }, { size: 3, stride: 0 }]);
-  expect(mergedAxes([2, 3, 4], [2, 1, 4])).toEqual([{ size: 4, stride: 1 }, { size: 3, stride: 0 }, { size: 2, stride: 4 }]);
+  expect(mergedAxes([2, 5, 3, 7], [2, 5, 1, 1])).toEqual([
+    { size: 21, stride: 0 },
+    { size: 10, stride: 1 },
+  ]);
+  expect(mergedAxes([3, 1, 7, 6], [1, 1, 7, 6])).toEqual([
+    { size: 42, stride: 1 },
+    { size: 3, stride: 0 },
+  ]);
+  expect(mergedAxes([2, 3, 4], [2, 1, 4])).toEqual([
+    { size: 4, stride: 1 },
+    { size: 3, stride: 0 },
+    { size: 2, stride: 4 },
+  ]);
   expect(mergedAxes([1, 1], [1, 1])).toEqual([{ size: 1, stride: 1 }]);
 });
 
@@ -35,15 +54,25 @@ it('turns the named aliases into single elements', () => {
 
 it('writes out loops, nested ones too, and refuses one that leaves early', () => {
   const kernel = (body: string) => ({ name: 'k', code: `for (var c = 0u; c < WIDTH; c++) {${body}}` });
-  expect(unroll(kernel(' y[c] = 1; '), 'WIDTH', 2).code).toBe('{ const c = 0u; y[c] = 1; }\n{ const c = 1u; y[c] = 1; }');
-  expect(unroll(kernel(' for (var d = 0u; d < WIDTH; d++) { if (a) { b(c, d); } } '), 'WIDTH', 3).code.match(/b\(c, d\)/g)).toHaveLength(9);
+  expect(unroll(kernel(' y[c] = 1; '), 'WIDTH', 2).code).toBe(
+    '{ const c = 0u; y[c] = 1; }\n{ const c = 1u; y[c] = 1; }',
+  );
+  expect(
+    unroll(kernel(' for (var d = 0u; d < WIDTH; d++) { if (a) { b(c, d); } } '), 'WIDTH', 3).code.match(/b\(c, d\)/g),
+  ).toHaveLength(9);
   expect(() => unroll(kernel(' if (a) { break; } '), 'WIDTH', 2)).toThrow('leaves early');
 });
 
 describe('dispatches', () => {
   it('reads four at a time where four divides, with no shape in the pipeline', () => {
-    const [wide] = lowered('add', {}, [[2, 3, 4], [2, 3, 4]]);
-    const [narrow] = lowered('add', {}, [[2, 3, 5], [2, 3, 5]]);
+    const [wide] = lowered('add', {}, [
+      [2, 3, 4],
+      [2, 3, 4],
+    ]);
+    const [narrow] = lowered('add', {}, [
+      [2, 3, 5],
+      [2, 3, 5],
+    ]);
     expect(wide!.constants).toEqual({});
     expect(wide!.kernel.code).toContain('alias Lanes = vec4f;');
     expect(narrow!.constants).toEqual({ SIZE: 30 });
@@ -66,7 +95,11 @@ describe('dispatches', () => {
   });
 
   it('concatenates two by two', () => {
-    const parts = lowered('concat', { axis: 1 }, [[2, 4, 3], [2, 8, 3], [2, 12, 3]]);
+    const parts = lowered('concat', { axis: 1 }, [
+      [2, 4, 3],
+      [2, 8, 3],
+      [2, 12, 3],
+    ]);
     expect(parts.map(({ constants }) => constants['START'])).toEqual([0, 9]);
   });
 
@@ -85,18 +118,34 @@ describe('dispatches', () => {
     for (const headSize of [1, 5, 24, 64, 80, 160, 255, 256]) {
       const shape = [1, 20, headSize];
       const [forward] = lowered('attention', { heads: 1, causal: false }, [shape, shape, shape], 'workgroup');
-      const [gradient] = lowered('attentionGradQuery', { heads: 1, causal: false }, [shape, shape, shape, shape, [1, 1, 20], [1, 1, 20]], 'workgroup');
+      const [gradient] = lowered(
+        'attentionGradQuery',
+        { heads: 1, causal: false },
+        [shape, shape, shape, shape, [1, 1, 20], [1, 1, 20]],
+        'workgroup',
+      );
       for (const { constants } of [forward!, gradient!]) {
         const { TILE, PER_LANE, LANES } = constants as Record<string, number>;
         const staged = 2 * TILE! * 4 * PER_LANE! * LANES! * 4;
-        expect(staged + 16 * TILE! * 4 * ('SCORE_SCALE' in constants ? 8 : 4), `head ${headSize}`).toBeLessThanOrEqual(DEFAULT_LIMITS.maxComputeWorkgroupStorageSize);
+        expect(staged + 16 * TILE! * 4 * ('SCORE_SCALE' in constants ? 8 : 4), `head ${headSize}`).toBeLessThanOrEqual(
+          DEFAULT_LIMITS.maxComputeWorkgroupStorageSize,
+        );
       }
     }
   });
 
   it('writes attention out only where the work pays for the compilation', () => {
     const code = (tokens: number): string => {
-      const [dispatch] = lowered('attention', { heads: 4, causal: false }, [[4, tokens, 96], [4, tokens, 96], [4, tokens, 96]], 'quad');
+      const [dispatch] = lowered(
+        'attention',
+        { heads: 4, causal: false },
+        [
+          [4, tokens, 96],
+          [4, tokens, 96],
+          [4, tokens, 96],
+        ],
+        'quad',
+      );
       return specialize(dispatch!.kernel, dispatch!.constants);
     };
     expect(code(36)).not.toContain('c < WIDTH');
@@ -107,7 +156,9 @@ describe('dispatches', () => {
 /** Each WGSL file compiles as it stands, so functions that several need are repeated; a copy that drifts is a bug. */
 it('keeps copies of shared functions the same', () => {
   const folder = new URL('.', import.meta.url);
-  const sources = readdirSync(folder).filter((file) => file.endsWith('.wgsl')).map((file) => ({ file, code: readFileSync(new URL(file, folder), 'utf8') }));
+  const sources = readdirSync(folder)
+    .filter((file) => file.endsWith('.wgsl'))
+    .map((file) => ({ file, code: readFileSync(new URL(file, folder), 'utf8') }));
   for (const name of ['normal', 'tanh_exact', 'widened']) {
     const copies = sources.flatMap(({ code }) => new RegExp(`^fn ${name}\\(.*?^}`, 'ms').exec(code)?.[0] ?? []);
     expect(copies.length, name).toBeGreaterThan(1);

@@ -52,16 +52,26 @@ const REGISTER_GROUP = 4;
 const REGISTER_ROWS = 16;
 const COLUMNS = 8;
 
-const isRegister = (context: LowerContext): boolean => context.variant('norm', ['register', 'workgroup']) === 'register';
+const isRegister = (context: LowerContext): boolean =>
+  context.variant('norm', ['register', 'workgroup']) === 'register';
 
 /** Invocations for a serial length: a wave, or four for long ones. */
 const workgroupFor = (length: number): number => (length > 1024 ? 256 : 64);
 
-function groupSizes(shape: Shape, groups: number): { constants: Record<string, number>; lanes: 1 | 4; batch: number; channels: number; groupLength: number } {
+function groupSizes(
+  shape: Shape,
+  groups: number,
+): { constants: Record<string, number>; lanes: 1 | 4; batch: number; channels: number; groupLength: number } {
   const [batch, channels, ...plane] = shape as [number, number, ...number[]];
   const lanes = lanesOf(sizeOf(plane));
   const planeLength = sizeOf(plane) / lanes;
-  const constants = { LANES: lanes, BATCH: batch, GROUPS: groups, CHANNELS_PER_GROUP: channels / groups, PLANE: planeLength };
+  const constants = {
+    LANES: lanes,
+    BATCH: batch,
+    GROUPS: groups,
+    CHANNELS_PER_GROUP: channels / groups,
+    PLANE: planeLength,
+  };
   return { constants, lanes, batch, channels, groupLength: (channels / groups) * planeLength };
 }
 
@@ -76,7 +86,14 @@ function overGroups(
 ): Dispatch[] {
   const { constants: sizes, lanes, batch, groupLength } = groupSizes(shape, groups);
   return isRegister(context)
-    ? [{ kernel: atLanes(register, lanes), constants: { ...sizes, ...constants }, ...operands, workgroups: grid1d(batch * groups, REGISTER_GROUP, context.limits) }]
+    ? [
+        {
+          kernel: atLanes(register, lanes),
+          constants: { ...sizes, ...constants },
+          ...operands,
+          workgroups: grid1d(batch * groups, REGISTER_GROUP, context.limits),
+        },
+      ]
     : [
         {
           kernel: atLanes(workgroup, lanes),
@@ -88,17 +105,37 @@ function overGroups(
 }
 
 export const lowerGroupNorm: LowerToWgsl<'groupNorm'> = ({ inputs, outputs, params: { groups, eps, silu } }, context) =>
-  overGroups(groupNorm, inputs[0]!.shape, groups, { SILU: silu, EPS: eps }, { reads: inputs, writes: outputs }, context);
+  overGroups(
+    groupNorm,
+    inputs[0]!.shape,
+    groups,
+    { SILU: silu, EPS: eps },
+    { reads: inputs, writes: outputs },
+    context,
+  );
 
-export const lowerGroupNormGradInput: LowerToWgsl<'groupNormGradInput'> = ({ inputs, outputs, params: { groups, silu } }, context) =>
+export const lowerGroupNormGradInput: LowerToWgsl<'groupNormGradInput'> = (
+  { inputs, outputs, params: { groups, silu } },
+  context,
+) =>
   overGroups(groupNormGradInput, inputs[1]!.shape, groups, { SILU: silu }, { reads: inputs, writes: outputs }, context);
 
-export const lowerGroupNormGradParams: LowerToWgsl<'groupNormGradParams'> = ({ inputs, outputs, params: { groups, silu } }, context) => {
+export const lowerGroupNormGradParams: LowerToWgsl<'groupNormGradParams'> = (
+  { inputs, outputs, params: { groups, silu } },
+  context,
+) => {
   const { constants, lanes, batch, channels } = groupSizes(inputs[1]!.shape, groups);
   const { register, workgroup } = groupNormGradParams;
   const operands = { reads: inputs, writes: outputs };
   return isRegister(context)
-    ? [{ kernel: atLanes(register, lanes), constants: { ...constants, SILU: silu }, ...operands, workgroups: grid1d(channels, REGISTER_GROUP, context.limits) }]
+    ? [
+        {
+          kernel: atLanes(register, lanes),
+          constants: { ...constants, SILU: silu },
+          ...operands,
+          workgroups: grid1d(channels, REGISTER_GROUP, context.limits),
+        },
+      ]
     : [
         {
           kernel: atLanes(workgroup, lanes),
@@ -110,14 +147,34 @@ export const lowerGroupNormGradParams: LowerToWgsl<'groupNormGradParams'> = ({ i
 };
 
 /** layerNorm and its input gradient: an invocation or a workgroup for each row. */
-function overRows({ register, workgroup }: Variants, shape: Shape, constants: Record<string, number>, operands: Pick<Dispatch, 'reads' | 'writes'>, context: LowerContext): Dispatch[] {
+function overRows(
+  { register, workgroup }: Variants,
+  shape: Shape,
+  constants: Record<string, number>,
+  operands: Pick<Dispatch, 'reads' | 'writes'>,
+  context: LowerContext,
+): Dispatch[] {
   const width = shape[shape.length - 1]!;
   const rows = sizeOf(shape) / width;
   const lanes = lanesOf(width);
   const sizes = { LANES: lanes, ROWS: rows, WIDTH: width / lanes, ...constants };
   return isRegister(context)
-    ? [{ kernel: atLanes(register, lanes), constants: sizes, ...operands, workgroups: grid1d(rows, REGISTER_ROWS, context.limits) }]
-    : [{ kernel: atLanes(workgroup, lanes), constants: sizes, ...operands, workgroups: grid1d(rows, 1, context.limits) }];
+    ? [
+        {
+          kernel: atLanes(register, lanes),
+          constants: sizes,
+          ...operands,
+          workgroups: grid1d(rows, REGISTER_ROWS, context.limits),
+        },
+      ]
+    : [
+        {
+          kernel: atLanes(workgroup, lanes),
+          constants: sizes,
+          ...operands,
+          workgroups: grid1d(rows, 1, context.limits),
+        },
+      ];
 }
 
 export const lowerLayerNorm: LowerToWgsl<'layerNorm'> = ({ inputs, outputs, params: { eps } }, context) =>
@@ -134,6 +191,20 @@ export const lowerLayerNormGradParams: LowerToWgsl<'layerNormGradParams'> = ({ i
   const operands = { reads: inputs, writes: outputs };
   const { register, workgroup } = layerNormGradParams;
   return isRegister(context)
-    ? [{ kernel: atLanes(register, lanes), constants: sizes, ...operands, workgroups: grid1d(sizes.WIDTH, REGISTER_GROUP, context.limits) }]
-    : [{ kernel: atLanes(workgroup, lanes), constants: { ...sizes, COLUMNS }, ...operands, workgroups: [Math.ceil(sizes.WIDTH / COLUMNS), 1, 1] }];
+    ? [
+        {
+          kernel: atLanes(register, lanes),
+          constants: sizes,
+          ...operands,
+          workgroups: grid1d(sizes.WIDTH, REGISTER_GROUP, context.limits),
+        },
+      ]
+    : [
+        {
+          kernel: atLanes(workgroup, lanes),
+          constants: { ...sizes, COLUMNS },
+          ...operands,
+          workgroups: [Math.ceil(sizes.WIDTH / COLUMNS), 1, 1],
+        },
+      ];
 };

@@ -3,7 +3,15 @@
 import { sizeOf, type Shape } from '../../shared/shape.ts';
 import { assert } from '../../shared/assert.ts';
 import broadcastToCode from './broadcastTo.wgsl?raw';
-import { type Dispatch, grid1d, type KernelSource, type LowerContext, type LowerToWgsl, type Operand, type Scratch } from './dispatch.ts';
+import {
+  type Dispatch,
+  grid1d,
+  type KernelSource,
+  type LowerContext,
+  type LowerToWgsl,
+  type Operand,
+  type Scratch,
+} from './dispatch.ts';
 import { mergedAxes, WORKGROUP_SIZE } from './elementwise.ts';
 import { atLanes, lanesOf, scalar } from './lanes.ts';
 import meanSquaredErrorCode from './meanSquaredError.register.wgsl?raw';
@@ -16,7 +24,10 @@ const sum: KernelSource = { name: 'sum.register', code: sumCode };
 const sumWorkgroup: KernelSource = { name: 'sum.workgroup', code: sumWorkgroupCode };
 const broadcastTo: KernelSource = { name: 'broadcastTo', code: broadcastToCode };
 const meanSquaredError: KernelSource = { name: 'meanSquaredError.register', code: meanSquaredErrorCode };
-const meanSquaredErrorWorkgroup: KernelSource = { name: 'meanSquaredError.workgroup', code: meanSquaredErrorWorkgroupCode };
+const meanSquaredErrorWorkgroup: KernelSource = {
+  name: 'meanSquaredError.workgroup',
+  code: meanSquaredErrorWorkgroupCode,
+};
 const meanSquaredErrorGrad: KernelSource = { name: 'meanSquaredErrorGrad', code: meanSquaredErrorGradCode };
 
 const REGISTER_GROUP = 8;
@@ -29,10 +40,19 @@ interface Axis {
   stride: number;
 }
 
-const isRegister = (context: LowerContext): boolean => context.variant('reduce', ['register', 'workgroup']) === 'register';
+const isRegister = (context: LowerContext): boolean =>
+  context.variant('reduce', ['register', 'workgroup']) === 'register';
 
 /** y = factor * the sum of x over the axes where `to` is 1 and `from` is not. */
-function sumAxes(x: Operand, from: Shape, y: Operand, to: Shape, factor: number, name: string, context: LowerContext): Dispatch[] {
+function sumAxes(
+  x: Operand,
+  from: Shape,
+  y: Operand,
+  to: Shape,
+  factor: number,
+  name: string,
+  context: LowerContext,
+): Dispatch[] {
   const kept: Axis[] = [];
   const summed: Axis[] = [];
   let stride = 1;
@@ -40,11 +60,15 @@ function sumAxes(x: Operand, from: Shape, y: Operand, to: Shape, factor: number,
     (step > 0 ? kept : summed).push({ size, stride });
     stride *= size;
   }
-  assert(kept.length <= 2 && summed.length <= 2, `${name}: the sum of [${from.join(', ')}] to [${to.join(', ')}] alternates between kept and summed axes too often`);
+  assert(
+    kept.length <= 2 && summed.length <= 2,
+    `${name}: the sum of [${from.join(', ')}] to [${to.join(', ')}] alternates between kept and summed axes too often`,
+  );
   const innerSummed = summed[0]?.stride === 1;
   const lanes = lanesOf((innerSummed ? summed : kept)[0]!.size);
   // Everything is counted in what the kernel binds; the innermost run is the one that gets shorter.
-  const inLanes = ({ size, stride }: Axis): Axis => (stride === 1 ? { size: size / lanes, stride: 1 } : { size, stride: stride / lanes });
+  const inLanes = ({ size, stride }: Axis): Axis =>
+    stride === 1 ? { size: size / lanes, stride: 1 } : { size, stride: stride / lanes };
   const [kept0 = { size: 1, stride: 0 }, kept1 = { size: 1, stride: 0 }] = kept.map(inLanes);
   let [summed0 = { size: 1, stride: 0 }, summed1 = { size: 1, stride: 0 }] = summed.map(inLanes);
   // Invocations share the longer run, unless the innermost is summed, which neighbours should read side by side.
@@ -58,7 +82,10 @@ function sumAxes(x: Operand, from: Shape, y: Operand, to: Shape, factor: number,
   const workgroupSize = length > 1024 ? 256 : 64;
   const sideBySide = register ? results : Math.ceil(results / columns);
   const serial = register ? length : length / (workgroupSize / columns);
-  const splits = sideBySide < RESULTS_ENOUGH && serial > (register ? SERIAL_LIMIT : SERIAL_LIMIT / 64) ? Math.min(64, summed0.size, Math.ceil((2 * RESULTS_ENOUGH) / sideBySide)) : 1;
+  const splits =
+    sideBySide < RESULTS_ENOUGH && serial > (register ? SERIAL_LIMIT : SERIAL_LIMIT / 64)
+      ? Math.min(64, summed0.size, Math.ceil((2 * RESULTS_ENOUGH) / sideBySide))
+      : 1;
   const elements = sizeOf(to);
   const partials: Scratch = { scratch: `${name} partial sums`, elements: splits * elements };
   const constants = {
@@ -78,9 +105,21 @@ function sumAxes(x: Operand, from: Shape, y: Operand, to: Shape, factor: number,
   const operands = { reads: [x], writes: [splits > 1 ? partials : y] };
   const [groupsX, groupsY] = grid1d(results, columns, context.limits);
   const dispatch: Dispatch = register
-    ? { kernel: atLanes(sum, lanes), constants, ...operands, workgroups: grid1d(results * splits, REGISTER_GROUP, context.limits) }
-    : { kernel: atLanes(sumWorkgroup, lanes), constants: { ...constants, COLUMNS: columns, WORKGROUP_SIZE: workgroupSize }, ...operands, workgroups: [groupsX, groupsY, splits] };
-  return splits > 1 ? [dispatch, ...sumAxes(partials, [splits, elements], y, [1, elements], factor, name, context)] : [dispatch];
+    ? {
+        kernel: atLanes(sum, lanes),
+        constants,
+        ...operands,
+        workgroups: grid1d(results * splits, REGISTER_GROUP, context.limits),
+      }
+    : {
+        kernel: atLanes(sumWorkgroup, lanes),
+        constants: { ...constants, COLUMNS: columns, WORKGROUP_SIZE: workgroupSize },
+        ...operands,
+        workgroups: [groupsX, groupsY, splits],
+      };
+  return splits > 1
+    ? [dispatch, ...sumAxes(partials, [splits, elements], y, [1, elements], factor, name, context)]
+    : [dispatch];
 }
 
 export const lowerSumTo: LowerToWgsl<'sumTo'> = ({ inputs, outputs, params: { shape, factor }, name }, context) =>
@@ -93,15 +132,26 @@ export const lowerMean: LowerToWgsl<'mean'> = ({ inputs, outputs, name }, contex
 
 const MAX_AXES = 4;
 
-export const lowerBroadcastTo: LowerToWgsl<'broadcastTo'> = ({ inputs, outputs, params: { factor }, name }, { limits }) => {
+export const lowerBroadcastTo: LowerToWgsl<'broadcastTo'> = (
+  { inputs, outputs, params: { factor }, name },
+  { limits },
+) => {
   const [x, y] = [inputs[0]!, outputs[0]!];
   const axes = mergedAxes(y.shape, x.shape);
-  assert(axes.length <= MAX_AXES, `${name}: [${x.shape.join(', ')}] broadcasts to [${y.shape.join(', ')}] over more than ${MAX_AXES} runs of axes`);
+  assert(
+    axes.length <= MAX_AXES,
+    `${name}: [${x.shape.join(', ')}] broadcasts to [${y.shape.join(', ')}] over more than ${MAX_AXES} runs of axes`,
+  );
   const [inner, ...outer] = axes as [Axis];
   const lanes = lanesOf(inner.size);
   const step = inner.stride > 0 ? lanes : 1;
   const elements = sizeOf(y.shape) / lanes;
-  const constants: Record<string, number> = { FACTOR: factor, SIZE: elements, SIZE0: inner.size / lanes, STRIDE0: inner.stride };
+  const constants: Record<string, number> = {
+    FACTOR: factor,
+    SIZE: elements,
+    SIZE0: inner.size / lanes,
+    STRIDE0: inner.stride,
+  };
   outer.forEach(({ size, stride }, i) => {
     if (i + 1 < MAX_AXES - 1) constants[`SIZE${i + 1}`] = size;
     constants[`STRIDE${i + 1}`] = stride / step;
@@ -125,7 +175,15 @@ export const lowerMeanSquaredError: LowerToWgsl<'meanSquaredError'> = ({ inputs,
   const lanes = lanesOf(elements);
   const sizes = { LANES: lanes, BATCH: batch, SIZE: elements / lanes };
   if (!isRegister(context)) {
-    return [{ kernel: atLanes(meanSquaredErrorWorkgroup, lanes), constants: { ...sizes, FACTOR: 1 / elements }, reads: inputs, writes: outputs, workgroups: [batch, 1, 1] }];
+    return [
+      {
+        kernel: atLanes(meanSquaredErrorWorkgroup, lanes),
+        constants: { ...sizes, FACTOR: 1 / elements },
+        reads: inputs,
+        writes: outputs,
+        workgroups: [batch, 1, 1],
+      },
+    ];
   }
   const parts = sizes.SIZE > SERIAL_LIMIT ? Math.ceil(RESULTS_ENOUGH / batch) : 1;
   const partials: Scratch = { scratch: `${name} partial sums`, elements: parts * batch };
@@ -136,7 +194,9 @@ export const lowerMeanSquaredError: LowerToWgsl<'meanSquaredError'> = ({ inputs,
     writes: parts > 1 ? [partials] : outputs,
     workgroups: grid1d(batch * parts, MSE_REGISTER_GROUP, context.limits),
   };
-  return parts > 1 ? [dispatch, ...sumAxes(partials, [parts, batch], outputs[0]!, [1, batch], 1 / elements, name, context)] : [dispatch];
+  return parts > 1
+    ? [dispatch, ...sumAxes(partials, [parts, batch], outputs[0]!, [1, batch], 1 / elements, name, context)]
+    : [dispatch];
 };
 
 export const lowerMeanSquaredErrorGrad: LowerToWgsl<'meanSquaredErrorGrad'> = ({ inputs, outputs }, { limits }) => {

@@ -45,7 +45,7 @@ export const lowerConcat: LowerToWgsl<'concat'> = ({ inputs, outputs, params }, 
   const lanes = lanesOf(...widths);
   const ROW = widthFrom(y.shape, params.axis) / lanes;
   const dispatches: Dispatch[] = [];
-  for (let i = 0, start = 0; i < inputs.length; ) {
+  for (let i = 0, start = 0; i < inputs.length;) {
     const [a, b] = [inputs[i]!, inputs[i + 1]];
     const widthA = widths[i]! / lanes;
     // A value may be bound once only, so a value beside itself is written on its own.
@@ -53,7 +53,9 @@ export const lowerConcat: LowerToWgsl<'concat'> = ({ inputs, outputs, params }, 
     const widthB = pair ? widths[i + 1]! / lanes : 0;
     dispatches.push({
       kernel: atLanes(pair ? concat : concatOne, lanes),
-      constants: pair ? { ROWS: rows, WIDTH_A: widthA, WIDTH_B: widthB, ROW, START: start } : { ROWS: rows, WIDTH: widthA, ROW, START: start },
+      constants: pair
+        ? { ROWS: rows, WIDTH_A: widthA, WIDTH_B: widthB, ROW, START: start }
+        : { ROWS: rows, WIDTH: widthA, ROW, START: start },
       reads: pair ? [a, b] : [a],
       writes: [y],
       workgroups: grid1d(rows * (widthA + widthB), WORKGROUP_SIZE, limits),
@@ -69,17 +71,46 @@ export const lowerSlice: LowerToWgsl<'slice'> = ({ inputs, outputs, params: { ax
   const inner = widthFrom(shape, axis + 1);
   const lanes = lanesOf(shape[axis]! * inner, start * inner, length * inner);
   const rows = rowsBefore(shape, axis);
-  const constants = { ROWS: rows, WIDTH: (length * inner) / lanes, ROW: (shape[axis]! * inner) / lanes, START: (start * inner) / lanes };
-  return [{ kernel: atLanes(slice, lanes), constants, reads: inputs, writes: outputs, workgroups: grid1d(rows * constants.WIDTH, WORKGROUP_SIZE, limits) }];
+  const constants = {
+    ROWS: rows,
+    WIDTH: (length * inner) / lanes,
+    ROW: (shape[axis]! * inner) / lanes,
+    START: (start * inner) / lanes,
+  };
+  return [
+    {
+      kernel: atLanes(slice, lanes),
+      constants,
+      reads: inputs,
+      writes: outputs,
+      workgroups: grid1d(rows * constants.WIDTH, WORKGROUP_SIZE, limits),
+    },
+  ];
 };
 
-export const lowerPadAxis: LowerToWgsl<'padAxis'> = ({ inputs, outputs, params: { axis, start, length } }, { limits }) => {
+export const lowerPadAxis: LowerToWgsl<'padAxis'> = (
+  { inputs, outputs, params: { axis, start, length } },
+  { limits },
+) => {
   const { shape } = inputs[0]!;
   const inner = widthFrom(shape, axis + 1);
   const lanes = lanesOf(shape[axis]! * inner, start * inner, length * inner);
   const rows = rowsBefore(shape, axis);
-  const constants = { ROWS: rows, WIDTH: (shape[axis]! * inner) / lanes, ROW: (length * inner) / lanes, START: (start * inner) / lanes };
-  return [{ kernel: atLanes(padAxis, lanes), constants, reads: inputs, writes: outputs, workgroups: grid1d(rows * constants.ROW, WORKGROUP_SIZE, limits) }];
+  const constants = {
+    ROWS: rows,
+    WIDTH: (shape[axis]! * inner) / lanes,
+    ROW: (length * inner) / lanes,
+    START: (start * inner) / lanes,
+  };
+  return [
+    {
+      kernel: atLanes(padAxis, lanes),
+      constants,
+      reads: inputs,
+      writes: outputs,
+      workgroups: grid1d(rows * constants.ROW, WORKGROUP_SIZE, limits),
+    },
+  ];
 };
 
 const MAX_AXES = 6;
@@ -105,11 +136,25 @@ export const lowerTranspose: LowerToWgsl<'transpose'> = ({ inputs, outputs, para
     if (i < MAX_AXES - 1) constants[`SIZE${i}`] = size;
     constants[`STRIDE${i}`] = stride;
   });
-  return [{ kernel: transpose, constants, reads: [x], writes: [y], workgroups: grid1d(elements / run, WORKGROUP_SIZE, limits) }];
+  return [
+    {
+      kernel: transpose,
+      constants,
+      reads: [x],
+      writes: [y],
+      workgroups: grid1d(elements / run, WORKGROUP_SIZE, limits),
+    },
+  ];
 };
 
 /** The op and its gradient share their geometry: one invocation an element of the smaller tensor. */
-function upsampling(kernel: KernelSource, node: Node, small: Value, large: Value, { limits }: LowerContext): Dispatch[] {
+function upsampling(
+  kernel: KernelSource,
+  node: Node,
+  small: Value,
+  large: Value,
+  { limits }: LowerContext,
+): Dispatch[] {
   const [batch, channels, height, width] = axes4(small.shape);
   const [, , heightOut, widthOut] = axes4(large.shape);
   return [
@@ -123,7 +168,8 @@ function upsampling(kernel: KernelSource, node: Node, small: Value, large: Value
   ];
 }
 
-export const lowerUpsampleNearest: LowerToWgsl<'upsampleNearest'> = (node, context) => upsampling(upsampleNearest, node, node.inputs[0]!, node.outputs[0]!, context);
+export const lowerUpsampleNearest: LowerToWgsl<'upsampleNearest'> = (node, context) =>
+  upsampling(upsampleNearest, node, node.inputs[0]!, node.outputs[0]!, context);
 
 export const lowerUpsampleNearestGrad: LowerToWgsl<'upsampleNearestGrad'> = (node, context) =>
   upsampling(upsampleNearestGrad, node, node.outputs[0]!, node.inputs[0]!, context);
@@ -132,9 +178,19 @@ export const lowerEmbedding: LowerToWgsl<'embedding'> = ({ inputs, outputs }, { 
   const [table, ids] = inputs as [Value, Value];
   const half = isHalf(table.dtype);
   const lanes = half ? 1 : lanesOf(table.shape[1]!);
-  const constants = { ROWS: sizeOf(ids.shape), WIDTH: table.shape[1]! / lanes, ...(half && { FORMAT: formatOf[table.dtype] }) };
+  const constants = {
+    ROWS: sizeOf(ids.shape),
+    WIDTH: table.shape[1]! / lanes,
+    ...(half && { FORMAT: formatOf[table.dtype] }),
+  };
   return [
-    { kernel: half ? embeddingHalf : atLanes(embedding, lanes), constants, reads: inputs, writes: outputs, workgroups: grid1d(constants.ROWS * constants.WIDTH, WORKGROUP_SIZE, limits) },
+    {
+      kernel: half ? embeddingHalf : atLanes(embedding, lanes),
+      constants,
+      reads: inputs,
+      writes: outputs,
+      workgroups: grid1d(constants.ROWS * constants.WIDTH, WORKGROUP_SIZE, limits),
+    },
   ];
 };
 
@@ -169,6 +225,8 @@ function token(kernel: KernelSource, node: Node, all: Shape, { limits }: LowerCo
   ];
 }
 
-export const lowerTakeToken: LowerToWgsl<'takeToken'> = (node, context) => token(takeToken, node, node.inputs[0]!.shape, context);
+export const lowerTakeToken: LowerToWgsl<'takeToken'> = (node, context) =>
+  token(takeToken, node, node.inputs[0]!.shape, context);
 
-export const lowerTakeTokenGrad: LowerToWgsl<'takeTokenGrad'> = (node, context) => token(takeTokenGrad, node, node.outputs[0]!.shape, context);
+export const lowerTakeTokenGrad: LowerToWgsl<'takeTokenGrad'> = (node, context) =>
+  token(takeTokenGrad, node, node.outputs[0]!.shape, context);

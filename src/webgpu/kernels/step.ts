@@ -38,7 +38,11 @@ interface Loss {
   inputs: number;
 }
 
-const loss = (name: LossName, code: string, constants: Loss['constants'] = () => ({}), inputs = 4): Loss => ({ kernel: { name: `losses/${name}`, code }, constants, inputs });
+const loss = (name: LossName, code: string, constants: Loss['constants'] = () => ({}), inputs = 4): Loss => ({
+  kernel: { name: `losses/${name}`, code },
+  constants,
+  inputs,
+});
 
 const losses: { readonly [L in LossName]: Loss } = {
   sigmoid: loss('sigmoid', sigmoidCode, ({ labelSmoothing }) => ({ LABEL_SMOOTHING: labelSmoothing })),
@@ -48,18 +52,32 @@ const losses: { readonly [L in LossName]: Loss } = {
   hinge: loss('hinge', hingeCode),
   kto: loss('kto', ktoCode),
   mapo: loss('mapo', mapoCode, ({ mapoBeta, mapoT, mapoK }) => ({ MAPO_BETA: mapoBeta, MAPO_T: mapoT, MAPO_K: mapoK })),
-  dmpo: loss('dmpo', dmpoCode, ({ alpha }) => ({ LOG_ONE_MINUS_ALPHA: Math.log1p(-alpha), LOG_ALPHA: Math.log(alpha) })),
+  dmpo: loss('dmpo', dmpoCode, ({ alpha }) => ({
+    LOG_ONE_MINUS_ALPHA: Math.log1p(-alpha),
+    LOG_ALPHA: Math.log(alpha),
+  })),
 };
 
 export const lowerPreferenceLoss: LowerToWgsl<'preferenceLoss'> = ({ inputs, outputs, params }) => {
   const { kernel, constants, inputs: count } = losses[params.loss];
-  return [{ kernel, constants: { PAIRS: outputs[1]!.shape[0]!, ...constants(params) }, reads: inputs.slice(0, count), writes: outputs, workgroups: [1, 1, 1] }];
+  return [
+    {
+      kernel,
+      constants: { PAIRS: outputs[1]!.shape[0]!, ...constants(params) },
+      reads: inputs.slice(0, count),
+      writes: outputs,
+      workgroups: [1, 1, 1],
+    },
+  ];
 };
 
 const CHUNKS = 256;
 const REGISTER_GROUP = 8;
 
-export const lowerSdpoSafeguard: LowerToWgsl<'sdpoSafeguard'> = ({ inputs, outputs, params: { mu }, name }, { limits }): Dispatch[] => {
+export const lowerSdpoSafeguard: LowerToWgsl<'sdpoSafeguard'> = (
+  { inputs, outputs, params: { mu }, name },
+  { limits },
+): Dispatch[] => {
   const [pred, target, dm] = inputs as [Value, Value, Value];
   const half = sizeOf(pred.shape) / 2;
   const lanes = lanesOf(half);
@@ -92,7 +110,13 @@ export const lowerGlobalNorm: LowerToWgsl<'globalNorm'> = ({ inputs, outputs, na
     const size = sizeOf(x.shape) / lanes;
     // A chunk is a multiple of the 16 that the kernel sums at a time.
     const chunk = register ? 16 * Math.max(4, Math.ceil(size / CHUNKS / 16)) : 1024;
-    return { x, lanes, size, chunk, count: register ? Math.ceil(size / chunk) : Math.min(CHUNKS, Math.ceil(size / chunk)) };
+    return {
+      x,
+      lanes,
+      size,
+      chunk,
+      count: register ? Math.ceil(size / chunk) : Math.min(CHUNKS, Math.ceil(size / chunk)),
+    };
   });
   const total = tensors.reduce((sum, { count }) => sum + count, 0);
   const partials: Scratch = { scratch: `${name} partial sums`, elements: 4 * total };
@@ -102,10 +126,29 @@ export const lowerGlobalNorm: LowerToWgsl<'globalNorm'> = ({ inputs, outputs, na
     first += count;
     const operands = { reads: [x], writes: [partials] };
     return register
-      ? { kernel: atLanes(globalNorm, lanes), constants: { ...constants, CHUNK: chunk }, ...operands, workgroups: grid1d(count, REGISTER_GROUP, context.limits) }
-      : { kernel: atLanes(globalNormWorkgroup, lanes), constants: { ...constants, GROUPS: count }, ...operands, workgroups: [count, 1, 1] };
+      ? {
+          kernel: atLanes(globalNorm, lanes),
+          constants: { ...constants, CHUNK: chunk },
+          ...operands,
+          workgroups: grid1d(count, REGISTER_GROUP, context.limits),
+        }
+      : {
+          kernel: atLanes(globalNormWorkgroup, lanes),
+          constants: { ...constants, GROUPS: count },
+          ...operands,
+          workgroups: [count, 1, 1],
+        };
   });
-  return [...dispatches, { kernel: globalNormFinish, constants: { COUNT: total }, reads: [partials], writes: outputs, workgroups: [1, 1, 1] }];
+  return [
+    ...dispatches,
+    {
+      kernel: globalNormFinish,
+      constants: { COUNT: total },
+      reads: [partials],
+      writes: outputs,
+      workgroups: [1, 1, 1],
+    },
+  ];
 };
 
 export const lowerAccumulate: LowerToWgsl<'accumulate'> = ({ inputs, params: { factor } }, context) => {
@@ -113,7 +156,8 @@ export const lowerAccumulate: LowerToWgsl<'accumulate'> = ({ inputs, params: { f
   return flat(accumulate, sizeOf(acc.shape), [x], [acc], context, { FACTOR: factor });
 };
 
-export const lowerZero: LowerToWgsl<'zero'> = ({ inputs }, context) => flat(zero, sizeOf(inputs[0]!.shape), [], inputs, context);
+export const lowerZero: LowerToWgsl<'zero'> = ({ inputs }, context) =>
+  flat(zero, sizeOf(inputs[0]!.shape), [], inputs, context);
 
 export const lowerAdamw: LowerToWgsl<'adamw'> = ({ inputs }, context) => {
   const [param, grad, m, v, norm, hyper] = inputs as [Value, Value, Value, Value, Value, Value];

@@ -20,12 +20,20 @@ const golden = JSON.parse(readFileSync(join(import.meta.dirname, 'tokens.golden.
 it('has the tokens of the original', () => {
   const ordered = Object.entries(clipVocabulary(merges)).sort(([, a], [, b]) => a - b);
   expect(ordered.length).toBe(golden.size);
-  expect(createHash('sha256').update(ordered.map(([token]) => token).join('\n')).digest('hex')).toBe(golden.sha256);
+  expect(
+    createHash('sha256')
+      .update(ordered.map(([token]) => token).join('\n'))
+      .digest('hex'),
+  ).toBe(golden.sha256);
 });
 
 describe.each(Object.keys(golden.ids) as ClipPadding[])('padded with %s', (pad) => {
   const json = (name: string): unknown => JSON.parse(clipTokenizerFile(merges, pad, name)!);
-  const tokenizer = new ClipTokenizer({ 'vocab.json': json('vocab.json'), 'merges.txt': clipTokenizerFile(merges, pad, 'merges.txt'), 'tokenizer_config.json': json('tokenizer_config.json') });
+  const tokenizer = new ClipTokenizer({
+    'vocab.json': json('vocab.json'),
+    'merges.txt': clipTokenizerFile(merges, pad, 'merges.txt'),
+    'tokenizer_config.json': json('tokenizer_config.json'),
+  });
   it.each(golden.prompts.map((prompt, row) => [prompt.slice(0, 40), prompt, row] as const))('%j', (_, prompt, row) => {
     expect([...tokenizer.encode(prompt)]).toEqual(golden.ids[pad][row]);
   });

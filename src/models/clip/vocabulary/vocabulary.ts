@@ -8,14 +8,22 @@ function byteTokens(): string[] {
   const bytes = Array.from({ length: 256 }, (_, byte) => byte);
   const isPrintable = (b: number): boolean => (b >= 33 && b <= 126) || (b >= 161 && b <= 172) || b >= 174;
   const printable = bytes.filter(isPrintable);
-  return [...printable, ...bytes.filter((b) => !isPrintable(b)).map((_, i) => 256 + i)].map((code) => String.fromCharCode(code));
+  return [...printable, ...bytes.filter((b) => !isPrintable(b)).map((_, i) => 256 + i)].map((code) =>
+    String.fromCharCode(code),
+  );
 }
 
 /** vocab.json from merges.txt. */
 export function clipVocabulary(merges: string): Record<string, number> {
   const bytes = byteTokens();
   const lines = merges.split('\n').filter((line, i) => line !== '' && !(i === 0 && line.startsWith('#version')));
-  const tokens = [...bytes, ...bytes.map((byte) => `${byte}</w>`), ...lines.map((line) => line.replace(' ', '')), '<|startoftext|>', '<|endoftext|>'];
+  const tokens = [
+    ...bytes,
+    ...bytes.map((byte) => `${byte}</w>`),
+    ...lines.map((line) => line.replace(' ', '')),
+    '<|startoftext|>',
+    '<|endoftext|>',
+  ];
   return Object.fromEntries(tokens.map((token, id) => [token, id]));
 }
 
@@ -27,7 +35,14 @@ export function clipTokenizerFile(merges: string, pad: ClipPadding, name: string
   if (name === 'merges.txt') return merges;
   if (name === 'vocab.json') return JSON.stringify(clipVocabulary(merges));
   if (name !== 'tokenizer_config.json') return undefined;
-  const special = (content: string): object => ({ __type: 'AddedToken', content, lstrip: false, normalized: true, rstrip: false, single_word: false });
+  const special = (content: string): object => ({
+    __type: 'AddedToken',
+    content,
+    lstrip: false,
+    normalized: true,
+    rstrip: false,
+    single_word: false,
+  });
   const end = special('<|endoftext|>');
   const config = {
     add_prefix_space: false,

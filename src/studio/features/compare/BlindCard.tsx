@@ -16,20 +16,42 @@ import styles from './compare.module.css';
 const allQuestions: Question[] = ['general', 'appeal', 'alignment'];
 
 export function BlindCard() {
-  const different = useStudio((s) => s.compareA !== null && s.compareB !== null && modelKey(s.compareA) !== modelKey(s.compareB));
+  const different = useStudio(
+    (s) => s.compareA !== null && s.compareB !== null && modelKey(s.compareA) !== modelKey(s.compareB),
+  );
   const ready = useStudio((s) => s.engineState === 'ready');
   const tests = useStudio((s) => s.blindTests);
   const { startBlindTest } = useStudio.getState();
   const [rounds, setRounds] = useState(20);
   const [three, setThree] = useState(false);
-  const start: Action = { name: 'blind', label: 'Start the blind test', keys: 'b', enabled: different && ready, perform: () => startBlindTest({ rounds, questions: three ? allQuestions : ['general'] }) };
+  const start: Action = {
+    name: 'blind',
+    label: 'Start the blind test',
+    keys: 'b',
+    enabled: different && ready,
+    perform: () => startBlindTest({ rounds, questions: three ? allQuestions : ['general'] }),
+  };
   return (
     <Panel title="Blind test">
       <div className="stack">
         <Shortcuts title="Blind test" actions={[start]} />
-        <p className="small dim">A and B on prompts that training never saw. Sides shuffled, names hidden until the end.</p>
-        <NumberField label="Comparisons" value={rounds} min={1} max={400} onChange={setRounds} hint={rounds < 40 ? 'So few show only a large difference.' : undefined} />
-        <Switch label="Ask three questions" hint="General preference, visual appeal (the prompt hidden), and fit to the prompt." checked={three} onChange={setThree} />
+        <p className="small dim">
+          A and B on prompts that training never saw. Sides shuffled, names hidden until the end.
+        </p>
+        <NumberField
+          label="Comparisons"
+          value={rounds}
+          min={1}
+          max={400}
+          onChange={setRounds}
+          hint={rounds < 40 ? 'So few show only a large difference.' : undefined}
+        />
+        <Switch
+          label="Ask three questions"
+          hint="General preference, visual appeal (the prompt hidden), and fit to the prompt."
+          checked={three}
+          onChange={setThree}
+        />
         <ActionButton action={start} look="primary" icon="eye" full />
         {tests.length ? (
           <Disclosure label={`Earlier verdicts (${tests.length})`}>

@@ -32,7 +32,9 @@ export function BlindTestView() {
 function BlindRoundView() {
   const blind = useStudio((s) => s.blind)!;
   const problem = useStudio((s) => s.blindProblem);
-  const job = useStudio((s) => s.jobs.find((one) => one.kind === 'blind' && (one.state === 'running' || one.state === 'waiting')));
+  const job = useStudio((s) =>
+    s.jobs.find((one) => one.kind === 'blind' && (one.state === 'running' || one.state === 'waiting')),
+  );
   const singleKeys = useStudio((s) => s.preferences.singleKeys);
   const { answerBlind, undoBlind, stopBlindTest, closeBlindTest } = useStudio.getState();
   const [zoomed, setZoomed] = useState(false);
@@ -42,11 +44,33 @@ function BlindRoundView() {
   const question = blind.record.questions[blind.question]!;
   const canUndo = blind.index > 0 || blind.question > 0;
   const actions: Action[] = [
-    ...answers.map(({ answer, label, keys }) => ({ name: answer, label, keys, enabled: round !== undefined, perform: () => answerBlind(answer) })),
-    { name: 'undo', label: 'Take the last answer back', keys: 'backspace, mod+z', enabled: canUndo, perform: undoBlind },
-    { name: 'zoom', label: 'Zoom both images', keys: 'z', enabled: round !== undefined, perform: () => setZoomed(!zoomed) },
+    ...answers.map(({ answer, label, keys }) => ({
+      name: answer,
+      label,
+      keys,
+      enabled: round !== undefined,
+      perform: () => answerBlind(answer),
+    })),
+    {
+      name: 'undo',
+      label: 'Take the last answer back',
+      keys: 'backspace, mod+z',
+      enabled: canUndo,
+      perform: undoBlind,
+    },
+    {
+      name: 'zoom',
+      label: 'Zoom both images',
+      keys: 'z',
+      enabled: round !== undefined,
+      perform: () => setZoomed(!zoomed),
+    },
   ];
-  const [left, right] = round ? (round.shownLeft === 'a' ? [round.images.a, round.images.b] : [round.images.b, round.images.a]) : [];
+  const [left, right] = round
+    ? round.shownLeft === 'a'
+      ? [round.images.a, round.images.b]
+      : [round.images.b, round.images.a]
+    : [];
   return (
     <div className={styles.blind}>
       <Shortcuts title="Blind test" actions={actions} />
@@ -55,7 +79,9 @@ function BlindRoundView() {
         <div className="row">
           <span className="small dim number" role="status">
             {Math.min(blind.index + 1, blind.record.planned)} of {blind.record.planned}
-            {blind.record.questions.length > 1 ? ` · question ${blind.question + 1} of ${blind.record.questions.length}` : ''}
+            {blind.record.questions.length > 1
+              ? ` · question ${blind.question + 1} of ${blind.record.questions.length}`
+              : ''}
           </span>
           <Button icon="stop" onClick={blind.index === 0 ? () => stopBlindTest().then(closeBlindTest) : stopBlindTest}>
             {blind.index === 0 ? 'Leave' : 'End here'}
@@ -66,8 +92,20 @@ function BlindRoundView() {
       <ProblemNotice problem={problem} />
       {round && left && right ? (
         <>
-          <p className={styles.blindPrompt}>{question === 'appeal' ? <span className="dim">The prompt is hidden: judge the pictures alone.</span> : round.prompt}</p>
-          <PairStage left={left} right={right} prompt={question === 'appeal' ? 'prompt hidden' : round.prompt} view={{ zoomed, flickering: held }} onChoose={(side) => void answerBlind(side)} />
+          <p className={styles.blindPrompt}>
+            {question === 'appeal' ? (
+              <span className="dim">The prompt is hidden: judge the pictures alone.</span>
+            ) : (
+              round.prompt
+            )}
+          </p>
+          <PairStage
+            left={left}
+            right={right}
+            prompt={question === 'appeal' ? 'prompt hidden' : round.prompt}
+            view={{ zoomed, flickering: held }}
+            onChoose={(side) => void answerBlind(side)}
+          />
           <div className={styles.blindAnswers} role="group" aria-label={questionTitles[question]}>
             {answers.map(({ answer, label, keys }) => (
               <button
@@ -85,19 +123,31 @@ function BlindRoundView() {
             ))}
           </div>
           <div className="spread">
-            <IconButton icon="undo" label="Take the last answer back (Backspace)" disabled={!canUndo} onClick={undoBlind} />
+            <IconButton
+              icon="undo"
+              label="Take the last answer back (Backspace)"
+              disabled={!canUndo}
+              onClick={undoBlind}
+            />
             <div className="row">
               <HoldButton label="Hold to flicker between the two images" onHold={setHeldButton}>
                 <Icon name="flicker" /> Flicker {singleKeys ? <Keys keys="f" /> : null}
               </HoldButton>
-              <IconButton icon="zoom" label="Zoom both images (Z)" pressed={zoomed} onClick={() => setZoomed(!zoomed)} />
+              <IconButton
+                icon="zoom"
+                label="Zoom both images (Z)"
+                pressed={zoomed}
+                onClick={() => setZoomed(!zoomed)}
+              />
             </div>
           </div>
         </>
       ) : (
         <Panel>
           <Empty icon="refresh" title={blind.index === 0 ? 'Making the first rounds' : 'The next round is on its way'}>
-            {job ? `Image ${Math.min(job.done + 1, job.total)} of ${job.total}${job.steps ? `, step ${job.step} of ${job.steps}` : ''}` : 'One moment'}
+            {job
+              ? `Image ${Math.min(job.done + 1, job.total)} of ${job.total}${job.steps ? `, step ${job.step} of ${job.steps}` : ''}`
+              : 'One moment'}
           </Empty>
         </Panel>
       )}
@@ -111,7 +161,11 @@ function BlindVerdict() {
   const { closeBlindTest, startBlindTest, setDraft } = useStudio.getState();
   const { record } = blind;
   const results = blindResults(record);
-  const run = runs.find((one) => [...record.b.model.adapters, ...record.a.model.adapters].some((adapter) => adapter.kind === 'run' && adapter.run === one.id));
+  const run = runs.find((one) =>
+    [...record.b.model.adapters, ...record.a.model.adapters].some(
+      (adapter) => adapter.kind === 'run' && adapter.run === one.id,
+    ),
+  );
   const saveReport = async (): Promise<void> => {
     try {
       const { bytes, name, type } = await exportReport(run);
@@ -154,7 +208,9 @@ function BlindVerdict() {
                   {said.counted} <strong>{said.concluded}</strong>
                 </p>
                 <p className="small dim number">
-                  {result.wins} for B · {result.losses} for A · {result.ties} ties · 95 % interval {printPercent(result.interval[0])} to {printPercent(result.interval[1])} · sign test p = {result.pValue < 0.001 ? '< 0.001' : result.pValue.toFixed(3)}
+                  {result.wins} for B · {result.losses} for A · {result.ties} ties · 95 % interval{' '}
+                  {printPercent(result.interval[0])} to {printPercent(result.interval[1])} · sign test p ={' '}
+                  {result.pValue < 0.001 ? '< 0.001' : result.pValue.toFixed(3)}
                 </p>
               </section>
             );
@@ -163,14 +219,23 @@ function BlindVerdict() {
       </Panel>
       {lefts.length >= 10 ? (
         <p className="small dim">
-          You chose the left picture {printPercent(lefts.filter(({ answer }) => answer === 'left').length / lefts.length)} of the time; sides were shuffled, so about half is expected.
+          You chose the left picture{' '}
+          {printPercent(lefts.filter(({ answer }) => answer === 'left').length / lefts.length)} of the time; sides were
+          shuffled, so about half is expected.
         </p>
       ) : null}
       <div className="row">
-        <Button icon="eye" onClick={() => startBlindTest({ rounds: Math.max(20, 2 * (decisive?.n ?? 0)), questions: record.questions })}>
+        <Button
+          icon="eye"
+          onClick={() => startBlindTest({ rounds: Math.max(20, 2 * (decisive?.n ?? 0)), questions: record.questions })}
+        >
           A longer test
         </Button>
-        <Button icon="generate" href="#/generate" onClick={() => setDraft({ model: (decisive?.rate ?? 0) > 0.5 ? record.b.model : record.a.model })}>
+        <Button
+          icon="generate"
+          href="#/generate"
+          onClick={() => setDraft({ model: (decisive?.rate ?? 0) > 0.5 ? record.b.model : record.a.model })}
+        >
           New pairs from the better model
         </Button>
       </div>
@@ -190,7 +255,15 @@ function BlindVerdict() {
               </div>
               <p className="small">{round.prompt}</p>
               <p className="small dim">
-                {round.answers.map(({ answer }) => (answer === 'tie' ? 'no difference' : (answer === 'left') === (round.shownLeft === 'b') ? 'you chose B' : 'you chose A')).join(' · ')}
+                {round.answers
+                  .map(({ answer }) =>
+                    answer === 'tie'
+                      ? 'no difference'
+                      : (answer === 'left') === (round.shownLeft === 'b')
+                        ? 'you chose B'
+                        : 'you chose A',
+                  )
+                  .join(' · ')}
               </p>
             </li>
           ))}

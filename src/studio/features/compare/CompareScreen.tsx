@@ -40,14 +40,32 @@ function Compare() {
   const actions: Action[] = [
     { name: 'mode', label: 'Next view', keys: 'm', perform: () => setCompare({ compareView: next }) },
     { name: 'swap', label: 'Swap A and B', keys: 'c', perform: swapCompare },
-    { name: 'difference', label: 'Difference', keys: 'd', perform: () => setCompare({ compareView: view === 'difference' ? 'sideBySide' : 'difference' }) },
+    {
+      name: 'difference',
+      label: 'Difference',
+      keys: 'd',
+      perform: () => setCompare({ compareView: view === 'difference' ? 'sideBySide' : 'difference' }),
+    },
     { name: 'nextPrompt', label: 'Next prompt', keys: 'right', perform: () => moveCompare({ prompt: 1 }) },
     { name: 'previousPrompt', label: 'Previous prompt', keys: 'left', perform: () => moveCompare({ prompt: -1 }) },
     { name: 'nextSeed', label: 'Next seed', keys: 'down', perform: () => moveCompare({ seed: 1 }) },
     { name: 'previousSeed', label: 'Previous seed', keys: 'up', perform: () => moveCompare({ seed: -1 }) },
   ];
   return (
-    <Page title="Compare" wide actions={<div className={styles.views}><Segmented label="View" value={view} onChange={(compareView) => setCompare({ compareView })} options={views} /></div>}>
+    <Page
+      title="Compare"
+      wide
+      actions={
+        <div className={styles.views}>
+          <Segmented
+            label="View"
+            value={view}
+            onChange={(compareView) => setCompare({ compareView })}
+            options={views}
+          />
+        </div>
+      }
+    >
       <Shortcuts title="Compare" actions={actions} />
       <Sides />
       <ProblemNotice problem={problem} />
@@ -72,14 +90,31 @@ function Sides() {
   const seeds = useStudio((s) => s.compareSeeds);
   const ready = useStudio((s) => s.engineState === 'ready');
   const runs = useStudio((s) => s.runs);
-  const job = useStudio((s) => s.jobs.find((one) => one.kind === 'compare' && (one.state === 'running' || one.state === 'waiting')));
+  const job = useStudio((s) =>
+    s.jobs.find((one) => one.kind === 'compare' && (one.state === 'running' || one.state === 'waiting')),
+  );
   // Cells and settings both decide what is missing.
   useStudio((s) => s.compareCells);
   useStudio((s) => s.draft);
   const { setCompare, swapCompare, makeComparison, cancelJob, cellOf } = useStudio.getState();
   const same = a && b && modelKey(a) === modelKey(b);
-  const missing = same ? 0 : [a, b].reduce((sum, model) => sum + (model ? prompts.filter(Boolean).flatMap((prompt) => seeds.filter((seed) => !cellOf(model, prompt, seed))).length : 0), 0);
-  const make: Action = { name: 'make', label: missing ? `Make ${plural(missing, 'image')}` : 'All images are here', keys: 'mod+enter', enabled: ready && missing > 0 && !job, perform: makeComparison };
+  const missing = same
+    ? 0
+    : [a, b].reduce(
+        (sum, model) =>
+          sum +
+          (model
+            ? prompts.filter(Boolean).flatMap((prompt) => seeds.filter((seed) => !cellOf(model, prompt, seed))).length
+            : 0),
+        0,
+      );
+  const make: Action = {
+    name: 'make',
+    label: missing ? `Make ${plural(missing, 'image')}` : 'All images are here',
+    keys: 'mod+enter',
+    enabled: ready && missing > 0 && !job,
+    perform: makeComparison,
+  };
   return (
     <Panel>
       <Shortcuts title="Compare, images" actions={[make]} />
@@ -92,7 +127,9 @@ function Sides() {
       </div>
       {same ? (
         <p className="small dim" style={{ marginTop: 8 }}>
-          {runs.some((run) => run.checkpoints.length) ? 'A and B are the same model: choose a run’s checkpoint for one of them.' : 'Train once, and the tuned model can be chosen here. Or bring a LoRA from disk.'}
+          {runs.some((run) => run.checkpoints.length)
+            ? 'A and B are the same model: choose a run’s checkpoint for one of them.'
+            : 'Train once, and the tuned model can be chosen here. Or bring a LoRA from disk.'}
         </p>
       ) : null}
       <div className={`spread ${styles.make}`}>
@@ -102,7 +139,10 @@ function Sides() {
             <span className="small number">
               {job.title}: {job.done} of {job.total}
             </span>
-            <Progress label="Images for the comparison" value={job.total ? (job.done + (job.steps ? job.step / job.steps : 0)) / job.total : null} />
+            <Progress
+              label="Images for the comparison"
+              value={job.total ? (job.done + (job.steps ? job.step / job.steps : 0)) / job.total : null}
+            />
             <Button onClick={() => cancelJob(job.id)}>Cancel</Button>
           </div>
         ) : same ? null : (
@@ -122,10 +162,21 @@ function PromptsAndSeeds() {
     <div className={styles.what}>
       <Disclosure label={`${plural(prompts.filter(Boolean).length, 'prompt')} × ${plural(seeds.length, 'seed')}`}>
         <div className="stack">
-          <TextArea label="Prompts" hint="One on each line." rows={3} value={prompts.join('\n')} onChange={(text) => setCompare({ comparePrompts: text.split('\n') })} />
+          <TextArea
+            label="Prompts"
+            hint="One on each line."
+            rows={3}
+            value={prompts.join('\n')}
+            onChange={(text) => setCompare({ comparePrompts: text.split('\n') })}
+          />
           <div className="row">
             {[3, 8].map((count) => (
-              <Button key={count} look="quiet" icon="dice" onClick={async () => setCompare({ comparePrompts: drawPrompts(await bundledPrompts('test'), count) })}>
+              <Button
+                key={count}
+                look="quiet"
+                icon="dice"
+                onClick={async () => setCompare({ comparePrompts: drawPrompts(await bundledPrompts('test'), count) })}
+              >
                 {count} unseen prompts
               </Button>
             ))}
@@ -135,11 +186,21 @@ function PromptsAndSeeds() {
             value={seedText}
             onChange={(text) => {
               setSeedText(text);
-              const compareSeeds = [...new Set(text.split(/[,\s]+/).filter(Boolean).map(Number))].filter((seed) => Number.isInteger(seed) && seed >= 0);
+              const compareSeeds = [
+                ...new Set(
+                  text
+                    .split(/[,\s]+/)
+                    .filter(Boolean)
+                    .map(Number),
+                ),
+              ].filter((seed) => Number.isInteger(seed) && seed >= 0);
               if (compareSeeds.length) setCompare({ compareSeeds });
             }}
           />
-          <p className="small dim">Steps, guidance, size and scheduler are those of the Generate screen, for both sides; another base model than the one in use keeps its own.</p>
+          <p className="small dim">
+            Steps, guidance, size and scheduler are those of the Generate screen, for both sides; another base model
+            than the one in use keeps its own.
+          </p>
         </div>
       </Disclosure>
     </div>

@@ -15,7 +15,9 @@ export function EvolutionGrid() {
   const seeds = useStudio((s) => s.compareSeeds);
   const position = useStudio((s) => s.comparePosition);
   const ready = useStudio((s) => s.engineState === 'ready');
-  const working = useStudio((s) => s.jobs.some((job) => job.kind === 'compare' && (job.state === 'running' || job.state === 'waiting')));
+  const working = useStudio((s) =>
+    s.jobs.some((job) => job.kind === 'compare' && (job.state === 'running' || job.state === 'waiting')),
+  );
   useStudio((s) => s.compareCells);
   useStudio((s) => s.draft);
   const { setCompare, makeGrid, cellOf, moveCompare } = useStudio.getState();
@@ -30,11 +32,19 @@ export function EvolutionGrid() {
     );
   }
   const columns = run ? gridModels(run) : [];
-  const missing = columns.reduce((sum, { model }) => sum + seeds.filter((seed) => !cellOf(model, prompt, seed)).length, 0);
+  const missing = columns.reduce(
+    (sum, { model }) => sum + seeds.filter((seed) => !cellOf(model, prompt, seed)).length,
+    0,
+  );
   return (
     <div className="stack">
       <div className={styles.gridHead}>
-        <Select label="Run" value={gridRun} onChange={(id) => setCompare({ gridRun: id })} options={choices.map(({ id, name }) => ({ value: id, label: name }))} />
+        <Select
+          label="Run"
+          value={gridRun}
+          onChange={(id) => setCompare({ gridRun: id })}
+          options={choices.map(({ id, name }) => ({ value: id, label: name }))}
+        />
         <div className={styles.gridPrompt}>
           <Button icon="left" look="quiet" onClick={() => moveCompare({ prompt: -1 })}>
             Previous
@@ -71,7 +81,10 @@ export function EvolutionGrid() {
                   </th>
                   {columns.map(({ step, model }) => (
                     <td key={step}>
-                      <Picture file={cellOf(model, prompt, seed)?.file} alt={`${prompt}, seed ${seed}, ${step === 0 ? 'base' : `step ${step}`}`} />
+                      <Picture
+                        file={cellOf(model, prompt, seed)?.file}
+                        alt={`${prompt}, seed ${seed}, ${step === 0 ? 'base' : `step ${step}`}`}
+                      />
                     </td>
                   ))}
                 </tr>

@@ -7,7 +7,9 @@ export function NothingMade() {
   const same = useStudio((s) => s.compareA && s.compareB && modelKey(s.compareA) === modelKey(s.compareB));
   return (
     <Empty icon="compare" title={same ? 'Two different models, please' : 'Nothing to see yet'}>
-      {same ? 'Choose what stands on each side above.' : 'Make the images above. Both sides get the same prompts, seeds and settings.'}
+      {same
+        ? 'Choose what stands on each side above.'
+        : 'Make the images above. Both sides get the same prompts, seeds and settings.'}
     </Empty>
   );
 }

@@ -13,13 +13,23 @@ export function PairThumbs() {
   useStudio((s) => s.draft);
   const { cellOf, showComparison } = useStudio.getState();
   if (!a || !b) return null;
-  const cells = prompts.flatMap((prompt, p) => seeds.map((seed, s) => ({ prompt, seed, p, s, a: cellOf(a, prompt, seed), b: cellOf(b, prompt, seed) }))).filter((cell) => cell.a ?? cell.b);
+  const cells = prompts
+    .flatMap((prompt, p) =>
+      seeds.map((seed, s) => ({ prompt, seed, p, s, a: cellOf(a, prompt, seed), b: cellOf(b, prompt, seed) })),
+    )
+    .filter((cell) => cell.a ?? cell.b);
   if (cells.length < 2) return null;
   return (
     <ul className={styles.thumbs} aria-label="Every prompt and seed">
       {cells.map((cell) => (
         <li key={`${cell.p} ${cell.s}`}>
-          <button type="button" className={styles.thumb} aria-pressed={cell.p === position.prompt && cell.s === position.seed} aria-label={`${cell.prompt}, seed ${cell.seed}`} onClick={() => showComparison(cell.p, cell.s)}>
+          <button
+            type="button"
+            className={styles.thumb}
+            aria-pressed={cell.p === position.prompt && cell.s === position.seed}
+            aria-label={`${cell.prompt}, seed ${cell.seed}`}
+            onClick={() => showComparison(cell.p, cell.s)}
+          >
             <Picture file={cell.a?.file} alt="" thumbnail />
             <Picture file={cell.b?.file} alt="" thumbnail />
           </button>

@@ -14,7 +14,12 @@ const kinds: { kind: ExportKind; label: string; note: string; needsLora: boolean
   { kind: 'kohya', label: 'LoRA', note: 'One file for ComfyUI, A1111 and diffusers', needsLora: true },
   { kind: 'peft', label: 'LoRA (PEFT)', note: 'With PEFT’s own keys, for Python', needsLora: true },
   { kind: 'diffusers', label: 'Whole model', note: 'A diffusers folder, merged, as a zip', needsLora: false },
-  { kind: 'single-file', label: 'Checkpoint', note: 'Whole model in one file, for A1111 and ComfyUI', needsLora: false },
+  {
+    kind: 'single-file',
+    label: 'Checkpoint',
+    note: 'Whole model in one file, for A1111 and ComfyUI',
+    needsLora: false,
+  },
 ];
 
 export function TakeAway() {
@@ -48,14 +53,26 @@ export function TakeAway() {
       <ul className={styles.take}>
         {kinds.map(({ kind, label, note, needsLora }) => (
           <li key={kind}>
-            <Button icon="save" full busy={busy === kind} disabled={!ready || !model || (needsLora && !isLora)} onClick={() => take(kind, () => exportModel(model!, kind, fileName, setShare))}>
+            <Button
+              icon="save"
+              full
+              busy={busy === kind}
+              disabled={!ready || !model || (needsLora && !isLora)}
+              onClick={() => take(kind, () => exportModel(model!, kind, fileName, setShare))}
+            >
               {busy === kind && share > 0 ? `${label} · ${Math.floor(100 * share)} %` : label}
             </Button>
             <span className="small dim">{note}</span>
           </li>
         ))}
         <li>
-          <Button icon="save" full busy={busy === 'labels'} disabled={labels === 0} onClick={() => take('labels', exportLabels)}>
+          <Button
+            icon="save"
+            full
+            busy={busy === 'labels'}
+            disabled={labels === 0}
+            onClick={() => take('labels', exportLabels)}
+          >
             Labels
           </Button>
           <span className="small dim">JSONL, every answer</span>
@@ -68,7 +85,9 @@ export function TakeAway() {
         </li>
       </ul>
       <p className="small dim" style={{ marginTop: 10 }}>
-        {model && isTuned(model) ? `Of side B: ${titleOf(model, { models, runs, loras })}.` : 'A LoRA can be taken when a tuned model stands on side B.'}
+        {model && isTuned(model)
+          ? `Of side B: ${titleOf(model, { models, runs, loras })}.`
+          : 'A LoRA can be taken when a tuned model stands on side B.'}
       </p>
     </Panel>
   );

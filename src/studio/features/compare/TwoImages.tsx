@@ -66,7 +66,9 @@ export function TwoImages({ view }: { view: CompareView }) {
             <HoldButton label="Hold to flicker between A and B" onHold={setHeldButton}>
               <Icon name="flicker" /> Flicker {singleKeys ? <Keys keys="f" /> : null}
             </HoldButton>
-            {view === 'sideBySide' ? <IconButton icon="zoom" label="Zoom both images" pressed={zoomed} onClick={() => setZoomed(!zoomed)} /> : null}
+            {view === 'sideBySide' ? (
+              <IconButton icon="zoom" label="Zoom both images" pressed={zoomed} onClick={() => setZoomed(!zoomed)} />
+            ) : null}
           </div>
           <span className={styles.sideName}>
             <b>B</b> {titleOf(b, names)}
@@ -136,9 +138,21 @@ function Difference({ left, right }: { left: ImageRecord; right: ImageRecord }) 
   return (
     <div className={styles.single}>
       <div className={styles.singleInner}>
-        <canvas ref={canvas} className={styles.canvas} style={{ aspectRatio: left.width / left.height }} role="img" aria-label={`Difference between A and B: ${mean === null ? 'not measured yet' : `${(mean * 100).toFixed(1)} % on average`}`} />
+        <canvas
+          ref={canvas}
+          className={styles.canvas}
+          style={{ aspectRatio: left.width / left.height }}
+          role="img"
+          aria-label={`Difference between A and B: ${mean === null ? 'not measured yet' : `${(mean * 100).toFixed(1)} % on average`}`}
+        />
       </div>
-      <span className={styles.stageNote}>{mean === null ? '' : mean === 0 ? 'the very same pixels' : `${(mean * 100).toFixed(1)} % apart on average, shown four times as strong`}</span>
+      <span className={styles.stageNote}>
+        {mean === null
+          ? ''
+          : mean === 0
+            ? 'the very same pixels'
+            : `${(mean * 100).toFixed(1)} % apart on average, shown four times as strong`}
+      </span>
     </div>
   );
 }

@@ -4,11 +4,16 @@ import { printPercent } from '../../components/words.ts';
 import styles from './compare.module.css';
 
 export function WinBar({ result: { rate, interval } }: { result: WinRate }) {
-  const words = Number.isNaN(rate) ? 'nothing decided' : `B won ${printPercent(rate)}, 95 % interval ${printPercent(interval[0])} to ${printPercent(interval[1])}`;
+  const words = Number.isNaN(rate)
+    ? 'nothing decided'
+    : `B won ${printPercent(rate)}, 95 % interval ${printPercent(interval[0])} to ${printPercent(interval[1])}`;
   return (
     <div className={styles.winBar} role="img" aria-label={words}>
       <span className={styles.winMiddle} />
-      <span className={styles.winInterval} style={{ left: `${interval[0] * 100}%`, right: `${100 - interval[1] * 100}%` }} />
+      <span
+        className={styles.winInterval}
+        style={{ left: `${interval[0] * 100}%`, right: `${100 - interval[1] * 100}%` }}
+      />
       {Number.isNaN(rate) ? null : <span className={styles.winDot} style={{ left: `${rate * 100}%` }} />}
       <span className={styles.winA}>A</span>
       <span className={styles.winB}>B</span>

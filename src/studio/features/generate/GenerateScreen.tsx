@@ -21,12 +21,20 @@ export function GenerateScreen() {
   const images = useStudio((s) => s.images);
   const ready = useStudio((s) => s.engineState === 'ready');
   const problem = useStudio((s) => s.generateProblem);
-  const current = useStudio((s) => s.jobs.find((job) => job.state === 'running') ?? s.jobs.find((job) => job.state === 'waiting'));
+  const current = useStudio(
+    (s) => s.jobs.find((job) => job.state === 'running') ?? s.jobs.find((job) => job.state === 'waiting'),
+  );
   const { generate, makePairs, cancelJob } = useStudio.getState();
   const actions: Action[] = [
     { name: 'generate', label: 'Generate', keys: 'mod+enter', enabled: ready, perform: generate },
     { name: 'makePairs', label: 'Make pairs', keys: 'mod+shift+enter', enabled: ready, perform: () => makePairs() },
-    { name: 'cancel', label: 'Cancel the current job', keys: 'shift+x', enabled: current !== undefined, perform: () => cancelJob(current!.id) },
+    {
+      name: 'cancel',
+      label: 'Cancel the current job',
+      keys: 'shift+x',
+      enabled: current !== undefined,
+      perform: () => cancelJob(current!.id),
+    },
   ];
   return (
     <Page title="Generate" wide>
@@ -51,7 +59,8 @@ export function GenerateScreen() {
             <ImageGrid images={images} />
           ) : (
             <Empty icon="generate" title="Nothing made yet">
-              Images appear here with their settings. Drop a PNG made here, or by most other tools, on the window to get its settings back.
+              Images appear here with their settings. Drop a PNG made here, or by most other tools, on the window to get
+              its settings back.
             </Empty>
           )}
         </div>
@@ -84,9 +93,22 @@ function PromptFields() {
           </Disclosure>
         </div>
       ) : (
-        <TextArea label="Prompt" value={draft.prompt} rows={3} placeholder="What should be in the picture?" hint={model ? `Up to ${model.maxTokens - 2} tokens; the rest is not read.` : undefined} onChange={(prompt) => setDraft({ prompt })} />
+        <TextArea
+          label="Prompt"
+          value={draft.prompt}
+          rows={3}
+          placeholder="What should be in the picture?"
+          hint={model ? `Up to ${model.maxTokens - 2} tokens; the rest is not read.` : undefined}
+          onChange={(prompt) => setDraft({ prompt })}
+        />
       )}
-      <TextArea label="Negative prompt" value={draft.negativePrompt} rows={1} placeholder="What should not be there" onChange={(negativePrompt) => setDraft({ negativePrompt })} />
+      <TextArea
+        label="Negative prompt"
+        value={draft.negativePrompt}
+        rows={1}
+        placeholder="What should not be there"
+        onChange={(negativePrompt) => setDraft({ negativePrompt })}
+      />
       <div className="row">
         <FileButton accept=".txt" look="quiet" onFile={async (file) => usePromptFile(file.name, await file.text())}>
           List from a file
@@ -105,12 +127,33 @@ function SeedFields() {
   const total = (draft.list?.prompts.length ?? 1) * draft.count;
   return (
     <div className={styles.seeds}>
-      <NumberField label="Seed" value={draft.seed} min={0} max={2 ** 32 - 1} onChange={(seed) => setDraft({ seed, seedLocked: true })} />
+      <NumberField
+        label="Seed"
+        value={draft.seed}
+        min={0}
+        max={2 ** 32 - 1}
+        onChange={(seed) => setDraft({ seed, seedLocked: true })}
+      />
       <div className={styles.seedButtons}>
-        <IconButton icon={draft.seedLocked ? 'lock' : 'unlock'} label={draft.seedLocked ? 'Seed is kept: draw a new one each time instead' : 'A new seed each time: keep this one instead'} pressed={draft.seedLocked} onClick={() => setDraft({ seedLocked: !draft.seedLocked })} />
+        <IconButton
+          icon={draft.seedLocked ? 'lock' : 'unlock'}
+          label={
+            draft.seedLocked
+              ? 'Seed is kept: draw a new one each time instead'
+              : 'A new seed each time: keep this one instead'
+          }
+          pressed={draft.seedLocked}
+          onClick={() => setDraft({ seedLocked: !draft.seedLocked })}
+        />
         <IconButton icon="dice" label="Draw another seed" onClick={() => setDraft({ seed: randomSeed() })} />
       </div>
-      <NumberField label={draft.list ? 'Seeds per prompt' : 'Images'} value={draft.count} min={1} max={64} onChange={(count) => setDraft({ count })} />
+      <NumberField
+        label={draft.list ? 'Seeds per prompt' : 'Images'}
+        value={draft.count}
+        min={1}
+        max={64}
+        onChange={(count) => setDraft({ count })}
+      />
       {draft.list ? (
         <div className={styles.total}>
           <Tag>{plural(total, 'image')} in all</Tag>

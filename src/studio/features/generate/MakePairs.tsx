@@ -12,10 +12,16 @@ export function MakePairs({ action }: { action: Action }) {
   const draft = useStudio((s) => s.draft);
   const base = useStudio(chosenModel);
   const run = useStudio((s) => s.runs.find((one) => one.checkpoints.length > 0 && one.model.base === base?.id));
-  const waiting = useStudio((s) => s.pairs.filter((pair) => !s.labels.byPair.has(pair.id) && (!base || isPairOf(pair, base.id))).length);
+  const waiting = useStudio(
+    (s) => s.pairs.filter((pair) => !s.labels.byPair.has(pair.id) && (!base || isPairOf(pair, base.id))).length,
+  );
   const { setDraft } = useStudio.getState();
   const same = draft.against !== null && draft.model !== null && modelKey(draft.against) === modelKey(draft.model);
-  const from = draft.list ? `Over the ${plural(draft.list.prompts.length, 'prompt')} of the list.` : draft.prompt.trim() ? 'All from the prompt above; a list gives more variety.' : 'From prompts drawn from the bundled list.';
+  const from = draft.list
+    ? `Over the ${plural(draft.list.prompts.length, 'prompt')} of the list.`
+    : draft.prompt.trim()
+      ? 'All from the prompt above; a list gives more variety.'
+      : 'From prompts drawn from the bundled list.';
   return (
     <Panel title="Pairs to judge">
       <div className="stack">
@@ -23,15 +29,34 @@ export function MakePairs({ action }: { action: Action }) {
           label="What the two images of a pair share"
           full
           value={draft.against ? 'models' : 'seeds'}
-          onChange={(kind) => setDraft({ against: kind === 'models' ? (run ? tunedModel(run) : base ? { base: base.id, adapters: [] } : null) : null })}
+          onChange={(kind) =>
+            setDraft({
+              against:
+                kind === 'models' ? (run ? tunedModel(run) : base ? { base: base.id, adapters: [] } : null) : null,
+            })
+          }
           options={[
             { value: 'seeds', label: 'Two seeds' },
             { value: 'models', label: 'Two models' },
           ]}
         />
-        {draft.against ? <ModelPicker label="Second model" value={draft.against} onChange={(against) => setDraft({ against })} oneBase /> : null}
+        {draft.against ? (
+          <ModelPicker
+            label="Second model"
+            value={draft.against}
+            onChange={(against) => setDraft({ against })}
+            oneBase
+          />
+        ) : null}
         {same ? <p className="small dim">Both models are the same: the pairs will be made of two seeds.</p> : null}
-        <NumberField label="Pairs" hint={from} value={draft.pairCount} min={1} max={1000} onChange={(pairCount) => setDraft({ pairCount })} />
+        <NumberField
+          label="Pairs"
+          hint={from}
+          value={draft.pairCount}
+          min={1}
+          max={1000}
+          onChange={(pairCount) => setDraft({ pairCount })}
+        />
         <ActionButton action={{ ...action, label: `Make ${plural(draft.pairCount, 'pair')}` }} full />
         {waiting > 0 ? (
           <Button look="quiet" icon="label" href="#/label" full>

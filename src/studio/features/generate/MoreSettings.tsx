@@ -19,12 +19,44 @@ export function MoreSettings() {
     <Disclosure label="More">
       <div className={styles.more}>
         <NumberField label="Steps" value={draft.steps} min={1} max={200} onChange={(steps) => setDraft({ steps })} />
-        <NumberField label="Guidance" value={draft.guidanceScale} min={0} max={30} step={0.5} digits={2} onChange={(guidanceScale) => setDraft({ guidanceScale })} />
-        <NumberField label="Width" value={draft.width} min={multiple} max={largest} step={multiple} onChange={(width) => setDraft({ width: round(width) })} />
-        <NumberField label="Height" value={draft.height} min={multiple} max={largest} step={multiple} onChange={(height) => setDraft({ height: round(height) })} />
-        {draft.width !== modelSize || draft.height !== modelSize ? <p className={`small dim ${styles.wide}`}>The model was made for {modelSize} px; other sizes look less sure. Pairs of another size cannot train together.</p> : null}
+        <NumberField
+          label="Guidance"
+          value={draft.guidanceScale}
+          min={0}
+          max={30}
+          step={0.5}
+          digits={2}
+          onChange={(guidanceScale) => setDraft({ guidanceScale })}
+        />
+        <NumberField
+          label="Width"
+          value={draft.width}
+          min={multiple}
+          max={largest}
+          step={multiple}
+          onChange={(width) => setDraft({ width: round(width) })}
+        />
+        <NumberField
+          label="Height"
+          value={draft.height}
+          min={multiple}
+          max={largest}
+          step={multiple}
+          onChange={(height) => setDraft({ height: round(height) })}
+        />
+        {draft.width !== modelSize || draft.height !== modelSize ? (
+          <p className={`small dim ${styles.wide}`}>
+            The model was made for {modelSize} px; other sizes look less sure. Pairs of another size cannot train
+            together.
+          </p>
+        ) : null}
         <div className={styles.wide}>
-          <Select label="Scheduler" value={draft.scheduler} onChange={(scheduler) => setDraft({ scheduler })} options={Object.entries(schedulers).map(([value, label]) => ({ value, label }))} />
+          <Select
+            label="Scheduler"
+            value={draft.scheduler}
+            onChange={(scheduler) => setDraft({ scheduler })}
+            options={Object.entries(schedulers).map(([value, label]) => ({ value, label }))}
+          />
         </div>
         {karrasSchedulers.has(draft.scheduler) ? (
           <div className={styles.wide}>
@@ -32,7 +64,16 @@ export function MoreSettings() {
           </div>
         ) : null}
         <div className={styles.wide}>
-          <NumberField label="Guidance rescale" hint="0 is off; 0.7 helps v-prediction models that come out too bright or too dark." value={draft.guidanceRescale} min={0} max={1} step={0.05} digits={2} onChange={(guidanceRescale) => setDraft({ guidanceRescale })} />
+          <NumberField
+            label="Guidance rescale"
+            hint="0 is off; 0.7 helps v-prediction models that come out too bright or too dark."
+            value={draft.guidanceRescale}
+            min={0}
+            max={1}
+            step={0.05}
+            digits={2}
+            onChange={(guidanceRescale) => setDraft({ guidanceRescale })}
+          />
         </div>
         <div className={styles.wide}>
           <span className="fieldLabel">Made by</span>
@@ -47,11 +88,25 @@ export function MoreSettings() {
               { value: 'onnx', label: 'onnxruntime' },
             ]}
           />
-          {chosen ? <p className="small dim">Fastest here, measured: {chosen === 'engine' ? 'our kernels' : chosen === 'onnx-webgpu' ? 'onnxruntime on WebGPU' : 'onnxruntime on the CPU'}.</p> : null}
+          {chosen ? (
+            <p className="small dim">
+              Fastest here, measured:{' '}
+              {chosen === 'engine'
+                ? 'our kernels'
+                : chosen === 'onnx-webgpu'
+                  ? 'onnxruntime on WebGPU'
+                  : 'onnxruntime on the CPU'}
+              .
+            </p>
+          ) : null}
         </div>
         {draft.init ? null : (
           <div className={styles.wide}>
-            <FileButton accept="image/png,image/jpeg,image/webp" icon="sample" onFile={async (file) => setInitImage(file.name, new Uint8Array(await file.arrayBuffer()))}>
+            <FileButton
+              accept="image/png,image/jpeg,image/webp"
+              icon="sample"
+              onFile={async (file) => setInitImage(file.name, new Uint8Array(await file.arrayBuffer()))}
+            >
               Start from an image
             </FileButton>
           </div>

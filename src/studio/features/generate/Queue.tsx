@@ -27,7 +27,13 @@ function JobRow({ job }: { job: Job }) {
   const { cancelJob, dismissJob } = useStudio.getState();
   const within = job.steps > 0 ? job.step / job.steps : 0;
   const fraction = job.total > 0 ? Math.min(1, (job.done + within) / job.total) : null;
-  if (job.state === 'failed') return <ProblemNotice problem={job.problem} actions={<IconButton icon="close" label="Dismiss" onClick={() => dismissJob(job.id)} />} />;
+  if (job.state === 'failed')
+    return (
+      <ProblemNotice
+        problem={job.problem}
+        actions={<IconButton icon="close" label="Dismiss" onClick={() => dismissJob(job.id)} />}
+      />
+    );
   return (
     <div className={styles.job}>
       <div className="spread">

@@ -19,7 +19,15 @@ export function StartImage() {
           <strong className="small">Start image: {init.name}</strong>
           <IconButton icon="close" label="Start from noise instead" onClick={() => setDraft({ init: null })} />
         </div>
-        <SliderField label="Strength" value={init.strength} min={0.05} max={1} step={0.05} print={(value) => (value === 1 ? '1.00: the image is ignored' : value.toFixed(2))} onChange={(strength) => setDraft({ init: { ...init, strength } })} />
+        <SliderField
+          label="Strength"
+          value={init.strength}
+          min={0.05}
+          max={1}
+          step={0.05}
+          print={(value) => (value === 1 ? '1.00: the image is ignored' : value.toFixed(2))}
+          onChange={(strength) => setDraft({ init: { ...init, strength } })}
+        />
       </div>
     </div>
   );

@@ -67,9 +67,16 @@ function Counter() {
   return (
     <div className={styles.counter}>
       <p aria-live="polite">
-        <strong className="number">{plural(counts.labels, 'label')}</strong> <span className="dim">→</span> <strong className={`number ${styles.usable}`}>{usable} usable</strong>
+        <strong className="number">{plural(counts.labels, 'label')}</strong> <span className="dim">→</span>{' '}
+        <strong className={`number ${styles.usable}`}>{usable} usable</strong>
         <span className={`small dim number ${styles.detail}`}>
-          {[others ? `${others} of other models` : '', counts.tie ? plural(counts.tie, 'tie') : '', counts.bothBad ? `${counts.bothBad} both bad` : '', counts.skip ? `${counts.skip} skipped` : '', counts.medianMs === null ? '' : `${printSeconds(counts.medianMs)} each`]
+          {[
+            others ? `${others} of other models` : '',
+            counts.tie ? plural(counts.tie, 'tie') : '',
+            counts.bothBad ? `${counts.bothBad} both bad` : '',
+            counts.skip ? `${counts.skip} skipped` : '',
+            counts.medianMs === null ? '' : `${printSeconds(counts.medianMs)} each`,
+          ]
             .filter(Boolean)
             .join(' · ')}
         </span>
@@ -77,7 +84,11 @@ function Counter() {
       {usable < enough.standard ? (
         <div className={styles.meter}>
           <Progress label={`Usable labels, ${usable} of ${goal}`} value={usable / goal} />
-          <span className="small dim">{usable < enough.taste ? `${goal - usable} more for a first taste` : `enough for a taste · ${goal} for a standard run`}</span>
+          <span className="small dim">
+            {usable < enough.taste
+              ? `${goal - usable} more for a first taste`
+              : `enough for a taste · ${goal} for a standard run`}
+          </span>
         </div>
       ) : (
         <Button href="#/train" icon="train">
@@ -94,7 +105,14 @@ function OtherModel() {
   const shown = useStudio((s) => s.showing?.pair);
   const filter = useStudio((s) => s.filter);
   // Own pairs stand first in the queue, where there are any.
-  const hasOwn = useStudio((s) => base !== undefined && s.queue().slice(0, 1).some((pair) => isPairOf(pair, base.id)));
+  const hasOwn = useStudio(
+    (s) =>
+      base !== undefined &&
+      s
+        .queue()
+        .slice(0, 1)
+        .some((pair) => isPairOf(pair, base.id)),
+  );
   const { setFilter } = useStudio.getState();
   if (!base || !shown || isPairOf(shown, base.id)) return null;
   return (
@@ -121,11 +139,17 @@ function NothingLeft() {
   const filter = useStudio((s) => s.filter);
   const usable = useStudio((s) => countUsable(s).own);
   const ready = useStudio((s) => s.engineState === 'ready');
-  const making = useStudio((s) => s.jobs.find((job) => job.kind === 'pairs' && (job.state === 'running' || job.state === 'waiting')));
+  const making = useStudio((s) =>
+    s.jobs.find((job) => job.kind === 'pairs' && (job.state === 'running' || job.state === 'waiting')),
+  );
   const { makePairs, setFilter } = useStudio.getState();
   if (filter !== 'toJudge') {
     return (
-      <Empty icon="label" title="No pairs here" actions={<Button onClick={() => setFilter('toJudge')}>Back to the pairs to judge</Button>}>
+      <Empty
+        icon="label"
+        title="No pairs here"
+        actions={<Button onClick={() => setFilter('toJudge')}>Back to the pairs to judge</Button>}
+      >
         No pair has this answer.
       </Empty>
     );
@@ -144,7 +168,12 @@ function NothingLeft() {
       title="Every pair is judged"
       actions={
         <>
-          <Button look={usable >= enough.taste ? 'normal' : 'primary'} icon="generate" disabled={!ready} onClick={() => makePairs(8)}>
+          <Button
+            look={usable >= enough.taste ? 'normal' : 'primary'}
+            icon="generate"
+            disabled={!ready}
+            onClick={() => makePairs(8)}
+          >
             Make 8 more pairs
           </Button>
           {usable > 0 ? (
@@ -155,7 +184,9 @@ function NothingLeft() {
         </>
       }
     >
-      {usable >= enough.taste ? 'You have enough for a first training, and more always helps.' : 'A few more and there is something to learn from.'}
+      {usable >= enough.taste
+        ? 'You have enough for a first training, and more always helps.'
+        : 'A few more and there is something to learn from.'}
     </Empty>
   );
 }

@@ -19,7 +19,15 @@ export function LibraryScreen() {
   const runs = useStudio((s) => s.runs.length);
   const storage = useStudio((s) => s.storage);
   return (
-    <Page title="Library" wide lead={storage ? `${printBytes(storage.usageBytes)} used of ${printBytes(storage.quotaBytes)}; ${storage.persisted ? 'kept until you delete it' : 'the browser may clear it when the disk is full'}.` : undefined}>
+    <Page
+      title="Library"
+      wide
+      lead={
+        storage
+          ? `${printBytes(storage.usageBytes)} used of ${printBytes(storage.quotaBytes)}; ${storage.persisted ? 'kept until you delete it' : 'the browser may clear it when the disk is full'}.`
+          : undefined
+      }
+    >
       <div>
         <Segmented
           label="What"
@@ -46,13 +54,28 @@ function Images() {
   const [model, setModel] = useState('all');
   const modelOptions = useMemo(() => {
     const seen = new Map(images.map((image) => [modelKey(image.model), image.model]));
-    return [{ value: 'all', label: 'Every model' }, ...[...seen].map(([value, ref]) => ({ value, label: titleOf(ref, { models, runs, loras }) }))];
+    return [
+      { value: 'all', label: 'Every model' },
+      ...[...seen].map(([value, ref]) => ({ value, label: titleOf(ref, { models, runs, loras }) })),
+    ];
   }, [images, models, runs, loras]);
   const words = text.toLowerCase().split(/\s+/).filter(Boolean);
-  const shown = images.filter((image) => (model === 'all' || modelKey(image.model) === model) && words.every((word) => image.prompt.toLowerCase().includes(word) || String(image.seed) === word));
+  const shown = images.filter(
+    (image) =>
+      (model === 'all' || modelKey(image.model) === model) &&
+      words.every((word) => image.prompt.toLowerCase().includes(word) || String(image.seed) === word),
+  );
   if (!images.length) {
     return (
-      <Empty icon="library" title="Nothing made yet" actions={<Button look="primary" href="#/generate">Go to Generate</Button>}>
+      <Empty
+        icon="library"
+        title="Nothing made yet"
+        actions={
+          <Button look="primary" href="#/generate">
+            Go to Generate
+          </Button>
+        }
+      >
         Every image you make is kept here with its parameters.
       </Empty>
     );
@@ -67,7 +90,12 @@ function Images() {
         </span>
         {shown.length ? (
           <div className={styles.count}>
-            <ConfirmButton label={`Delete ${shown.length === images.length ? 'all' : 'these'}`} question={`${plural(shown.length, 'image')} will be removed from the library. Pairs and labels stay.`} confirm={`Delete ${plural(shown.length, 'image')}`} onConfirm={() => removeImages(shown.map((image) => image.id)).catch(toastProblem)} />
+            <ConfirmButton
+              label={`Delete ${shown.length === images.length ? 'all' : 'these'}`}
+              question={`${plural(shown.length, 'image')} will be removed from the library. Pairs and labels stay.`}
+              confirm={`Delete ${plural(shown.length, 'image')}`}
+              onConfirm={() => removeImages(shown.map((image) => image.id)).catch(toastProblem)}
+            />
           </div>
         ) : null}
       </div>
@@ -82,7 +110,15 @@ function Runs() {
   const { compareWithRun } = useStudio.getState();
   if (!runs.length) {
     return (
-      <Empty icon="train" title="No runs yet" actions={<Button look="primary" href="#/train">Go to Train</Button>}>
+      <Empty
+        icon="train"
+        title="No runs yet"
+        actions={
+          <Button look="primary" href="#/train">
+            Go to Train
+          </Button>
+        }
+      >
         Runs are kept with their checkpoints, samples and metrics.
       </Empty>
     );
@@ -94,9 +130,16 @@ function Runs() {
           <li key={run.id}>
             <strong>{run.name}</strong>
             <span className="small dim number">
-              step {run.step} of {run.config.steps} · {plural(run.pairs.length, 'pair')} · {plural(run.checkpoints.length, 'checkpoint')} · {printWhen(run.createdAt)}
+              step {run.step} of {run.config.steps} · {plural(run.pairs.length, 'pair')} ·{' '}
+              {plural(run.checkpoints.length, 'checkpoint')} · {printWhen(run.createdAt)}
             </span>
-            {tests.some((test) => [test.a, test.b].some((side) => side.model.adapters.some((adapter) => adapter.kind === 'run' && adapter.run === run.id))) ? <Tag tone="good">tested blind</Tag> : null}
+            {tests.some((test) =>
+              [test.a, test.b].some((side) =>
+                side.model.adapters.some((adapter) => adapter.kind === 'run' && adapter.run === run.id),
+              ),
+            ) ? (
+              <Tag tone="good">tested blind</Tag>
+            ) : null}
             <span className={styles.runLinks}>
               <Link href="/compare" onClick={() => compareWithRun(run.id)}>
                 Compare

@@ -17,7 +17,10 @@ export function AddModel() {
   return (
     <Panel title="Add a model">
       <div className="stack">
-        <p className="small dim">A diffusers folder or a single-file checkpoint of the Stable Diffusion family, as .safetensors. You can also drop it anywhere on this window.</p>
+        <p className="small dim">
+          A diffusers folder or a single-file checkpoint of the Stable Diffusion family, as .safetensors. You can also
+          drop it anywhere on this window.
+        </p>
         <div className="row">
           <FolderButton disabled={!idle} onFiles={(files) => importModel(pickedFolder(files))}>
             A folder
@@ -42,7 +45,12 @@ function FromHub({ idle }: { idle: boolean }) {
   const [revision, setRevision] = useState('');
   // A pasted address of the model's page says the same.
   const named = /^[\w.-]+\/[\w.-]+$/.exec(id.trim().replace(/^https?:\/\/[^/]+\//, ''))?.[0];
-  const lookUp = (): void => void planDownload({ id: named!, host: host.trim() || defaultHost, ...(revision.trim() ? { revision: revision.trim() } : {}) });
+  const lookUp = (): void =>
+    void planDownload({
+      id: named!,
+      host: host.trim() || defaultHost,
+      ...(revision.trim() ? { revision: revision.trim() } : {}),
+    });
   return (
     <form
       className={styles.hub}
@@ -55,7 +63,13 @@ function FromHub({ idle }: { idle: boolean }) {
       <Disclosure label="More">
         <div className="stack">
           <TextField label="Host" hint="Any server with the same addresses." value={host} onChange={setHost} />
-          <TextField label="Revision" hint="A branch, a tag or a commit." value={revision} onChange={setRevision} placeholder="main" />
+          <TextField
+            label="Revision"
+            hint="A branch, a tag or a commit."
+            value={revision}
+            onChange={setRevision}
+            placeholder="main"
+          />
         </div>
       </Disclosure>
       {plan ? (
@@ -72,11 +86,20 @@ function FromHub({ idle }: { idle: boolean }) {
             <FileList files={plan.files} />
           </Disclosure>
           {plan.availableBytes !== null && plan.availableBytes < plan.totalBytes - plan.presentBytes ? (
-            <Notice tone="warn">There may not be room for it: delete another model first, or free some disk space.</Notice>
+            <Notice tone="warn">
+              There may not be room for it: delete another model first, or free some disk space.
+            </Notice>
           ) : null}
           <div className="row">
-            <Button look="primary" icon="save" disabled={!idle} onClick={() => downloadModel({ id: plan.id, host: plan.host, revision: plan.revision }, plan.files)}>
-              {plan.presentBytes > 0 ? `Download the other ${printBytes(plan.totalBytes - plan.presentBytes)}` : `Download ${printBytes(plan.totalBytes)}`}
+            <Button
+              look="primary"
+              icon="save"
+              disabled={!idle}
+              onClick={() => downloadModel({ id: plan.id, host: plan.host, revision: plan.revision }, plan.files)}
+            >
+              {plan.presentBytes > 0
+                ? `Download the other ${printBytes(plan.totalBytes - plan.presentBytes)}`
+                : `Download ${printBytes(plan.totalBytes)}`}
             </Button>
             <Button look="quiet" onClick={forgetPlan}>
               Not now

@@ -26,7 +26,9 @@ export function ComingIn() {
       <div className="stack">
         <Progress label={title} value={totalBytes > 0 ? doneBytes / totalBytes : null} />
         <p className="small number">
-          {totalBytes > 0 ? `${printBytes(doneBytes)} of ${printBytes(totalBytes)}, ${printPercent(doneBytes / totalBytes)}` : 'Looking at its configs'}
+          {totalBytes > 0
+            ? `${printBytes(doneBytes)} of ${printBytes(totalBytes)}, ${printPercent(doneBytes / totalBytes)}`
+            : 'Looking at its configs'}
           {rate ? ` · ${printBytes(rate)}/s · ${printDuration((totalBytes - doneBytes) / rate)} left` : ''}
           {kind === 'copy' && file ? ` · ${file}` : ''}
         </p>

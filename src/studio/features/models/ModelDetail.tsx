@@ -13,8 +13,16 @@ import type { Entry } from './entries.ts';
 import { FileList } from './FileList.tsx';
 import styles from './models.module.css';
 
-const precisions: Record<ModelInfo['precision'], string> = { f32: '32 bits (f32)', f16: '16 bits (f16)', bf16: '16 bits (bf16)' };
-const predictions: Record<ModelInfo['predictionType'], string> = { epsilon: 'the noise (epsilon)', v_prediction: 'velocity (v)', sample: 'the picture (sample)' };
+const precisions: Record<ModelInfo['precision'], string> = {
+  f32: '32 bits (f32)',
+  f16: '16 bits (f16)',
+  bf16: '16 bits (bf16)',
+};
+const predictions: Record<ModelInfo['predictionType'], string> = {
+  epsilon: 'the noise (epsilon)',
+  v_prediction: 'velocity (v)',
+  sample: 'the picture (sample)',
+};
 
 export function ModelDetail({ entry }: { entry: Entry }) {
   const { info, stored, problem } = entry;
@@ -24,7 +32,10 @@ export function ModelDetail({ entry }: { entry: Entry }) {
   const { useModel: choose, downloadModel } = useStudio.getState();
   const use = (): void => {
     choose(entry.id);
-    toast(`${entry.title} is in use`, 'Size, steps and training settings follow it. What was set for the other model is kept.');
+    toast(
+      `${entry.title} is in use`,
+      'Size, steps and training settings follow it. What was set for the other model is kept.',
+    );
   };
   const from = stored?.source === 'hub' && stored.origin ? hubRequestOf(stored.origin) : null;
   return (
@@ -39,7 +50,12 @@ export function ModelDetail({ entry }: { entry: Entry }) {
             </Button>
           ) : null}
           {stored && !stored.complete && from ? (
-            <Button look="primary" icon="play" disabled={!ready || working} onClick={() => downloadModel(from, stored.files)}>
+            <Button
+              look="primary"
+              icon="play"
+              disabled={!ready || working}
+              onClick={() => downloadModel(from, stored.files)}
+            >
               Continue
             </Button>
           ) : null}
@@ -50,13 +66,13 @@ export function ModelDetail({ entry }: { entry: Entry }) {
       <div className="stack">
         {stored && !stored.complete ? (
           <Notice tone="warn" title={`${printBytes(stored.presentBytes)} of ${printBytes(stored.totalBytes)} are here`}>
-            {from ? 'The download was cut short. It goes on where it stopped.' : 'The copy was cut short. Delete it, then choose the folder or the file again.'}
+            {from
+              ? 'The download was cut short. It goes on where it stopped.'
+              : 'The copy was cut short. Delete it, then choose the folder or the file again.'}
           </Notice>
         ) : null}
         <ProblemNotice problem={problem} />
-        {info?.notTrainable ? (
-          <Notice title="Makes pictures, cannot be trained">{info.notTrainable}</Notice>
-        ) : null}
+        {info?.notTrainable ? <Notice title="Makes pictures, cannot be trained">{info.notTrainable}</Notice> : null}
         <dl className={styles.facts}>
           {info ? <Facts info={info} /> : null}
           <Fact name="On disk">{printBytes(stored ? stored.presentBytes : (info?.weightBytes ?? 0))}</Fact>
@@ -88,7 +104,11 @@ function Facts({ info }: { info: ModelInfo }) {
       <Fact name="VAE">{printCount(parameters.vae)} weights</Fact>
       <Fact name="Precision">{precisions[info.precision]}</Fact>
       <Fact name="Predicts">{predictions[info.predictionType]}</Fact>
-      <Fact name="Scheduler">{info.scheduler in schedulers ? schedulers[info.scheduler as keyof typeof schedulers] : info.scheduler.replace(/Scheduler$/, '')}</Fact>
+      <Fact name="Scheduler">
+        {info.scheduler in schedulers
+          ? schedulers[info.scheduler as keyof typeof schedulers]
+          : info.scheduler.replace(/Scheduler$/, '')}
+      </Fact>
       <Fact name="Made for">
         {info.defaultSize} px, multiples of {info.sizeMultiple}
       </Fact>
@@ -116,6 +136,15 @@ function Delete({ entry: { id, title, stored } }: { entry: Entry }) {
   const { deleteModel } = useStudio.getState();
   if (atWork || working) return null;
   const needing = runs.filter((run) => run.model.base === id).map(({ name }) => `“${name}”`);
-  const consequence = needing.length ? ` ${plural(needing.length, 'run')} ${needing.length === 1 ? 'needs' : 'need'} it and cannot be used until it is back: ${needing.join(', ')}.` : ' No run needs it.';
-  return <ConfirmButton label="Delete" question={`${title} will be removed from this browser, which frees ${printBytes(stored?.presentBytes ?? 0)}.${consequence} Pictures and labels stay.`} confirm={`Delete ${title}`} onConfirm={() => deleteModel(id)} />;
+  const consequence = needing.length
+    ? ` ${plural(needing.length, 'run')} ${needing.length === 1 ? 'needs' : 'need'} it and cannot be used until it is back: ${needing.join(', ')}.`
+    : ' No run needs it.';
+  return (
+    <ConfirmButton
+      label="Delete"
+      question={`${title} will be removed from this browser, which frees ${printBytes(stored?.presentBytes ?? 0)}.${consequence} Pictures and labels stay.`}
+      confirm={`Delete ${title}`}
+      onConfirm={() => deleteModel(id)}
+    />
+  );
 }

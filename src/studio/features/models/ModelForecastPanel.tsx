@@ -23,13 +23,21 @@ export function ModelForecastPanel({ info }: { info: ModelInfo }) {
   useEffect(() => {
     if (ready && !found) void readModelForecast(info.id, side);
   }, [ready, found, info.id, side, readModelForecast]);
-  const sizes = sizesOf(info).map((size) => ({ value: String(size), label: `${size} × ${size} px${size === info.defaultSize ? ', its own' : ''}` }));
+  const sizes = sizesOf(info).map((size) => ({
+    value: String(size),
+    label: `${size} × ${size} px${size === info.defaultSize ? ', its own' : ''}`,
+  }));
   return (
     <Panel
       title="GPU memory here"
       aside={
         <div className={styles.size}>
-          <Select label="Picture size" value={String(side)} onChange={(size) => setSide(Number(size))} options={sizes} />
+          <Select
+            label="Picture size"
+            value={String(side)}
+            onChange={(size) => setSide(Number(size))}
+            options={sizes}
+          />
         </div>
       }
     >
@@ -50,7 +58,10 @@ export function ModelForecastPanel({ info }: { info: ModelInfo }) {
               </>
             )}
           </div>
-          <p className={`small dim ${styles.limits}`}>Held against the limits that this adapter names. No browser says how much memory a GPU has: compare the sums with yours.</p>
+          <p className={`small dim ${styles.limits}`}>
+            Held against the limits that this adapter names. No browser says how much memory a GPU has: compare the sums
+            with yours.
+          </p>
         </>
       )}
     </Panel>

@@ -16,10 +16,19 @@ export function ModelList({ entries, viewed }: { entries: readonly Entry[]; view
         <ul className={styles.list}>
           {entries.map((entry) => (
             <li key={entry.id}>
-              <button type="button" className={styles.model} aria-pressed={entry.id === viewed} onClick={() => viewModel(entry.id)}>
+              <button
+                type="button"
+                className={styles.model}
+                aria-pressed={entry.id === viewed}
+                onClick={() => viewModel(entry.id)}
+              >
                 <span className={styles.modelHead}>
                   <strong>{entry.title}</strong>
-                  {entry.id === chosen ? <Tag tone="accent">in use</Tag> : entry.info ? null : <Tag tone="bad">{entry.stored?.complete ? 'does not open' : 'not whole'}</Tag>}
+                  {entry.id === chosen ? (
+                    <Tag tone="accent">in use</Tag>
+                  ) : entry.info ? null : (
+                    <Tag tone="bad">{entry.stored?.complete ? 'does not open' : 'not whole'}</Tag>
+                  )}
                 </span>
                 <span className="small dim number">{factsInShort(entry)}</span>
               </button>
@@ -27,14 +36,19 @@ export function ModelList({ entries, viewed }: { entries: readonly Entry[]; view
           ))}
         </ul>
       ) : (
-        <p className="small dim">{starting ? 'The engine looks for them.' : 'The engine is not running, so that nothing can be read.'}</p>
+        <p className="small dim">
+          {starting ? 'The engine looks for them.' : 'The engine is not running, so that nothing can be read.'}
+        </p>
       )}
     </Panel>
   );
 }
 
 function factsInShort({ info, stored }: Entry): string {
-  if (info) return `${info.family} · ${printCount(info.parameters.unet)} · ${printBytes(stored?.totalBytes ?? info.weightBytes)}`;
+  if (info)
+    return `${info.family} · ${printCount(info.parameters.unet)} · ${printBytes(stored?.totalBytes ?? info.weightBytes)}`;
   if (!stored) return '';
-  return stored.complete ? printBytes(stored.totalBytes) : `${printBytes(stored.presentBytes)} of ${printBytes(stored.totalBytes)}, ${printPercent(stored.totalBytes ? stored.presentBytes / stored.totalBytes : 0)}`;
+  return stored.complete
+    ? printBytes(stored.totalBytes)
+    : `${printBytes(stored.presentBytes)} of ${printBytes(stored.totalBytes)}, ${printPercent(stored.totalBytes ? stored.presentBytes / stored.totalBytes : 0)}`;
 }

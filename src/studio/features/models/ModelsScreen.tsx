@@ -17,7 +17,11 @@ export function ModelsScreen() {
   const entries = entriesOf(models, stored, unopened);
   const entry = useViewed(entries);
   return (
-    <Page title="Models" wide lead="One of them is worked with at a time: it makes the pictures, and it is what learns. Models stay in this browser, on this computer.">
+    <Page
+      title="Models"
+      wide
+      lead="One of them is worked with at a time: it makes the pictures, and it is what learns. Models stay in this browser, on this computer."
+    >
       <div className={styles.columns}>
         <div className={styles.side}>
           <ModelList entries={entries} viewed={entry?.id} />

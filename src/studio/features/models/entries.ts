@@ -14,9 +14,27 @@ export interface Entry {
   problem: Problem | null;
 }
 
-export function entriesOf(models: readonly ModelInfo[], stored: readonly StoredModel[], unopened: Readonly<Record<string, Problem>>): Entry[] {
-  const opened = models.map((info): Entry => ({ id: info.id, title: info.title, info, stored: stored.find(({ id }) => id === info.id) ?? null, problem: null }));
-  const others = stored.filter(({ id }) => !models.some((info) => info.id === id)).map((one): Entry => ({ id: one.id, title: one.title, info: null, stored: one, problem: unopened[one.id] ?? null }));
+export function entriesOf(
+  models: readonly ModelInfo[],
+  stored: readonly StoredModel[],
+  unopened: Readonly<Record<string, Problem>>,
+): Entry[] {
+  const opened = models.map((info): Entry => ({
+    id: info.id,
+    title: info.title,
+    info,
+    stored: stored.find(({ id }) => id === info.id) ?? null,
+    problem: null,
+  }));
+  const others = stored
+    .filter(({ id }) => !models.some((info) => info.id === id))
+    .map((one): Entry => ({
+      id: one.id,
+      title: one.title,
+      info: null,
+      stored: one,
+      problem: unopened[one.id] ?? null,
+    }));
   return [...opened, ...others];
 }
 

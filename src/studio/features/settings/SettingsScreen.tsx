@@ -34,10 +34,15 @@ function Storage() {
   return (
     <Panel title="Storage">
       <div className="stack">
-        <p className="small dim">Images, labels, runs and models live in this browser, on this computer. Nothing is uploaded.</p>
+        <p className="small dim">
+          Images, labels, runs and models live in this browser, on this computer. Nothing is uploaded.
+        </p>
         {storage ? (
           <>
-            <Progress label={`${printBytes(storage.usageBytes)} of ${printBytes(storage.quotaBytes)} used`} value={storage.quotaBytes ? storage.usageBytes / storage.quotaBytes : 0} />
+            <Progress
+              label={`${printBytes(storage.usageBytes)} of ${printBytes(storage.quotaBytes)} used`}
+              value={storage.quotaBytes ? storage.usageBytes / storage.quotaBytes : 0}
+            />
             <p className="small number">
               {printBytes(storage.usageBytes)} used of the {printBytes(storage.quotaBytes)} this browser allows.
             </p>
@@ -49,7 +54,11 @@ function Storage() {
                 actions={
                   <Button
                     onClick={async () => {
-                      if (!(await askToPersist())) toast('Not granted', 'The browser decides this itself, often after a few visits. Take your labels along as a file meanwhile.');
+                      if (!(await askToPersist()))
+                        toast(
+                          'Not granted',
+                          'The browser decides this itself, often after a few visits. Take your labels along as a file meanwhile.',
+                        );
                     }}
                   >
                     Ask the browser to keep it
@@ -71,7 +80,14 @@ function Storage() {
 function SingleKeys() {
   const singleKeys = useStudio((s) => s.preferences.singleKeys);
   const { setPreference } = useStudio.getState();
-  return <Switch label="Single-key shortcuts" hint="Arrows, digits and letters without Ctrl or Cmd. Press ? for the list; with this off, use the question mark button at the top." checked={singleKeys} onChange={(on) => setPreference('singleKeys', on)} />;
+  return (
+    <Switch
+      label="Single-key shortcuts"
+      hint="Arrows, digits and letters without Ctrl or Cmd. Press ? for the list; with this off, use the question mark button at the top."
+      checked={singleKeys}
+      onChange={(on) => setPreference('singleKeys', on)}
+    />
+  );
 }
 
 function Colours() {
@@ -98,9 +114,14 @@ function Diagnostics() {
     <Panel title="Diagnostics">
       <div className="stack">
         <ProblemNotice problem={problem} />
-        <p className="small dim">For a bug report: the GPU and its limits, versions, states of runs and jobs. No prompts, no images.</p>
+        <p className="small dim">
+          For a bug report: the GPU and its limits, versions, states of runs and jobs. No prompts, no images.
+        </p>
         <div className="row">
-          <Button icon="copy" onClick={() => navigator.clipboard.writeText(diagnostics()).then(() => toast('Copied'), toastProblem)}>
+          <Button
+            icon="copy"
+            onClick={() => navigator.clipboard.writeText(diagnostics()).then(() => toast('Copied'), toastProblem)}
+          >
             Copy
           </Button>
           <Button icon="save" onClick={() => saveBytes(diagnostics(), 'winnow-diagnostics.json', 'application/json')}>

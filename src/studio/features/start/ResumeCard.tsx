@@ -7,7 +7,13 @@ import { canResume } from '../../store/trainSlice.ts';
 import { useStudio } from '../../store/useStudio.ts';
 
 export function ResumeCard() {
-  const run = useStudio((s) => s.runs.find((one) => (one.status === 'running' || one.status === 'paused' || one.status === 'preparing') && canResume(one, s.activeRun)));
+  const run = useStudio((s) =>
+    s.runs.find(
+      (one) =>
+        (one.status === 'running' || one.status === 'paused' || one.status === 'preparing') &&
+        canResume(one, s.activeRun),
+    ),
+  );
   const ready = useStudio((s) => s.engineState === 'ready');
   const busy = useStudio((s) => s.activeRun !== null);
   const { resumeRun } = useStudio.getState();

@@ -21,7 +21,9 @@ export function StartScreen() {
     <div className={styles.screen}>
       <header className={styles.hero}>
         <h1>Teach an image model your taste.</h1>
-        <p className="dim">You say which of two pictures is better. The model learns from it in this tab. Nothing leaves this computer.</p>
+        <p className="dim">
+          You say which of two pictures is better. The model learns from it in this tab. Nothing leaves this computer.
+        </p>
       </header>
       {noWebGPU ? <NoWebGPU /> : null}
       <ResumeCard />
@@ -31,7 +33,9 @@ export function StartScreen() {
             <>
               <div className="spread">
                 <h2>Which one do you like more?</h2>
-                <span className="small dim number">{judged ? `${plural(judged, 'label')} → ${usable} usable` : 'Your first answer already counts'}</span>
+                <span className="small dim number">
+                  {judged ? `${plural(judged, 'label')} → ${usable} usable` : 'Your first answer already counts'}
+                </span>
               </div>
               <Judge compact />
             </>
@@ -55,7 +59,15 @@ export function StartScreen() {
                   Every pair here is judged.
                 </Empty>
               ) : (
-                <Empty icon="generate" title="Make your first pairs" actions={<Button look="primary" href="#/generate">Go to Generate</Button>}>
+                <Empty
+                  icon="generate"
+                  title="Make your first pairs"
+                  actions={
+                    <Button look="primary" href="#/generate">
+                      Go to Generate
+                    </Button>
+                  }
+                >
                   Then say which picture of each pair is better.
                 </Empty>
               )}
@@ -79,10 +91,30 @@ function TheLoop() {
   const tests = useStudio((s) => s.blindTests.length);
   const images = useStudio((s) => s.images.length);
   const steps = [
-    { path: '/generate', title: 'Generate', text: 'Make pairs: one prompt, two seeds.', done: images ? plural(images, 'image') : '' },
-    { path: '/label', title: 'Label', text: 'Say which one is better. One key each.', done: counts.labels ? plural(counts.labels, 'label') : '' },
-    { path: '/train', title: 'Train', text: 'The model learns to prefer what you prefer.', done: runs ? plural(runs, 'run') : '' },
-    { path: '/compare', title: 'Compare', text: 'Before and after, blind. Does it show?', done: tests ? plural(tests, 'blind test') : '' },
+    {
+      path: '/generate',
+      title: 'Generate',
+      text: 'Make pairs: one prompt, two seeds.',
+      done: images ? plural(images, 'image') : '',
+    },
+    {
+      path: '/label',
+      title: 'Label',
+      text: 'Say which one is better. One key each.',
+      done: counts.labels ? plural(counts.labels, 'label') : '',
+    },
+    {
+      path: '/train',
+      title: 'Train',
+      text: 'The model learns to prefer what you prefer.',
+      done: runs ? plural(runs, 'run') : '',
+    },
+    {
+      path: '/compare',
+      title: 'Compare',
+      text: 'Before and after, blind. Does it show?',
+      done: tests ? plural(tests, 'blind test') : '',
+    },
     { path: '/generate', title: 'Again', text: 'New pairs from the better model, or take it with you.', done: '' },
   ];
   return (

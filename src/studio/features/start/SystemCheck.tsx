@@ -8,7 +8,11 @@ import { chosenModel } from '../../store/models.ts';
 import { useStudio } from '../../store/useStudio.ts';
 import styles from './start.module.css';
 
-const samplers = { engine: 'Winnow’s own kernels', 'onnx-webgpu': 'onnxruntime on WebGPU', 'onnx-wasm': 'onnxruntime on the CPU' } as const;
+const samplers = {
+  engine: 'Winnow’s own kernels',
+  'onnx-webgpu': 'onnxruntime on WebGPU',
+  'onnx-wasm': 'onnxruntime on the CPU',
+} as const;
 
 export function SystemCheck() {
   const state = useStudio((s) => s.engineState);
@@ -29,7 +33,13 @@ export function SystemCheck() {
       ) : null}
       <ul className={styles.checks}>
         <Check state={system ? 'good' : state === 'starting' ? 'wait' : 'bad'} name="WebGPU">
-          {system ? gpuName(system) : state === 'starting' ? 'looking' : state === 'otherTab' ? 'in use by another tab' : 'not available'}
+          {system
+            ? gpuName(system)
+            : state === 'starting'
+              ? 'looking'
+              : state === 'otherTab'
+                ? 'in use by another tab'
+                : 'not available'}
         </Check>
         {system ? (
           <>
@@ -45,7 +55,9 @@ export function SystemCheck() {
               {f16 ? 'yes' : 'no; weights are unpacked instead'}
             </Check>
             <Check state={system.wasmThreads > 1 ? 'good' : 'note'} name="Threads">
-              {system.wasmThreads > 1 ? `${system.wasmThreads} for onnxruntime` : 'one: this page is not cross-origin isolated'}
+              {system.wasmThreads > 1
+                ? `${system.wasmThreads} for onnxruntime`
+                : 'one: this page is not cross-origin isolated'}
             </Check>
           </>
         ) : null}
@@ -56,7 +68,8 @@ export function SystemCheck() {
         ) : null}
         {model ? (
           <Check state="good" name="Model">
-            <Link href="/models">{model.title}</Link>: {printCount(model.parameters.unet)} weights, {model.defaultSize} px, here already
+            <Link href="/models">{model.title}</Link>: {printCount(model.parameters.unet)} weights, {model.defaultSize}{' '}
+            px, here already
           </Check>
         ) : null}
       </ul>
@@ -84,7 +97,15 @@ export function SystemCheck() {
   );
 }
 
-function Check({ state, name, children }: { state: 'good' | 'note' | 'bad' | 'wait'; name: string; children: ReactNode }) {
+function Check({
+  state,
+  name,
+  children,
+}: {
+  state: 'good' | 'note' | 'bad' | 'wait';
+  name: string;
+  children: ReactNode;
+}) {
   const icons: Record<typeof state, IconName> = { good: 'check', note: 'info', bad: 'bad', wait: 'refresh' };
   const words = { good: 'fine', note: 'note', bad: 'missing', wait: 'checking' };
   return (

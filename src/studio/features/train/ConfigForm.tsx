@@ -14,47 +14,230 @@ export function ConfigForm() {
     <div className={styles.form}>
       <Group title="What learns">
         <div className={styles.wide}>
-          <Segmented label="What learns" value={config.mode} onChange={(mode) => set({ mode })} options={[{ value: 'lora', label: 'A LoRA' }, { value: 'full', label: 'Every weight' }]} />
+          <Segmented
+            label="What learns"
+            value={config.mode}
+            onChange={(mode) => set({ mode })}
+            options={[
+              { value: 'lora', label: 'A LoRA' },
+              { value: 'full', label: 'Every weight' },
+            ]}
+          />
         </div>
         {lora ? (
           <>
             <NumberField label="Rank" value={config.rank} min={1} max={256} onChange={(rank) => set({ rank })} />
-            <NumberField label="Alpha" hint="The LoRA is scaled by alpha / rank." value={config.alpha} min={0.01} step={1} digits={2} onChange={(alpha) => set({ alpha })} />
-            <Select label="Targets" value={config.targets} onChange={(targets) => set({ targets })} options={[{ value: 'all', label: 'All layers' }, { value: 'attention', label: 'Attention only' }]} />
+            <NumberField
+              label="Alpha"
+              hint="The LoRA is scaled by alpha / rank."
+              value={config.alpha}
+              min={0.01}
+              step={1}
+              digits={2}
+              onChange={(alpha) => set({ alpha })}
+            />
+            <Select
+              label="Targets"
+              value={config.targets}
+              onChange={(targets) => set({ targets })}
+              options={[
+                { value: 'all', label: 'All layers' },
+                { value: 'attention', label: 'Attention only' },
+              ]}
+            />
           </>
         ) : null}
       </Group>
       <Group title="How fast">
-        <ScientificField label="Learning rate" value={config.learningRate} onChange={(learningRate) => set({ learningRate })} />
-        <Select label="Schedule" value={config.lrSchedule} onChange={(lrSchedule) => set({ lrSchedule })} options={[{ value: 'cosine', label: 'Cosine to 0' }, { value: 'constant', label: 'Constant' }]} />
-        <NumberField label="Warm-up steps" value={config.warmupSteps} min={0} onChange={(warmupSteps) => set({ warmupSteps })} />
+        <ScientificField
+          label="Learning rate"
+          value={config.learningRate}
+          onChange={(learningRate) => set({ learningRate })}
+        />
+        <Select
+          label="Schedule"
+          value={config.lrSchedule}
+          onChange={(lrSchedule) => set({ lrSchedule })}
+          options={[
+            { value: 'cosine', label: 'Cosine to 0' },
+            { value: 'constant', label: 'Constant' },
+          ]}
+        />
+        <NumberField
+          label="Warm-up steps"
+          value={config.warmupSteps}
+          min={0}
+          onChange={(warmupSteps) => set({ warmupSteps })}
+        />
         <NumberField label="Steps" value={config.steps} min={1} onChange={(steps) => set({ steps })} />
-        <NumberField label="Pairs per step" value={config.pairsPerStep} min={1} max={64} onChange={(pairsPerStep) => set({ pairsPerStep })} />
-        <NumberField label="Accumulation" hint="Rounds of pairs before the weights move." value={config.accumulation} min={1} onChange={(accumulation) => set({ accumulation })} />
-        <NumberField label="Weight decay" value={config.weightDecay} min={0} step={0.01} digits={5} onChange={(weightDecay) => set({ weightDecay })} />
-        <NumberField label="Clip gradient at" hint="Global norm; 0 is no clipping." value={config.maxGradNorm} min={0} step={0.5} digits={3} onChange={(maxGradNorm) => set({ maxGradNorm })} />
-        <NumberField label="Adam beta 1" value={config.adamBeta1} min={0} max={0.9999} step={0.01} digits={4} onChange={(adamBeta1) => set({ adamBeta1 })} />
-        <NumberField label="Adam beta 2" value={config.adamBeta2} min={0} max={0.99999} step={0.01} digits={5} onChange={(adamBeta2) => set({ adamBeta2 })} />
+        <NumberField
+          label="Pairs per step"
+          value={config.pairsPerStep}
+          min={1}
+          max={64}
+          onChange={(pairsPerStep) => set({ pairsPerStep })}
+        />
+        <NumberField
+          label="Accumulation"
+          hint="Rounds of pairs before the weights move."
+          value={config.accumulation}
+          min={1}
+          onChange={(accumulation) => set({ accumulation })}
+        />
+        <NumberField
+          label="Weight decay"
+          value={config.weightDecay}
+          min={0}
+          step={0.01}
+          digits={5}
+          onChange={(weightDecay) => set({ weightDecay })}
+        />
+        <NumberField
+          label="Clip gradient at"
+          hint="Global norm; 0 is no clipping."
+          value={config.maxGradNorm}
+          min={0}
+          step={0.5}
+          digits={3}
+          onChange={(maxGradNorm) => set({ maxGradNorm })}
+        />
+        <NumberField
+          label="Adam beta 1"
+          value={config.adamBeta1}
+          min={0}
+          max={0.9999}
+          step={0.01}
+          digits={4}
+          onChange={(adamBeta1) => set({ adamBeta1 })}
+        />
+        <NumberField
+          label="Adam beta 2"
+          value={config.adamBeta2}
+          min={0}
+          max={0.99999}
+          step={0.01}
+          digits={5}
+          onChange={(adamBeta2) => set({ adamBeta2 })}
+        />
         <ScientificField label="Adam epsilon" value={config.adamEps} onChange={(adamEps) => set({ adamEps })} />
       </Group>
       <Group title="What the labels mean">
-        <Select label="Loss" value={config.loss} onChange={(loss) => set({ loss })} options={(Object.keys(losses) as TrainConfig['loss'][]).map((value) => ({ value, label: losses[value] }))} />
-        <NumberField label="Beta" hint="Higher stays closer to the model it starts from." value={config.beta} min={0.001} step={100} digits={3} onChange={(beta) => set({ beta })} />
-        <NumberField label="Label smoothing" hint="Share of labels you expect to be wrong." value={config.labelSmoothing} min={0} max={0.49} step={0.01} digits={3} onChange={(labelSmoothing) => set({ labelSmoothing })} />
-        <NumberField label="Timesteps from" value={config.timestepRange[0]} min={0} max={config.timestepRange[1] - 1} onChange={(from) => set({ timestepRange: [from, config.timestepRange[1]] })} />
-        <NumberField label="to" hint="Not included." value={config.timestepRange[1]} min={config.timestepRange[0] + 1} max={1000} onChange={(to) => set({ timestepRange: [config.timestepRange[0], to] })} />
-        <NumberField label="Prompt dropout" hint="0.1 to 0.2 keeps guidance working." value={config.promptDropout} min={0} max={1} step={0.05} digits={2} onChange={(promptDropout) => set({ promptDropout })} />
-        <Select label="Reference" hint="What the model is held against." value={config.reference} onChange={(reference) => set({ reference })} options={[{ value: 'auto', label: 'The better one here' }, { value: 'engine', label: 'Our kernels' }, { value: 'onnx', label: 'onnxruntime' }]} />
-        <Select label="Memory" hint="Computing blocks twice takes about a fifth more time." value={config.recompute} onChange={(recompute) => set({ recompute })} options={[{ value: 'auto', label: 'As the model needs' }, { value: 'cheap', label: 'Faster' }, { value: 'blocks', label: 'Smaller' }]} />
+        <Select
+          label="Loss"
+          value={config.loss}
+          onChange={(loss) => set({ loss })}
+          options={(Object.keys(losses) as TrainConfig['loss'][]).map((value) => ({ value, label: losses[value] }))}
+        />
+        <NumberField
+          label="Beta"
+          hint="Higher stays closer to the model it starts from."
+          value={config.beta}
+          min={0.001}
+          step={100}
+          digits={3}
+          onChange={(beta) => set({ beta })}
+        />
+        <NumberField
+          label="Label smoothing"
+          hint="Share of labels you expect to be wrong."
+          value={config.labelSmoothing}
+          min={0}
+          max={0.49}
+          step={0.01}
+          digits={3}
+          onChange={(labelSmoothing) => set({ labelSmoothing })}
+        />
+        <NumberField
+          label="Timesteps from"
+          value={config.timestepRange[0]}
+          min={0}
+          max={config.timestepRange[1] - 1}
+          onChange={(from) => set({ timestepRange: [from, config.timestepRange[1]] })}
+        />
+        <NumberField
+          label="to"
+          hint="Not included."
+          value={config.timestepRange[1]}
+          min={config.timestepRange[0] + 1}
+          max={1000}
+          onChange={(to) => set({ timestepRange: [config.timestepRange[0], to] })}
+        />
+        <NumberField
+          label="Prompt dropout"
+          hint="0.1 to 0.2 keeps guidance working."
+          value={config.promptDropout}
+          min={0}
+          max={1}
+          step={0.05}
+          digits={2}
+          onChange={(promptDropout) => set({ promptDropout })}
+        />
+        <Select
+          label="Reference"
+          hint="What the model is held against."
+          value={config.reference}
+          onChange={(reference) => set({ reference })}
+          options={[
+            { value: 'auto', label: 'The better one here' },
+            { value: 'engine', label: 'Our kernels' },
+            { value: 'onnx', label: 'onnxruntime' },
+          ]}
+        />
+        <Select
+          label="Memory"
+          hint="Computing blocks twice takes about a fifth more time."
+          value={config.recompute}
+          onChange={(recompute) => set({ recompute })}
+          options={[
+            { value: 'auto', label: 'As the model needs' },
+            { value: 'cheap', label: 'Faster' },
+            { value: 'blocks', label: 'Smaller' },
+          ]}
+        />
         <NumberField label="Seed" value={config.seed} min={0} onChange={(seed) => set({ seed })} />
       </Group>
       <Group title="What is kept">
-        <NumberField label="Save every" hint="Steps; 0 is only at the end." value={config.saveEvery} min={0} onChange={(saveEvery) => set({ saveEvery })} />
-        <NumberField label="Checkpoints kept" value={config.keepCheckpoints} min={1} onChange={(keepCheckpoints) => set({ keepCheckpoints })} />
-        <NumberField label="Sample every" hint="Steps; 0 is never." value={config.sampleEvery} min={0} onChange={(sampleEvery) => set({ sampleEvery })} />
-        <TextField label="Sample seeds" value={config.sampleSeeds.join(', ')} onChange={(text) => set({ sampleSeeds: text.split(/[,\s]+/).filter(Boolean).map(Number).filter((seed) => Number.isInteger(seed) && seed >= 0) })} />
+        <NumberField
+          label="Save every"
+          hint="Steps; 0 is only at the end."
+          value={config.saveEvery}
+          min={0}
+          onChange={(saveEvery) => set({ saveEvery })}
+        />
+        <NumberField
+          label="Checkpoints kept"
+          value={config.keepCheckpoints}
+          min={1}
+          onChange={(keepCheckpoints) => set({ keepCheckpoints })}
+        />
+        <NumberField
+          label="Sample every"
+          hint="Steps; 0 is never."
+          value={config.sampleEvery}
+          min={0}
+          onChange={(sampleEvery) => set({ sampleEvery })}
+        />
+        <TextField
+          label="Sample seeds"
+          value={config.sampleSeeds.join(', ')}
+          onChange={(text) =>
+            set({
+              sampleSeeds: text
+                .split(/[,\s]+/)
+                .filter(Boolean)
+                .map(Number)
+                .filter((seed) => Number.isInteger(seed) && seed >= 0),
+            })
+          }
+        />
         <div className={styles.wide}>
-          <TextArea label="Sample prompts" hint="One on each line; empty draws three from the bundled list." value={config.samplePrompts.join('\n')} rows={2} onChange={(text) => set({ samplePrompts: text === '' ? [] : text.split('\n') })} />
+          <TextArea
+            label="Sample prompts"
+            hint="One on each line; empty draws three from the bundled list."
+            value={config.samplePrompts.join('\n')}
+            rows={2}
+            onChange={(text) => set({ samplePrompts: text === '' ? [] : text.split('\n') })}
+          />
         </div>
       </Group>
     </div>

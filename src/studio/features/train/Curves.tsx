@@ -26,7 +26,8 @@ export function Curves({ run, overlays }: { run: RunRecord; overlays: string[] }
   const smoothing = useStudio((s) => s.preferences.smoothing);
   const { setPreference } = useStudio.getState();
   const [log, setLog] = useState(false);
-  const setSmoothing = (value: number): void => setPreference('smoothing', Math.round(100 * Math.min(0.99, Math.max(0, value))) / 100);
+  const setSmoothing = (value: number): void =>
+    setPreference('smoothing', Math.round(100 * Math.min(0.99, Math.max(0, value))) / 100);
   const actions: Action[] = [
     { name: 'log', label: 'Logarithmic loss and gradient', keys: 'l', perform: () => setLog(!log) },
     { name: 'smoother', label: 'Smoother lines', keys: 'bracketright', perform: () => setSmoothing(smoothing + 0.1) },
@@ -34,11 +35,18 @@ export function Curves({ run, overlays }: { run: RunRecord; overlays: string[] }
     { name: 'raw', label: 'No smoothing', keys: '0', perform: () => setSmoothing(0) },
   ];
 
-  const points = (id: string, value: Line['value']): Series['points'] => (metrics[id] ?? []).map((one) => ({ x: one.step, y: value(one) }));
+  const points = (id: string, value: Line['value']): Series['points'] =>
+    (metrics[id] ?? []).map((one) => ({ x: one.step, y: value(one) }));
   const series = (lines: Line[]): Series[] => [
     ...lines.map(({ label, color, value }) => ({ label, color, points: points(run.id, value) })),
     ...overlays.flatMap((id, index) =>
-      lines.map(({ label, value }, line) => ({ label: `${runs.find((one) => one.id === id)?.name ?? id} ${label}`, color: overlayColors[index % overlayColors.length]!, overlay: true, dashed: line > 0, points: points(id, value) })),
+      lines.map(({ label, value }, line) => ({
+        label: `${runs.find((one) => one.id === id)?.name ?? id} ${label}`,
+        color: overlayColors[index % overlayColors.length]!,
+        overlay: true,
+        dashed: line > 0,
+        points: points(id, value),
+      })),
     ),
   ];
   const own = metrics[run.id] ?? [];
@@ -49,7 +57,15 @@ export function Curves({ run, overlays }: { run: RunRecord; overlays: string[] }
       aside={
         <div className={styles.chartTools}>
           <div className={styles.smoothing}>
-            <SliderField label="Smoothing" value={smoothing} onChange={setSmoothing} min={0} max={0.99} step={0.01} print={(value) => value.toFixed(2)} />
+            <SliderField
+              label="Smoothing"
+              value={smoothing}
+              onChange={setSmoothing}
+              min={0}
+              max={0.99}
+              step={0.01}
+              print={(value) => value.toFixed(2)}
+            />
           </div>
           <Switch label="Log" checked={log} onChange={setLog} />
         </div>
@@ -67,8 +83,23 @@ export function Curves({ run, overlays }: { run: RunRecord; overlays: string[] }
         </p>
       ) : null}
       <div className={styles.charts}>
-        <Chart title="Loss" explain="Below ln 2 the model prefers what you prefer, more than it did at the start." series={series([{ label: 'loss', color: '--mantine-color-text', value: (one) => one.loss }])} mark={{ value: Math.LN2, label: 'ln 2 = 0.693' }} smoothing={smoothing} log={log} />
-        <Chart title="Implicit accuracy" explain="How often the model’s own preference agrees with your label." series={series([{ label: 'accuracy', color: '--accent-strong', value: (one) => one.implicitAccuracy }])} mark={{ value: 0.5, label: 'chance' }} smoothing={smoothing} range={[0, 1]} print={printPercent} />
+        <Chart
+          title="Loss"
+          explain="Below ln 2 the model prefers what you prefer, more than it did at the start."
+          series={series([{ label: 'loss', color: '--mantine-color-text', value: (one) => one.loss }])}
+          mark={{ value: Math.LN2, label: 'ln 2 = 0.693' }}
+          smoothing={smoothing}
+          log={log}
+        />
+        <Chart
+          title="Implicit accuracy"
+          explain="How often the model’s own preference agrees with your label."
+          series={series([{ label: 'accuracy', color: '--accent-strong', value: (one) => one.implicitAccuracy }])}
+          mark={{ value: 0.5, label: 'chance' }}
+          smoothing={smoothing}
+          range={[0, 1]}
+          print={printPercent}
+        />
         <Chart
           title="Error against the reference"
           explain="Below 0 the model draws it better than at the start, above 0 worse."
@@ -80,8 +111,18 @@ export function Curves({ run, overlays }: { run: RunRecord; overlays: string[] }
           smoothing={smoothing}
         />
         <TimestepBins metrics={own} range={run.config.timestepRange} />
-        <Chart title="Gradient norm" explain="Before clipping." series={series([{ label: 'norm', color: '--mantine-color-text', value: (one) => one.gradNorm }])} {...(run.config.maxGradNorm > 0 ? { mark: { value: run.config.maxGradNorm, label: 'clipped above' } } : {})} smoothing={smoothing} log={log} />
-        <Chart title="Learning rate" series={series([{ label: 'learning rate', color: '--mantine-color-text', value: (one) => one.learningRate }])} />
+        <Chart
+          title="Gradient norm"
+          explain="Before clipping."
+          series={series([{ label: 'norm', color: '--mantine-color-text', value: (one) => one.gradNorm }])}
+          {...(run.config.maxGradNorm > 0 ? { mark: { value: run.config.maxGradNorm, label: 'clipped above' } } : {})}
+          smoothing={smoothing}
+          log={log}
+        />
+        <Chart
+          title="Learning rate"
+          series={series([{ label: 'learning rate', color: '--mantine-color-text', value: (one) => one.learningRate }])}
+        />
       </div>
     </Panel>
   );

@@ -17,7 +17,19 @@ export function Forecast() {
   const working = useStudio((s) => s.forecasting);
   const { readForecast } = useStudio.getState();
   // Only what changes memory or time asks again, a moment after the last keystroke.
-  const asked = JSON.stringify([config.mode, config.rank, config.targets, config.pairsPerStep, config.accumulation, config.reference, config.recompute, config.loss, base, model, ready]);
+  const asked = JSON.stringify([
+    config.mode,
+    config.rank,
+    config.targets,
+    config.pairsPerStep,
+    config.accumulation,
+    config.reference,
+    config.recompute,
+    config.loss,
+    base,
+    model,
+    ready,
+  ]);
   useEffect(() => {
     const timer = setTimeout(() => void readForecast(), 500);
     return () => clearTimeout(timer);
@@ -31,7 +43,11 @@ export function Forecast() {
           <dl className={styles.takes}>
             <div>
               <dt>Time</dt>
-              <dd>{forecast.secondsPerStep === null ? 'measured in the first steps' : `about ${printDuration(forecast.secondsPerStep * config.steps)}`}</dd>
+              <dd>
+                {forecast.secondsPerStep === null
+                  ? 'measured in the first steps'
+                  : `about ${printDuration(forecast.secondsPerStep * config.steps)}`}
+              </dd>
             </div>
             <div>
               <dt>GPU memory</dt>
@@ -40,7 +56,9 @@ export function Forecast() {
           </dl>
           {forecast.secondsPerStep === null ? null : (
             <p className="small dim number">
-              {forecast.secondsPerStep.toFixed(2)} s a step, {forecast.timedBy === 'run' ? 'as the last run here took' : 'by the kernels measured here'} · {(forecast.flopsPerStep / 1e9).toFixed(1)} GFLOP a step · samples and saving come on top
+              {forecast.secondsPerStep.toFixed(2)} s a step,{' '}
+              {forecast.timedBy === 'run' ? 'as the last run here took' : 'by the kernels measured here'} ·{' '}
+              {(forecast.flopsPerStep / 1e9).toFixed(1)} GFLOP a step · samples and saving come on top
             </p>
           )}
           <MemoryParts forecast={forecast} />

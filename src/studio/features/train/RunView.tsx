@@ -47,7 +47,12 @@ function LiveHead({ run }: { run: RunRecord }) {
   const { commandRun } = useStudio.getState();
   const paused = run.status === 'paused';
   const actions: Action[] = [
-    { name: 'pause', label: paused ? 'Resume' : 'Pause', keys: 'p', perform: () => commandRun(paused ? 'resume' : 'pause') },
+    {
+      name: 'pause',
+      label: paused ? 'Resume' : 'Pause',
+      keys: 'p',
+      perform: () => commandRun(paused ? 'resume' : 'pause'),
+    },
     { name: 'save', label: 'Save now', keys: 's', perform: () => commandRun('save') },
     { name: 'sample', label: 'Sample now', keys: 'n', perform: () => commandRun('sample') },
     { name: 'stop', label: 'Stop and keep', perform: () => commandRun('stop') },
@@ -59,13 +64,30 @@ function LiveHead({ run }: { run: RunRecord }) {
       <div className="spread">
         <div className={styles.figures}>
           <Figure name="Step" value={`${run.step} of ${run.config.steps}`} />
-          <Figure name="Time left" value={paused ? 'paused' : live?.etaSeconds == null ? 'measuring' : printDuration(live.etaSeconds)} />
+          <Figure
+            name="Time left"
+            value={paused ? 'paused' : live?.etaSeconds == null ? 'measuring' : printDuration(live.etaSeconds)}
+          />
           <Figure name="GPU memory" value={live?.memory ? printBytes(live.memory.peakBytes) : '–'} />
-          <Figure name="Last saved" value={live?.lastSavedAt ? new Date(live.lastSavedAt).toLocaleTimeString(undefined, { timeStyle: 'short' }) : run.checkpoints.length ? `step ${run.checkpoints.at(-1)!.step}` : 'not yet'} />
+          <Figure
+            name="Last saved"
+            value={
+              live?.lastSavedAt
+                ? new Date(live.lastSavedAt).toLocaleTimeString(undefined, { timeStyle: 'short' })
+                : run.checkpoints.length
+                  ? `step ${run.checkpoints.at(-1)!.step}`
+                  : 'not yet'
+            }
+          />
         </div>
         <div className="row">
           {actions.map((action) => (
-            <ActionButton key={action.name} action={action} icon={icons[action.name as keyof typeof icons]} look={action.name === 'pause' && paused ? 'primary' : 'normal'} />
+            <ActionButton
+              key={action.name}
+              action={action}
+              icon={icons[action.name as keyof typeof icons]}
+              look={action.name === 'pause' && paused ? 'primary' : 'normal'}
+            />
           ))}
         </div>
       </div>
@@ -100,12 +122,22 @@ function PastHead({ run }: { run: RunRecord }) {
         </div>
         <div className="row">
           {resumable ? (
-            <Button look="primary" icon="play" disabled={!ready || activeRun !== null} onClick={() => resumeRun(run.id)}>
+            <Button
+              look="primary"
+              icon="play"
+              disabled={!ready || activeRun !== null}
+              onClick={() => resumeRun(run.id)}
+            >
               Resume
             </Button>
           ) : null}
           {run.checkpoints.length ? (
-            <Button look={resumable ? 'normal' : 'primary'} icon="compare" href="#/compare" onClick={() => compareWithRun(run.id)}>
+            <Button
+              look={resumable ? 'normal' : 'primary'}
+              icon="compare"
+              href="#/compare"
+              onClick={() => compareWithRun(run.id)}
+            >
               Compare with base
             </Button>
           ) : null}
@@ -136,10 +168,14 @@ function StartedAt({ run }: { run: RunRecord }) {
   return (
     <p className="small" data-testid="started-at">
       <span style={{ color: fine ? 'var(--good)' : 'var(--bad)', fontWeight: 650 }}>
-        {fromLogit ? `started at ${first.loss.toFixed(3)}` : `started with logit ${logit.toPrecision(2)}`} {fine ? '✓' : '✗'}
+        {fromLogit ? `started at ${first.loss.toFixed(3)}` : `started with logit ${logit.toPrecision(2)}`}{' '}
+        {fine ? '✓' : '✗'}
       </span>{' '}
       <span className="dim">
-        {fine ? 'Model and reference agree at the first step, as they must' : 'Model and reference differ at the first step; they should be the same'}. Reference: {provider}; largest logit measured at step 0: {logit === 0 ? '0 exactly' : logit.toExponential(1)}.
+        {fine
+          ? 'Model and reference agree at the first step, as they must'
+          : 'Model and reference differ at the first step; they should be the same'}
+        . Reference: {provider}; largest logit measured at step 0: {logit === 0 ? '0 exactly' : logit.toExponential(1)}.
       </span>
     </p>
   );
@@ -150,13 +186,15 @@ function Health({ run }: { run: RunRecord }) {
   const metrics = useStudio((s) => s.metrics[run.id]);
   const recent = metrics?.slice(-12) ?? [];
   if (recent.length < 12) return null;
-  const mean = (pick: (one: (typeof recent)[number]) => number): number => recent.reduce((sum, one) => sum + pick(one), 0) / recent.length;
+  const mean = (pick: (one: (typeof recent)[number]) => number): number =>
+    recent.reduce((sum, one) => sum + pick(one), 0) / recent.length;
   const winner = mean((one) => one.winnerError - one.winnerReferenceError);
   const scale = mean((one) => one.winnerReferenceError);
   if (winner < 0.05 * scale) return null;
   return (
     <Notice tone="warn" title="Winner and loser are both drifting away">
-      The model now draws the pictures you preferred {Math.round((100 * winner) / scale)} % worse than at the start. Lower the learning rate, or raise beta, in the next run.
+      The model now draws the pictures you preferred {Math.round((100 * winner) / scale)} % worse than at the start.
+      Lower the learning rate, or raise beta, in the next run.
     </Notice>
   );
 }

@@ -20,7 +20,8 @@ interface RunsListProps {
 }
 
 export function statusWords(run: RunRecord, activeRun: string | null): string {
-  if (run.id === activeRun) return run.status === 'paused' ? 'paused' : run.status === 'preparing' ? 'preparing' : 'training';
+  if (run.id === activeRun)
+    return run.status === 'paused' ? 'paused' : run.status === 'preparing' ? 'preparing' : 'training';
   if (run.status === 'finished' || run.status === 'failed') return run.status;
   return run.status === 'stopped' ? 'stopped, kept' : 'interrupted';
 }
@@ -33,7 +34,13 @@ export function RunsList({ viewed, overlays, onView, onOverlay, onDuplicate }: R
       <ul className={styles.runs}>
         {runs.map((run) => (
           <li key={run.id} data-viewed={run.id === viewed || undefined}>
-            <RunRow run={run} overlaid={overlays.includes(run.id)} onView={onView} onOverlay={onOverlay} onDuplicate={onDuplicate} />
+            <RunRow
+              run={run}
+              overlaid={overlays.includes(run.id)}
+              onView={onView}
+              onOverlay={onOverlay}
+              onDuplicate={onDuplicate}
+            />
           </li>
         ))}
       </ul>
@@ -41,7 +48,13 @@ export function RunsList({ viewed, overlays, onView, onOverlay, onDuplicate }: R
   );
 }
 
-function RunRow({ run, overlaid, onView, onOverlay, onDuplicate }: { run: RunRecord; overlaid: boolean } & Pick<RunsListProps, 'onView' | 'onOverlay' | 'onDuplicate'>) {
+function RunRow({
+  run,
+  overlaid,
+  onView,
+  onOverlay,
+  onDuplicate,
+}: { run: RunRecord; overlaid: boolean } & Pick<RunsListProps, 'onView' | 'onOverlay' | 'onDuplicate'>) {
   const activeRun = useStudio((s) => s.activeRun);
   const ready = useStudio((s) => s.engineState === 'ready');
   const [renaming, setRenaming] = useState<string | null>(null);
@@ -81,7 +94,8 @@ function RunRow({ run, overlaid, onView, onOverlay, onDuplicate }: { run: RunRec
       )}
       <Tag tone={status === 'training' ? 'accent' : status === 'failed' ? 'bad' : undefined}>{status}</Tag>
       <span className={`small dim number ${styles.runFacts}`}>
-        step {run.step} of {run.config.steps} · {plural(run.pairs.length, 'pair')} · {run.config.mode === 'lora' ? `LoRA ${run.config.rank}` : 'every weight'} · {printWhen(run.createdAt)}
+        step {run.step} of {run.config.steps} · {plural(run.pairs.length, 'pair')} ·{' '}
+        {run.config.mode === 'lora' ? `LoRA ${run.config.rank}` : 'every weight'} · {printWhen(run.createdAt)}
       </span>
       <span className={styles.runButtons}>
         {canResume(run, activeRun) ? (
@@ -96,8 +110,18 @@ function RunRow({ run, overlaid, onView, onOverlay, onDuplicate }: { run: RunRec
             Resume
           </Button>
         ) : null}
-        <IconButton icon="train" label={`Lay the curves of ${run.name} over the others`} pressed={overlaid} onClick={() => onOverlay(run.id)} />
-        <IconButton icon="rename" label={`Rename ${run.name}`} disabled={!ready} onClick={() => setRenaming(run.name)} />
+        <IconButton
+          icon="train"
+          label={`Lay the curves of ${run.name} over the others`}
+          pressed={overlaid}
+          onClick={() => onOverlay(run.id)}
+        />
+        <IconButton
+          icon="rename"
+          label={`Rename ${run.name}`}
+          disabled={!ready}
+          onClick={() => setRenaming(run.name)}
+        />
         <IconButton
           icon="copy"
           label={`Use the settings of ${run.name} for a new run`}
@@ -107,7 +131,15 @@ function RunRow({ run, overlaid, onView, onOverlay, onDuplicate }: { run: RunRec
           }}
         />
         <IconButton icon="save" label={`Metrics of ${run.name} as JSONL`} disabled={!ready} onClick={downloadMetrics} />
-        {run.id === activeRun ? null : <ConfirmButton icon="remove" label={`Delete ${run.name}`} question="Its checkpoints, samples and metrics are removed from this browser. Labels and images stay." confirm="Delete" onConfirm={() => deleteRun(run.id)} />}
+        {run.id === activeRun ? null : (
+          <ConfirmButton
+            icon="remove"
+            label={`Delete ${run.name}`}
+            question="Its checkpoints, samples and metrics are removed from this browser. Labels and images stay."
+            confirm="Delete"
+            onConfirm={() => deleteRun(run.id)}
+          />
+        )}
       </span>
     </div>
   );

@@ -7,19 +7,33 @@ import styles from './train.module.css';
 
 export function SampleStrip({ run }: { run: RunRecord }) {
   const steps = [...new Set(run.samples.map((sample) => sample.step))].sort((a, b) => a - b);
-  const rows = [...new Map(run.samples.map((sample) => [`${sample.prompt} ${sample.seed}`, { prompt: sample.prompt, seed: sample.seed }])).values()];
-  const at = (row: number, column: number): SampleRecord | undefined => run.samples.find((sample) => sample.step === steps[column] && sample.prompt === rows[row]?.prompt && sample.seed === rows[row]?.seed);
+  const rows = [
+    ...new Map(
+      run.samples.map((sample) => [`${sample.prompt} ${sample.seed}`, { prompt: sample.prompt, seed: sample.seed }]),
+    ).values(),
+  ];
+  const at = (row: number, column: number): SampleRecord | undefined =>
+    run.samples.find(
+      (sample) =>
+        sample.step === steps[column] && sample.prompt === rows[row]?.prompt && sample.seed === rows[row]?.seed,
+    );
   const [open, setOpen] = useState<{ row: number; column: number } | null>(null);
   const scroller = useRef<HTMLDivElement>(null);
   const last = steps.at(-1);
   useEffect(() => {
     // The newest column comes into view; whoever scrolled back is left alone.
     const element = scroller.current;
-    if (element && element.scrollLeft + element.clientWidth > element.scrollWidth - 320) element.scrollLeft = element.scrollWidth;
+    if (element && element.scrollLeft + element.clientWidth > element.scrollWidth - 320)
+      element.scrollLeft = element.scrollWidth;
   }, [last]);
 
   const onKeyDown = (event: KeyboardEvent, row: number, column: number): void => {
-    const moves: Record<string, [number, number]> = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
+    const moves: Record<string, [number, number]> = {
+      ArrowLeft: [0, -1],
+      ArrowRight: [0, 1],
+      ArrowUp: [-1, 0],
+      ArrowDown: [1, 0],
+    };
     const move = moves[event.key];
     if (!move) return;
     event.preventDefault();
@@ -49,7 +63,9 @@ export function SampleStrip({ run }: { run: RunRecord }) {
             {rows.map(({ prompt, seed }, row) => (
               <tr key={`${prompt} ${seed}`}>
                 <th scope="row">
-                  <span className={styles.stripPrompt} title={prompt}>{prompt}</span>
+                  <span className={styles.stripPrompt} title={prompt}>
+                    {prompt}
+                  </span>
                   <span className="dim number">seed {seed}</span>
                 </th>
                 {steps.map((step, column) => {
@@ -57,7 +73,15 @@ export function SampleStrip({ run }: { run: RunRecord }) {
                   return (
                     <td key={step}>
                       {sample ? (
-                        <button type="button" data-takes-arrows data-cell={`${row},${column}`} className={styles.stripCell} aria-label={`${prompt}, seed ${seed}, ${step === 0 ? 'base' : `step ${step}`}: enlarge`} onKeyDown={(event) => onKeyDown(event, row, column)} onClick={() => setOpen({ row, column })}>
+                        <button
+                          type="button"
+                          data-takes-arrows
+                          data-cell={`${row},${column}`}
+                          className={styles.stripCell}
+                          aria-label={`${prompt}, seed ${seed}, ${step === 0 ? 'base' : `step ${step}`}: enlarge`}
+                          onKeyDown={(event) => onKeyDown(event, row, column)}
+                          onClick={() => setOpen({ row, column })}
+                        >
                           <Picture file={sample.file} alt="" thumbnail />
                         </button>
                       ) : null}
@@ -69,10 +93,20 @@ export function SampleStrip({ run }: { run: RunRecord }) {
           </tbody>
         </table>
       </div>
-      <Dialog title={opened ? (opened.step === 0 ? 'Base' : `Step ${opened.step}`) : ''} open={opened !== undefined} onClose={() => setOpen(null)} size="lg">
+      <Dialog
+        title={opened ? (opened.step === 0 ? 'Base' : `Step ${opened.step}`) : ''}
+        open={opened !== undefined}
+        onClose={() => setOpen(null)}
+        size="lg"
+      >
         {opened && open ? (
           // oxlint-disable-next-line jsx-a11y/no-static-element-interactions -- the dialog's own arrows
-          <div tabIndex={-1} ref={(element) => element?.focus()} onKeyDown={(event) => onKeyDown(event, open.row, open.column)} style={{ outline: 'none' }}>
+          <div
+            tabIndex={-1}
+            ref={(element) => element?.focus()}
+            onKeyDown={(event) => onKeyDown(event, open.row, open.column)}
+            style={{ outline: 'none' }}
+          >
             <div className={styles.stripBig}>
               <Picture file={opened.file} alt={opened.prompt} />
             </div>

@@ -25,10 +25,24 @@ export function Setup() {
   const chosen = useStudio((s) => s.trainModel);
   const model = chosen ?? (base ? { base: base.id, adapters: [] } : null);
   const { setTrainModel, startTraining } = useStudio.getState();
-  const start: Action = { name: 'start', label: 'Start training', keys: 'mod+enter', enabled: ready && !busy && usable > 0, perform: startTraining };
+  const start: Action = {
+    name: 'start',
+    label: 'Start training',
+    keys: 'mod+enter',
+    enabled: ready && !busy && usable > 0,
+    perform: startTraining,
+  };
   if (base?.notTrainable) {
     return (
-      <Notice tone="warn" title={`${base.title} can make pictures, and cannot be trained`} actions={<Button icon="models" href="#/models">Choose another model</Button>}>
+      <Notice
+        tone="warn"
+        title={`${base.title} can make pictures, and cannot be trained`}
+        actions={
+          <Button icon="models" href="#/models">
+            Choose another model
+          </Button>
+        }
+      >
         {base.notTrainable}
       </Notice>
     );
@@ -50,7 +64,8 @@ export function Setup() {
             </>
           }
         >
-          {plural(others, 'judged pair')} of other models {others === 1 ? 'is' : 'are'} left out: a model learns from pictures it made itself.
+          {plural(others, 'judged pair')} of other models {others === 1 ? 'is' : 'are'} left out: a model learns from
+          pictures it made itself.
         </Empty>
       </Panel>
     );
@@ -58,7 +73,15 @@ export function Setup() {
   if (usable === 0) {
     return (
       <Panel>
-        <Empty icon="label" title="Nothing to learn from yet" actions={<Button look="primary" href="#/label">Judge some pairs</Button>}>
+        <Empty
+          icon="label"
+          title="Nothing to learn from yet"
+          actions={
+            <Button look="primary" href="#/label">
+              Judge some pairs
+            </Button>
+          }
+        >
           Training takes pairs with a preference: left or right. A dozen is enough for a first taste.
         </Empty>
       </Panel>
@@ -72,7 +95,13 @@ export function Setup() {
         <Panel title="How to train">
           <div className="stack">
             <Presets />
-            <ModelPicker label="Start from" hint="The run learns on top of this model, and is held against it." value={model} onChange={setTrainModel} oneBase />
+            <ModelPicker
+              label="Start from"
+              hint="The run learns on top of this model, and is held against it."
+              value={model}
+              onChange={setTrainModel}
+              oneBase
+            />
             <Disclosure label="More: every setting">
               <ConfigForm />
             </Disclosure>
@@ -95,7 +124,14 @@ function Readiness({ usable, others }: { usable: number; others: number }) {
   const counts = useStudio((s) => s.counts);
   const { usablePairs } = useStudio.getState();
   const prompts = new Set(usablePairs().map(({ prompt }) => prompt)).size;
-  const left = [counts.tie ? plural(counts.tie, 'tie') : '', counts.bothBad ? `${counts.bothBad} both bad` : '', counts.skip ? `${counts.skip} skipped` : '', others ? `${plural(others, 'pair')} of other models` : ''].filter(Boolean).join(', ');
+  const left = [
+    counts.tie ? plural(counts.tie, 'tie') : '',
+    counts.bothBad ? `${counts.bothBad} both bad` : '',
+    counts.skip ? `${counts.skip} skipped` : '',
+    others ? `${plural(others, 'pair')} of other models` : '',
+  ]
+    .filter(Boolean)
+    .join(', ');
   return (
     <Notice
       tone={usable < 12 ? 'warn' : 'good'}
@@ -107,7 +143,11 @@ function Readiness({ usable, others }: { usable: number; others: number }) {
       }
     >
       <span className="small">
-        {usable < 12 ? 'Little to learn from: expect a hint of your taste at most.' : usable < 60 ? 'Enough for a taste. 100 or more make it show.' : 'Good ground to learn from.'}
+        {usable < 12
+          ? 'Little to learn from: expect a hint of your taste at most.'
+          : usable < 60
+            ? 'Enough for a taste. 100 or more make it show.'
+            : 'Good ground to learn from.'}
         {left ? ` Left out: ${left}.` : ''}
       </span>
     </Notice>
@@ -123,7 +163,13 @@ function Presets() {
       <legend className="fieldLabel">Preset {chosen ? '' : <span className="dim">(own settings)</span>}</legend>
       {presets.map(({ name, title, description, config }) => (
         <label key={name} className={styles.preset} data-chosen={chosen === name || undefined}>
-          <input type="radio" name="preset" value={name} checked={chosen === name} onChange={() => choosePreset(name)} />
+          <input
+            type="radio"
+            name="preset"
+            value={name}
+            checked={chosen === name}
+            onChange={() => choosePreset(name)}
+          />
           <strong>{title}</strong>
           <span className="small dim">{description}</span>
           <span className="small dim number">
@@ -147,7 +193,10 @@ function ConfigFile() {
         <Button disabled={text === printTrainConfig(config)} onClick={() => loadTrainConfig(text)}>
           Apply
         </Button>
-        <Button icon="save" onClick={() => saveBytes(printTrainConfig(config), 'winnow-train.json', 'application/json')}>
+        <Button
+          icon="save"
+          onClick={() => saveBytes(printTrainConfig(config), 'winnow-train.json', 'application/json')}
+        >
           Save file
         </Button>
         <FileButton accept=".json,application/json" onFile={async (file) => loadTrainConfig(await file.text())}>

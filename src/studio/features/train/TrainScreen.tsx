@@ -23,7 +23,8 @@ export function TrainScreen() {
   }, [viewed, overlays, readMetrics]);
 
   const run = runs.find((one) => one.id === viewed);
-  const toggleOverlay = (id: string): void => setOverlays((now) => (now.includes(id) ? now.filter((one) => one !== id) : [...now, id]));
+  const toggleOverlay = (id: string): void =>
+    setOverlays((now) => (now.includes(id) ? now.filter((one) => one !== id) : [...now, id]));
   return (
     <Page
       title={viewed && run ? run.name : 'Train'}
@@ -38,7 +39,13 @@ export function TrainScreen() {
     >
       <ProblemNotice problem={problem} />
       {viewed ? <RunView id={viewed} overlays={overlays.filter((id) => id !== viewed)} /> : <Setup />}
-      <RunsList viewed={viewed} overlays={overlays} onView={setViewed} onOverlay={toggleOverlay} onDuplicate={() => setViewed(null)} />
+      <RunsList
+        viewed={viewed}
+        overlays={overlays}
+        onView={setViewed}
+        onOverlay={toggleOverlay}
+        onDuplicate={() => setViewed(null)}
+      />
     </Page>
   );
 }
