@@ -9,7 +9,7 @@ import { layoutArenas } from '../src/training/arena.ts';
 import type { Denoiser } from '../src/training/denoiser.ts';
 import { defaultLoss, type StepSpec } from '../src/training/stepGraph.ts';
 import { type StepBatch, Trainer } from '../src/training/trainer.ts';
-import { losses } from '../src/training/losses/table.ts';
+import { losses } from '../src/losses/table.ts';
 import { openDevice } from '../src/webgpu/device.ts';
 import { createGpuExecutor, type GpuExecutor } from '../src/webgpu/executor.ts';
 import { tuneKernels } from '../src/webgpu/tune.ts';
@@ -110,7 +110,7 @@ export async function load(
       rW: referenceErrors.subarray(0, 1),
       rL: referenceErrors.subarray(1),
     };
-    const { loss, logit } = losses.sigmoid({ ...errors, beta: config.beta }, spec.loss);
+    const { loss, logit } = losses.sigmoid.forward({ ...errors, beta: config.beta }, spec.loss.params);
     return { m_w: policyErrors[0]!, m_l: policyErrors[1]!, logit: logit[0]!, loss };
   }
 

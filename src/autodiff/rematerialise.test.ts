@@ -24,7 +24,7 @@ function trainingStep(trained: 'all' | 'adapter'): { graph: Graph; arenas: Value
   });
   const [loss, , dm] = graph.node(
     'preferenceLoss',
-    { loss: 'sigmoid', labelSmoothing: 0, alpha: 0, mapoBeta: 0, mapoT: 0, mapoK: 0 },
+    { loss: 'sigmoid', params: { labelSmoothing: 0 } },
     [
       net.errors,
       graph.input('r', [2]),

@@ -109,7 +109,7 @@ it('trains on preferences only, winner first', () => {
     label('d', 'skip'),
     label('e', 'right', 0),
   ]);
-  const usable = trainPairs(['a', 'b', 'c', 'd', 'e', 'unjudged'].map(pair), byPair);
+  const usable = trainPairs(['a', 'b', 'c', 'd', 'e', 'unjudged'].map(pair), byPair, 'sigmoid');
   expect(usable).toEqual([
     { pair: 'a', prompt: 'prompt a', winnerLatents: 'latents/a0.safetensors', loserLatents: 'latents/a1.safetensors' },
     { pair: 'e', prompt: 'prompt e', winnerLatents: 'latents/e1.safetensors', loserLatents: 'latents/e0.safetensors' },

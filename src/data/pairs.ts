@@ -1,19 +1,32 @@
 /** Pairs to be judged, and what training makes of the judged ones. Bundled pairs lie beside index.html under pairs/. */
-import type { ImageRecord, PairRecord, TrainPair } from '../service/types.ts';
+import type { Strength } from '../losses/preference.ts';
+import { type LossName, losses } from '../losses/table.ts';
+import type { Answer, ImageRecord, PairRecord, TrainPair } from '../service/types.ts';
 import type { FileStore } from './files.ts';
 import { type Database, putRecords } from './db.ts';
-import { type Label, winnerOf } from './labels.ts';
+import { isUsable, type Label, winnerOf } from './labels.ts';
 
 export const readPairs = (db: Database): Promise<PairRecord[]> => db.getAll('pairs');
 
 export const savePairs = (db: Database, pairs: readonly PairRecord[]): Promise<void> => putRecords(db, 'pairs', pairs);
 
-/** Every pair with a preference, as training takes it; ties, both-bad and skipped ones train nothing. */
-export function trainPairs(pairs: readonly PairRecord[], byPair: ReadonlyMap<string, Label>): TrainPair[] {
+/** Whether a loss learns from an answer: left and right, and ties where it reads how sure a label is. */
+export const trainsOn = (answer: Answer, loss: LossName): boolean =>
+  isUsable(answer) || (answer === 'tie' && losses[loss].readsPreference);
+
+/** Every pair that a loss learns from, as training takes it; both-bad and skipped ones train nothing. */
+export function trainPairs(
+  pairs: readonly PairRecord[],
+  byPair: ReadonlyMap<string, Label>,
+  loss: LossName,
+): TrainPair[] {
   return pairs.flatMap((pair) => {
     const label = byPair.get(pair.id);
-    const winner = label ? winnerOf(label) : null;
-    if (winner === null) return [];
+    if (!label || !trainsOn(label.answer, loss)) return [];
+    const tie = label.answer === 'tie';
+    // Sides are shuffled at every showing, so that the order of a tie says nothing.
+    const winner = tie ? label.shownLeft : winnerOf(label)!;
+    const strength: Strength | undefined = tie ? 'tie' : label.clearly ? 'clear' : undefined;
     const loser = winner === 0 ? 1 : 0;
     return [
       {
@@ -21,6 +34,7 @@ export function trainPairs(pairs: readonly PairRecord[], byPair: ReadonlyMap<str
         prompt: pair.prompt,
         winnerLatents: pair.images[winner].latentsFile,
         loserLatents: pair.images[loser].latentsFile,
+        ...(strength && losses[loss].readsPreference && { strength }),
       },
     ];
   });

@@ -1,9 +1,10 @@
 /** Test inputs of every op, total over OpKind. They drive four suites: derivative rules against finite differences, GPU kernels and ONNX
  *  against the float64 oracle, shape rules against what kernels write. Sizes are odd, batches above 1, tensors larger than a tile and no
  *  multiple of one; a case is here because a plausible kernel gets it wrong. */
+import { defaultLossSettings, type LossName, type LossSettings, paramsOf } from '../losses/table.ts';
 import type { Shape } from '../shared/shape.ts';
 import type { Case, DataInput, DerivedInput, Fill } from './caseData.ts';
-import type { LossName, OpKind, OpParams, Padding, UnaryFn } from './ops.ts';
+import type { OpKind, OpParams, Padding, UnaryFn } from './ops.ts';
 
 const normal = (shape: Shape, deviation = 1, mean = 0): DataInput => ({ shape, fill: { normal: deviation, mean } });
 const grad = (shape: Shape, deviation = 1): DataInput => ({ shape, fill: { normal: deviation }, grad: true });
@@ -275,7 +276,7 @@ const pairErrors: DataInput[] = [values(0.51, 0.42, 0.3, 0.55, 0.4, 0.3), values
 function preferenceCase(
   loss: LossName,
   name: string,
-  more: Partial<OpParams['preferenceLoss']> = {},
+  more: Partial<LossSettings> = {},
   beta = 50,
   inputs: DataInput[] = pairErrors,
 ): Case<'preferenceLoss'> {
@@ -283,7 +284,7 @@ function preferenceCase(
   const scales = [1, 0.37, 0.8];
   return {
     name: `${loss} ${name}`,
-    params: { loss, labelSmoothing: 0, alpha: 0.01, mapoBeta: 0.1, mapoT: 1000, mapoK: 0.5, ...more },
+    params: { loss, params: paramsOf(loss, { ...defaultLossSettings, ...more }) },
     inputs: [...inputs, values(beta), filled([pairs], { values: scales }), filled([pairs], { values: [1, 0.25, 0.5] })],
   };
 }

@@ -6,6 +6,9 @@
  *  Axes: N batch, C channels, H, W height and width, T query tokens, S key tokens, D width of a token, O output channels.
  *  Optional inputs follow the required ones, in the order the params name them. All arithmetic is f32 on the GPU. */
 
+import type { LossParams } from '../losses/loss.ts';
+import type { LossName } from '../losses/table.ts';
+
 /** Zero padding: [top, left, bottom, right]. */
 export type Padding = readonly [number, number, number, number];
 
@@ -112,21 +115,11 @@ export interface GradParams {
   meanSquaredErrorGrad: Record<never, never>;
 }
 
-/** Losses per pair, by the names of docs/golden-cases.md. */
-export type LossName = 'sigmoid' | 'robust' | 'soft' | 'ipo' | 'hinge' | 'kto' | 'mapo' | 'dmpo';
-
 /** Ops of a training step that are never differentiated and never exported. */
 export interface StepParams {
-  /** m [2B], r [2B] (winners first, then losers), beta [1], logitScale [B] (1, or min(SNR, gamma) / SNR), preference [B] (used by `soft`)
-   *  → loss [1] (batch mean), logit [B], dm [2B] = dloss/dm. Formulas: training/losses/. */
-  preferenceLoss: {
-    loss: LossName;
-    labelSmoothing: number;
-    alpha: number;
-    mapoBeta: number;
-    mapoT: number;
-    mapoK: number;
-  };
+  /** m [2B], r [2B] (winners first, then losers), beta [1], logitScale [B] (1, or min(SNR, gamma) / SNR), preference [B] (the chance that the
+   *  winner is the better one) → loss [1] (batch mean), logit [B], dm [2B] = dloss/dm. The losses and their numbers: losses/table.ts. */
+  preferenceLoss: { loss: LossName; params: LossParams };
   /** pred [2B, ...], target [2B, ...], dm [2B] → dm with the loser half scaled by Diffusion-SDPO's safeguard (arXiv 2511.03317). */
   sdpoSafeguard: { mu: number };
   /** Any number of tensors → [1], the square root of the sum of all squares. Padding in flat arenas must be zero. */

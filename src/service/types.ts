@@ -1,4 +1,5 @@
 /** Everything the studio and the command line know of the engine: requests, events, records. Plain data, safe to post between workers. */
+import type { Strength } from '../losses/preference.ts';
 import type { TrainConfig } from '../training/config.ts';
 
 // ---- models ---------------------------------------------------------------------------------------------------------------------
@@ -224,8 +225,11 @@ export type { RecomputeChoice, ReferenceChoice, TrainConfig } from '../training/
 export interface TrainPair {
   pair: string;
   prompt: string;
+  /** Of a tie, the picture that was shown on the left is the winner. */
   winnerLatents: string;
   loserLatents: string;
+  /** How sure the label is; a plain left or right if left out. Only losses that read it train on ties. */
+  strength?: Strength;
 }
 
 export interface TrainRequest {
@@ -253,7 +257,17 @@ export interface StepMetrics {
   gradNorm: number;
   learningRate: number;
   elapsedMs: number;
-  pairs: { pair: string; timestep: number; logit: number; mw: number; ml: number; rw: number; rl: number }[];
+  pairs: {
+    pair: string;
+    timestep: number;
+    logit: number;
+    mw: number;
+    ml: number;
+    rw: number;
+    rl: number;
+    /** The chance that the winner is the better one, where the loss reads it; 0.5 is a tie. */
+    preference?: number;
+  }[];
 }
 
 export type RunStatus = 'preparing' | 'running' | 'paused' | 'finished' | 'stopped' | 'failed';

@@ -1,5 +1,5 @@
 /** A run's settings: one JSON file that can be seen, saved and loaded. Plain data; the studio's form and the command line fill the same. */
-import type { LossName } from '../graph/ops.ts';
+import type { LossName, LossSettings } from '../losses/table.ts';
 
 export type ReferenceChoice = 'auto' | 'onnx' | 'engine';
 
@@ -7,7 +7,8 @@ export type ReferenceChoice = 'auto' | 'onnx' | 'engine';
  *  `blocks` everything inside a block of the network, for about a fifth more arithmetic; `auto` the first that fits a common GPU. */
 export type RecomputeChoice = 'auto' | 'cheap' | 'blocks';
 
-export interface TrainConfig {
+/** The numbers of the losses (losses/table.ts) among the rest; a loss reads those of its record. */
+export interface TrainConfig extends LossSettings {
   version: 1;
   mode: 'lora' | 'full';
   rank: number;
@@ -31,7 +32,6 @@ export interface TrainConfig {
    *  script's beta; twice the beta of diffusers' SD 1.5 script). */
   beta: number;
   loss: LossName;
-  labelSmoothing: number;
   /** Timesteps are drawn uniformly from [min, max). */
   timestepRange: [number, number];
   promptDropout: number;

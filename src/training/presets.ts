@@ -1,6 +1,7 @@
 /** Settings to start from, in two sets. The embedded model's were tried: beta is for its latents, found by a sweep
  *  (tools/base-model/README.md). Stable Diffusion's are those of the published scripts, brought to one pair at a time; they are not tried
  *  here. */
+import { defaultLossSettings } from '../losses/table.ts';
 import type { TrainConfig } from './config.ts';
 
 export interface Preset {
@@ -29,7 +30,7 @@ const standard: TrainConfig = {
   maxGradNorm: 1,
   beta: 1000,
   loss: 'sigmoid',
-  labelSmoothing: 0,
+  ...defaultLossSettings,
   timestepRange: [0, 1000],
   promptDropout: 0.1,
   seed: 0,

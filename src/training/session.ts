@@ -1,12 +1,13 @@
 /** The loop of a run: draws batches, asks the reference, steps the trainer, gives the step's numbers. Everything that is decided by
  *  chance comes from the run's seed and the step alone, so a loop that starts at step k continues as if it had never stopped. */
-import { addNoise, trainingTarget } from '../diffusion/schedule.ts';
+import { addNoise, signalToNoise, trainingTarget } from '../diffusion/schedule.ts';
 import type { PredictionType } from '../diffusion/prediction.ts';
+import { minSnrScale } from '../losses/minSnr.ts';
+import { losses } from '../losses/table.ts';
 import { concatFloats } from '../shared/arrays.ts';
 import { drawNumber } from './batch.ts';
 import type { TrainConfig } from './config.ts';
 import type { FrozenReference } from './frozenReference.ts';
-import { losses } from './losses/table.ts';
 import { learningRateFactor } from './optimisers/schedule.ts';
 import type { StepBatch, Trainer } from './trainer.ts';
 
@@ -16,6 +17,8 @@ export interface PreparedPair {
   winner: Float32Array;
   loser: Float32Array;
   text: PromptText;
+  /** The chance that the winner is the better one; 1 if left out. */
+  preference?: number;
 }
 
 /** What the UNet is told of a prompt. */
@@ -36,6 +39,18 @@ export interface LoopData {
   alphasCumprod: Float32Array;
 }
 
+export interface PairNumbers {
+  pair: string;
+  timestep: number;
+  logit: number;
+  mw: number;
+  ml: number;
+  rw: number;
+  rl: number;
+  /** Where the loss reads it. A tie, 0.5, has no winner that the model could agree with. */
+  preference?: number;
+}
+
 /** Numbers of one step. Errors are means over C, H, W, then over the step's pairs. */
 export interface StepNumbers {
   step: number;
@@ -48,7 +63,7 @@ export interface StepNumbers {
   loserReferenceError: number;
   gradNorm: number;
   learningRate: number;
-  pairs: { pair: string; timestep: number; logit: number; mw: number; ml: number; rw: number; rl: number }[];
+  pairs: PairNumbers[];
 }
 
 /** The step's micro-batches, winners first in each. */
@@ -56,9 +71,10 @@ export function drawBatches(
   data: LoopData,
   config: TrainConfig,
   step: number,
-): { batches: StepBatch[]; draws: { pair: string; timestep: number }[] } {
+): { batches: StepBatch[]; draws: Pick<PairNumbers, 'pair' | 'timestep' | 'preference'>[] } {
   const { pairs, alphasCumprod } = data;
   const elements = pairs[0]!.winner.length;
+  const { readsLogit, readsPreference } = losses[config.loss];
   const settings = {
     seed: config.seed,
     pairs: pairs.length,
@@ -66,14 +82,16 @@ export function drawBatches(
     timestepRange: config.timestepRange,
     promptDropout: config.promptDropout,
   };
-  const draws: { pair: string; timestep: number }[] = [];
+  const draws: Pick<PairNumbers, 'pair' | 'timestep' | 'preference'>[] = [];
   const batches = Array.from({ length: config.accumulation }, (_, micro) => {
     const first = (step * config.accumulation + micro) * config.pairsPerStep;
     const drawn = Array.from({ length: config.pairsPerStep }, (__, slot) => {
       const draw = drawNumber(first + slot, settings);
       return { ...draw, source: pairs[draw.pair]! };
     });
-    for (const { source, timestep } of drawn) draws.push({ pair: source.id, timestep });
+    const preference = readsPreference ? drawn.map(({ source }) => source.preference ?? 1) : undefined;
+    for (const [slot, { source, timestep }] of drawn.entries())
+      draws.push({ pair: source.id, timestep, ...(preference && { preference: preference[slot]! }) });
     const twice = <T>(values: readonly T[]): T[] => [...values, ...values];
     const latents = concatFloats([
       ...drawn.map(({ source }) => source.winner),
@@ -92,9 +110,27 @@ export function drawBatches(
         timeIds: concatFloats(texts.map(() => data.timeIds!)),
       }),
       beta: config.beta,
+      ...(readsLogit &&
+        config.minSnrGamma !== null && {
+          logitScale: minSnrScale(
+            signalToNoise(
+              alphasCumprod,
+              drawn.map((d) => d.timestep),
+            ),
+            config.minSnrGamma,
+          ),
+        }),
+      ...(preference && { preference: Float32Array.from(preference) }),
     };
   });
   return { batches, draws };
+}
+
+/** How often the model prefers the winner, an undecided logit counting half; ties are left out. Of ties alone one half, as by chance. */
+function implicitAccuracy(pairs: readonly PairNumbers[]): number {
+  const decided = pairs.filter(({ preference }) => preference === undefined || preference > 0.5);
+  if (decided.length === 0) return 0.5;
+  return decided.reduce((sum, { logit }) => sum + (logit > 0 ? 1 : logit === 0 ? 0.5 : 0), 0) / decided.length;
 }
 
 /** Runs step `step` (from 0): reference errors, policy, update. */
@@ -118,19 +154,20 @@ export async function runStep(
     t: step + 1,
   });
   const b = config.pairsPerStep;
-  const results = micro.map(({ policyErrors, referenceErrors }) => {
+  const { loss, params } = trainer.spec.loss;
+  const results = micro.map(({ policyErrors, referenceErrors }, k) => {
     const errors = {
       mW: policyErrors.subarray(0, b),
       mL: policyErrors.subarray(b),
       rW: referenceErrors.subarray(0, b),
       rL: referenceErrors.subarray(b),
     };
-    return { ...errors, ...losses[config.loss]({ ...errors, beta: config.beta }, trainer.spec.loss) };
+    return { ...errors, ...losses[loss].forward({ ...batches[k]!, ...errors }, params) };
   });
-  const pairs = draws.map(({ pair, timestep }, i) => {
+  const pairs = draws.map((draw, i): PairNumbers => {
     const { mW, mL, rW, rL, logit } = results[Math.floor(i / b)]!;
     const slot = i % b;
-    return { pair, timestep, logit: logit[slot]!, mw: mW[slot]!, ml: mL[slot]!, rw: rW[slot]!, rl: rL[slot]! };
+    return { ...draw, logit: logit[slot]!, mw: mW[slot]!, ml: mL[slot]!, rw: rW[slot]!, rl: rL[slot]! };
   });
   const mean = (of: (pair: (typeof pairs)[number]) => number): number =>
     pairs.reduce((sum, pair) => sum + of(pair), 0) / pairs.length;
@@ -138,7 +175,7 @@ export async function runStep(
     step,
     // In f64 from the errors, so that a logit of 0 reads ln 2 exactly.
     loss: results.reduce((sum, { loss }) => sum + loss, 0) / results.length,
-    implicitAccuracy: mean(({ logit }) => (logit > 0 ? 1 : logit === 0 ? 0.5 : 0)),
+    implicitAccuracy: implicitAccuracy(pairs),
     logit: mean((pair) => pair.logit),
     winnerError: mean((pair) => pair.mw),
     loserError: mean((pair) => pair.ml),

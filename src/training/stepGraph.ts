@@ -4,7 +4,8 @@
  *  (Diffusion-DPO, arXiv 2311.12908, final loss; SalesforceAIResearch/DiffusionDPO train.py:1122-1145). */
 import { backward } from '../autodiff/backward.ts';
 import { Graph, type ParameterDtype, type Value } from '../graph/graph.ts';
-import type { LossName } from '../graph/ops.ts';
+import type { LossParams } from '../losses/loss.ts';
+import { defaultLossSettings, type LossName, type LossSettings, paramsOf } from '../losses/table.ts';
 import type { LayerOptions } from '../models/layers.ts';
 import type { UNetInputs } from '../models/sd/unet.ts';
 import type { Shape } from '../shared/shape.ts';
@@ -15,25 +16,19 @@ import { policyOf, type TrainMode } from './policy.ts';
 
 export interface LossSpec {
   loss: LossName;
-  labelSmoothing: number;
-  /** DMPO's alpha. */
-  alpha: number;
-  mapoBeta: number;
-  mapoT: number;
-  mapoK: number;
+  /** The numbers of its formula. */
+  params: LossParams;
   /** Diffusion-SDPO's mu; null leaves the safeguard out. */
   sdpoMu: number | null;
 }
 
-export const defaultLoss: LossSpec = {
-  loss: 'sigmoid',
-  labelSmoothing: 0,
-  alpha: 0.01,
-  mapoBeta: 0.1,
-  mapoT: 1000,
-  mapoK: 0.5,
-  sdpoMu: null,
-};
+export const lossSpecOf = (loss: LossName, settings: LossSettings): LossSpec => ({
+  loss,
+  params: paramsOf(loss, settings),
+  sdpoMu: settings.sdpoMu,
+});
+
+export const defaultLoss = lossSpecOf('sigmoid', defaultLossSettings);
 
 export interface StepSpec {
   denoiser: Denoiser;
@@ -62,7 +57,7 @@ export interface StepInputs extends UNetInputs {
   beta: Value;
   /** [B]: 1, or min(SNR, gamma) / SNR. */
   logitScale: Value;
-  /** [B]: probability that the winner is preferred; read by the `soft` loss. */
+  /** [B]: the chance that the winner is the better one. */
   preference: Value;
 }
 
@@ -72,7 +67,7 @@ export interface StepOutputs {
   referenceErrors: Value;
   /** [B] */
   logit: Value;
-  /** [1] batch mean in f32; for display training/losses gives it in f64 from the errors. */
+  /** [1] batch mean in f32; for display losses/ gives it in f64 from the errors. */
   loss: Value;
 }
 
@@ -177,8 +172,8 @@ export function buildStepGraph(spec: StepSpec): StepGraph {
     return { pred, policyErrors: graph.op('meanSquaredError', {}, [pred, inputs.target]) };
   });
 
-  const { sdpoMu, ...lossParams } = spec.loss;
-  const [loss, logit, dm] = graph.node('preferenceLoss', lossParams, [
+  const { sdpoMu, ...named } = spec.loss;
+  const [loss, logit, dm] = graph.node('preferenceLoss', named, [
     policyErrors,
     referenceErrors,
     inputs.beta,

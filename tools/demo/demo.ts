@@ -161,7 +161,14 @@ window.runDemo = async (options) => {
   const record = await timed('train', () =>
     engine.train(
       'train',
-      { run, name: 'Demo', model: base, config, pairs: trainPairs(pairs, foldLabels(labels).byPair), resume: false },
+      {
+        run,
+        name: 'Demo',
+        model: base,
+        config,
+        pairs: trainPairs(pairs, foldLabels(labels).byPair, config.loss),
+        resume: false,
+      },
       listener((event) => {
         if (event.type === 'preparing' && event.done === 0) log(event.what);
         if (event.type !== 'step') return;

@@ -100,13 +100,14 @@ record("meanSquaredError", "by sample", {}, [pred, target], [((pred - target) **
 # Preference losses as written in their papers; dm is torch's derivative by m.
 B, beta = 3, 40.0
 scale, preference = torch.tensor([1.0, 0.5, 0.25]), torch.tensor([1.0, 0.25, 0.5])
+numbers_of = {"sigmoid": {"labelSmoothing": 0.0}, "robust": {"labelSmoothing": 0.0}, "mapo": {"mapoBeta": 0.1, "mapoT": 1000.0, "mapoK": 0.5}, "dmpo": {"dmpoAlpha": 0.01}}
 losses = []
 for loss, extra in [("sigmoid", {}), ("sigmoid", {"labelSmoothing": 0.1}), ("robust", {"labelSmoothing": 0.1}), ("soft", {}), ("ipo", {}), ("hinge", {}), ("kto", {}), ("mapo", {"mapoT": 20.0}), ("dmpo", {})]:
-    p = {"loss": loss, "labelSmoothing": 0.0, "alpha": 0.01, "mapoBeta": 0.1, "mapoT": 1000.0, "mapoK": 0.5, **extra}
+    p = {**numbers_of.get(loss, {}), **extra}
     m, r = torch.rand(2 * B).float().double().requires_grad_(), torch.rand(2 * B).float().double()
     u = -(beta / 2) * (m - r) * scale.repeat(2)
     s = u[:B] - u[B:]
-    e, ls = p["labelSmoothing"], F.logsigmoid
+    e, ls = p.get("labelSmoothing", 0.0), F.logsigmoid
     if loss == "sigmoid":
         value = (-(1 - e) * ls(s) - e * ls(-s)).mean()
     elif loss == "robust":
@@ -124,10 +125,10 @@ for loss, extra in [("sigmoid", {}), ("sigmoid", {"labelSmoothing": 0.1}), ("rob
         phi = lambda t: p["mapoK"] * t / (torch.exp(p["mapoK"] * t) - 1)
         value = (m[:B] - p["mapoBeta"] * ls(p["mapoT"] * (phi(m[:B]) - phi(m[B:])))).mean()
     else:
-        prob, a = torch.sigmoid(s), p["alpha"]
+        prob, a = torch.sigmoid(s), p["dmpoAlpha"]
         value = (prob * torch.log(prob / (1 - a)) + (1 - prob) * torch.log((1 - prob) / a)).mean()
     value.backward()
-    losses.append({"params": p, "inputs": [numbers(t) for t in (m, r, torch.tensor([beta]), scale, preference)], "outputs": [numbers(value.reshape(1)), numbers(s), numbers(m.grad)]})
+    losses.append({"params": {"loss": loss, "params": p}, "inputs": [numbers(t) for t in (m, r, torch.tensor([beta]), scale, preference)], "outputs": [numbers(value.reshape(1)), numbers(s), numbers(m.grad)]})
 
 # Three AdamW steps; the gradient norm is above the limit, then below it.
 param = torch.nn.Parameter(torch.randn(5).float().double())

@@ -77,7 +77,7 @@ export const train = defineVerb({
       among,
       pairs.map(({ prompt }) => prompt),
     );
-    const labelled = trainPairs(pairs, readLabels(labels ?? folder!).byPair);
+    const labelled = trainPairs(pairs, readLabels(labels ?? folder!).byPair, config.loss);
     return runTraining(terminal, {
       out,
       base: ref.base,

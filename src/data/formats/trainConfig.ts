@@ -1,21 +1,25 @@
 /** The train-config file: one JSON of a run's settings, checked field by field when it is loaded. */
 import { z } from 'zod';
+import type { LossField } from '../../losses/loss.ts';
+import { lossFields, lossNames, type LossSetting, type LossSettings } from '../../losses/table.ts';
 import type { TrainConfig } from '../../service/types.ts';
 import { WinnowError } from '../../shared/errors.ts';
 
-/** Every loss the engine knows, with what it does in one line. */
-export const losses: Record<TrainConfig['loss'], string> = {
-  sigmoid: 'DPO, the original',
-  robust: 'Robust DPO: expects some labels to be wrong',
-  soft: 'DPO with soft labels',
-  ipo: 'IPO: stops at a margin',
-  hinge: 'Hinge: stops at a margin, hard',
-  kto: 'KTO: winner and loser on their own',
-  mapo: 'MaPO: no reference needed',
-  dmpo: 'DMPO',
-};
-
 const whole = z.number().int();
+
+/** One number of a loss. Files of before it was there get what reproduces them. */
+function lossSetting({ min, above, max, below, default: initial }: LossField): z.ZodType {
+  let number = z.number();
+  if (min !== undefined) number = number.min(min);
+  if (above !== undefined) number = number.gt(above);
+  if (max !== undefined) number = number.max(max);
+  if (below !== undefined) number = number.lt(below);
+  return initial === null ? number.nullable().default(null) : number.default(initial);
+}
+
+const lossSettings = Object.fromEntries(
+  Object.entries(lossFields).map(([name, field]) => [name, lossSetting(field)]),
+) as { [K in LossSetting]: z.ZodDefault<z.ZodType<LossSettings[K]>> };
 
 const schema = z.strictObject({
   version: z.literal(1),
@@ -35,8 +39,8 @@ const schema = z.strictObject({
   weightDecay: z.number().min(0),
   maxGradNorm: z.number().min(0),
   beta: z.number().positive(),
-  loss: z.enum(Object.keys(losses) as [TrainConfig['loss'], ...TrainConfig['loss'][]]),
-  labelSmoothing: z.number().min(0).lt(0.5),
+  loss: z.enum(lossNames),
+  ...lossSettings,
   timestepRange: z
     .tuple([whole.min(0), whole.max(1000)])
     .refine(([from, to]) => from < to, 'the first must be smaller than the second'),

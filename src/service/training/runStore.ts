@@ -3,6 +3,7 @@
  *  A run is known by its id, and lies in runs/<id>; or, on the command line, by the path of its folder, which has a slash. Then the record on
  *  disk names its files relative to the folder, which can be moved and copied. */
 import { type FileStore, readJson, readText, writeJson, writeText } from '../../data/files.ts';
+import { defaultLossSettings } from '../../losses/table.ts';
 import type { Checkpoint, RunRecord, StepMetrics } from '../types.ts';
 
 const isFolder = (run: string): boolean => run.includes('/');
@@ -73,11 +74,13 @@ export class RunStore {
   }
 }
 
-/** Records of before `recompute` was there kept nothing that is cheap to compute. */
+/** Records of before a setting was there: `recompute` kept nothing that is cheap to compute, and losses had the numbers that are now their
+ *  defaults. */
 function complete(record: RunRecord): RunRecord {
+  const config = { ...defaultLossSettings, ...record.config };
   return 'recompute' in record.config
-    ? record
-    : { ...(record as RunRecord), recompute: 'cheap', config: { ...(record as RunRecord).config, recompute: 'auto' } };
+    ? { ...(record as RunRecord), config }
+    : { ...(record as RunRecord), recompute: 'cheap', config: { ...config, recompute: 'auto' } };
 }
 
 /** The record under another id, its files in another folder: `prefix` stands before `checkpoints/` and `samples/`. */

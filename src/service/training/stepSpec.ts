@@ -5,7 +5,7 @@ import { layoutArenas } from '../../training/arena.ts';
 import type { TrainConfig } from '../../training/config.ts';
 import type { Denoiser } from '../../training/denoiser.ts';
 import { loraTensors } from '../../training/lora.ts';
-import { defaultLoss, type StepSpec } from '../../training/stepGraph.ts';
+import { lossSpecOf, type StepSpec } from '../../training/stepGraph.ts';
 import { keptDtypes } from '../model/weightWidth.ts';
 
 /** Names and shapes of weights, and which of them are stored in half width. */
@@ -38,7 +38,7 @@ export function stepSpecOf(
   return {
     denoiser,
     pairs: config.pairsPerStep,
-    loss: { ...defaultLoss, loss: config.loss, labelSmoothing: config.labelSmoothing },
+    loss: lossSpecOf(config.loss, config),
     mode: config.mode === 'lora' ? { kind: 'lora', scaleOf: () => config.alpha / config.rank } : { kind: 'full' },
     layout: layoutArenas(tensors, Math.floor(maxBindingBytes / 4)),
     dtypeOf: keptDtypes(weights),

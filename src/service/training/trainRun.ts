@@ -6,6 +6,8 @@ import { alphasCumprod, readNoiseSchedule } from '../../diffusion/schedule.ts';
 import { SchedulerConfigReader } from '../../diffusion/schedulerConfig.ts';
 import type { Executor } from '../../graph/executor.ts';
 import { Graph } from '../../graph/graph.ts';
+import { preferenceOf } from '../../losses/preference.ts';
+import { losses } from '../../losses/table.ts';
 import { ParameterStore } from '../../models/parameterStore.ts';
 import { withAliases } from '../../models/weights.ts';
 import { WinnowError } from '../../shared/errors.ts';
@@ -144,6 +146,12 @@ class TrainingRun {
       );
     const pairs = earlier?.pairs ?? request.pairs;
     const config = earlier?.config ?? request.config;
+    if (!losses[config.loss].readsPreference && pairs.some(({ strength }) => strength === 'tie'))
+      throw new WinnowError(
+        'BadArguments',
+        `There are ties among the pairs, and the loss ${config.loss} does not read them.`,
+        'Leave them out, or train with the loss soft.',
+      );
     const record: RunRecord = earlier ?? {
       version: 1,
       id: request.run,
@@ -272,7 +280,13 @@ class TrainingRun {
         );
       }
       latentSize = { height: winner.height, width: winner.width };
-      pairs.push({ id: pair.pair, winner: winner.data, loser: loser.data, text: await textOf(pair.prompt) });
+      pairs.push({
+        id: pair.pair,
+        winner: winner.data,
+        loser: loser.data,
+        text: await textOf(pair.prompt),
+        preference: preferenceOf(config, pair.strength),
+      });
     }
     const emptyText = await textOf(null);
     // What samples are drawn from is encoded now, so that the text encoders need not come back while the step holds the GPU.

@@ -11,7 +11,8 @@ import {
 } from '../../diffusion/schedule.ts';
 import { Graph } from '../../graph/graph.ts';
 import type { Executor } from '../../graph/executor.ts';
-import type { LossName } from '../../graph/ops.ts';
+import { minSnrScale } from '../../losses/minSnr.ts';
+import { isLossName, lossNames, losses } from '../../losses/table.ts';
 import { type DenoiserModel, openDenoiser } from '../../models/families.ts';
 import { ParameterStore } from '../../models/parameterStore.ts';
 import { parametersOf, type TensorSource } from '../../models/weights.ts';
@@ -20,11 +21,9 @@ import { concatFloats } from '../../shared/arrays.ts';
 import type { Shape } from '../../shared/shape.ts';
 import { layoutArenas } from '../../training/arena.ts';
 import type { Denoiser } from '../../training/denoiser.ts';
-import { minSnrScale } from '../../training/losses/minSnr.ts';
-import { losses } from '../../training/losses/table.ts';
 import { learningRateFactor } from '../../training/optimisers/schedule.ts';
 import type { TrainMode } from '../../training/policy.ts';
-import { defaultLoss, type LossSpec } from '../../training/stepGraph.ts';
+import type { LossSpec } from '../../training/stepGraph.ts';
 import { type StepBatch, Trainer } from '../../training/trainer.ts';
 import { readFolderJson, readOptional } from '../model/modelFolder.ts';
 import { onnxReference } from '../training/onnxReference.ts';
@@ -82,15 +81,16 @@ async function openTrained(
 
 function lossOf(golden: GoldenCase): LossSpec {
   const loss = field(golden, 'loss', 'string');
-  if (!(loss in losses))
-    throw badCase(`case.json: there is no loss ${JSON.stringify(loss)}; losses are ${Object.keys(losses).join(', ')}`);
+  if (!isLossName(loss))
+    throw badCase(`case.json: there is no loss ${JSON.stringify(loss)}; losses are ${lossNames.join(', ')}`);
   return {
-    loss: loss as LossName,
-    labelSmoothing: optionalNumber(golden, 'label_smoothing') ?? defaultLoss.labelSmoothing,
-    alpha: optionalNumber(golden, 'alpha') ?? defaultLoss.alpha,
-    mapoBeta: optionalNumber(golden, 'b') ?? defaultLoss.mapoBeta,
-    mapoT: optionalNumber(golden, 'T') ?? defaultLoss.mapoT,
-    mapoK: optionalNumber(golden, 'k') ?? defaultLoss.mapoK,
+    loss,
+    params: Object.fromEntries(
+      Object.entries(losses[loss].fields).map(([name, field]) => [
+        name,
+        optionalNumber(golden, field.golden ?? name) ?? field.default!,
+      ]),
+    ),
     sdpoMu: optionalNumber(golden, 'sdpo_mu') ?? null,
   };
 }
@@ -152,8 +152,7 @@ async function stepBatch(
     textEmbeds: textEmbeds && twice(textEmbeds),
     timeIds: timeIds && twice(timeIds),
     preference: await optional('preference'),
-    logitScale:
-      gamma === undefined ? undefined : Float32Array.from(minSnrScale(signalToNoise(alphas, pairTimestep), gamma)),
+    logitScale: gamma === undefined ? undefined : minSnrScale(signalToNoise(alphas, pairTimestep), gamma),
     beta,
   };
 }
@@ -219,7 +218,7 @@ export async function verifyDpo(golden: GoldenCase, { executor, onnx, reference 
         ? executorReference(denoiser, ownReference, pairs, executorBackend(executor))
         : undefined;
 
-  const { sdpoMu, loss, ...lossParams } = lossOf(golden);
+  const loss = lossOf(golden);
   const beta = field(golden, 'beta', 'number');
   const optimiser = optimiserOf(golden);
   const steps = field(golden, 'steps', 'number');
@@ -236,7 +235,7 @@ export async function verifyDpo(golden: GoldenCase, { executor, onnx, reference 
     spec: {
       denoiser,
       pairs,
-      loss: { loss, ...lossParams, sdpoMu },
+      loss,
       mode: trained.mode,
       layout: layoutArenas(trained.tensors, MAX_BINDING_ELEMENTS),
       reference: outside ? 'input' : 'engine',
@@ -265,9 +264,9 @@ export async function verifyDpo(golden: GoldenCase, { executor, onnx, reference 
         referenceErrors.subarray(0, pairs),
         referenceErrors.subarray(pairs),
       ];
-      const shown = losses[loss](
+      const shown = losses[loss.loss].forward(
         { mW, mL, rW, rL, beta, logitScale: batch.logitScale, preference: batch.preference },
-        lossParams,
+        loss.params,
       );
       const scalars = { m_w: mW, m_l: mL, r_w: rW, r_l: rL, logit, loss: [shown.loss], grad_norm: [gradNorm] };
       for (const [name, value] of Object.entries(scalars)) outputs.set(`step.${k}.${name}`, value);

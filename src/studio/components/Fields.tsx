@@ -106,6 +106,47 @@ export function NumberField({
   );
 }
 
+/** A number that can be left out: empty is null, and says what that means. */
+export function OptionalNumberField({
+  label,
+  hint,
+  value,
+  onChange,
+  min = 0,
+  max,
+  step = 1,
+  digits = 0,
+  empty,
+}: Field & {
+  value: number | null;
+  onChange: (value: number | null) => void;
+  min?: number;
+  max?: number | undefined;
+  step?: number;
+  digits?: number;
+  empty: string;
+}) {
+  return (
+    <NumberInput
+      label={label}
+      description={hint}
+      value={value ?? ''}
+      placeholder={empty}
+      onChange={(next) => {
+        if (next === '') onChange(null);
+        else if (typeof next === 'number' && Number.isFinite(next)) onChange(next);
+      }}
+      min={min}
+      {...(max === undefined ? {} : { max })}
+      step={step}
+      decimalScale={digits}
+      allowDecimal={digits > 0}
+      allowNegative={false}
+      thousandSeparator=""
+    />
+  );
+}
+
 /** Numbers over many powers of ten: learning rates. Typed as text, taken when they read as a number. */
 export function ScientificField({
   label,

@@ -51,7 +51,7 @@ export interface LabelsSlice {
   undoLabel(): Promise<void>;
   redoLabel(): Promise<void>;
   showPair(pair: string): void;
-  /** What the chosen model can learn from: preferred pairs that were made by it. */
+  /** What the chosen model can learn from with the chosen loss: judged pairs that were made by it. */
   usablePairs(): TrainPair[];
 }
 
@@ -210,8 +210,9 @@ export const labelsSlice: Slice<LabelsSlice> = (set, get) => {
 
     usablePairs() {
       const base = chosenModel(get())?.id;
-      const { pairs, labels } = get();
-      return trainPairs(base === undefined ? pairs : pairs.filter((pair) => isPairOf(pair, base)), labels.byPair);
+      const { pairs, labels, trainConfig } = get();
+      const own = base === undefined ? pairs : pairs.filter((pair) => isPairOf(pair, base));
+      return trainPairs(own, labels.byPair, trainConfig.loss);
     },
   };
 };

@@ -1,6 +1,7 @@
 /** Model references as the studio names and compares them. */
-import { isUsable, type LabelState } from '../../data/labels.ts';
-import type { AdapterRef, ModelInfo, ModelRef, PairRecord, RunRecord } from '../../service/types.ts';
+import type { LabelState } from '../../data/labels.ts';
+import { trainsOn } from '../../data/pairs.ts';
+import type { AdapterRef, ModelInfo, ModelRef, PairRecord, RunRecord, TrainConfig } from '../../service/types.ts';
 import type { Preferences } from './preferences.ts';
 
 export interface ModelNames {
@@ -22,21 +23,23 @@ export const chosenModel = ({
 export const isPairOf = (pair: PairRecord, base: string): boolean =>
   pair.images.every((image) => image.model.base === base);
 
-/** Preferred pairs by what they are good for: the chosen model learns from its own alone. */
+/** Pairs that the chosen loss learns from, by what they are good for: the chosen model learns from its own alone. */
 export function countUsable({
   pairs,
   labels,
+  trainConfig,
   ...state
 }: {
   pairs: readonly PairRecord[];
   labels: LabelState;
+  trainConfig: TrainConfig;
   models: readonly ModelInfo[];
   preferences: Preferences;
 }): { own: number; others: number } {
   const base = chosenModel(state)?.id;
-  const preferred = pairs.filter((pair) => isUsable(labels.byPair.get(pair.id)?.answer ?? 'skip'));
-  const own = base === undefined ? preferred.length : preferred.filter((pair) => isPairOf(pair, base)).length;
-  return { own, others: preferred.length - own };
+  const usable = pairs.filter((pair) => trainsOn(labels.byPair.get(pair.id)?.answer ?? 'skip', trainConfig.loss));
+  const own = base === undefined ? usable.length : usable.filter((pair) => isPairOf(pair, base)).length;
+  return { own, others: usable.length - own };
 }
 
 /** The same for two references that give the same images. */

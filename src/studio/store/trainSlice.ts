@@ -324,7 +324,7 @@ export const trainSlice: Slice<TrainSlice> = (set, get) => {
       get().useModel(run.model.base);
       // The model it ran on may be gone: its settings still serve another one.
       set({
-        trainConfig: run.config,
+        trainConfig: checkTrainConfig(run.config),
         presetName: null,
         ...(get().baseModel()?.base === run.model.base ? { trainModel: run.model } : {}),
       });

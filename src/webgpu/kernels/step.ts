@@ -1,6 +1,6 @@
 /** Lowerings of the ops of a training step: preference losses, gradient norm, accumulation, AdamW. */
 import type { Value } from '../../graph/graph.ts';
-import type { LossName, OpParams } from '../../graph/ops.ts';
+import { losses } from '../../losses/table.ts';
 import { sizeOf } from '../../shared/shape.ts';
 import accumulateCode from './accumulate.wgsl?raw';
 import adamwCode from './adamw.wgsl?raw';
@@ -10,14 +10,6 @@ import globalNormCode from './globalNorm.register.wgsl?raw';
 import globalNormFinishCode from './globalNormFinish.wgsl?raw';
 import globalNormWorkgroupCode from './globalNorm.workgroup.wgsl?raw';
 import { atLanes, lanesOf } from './lanes.ts';
-import dmpoCode from './losses/dmpo.wgsl?raw';
-import hingeCode from './losses/hinge.wgsl?raw';
-import ipoCode from './losses/ipo.wgsl?raw';
-import ktoCode from './losses/kto.wgsl?raw';
-import mapoCode from './losses/mapo.wgsl?raw';
-import robustCode from './losses/robust.wgsl?raw';
-import sigmoidCode from './losses/sigmoid.wgsl?raw';
-import softCode from './losses/soft.wgsl?raw';
 import sdpoSafeguardCode from './sdpoSafeguard.wgsl?raw';
 import sdpoSafeguardPartialCode from './sdpoSafeguardPartial.wgsl?raw';
 import zeroCode from './zero.wgsl?raw';
@@ -31,40 +23,19 @@ const globalNormFinish: KernelSource = { name: 'globalNormFinish', code: globalN
 const sdpoSafeguardPartial: KernelSource = { name: 'sdpoSafeguardPartial', code: sdpoSafeguardPartialCode };
 const sdpoSafeguard: KernelSource = { name: 'sdpoSafeguard', code: sdpoSafeguardCode };
 
-interface Loss {
-  kernel: KernelSource;
-  constants(params: OpParams['preferenceLoss']): Dispatch['constants'];
-  /** How many of m, r, beta, logitScale, preference the kernel binds. */
-  inputs: number;
-}
+/** labelSmoothing → LABEL_SMOOTHING. */
+const constantName = (field: string): string => field.replace(/[A-Z]/g, '_$&').toUpperCase();
 
-const loss = (name: LossName, code: string, constants: Loss['constants'] = () => ({}), inputs = 4): Loss => ({
-  kernel: { name: `losses/${name}`, code },
-  constants,
-  inputs,
-});
-
-const losses: { readonly [L in LossName]: Loss } = {
-  sigmoid: loss('sigmoid', sigmoidCode, ({ labelSmoothing }) => ({ LABEL_SMOOTHING: labelSmoothing })),
-  robust: loss('robust', robustCode, ({ labelSmoothing }) => ({ LABEL_SMOOTHING: labelSmoothing })),
-  soft: loss('soft', softCode, undefined, 5),
-  ipo: loss('ipo', ipoCode),
-  hinge: loss('hinge', hingeCode),
-  kto: loss('kto', ktoCode),
-  mapo: loss('mapo', mapoCode, ({ mapoBeta, mapoT, mapoK }) => ({ MAPO_BETA: mapoBeta, MAPO_T: mapoT, MAPO_K: mapoK })),
-  dmpo: loss('dmpo', dmpoCode, ({ alpha }) => ({
-    LOG_ONE_MINUS_ALPHA: Math.log1p(-alpha),
-    LOG_ALPHA: Math.log(alpha),
-  })),
-};
-
-export const lowerPreferenceLoss: LowerToWgsl<'preferenceLoss'> = ({ inputs, outputs, params }) => {
-  const { kernel, constants, inputs: count } = losses[params.loss];
+export const lowerPreferenceLoss: LowerToWgsl<'preferenceLoss'> = ({ inputs, outputs, params: { loss, params } }) => {
+  const { wgsl, constants } = losses[loss];
+  const numbers =
+    constants?.(params) ??
+    Object.fromEntries(Object.entries(params).map(([field, value]) => [constantName(field), value]));
   return [
     {
-      kernel,
-      constants: { PAIRS: outputs[1]!.shape[0]!, ...constants(params) },
-      reads: inputs.slice(0, count),
+      kernel: { name: `losses/${loss}`, code: wgsl },
+      constants: { PAIRS: outputs[1]!.shape[0]!, ...numbers },
+      reads: inputs,
       writes: outputs,
       workgroups: [1, 1, 1],
     },

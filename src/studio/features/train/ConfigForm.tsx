@@ -1,8 +1,16 @@
 /** Every control of a run, in the order of thought: what learns, how fast, what the labels mean, what is kept. */
 import type { ReactNode } from 'react';
-import type { TrainConfig } from '../../../service/types.ts';
-import { NumberField, ScientificField, Segmented, Select, TextArea, TextField } from '../../components/Fields.tsx';
-import { losses } from '../../../data/formats/trainConfig.ts';
+import type { LossField } from '../../../losses/loss.ts';
+import { lossFields, lossNames, losses, settingsOf } from '../../../losses/table.ts';
+import {
+  NumberField,
+  OptionalNumberField,
+  ScientificField,
+  Segmented,
+  Select,
+  TextArea,
+  TextField,
+} from '../../components/Fields.tsx';
 import { useStudio } from '../../store/useStudio.ts';
 import styles from './train.module.css';
 
@@ -10,6 +18,7 @@ export function ConfigForm() {
   const config = useStudio((s) => s.trainConfig);
   const set = useStudio((s) => s.setTrainConfig);
   const lora = config.mode === 'lora';
+  const { readsLogit } = losses[config.loss];
   return (
     <div className={styles.form}>
       <Group title="What learns">
@@ -126,27 +135,27 @@ export function ConfigForm() {
           label="Loss"
           value={config.loss}
           onChange={(loss) => set({ loss })}
-          options={(Object.keys(losses) as TrainConfig['loss'][]).map((value) => ({ value, label: losses[value] }))}
+          options={lossNames.map((value) => ({ value, label: losses[value].title }))}
         />
-        <NumberField
-          label="Beta"
-          hint="Higher stays closer to the model it starts from."
-          value={config.beta}
-          min={0.001}
-          step={100}
-          digits={3}
-          onChange={(beta) => set({ beta })}
-        />
-        <NumberField
-          label="Label smoothing"
-          hint="Share of labels you expect to be wrong."
-          value={config.labelSmoothing}
-          min={0}
-          max={0.49}
-          step={0.01}
-          digits={3}
-          onChange={(labelSmoothing) => set({ labelSmoothing })}
-        />
+        {readsLogit ? (
+          <NumberField
+            label="Beta"
+            hint="Higher stays closer to the model it starts from."
+            value={config.beta}
+            min={0.001}
+            step={100}
+            digits={3}
+            onChange={(beta) => set({ beta })}
+          />
+        ) : null}
+        {settingsOf(config.loss).map((name) => (
+          <LossNumber
+            key={name}
+            field={lossFields[name]}
+            value={config[name]}
+            onChange={(value) => set({ [name]: value })}
+          />
+        ))}
         <NumberField
           label="Timesteps from"
           value={config.timestepRange[0]}
@@ -174,7 +183,9 @@ export function ConfigForm() {
         />
         <Select
           label="Reference"
-          hint="What the model is held against."
+          hint={
+            readsLogit ? 'What the model is held against.' : 'This loss needs none: the curves are measured against it.'
+          }
           value={config.reference}
           onChange={(reference) => set({ reference })}
           options={[
@@ -241,6 +252,32 @@ export function ConfigForm() {
         </div>
       </Group>
     </div>
+  );
+}
+
+/** A number of the loss, with the bounds of its record; one that may be off is off where it is empty. */
+function LossNumber({
+  field: { title, hint, default: initial, min, above, max, below, step, digits },
+  value,
+  onChange,
+}: {
+  field: LossField;
+  value: number | null;
+  onChange: (value: number | null) => void;
+}) {
+  const least = 10 ** -digits;
+  const shared = {
+    label: title,
+    ...(hint !== undefined && { hint }),
+    min: min ?? (above === undefined ? 0 : above + least),
+    ...((max ?? below) !== undefined && { max: max ?? below! - least }),
+    step,
+    digits,
+  };
+  return initial === null ? (
+    <OptionalNumberField {...shared} value={value} empty="Off" onChange={onChange} />
+  ) : (
+    <NumberField {...shared} value={value ?? initial} onChange={onChange} />
   );
 }
 

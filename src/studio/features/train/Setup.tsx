@@ -11,6 +11,7 @@ import { Shortcuts } from '../../components/Shortcuts.tsx';
 import { Disclosure, Empty, Notice, Panel } from '../../components/Surface.tsx';
 import { plural } from '../../components/words.ts';
 import { printTrainConfig } from '../../../data/formats/trainConfig.ts';
+import { trainsOn } from '../../../data/pairs.ts';
 import { chosenModel, countUsable } from '../../store/models.ts';
 import { useStudio } from '../../store/useStudio.ts';
 import { ConfigForm } from './ConfigForm.tsx';
@@ -122,10 +123,11 @@ export function Setup() {
 
 function Readiness({ usable, others }: { usable: number; others: number }) {
   const counts = useStudio((s) => s.counts);
+  const loss = useStudio((s) => s.trainConfig.loss);
   const { usablePairs } = useStudio.getState();
   const prompts = new Set(usablePairs().map(({ prompt }) => prompt)).size;
   const left = [
-    counts.tie ? plural(counts.tie, 'tie') : '',
+    counts.tie && !trainsOn('tie', loss) ? plural(counts.tie, 'tie') : '',
     counts.bothBad ? `${counts.bothBad} both bad` : '',
     counts.skip ? `${counts.skip} skipped` : '',
     others ? `${plural(others, 'pair')} of other models` : '',

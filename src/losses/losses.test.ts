@@ -1,17 +1,20 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { openSafetensors } from '../../data/formats/safetensors.ts';
-import { alphasCumprod, readNoiseSchedule, signalToNoise } from '../../diffusion/schedule.ts';
-import { type SchedulerConfig, SchedulerConfigReader } from '../../diffusion/schedulerConfig.ts';
-import type { LossName } from '../../graph/ops.ts';
+import { openSafetensors } from '../data/formats/safetensors.ts';
+import { alphasCumprod, readNoiseSchedule, signalToNoise } from '../diffusion/schedule.ts';
+import { type SchedulerConfig, SchedulerConfigReader } from '../diffusion/schedulerConfig.ts';
 import { logSigmoid, type LossBatch, type LossParams } from './loss.ts';
 import { minSnrScale } from './minSnr.ts';
 import { safeguardFactor } from './safeguard.ts';
-import { losses } from './table.ts';
+import { defaultLossSettings, type LossName, lossNames, losses, paramsOf } from './table.ts';
 
-const names = Object.keys(losses) as LossName[];
-const params: LossParams = { labelSmoothing: 0.15, alpha: 0.02, mapoBeta: 0.1, mapoT: 5, mapoK: 0.5 };
+const params: LossParams = {
+  ...paramsOf('mapo', defaultLossSettings),
+  labelSmoothing: 0.15,
+  dmpoAlpha: 0.02,
+  mapoT: 5,
+};
 const batch = {
   mW: [1.2, 0.9, 0.4],
   mL: [1.1, 1.3, 0.001],
@@ -22,12 +25,12 @@ const batch = {
   preference: [1, 0.5, 0.7],
 } satisfies LossBatch;
 
-describe.each(names)('%s', (name) => {
+describe.each(lossNames)('%s', (name) => {
   it('has the derivatives of its value', () => {
-    const { dmW, dmL } = losses[name](batch, params);
+    const { dmW, dmL } = losses[name].forward(batch, params);
     // KTO's baseline carries no gradient: hold it still by a batch whose mean u is below 0, where it is 0.
     const source = name === 'kto' ? { ...batch, rW: [1.0, 0.7, 0.3], rL: [1.0, 1.2, 0.01] } : batch;
-    const { dmW: analyticW, dmL: analyticL } = name === 'kto' ? losses[name](source, params) : { dmW, dmL };
+    const { dmW: analyticW, dmL: analyticL } = name === 'kto' ? losses[name].forward(source, params) : { dmW, dmL };
     const h = 1e-6;
     for (const [key, analytic] of [
       ['mW', analyticW],
@@ -35,7 +38,7 @@ describe.each(names)('%s', (name) => {
     ] as const) {
       analytic.forEach((value, i) => {
         const at = (step: number): number =>
-          losses[name]({ ...source, [key]: source[key].map((m, j) => (j === i ? m + step : m)) }, params).loss;
+          losses[name].forward({ ...source, [key]: source[key].map((m, j) => (j === i ? m + step : m)) }, params).loss;
         expect(value).toBeCloseTo((at(h) - at(-h)) / (2 * h), 7);
       });
     }
@@ -43,13 +46,16 @@ describe.each(names)('%s', (name) => {
 
   it('stays finite where a run has gone astray', () => {
     for (const mW of [0, 1e4]) {
-      const { loss, dmW, dmL } = losses[name]({ mW: [mW], mL: [1e4 - mW], rW: [1], rL: [1], beta: 5000 }, params);
+      const { loss, dmW, dmL } = losses[name].forward(
+        { mW: [mW], mL: [1e4 - mW], rW: [1], rL: [1], beta: 5000 },
+        params,
+      );
       expect([loss, ...dmW, ...dmL].every(Number.isFinite)).toBe(true);
     }
   });
 
   it('pushes the loser up and the winner down where it knows nothing', () => {
-    const { logit, dmW, dmL } = losses[name]({ mW: [0.5], mL: [0.5], rW: [0.5], rL: [0.5], beta: 100 }, params);
+    const { logit, dmW, dmL } = losses[name].forward({ mW: [0.5], mL: [0.5], rW: [0.5], rL: [0.5], beta: 100 }, params);
     expect(logit[0]! + 0).toBe(0);
     expect(dmW[0]).toBeGreaterThan(0);
     expect(dmL[0]).toBeLessThan(0);
@@ -58,14 +64,15 @@ describe.each(names)('%s', (name) => {
 
 it('reads ln 2 in every bit at logit 0', () => {
   expect(
-    losses.sigmoid({ mW: [0.3], mL: [0.7], rW: [0.3], rL: [0.7], beta: 5000 }, { ...params, labelSmoothing: 0 }).loss,
+    losses.sigmoid.forward({ mW: [0.3], mL: [0.7], rW: [0.3], rL: [0.7], beta: 5000 }, { ...params, labelSmoothing: 0 })
+      .loss,
   ).toBe(Math.LN2);
   expect(logSigmoid(0)).toBe(-Math.LN2);
 });
 
 it("is DPO's closed form at the network's output", () => {
   // dL/dm_w = (beta / 2) sigmoid(-s) / B, so dL/df_w = sigmoid(-s) beta / (B D) (f_w - y_w).
-  const { logit, dmW } = losses.sigmoid(batch, { ...params, labelSmoothing: 0 });
+  const { logit, dmW } = losses.sigmoid.forward(batch, { ...params, labelSmoothing: 0 });
   logit.forEach((s, i) =>
     expect(dmW[i]).toBeCloseTo(((batch.beta / 2) * batch.logitScale[i]!) / (1 + Math.exp(s)) / 3, 12),
   );
@@ -82,17 +89,12 @@ it.each([
 });
 
 // The committed training runs of tools/reference: PyTorch's errors in, PyTorch's logit and loss out.
-const root = join(import.meta.dirname, '../../../tools/reference/cases');
+const root = join(import.meta.dirname, '../../tools/reference/cases');
 interface DpoCase {
   loss: LossName;
   beta: number;
   steps: number;
   scheduler_config: SchedulerConfig;
-  label_smoothing?: number;
-  alpha?: number;
-  b?: number;
-  T?: number;
-  k?: number;
   min_snr_gamma?: number;
 }
 
@@ -120,13 +122,16 @@ describe('agrees with PyTorch', () => {
           ? {}
           : { logitScale: minSnrScale(signalToNoise(alphas, timestep), spec.min_snr_gamma) }),
       };
-      const { loss, logit } = losses[spec.loss](pairs, {
-        labelSmoothing: spec.label_smoothing ?? 0,
-        alpha: spec.alpha ?? 0.01,
-        mapoBeta: spec.b ?? 0.1,
-        mapoT: spec.T ?? 1000,
-        mapoK: spec.k ?? 0.5,
-      });
+      const { fields, forward } = losses[spec.loss];
+      const { loss, logit } = forward(
+        pairs,
+        Object.fromEntries(
+          Object.entries(fields).map(([name, { golden, default: initial }]) => [
+            name,
+            (spec as unknown as Record<string, number>)[golden!] ?? initial!,
+          ]),
+        ),
+      );
       // The errors come in f32: rounded to 6e-8 of themselves, they move s by up to beta times that.
       const rounding = spec.beta * 6e-8 * Math.max(...Array.from(pairs.mW), ...Array.from(pairs.mL));
       (await get('logit')).forEach((s, i) =>

@@ -1,6 +1,0 @@
-/** Min-SNR weighting (https://arxiv.org/abs/2303.09556, for epsilon) on the logit of a pair: timesteps with little noise, where a small
- *  change of the image is a large change of the error, count less. */
-
-/** [B]: min(SNR, gamma) / SNR from SNR(t) [B]. */
-export const minSnrScale = (snr: ArrayLike<number>, gamma: number): Float64Array =>
-  Float64Array.from(snr, (value) => Math.min(value, gamma) / value);
