@@ -22,17 +22,13 @@ function trainingStep(trained: 'all' | 'adapter'): { graph: Graph; arenas: Value
     end += sizeOf(shape);
     return views.at(-1)!;
   });
-  const [loss, , dm] = graph.node(
-    'preferenceLoss',
-    { loss: 'sigmoid', params: { labelSmoothing: 0 } },
-    [
-      net.errors,
-      graph.input('r', [2]),
-      graph.constant('beta', [1], Float32Array.of(50)),
-      graph.constant('scale', [1], Float32Array.of(1)),
-      graph.constant('preference', [1], Float32Array.of(1)),
-    ],
-  );
+  const [loss, , dm] = graph.node('preferenceLoss', { loss: 'sigmoid', params: { labelSmoothing: 0 } }, [
+    net.errors,
+    graph.input('r', [2]),
+    graph.constant('beta', [1], Float32Array.of(50)),
+    graph.constant('scale', [1], Float32Array.of(1)),
+    graph.constant('preference', [1], Float32Array.of(1)),
+  ]);
   const gradients = backward(graph, [{ value: net.errors, grad: dm! }], views);
   const [grad, m, v] = ['grad', 'm', 'v'].map((name) => graph.state(name, [8192])) as [Value, Value, Value];
   let offset = 0;
