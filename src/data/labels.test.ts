@@ -13,6 +13,7 @@ import {
   retractionOf,
   winnerOf,
 } from './labels.ts';
+import { type LossName, lossNames } from '../losses/table.ts';
 import { trainPairs } from './pairs.ts';
 
 function label(pair: string, answer: Label['answer'], shownLeft: 0 | 1 = 0, elapsedMs = 1000): Label {
@@ -114,6 +115,32 @@ it('trains on preferences only, winner first', () => {
     { pair: 'a', prompt: 'prompt a', winnerLatents: 'latents/a0.safetensors', loserLatents: 'latents/a1.safetensors' },
     { pair: 'e', prompt: 'prompt e', winnerLatents: 'latents/e1.safetensors', loserLatents: 'latents/e0.safetensors' },
   ]);
+});
+
+it('trains on ties and on how sure a label is where the loss reads it, and only there', () => {
+  const { byPair } = foldLabels([
+    label('a', 'right', 1),
+    { ...label('b', 'left', 1), clearly: true },
+    label('c', 'tie', 1),
+    label('d', 'bothBad'),
+  ]);
+  const of = (loss: LossName) =>
+    trainPairs(['a', 'b', 'c', 'd'].map(pair), byPair, loss).map(({ pair: id, winnerLatents, strength }) => [
+      id,
+      winnerLatents,
+      strength,
+    ]);
+  expect(of('soft')).toEqual([
+    ['a', 'latents/a0.safetensors', undefined],
+    ['b', 'latents/b1.safetensors', 'clear'],
+    // The picture that was shown on the left.
+    ['c', 'latents/c1.safetensors', 'tie'],
+  ]);
+  for (const loss of lossNames.filter((name) => name !== 'soft'))
+    expect(of(loss)).toEqual([
+      ['a', 'latents/a0.safetensors', undefined],
+      ['b', 'latents/b1.safetensors', undefined],
+    ]);
 });
 
 it('counts what stands', () => {

@@ -109,6 +109,22 @@ it('starts at ln 2 exactly with the engine as reference, within 2e-3 with onnxru
   withEngine.forEach((step, i) => expect(withOnnx[i]!.loss).toBeCloseTo(step.loss, 2));
 });
 
+it('refuses ties where the loss does not read them', async () => {
+  const ties = pairs.map((pair): TrainPair => ({ ...pair, strength: 'tie' }));
+  const request = {
+    run: 'ties',
+    name: 'ties',
+    model: base,
+    config: config({ loss: 'sigmoid' }),
+    pairs: ties,
+    resume: false,
+  };
+  await expect(engine.train('ties', request, () => {})).rejects.toMatchObject({
+    name: 'BadArguments',
+    message: expect.stringContaining('the loss sigmoid does not read them') as string,
+  });
+});
+
 it.each(['lora', 'full'] as const)('forecasts, byte for byte, what a %s run then holds', async (mode) => {
   let memory: MemoryForecast | undefined;
   const settings = config({ mode, reference: 'engine', steps: 1 });

@@ -5,7 +5,7 @@ import { countLabels, foldLabels, type Label } from '../../data/labels.ts';
 import { leftSide } from '../../evaluation/blindPlan.ts';
 import type { LabelEvent, PairRecord, Score } from '../../service/types.ts';
 import { WinnowError } from '../../shared/errors.ts';
-import { absolute, number, oneOf, required } from '../arguments.ts';
+import { absolute, doNothing, number, oneOf, required } from '../arguments.ts';
 import { withEngine } from '../engine.ts';
 import { parseModelRef } from '../modelRef.ts';
 import { appendRecords, readLabels, readPairs, readRecords } from '../records.ts';
@@ -28,10 +28,14 @@ export const label = defineVerb({
     by: {
       kind: 'text',
       value: 'WHAT',
-      help: 'appeal (the image alone) or alignment (image and prompt)',
-      default: 'appeal',
+      help: 'appeal (the image alone) or alignment (image and prompt) (default: appeal)',
     },
-    'tie-margin': { kind: 'text', value: 'X', help: 'scores no further apart than this are a tie', default: '0' },
+    'tie-margin': { kind: 'text', value: 'X', help: 'scores no further apart than this are a tie (default: 0)' },
+    'clear-margin': {
+      kind: 'text',
+      value: 'X',
+      help: 'scores further apart than this are clearly left or right, which soft labels read (default: none is)',
+    },
     model: { kind: 'text', value: 'MODEL', help: 'whose scorers (default: the model that made the pairs)' },
     out: { kind: 'text', value: 'FILE', help: 'label file to append to (default: PAIRS/labels.jsonl)' },
   },
@@ -44,10 +48,15 @@ export const label = defineVerb({
     const scorer = required('scorer', values.scorer);
     const file = absolute(values.out ?? join(folder!, 'labels.jsonl'));
     const before = readRecords<LabelEvent>(file);
-    if (/[\\/.]/.test(scorer) || existsSync(scorer)) return mergeLabels(scorer, file, before, pairs);
+    if (/[\\/.]/.test(scorer) || existsSync(scorer)) {
+      doNothing(values, ['by', 'tie-margin', 'clear-margin', 'model'], 'where labels are taken in from a file');
+      return mergeLabels(scorer, file, before, pairs);
+    }
 
-    const by = oneOf('by', values.by, ['appeal', 'alignment']);
-    const margin = number('tie-margin', values['tie-margin'], { min: 0 });
+    const by = oneOf('by', values.by ?? 'appeal', ['appeal', 'alignment']);
+    const margin = number('tie-margin', values['tie-margin'] ?? '0', { min: 0 });
+    const clearMargin =
+      values['clear-margin'] === undefined ? Infinity : number('clear-margin', values['clear-margin'], { min: margin });
     const name = by === 'appeal' ? scorer : `${scorer} ${by}`;
     const judged = new Set(
       foldLabels(before)
@@ -77,7 +86,7 @@ export const label = defineVerb({
         appendRecords(
           file,
           batch.map(({ pair, index }, i) =>
-            judge(pair.id, index, [scores[2 * i]!, scores[2 * i + 1]!], { by, name, margin, elapsedMs }),
+            judge(pair.id, index, [scores[2 * i]!, scores[2 * i + 1]!], { by, name, margin, clearMargin, elapsedMs }),
           ),
         );
         const done = start + batch.length;
@@ -92,7 +101,13 @@ function judge(
   pair: string,
   index: number,
   scores: readonly [Score, Score],
-  { by, name, margin, elapsedMs }: { by: keyof Score; name: string; margin: number; elapsedMs: number },
+  {
+    by,
+    name,
+    margin,
+    clearMargin,
+    elapsedMs,
+  }: { by: keyof Score; name: string; margin: number; clearMargin: number; elapsedMs: number },
 ): Label {
   // Sides by a coin, as when a person judges; a scorer does not mind, but statistics of sides stay comparable.
   const shownLeft = leftSide({ seed: 0, pair: index, showing: 0 }) === 'a' ? 0 : 1;
@@ -104,7 +119,7 @@ function judge(
     pair,
     answer,
     shownLeft,
-    clearly: false,
+    clearly: answer !== 'tie' && Math.abs(lead) > clearMargin,
     elapsedMs,
     at: new Date().toISOString(),
     by: name,

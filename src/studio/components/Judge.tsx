@@ -1,4 +1,4 @@
-/** The pair on screen, its five answers and undo: on Start and on Label alike. */
+/** The pair on screen, its answers and undo: on Start and on Label alike. */
 import { useState } from 'react';
 import type { Answer } from '../../service/types.ts';
 import { useStudio } from '../store/useStudio.ts';
@@ -10,13 +10,20 @@ import { Keys, Shortcuts } from './Shortcuts.tsx';
 import { IconButton } from './Button.tsx';
 import { ProblemNotice } from './Surface.tsx';
 
-const answers: { answer: Answer; label: string; keys: string; icon: IconName; clearly: boolean }[] = [
-  { answer: 'left', label: 'Left', keys: 'left, 1', icon: 'left', clearly: true },
-  { answer: 'tie', label: 'Tie', keys: 'down, 3', icon: 'tie', clearly: false },
-  { answer: 'bothBad', label: 'Both bad', keys: 'up, 4', icon: 'bad', clearly: false },
-  { answer: 'skip', label: 'Skip', keys: 'space', icon: 'skip', clearly: false },
-  { answer: 'right', label: 'Right', keys: 'right, 2', icon: 'right', clearly: true },
+/** One button each. A clear left or right is an answer of its own, which soft labels read. */
+const answers: { answer: Answer; clearly: boolean; label: string; keys: string; icon?: IconName }[] = [
+  { answer: 'left', clearly: true, label: 'Clearly', keys: 'shift+left, shift+1' },
+  { answer: 'left', clearly: false, label: 'Left', keys: 'left, 1', icon: 'left' },
+  { answer: 'tie', clearly: false, label: 'Tie', keys: 'down, 3', icon: 'tie' },
+  { answer: 'bothBad', clearly: false, label: 'Both bad', keys: 'up, 4', icon: 'bad' },
+  { answer: 'skip', clearly: false, label: 'Skip', keys: 'space', icon: 'skip' },
+  { answer: 'right', clearly: false, label: 'Right', keys: 'right, 2', icon: 'right' },
+  { answer: 'right', clearly: true, label: 'Clearly', keys: 'shift+right, shift+2' },
 ];
+
+/** The whole answer, for keys and screen readers. */
+const spoken = ({ answer, clearly, label }: (typeof answers)[number]): string =>
+  clearly ? `${answer === 'left' ? 'Left' : 'Right'}, clearly` : label;
 
 export function Judge({ compact = false }: { compact?: boolean }) {
   const showing = useStudio((s) => s.showing);
@@ -35,23 +42,13 @@ export function Judge({ compact = false }: { compact?: boolean }) {
 
   const canAnswer = showing !== null && !saving && !readOnly;
   const actions: Action[] = [
-    ...answers.flatMap(({ answer: given, label, keys, clearly }) => [
-      { name: given, label, keys, enabled: canAnswer, perform: () => answer(given) },
-      ...(clearly
-        ? [
-            {
-              name: `${given}Clearly`,
-              label: `${label}, clearly`,
-              keys: keys
-                .split(', ')
-                .map((key) => `shift+${key}`)
-                .join(', '),
-              enabled: canAnswer,
-              perform: () => answer(given, true),
-            },
-          ]
-        : []),
-    ]),
+    ...answers.map((one): Action => ({
+      name: spoken(one),
+      label: spoken(one),
+      keys: one.keys,
+      enabled: canAnswer,
+      perform: () => answer(one.answer, one.clearly),
+    })),
     {
       name: 'undo',
       label: 'Undo the last answer',
@@ -100,24 +97,28 @@ export function Judge({ compact = false }: { compact?: boolean }) {
         compact={compact}
       />
       <div className={styles.answers} role="group" aria-label="Which one do you like more?">
-        {answers.map(({ answer: given, label, keys, icon }) => (
+        {answers.map(({ answer: given, clearly, label, keys, icon }) => (
           <button
-            key={given}
+            key={keys}
             type="button"
             className={styles.answer}
             data-answer={given}
-            data-given={(filter !== 'toJudge' && previous?.answer === given) || undefined}
+            data-clearly={clearly || undefined}
+            {...(clearly && { 'aria-label': `${given === 'left' ? 'Left' : 'Right'}, clearly` })}
+            data-given={
+              (filter !== 'toJudge' && previous?.answer === given && previous.clearly === clearly) || undefined
+            }
             disabled={readOnly}
             aria-disabled={!canAnswer || undefined}
             onClick={(event) => {
               // A mouse click leaves no focus behind, so that Space means skip again; a keyboard user's place is kept.
               if (event.detail > 0) event.currentTarget.blur();
-              if (canAnswer) void answer(given, event.shiftKey);
+              if (canAnswer) void answer(given, clearly || event.shiftKey);
             }}
           >
-            <Icon name={icon} />
+            {icon ? <Icon name={icon} /> : null}
             <span>{label}</span>
-            {singleKeys ? <Keys keys={keys} first /> : null}
+            {singleKeys && !clearly ? <Keys keys={keys} first /> : null}
           </button>
         ))}
       </div>

@@ -5,6 +5,7 @@ import { readLabels } from '../../data/labels.ts';
 import { readPairs, savePairs } from '../../data/pairs.ts';
 import type { ImageRecord, PairRecord } from '../../service/types.ts';
 import { db } from './services.ts';
+import { countUsable } from './models.ts';
 import { useStudio } from './useStudio.ts';
 
 const image = (id: string): ImageRecord => ({
@@ -86,6 +87,18 @@ it('turns answers into usable pairs by the side they were shown on', async () =>
     { pair: 'a', prompt: 'prompt a', winnerLatents: 'images/a1.safetensors', loserLatents: 'images/a0.safetensors' },
   ]);
   expect(studio().counts).toMatchObject({ labels: 2, usable: 1, tie: 1 });
+});
+
+it('counts ties as usable, and learns from them, once the loss reads how sure a label is', async () => {
+  useStudio.setState({ showing: { pair: pair('a'), shownLeft: 1, since: 0 } });
+  await studio().answer('tie');
+  expect(countUsable(studio())).toMatchObject({ own: 0 });
+  studio().setTrainConfig({ loss: 'soft' });
+  expect(countUsable(studio())).toMatchObject({ own: 1 });
+  expect(studio().usablePairs()).toMatchObject([
+    { pair: 'a', strength: 'tie', winnerLatents: 'images/a1.safetensors' },
+  ]);
+  studio().setTrainConfig({ loss: 'sigmoid' });
 });
 
 it('goes back and forth over several answers', async () => {
