@@ -69,6 +69,12 @@ export async function prompts(values: { prompt?: readonly string[]; prompts: str
   return [...given, ...(values.prompts === undefined ? [] : parsePrompts(await textFile(values.prompts)))];
 }
 
+/** Refuses options that were given and do nothing here. */
+export function doNothing(values: Readonly<Record<string, unknown>>, options: readonly string[], where: string): void {
+  const given = options.find((option) => values[option] !== undefined && values[option] !== false);
+  if (given !== undefined) throw badArguments(`--${given} does nothing ${where}.`, 'Leave it out.');
+}
+
 /** The option's value; BadArguments where it was left out. */
 export function required(option: string, value: string | undefined): string {
   if (value === undefined) throw badArguments(`--${option} is missing.`, `Give --${option}.`);

@@ -371,12 +371,49 @@ describe('settings of a run', () => {
       'BadArguments: --set stepz=3 names no setting. Give KEY=VALUE, KEY being one of version, mode,',
     ],
     [['--set', 'rank=0'], 1, 'BadConfig: The training settings are not right (rank:'],
+    [['--set', 'sdpoMu=2'], 1, 'BadConfig: The training settings are not right (sdpoMu:'],
+    [
+      ['--set', 'loss=ipo', '--set', 'labelSmoothing=0.1'],
+      2,
+      'BadArguments: --set labelSmoothing=0.1 does nothing with loss=ipo. Leave it out, or choose another loss.',
+    ],
+    [['--set', 'loss=mapo', '--set', 'beta=100'], 2, 'BadArguments: --set beta=100 does nothing with loss=mapo.'],
+    [['--set', 'mapoT=100'], 2, 'BadArguments: --set mapoT=100 does nothing with loss=sigmoid.'],
+    [['--set', 'mode=full', '--set', 'rank=4'], 2, 'BadArguments: --set rank=4 does nothing with mode=full.'],
     [['--set', 'loss=best'], 1, 'BadConfig: The training settings are not right (loss:'],
     [['--reference', 'none'], 2, 'BadArguments: --reference is "none". Choose one of auto, engine, onnx.'],
   ])('%j exits %i', async (args, code, message) => {
     const result = await winnow('train', tiny, pairs(), ...args, '--out', join(folder, 'never'));
     expect(result.err).toContain(message);
     expect(result.code).toBe(code);
+  });
+});
+
+describe('an option that does nothing is refused', () => {
+  const ddim = ['--scheduler', 'DDIMScheduler'];
+  it.each([
+    ['generate', ['--strength', '0.5'], '--strength does nothing without --init.'],
+    ['generate', ['--eta', '0.5', '--scheduler', 'PNDMScheduler'], '--eta does nothing with PNDMScheduler.'],
+    ['generate', ['--karras', 'on', ...ddim], '--karras does nothing with DDIMScheduler.'],
+    ['generate', ['--guidance', '1', '--negative', 'x'], '--negative does nothing at a guidance of 1.'],
+    ['generate', ['--guidance', '0', '--guidance-rescale', '1'], '--guidance-rescale does nothing at a guidance of 0.'],
+    ['pairs', ['--scorer', 'b'], '--scorer does nothing without --best-of.'],
+    ['plan', ['--mode', 'full', '--rank', '4'], '--rank does nothing with --mode full.'],
+    ['plan', ['--mode', 'full', '--targets', 'all'], '--targets does nothing with --mode full.'],
+    ['bench', ['--mode', 'full', '--rank', '4'], '--rank does nothing with --mode full.'],
+  ])('%s %j', async (verb, args, message) => {
+    const rest = ['plan', 'bench'].includes(verb) ? [] : ['--prompt', 'a tree', '--out', join(folder, 'idle')];
+    const { code, err } = await winnow(verb, tiny, ...args, ...rest);
+    expect(err).toContain(`BadArguments: ${message}`);
+    expect(code).toBe(2);
+  });
+
+  it('label, with labels from a file', async () => {
+    const pairs = join(folder, 'pairs');
+    for (const option of ['by', 'tie-margin', 'clear-margin', 'model'])
+      expect(
+        (await winnow('label', pairs, '--scorer', join(folder, 'events.jsonl'), `--${option}`, '1')).err,
+      ).toContain(`--${option} does nothing where labels are taken in from a file.`);
   });
 });
 

@@ -1,37 +1,48 @@
 /** Options that all verbs share which make images, and the images made from them. */
-import { samplerLabels } from '../data/formats/a1111.ts';
+import { samplerNames, samplerReads, samplersReading } from '../diffusion/samplers/records.ts';
 import type { Engine } from '../service/engineService.ts';
 import type { GenerationSettings, ImageRecord, ModelInfo, ModelRef } from '../service/types.ts';
-import { absolute, count, number, oneOf, size } from './arguments.ts';
+import { absolute, count, doNothing, number, oneOf, size } from './arguments.ts';
 import { appendRecords, imagesFile, readRecords } from './records.ts';
 import { Pace, type Terminal } from './terminal.ts';
 import { badArguments, type Options, type Values } from './verb.ts';
 
 export const generationOptions = {
-  negative: { kind: 'text', value: 'TEXT', help: 'negative prompt', default: '' },
+  negative: { kind: 'text', value: 'TEXT', help: 'negative prompt, read with guidance' },
   steps: { kind: 'text', value: 'N', help: `sampling steps (default: the model's usual)` },
   guidance: { kind: 'text', value: 'X', help: `guidance scale; 1 is none (default: the model's usual)` },
   'guidance-rescale': {
     kind: 'text',
     value: 'X',
-    help: 'how far the deviation of guided predictions is pulled back, 0 to 1',
-    default: '0',
+    help: 'how far the deviation of guided predictions is pulled back, 0 to 1 (default: 0)',
   },
   size: { kind: 'text', value: 'WxH', help: `pixels (default: the model's own)` },
   scheduler: {
     kind: 'text',
     value: 'NAME',
-    help: `${Object.keys(samplerLabels).join(', ')} (default: the model's own)`,
+    help: `${samplerNames.join(', ')} (default: the model's own)`,
+  },
+  eta: {
+    kind: 'text',
+    value: 'X',
+    help: `fresh noise of each step, 0 to 1; of ${samplersReading('eta')} (default: 0)`,
+  },
+  karras: {
+    kind: 'text',
+    value: 'ON',
+    help: `Karras noise levels, on or off; of ${samplersReading('karras')} (default: as the model's scheduler config says)`,
   },
   init: { kind: 'text', value: 'IMAGE', help: 'image-to-image: a PNG to start from' },
   strength: {
     kind: 'text',
     value: 'X',
-    help: 'how much of the start image is replaced, above 0 and up to 1',
-    default: '0.6',
+    help: 'how much of the start image is replaced, above 0 and up to 1 (default: 0.6)',
   },
   sampler: { kind: 'text', value: 'NAME', help: 'auto (the faster), engine (our kernels) or onnx', default: 'auto' },
 } as const satisfies Options;
+
+/** What acts on a guided prediction alone. */
+const needsGuidance = ['negative', 'guidance-rescale'] as const;
 
 export function settingsOf(
   values: Values<typeof generationOptions>,
@@ -41,22 +52,31 @@ export function settingsOf(
   const { width, height } =
     values.size === undefined ? { width: info.defaultSize, height: info.defaultSize } : size('size', values.size);
   const { defaults } = info;
-  const rescale = number('guidance-rescale', values['guidance-rescale'], { min: 0, max: 1 });
-  const strength = number('strength', values.strength, { min: 0, max: 1 });
+  const scheduler =
+    values.scheduler === undefined ? defaults.scheduler : oneOf('scheduler', values.scheduler, samplerNames);
+  const guidanceScale =
+    values.guidance === undefined ? defaults.guidanceScale : number('guidance', values.guidance, { min: 0 });
+  if (info.guidanceInput) doNothing(values, needsGuidance, `with ${info.title}, which takes guidance as an input`);
+  else if (guidanceScale <= 1) doNothing(values, needsGuidance, `at a guidance of ${guidanceScale}`);
+  for (const option of ['eta', 'karras'] as const)
+    if (!samplerReads(scheduler, option)) doNothing(values, [option], `with ${scheduler}`);
+  if (values.init === undefined) doNothing(values, ['strength'], 'without --init');
+  const rescale = number('guidance-rescale', values['guidance-rescale'] ?? '0', { min: 0, max: 1 });
+  const strength = number('strength', values.strength ?? '0.6', { min: 0, max: 1 });
+  const eta = number('eta', values.eta ?? '0', { min: 0, max: 1 });
+  const karras = values.karras === undefined ? info.karras : oneOf('karras', values.karras, ['on', 'off']) === 'on';
   if (strength === 0) throw badArguments('--strength is 0.', 'Choose one above 0 and up to 1.');
   return {
     model,
-    negativePrompt: values.negative,
+    negativePrompt: values.negative ?? '',
     steps: values.steps === undefined ? defaults.steps : count('steps', values.steps),
-    guidanceScale:
-      values.guidance === undefined ? defaults.guidanceScale : number('guidance', values.guidance, { min: 0 }),
+    guidanceScale,
     ...(rescale > 0 && { guidanceRescale: rescale }),
     width,
     height,
-    scheduler:
-      values.scheduler === undefined
-        ? defaults.scheduler
-        : oneOf('scheduler', values.scheduler, Object.keys(samplerLabels)),
+    scheduler,
+    ...(eta > 0 && { eta }),
+    ...(karras !== info.karras && { schedulerConfig: { use_karras_sigmas: karras } }),
     sampler: oneOf('sampler', values.sampler, ['auto', 'engine', 'onnx']),
     ...(values.init !== undefined && { init: { file: absolute(values.init), strength } }),
   };
@@ -73,6 +93,8 @@ const keyOf = ({
   width,
   height,
   scheduler,
+  eta,
+  schedulerConfig,
   sampler,
   init,
   prompt,
@@ -91,6 +113,7 @@ const keyOf = ({
     init ?? null,
     prompt,
     seed,
+    ...(eta || schedulerConfig ? [eta ?? 0, schedulerConfig ?? {}] : []),
   ]);
 
 /** Makes the images that the folder (the engine's own) lacks, each noted in images.jsonl when it is there. Returns one for every item. */

@@ -31,6 +31,7 @@ function fromParameters(text: string): Partial<ImageRecord> | null {
     seed: number('Seed'),
     width: size ? Number(size[1]) : undefined,
     height: size ? Number(size[2]) : undefined,
+    eta: number('Eta DDIM'),
     scheduler: Object.entries(samplerLabels).find(([, label]) => label === fields['Sampler'])?.[0],
   };
   return Object.fromEntries(Object.entries(found).filter(([, value]) => value !== undefined)) as Partial<ImageRecord>;

@@ -40,6 +40,11 @@ export interface ModelInfo {
   defaultSize: number;
   sizeMultiple: number;
   maxTokens: number;
+  /** Whether its scheduler config asks for Karras noise levels, where the sampler has them. */
+  karras: boolean;
+  /** The UNet takes the guidance scale as an input instead of being run with and without the prompt: it reads no negative prompt, and there is
+   *  nothing to rescale. */
+  guidanceInput: boolean;
   /** Why it can only generate, in one sentence; null if it can be trained. */
   notTrainable: string | null;
   /** Scorers that came with it: `a`, `b`. */
@@ -138,6 +143,8 @@ export interface GenerationSettings {
   scheduler: string;
   /** Pulls the deviation of guided predictions back (arXiv 2305.08891, section 3.4), 0 to 1; 0 if left out. */
   guidanceRescale?: number;
+  /** DDIM's eta, 0 to 1: how much fresh noise each step adds; 0 if left out. Other samplers refuse it. */
+  eta?: number;
   /** Options on top of the model's scheduler config, e.g. { use_karras_sigmas: true }. */
   schedulerConfig?: Record<string, unknown>;
   sampler: SamplerChoice;

@@ -1,5 +1,5 @@
 /** A run's settings: one JSON file that can be seen, saved and loaded. Plain data; the studio's form and the command line fill the same. */
-import type { LossName, LossSettings } from '../losses/table.ts';
+import { lossFields, type LossName, losses, type LossSettings, settingsOf } from '../losses/table.ts';
 
 export type ReferenceChoice = 'auto' | 'onnx' | 'engine';
 
@@ -44,4 +44,14 @@ export interface TrainConfig extends LossSettings {
   keepCheckpoints: number;
   samplePrompts: string[];
   sampleSeeds: number[];
+}
+
+/** What makes a setting without effect on a run with these settings; null where it acts. The form shows what acts, the command line refuses
+ *  the rest. */
+export function idleBecause(config: TrainConfig, setting: keyof TrainConfig): 'mode' | 'loss' | null {
+  const { mode, loss } = config;
+  if (setting === 'rank' || setting === 'alpha' || setting === 'targets') return mode === 'lora' ? null : 'mode';
+  if (setting === 'beta') return losses[loss].readsLogit ? null : 'loss';
+  if (setting in lossFields) return settingsOf(loss).some((one) => one === setting) ? null : 'loss';
+  return null;
 }

@@ -1,7 +1,7 @@
 import { embeddedModels } from '../../data/embeddedModels.ts';
 import { type BenchFigures, benchEngine } from '../../service/bench.ts';
 import { presetNamed } from '../../training/presets.ts';
-import { count, oneOf } from '../arguments.ts';
+import { count, doNothing, oneOf } from '../arguments.ts';
 import { openEnvironment } from '../engine.ts';
 import { parseModelRef } from '../modelRef.ts';
 import { table } from '../terminal.ts';
@@ -14,7 +14,7 @@ export const bench = defineVerb({
   options: {
     mode: { kind: 'text', value: 'MODE', help: 'lora or full', default: 'lora' },
     pairs: { kind: 'text', value: 'N', help: 'pairs in a step', default: '4' },
-    rank: { kind: 'text', value: 'N', help: 'rank of the LoRA', default: '8' },
+    rank: { kind: 'text', value: 'N', help: 'rank of the LoRA (default: 8)' },
     repeats: { kind: 'text', value: 'N', help: 'timed runs; the fastest counts', default: '5' },
     rows: { kind: 'text', value: 'N', help: 'kernels shown', default: '15' },
   },
@@ -24,10 +24,12 @@ export const bench = defineVerb({
     const { base, adapters } = parseModelRef(model);
     if (adapters.length > 0)
       throw badArguments('Adapters are merged before anything runs: they change no figure.', 'Give the base model.');
-    const rank = count('rank', values.rank);
+    const mode = oneOf('mode', values.mode, ['lora', 'full']);
+    if (mode === 'full') doNothing(values, ['rank'], 'with --mode full');
+    const rank = count('rank', values.rank ?? '8');
     const config = {
       ...presetNamed('standard')!.config,
-      mode: oneOf('mode', values.mode, ['lora', 'full']),
+      mode,
       rank,
       alpha: rank,
       pairsPerStep: count('pairs', values.pairs),

@@ -1,5 +1,5 @@
 import type { PairRecord } from '../../service/types.ts';
-import { absolute, count, number, prompts, required } from '../arguments.ts';
+import { absolute, count, doNothing, number, prompts, required } from '../arguments.ts';
 import { withEngine } from '../engine.ts';
 import { generationOptions, settingsOf } from '../generation.ts';
 import { parseModelRef } from '../modelRef.ts';
@@ -22,7 +22,7 @@ export const pairs = defineVerb({
       value: 'K',
       help: 'draw K images for each pair and keep the best and the worst by the scorer',
     },
-    scorer: { kind: 'text', value: 'NAME', help: 'scorer for --best-of', default: 'a' },
+    scorer: { kind: 'text', value: 'NAME', help: 'scorer for --best-of (default: a)' },
     ...generationOptions,
     out: {
       kind: 'text',
@@ -38,6 +38,7 @@ export const pairs = defineVerb({
     const wanted = values.count === undefined ? list.length : count('count', values.count);
     const seed = number('seed', values.seed, { min: 0, max: 2 ** 32 - 1, whole: true });
     const k = values['best-of'] === undefined ? undefined : count('best-of', values['best-of'], 2);
+    if (k === undefined) doNothing(values, ['scorer'], 'without --best-of');
     if (k !== undefined && against)
       throw badArguments('--best-of and --against were both given.', 'Choose one of them.');
     const out = absolute(required('out', values.out));
@@ -48,7 +49,7 @@ export const pairs = defineVerb({
         prompts: list,
         seed,
         ...(against && { against }),
-        ...(k !== undefined && { bestOf: { k, scorer: values.scorer } }),
+        ...(k !== undefined && { bestOf: { k, scorer: values.scorer ?? 'a' } }),
       };
       claimFolder(out, { ...request, modelHash: await engine.modelHash(ref) });
       const made = readRecords<PairRecord>(pairsFile(out));

@@ -5,7 +5,7 @@ import { targetOf } from '../../service/planning/forecast.ts';
 import { type FolderPlan, planFolder } from '../../service/planning/folderPlan.ts';
 import { presetNamed } from '../../training/presets.ts';
 import { openDevice } from '../../webgpu/device.ts';
-import { count, number, oneOf, size } from '../arguments.ts';
+import { count, doNothing, number, oneOf, size } from '../arguments.ts';
 import { openNodeGpu } from '../device.ts';
 import { openModel } from '../engine.ts';
 import { folderReader } from '../files.ts';
@@ -20,8 +20,8 @@ export const plan = defineVerb({
   options: {
     size: { kind: 'text', value: 'WxH', help: `pixels (default: the model's own)` },
     mode: { kind: 'text', value: 'MODE', help: 'lora or full', default: 'lora' },
-    rank: { kind: 'text', value: 'N', help: 'rank of the LoRA', default: '8' },
-    targets: { kind: 'text', value: 'WHICH', help: 'layers with a LoRA: attention or all', default: 'all' },
+    rank: { kind: 'text', value: 'N', help: 'rank of the LoRA (default: 8)' },
+    targets: { kind: 'text', value: 'WHICH', help: 'layers with a LoRA: attention or all (default: all)' },
     pairs: { kind: 'text', value: 'N', help: 'pairs in a micro-batch', default: '1' },
     accumulation: { kind: 'text', value: 'N', help: 'micro-batches in a step', default: '1' },
     weights: {
@@ -54,13 +54,14 @@ export const plan = defineVerb({
     const ref = parseModelRef(model!);
     const mode = oneOf('mode', values.mode, ['lora', 'full']);
     const reference = oneOf('reference', values.reference ?? (mode === 'lora' ? 'engine' : 'onnx'), ['engine', 'onnx']);
-    const rank = count('rank', values.rank);
+    if (mode === 'full') doNothing(values, ['rank', 'targets'], 'with --mode full');
+    const rank = count('rank', values.rank ?? '8');
     const config = checkTrainConfig({
       ...presetNamed('standard')!.config,
       mode,
       rank,
       alpha: rank,
-      targets: oneOf('targets', values.targets, ['attention', 'all']),
+      targets: oneOf('targets', values.targets ?? 'all', ['attention', 'all']),
       pairsPerStep: count('pairs', values.pairs),
       accumulation: number('accumulation', values.accumulation, { min: 1, whole: true }),
       reference,

@@ -1,7 +1,9 @@
 import { basename, join } from 'node:path';
 import { checkTrainConfig, parseTrainConfig } from '../../data/formats/trainConfig.ts';
 import { trainPairs } from '../../data/pairs.ts';
+import { lossNames, settingsOf } from '../../losses/table.ts';
 import type { ModelRef, RunRecord, TrainConfig, TrainPair } from '../../service/types.ts';
+import { idleBecause } from '../../training/config.ts';
 import { type Preset, presetNamed, presets, presetsFor } from '../../training/presets.ts';
 import { absolute, oneOf, required, textFile } from '../arguments.ts';
 import { withEngine } from '../engine.ts';
@@ -39,6 +41,7 @@ export const train = defineVerb({
   positionals: ['[MODEL]', '[PAIRS]', '[LABELS]'],
   options,
   notes: [
+    `Losses, by --set loss=NAME, and the settings that each of them reads: ${lossNames.map((name) => [name, ...settingsOf(name)].join(' ')).join('; ')}.`,
     'PAIRS is a folder of winnow pairs, LABELS a label file or a folder with one (default: PAIRS/labels.jsonl). With --resume none is needed.',
     'Ctrl-C saves and stops; --resume goes on to the same numbers as if it had never stopped.',
   ],
@@ -56,10 +59,10 @@ export const train = defineVerb({
         'Give MODEL and PAIRS: winnow train MODEL PAIRS [LABELS] --out RUN_DIR.',
       );
     }
-    if (exists && (values.preset ?? values.config ?? values.set[0]) !== undefined)
+    if (exists && (values.preset ?? values.config ?? values.reference ?? values.name ?? values.set[0]) !== undefined)
       throw badArguments(
-        'A run that is resumed keeps its settings.',
-        'Leave out --preset, --config and --set, or start a new run.',
+        'A run that is resumed keeps its settings and its name.',
+        'Leave out --preset, --config, --set, --reference and --name, or start a new run.',
       );
     const [model, folder, labels] = positionals;
     if (exists) return runTraining(terminal, { out, base: await baseOfRun(out), name: '', resume: true });
@@ -114,7 +117,17 @@ async function configOf(
   }
   if (values.reference !== undefined)
     changed['reference'] = oneOf('reference', values.reference, ['auto', 'engine', 'onnx']);
-  return checkTrainConfig(changed);
+  const config = checkTrainConfig(changed);
+  for (const assignment of values.set) {
+    const key = assignment.split('=')[0]! as keyof TrainConfig;
+    const cause = idleBecause(config, key);
+    if (cause)
+      throw badArguments(
+        `--set ${assignment} does nothing with ${cause}=${config[cause]}.`,
+        `Leave it out, or choose another ${cause}.`,
+      );
+  }
+  return config;
 }
 
 /** JSON where it is JSON, else the text itself. */

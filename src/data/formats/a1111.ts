@@ -6,6 +6,8 @@
  *
  *  https://github.com/AUTOMATIC1111/stable-diffusion-webui, modules/infotext_utils.py. */
 
+import { samplerRecords } from '../../diffusion/samplers/records.ts';
+
 export interface ParametersText {
   prompt: string;
   negativePrompt: string;
@@ -14,14 +16,9 @@ export interface ParametersText {
 }
 
 /** A1111's sampler names by diffusers class. */
-export const samplerLabels: Readonly<Record<string, string>> = {
-  DDIMScheduler: 'DDIM',
-  PNDMScheduler: 'PLMS',
-  EulerDiscreteScheduler: 'Euler',
-  EulerAncestralDiscreteScheduler: 'Euler a',
-  DPMSolverMultistepScheduler: 'DPM++ 2M',
-  LCMScheduler: 'LCM',
-};
+export const samplerLabels: Readonly<Record<string, string>> = Object.fromEntries(
+  Object.entries(samplerRecords).map(([name, { a1111 }]) => [name, a1111]),
+);
 
 const NEGATIVE = 'Negative prompt:';
 const FIELD = /\s*(\w[\w \-/]+):\s*("(?:\\.|[^\\"])+"|[^,]*)(?:,|$)/g;

@@ -6,20 +6,17 @@ import { dpmSolverMultistep } from './dpmSolverMultistep.ts';
 import { euler, eulerAncestral } from './euler.ts';
 import { lcm } from './lcm.ts';
 import { pndm } from './pndm.ts';
-import type { Sampler, SamplerOptions } from './sampler.ts';
+import { isSamplerName, type SamplerName, samplerNames, samplerReads, samplersReading } from './records.ts';
+import { checkEta, type Sampler, type SamplerOptions } from './sampler.ts';
 
-export const samplers = {
+const samplers: Record<SamplerName, (config: SchedulerConfigReader, options: SamplerOptions) => Sampler> = {
   DDIMScheduler: ddim,
   PNDMScheduler: pndm,
   EulerDiscreteScheduler: euler,
   EulerAncestralDiscreteScheduler: eulerAncestral,
   DPMSolverMultistepScheduler: dpmSolverMultistep,
   LCMScheduler: lcm,
-} as const satisfies Record<string, (config: SchedulerConfigReader, options: SamplerOptions) => Sampler>;
-
-export type SamplerName = keyof typeof samplers;
-export const samplerNames = Object.keys(samplers) as readonly SamplerName[];
-export const isSamplerName = (name: unknown): name is SamplerName => typeof name === 'string' && name in samplers;
+};
 
 /** A sampler with the numbers of a model's scheduler config; of another class than the config's if `className` says so
  *  (`className.from_config(config)` in diffusers). */
@@ -30,6 +27,15 @@ export function samplerFromConfig(config: SchedulerConfig, options: SamplerOptio
       'UnsupportedConfig',
       `There is no sampler named ${String(name)}.`,
       `Choose one of ${samplerNames.join(', ')}.`,
+    );
+  }
+  const { eta = 0 } = options;
+  checkEta(eta);
+  if (eta > 0 && !samplerReads(name, 'eta')) {
+    throw new WinnowError(
+      'BadArguments',
+      `${name} reads no eta.`,
+      `Leave it out, or choose ${samplersReading('eta')}.`,
     );
   }
   return samplers[name](new SchedulerConfigReader(config, name), options);

@@ -44,7 +44,7 @@ export interface Sampler {
 
 export interface SamplerOptions {
   steps: number;
-  /** DDIM's eta: 0 is deterministic, 1 is DDPM. Other samplers have none. */
+  /** DDIM's eta, 0 to 1: 0 is deterministic, 1 is DDPM. Other samplers have none. */
   eta?: number;
   /** Image to image of the latent consistency pipelines: LCM's timesteps are chosen from the first `strength` of those it was distilled on,
    *  and all of them run. */
@@ -56,6 +56,11 @@ export interface SamplerOptions {
 export function startIndex(steps: number, strength: number): number {
   checkStrength(strength);
   return Math.max(steps - Math.min(Math.floor(steps * strength), steps), 0);
+}
+
+export function checkEta(eta: number): void {
+  if (eta >= 0 && eta <= 1) return;
+  throw new WinnowError('BadArguments', `Eta is ${eta}.`, 'Choose one from 0 to 1.');
 }
 
 export function checkStrength(strength: number): void {

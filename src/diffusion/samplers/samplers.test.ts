@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { RandomStream } from '../../shared/rng.ts';
+import { alphasCumprod, readNoiseSchedule } from '../schedule.ts';
 import { type SchedulerConfig, SchedulerConfigReader } from '../schedulerConfig.ts';
-import { pipelineSchedulerConfig, samplerFromConfig, samplerNames, samplerTakesStrength } from './registry.ts';
+import { samplerNames, type SamplerOption, samplerReads } from './records.ts';
+import { pipelineSchedulerConfig, samplerFromConfig, samplerTakesStrength } from './registry.ts';
 import { initialState, type Sampler, startIndex } from './sampler.ts';
 
 // The scheduler configs of two published models, as their files have them.
@@ -235,4 +237,58 @@ it('gives the strength to the sampler in one pipeline only', () => {
 it("draws no noise for LCM's last step", () => {
   const sampler = samplerFromConfig(sd15, { className: 'LCMScheduler', steps: 4 });
   expect([0, 1, 2, 3].map((i) => sampler.needsNoise(i))).toEqual([true, true, true, false]);
+});
+
+describe.each(samplerNames)('%s reads the options of its record, and no other', (className) => {
+  const x = new RandomStream({ seed: 1, purpose: 'noise' }).normals(64);
+  /** Ten steps of a plain model, and what they were at. */
+  function trace(config: SchedulerConfig, eta: number): unknown {
+    const sampler = samplerFromConfig(config, { className, steps: 10, eta });
+    const stream = new RandomStream({ seed: 2, purpose: 'noise' });
+    let [out, state] = [x, initialState];
+    for (let i = 0; i < sampler.timesteps.length; i++)
+      ({ x: out, state } = sampler.step(
+        out.map((value) => 0.3 * value),
+        i,
+        out,
+        state,
+        sampler.needsNoise(i) ? stream.normals(64) : undefined,
+      ));
+    return [sampler.timesteps, out];
+  }
+  const reads = (option: SamplerOption): boolean => samplerReads(className, option);
+
+  it('eta', () => {
+    if (reads('eta')) expect(trace(sd15, 0.5)).not.toEqual(trace(sd15, 0));
+    else expect(() => trace(sd15, 0.5)).toThrow(expect.objectContaining({ name: 'BadArguments' }));
+    expect(() => trace(sd15, 1.5)).toThrow('1.5');
+  });
+
+  it('Karras noise levels', () => {
+    const same = JSON.stringify(trace({ ...sd15, use_karras_sigmas: true }, 0)) === JSON.stringify(trace(sd15, 0));
+    expect(same).toBe(!reads('karras'));
+  });
+});
+
+it("is DDPM's ancestral step at an eta of 1 (arXiv 2006.11239, equation 7)", () => {
+  const config = { ...sd15, clip_sample: false, steps_offset: 0, set_alpha_to_one: true };
+  const sampler = samplerFromConfig(config, { className: 'DDIMScheduler', steps: 1000, eta: 1 });
+  const alphas = alphasCumprod(readNoiseSchedule(new SchedulerConfigReader(config, 'DDIMScheduler')));
+  for (const t of [999, 500, 1]) {
+    const i = sampler.timesteps.indexOf(t);
+    const [bar, before] = [alphas[t]!, alphas[t - 1]!];
+    const beta = 1 - bar / before;
+    const [x, output, noise] = [0.7, -0.4, 1.3];
+    const x0 = (x - Math.sqrt(1 - bar) * output) / Math.sqrt(bar);
+    const mean = (Math.sqrt(before) * beta * x0 + Math.sqrt(bar / before) * (1 - before) * x) / (1 - bar);
+    const want = mean + Math.sqrt(((1 - before) / (1 - bar)) * beta) * noise;
+    const { x: got } = sampler.step(
+      Float32Array.of(output),
+      i,
+      Float32Array.of(x),
+      initialState,
+      Float32Array.of(noise),
+    );
+    expect(got[0]! / want).toBeCloseTo(1, 5);
+  }
 });

@@ -1,7 +1,7 @@
 /** What a person sees of an opened model, and how a picture of it is made unless they say otherwise. */
 import { samplingDefaults } from '../../data/embeddedModels.ts';
-import { isSamplerName } from '../../diffusion/samplers/registry.ts';
-import type { SchedulerConfig } from '../../diffusion/schedulerConfig.ts';
+import { isSamplerName } from '../../diffusion/samplers/records.ts';
+import { type SchedulerConfig, SchedulerConfigReader } from '../../diffusion/schedulerConfig.ts';
 import type { Config } from '../../models/config.ts';
 import type { DenoiserModel } from '../../models/families.ts';
 import { type VaeConfig, vaeScaleFactor } from '../../models/sd/vae.ts';
@@ -53,6 +53,8 @@ export async function modelInfo(
     defaultSize: sampleSize(unetConfig) * factor,
     sizeMultiple: factor,
     maxTokens: tokens,
+    karras: new SchedulerConfigReader(scheduler, '').get('use_karras_sigmas', false) === true,
+    guidanceInput: unet.timestepCondWidth > 0,
     notTrainable:
       unet.timestepCondWidth > 0
         ? 'Its UNet was distilled to take the guidance scale as an input (time_cond_proj_dim), for which there is no preference loss: train the model it was distilled from.'

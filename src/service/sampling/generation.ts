@@ -93,6 +93,7 @@ export async function makePicture(
       steps: settings.steps,
       guidanceScale: settings.guidanceScale,
       guidanceRescale: settings.guidanceRescale ?? 0,
+      eta: settings.eta ?? 0,
       pipelineClass: folder.pipeline.className,
       scheduler: settings.scheduler,
       schedulerConfig: withOptions(folder.scheduler, settings.schedulerConfig),
@@ -240,7 +241,7 @@ function withoutPaths(record: ImageRecord): ImageRecord {
 
 /** A1111's text, which every viewer of such pictures reads. */
 function infotext({ folder, hash }: ResolvedModel, record: ImageRecord): string {
-  const { prompt, negativePrompt, steps, scheduler, guidanceScale, seed, width, height, init } = record;
+  const { prompt, negativePrompt, steps, scheduler, eta, guidanceScale, seed, width, height, init } = record;
   return formatParameters({
     prompt,
     negativePrompt,
@@ -252,6 +253,7 @@ function infotext({ folder, hash }: ResolvedModel, record: ImageRecord): string 
       Size: `${width}x${height}`,
       'Model hash': hash.slice(0, 10),
       Model: folder.info.title,
+      ...(eta ? { 'Eta DDIM': String(eta) } : {}),
       ...(init ? { 'Denoising strength': String(init.strength) } : {}),
     },
   });

@@ -14,6 +14,8 @@ export interface SamplingRequest {
   steps: number;
   guidanceScale: number;
   guidanceRescale?: number;
+  /** DDIM's. */
+  eta?: number;
   /** Class of the pipeline whose habits hold, from model_index.json. */
   pipelineClass: string;
   /** diffusers class name, and the model's own scheduler config with options on top. */
@@ -50,6 +52,7 @@ export async function sampleLatents(
     steps,
     guidanceScale,
     guidanceRescale = 0,
+    eta = 0,
     latentShape,
     conditional,
     unconditional,
@@ -61,7 +64,7 @@ export async function sampleLatents(
   const config = pipelineSchedulerConfig(request.pipelineClass, request.schedulerConfig, request.scheduler);
   const strength =
     init && samplerTakesStrength(request.pipelineClass, request.scheduler) ? { strength: init.strength } : {};
-  const sampler: Sampler = samplerFromConfig(config, { className: request.scheduler, steps, ...strength });
+  const sampler: Sampler = samplerFromConfig(config, { className: request.scheduler, steps, eta, ...strength });
   const generator = new TorchGenerator(seed);
   const told = guided ? batched([unconditional, conditional]) : conditional;
   const conditioning =

@@ -9,13 +9,13 @@ import { alphasCumprod, readNoiseSchedule } from '../../diffusion/schedule.ts';
 import { SchedulerConfigReader } from '../../diffusion/schedulerConfig.ts';
 import { printGraph } from '../../graph/print.ts';
 import { preferenceOf, type Strength } from '../../losses/preference.ts';
-import { defaultLossSettings, lossFields, type LossName, lossNames, losses, settingsOf } from '../../losses/table.ts';
+import { defaultLossSettings, lossFields, type LossName, lossNames, settingsOf } from '../../losses/table.ts';
 import { openDenoiser } from '../../models/families.ts';
 import { ParameterStore } from '../../models/parameterStore.ts';
 import { withAliases } from '../../models/weights.ts';
 import { cpuExecutor } from '../../oracle/run.ts';
 import { RandomStream } from '../../shared/rng.ts';
-import type { TrainConfig } from '../../training/config.ts';
+import { idleBecause, type TrainConfig } from '../../training/config.ts';
 import { engineReference } from '../../training/frozenReference.ts';
 import { initialLora } from '../../training/lora.ts';
 import { presets } from '../../training/presets.ts';
@@ -157,15 +157,14 @@ describe('every setting of a run does something', () => {
   });
 });
 
-describe('a loss reads the settings of its record, and no other', () => {
+describe('a loss reads the settings that its form shows, and no other', () => {
   it.each(lossNames)('%s', async (loss) => {
     const config = { ...base, loss };
     const before = await train(config, 1);
-    const read = losses[loss].readsLogit ? ['beta', ...settingsOf(loss)] : settingsOf(loss);
-    for (const name of ['beta', ...Object.keys(lossFields)]) {
-      const { weights: after } = await train({ ...config, [name]: changed[name as keyof TrainConfig] }, 1);
+    for (const name of ['beta', ...Object.keys(lossFields)] as (keyof TrainConfig)[]) {
+      const { weights: after } = await train({ ...config, [name]: changed[name] }, 1);
       const same = [...after].every(([key, tensor]) => tensor.every((x, i) => x === before.weights.get(key)![i]));
-      expect(same, name).toBe(!read.some((one) => one === name));
+      expect(same, name).toBe(idleBecause(config, name) === 'loss');
     }
   });
 });
@@ -183,6 +182,12 @@ it('soft labels train otherwise than plain ones, and a tie has no share in the a
   const decided = soft.numbers[1]!.pairs.filter(({ pair }) => pair !== '0');
   expect(soft.numbers[1]!.implicitAccuracy).toBe(decided.filter(({ logit }) => logit > 0).length / 2);
   expect(plain.numbers[1]!.pairs[0]).not.toHaveProperty('preference');
+});
+
+it.each(['rank', 'alpha', 'targets'] as const)('%s is of a LoRA alone', async (name) => {
+  const full = { ...base, mode: 'full' as const };
+  expect(idleBecause(full, name)).toBe('mode');
+  expect((await train({ ...full, [name]: changed[name] }, 1)).weights).toEqual((await train(full, 1)).weights);
 });
 
 /** As the command line and the studio wrote it before the losses had numbers of their own. */

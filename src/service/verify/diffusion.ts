@@ -15,6 +15,7 @@ export async function verifyScheduler(golden: GoldenCase): Promise<CaseResult> {
   const sampler = samplerFromConfig(field(golden, 'config', 'object'), {
     steps,
     className,
+    eta: optionalNumber(golden, 'eta') ?? 0,
     ...(takesStrength && { strength }),
   });
   const begin = strength === undefined || takesStrength ? 0 : startIndex(steps, strength);

@@ -74,6 +74,7 @@ export async function verifyPipeline(
       steps: field(golden, 'steps', 'number'),
       guidanceScale,
       guidanceRescale: optionalNumber(golden, 'guidance_rescale') ?? 0,
+      eta: optionalNumber(golden, 'eta') ?? 0,
       pipelineClass: folder.pipeline.className,
       scheduler: typeof golden.fields.scheduler === 'string' ? golden.fields.scheduler : folder.info.scheduler,
       schedulerConfig: folder.scheduler,

@@ -46,6 +46,7 @@ export function cellKey(settings: GenerationSettings, model: ModelRef, prompt: s
     width,
     height,
     scheduler,
+    eta = 0,
     schedulerConfig,
     sampler,
   } = settings;
@@ -60,6 +61,7 @@ export function cellKey(settings: GenerationSettings, model: ModelRef, prompt: s
     width,
     height,
     scheduler,
+    eta,
     schedulerConfig ?? {},
     sampler,
   ]);

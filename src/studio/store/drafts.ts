@@ -34,7 +34,10 @@ export function restoreDrafts(): void {
     // Of an older version: the preset stays.
   }
   if (stored['kept'] && typeof stored['kept'] === 'object') {
-    const sound = Object.entries(stored['kept']).filter(([, one]) => isKept(one));
+    const sound = Object.entries(stored['kept']).flatMap(([id, one]) => {
+      const kept = readKept(one);
+      return kept ? [[id, kept] as const] : [];
+    });
     useStudio.setState({ kept: Object.fromEntries(sound) });
   }
   const { comparePrompts, compareSeeds } = stored;
@@ -44,21 +47,23 @@ export function restoreDrafts(): void {
     useStudio.setState({ compareSeeds });
 }
 
-/** Of this version, and nothing missing. */
-function isKept(value: unknown): value is KeptForModel {
-  const { settings, trainConfig } = (value ?? {}) as Partial<KeptForModel>;
-  try {
-    checkTrainConfig(trainConfig);
-  } catch {
-    return false;
-  }
+/** Settings that drafts of before do not have. */
+const added: Partial<BaseSettings> = { eta: 0 };
+
+/** What was kept for a model, completed; undefined where something is missing or of another kind. */
+function readKept(value: unknown): KeptForModel | undefined {
+  const kept = (value ?? {}) as Partial<KeptForModel>;
+  const settings = { ...added, ...kept.settings } as BaseSettings;
   const { draft } = useStudio.getState();
-  return (
-    settings !== undefined &&
-    Object.entries(baseSettings(draft)).every(
-      ([name, now]) => typeof settings[name as keyof BaseSettings] === typeof now,
-    )
+  const sound = Object.entries(baseSettings(draft)).every(
+    ([name, now]) => typeof settings[name as keyof BaseSettings] === typeof now,
   );
+  if (!sound) return undefined;
+  try {
+    return { settings, trainConfig: checkTrainConfig(kept.trainConfig), presetName: kept.presetName ?? null };
+  } catch {
+    return undefined;
+  }
 }
 
 export function keepDrafts(): void {

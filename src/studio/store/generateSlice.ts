@@ -1,5 +1,6 @@
 /** What the Generate screen asks for: prompt or list, seeds, settings; and the verbs that start work with it. */
 import { samplingDefaults } from '../../data/embeddedModels.ts';
+import { type SamplerOption, samplerReads } from '../../diffusion/samplers/records.ts';
 import type { AdapterRef, GenerationSettings, ImageRecord, ModelInfo, ModelRef } from '../../service/types.ts';
 import { chosenModel, isPairOf, modelKey } from './models.ts';
 import { type Problem, isCancelled, problemOf } from './problem.ts';
@@ -11,22 +12,10 @@ import { bundledPrompts, drawPrompts, randomSeed } from './prompts.ts';
 import { files } from './services.ts';
 import type { Slice } from './useStudio.ts';
 
-export const schedulers = {
-  DPMSolverMultistepScheduler: 'DPM-Solver++ (2M)',
-  EulerDiscreteScheduler: 'Euler',
-  EulerAncestralDiscreteScheduler: 'Euler ancestral',
-  DDIMScheduler: 'DDIM',
-  PNDMScheduler: 'PNDM',
-  LCMScheduler: 'LCM',
-} as const;
-
-/** Those that take `use_karras_sigmas`. */
-export const karrasSchedulers: ReadonlySet<string> = new Set(['DPMSolverMultistepScheduler', 'EulerDiscreteScheduler']);
-
 /** What goes with a base model: its own size, and how pictures of it are made. */
 export type BaseSettings = Pick<
   GenerateDraft,
-  'steps' | 'guidanceScale' | 'guidanceRescale' | 'width' | 'height' | 'scheduler' | 'karras'
+  'steps' | 'guidanceScale' | 'guidanceRescale' | 'width' | 'height' | 'scheduler' | 'eta' | 'karras'
 >;
 
 export function baseSettings({
@@ -36,18 +25,26 @@ export function baseSettings({
   width,
   height,
   scheduler,
+  eta,
   karras,
 }: BaseSettings): BaseSettings {
-  return { steps, guidanceScale, guidanceRescale, width, height, scheduler, karras };
+  return { steps, guidanceScale, guidanceRescale, width, height, scheduler, eta, karras };
 }
 
-const defaultSettings = ({ defaults, defaultSize }: ModelInfo): BaseSettings => ({
+const defaultSettings = ({ defaults, defaultSize, karras }: ModelInfo): BaseSettings => ({
   ...defaults,
   guidanceRescale: 0,
   width: defaultSize,
   height: defaultSize,
-  karras: false,
+  eta: 0,
+  karras,
 });
+
+/** Whether predictions are guided: else a negative prompt is not read, and there is nothing to rescale. */
+export const isGuided = (
+  { guidanceScale }: Pick<GenerateDraft, 'guidanceScale'>,
+  model: ModelInfo | undefined,
+): boolean => guidanceScale > 1 && model?.guidanceInput !== true;
 
 export interface GenerateDraft {
   prompt: string;
@@ -65,6 +62,8 @@ export interface GenerateDraft {
   width: number;
   height: number;
   scheduler: string;
+  /** 0 to 1. */
+  eta: number;
   karras: boolean;
   /** The base model that these settings are for; '' before one is known. */
   base: string;
@@ -115,6 +114,12 @@ export const generateSlice: Slice<GenerateSlice> = (set, get) => {
     }
   }
 
+  /** Image to image, where a start image is chosen; at the picture's size. */
+  async function startImage(): Promise<Pick<GenerationSettings, 'init'>> {
+    const { init, width, height } = get().draft;
+    return init ? { init: { file: await fitPicture(init.file, width, height), strength: init.strength } } : {};
+  }
+
   const nextSeed = (): number => {
     const { draft } = get();
     if (draft.seedLocked) return draft.seed;
@@ -136,6 +141,7 @@ export const generateSlice: Slice<GenerateSlice> = (set, get) => {
       // 0: not known before the model is.
       width: 0,
       height: 0,
+      eta: 0,
       karras: false,
       base: '',
       sampler: 'auto',
@@ -183,16 +189,21 @@ export const generateSlice: Slice<GenerateSlice> = (set, get) => {
       const chosen = model ?? draft.model ?? get().baseModel();
       if (!chosen) get().engine();
       const other = chosen!.base === draft.base ? undefined : models.find(({ id }) => id === chosen!.base);
-      const { karras, guidanceRescale, ...own } = other
+      const { karras, eta, guidanceRescale, ...own } = other
         ? (kept[other.id]?.settings ?? defaultSettings(other))
         : baseSettings(draft);
+      const info = models.find(({ id }) => id === chosen!.base);
+      const reads = (option: SamplerOption): boolean => samplerReads(own.scheduler, option);
       return {
         model: chosen!,
         negativePrompt: draft.negativePrompt,
         ...own,
         sampler: draft.sampler,
-        ...(guidanceRescale > 0 ? { guidanceRescale } : {}),
-        ...(karras && karrasSchedulers.has(own.scheduler) ? { schedulerConfig: { use_karras_sigmas: true } } : {}),
+        ...(guidanceRescale > 0 && isGuided(own, info) ? { guidanceRescale } : {}),
+        ...(eta > 0 && reads('eta') ? { eta } : {}),
+        ...(reads('karras') && karras !== (info?.karras ?? false)
+          ? { schedulerConfig: { use_karras_sigmas: karras } }
+          : {}),
       };
     },
 
@@ -204,14 +215,7 @@ export const generateSlice: Slice<GenerateSlice> = (set, get) => {
         const items = prompts.flatMap((prompt) =>
           Array.from({ length: draft.count }, (_, index) => ({ prompt, seed: first + index })),
         );
-        const init = draft.init
-          ? {
-              init: {
-                file: await fitPicture(draft.init.file, draft.width, draft.height),
-                strength: draft.init.strength,
-              },
-            }
-          : {};
+        const init = await startImage();
         await get().runImages(
           'images',
           draft.list ? `${prompts.length} prompts from ${draft.list.name}` : draft.prompt || 'No prompt',
@@ -228,7 +232,14 @@ export const generateSlice: Slice<GenerateSlice> = (set, get) => {
         const settings = get().settings();
         const against =
           draft.against && modelKey(draft.against) !== modelKey(settings.model) ? { against: draft.against } : {};
-        await get().runPairs(`${wanted} pairs`, { ...settings, ...against, prompts, count: wanted, seed: nextSeed() });
+        await get().runPairs(`${wanted} pairs`, {
+          ...settings,
+          ...(await startImage()),
+          ...against,
+          prompts,
+          count: wanted,
+          seed: nextSeed(),
+        });
       }),
 
     async topUpPairs() {
@@ -287,13 +298,15 @@ export const generateSlice: Slice<GenerateSlice> = (set, get) => {
           width,
           height,
           scheduler,
+          eta = 0,
           schedulerConfig,
           model,
         } = parameters;
         if (model && get().models.some((one) => one.id === model.base)) get().generateWith(model);
-        const known = { negativePrompt, steps, guidanceScale, guidanceRescale, width, height, scheduler };
+        const known = { negativePrompt, steps, guidanceScale, guidanceRescale, width, height, scheduler, eta };
         Object.assign(change, Object.fromEntries(Object.entries(known).filter(([, value]) => value !== undefined)));
-        change.karras = schedulerConfig?.['use_karras_sigmas'] === true;
+        const told = schedulerConfig?.['use_karras_sigmas'];
+        change.karras = typeof told === 'boolean' ? told : (chosenModel(get())?.karras ?? false);
         change.count = 1;
       }
       get().setDraft(change);

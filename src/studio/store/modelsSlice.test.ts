@@ -23,6 +23,8 @@ const model = (id: string, change: Partial<ModelInfo> = {}): ModelInfo => ({
   defaultSize: 512,
   sizeMultiple: 8,
   maxTokens: 77,
+  karras: false,
+  guidanceInput: false,
   notTrainable: null,
   scorers: [],
   ...change,

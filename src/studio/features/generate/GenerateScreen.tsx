@@ -8,6 +8,7 @@ import { ModelPicker } from '../../components/ModelPicker.tsx';
 import { Shortcuts } from '../../components/Shortcuts.tsx';
 import { Disclosure, Empty, Page, Panel, ProblemNotice, Tag } from '../../components/Surface.tsx';
 import { plural } from '../../components/words.ts';
+import { isGuided } from '../../store/generateSlice.ts';
 import { chosenModel } from '../../store/models.ts';
 import { randomSeed } from '../../store/prompts.ts';
 import { useStudio } from '../../store/useStudio.ts';
@@ -102,13 +103,15 @@ function PromptFields() {
           onChange={(prompt) => setDraft({ prompt })}
         />
       )}
-      <TextArea
-        label="Negative prompt"
-        value={draft.negativePrompt}
-        rows={1}
-        placeholder="What should not be there"
-        onChange={(negativePrompt) => setDraft({ negativePrompt })}
-      />
+      {isGuided(draft, model) ? (
+        <TextArea
+          label="Negative prompt"
+          value={draft.negativePrompt}
+          rows={1}
+          placeholder="What should not be there"
+          onChange={(negativePrompt) => setDraft({ negativePrompt })}
+        />
+      ) : null}
       <div className="row">
         <FileButton accept=".txt" look="quiet" onFile={async (file) => usePromptFile(file.name, await file.text())}>
           List from a file

@@ -2,7 +2,8 @@
 import { Button, FileButton } from '../../components/Button.tsx';
 import { NumberField, Segmented, Select, Switch } from '../../components/Fields.tsx';
 import { Disclosure } from '../../components/Surface.tsx';
-import { karrasSchedulers, schedulers } from '../../store/generateSlice.ts';
+import { samplerReads, samplerRecords } from '../../../diffusion/samplers/records.ts';
+import { isGuided } from '../../store/generateSlice.ts';
 import { chosenModel } from '../../store/models.ts';
 import { useStudio } from '../../store/useStudio.ts';
 import styles from './generate.module.css';
@@ -11,6 +12,10 @@ export function MoreSettings() {
   const draft = useStudio((s) => s.draft);
   const multiple = useStudio((s) => chosenModel(s)?.sizeMultiple ?? 8);
   const modelSize = useStudio((s) => chosenModel(s)?.defaultSize ?? 96);
+  const guided = useStudio((s) => isGuided(s.draft, chosenModel(s)));
+  const hint = useStudio((s) =>
+    chosenModel(s)?.guidanceInput ? 'This model reads no negative prompt.' : '1 is none: no negative prompt is read.',
+  );
   const chosen = useStudio((s) => s.system?.choices.sampler);
   const { setDraft, resetSettings, setInitImage } = useStudio.getState();
   const largest = Math.max(1024, 2 * modelSize);
@@ -21,6 +26,7 @@ export function MoreSettings() {
         <NumberField label="Steps" value={draft.steps} min={1} max={200} onChange={(steps) => setDraft({ steps })} />
         <NumberField
           label="Guidance"
+          {...(!guided && { hint })}
           value={draft.guidanceScale}
           min={0}
           max={30}
@@ -55,26 +61,45 @@ export function MoreSettings() {
             label="Scheduler"
             value={draft.scheduler}
             onChange={(scheduler) => setDraft({ scheduler })}
-            options={Object.entries(schedulers).map(([value, label]) => ({ value, label }))}
+            options={Object.entries(samplerRecords).map(([value, { title }]) => ({
+              value: value as string,
+              label: title,
+            }))}
           />
         </div>
-        {karrasSchedulers.has(draft.scheduler) ? (
+        {samplerReads(draft.scheduler, 'eta') ? (
+          <div className={styles.wide}>
+            <NumberField
+              label="Eta"
+              hint="Fresh noise of each step: 0 is none, 1 is DDPM."
+              value={draft.eta}
+              min={0}
+              max={1}
+              step={0.1}
+              digits={2}
+              onChange={(eta) => setDraft({ eta })}
+            />
+          </div>
+        ) : null}
+        {samplerReads(draft.scheduler, 'karras') ? (
           <div className={styles.wide}>
             <Switch label="Karras noise levels" checked={draft.karras} onChange={(karras) => setDraft({ karras })} />
           </div>
         ) : null}
-        <div className={styles.wide}>
-          <NumberField
-            label="Guidance rescale"
-            hint="0 is off; 0.7 helps v-prediction models that come out too bright or too dark."
-            value={draft.guidanceRescale}
-            min={0}
-            max={1}
-            step={0.05}
-            digits={2}
-            onChange={(guidanceRescale) => setDraft({ guidanceRescale })}
-          />
-        </div>
+        {guided ? (
+          <div className={styles.wide}>
+            <NumberField
+              label="Guidance rescale"
+              hint="0 is off; 0.7 helps v-prediction models that come out too bright or too dark."
+              value={draft.guidanceRescale}
+              min={0}
+              max={1}
+              step={0.05}
+              digits={2}
+              onChange={(guidanceRescale) => setDraft({ guidanceRescale })}
+            />
+          </div>
+        ) : null}
         <div className={styles.wide}>
           <span className="fieldLabel">Made by</span>
           <Segmented

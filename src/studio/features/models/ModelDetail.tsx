@@ -1,11 +1,11 @@
 /** What was read of one model, and what can be done with it. */
 import type { ReactNode } from 'react';
+import { isSamplerName, samplerRecords } from '../../../diffusion/samplers/records.ts';
 import type { ModelInfo } from '../../../service/types.ts';
 import { Button } from '../../components/Button.tsx';
 import { ConfirmButton, Disclosure, Notice, Panel, ProblemNotice, Tag } from '../../components/Surface.tsx';
 import { toast } from '../../components/toast.ts';
 import { plural, printBytes, printCount, printWhen } from '../../components/words.ts';
-import { schedulers } from '../../store/generateSlice.ts';
 import { chosenModel } from '../../store/models.ts';
 import { hubRequestOf } from '../../store/modelsSlice.ts';
 import { useStudio } from '../../store/useStudio.ts';
@@ -105,8 +105,8 @@ function Facts({ info }: { info: ModelInfo }) {
       <Fact name="Precision">{precisions[info.precision]}</Fact>
       <Fact name="Predicts">{predictions[info.predictionType]}</Fact>
       <Fact name="Scheduler">
-        {info.scheduler in schedulers
-          ? schedulers[info.scheduler as keyof typeof schedulers]
+        {isSamplerName(info.scheduler)
+          ? samplerRecords[info.scheduler].title
           : info.scheduler.replace(/Scheduler$/, '')}
       </Fact>
       <Fact name="Made for">

@@ -11,14 +11,14 @@ import {
   TextArea,
   TextField,
 } from '../../components/Fields.tsx';
+import { idleBecause } from '../../../training/config.ts';
 import { useStudio } from '../../store/useStudio.ts';
 import styles from './train.module.css';
 
 export function ConfigForm() {
   const config = useStudio((s) => s.trainConfig);
   const set = useStudio((s) => s.setTrainConfig);
-  const lora = config.mode === 'lora';
-  const { readsLogit } = losses[config.loss];
+  const acts = (setting: keyof typeof config): boolean => idleBecause(config, setting) === null;
   return (
     <div className={styles.form}>
       <Group title="What learns">
@@ -33,7 +33,7 @@ export function ConfigForm() {
             ]}
           />
         </div>
-        {lora ? (
+        {acts('rank') ? (
           <>
             <NumberField label="Rank" value={config.rank} min={1} max={256} onChange={(rank) => set({ rank })} />
             <NumberField
@@ -131,13 +131,15 @@ export function ConfigForm() {
         <ScientificField label="Adam epsilon" value={config.adamEps} onChange={(adamEps) => set({ adamEps })} />
       </Group>
       <Group title="What the labels mean">
-        <Select
-          label="Loss"
-          value={config.loss}
-          onChange={(loss) => set({ loss })}
-          options={lossNames.map((value) => ({ value, label: losses[value].title }))}
-        />
-        {readsLogit ? (
+        <div className={styles.wide}>
+          <Select
+            label="Loss"
+            value={config.loss}
+            onChange={(loss) => set({ loss })}
+            options={lossNames.map((value) => ({ value, label: losses[value].title }))}
+          />
+        </div>
+        {acts('beta') ? (
           <NumberField
             label="Beta"
             hint="Higher stays closer to the model it starts from."
@@ -184,7 +186,9 @@ export function ConfigForm() {
         <Select
           label="Reference"
           hint={
-            readsLogit ? 'What the model is held against.' : 'This loss needs none: the curves are measured against it.'
+            losses[config.loss].readsLogit
+              ? 'What the model is held against.'
+              : 'This loss needs none: the curves are measured against it.'
           }
           value={config.reference}
           onChange={(reference) => set({ reference })}

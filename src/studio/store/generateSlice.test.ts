@@ -1,0 +1,104 @@
+/** What is asked for holds what acts, and nothing else. */
+import { beforeEach, describe, expect, it } from 'vitest';
+import { imageParameters } from '../../data/imageParameters.ts';
+import { samplerNames, samplerReads } from '../../diffusion/samplers/records.ts';
+import type { ModelInfo } from '../../service/types.ts';
+import { presets } from '../../training/presets.ts';
+import { restoreDrafts } from './drafts.ts';
+import { isGuided } from './generateSlice.ts';
+import { useStudio } from './useStudio.ts';
+
+const model = (change: Partial<ModelInfo> = {}): ModelInfo => ({
+  id: 'm',
+  title: 'M',
+  source: 'disk',
+  hash: '',
+  family: 'Stable Diffusion 1',
+  pipeline: 'StableDiffusionPipeline',
+  parameters: { unet: 1, vae: 1, textEncoder: 1 },
+  precision: 'f32',
+  weightBytes: 1,
+  predictionType: 'epsilon',
+  scheduler: 'DDIMScheduler',
+  defaults: { steps: 30, guidanceScale: 7.5, scheduler: 'DDIMScheduler' },
+  defaultSize: 512,
+  sizeMultiple: 8,
+  maxTokens: 77,
+  karras: false,
+  guidanceInput: false,
+  notTrainable: null,
+  scorers: [],
+  ...change,
+});
+
+const studio = useStudio.getState;
+const use = (info: ModelInfo): void => {
+  useStudio.setState({ models: [info] });
+  studio().setDraft({ base: 'm', model: { base: 'm', adapters: [] } });
+  studio().resetSettings();
+};
+beforeEach(() => use(model()));
+
+describe.each(samplerNames)('%s', (scheduler) => {
+  it('is asked for an eta and for Karras noise levels only if it reads them', () => {
+    studio().setDraft({ scheduler, eta: 0.4, karras: true });
+    const { eta, schedulerConfig } = studio().settings();
+    expect(eta).toBe(samplerReads(scheduler, 'eta') ? 0.4 : undefined);
+    expect(schedulerConfig).toEqual(samplerReads(scheduler, 'karras') ? { use_karras_sigmas: true } : undefined);
+  });
+});
+
+it('can be asked without the Karras noise levels that the model’s own config has', () => {
+  use(model({ karras: true }));
+  studio().setDraft({ scheduler: 'EulerDiscreteScheduler' });
+  expect(studio().draft.karras).toBe(true);
+  expect(studio().settings()).not.toHaveProperty('schedulerConfig');
+  studio().setDraft({ karras: false });
+  expect(studio().settings().schedulerConfig).toEqual({ use_karras_sigmas: false });
+});
+
+it('rescales guided predictions only', () => {
+  studio().setDraft({ guidanceRescale: 0.7 });
+  expect(studio().settings().guidanceRescale).toBe(0.7);
+  studio().setDraft({ guidanceScale: 1 });
+  expect(studio().settings()).not.toHaveProperty('guidanceRescale');
+  expect(isGuided({ guidanceScale: 8 }, model({ guidanceInput: true }))).toBe(false);
+});
+
+it('takes an eta back from a picture, ours or A1111’s', () => {
+  studio().recall({ eta: 0.3, scheduler: 'DDIMScheduler' }, 'all');
+  expect(studio().draft.eta).toBe(0.3);
+  const theirs = 'a tree\nSteps: 20, Sampler: DDIM, CFG scale: 7, Seed: 1, Size: 64x64, Eta DDIM: 0.25';
+  studio().recall(imageParameters(new Map([['parameters', theirs]]))!, 'all');
+  expect(studio().draft).toMatchObject({ scheduler: 'DDIMScheduler', eta: 0.25 });
+});
+
+it('takes drafts of before the newer settings were there, completed', () => {
+  const { labelSmoothing, ...config } = presets[0]!.config;
+  const old = Object.fromEntries(
+    Object.entries(config).filter(([name]) => !/^(mapo|dmpo|tie|side|clear|minSnr|sdpo)/.test(name)),
+  );
+  const settings = {
+    steps: 9,
+    guidanceScale: 2,
+    guidanceRescale: 0,
+    width: 64,
+    height: 64,
+    scheduler: 'x',
+    karras: true,
+  };
+  const stored = { m: { settings, trainConfig: { ...old, labelSmoothing }, presetName: null } };
+  const before = globalThis.localStorage;
+  Object.defineProperty(globalThis, 'localStorage', {
+    configurable: true,
+    value: { getItem: () => JSON.stringify({ kept: stored, trainConfig: { ...old, labelSmoothing } }) },
+  });
+  restoreDrafts();
+  Object.defineProperty(globalThis, 'localStorage', { configurable: true, value: before });
+  expect(studio().kept['m']).toEqual({
+    settings: { ...settings, eta: 0 },
+    trainConfig: presets[0]!.config,
+    presetName: null,
+  });
+  expect(studio().trainConfig).toEqual(presets[0]!.config);
+});
