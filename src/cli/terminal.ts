@@ -54,10 +54,6 @@ export class Terminal {
     this.interruptHandler = handler;
   }
 
-  get interrupted(): boolean {
-    return this.interruptions > 0;
-  }
-
   interrupt(): void {
     if (++this.interruptions > 1 || !this.interruptHandler) process.exit(130);
     this.note('Stopping after the step at work; press Ctrl-C again to stop at once.');

@@ -16,23 +16,15 @@ export interface BlindPlan<Item> {
   showings: Showing<Item>[];
 }
 
-/** Every item once, order and sides shuffled. `round` above 0 shows the same items again, shuffled anew. */
-export function blindPlan<Item>({
-  items,
-  seed,
-  round = 0,
-}: {
-  items: readonly Item[];
-  seed: number;
-  round?: number;
-}): BlindPlan<Item> {
-  const showings = items.map((item, pair) => ({ item, left: leftSide({ seed, pair, showing: round }) }));
-  return { seed, showings: new RandomStream({ seed, purpose: 'showOrder', step: round }).shuffled(showings) };
+/** Every item once, order and sides shuffled. */
+export function blindPlan<Item>({ items, seed }: { items: readonly Item[]; seed: number }): BlindPlan<Item> {
+  const showings = items.map((item, pair) => ({ item, left: leftSide({ seed, pair }) }));
+  return { seed, showings: new RandomStream({ seed, purpose: 'showOrder' }).shuffled(showings) };
 }
 
-/** Who stands on the left when pair number `pair` is shown for the `showing`-th time: a fair coin, thrown anew each time. */
-export const leftSide = ({ seed, pair, showing }: { seed: number; pair: number; showing: number }): Contender =>
-  new RandomStream({ seed, purpose: 'sideOrder', step: showing, pair }).int(0, 2) === 0 ? 'a' : 'b';
+/** Who stands on the left when pair number `pair` is shown: a fair coin. */
+export const leftSide = ({ seed, pair }: { seed: number; pair: number }): Contender =>
+  new RandomStream({ seed, purpose: 'sideOrder', pair }).int(0, 2) === 0 ? 'a' : 'b';
 
 /** What an answer means for b, the tuned model, against a. */
 export function outcomeForB(left: Contender, answer: BlindAnswer): Outcome {

@@ -26,31 +26,16 @@ export function tally(outcomes: Iterable<Outcome>): Tally {
   return { wins: counts.win, losses: counts.loss, ties: counts.tie };
 }
 
-/** `half`: a tie is half a win of each side, as a forced choice by coin would have it. */
-export function winRate({ wins, losses, ties }: Tally, tiesCount: 'apart' | 'half' = 'apart'): WinRate {
-  const n = wins + losses + (tiesCount === 'half' ? ties : 0);
-  const successes = wins + (tiesCount === 'half' ? ties / 2 : 0);
+/** Ties are kept apart: they are no part of n. */
+export function winRate({ wins, losses, ties }: Tally): WinRate {
+  const n = wins + losses;
   return {
     wins,
     losses,
     ties,
     n,
-    rate: successes / n,
-    interval: wilsonInterval(successes, n),
+    rate: wins / n,
+    interval: wilsonInterval(wins, n),
     pValue: signTest(wins, losses),
   };
-}
-
-/** One tally for each group: by question, by prompt category, by seed. In the order in which groups first appear. */
-export function tallyBy<T, Group>(
-  items: Iterable<T>,
-  groupOf: (item: T) => Group,
-  outcomeOf: (item: T) => Outcome,
-): Map<Group, Tally> {
-  const groups = new Map<Group, Outcome[]>();
-  for (const item of items) {
-    const group = groupOf(item);
-    groups.set(group, [...(groups.get(group) ?? []), outcomeOf(item)]);
-  }
-  return new Map([...groups].map(([group, outcomes]) => [group, tally(outcomes)]));
 }

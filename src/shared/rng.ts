@@ -6,11 +6,10 @@
  *  differently in the last bit. */
 import { assert } from './assert.ts';
 
-/** What a stream is for. The numbers are part of the format: adding is fine, changing one changes every run. */
+/** What a stream is for. The numbers are part of the format: adding is fine (2, 10 and 11 are free), changing one changes every run. */
 const purposes = {
   timestep: 0,
   noise: 1,
-  posterior: 2,
   promptDropout: 3,
   pairOrder: 4,
   loraInit: 5,
@@ -18,8 +17,6 @@ const purposes = {
   promptChoice: 7,
   sideOrder: 8,
   showOrder: 9,
-  holdout: 10,
-  scorer: 11,
 } as const;
 export type Purpose = keyof typeof purposes;
 

@@ -110,7 +110,7 @@ function judge(
   }: { by: keyof Score; name: string; margin: number; clearMargin: number; elapsedMs: number },
 ): Label {
   // Sides by a coin, as when a person judges; a scorer does not mind, but statistics of sides stay comparable.
-  const shownLeft = leftSide({ seed: 0, pair: index, showing: 0 }) === 'a' ? 0 : 1;
+  const shownLeft = leftSide({ seed: 0, pair: index }) === 'a' ? 0 : 1;
   const lead = scores[shownLeft][by] - scores[shownLeft === 0 ? 1 : 0][by];
   const answer = Math.abs(lead) <= margin ? 'tie' : lead > 0 ? 'left' : 'right';
   return {

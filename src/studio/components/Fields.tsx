@@ -43,7 +43,6 @@ export function TextArea({
   onChange,
   rows = 2,
   placeholder,
-  hideLabel,
   mono,
   disabled,
 }: Field & {
@@ -51,12 +50,11 @@ export function TextArea({
   onChange: (value: string) => void;
   rows?: number;
   placeholder?: string;
-  hideLabel?: boolean;
   mono?: boolean;
 }) {
   return (
     <Textarea
-      {...(hideLabel ? { 'aria-label': label } : { label })}
+      label={label}
       description={hint}
       value={value}
       placeholder={placeholder}
