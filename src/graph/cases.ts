@@ -1,7 +1,7 @@
 /** Test inputs of every op, total over OpKind. They drive four suites: derivative rules against finite differences, GPU kernels and ONNX
  *  against the float64 oracle, shape rules against what kernels write. Sizes are odd, batches above 1, tensors larger than a tile and no
  *  multiple of one; a case is here because a plausible kernel gets it wrong. */
-import { defaultLossSettings, type LossName, type LossSettings, paramsOf } from '../losses/table.ts';
+import { defaultLossSettings, type LossName, lossNames, type LossSettings, paramsOf } from '../losses/table.ts';
 import type { Shape } from '../shared/shape.ts';
 import type { Case, DataInput, DerivedInput, Fill } from './caseData.ts';
 import type { OpKind, OpParams, Padding, UnaryFn } from './ops.ts';
@@ -519,28 +519,23 @@ export const cases: { readonly [K in OpKind]: readonly Case<K>[] } = {
   })),
 
   preferenceLoss: [
-    preferenceCase('sigmoid', 'plain'),
+    ...lossNames.map((loss) => preferenceCase(loss, 'plain')),
     preferenceCase('sigmoid', 'smoothed', { labelSmoothing: 0.1 }),
     // beta 1e5 makes |logit| 150 to 6500: a naive log(sigmoid) overflows.
     preferenceCase('sigmoid', 'saturated', {}, 1e5),
     preferenceCase('sigmoid', 'step 0, one pair', {}, 5000, [values(0.3, 0.4), values(0.3, 0.4)]),
     preferenceCase('robust', 'smoothed', { labelSmoothing: 0.1 }),
-    preferenceCase('soft', 'labels of 1, 1/4, 1/2'),
-    preferenceCase('ipo', 'plain'),
-    preferenceCase('hinge', 'plain'),
-    preferenceCase('kto', 'plain'),
     preferenceCase('kto', 'baseline above 0', {}, 50, [
       values(0.3, 0.42, 0.3, 0.45, 0.4, 0.3),
       values(0.5, 0.45, 0.4, 0.52, 0.47, 0.3),
     ]),
-    preferenceCase('mapo', 'plain'),
     preferenceCase('mapo', 'gentle', { mapoT: 10, mapoBeta: 0.5 }),
     preferenceCase('mapo', 'large errors', { mapoT: 10 }, 50, [
       values(3, 60, 0.001, 5, 2, 1e-6),
       values(1, 1, 1, 1, 1, 1),
     ]),
-    preferenceCase('dmpo', 'plain'),
     preferenceCase('dmpo', 'saturated', {}, 5000),
+    preferenceCase('linear', 'clipped at both ends', { linearEta: 0.2 }, 500),
   ],
   sdpoSafeguard: [
     {

@@ -10,6 +10,7 @@ export const ktoLoss: LossRecord<Record<never, never>> = {
   fields: {},
   readsLogit: true,
   readsPreference: false,
+  readsLoser: true,
   wgsl: kernel(wgsl),
   forward(batch) {
     const images = 2 * batch.mW.length;

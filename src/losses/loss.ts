@@ -64,6 +64,8 @@ export interface LossRecord<F extends LossFields = LossFields> {
   readsLogit: boolean;
   /** Whether it reads how sure a label is: then ties train too. */
   readsPreference: boolean;
+  /** Whether the loser's error does anything: else the safeguard has nothing to hold back. */
+  readsLoser: boolean;
   /** A kernel of shared.wgsl's bindings; one invocation, pair by pair. */
   wgsl: string;
   /** Constants of the kernel that are not a field under its name in capitals. */
@@ -101,7 +103,7 @@ export function ofLogit<F extends LossFields>({
   wgsl,
   readsPreference = false,
   ...record
-}: Omit<LossRecord<F>, 'forward' | 'readsLogit' | 'readsPreference'> & {
+}: Omit<LossRecord<F>, 'forward' | 'readsLogit' | 'readsPreference' | 'readsLoser'> & {
   readsPreference?: boolean;
   ofLogit(s: number, params: LossParams<F>, preference: number): { value: number; slope: number };
 }): LossRecord<F> {
@@ -109,6 +111,7 @@ export function ofLogit<F extends LossFields>({
     ...record,
     readsLogit: true,
     readsPreference,
+    readsLoser: true,
     wgsl: `${kernel(wgsl)}\n${logitCode}`,
     forward(batch, params) {
       const pairs = batch.mW.length;

@@ -43,6 +43,7 @@ export const mapoLoss: LossRecord<typeof fields> = {
   fields,
   readsLogit: false,
   readsPreference: false,
+  readsLoser: true,
   wgsl: kernel(wgsl),
   forward(batch, { mapoBeta, mapoT, mapoK }) {
     const pairs = batch.mW.length;

@@ -3,10 +3,12 @@ import { dmpoLoss } from './dmpo.ts';
 import { hingeLoss } from './hinge.ts';
 import { ipoLoss } from './ipo.ts';
 import { ktoLoss } from './kto.ts';
+import { linearLoss } from './linear.ts';
 import type { LossField, LossParams, LossRecord } from './loss.ts';
 import { mapoLoss } from './mapo.ts';
 import { preferenceFields } from './preference.ts';
 import { robustLoss } from './robust.ts';
+import { sftLoss } from './sft.ts';
 import { sigmoidLoss } from './sigmoid.ts';
 import { softLoss } from './soft.ts';
 
@@ -19,6 +21,8 @@ const records = {
   kto: ktoLoss,
   mapo: mapoLoss,
   dmpo: dmpoLoss,
+  linear: linearLoss,
+  sft: sftLoss,
 };
 
 export type LossName = keyof typeof records;
@@ -73,11 +77,11 @@ export const lossFields = Object.assign(
 
 /** The settings a loss reads, besides beta. */
 export function settingsOf(loss: LossName): LossSetting[] {
-  const { fields, readsLogit, readsPreference } = losses[loss];
+  const { fields, readsLogit, readsPreference, readsLoser } = losses[loss];
   return [
     ...Object.keys(fields),
     ...(readsPreference ? Object.keys(preferenceFields) : []),
-    ...Object.keys(stepFields).filter((name) => name !== 'minSnrGamma' || readsLogit),
+    ...Object.keys(stepFields).filter((name) => (name === 'sdpoMu' ? readsLoser : readsLogit)),
   ] as LossSetting[];
 }
 

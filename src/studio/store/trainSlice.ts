@@ -1,6 +1,7 @@
 /** Runs: the settings of the next one, the one at work, and all that were. */
 import { readJson } from '../../data/files.ts';
 import { storeBundledFiles } from '../../data/pairs.ts';
+import { defaultLossSettings } from '../../losses/table.ts';
 import type {
   MemoryForecast,
   ModelRef,
@@ -324,7 +325,8 @@ export const trainSlice: Slice<TrainSlice> = (set, get) => {
       get().useModel(run.model.base);
       // The model it ran on may be gone: its settings still serve another one.
       set({
-        trainConfig: checkTrainConfig(run.config),
+        // A run of before a setting was there has what reproduces it.
+        trainConfig: { ...defaultLossSettings, ...run.config },
         presetName: null,
         ...(get().baseModel()?.base === run.model.base ? { trainModel: run.model } : {}),
       });

@@ -47,6 +47,16 @@ def dmpo(s, a):
     return (p * (log_p - torch.log1p(-a)) + (1 - p) * (log_q - a.log())).mean()
 
 
+def sft(m_w):
+    """Salesforce's --sft: the winners alone."""
+    return m_w.mean()
+
+
+def linear(m_w, m_l, s, eta):
+    """Linear-DPO: the weight carries no gradient."""
+    return ((0.5 - 0.4 * s).clamp(eta, 1 - eta).detach() * (m_w - m_l)).mean()
+
+
 def safeguard(m_w, m_l, pred_w, pred_l, mu):
     """Diffusion-SDPO (arXiv 2511.03317): m_l unchanged, its gradient times
     lambda = clip((1 - mu) |g_w|^2 / <g_w, g_l>, 0, 1) where <g_w, g_l> > 0, else 1.
@@ -80,6 +90,10 @@ def batch_loss(spec: dict, m_w, m_l, r_w, r_l, weight, preference=None):
             loss = mapo(m_w, m_l, spec.get("b", 0.1), spec.get("T", 1000), spec.get("k", 0.5))
         case "dmpo":
             loss = dmpo(s, spec.get("alpha", 0.01))
+        case "sft":
+            loss = sft(m_w)
+        case "linear":
+            loss = linear(m_w, m_l, s, spec.get("eta", 1e-3))
         case other:
             raise ValueError(f"no loss named {other}")
     return loss, s
