@@ -109,6 +109,19 @@ it('starts at ln 2 exactly with the engine as reference, within 2e-3 with onnxru
   withEngine.forEach((step, i) => expect(withOnnx[i]!.loss).toBeCloseTo(step.loss, 2));
 });
 
+it('draws fresh noise with an eta, and refuses it for a sampler that reads none', async () => {
+  const latents = async (change: { eta?: number; scheduler?: string }): Promise<Float32Array> => {
+    const request = { ...settings, ...change, items: [{ prompt: 'a tree', seed: 9 }] };
+    const [record] = await engine.generate('eta', request, () => {});
+    return (await openSafetensors(await files.read(record!.latentsFile))).read('latents');
+  };
+  expect(await latents({ eta: 0.5 })).not.toEqual(await latents({}));
+  expect(await latents({ eta: 0.5 })).toEqual(await latents({ eta: 0.5 }));
+  await expect(latents({ eta: 0.5, scheduler: 'EulerDiscreteScheduler' })).rejects.toMatchObject({
+    name: 'BadArguments',
+  });
+});
+
 it('refuses ties where the loss does not read them', async () => {
   const ties = pairs.map((pair): TrainPair => ({ ...pair, strength: 'tie' }));
   const request = {
