@@ -96,6 +96,18 @@ it('follows the import table', () => {
   expect(imports.length).toBeGreaterThan(5);
 });
 
+it('brings the names of disposal wherever something is made with them', () => {
+  const uses = /\busing [\w$]+ =|\[Symbol\.(async)?[dD]ispose\]|\bnew (Async)?DisposableStack\b/;
+  const without = files
+    .filter((file) => uses.test(readFileSync(file, 'utf8')))
+    .map(address)
+    .filter(
+      (from) =>
+        from !== 'shared/disposable' && !imports.some((one) => one.from === from && one.to === 'shared/disposable'),
+    );
+  expect(without).toEqual([]);
+});
+
 it('keeps the screens apart', () => {
   const feature = (path: string): string | undefined => /^studio\/features\/([^/]+)\//.exec(path)?.[1];
   expect(imports.filter(({ from, to }) => feature(from) && feature(to) && feature(from) !== feature(to))).toEqual([]);
