@@ -1,5 +1,6 @@
 /** Milliseconds and GFLOP/s of the product kernels, by variant, on shapes of the embedded model and of the peer benchmark.
  *  `node bench/run.mjs kernels [filter]`. Right answers are kernels.gpu.test.ts's business. */
+import '../src/shared/disposable.ts';
 import { openNodeDevice } from '../src/cli/device.ts';
 import { Graph, type ParameterDtype } from '../src/graph/graph.ts';
 import { createGpuExecutor, type GpuExecutor } from '../src/webgpu/executor.ts';
@@ -114,7 +115,7 @@ export async function measure(
   const graph = new Graph();
   build(graph);
   const begin = performance.now();
-  const program = await executor.compile(graph);
+  using program = await executor.compile(graph);
   const compileMs = performance.now() - begin;
   for (const value of graph.values) {
     if (value.source.kind === 'input' || value.source.kind === 'parameter')
@@ -136,7 +137,6 @@ export async function measure(
     if (i > 0) [best, bestCpu] = [Math.min(best, elapsed), Math.min(bestCpu, (user + system) / 2000)];
   }
   executor.engine.check();
-  program.dispose();
   return {
     name,
     variant,

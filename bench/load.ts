@@ -1,5 +1,6 @@
 /** What bringing a model's UNet to the device costs in memory: its weights are streamed, so no more than one tensor lies in JavaScript at a
  *  time. `node --expose-gc bench/run.mjs load FOLDER`. */
+import '../src/shared/disposable.ts';
 import { openNodeDevice } from '../src/cli/device.ts';
 import { folderReader } from '../src/cli/files.ts';
 import { Graph } from '../src/graph/graph.ts';
@@ -41,7 +42,7 @@ export async function main([folder = '']: string[]): Promise<void> {
     return data;
   }
   const start = performance.now();
-  const store = new ParameterStore(createGpuExecutor(device), source);
+  using store = new ParameterStore(createGpuExecutor(device), source);
   await store.bindings(graph);
   const seconds = (performance.now() - start) / 1000;
   const mib = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
@@ -51,6 +52,5 @@ export async function main([folder = '']: string[]): Promise<void> {
   console.log(
     `JavaScript held at most ${mib(peak)} more than before; the largest tensor has ${mib(largest * (info.precision === 'f32' ? 4 : 2))}`,
   );
-  store.dispose();
   device.destroy();
 }

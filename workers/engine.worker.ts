@@ -30,6 +30,9 @@ async function sha256(bytes: Uint8Array): Promise<string> {
   return [...new Uint8Array(digest)].map((byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
+/** Some browsers tell, in steps. */
+const { deviceMemory: gibOfMemory } = navigator as { deviceMemory?: number };
+
 // The files open asynchronously; verbs that come before wait for them.
 const engine = openOpfsStore().then(async (files) => {
   // What was exported before this page was opened has been saved by now.
@@ -37,6 +40,7 @@ const engine = openOpfsStore().then(async (files) => {
   return new Engine({
     gpu: navigator.gpu,
     hasOnnxWebgpu: true,
+    memoryBytes: gibOfMemory && gibOfMemory * 2 ** 30,
     files,
     embeddedModels,
     openModel: (id) => (embeddedModels.includes(id) ? embeddedFolder(id) : new ModelStore(files).reader(id)),

@@ -27,7 +27,7 @@ const RTLD_NODELETE = 0x1000;
 export async function openNodeDevice(): Promise<NodeDevice> {
   const { gpu, source } = await openNodeGpu();
   const opened = await openDevice(gpu);
-  return Object.assign(opened, { driver: `${opened.adapter.description || opened.adapterKey} (${source})` });
+  return Object.assign(opened, { driver: `${opened.adapter.description || opened.adapterName} (${source})` });
 }
 
 /** Dawn's devices do not keep their instance alive; collected too early, the process crashes. */

@@ -1,5 +1,6 @@
 /** The engine as the command line opens it: Node's files, and Dawn where a verb needs a GPU. */
 import { createHash, randomUUID } from 'node:crypto';
+import { totalmem } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { embeddedModels } from '../data/embeddedModels.ts';
 import { Engine } from '../service/engineService.ts';
@@ -32,6 +33,7 @@ export async function openEnvironment({ base, root, gpu = true }: EngineOptions)
   return {
     gpu: gpu ? (await openNodeGpu()).gpu : undefined,
     hasOnnxWebgpu: false,
+    memoryBytes: totalmem(),
     files: new NodeFileStore(root, join(productRoot, '.cache', 'settings')),
     embeddedModels: [base],
     openModel,

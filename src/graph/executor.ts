@@ -1,8 +1,9 @@
 /** What can run a graph. Implemented by oracle/run.ts (f64 on the CPU) and webgpu/executor.ts. */
 import type { Dtype, Graph, Value } from './graph.ts';
 
-/** Numbers kept on the executor's device under a handle: parameters shared by several programs, arenas, moments. */
-export interface Storage {
+/** Numbers kept on the executor's device under a handle: parameters shared by several programs, arenas, moments. Its maker owns it: a program
+ *  that it is bound to leaves it alone. */
+export interface Storage extends Disposable {
   readonly label: string;
   readonly elements: number;
   readonly dtype: Dtype;
@@ -11,7 +12,6 @@ export interface Storage {
   write(data: Float32Array | Int32Array | Uint16Array, offsetElements?: number): void;
   /** Half-width numbers come out as the f32 numbers they are. */
   read(offsetElements?: number, elements?: number): Promise<Float32Array>;
-  destroy(): void;
 }
 
 export interface MemoryReport {
@@ -27,8 +27,8 @@ export interface CompileOptions {
   label?: string;
 }
 
-/** A compiled graph: prepared once, run many times. */
-export interface Program {
+/** A compiled graph: prepared once, run many times. Owns its buffers, but none that were bound to it. */
+export interface Program extends Disposable {
   readonly graph: Graph;
   readonly memory: MemoryReport;
   /** GPU dispatches of one run; 0 on the CPU. */
@@ -41,12 +41,14 @@ export interface Program {
   runAndRead(values: readonly Value[]): Promise<Float32Array[]>;
   /** Reads an output, parameter, state or view. Rejects with GpuError or DeviceLost if anything went wrong since the last read. */
   read(value: Value): Promise<Float32Array>;
-  dispose(): void;
 }
 
 export interface Executor {
   readonly kind: 'webgpu' | 'cpu';
   /** f32 unless said otherwise. A value can be bound to a storage of its own dtype only. */
   storage(label: string, elements: number, dtype?: Dtype): Storage;
+  /** Bytes that a program of a graph will ask for, bound storages included. Nothing is allocated. */
+  plan(graph: Graph, bound?: Iterable<Value>): MemoryReport['plannedBytes'];
+  /** Rejects with AdapterTooSmall or OutOfGpuMemory, and then has allocated nothing. */
   compile(graph: Graph, options?: CompileOptions): Promise<Program>;
 }

@@ -9,9 +9,8 @@ import { createSession, type Feed } from './session.ts';
 const none = {};
 
 async function run(bytes: Uint8Array, feeds: Record<string, Feed>): Promise<Record<string, number[]>> {
-  const session = await createSession(bytes, { provider: 'wasm', threads: 1 });
+  await using session = await createSession(bytes, { provider: 'wasm', threads: 1 });
   const results = await session.run(feeds);
-  await session.release();
   return Object.fromEntries(Object.entries(results).map(([name, data]) => [name, [...data]]));
 }
 

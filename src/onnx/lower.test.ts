@@ -40,9 +40,8 @@ function asModel<K extends ForwardOp>(
 }
 
 async function run(bytes: Uint8Array, feeds: Record<string, Feed>): Promise<Float32Array> {
-  const session = await createSession(bytes, { provider: 'wasm', threads: 1 });
+  await using session = await createSession(bytes, { provider: 'wasm', threads: 1 });
   const { out0 } = await session.run(feeds);
-  await session.release();
   return out0!;
 }
 

@@ -53,7 +53,7 @@ test('a file that is no model, and feeds that do not fit, are OnnxRuntimeFailed 
 
 test('a released session fails, others go on', async () => {
   const session = await createSession(model(5), wasm);
-  await session.release();
+  await session[Symbol.asyncDispose]();
   await expect(session.run(feeds(1))).rejects.toMatchObject({ name: 'OnnxRuntimeFailed' });
   expect((await negates.run(feeds(7))).y![0]).toBe(-7);
 });

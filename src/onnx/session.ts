@@ -1,6 +1,7 @@
 /** Runs ONNX models with onnxruntime-web. One session is created, or run, at a time in the whole program. */
 import type { InferenceSession, Tensor } from 'onnxruntime-web';
 import { assert } from '../shared/assert.ts';
+import '../shared/disposable.ts';
 import { decodeF16, encodeF16 } from '../shared/float16.ts';
 import type { Shape } from '../shared/shape.ts';
 import { cpuPrefix } from './builder.ts';
@@ -25,7 +26,7 @@ export interface SessionOptions {
   externalData?: readonly { path: string; data: Uint8Array }[];
 }
 
-export interface OnnxSession {
+export interface OnnxSession extends AsyncDisposable {
   readonly provider: OnnxProvider;
   readonly threads: number;
   readonly inputNames: readonly string[];
@@ -33,7 +34,6 @@ export interface OnnxSession {
   /** Feeds every input by name, returns every output: f32, row-major, the caller's to keep. Work of ours that the inputs depend on must
    *  have been submitted before. */
   run(feeds: Feeds): Promise<Record<string, Float32Array>>;
-  release(): Promise<void>;
 }
 
 // onnxruntime refuses a second session while one is being created on a device (webgpuRegisterDevice), and running two at once corrupts
@@ -93,7 +93,8 @@ function wrap(ort: Ort, session: InferenceSession, provider: OnnxProvider, threa
           throw onnxRuntimeFailed('run a model', error);
         }
       }),
-    release: () => oneAtATime(() => session.release()),
+    // One that does not let itself be released has lost its device.
+    [Symbol.asyncDispose]: () => oneAtATime(() => session.release()).catch(() => undefined),
   };
 }
 

@@ -1,5 +1,6 @@
 /** Runs any graph on the CPU in float64: the reference in tests, and an executor that needs no GPU. Not fast, not small: every value
  *  has its own array for as long as the program lives. */
+import '../shared/disposable.ts';
 import type { CompileOptions, Executor, MemoryReport, Program, Storage } from '../graph/executor.ts';
 import { type Dtype, type Graph, isHalf, type Node, storageRoot, type Value } from '../graph/graph.ts';
 import type { OpKind } from '../graph/ops.ts';
@@ -48,7 +49,7 @@ class CpuStorage implements Storage {
     return Promise.resolve(Float32Array.from(this.data.subarray(offsetElements, offsetElements + elements)));
   }
 
-  destroy(): void {}
+  [Symbol.dispose](): void {}
 }
 
 /** A Program whose every value can also be seen in full precision. */
@@ -57,18 +58,28 @@ export interface CpuProgram extends Program {
   peek(value: Value): Float64Array;
 }
 
+const partOf = {
+  parameter: 'parameters',
+  state: 'state',
+  input: 'inputs',
+  constant: 'inputs',
+  node: 'activations',
+  view: 'state',
+} as const;
+
+/** Every value that is not a view, a reshape or placed has an array of its own. */
+function plan(graph: Graph): MemoryReport['plannedBytes'] {
+  const bytes = { parameters: 0, state: 0, inputs: 0, activations: 0, total: 0 };
+  for (const root of new Set(graph.values.map((value) => storageRoot(graph, value).root))) {
+    const size = Float64Array.BYTES_PER_ELEMENT * sizeOf(root.shape);
+    bytes[partOf[root.source.kind]] += size;
+    bytes.total += size;
+  }
+  return bytes;
+}
+
 function compile(graph: Graph, { bindings }: CompileOptions = {}): CpuProgram {
   const arrays = new Map<Value, Float64Array>();
-  const bytes = { parameters: 0, state: 0, inputs: 0, activations: 0 };
-  const partOf = {
-    parameter: 'parameters',
-    state: 'state',
-    input: 'inputs',
-    constant: 'inputs',
-    node: 'activations',
-    view: 'state',
-  } as const;
-
   /** The array of a value that has storage of its own: everything but views, reshapes and placed outputs. */
   const rootArray = (root: Value): Float64Array => {
     const known = arrays.get(root);
@@ -89,7 +100,6 @@ function compile(graph: Graph, { bindings }: CompileOptions = {}): CpuProgram {
       : root.source.kind === 'constant'
         ? Float64Array.from(root.source.data)
         : new Float64Array(size);
-    bytes[partOf[root.source.kind]] += array.byteLength;
     arrays.set(root, array);
     return array;
   };
@@ -114,8 +124,8 @@ function compile(graph: Graph, { bindings }: CompileOptions = {}): CpuProgram {
   };
   // A reshape shares its input's storage, so there is nothing to run.
   const steps = graph.nodes.filter((node) => node.op !== 'reshape').map((node) => step(node));
-  const total = bytes.parameters + bytes.state + bytes.inputs + bytes.activations;
-  const memory: MemoryReport = { plannedBytes: { ...bytes, total }, allocatedBytes: total };
+  const plannedBytes = plan(graph);
+  const memory: MemoryReport = { plannedBytes, allocatedBytes: plannedBytes.total };
   const outputs = new Set(graph.outputs.values());
 
   const peek = (value: Value): Float64Array => {
@@ -160,7 +170,7 @@ function compile(graph: Graph, { bindings }: CompileOptions = {}): CpuProgram {
       );
       return Promise.resolve(Float32Array.from(peek(value)));
     },
-    dispose() {
+    [Symbol.dispose]() {
       arrays.clear();
       tensors.clear();
     },
@@ -177,6 +187,7 @@ export function cpuExecutor(): CpuExecutor {
   return {
     kind: 'cpu',
     storage: (label, elements, dtype = 'f32') => new CpuStorage(label, elements, dtype),
+    plan,
     compile: async (graph, options) => compile(graph, options),
   };
 }

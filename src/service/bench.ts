@@ -6,6 +6,8 @@ import type { TrainConfig } from '../training/config.ts';
 import { type StepBatch, Trainer } from '../training/trainer.ts';
 import { Graph } from '../graph/graph.ts';
 import { graphFlops } from '../graph/flops.ts';
+import '../shared/disposable.ts';
+import { sizeOf } from '../shared/shape.ts';
 import { openDevice } from '../webgpu/device.ts';
 import { createGpuExecutor, type GpuExecutor, type GpuProgram } from '../webgpu/executor.ts';
 import { profileProgram, summarize } from '../webgpu/profiler.ts';
@@ -72,25 +74,23 @@ export async function benchEngine(
 ): Promise<BenchFigures> {
   onProgress('Opening the GPU');
   const engine = await openDevice(env.gpu);
+  using owned = new DisposableStack();
+  owned.defer(() => engine.destroy());
   const folder = await openModelFolder(id, env);
   onProgress('Measuring kernel variants');
   const { variants } = await tuneKernels(engine);
   const executor = createGpuExecutor(engine, { variants });
-  try {
-    const forward = await benchForward(executor, folder, repeats, onProgress);
-    const { step, kernels } = await benchStep(executor, folder, { config, repeats }, onProgress);
-    return {
-      adapter: engine.adapterKey,
-      software: engine.adapter.software,
-      variants,
-      model: { name: folder.info.title, parameters: folder.info.parameters.unet },
-      forward,
-      step: { ...step, pipelines: executor.pipelineCount },
-      kernels,
-    };
-  } finally {
-    engine.destroy();
-  }
+  const forward = await benchForward(executor, folder, repeats, onProgress);
+  const { step, kernels } = await benchStep(executor, folder, { config, repeats }, onProgress);
+  return {
+    adapter: engine.adapterName,
+    software: engine.adapter.software,
+    variants,
+    model: { name: folder.info.title, parameters: folder.info.parameters.unet },
+    forward,
+    step: { ...step, pipelines: executor.pipelineCount },
+    kernels,
+  };
 }
 
 async function benchForward(
@@ -105,30 +105,21 @@ async function benchForward(
   const sample = wave(size.batch * unet.model.latentChannels * side * side);
   const one = conditioningFor({ info, unet, tokens });
   const conditioning = batched([one, one]);
-  const time = async (predictor: NoisePredictor): Promise<number> => {
-    const ms = await fastest(repeats, () => predictor.predict(sample, 500, conditioning));
-    await predictor.dispose();
-    return ms;
+  const time = async (made: NoisePredictor): Promise<number> => {
+    await using predictor = made;
+    return fastest(repeats, () => predictor.predict(sample, 500, conditioning));
   };
   onProgress('Timing a forward pass on our kernels');
-  const engineMs = await time(await enginePredictor(executor, { folder, changes: [], weights: unet.weights }, size));
+  const engineMs = await time(await enginePredictor(executor, { folder, changes: [] }, size));
   onProgress('Timing a forward pass on onnxruntime');
   const onnxWasmMs = await time(await onnxPredictor(unet.model, unet.weights, size, { provider: 'wasm' }));
   const graph = new Graph();
   graph.output('noise_pred', unet.model.build(graph, unet.model.inputs(graph, size)));
+  using owned = new DisposableStack();
   const bindings = new Map(
-    parametersOf(graph).map((value) => [
-      value,
-      executor.storage(
-        value.name,
-        value.shape.reduce((a, b) => a * b, 1),
-      ),
-    ]),
+    parametersOf(graph).map((value) => [value, owned.use(executor.storage(value.name, sizeOf(value.shape)))]),
   );
-  const program = await executor.compile(graph, { bindings });
-  const dispatches = program.dispatchCount;
-  program.dispose();
-  for (const storage of bindings.values()) storage.destroy();
+  const { dispatchCount: dispatches } = owned.use(await executor.compile(graph, { bindings }));
   return { samples: size.batch, gflop: graphFlops(graph) / 1e9, engineMs, onnxWasmMs, dispatches };
 }
 
@@ -158,8 +149,8 @@ async function benchStep(
   const lora = config.mode === 'lora' ? initialLora(spec.layout.entries, config.rank, config.seed) : undefined;
   onProgress('Preparing a training step');
   const begin = performance.now();
-  const frozen = new ParameterStore(executor, unet.weights);
-  const trainer = await Trainer.create({
+  using frozen = new ParameterStore(executor, unet.weights);
+  using trainer = await Trainer.create({
     executor,
     spec,
     frozen,
@@ -196,8 +187,6 @@ async function benchStep(
   const { plannedBytes, allocatedBytes } = trainer.memory;
   const dispatches = trainer.dispatchCount;
   const { clock, rows } = await profileProgram(executor.engine, trainer.programs[0] as GpuProgram);
-  trainer.dispose();
-  frozen.dispose();
   return {
     step: {
       mode: config.mode,

@@ -5,6 +5,7 @@ import type { Executor } from '../graph/executor.ts';
 import type { DenoiserModel } from '../models/families.ts';
 import { defaultThreads } from '../onnx/runtime.ts';
 import type { SessionOptions } from '../onnx/session.ts';
+import '../shared/disposable.ts';
 import { WinnowError } from '../shared/errors.ts';
 import { batched, conditioningOf } from './sampling/conditioning.ts';
 import type { ResolvedModel } from './model/modelPool.ts';
@@ -97,9 +98,8 @@ export async function measureSamplers(options: {
   for (const [name, title, make] of candidates) {
     onProgress(`Measuring ${title}`);
     try {
-      const predictor = await make();
+      await using predictor = await make();
       measuredMs[name] = await fastestMs(predictor, size, denoiser);
-      await predictor.dispose();
     } catch (error) {
       // One that does not run here is no candidate; all failing is an error.
       failures[name] = error instanceof Error ? error.message : String(error);

@@ -4,27 +4,29 @@ import { decodePng } from '../data/formats/png.ts';
 import { openSafetensors } from '../data/formats/safetensors.ts';
 import { defaultThreads } from '../onnx/runtime.ts';
 import type { SessionOptions } from '../onnx/session.ts';
+import '../shared/disposable.ts';
 import { WinnowError } from '../shared/errors.ts';
 import type { TrainConfig } from '../training/config.ts';
-import { type EngineDevice, openDevice } from '../webgpu/device.ts';
+import { adapterKey, type EngineDevice, openDevice } from '../webgpu/device.ts';
 import { createGpuExecutor, type GpuExecutor } from '../webgpu/executor.ts';
 import { tuneKernels } from '../webgpu/tune.ts';
 import { measureSamplers, samplerFor, saveChoices, savedChoices, savedRunRate } from './choices.ts';
 import type { Environment } from './environment.ts';
 import { exportModel } from './export/exporting.ts';
 import { zipped } from './export/zipped.ts';
-import { modelForecast, planForecast, timed } from './planning/forecast.ts';
+import { modelForecast, planForecast, timed, withKept } from './planning/forecast.ts';
 import { FrozenParts } from './sampling/frozenParts.ts';
 import { engineRunner, onnxRunner, sizedRunner } from './sampling/partRunner.ts';
 import { suppliedOnnx } from './sampling/suppliedOnnx.ts';
 import { generate, type GenerationContext, makePairs, planarFromRgba } from './sampling/generation.ts';
 import { Jobs } from './jobs.ts';
 import { latentSizeOf } from './sampling/latentSize.ts';
+import { cacheBudget, ModelCache } from './model/modelCache.ts';
 import { ModelPool, type ResolvedModel } from './model/modelPool.ts';
 import { ModelStorage } from './model/modelStorage.ts';
 import { Predictors } from './sampling/predictors.ts';
 import { RunStore } from './training/runStore.ts';
-import { openScorer, type Scorer } from './sampling/scoring.ts';
+import { planScorer } from './sampling/scoring.ts';
 import { stepSpecOf } from './training/stepSpec.ts';
 import { referenceOf, RunControl, type TrainContext, trainRun } from './training/trainRun.ts';
 import type {
@@ -63,8 +65,14 @@ import type {
 /** What a started engine has. */
 interface Running {
   device: EngineDevice;
+  /** Of what was measured on it. */
+  adapterKey: string;
   executor: GpuExecutor;
+  /** Owns what was made of models: predictors, frozen parts, scorers. */
+  cache: ModelCache;
   predictors: Predictors;
+  /** By folder. */
+  parts: Map<string, FrozenParts>;
   choices: EngineChoices;
   report: SystemReport;
 }
@@ -77,8 +85,6 @@ export class Engine implements EngineService {
   private readonly storage: ModelStorage;
   private readonly controls = new Map<string, RunControl>();
   private readonly exported: string[] = [];
-  private readonly parts = new Map<string, FrozenParts>();
-  private readonly scorers = new Map<string, Promise<Scorer>>();
   private running: Promise<Running> | undefined;
 
   constructor(env: Environment) {
@@ -149,11 +155,9 @@ export class Engine implements EngineService {
     await this.storage.delete(id);
     // Another model may come under its name.
     this.pool.forget(id);
-    for (const key of this.scorers.keys()) if (key.startsWith(`${id}/`)) this.scorers.delete(key);
-    const parts = this.parts.get(id);
-    this.parts.delete(id);
-    // Not under the hands of a job that is drawing with them.
-    await this.jobs.run(`delete ${id}`, (signal) => signal.turn(async () => parts?.dispose()));
+    const running = await this.running?.catch(() => undefined);
+    running?.parts.delete(id);
+    await running?.cache.letGo(({ model }) => model === id);
   }
 
   /** Names a model by its weights: the base's file, adapters and strengths. Needs no GPU. */
@@ -174,7 +178,7 @@ export class Engine implements EngineService {
     config: TrainConfig,
     size?: { width: number; height: number },
   ): Promise<MemoryForecast> {
-    const { device, choices } = await this.started();
+    const { device, choices, cache, adapterKey } = await this.started();
     const model = await this.pool.resolve(ref);
     const { defaultSize, sizeMultiple } = model.folder.info;
     const latentSize = latentSizeOf(size ?? { width: defaultSize, height: defaultSize }, sizeMultiple);
@@ -185,25 +189,28 @@ export class Engine implements EngineService {
       device.device.limits,
       choices.kernelVariants,
     );
-    return timed(forecast, {
-      runRate: await savedRunRate(this.env.files, device.adapterKey),
+    return timed(withKept(forecast, cache.besideReserved(forecast.peakBytes)), {
+      runRate: await savedRunRate(this.env.files, adapterKey),
       kernelRate: choices.flopsPerSecond,
     });
   }
 
   async modelForecast(id: string, size: { width: number; height: number }): Promise<ModelForecast> {
-    const { device, choices } = await this.started();
+    const { device, choices, cache, adapterKey } = await this.started();
     const folder = await this.pool.folder(id);
     const { generate, lora, full } = modelForecast(folder, size, {
       limits: device.device.limits,
       variants: choices.kernelVariants,
     });
     const kernelRate = choices.flopsPerSecond;
-    const runRate = await savedRunRate(this.env.files, device.adapterKey);
+    const runRate = await savedRunRate(this.env.files, adapterKey);
+    const run = (planned: MemoryForecast): MemoryForecast =>
+      timed(withKept(planned, cache.besideReserved(planned.peakBytes)), { runRate, kernelRate });
     return {
-      generate: timed(generate, { kernelRate }),
-      lora: timed(lora, { runRate, kernelRate }),
-      full: timed(full, { runRate, kernelRate }),
+      // Its own predictor is what is planned.
+      generate: timed(withKept(generate, cache.beside(generate.peakBytes, id)), { kernelRate }),
+      lora: run(lora),
+      full: run(full),
     };
   }
 
@@ -309,9 +316,10 @@ export class Engine implements EngineService {
 
   async dispose(): Promise<void> {
     const running = await this.running?.catch(() => undefined);
-    await running?.predictors.dispose();
-    for (const parts of this.parts.values()) await parts.dispose();
-    running?.device.destroy();
+    if (!running) return;
+    await using owned = new AsyncDisposableStack();
+    owned.defer(() => running.device.destroy());
+    owned.use(running.cache);
   }
 
   /** Opens the device once; after a loss or a failure the next verb tries again. */
@@ -319,11 +327,11 @@ export class Engine implements EngineService {
     if (!this.running) {
       this.running = this.open(listener);
       this.running.then(
-        ({ device }) =>
+        ({ device, cache }) =>
           void device.device.lost.then(() => {
-            // Sessions on the lost device are gone with it.
             this.running = undefined;
-            this.parts.clear();
+            // In a turn of its own: a job may be drawing with it on the CPU.
+            return this.jobs.run('device lost', (signal) => signal.turn(() => cache[Symbol.asyncDispose]()));
           }),
         () => (this.running = undefined),
       );
@@ -335,13 +343,15 @@ export class Engine implements EngineService {
     const { env } = this;
     listener({ what: 'Opening the GPU', done: 0, total: 4 });
     const device = await openDevice(env.gpu);
+    using opened = new DisposableStack();
+    opened.defer(() => device.destroy());
     const sessionOptions = (provider: 'webgpu' | 'wasm'): SessionOptions =>
       provider === 'webgpu' ? { provider, device: device.device } : { provider };
     listener({ what: 'Opening the model', done: 1, total: 4 });
     const model = await this.pool.resolve({ base: env.embeddedModels[0]!, adapters: [] });
-    const key = await env.sha256(
-      new TextEncoder().encode([device.adapterKey, model.hash, defaultThreads(), navigatorName()].join('|')),
-    );
+    const sha256 = (text: string): Promise<string> => env.sha256(new TextEncoder().encode(text));
+    const measuredOn = (await sha256(adapterKey(device.adapter))).slice(0, 16);
+    const key = await sha256([measuredOn, model.hash, defaultThreads(), navigatorName()].join('|'));
     let choices = await savedChoices(env.files, key.slice(0, 16));
     if (!choices) {
       listener({ what: 'Measuring kernels', done: 2, total: 4 });
@@ -377,15 +387,19 @@ export class Engine implements EngineService {
       choices,
     };
     listener({ what: 'Ready', done: 4, total: 4 });
-    return { device, executor, predictors: new Predictors(executor, sessionOptions), choices, report };
+    const cache = new ModelCache(cacheBudget(device.device.limits.maxBufferSize, env.memoryBytes));
+    const predictors = new Predictors(executor, sessionOptions, cache);
+    opened.move();
+    return { device, adapterKey: measuredOn, executor, cache, predictors, parts: new Map(), choices, report };
   }
 
   private async generationContext(): Promise<GenerationContext> {
     const running = await this.started();
-    const { predictors, choices } = running;
+    const { cache, predictors, choices } = running;
     return {
       env: this.env,
       pool: this.pool,
+      cache,
       predictors,
       frozenParts: (model) => this.frozenParts(model, running),
       samplerFor: async (choice: SamplerChoice, model) =>
@@ -406,7 +420,9 @@ export class Engine implements EngineService {
       ...(await this.generationContext()),
       executor,
       choices,
-      adapterKey: device.adapterKey,
+      adapterName: device.adapterName,
+      adapterKey: running.adapterKey,
+      plan: (spec) => planForecast(spec, device.device.limits, choices.kernelVariants),
       maxBindingBytes: device.device.limits.maxStorageBufferBindingSize,
       runs: this.runStore,
       sessionOptions: (provider) => (provider === 'webgpu' ? { provider, device: device.device } : { provider }),
@@ -414,20 +430,24 @@ export class Engine implements EngineService {
   }
 
   /** Text encoders and VAE belong to the folder, not to its adapters. */
-  private frozenParts({ folder }: ResolvedModel, { choices, executor, device: { device } }: Running): FrozenParts {
+  private frozenParts(
+    { folder }: ResolvedModel,
+    { choices, executor, cache, parts, device: { device } }: Running,
+  ): FrozenParts {
     // The provider that measured faster for the UNet, which is the larger net.
     const options: SessionOptions =
       choices.onnxProvider === 'webgpu'
         ? { provider: 'webgpu', device }
         : { provider: 'wasm', threads: choices.wasmThreads };
     const known =
-      this.parts.get(folder.info.id) ??
+      parts.get(folder.info.id) ??
       new FrozenParts(
         folder,
         sizedRunner(onnxRunner(options), engineRunner(executor)),
         suppliedOnnx(folder.reader, options),
+        cache,
       );
-    this.parts.set(folder.info.id, known);
+    parts.set(folder.info.id, known);
     return known;
   }
 
@@ -437,11 +457,13 @@ export class Engine implements EngineService {
     items: readonly { file: string; prompt: string }[],
   ): Promise<Score[]> {
     const running = await this.started();
-    const key = `${model.folder.info.id}/${name}`;
-    const opening = this.scorers.get(key) ?? openScorer(model.folder, name);
-    this.scorers.set(key, opening);
-    const scorer = await opening;
+    const { id } = model.folder.info;
+    await using owned = new AsyncDisposableStack();
+    const { value: scorer } = owned.use(
+      await running.cache.use({ key: `${id} scorer ${name}`, model: id }, () => planScorer(model.folder, name)),
+    );
     const parts = this.frozenParts(model, running);
+    owned.defer(() => parts.releaseStreamed('text'));
     const scores: Score[] = [];
     for (const { file, prompt } of items) {
       const png = decodePng(await this.env.files.read(file));

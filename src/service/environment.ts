@@ -31,6 +31,8 @@ export interface Environment {
   gpu: GPU | undefined;
   /** Whether onnxruntime's WebGPU provider can run here; under Node it cannot. */
   hasOnnxWebgpu: boolean;
+  /** Of the computer, where the place knows of it. */
+  memoryBytes?: number | undefined;
   /** Images, latents, runs, LoRA files. */
   files: FileStore;
   /** Ids of models that come with the product, the default first. */

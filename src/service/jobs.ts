@@ -5,6 +5,8 @@ import { WinnowError } from '../shared/errors.ts';
 export interface JobSignal {
   /** Runs `work` when it is this job's turn, in order of asking; rejects with Cancelled once the job has been cancelled. */
   turn<T>(work: () => Promise<T>): Promise<T>;
+  /** Runs `work` in a turn even where the job has been cancelled: for what it has to leave as it was. */
+  lastly<T>(work: () => Promise<T>): Promise<T>;
   /** Throws Cancelled once the job has been cancelled: for long turns. */
   check(): void;
   /** Aborts when the job is cancelled: for what waits on something other than a turn. */
@@ -27,6 +29,7 @@ export class Jobs {
         check,
         aborted: state.signal,
         turn: (step) => this.exclusive(async () => (check(), step())),
+        lastly: (step) => this.exclusive(step),
       });
     } finally {
       this.active.delete(job);

@@ -340,6 +340,8 @@ export interface MemoryForecast {
     optimiser: number;
     activations: number;
     reference: number;
+    /** Models that pictures were made with and that may stay beside it. */
+    kept?: number;
   };
   peakBytes: number;
   /** The adapter's limit that binds, if one does, and by how much. */

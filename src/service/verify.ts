@@ -79,11 +79,7 @@ export async function verifyCase(reader: FolderReader, options: VerifyOptions, h
         predictor: async (folder, size) =>
           options.backend === 'onnx'
             ? onnxPredictor(folder.unet.model, folder.unet.weights, size, await host.onnx())
-            : enginePredictor(
-                await host.executor(options.backend),
-                { folder, changes: [], weights: folder.unet.weights },
-                size,
-              ),
+            : enginePredictor(await host.executor(options.backend), { folder, changes: [] }, size),
       });
     default:
       throw new Error(`no verifier for ${golden.kind satisfies never}`);

@@ -6,11 +6,10 @@ import type { StepBatch } from './trainer.ts';
 
 export type FrozenReference = { kind: 'engine' } | OutsideReference;
 
-export interface OutsideReference {
+export interface OutsideReference extends AsyncDisposable {
   kind: 'onnx';
   /** Mean squared error over C, H, W of each of the batch's 2B samples. */
   errors(batch: StepBatch): Promise<Float32Array>;
-  dispose(): Promise<void>;
 }
 
 export const engineReference: FrozenReference = { kind: 'engine' };

@@ -97,11 +97,11 @@ async function train(
   kept: 'stored' | ParameterDtype,
 ): Promise<Trained> {
   const start = spec.mode.kind === 'lora' ? initialLora(adapter, 2, 5) : undefined;
-  const frozen = new ParameterStore(
+  using frozen = new ParameterStore(
     executor,
     withAliases(source, (name) => (name.startsWith('reference.') ? [name.slice('reference.'.length)] : [])),
   );
-  const trainer = await Trainer.create({
+  using trainer = await Trainer.create({
     executor,
     spec: { ...spec, dtypeOf: storedDtypes(source, kept) },
     frozen,
@@ -130,8 +130,6 @@ async function train(
     steps.push(...micro);
   }
   const result = { steps, tensors: await trainer.tensors(), memory: trainer.memory };
-  trainer.dispose();
-  frozen.dispose();
   return result;
 }
 

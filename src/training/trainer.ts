@@ -3,6 +3,7 @@ import type { Executor, MemoryReport, Program, Storage } from '../graph/executor
 import { graphFlops } from '../graph/flops.ts';
 import type { Value } from '../graph/graph.ts';
 import type { ParameterStore } from '../models/parameterStore.ts';
+import '../shared/disposable.ts';
 import { sizeOf } from '../shared/shape.ts';
 import { type Recompute, recomputed } from './recompute.ts';
 import {
@@ -72,7 +73,7 @@ const hyperOf = ({ lr, beta1, beta2, eps, weightDecay, maxGradNorm, t }: UpdateS
 
 type ArenaKind = keyof StepStates;
 
-export class Trainer {
+export class Trainer implements Disposable {
   readonly spec: StepSpec;
   /** What `auto` came to. */
   readonly recompute: Recompute;
@@ -81,14 +82,17 @@ export class Trainer {
   private readonly stepProgram: Program;
   private readonly updateGraph: UpdateGraph | undefined;
   private readonly updateProgram: Program | undefined;
+  private readonly owned: Disposable;
 
   private constructor(
+    owned: Disposable,
     spec: StepSpec,
     recompute: Recompute,
     storages: Record<ArenaKind, Storage[]>,
     step: { graph: StepGraph; program: Program },
     update: { graph: UpdateGraph; program: Program } | undefined,
   ) {
+    this.owned = owned;
     this.spec = spec;
     this.recompute = recompute;
     this.storages = storages;
@@ -99,7 +103,7 @@ export class Trainer {
   }
 
   /** Builds, plans and compiles. `initial` gives every tensor of the layout; `frozen` holds the rest of the model (in full mode under
-   *  `reference.<key>` too, if the reference is the engine). */
+   *  `reference.<key>` too, if the reference is the engine) and stays its maker's. Where anything is refused, nothing of the trainer is left. */
   static async create(options: {
     executor: Executor;
     spec: StepSpec;
@@ -108,8 +112,9 @@ export class Trainer {
   }): Promise<Trainer> {
     const { executor, spec, frozen, initial } = options;
     const { step: graph, recompute } = recomputed(buildStepGraph(spec), spec.recompute ?? 'auto');
+    using owned = new DisposableStack();
     const make = (what: string): Storage[] =>
-      spec.layout.arenas.map((elements, i) => executor.storage(`${what}.${i}`, elements));
+      spec.layout.arenas.map((elements, i) => owned.use(executor.storage(`${what}.${i}`, elements)));
     const storages = {
       param: make('param'),
       grad: make('grad'),
@@ -121,19 +126,23 @@ export class Trainer {
       storages.param[arena]!.write(await initial(name), offset);
 
     const frozenBindings = await frozen.bindings(graph.graph);
-    const program = await executor.compile(graph.graph, {
-      bindings: new Map([...frozenBindings, ...arenaBindings(graph.states, storages)]),
-      label: 'train step',
-    });
+    const program = owned.use(
+      await executor.compile(graph.graph, {
+        bindings: new Map([...frozenBindings, ...arenaBindings(graph.states, storages)]),
+        label: 'train step',
+      }),
+    );
     const updateGraph = spec.accumulation > 1 ? buildUpdateGraph(spec.layout, spec.accumulation) : undefined;
     const update = updateGraph && {
       graph: updateGraph,
-      program: await executor.compile(updateGraph.graph, {
-        bindings: arenaBindings(updateGraph.states, storages),
-        label: 'update',
-      }),
+      program: owned.use(
+        await executor.compile(updateGraph.graph, {
+          bindings: arenaBindings(updateGraph.states, storages),
+          label: 'update',
+        }),
+      ),
     };
-    return new Trainer(spec, recompute, storages, { graph, program }, update);
+    return new Trainer(owned.move(), spec, recompute, storages, { graph, program }, update);
   }
 
   /** Of both programs and all storages. The update's states are the step's. */
@@ -248,10 +257,8 @@ export class Trainer {
     state.v.forEach((data, i) => this.storages.v[i]!.write(data));
   }
 
-  dispose(): void {
-    this.stepProgram.dispose();
-    this.updateProgram?.dispose();
-    for (const storage of Object.values(this.storages).flat()) storage.destroy();
+  [Symbol.dispose](): void {
+    this.owned[Symbol.dispose]();
   }
 }
 

@@ -19,10 +19,12 @@ export interface EngineDevice {
   /** Held because Dawn's devices do not keep their instance alive under Node: collected too early, the process crashes. */
   readonly gpu: GPU;
   readonly adapter: AdapterReport;
-  /** Names the adapter in records: what was measured on one does not hold on another. */
-  readonly adapterKey: string;
-  /** Throws GpuError or DeviceLost if anything went wrong since the last call. */
+  /** For people. Some browsers tell nothing of their adapter (Firefox): it tells no two of them apart (adapterKey). */
+  readonly adapterName: string;
+  /** Throws GpuError, OutOfGpuMemory or DeviceLost if anything went wrong since the last call. */
   check(): void;
+  /** Throws by name what a promise of the device was rejected with. */
+  fail(error: unknown): Promise<never>;
   destroy(): void;
 }
 
@@ -47,6 +49,32 @@ export async function openDevice(gpu: GPU | undefined): Promise<EngineDevice> {
   return watchDevice(gpu, device, report);
 }
 
+/** Counts up with what is measured and how: what older versions measured is measured again. */
+const MEASUREMENTS = 2;
+
+/** Tells adapters apart in what was measured on them: by all that they say of themselves, as the name alone may be empty. */
+export function adapterKey({
+  vendor,
+  architecture,
+  device,
+  description,
+  software,
+  features,
+  limits,
+}: AdapterReport): string {
+  const sorted = Object.entries(limits).toSorted(([a], [b]) => (a < b ? -1 : 1));
+  return JSON.stringify([
+    MEASUREMENTS,
+    vendor,
+    architecture,
+    device,
+    description,
+    software,
+    [...features].sort(),
+    sorted,
+  ]);
+}
+
 /** The adapter's identity, features and limits as plain data. */
 export function reportAdapter(adapter: GPUAdapter): AdapterReport {
   const { vendor, architecture, device, description } = adapter.info;
@@ -61,6 +89,8 @@ export function reportAdapter(adapter: GPUAdapter): AdapterReport {
   return { vendor, architecture, device, description, software, features: [...adapter.features].sort(), limits };
 }
 
+const notToBeTrusted = 'The numbers of this step are not to be trusted: resume from the last checkpoint.';
+
 function watchDevice(gpu: GPU, device: GPUDevice, adapter: AdapterReport): EngineDevice {
   let errors = 0;
   let firstMessage = '';
@@ -74,11 +104,24 @@ function watchDevice(gpu: GPU, device: GPUDevice, adapter: AdapterReport): Engin
   void device.lost.then((info) => {
     lostReason = info.message || info.reason;
   });
-  return {
+  const engine: EngineDevice = {
     device,
     gpu,
     adapter,
-    adapterKey: [adapter.vendor, adapter.architecture, adapter.device, adapter.description].filter(Boolean).join(' / '),
+    adapterName:
+      [adapter.vendor, adapter.architecture, adapter.device, adapter.description].filter(Boolean).join(' / ') ||
+      'unnamed adapter',
+    async fail(error) {
+      // A loss that has happened is told to whoever waits for it first.
+      await Promise.race([device.lost, Promise.resolve()]);
+      engine.check();
+      if (error instanceof WinnowError) throw error;
+      throw new WinnowError(
+        'GpuError',
+        `The GPU did not do what it was asked: ${error instanceof Error ? error.message : String(error)}`,
+        notToBeTrusted,
+      );
+    },
     check() {
       if (lostReason !== undefined) {
         throw new WinnowError(
@@ -98,13 +141,10 @@ function watchDevice(gpu: GPU, device: GPUDevice, adapter: AdapterReport): Engin
             'Close other tabs that use the GPU, or choose a smaller batch, image size or rank.',
           );
         }
-        throw new WinnowError(
-          'GpuError',
-          message,
-          'The numbers of this step are not to be trusted: resume from the last checkpoint.',
-        );
+        throw new WinnowError('GpuError', message, notToBeTrusted);
       }
     },
     destroy: () => device.destroy(),
   };
+  return engine;
 }

@@ -25,11 +25,11 @@ const named = (name: string) => (error: unknown) => isWinnowError(error, name as
 it('reports the adapter as plain data', () => {
   expect(structuredClone(engine.adapter)).toEqual(engine.adapter);
   expect(engine.adapter.limits['maxStorageBufferBindingSize']).toBeGreaterThanOrEqual(128 * 2 ** 20);
-  expect(engine.adapterKey).not.toBe('');
+  expect(engine.adapterName).not.toBe('');
 });
 
 it('shares a storage between programs, and allocates what it planned', async () => {
-  const shared = executor.storage('weights', 12);
+  using shared = executor.storage('weights', 12);
   shared.write(ramp(12));
   const build = (factor: number): { graph: Graph; weight: ReturnType<Graph['parameter']> } => {
     const graph = new Graph();
@@ -39,20 +39,18 @@ it('shares a storage between programs, and allocates what it planned', async () 
   };
   for (const factor of [2, 3]) {
     const { graph, weight } = build(factor);
-    const program = await executor.compile(graph, { bindings: new Map([[weight, shared]]) });
+    using program = await executor.compile(graph, { bindings: new Map([[weight, shared]]) });
     await program.run();
     expect(await program.read(graph.outputs.get('y')!)).toEqual(ramp(12, factor));
     expect(program.memory.allocatedBytes).toBe(program.memory.plannedBytes.total);
-    program.dispose();
   }
   expect(await shared.read(4, 2)).toEqual(new Float32Array([4, 5]));
-  shared.destroy();
 });
 
 it.each(['f16', 'bf16'] as const)(
   'keeps %s two to a word: written as numbers or bits, read as the numbers they are',
   async (dtype) => {
-    const storage = executor.storage('weights', 7, dtype);
+    using storage = executor.storage('weights', 7, dtype);
     const numbers = Float32Array.of(1, -2.5, 1e-6, 300, 0.1, 5, -0.3);
     const rounded = decodeHalf(dtype, encodeHalf(dtype, numbers));
     storage.write(numbers);
@@ -71,19 +69,17 @@ it.each(['f16', 'bf16'] as const)(
     await expect(executor.compile(graph, { bindings: new Map([[weight, storage]]) })).rejects.toThrow(
       `weight is f32, storage weights ${dtype}`,
     );
-    storage.destroy();
   },
 );
 
 it('uploads a large tensor in slices', async () => {
   const elements = 9 * 2 ** 20 + 5;
-  const storage = executor.storage('large', elements, 'bf16');
+  using storage = executor.storage('large', elements, 'bf16');
   storage.write(Uint16Array.from({ length: elements }, (_, i) => i % 30011));
   for (const start of [0, 8 * 2 ** 20 - 4, elements - 9]) {
     const part = await storage.read(start, Math.min(9, elements - start));
     expect(encodeHalf('bf16', part)).toEqual(Uint16Array.from({ length: part.length }, (_, i) => (start + i) % 30011));
   }
-  storage.destroy();
 });
 
 it('writes placed outputs into an arena, mutates state, reads views, and keeps state between runs', async () => {
@@ -99,7 +95,7 @@ it('writes placed outputs into an arena, mutates state, reads views, and keeps s
   graph.place(graph.op('reshape', { shape: [80] }, [second]), arena, 128);
   graph.node('accumulate', { factor: 0.5 }, [total, arena]);
   const view = graph.view('second', total, 128, [80]);
-  const program = await executor.compile(graph);
+  using program = await executor.compile(graph);
   program.write(x, ramp(80));
   await program.run();
   await program.run();
@@ -108,7 +104,6 @@ it('writes placed outputs into an arena, mutates state, reads views, and keeps s
     Float32Array.from({ length: 128 }, (_, i) => (i < 80 ? 2 * i : 0)),
   );
   expect(await program.read(arena)).toHaveLength(256);
-  program.dispose();
 });
 
 it('gives the same bits in one submit or many', async () => {
@@ -132,7 +127,7 @@ it('gives the same bits in one submit or many', async () => {
     [40_000, 3],
     [1, 5],
   ] as const) {
-    const program = await createGpuExecutor(engine, {
+    using program = await createGpuExecutor(engine, {
       ...register,
       ...(maxFlopsPerSubmit && { maxFlopsPerSubmit }),
     }).compile(graph);
@@ -142,7 +137,6 @@ it('gives the same bits in one submit or many', async () => {
     await program.run();
     expect(submitted - before).toBe(submits);
     outputs.push(await program.read(h));
-    program.dispose();
   }
   queue.submit = submit;
   expect(outputs[1]).toEqual(outputs[0]);
@@ -155,9 +149,9 @@ it('compiles a source once, and says where a shader is wrong', async () => {
     graph.output('y', graph.op('unary', { fn: 'tanh' }, [graph.input('x', [64])]));
     return graph;
   };
-  (await executor.compile(build())).dispose();
+  (await executor.compile(build()))[Symbol.dispose]();
   const before = executor.pipelineCount;
-  (await executor.compile(build())).dispose();
+  (await executor.compile(build()))[Symbol.dispose]();
   expect(executor.pipelineCount).toBe(before);
   const broken = {
     kernel: { name: 'broken', code: '@compute @workgroup_size(1)\nfn main() {\n  let x: u32 = 1.5;\n}' },
@@ -177,22 +171,20 @@ it('refuses wrong numbers and values that are gone', async () => {
   const x = graph.input('x', [8]);
   const inner = graph.op('unary', { fn: 'relu' }, [x], 'inner');
   graph.output('y', graph.op('unary', { fn: 'silu' }, [inner]));
-  const program = await executor.compile(graph);
+  using program = await executor.compile(graph);
   expect(() => program.write(x, new Float32Array(7))).toThrow('x has 8 elements, got 7');
   expect(() => program.write(x, new Int32Array(8))).toThrow('x is f32, got Int32Array');
   expect(() => program.read(inner)).toThrow('inner is not kept after a run');
-  program.dispose();
 });
 
 it('throws GpuError at the next read after an uncaptured error, then goes on', async () => {
   const graph = new Graph();
   const x = graph.input('x', [8]);
   graph.output('y', graph.op('unary', { fn: 'relu' }, [x]));
-  const program = await executor.compile(graph);
+  using program = await executor.compile(graph);
   engine.device.createBuffer({ size: 16, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.STORAGE }); // No valid pair.
   await expect(program.read(x)).rejects.toSatisfy(named('GpuError'));
   expect(await program.read(x)).toEqual(new Float32Array(8));
-  program.dispose();
 });
 
 it('refuses a tensor beyond the adapter by name', async () => {
@@ -223,7 +215,7 @@ it('profiles by node', async () => {
     'y',
     graph.op('linear', { bias: false, residual: false, scale: 1 }, [x, graph.parameter('w', [64, 64])], 'proj'),
   );
-  const program = await executor.compile(graph);
+  using program = await executor.compile(graph);
   for (const clock of ['timestamp-query', 'submit'] as const) {
     if (clock === 'timestamp-query' && !engine.device.features.has(clock)) continue;
     const profile = await profileProgram(engine, program, clock);
@@ -233,7 +225,6 @@ it('profiles by node', async () => {
     const [sum] = summarize(profile.rows, (row) => row.op);
     expect(sum).toMatchObject({ name: 'linear', dispatches: 1, ms: profile.rows[0]!.ms });
   }
-  program.dispose();
 });
 
 it('tunes to a record, and the record decides', async () => {
@@ -253,9 +244,8 @@ it('tunes to a record, and the record decides', async () => {
     ]),
   );
   for (const variant of ['quad', 'workgroup']) {
-    const program = await createGpuExecutor(engine, { variants: { default: 'quad', gemm: variant } }).compile(graph);
+    using program = await createGpuExecutor(engine, { variants: { default: 'quad', gemm: variant } }).compile(graph);
     expect(program.plan.dispatches[0]!.dispatch.kernel.name).toBe(`gemm.${variant}`);
-    program.dispose();
   }
 });
 

@@ -5,6 +5,7 @@ import { flopsOf } from '../graph/flops.ts';
 import { bytesPerElement, type Dtype, type Graph, isHalf, type Node, type Value } from '../graph/graph.ts';
 import { assert } from '../shared/assert.ts';
 import { WinnowError } from '../shared/errors.ts';
+import '../shared/disposable.ts';
 import { decodeHalf, halfBits } from '../shared/float16.ts';
 import { sizeOf } from '../shared/shape.ts';
 import type { EngineDevice } from './device.ts';
@@ -78,6 +79,8 @@ class GpuStorage implements Storage {
     this.dtype = dtype;
     const bytes = bytesOf(elements, dtype);
     checkBuffer({ label, bytes }, engine.device.limits);
+    // What was refused before this one: a model that does not fit is not uploaded to its end.
+    engine.check();
     this.buffer = engine.device.createBuffer({ label, size: bytes, usage: storageUsage() });
   }
 
@@ -108,10 +111,12 @@ class GpuStorage implements Storage {
     return elements * bytesPerElement[this.dtype];
   }
 
-  destroy(): void {
+  [Symbol.dispose](): void {
     this.buffer.destroy();
   }
 }
+
+const destroyed = (buffer: GPUBuffer): void => buffer.destroy();
 
 /** A browser copies what is uploaded into memory it shares with its GPU process: of one large tensor, so much at a time. */
 const UPLOAD_BYTES = 16 * 2 ** 20;
@@ -162,33 +167,23 @@ async function download(
   // Copies are in whole words.
   const sizes = ranges.map(({ elements, dtype }) => 4 * Math.ceil((elements * bytesPerElement[dtype]) / 4));
   const size = sizes.reduce((sum, bytes) => sum + bytes, 0);
-  const staging = device.createBuffer({
-    label: 'read',
-    size,
-    usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
-  });
+  using owned = new DisposableStack();
+  const usage = GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST;
+  const staging = owned.adopt(device.createBuffer({ label: 'read', size, usage }), destroyed);
   let end = 0;
   ranges.forEach(({ buffer, offset }, i) => {
     encoder.copyBufferToBuffer(buffer, offset, staging, end, sizes[i]!);
     end += sizes[i]!;
   });
   device.queue.submit([encoder.finish()]);
-  try {
-    await staging.mapAsync(GPUMapMode.READ);
-  } catch (error) {
-    await Promise.race([device.lost, Promise.resolve()]);
-    engine.check();
-    throw error;
-  }
+  await staging.mapAsync(GPUMapMode.READ).catch((error: unknown) => engine.fail(error));
   engine.check();
   const mapped = staging.getMappedRange();
   let start = 0;
-  const parts = ranges.map(({ elements, dtype }, i) => {
+  return ranges.map(({ elements, dtype }, i) => {
     const copied = mapped.slice(start, (start += sizes[i]!));
     return isHalf(dtype) ? decodeHalf(dtype, new Uint16Array(copied, 0, elements)) : new Float32Array(copied);
   });
-  staging.destroy();
-  return parts;
 }
 
 export function createGpuExecutor(
@@ -215,11 +210,14 @@ export function createGpuExecutor(
       );
     }
     const plan = planGraph(graph, { limits: device.limits, variant, bound: bindings });
-    const compiled = await pipelines.compile(
-      plan.dispatches.map(({ dispatch }) => dispatch),
-      onCompileProgress,
-    );
-    const { buffers, owned } = await allocate(engine, plan, bindings);
+    const compiled = await pipelines
+      .compile(
+        plan.dispatches.map(({ dispatch }) => dispatch),
+        onCompileProgress,
+      )
+      .catch((error: unknown) => engine.fail(error));
+    using owned = new DisposableStack();
+    const buffers = await allocate(engine, plan, bindings, owned);
     const steps = plan.dispatches.map((planned, i): GpuStep => {
       const { reads, writes } = planned.dispatch;
       const bindGroup = device.createBindGroup({
@@ -265,6 +263,9 @@ export function createGpuExecutor(
     };
 
     const groups = submitGroups(steps, maxFlopsPerSubmit);
+    // Storages that were refused: they are not asked about when they are made.
+    engine.check();
+    const kept = owned.move();
 
     /** All dispatches, the last of them still to be submitted. */
     function encodeRun(): GPUCommandEncoder {
@@ -295,9 +296,7 @@ export function createGpuExecutor(
         const range = rangeOf(value);
         return download(engine, [range]).then(([data]) => data!);
       },
-      dispose() {
-        for (const buffer of owned) buffer.destroy();
-      },
+      [Symbol.dispose]: () => kept.dispose(),
     };
   }
 
@@ -305,6 +304,10 @@ export function createGpuExecutor(
     kind: 'webgpu',
     engine,
     compile,
+    plan: (graph, bound = []) => {
+      const keyed = new Map([...bound].map((value) => [value, value]));
+      return planGraph(graph, { limits: device.limits, variant, bound: keyed }).bytes;
+    },
     storage: (label, elements, dtype = 'f32') => new GpuStorage(engine, label, elements, dtype),
     get pipelineCount() {
       return pipelines.size;
@@ -318,31 +321,32 @@ export function encodeStep(pass: GPUComputePassEncoder, { pipeline, bindGroup, d
   pass.dispatchWorkgroups(...dispatch.workgroups);
 }
 
-/** Makes all buffers of a plan, or none: a refusal says what was asked for. */
+/** Makes all buffers of a plan. A refusal says what was asked for. */
 async function allocate(
   engine: EngineDevice,
   plan: Plan,
   bindings: ReadonlyMap<Value, Storage>,
-): Promise<{ buffers: GPUBuffer[]; owned: GPUBuffer[] }> {
+  owned: DisposableStack,
+): Promise<GPUBuffer[]> {
   const { device } = engine;
-  const owned: GPUBuffer[] = [];
+  let asked = 0;
   device.pushErrorScope('validation');
   device.pushErrorScope('out-of-memory');
   const buffers = plan.buffers.map(({ label, bytes, bound }) => {
     if (bound) return (bindings.get(bound) as GpuStorage).buffer;
-    const buffer = device.createBuffer({ label, size: bytes, usage: storageUsage() });
-    owned.push(buffer);
-    return buffer;
+    asked += bytes;
+    return owned.adopt(device.createBuffer({ label, size: bytes, usage: storageUsage() }), destroyed);
   });
-  const [outOfMemory, invalid] = await Promise.all([device.popErrorScope(), device.popErrorScope()]);
-  if (outOfMemory || invalid) {
-    for (const buffer of owned) buffer.destroy();
-    const asked = owned.reduce((sum, buffer) => sum + buffer.size, 0) / 2 ** 20;
+  const refusals = await Promise.all([device.popErrorScope(), device.popErrorScope()]).catch((error: unknown) =>
+    engine.fail(error),
+  );
+  const refused = refusals.find(Boolean);
+  if (refused) {
     throw new WinnowError(
       'OutOfGpuMemory',
-      `The GPU refused ${asked.toFixed(0)} MiB (${(outOfMemory ?? invalid)!.message.split('\n')[0]}).`,
+      `The GPU refused ${(asked / 2 ** 20).toFixed(0)} MiB (${refused.message.split('\n')[0]}).`,
       'Close other tabs that use the GPU, or choose a smaller batch, image size or rank.',
     );
   }
-  return { buffers, owned };
+  return buffers;
 }

@@ -70,13 +70,12 @@ for (const op of Object.keys(cases) as OpKind[]) {
             const { graph, feeds, results } = buildCase(op, testCase as never, scale, weights);
             const wantOf = evaluate(graph, feeds);
             for (const variant of variantsOf(graph)) {
-              const program = await executorOf(variant).compile(graph);
+              using program = await executorOf(variant).compile(graph);
               for (const [value, data] of feeds) program.write(value, data);
               await program.run();
               for (const [i, value] of (results as readonly Value[]).entries())
                 compare(expect, await program.read(value), wantOf(value), `${variant}: result ${i}`);
               expect(program.memory.allocatedBytes).toBe(program.memory.plannedBytes.total);
-              program.dispose();
             }
           },
         );
@@ -98,7 +97,7 @@ it.concurrent.for(['f16', 'bf16'] as const)('reads every %s number exactly', asy
   graph.output('product', graph.op('linear', { bias: false, residual: false, scale: 1 }, [x, weight]));
   graph.output('rows', graph.op('embedding', {}, [weight, ids]));
   for (const variant of ['workgroup', 'quad']) {
-    const storage = executorOf(variant).storage('weight', bits.length, dtype);
+    using storage = executorOf(variant).storage('weight', bits.length, dtype);
     storage.write(bits);
     const program = await executorOf(variant).compile(graph, { bindings: new Map([[weight, storage]]) });
     program.write(x, Float32Array.of(1));
@@ -108,6 +107,5 @@ it.concurrent.for(['f16', 'bf16'] as const)('reads every %s number exactly', asy
     expect(product, variant).toEqual(numbers.map((n) => n + 0));
     expect(rows, variant).toEqual(numbers);
     expect(program.memory.allocatedBytes).toBe(program.memory.plannedBytes.total);
-    storage.destroy();
   }
 });

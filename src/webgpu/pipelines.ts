@@ -87,7 +87,8 @@ async function compileOne(
   // The scope takes the module's own error, which is reported below with its line; without it the device would count it as uncaptured.
   device.pushErrorScope('validation');
   const module = device.createShaderModule({ label: name, code });
-  void device.popErrorScope();
+  // On a lost device it rejects.
+  device.popErrorScope().catch(() => undefined);
   try {
     return await device.createComputePipelineAsync({ label: name, layout, compute: { module, entryPoint: 'main' } });
   } catch (error) {

@@ -5,6 +5,7 @@
 import type { EngineDevice } from './device.ts';
 import { encodeStep, type GpuProgram, type GpuStep } from './executor.ts';
 import { flopsOf } from '../graph/flops.ts';
+import '../shared/disposable.ts';
 
 export interface ProfileRow {
   node: string;
@@ -58,17 +59,18 @@ export function summarize(
     .toSorted((a, b) => b.ms - a.ms);
 }
 
-async function byTimestamps({ device }: EngineDevice, steps: readonly GpuStep[]): Promise<number[]> {
+async function byTimestamps(engine: EngineDevice, steps: readonly GpuStep[]): Promise<number[]> {
+  const { device } = engine;
   const ms: number[] = [];
   for (let start = 0; start < steps.length; start += QUERIES / 2) {
     const chunk = steps.slice(start, start + QUERIES / 2);
     const count = chunk.length * 2;
-    const querySet = device.createQuerySet({ type: 'timestamp', count });
-    const resolved = device.createBuffer({
-      size: count * 8,
-      usage: GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC,
-    });
-    const staging = device.createBuffer({ size: count * 8, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST });
+    using owned = new DisposableStack();
+    const querySet = owned.adopt(device.createQuerySet({ type: 'timestamp', count }), (set) => set.destroy());
+    const buffer = (usage: GPUBufferUsageFlags): GPUBuffer =>
+      owned.adopt(device.createBuffer({ size: count * 8, usage }), (made) => made.destroy());
+    const resolved = buffer(GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC);
+    const staging = buffer(GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST);
     const encoder = device.createCommandEncoder({ label: 'profile' });
     chunk.forEach((step, i) => {
       const pass = encoder.beginComputePass({
@@ -80,15 +82,15 @@ async function byTimestamps({ device }: EngineDevice, steps: readonly GpuStep[])
     encoder.resolveQuerySet(querySet, 0, count, resolved, 0);
     encoder.copyBufferToBuffer(resolved, 0, staging, 0, count * 8);
     device.queue.submit([encoder.finish()]);
-    await staging.mapAsync(GPUMapMode.READ);
+    await staging.mapAsync(GPUMapMode.READ).catch((error: unknown) => engine.fail(error));
     const times = new BigUint64Array(staging.getMappedRange());
     for (let i = 0; i < chunk.length; i++) ms.push(Number(times[2 * i + 1]! - times[2 * i]!) / 1e6 / REPEATS);
-    for (const gone of [querySet, resolved, staging]) gone.destroy();
   }
   return ms;
 }
 
-async function bySubmits({ device }: EngineDevice, steps: readonly GpuStep[]): Promise<number[]> {
+async function bySubmits(engine: EngineDevice, steps: readonly GpuStep[]): Promise<number[]> {
+  const { device } = engine;
   const time = async (encode: (pass: GPUComputePassEncoder) => void): Promise<number> => {
     const start = performance.now();
     const encoder = device.createCommandEncoder({ label: 'profile' });
@@ -96,7 +98,7 @@ async function bySubmits({ device }: EngineDevice, steps: readonly GpuStep[]): P
     encode(pass);
     pass.end();
     device.queue.submit([encoder.finish()]);
-    await device.queue.onSubmittedWorkDone();
+    await device.queue.onSubmittedWorkDone().catch((error: unknown) => engine.fail(error));
     return performance.now() - start;
   };
   const empty: number[] = [];

@@ -3,6 +3,7 @@
 import { graphFlops } from '../graph/flops.ts';
 import { Graph, type Value } from '../graph/graph.ts';
 import { assert } from '../shared/assert.ts';
+import '../shared/disposable.ts';
 import { sizeOf } from '../shared/shape.ts';
 import type { EngineDevice } from './device.ts';
 import { createGpuExecutor } from './executor.ts';
@@ -114,7 +115,7 @@ async function race(
       await engine.device.queue.onSubmittedWorkDone();
       if (i > 0) ms = Math.min(ms, performance.now() - start);
     }
-    program.dispose();
+    program[Symbol.dispose]();
     measuredMs[`${kernelClass} ${variant}`] = ms;
     results.push({ variant, ms });
   }

@@ -68,6 +68,9 @@ export const plan = defineVerb({
       recompute: oneOf('recompute', values.recompute, ['auto', 'cheap', 'blocks']),
     });
     const device = values.adapter === undefined ? undefined : await openDevice((await openNodeGpu(values.adapter)).gpu);
+    const adapter = device?.adapterName ?? null;
+    const target = device && targetOf(device);
+    device?.destroy();
     // A folder may be a pipeline's, or hold the UNet's config.json itself.
     const alone = existsSync(join(ref.base, 'config.json')) && !existsSync(join(ref.base, 'unet'));
     const bare = folderReader(ref.base);
@@ -80,10 +83,8 @@ export const plan = defineVerb({
       weights:
         values.weights === undefined ? undefined : oneOf('weights', values.weights, ['f16', 'bf16', 'f32', 'stored']),
       ...(values.size !== undefined && { size: size('size', values.size) }),
-      ...(device && { target: targetOf(device) }),
+      ...(target && { target }),
     });
-    const adapter = device?.adapterKey ?? null;
-    device?.destroy();
     return {
       json: {
         model,

@@ -1,4 +1,4 @@
-/** Models by reference: a folder with adapters on top becomes one set of weights; predictors made from it are kept while they are in use. */
+/** Models by reference: a folder with adapters on top becomes one set of weights. */
 import { readLora } from '../../data/formats/lora.ts';
 import { openSafetensors } from '../../data/formats/safetensors.ts';
 import type { FileStore } from '../../data/files.ts';
@@ -17,12 +17,47 @@ export type WeightChange =
   /** Every weight of a full fine-tune; strength goes from what was before (0) to it (1). */
   | { kind: 'full'; weights: TensorSource; strength: number; hash: string };
 
-export interface ResolvedModel {
-  folder: ModelFolder;
-  changes: WeightChange[];
-  weights: TensorSource;
+/** A folder's model and what changes it. Its weights and its hash follow from the two. */
+export class ResolvedModel {
+  readonly folder: ModelFolder;
+  readonly changes: readonly WeightChange[];
+  readonly weights: TensorSource;
   /** The UNet file's SHA-256; with adapters, one over it and theirs and their strengths. */
-  hash: string;
+  readonly hash: string;
+
+  private constructor(folder: ModelFolder, changes: readonly WeightChange[], hash: string) {
+    this.folder = folder;
+    this.changes = changes;
+    this.weights = changedWeights(folder.unet.weights, changes);
+    this.hash = hash;
+  }
+
+  static async of(
+    folder: ModelFolder,
+    changes: readonly WeightChange[],
+    sha256: Environment['sha256'],
+  ): Promise<ResolvedModel> {
+    const parts = changes.map(({ hash, strength }) => `${hash}*${strength}`);
+    const hash =
+      parts.length === 0
+        ? folder.info.hash
+        : await sha256(new TextEncoder().encode([folder.info.hash, ...parts].join('+')));
+    return new ResolvedModel(folder, changes, hash);
+  }
+}
+
+/** The changes that move a weight. */
+export const activeChanges = (changes: readonly WeightChange[]): WeightChange[] =>
+  changes.filter(({ strength }) => strength !== 0);
+
+export function changedWeights(base: TensorSource, changes: readonly WeightChange[]): TensorSource {
+  return activeChanges(changes).reduce(
+    (weights, change) =>
+      change.kind === 'lora'
+        ? withLora(weights, [{ lora: change.modules, strength: change.strength }])
+        : blend(weights, change.weights, change.strength),
+    base,
+  );
 }
 
 export class ModelPool {
@@ -55,19 +90,7 @@ export class ModelPool {
     const folder = await this.folder(ref.base);
     const changes: WeightChange[] = [];
     for (const adapter of ref.adapters) changes.push(...(await this.changesOf(folder, adapter)));
-    let weights: TensorSource = folder.unet.weights;
-    for (const change of changes) {
-      weights =
-        change.kind === 'lora'
-          ? withLora(weights, [{ lora: change.modules, strength: change.strength }])
-          : blend(weights, change.weights, change.strength);
-    }
-    const parts = changes.map(({ hash, strength }) => `${hash}*${strength}`);
-    const hash =
-      parts.length === 0
-        ? folder.info.hash
-        : await this.env.sha256(new TextEncoder().encode([folder.info.hash, ...parts].join('+')));
-    return { folder, changes, weights, hash };
+    return ResolvedModel.of(folder, changes, this.env.sha256);
   }
 
   private async changesOf(folder: ModelFolder, adapter: AdapterRef): Promise<WeightChange[]> {

@@ -194,7 +194,7 @@ it.each<[Model, Partial<TrainConfig>, 'engine' | 'input', ParameterDtype]>([
     ]);
     const predictor = await executor.compile(sampling, { bindings });
     expect(liveBytes()).toBe(planned.moments.sample);
-    predictor.dispose();
+    predictor[Symbol.dispose]();
 
     if (changes.recompute) {
       // The same bits, whatever was computed twice.
@@ -204,8 +204,8 @@ it.each<[Model, Partial<TrainConfig>, 'engine' | 'input', ParameterDtype]>([
       expect(tensors).toEqual(trained.get(key) ?? tensors);
       trained.set(key, tensors);
     }
-    trainer.dispose();
-    frozen.dispose();
+    trainer[Symbol.dispose]();
+    frozen[Symbol.dispose]();
     expect(liveBytes()).toBe(0);
   },
   300_000,

@@ -71,6 +71,11 @@ const forecast = (parts: Parts, flopsPerStep: number): MemoryForecast => ({
 export const sumOf = (parts: Readonly<Record<string, number>>): number =>
   Object.values(parts).reduce((sum, bytes) => sum + bytes, 0);
 
+/** With so many bytes of other models that stay on the GPU beside it (model/modelCache.ts). */
+export function withKept(planned: MemoryForecast, kept: number): MemoryForecast {
+  return kept > 0 ? { ...planned, parts: { ...planned.parts, kept }, peakBytes: planned.peakBytes + kept } : planned;
+}
+
 /** Of a step's own plan, or of the trainer that runs it: what is trained lies in flat f32 states, what is not (the reference's second copy, in
  *  full mode) in parameters. */
 export function forecastOf(

@@ -1,11 +1,15 @@
-/** The frozen parts of a model: text encoders, VAE decoder and encoder. They are opened when first needed, and can be let go at any time. */
+/** The frozen parts of a model: text encoders, VAE decoder and encoder. They are opened when first needed, kept in the cache of models, and can
+ *  be let go at any time. */
 import { Graph } from '../../graph/graph.ts';
 import { buildTextEncoder, pooledPositions, textEncoderInputs } from '../../models/clip/textEncoder.ts';
 import { buildVaeDecoder, buildVaeEncoder, vaeScaleFactor } from '../../models/sd/vae.ts';
 import { concatFloats } from '../../shared/arrays.ts';
+import '../../shared/disposable.ts';
 import type { TorchGenerator } from '../../shared/torchGenerator.ts';
 import type { ModelFolder } from '../model/modelFolder.ts';
-import type { PartRunner, PartSession } from './partRunner.ts';
+import type { Lease, ModelCache, Planned } from '../model/modelCache.ts';
+import type { OnnxSession } from '../../onnx/session.ts';
+import type { PartRunner, PartSession, PlannedPart } from './partRunner.ts';
 import { renamed, type SuppliedOnnx } from './suppliedOnnx.ts';
 import { keptDtypes } from '../model/weightWidth.ts';
 
@@ -20,17 +24,23 @@ export interface PromptEncoding {
 const KEPT_PROMPTS = 256;
 
 export class FrozenParts {
+  private static made = 0;
   private readonly model: ModelFolder;
   private readonly runner: PartRunner;
   private readonly supplied: SuppliedOnnx;
-  private readonly sessions = new Map<string, Promise<PartSession>>();
+  private readonly cache: ModelCache;
+  /** Another model may come under the id of one that is deleted. */
+  private readonly serial = FrozenParts.made++;
+  /** Those of our own kernels, by their keys in the cache. */
+  private readonly streamed = new Set<string>();
   private readonly prompts = new Map<string | null, PromptEncoding>();
 
   /** @param supplied what the folder itself brings as ONNX, which then runs instead. */
-  constructor(model: ModelFolder, runner: PartRunner, supplied: SuppliedOnnx) {
+  constructor(model: ModelFolder, runner: PartRunner, supplied: SuppliedOnnx, cache: ModelCache) {
     this.model = model;
     this.runner = runner;
     this.supplied = supplied;
+    this.cache = cache;
   }
 
   /** Encodes a prompt; null is no negative prompt, which is the empty one, or zeros, as the pipeline has it. */
@@ -51,17 +61,19 @@ export class FrozenParts {
     const states: Float32Array[] = [];
     let pooled = new Float32Array();
     for (const [i, { config, weights, tokenizer }] of textEncoders.entries()) {
-      const session = await this.session(`text ${i}`, async () => {
+      await using session = await this.session(`text ${i}`, async () => {
         const part = i === 0 ? 'text_encoder' : `text_encoder_${i + 1}`;
         const file = await this.supplied(part);
         if (file) {
           const hidden =
             pipeline.conditioning === 'xl' ? `hidden_states.${config.num_hidden_layers - 1}` : 'last_hidden_state';
-          return renamed(
-            file,
-            part,
-            { input_ids: 'input_ids' },
-            { hidden: [hidden], pooled: ['text_embeds', 'pooler_output'] },
+          return asPart(file, (opened) =>
+            renamed(
+              opened,
+              part,
+              { input_ids: 'input_ids' },
+              { hidden: [hidden], pooled: ['text_embeds', 'pooler_output'] },
+            ),
           );
         }
         const graph = new Graph();
@@ -73,10 +85,10 @@ export class FrozenParts {
           pipeline.conditioning === 'xl' ? encoding.hiddenStates.at(-2)! : encoding.lastHiddenState,
         );
         graph.output('pooled', encoding.pooled!);
-        return this.runner.open(graph, weights);
+        return this.runner.plan(graph, weights);
       });
       const ids = tokenizer.encode(prompt, tokens);
-      const results = await session.run({
+      const results = await session.value.run({
         input_ids: { data: ids, dims: [1, tokens] },
         eos_index: { data: pooledPositions(config, ids, tokens), dims: [1] },
       });
@@ -90,18 +102,21 @@ export class FrozenParts {
   async decode(latents: Float32Array, height: number, width: number): Promise<Float32Array> {
     const { config, weights } = this.model.vae;
     const dims = [1, config.latent_channels, height, width];
-    const session = await this.session(`decode ${height}x${width}`, async () => {
+    await using session = await this.session(`decode ${height}x${width}`, async () => {
       const file = await this.supplied('vae_decoder');
-      if (file) return renamed(file, 'vae_decoder', { latents: 'latent_sample' }, { image: ['sample'] });
+      if (file)
+        return asPart(file, (opened) =>
+          renamed(opened, 'vae_decoder', { latents: 'latent_sample' }, { image: ['sample'] }),
+        );
       const graph = new Graph();
       graph.output(
         'image',
         buildVaeDecoder(graph, config, graph.input('latents', dims), { dtypeOf: keptDtypes(weights) }),
       );
-      return this.runner.open(graph, weights);
+      return this.runner.plan(graph, weights);
     });
     const unscaled = latents.map((x) => x / config.scaling_factor);
-    return (await session.run({ latents: { data: unscaled, dims } }))['image']!;
+    return (await session.value.run({ latents: { data: unscaled, dims } }))['image']!;
   }
 
   /** image [3, H, W] in [-1, 1] → latents [1, C, h, w] as the diffusion model has them. A posterior is sampled with the generator, as
@@ -115,12 +130,8 @@ export class FrozenParts {
     const { config, weights } = this.model.vae;
     const factor = vaeScaleFactor(config);
     const dims = [1, 3, imageHeight, imageWidth];
-    const session = await this.session(`encode ${imageHeight}x${imageWidth}`, async () => {
+    await using session = await this.session(`encode ${imageHeight}x${imageWidth}`, async () => {
       const file = await this.supplied('vae_encoder');
-      // Older exports sample inside, from noise of their own: they cannot repeat a seed.
-      if (file?.outputNames.includes('latent_parameters'))
-        return renamed(file, 'vae_encoder', { image: 'sample' }, { moments: ['latent_parameters'] });
-      await file?.release();
       const graph = new Graph();
       const encoded = buildVaeEncoder(graph, config, graph.input('image', dims), { dtypeOf: keptDtypes(weights) });
       if (encoded.kind === 'AutoencoderTiny') graph.output('mean', encoded.encoded);
@@ -128,9 +139,17 @@ export class FrozenParts {
         graph.output('mean', encoded.mean);
         graph.output('logvar', encoded.logvar);
       }
-      return this.runner.open(graph, weights);
+      const own = this.runner.plan(graph, weights);
+      if (!file) return own;
+      return asPart(file, async (opened) => {
+        if (opened.outputNames.includes('latent_parameters'))
+          return renamed(opened, 'vae_encoder', { image: 'sample' }, { moments: ['latent_parameters'] });
+        // Older exports sample inside, from noise of their own: they cannot repeat a seed.
+        await opened[Symbol.asyncDispose]();
+        return own.make();
+      });
     });
-    const { mean, logvar } = posteriorOf(await session.run({ image: { data: image, dims } }));
+    const { mean, logvar } = posteriorOf(await session.value.run({ image: { data: image, dims } }));
     if (mean.length !== config.latent_channels * (imageHeight / factor) * (imageWidth / factor))
       throw new Error('the encoder made latents of another size');
     const noise = logvar && generator.randn(mean.length);
@@ -141,29 +160,30 @@ export class FrozenParts {
 
   /** Lets the parts go whose weights lie on the GPU: all, or the text encoders. What was encoded is kept; they are opened again when needed. */
   releaseStreamed(which: 'text' | 'all'): Promise<void> {
-    return this.release((key, { onDevice }) => onDevice && (which === 'all' || key.startsWith('text')));
+    const text = this.key('text');
+    return this.cache.letGo(({ key }) => this.streamed.has(key) && (which === 'all' || key.startsWith(text)));
   }
 
-  dispose(): Promise<void> {
-    return this.release(() => true);
+  private key(part: string): string {
+    return `${this.model.info.id} ${this.serial} ${part}`;
   }
 
-  private async release(which: (key: string, session: PartSession) => boolean): Promise<void> {
-    for (const [key, opening] of this.sessions) {
-      const session = await opening;
-      if (!which(key, session)) continue;
-      this.sessions.delete(key);
-      await session.release();
-    }
-  }
-
-  private session(key: string, open: () => Promise<PartSession>): Promise<PartSession> {
-    const known = this.sessions.get(key) ?? open();
-    this.sessions.set(key, known);
-    known.catch(() => this.sessions.delete(key));
-    return known;
+  private session(part: string, plan: () => Promise<PlannedPart>): Promise<Lease<PartSession>> {
+    const key = this.key(part);
+    return this.cache.use({ key, model: this.model.info.id }, async () => {
+      const planned = await plan();
+      if (planned.streamed) this.streamed.add(key);
+      return planned;
+    });
   }
 }
+
+/** A file that the folder brought, behind our names. */
+const asPart = (file: Planned<OnnxSession>, open: (file: OnnxSession) => Promise<PartSession>): PlannedPart => ({
+  ...file,
+  streamed: false,
+  make: async () => open(await file.make()),
+});
 
 /** Mean and clamped logvar, from both or from the moments that hold them one behind the other. */
 function posteriorOf({ mean, logvar, moments }: Record<string, Float32Array>): {

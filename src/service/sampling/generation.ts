@@ -4,6 +4,7 @@ import { writeSafetensors } from '../../data/formats/safetensors.ts';
 import { formatParameters, samplerLabels } from '../../data/formats/a1111.ts';
 import type { FileStore } from '../../data/files.ts';
 import { withOptions } from '../../diffusion/schedulerConfig.ts';
+import '../../shared/disposable.ts';
 import { RandomStream } from '../../shared/rng.ts';
 import { WinnowError } from '../../shared/errors.ts';
 import { type Conditioning, conditioningOf } from './conditioning.ts';
@@ -11,6 +12,7 @@ import type { Environment } from '../environment.ts';
 import type { FrozenParts } from './frozenParts.ts';
 import type { JobSignal } from '../jobs.ts';
 import { latentSizeOf } from './latentSize.ts';
+import type { ModelCache } from '../model/modelCache.ts';
 import type { ModelPool, ResolvedModel } from '../model/modelPool.ts';
 import type { NoisePredictor, PredictorSize } from './noisePredictor.ts';
 import type { Predictors } from './predictors.ts';
@@ -22,7 +24,6 @@ import type {
   GenerationSettings,
   ImageRecord,
   Listener,
-  ModelRef,
   PairRecord,
   PairsEvent,
   PairsRequest,
@@ -33,6 +34,7 @@ import type {
 export interface GenerationContext {
   env: Environment;
   pool: ModelPool;
+  cache: ModelCache;
   predictors: Predictors;
   frozenParts(model: ResolvedModel): FrozenParts;
   /** Measures if need be. */
@@ -66,7 +68,7 @@ export async function makePicture(
     prompt: string;
     seed: number;
     ranOn: EngineChoices['sampler'];
-    /** Instead of one made from the model's weights: a run samples with what it trains. */
+    /** Instead of one made from the model's weights: a run samples with what it trains. It stays the caller's. */
     predictor?: (size: PredictorSize) => Promise<NoisePredictor>;
   },
   onStep: (step: number, steps: number) => void,
@@ -82,9 +84,8 @@ export async function makePicture(
   const unconditional = await conditioning(settings.negativePrompt || null);
   const batch = predictorBatch(settings.guidanceScale, unet.timestepCondWidth);
   const size = { batch, height, width, tokens: folder.tokens, timestepCond: unet.timestepCondWidth > 0 };
-  const predictor = settings.predictor
-    ? await settings.predictor(size)
-    : await context.predictors.get(model, settings.ranOn, size);
+  await using kept = settings.predictor ? null : await context.predictors.use(model, settings.ranOn, size);
+  const predictor = kept?.value ?? (await settings.predictor!(size));
   const { init } = settings;
   const { latents } = await sampleLatents(
     predictor,
@@ -159,54 +160,89 @@ function roundHalfEven(x: number): number {
 /** Prompts that are encoded at a time. */
 const TEXTS_AHEAD = 64;
 
+/** A model at work for a job: resolved once, its predictor kept between pictures, and at the end what was streamed to the GPU let go. */
+interface Easel extends AsyncDisposable {
+  model: ResolvedModel;
+  /** Texts first, many at a time: large text encoders need not lie on the GPU while the UNet works. */
+  encode(prompts: readonly string[]): Promise<void>;
+  /** One picture of each, in its own turn, kept with its latents in the file store. */
+  draw(items: GenerateRequest['items'], first: number, total: number): Promise<ImageRecord[]>;
+}
+
+async function setUp(
+  context: GenerationContext,
+  signal: JobSignal,
+  settings: GenerationSettings,
+  listener: Listener<GenerateEvent>,
+): Promise<Easel> {
+  const { env } = context;
+  listener({ type: 'preparing', what: 'Opening the model', done: 0, total: 1 });
+  const model = await context.pool.resolve(settings.model);
+  const ranOn = await signal.turn(() => context.samplerFor(settings.sampler, model));
+  const parts = context.frozenParts(model);
+  const held = context.cache.hold(model.hash);
+  return {
+    model,
+    async encode(prompts) {
+      await signal.turn(async () => {
+        try {
+          for (const text of new Set([settings.negativePrompt || null, ...prompts])) await parts.encodeText(text);
+        } finally {
+          await parts.releaseStreamed('text');
+        }
+      });
+    },
+    async draw(items, first, total) {
+      const records: ImageRecord[] = [];
+      for (const [i, { prompt, seed }] of items.entries()) {
+        const item = first + i;
+        const record = await signal.turn(async () => {
+          const onStep = (step: number, steps: number): void => {
+            listener({ type: 'step', item, items: total, step, steps });
+            signal.check();
+          };
+          const picture = await makePicture(context, model, { ...settings, prompt, seed, ranOn }, onStep);
+          const id = env.newId();
+          const made: ImageRecord = {
+            ...settings,
+            id,
+            prompt,
+            seed,
+            modelHash: model.hash,
+            ranOn,
+            createdAt: env.now().toISOString(),
+            file: `images/${id}.png`,
+            latentsFile: `images/${id}.safetensors`,
+          };
+          await keepPicture(context, model, made, picture);
+          return made;
+        });
+        records.push(record);
+        listener({ type: 'image', item, items: total, record });
+      }
+      return records;
+    },
+    async [Symbol.asyncDispose]() {
+      held[Symbol.dispose]();
+      await signal.lastly(() => parts.releaseStreamed('all'));
+    },
+  };
+}
+
 /** Makes every item's picture, each in its own turn, and keeps picture and latents in the file store. */
 export async function generate(
   context: GenerationContext,
   signal: JobSignal,
-  request: GenerateRequest,
+  { items, ...settings }: GenerateRequest,
   listener: Listener<GenerateEvent>,
 ): Promise<ImageRecord[]> {
-  const { env } = context;
-  listener({ type: 'preparing', what: 'Opening the model', done: 0, total: 1 });
-  const model = await context.pool.resolve(request.model);
-  const ranOn = await signal.turn(() => context.samplerFor(request.sampler, model));
+  await using easel = await setUp(context, signal, settings, listener);
   const records: ImageRecord[] = [];
-  const { items: wanted, ...settings } = request;
-  const parts = context.frozenParts(model);
-  for (const [item, { prompt, seed }] of wanted.entries()) {
-    // Texts first, many at a time: large text encoders need not lie on the GPU while the UNet works.
-    if (item % TEXTS_AHEAD === 0) {
-      const texts = wanted.slice(item, item + TEXTS_AHEAD).map(({ prompt: text }) => text);
-      await signal.turn(async () => {
-        for (const text of new Set([settings.negativePrompt || null, ...texts])) await parts.encodeText(text);
-        await parts.releaseStreamed('text');
-      });
-    }
-    const record = await signal.turn(async () => {
-      const onStep = (step: number, steps: number): void => {
-        listener({ type: 'step', item, items: wanted.length, step, steps });
-        signal.check();
-      };
-      const picture = await makePicture(context, model, { ...settings, prompt, seed, ranOn }, onStep);
-      const id = env.newId();
-      const made: ImageRecord = {
-        ...settings,
-        id,
-        prompt,
-        seed,
-        modelHash: model.hash,
-        ranOn,
-        createdAt: env.now().toISOString(),
-        file: `images/${id}.png`,
-        latentsFile: `images/${id}.safetensors`,
-      };
-      await keepPicture(context, model, made, picture);
-      return made;
-    });
-    records.push(record);
-    listener({ type: 'image', item, items: wanted.length, record });
+  for (let first = 0; first < items.length; first += TEXTS_AHEAD) {
+    const next = items.slice(first, first + TEXTS_AHEAD);
+    await easel.encode(next.map(({ prompt }) => prompt));
+    records.push(...(await easel.draw(next, first, items.length)));
   }
-  await signal.turn(() => parts.releaseStreamed('all'));
   return records;
 }
 
@@ -271,17 +307,27 @@ export async function makePairs(
     throw new WinnowError('BadPrompt', 'There is no prompt to make pairs of.', 'Type one, or choose a prompt list.');
   const perPair = bestOf ? bestOf.k : against ? 1 : 2;
   const pairs: PairRecord[] = [];
+  await using easels = new AsyncDisposableStack();
+  const sides: Easel[] = [];
+  for (const model of against ? [settings.model, against] : [settings.model])
+    sides.push(easels.use(await setUp(context, signal, { ...settings, model }, listener)));
+  const promptOf = (n: number): string => prompts[n % prompts.length]!;
   for (let n = first; n < count; n++) {
-    const prompt = prompts[n % prompts.length]!;
+    if ((n - first) % TEXTS_AHEAD === 0) {
+      const ahead = Array.from({ length: Math.min(TEXTS_AHEAD, count - n) }, (_, i) => promptOf(n + i));
+      for (const side of sides) await side.encode(ahead);
+    }
+    const prompt = promptOf(n);
     const seeds = new RandomStream({ seed, purpose: 'imageSeed', step: n });
     const items = Array.from({ length: perPair }, () => ({ prompt, seed: seeds.uint32() }));
-    const through = (model: ModelRef): Promise<ImageRecord[]> =>
-      generate(context, signal, { ...settings, model, items }, listener);
-    const images = [...(await through(settings.model)), ...(against ? await through(against) : [])];
+    const images: ImageRecord[] = [];
+    for (const side of sides) images.push(...(await side.draw(items, 0, perPair)));
     const pair: PairRecord = {
       id: context.env.newId(),
       prompt,
-      images: bestOf ? await bestAndWorst(context, signal, images, bestOf.scorer) : [images[0]!, images[1]!],
+      images: bestOf
+        ? await bestAndWorst(context, signal, sides[0]!.model, images, bestOf.scorer)
+        : [images[0]!, images[1]!],
       origin: against ? 'models' : 'seeds',
       createdAt: context.env.now().toISOString(),
     };
@@ -295,10 +341,10 @@ export async function makePairs(
 async function bestAndWorst(
   context: GenerationContext,
   signal: JobSignal,
+  model: ResolvedModel,
   images: ImageRecord[],
   scorer: string,
 ): Promise<[ImageRecord, ImageRecord]> {
-  const model = await context.pool.resolve(images[0]!.model);
   const scores = await signal.turn(() => context.score(scorer, model, images));
   const order = images.map((record, i) => ({ record, appeal: scores[i]!.appeal })).sort((a, b) => b.appeal - a.appeal);
   for (const { record } of order.slice(1, -1)) {

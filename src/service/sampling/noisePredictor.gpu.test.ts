@@ -7,12 +7,11 @@ import { storedDtypes, type TensorSource } from '../../models/weights.ts';
 import { decodeF16, encodeF16 } from '../../shared/float16.ts';
 import type { LoraModule } from '../../shared/lora.ts';
 import { RandomStream } from '../../shared/rng.ts';
-import { withLora } from '../../training/lora.ts';
 import { createGpuExecutor, type GpuExecutor } from '../../webgpu/executor.ts';
 import { type ModelFolder, openModelFolder } from '../model/modelFolder.ts';
 import type { WeightChange } from '../model/modelPool.ts';
 import { batched, conditioningOf } from './conditioning.ts';
-import { type EngineOptions, enginePredictor } from './noisePredictor.ts';
+import { type EngineOptions, planEnginePredictor } from './noisePredictor.ts';
 
 let engine: NodeDevice;
 let executor: GpuExecutor;
@@ -56,31 +55,24 @@ it('runs a LoRA beside half-width weights as merged into them in f32, on the bas
   const size = { batch: 2, height: 6, width: 4, tokens: folder.tokens, timestepCond: false };
   const text = { context: numbers(900, folder.tokens * model.contextWidth), pooled: numbers(901, model.pooledWidth) };
   const one = conditioningOf(model, text, { width: 8, height: 12 });
+  using base = new ParameterStore(executor, weights);
   const predict = async (
     changes: WeightChange[],
-    merged: TensorSource,
-    options: EngineOptions,
+    kept: EngineOptions['kept'] = (source) => storedDtypes(source, 'stored'),
+    on: ParameterStore | undefined = base,
   ): Promise<Float32Array> => {
-    const predictor = await enginePredictor(executor, { folder, changes, weights: merged }, size, options);
-    const output = await predictor.predict(numbers(902, 2 * model.latentChannels * 24), 500, batched([one, one]));
-    await predictor.dispose();
-    return output;
+    await using predictor = await planEnginePredictor(executor, { folder, changes }, size, { kept }).make(on);
+    return await predictor.predict(numbers(902, 2 * model.latentChannels * 24), 500, batched([one, one]));
   };
-  const stored = {
-    base: new ParameterStore(executor, weights),
-    kept: (source: TensorSource) => storedDtypes(source, 'stored'),
-  };
-  const mergedWeights = withLora(weights, [{ lora: modules, strength: 0.5 }]);
-  const plain = await predict([], weights, stored);
-  const held = stored.base.bytes;
-  const beside = await predict([lora], mergedWeights, stored);
-  const merged = await predict([lora], mergedWeights, { kept: (source) => storedDtypes(source, 'f32') });
+  const plain = await predict([]);
+  const held = base.bytes;
+  const beside = await predict([lora]);
+  const merged = await predict([lora], (source) => storedDtypes(source, 'f32'));
   const furthest = (a: Float32Array, b: Float32Array): number => Math.max(...a.map((x, i) => Math.abs(x - b[i]!)));
   expect(furthest(beside, merged)).toBeLessThan(2e-5);
   // The update is far above that, and below what f16 could hold in most weights.
   expect(furthest(plain, merged)).toBeGreaterThan(1e-3);
-  expect(stored.base.bytes).toBe(held);
+  expect(base.bytes).toBe(held);
   // At strength 0 it is the base, to the bit.
-  expect(await predict([{ ...lora, strength: 0 }], weights, stored)).toEqual(plain);
-  stored.base.dispose();
+  expect(await predict([{ ...lora, strength: 0 }])).toEqual(plain);
 });

@@ -4,63 +4,74 @@ import type { Graph, Value } from '../../graph/graph.ts';
 import { ParameterStore } from '../../models/parameterStore.ts';
 import { parametersOf, type TensorSource } from '../../models/weights.ts';
 import { createSession, type Feeds, type SessionOptions } from '../../onnx/session.ts';
+import '../../shared/disposable.ts';
 import { sizeOf } from '../../shared/shape.ts';
+import type { Planned } from '../model/modelCache.ts';
 import { onnxBytes } from './onnxModel.ts';
 import { isLarge } from '../model/weightWidth.ts';
 
-export interface PartSession {
-  /** Whether its weights lie on the engine's device, where training wants the room. */
-  readonly onDevice: boolean;
+export interface PartSession extends AsyncDisposable {
   /** Inputs by the names of the graph's inputs; all its outputs. */
   run(feeds: Feeds): Promise<Record<string, Float32Array>>;
-  release(): Promise<void>;
+}
+
+export interface PlannedPart extends Planned<PartSession> {
+  /** Whether its weights go to our own kernels tensor by tensor, and are let go when they are not needed next. */
+  streamed: boolean;
 }
 
 export interface PartRunner {
   readonly name: string;
-  open(graph: Graph, weights: TensorSource): Promise<PartSession>;
+  plan(graph: Graph, weights: TensorSource): PlannedPart;
 }
+
+/** f32. */
+export const onnxBytesOf = (graph: Graph): number => 4 * parameterCount(graph);
+
+const parameterCount = (graph: Graph): number => parametersOf(graph).reduce((sum, { shape }) => sum + sizeOf(shape), 0);
 
 /** onnxruntime takes a model whole: only for parts that may be held in memory. */
 export const onnxRunner = (options: SessionOptions): PartRunner => ({
   name: `onnxruntime ${options.provider}`,
-  open: async (graph, weights) => {
-    const session = await createSession(await onnxBytes(graph, weights), options);
-    return { onDevice: false, run: (feeds) => session.run(feeds), release: () => session.release() };
-  },
+  plan: (graph, weights) => ({
+    bytes: onnxBytesOf(graph),
+    onDevice: options.provider === 'webgpu',
+    streamed: false,
+    make: async () => createSession(await onnxBytes(graph, weights), options),
+  }),
 });
 
 /** Weights go to the device tensor by tensor. */
 export const engineRunner = (executor: Executor): PartRunner => ({
   name: executor.kind,
-  async open(graph, weights) {
-    const parameters = new ParameterStore(executor, weights);
-    const program = await executor.compile(graph, { bindings: await parameters.bindings(graph), label: 'frozen part' });
-    const inputs = new Map(
-      graph.values.filter((value) => value.source.kind === 'input').map((value) => [value.name, value]),
-    );
-    const outputs: [string, Value][] = [...graph.outputs];
-    return {
-      onDevice: true,
-      async run(feeds) {
-        for (const [name, value] of inputs) program.write(value, feeds[name]!.data);
-        const results = await program.runAndRead(outputs.map(([, value]) => value));
-        return Object.fromEntries(outputs.map(([name], i) => [name, results[i]!]));
-      },
-      async release() {
-        program.dispose();
-        parameters.dispose();
-      },
-    };
-  },
+  plan: (graph, weights) => ({
+    bytes: executor.plan(graph, parametersOf(graph)).total,
+    onDevice: true,
+    streamed: true,
+    async make() {
+      using owned = new DisposableStack();
+      const parameters = owned.use(new ParameterStore(executor, weights));
+      const bindings = await parameters.bindings(graph);
+      const program = owned.use(await executor.compile(graph, { bindings, label: 'frozen part' }));
+      const inputs = new Map(
+        graph.values.filter((value) => value.source.kind === 'input').map((value) => [value.name, value]),
+      );
+      const outputs: [string, Value][] = [...graph.outputs];
+      const kept = owned.move();
+      return {
+        async run(feeds) {
+          for (const [name, value] of inputs) program.write(value, feeds[name]!.data);
+          const results = await program.runAndRead(outputs.map(([, value]) => value));
+          return Object.fromEntries(outputs.map(([name], i) => [name, results[i]!]));
+        },
+        [Symbol.asyncDispose]: async () => kept.dispose(),
+      };
+    },
+  }),
 });
 
 /** By the size of what is to run. */
 export const sizedRunner = (small: PartRunner, large: PartRunner): PartRunner => ({
   name: `${small.name}, or ${large.name} for what is large`,
-  open: (graph, weights) =>
-    (isLarge(parametersOf(graph).reduce((sum, { shape }) => sum + sizeOf(shape), 0)) ? large : small).open(
-      graph,
-      weights,
-    ),
+  plan: (graph, weights) => (isLarge(parameterCount(graph)) ? large : small).plan(graph, weights),
 });

@@ -1,95 +1,103 @@
-/** Predictors in use: the last few models at the last few sizes stay prepared, so that base and tuned alternate without a new start. */
+/** Predictors in use: those of the last models and sizes stay prepared while there is room (model/modelCache.ts), so that base and tuned
+ *  alternate without a new start. */
 import type { Executor } from '../../graph/executor.ts';
-import type { SessionOptions } from '../../onnx/session.ts';
 import { ParameterStore } from '../../models/parameterStore.ts';
-import type { ModelFolder } from '../model/modelFolder.ts';
-import type { ResolvedModel } from '../model/modelPool.ts';
+import type { SessionOptions } from '../../onnx/session.ts';
+import '../../shared/disposable.ts';
+import { sizeOf } from '../../shared/shape.ts';
+import { bytesOf } from '../../webgpu/plan.ts';
+import type { Lease, ModelCache, Planned } from '../model/modelCache.ts';
+import { activeChanges, type ResolvedModel } from '../model/modelPool.ts';
 import { isLarge } from '../model/weightWidth.ts';
 import {
-  enginePredictor,
   type NoisePredictor,
-  onnxPredictor,
+  planEnginePredictor,
+  planOnnxPredictor,
+  type PlannedPredictor,
+  planSuppliedPredictor,
   type PredictorSize,
-  suppliedPredictor,
 } from './noisePredictor.ts';
 import { suppliedOnnx } from './suppliedOnnx.ts';
 import type { EngineChoices } from '../types.ts';
 
-const keep = 3;
+type Sampler = EngineChoices['sampler'];
 
 export class Predictors {
   private readonly executor: Executor;
   private readonly sessionOptions: (provider: 'webgpu' | 'wasm') => SessionOptions;
-  private readonly prepared = new Map<string, Promise<NoisePredictor>>();
-  private readonly bases = new Map<ModelFolder, { store: ParameterStore; users: number }>();
+  private readonly cache: ModelCache;
 
-  constructor(executor: Executor, sessionOptions: (provider: 'webgpu' | 'wasm') => SessionOptions) {
+  constructor(executor: Executor, sessionOptions: (provider: 'webgpu' | 'wasm') => SessionOptions, cache: ModelCache) {
     this.executor = executor;
     this.sessionOptions = sessionOptions;
+    this.cache = cache;
   }
 
-  async get(model: ResolvedModel, sampler: EngineChoices['sampler'], size: PredictorSize): Promise<NoisePredictor> {
-    const key = [
-      model.folder.info.id,
-      model.hash,
-      sampler,
-      size.batch,
-      size.height,
-      size.width,
-      size.timestepCond,
-    ].join(' ');
-    const known = this.prepared.get(key) ?? this.make(model, sampler, size);
-    // Most recently used last.
-    this.prepared.delete(key);
-    this.prepared.set(key, known);
-    known.catch(() => this.prepared.delete(key));
-    const predictor = await known;
-    for (const [old, candidate] of [...this.prepared].slice(0, -keep)) {
-      this.prepared.delete(old);
-      await (await candidate).dispose();
-    }
-    return predictor;
+  /** One that is kept for the next who asks. */
+  use(model: ResolvedModel, sampler: Sampler, size: PredictorSize): Promise<Lease<NoisePredictor>> {
+    const { id } = model.folder.info;
+    const key = [id, model.hash, sampler, size.batch, size.height, size.width, size.timestepCond].join(' ');
+    return this.cache.use({ key, model: id, hash: model.hash }, () => this.plan(model, sampler, size));
   }
 
-  async dispose(): Promise<void> {
-    for (const predictor of this.prepared.values()) await (await predictor).dispose();
-    this.prepared.clear();
+  /** One that is the caller's alone. */
+  async make(model: ResolvedModel, sampler: Sampler, size: PredictorSize): Promise<NoisePredictor> {
+    const { bytes, make } = await this.plan(model, sampler, size);
+    await using owned = new AsyncDisposableStack();
+    owned.use(await this.cache.reserve(bytes));
+    const predictor = owned.use(await make());
+    const kept = owned.move();
+    return { predict: (...args) => predictor.predict(...args), [Symbol.asyncDispose]: () => kept.disposeAsync() };
   }
 
-  private async make(
-    resolved: ResolvedModel,
-    sampler: EngineChoices['sampler'],
-    size: PredictorSize,
-  ): Promise<NoisePredictor> {
+  private async plan(resolved: ResolvedModel, sampler: Sampler, size: PredictorSize): Promise<Planned<NoisePredictor>> {
     const { folder, changes, weights } = resolved;
     const { model } = folder.unet;
-    if (sampler === 'engine')
-      return isLarge(folder.info.parameters.unet)
-        ? this.makeOnBase(resolved, size)
-        : enginePredictor(this.executor, resolved, size);
+    if (sampler === 'engine') {
+      const planned = planEnginePredictor(this.executor, resolved, size);
+      return isLarge(folder.info.parameters.unet) && planned.onBase.length > 0
+        ? this.planOnBase(resolved, planned)
+        : { bytes: planned.bytes, onDevice: true, make: () => planned.make() };
+    }
     const options = this.sessionOptions(sampler === 'onnx-webgpu' ? 'webgpu' : 'wasm');
     // The folder's own file is the model without adapters.
-    const file = changes.length === 0 ? await suppliedOnnx(folder.reader, options)('unet') : undefined;
-    return file ? suppliedPredictor(file, model, size) : onnxPredictor(model, weights, size, options);
+    const file = activeChanges(changes).length === 0 ? await suppliedOnnx(folder.reader, options)('unet') : undefined;
+    return file ? planSuppliedPredictor(file, model, size) : planOnnxPredictor(model, weights, size, options);
   }
 
-  /** A large model's base lies on the device once, however many predictors are made of it. */
-  private async makeOnBase(resolved: ResolvedModel, size: PredictorSize): Promise<NoisePredictor> {
-    const { folder } = resolved;
-    const base = this.bases.get(folder) ?? { store: new ParameterStore(this.executor, folder.unet.weights), users: 0 };
-    this.bases.set(folder, base);
-    base.users++;
-    const leave = (): void => {
-      if (--base.users > 0) return;
-      this.bases.delete(folder);
-      base.store.dispose();
+  /** A large model's base lies on the device once, however many predictors are made of it: for as long as one of them does. */
+  private async planOnBase(
+    { folder }: ResolvedModel,
+    { bytes, graph, onBase, make }: PlannedPredictor,
+  ): Promise<Planned<NoisePredictor>> {
+    const { id } = folder.info;
+    const { executor } = this;
+    const held = onBase.reduce((sum, { shape, dtype }) => sum + bytesOf(sizeOf(shape), dtype), 0);
+    const use = (): Promise<Lease<ParameterStore>> =>
+      this.cache.use({ key: `${id} ${folder.info.hash} base`, model: id, onlyWhileUsed: true }, () => ({
+        bytes: held,
+        onDevice: true,
+        async make() {
+          using owned = new DisposableStack();
+          const store = owned.use(new ParameterStore(executor, folder.unet.weights));
+          await store.bindings(graph, onBase);
+          owned.move();
+          return store;
+        },
+      }));
+    // From now on, so that no room is made at its cost.
+    let base: Lease<ParameterStore> | undefined = await use();
+    return {
+      bytes: bytes - held,
+      onDevice: true,
+      async make() {
+        await using owned = new AsyncDisposableStack();
+        const tensors = owned.use(base ?? (await use()));
+        base = undefined;
+        const predictor = owned.use(await make(tensors.value));
+        const kept = owned.move();
+        return { predict: (...args) => predictor.predict(...args), [Symbol.asyncDispose]: () => kept.disposeAsync() };
+      },
     };
-    try {
-      const predictor = await enginePredictor(this.executor, resolved, size, { base: base.store });
-      return { predict: (...args) => predictor.predict(...args), dispose: () => predictor.dispose().then(leave) };
-    } catch (error) {
-      leave();
-      throw error;
-    }
   }
 }

@@ -1,19 +1,23 @@
 /** A scorer that came with the model, on onnxruntime: how much a picture appeals, and how well it shows its prompt. */
 import { openSafetensors } from '../../data/formats/safetensors.ts';
 import { Graph } from '../../graph/graph.ts';
-import { alignmentScores, buildScorer, parseScorerConfig } from '../../models/scorer.ts';
-import { createSession } from '../../onnx/session.ts';
+import { alignmentScores, buildScorer, parseScorerConfig, type ScorerConfig } from '../../models/scorer.ts';
+import { createSession, type OnnxSession } from '../../onnx/session.ts';
+import '../../shared/disposable.ts';
 import { WinnowError } from '../../shared/errors.ts';
 import { type ModelFolder, readFolderJson } from '../model/modelFolder.ts';
+import type { Planned } from '../model/modelCache.ts';
 import { onnxBytes } from './onnxModel.ts';
+import { onnxBytesOf } from './partRunner.ts';
 import type { Score } from '../types.ts';
 
-export interface Scorer {
+export interface Scorer extends AsyncDisposable {
   /** image [3, S, S] in [-1, 1]; pooled [D] of the prompt. Rejects with BadArguments if the picture has another size. */
   score(image: Float32Array, width: number, height: number, pooled: Float32Array): Promise<Score>;
 }
 
-export async function openScorer({ reader, info }: ModelFolder, name: string): Promise<Scorer> {
+/** Nothing is opened before it is made, but for its config and the header of its weights. */
+export async function planScorer({ reader, info }: ModelFolder, name: string): Promise<Planned<Scorer>> {
   if (!info.scorers.includes(name)) {
     throw new WinnowError(
       'NotFound',
@@ -26,8 +30,7 @@ export async function openScorer({ reader, info }: ModelFolder, name: string): P
     await reader.read(`scorers/${name}/model.safetensors`),
     `scorers/${name}/model.safetensors`,
   );
-  const side = config.image_size;
-  const dims = { image: [1, 3, side, side], pooled: [1, config.alignment.text_features] };
+  const dims = dimsOf(config);
   const graph = new Graph();
   const outputs = buildScorer(graph, config, {
     image: graph.input('image', dims.image),
@@ -36,8 +39,23 @@ export async function openScorer({ reader, info }: ModelFolder, name: string): P
   graph.output('appeal', outputs.appeal);
   graph.output('image_projection', outputs.imageProjection);
   graph.output('text_projection', outputs.textProjection);
-  const session = await createSession(await onnxBytes(graph, weights), { provider: 'wasm' });
   return {
+    bytes: onnxBytesOf(graph),
+    onDevice: false,
+    make: async () => scorerOf(await createSession(await onnxBytes(graph, weights), { provider: 'wasm' }), config),
+  };
+}
+
+const dimsOf = ({ image_size: side, alignment }: ScorerConfig) => ({
+  image: [1, 3, side, side],
+  pooled: [1, alignment.text_features],
+});
+
+function scorerOf(session: OnnxSession, config: ScorerConfig): Scorer {
+  const side = config.image_size;
+  const dims = dimsOf(config);
+  return {
+    [Symbol.asyncDispose]: () => session[Symbol.asyncDispose](),
     async score(image, width, height, pooled) {
       if (width !== side || height !== side)
         throw new WinnowError(

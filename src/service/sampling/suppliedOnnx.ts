@@ -1,14 +1,17 @@
 /** `.onnx` files that a model folder brings along for its frozen parts, as optimum exports them: `text_encoder/model.onnx`,
  *  `text_encoder_2/model.onnx`, `vae_decoder/model.onnx`, `vae_encoder/model.onnx`, `unet/model.onnx`. Where there is one, it runs instead of
  *  what we would write from the safetensors; training never does. Tensors are f32 or f16, ids i32 or i64. */
+import type { ByteRanges } from '../../data/formats/bytes.ts';
 import { createSession, type OnnxSession, type SessionOptions } from '../../onnx/session.ts';
+import '../../shared/disposable.ts';
 import { WinnowError } from '../../shared/errors.ts';
 import type { FolderReader } from '../environment.ts';
+import type { Planned } from '../model/modelCache.ts';
 import type { PartSession } from './partRunner.ts';
 import { optional } from '../model/weightFiles.ts';
 
-/** A file by its folder, or undefined where there is none. */
-export type SuppliedOnnx = (part: string) => Promise<OnnxSession | undefined>;
+/** A file by its folder, or undefined where there is none. Nothing is read before it is made. */
+export type SuppliedOnnx = (part: string) => Promise<Planned<OnnxSession> | undefined>;
 
 /** Names under which exporters put weights that do not fit the file itself. */
 const externalFiles = ['model.onnx_data', 'model.onnx.data', 'weights.pb'];
@@ -16,21 +19,27 @@ const externalFiles = ['model.onnx_data', 'model.onnx.data', 'weights.pb'];
 export const suppliedOnnx =
   (reader: FolderReader, options: SessionOptions): SuppliedOnnx =>
   async (part) => {
-    const whole = async (name: string): Promise<Uint8Array | undefined> => {
-      const file = await optional(reader.open(`${part}/${name}`));
-      return file?.read(0, file.size);
-    };
-    const model = await whole('model.onnx');
+    const open = (name: string): Promise<ByteRanges | undefined> => optional(reader.open(`${part}/${name}`));
+    const model = await open('model.onnx');
     if (!model) return undefined;
-    const externalData: { path: string; data: Uint8Array }[] = [];
+    const beside: { path: string; file: ByteRanges }[] = [];
     for (const path of externalFiles) {
-      const data = await whole(path);
-      if (data) externalData.push({ path, data });
+      const file = await open(path);
+      if (file) beside.push({ path, file });
     }
-    return createSession(model, { ...options, ...(externalData.length > 0 && { externalData }) });
+    return {
+      bytes: beside.reduce((sum, { file }) => sum + file.size, model.size),
+      onDevice: options.provider === 'webgpu',
+      async make() {
+        const externalData: { path: string; data: Uint8Array }[] = [];
+        for (const { path, file } of beside) externalData.push({ path, data: await file.read(0, file.size) });
+        const bytes = await model.read(0, model.size);
+        return createSession(bytes, { ...options, ...(externalData.length > 0 && { externalData }) });
+      },
+    };
   };
 
-/** A supplied session behind the names that we use. `inputs` and `outputs`: ours → the file's; of inputs, those that it does not have are left
+/** A supplied session behind the names that we use, whose owner takes it over. `inputs` and `outputs`: ours → the file's; of inputs, those that it does not have are left
  *  out. Rejects with BadFile where it lacks an output or wants an input that we do not have. */
 export async function renamed(
   session: OnnxSession,
@@ -38,8 +47,9 @@ export async function renamed(
   inputs: Readonly<Record<string, string>>,
   outputs: Readonly<Record<string, readonly string[]>>,
 ): Promise<PartSession> {
-  const refuse = async (what: string): Promise<never> => {
-    await session.release();
+  await using owned = new AsyncDisposableStack();
+  owned.use(session);
+  const refuse = (what: string): never => {
     throw new WinnowError(
       'BadFile',
       `${part}/model.onnx ${what}.`,
@@ -48,20 +58,20 @@ export async function renamed(
   };
   const known = Object.values(inputs);
   const unknown = session.inputNames.find((name) => !known.includes(name));
-  if (unknown !== undefined) await refuse(`wants an input ${unknown}, which Winnow does not have`);
+  if (unknown !== undefined) refuse(`wants an input ${unknown}, which Winnow does not have`);
   const found: Record<string, string> = {};
   for (const [ours, candidates] of Object.entries(outputs)) {
     const theirs = candidates.find((name) => session.outputNames.includes(name));
     found[ours] =
-      theirs ?? (await refuse(`has no output ${candidates.join(' or ')} (it has ${session.outputNames.join(', ')})`));
+      theirs ?? refuse(`has no output ${candidates.join(' or ')} (it has ${session.outputNames.join(', ')})`);
   }
+  const kept = owned.move();
   return {
-    onDevice: false,
     async run(feeds) {
       const given = Object.entries(inputs).filter(([, theirs]) => session.inputNames.includes(theirs));
       const results = await session.run(Object.fromEntries(given.map(([ours, theirs]) => [theirs, feeds[ours]!])));
       return Object.fromEntries(Object.entries(found).map(([ours, theirs]) => [ours, results[theirs]!]));
     },
-    release: () => session.release(),
+    [Symbol.asyncDispose]: () => kept.disposeAsync(),
   };
 }

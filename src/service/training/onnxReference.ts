@@ -2,6 +2,7 @@
  *  so that 2B numbers come back and no prediction. */
 import { Graph } from '../../graph/graph.ts';
 import { createSession, type SessionOptions } from '../../onnx/session.ts';
+import '../../shared/disposable.ts';
 import type { Denoiser } from '../../training/denoiser.ts';
 import type { OutsideReference } from '../../training/frozenReference.ts';
 import type { TensorSource } from '../../models/weights.ts';
@@ -35,6 +36,6 @@ export async function onnxReference(
       });
       return results['errors']!;
     },
-    dispose: () => session.release(),
+    [Symbol.asyncDispose]: () => session[Symbol.asyncDispose](),
   };
 }

@@ -10,28 +10,31 @@ import { preferenceOf } from '../../losses/preference.ts';
 import { losses } from '../../losses/table.ts';
 import { ParameterStore } from '../../models/parameterStore.ts';
 import { withAliases } from '../../models/weights.ts';
+import '../../shared/disposable.ts';
 import { WinnowError } from '../../shared/errors.ts';
 import type { TrainConfig } from '../../training/config.ts';
 import { engineReference, type FrozenReference } from '../../training/frozenReference.ts';
-import { initialLora, loraModules, withLora } from '../../training/lora.ts';
+import { initialLora, loraModules } from '../../training/lora.ts';
 import { policyOf } from '../../training/policy.ts';
 import { type LoopData, type PreparedPair, type PromptText, runStep } from '../../training/session.ts';
 import type { StepSpec } from '../../training/stepGraph.ts';
+import type { Recompute } from '../../training/recompute.ts';
 import { Trainer } from '../../training/trainer.ts';
 import { saveRunRate } from '../choices.ts';
 import { conditioningOf } from '../sampling/conditioning.ts';
 import { type GenerationContext, makePicture, rgbaFromPlanar } from '../sampling/generation.ts';
 import type { JobSignal } from '../jobs.ts';
-import type { ResolvedModel } from '../model/modelPool.ts';
+import { ResolvedModel, type WeightChange } from '../model/modelPool.ts';
 import { type NoisePredictor, type PredictorSize, programPredictor } from '../sampling/noisePredictor.ts';
 import { onnxReference } from './onnxReference.ts';
 import { isLarge } from '../model/weightWidth.ts';
 import { checkpointPath, type RunStore, samplePath, statePath } from './runStore.ts';
-import { forecastOf } from '../planning/forecast.ts';
+import { forecastOf, withKept } from '../planning/forecast.ts';
 import { stepSpecOf } from './stepSpec.ts';
 import type {
   EngineChoices,
   Listener,
+  MemoryForecast,
   RunRecord,
   RunStatus,
   TrainCommand,
@@ -42,7 +45,11 @@ import type { SessionOptions } from '../../onnx/session.ts';
 
 export interface TrainContext extends GenerationContext {
   executor: Executor;
+  /** For people, and for what was measured on the adapter. */
+  adapterName: string;
   adapterKey: string;
+  /** What a step will take, with the kernels of this context. */
+  plan(spec: StepSpec): MemoryForecast & { recompute: Recompute };
   /** Largest binding, in bytes. */
   maxBindingBytes: number;
   runs: RunStore;
@@ -81,18 +88,17 @@ export async function trainRun(
   request: TrainRequest,
   listener: Listener<TrainEvent>,
 ): Promise<RunRecord> {
-  const run = await TrainingRun.open(context, request, listener);
+  await using run = await TrainingRun.open(context, request, listener);
   try {
     return await run.loop(signal, control);
   } catch (error) {
     await run.fail(error);
     throw error;
-  } finally {
-    await run.dispose();
   }
 }
 
-class TrainingRun {
+class TrainingRun implements AsyncDisposable {
+  private readonly owned = new AsyncDisposableStack();
   private readonly context: TrainContext;
   private readonly listener: Listener<TrainEvent>;
   private readonly model: ResolvedModel;
@@ -166,7 +172,7 @@ class TrainingRun {
       reference: referenceOf(config, context.choices, model),
       step0Logit: null,
       choices: context.choices,
-      adapter: context.adapterKey,
+      adapter: context.adapterName,
       checkpoints: [],
       samples: [],
       createdAt: now,
@@ -182,7 +188,10 @@ class TrainingRun {
     this.listener({
       type: 'started',
       record: this.record,
-      memory: forecastOf(this.spec, this.trainer.memory, this.trainer.flops),
+      memory: withKept(
+        forecastOf(this.spec, this.trainer.memory, this.trainer.flops),
+        this.context.cache.besideReserved(0),
+      ),
       resumedAt: this.resumedAt,
     });
     await this.setStatus('running');
@@ -235,7 +244,11 @@ class TrainingRun {
         await signal.turn(() => this.sample());
     }
     if (taken > 0)
-      await saveRunRate(this.context.env.files, this.record.adapter, (taken * this.trainer.flops) / (elapsed / 1000));
+      await saveRunRate(
+        this.context.env.files,
+        this.context.adapterKey,
+        (taken * this.trainer.flops) / (elapsed / 1000),
+      );
     return this.end(signal, 'finished');
   }
 
@@ -256,6 +269,7 @@ class TrainingRun {
     const { context, model, record } = this;
     const { config } = record;
     const parts = context.frozenParts(model);
+    this.owned.defer(() => parts.releaseStreamed('all'));
     const { model: unet } = model.folder.unet;
     const textOf = async (prompt: string | null): Promise<PromptText> => {
       const encoded = await parts.encodeText(prompt);
@@ -292,8 +306,6 @@ class TrainingRun {
     // What samples are drawn from is encoded now, so that the text encoders need not come back while the step holds the GPU.
     if (config.sampleEvery > 0) for (const prompt of config.samplePrompts) await parts.encodeText(prompt);
     await parts.releaseStreamed('all');
-    // A large sampler's weights would lie beside the trainer's.
-    if (isLarge(model.folder.info.parameters.unet)) await context.predictors.dispose();
     const schedule = readNoiseSchedule(new SchedulerConfigReader(model.folder.scheduler, 'DDPMScheduler'));
     const { sizeMultiple, predictionType } = model.folder.info;
     const size = { height: latentSize.height * sizeMultiple, width: latentSize.width * sizeMultiple };
@@ -315,26 +327,37 @@ class TrainingRun {
       record.reference === 'engine' ? 'engine' : 'input',
       context.maxBindingBytes,
     );
+    // Models that pictures were made with would lie beside the trainer's.
+    const planned = context.plan(this.spec);
+    this.owned.use(await context.cache.reserve(planned.peakBytes));
     // In full mode the engine's reference reads a second, frozen copy under `reference.<key>`.
-    this.frozen = new ParameterStore(
-      context.executor,
-      withAliases(model.weights, (name) => (name.startsWith('reference.') ? [name.slice('reference.'.length)] : [])),
+    this.frozen = this.owned.use(
+      new ParameterStore(
+        context.executor,
+        withAliases(model.weights, (name) => (name.startsWith('reference.') ? [name.slice('reference.'.length)] : [])),
+      ),
     );
     const lora = config.mode === 'lora' ? initialLora(this.spec.layout.entries, config.rank, config.seed) : undefined;
-    this.trainer = await Trainer.create({
-      executor: context.executor,
-      spec: this.spec,
-      frozen: this.frozen,
-      initial: async (name) => lora?.get(name) ?? model.weights.read(name),
-    });
+    this.trainer = this.owned.use(
+      await context.cache.withRoom(() =>
+        Trainer.create({
+          executor: context.executor,
+          spec: { ...this.spec, recompute: planned.recompute },
+          frozen: this.frozen,
+          initial: async (name) => lora?.get(name) ?? model.weights.read(name),
+        }),
+      ),
+    );
     this.record = { ...this.record, recompute: this.trainer.recompute };
     if (record.reference === 'onnx') {
       this.preparing('Preparing the reference', 0, 1);
-      this.reference = await onnxReference(
-        this.spec.denoiser,
-        model.weights,
-        config.pairsPerStep,
-        context.sessionOptions(record.choices.onnxProvider),
+      this.reference = this.owned.use(
+        await onnxReference(
+          this.spec.denoiser,
+          model.weights,
+          config.pairsPerStep,
+          context.sessionOptions(record.choices.onnxProvider),
+        ),
       );
     } else this.reference = engineReference;
     await this.restore();
@@ -416,50 +439,31 @@ class TrainingRun {
     const { config, step, id } = this.record;
     if (config.samplePrompts.length === 0 || this.record.samples.some((sample) => sample.step === step)) return;
     const ranOn = await context.samplerFor('auto', model);
-    const predictors: NoisePredictor[] = [];
+    await using owned = new AsyncDisposableStack();
+    owned.defer(() => context.frozenParts(model).releaseStreamed('all'));
     // Our kernels sample with the tensors in training where they lie; onnxruntime needs them merged.
-    const current =
-      ranOn === 'engine'
-        ? {
-            model,
-            settings: {
-              predictor: async (size: PredictorSize) =>
-                predictors[0] ?? predictors[predictors.push(await this.predictor(size)) - 1]!,
-            },
-          }
-        : { model: { ...model, weights: await this.currentWeights(), hash: `${id}@${step}` }, settings: {} };
+    const make = async (size: PredictorSize): Promise<NoisePredictor> =>
+      ranOn === 'engine' ? this.predictor(size) : context.predictors.make(await this.current(), ranOn, size);
+    let made: NoisePredictor | undefined;
+    const predictor = async (size: PredictorSize): Promise<NoisePredictor> => (made ??= owned.use(await make(size)));
     const { width, height } = this.size;
     const shots = config.samplePrompts.flatMap((prompt) => config.sampleSeeds.map((seed) => ({ prompt, seed })));
-    try {
-      for (const [index, { prompt, seed }] of shots.entries()) {
-        const picture = await makePicture(
-          context,
-          current.model,
-          {
-            prompt,
-            seed,
-            negativePrompt: '',
-            ...model.folder.info.defaults,
-            width,
-            height,
-            ranOn,
-            ...current.settings,
-          },
-          () => {},
-        );
-        const file = samplePath(id, step, index);
-        await context.env.files.write(
-          file,
-          encodePng({ width, height, data: rgbaFromPlanar(picture.image, width, height) }),
-        );
-        const sample = { step, prompt, seed, file };
-        this.record = { ...this.record, samples: [...this.record.samples, sample] };
-        this.listener({ type: 'sample', sample });
-      }
-    } finally {
-      for (const predictor of predictors) await predictor.dispose();
+    for (const [index, { prompt, seed }] of shots.entries()) {
+      const picture = await makePicture(
+        context,
+        model,
+        { prompt, seed, negativePrompt: '', ...model.folder.info.defaults, width, height, ranOn, predictor },
+        () => {},
+      );
+      const file = samplePath(id, step, index);
+      await context.env.files.write(
+        file,
+        encodePng({ width, height, data: rgbaFromPlanar(picture.image, width, height) }),
+      );
+      const sample = { step, prompt, seed, file };
+      this.record = { ...this.record, samples: [...this.record.samples, sample] };
+      this.listener({ type: 'sample', sample });
     }
-    await context.frozenParts(model).releaseStreamed('all');
     await context.runs.save(this.record);
   }
 
@@ -477,26 +481,30 @@ class TrainingRun {
       ...(await frozen.bindings(graph)),
       ...trainer.paramArenas().map((storage, i) => [params[i]!, storage] as const),
     ]);
-    return programPredictor(
-      await context.executor.compile(graph, { bindings, label: 'sample' }),
-      inputs,
-      noisePred,
-      () => {},
-    );
+    const program = await context.executor.compile(graph, { bindings, label: 'sample' });
+    return programPredictor(program, inputs, noisePred, program);
   }
 
-  private async currentWeights(): Promise<ResolvedModel['weights']> {
-    const { model, spec } = this;
-    const { config, step } = this.record;
-    if (step === 0) return model.weights;
+  /** The model as it is now. */
+  private async current(): Promise<ResolvedModel> {
+    const { context, model, spec } = this;
+    const { config, step, id } = this.record;
+    if (step === 0) return model;
     const tensors = await this.trainer.tensors();
-    if (config.mode === 'lora')
-      return withLora(model.weights, [{ lora: loraModules(tensors, config.rank, config.alpha), strength: 1 }]);
-    return {
-      names: spec.layout.entries.map(({ name }) => name),
-      shape: (name) => spec.layout.byName.get(name)?.shape,
-      read: async (name) => tensors.get(name)!,
-    };
+    const made = { strength: 1, hash: `${id}@${step}` };
+    const change: WeightChange =
+      config.mode === 'lora'
+        ? { ...made, kind: 'lora', modules: loraModules(tensors, config.rank, config.alpha) }
+        : {
+            ...made,
+            kind: 'full',
+            weights: {
+              names: spec.layout.entries.map(({ name }) => name),
+              shape: (name) => spec.layout.byName.get(name)?.shape,
+              read: async (name) => tensors.get(name)!,
+            },
+          };
+    return ResolvedModel.of(model.folder, [...model.changes, change], context.env.sha256);
   }
 
   private async setStatus(status: RunStatus): Promise<void> {
@@ -517,11 +525,8 @@ class TrainingRun {
     this.listener({ type: 'status', record: this.record });
   }
 
-  async dispose(): Promise<void> {
-    (this.trainer as Trainer | undefined)?.dispose();
-    (this.frozen as ParameterStore | undefined)?.dispose();
-    const reference = this.reference as FrozenReference | undefined;
-    if (reference?.kind === 'onnx') await reference.dispose();
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.owned.disposeAsync();
   }
 }
 

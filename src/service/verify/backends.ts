@@ -3,6 +3,7 @@ import type { Executor } from '../../graph/executor.ts';
 import type { Graph, Value } from '../../graph/graph.ts';
 import { loadParameters, parametersOf, type TensorSource } from '../../models/weights.ts';
 import { createSession, type SessionOptions } from '../../onnx/session.ts';
+import '../../shared/disposable.ts';
 import { onnxBytes } from '../sampling/onnxModel.ts';
 
 export type Feeds = readonly (readonly [Value, Float32Array | Int32Array])[];
@@ -20,17 +21,13 @@ export function executorBackend(executor: Executor): Backend {
     name: executor.kind,
     gradients: true,
     async run(graph, feeds, weights) {
-      const program = await executor.compile(graph, { label: 'verify' });
-      try {
-        await loadParameters(parametersOf(graph), weights, (parameter, data) => program.write(parameter, data));
-        for (const [value, data] of feeds) program.write(value, data);
-        await program.run();
-        const outputs = new Map<string, Float32Array>();
-        for (const [name, value] of graph.outputs) outputs.set(name, await program.read(value));
-        return outputs;
-      } finally {
-        program.dispose();
-      }
+      using program = await executor.compile(graph, { label: 'verify' });
+      await loadParameters(parametersOf(graph), weights, (parameter, data) => program.write(parameter, data));
+      for (const [value, data] of feeds) program.write(value, data);
+      await program.run();
+      const outputs = new Map<string, Float32Array>();
+      for (const [name, value] of graph.outputs) outputs.set(name, await program.read(value));
+      return outputs;
     },
   };
 }
@@ -40,18 +37,9 @@ export function onnxBackend(options: SessionOptions): Backend {
     name: `onnxruntime ${options.provider}`,
     gradients: false,
     async run(graph, feeds, weights) {
-      const session = await createSession(await onnxBytes(graph, weights), options);
-      try {
-        return new Map(
-          Object.entries(
-            await session.run(
-              Object.fromEntries(feeds.map(([value, data]) => [value.name, { data, dims: value.shape }])),
-            ),
-          ),
-        );
-      } finally {
-        await session.release();
-      }
+      await using session = await createSession(await onnxBytes(graph, weights), options);
+      const named = feeds.map(([value, data]) => [value.name, { data, dims: value.shape }] as const);
+      return new Map(Object.entries(await session.run(Object.fromEntries(named))));
     },
   };
 }

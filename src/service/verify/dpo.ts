@@ -17,6 +17,7 @@ import { type DenoiserModel, openDenoiser } from '../../models/families.ts';
 import { ParameterStore } from '../../models/parameterStore.ts';
 import { parametersOf, type TensorSource } from '../../models/weights.ts';
 import type { SessionOptions } from '../../onnx/session.ts';
+import '../../shared/disposable.ts';
 import { concatFloats } from '../../shared/arrays.ts';
 import type { Shape } from '../../shared/shape.ts';
 import { layoutArenas } from '../../training/arena.ts';
@@ -157,9 +158,8 @@ async function stepBatch(
   };
 }
 
-interface Reference {
+interface Reference extends AsyncDisposable {
   errors(batch: StepBatch): Promise<Float32Array>;
-  dispose(): Promise<void>;
 }
 
 /** A reference with weights of its own beside an adapter: a program of the same executor. */
@@ -184,7 +184,7 @@ function executorReference(denoiser: Denoiser, weights: TensorSource, pairs: num
       ] as const;
       return (await backend.run(graph, feeds, weights)).get('errors')!;
     },
-    dispose: async () => {},
+    [Symbol.asyncDispose]: async () => {},
   };
 }
 
@@ -211,12 +211,12 @@ export async function verifyDpo(golden: GoldenCase, { executor, onnx, reference 
   const referenceWeights = ownReference ?? weights;
 
   // An adapter's engine reference is the policy with the adapter off, so other weights need a program of their own.
-  const outside: Reference | undefined =
+  await using outside: Reference | null =
     reference === 'onnx'
       ? await onnxReference(denoiser, referenceWeights, pairs, await onnx())
       : trained.mode.kind === 'lora' && ownReference
         ? executorReference(denoiser, ownReference, pairs, executorBackend(executor))
-        : undefined;
+        : null;
 
   const loss = lossOf(golden);
   const beta = field(golden, 'beta', 'number');
@@ -229,8 +229,8 @@ export async function verifyDpo(golden: GoldenCase, { executor, onnx, reference 
   const alphas = alphasCumprod(noise);
 
   const byName = new Map(trained.tensors.map((tensor) => [tensor.name, tensor]));
-  const frozen = new ParameterStore(executor, withReference(weights, referenceWeights));
-  const trainer = await Trainer.create({
+  using frozen = new ParameterStore(executor, withReference(weights, referenceWeights));
+  using trainer = await Trainer.create({
     executor,
     spec: {
       denoiser,
@@ -246,41 +246,33 @@ export async function verifyDpo(golden: GoldenCase, { executor, onnx, reference 
   });
 
   const outputs = new Map<string, ArrayLike<number>>();
-  try {
-    for (let k = 0; k < steps; k++) {
-      const batch = await stepBatch(golden, k, noise, alphas, beta);
-      if (outside) batch.referenceErrors = await outside.errors(batch);
-      const lr = optimiser.lr * learningRateFactor({ lrSchedule: 'constant', warmupSteps, steps }, k);
-      const { micro, gradNorm } = await trainer.run([batch], {
-        ...optimiser,
-        lr,
-        maxGradNorm: optionalNumber(golden, 'max_grad_norm') ?? 0,
-        t: k + 1,
-      });
-      const { policyErrors, referenceErrors, logit } = micro[0]!;
-      const [mW, mL, rW, rL] = [
-        policyErrors.subarray(0, pairs),
-        policyErrors.subarray(pairs),
-        referenceErrors.subarray(0, pairs),
-        referenceErrors.subarray(pairs),
-      ];
-      const shown = losses[loss.loss].forward(
-        { mW, mL, rW, rL, beta, logitScale: batch.logitScale, preference: batch.preference },
-        loss.params,
-      );
-      const scalars = { m_w: mW, m_l: mL, r_w: rW, r_l: rL, logit, loss: [shown.loss], grad_norm: [gradNorm] };
-      for (const [name, value] of Object.entries(scalars)) outputs.set(`step.${k}.${name}`, value);
-      if (k === 0)
-        for (const [name, grad] of await trainer.tensors('grad'))
-          outputs.set(`grad.${byName.get(name)!.caseName}`, grad);
-    }
-    for (const [name, value] of await trainer.tensors('param'))
-      outputs.set(`final.${byName.get(name)!.caseName}`, value);
-  } finally {
-    trainer.dispose();
-    frozen.dispose();
-    await outside?.dispose();
+  for (let k = 0; k < steps; k++) {
+    const batch = await stepBatch(golden, k, noise, alphas, beta);
+    if (outside) batch.referenceErrors = await outside.errors(batch);
+    const lr = optimiser.lr * learningRateFactor({ lrSchedule: 'constant', warmupSteps, steps }, k);
+    const { micro, gradNorm } = await trainer.run([batch], {
+      ...optimiser,
+      lr,
+      maxGradNorm: optionalNumber(golden, 'max_grad_norm') ?? 0,
+      t: k + 1,
+    });
+    const { policyErrors, referenceErrors, logit } = micro[0]!;
+    const [mW, mL, rW, rL] = [
+      policyErrors.subarray(0, pairs),
+      policyErrors.subarray(pairs),
+      referenceErrors.subarray(0, pairs),
+      referenceErrors.subarray(pairs),
+    ];
+    const shown = losses[loss.loss].forward(
+      { mW, mL, rW, rL, beta, logitScale: batch.logitScale, preference: batch.preference },
+      loss.params,
+    );
+    const scalars = { m_w: mW, m_l: mL, r_w: rW, r_l: rL, logit, loss: [shown.loss], grad_norm: [gradNorm] };
+    for (const [name, value] of Object.entries(scalars)) outputs.set(`step.${k}.${name}`, value);
+    if (k === 0)
+      for (const [name, grad] of await trainer.tensors('grad')) outputs.set(`grad.${byName.get(name)!.caseName}`, grad);
   }
+  for (const [name, value] of await trainer.tensors('param')) outputs.set(`final.${byName.get(name)!.caseName}`, value);
   return compareCase(golden, outputs, {
     backend: `${executor.kind}, reference ${reference}`,
     slack: (name) => (name.endsWith('.logit') ? logitSlack(golden, name, beta, reference) : undefined),

@@ -1,7 +1,9 @@
 /** Kind `pipeline`: a diffusers folder from prompt and seed to picture. Text encoders and the VAE run where the denoiser runs. */
+import '../../shared/disposable.ts';
 import { conditioningOf } from '../sampling/conditioning.ts';
 import type { FolderReader } from '../environment.ts';
 import { FrozenParts } from '../sampling/frozenParts.ts';
+import { ModelCache } from '../model/modelCache.ts';
 import { type ModelFolder, openModelFolder } from '../model/modelFolder.ts';
 import type { NoisePredictor, PredictorSize } from '../sampling/noisePredictor.ts';
 import type { PartRunner } from '../sampling/partRunner.ts';
@@ -44,7 +46,8 @@ export async function verifyPipeline(
     openModel: () => within(golden.reader, 'pipeline'),
     sha256: async () => '',
   });
-  const parts = new FrozenParts(folder, runner, supplied(folder));
+  await using cache = new ModelCache();
+  const parts = new FrozenParts(folder, runner, supplied(folder), cache);
   const { model: unet } = folder.unet;
   const factor = folder.info.sizeMultiple;
   const guidanceScale = field(golden, 'guidance_scale', 'number');
@@ -61,40 +64,35 @@ export async function verifyPipeline(
     conditioningOf(unet, await parts.encodeText(prompt), { width: width * factor, height: height * factor });
   const negative = golden.fields.negative_prompt ?? null;
   const image = hasImage ? await golden.inputs.read('image') : undefined;
-  const noisePredictor = await predictor(folder, {
+  await using noisePredictor = await predictor(folder, {
     batch: predictorBatch(guidanceScale, unet.timestepCondWidth),
     height,
     width,
     tokens: folder.tokens,
     timestepCond: unet.timestepCondWidth > 0,
   });
-  try {
-    const { latents, initialLatents } = await sampleLatents(noisePredictor, {
-      seed: field(golden, 'seed', 'number'),
-      steps: field(golden, 'steps', 'number'),
-      guidanceScale,
-      guidanceRescale: optionalNumber(golden, 'guidance_rescale') ?? 0,
-      eta: optionalNumber(golden, 'eta') ?? 0,
-      pipelineClass: folder.pipeline.className,
-      scheduler: typeof golden.fields.scheduler === 'string' ? golden.fields.scheduler : folder.info.scheduler,
-      schedulerConfig: folder.scheduler,
-      latentShape: [folder.vae.config.latent_channels, height, width],
-      conditional: await conditioning(field(golden, 'prompt', 'string')),
-      unconditional: await conditioning(negative === null ? null : String(negative)),
-      timestepCondWidth: unet.timestepCondWidth,
-      init: image && {
-        strength: strength!,
-        encode: (generator) => parts.encode(planar(image), imageHeight, imageWidth, generator),
-      },
-    });
-    const outputs = new Map([
-      ['initial_latents', initialLatents],
-      ['latents', latents],
-      ['image', interleaved(await parts.decode(latents, height, width))],
-    ]);
-    return await compareCase(golden, outputs, { backend: runner.name });
-  } finally {
-    await noisePredictor.dispose();
-    await parts.dispose();
-  }
+  const { latents, initialLatents } = await sampleLatents(noisePredictor, {
+    seed: field(golden, 'seed', 'number'),
+    steps: field(golden, 'steps', 'number'),
+    guidanceScale,
+    guidanceRescale: optionalNumber(golden, 'guidance_rescale') ?? 0,
+    eta: optionalNumber(golden, 'eta') ?? 0,
+    pipelineClass: folder.pipeline.className,
+    scheduler: typeof golden.fields.scheduler === 'string' ? golden.fields.scheduler : folder.info.scheduler,
+    schedulerConfig: folder.scheduler,
+    latentShape: [folder.vae.config.latent_channels, height, width],
+    conditional: await conditioning(field(golden, 'prompt', 'string')),
+    unconditional: await conditioning(negative === null ? null : String(negative)),
+    timestepCondWidth: unet.timestepCondWidth,
+    init: image && {
+      strength: strength!,
+      encode: (generator) => parts.encode(planar(image), imageHeight, imageWidth, generator),
+    },
+  });
+  const outputs = new Map([
+    ['initial_latents', initialLatents],
+    ['latents', latents],
+    ['image', interleaved(await parts.decode(latents, height, width))],
+  ]);
+  return await compareCase(golden, outputs, { backend: runner.name });
 }

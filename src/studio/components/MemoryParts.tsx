@@ -4,22 +4,24 @@ import styles from './memoryParts.module.css';
 import { Notice } from './Surface.tsx';
 import { printBytes } from './words.ts';
 
-const parts: Record<keyof MemoryForecast['parts'], { label: string; shade: string }> = {
+const parts: Record<keyof Required<MemoryForecast['parts']>, { label: string; shade: string }> = {
   weights: { label: 'Weights', shade: 'var(--winner)' },
   adapter: { label: 'What learns', shade: 'var(--accent-strong)' },
   gradients: { label: 'Gradients', shade: 'color-mix(in srgb, var(--accent-strong) 65%, var(--panel))' },
   optimiser: { label: 'Optimiser', shade: 'color-mix(in srgb, var(--accent-strong) 38%, var(--panel))' },
   activations: { label: 'Activations', shade: 'color-mix(in srgb, var(--winner) 55%, var(--panel))' },
   reference: { label: 'Reference', shade: 'var(--line-strong)' },
+  kept: { label: 'Models kept ready', shade: 'color-mix(in srgb, var(--line-strong) 45%, var(--panel))' },
 };
 
 export function MemoryParts({ forecast }: { forecast: MemoryForecast }) {
-  const names = (Object.keys(parts) as (keyof typeof parts)[]).filter((name) => forecast.parts[name] > 0);
+  const bytesOf = (name: keyof typeof parts): number => forecast.parts[name] ?? 0;
+  const names = (Object.keys(parts) as (keyof typeof parts)[]).filter((name) => bytesOf(name) > 0);
   return (
     <div>
       <div className={styles.bar} aria-hidden="true">
         {names.map((name) => (
-          <span key={name} style={{ flexGrow: forecast.parts[name], background: parts[name].shade }} />
+          <span key={name} style={{ flexGrow: bytesOf(name), background: parts[name].shade }} />
         ))}
       </div>
       <dl className={styles.parts}>
@@ -29,7 +31,7 @@ export function MemoryParts({ forecast }: { forecast: MemoryForecast }) {
               <i style={{ background: parts[name].shade }} />
               {parts[name].label}
             </dt>
-            <dd className="number">{printBytes(forecast.parts[name])}</dd>
+            <dd className="number">{printBytes(bytesOf(name))}</dd>
           </div>
         ))}
       </dl>

@@ -37,7 +37,7 @@ it('written-out loops compute what the oracle does', async () => {
   ];
   results.forEach((value, i) => graph.output(`out${i}`, value));
 
-  const program = await createGpuExecutor(engine, { variants: { default: 'quad' } }).compile(graph);
+  using program = await createGpuExecutor(engine, { variants: { default: 'quad' } }).compile(graph);
   const kernels = program.plan.dispatches.map(({ dispatch }) => dispatch.kernel);
   expect(kernels.filter(({ code }) => code.includes('c < WIDTH'))).toEqual([
     expect.objectContaining({ name: 'attentionDelta' }),
@@ -53,5 +53,4 @@ it('written-out loops compute what the oracle does', async () => {
     const worst = got.reduce((most, x, i) => Math.max(most, Math.abs(x - expected[i]!)), 0);
     expect(worst / largest, value.name).toBeLessThan(2e-6);
   }
-  program.dispose();
 });

@@ -1,0 +1,92 @@
+/** What an engine holds of a real device: nothing of a model that is deleted, as much as the forecast says, no device that it could not use. */
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { openNodeGpu } from '../cli/device.ts';
+import { folderReader } from '../cli/files.ts';
+import { presetNamed } from '../training/presets.ts';
+import { countBuffers, type LiveBuffers, watchedGpu } from '../webgpu/liveBuffers.ts';
+import { Engine } from './engineService.ts';
+import { MemoryFileStore } from './memoryFiles.ts';
+import { testEnvironment } from './testEnvironment.ts';
+import type { ModelRef } from './types.ts';
+
+const embedded = 'tools/reference/cases/pipeline-tiny-v/pipeline';
+const brought = 'tools/reference/cases/pipeline-sd2-v-rescale/pipeline';
+
+let gpu: GPU;
+let buffers: LiveBuffers;
+let devices: GPUDevice[] = [];
+let engine: Engine;
+
+beforeAll(async () => {
+  gpu = watchedGpu((await openNodeGpu()).gpu, (device) => {
+    devices.push(device);
+    buffers = countBuffers(device);
+  });
+  const files = new MemoryFileStore();
+  engine = new Engine(testEnvironment({ gpu, files, embeddedModels: [embedded], openModel: folderReader }));
+  await engine.start();
+}, 300_000);
+afterAll(() => engine?.dispose());
+
+const draw = (base: string, size: number): Promise<unknown> =>
+  engine.generate(
+    `draw ${base}`,
+    {
+      model: { base, adapters: [] },
+      negativePrompt: '',
+      steps: 1,
+      guidanceScale: 3,
+      width: size,
+      height: size,
+      scheduler: 'DDIMScheduler',
+      sampler: 'engine',
+      items: [{ prompt: 'a tree', seed: 1 }],
+    },
+    () => {},
+  );
+
+it('leaves nothing of tuning', () => {
+  expect([...buffers.live.keys(), ...buffers.staging]).toEqual([]);
+});
+
+it('keeps what pictures were made with, as the forecast says, until the model is deleted', async () => {
+  const config = { ...presetNamed('standard')!.config, reference: 'engine' as const };
+  const model: ModelRef = { base: embedded, adapters: [] };
+  const kept = async (): Promise<number> => (await engine.forecast(model, config)).parts.kept ?? 0;
+  expect(await kept()).toBe(0);
+  await draw(embedded, 32);
+  const own = buffers.bytes;
+  expect(own).toBeGreaterThan(0);
+  expect(await kept()).toBe(own);
+  for (const size of [16, 24]) await draw(brought, size);
+  expect(buffers.bytes).toBeGreaterThan(own);
+  expect(await kept()).toBe(buffers.bytes);
+  // What is planned for a picture is its own predictor.
+  const { generate } = await engine.modelForecast(brought, { width: 16, height: 16 });
+  expect(generate.parts.kept).toBe(own);
+  await engine.deleteModel(brought);
+  expect(buffers.bytes).toBe(own);
+  expect(await kept()).toBe(own);
+  await draw(brought, 16);
+  expect(buffers.bytes).toBeGreaterThan(own);
+});
+
+it('lets everything go at its end', async () => {
+  await engine.dispose();
+  expect([...buffers.live.keys(), ...buffers.staging]).toEqual([]);
+});
+
+it('lets a device go that it could not use', async () => {
+  devices = [];
+  const broken = new Engine(
+    testEnvironment({
+      gpu,
+      files: new MemoryFileStore(),
+      embeddedModels: ['nowhere'],
+      openModel: () => folderReader('nowhere'),
+    }),
+  );
+  await expect(broken.start()).rejects.toMatchObject({ name: 'NotFound' });
+  expect(devices).toHaveLength(1);
+  expect((await devices[0]!.lost).reason).toBe('destroyed');
+});

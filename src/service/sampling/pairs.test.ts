@@ -1,0 +1,76 @@
+/** Pairs are made by one job: what it needs of a model is read once, whatever their number. */
+import { expect, it } from 'vitest';
+import { writeLora } from '../../data/formats/lora.ts';
+import { writeSafetensors } from '../../data/formats/safetensors.ts';
+import { cpuExecutor } from '../../oracle/run.ts';
+import type { LoraModule } from '../../shared/lora.ts';
+import { sizeOf } from '../../shared/shape.ts';
+import { MemoryFileStore } from '../memoryFiles.ts';
+import { MICRO_FACTOR, microModel } from '../microModel.ts';
+import type { ModelRef, PairsRequest } from '../types.ts';
+import { freeSignal, verbContext } from '../verbContexts.ts';
+import { makePairs } from './generation.ts';
+
+class CountingFiles extends MemoryFileStore {
+  readonly reads: string[] = [];
+  override read(path: string) {
+    this.reads.push(path);
+    return super.read(path);
+  }
+}
+
+const LORA = 'loras/a.safetensors';
+
+/** What is read of the model's weights and of the adapter while so many pairs are made. */
+async function readsOf(count: number, changes: Partial<PairsRequest> = {}): Promise<string[]> {
+  const reader = microModel();
+  const files = new CountingFiles();
+  const context = verbContext({ executor: cpuExecutor(), reader, files });
+  const sites = (await context.pool.folder('micro')).unet.model.loraTargets('attention');
+  const modules = new Map(
+    sites.map(({ path, weightShape: [out, ...rest] }): [string, LoraModule] => [
+      path,
+      { down: new Float32Array(sizeOf(rest)).fill(0.1), up: new Float32Array(out!).fill(0.1), rank: 1, alpha: 1 },
+    ]),
+  );
+  await files.write(LORA, writeSafetensors(writeLora(modules, sites, 'kohya'), {}));
+  reader.reads.length = 0;
+  files.reads.length = 0;
+  const model: ModelRef = { base: 'micro', adapters: [{ kind: 'file', file: LORA, strength: 1 }] };
+  const pairs = await makePairs(
+    context,
+    freeSignal,
+    {
+      model,
+      negativePrompt: 'dull',
+      steps: 1,
+      guidanceScale: 3,
+      width: 4 * MICRO_FACTOR,
+      height: 4 * MICRO_FACTOR,
+      scheduler: 'DDIMScheduler',
+      sampler: 'engine',
+      prompts: ['a tree', 'a boat', 'a hill'],
+      count,
+      seed: 3,
+      ...changes,
+    },
+    () => {},
+  );
+  expect(pairs).toHaveLength(count);
+  return [
+    ...reader.reads.filter((path) => path.endsWith('.safetensors')),
+    ...files.reads.filter((path) => path === LORA),
+  ];
+}
+
+it.each<[string, Partial<PairsRequest>]>([
+  ['of two seeds', {}],
+  ['of two models', { against: { base: 'micro', adapters: [] } }],
+  ['of the best and the worst', { bestOf: { k: 3, scorer: 'a' } }],
+])('reads weights and adapters once for all pairs %s', async (_, changes) => {
+  const one = await readsOf(1, changes);
+  expect(one.filter((path) => path === LORA)).toHaveLength(1);
+  expect(new Set(one).size).toBe(4);
+  // Every tensor once, in any order.
+  expect((await readsOf(7, changes)).toSorted()).toEqual(one.toSorted());
+});
