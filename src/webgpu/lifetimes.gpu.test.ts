@@ -7,6 +7,7 @@ import '../shared/disposable.ts';
 import { createGpuExecutor, type GpuExecutor } from './executor.ts';
 import { countBuffers, type LiveBuffers } from './liveBuffers.ts';
 import { profileProgram } from './profiler.ts';
+import { tuneKernels } from './tune.ts';
 
 let engine: NodeDevice;
 let executor: GpuExecutor;
@@ -75,7 +76,7 @@ it('says at once what a storage was refused, not when a program that reads it is
   expect(buffers.live.size).toBe(0);
 });
 
-it('leaves nothing where profiling is refused', async () => {
+it('leaves nothing where profiling or tuning is refused', async () => {
   const { graph } = product();
   for (const clock of ['timestamp-query', 'submit'] as const) {
     if (!engine.device.features.has(clock) && clock === 'timestamp-query') continue;
@@ -84,15 +85,23 @@ it('leaves nothing where profiling is refused', async () => {
       expect((await profileProgram(engine, program, clock)).rows).toHaveLength(2);
     });
   }
+  // Then it times: windows of its own buffers, as many as the clock takes.
+  await refusedAtEveryBuffer(async () => {
+    expect((await tuneKernels(engine)).flopsPerSecond).toBeGreaterThan(0);
+  }, 12);
 }, 300_000);
 
 it('names the loss of the device wherever it strikes', async () => {
   const { graph, x } = product();
-  for (const verb of ['compile', 'runAndRead', 'read'] as const) {
+  for (const verb of ['compile', 'runAndRead', 'read', 'tune'] as const) {
     const lost = await openNodeDevice();
     const its = countBuffers(lost.device);
     const own = createGpuExecutor(lost);
     const work = async (): Promise<unknown> => {
+      if (verb === 'tune') {
+        lost.destroy();
+        return tuneKernels(lost);
+      }
       if (verb === 'compile') {
         const made = own.compile(graph);
         lost.destroy();

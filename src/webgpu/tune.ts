@@ -3,10 +3,11 @@
 import { graphFlops } from '../graph/flops.ts';
 import { Graph, type Value } from '../graph/graph.ts';
 import { assert } from '../shared/assert.ts';
-import '../shared/disposable.ts';
+import { allOrNone } from '../shared/disposable.ts';
 import { sizeOf } from '../shared/shape.ts';
 import type { EngineDevice } from './device.ts';
-import { createGpuExecutor } from './executor.ts';
+import { createGpuExecutor, encodeStep } from './executor.ts';
+import { gpuMs } from './gpuClock.ts';
 import { planGraph } from './plan.ts';
 import { gpuVariants, type KernelVariants, softwareVariants } from './variants.ts';
 
@@ -19,7 +20,7 @@ export interface Tuning {
 }
 
 /** One node of each class; `size` scales it to the adapter. */
-const classes: Record<string, (graph: Graph, size: number) => Value> = {
+export const classes: Record<string, (graph: Graph, size: number) => Value> = {
   gemm: (graph, size) => {
     const [x, weight] = [graph.input('x', [4 * size, 4 * size]), graph.input('weight', [4 * size, 4 * size])];
     return graph.op('linear', { bias: false, residual: false, scale: 1 }, [x, weight]);
@@ -64,20 +65,22 @@ const classes: Record<string, (graph: Graph, size: number) => Value> = {
 /** A lead that decides for all classes: compiling a losing variant of each would cost seconds on a software adapter. */
 const CLEAR_LEAD = 2;
 
+/** Rejects with GpuError, OutOfGpuMemory or DeviceLost, and then has left nothing on the device. */
 export async function tuneKernels(engine: EngineDevice): Promise<Tuning> {
   const measuredMs: Record<string, number> = {};
   let flopsPerSecond = 0;
+  const { software } = engine.adapter;
   const subgroups = engine.device.features.has('subgroups');
 
-  if (engine.adapter.software) {
-    const { best, lead, rate } = await race(engine, 'gemm', 48, subgroups, measuredMs);
+  if (software) {
+    const { best, lead, rate } = await race(engine, 'gemm', 48, measuredMs);
     if (best !== 'workgroup' && lead > CLEAR_LEAD)
       return { variants: softwareVariants(subgroups), measuredMs, flopsPerSecond: rate };
   }
-  const size = engine.adapter.software ? 32 : 256;
+  const size = software ? 32 : 256;
   const variants: Record<string, string> = { ...gpuVariants };
   for (const kernelClass of Object.keys(classes)) {
-    const { best, rate } = await race(engine, kernelClass, size, subgroups, measuredMs);
+    const { best, rate } = await race(engine, kernelClass, size, measuredMs);
     variants[kernelClass] = best;
     flopsPerSecond = Math.max(flopsPerSecond, rate);
   }
@@ -89,39 +92,48 @@ async function race(
   engine: EngineDevice,
   kernelClass: string,
   size: number,
-  subgroups: boolean,
   measuredMs: Record<string, number>,
 ): Promise<{ best: string; lead: number; rate: number }> {
-  const graph = new Graph();
-  graph.output('y', classes[kernelClass]!(graph, size));
-  const programs = await Promise.all(
-    offered(graph, kernelClass)
-      .filter((variant) => subgroups || variant !== 'quad')
-      .map(async (variant) => {
-        const program = await createGpuExecutor(engine, { variants: { [kernelClass]: variant } }).compile(graph);
-        for (const value of graph.values) {
-          if (value.source.kind === 'input') program.write(value, new Float32Array(sizeOf(value.shape)).fill(0.5));
-        }
-        return { variant, program };
-      }),
+  const graph = classGraph(kernelClass, size);
+  using owned = new DisposableStack();
+  const variants = raced(kernelClass, graph, engine.adapter.software, engine.device.features);
+  const programs = await allOrNone(
+    variants.map((variant) => createGpuExecutor(engine, { variants: { [kernelClass]: variant } }).compile(graph)),
   );
+  for (const program of programs) owned.use(program);
   const results: { variant: string; ms: number }[] = [];
-  for (const { variant, program } of programs) {
-    let ms = Infinity;
-    // The first run pays for uploads and first touches; the best of the rest is what other work disturbed least.
-    for (let i = 0; i < 6; i++) {
-      const start = performance.now();
-      await program.run();
-      await engine.device.queue.onSubmittedWorkDone();
-      if (i > 0) ms = Math.min(ms, performance.now() - start);
+  for (const [i, program] of programs.entries()) {
+    const variant = variants[i]!;
+    for (const value of graph.values) {
+      if (value.source.kind === 'input') program.write(value, new Float32Array(sizeOf(value.shape)).fill(0.5));
     }
-    program[Symbol.dispose]();
+    const ms = await gpuMs(engine, (pass) => program.steps.forEach((step) => encodeStep(pass, step)));
     measuredMs[`${kernelClass} ${variant}`] = ms;
     results.push({ variant, ms });
   }
+  engine.check();
   results.sort((a, b) => a.ms - b.ms);
   const { variant: best, ms } = results[0]!;
   return { best, lead: (results[1]?.ms ?? Infinity) / ms, rate: graphFlops(graph) / (ms / 1000) };
+}
+
+/** The variants of a class that may win on an adapter. `register` kernels run one invocation where others run a group: right where shaders run
+ *  on the CPU, seconds a step on a GPU. */
+export function raced(
+  kernelClass: string,
+  graph: Graph,
+  software: boolean,
+  features: { has(feature: string): boolean },
+): string[] {
+  return offered(graph, kernelClass).filter(
+    (variant) => (variant !== 'quad' || features.has('subgroups')) && (variant !== 'register' || software),
+  );
+}
+
+export function classGraph(kernelClass: string, size: number): Graph {
+  const graph = new Graph();
+  graph.output('y', classes[kernelClass]!(graph, size));
+  return graph;
 }
 
 /** Variants of a class, as its lowering asks for them. */

@@ -1,0 +1,60 @@
+/** Milliseconds of GPU work: by the GPU's own clock where it has one, else by repeating it until the browser's is fine enough. */
+import { timedByFilling, WALL_FILL_MS } from '../shared/clock.ts';
+import '../shared/disposable.ts';
+import type { EngineDevice } from './device.ts';
+
+/** Timestamps are rounded to 0.1 ms. */
+const TIMESTAMP_FILL_MS = 10;
+
+/** Other work only ever adds. */
+const WINDOWS = 3;
+
+type Encode = (pass: GPUComputePassEncoder) => void;
+
+/** @param encode dispatches once what is timed. Rejects with GpuError or DeviceLost. */
+export async function gpuMs(engine: EngineDevice, encode: Encode): Promise<number> {
+  // Uploads and first touches.
+  await bySubmit(engine, encode, 1);
+  if (engine.device.features.has('timestamp-query')) {
+    let least = Infinity;
+    for (let window = 0; window < WINDOWS; window++)
+      least = Math.min(least, await timedByFilling(TIMESTAMP_FILL_MS, (times) => byTimestamps(engine, encode, times)));
+    if (least > 0) return least;
+  }
+  return timedByFilling(WALL_FILL_MS, (times) => bySubmit(engine, encode, times));
+}
+
+async function bySubmit(engine: EngineDevice, encode: Encode, times: number): Promise<number> {
+  const { device } = engine;
+  const start = performance.now();
+  const encoder = device.createCommandEncoder({ label: 'clock' });
+  const pass = encoder.beginComputePass();
+  for (let i = 0; i < times; i++) encode(pass);
+  pass.end();
+  device.queue.submit([encoder.finish()]);
+  await device.queue.onSubmittedWorkDone().catch((error: unknown) => engine.fail(error));
+  return performance.now() - start;
+}
+
+async function byTimestamps(engine: EngineDevice, encode: Encode, times: number): Promise<number> {
+  const { device } = engine;
+  using owned = new DisposableStack();
+  const querySet = owned.adopt(device.createQuerySet({ type: 'timestamp', count: 2 }), (set) => set.destroy());
+  const buffer = (usage: GPUBufferUsageFlags): GPUBuffer =>
+    owned.adopt(device.createBuffer({ size: 16, usage }), (made) => made.destroy());
+  const resolved = buffer(GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC);
+  const staging = buffer(GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST);
+  const encoder = device.createCommandEncoder({ label: 'clock' });
+  const pass = encoder.beginComputePass({
+    timestampWrites: { querySet, beginningOfPassWriteIndex: 0, endOfPassWriteIndex: 1 },
+  });
+  for (let i = 0; i < times; i++) encode(pass);
+  pass.end();
+  encoder.resolveQuerySet(querySet, 0, 2, resolved, 0);
+  encoder.copyBufferToBuffer(resolved, 0, staging, 0, 16);
+  device.queue.submit([encoder.finish()]);
+  await staging.mapAsync(GPUMapMode.READ).catch((error: unknown) => engine.fail(error));
+  engine.check();
+  const [begin, end] = new BigUint64Array(staging.getMappedRange());
+  return Math.max(0, Number(end! - begin!) / 1e6);
+}
