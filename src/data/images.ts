@@ -3,6 +3,7 @@ import type { ImageRecord } from '../service/types.ts';
 import type { FileStore } from './files.ts';
 import { type Database, putRecords } from './db.ts';
 import { isBundledFile } from './pairs.ts';
+import { WinnowError } from '../shared/errors.ts';
 
 export const readImages = (db: Database): Promise<ImageRecord[]> => db.getAll('images');
 
@@ -15,11 +16,23 @@ export async function deleteImage(db: Database, store: FileStore, image: ImageRe
   for (const file of [image.file, image.latentsFile]) if (!isBundledFile(file)) await store.remove(file);
 }
 
-/** Bytes of a picture: from the file store, or from the site for bundled ones that are not copied yet. */
-export async function readPicture(store: FileStore, file: string, base: string): Promise<Uint8Array<ArrayBuffer>> {
-  if (isBundledFile(file) && !(await store.exists(file))) {
+/** Bytes of a picture: from the file store, or from the site for bundled ones that are not copied yet.
+ *  @param store null in a browser that keeps no files.
+ *  Rejects with NotFound. */
+export async function readPicture(
+  store: FileStore | null,
+  file: string,
+  base: string,
+): Promise<Uint8Array<ArrayBuffer>> {
+  if (isBundledFile(file) && !(await store?.exists(file))) {
     const response = await fetch(`${base}${file}`);
     if (response.ok) return new Uint8Array(await response.arrayBuffer());
   }
+  if (!store)
+    throw new WinnowError(
+      'NotFound',
+      `The file ${file} is not here.`,
+      'Open Winnow where it was made, or make it again.',
+    );
   return store.read(file);
 }

@@ -74,6 +74,12 @@ export function winnerOf(label: Label): 0 | 1 | null {
   return label.answer === 'left' ? label.shownLeft : other;
 }
 
+/** The label's answer as it reads with image `shownLeft` on the left: sides are drawn anew at every showing. */
+export function answerAsShown({ answer, shownLeft: before }: Label, shownLeft: 0 | 1): Answer {
+  if (!isUsable(answer) || before === shownLeft) return answer;
+  return answer === 'left' ? 'right' : 'left';
+}
+
 export function countLabels(byPair: ReadonlyMap<string, Label>): LabelCounts {
   const labels = [...byPair.values()];
   const count = (answer: Answer): number => labels.filter((label) => label.answer === answer).length;

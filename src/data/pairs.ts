@@ -64,6 +64,8 @@ export async function storeBundledFiles(base: string, store: FileStore, pairs: r
   for (const file of files.filter(isBundledFile)) {
     if (await store.exists(file)) continue;
     const response = await fetch(`${base}${file}`);
-    if (response.ok) await store.write(file, new Uint8Array(await response.arrayBuffer()));
+    // A static host may answer a missing file with its index page.
+    if (response.ok && !response.headers.get('content-type')?.startsWith('text/html'))
+      await store.write(file, new Uint8Array(await response.arrayBuffer()));
   }
 }

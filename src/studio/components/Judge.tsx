@@ -1,11 +1,14 @@
 /** The pair on screen, its answers and undo: on Start and on Label alike. */
 import { useState } from 'react';
+import { answerAsShown } from '../../data/labels.ts';
 import type { Answer } from '../../service/types.ts';
 import { useStudio } from '../store/useStudio.ts';
 import type { Action } from './action.ts';
 import { Icon, type IconName } from './Icon.tsx';
 import styles from './judge.module.css';
+import { useMeant } from './meant.ts';
 import { HoldButton, PairStage, useHeldKey } from './PairStage.tsx';
+import { usePictures } from './Picture.tsx';
 import { Keys, Shortcuts } from './Shortcuts.tsx';
 import { IconButton } from './Button.tsx';
 import { ProblemNotice } from './Surface.tsx';
@@ -33,21 +36,27 @@ export function Judge({ compact = false }: { compact?: boolean }) {
   const canRedo = useStudio((s) => s.labels.undone.length > 0);
   const singleKeys = useStudio((s) => s.preferences.singleKeys);
   const readOnly = useStudio((s) => s.engineState === 'otherTab');
-  const filter = useStudio((s) => s.filter);
   const previous = useStudio((s) => (s.showing ? s.labels.byPair.get(s.showing.pair.id) : undefined));
   const { answer, undoLabel, redoLabel } = useStudio.getState();
   const [zoomed, setZoomed] = useState(false);
   const [heldButton, setHeldButton] = useState(false);
   const heldKey = useHeldKey('KeyF', singleKeys && showing !== null);
 
-  const canAnswer = showing !== null && !saving && !readOnly;
+  const { onPointerDownCapture, isMeant } = useMeant(showing);
+  const [left, right] = showing?.shownLeft === 1 ? showing.pair.images.toReversed() : (showing?.pair.images ?? []);
+  const seen = usePictures(left?.file, right?.file);
+
+  const canAnswer = showing !== null && !saving && !readOnly && seen === 'shown';
+  // What cannot be seen can only be passed over.
+  const can = (given: Answer): boolean =>
+    canAnswer || (given === 'skip' && showing !== null && !saving && !readOnly && seen === 'lost');
   const actions: Action[] = [
     ...answers.map((one): Action => ({
       name: spoken(one),
       label: spoken(one),
       keys: one.keys,
-      enabled: canAnswer,
-      perform: () => answer(one.answer, one.clearly),
+      enabled: can(one.answer),
+      perform: () => answer(one.answer, one.clearly, showing),
     })),
     {
       name: 'undo',
@@ -72,7 +81,7 @@ export function Judge({ compact = false }: { compact?: boolean }) {
     },
   ];
 
-  if (!showing) {
+  if (!showing || !left || !right) {
     return (
       <>
         <Shortcuts title="Judging" actions={actions} />
@@ -81,9 +90,11 @@ export function Judge({ compact = false }: { compact?: boolean }) {
     );
   }
   const { pair, shownLeft } = showing;
-  const [left, right] = shownLeft === 0 ? pair.images : [pair.images[1], pair.images[0]];
+  // On the picture, whichever side it stands on now.
+  const isGiven = (given: Answer, clearly: boolean): boolean =>
+    previous !== undefined && answerAsShown(previous, shownLeft) === given && previous.clearly === clearly;
   return (
-    <div className={styles.judge}>
+    <div className={styles.judge} onPointerDownCapture={onPointerDownCapture}>
       <Shortcuts title="Judging" actions={actions} />
       <p className={styles.prompt} aria-live="polite">
         {pair.prompt || 'No prompt'}
@@ -93,7 +104,13 @@ export function Judge({ compact = false }: { compact?: boolean }) {
         right={right}
         prompt={pair.prompt}
         view={{ zoomed, flickering: heldButton || heldKey }}
-        onChoose={canAnswer ? (side, clearly) => void answer(side, clearly) : undefined}
+        onChoose={
+          canAnswer
+            ? (side, clearly, event) => {
+                if (isMeant(event)) void answer(side, clearly, showing);
+              }
+            : undefined
+        }
         compact={compact}
       />
       <div className={styles.answers} role="group" aria-label="Which one do you like more?">
@@ -105,15 +122,14 @@ export function Judge({ compact = false }: { compact?: boolean }) {
             data-answer={given}
             data-clearly={clearly || undefined}
             {...(clearly && { 'aria-label': `${given === 'left' ? 'Left' : 'Right'}, clearly` })}
-            data-given={
-              (filter !== 'toJudge' && previous?.answer === given && previous.clearly === clearly) || undefined
-            }
+            data-given={isGiven(given, clearly) || undefined}
             disabled={readOnly}
-            aria-disabled={!canAnswer || undefined}
+            aria-disabled={!can(given) || undefined}
+            aria-pressed={previous && isGiven(given, clearly)}
             onClick={(event) => {
               // A mouse click leaves no focus behind, so that Space means skip again; a keyboard user's place is kept.
               if (event.detail > 0) event.currentTarget.blur();
-              if (canAnswer) void answer(given, clearly || event.shiftKey);
+              if (can(given) && isMeant(event)) void answer(given, clearly || event.shiftKey, showing);
             }}
           >
             {icon ? <Icon name={icon} /> : null}

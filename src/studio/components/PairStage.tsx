@@ -1,5 +1,5 @@
 /** Two images side by side on neutral grey: choose one by click, tap, or swipe; linked zoom; flicker in place. */
-import { type PointerEvent, useEffect, useRef, useState } from 'react';
+import { type MouseEvent, type PointerEvent, useEffect, useRef, useState } from 'react';
 import type { ImageRecord } from '../../service/types.ts';
 import { Picture } from './Picture.tsx';
 import styles from './pairStage.module.css';
@@ -15,7 +15,8 @@ interface PairStageProps {
   /** Said to screen readers; never which one is better. */
   prompt: string;
   view: StageView;
-  onChoose?: ((side: 'left' | 'right', clearly: boolean) => void) | undefined;
+  /** Left out where there is nothing to choose, or nothing to see yet. */
+  onChoose?: ((side: 'left' | 'right', clearly: boolean, event: MouseEvent | PointerEvent) => void) | undefined;
   compact?: boolean;
 }
 
@@ -48,7 +49,7 @@ export function PairStage({ left, right, prompt, view, onChoose, compact }: Pair
     if (Math.abs(dx) < swipePixels || Math.abs(dx) < 1.5 * Math.abs(dy)) return;
     swiped.current = true;
     setTimeout(() => (swiped.current = false), 0);
-    onChoose?.(dx < 0 ? 'left' : 'right', false);
+    onChoose?.(dx < 0 ? 'left' : 'right', false, event);
   };
 
   const zoom = view.zoomed ? { transform: `scale(${zoomFactor})`, transformOrigin: `${focus.x}% ${focus.y}%` } : {};
@@ -78,12 +79,12 @@ export function PairStage({ left, right, prompt, view, onChoose, compact }: Pair
             className={styles.side}
             data-lean={lean || undefined}
             disabled={!onChoose}
-            aria-label={`${side === 'left' ? 'Left' : 'Right'} image is better`}
+            aria-label={`${side === 'left' ? 'Left' : 'Right'} image${onChoose ? ' is better' : ''}`}
             onClick={(event) => {
               if (swiped.current) return;
               // Focus stays off the image, so that Space means skip again.
               if (event.detail > 0) event.currentTarget.blur();
-              onChoose?.(side, event.shiftKey);
+              onChoose?.(side, event.shiftKey, event);
             }}
           >
             <Picture

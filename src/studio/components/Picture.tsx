@@ -1,9 +1,9 @@
 /** One picture of the file store, smooth at any size, on neutral grey while it loads. */
 import { type CSSProperties, useEffect, useState } from 'react';
-import { loadPicture } from '../store/pictures.ts';
+import { decodedPicture, loadPicture } from '../store/pictures.ts';
 import styles from './picture.module.css';
 
-/** @returns the object URL, null while it loads, 'missing' if there is no such file. */
+/** @returns the object URL, null while it loads, 'missing' if there is no such file, 'unreadable' if it cannot be read or shown. */
 export function usePicture(file: string | undefined, thumbnail = false): string | null {
   const [loaded, setLoaded] = useState<{ file: string; url: string } | null>(null);
   useEffect(() => {
@@ -11,13 +11,25 @@ export function usePicture(file: string | undefined, thumbnail = false): string 
     let current = true;
     loadPicture(file, !thumbnail).then(
       (url) => current && setLoaded({ file, url }),
-      () => current && setLoaded({ file, url: 'missing' }),
+      (error: unknown) =>
+        current &&
+        setLoaded({ file, url: error instanceof Error && error.name === 'NotFound' ? 'missing' : 'unreadable' }),
     );
     return () => {
       current = false;
     };
   }, [file, thumbnail]);
-  return loaded && loaded.file === file ? loaded.url : null;
+  if (!file) return null;
+  return loaded?.file === file ? loaded.url : (decodedPicture(file, !thumbnail) ?? null);
+}
+
+export const isShown = (url: string | null): boolean => url !== null && url !== 'missing' && url !== 'unreadable';
+
+/** Whether a person sees all of these: nobody may be asked about a picture that is not there. */
+export function usePictures(left: string | undefined, right: string | undefined): 'loading' | 'shown' | 'lost' {
+  const urls = [usePicture(left), usePicture(right)];
+  if (urls.every(isShown)) return 'shown';
+  return urls.some((url) => url !== null && !isShown(url)) ? 'lost' : 'loading';
 }
 
 export function Picture({
@@ -37,7 +49,8 @@ export function Picture({
   return (
     <span className={styles.frame} style={{ aspectRatio: ratio }}>
       {url === 'missing' ? <span className={styles.missing}>This file is gone</span> : null}
-      {url && url !== 'missing' ? (
+      {url === 'unreadable' ? <span className={styles.missing}>This picture cannot be read here</span> : null}
+      {url && isShown(url) ? (
         <img className={styles.picture} src={url} alt={alt} style={style} draggable={false} />
       ) : null}
     </span>

@@ -47,7 +47,8 @@ function Shortcut({ action, always }: { action: Action; always: boolean }) {
   useHotkeys(
     keys,
     (event) => {
-      if (event.repeat && isSingleKey(keys)) return;
+      // A key that is held down says one thing once.
+      if (event.repeat) return;
       if (inChord && !keys.includes('>')) return;
       event.preventDefault();
       perform();

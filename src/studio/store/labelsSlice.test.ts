@@ -1,7 +1,7 @@
 /** Judging through the store, on a real IndexedDB implementation: what is on disk when the next pair shows, undo, redo, filters. */
 import 'fake-indexeddb/auto';
 import { beforeEach, expect, it, vi } from 'vitest';
-import { readLabels } from '../../data/labels.ts';
+import { appendLabel, answerAsShown, readLabels } from '../../data/labels.ts';
 import { readPairs, savePairs } from '../../data/pairs.ts';
 import type { ImageRecord, PairRecord } from '../../service/types.ts';
 import { db } from './services.ts';
@@ -140,6 +140,83 @@ it('lists pairs by their answer, where they can be judged again', async () => {
   expect(studio().showing).toBeNull();
   studio().setFilter('preferred');
   expect(studio().showing?.pair.id).toBe('a');
+});
+
+it('marks the picture that was preferred, whichever side it stands on now', async () => {
+  for (const answer of ['left', 'right'] as const) {
+    useStudio.setState({ showing: { pair: pair('a'), shownLeft: 1, since: 0 } });
+    await studio().answer(answer);
+    const label = studio().labels.byPair.get('a')!;
+    expect(answerAsShown(label, 1)).toBe(answer);
+    expect(answerAsShown(label, 0)).toBe(answer === 'left' ? 'right' : 'left');
+  }
+  await studio().undoLabel();
+  await studio().answer('bothBad');
+  expect(answerAsShown(studio().labels.byPair.get('a')!, 0)).toBe('bothBad');
+});
+
+it('goes back to the pairs to judge, whatever list is open', async () => {
+  await studio().answer('left');
+  studio().setFilter('preferred');
+  expect(studio().showing?.pair.id).toBe('a');
+  studio().judgeNew();
+  expect(studio().filter).toBe('toJudge');
+  expect(studio().showing?.pair.id).toBe('b');
+});
+
+it('writes an answer to what the person saw, or nothing', async () => {
+  const seen = studio().showing;
+  await studio().answer('left', false, seen);
+  await studio().answer('right', false, seen);
+  studio().showPair('c');
+  const drawn = studio().showing;
+  studio().showPair('c');
+  await studio().answer('right', false, drawn);
+  expect((await readLabels(await db())).map((event) => event.type === 'label' && event.pair)).toEqual(['a']);
+});
+
+it.each([
+  ['answered', () => studio().answer('left')],
+  ['taken back', () => studio().undoLabel()],
+])('stays in the list that was opened while a pair was %s', async (_, work) => {
+  await studio().answer('tie');
+  const working = work();
+  studio().setFilter('tie');
+  await working;
+  expect(studio().showing?.pair.id).toBe(studio().queue()[0]?.id);
+  studio().setFilter('skip');
+  const answering = studio().answer('left');
+  studio().setFilter('toJudge');
+  await answering;
+  expect(studio().labels.byPair.has(studio().showing!.pair.id)).toBe(false);
+});
+
+it('shows of pairs with one id the first, before and after a reload', async () => {
+  const twin = { ...pair('d'), prompt: 'another one' };
+  studio().addPairs([pair('d'), twin]);
+  studio().addPairs([twin]);
+  expect(
+    studio()
+      .pairs.filter(({ id }) => id === 'd')
+      .map(({ prompt }) => prompt),
+  ).toEqual(['prompt d']);
+});
+
+it('leaves a pair that another tab has judged meanwhile', async () => {
+  expect(studio().showing?.pair.id).toBe('a');
+  await appendLabel(await db(), {
+    type: 'label',
+    id: 'of another tab',
+    pair: 'a',
+    answer: 'left',
+    shownLeft: 0,
+    clearly: false,
+    elapsedMs: 1,
+    at: '',
+    by: 'person',
+  });
+  await studio().readStored();
+  expect(studio().showing?.pair.id).toBe('b');
 });
 
 it('refuses to write from a tab that only looks', async () => {

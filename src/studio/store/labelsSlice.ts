@@ -1,4 +1,5 @@
-/** Pairs and their labels: what is on screen, what was answered, what can be taken back. An answer is on disk before the next pair shows. */
+/** Pairs and their labels: what is on screen, what was answered, what can be taken back. An answer is on disk before the next pair shows,
+ *  and it counts for the showing that the person answered, or not at all. */
 import {
   appendLabel,
   countLabels,
@@ -15,10 +16,10 @@ import { fetchBundledPairs, readPairs, savePairs, storeBundledFiles, trainPairs 
 import type { Answer, LabelEvent, PairRecord, TrainPair } from '../../service/types.ts';
 import { WinnowError } from '../../shared/errors.ts';
 import { chosenModel, isPairOf } from './models.ts';
-import { loadPicture } from './pictures.ts';
+import { decoded } from './pictures.ts';
 import { type Problem, problemOf } from './problem.ts';
 import { db, files, siteBase } from './services.ts';
-import type { Slice } from './useStudio.ts';
+import type { Slice, Studio } from './useStudio.ts';
 
 export type QueueFilter = 'toJudge' | 'preferred' | 'tie' | 'bothBad' | 'skip';
 
@@ -46,8 +47,11 @@ export interface LabelsSlice {
   readStored(): Promise<void>;
   addPairs(pairs: readonly PairRecord[]): void;
   setFilter(filter: QueueFilter): void;
+  /** Back to the pairs that are not judged yet, if another list is open. */
+  judgeNew(): void;
   queue(): PairRecord[];
-  answer(answer: Answer, clearly?: boolean): Promise<void>;
+  /** @param seen the showing that is answered, the one on screen if left out: where another one has taken its place, nothing is written. */
+  answer(answer: Answer, clearly?: boolean, seen?: Showing | null): Promise<void>;
   undoLabel(): Promise<void>;
   redoLabel(): Promise<void>;
   showPair(pair: string): void;
@@ -55,25 +59,78 @@ export interface LabelsSlice {
   usablePairs(): TrainPair[];
 }
 
+type QueueState = Pick<Studio, 'pairs' | 'labels' | 'filter' | 'models' | 'preferences'>;
+
+function queueOf(state: QueueState): PairRecord[] {
+  const { pairs, labels, filter } = state;
+  const queue = pairs.filter((pair) => {
+    const answer = labels.byPair.get(pair.id)?.answer;
+    if (filter === 'toJudge') return answer === undefined;
+    if (filter === 'preferred') return answer !== undefined && isUsable(answer);
+    return answer === filter;
+  });
+  // The chosen model learns from its own pairs alone: they come first.
+  const base = chosenModel(state)?.id;
+  if (base === undefined) return queue;
+  return [...queue.filter((pair) => isPairOf(pair, base)), ...queue.filter((pair) => !isPairOf(pair, base))];
+}
+
+/** Of several with one id the first: it is the one that was shown, and that its label is about. */
+function withoutTwins(pairs: readonly PairRecord[]): PairRecord[] {
+  const byId = new Map<string, PairRecord>();
+  for (const pair of pairs) if (!byId.has(pair.id)) byId.set(pair.id, pair);
+  return [...byId.values()];
+}
+
 export const labelsSlice: Slice<LabelsSlice> = (set, get) => {
   const drawSide = (): 0 | 1 => (crypto.getRandomValues(new Uint8Array(1))[0]! & 1 ? 1 : 0);
 
-  function show(pair: PairRecord | undefined): void {
-    set({ showing: pair ? { pair, shownLeft: drawSide(), since: performance.now() } : null });
-    // The pair after it is decoded before it is needed.
+  const showingOf = (pair: PairRecord | undefined): Showing | null =>
+    pair ? { pair, shownLeft: drawSide(), since: performance.now() } : null;
+
+  /** The pair after the one on screen is decoded before it is needed. */
+  function lookAhead(): void {
     const queue = get().queue();
-    const next = queue[queue.findIndex((one) => one.id === pair?.id) + 1];
-    for (const image of next?.images ?? []) void loadPicture(image.file).catch(() => undefined);
+    const next = queue[queue.findIndex((one) => one.id === get().showing?.pair.id) + 1];
+    if (next) void decoded(next.images.map(({ file }) => file));
   }
 
-  /** Writes one event; state changes only after it is on disk. */
-  async function append(event: LabelEvent): Promise<void> {
+  function show(pair: PairRecord | undefined): void {
+    set({ showing: showingOf(pair) });
+    lookAhead();
+  }
+
+  /** Writes one event, then shows what `next` finds in the queue as it will be. The screen changes once, when the event is on disk and the next
+   *  pictures are decoded, so that no key meets a pair that is not to be seen yet. */
+  async function append(
+    event: LabelEvent,
+    next: (queue: PairRecord[]) => PairRecord | undefined,
+    lastAnswer: LabelsSlice['lastAnswer'],
+  ): Promise<void> {
     if (get().engineState === 'otherTab')
       throw new WinnowError('SecondTab', 'Winnow is at work in another tab.', 'Judge there, or take over here.');
+    const { showing } = get();
     await appendLabel(await db(), event);
     const labelEvents = [...get().labelEvents, event];
     const labels = foldLabels(labelEvents);
-    set({ labelEvents, labels, counts: countLabels(labels.byPair) });
+    const pair = next(queueOf({ ...get(), labels }));
+    if (pair) await decoded(pair.images.map(({ file }) => file));
+    const changed = { labelEvents, labels, counts: countLabels(labels.byPair), lastAnswer };
+    if (get().showing === showing) {
+      set({ ...changed, showing: showingOf(pair) });
+      lookAhead();
+    } else {
+      // Another list was opened meanwhile: what it shows may have been answered just now.
+      set(changed);
+      settleShowing();
+    }
+  }
+
+  /** What is on screen belongs to the list that is open. */
+  function settleShowing(): void {
+    const queue = get().queue();
+    const shown = get().showing?.pair.id;
+    if (!queue.some(({ id }) => id === shown)) show(queue[0]);
   }
 
   async function guarded(work: () => Promise<void>): Promise<void> {
@@ -113,7 +170,9 @@ export const labelsSlice: Slice<LabelsSlice> = (set, get) => {
         const labels = foldLabels(labelEvents);
         set({ labelEvents, labels, counts: countLabels(labels.byPair) });
         get().addPairs(stored);
-        const bundled = await fetchBundledPairs(siteBase).catch(() => []);
+        // Another tab may have judged since.
+        settleShowing();
+        const bundled = withoutTwins(await fetchBundledPairs(siteBase).catch(() => []));
         const known = new Set(stored.map((pair) => pair.id));
         await savePairs(
           database,
@@ -129,8 +188,7 @@ export const labelsSlice: Slice<LabelsSlice> = (set, get) => {
     },
 
     addPairs(pairs) {
-      const known = new Set(get().pairs.map((pair) => pair.id));
-      const all = [...get().pairs, ...pairs.filter((pair) => !known.has(pair.id))];
+      const all = withoutTwins([...get().pairs, ...pairs]);
       // Bundled ones first, then in order of making.
       const rank = (pair: PairRecord): number => (pair.origin === 'bundled' ? 0 : 1);
       set({ pairs: all.sort((a, b) => rank(a) - rank(b) || a.createdAt.localeCompare(b.createdAt)) });
@@ -142,28 +200,20 @@ export const labelsSlice: Slice<LabelsSlice> = (set, get) => {
       show(get().queue()[0]);
     },
 
-    queue() {
-      const { pairs, labels, filter } = get();
-      const queue = pairs.filter((pair) => {
-        const answer = labels.byPair.get(pair.id)?.answer;
-        if (filter === 'toJudge') return answer === undefined;
-        if (filter === 'preferred') return answer !== undefined && isUsable(answer);
-        return answer === filter;
-      });
-      // The chosen model learns from its own pairs alone: they come first.
-      const base = chosenModel(get())?.id;
-      if (base === undefined) return queue;
-      return [...queue.filter((pair) => isPairOf(pair, base)), ...queue.filter((pair) => !isPairOf(pair, base))];
+    judgeNew() {
+      if (get().filter !== 'toJudge') get().setFilter('toJudge');
+      else settleShowing();
     },
 
-    answer: (answer, clearly = false) =>
+    queue: () => queueOf(get()),
+
+    answer: (answer, clearly = false, seen = get().showing) =>
       guarded(async () => {
-        const { showing } = get();
-        if (!showing) return;
-        const { pair, shownLeft, since } = showing;
-        // In a filtered list the answer may move the pair out of it: the one that followed comes next.
+        if (!seen || seen !== get().showing) return;
+        const { pair, shownLeft, since } = seen;
+        // In a filtered list the answer may move the pair out of it: the ones that followed come next.
         const before = get().queue();
-        const following = before[before.findIndex((one) => one.id === pair.id) + 1];
+        const following = new Set(before.slice(before.findIndex((one) => one.id === pair.id) + 1).map(({ id }) => id));
         const event: Label = {
           type: 'label',
           id: crypto.randomUUID(),
@@ -175,13 +225,10 @@ export const labelsSlice: Slice<LabelsSlice> = (set, get) => {
           at: new Date().toISOString(),
           by: 'person',
         };
-        await append(event);
-        set({ lastAnswer: { answer, pair: pair.id } });
-        show(
-          following ??
-            get()
-              .queue()
-              .find((one) => one.id !== pair.id),
+        await append(
+          event,
+          (queue) => queue.find(({ id }) => following.has(id)) ?? queue.find(({ id }) => id !== pair.id),
+          { answer, pair: pair.id },
         );
         if (get().labelEvents.length === 1) void get().askToPersist();
       }),
@@ -190,18 +237,15 @@ export const labelsSlice: Slice<LabelsSlice> = (set, get) => {
       guarded(async () => {
         const label = get().labels.given.at(-1);
         if (!label) return;
-        await append(retractionOf(label));
-        set({ lastAnswer: null });
-        show(get().pairs.find((pair) => pair.id === label.pair));
+        const taken = get().pairs.find((pair) => pair.id === label.pair);
+        await append(retractionOf(label), (queue) => taken ?? queue[0], null);
       }),
 
     redoLabel: () =>
       guarded(async () => {
         const label = get().labels.undone.at(-1);
         if (!label) return;
-        await append(repetitionOf(label));
-        set({ lastAnswer: { answer: label.answer, pair: label.pair } });
-        show(get().queue()[0]);
+        await append(repetitionOf(label), (queue) => queue[0], { answer: label.answer, pair: label.pair });
       }),
 
     showPair(id) {

@@ -1,14 +1,32 @@
 /** Pictures by their path in the file store, as object URLs. Kept while the tab lives, the least recently used ones let go. */
 import { readPicture } from '../../data/images.ts';
+import { isBundledFile } from '../../data/pairs.ts';
 import { WinnowError } from '../../shared/errors.ts';
 import { files, siteBase } from './services.ts';
 
 const capacity = 600;
 const urls = new Map<string, Promise<string>>();
+/** Of those, the ones that are decoded. */
+const ready = new Map<string, string>();
+
+const keyOf = (file: string, enlarged: boolean): string => `${enlarged} ${file}`;
+
+/** The URL of a picture that is decoded already: it shows at once. */
+export const decodedPicture = (file: string, enlarged = true): string | undefined => ready.get(keyOf(file, enlarged));
+
+const decodingMs = 3000;
+
+/** Resolves when all are decoded or cannot be, and in the end without them: whoever waits for pictures must not wait for ever. */
+export async function decoded(files: readonly string[]): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const enough = new Promise((resolve) => (timer = setTimeout(resolve, decodingMs)));
+  await Promise.race([Promise.allSettled(files.map((file) => loadPicture(file))), enough]);
+  clearTimeout(timer);
+}
 
 /** @param enlarged for showing it large; thumbnails go without. */
 export function loadPicture(file: string, enlarged = true): Promise<string> {
-  const key = `${enlarged} ${file}`;
+  const key = keyOf(file, enlarged);
   const known = urls.get(key);
   if (known) {
     urls.delete(key);
@@ -17,17 +35,26 @@ export function loadPicture(file: string, enlarged = true): Promise<string> {
   }
   const url = open(file, enlarged);
   urls.set(key, url);
-  url.catch(() => urls.delete(key));
+  url.then(
+    (one) => urls.get(key) === url && ready.set(key, one),
+    () => urls.delete(key),
+  );
   if (urls.size > capacity) {
     const [oldest, old] = urls.entries().next().value!;
     urls.delete(oldest);
+    ready.delete(oldest);
     void old.then((one) => URL.revokeObjectURL(one)).catch(() => undefined);
   }
   return url;
 }
 
 async function open(file: string, enlarged: boolean): Promise<string> {
-  const picture = new Blob([await readPicture(await files(), file, siteBase)]);
+  // Bundled ones lie on the site too: a browser that keeps no files still shows them.
+  const store = await files().catch((error: unknown) => {
+    if (isBundledFile(file)) return null;
+    throw error;
+  });
+  const picture = new Blob([await readPicture(store, file, siteBase)]);
   const url = URL.createObjectURL(enlarged ? await enlarge(picture) : picture);
   // Decoded once here, so that it shows in one go.
   const image = new Image();

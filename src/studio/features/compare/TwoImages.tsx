@@ -5,7 +5,7 @@ import type { ImageRecord } from '../../../service/types.ts';
 import { IconButton } from '../../components/Button.tsx';
 import { Flicker, HoldButton, PairStage, useHeldKey } from '../../components/PairStage.tsx';
 import { Icon } from '../../components/Icon.tsx';
-import { Picture, usePicture } from '../../components/Picture.tsx';
+import { isShown, Picture, usePicture } from '../../components/Picture.tsx';
 import { Keys } from '../../components/Shortcuts.tsx';
 import { Empty } from '../../components/Surface.tsx';
 import type { CompareView } from '../../store/compareSlice.ts';
@@ -51,9 +51,9 @@ export function TwoImages({ view }: { view: CompareView }) {
       ) : held || view === 'flicker' ? (
         <Flicker left={left} right={right} prompt={prompt ?? ''} compact={false} names={['A', 'B']} />
       ) : view === 'slider' ? (
-        <SliderView left={left} right={right} />
+        <SliderView key={`${left.id} ${right.id}`} left={left} right={right} />
       ) : view === 'difference' ? (
-        <Difference left={left} right={right} />
+        <Difference key={`${left.id} ${right.id}`} left={left} right={right} />
       ) : (
         <PairStage left={left} right={right} prompt={prompt ?? ''} view={{ zoomed, flickering: false }} />
       )}
@@ -85,7 +85,6 @@ function SliderView({ left, right }: { left: ImageRecord; right: ImageRecord }) 
     <div className={styles.single}>
       <div className={styles.singleInner} data-takes-arrows>
         <ReactCompareSlider
-          key={`${left.id} ${right.id}`}
           defaultPosition={50}
           onPositionChange={setPosition}
           itemOne={<Picture file={left.file} alt={`A: ${left.prompt}`} ratio={left.width / left.height} />}
@@ -105,23 +104,27 @@ function Difference({ left, right }: { left: ImageRecord; right: ImageRecord }) 
   const canvas = useRef<HTMLCanvasElement>(null);
   const [mean, setMean] = useState<number | null>(null);
   useEffect(() => {
-    if (!urlA || !urlB || urlA === 'missing' || urlB === 'missing') return;
+    if (!urlA || !urlB || !isShown(urlA) || !isShown(urlB)) return;
     let current = true;
-    void Promise.all([pixelsOf(urlA), pixelsOf(urlB)]).then(([a, b]) => {
-      const context = canvas.current?.getContext('2d');
-      if (!current || !context || a.data.length !== b.data.length) return;
-      const out = new ImageData(a.width, a.height);
-      let sum = 0;
-      for (let i = 0; i < a.data.length; i += 1) {
-        const difference = Math.abs(a.data[i]! - b.data[i]!);
-        if (i % 4 !== 3) sum += difference;
-        out.data[i] = i % 4 === 3 ? 255 : Math.min(255, 4 * difference);
-      }
-      canvas.current!.width = a.width;
-      canvas.current!.height = a.height;
-      context.putImageData(out, 0, 0);
-      setMean(sum / (a.data.length * 0.75) / 255);
-    });
+    void Promise.all([pixelsOf(urlA), pixelsOf(urlB)]).then(
+      ([a, b]) => {
+        const context = canvas.current?.getContext('2d');
+        if (!current || !context || a.data.length !== b.data.length) return;
+        const out = new ImageData(a.width, a.height);
+        let sum = 0;
+        for (let i = 0; i < a.data.length; i += 1) {
+          const difference = Math.abs(a.data[i]! - b.data[i]!);
+          if (i % 4 !== 3) sum += difference;
+          out.data[i] = i % 4 === 3 ? 255 : Math.min(255, 4 * difference);
+        }
+        canvas.current!.width = a.width;
+        canvas.current!.height = a.height;
+        context.putImageData(out, 0, 0);
+        setMean(sum / (a.data.length * 0.75) / 255);
+        // A picture that was let go meanwhile: nothing is measured.
+      },
+      () => undefined,
+    );
     return () => {
       current = false;
     };

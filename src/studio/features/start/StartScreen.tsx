@@ -1,4 +1,5 @@
 /** Start: a pair to judge at once, what this machine can do, the run that stopped, the loop in five steps. */
+import { useLayoutEffect } from 'react';
 import { Link } from 'wouter';
 import { Button } from '../../components/Button.tsx';
 import { Judge } from '../../components/Judge.tsx';
@@ -17,6 +18,9 @@ export function StartScreen() {
   const judged = useStudio((s) => s.counts.labels);
   const usable = useStudio((s) => countUsable(s).own);
   const noWebGPU = useStudio((s) => s.engineState === 'noWebGPU');
+  const { judgeNew } = useStudio.getState();
+  // A list that was opened on Label stays there: before anything is painted or a key counts.
+  useLayoutEffect(judgeNew, [judgeNew]);
   return (
     <div className={styles.screen}>
       <header className={styles.hero}>
