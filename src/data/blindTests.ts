@@ -30,5 +30,7 @@ export interface BlindTestRecord {
 
 export const readBlindTests = (db: Database): Promise<BlindTestRecord[]> => db.getAll('blindTests');
 
+export const deleteBlindTest = (db: Database, id: string): Promise<void> => db.delete('blindTests', id);
+
 export const saveBlindTest = (db: Database, test: BlindTestRecord): Promise<void> =>
   putDurably(db, 'blindTests', [test]);

@@ -1,12 +1,15 @@
-/** The blind test: fresh prompts, the same seed through both models, sides shuffled, names hidden until the end. */
+/** The blind test: fresh prompts, the same seed through both models, sides shuffled, names hidden until the end. What is on disk is what was
+ *  judged: it follows every answer, and every answer that is taken back. */
 import {
   type BlindAnswer,
   type BlindRound,
   type BlindTestRecord,
+  deleteBlindTest,
   type Question,
   saveBlindTest,
 } from '../../data/blindTests.ts';
-import type { ImageRecord } from '../../service/types.ts';
+import type { ImageRecord, ModelRef } from '../../service/types.ts';
+import { WinnowError } from '../../shared/errors.ts';
 import { blindPlan } from '../../evaluation/blindPlan.ts';
 import { modelKey, titleOf } from './models.ts';
 import { loadPicture } from './pictures.ts';
@@ -28,10 +31,16 @@ export interface BlindTest {
 export interface BlindSlice {
   blind: BlindTest | null;
   blindProblem: Problem | null;
-  startBlindTest(options: { rounds: number; questions: Question[] }): Promise<void>;
-  answerBlind(answer: BlindAnswer): Promise<void>;
+  /** Of the two models that are compared, or of others. */
+  startBlindTest(options: {
+    rounds: number;
+    questions: Question[];
+    models?: { a: ModelRef; b: ModelRef };
+  }): Promise<void>;
+  /** @param at the question that is answered, the one on screen if left out: where another one has taken its place, nothing happens. */
+  answerBlind(answer: BlindAnswer, at?: { index: number; question: number }): Promise<void>;
   /** Takes the last answer back. */
-  undoBlind(): void;
+  undoBlind(): Promise<void>;
   /** Ends it here; what was judged counts. */
   stopBlindTest(): Promise<void>;
   closeBlindTest(): void;
@@ -47,6 +56,9 @@ export const blindSlice: Slice<BlindSlice> = (set, get) => {
 
   /** Both models through the same prompts and seeds, a few rounds at a time, so that judging starts early. */
   async function makeRounds(id: string, prompts: readonly string[], seed: number): Promise<void> {
+    const { a, b } = get().blind!.record;
+    // As they are now: nothing that is set while the test runs may come between the two.
+    const settings = { a: get().settings(a.model), b: get().settings(b.model) };
     const { showings } = blindPlan({ items: prompts.map((prompt, index) => ({ prompt, seed: seed + index })), seed });
     for (let start = 0; start < showings.length; start += chunk) {
       const blind = get().blind;
@@ -55,9 +67,7 @@ export const blindSlice: Slice<BlindSlice> = (set, get) => {
       const items = part.map(({ item }) => item);
       const sides: ImageRecord[][] = [];
       for (const side of ['a', 'b'] as const) {
-        sides.push(
-          await get().runImages('blind', 'Blind test', { ...get().settings(blind.record[side].model), items }),
-        );
+        sides.push(await get().runImages('blind', 'Blind test', { ...settings[side], items }));
       }
       const rounds = part.map(({ item, left }, index): BlindRound => ({
         ...item,
@@ -75,17 +85,42 @@ export const blindSlice: Slice<BlindSlice> = (set, get) => {
     }
   }
 
-  async function keep(record: BlindTestRecord): Promise<void> {
-    await saveBlindTest(await db(), record);
-    set(({ blindTests }) => ({ blindTests: [record, ...blindTests.filter((test) => test.id !== record.id)] }));
+  let writing: Promise<void> = Promise.resolve();
+
+  /** One write after the other, in the order of the answers. */
+  function keep(record: BlindTestRecord): Promise<void> {
+    writing = writing.then(async () => {
+      try {
+        const others = (tests: BlindTestRecord[]): BlindTestRecord[] => tests.filter(({ id }) => id !== record.id);
+        if (record.rounds.length) await saveBlindTest(await db(), record);
+        else await deleteBlindTest(await db(), record.id);
+        set(({ blindTests }) => ({
+          blindTests: record.rounds.length ? [record, ...others(blindTests)] : others(blindTests),
+        }));
+      } catch (error) {
+        set({ blindProblem: problemOf(error) });
+      }
+    });
+    return writing;
+  }
+
+  /** A tab that only looks writes nothing. */
+  function isOurs(): boolean {
+    if (get().engineState !== 'otherTab') return true;
+    set({
+      blindProblem: problemOf(
+        new WinnowError('SecondTab', 'Winnow is at work in another tab.', 'Judge there, or take over here.'),
+      ),
+    });
+    return false;
   }
 
   return {
     blind: null,
     blindProblem: null,
 
-    async startBlindTest({ rounds, questions }) {
-      const { compareA, compareB } = get();
+    async startBlindTest({ rounds, questions, models }) {
+      const { compareA, compareB } = models ? { compareA: models.a, compareB: models.b } : get();
       if (!compareA || !compareB || modelKey(compareA) === modelKey(compareB)) return;
       const names = { ...get(), loras: get().preferences.loras };
       const record: BlindTestRecord = {
@@ -106,14 +141,16 @@ export const blindSlice: Slice<BlindSlice> = (set, get) => {
         await makeRounds(record.id, drawPrompts(await bundledPrompts('test'), rounds), randomSeed());
       } catch (error) {
         if (!isCancelled(error)) set({ blindProblem: problemOf(error) });
-        change(record.id, ({ ready }) => ({ record: { ...get().blind!.record, planned: ready.length } }));
+        change(record.id, ({ ready, record: now }) => ({ record: { ...now, planned: ready.length } }));
       }
     },
 
-    async answerBlind(answer) {
+    async answerBlind(answer, at) {
       const { blind } = get();
       const round = blind?.ready[blind.index];
       if (!blind || !round || isBlindDone(blind)) return;
+      if (at && (at.index !== blind.index || at.question !== blind.question)) return;
+      if (!isOurs()) return;
       const given = {
         question: blind.record.questions[blind.question]!,
         answer,
@@ -137,28 +174,31 @@ export const blindSlice: Slice<BlindSlice> = (set, get) => {
       if (isLast) await keep(record);
     },
 
-    undoBlind() {
+    async undoBlind() {
       const { blind } = get();
-      if (!blind || (blind.index === 0 && blind.question === 0)) return;
+      if (!blind || (blind.index === 0 && blind.question === 0) || !isOurs()) return;
       const isFirst = blind.question === 0;
       const index = isFirst ? blind.index - 1 : blind.index;
+      const record = { ...blind.record, rounds: blind.ready.slice(0, index) };
       set({
         blind: {
           ...blind,
           index,
           question: isFirst ? blind.record.questions.length - 1 : blind.question - 1,
-          record: { ...blind.record, rounds: blind.ready.slice(0, index) },
+          record,
           since: performance.now(),
         },
       });
+      // Within a round nothing of it is on disk yet.
+      if (isFirst) await keep(record);
     },
 
     async stopBlindTest() {
       const { blind, jobs } = get();
       if (!blind) return;
       set({ blind: { ...blind, stopped: true } });
-      for (const job of jobs)
-        if (job.kind === 'blind' && (job.state === 'waiting' || job.state === 'running')) await get().cancelJob(job.id);
+      for (const job of jobs) if (job.kind === 'blind') await get().cancelJob(job.id);
+      await writing;
     },
 
     closeBlindTest: () => set({ blind: null }),

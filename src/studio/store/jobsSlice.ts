@@ -135,6 +135,8 @@ export const jobsSlice: Slice<JobsSlice> = (set, get) => {
       return finish(
         id,
         (async () => {
+          // What could not be kept is not made.
+          await db();
           const records = await engine.generate(id, request, listener(follow(id)));
           await Promise.all(records.map(takeImage));
           return records;
@@ -154,6 +156,7 @@ export const jobsSlice: Slice<JobsSlice> = (set, get) => {
       return finish(
         id,
         (async () => {
+          await db();
           const pairs = await engine.makePairs(id, request, listener(onEvent));
           await Promise.all(pairs.flatMap((pair) => [takePair(pair), ...pair.images.map(takeImage)]));
           return pairs;
@@ -162,7 +165,13 @@ export const jobsSlice: Slice<JobsSlice> = (set, get) => {
     },
 
     async cancelJob(id) {
-      await get().engine().cancel(id);
+      if (!get().jobs.some((job) => job.id === id && isOpen(job))) return;
+      try {
+        await get().engine().cancel(id);
+      } catch (error) {
+        // With its worker the job has ended too.
+        progress(id, () => ({ problem: problemOf(error) }));
+      }
     },
 
     dismissJob(id) {

@@ -6,7 +6,8 @@ import type { Action } from '../../components/action.ts';
 import { Button, IconButton } from '../../components/Button.tsx';
 import { Icon } from '../../components/Icon.tsx';
 import { HoldButton, PairStage, useHeldKey } from '../../components/PairStage.tsx';
-import { Picture } from '../../components/Picture.tsx';
+import { useMeant } from '../../components/meant.ts';
+import { Picture, usePictures } from '../../components/Picture.tsx';
 import { saveBytes } from '../../components/files.ts';
 import { Keys, Shortcuts } from '../../components/Shortcuts.tsx';
 import { Disclosure, Empty, Page, Panel, ProblemNotice, Progress } from '../../components/Surface.tsx';
@@ -43,13 +44,22 @@ function BlindRoundView() {
   const round = blind.ready[blind.index];
   const question = blind.record.questions[blind.question]!;
   const canUndo = blind.index > 0 || blind.question > 0;
+  const [left, right] = round
+    ? round.shownLeft === 'a'
+      ? [round.images.a, round.images.b]
+      : [round.images.b, round.images.a]
+    : [];
+  const seen = usePictures(left?.file, right?.file);
+  const canAnswer = round !== undefined && seen === 'shown';
+  const at = { index: blind.index, question: blind.question };
+  const { onPointerDownCapture, isMeant } = useMeant(`${at.index} ${at.question}`);
   const actions: Action[] = [
     ...answers.map(({ answer, label, keys }) => ({
       name: answer,
       label,
       keys,
-      enabled: round !== undefined,
-      perform: () => answerBlind(answer),
+      enabled: canAnswer,
+      perform: () => answerBlind(answer, at),
     })),
     {
       name: 'undo',
@@ -66,13 +76,8 @@ function BlindRoundView() {
       perform: () => setZoomed(!zoomed),
     },
   ];
-  const [left, right] = round
-    ? round.shownLeft === 'a'
-      ? [round.images.a, round.images.b]
-      : [round.images.b, round.images.a]
-    : [];
   return (
-    <div className={styles.blind}>
+    <div className={styles.blind} onPointerDownCapture={onPointerDownCapture}>
       <Shortcuts title="Blind test" actions={actions} />
       <div className="spread">
         <h1 className={styles.question}>{questionTitles[question]}</h1>
@@ -104,7 +109,13 @@ function BlindRoundView() {
             right={right}
             prompt={question === 'appeal' ? 'prompt hidden' : round.prompt}
             view={{ zoomed, flickering: held }}
-            onChoose={(side) => void answerBlind(side)}
+            onChoose={
+              canAnswer
+                ? (side, _clearly, event) => {
+                    if (isMeant(event)) void answerBlind(side, at);
+                  }
+                : undefined
+            }
           />
           <div className={styles.blindAnswers} role="group" aria-label={questionTitles[question]}>
             {answers.map(({ answer, label, keys }) => (
@@ -113,9 +124,10 @@ function BlindRoundView() {
                 type="button"
                 className={styles.blindAnswer}
                 data-answer={answer}
+                aria-disabled={!canAnswer || undefined}
                 onClick={(event) => {
                   if (event.detail > 0) event.currentTarget.blur();
-                  void answerBlind(answer);
+                  if (canAnswer && isMeant(event)) void answerBlind(answer, at);
                 }}
               >
                 {label} {singleKeys ? <Keys keys={keys} first /> : null}
@@ -158,7 +170,8 @@ function BlindRoundView() {
 function BlindVerdict() {
   const blind = useStudio((s) => s.blind)!;
   const runs = useStudio((s) => s.runs);
-  const { closeBlindTest, startBlindTest, setDraft } = useStudio.getState();
+  const problem = useStudio((s) => s.blindProblem);
+  const { closeBlindTest, startBlindTest, generateWith } = useStudio.getState();
   const { record } = blind;
   const results = blindResults(record);
   const run = runs.find((one) =>
@@ -195,6 +208,7 @@ function BlindVerdict() {
         </>
       }
     >
+      <ProblemNotice problem={problem} />
       <Panel>
         <div className={styles.verdict}>
           {results.map(({ question, result }) => {
@@ -227,14 +241,20 @@ function BlindVerdict() {
       <div className="row">
         <Button
           icon="eye"
-          onClick={() => startBlindTest({ rounds: Math.max(20, 2 * (decisive?.n ?? 0)), questions: record.questions })}
+          onClick={() =>
+            startBlindTest({
+              rounds: Math.max(20, 2 * (decisive?.n ?? 0)),
+              questions: record.questions,
+              models: { a: record.a.model, b: record.b.model },
+            })
+          }
         >
           A longer test
         </Button>
         <Button
           icon="generate"
           href="#/generate"
-          onClick={() => setDraft({ model: (decisive?.rate ?? 0) > 0.5 ? record.b.model : record.a.model })}
+          onClick={() => generateWith((decisive?.rate ?? 0) > 0.5 ? record.b.model : record.a.model)}
         >
           New pairs from the better model
         </Button>

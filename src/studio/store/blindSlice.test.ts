@@ -1,0 +1,130 @@
+/** A blind test through the store, on a real IndexedDB implementation: what is on disk is what was judged. */
+import 'fake-indexeddb/auto';
+import { beforeEach, expect, it, vi } from 'vitest';
+import { type BlindRound, type BlindTestRecord, readBlindTests } from '../../data/blindTests.ts';
+import type { ImageRecord } from '../../service/types.ts';
+import { db } from './services.ts';
+import { blindResults } from './takeAway.ts';
+import { useStudio } from './useStudio.ts';
+
+vi.stubGlobal('navigator', {});
+
+const image = (id: string): ImageRecord => ({
+  id,
+  prompt: 'p',
+  seed: 1,
+  modelHash: '',
+  ranOn: 'engine',
+  createdAt: '',
+  file: `images/${id}.png`,
+  latentsFile: `images/${id}.safetensors`,
+  model: { base: 'm', adapters: [] },
+  negativePrompt: '',
+  steps: 1,
+  guidanceScale: 1,
+  width: 8,
+  height: 8,
+  scheduler: 'DDIMScheduler',
+  sampler: 'auto',
+});
+
+const rounds: BlindRound[] = [0, 1, 2].map((seed) => ({
+  prompt: 'p',
+  seed,
+  images: { a: image(`a${seed}`), b: image(`b${seed}`) },
+  shownLeft: 'a',
+  answers: [],
+}));
+
+const record: BlindTestRecord = {
+  version: 1,
+  id: 'test',
+  a: { title: 'A', model: { base: 'm', adapters: [] } },
+  b: { title: 'B', model: { base: 'm', adapters: [{ kind: 'run', run: 'r', strength: 1 }] } },
+  questions: ['general'],
+  planned: 3,
+  rounds: [],
+  createdAt: '',
+};
+
+const studio = () => useStudio.getState();
+const onDisk = async () =>
+  (await readBlindTests(await db())).map((test) =>
+    test.rounds.map(({ answers }) => answers.map(({ answer }) => answer)),
+  );
+
+function begin(change: Partial<BlindTestRecord> = {}): void {
+  useStudio.setState({
+    blind: { record: { ...record, ...change }, ready: rounds, index: 0, question: 0, since: 0, stopped: false },
+  });
+}
+
+beforeEach(async () => {
+  await (await db()).clear('blindTests');
+  useStudio.setState(useStudio.getInitialState(), true);
+  begin();
+});
+
+it('takes an answer back on disk, in the verdict and in the list of tests', async () => {
+  await studio().answerBlind('right');
+  await studio().answerBlind('right');
+  await studio().undoBlind();
+  expect(await onDisk()).toEqual([[['right']]]);
+  await studio().stopBlindTest();
+  const [test] = await readBlindTests(await db());
+  expect(studio().blind!.record).toEqual(test);
+  expect(studio().blindTests).toEqual([test]);
+  expect(blindResults(test!)[0]!.result).toMatchObject({ wins: 1, losses: 0, n: 1 });
+});
+
+it('leaves nothing of a test whose only answer was taken back', async () => {
+  await studio().answerBlind('left');
+  await studio().undoBlind();
+  await studio().stopBlindTest();
+  expect(await onDisk()).toEqual([]);
+  expect(studio().blindTests).toEqual([]);
+});
+
+it('ends with the order in which keys were struck, however fast they come', async () => {
+  await Promise.all([
+    studio().answerBlind('left'),
+    studio().answerBlind('left'),
+    studio().undoBlind(),
+    studio().undoBlind(),
+    studio().answerBlind('tie'),
+    studio().answerBlind('right'),
+    studio().undoBlind(),
+  ]);
+  expect(await onDisk()).toEqual([[['tie']]]);
+});
+
+it('takes back a whole round of several questions, and no other', async () => {
+  begin({ questions: ['general', 'appeal'] });
+  for (const answer of ['left', 'right', 'tie', 'left'] as const) await studio().answerBlind(answer);
+  await studio().undoBlind();
+  expect(studio().blind).toMatchObject({ index: 1, question: 1 });
+  expect(await onDisk()).toEqual([[['left', 'right']]]);
+  await studio().answerBlind('right');
+  expect(await onDisk()).toEqual([
+    [
+      ['left', 'right'],
+      ['tie', 'right'],
+    ],
+  ]);
+});
+
+it('takes an answer to the question that was seen, or none', async () => {
+  const at = { index: 0, question: 0 };
+  await studio().answerBlind('left', at);
+  await studio().answerBlind('left', at);
+  expect(studio().blind?.index).toBe(1);
+});
+
+it('judges nothing in a tab that only looks', async () => {
+  await studio().answerBlind('left');
+  useStudio.setState({ engineState: 'otherTab' });
+  await studio().answerBlind('left');
+  await studio().undoBlind();
+  expect(studio().blindProblem?.name).toBe('SecondTab');
+  expect(await onDisk()).toEqual([[['left']]]);
+});
