@@ -1,4 +1,4 @@
-/** The one GPU worker: makes the engine of this page and exposes its verbs. */
+/** The one GPU worker: makes the engine of this page and exposes its verbs. The page learns of its end, however it comes, by a lock. */
 import * as Comlink from 'comlink';
 import { embeddedModels } from '../src/data/embeddedModels.ts';
 import { ModelStore } from '../src/data/modelStore.ts';
@@ -62,3 +62,16 @@ const verbs = new Proxy({} as EngineService, {
 });
 
 Comlink.expose(verbs);
+
+const heldLock = `winnow-engine-${crypto.randomUUID()}`;
+// Very old browsers have no locks; an end that raises no event is then not noticed.
+void navigator.locks?.request(heldLock, () => {
+  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker's page is its only listener
+  postMessage({ heldLock });
+  return new Promise(() => {});
+});
+
+// A request that cannot be read would never be answered.
+addEventListener('messageerror', () => {
+  throw new Error('a request could not be read');
+});

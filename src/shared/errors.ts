@@ -19,6 +19,8 @@ export type ErrorName =
   | 'OutOfGpuMemory'
   | 'DeviceLost'
   | 'GpuError'
+  | 'EngineCrashed'
+  | 'EngineEnded'
   | 'NotSafetensors'
   | 'TruncatedFile'
   | 'WrongShape'

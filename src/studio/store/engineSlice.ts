@@ -3,7 +3,7 @@ import { WinnowError } from '../../shared/errors.ts';
 import type { ModelInfo, ModelRef, SystemReport } from '../../service/types.ts';
 import { connectEngine, type Engine, type EngineConnection, listener } from '../app/workers.ts';
 import { chosenModel } from './models.ts';
-import { claimOwnership, type Ownership, takeOver } from './ownership.ts';
+import { claimOwnership, type Ownership, saveMs, takeOver } from './ownership.ts';
 import { type Problem, problemOf } from './problem.ts';
 import type { Slice } from './useStudio.ts';
 
@@ -28,21 +28,29 @@ export interface EngineSlice {
 
 let connection: EngineConnection | null = null;
 
+async function within<Value>(ms: number, work: Promise<Value>): Promise<Value | void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const over = new Promise<void>((resolve) => (timer = setTimeout(resolve, ms)));
+  try {
+    return await Promise.race([work, over]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 export const engineSlice: Slice<EngineSlice> = (set, get) => {
   const ownership: Ownership = {
     onLost(letGo) {
-      void loseOwnership().finally(letGo);
+      void loseOwnership(letGo === null).finally(() => letGo?.());
     },
   };
 
-  async function loseOwnership(): Promise<void> {
-    set({ engineState: 'otherTab' });
-    const run = get().activeRun;
-    // A save takes at most a step; the other tab waits a few seconds for it.
-    if (run && connection)
-      await Promise.race([connection.engine.command(run, 'save'), new Promise((wait) => setTimeout(wait, 5000))]).catch(
-        () => undefined,
-      );
+  async function loseOwnership(stolen: boolean): Promise<void> {
+    set({ engineState: 'otherTab', preparing: null });
+    const { activeRun, live } = get();
+    // What is being prepared has nothing to save; a worker that is gone rejects at once.
+    if (activeRun && connection && !stolen && !live?.preparing)
+      await within(saveMs, connection.engine.command(activeRun, 'save')).catch(() => undefined);
     connection?.end();
     connection = null;
     get().forgetActiveRun();
@@ -58,31 +66,41 @@ export const engineSlice: Slice<EngineSlice> = (set, get) => {
       engineProblem: null,
       preparing: { what: 'Starting the engine', done: 0, total: 0 },
     });
-    const fail = (problem: Problem): void => {
+    connection?.end();
+    connection = null;
+    let mine: EngineConnection | null = null;
+    const fail = (error: unknown): void => {
+      // Ended on purpose: whoever did it says what is next.
+      if (connection !== mine) return;
+      const problem = problemOf(error);
       set({
         engineState: problem.name === 'NoWebGPU' ? 'noWebGPU' : 'failed',
         engineProblem: problem,
         preparing: null,
       });
     };
-    connection = connectEngine((message) =>
-      fail({
-        name: 'EngineCrashed',
-        message: `The engine stopped: ${message.replace(/\.?$/, '.')} Start it again below; runs go on from their last checkpoint.`,
-        detail: message,
-      }),
-    );
     try {
-      const { engine } = connection;
-      const system = await engine.start(listener((preparing) => set({ preparing })));
+      connection = mine = connectEngine(fail);
+      const { engine } = mine;
+      const system = await engine.start(listener((preparing) => connection === mine && set({ preparing })));
       const models = await engine.models();
-      set({ system, models, engineState: 'ready', preparing: null });
+      set(({ modelForecasts }) => ({
+        system,
+        models,
+        engineState: 'ready',
+        preparing: null,
+        // What could not be planned with the engine before is asked again.
+        modelForecasts: Object.fromEntries(Object.entries(modelForecasts).filter(([, found]) => !('message' in found))),
+      }));
       get().settleBase();
-      await get().readRuns();
+      // Records that cannot be read are no fault of the engine.
+      await get()
+        .readRuns()
+        .catch((error: unknown) => set({ trainProblem: problemOf(error) }));
       get().adoptDefaults();
       await get().readStoredModels();
     } catch (error) {
-      fail(problemOf(error));
+      fail(error);
     }
   }
 
@@ -113,7 +131,6 @@ export const engineSlice: Slice<EngineSlice> = (set, get) => {
     async restartEngine() {
       // The tab that owns the work decides.
       if (get().engineState === 'otherTab') return;
-      connection?.end();
       get().forgetActiveRun();
       await start();
     },
@@ -127,6 +144,12 @@ export const engineSlice: Slice<EngineSlice> = (set, get) => {
           'NoWebGPU',
           'This browser offers no WebGPU.',
           'The start page says how to turn it on here.',
+        );
+      if (state === 'failed')
+        throw new WinnowError(
+          'EngineEnded',
+          'The engine is not running.',
+          'Start it again: the button is at the top of the page.',
         );
       if (state !== 'ready' || !connection)
         throw new WinnowError(

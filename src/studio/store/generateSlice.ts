@@ -249,6 +249,8 @@ export const generateSlice: Slice<GenerateSlice> = (set, get) => {
       const base = get().baseModel()?.base ?? '';
       const ahead = pairs.filter((pair) => !labels.byPair.has(pair.id) && isPairOf(pair, base)).length;
       if (ahead >= bufferAhead) return;
+      // Cancelled or refused, it is not begun again by itself.
+      let made = false;
       await guarded(async () => {
         const prompts = draft.list
           ? drawPrompts(draft.list.prompts, bufferAhead)
@@ -259,7 +261,12 @@ export const generateSlice: Slice<GenerateSlice> = (set, get) => {
           count: prompts.length,
           seed: randomSeed(),
         });
+        made = true;
       });
+      if (made || get().engineState !== 'ready') return;
+      get().setPreference('keepMakingPairs', false);
+      const { generateProblem } = get();
+      if (generateProblem) set({ labelProblem: generateProblem });
     },
 
     usePromptFile(name, text) {

@@ -247,7 +247,15 @@ export const modelsSlice: Slice<ModelsSlice> = (set, get) => {
       const { modelWork } = get();
       if (!modelWork) return;
       set({ modelWork: { ...modelWork, cancelling: true } });
-      await get().engine().cancel(modelWork.job);
+      try {
+        await get().engine().cancel(modelWork.job);
+      } catch (error) {
+        // With its worker the work has ended too, and says so itself.
+        set((now) => ({
+          modelsProblem: problemOf(error),
+          modelWork: now.modelWork?.job === modelWork.job ? { ...now.modelWork, cancelling: false } : now.modelWork,
+        }));
+      }
     },
 
     async deleteModel(id) {

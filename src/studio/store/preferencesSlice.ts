@@ -23,15 +23,20 @@ export const preferencesSlice: Slice<PreferencesSlice> = (set, get) => ({
 
   async readStorage() {
     if (!navigator.storage?.estimate) return;
-    const [{ usage = 0, quota = 0 }, persisted] = await Promise.all([
-      navigator.storage.estimate(),
-      navigator.storage.persisted?.() ?? false,
-    ]);
-    set({ storage: { usageBytes: usage, quotaBytes: quota, persisted } });
+    try {
+      const [{ usage = 0, quota = 0 }, persisted] = await Promise.all([
+        navigator.storage.estimate(),
+        navigator.storage.persisted?.() ?? false,
+      ]);
+      set({ storage: { usageBytes: usage, quotaBytes: quota, persisted } });
+    } catch {
+      // A browser that refuses storage refuses to speak of it.
+      set({ storage: null });
+    }
   },
 
   async askToPersist() {
-    const persisted = (await navigator.storage?.persist?.()) ?? false;
+    const persisted = (await navigator.storage?.persist?.().catch(() => false)) ?? false;
     await get().readStorage();
     return persisted;
   },

@@ -186,6 +186,21 @@ export const trainSlice: Slice<TrainSlice> = (set, get) => {
     }
   }
 
+  /** From the click on: what must be read before a run begins takes a moment, and a second click must not begin a second run. */
+  let beginning = false;
+
+  async function begin(work: () => Promise<void>): Promise<void> {
+    if (beginning || get().activeRun) return;
+    beginning = true;
+    try {
+      await guarded(work);
+    } finally {
+      beginning = false;
+    }
+  }
+
+  let lastAsked = 0;
+
   const first = presets[0]!;
 
   return {
@@ -241,6 +256,7 @@ export const trainSlice: Slice<TrainSlice> = (set, get) => {
       const { engineState, trainConfig, activeRun } = get();
       const model = get().trainModel ?? get().baseModel();
       if (engineState !== 'ready' || !model || activeRun) return;
+      const asked = ++lastAsked;
       set({ forecasting: true, forecastProblem: null });
       try {
         const first = get().usablePairs()[0]?.pair;
@@ -248,17 +264,17 @@ export const trainSlice: Slice<TrainSlice> = (set, get) => {
         const forecast = await get()
           .engine()
           .forecast(model, checkTrainConfig(trainConfig), image && { width: image.width, height: image.height });
-        // Settings that changed meanwhile ask again themselves.
-        if (get().trainConfig === trainConfig) set({ forecast });
+        // What matters to it and changed meanwhile has asked again itself.
+        if (asked === lastAsked) set({ forecast });
       } catch (error) {
-        if (get().trainConfig === trainConfig) set({ forecast: null, forecastProblem: problemOf(error) });
+        if (asked === lastAsked) set({ forecast: null, forecastProblem: problemOf(error) });
       } finally {
-        set({ forecasting: false });
+        if (asked === lastAsked) set({ forecasting: false });
       }
     },
 
     startTraining: () =>
-      guarded(async () => {
+      begin(async () => {
         const pairs = get().usablePairs();
         const model = get().trainModel ?? get().baseModel();
         if (!pairs.length || !model)
@@ -292,7 +308,7 @@ export const trainSlice: Slice<TrainSlice> = (set, get) => {
       }),
 
     resumeRun: (id) =>
-      guarded(async () => {
+      begin(async () => {
         const run = get().runs.find((one) => one.id === id);
         if (!run) return;
         await get().readMetrics(id);
@@ -352,6 +368,8 @@ const sorted = (runs: RunRecord[]): RunRecord[] => runs.sort((a, b) => b.created
 /** For a tab that only looks, or a browser without WebGPU. */
 async function runsOnDisk(): Promise<RunRecord[]> {
   const store = await files();
-  const records = (await store.list('runs')).filter((path) => path.endsWith('/run.json'));
-  return Promise.all(records.map((path) => readJson<RunRecord>(store, path)));
+  const records = (await store.list('runs')).filter((path) => /^runs\/[^/]+\/run\.json$/.test(path));
+  const read = await Promise.allSettled(records.map((path) => readJson<RunRecord>(store, path)));
+  // One that cannot be read leaves the others alone; the engine says what is wrong with it.
+  return read.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
 }

@@ -1,0 +1,156 @@
+/** The store and the end of its engine: nothing waits for ever, and nothing is cut off that was promised to be saved. */
+import 'fake-indexeddb/auto';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { deferred, WorkerForTests } from '../app/workerForTests.ts';
+import type { ModelInfo } from '../../service/types.ts';
+import { useStudio } from './useStudio.ts';
+
+const studio = () => useStudio.getState();
+const never = (): Promise<never> => new Promise(() => {});
+
+const model = {
+  id: 'm',
+  title: 'm',
+  defaults: { steps: 1, guidanceScale: 1, scheduler: 'DDIMScheduler' },
+  defaultSize: 8,
+  notTrainable: null,
+} as ModelInfo;
+
+const verbs = {
+  start: () => ({ features: [], limits: {}, adapter: {}, choices: {} }),
+  models: () => [model],
+  storedModels: () => [],
+  runs: () => [],
+  metrics: () => [],
+  generate: never,
+  makePairs: never,
+  importModel: never,
+  train: never,
+};
+
+/** Of the page: one lock that is free, and whoever asks by the channel. */
+const locks = {
+  request: (_name: string, options: unknown, work?: (lock: object) => Promise<void>) =>
+    typeof options === 'function' ? never() : work!({}),
+};
+
+beforeEach(async () => {
+  vi.stubGlobal('Worker', WorkerForTests);
+  vi.stubGlobal('navigator', { gpu: {}, locks });
+  vi.stubGlobal('addEventListener', () => undefined);
+  vi.stubGlobal('removeEventListener', () => undefined);
+  vi.stubGlobal('fetch', () => Promise.reject(new TypeError('no network')));
+  WorkerForTests.verbs = verbs;
+  useStudio.setState(useStudio.getInitialState(), true);
+  await studio().boot();
+  expect(studio().engineState).toBe('ready');
+});
+
+afterEach(() => {
+  for (const worker of WorkerForTests.made.splice(0)) worker.terminate();
+  vi.unstubAllGlobals();
+});
+
+const theWorker = (): WorkerForTests => WorkerForTests.made.at(-1)!;
+const states = () => studio().jobs.map(({ state }) => state);
+const bringIn = () => studio().importModel({ name: 'folder', files: [] });
+
+/** One of each kind of work: pictures, pairs that wait behind them, a model on its way in. */
+function work(): Promise<unknown> {
+  studio().setDraft({ prompt: 'a house' });
+  const working = [studio().generate(), studio().makePairs(2), bringIn()];
+  expect(states()).toEqual(['waiting', 'waiting']);
+  expect(studio().modelWork).not.toBeNull();
+  return Promise.all(working);
+}
+
+it('ends every job with an engine that crashed, and says so', async () => {
+  const working = work();
+  theWorker().dispatchEvent(Object.assign(new Event('error'), { message: 'boom' }));
+  await working;
+  expect(states()).toEqual(['failed', 'failed']);
+  expect(studio().jobs.map(({ problem }) => problem?.name)).toEqual(['EngineCrashed', 'EngineCrashed']);
+  expect(studio()).toMatchObject({ modelWork: null, engineState: 'failed' });
+  expect(studio().modelsProblem?.name).toBe('EngineCrashed');
+  expect(studio().engineProblem?.message).toContain('boom');
+  await studio().generate();
+  expect(studio().generateProblem?.name).toBe('EngineEnded');
+});
+
+it('works again after the engine was started anew, with nothing left over', async () => {
+  const working = work();
+  const before = theWorker();
+  await studio().restartEngine();
+  await working;
+  expect(before.terminated).toBe(true);
+  expect(studio().engineState).toBe('ready');
+  expect(states()).toEqual(['failed', 'failed']);
+  expect(studio().modelWork).toBeNull();
+  const imported = deferred<ModelInfo>();
+  WorkerForTests.verbs = { ...verbs, importModel: () => imported.promise };
+  await studio().restartEngine();
+  const bringing = bringIn();
+  imported.resolve({ ...model, id: 'new' });
+  expect(await bringing).toMatchObject({ id: 'new' });
+  expect(studio().modelsProblem).toBeNull();
+});
+
+it('starts anew while it starts: the engine that was left says nothing more', async () => {
+  WorkerForTests.verbs = { ...verbs, start: never };
+  const first = studio().restartEngine();
+  expect(studio().engineState).toBe('starting');
+  WorkerForTests.verbs = verbs;
+  await studio().restartEngine();
+  await first;
+  expect(studio()).toMatchObject({ engineState: 'ready', engineProblem: null });
+});
+
+it('says what is wrong where the browser makes no worker', async () => {
+  vi.stubGlobal('Worker', function refuse() {
+    throw new DOMException('blocked', 'SecurityError');
+  });
+  await studio().restartEngine();
+  expect(studio().engineState).toBe('failed');
+  expect(studio().engineProblem?.message).toContain('blocked');
+});
+
+/** A run at work, past its preparation. */
+async function train(command: () => unknown): Promise<void> {
+  WorkerForTests.verbs = { ...verbs, command };
+  await studio().restartEngine();
+  useStudio.setState({
+    activeRun: 'r',
+    live: { preparing: null, memory: null, etaSeconds: null, resumedAt: null, awake: false, lastSavedAt: null },
+  });
+}
+
+function askToLetGo(): void {
+  const channel = new BroadcastChannel('winnow-owner');
+  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a BroadcastChannel takes none
+  channel.postMessage('let go');
+  setTimeout(() => channel.close(), 500);
+}
+
+it('lets another tab take over only when what trains is saved', async () => {
+  const saved = deferred<void>();
+  const command = vi.fn(() => saved.promise);
+  await train(command);
+  const worker = theWorker();
+  askToLetGo();
+  await vi.waitFor(() => expect(command).toHaveBeenCalledWith('r', 'save'));
+  await new Promise((wait) => setTimeout(wait, 100));
+  expect([studio().engineState, worker.terminated]).toEqual(['otherTab', false]);
+  saved.resolve();
+  await vi.waitFor(() => expect(worker.terminated).toBe(true));
+  expect(studio().activeRun).toBeNull();
+});
+
+it('does not wait for an engine that has crashed when another tab takes over', async () => {
+  await train(never);
+  const worker = theWorker();
+  worker.dispatchEvent(new Event('error'));
+  useStudio.setState({ activeRun: 'r' });
+  askToLetGo();
+  await vi.waitFor(() => expect(studio().activeRun).toBeNull());
+  expect(studio().engineState).toBe('otherTab');
+});
