@@ -2,6 +2,7 @@
 import react from '@vitejs/plugin-react';
 import { defineConfig } from 'vite';
 import { ortAssets } from './tools/vite-ort-assets.ts';
+import { uplotLocale } from './tools/vite-uplot-locale.ts';
 
 /** Cross-origin isolation gives onnxruntime its wasm threads. The studio works without it, on one thread. */
 export const isolationHeaders = {
@@ -11,10 +12,10 @@ export const isolationHeaders = {
 
 export default defineConfig({
   base: './',
-  plugins: [react(), ortAssets()],
+  plugins: [react(), ortAssets(), uplotLocale()],
   worker: { format: 'es' },
   server: { headers: isolationHeaders },
   preview: { headers: isolationHeaders, port: 4173 },
-  optimizeDeps: { exclude: ['onnxruntime-web'] },
+  optimizeDeps: { exclude: ['onnxruntime-web', 'uplot'] },
   build: { target: 'es2023', chunkSizeWarningLimit: 1500, assetsInlineLimit: 0 },
 });

@@ -16,17 +16,37 @@ export type Database = IDBPDatabase<WinnowSchema>;
 
 type StoreName = 'labels' | 'pairs' | 'images' | 'blindTests';
 
-export function openDatabase(name = 'winnow'): Promise<Database> {
-  return openDB<WinnowSchema>(name, 1, {
-    upgrade(db) {
-      db.createObjectStore('labels', { autoIncrement: true });
-      db.createObjectStore('pairs', { keyPath: 'id' });
-      db.createObjectStore('images', { keyPath: 'id' });
-      db.createObjectStore('blindTests', { keyPath: 'id' });
-    },
-    // A newer version in another tab must not wait for this one.
-    blocking: (_current, _blocked, event) => (event.target as IDBDatabase).close(),
-  });
+/** @param onClosed the connection was closed from outside: open another one.
+ *  Rejects with UnsupportedConfig where the browser has no database, or refuses it, as in private browsing. */
+export async function openDatabase(name = 'winnow', onClosed: () => void = () => {}): Promise<Database> {
+  try {
+    return await openDB<WinnowSchema>(name, 1, {
+      upgrade(db) {
+        db.createObjectStore('labels', { autoIncrement: true });
+        db.createObjectStore('pairs', { keyPath: 'id' });
+        db.createObjectStore('images', { keyPath: 'id' });
+        db.createObjectStore('blindTests', { keyPath: 'id' });
+      },
+      // A newer version in another tab must not wait for this one.
+      blocking(_current, _blocked, event) {
+        (event.target as IDBDatabase).close();
+        onClosed();
+      },
+      terminated: onClosed,
+    });
+  } catch (error) {
+    if (error instanceof Error && error.name === 'VersionError')
+      throw new WinnowError(
+        'UnsupportedConfig',
+        'A newer version of Winnow has been at work in this browser.',
+        'Reload the page to get it.',
+      );
+    throw new WinnowError(
+      'UnsupportedConfig',
+      'This browser keeps no records for this page.',
+      'Use a current Chrome, Edge, Firefox or Safari, not in private browsing.',
+    );
+  }
 }
 
 /** Resolves only after the browser has flushed the records to disk, and with them all that was written before. */

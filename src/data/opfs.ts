@@ -18,17 +18,20 @@ interface FileHandle extends FileSystemFileHandle {
   move?(name: string): Promise<void>;
 }
 
-/** @param folder everything lies below it. */
+/** @param folder everything lies below it. Rejects with UnsupportedConfig where there are no such files, and with NoDiskSpace. */
 export async function openOpfsStore(folder = 'winnow'): Promise<FileStore> {
-  if (!navigator.storage?.getDirectory) {
+  try {
+    const root = await (await navigator.storage.getDirectory()).getDirectoryHandle(folder, { create: true });
+    return new OpfsStore(root);
+  } catch (error) {
+    // Missing, or refused, as in private browsing: each browser throws something else.
+    if (isNamed(error, 'QuotaExceededError')) throw asDiskError(error);
     throw new WinnowError(
       'UnsupportedConfig',
       'This browser keeps no private files for web pages.',
       'Use a current Chrome, Edge, Firefox or Safari, not in private browsing.',
     );
   }
-  const root = await (await navigator.storage.getDirectory()).getDirectoryHandle(folder, { create: true });
-  return new OpfsStore(root);
 }
 
 class OpfsStore implements FileStore {

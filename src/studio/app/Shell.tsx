@@ -61,7 +61,7 @@ export function Shell() {
       </nav>
       <div className={styles.body}>
         <TopBar onHelp={() => setHelpOpen(true)} />
-        <OtherTab />
+        <Standing />
         <main id="main" tabIndex={-1} className={styles.main}>
           <ErrorBoundary resetKey={location}>
             <RouteSwitch>
@@ -100,10 +100,12 @@ function ModelGone() {
   return null;
 }
 
-function OtherTab() {
+/** Why this tab does not do all it could. */
+function Standing() {
   const state = useStudio((s) => s.engineState);
   const problem = useStudio((s) => s.engineProblem);
   const takingOver = useStudio((s) => s.preparing !== null);
+  const lacks = useStudio((s) => s.lacks);
   const { takeOverFromOtherTab, restartEngine } = useStudio.getState();
   if (state === 'otherTab') {
     return (
@@ -118,6 +120,18 @@ function OtherTab() {
           }
         >
           This tab only looks, so that nothing is written twice. Taking over saves and pauses what runs there.
+        </Notice>
+      </div>
+    );
+  }
+  if (lacks) {
+    return (
+      <div className={styles.banner}>
+        <Notice tone="bad" title={lacks.error.what}>
+          {lacks.what === 'records'
+            ? 'An answer or a picture would be lost at once, so nothing can be judged, made or trained here. '
+            : 'Pictures, models and runs have no place here: none can be made. The pairs that came with Winnow can be judged. '}
+          {lacks.error.remedy}
         </Notice>
       </div>
     );

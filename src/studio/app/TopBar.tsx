@@ -10,6 +10,7 @@ import styles from './shell.module.css';
 export function TopBar({ onHelp }: { onHelp: () => void }) {
   const state = useStudio((s) => s.engineState);
   const preparing = useStudio((s) => s.preparing);
+  const lacks = useStudio((s) => s.lacks !== null);
   const system = useStudio((s) => s.system);
   const usable = useStudio((s) => countUsable(s).own);
   const jobs = useStudio((s) => s.jobs);
@@ -32,7 +33,7 @@ export function TopBar({ onHelp }: { onHelp: () => void }) {
         : 'Starting the engine',
     },
     ready: { tone: 'good', text: system ? gpuName(system) : 'Ready' },
-    failed: { tone: 'bad', text: 'Engine stopped' },
+    failed: { tone: 'bad', text: lacks ? 'No engine here' : 'Engine stopped' },
     noWebGPU: { tone: 'bad', text: 'No WebGPU' },
     otherTab: { tone: 'idle', text: 'At work in another tab' },
   }[state];

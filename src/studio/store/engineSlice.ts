@@ -69,6 +69,7 @@ export const engineSlice: Slice<EngineSlice> = (set, get) => {
     connection?.end();
     connection = null;
     let mine: EngineConnection | null = null;
+    const { lacks } = get();
     const fail = (error: unknown): void => {
       // Ended on purpose: whoever did it says what is next.
       if (connection !== mine) return;
@@ -79,6 +80,8 @@ export const engineSlice: Slice<EngineSlice> = (set, get) => {
         preparing: null,
       });
     };
+    // Nothing that an engine makes could be kept.
+    if (lacks) return set({ engineState: 'failed', preparing: null });
     try {
       connection = mine = connectEngine(fail);
       const { engine } = mine;
@@ -113,11 +116,17 @@ export const engineSlice: Slice<EngineSlice> = (set, get) => {
 
     async boot() {
       void get().readStorage();
+      await get().checkStorage();
       const stored = get().readStored();
       if (await claimOwnership(ownership)) await start();
       else {
         set({ engineState: 'otherTab' });
-        await Promise.all([stored, get().readRuns()]);
+        await Promise.all([
+          stored,
+          get()
+            .readRuns()
+            .catch((error: unknown) => set({ trainProblem: problemOf(error) })),
+        ]);
       }
     },
 
@@ -132,6 +141,7 @@ export const engineSlice: Slice<EngineSlice> = (set, get) => {
       // The tab that owns the work decides.
       if (get().engineState === 'otherTab') return;
       get().forgetActiveRun();
+      await get().checkStorage();
       await start();
     },
 
@@ -145,6 +155,7 @@ export const engineSlice: Slice<EngineSlice> = (set, get) => {
           'This browser offers no WebGPU.',
           'The start page says how to turn it on here.',
         );
+      if (get().lacks) throw get().lacks!.error;
       if (state === 'failed')
         throw new WinnowError(
           'EngineEnded',

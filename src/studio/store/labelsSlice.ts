@@ -183,7 +183,8 @@ export const labelsSlice: Slice<LabelsSlice> = (set, get) => {
         // Judging need not wait for it, training does.
         await storeBundledFiles(siteBase, await files(), bundled);
       } catch (error) {
-        set({ labelProblem: problemOf(error), pairsRead: true });
+        // What the browser does not keep is said once, above every screen.
+        set({ labelProblem: get().lacks ? null : problemOf(error), pairsRead: true });
       }
     },
 

@@ -1,6 +1,8 @@
 /** Everything made here: images with their parameters, blind tests. */
 import { type BlindTestRecord, readBlindTests } from '../../data/blindTests.ts';
 import { deleteImage, readImages } from '../../data/images.ts';
+import { readPairs } from '../../data/pairs.ts';
+import { WinnowError } from '../../shared/errors.ts';
 import type { ImageRecord } from '../../service/types.ts';
 import { db, files } from './services.ts';
 import type { Slice } from './useStudio.ts';
@@ -27,9 +29,11 @@ export const librarySlice: Slice<LibrarySlice> = (set, get) => ({
   },
 
   async removeImages(ids) {
+    if (get().engineState === 'otherTab')
+      throw new WinnowError('SecondTab', 'Winnow is at work in another tab.', 'Delete it there, or take over here.');
     const [database, store] = await Promise.all([db(), files()]);
     // An image that stands in a pair stays on disk with the pair; only the gallery forgets it.
-    const paired = new Set(get().pairs.flatMap((pair) => pair.images.map((image) => image.id)));
+    const paired = new Set((await readPairs(database)).flatMap((pair) => pair.images.map((image) => image.id)));
     for (const image of get().images.filter((one) => ids.includes(one.id))) {
       if (paired.has(image.id)) await database.delete('images', image.id);
       else await deleteImage(database, store, image);

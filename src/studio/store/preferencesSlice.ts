@@ -1,10 +1,16 @@
 /** Choices of this browser and what it says about storage. */
+import { WinnowError } from '../../shared/errors.ts';
 import { type Preferences, readPreferences, writePreferences } from './preferences.ts';
+import { db, files } from './services.ts';
 import type { Slice } from './useStudio.ts';
 
 export interface PreferencesSlice {
   preferences: Preferences;
   storage: { usageBytes: number; quotaBytes: number; persisted: boolean } | null;
+  /** What this browser does not keep for the page, or refuses to: without records nothing can be judged or made, without files only what came
+   *  with the studio can be judged. */
+  lacks: { what: 'records' | 'files'; error: WinnowError } | null;
+  checkStorage(): Promise<void>;
   setPreference<Key extends keyof Preferences>(key: Key, value: Preferences[Key]): void;
   readStorage(): Promise<void>;
   /** Asks the browser not to clear this site's data by itself. */
@@ -14,6 +20,22 @@ export interface PreferencesSlice {
 export const preferencesSlice: Slice<PreferencesSlice> = (set, get) => ({
   preferences: readPreferences(),
   storage: null,
+  lacks: null,
+
+  async checkStorage() {
+    const missing = async (open: () => Promise<unknown>): Promise<WinnowError | null> => {
+      try {
+        await open();
+        return null;
+      } catch (error) {
+        return error instanceof WinnowError ? error : null;
+      }
+    };
+    const [records, kept] = await Promise.all([missing(db), missing(files)]);
+    set({
+      lacks: records ? { what: 'records', error: records } : kept ? { what: 'files', error: kept } : null,
+    });
+  },
 
   setPreference(key, value) {
     const preferences = { ...get().preferences, [key]: value };

@@ -1,4 +1,5 @@
-/** What the store's verbs work with beside the engine: the database, the file store, the place the site is served from. Opened once. */
+/** What the store's verbs work with beside the engine: the database, the file store, the place the site is served from. Opened once, and again
+ *  where that failed. */
 import { type Database, openDatabase } from '../../data/db.ts';
 import type { FileStore } from '../../data/files.ts';
 import { openOpfsStore } from '../../data/opfs.ts';
@@ -8,6 +9,20 @@ export const siteBase: string = import.meta.env.BASE_URL;
 let database: Promise<Database> | undefined;
 let fileStore: Promise<FileStore> | undefined;
 
-export const db = (): Promise<Database> => (database ??= openDatabase());
+const forgetDatabase = (): void => void (database = undefined);
 
-export const files = (): Promise<FileStore> => (fileStore ??= openOpfsStore());
+export function db(): Promise<Database> {
+  if (!database) {
+    database = openDatabase('winnow', forgetDatabase);
+    database.catch(forgetDatabase);
+  }
+  return database;
+}
+
+export function files(): Promise<FileStore> {
+  if (!fileStore) {
+    fileStore = openOpfsStore();
+    fileStore.catch(() => (fileStore = undefined));
+  }
+  return fileStore;
+}

@@ -80,7 +80,7 @@ export async function exportReport(run: RunRecord | undefined): Promise<TakenFil
   const { counts, compareA, compareB, comparePrompts, compareSeeds } = state;
   if (run) await state.readMetrics(run.id);
   const metrics = run ? (useStudio.getState().metrics[run.id] ?? []) : [];
-  const store = await files();
+  const store = await files().catch(() => null);
   const picture = async (file: string, alt: string, caption?: string): Promise<ReportImage | null> => {
     try {
       return { png: await readPicture(store, file, siteBase), alt, ...(caption ? { caption } : {}) };

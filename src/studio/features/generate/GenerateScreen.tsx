@@ -22,6 +22,7 @@ export function GenerateScreen() {
   const images = useStudio((s) => s.images);
   const ready = useStudio((s) => s.engineState === 'ready');
   const problem = useStudio((s) => s.generateProblem);
+  const lacks = useStudio((s) => s.lacks !== null);
   const current = useStudio(
     (s) => s.jobs.find((job) => job.state === 'running') ?? s.jobs.find((job) => job.state === 'waiting'),
   );
@@ -60,8 +61,8 @@ export function GenerateScreen() {
             <ImageGrid images={images} />
           ) : (
             <Empty icon="generate" title="Nothing made yet">
-              Images appear here with their settings. Drop a PNG made here, or by most other tools, on the window to get
-              its settings back.
+              {lacks ? 'Images could not be kept here: see above. ' : 'Images appear here with their settings. '}Drop a
+              PNG made here, or by most other tools, on the window to get its settings back.
             </Empty>
           )}
         </div>

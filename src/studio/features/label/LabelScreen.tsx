@@ -28,6 +28,9 @@ export function LabelScreen() {
   const pairs = useStudio((s) => s.pairs);
   const labels = useStudio((s) => s.labels);
   const read = useStudio((s) => s.pairsRead);
+  const lacks = useStudio((s) => s.lacks !== null);
+  // Not because all are judged.
+  const noPairs = useStudio((s) => !s.pairs.length && (s.labelProblem !== null || s.lacks !== null));
   const { setFilter } = useStudio.getState();
   const sizes = Object.fromEntries(
     filters.map(({ value }) => [
@@ -54,8 +57,14 @@ export function LabelScreen() {
       </div>
       <OtherModel />
       <Judge />
-      {!showing && read ? <NothingLeft /> : null}
-      <KeepMaking />
+      {showing || !read ? null : noPairs ? (
+        <Empty icon="warn" title="No pair can be shown">
+          {lacks ? 'See above: an answer could not be kept.' : 'See above.'}
+        </Empty>
+      ) : (
+        <NothingLeft />
+      )}
+      {lacks ? null : <KeepMaking />}
     </div>
   );
 }

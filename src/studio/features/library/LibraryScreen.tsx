@@ -49,6 +49,7 @@ function Images() {
   const models = useStudio((s) => s.models);
   const runs = useStudio((s) => s.runs);
   const loras = useStudio((s) => s.preferences.loras);
+  const lacks = useStudio((s) => s.lacks !== null);
   const { removeImages } = useStudio.getState();
   const [text, setText] = useState('');
   const [model, setModel] = useState('all');
@@ -71,12 +72,16 @@ function Images() {
         icon="library"
         title="Nothing made yet"
         actions={
-          <Button look="primary" href="#/generate">
-            Go to Generate
-          </Button>
+          lacks ? undefined : (
+            <Button look="primary" href="#/generate">
+              Go to Generate
+            </Button>
+          )
         }
       >
-        Every image you make is kept here with its parameters.
+        {lacks
+          ? 'What is made here could not be kept: see above.'
+          : 'Every image you make is kept here with its parameters.'}
       </Empty>
     );
   }

@@ -27,6 +27,7 @@ export function SettingsScreen() {
 
 function Storage() {
   const storage = useStudio((s) => s.storage);
+  const lacks = useStudio((s) => s.lacks !== null);
   const { readStorage, askToPersist } = useStudio.getState();
   useEffect(() => {
     void readStorage();
@@ -37,7 +38,9 @@ function Storage() {
         <p className="small dim">
           Images, labels, runs and models live in this browser, on this computer. Nothing is uploaded.
         </p>
-        {storage ? (
+        {lacks ? (
+          <p className="small dim">Not in this browser: see above.</p>
+        ) : storage ? (
           <>
             <Progress
               label={`${printBytes(storage.usageBytes)} of ${printBytes(storage.quotaBytes)} used`}

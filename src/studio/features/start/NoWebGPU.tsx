@@ -1,5 +1,6 @@
 /** No WebGPU here: what to do in this very browser, and what works without. */
 import { Notice } from '../../components/Surface.tsx';
+import { useStudio } from '../../store/useStudio.ts';
 import styles from './start.module.css';
 
 interface Advice {
@@ -65,6 +66,7 @@ export function adviceFor(userAgent: string, secure: boolean): Advice {
 }
 
 export function NoWebGPU() {
+  const lacks = useStudio((s) => s.lacks?.what);
   const { browser, steps } = adviceFor(navigator.userAgent, isSecureContext);
   return (
     <Notice tone="warn" title={`WebGPU is off in ${browser}`}>
@@ -74,9 +76,12 @@ export function NoWebGPU() {
           <li key={step}>{step}</li>
         ))}
       </ol>
-      <p className="small">
-        Meanwhile you can judge the pairs below: your labels are kept, and count as soon as WebGPU is there.
-      </p>
+      {lacks === 'records' ? null : (
+        <p className="small">
+          Meanwhile you can judge the pairs below
+          {lacks ? '.' : ': your labels are kept, and count as soon as WebGPU is there.'}
+        </p>
+      )}
     </Notice>
   );
 }

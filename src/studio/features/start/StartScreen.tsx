@@ -17,6 +17,11 @@ export function StartScreen() {
   const read = useStudio((s) => s.pairsRead);
   const judged = useStudio((s) => s.counts.labels);
   const usable = useStudio((s) => countUsable(s).own);
+  // Read without any pair: for a reason, not because all are judged.
+  const problem = useStudio((s) =>
+    s.pairs.length ? null : (s.labelProblem?.message ?? (s.lacks ? 'See above: an answer could not be kept.' : null)),
+  );
+  const lacks = useStudio((s) => s.lacks !== null);
   const noWebGPU = useStudio((s) => s.engineState === 'noWebGPU');
   const { judgeNew } = useStudio.getState();
   // A list that was opened on Label stays there: before anything is painted or a key counts.
@@ -38,14 +43,22 @@ export function StartScreen() {
               <div className="spread">
                 <h2>Which one do you like more?</h2>
                 <span className="small dim number">
-                  {judged ? `${plural(judged, 'label')} → ${usable} usable` : 'Your first answer already counts'}
+                  {judged
+                    ? `${plural(judged, 'label')} → ${usable} usable`
+                    : lacks
+                      ? 'Your answers are kept here'
+                      : 'Your first answer already counts'}
                 </span>
               </div>
               <Judge compact />
             </>
           ) : read ? (
             <Panel>
-              {judged ? (
+              {problem ? (
+                <Empty icon="warn" title="No pair can be shown">
+                  {problem}
+                </Empty>
+              ) : judged ? (
                 <Empty
                   icon="check"
                   title={`${plural(usable, 'usable label')} so far`}

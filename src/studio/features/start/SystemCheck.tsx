@@ -20,6 +20,7 @@ export function SystemCheck() {
   const model = useStudio(chosenModel);
   const preparing = useStudio((s) => s.preparing);
   const storage = useStudio((s) => s.storage);
+  const lacks = useStudio((s) => s.lacks?.what);
   const f16 = system?.features.includes('shader-f16');
   return (
     <Panel title="This computer">
@@ -32,14 +33,21 @@ export function SystemCheck() {
         </div>
       ) : null}
       <ul className={styles.checks}>
-        <Check state={system ? 'good' : state === 'starting' ? 'wait' : 'bad'} name="WebGPU">
-          {system
-            ? gpuName(system)
-            : state === 'starting'
-              ? 'looking'
-              : state === 'otherTab'
-                ? 'in use by another tab'
-                : 'not available'}
+        <Check
+          state={
+            system && state !== 'failed' ? 'good' : state === 'starting' ? 'wait' : state === 'failed' ? 'note' : 'bad'
+          }
+          name="WebGPU"
+        >
+          {state === 'failed'
+            ? 'the engine is not running'
+            : system
+              ? gpuName(system)
+              : state === 'starting'
+                ? 'looking'
+                : state === 'otherTab'
+                  ? 'in use by another tab'
+                  : 'not available'}
         </Check>
         {system ? (
           <>
@@ -61,7 +69,12 @@ export function SystemCheck() {
             </Check>
           </>
         ) : null}
-        {storage ? (
+        {lacks ? (
+          <Check state="bad" name="Storage">
+            no {lacks} are kept for this page
+          </Check>
+        ) : null}
+        {storage && !lacks ? (
           <Check state={storage.quotaBytes - storage.usageBytes > 500e6 ? 'good' : 'note'} name="Disk">
             {printBytes(storage.quotaBytes - storage.usageBytes)} free, {printBytes(storage.usageBytes)} used
           </Check>

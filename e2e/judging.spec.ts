@@ -1,0 +1,184 @@
+/** Judging in a browser: an answer is about what was on screen, and marked on the picture it preferred; and what is judged where a browser keeps
+ *  less than it should, or names its language oddly. Needs no GPU. */
+import { expect, type Locator, type Page, test } from '@playwright/test';
+import { findBrowser } from '../tools/browser.mjs';
+
+test.use({
+  launchOptions: {
+    executablePath: findBrowser({ log: () => {} }),
+    args: ['--no-sandbox', '--disable-gpu', '--disable-features=Vulkan,WebGPU', '--disable-background-networking'],
+  },
+});
+
+const side = (page: Page, name: 'Left' | 'Right'): Locator =>
+  page.getByRole('button', { name: `${name} image is better` });
+const source = (page: Page, name: 'Left' | 'Right'): Promise<string | null> =>
+  side(page, name).locator('img').getAttribute('src');
+const labels = (page: Page, count: number): Promise<void> =>
+  expect(page.getByText(new RegExp(`^${count} labels?( →|$)`)).first()).toBeVisible();
+
+async function open(page: Page): Promise<string[]> {
+  const complaints: string[] = [];
+  page.on('pageerror', (error) => complaints.push(error.message));
+  await page.goto('/');
+  await expect(page.getByRole('heading', { name: 'Teach an image model your taste.' })).toBeVisible();
+  return complaints;
+}
+
+const list = (page: Page, name: RegExp): Promise<void> =>
+  page.getByRole('radiogroup', { name: 'Which pairs' }).getByText(name).click();
+
+test('the review marks the picture that was preferred, on whichever side it stands', async ({ page }) => {
+  await open(page);
+  await expect(side(page, 'Left')).toBeVisible();
+  const preferred = await source(page, 'Left');
+  await page.keyboard.press('ArrowLeft');
+  await labels(page, 1);
+  await page.goto('/#/label');
+  const sides = new Set<string>();
+  for (let i = 0; i < 24 && sides.size < 2; i += 1) {
+    await list(page, /^Ties/);
+    await list(page, /^Preferred/);
+    await expect(side(page, 'Left')).toBeVisible();
+    const ringed = page.locator('[data-given]');
+    await expect(ringed).toHaveCount(1);
+    const name = (await ringed.getAttribute('data-answer')) === 'left' ? 'Left' : 'Right';
+    expect(await source(page, name)).toBe(preferred);
+    sides.add(name);
+  }
+  expect(sides.size).toBe(2);
+});
+
+test('Start shows what is not judged yet, whatever list is open on Label', async ({ page }) => {
+  await open(page);
+  await expect(side(page, 'Left')).toBeVisible();
+  await page.keyboard.press('ArrowRight');
+  await labels(page, 1);
+  await page.goto('/#/label');
+  await list(page, /^Preferred/);
+  await page.getByRole('link', { name: 'Start', exact: true }).click();
+  await expect(page.locator('[data-given]')).toHaveCount(0);
+  await expect(side(page, 'Left')).toBeVisible();
+  await page.keyboard.press('ArrowLeft');
+  await labels(page, 2);
+  await page.goto('/#/label');
+  await list(page, /^Ties/);
+  await page.getByRole('link', { name: 'Start', exact: true }).click();
+  await expect(side(page, 'Left')).toBeVisible();
+});
+
+test('a double click and a key held down are one answer', async ({ page }) => {
+  await open(page);
+  await side(page, 'Left').dblclick();
+  await labels(page, 1);
+  await page
+    .getByRole('button', { name: /^Right/ })
+    .last()
+    .dblclick();
+  await labels(page, 2);
+  for (let i = 0; i < 5; i += 1) await page.keyboard.down('ArrowLeft');
+  await page.keyboard.up('ArrowLeft');
+  await labels(page, 3);
+  for (let i = 0; i < 5; i += 1) await page.keyboard.down('Backspace');
+  await labels(page, 2);
+});
+
+test('a click that began on one pair says nothing of the next', async ({ page }) => {
+  await open(page);
+  const before = await source(page, 'Left');
+  await side(page, 'Left').hover();
+  await page.mouse.down();
+  await page.keyboard.press('ArrowRight');
+  await labels(page, 1);
+  await expect.poll(() => source(page, 'Left')).not.toBe(before);
+  await page.mouse.up();
+  await page.waitForTimeout(300);
+  await labels(page, 1);
+});
+
+test('nothing is judged before it is seen', async ({ page }) => {
+  let answer!: () => void;
+  const held = new Promise<void>((resolve) => (answer = resolve));
+  await page.route(/\/pairs\/.*\.png/, async (route) => {
+    await held;
+    await route.continue();
+  });
+  await open(page);
+  await expect(page.getByRole('button', { name: 'Left image', exact: true })).toBeDisabled();
+  for (const key of ['ArrowLeft', 'ArrowDown', 'Space']) await page.keyboard.press(key);
+  await expect(page.getByText('Your first answer already counts')).toBeVisible();
+  answer();
+  await expect(side(page, 'Left')).toBeVisible();
+  await page.keyboard.press('ArrowLeft');
+  await labels(page, 1);
+});
+
+for (const language of ['C', 'en-US@posix', '', 'not a tag']) {
+  test(`shows the page in a browser whose language is "${language}"`, async ({ page }) => {
+    await page.addInitScript((tag) => {
+      Object.defineProperty(navigator, 'language', { get: () => tag });
+      Object.defineProperty(navigator, 'languages', { get: () => [tag] });
+    }, language);
+    const complaints = await open(page);
+    for (const screen of ['train', 'library']) {
+      await page.goto(`/#/${screen}`);
+      await expect(page.getByRole('main').getByRole('heading', { level: 1 })).toBeVisible();
+    }
+    expect(complaints).toEqual([]);
+  });
+}
+
+const withoutFiles: [string, () => void][] = [
+  ['none', () => Object.defineProperty(StorageManager.prototype, 'getDirectory', { value: undefined })],
+  [
+    'and refuses them',
+    () =>
+      Object.defineProperty(StorageManager.prototype, 'getDirectory', {
+        value: () => Promise.reject(new DOMException('Security error when calling GetDirectory', 'SecurityError')),
+      }),
+  ],
+];
+
+for (const [name, script] of withoutFiles) {
+  test(`a browser without files (${name}) shows and keeps judgements of what came with the studio`, async ({
+    page,
+  }) => {
+    await page.addInitScript(script);
+    const complaints = await open(page);
+    await expect(page.getByText('This browser keeps no private files for web pages.')).toBeVisible();
+    await expect(side(page, 'Left').locator('img')).toBeVisible();
+    await expect(side(page, 'Right').locator('img')).toBeVisible();
+    await page.keyboard.press('ArrowLeft');
+    await labels(page, 1);
+    await page.reload();
+    await labels(page, 1);
+    await expect(page.getByText('This file is gone')).toHaveCount(0);
+    expect(complaints).toEqual([]);
+  });
+}
+
+const withoutRecords: [string, () => void][] = [
+  ['none', () => Object.defineProperty(window, 'indexedDB', { value: undefined })],
+  [
+    'and refuses them',
+    () => {
+      IDBFactory.prototype.open = () => {
+        throw new DOMException('A mutation operation was attempted', 'InvalidStateError');
+      };
+    },
+  ],
+];
+
+for (const [name, script] of withoutRecords) {
+  test(`a browser without records (${name}) is told so on every screen, and asked nothing`, async ({ page }) => {
+    await page.addInitScript(script);
+    const complaints = await open(page);
+    for (const screen of ['', 'generate', 'label', 'library', 'settings']) {
+      await page.goto(`/#/${screen}`);
+      await expect(page.getByText('This browser keeps no records for this page.').first()).toBeVisible();
+      await expect(page.getByRole('button', { name: /image is better/ })).toHaveCount(0);
+      await expect(page.getByText(/Every pair|you can judge|first pairs|Nothing leaves you/)).toHaveCount(0);
+    }
+    expect(complaints).toEqual([]);
+  });
+}
