@@ -424,6 +424,8 @@ export interface EngineService extends ModelStorageService {
   start(listener?: Listener<{ what: string; done: number; total: number }>): Promise<SystemReport>;
   /** The embedded models and the stored ones that open; the embedded ones first. */
   models(): Promise<ModelInfo[]>;
+  /** Names what a reference stands for now, as `ImageRecord.modelHash` does: it changes with any file behind it. */
+  modelHash(model: ModelRef): Promise<string>;
   generate(job: string, request: GenerateRequest, listener: Listener<GenerateEvent>): Promise<ImageRecord[]>;
   makePairs(job: string, request: PairsRequest, listener: Listener<PairsEvent>): Promise<PairRecord[]>;
   /** At the size of the pictures that train; the model's own if left out. */

@@ -17,6 +17,8 @@ export interface CompareSlice {
   compareView: CompareView;
   /** By cellKey. */
   compareCells: Record<string, ImageRecord>;
+  /** What each reference stands for now, by modelKey; null where the engine cannot say. What lies behind one may change under the same id. */
+  modelHashes: Record<string, string | null>;
   /** The run whose steps the grid shows. */
   gridRun: string | null;
   compareProblem: Problem | null;
@@ -32,12 +34,18 @@ export interface CompareSlice {
   compareWithRun(run: string): void;
   /** Images of the library serve as cells, whatever they were made for. */
   indexImages(images: readonly ImageRecord[]): void;
+  /** Asks for those that are not known. */
+  readModelHashes(models: readonly (ModelRef | null)[]): Promise<void>;
+  /** What lies behind references has changed, or may have: of those that name a run or a LoRA file, or of all. */
+  forgetModelHashes(about?: string): void;
+  /** Only of the model as it is now: none before its hash is known. */
   cellOf(model: ModelRef, prompt: string, seed: number): ImageRecord | undefined;
   makeComparison(): Promise<void>;
   makeGrid(): Promise<void>;
 }
 
-export function cellKey(settings: GenerationSettings, model: ModelRef, prompt: string, seed: number): string {
+/** @param model its hash. */
+export function cellKey(settings: GenerationSettings, model: string, prompt: string, seed: number): string {
   const {
     negativePrompt,
     steps,
@@ -51,7 +59,7 @@ export function cellKey(settings: GenerationSettings, model: ModelRef, prompt: s
     sampler,
   } = settings;
   return JSON.stringify([
-    modelKey(model),
+    model,
     prompt,
     seed,
     negativePrompt,
@@ -68,6 +76,8 @@ export function cellKey(settings: GenerationSettings, model: ModelRef, prompt: s
 }
 
 export const compareSlice: Slice<CompareSlice> = (set, get) => {
+  let epoch = 0;
+
   async function guarded(work: () => Promise<void>): Promise<void> {
     set({ compareProblem: null });
     try {
@@ -79,6 +89,7 @@ export const compareSlice: Slice<CompareSlice> = (set, get) => {
 
   /** What is missing of a model's cells, in one request; the same settings and sampler for every side. */
   async function fill(model: ModelRef, prompts: readonly string[], seeds: readonly number[]): Promise<void> {
+    await get().readModelHashes([model]);
     const settings = get().settings(model);
     const items = prompts
       .flatMap((prompt) => seeds.map((seed) => ({ prompt, seed })))
@@ -98,6 +109,7 @@ export const compareSlice: Slice<CompareSlice> = (set, get) => {
     comparePosition: { prompt: 0, seed: 0 },
     compareView: 'sideBySide',
     compareCells: {},
+    modelHashes: {},
     gridRun: null,
     compareProblem: null,
 
@@ -149,18 +161,49 @@ export const compareSlice: Slice<CompareSlice> = (set, get) => {
     indexImages(images) {
       const cells = images
         .filter((image) => !image.init)
-        .map((image) => [cellKey(image, image.model, image.prompt, image.seed), image]);
+        .map((image) => [cellKey(image, image.modelHash, image.prompt, image.seed), image]);
       set(({ compareCells }) => ({ compareCells: { ...compareCells, ...Object.fromEntries(cells) } }));
     },
 
-    cellOf: (model, prompt, seed) => get().compareCells[cellKey(get().settings(model), model, prompt, seed)],
+    async readModelHashes(models) {
+      // A run's checkpoints are asked for together; each is asked for once.
+      const missing = new Map(
+        models.flatMap((model) =>
+          model && !(modelKey(model) in get().modelHashes) ? [[modelKey(model), model] as const] : [],
+        ),
+      );
+      if (get().engineState !== 'ready') return;
+      const asked = epoch;
+      for (const [key, model] of missing) {
+        const hash = await get()
+          .engine()
+          .modelHash(model)
+          .catch(() => null);
+        // Forgotten meanwhile: what was said may be of before.
+        if (asked !== epoch) return get().readModelHashes(models);
+        set(({ modelHashes }) => ({ modelHashes: { ...modelHashes, [key]: hash } }));
+      }
+    },
+
+    forgetModelHashes(about = '') {
+      epoch += 1;
+      set(({ modelHashes }) => ({
+        modelHashes: Object.fromEntries(Object.entries(modelHashes).filter(([key]) => !key.includes(about))),
+      }));
+    },
+
+    cellOf(model, prompt, seed) {
+      const hash = get().modelHashes[modelKey(model)];
+      return hash ? get().compareCells[cellKey(get().settings(model), hash, prompt, seed)] : undefined;
+    },
 
     makeComparison: () =>
       guarded(async () => {
-        const { compareA, compareB, comparePrompts, compareSeeds } = get();
+        const { compareA, compareB, compareSeeds } = get();
+        const prompts = get().comparePrompts.filter(Boolean);
         if (!compareA || !compareB) return;
-        await fill(compareA, comparePrompts, compareSeeds);
-        await fill(compareB, comparePrompts, compareSeeds);
+        await fill(compareA, prompts, compareSeeds);
+        await fill(compareB, prompts, compareSeeds);
       }),
 
     makeGrid: () =>

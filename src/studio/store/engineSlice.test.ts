@@ -36,7 +36,11 @@ const locks = {
 
 beforeEach(async () => {
   vi.stubGlobal('Worker', WorkerForTests);
-  vi.stubGlobal('navigator', { gpu: {}, locks });
+  vi.stubGlobal('navigator', {
+    gpu: {},
+    locks,
+    storage: { getDirectory: async () => ({ getDirectoryHandle: () => ({}) }) },
+  });
   vi.stubGlobal('addEventListener', () => undefined);
   vi.stubGlobal('removeEventListener', () => undefined);
   vi.stubGlobal('fetch', () => Promise.reject(new TypeError('no network')));

@@ -69,7 +69,6 @@ export const engineSlice: Slice<EngineSlice> = (set, get) => {
     connection?.end();
     connection = null;
     let mine: EngineConnection | null = null;
-    const { lacks } = get();
     const fail = (error: unknown): void => {
       // Ended on purpose: whoever did it says what is next.
       if (connection !== mine) return;
@@ -80,8 +79,6 @@ export const engineSlice: Slice<EngineSlice> = (set, get) => {
         preparing: null,
       });
     };
-    // Nothing that an engine makes could be kept.
-    if (lacks) return set({ engineState: 'failed', preparing: null });
     try {
       connection = mine = connectEngine(fail);
       const { engine } = mine;
@@ -95,6 +92,7 @@ export const engineSlice: Slice<EngineSlice> = (set, get) => {
         // What could not be planned with the engine before is asked again.
         modelForecasts: Object.fromEntries(Object.entries(modelForecasts).filter(([, found]) => !('message' in found))),
       }));
+      get().forgetModelHashes();
       get().settleBase();
       // Records that cannot be read are no fault of the engine.
       await get()
@@ -141,7 +139,7 @@ export const engineSlice: Slice<EngineSlice> = (set, get) => {
       // The tab that owns the work decides.
       if (get().engineState === 'otherTab') return;
       get().forgetActiveRun();
-      await get().checkStorage();
+      void get().checkStorage();
       await start();
     },
 
@@ -155,12 +153,14 @@ export const engineSlice: Slice<EngineSlice> = (set, get) => {
           'This browser offers no WebGPU.',
           'The start page says how to turn it on here.',
         );
-      if (get().lacks) throw get().lacks!.error;
       if (state === 'failed')
-        throw new WinnowError(
-          'EngineEnded',
-          'The engine is not running.',
-          'Start it again: the button is at the top of the page.',
+        throw (
+          get().lacks?.error ??
+          new WinnowError(
+            'EngineEnded',
+            'The engine is not running.',
+            'Start it again: the button is at the top of the page.',
+          )
         );
       if (state !== 'ready' || !connection)
         throw new WinnowError(

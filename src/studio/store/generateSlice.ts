@@ -337,6 +337,8 @@ export const generateSlice: Slice<GenerateSlice> = (set, get) => {
       } = await get()
         .engine()
         .importLora(file.name, new Uint8Array(await file.arrayBuffer()), base);
+      // Another file may have had its name.
+      get().forgetModelHashes(path);
       const { loras } = get().preferences;
       const lora = {
         file: path,

@@ -149,6 +149,7 @@ export const modelsSlice: Slice<ModelsSlice> = (set, get) => {
 
     async readModels() {
       set({ models: await get().engine().models() });
+      get().forgetModelHashes();
       get().settleBase();
       await get().readStoredModels();
     },

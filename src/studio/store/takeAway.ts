@@ -79,6 +79,7 @@ export async function exportReport(run: RunRecord | undefined): Promise<TakenFil
   const names = { models: state.models, runs: state.runs, loras: state.preferences.loras };
   const { counts, compareA, compareB, comparePrompts, compareSeeds } = state;
   if (run) await state.readMetrics(run.id);
+  await state.readModelHashes([compareA, compareB]);
   const metrics = run ? (useStudio.getState().metrics[run.id] ?? []) : [];
   const store = await files().catch(() => null);
   const picture = async (file: string, alt: string, caption?: string): Promise<ReportImage | null> => {

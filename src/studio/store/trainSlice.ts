@@ -117,6 +117,8 @@ export const trainSlice: Slice<TrainSlice> = (set, get) => {
           }));
         case 'checkpoint':
           setLive({ lastSavedAt: event.checkpoint.at });
+          // A run that was resumed writes the checkpoints after it anew.
+          get().forgetModelHashes(id);
           return changeRun(id, ({ checkpoints }) => ({
             checkpoints: [...checkpoints.filter((one) => one.step !== event.checkpoint.step), event.checkpoint].sort(
               (a, b) => a.step - b.step,
@@ -352,6 +354,7 @@ export const trainSlice: Slice<TrainSlice> = (set, get) => {
       guarded(async () => {
         await get().engine().deleteRun(id);
         set(({ runs }) => ({ runs: runs.filter((run) => run.id !== id) }));
+        get().forgetModelHashes(id);
         void get().readStorage();
       }),
 

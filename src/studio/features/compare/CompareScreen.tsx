@@ -11,6 +11,7 @@ import type { CompareView } from '../../store/compareSlice.ts';
 import { modelKey } from '../../store/models.ts';
 import { bundledPrompts, drawPrompts } from '../../store/prompts.ts';
 import { useStudio } from '../../store/useStudio.ts';
+import { useModelHashes } from './modelHashes.ts';
 import { BlindCard } from './BlindCard.tsx';
 import { BlindTestView } from './BlindTestView.tsx';
 import styles from './compare.module.css';
@@ -96,6 +97,7 @@ function Sides() {
   // Cells and settings both decide what is missing.
   useStudio((s) => s.compareCells);
   useStudio((s) => s.draft);
+  const known = useModelHashes([a, b]);
   const { setCompare, swapCompare, makeComparison, cancelJob, cellOf } = useStudio.getState();
   const same = a && b && modelKey(a) === modelKey(b);
   const missing = same
@@ -110,9 +112,10 @@ function Sides() {
       );
   const make: Action = {
     name: 'make',
-    label: missing ? `Make ${plural(missing, 'image')}` : 'All images are here',
+    label:
+      ready && !known ? 'Looking at the models' : missing ? `Make ${plural(missing, 'image')}` : 'All images are here',
     keys: 'mod+enter',
-    enabled: ready && missing > 0 && !job,
+    enabled: ready && known && missing > 0 && !job,
     perform: makeComparison,
   };
   return (
@@ -146,7 +149,7 @@ function Sides() {
             <Button onClick={() => cancelJob(job.id)}>Cancel</Button>
           </div>
         ) : same ? null : (
-          <ActionButton action={make} look={missing ? 'primary' : 'normal'} />
+          <ActionButton action={make} look={known && missing ? 'primary' : 'normal'} />
         )}
       </div>
     </Panel>

@@ -6,6 +6,7 @@ import { Empty } from '../../components/Surface.tsx';
 import { plural } from '../../components/words.ts';
 import { gridModels } from '../../store/compareSlice.ts';
 import { useStudio } from '../../store/useStudio.ts';
+import { useModelHashes } from './modelHashes.ts';
 import styles from './compare.module.css';
 
 export function EvolutionGrid() {
@@ -24,6 +25,8 @@ export function EvolutionGrid() {
   const choices = runs.filter((run) => run.checkpoints.length > 0);
   const run = choices.find((one) => one.id === gridRun);
   const prompt = prompts[position.prompt] ?? '';
+  const columns = run ? gridModels(run) : [];
+  const known = useModelHashes(columns.map(({ model }) => model));
   if (!choices.length) {
     return (
       <Empty icon="train" title="No run to follow yet" actions={<Button href="#/train">Go to Train</Button>}>
@@ -31,7 +34,6 @@ export function EvolutionGrid() {
       </Empty>
     );
   }
-  const columns = run ? gridModels(run) : [];
   const missing = columns.reduce(
     (sum, { model }) => sum + seeds.filter((seed) => !cellOf(model, prompt, seed)).length,
     0,
@@ -54,7 +56,7 @@ export function EvolutionGrid() {
             Next
           </Button>
         </div>
-        {missing > 0 && run ? (
+        {missing > 0 && run && known ? (
           <Button look="primary" disabled={!ready || working} onClick={makeGrid}>
             Make {plural(missing, 'image')}
           </Button>

@@ -10,6 +10,7 @@ export function PairThumbs() {
   const seeds = useStudio((s) => s.compareSeeds);
   const position = useStudio((s) => s.comparePosition);
   useStudio((s) => s.compareCells);
+  useStudio((s) => s.modelHashes);
   useStudio((s) => s.draft);
   const { cellOf, showComparison } = useStudio.getState();
   if (!a || !b) return null;

@@ -25,6 +25,7 @@ export function TwoImages({ view }: { view: CompareView }) {
   const loras = useStudio((s) => s.preferences.loras);
   const singleKeys = useStudio((s) => s.preferences.singleKeys);
   useStudio((s) => s.compareCells);
+  useStudio((s) => s.modelHashes);
   useStudio((s) => s.draft);
   const { cellOf, moveCompare } = useStudio.getState();
   const [zoomed, setZoomed] = useState(false);

@@ -1,0 +1,94 @@
+/** What is compared: pictures of the models as they are now, whatever had their ids before. */
+import 'fake-indexeddb/auto';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { writeSafetensors } from '../../data/formats/safetensors.ts';
+import { WorkerForTests } from '../app/workerForTests.ts';
+import type { GenerateRequest, ImageRecord, ModelInfo, ModelRef } from '../../service/types.ts';
+import { db } from './services.ts';
+import { useStudio } from './useStudio.ts';
+
+const studio = () => useStudio.getState();
+
+const model = {
+  id: 'm',
+  title: 'm',
+  defaults: { steps: 1, guidanceScale: 1, scheduler: 'DDIMScheduler' },
+  defaultSize: 8,
+  notTrainable: null,
+} as ModelInfo;
+
+const base: ModelRef = { base: 'm', adapters: [] };
+const tuned: ModelRef = { base: 'm', adapters: [{ kind: 'file', file: 'loras/style', strength: 1 }] };
+
+/** The weights that lie behind the two, as an engine would hash them. */
+let content: { base: string; lora: string };
+let made: string[];
+
+const hashOf = (ref: ModelRef): string => (ref.adapters.length ? `${content.base}+${content.lora}` : content.base);
+
+beforeEach(async () => {
+  content = { base: 'first', lora: 'first' };
+  made = [];
+  vi.stubGlobal('Worker', WorkerForTests);
+  vi.stubGlobal('navigator', { gpu: {}, storage: { getDirectory: async () => ({ getDirectoryHandle: () => ({}) }) } });
+  vi.stubGlobal('fetch', () => Promise.reject(new TypeError('no network')));
+  vi.stubGlobal('addEventListener', () => undefined);
+  vi.stubGlobal('removeEventListener', () => undefined);
+  WorkerForTests.verbs = {
+    start: () => ({ features: [], limits: {}, adapter: {}, choices: {} }),
+    models: () => [model],
+    storedModels: () => [],
+    runs: () => [],
+    modelHash: hashOf,
+    importLora: () => ((content.lora = 'second'), { file: 'loras/style', rank: 1, modules: 1, format: 'kohya' }),
+    deleteModel: () => undefined,
+    generate: (_job: string, { items, ...settings }: GenerateRequest): ImageRecord[] =>
+      items.map((item) => {
+        const modelHash = hashOf(settings.model);
+        made.push(modelHash);
+        const id = crypto.randomUUID();
+        return { ...settings, ...item, id, modelHash, ranOn: 'engine', createdAt: '', file: id, latentsFile: id };
+      }),
+  };
+  await (await db()).clear('images');
+  useStudio.setState(useStudio.getInitialState(), true);
+  await studio().boot();
+  studio().setCompare({ compareA: base, compareB: tuned, comparePrompts: ['a house', ''], compareSeeds: [1] });
+  await studio().makeComparison();
+  expect(studio().compareProblem).toBeNull();
+});
+
+afterEach(() => {
+  for (const worker of WorkerForTests.made.splice(0)) worker.terminate();
+  vi.unstubAllGlobals();
+});
+
+const shown = () => [base, tuned].map((ref) => studio().cellOf(ref, 'a house', 1)?.modelHash);
+
+it('makes each picture once', async () => {
+  expect(shown()).toEqual(['first', 'first+first']);
+  await studio().makeComparison();
+  expect(made).toEqual(['first', 'first+first']);
+});
+
+it('shows no picture of a LoRA that had the name before', async () => {
+  const lora = writeSafetensors({ 'lora_unet_x.lora_down.weight': { shape: [1], data: new Float32Array(1) } }, {});
+  await studio().addLora(new File([lora as Uint8Array<ArrayBuffer>], 'style.safetensors'));
+  await studio().readModelHashes([base, tuned]);
+  expect(shown()).toEqual(['first', undefined]);
+  await studio().makeComparison();
+  expect(shown()).toEqual(['first', 'first+second']);
+});
+
+it('shows no picture of a model that had the id before, and the old ones when it is back', async () => {
+  content.base = 'second';
+  await studio().deleteModel('m');
+  expect(shown()).toEqual([undefined, undefined]);
+  await studio().makeComparison();
+  expect(shown()).toEqual(['second', 'second+first']);
+  content.base = 'first';
+  await studio().readModels();
+  await studio().readModelHashes([base, tuned]);
+  expect(shown()).toEqual(['first', 'first+first']);
+  expect(made).toHaveLength(4);
+});
