@@ -4,6 +4,7 @@ import type { ReactNode } from 'react';
 import type { Action } from './action.ts';
 import { Icon, type IconName } from './Icon.tsx';
 import { Keys } from './Shortcuts.tsx';
+import { attempt } from './toast.ts';
 
 type Look = 'primary' | 'normal' | 'quiet' | 'danger';
 
@@ -53,13 +54,19 @@ export function Button({
   };
   if (href && !disabled) {
     return (
-      <MantineButton component="a" href={href} onClick={() => onClick?.()} {...shared}>
+      <MantineButton component="a" href={href} onClick={() => attempt(() => onClick?.())} {...shared}>
         {children}
       </MantineButton>
     );
   }
   return (
-    <MantineButton type="button" onClick={() => onClick?.()} disabled={disabled} aria-pressed={pressed} {...shared}>
+    <MantineButton
+      type="button"
+      onClick={() => attempt(() => onClick?.())}
+      disabled={disabled}
+      aria-pressed={pressed}
+      {...shared}
+    >
       {children}
     </MantineButton>
   );
@@ -100,7 +107,7 @@ export function IconButton({
         aria-label={label}
         aria-pressed={pressed}
         disabled={disabled ?? false}
-        onClick={() => onClick()}
+        onClick={() => attempt(onClick)}
         className="iconButton"
       >
         <Icon name={icon} />
@@ -125,7 +132,11 @@ export function FileButton({
   disabled?: boolean;
 }) {
   return (
-    <MantineFileButton accept={accept} disabled={disabled ?? false} onChange={(file) => file && onFile(file)}>
+    <MantineFileButton
+      accept={accept}
+      disabled={disabled ?? false}
+      onChange={(file) => file && attempt(() => onFile(file))}
+    >
       {(props) => (
         <MantineButton
           {...props}
@@ -162,7 +173,7 @@ export function FolderButton({
       multiple
       disabled={disabled ?? false}
       inputProps={wholeFolder}
-      onChange={(files) => files.length && onFiles(files)}
+      onChange={(files) => files.length && attempt(() => onFiles(files))}
     >
       {(props) => (
         <MantineButton
@@ -194,7 +205,7 @@ export function IconFileButton({
   onFile: (file: File) => unknown;
 }) {
   return (
-    <MantineFileButton accept={accept} onChange={(file) => file && onFile(file)}>
+    <MantineFileButton accept={accept} onChange={(file) => file && attempt(() => onFile(file))}>
       {(props) => (
         <Tooltip label={label} openDelay={400}>
           <ActionIcon {...props} variant="default" size={36} aria-label={label} className="iconButton">

@@ -4,6 +4,7 @@ import { useHotkeys } from 'react-hotkeys-hook';
 import { create } from 'zustand';
 import { useStudio } from '../store/useStudio.ts';
 import { type Action, isSingleKey, printKeys } from './action.ts';
+import { attempt } from './toast.ts';
 
 interface KeyList {
   groups: Record<string, Action[]>;
@@ -51,7 +52,7 @@ function Shortcut({ action, always }: { action: Action; always: boolean }) {
       if (event.repeat) return;
       if (inChord && !keys.includes('>')) return;
       event.preventDefault();
-      perform();
+      attempt(perform);
     },
     {
       enabled: allowed,

@@ -173,26 +173,28 @@ export function ConfirmButton({
   icon?: IconName;
 }) {
   const [open, setOpen] = useState(false);
+  // What is asked is what is done, whatever the screen behind shows by then.
+  const [asked, setAsked] = useState({ question, confirm, onConfirm });
+  const ask = (): void => {
+    setAsked({ question, confirm, onConfirm });
+    setOpen(true);
+  };
   return (
     <>
-      {icon ? (
-        <IconButton icon={icon} label={label} onClick={() => setOpen(true)} />
-      ) : (
-        <Button onClick={() => setOpen(true)}>{label}</Button>
-      )}
+      {icon ? <IconButton icon={icon} label={label} onClick={ask} /> : <Button onClick={ask}>{label}</Button>}
       <Dialog title={label} open={open} onClose={() => setOpen(false)} size="sm">
         <div className="stack">
-          <p>{question}</p>
+          <p>{asked.question}</p>
           <div className="row" style={{ justifyContent: 'flex-end' }}>
             <Button onClick={() => setOpen(false)}>Keep</Button>
             <Button
               look="primary"
               onClick={() => {
                 setOpen(false);
-                onConfirm();
+                return asked.onConfirm();
               }}
             >
-              {confirm}
+              {asked.confirm}
             </Button>
           </div>
         </div>

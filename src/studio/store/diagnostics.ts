@@ -12,6 +12,7 @@ export function diagnostics(): string {
     counts,
     pairs,
     storage,
+    lacks,
     trainProblem,
     generateProblem,
     compareProblem,
@@ -56,6 +57,7 @@ export function diagnostics(): string {
       labels: counts,
       pairs: pairs.length,
       storage,
+      lacks: lacks?.what ?? null,
       problems: {
         engineProblem,
         trainProblem,

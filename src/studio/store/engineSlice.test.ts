@@ -2,7 +2,9 @@
 import 'fake-indexeddb/auto';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { deferred, WorkerForTests } from '../app/workerForTests.ts';
-import type { ModelInfo } from '../../service/types.ts';
+import { foldLabels } from '../../data/labels.ts';
+import type { ImageRecord, LabelEvent, ModelInfo, PairRecord } from '../../service/types.ts';
+import { WinnowError } from '../../shared/errors.ts';
 import { useStudio } from './useStudio.ts';
 
 const studio = () => useStudio.getState();
@@ -157,4 +159,39 @@ it('does not wait for an engine that has crashed when another tab takes over', a
   askToLetGo();
   await vi.waitFor(() => expect(studio().activeRun).toBeNull());
   expect(studio().engineState).toBe('otherTab');
+});
+
+it('begins one run, however often Start is clicked', async () => {
+  const train = vi.fn(never);
+  WorkerForTests.verbs = { ...verbs, train };
+  await studio().restartEngine();
+  const image = {
+    file: 'images/0.png',
+    latentsFile: 'images/0',
+    model: { base: 'm', adapters: [] },
+  } as unknown as ImageRecord;
+  const pair: PairRecord = { id: 'p', prompt: 'p', images: [image, image], origin: 'seeds', createdAt: '' };
+  const label = { type: 'label', id: 'l', pair: 'p', answer: 'left', shownLeft: 0 } as LabelEvent;
+  useStudio.setState({ pairs: [pair], labels: foldLabels([label]) });
+  studio().setTrainConfig({ samplePrompts: ['p'] });
+  void studio().startTraining();
+  void studio().startTraining();
+  await vi.waitFor(() => expect(train).toHaveBeenCalled());
+  void studio().startTraining();
+  await new Promise((wait) => setTimeout(wait, 50));
+  expect(train).toHaveBeenCalledTimes(1);
+});
+
+it('keeps no pairs ahead where they were refused, and says why', async () => {
+  const makePairs = vi.fn(() => {
+    throw new WinnowError('OutOfGpuMemory', 'The GPU is full.', 'Use a smaller size.');
+  });
+  WorkerForTests.verbs = { ...verbs, makePairs };
+  await studio().restartEngine();
+  studio().setPreference('keepMakingPairs', true);
+  studio().setDraft({ list: { name: 'own', prompts: ['p'] } });
+  await studio().topUpPairs();
+  expect(studio().labelProblem?.name).toBe('OutOfGpuMemory');
+  await studio().topUpPairs();
+  expect(makePairs).toHaveBeenCalledTimes(1);
 });

@@ -1,5 +1,6 @@
 /** Prompt lists: the two that came with the studio, and files of a person, one prompt a line. */
 import { parsePrompts } from '../../data/formats/promptList.ts';
+import { WinnowError } from '../../shared/errors.ts';
 import { siteBase } from './services.ts';
 
 const bundled = new Map<string, Promise<string[]>>();
@@ -9,7 +10,12 @@ export function bundledPrompts(list: 'train' | 'test'): Promise<string[]> {
   let prompts = bundled.get(list);
   if (!prompts) {
     prompts = fetch(`${siteBase}prompts/${list}.txt`)
-      .then((response) => response.text())
+      .then((response) => {
+        // A static host may answer a missing file with its index page.
+        if (!response.ok || response.headers.get('content-type')?.startsWith('text/html'))
+          throw new WinnowError('NotFound', 'The prompts that come with Winnow are not here.', 'Reload the page.');
+        return response.text();
+      })
       .then(parsePrompts);
     prompts.catch(() => bundled.delete(list));
     bundled.set(list, prompts);

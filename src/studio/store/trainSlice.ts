@@ -162,8 +162,8 @@ export const trainSlice: Slice<TrainSlice> = (set, get) => {
       putRun(record);
       get().compareWithRun(record.id);
       // The last events may still be on their way; the file holds them all.
-      const metrics = await engine.metrics(id);
-      set((state) => ({ metrics: { ...state.metrics, [id]: metrics } }));
+      const metrics = await engine.metrics(id).catch(() => null);
+      if (metrics) set((state) => ({ metrics: { ...state.metrics, [id]: metrics } }));
     } catch (error) {
       if (get().activeRun !== id) return;
       if (!isCancelled(error)) set({ trainProblem: problemOf(error) });

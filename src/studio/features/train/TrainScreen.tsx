@@ -11,7 +11,9 @@ export function TrainScreen() {
   const activeRun = useStudio((s) => s.activeRun);
   const runs = useStudio((s) => s.runs);
   const problem = useStudio((s) => s.trainProblem);
-  const [viewed, setViewed] = useState<string | null>(activeRun);
+  const [opened, setViewed] = useState<string | null>(activeRun);
+  // One that was deleted is not in view any more.
+  const viewed = opened === activeRun || runs.some(({ id }) => id === opened) ? opened : null;
   const [overlays, setOverlays] = useState<string[]>([]);
   const { readMetrics } = useStudio.getState();
 
