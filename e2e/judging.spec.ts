@@ -167,6 +167,21 @@ const withoutRecords: [string, () => void][] = [
       };
     },
   ],
+  [
+    'nor anything else, as where cookies are blocked',
+    () => {
+      const refuse = (): never => {
+        throw new DOMException('Access is denied for this document', 'SecurityError');
+      };
+      const reject = () => Promise.reject(new DOMException('Access is denied', 'SecurityError'));
+      for (const name of ['localStorage', 'sessionStorage']) Object.defineProperty(window, name, { get: refuse });
+      IDBFactory.prototype.open = refuse;
+      StorageManager.prototype.getDirectory = reject;
+      StorageManager.prototype.estimate = reject;
+      StorageManager.prototype.persist = reject;
+      LockManager.prototype.request = reject;
+    },
+  ],
 ];
 
 for (const [name, script] of withoutRecords) {

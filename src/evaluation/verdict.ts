@@ -20,7 +20,7 @@ export function verdict(result: WinRate, name: string): Verdict {
   if (n === 0)
     return {
       counted: ties ? `All ${ties} comparisons were ties.` : 'Nothing was compared.',
-      concluded: 'No difference was seen.',
+      concluded: ties ? 'No difference was seen.' : 'So nothing can be said.',
       side: 'open',
     };
   const counted = `${name} won ${wins} of ${n}${tieWords}: ${percent(rate)}.`;

@@ -54,6 +54,10 @@ export const engineSlice: Slice<EngineSlice> = (set, get) => {
     connection?.end();
     connection = null;
     get().forgetActiveRun();
+    // What was saved, as the other tab finds it.
+    void get()
+      .readRuns()
+      .catch((error: unknown) => set({ trainProblem: problemOf(error) }));
   }
 
   async function start(): Promise<void> {
