@@ -53,6 +53,7 @@ beforeEach(async () => {
 });
 
 afterEach(() => {
+  vi.useRealTimers();
   for (const worker of WorkerForTests.made.splice(0)) worker.terminate();
   vi.unstubAllGlobals();
 });
@@ -142,13 +143,26 @@ it('lets another tab take over only when what trains is saved', async () => {
   const command = vi.fn(() => saved.promise);
   await train(command);
   const worker = theWorker();
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
   askToLetGo();
   await vi.waitFor(() => expect(command).toHaveBeenCalledWith('r', 'save'));
-  await new Promise((wait) => setTimeout(wait, 100));
+  // A step of a large model and the writing of its state may take this long.
+  await vi.advanceTimersByTimeAsync(40_000);
   expect([studio().engineState, worker.terminated]).toEqual(['otherTab', false]);
   saved.resolve();
   await vi.waitFor(() => expect(worker.terminated).toBe(true));
   expect(studio().activeRun).toBeNull();
+});
+
+it('waits a minute, and no longer, for an engine that does not answer', async () => {
+  const command = vi.fn(never);
+  await train(command);
+  const worker = theWorker();
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  askToLetGo();
+  await vi.waitFor(() => expect(command).toHaveBeenCalled());
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(worker.terminated).toBe(true);
 });
 
 it('does not wait for an engine that has crashed when another tab takes over', async () => {
