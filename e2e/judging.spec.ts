@@ -71,10 +71,7 @@ test('a double click and a key held down are one answer', async ({ page }) => {
   await open(page);
   await side(page, 'Left').dblclick();
   await labels(page, 1);
-  await page
-    .getByRole('button', { name: /^Right/ })
-    .last()
-    .dblclick();
+  await page.getByRole('button', { name: 'Right', exact: true }).last().dblclick();
   await labels(page, 2);
   for (let i = 0; i < 5; i += 1) await page.keyboard.down('ArrowLeft');
   await page.keyboard.up('ArrowLeft');

@@ -63,18 +63,18 @@ const states = () => studio().jobs.map(({ state }) => state);
 const bringIn = () => studio().importModel({ name: 'folder', files: [] });
 
 /** One of each kind of work: pictures, pairs that wait behind them, a model on its way in. */
-function work(): Promise<unknown> {
+async function work(): Promise<{ ended: Promise<unknown> }> {
   studio().setDraft({ prompt: 'a house' });
   const working = [studio().generate(), studio().makePairs(2), bringIn()];
-  expect(states()).toEqual(['waiting', 'waiting']);
+  await vi.waitFor(() => expect(states()).toEqual(['waiting', 'waiting']));
   expect(studio().modelWork).not.toBeNull();
-  return Promise.all(working);
+  return { ended: Promise.all(working) };
 }
 
 it('ends every job with an engine that crashed, and says so', async () => {
-  const working = work();
+  const { ended } = await work();
   theWorker().dispatchEvent(Object.assign(new Event('error'), { message: 'boom' }));
-  await working;
+  await ended;
   expect(states()).toEqual(['failed', 'failed']);
   expect(studio().jobs.map(({ problem }) => problem?.name)).toEqual(['EngineCrashed', 'EngineCrashed']);
   expect(studio()).toMatchObject({ modelWork: null, engineState: 'failed' });
@@ -85,10 +85,10 @@ it('ends every job with an engine that crashed, and says so', async () => {
 });
 
 it('works again after the engine was started anew, with nothing left over', async () => {
-  const working = work();
+  const { ended } = await work();
   const before = theWorker();
   await studio().restartEngine();
-  await working;
+  await ended;
   expect(before.terminated).toBe(true);
   expect(studio().engineState).toBe('ready');
   expect(states()).toEqual(['failed', 'failed']);
