@@ -4,10 +4,11 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { mkdir, open, readdir, readFile, rename, rm, stat, statfs, writeFile } from 'node:fs/promises';
 import { dirname, isAbsolute, join, relative, sep } from 'node:path';
-import { type FileStore, partOf } from '../data/files.ts';
+import { type FileStore, partOf, placeOf } from '../data/files.ts';
 import type { ByteRanges } from '../data/formats/bytes.ts';
 import type { FolderReader } from '../service/environment.ts';
 import { WinnowError } from '../shared/errors.ts';
+import { Turns } from '../shared/turns.ts';
 
 const codeOf = (error: unknown): string | undefined =>
   error instanceof Error && 'code' in error ? String(error.code) : undefined;
@@ -72,6 +73,7 @@ export function folderReader(folder: string, origin?: FolderReader['origin']): F
 export class NodeFileStore implements FileStore {
   private readonly root: string;
   private readonly settings: string;
+  private readonly turns = new Turns();
 
   constructor(root: string, settings = join(root, 'settings')) {
     this.root = root;
@@ -95,9 +97,9 @@ export class NodeFileStore implements FileStore {
     return (await stat(this.place(path)).catch(() => undefined))?.size ?? 0;
   }
 
-  async write(path: string, bytes: Uint8Array): Promise<void> {
+  write(path: string, bytes: Uint8Array): Promise<void> {
     const file = this.place(path);
-    await this.guarded(async () => {
+    return this.guarded(path, async () => {
       await mkdir(dirname(file), { recursive: true });
       // Two processes may write the same file; each its own part.
       const part = partOf(`${file}.${process.pid}`);
@@ -111,9 +113,9 @@ export class NodeFileStore implements FileStore {
     });
   }
 
-  async append(path: string, bytes: Uint8Array): Promise<void> {
+  append(path: string, bytes: Uint8Array): Promise<void> {
     const file = this.place(path);
-    await this.guarded(async () => {
+    return this.guarded(path, async () => {
       await mkdir(dirname(file), { recursive: true });
       const handle = await open(file, 'a');
       try {
@@ -131,15 +133,17 @@ export class NodeFileStore implements FileStore {
     });
   }
 
-  async commit(path: string): Promise<void> {
+  commit(path: string): Promise<void> {
     const file = this.place(path);
-    try {
-      await rename(partOf(file), file);
-    } catch (error) {
-      if (codeOf(error) === 'ENOENT')
-        throw new WinnowError('NotFound', `There is no file ${partOf(file)}.`, 'Write it again.');
-      throw error;
-    }
+    return this.guarded(path, async () => {
+      try {
+        await rename(partOf(file), file);
+      } catch (error) {
+        if (codeOf(error) === 'ENOENT')
+          throw new WinnowError('NotFound', `There is no file ${partOf(file)}.`, 'Write it again.');
+        throw error;
+      }
+    });
   }
 
   async exists(path: string): Promise<boolean> {
@@ -168,9 +172,9 @@ export class NodeFileStore implements FileStore {
     }
   }
 
-  private async guarded(work: () => Promise<void>): Promise<void> {
+  private async guarded(path: string, work: () => Promise<void>): Promise<void> {
     try {
-      await work();
+      await this.turns.run(placeOf(this.place(path)), work);
     } catch (error) {
       if (codeOf(error) === 'ENOSPC')
         throw new WinnowError('NoDiskSpace', 'The disk is full.', 'Free some space; what was written before is kept.');

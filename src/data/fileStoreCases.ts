@@ -109,6 +109,23 @@ export const fileStoreCases: readonly FileStoreCase[] = [
     gives: [['m/a', 'm/n/b'], [1], [], 0, ['mm/c']],
   },
   {
+    name: 'does in order what is asked of one file at once',
+    run: async (store) => {
+      const large = (value: number): Uint8Array => new Uint8Array(200_000).fill(value);
+      await Promise.all([1, 2, 3].map((value) => store.write('w', large(value))));
+      await Promise.all([1, 2, 3].map((value) => store.append('a', bytes(value))));
+      await Promise.all([store.append(partOf('p'), bytes(7)), store.append(partOf('p'), bytes(8)), store.commit('p')]);
+      const written = await store.read('w');
+      return [
+        written.length,
+        written.every((value) => value === 3),
+        await numbers(store.read('a')),
+        await numbers(store.read('p')),
+      ];
+    },
+    gives: [200_000, true, [1, 2, 3], [7, 8]],
+  },
+  {
     name: 'says how much room there is, or that it does not know',
     run: async (store) => {
       const room = await store.available();

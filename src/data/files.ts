@@ -1,5 +1,6 @@
 /** A tree of files by path, wherever it lives: OPFS in the browser (data/opfs.ts), a folder under Node (cli/files.ts).
- *  Paths use `/` and are relative to the store's root. Writes are whole: a reader sees the old bytes or the new ones.
+ *  Paths use `/` and are relative to the store's root. Writes are whole: a reader sees the old bytes or the new ones. What is asked of one
+ *  file at once is done in order of asking: no two writes share a part.
  *
  *  A file too large for memory is appended to its part (`partOf`), which outlives a killed tab, and committed when it is whole. Where the
  *  disk is full, what was there before stays as it was. */
@@ -29,6 +30,9 @@ export interface FileStore {
 
 /** Where a file is before it is whole. */
 export const partOf = (path: string): string => `${path}.part`;
+
+/** One name for a file and its part: what must not be written twice at once. */
+export const placeOf = (path: string): string => path.replace(/\.part$/, '');
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();

@@ -1,7 +1,8 @@
 /** The browser's origin private file system as a FileStore. Works on the page and in workers; inside a worker it uses synchronous
  *  access handles where they exist, which appends without copying and is all that older Safari can write with. */
 import { WinnowError } from '../shared/errors.ts';
-import { type FileStore, partOf } from './files.ts';
+import { Turns } from '../shared/turns.ts';
+import { type FileStore, partOf, placeOf } from './files.ts';
 import { byteRanges, type ByteRanges } from './formats/bytes.ts';
 
 /** In dedicated workers only, hence not in the page's types. */
@@ -36,6 +37,7 @@ export async function openOpfsStore(folder = 'winnow'): Promise<FileStore> {
 
 class OpfsStore implements FileStore {
   readonly #root: FileSystemDirectoryHandle;
+  readonly #turns = new Turns();
 
   constructor(root: FileSystemDirectoryHandle) {
     this.#root = root;
@@ -53,7 +55,19 @@ class OpfsStore implements FileStore {
     return (await (await this.#find(path))?.getFile())?.size ?? 0;
   }
 
-  async write(path: string, bytes: Uint8Array): Promise<void> {
+  write(path: string, bytes: Uint8Array): Promise<void> {
+    return this.#turns.run(placeOf(path), () => this.#write(path, bytes));
+  }
+
+  append(path: string, bytes: Uint8Array): Promise<void> {
+    return this.#turns.run(placeOf(path), () => this.#append(path, bytes));
+  }
+
+  commit(path: string): Promise<void> {
+    return this.#turns.run(placeOf(path), () => this.#commit(path));
+  }
+
+  async #write(path: string, bytes: Uint8Array): Promise<void> {
     const { folder, name } = await this.#parent(path, true);
     const part = (await folder!.getFileHandle(partOf(name), { create: true })) as FileHandle;
     try {
@@ -65,7 +79,7 @@ class OpfsStore implements FileStore {
     }
   }
 
-  async append(path: string, bytes: Uint8Array): Promise<void> {
+  async #append(path: string, bytes: Uint8Array): Promise<void> {
     const { folder, name } = await this.#parent(path, true);
     const handle = (await folder!.getFileHandle(name, { create: true })) as FileHandle;
     try {
@@ -75,7 +89,7 @@ class OpfsStore implements FileStore {
     }
   }
 
-  async commit(path: string): Promise<void> {
+  async #commit(path: string): Promise<void> {
     const part = await this.#find(partOf(path));
     if (!part) throw notFound(partOf(path));
     const { folder, name } = await this.#parent(path, true);
