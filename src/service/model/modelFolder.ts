@@ -38,6 +38,8 @@ export interface ModelFolder {
   /** scheduler_config.json as it stands. */
   scheduler: SchedulerConfig;
   reader: FolderReader;
+  /** Paths of each component's weights, by its folder: `unet`, `vae`, `text_encoder`, of SDXL `text_encoder_2`. */
+  weightFiles: Readonly<Record<string, readonly string[]>>;
 }
 
 /** How a pipeline of diffusers turns text into what its UNet is told. */
@@ -233,6 +235,11 @@ export async function openModelFolder(
     tokens: parts.tokens,
     scheduler,
     reader,
+    weightFiles: {
+      unet: unetWeights.files,
+      vae: vaeWeights.files,
+      ...Object.fromEntries(textFolders(pipeline).map((part, i) => [part, textWeights[i]!.files])),
+    },
   };
 }
 

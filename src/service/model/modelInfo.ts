@@ -5,10 +5,10 @@ import { type SchedulerConfig, SchedulerConfigReader } from '../../diffusion/sch
 import type { Config } from '../../models/config.ts';
 import type { DenoiserModel } from '../../models/families.ts';
 import { type VaeConfig, vaeScaleFactor } from '../../models/sd/vae.ts';
-import type { ByteRanges } from '../../data/formats/bytes.ts';
 import type { Environment, FolderReader } from '../environment.ts';
 import type { Pipeline } from './modelFolder.ts';
 import type { ModelInfo } from '../types.ts';
+import { weightsHash } from './partHashes.ts';
 import { type ComponentWeights, optional } from './weightFiles.ts';
 
 interface Parts {
@@ -37,7 +37,7 @@ export async function modelInfo(
     title: titleOf(id),
     source: 'disk',
     ...reader.origin,
-    hash: await hashOf(weights.unet.files, reader, env),
+    hash: await weightsHash(weights.unet.files, reader, env),
     family: familyOf(parts),
     pipeline: pipeline.className,
     parameters: {
@@ -96,17 +96,3 @@ function defaultsOf(id: string, { pipeline, unet, scheduler: config }: Parts): M
   if (/turbo/i.test(id) && config['timestep_spacing'] === 'trailing') return { steps: 1, guidanceScale: 1, scheduler };
   return { steps: 30, guidanceScale: pipeline.conditioning === 'xl' ? 5 : 7.5, scheduler };
 }
-
-/** Names weights by their bytes: a file's SHA-256; of several, one over theirs. */
-async function hashOf(
-  files: readonly string[],
-  reader: FolderReader,
-  env: Pick<Environment, 'sha256'>,
-): Promise<string> {
-  const hashes: string[] = [];
-  for (const file of files)
-    hashes.push(await (reader.sha256?.(file) ?? env.sha256(await whole(await reader.open(file)))));
-  return hashes.length === 1 ? hashes[0]! : env.sha256(new TextEncoder().encode(hashes.join('+')));
-}
-
-const whole = (file: ByteRanges): Promise<Uint8Array> => file.read(0, file.size);
