@@ -38,6 +38,34 @@ it('ends a cancelled job at its next turn and leaves the others', async () => {
   await expect(jobs.run('b', (signal) => signal.turn(async () => 5))).resolves.toBe(5);
 });
 
+it('tells of a cancellation when the job has ended, and at once of one that is not at work', async () => {
+  const jobs = new Jobs();
+  let ended = false;
+  const job = jobs.run('a', async (signal) => {
+    while (!signal.aborted.aborted) await signal.turn(pause);
+    await pause();
+    ended = true;
+  });
+  await pause();
+  await jobs.cancel('a');
+  expect(ended).toBe(true);
+  await job;
+  await jobs.cancel('a');
+});
+
+it('ends every job, also one that failed', async () => {
+  const jobs = new Jobs();
+  const [a, b] = [
+    jobs.run('a', (signal) => signal.turn(() => Promise.reject(new Error('broken')))),
+    jobs.run('b', async (signal) => {
+      for (;;) await signal.turn(pause);
+    }),
+  ];
+  const settled = Promise.allSettled([a, b]);
+  await jobs.cancelAll();
+  expect((await settled).map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+});
+
 it('goes on after a turn that failed', async () => {
   const jobs = new Jobs();
   await expect(jobs.run('a', (signal) => signal.turn(() => Promise.reject(new Error('broken'))))).rejects.toThrow(

@@ -15,29 +15,41 @@ export interface JobSignal {
 
 export class Jobs {
   private tail: Promise<unknown> = Promise.resolve();
-  private readonly active = new Map<string, AbortController>();
+  private readonly active = new Map<string, { state: AbortController; ended: Promise<unknown> }>();
 
-  async run<T>(job: string, work: (signal: JobSignal) => Promise<T>): Promise<T> {
-    const state = new AbortController();
-    this.active.set(job, state);
+  run<T>(job: string, work: (signal: JobSignal) => Promise<T>): Promise<T> {
+    const entry = { state: new AbortController(), ended: Promise.resolve() as Promise<unknown> };
+    this.active.set(job, entry);
+    const result = this.work(entry.state, work);
+    entry.ended = result.catch(() => undefined);
+    return result.finally(() => {
+      if (this.active.get(job) === entry) this.active.delete(job);
+    });
+  }
+
+  /** Resolves when the job has ended; at once if it is not at work. */
+  async cancel(job: string): Promise<void> {
+    const found = this.active.get(job);
+    found?.state.abort();
+    await found?.ended;
+  }
+
+  /** Cancels every job. Resolves when all have ended. */
+  async cancelAll(): Promise<void> {
+    await Promise.all([...this.active.keys()].map((job) => this.cancel(job)));
+  }
+
+  private async work<T>(state: AbortController, work: (signal: JobSignal) => Promise<T>): Promise<T> {
     const check = (): void => {
       if (state.signal.aborted)
         throw new WinnowError('Cancelled', 'The job was cancelled.', 'What was finished before is kept.');
     };
-    try {
-      return await work({
-        check,
-        aborted: state.signal,
-        turn: (step) => this.exclusive(async () => (check(), step())),
-        lastly: (step) => this.exclusive(step),
-      });
-    } finally {
-      this.active.delete(job);
-    }
-  }
-
-  cancel(job: string): void {
-    this.active.get(job)?.abort();
+    return work({
+      check,
+      aborted: state.signal,
+      turn: (step) => this.exclusive(async () => (check(), step())),
+      lastly: (step) => this.exclusive(step),
+    });
   }
 
   private exclusive<T>(work: () => Promise<T>): Promise<T> {
