@@ -1,6 +1,7 @@
 /** What runs where, by measurement on this machine: kernel variants, the sampler, onnxruntime's provider. Measured once per adapter and
  *  model, kept in the file store, copied into every run. */
 import { type FileStore, readJson, writeJson } from '../data/files.ts';
+import { choicesSchema } from '../data/runs.ts';
 import type { Executor } from '../graph/executor.ts';
 import type { DenoiserModel } from '../models/families.ts';
 import { defaultThreads } from '../onnx/runtime.ts';
@@ -16,20 +17,10 @@ import type { EngineChoices, SamplerChoice } from './types.ts';
 
 const path = (key: string): string => `settings/choices-${key}.json`;
 
-export function savedChoices(files: FileStore, key: string): Promise<EngineChoices | undefined> {
-  return readJson<EngineChoices>(files, path(key)).catch(() => undefined);
-}
-
-/** Operations per second that the steps of the last run reached on an adapter. */
-export const savedRunRate = (files: FileStore, adapterKey: string): Promise<number | undefined> =>
-  readJson<Record<string, number>>(files, 'settings/speed.json').then(
-    (rates) => rates[adapterKey],
-    () => undefined,
-  );
-
-export async function saveRunRate(files: FileStore, adapterKey: string, rate: number): Promise<void> {
-  const rates = await readJson<Record<string, number>>(files, 'settings/speed.json').catch(() => ({}));
-  await writeJson(files, 'settings/speed.json', { ...rates, [adapterKey]: rate });
+/** Undefined where there are none, or none that can be read: they are measured anew. */
+export async function savedChoices(files: FileStore, key: string): Promise<EngineChoices | undefined> {
+  const saved = choicesSchema.safeParse(await readJson<unknown>(files, path(key)).catch(() => undefined));
+  return saved.success ? saved.data : undefined;
 }
 
 export function saveChoices(files: FileStore, key: string, choices: EngineChoices): Promise<void> {

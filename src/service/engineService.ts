@@ -10,7 +10,7 @@ import type { TrainConfig } from '../training/config.ts';
 import { adapterKey, type EngineDevice, openDevice } from '../webgpu/device.ts';
 import { createGpuExecutor, type GpuExecutor } from '../webgpu/executor.ts';
 import { tuneKernels } from '../webgpu/tune.ts';
-import { measureSamplers, samplerFor, saveChoices, savedChoices, savedRunRate } from './choices.ts';
+import { measureSamplers, samplerFor, saveChoices, savedChoices } from './choices.ts';
 import type { Environment } from './environment.ts';
 import { exportModel } from './export/exporting.ts';
 import { zipped } from './export/zipped.ts';
@@ -25,10 +25,13 @@ import { cacheBudget, ModelCache } from './model/modelCache.ts';
 import { ModelPool, type ResolvedModel } from './model/modelPool.ts';
 import { ModelStorage } from './model/modelStorage.ts';
 import { Predictors } from './sampling/predictors.ts';
+import { referenceOf, type TrainContext } from './training/openRun.ts';
+import { RunControl } from './training/runControl.ts';
 import { RunStore } from './training/runStore.ts';
+import { savedRunRate } from './training/stepRate.ts';
 import { planScorer } from './sampling/scoring.ts';
 import { stepSpecOf } from './training/stepSpec.ts';
-import { referenceOf, RunControl, type TrainContext, trainRun } from './training/trainRun.ts';
+import { trainRun } from './training/trainRun.ts';
 import type {
   EngineChoices,
   EngineService,
@@ -60,6 +63,7 @@ import type {
   TrainCommand,
   TrainEvent,
   TrainRequest,
+  UnreadableRun,
 } from './types.ts';
 
 /** What a started engine has. */
@@ -182,15 +186,17 @@ export class Engine implements EngineService {
     const model = await this.pool.resolve(ref);
     const { defaultSize, sizeMultiple } = model.folder.info;
     const latentSize = latentSizeOf(size ?? { width: defaultSize, height: defaultSize }, sizeMultiple);
-    const spec = (reference: 'engine' | 'input') =>
-      stepSpecOf(model, config, latentSize, reference, device.device.limits.maxStorageBufferBindingSize);
-    const forecast = planForecast(
-      spec(referenceOf(config, choices, model) === 'engine' ? 'engine' : 'input'),
-      device.device.limits,
-      choices.kernelVariants,
+    const reference = referenceOf(config, choices, model);
+    const spec = stepSpecOf(
+      model,
+      config,
+      latentSize,
+      reference === 'engine' ? 'engine' : 'input',
+      device.device.limits.maxStorageBufferBindingSize,
     );
+    const forecast = planForecast(spec, device.device.limits, choices.kernelVariants);
     return timed(withKept(forecast, cache.besideReserved(forecast.peakBytes)), {
-      runRate: await savedRunRate(this.env.files, adapterKey),
+      runRate: await savedRunRate(this.env.files, adapterKey, reference),
       kernelRate: choices.flopsPerSecond,
     });
   }
@@ -203,49 +209,62 @@ export class Engine implements EngineService {
       variants: choices.kernelVariants,
     });
     const kernelRate = choices.flopsPerSecond;
-    const runRate = await savedRunRate(this.env.files, adapterKey);
-    const run = (planned: MemoryForecast): MemoryForecast =>
-      timed(withKept(planned, cache.besideReserved(planned.peakBytes)), { runRate, kernelRate });
+    const run = async (planned: MemoryForecast, reference: RunRecord['reference']): Promise<MemoryForecast> =>
+      timed(withKept(planned, cache.besideReserved(planned.peakBytes)), {
+        runRate: await savedRunRate(this.env.files, adapterKey, reference),
+        kernelRate,
+      });
     return {
       // Its own predictor is what is planned.
       generate: timed(withKept(generate, cache.beside(generate.peakBytes, id)), { kernelRate }),
-      lora: run(lora),
-      full: run(full),
+      lora: await run(lora, 'engine'),
+      full: await run(full, 'onnx'),
     };
   }
 
-  train(job: string, request: TrainRequest, listener: Listener<TrainEvent>): Promise<RunRecord> {
+  async train(job: string, request: TrainRequest, listener: Listener<TrainEvent>): Promise<RunRecord> {
     if (this.controls.has(request.run))
       throw new WinnowError('BadArguments', 'This run is already training.', 'Wait for it, or stop it first.');
     const control = new RunControl();
     this.controls.set(request.run, control);
-    return this.jobs
-      .run(job, async (signal) => trainRun(await this.trainContext(request), signal, control, request, listener))
-      .finally(() => this.controls.delete(request.run));
+    try {
+      const record = await this.jobs.run(job, async (signal) =>
+        trainRun(await this.trainContext(request), signal, control, request, listener),
+      );
+      control.end({ saved: record.checkpoints.some(({ step }) => step === record.step) });
+      return record;
+    } catch (error) {
+      control.end({ error });
+      throw error;
+    } finally {
+      this.controls.delete(request.run);
+    }
   }
 
   async command(run: string, command: TrainCommand): Promise<void> {
     const control = this.controls.get(run);
     if (!control) throw new WinnowError('NotFound', 'This run is not training.', 'Resume it first.');
-    control.send(command);
+    await control.send(command);
   }
 
-  async cancel(job: string): Promise<void> {
-    this.jobs.cancel(job);
+  cancel(job: string): Promise<void> {
+    return this.jobs.cancel(job);
   }
 
   runs(): Promise<RunRecord[]> {
     return this.runStore.list();
   }
 
+  unreadableRuns(): Promise<UnreadableRun[]> {
+    return this.runStore.unreadable();
+  }
+
   metrics(run: string): Promise<StepMetrics[]> {
     return this.runStore.metrics(run);
   }
 
-  async renameRun(run: string, name: string): Promise<RunRecord> {
-    const record = { ...(await this.runStore.load(run)), name };
-    await this.runStore.save(record);
-    return record;
+  renameRun(run: string, name: string): Promise<RunRecord> {
+    return this.runStore.update(run, (record) => ({ ...record, name }));
   }
 
   async deleteRun(run: string): Promise<void> {
@@ -314,7 +333,9 @@ export class Engine implements EngineService {
     };
   }
 
+  /** Ends every job first, as cancelling does. */
   async dispose(): Promise<void> {
+    await this.jobs.cancelAll();
     const running = await this.running?.catch(() => undefined);
     if (!running) return;
     await using owned = new AsyncDisposableStack();

@@ -9,7 +9,8 @@ import type { TrainConfig } from '../training/config.ts';
 import { presetNamed } from '../training/presets.ts';
 import { MICRO_FACTOR, microModel } from './microModel.ts';
 import { generate, makePairs } from './sampling/generation.ts';
-import { RunControl, trainRun } from './training/trainRun.ts';
+import { RunControl } from './training/runControl.ts';
+import { trainRun } from './training/trainRun.ts';
 import type { ImageRecord, ModelRef, TrainPair } from './types.ts';
 import { type ContextOptions, freeSignal, verbContext } from './verbContexts.ts';
 

@@ -240,12 +240,15 @@ export interface TrainPair {
 }
 
 export interface TrainRequest {
-  /** New id, or the id of a run to resume (then the rest is taken from its record); or a run's folder by its path. */
+  /** New id, or the id of a run to resume; or a run's folder by its path. */
   run: string;
   name: string;
+  /** On resume: where the run's model and pairs lie now. They must be, by content, what the run began with. */
   model: ModelRef;
-  config: TrainConfig;
+  /** On resume: [] stands for the run's own. */
   pairs: TrainPair[];
+  /** On resume name and settings are the run's own. */
+  config: TrainConfig;
   resume: boolean;
 }
 
@@ -292,6 +295,14 @@ export interface SampleRecord {
   file: string;
 }
 
+/** What a run trains on, by content. SHA-256, hex. */
+export interface RunSources {
+  /** Of the model's parts, by name (service/model/partHashes.ts). */
+  model: Record<string, string>;
+  /** Of each pair's latents, in the order of the record's pairs. */
+  pairs: { winner: string; loser: string }[];
+}
+
 /** `runs/<id>/run.json` in the file store. */
 export interface RunRecord {
   version: 1;
@@ -299,8 +310,10 @@ export interface RunRecord {
   name: string;
   model: ModelRef;
   modelHash: string;
-  /** SHA-256 over the pairs and labels that train, hex. */
+  /** SHA-256 over the pairs that train, winners before losers: ids, prompts, latents. Hex. */
   dataHash: string;
+  /** Compared on resume. Not in records of before it was there, whose dataHash is over paths. */
+  sources?: RunSources;
   pairs: TrainPair[];
   config: TrainConfig;
   status: RunStatus;
@@ -319,14 +332,22 @@ export interface RunRecord {
   error?: string;
 }
 
+/** What lies where a run should and cannot be read; it can be deleted by its id. */
+export interface UnreadableRun {
+  id: string;
+  problem: { name: string; message: string };
+}
+
 export type TrainEvent =
   | { type: 'preparing'; what: string; done: number; total: number }
-  | { type: 'started'; record: RunRecord; memory: MemoryForecast; resumedAt: number | null }
+  /** unchecked: what of a resumed run could not be compared with what it began with, in a sentence. */
+  | { type: 'started'; record: RunRecord; memory: MemoryForecast; resumedAt: number | null; unchecked: string | null }
   | { type: 'step'; metrics: StepMetrics; steps: number; etaSeconds: number }
   | { type: 'sample'; sample: SampleRecord }
   | { type: 'checkpoint'; checkpoint: Checkpoint }
   | { type: 'status'; record: RunRecord };
 
+/** save and pause save; stop saves and ends. `resume` and `pause` where they change nothing are carried out at once. */
 export type TrainCommand = 'pause' | 'resume' | 'stop' | 'save' | 'sample';
 
 // ---- forecast -------------------------------------------------------------------------------------------------------------------
@@ -417,8 +438,8 @@ export interface ModelStorageService {
   modelForecast(model: string, size: { width: number; height: number }): Promise<ModelForecast>;
 }
 
-/** The engine's verbs. One job runs at a time, in order of call; `cancel` ends the named job at its next step with a Cancelled error.
- *  Every verb rejects with a named error (shared/errors.ts). */
+/** The engine's verbs. One job runs at a time, in order of call; `cancel` ends the named job at its next step with a Cancelled error, and
+ *  resolves when it has ended. Every verb rejects with a named error (shared/errors.ts). */
 export interface EngineService extends ModelStorageService {
   /** Opens the device, measures what is to be measured, once. */
   start(listener?: Listener<{ what: string; done: number; total: number }>): Promise<SystemReport>;
@@ -430,11 +451,16 @@ export interface EngineService extends ModelStorageService {
   makePairs(job: string, request: PairsRequest, listener: Listener<PairsEvent>): Promise<PairRecord[]>;
   /** At the size of the pictures that train; the model's own if left out. */
   forecast(model: ModelRef, config: TrainConfig, size?: { width: number; height: number }): Promise<MemoryForecast>;
-  /** Resolves when the run is finished, stopped, or paused by a reload's absence (`pause` keeps it waiting). */
+  /** Resolves when the run is finished or stopped (`pause` keeps it waiting). A run that is resumed on something else than it began with is
+   *  refused with SourceChanged, its record as it was. */
   train(job: string, request: TrainRequest, listener: Listener<TrainEvent>): Promise<RunRecord>;
+  /** Resolves when it has been carried out: a save when checkpoint and record are written, a stop when the run has ended. Rejects with what
+   *  kept it from that (NoDiskSpace, after a save or a pause, leaves the run training), with NotFound if the run does not train or ended first. */
   command(run: string, command: TrainCommand): Promise<void>;
   cancel(job: string): Promise<void>;
+  /** Newest first; of a run at work as far as it is. */
   runs(): Promise<RunRecord[]>;
+  unreadableRuns(): Promise<UnreadableRun[]>;
   metrics(run: string): Promise<StepMetrics[]>;
   renameRun(run: string, name: string): Promise<RunRecord>;
   deleteRun(run: string): Promise<void>;

@@ -44,6 +44,7 @@ export type ErrorName =
   | 'RateLimited'
   | 'DownloadFailed'
   | 'WrongHash'
+  | 'SourceChanged'
   | 'Cancelled';
 
 export function isWinnowError(error: unknown, name?: ErrorName): boolean {

@@ -52,11 +52,9 @@ export interface MicroResult {
   logit: Float32Array;
 }
 
-/** AdamW state: flat arenas in layout order. */
-export interface OptimiserState {
-  m: Float32Array[];
-  v: Float32Array[];
-}
+/** What is kept of each trained tensor for a run to go on: its weights and AdamW's moments. */
+export const trainedKinds = ['param', 'm', 'v'] as const;
+export type TrainedKind = (typeof trainedKinds)[number];
 
 /** The bias corrections belong to the betas as the kernel has them, in f32. */
 const hyperOf = ({ lr, beta1, beta2, eps, weightDecay, maxGradNorm, t }: UpdateSettings): Float32Array =>
@@ -227,8 +225,8 @@ export class Trainer implements Disposable {
     return { policyErrors, logit, referenceErrors, ...(update ? { gradNorm: rest[0]! } : {}) };
   }
 
-  /** Trained tensors (`param`), or their gradients of the last micro-batch before clipping (`grad`), by name. */
-  async tensors(kind: 'param' | 'grad' = 'param'): Promise<Map<string, Float32Array>> {
+  /** Trained tensors (`param`), AdamW's moments (`m`, `v`), or the gradients of the last micro-batch before clipping (`grad`), by name. */
+  async tensors(kind: TrainedKind | 'grad' = 'param'): Promise<Map<string, Float32Array>> {
     const arenas = await Promise.all(this.storages[kind].map((storage) => storage.read()));
     return new Map(
       this.spec.layout.entries.map(({ name, shape, arena, offset }) => [
@@ -238,23 +236,21 @@ export class Trainer implements Disposable {
     );
   }
 
+  /** One of them: for what must not be held all at once. */
+  tensor(kind: TrainedKind, name: string): Promise<Float32Array> {
+    const { shape, arena, offset } = this.spec.layout.byName.get(name)!;
+    return this.storages[kind][arena]!.read(offset, sizeOf(shape));
+  }
+
+  /** Sets one, to go on from what was saved. */
+  restore(kind: TrainedKind, name: string, data: Float32Array): void {
+    const { arena, offset } = this.spec.layout.byName.get(name)!;
+    this.storages[kind][arena]!.write(data, offset);
+  }
+
   /** The flat arena a tensor lies in, for programs that sample with the weights in training. */
   paramArenas(): readonly Storage[] {
     return this.storages.param;
-  }
-
-  async optimiserState(): Promise<OptimiserState> {
-    return {
-      m: await Promise.all(this.storages.m.map((s) => s.read())),
-      v: await Promise.all(this.storages.v.map((s) => s.read())),
-    };
-  }
-
-  restore(params: ReadonlyMap<string, Float32Array>, state: OptimiserState): void {
-    for (const { name, arena, offset } of this.spec.layout.entries)
-      this.storages.param[arena]!.write(params.get(name)!, offset);
-    state.m.forEach((data, i) => this.storages.m[i]!.write(data));
-    state.v.forEach((data, i) => this.storages.v[i]!.write(data));
   }
 
   [Symbol.dispose](): void {

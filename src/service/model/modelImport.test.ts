@@ -12,7 +12,8 @@ import { CHUNK_BYTES } from '../../data/partWriter.ts';
 import { Engine } from '../engineService.ts';
 import { MemoryFileStore } from '../memoryFiles.ts';
 import { testEnvironment } from '../testEnvironment.ts';
-import type { ImportRequest, RunRecord, StorageEvent } from '../types.ts';
+import { testRun } from '../testRuns.ts';
+import type { ImportRequest, StorageEvent } from '../types.ts';
 
 const pipeline = 'tools/reference/cases/pipeline-tiny-v/pipeline';
 const unet = 'unet/diffusion_pytorch_model.safetensors';
@@ -306,17 +307,7 @@ it('names the model that a run needs and that was deleted', async () => {
   const { id } = await engine.importModel('job', { name: 'my model', files: chosen() }, () => {});
   await files.write(
     'runs/r/run.json',
-    new TextEncoder().encode(
-      JSON.stringify({
-        version: 1,
-        id: 'r',
-        name: 'r',
-        model: { base: id, adapters: [] },
-        checkpoints: [],
-        samples: [],
-        config: {},
-      } satisfies Partial<Record<keyof RunRecord, unknown>>),
-    ),
+    new TextEncoder().encode(JSON.stringify(testRun({ model: { base: id, adapters: [] } }))),
   );
   await engine.deleteModel(id);
   await expect(

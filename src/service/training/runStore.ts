@@ -1,59 +1,95 @@
-/** A run's folder in the file store: run.json, metrics.jsonl, checkpoints/, samples/, and state.safetensors (what resuming needs).
- *
- *  A run is known by its id, and lies in runs/<id>; or, on the command line, by the path of its folder, which has a slash. Then the record on
- *  disk names its files relative to the folder, which can be moved and copied. */
-import { type FileStore, readJson, readText, writeJson, writeText } from '../../data/files.ts';
-import { defaultLossSettings } from '../../losses/table.ts';
-import type { Checkpoint, RunRecord, StepMetrics } from '../types.ts';
+/** The one who writes a run's record, and keeps its other files. Whoever wants a record changed (the loop, a person who renames it) gives the
+ *  change: changes are made one after the other, each on the record as it then is. */
+import { type FileStore, readText, writeText } from '../../data/files.ts';
+import { listRuns, newestFirst, parseMetrics, readRun, runFolder, writeRun } from '../../data/runs.ts';
+import { Turns } from '../../shared/turns.ts';
+import type { Checkpoint, RunRecord, StepMetrics, UnreadableRun } from '../types.ts';
 
-const isFolder = (run: string): boolean => run.includes('/');
-const runFolder = (run: string): string => (isFolder(run) ? run : `runs/${run}`);
-const recordPath = (run: string): string => `${runFolder(run)}/run.json`;
 const metricsPath = (run: string): string => `${runFolder(run)}/metrics.jsonl`;
+const checkpointFolder = (run: string): string => `${runFolder(run)}/checkpoints`;
+const padded = (step: number): string => `step-${String(step).padStart(6, '0')}`;
 
 export const statePath = (run: string): string => `${runFolder(run)}/state.safetensors`;
 export const checkpointPath = (run: string, step: number): string =>
-  `${runFolder(run)}/checkpoints/step-${String(step).padStart(6, '0')}.safetensors`;
+  `${checkpointFolder(run)}/${padded(step)}.safetensors`;
 export const samplePath = (run: string, step: number, index: number): string =>
-  `${runFolder(run)}/samples/step-${String(step).padStart(6, '0')}-${index}.png`;
+  `${runFolder(run)}/samples/${padded(step)}-${index}.png`;
+
+/** Made of the record as it is when its turn comes; applied again where the run went on meanwhile, hence pure. */
+export type RecordChange = (record: RunRecord) => RunRecord;
+
+/** A run at work: its record, ahead of the one on disk by the steps since it was last written. */
+export interface OpenRun {
+  readonly record: RunRecord;
+  /** Changes the record and writes it. Where it cannot be written it stays as it was. */
+  update(change: RecordChange): Promise<RunRecord>;
+  /** Changes it without writing: steps taken, which the next update brings to disk. */
+  advance(change: RecordChange): void;
+  close(): void;
+}
 
 export class RunStore {
   private readonly files: FileStore;
+  private readonly turns = new Turns();
+  /** Of runs at work. */
+  private readonly open = new Map<string, RunRecord>();
 
   constructor(files: FileStore) {
     this.files = files;
   }
 
+  /** Newest first. */
   async list(): Promise<RunRecord[]> {
-    const paths = (await this.files.list('runs')).filter((path) => /^runs\/[^/]+\/run\.json$/.test(path));
-    const records = await Promise.all(paths.map(async (path) => complete(await readJson<RunRecord>(this.files, path))));
-    return records.sort((a, b) => b.createdAt.localeCompare(a.createdAt));
+    const { runs } = await listRuns(this.files);
+    // A run at work that cannot be read is known all the same.
+    const others = runs.filter(({ id }) => !this.open.has(id));
+    return newestFirst([...others, ...this.open.values()]);
   }
 
-  /** Rejects with NotFound. */
+  async unreadable(): Promise<UnreadableRun[]> {
+    return (await listRuns(this.files)).unreadable.filter(({ id }) => !this.open.has(id));
+  }
+
+  /** Rejects with NotFound, or BadFile. */
   async load(run: string): Promise<RunRecord> {
-    const record = await readJson<RunRecord>(this.files, recordPath(run));
-    return withPlaces(complete(record), run, `${runFolder(run)}/`);
+    return this.open.get(run) ?? readRun(this.files, run);
   }
 
-  save(record: RunRecord): Promise<void> {
-    const folder = record.id;
-    return writeJson(
-      this.files,
-      recordPath(folder),
-      isFolder(folder) ? withPlaces(record, folder.split('/').findLast(Boolean)!, '') : record,
-    );
+  /** Takes a run to work, by a record that is new or as it was loaded. Nothing is written yet. */
+  take(record: RunRecord): OpenRun {
+    const { id } = record;
+    const { open } = this;
+    open.set(id, record);
+    return {
+      get record() {
+        return open.get(id)!;
+      },
+      update: (change) => this.update(id, change),
+      advance: (change) => void open.set(id, change(open.get(id)!)),
+      close: () => void open.delete(id),
+    };
+  }
+
+  /** Rejects with NotFound, or with what kept the record from being written. */
+  update(run: string, change: RecordChange): Promise<RunRecord> {
+    return this.turns.run(run, async () => {
+      const changed = change(await this.load(run));
+      await writeRun(this.files, changed);
+      const atWork = this.open.get(run);
+      if (!atWork) return changed;
+      const ahead = change(atWork);
+      this.open.set(run, ahead);
+      return ahead;
+    });
   }
 
   appendMetrics(run: string, metrics: StepMetrics): Promise<void> {
     return this.files.append(metricsPath(run), new TextEncoder().encode(`${JSON.stringify(metrics)}\n`));
   }
 
-  /** A last line that was cut off by a killed tab is left out. */
   async metrics(run: string): Promise<StepMetrics[]> {
     if (!(await this.files.exists(metricsPath(run)))) return [];
-    const lines = (await readText(this.files, metricsPath(run))).split('\n');
-    return lines.slice(0, -1).map((line) => JSON.parse(line) as StepMetrics);
+    return parseMetrics(await readText(this.files, metricsPath(run)));
   }
 
   /** Forgets steps after the last saved state: they will be run again. */
@@ -62,32 +98,16 @@ export class RunStore {
     await writeText(this.files, metricsPath(run), kept.map((metrics) => `${JSON.stringify(metrics)}\n`).join(''));
   }
 
-  /** Keeps the newest `keep` checkpoints (0 keeps all) and removes the files of the others. */
-  async prune(checkpoints: readonly Checkpoint[], keep: number): Promise<Checkpoint[]> {
-    if (keep <= 0 || checkpoints.length <= keep) return [...checkpoints];
-    for (const { file } of checkpoints.slice(0, -keep)) await this.files.remove(file);
-    return checkpoints.slice(-keep);
+  /** Removes the files of checkpoints that the record no longer names. Call it once the record is written. */
+  async sweepCheckpoints(run: string, named: readonly Checkpoint[]): Promise<void> {
+    const nameOf = (file: string): string => file.split('/').at(-1)!;
+    const kept = new Set(named.map(({ file }) => nameOf(file)));
+    for (const file of await this.files.list(checkpointFolder(run)))
+      if (/^step-\d+\.safetensors$/.test(nameOf(file)) && !kept.has(nameOf(file))) await this.files.remove(file);
   }
 
+  /** Readable or not. */
   remove(run: string): Promise<void> {
-    return this.files.remove(`runs/${run}`);
+    return this.turns.run(run, () => this.files.remove(`runs/${run}`));
   }
-}
-
-/** Records of before a setting was there: `recompute` kept nothing that is cheap to compute, and losses had the numbers that are now their
- *  defaults. */
-function complete(record: RunRecord): RunRecord {
-  const config = { ...defaultLossSettings, ...record.config };
-  return 'recompute' in record.config
-    ? { ...(record as RunRecord), config }
-    : { ...(record as RunRecord), recompute: 'cheap', config: { ...config, recompute: 'auto' } };
-}
-
-/** The record under another id, its files in another folder: `prefix` stands before `checkpoints/` and `samples/`. */
-function withPlaces(record: RunRecord, id: string, prefix: string): RunRecord {
-  const moved = <T extends { file: string }>(entry: T): T => ({
-    ...entry,
-    file: entry.file.replace(/^(?:.*\/)?(?=(?:checkpoints|samples)\/[^/]+$)/, () => prefix),
-  });
-  return { ...record, id, checkpoints: record.checkpoints.map(moved), samples: record.samples.map(moved) };
 }

@@ -11,7 +11,8 @@ import { onnxBytes } from '../sampling/onnxModel.ts';
 import { testEnvironment } from '../testEnvironment.ts';
 import { MemoryFileStore } from '../memoryFiles.ts';
 import { freeSignal, verbContext } from '../verbContexts.ts';
-import { RunControl, trainRun } from './trainRun.ts';
+import { RunControl } from './runControl.ts';
+import { trainRun } from './trainRun.ts';
 import type { EngineChoices, ModelRef } from '../types.ts';
 
 const base: ModelRef = { base: 'micro', adapters: [] };

@@ -3,6 +3,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { writeJson } from '../../data/files.ts';
 import { checkTrainConfig, parseTrainConfig } from '../../data/formats/trainConfig.ts';
 import { openSafetensors } from '../../data/formats/safetensors.ts';
 import { alphasCumprod, readNoiseSchedule } from '../../diffusion/schedule.ts';
@@ -25,6 +26,7 @@ import { buildStepGraph } from '../../training/stepGraph.ts';
 import { Trainer } from '../../training/trainer.ts';
 import type { RunRecord } from '../types.ts';
 import { MemoryFileStore } from '../memoryFiles.ts';
+import { testRun } from '../testRuns.ts';
 import { RunStore } from './runStore.ts';
 import { stepSpecOf } from './stepSpec.ts';
 
@@ -203,10 +205,7 @@ const old = {
 it('settings and runs of before the losses had numbers load with those that give the same', async () => {
   expect(parseTrainConfig(JSON.stringify(old))).toEqual(base);
   const files = new MemoryFileStore();
-  await files.write(
-    'runs/a/run.json',
-    new TextEncoder().encode(JSON.stringify({ id: 'a', config: old, checkpoints: [], samples: [], createdAt: '' })),
-  );
+  await writeJson(files, 'runs/a/run.json', { ...testRun({ id: 'a' }), config: old });
   const store = new RunStore(files);
   expect((await store.load('a')).config).toEqual(base);
   expect((await store.list()).map(({ config }: RunRecord) => config)).toEqual([base]);

@@ -1,0 +1,223 @@
+/** Runs in a file store: `runs/<id>/` with run.json, metrics.jsonl, checkpoints/, samples/, and state.safetensors (what resuming needs).
+ *
+ *  A run is known by its id, and lies in runs/<id>; or, on the command line, by the path of its folder, which has a slash. Then the record on
+ *  disk names its files relative to the folder. Either way a folder can be moved and copied: the record goes by where it lies. */
+import { z } from 'zod';
+import type { EngineChoices, RunRecord, StepMetrics, UnreadableRun } from '../service/types.ts';
+import { WinnowError } from '../shared/errors.ts';
+import { type FileStore, readText, writeJson } from './files.ts';
+import { checkTrainConfig } from './formats/trainConfig.ts';
+
+const isFolder = (run: string): boolean => run.includes('/');
+export const runFolder = (run: string): string => (isFolder(run) ? run : `runs/${run}`);
+const recordPath = (run: string): string => `${runFolder(run)}/run.json`;
+
+/** A hundred times what a run of thousands of pairs has. */
+const MAX_RECORD_BYTES = 256 * 2 ** 20;
+
+const count = z.int().min(0);
+/** Files of a run lie in its own folder, wherever that is: whatever stands before these is not looked at. */
+const fileBelow = (folder: 'checkpoints' | 'samples'): z.ZodString =>
+  z.string().regex(new RegExp(`^(.*/)?${folder}/[^/\\\\]+$`), `is no file in ${folder}/`);
+const hash = z.string().regex(/^[0-9a-f]{64}$/, 'is no SHA-256');
+
+/** What was measured on a machine (settings/choices-*.json, and each run's copy). */
+export const choicesSchema = z.looseObject({
+  kernelVariants: z.record(z.string(), z.string()),
+  sampler: z.enum(['engine', 'onnx-webgpu', 'onnx-wasm']),
+  onnxProvider: z.enum(['webgpu', 'wasm']),
+  wasmThreads: z.int().min(1).max(4096),
+  measuredMs: z.record(z.string(), z.number()),
+  // Not in records of before they were there.
+  failures: z.record(z.string(), z.string()).default({}),
+  flopsPerSecond: z.number().min(0).default(0),
+}) satisfies z.ZodType<EngineChoices>;
+
+/** All but the settings, which have a check of their own. What later versions add is kept. */
+const schema = z.looseObject({
+  version: z.literal(1),
+  id: z.string().min(1),
+  name: z.string(),
+  model: z.looseObject({
+    base: z.string().min(1),
+    adapters: z.array(
+      z.discriminatedUnion('kind', [
+        z.looseObject({
+          kind: z.literal('run'),
+          run: z.string().min(1),
+          step: count.optional(),
+          strength: z.number(),
+        }),
+        z.looseObject({ kind: z.literal('file'), file: z.string().min(1), strength: z.number() }),
+      ]),
+    ),
+  }),
+  modelHash: z.string(),
+  dataHash: z.string(),
+  sources: z
+    .looseObject({
+      model: z.record(z.string(), hash),
+      pairs: z.array(z.looseObject({ winner: hash, loser: hash })),
+    })
+    .optional(),
+  pairs: z
+    .array(
+      z.looseObject({
+        pair: z.string().min(1),
+        prompt: z.string(),
+        winnerLatents: z.string().min(1),
+        loserLatents: z.string().min(1),
+        strength: z.enum(['tie', 'clear']).optional(),
+      }),
+    )
+    .min(1),
+  config: z.looseObject({}),
+  status: z.enum(['preparing', 'running', 'paused', 'finished', 'stopped', 'failed']),
+  step: count,
+  reference: z.enum(['onnx', 'engine']),
+  recompute: z.enum(['cheap', 'blocks']).optional(),
+  step0Logit: z.number().nullable(),
+  choices: choicesSchema,
+  adapter: z.string(),
+  checkpoints: z.array(z.looseObject({ step: count, file: fileBelow('checkpoints'), at: z.string() })),
+  samples: z.array(z.looseObject({ step: count, prompt: z.string(), seed: count, file: fileBelow('samples') })),
+  createdAt: z.string(),
+  updatedAt: z.string(),
+  error: z.string().optional(),
+}) satisfies z.ZodType<Omit<RunRecord, 'config'>>;
+
+/** A record from the text of a run.json. Throws BadFile with the fields that are not right.
+ *  @param run where it lies: its files are there. */
+export function parseRunRecord(text: string, run: string): RunRecord {
+  const bad = (what: string): WinnowError =>
+    new WinnowError(
+      'BadFile',
+      `The record of this run (${recordPath(run)}) ${what}.`,
+      'Bring back a copy of it, or delete the run.',
+    );
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw bad('is not valid JSON');
+  }
+  const result = schema.safeParse(value);
+  if (!result.success) {
+    const found = result.error.issues.slice(0, 3).map(({ path, message }) => `${path.join('.') || 'file'}: ${message}`);
+    throw bad(`is not right (${found.join('; ')})`);
+  }
+  const { config: given, ...record } = result.data;
+  let config: RunRecord['config'];
+  try {
+    config = checkTrainConfig(given);
+  } catch (error) {
+    throw bad(`is not right: ${error instanceof WinnowError ? error.what : String(error)}`);
+  }
+  if (record.sources && record.sources.pairs.length !== record.pairs.length)
+    throw bad(`has ${record.pairs.length} pairs and the hashes of ${record.sources.pairs.length}`);
+  // Before `recompute` was there nothing was kept that is cheap to compute.
+  const whole = { ...record, config, ...(!('recompute' in given) && { recompute: 'cheap' as const }) } as RunRecord;
+  return withPlaces(whole, run, `${runFolder(run)}/`);
+}
+
+/** Rejects with NotFound, or with BadFile. */
+export async function readRun(files: FileStore, run: string): Promise<RunRecord> {
+  const path = recordPath(run);
+  if ((await files.size(path)) > MAX_RECORD_BYTES)
+    throw new WinnowError(
+      'BadFile',
+      `The record of this run (${path}) is far larger than one can be.`,
+      'Bring back a copy of it, or delete the run.',
+    );
+  return parseRunRecord(await readText(files, path), run);
+}
+
+export function writeRun(files: FileStore, record: RunRecord): Promise<void> {
+  const { id } = record;
+  return writeJson(
+    files,
+    recordPath(id),
+    isFolder(id) ? withPlaces(record, id.split('/').findLast(Boolean)!, '') : record,
+  );
+}
+
+/** Every run below runs/, newest first, and every folder there that is none. */
+export async function listRuns(files: FileStore): Promise<{ runs: RunRecord[]; unreadable: UnreadableRun[] }> {
+  const ids = new Set(
+    (await files.list('runs')).map((path) => path.split('/')).flatMap((parts) => (parts[2] ? [parts[1]!] : [])),
+  );
+  const runs: RunRecord[] = [];
+  const unreadable: UnreadableRun[] = [];
+  for (const id of ids) {
+    try {
+      runs.push(await readRun(files, id));
+    } catch (error) {
+      const { name, message } = error instanceof Error ? error : { name: 'Error', message: String(error) };
+      unreadable.push({
+        id,
+        problem:
+          name === 'NotFound'
+            ? { name: 'BadFile', message: 'It has no record (run.json). Delete it.' }
+            : { name, message },
+      });
+    }
+  }
+  return { runs: newestFirst(runs), unreadable };
+}
+
+export const newestFirst = (runs: readonly RunRecord[]): RunRecord[] =>
+  runs.toSorted((a, b) => b.createdAt.localeCompare(a.createdAt));
+
+/** The record under another id, its files in another folder: `prefix` stands before `checkpoints/` and `samples/`. */
+function withPlaces(record: RunRecord, id: string, prefix: string): RunRecord {
+  const moved = <T extends { file: string }>(entry: T): T => ({
+    ...entry,
+    file: entry.file.replace(/^(?:.*\/)?(?=(?:checkpoints|samples)\/[^/]+$)/, () => prefix),
+  });
+  return { ...record, id, checkpoints: record.checkpoints.map(moved), samples: record.samples.map(moved) };
+}
+
+/** JSON has no NaN and no infinity: both come back as null. */
+const figure = z
+  .number()
+  .nullable()
+  .transform((value) => value ?? Number.NaN);
+
+const metricsSchema = z.looseObject({
+  step: count,
+  loss: figure,
+  implicitAccuracy: figure,
+  logit: figure,
+  winnerError: figure,
+  loserError: figure,
+  winnerReferenceError: figure,
+  loserReferenceError: figure,
+  gradNorm: figure,
+  learningRate: figure,
+  elapsedMs: figure,
+  pairs: z.array(
+    z.looseObject({
+      pair: z.string(),
+      timestep: figure,
+      logit: figure,
+      mw: figure,
+      ml: figure,
+      rw: figure,
+      rl: figure,
+      preference: z.number().optional(),
+    }),
+  ),
+}) satisfies z.ZodType<StepMetrics>;
+
+/** The steps of a metrics.jsonl. A line that is no step's numbers (the last one, cut off by a killed tab) is left out: charts do without it,
+ *  and no weights hang on it. */
+export function parseMetrics(text: string): StepMetrics[] {
+  return text.split('\n').flatMap((line) => {
+    try {
+      const result = metricsSchema.safeParse(JSON.parse(line));
+      return result.success ? [result.data] : [];
+    } catch {
+      return [];
+    }
+  });
+}

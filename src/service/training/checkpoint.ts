@@ -1,0 +1,160 @@
+/** What a run saves: a checkpoint that others can load, and the state that resuming needs. The state names weights and moments by tensor, as
+ *  torch does (`exp_avg`, `exp_avg_sq`): how they are packed into arenas is the adapter's business (its binding limit cuts them). */
+import { type FileStore, partOf } from '../../data/files.ts';
+import { writeLora } from '../../data/formats/lora.ts';
+import {
+  openSafetensors,
+  type SafetensorsFile,
+  streamSafetensors,
+  type TensorToStream,
+  writeSafetensors,
+} from '../../data/formats/safetensors.ts';
+import { PartWriter } from '../../data/partWriter.ts';
+import { WinnowError } from '../../shared/errors.ts';
+import { sameShape, sizeOf } from '../../shared/shape.ts';
+import { layoutOfSizes } from '../../training/arena.ts';
+import { loraModules } from '../../training/lora.ts';
+import { type TrainedKind, trainedKinds, type Trainer } from '../../training/trainer.ts';
+import type { ResolvedModel } from '../model/modelPool.ts';
+import type { RunRecord } from '../types.ts';
+import { checkpointPath, statePath } from './runStore.ts';
+
+const STATE_VERSION = '2';
+const prefixes: Readonly<Record<TrainedKind, string>> = { param: 'param', m: 'exp_avg', v: 'exp_avg_sq' };
+const keyOf = (kind: TrainedKind, name: string): string => `${prefixes[kind]}.${name}`;
+
+/** Writes the checkpoint, then the state; the record that names them is the caller's to write. Gives the checkpoint's path. Where there is no
+ *  room for both, neither is there that was not before. */
+export async function saveState(
+  files: FileStore,
+  record: RunRecord,
+  trainer: Trainer,
+  model: ResolvedModel,
+): Promise<string> {
+  const { config, step, id } = record;
+  const { entries } = trainer.spec.layout;
+  // Checkpoints travel; where the run lies does not.
+  const metadata = { run: id.split('/').findLast(Boolean)!, step: String(step) };
+  const read = readerOf(trainer);
+  const file = checkpointPath(id, step);
+  const before = await files.exists(file);
+  if (config.mode === 'lora') {
+    const modules = loraModules(await trainer.tensors(), config.rank, config.alpha);
+    const sites = model.folder.unet.model.loraTargets('all');
+    await files.write(file, writeSafetensors(writeLora(modules, sites, 'kohya'), metadata));
+  } else {
+    await stream(
+      files,
+      file,
+      entries.map(({ name, shape }) => ({ name, shape, dtype: 'F32', data: () => read('param', name) })),
+      metadata,
+    );
+  }
+  try {
+    const tensors = trainedKinds.flatMap((kind) =>
+      entries.map(({ name, shape }): TensorToStream => ({
+        name: keyOf(kind, name),
+        shape,
+        dtype: 'F32',
+        data: () => read(kind, name),
+      })),
+    );
+    await stream(files, statePath(id), tensors, { ...metadata, version: STATE_VERSION });
+  } catch (error) {
+    if (!before) await files.remove(file);
+    throw error;
+  }
+  return file;
+}
+
+/** One tensor at a time where all weights are trained; an adapter's many small ones kind by kind, which is the order they are written in. */
+function readerOf(trainer: Trainer): (kind: TrainedKind, name: string) => Promise<Float32Array> {
+  if (trainer.spec.mode.kind === 'full') return (kind, name) => trainer.tensor(kind, name);
+  let held: { kind: TrainedKind; tensors: Map<string, Float32Array> } | undefined;
+  return async (kind, name) => {
+    if (held?.kind !== kind) held = { kind, tensors: await trainer.tensors(kind) };
+    return held.tensors.get(name)!;
+  };
+}
+
+async function stream(
+  files: FileStore,
+  path: string,
+  tensors: readonly TensorToStream[],
+  metadata: Readonly<Record<string, string>>,
+): Promise<void> {
+  // What a killed tab left of it.
+  await files.remove(partOf(path));
+  const part = new PartWriter(files, path);
+  try {
+    await streamSafetensors(tensors, metadata, (bytes) => part.add(bytes));
+    await part.flush();
+    await files.commit(path);
+  } catch (error) {
+    await files.remove(partOf(path));
+    throw error;
+  }
+}
+
+/** Sets weights and moments to those of the last save and gives its step; null where nothing was saved.
+ *  @throws BadFile, MissingTensor, WrongShape; the trainer is then not to be used. */
+export async function restoreState(files: FileStore, record: RunRecord, trainer: Trainer): Promise<number | null> {
+  const path = statePath(record.id);
+  if (!(await files.exists(path))) return null;
+  const state = await openSafetensors(await files.open(path), path);
+  const { version = '1', step: text } = state.metadata;
+  const step = Number(text);
+  if (!Number.isInteger(step) || step < 0 || step > record.config.steps)
+    throw badState(path, `it is of step ${text ?? 'unknown'}, of ${record.config.steps}`);
+  if (version !== '1' && version !== STATE_VERSION) throw badState(path, `it is of version ${version}`);
+  const read = version === '1' ? readerOfArenas(state, path, trainer) : readerOfNames(state);
+  const { entries } = trainer.spec.layout;
+  for (const kind of version === '1' ? (['param'] as const) : trainedKinds)
+    for (const { name, shape } of entries) {
+      const key = keyOf(kind, name);
+      const found = state.shape(key);
+      if (!found) throw new WinnowError('MissingTensor', `${path} has no tensor ${key}.`, startAnew);
+      if (!sameShape(found, shape))
+        throw new WinnowError(
+          'WrongShape',
+          `${path}: ${key} is [${found.join(', ')}], this run trains [${shape.join(', ')}].`,
+          startAnew,
+        );
+    }
+  for (const kind of trainedKinds) for (const { name } of entries) trainer.restore(kind, name, await read(kind, name));
+  return step;
+}
+
+const startAnew = 'Bring back a copy of the run, or start a new one from its last checkpoint.';
+
+const badState = (path: string, what: string): WinnowError =>
+  new WinnowError('BadFile', `${path} is no state that this run can go on from: ${what}.`, startAnew);
+
+type Reader = (kind: TrainedKind, name: string) => Promise<Float32Array>;
+
+const readerOfNames =
+  (state: SafetensorsFile): Reader =>
+  (kind, name) =>
+    state.read(keyOf(kind, name));
+
+/** Files of before moments had names: `adam.m.<i>` and `adam.v.<i>` are the arenas that they lay in. The arenas' sizes say where they were cut.
+ *  @throws BadFile where they are no arenas of what this run trains. */
+function readerOfArenas(state: SafetensorsFile, path: string, trainer: Trainer): Reader {
+  const sizes: number[] = [];
+  for (let shape; (shape = state.shape(`adam.m.${sizes.length}`));) sizes.push(sizeOf(shape));
+  const layout = layoutOfSizes(trainer.spec.layout.entries, sizes);
+  const fits = (size: number, i: number): boolean => {
+    const shape = state.shape(`adam.v.${i}`);
+    return shape !== undefined && sizeOf(shape) === size;
+  };
+  if (!layout || !sizes.every(fits))
+    throw badState(path, 'its moments lie in arenas that do not fit the tensors of this run');
+  let held: { key: string; data: Float32Array } | undefined;
+  return async (kind, name) => {
+    if (kind === 'param') return state.read(keyOf('param', name));
+    const { arena, offset, shape } = layout.byName.get(name)!;
+    const key = `adam.${kind}.${arena}`;
+    if (held?.key !== key) held = { key, data: await state.read(key) };
+    return held.data.slice(offset, offset + sizeOf(shape));
+  };
+}

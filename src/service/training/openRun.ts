@@ -1,0 +1,103 @@
+/** The record that a run begins or goes on with, and the model it trains; what cannot train is refused. */
+import type { Executor } from '../../graph/executor.ts';
+import type { SessionOptions } from '../../onnx/session.ts';
+import { losses } from '../../losses/table.ts';
+import { WinnowError } from '../../shared/errors.ts';
+import type { TrainConfig } from '../../training/config.ts';
+import type { Recompute } from '../../training/recompute.ts';
+import type { StepSpec } from '../../training/stepGraph.ts';
+import type { ResolvedModel } from '../model/modelPool.ts';
+import { isLarge } from '../model/weightWidth.ts';
+import type { GenerationContext } from '../sampling/generation.ts';
+import type { EngineChoices, MemoryForecast, RunRecord, TrainPair, TrainRequest } from '../types.ts';
+import type { RunStore } from './runStore.ts';
+
+export interface TrainContext extends GenerationContext {
+  executor: Executor;
+  /** For people. */
+  adapterName: string;
+  /** Of what was measured on the adapter. */
+  adapterKey: string;
+  /** What a step will take, with the kernels of this context. */
+  plan(spec: StepSpec): MemoryForecast & { recompute: Recompute };
+  /** Largest binding, in bytes. */
+  maxBindingBytes: number;
+  runs: RunStore;
+  choices: EngineChoices;
+  sessionOptions(provider: 'webgpu' | 'wasm'): SessionOptions;
+}
+
+export interface OpenedRun {
+  /** As it is on disk; of a new run, as it will be. */
+  record: RunRecord;
+  model: ResolvedModel;
+  /** Where they lie now. */
+  pairs: TrainPair[];
+  resumes: boolean;
+}
+
+/** Reads a run's record, or makes a new one; writes nothing.
+ *  @throws BadArguments without pairs or with ties for a loss that does not read them, UnsupportedArchitecture for a model that cannot be
+ *  trained, NotFound, BadFile. */
+export async function openRun(context: TrainContext, request: TrainRequest): Promise<OpenedRun> {
+  const { env, runs, choices, adapterName } = context;
+  const earlier = request.resume ? await runs.load(request.run) : undefined;
+  if (!earlier && request.pairs.length === 0) {
+    throw new WinnowError(
+      'BadArguments',
+      'There are no labelled pairs to train on.',
+      'Judge a few pairs first; only left and right answers train.',
+    );
+  }
+  const model = await context.pool.resolve(request.model);
+  const { notTrainable, title } = model.folder.info;
+  if (notTrainable !== null)
+    throw new WinnowError(
+      'UnsupportedArchitecture',
+      `${title} cannot be trained. ${notTrainable}`,
+      'Choose another model to train.',
+    );
+  const pairs = earlier && request.pairs.length === 0 ? earlier.pairs : request.pairs;
+  const { loss } = (earlier ?? request).config;
+  if (!losses[loss].readsPreference && pairs.some(({ strength }) => strength === 'tie'))
+    throw new WinnowError(
+      'BadArguments',
+      `There are ties among the pairs, and the loss ${loss} does not read them.`,
+      'Leave them out, or train with the loss soft.',
+    );
+  if (earlier) return { record: earlier, model, pairs, resumes: true };
+  const { run, name, config } = request;
+  const now = env.now().toISOString();
+  const record: RunRecord = {
+    version: 1,
+    id: run,
+    name,
+    model: request.model,
+    modelHash: model.hash,
+    dataHash: '',
+    pairs,
+    config,
+    status: 'preparing',
+    step: 0,
+    reference: referenceOf(config, choices, model),
+    step0Logit: null,
+    choices,
+    adapter: adapterName,
+    checkpoints: [],
+    samples: [],
+    createdAt: now,
+    updatedAt: now,
+  };
+  return { record, model, pairs, resumes: false };
+}
+
+/** auto, in full fine-tuning: onnxruntime, which spares a second copy of the weights on the GPU. For a LoRA: whichever ran a forward faster here.
+ *  What onnxruntime could not hold in memory: the engine. */
+export function referenceOf(
+  { reference, mode }: TrainConfig,
+  choices: EngineChoices,
+  { folder }: Pick<ResolvedModel, 'folder'>,
+): 'onnx' | 'engine' {
+  if (reference !== 'auto') return reference;
+  return isLarge(folder.info.parameters.unet) || (mode === 'lora' && choices.sampler === 'engine') ? 'engine' : 'onnx';
+}

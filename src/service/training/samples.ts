@@ -1,0 +1,123 @@
+/** The fixed prompts and seeds through the weights as they are now. */
+import { encodePng } from '../../data/formats/png.ts';
+import { Graph } from '../../graph/graph.ts';
+import '../../shared/disposable.ts';
+import { loraModules } from '../../training/lora.ts';
+import { policyOf } from '../../training/policy.ts';
+import { ResolvedModel, type WeightChange } from '../model/modelPool.ts';
+import { makePicture, rgbaFromPlanar } from '../sampling/generation.ts';
+import { type NoisePredictor, type PredictorSize, programPredictor } from '../sampling/noisePredictor.ts';
+import type { RunRecord, SampleRecord } from '../types.ts';
+import type { TrainContext } from './openRun.ts';
+import type { Prepared } from './prepareRun.ts';
+import { StopAsked } from './runControl.ts';
+import { samplePath } from './runStore.ts';
+import type { Training } from './trainLoop.ts';
+
+/** Draws those of this step's samples that there are not, each in a turn of its own. False where a stop came in between: what was drawn is
+ *  kept, and what was not is drawn when the run goes on from here. */
+export async function drawSamples(training: Training): Promise<boolean> {
+  const { context, prepared, run, signal, control, listener } = training;
+  const { model, size } = prepared;
+  const { config, step, id } = run.record;
+  const shots = config.samplePrompts
+    .flatMap((prompt) => config.sampleSeeds.map((seed) => ({ prompt, seed })))
+    .map((shot, index) => ({ ...shot, index }))
+    .filter((shot) => !run.record.samples.some((sample) => isShot(sample, step, shot)));
+  if (shots.length === 0) return true;
+  const check = (): void => {
+    signal.check();
+    control.check();
+  };
+  try {
+    await using owned = new AsyncDisposableStack();
+    // In a turn: another job may be drawing with the model's frozen parts.
+    const made = new AsyncDisposableStack();
+    owned.defer(() => signal.lastly(() => made.disposeAsync()));
+    made.defer(() => context.frozenParts(model).releaseStreamed('all'));
+    const ranOn = await context.samplerFor('auto', model);
+    // Our kernels sample with the tensors in training where they lie; onnxruntime needs them merged.
+    const make = async (wanted: PredictorSize): Promise<NoisePredictor> =>
+      ranOn === 'engine'
+        ? currentPredictor(context, prepared, wanted)
+        : context.predictors.make(await currentModel(context, prepared, run.record), ranOn, wanted);
+    let known: NoisePredictor | undefined;
+    const predictor = async (wanted: PredictorSize): Promise<NoisePredictor> =>
+      (known ??= made.use(await make(wanted)));
+    for (const { prompt, seed, index } of shots) {
+      check();
+      const { defaults } = model.folder.info;
+      const picture = await signal.turn(() =>
+        makePicture(
+          context,
+          model,
+          { prompt, seed, negativePrompt: '', ...defaults, ...size, ranOn, predictor },
+          check,
+        ),
+      );
+      const { width, height } = size;
+      const file = samplePath(id, step, index);
+      await context.env.files.write(
+        file,
+        encodePng({ width, height, data: rgbaFromPlanar(picture.image, width, height) }),
+      );
+      const sample = { step, prompt, seed, file };
+      run.advance((record) => ({ ...record, samples: [...record.samples, sample] }));
+      listener({ type: 'sample', sample });
+    }
+    return true;
+  } catch (error) {
+    if (error instanceof StopAsked) return false;
+    throw error;
+  } finally {
+    await run.update((record) => record);
+  }
+}
+
+const isShot = (sample: SampleRecord, step: number, { prompt, seed }: { prompt: string; seed: number }): boolean =>
+  sample.step === step && sample.prompt === prompt && sample.seed === seed;
+
+/** The denoiser with the weights as they are, sharing the trainer's storages. */
+async function currentPredictor(
+  context: TrainContext,
+  { model, spec, frozen, trainer }: Prepared,
+  size: PredictorSize,
+): Promise<NoisePredictor> {
+  const { model: unet } = model.folder.unet;
+  const graph = new Graph();
+  const inputs = unet.inputs(graph, size);
+  const params = spec.layout.arenas.map((elements, i) => graph.state(`param.${i}`, [elements]));
+  const { options } = policyOf(graph, spec, params, (...parameter) => graph.parameter(...parameter));
+  const noisePred = unet.build(graph, inputs, { ...options, ...(spec.dtypeOf && { dtypeOf: spec.dtypeOf }) });
+  graph.output('noise_pred', noisePred);
+  const bindings = new Map([
+    ...(await frozen.bindings(graph)),
+    ...trainer.paramArenas().map((storage, i) => [params[i]!, storage] as const),
+  ]);
+  const program = await context.executor.compile(graph, { bindings, label: 'sample' });
+  return programPredictor(program, inputs, noisePred, program);
+}
+
+/** The model as it is now. */
+async function currentModel(
+  { env }: TrainContext,
+  { model, spec, trainer }: Prepared,
+  { config, step, id }: RunRecord,
+): Promise<ResolvedModel> {
+  if (step === 0) return model;
+  const tensors = await trainer.tensors();
+  const made = { strength: 1, hash: `${id}@${step}` };
+  const change: WeightChange =
+    config.mode === 'lora'
+      ? { ...made, kind: 'lora', modules: loraModules(tensors, config.rank, config.alpha) }
+      : {
+          ...made,
+          kind: 'full',
+          weights: {
+            names: spec.layout.entries.map(({ name }) => name),
+            shape: (name) => spec.layout.byName.get(name)?.shape,
+            read: async (name) => tensors.get(name)!,
+          },
+        };
+  return ResolvedModel.of(model.folder, [...model.changes, change], env.sha256);
+}

@@ -1,0 +1,179 @@
+/** Steps a prepared run to its end: between two steps it saves, samples, and does what it is told. */
+import { isWinnowError, WinnowError } from '../../shared/errors.ts';
+import { runStep } from '../../training/session.ts';
+import type { JobSignal } from '../jobs.ts';
+import type { Checkpoint, Listener, RunRecord, RunStatus, TrainCommand, TrainEvent } from '../types.ts';
+import { saveState } from './checkpoint.ts';
+import type { TrainContext } from './openRun.ts';
+import type { Prepared } from './prepareRun.ts';
+import type { RunControl } from './runControl.ts';
+import type { OpenRun } from './runStore.ts';
+import { drawSamples } from './samples.ts';
+import { saveRunRate, StepTimes } from './stepRate.ts';
+
+/** A run at work. */
+export interface Training {
+  context: TrainContext;
+  signal: JobSignal;
+  control: RunControl;
+  listener: Listener<TrainEvent>;
+  run: OpenRun;
+  prepared: Prepared;
+}
+
+/** Writes the status and tells of it; what went wrong before is over. */
+export async function setStatus(
+  { context, run, listener }: Pick<Training, 'context' | 'run' | 'listener'>,
+  status: RunStatus,
+): Promise<RunRecord> {
+  const updatedAt = context.env.now().toISOString();
+  const record = await run.update(({ error: _, ...rest }) => ({ ...rest, status, updatedAt }));
+  listener({ type: 'status', record });
+  return record;
+}
+
+/** Resolves when the run is finished or was told to stop; rejects with Cancelled, or with what went wrong. */
+export async function trainLoop(training: Training): Promise<RunRecord> {
+  const loop = new Loop(training);
+  return loop.run();
+}
+
+class Loop {
+  private readonly training: Training;
+  private readonly times = new StepTimes();
+  private paused = false;
+  /** Samples of this step were left for a stop. */
+  private interrupted = false;
+
+  constructor(training: Training) {
+    this.training = training;
+  }
+
+  private get record(): RunRecord {
+    return this.training.run.record;
+  }
+
+  async run(): Promise<RunRecord> {
+    const { config } = this.record;
+    // Also those that a stop or a kill kept from being drawn.
+    if (isDue(config.sampleEvery, this.record.step)) await this.sample();
+    while (this.record.step < config.steps) {
+      if (await this.obey()) return this.record;
+      await this.step();
+      const { step } = this.record;
+      if (step === config.steps) break;
+      if (isDue(config.saveEvery, step)) await this.save();
+      if (isDue(config.sampleEvery, step)) await this.sample();
+    }
+    await this.end('finished');
+    return this.record;
+  }
+
+  private async step(): Promise<void> {
+    const { context, signal, listener, run, prepared } = this.training;
+    const { config, step } = this.record;
+    const { numbers, elapsedMs } = await signal.turn(async () => {
+      // From here on the GPU is this run's alone.
+      const start = performance.now();
+      const numbers = await runStep(prepared.trainer, prepared.reference, prepared.data, config, step);
+      return { numbers, elapsedMs: performance.now() - start };
+    });
+    if (!Number.isFinite(numbers.loss)) {
+      throw new WinnowError(
+        'GpuError',
+        `The loss of step ${numbers.step} is not a number.`,
+        'Lower the learning rate or raise beta, and resume from the last checkpoint.',
+      );
+    }
+    this.times.add(elapsedMs);
+    const metrics = { ...numbers, elapsedMs };
+    await context.runs.appendMetrics(this.record.id, metrics);
+    const step0Logit = step === 0 ? Math.max(...numbers.pairs.map(({ logit }) => Math.abs(logit))) : undefined;
+    run.advance((record) => ({ ...record, step: step + 1, ...(step0Logit !== undefined && { step0Logit }) }));
+    const left = config.steps - this.record.step;
+    listener({ type: 'step', metrics, steps: config.steps, etaSeconds: (left * this.times.usualMs!) / 1000 });
+  }
+
+  /** Does what waits to be done, and waits while the run is paused. True once it was stopped. */
+  private async obey(): Promise<boolean> {
+    const { control, signal } = this.training;
+    for (;;) {
+      const command = await control.serve((given) => this.carryOut(given));
+      if (command === 'stop') return true;
+      if (command !== undefined) continue;
+      if (!this.paused) return false;
+      await control.waiting(signal.aborted);
+      signal.check();
+    }
+  }
+
+  /** Gives what kept a command from being carried out, where the run can go on all the same. */
+  private async carryOut(command: TrainCommand): Promise<Error | undefined> {
+    if (command === 'stop') return void (await this.end('stopped'));
+    try {
+      if (command === 'save') await this.save();
+      if (command === 'pause' && !this.paused) {
+        await this.save();
+        await setStatus(this.training, 'paused');
+        this.paused = true;
+      }
+      if (command === 'resume' && this.paused) {
+        await setStatus(this.training, 'running');
+        this.paused = false;
+      }
+      const { samplePrompts, sampleSeeds } = this.record.config;
+      if (command === 'sample' && (samplePrompts.length === 0 || sampleSeeds.length === 0))
+        return new WinnowError(
+          'BadArguments',
+          'This run has no prompts to draw samples of.',
+          'Give some in the settings of the next one.',
+        );
+      if (command === 'sample' && !(await this.sample()))
+        return new WinnowError('Cancelled', 'The samples were left: the run stops.', 'Resume it to draw them.');
+      return undefined;
+    } catch (error) {
+      if (isWinnowError(error, 'NoDiskSpace')) return error as WinnowError;
+      throw error;
+    }
+  }
+
+  private async end(status: RunStatus): Promise<void> {
+    const { context, prepared } = this.training;
+    await this.save();
+    if (this.record.config.sampleEvery > 0 && !this.interrupted) await this.sample();
+    const { measuredMs } = this.times;
+    if (measuredMs !== undefined) {
+      const rate = prepared.trainer.flops / (measuredMs / 1000);
+      // A run does not fail for want of a forecast.
+      await saveRunRate(context.env.files, context.adapterKey, this.record.reference, rate).catch(() => undefined);
+    }
+    await setStatus(this.training, status);
+  }
+
+  private async sample(): Promise<boolean> {
+    const drawn = await drawSamples(this.training);
+    this.interrupted = !drawn;
+    return drawn;
+  }
+
+  /** Checkpoint and state, then the record that names them; what it no longer names goes last. */
+  private save(): Promise<void> {
+    const { context, signal, run, prepared, listener } = this.training;
+    return signal.turn(async () => {
+      const { step, id, config } = this.record;
+      const file = await saveState(context.env.files, this.record, prepared.trainer, prepared.model);
+      const checkpoint: Checkpoint = { step, file, at: context.env.now().toISOString() };
+      const { checkpoints } = await run.update((record) => ({
+        ...record,
+        checkpoints: [...record.checkpoints.filter((other) => other.step !== step), checkpoint].slice(
+          -config.keepCheckpoints,
+        ),
+        updatedAt: checkpoint.at,
+      }));
+      listener({ type: 'checkpoint', checkpoint });
+      await context.runs.sweepCheckpoints(id, checkpoints);
+    });
+  }
+}
+
+const isDue = (every: number, step: number): boolean => every > 0 && step % every === 0;
