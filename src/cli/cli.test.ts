@@ -7,6 +7,7 @@ import { startTestHub } from '../../tools/testHub.ts';
 import { writeLora } from '../data/formats/lora.ts';
 import { formatJsonl } from '../data/formats/jsonl.ts';
 import { openSafetensors, writeSafetensors } from '../data/formats/safetensors.ts';
+import { testRun } from '../service/testRuns.ts';
 import type { HubPlan, ImageRecord, LabelEvent, PairRecord } from '../service/types.ts';
 import { absolute, number, seeds, size } from './arguments.ts';
 import { NodeFileStore } from './files.ts';
@@ -153,7 +154,7 @@ describe('MODEL', () => {
   beforeAll(() => {
     writeFileSync(lora(), '');
     mkdirSync(join(folder, 'run'));
-    writeFileSync(join(folder, 'run/run.json'), JSON.stringify({ model: { base: 'postcard', adapters: [] } }));
+    writeFileSync(join(folder, 'run/run.json'), JSON.stringify(testRun()));
   });
   it('is an embedded name or a folder', () => {
     expect(parseModelRef('postcard')).toEqual({ base: 'postcard', adapters: [] });

@@ -138,8 +138,18 @@ it('goes round the loop', { timeout: 240_000 }, async () => {
   expect(before.step).toBeLessThan(6);
   expect((await winnow(['train', tiny, 'pairs', 'labels.jsonl', '--out', 'run'])).code).toBe(2);
 
-  const record = json<RunRecord>(await winnow(['train', '--resume', '--out', 'run', '--json']));
-  expect(record).toMatchObject({ status: 'finished', step: 6, step0Logit: 0, reference: 'engine' });
+  // What it began with may be named again; another label is noticed, and the run stays as it was.
+  const turned = lines<LabelEvent>('labels.jsonl').map((event, i) => (i === 0 ? { ...event, answer: 'right' } : event));
+  writeFileSync(join(folder, 'turned.jsonl'), formatJsonl(turned));
+  const refused = await winnow(['train', tiny, 'pairs', 'turned.jsonl', '--resume', '--out', 'run']);
+  expect(refused.code).toBe(1);
+  expect(refused.err).toMatch(/SourceChanged: .*the label of pair .* has changed: its winner was the loser/);
+  expect(JSON.parse(readFileSync(join(folder, 'run/run.json'), 'utf8'))).toEqual(before);
+
+  const record = json<RunRecord>(
+    await winnow(['train', tiny, 'pairs', 'labels.jsonl', '--resume', '--out', 'run', '--name', 'My taste', '--json']),
+  );
+  expect(record).toMatchObject({ status: 'finished', step: 6, step0Logit: 0, reference: 'engine', name: 'My taste' });
   const metrics = lines<StepMetrics>('run/metrics.jsonl');
   expect(metrics.map(({ step }) => step)).toEqual([0, 1, 2, 3, 4, 5]);
   expect(metrics[0]!.loss).toBe(Math.LN2);

@@ -4,6 +4,7 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { embeddedModels } from '../data/embeddedModels.ts';
+import { parseRunRecord } from '../data/runs.ts';
 import type { AdapterRef, ModelRef, RunRecord } from '../service/types.ts';
 import { WinnowError } from '../shared/errors.ts';
 import { absolute } from './arguments.ts';
@@ -47,9 +48,8 @@ function baseOf(text: string): ModelRef {
   if (embeddedModels.includes(text)) return { base: text, adapters: [] };
   const { path, step, strength } = suffixed(text);
   if (isRun(path)) {
-    const record = JSON.parse(readFileSync(join(path, 'run.json'), 'utf8')) as RunRecord;
     return {
-      base: record.model.base,
+      base: readRunRecord(path).model.base,
       adapters: [{ kind: 'run', run: absolute(path), ...(step !== undefined && { step }), strength }],
     };
   }
@@ -80,5 +80,9 @@ function adapterOf(text: string): AdapterRef {
 }
 
 export const isCheckpointPath = (path: string): boolean => /\.safetensors$/i.test(path);
+
+/** The record of a run's folder. Throws BadFile. */
+export const readRunRecord = (path: string): RunRecord =>
+  parseRunRecord(readFileSync(join(path, 'run.json'), 'utf8'), absolute(path));
 
 export const isRun = (path: string): boolean => existsSync(join(path, 'run.json'));

@@ -1,14 +1,17 @@
-import { basename, join } from 'node:path';
+import { basename } from 'node:path';
 import { checkTrainConfig, parseTrainConfig } from '../../data/formats/trainConfig.ts';
 import { trainPairs } from '../../data/pairs.ts';
 import { lossNames, settingsOf } from '../../losses/table.ts';
 import type { ModelRef, RunRecord, TrainConfig, TrainPair } from '../../service/types.ts';
+import { WinnowError } from '../../shared/errors.ts';
 import { idleBecause } from '../../training/config.ts';
 import { type Preset, presetNamed, presets, presetsFor } from '../../training/presets.ts';
 import { absolute, oneOf, required, textFile } from '../arguments.ts';
+import type { Engine } from '../../service/engineService.ts';
 import { withEngine } from '../engine.ts';
-import { isRun, parseModelRef } from '../modelRef.ts';
-import { readLabels, readPairsAbsolute } from '../records.ts';
+import { isRun, parseModelRef, readRunRecord } from '../modelRef.ts';
+import { labelsFile, readLabels, readPairsAbsolute } from '../records.ts';
+import { withRunLock } from '../runLock.ts';
 import { Pace, type Terminal } from '../terminal.ts';
 import { badArguments, defineVerb, type Outcome, type Values } from '../verb.ts';
 
@@ -27,7 +30,7 @@ const options = {
     value: 'NAME',
     help: 'frozen reference: auto, engine (our kernels) or onnx (default: as the settings say)',
   },
-  name: { kind: 'text', value: 'TEXT', help: "name of the run (default: the folder's)" },
+  name: { kind: 'text', value: 'TEXT', help: "name of the run (default: the folder's, or the one it has)" },
   resume: {
     kind: 'flag',
     help: 'go on with the run in --out from its last save; starts it if there is none and MODEL and PAIRS are given',
@@ -42,7 +45,8 @@ export const train = defineVerb({
   options,
   notes: [
     `Losses, by --set loss=NAME, and the settings that each of them reads: ${lossNames.map((name) => [name, ...settingsOf(name)].join(' ')).join('; ')}.`,
-    'PAIRS is a folder of winnow pairs, LABELS a label file or a folder with one (default: PAIRS/labels.jsonl). With --resume none is needed.',
+    'PAIRS is a folder of winnow pairs, LABELS a label file or a folder with one (default: PAIRS/labels.jsonl). With --resume none is needed:',
+    'where they are given they must be, by content, what the run began with, wherever they lie now.',
     'Ctrl-C saves and stops; --resume goes on to the same numbers as if it had never stopped.',
   ],
   example: 'postcard pairs pairs/labels.jsonl --preset quick --out my-run',
@@ -59,13 +63,23 @@ export const train = defineVerb({
         'Give MODEL and PAIRS: winnow train MODEL PAIRS [LABELS] --out RUN_DIR.',
       );
     }
-    if (exists && (values.preset ?? values.config ?? values.reference ?? values.name ?? values.set[0]) !== undefined)
+    if (exists && (values.preset ?? values.config ?? values.reference ?? values.set[0]) !== undefined)
       throw badArguments(
-        'A run that is resumed keeps its settings and its name.',
-        'Leave out --preset, --config, --set, --reference and --name, or start a new run.',
+        'A run that is resumed keeps its settings.',
+        'Leave out --preset, --config, --reference and --set, or start a new run.',
       );
     const [model, folder, labels] = positionals;
-    if (exists) return runTraining(terminal, { out, base: await baseOfRun(out), name: '', resume: true });
+    if (exists) {
+      const record = readRunRecord(out);
+      return runTraining(terminal, {
+        out,
+        name: values.name,
+        resume: true,
+        model: model === undefined ? record.model : parseModelRef(model),
+        config: record.config,
+        pairs: folder === undefined ? [] : givenPairs(folder, labels, record),
+      });
+    }
     const ref = parseModelRef(model!);
     const pairs = readPairsAbsolute(folder!);
     // Presets fit the model's latents; a file of settings says everything itself.
@@ -83,10 +97,11 @@ export const train = defineVerb({
     const labelled = trainPairs(pairs, readLabels(labels ?? folder!).byPair, config.loss);
     return runTraining(terminal, {
       out,
-      base: ref.base,
       name: values.name ?? basename(out),
       resume: false,
-      fresh: { model: ref, config, pairs: labelled },
+      model: ref,
+      config,
+      pairs: labelled,
     });
   },
 });
@@ -139,35 +154,44 @@ function parsed(text: string): unknown {
   }
 }
 
-async function baseOfRun(run: string): Promise<string> {
-  return (JSON.parse(await textFile(join(run, 'run.json'))) as RunRecord).model.base;
+/** What pairs and labels that are given to a run that goes on make: it is compared with what it began with. */
+function givenPairs(folder: string, labels: string | undefined, { pairs: before, config }: RunRecord): TrainPair[] {
+  const pairs = trainPairs(readPairsAbsolute(folder), readLabels(labels ?? folder).byPair, config.loss);
+  if (pairs.length === 0)
+    throw new WinnowError(
+      'SourceChanged',
+      `This run trains on ${before.length} pairs, and ${labelsFile(labels ?? folder)} prefers none of ${folder}.`,
+      'Leave PAIRS and LABELS out to go on with what the run began with.',
+    );
+  return pairs;
 }
 
 interface Training {
   out: string;
-  base: string;
-  name: string;
+  /** Undefined keeps the one it has. */
+  name: string | undefined;
   resume: boolean;
-  /** What a new run is about; a resumed one knows. */
-  fresh?: { model: ModelRef; config: TrainConfig; pairs: TrainPair[] };
+  model: ModelRef;
+  config: TrainConfig;
+  pairs: TrainPair[];
 }
 
-function runTraining(terminal: Terminal, { out, base, name, resume, fresh }: Training): Promise<Outcome> {
-  return withEngine(terminal, { base, root: out }, async (engine) => {
+function runTraining(terminal: Terminal, { out, name, ...training }: Training): Promise<Outcome> {
+  const work = async (engine: Engine): Promise<Outcome> => {
     const pace = new Pace();
-    // A run that has just ended is not there to be stopped.
+    // A run that has just ended is not there to be stopped; what kept it from being saved is told when it ends.
     terminal.onInterrupt(() => void engine.command(out, 'stop').catch(() => undefined));
-    // A resumed run takes everything from its record.
-    const request = {
-      run: out,
-      name,
-      resume,
-      ...(fresh ?? { model: { base, adapters: [] }, config: presets[0]!.config, pairs: [] }),
-    };
+    const request = { ...training, run: out, name: name ?? '' };
+    let naming: Promise<unknown> | undefined;
     const record = await engine.train('train', request, (event) => {
       if (event.type === 'preparing') terminal.status(`${event.what} (${event.done}/${event.total})`);
       if (event.type === 'started') {
         const { reference, pairs, config } = event.record;
+        if (event.unchecked !== null) terminal.note(event.unchecked);
+        if (training.resume && name !== undefined) {
+          naming = engine.renameRun(out, name);
+          naming.catch(() => undefined);
+        }
         const from = event.resumedAt === null ? '' : `, from step ${event.resumedAt}`;
         terminal.note(
           `${pairs.length} pairs, ${config.steps} steps${from}; reference: ${reference}; ${(event.memory.peakBytes / 2 ** 20).toFixed(1)} MiB on the GPU`,
@@ -183,8 +207,10 @@ function runTraining(terminal: Terminal, { out, base, name, resume, fresh }: Tra
         );
       }
     });
+    await naming;
     const stopped = record.status === 'stopped';
     const text = `${stopped ? 'Stopped' : 'Finished'} at step ${record.step} of ${record.config.steps}; step-0 logit ${record.step0Logit ?? 'unknown'} (reference: ${record.reference}); run in ${out}${stopped ? '; go on with --resume' : ''}`;
     return { json: record, text, ...(stopped && { exitCode: 130 }) };
-  });
+  };
+  return withRunLock(out, () => withEngine(terminal, { base: training.model.base, root: out }, work));
 }
