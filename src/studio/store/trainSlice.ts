@@ -1,7 +1,6 @@
 /** Runs: the settings of the next one, the one at work, and all that were. */
-import { readJson } from '../../data/files.ts';
 import { storeBundledFiles } from '../../data/pairs.ts';
-import { defaultLossSettings } from '../../losses/table.ts';
+import { listRuns, newestFirst } from '../../data/runs.ts';
 import type {
   MemoryForecast,
   ModelRef,
@@ -11,6 +10,7 @@ import type {
   TrainConfig,
   TrainEvent,
   TrainPair,
+  UnreadableRun,
 } from '../../service/types.ts';
 import { WinnowError } from '../../shared/errors.ts';
 import { presetNamed, presets, presetsFor } from '../../training/presets.ts';
@@ -32,6 +32,8 @@ export interface LiveRun {
   resumedAt: number | null;
   awake: boolean;
   lastSavedAt: string | null;
+  /** What of a resumed run could not be compared with what it began with. */
+  unchecked: string | null;
 }
 
 export interface TrainSlice {
@@ -42,6 +44,7 @@ export interface TrainSlice {
   forecastProblem: Problem | null;
   forecasting: boolean;
   runs: RunRecord[];
+  unreadableRuns: UnreadableRun[];
   activeRun: string | null;
   live: LiveRun | null;
   metrics: Record<string, StepMetrics[]>;
@@ -73,18 +76,14 @@ export function canResume(run: RunRecord, activeRun: string | null): boolean {
   return (
     run.id !== activeRun &&
     run.step < run.config.steps &&
-    (isAtWork(run) || run.status === 'stopped' || run.status === 'failed') &&
-    run.checkpoints.length > 0
+    // One that was stopped before its first step begins again.
+    (run.status === 'stopped' || ((isAtWork(run) || run.status === 'failed') && run.checkpoints.length > 0))
   );
 }
 
 export const trainSlice: Slice<TrainSlice> = (set, get) => {
   const putRun = (record: RunRecord): void =>
-    set(({ runs }) => ({
-      runs: [record, ...runs.filter((run) => run.id !== record.id)].sort((a, b) =>
-        b.createdAt.localeCompare(a.createdAt),
-      ),
-    }));
+    set(({ runs }) => ({ runs: newestFirst([record, ...runs.filter((run) => run.id !== record.id)]) }));
 
   const changeRun = (id: string, change: (run: RunRecord) => Partial<RunRecord>): void =>
     set(({ runs }) => ({ runs: runs.map((run) => (run.id === id ? { ...run, ...change(run) } : run)) }));
@@ -100,7 +99,12 @@ export const trainSlice: Slice<TrainSlice> = (set, get) => {
           return setLive({ preparing: event });
         case 'started':
           putRun(event.record);
-          return setLive({ preparing: null, memory: event.memory, resumedAt: event.resumedAt });
+          return setLive({
+            preparing: null,
+            memory: event.memory,
+            resumedAt: event.resumedAt,
+            unchecked: event.unchecked,
+          });
         case 'step':
           set(({ metrics }) => ({
             metrics: {
@@ -132,6 +136,20 @@ export const trainSlice: Slice<TrainSlice> = (set, get) => {
     };
   }
 
+  /** @param atWork its record on screen is ahead of one that was asked for. */
+  async function readAll(atWork: string | null): Promise<void> {
+    const { engineState, engine } = get();
+    // For a tab that only looks, or a browser without WebGPU: from disk.
+    const { runs, unreadable } =
+      engineState === 'ready'
+        ? { runs: await engine().runs(), unreadable: await engine().unreadableRuns() }
+        : await listRuns(await files());
+    set((state) => ({
+      runs: newestFirst(runs).map((run) => (run.id === atWork && state.runs.find(({ id }) => id === atWork)) || run),
+      unreadableRuns: unreadable,
+    }));
+  }
+
   async function work(request: {
     run: string;
     name: string;
@@ -152,12 +170,21 @@ export const trainSlice: Slice<TrainSlice> = (set, get) => {
         resumedAt: null,
         awake: false,
         lastSavedAt: null,
+        unchecked: null,
       },
     });
     void keepAwake(true).then((awake) => setLive({ awake }));
     addEventListener('beforeunload', warnBeforeLeaving);
+    const follow = onEvent(id);
+    // Events and the result travel on different ports: one that comes after the end is older than the record.
+    let over = false;
     try {
-      const record = await engine.train(id, request, listener(onEvent(id)));
+      const record = await engine.train(
+        id,
+        request,
+        listener((event: TrainEvent) => over || follow(event)),
+      );
+      over = true;
       if (get().activeRun !== id) return;
       putRun(record);
       get().compareWithRun(record.id);
@@ -165,12 +192,11 @@ export const trainSlice: Slice<TrainSlice> = (set, get) => {
       const metrics = await engine.metrics(id).catch(() => null);
       if (metrics) set((state) => ({ metrics: { ...state.metrics, [id]: metrics } }));
     } catch (error) {
+      over = true;
       if (get().activeRun !== id) return;
       if (!isCancelled(error)) set({ trainProblem: problemOf(error) });
       changeRun(id, () => ({ status: isCancelled(error) ? 'stopped' : 'failed' }));
-      await get()
-        .readRuns()
-        .catch(() => undefined);
+      await readAll(null).catch(() => undefined);
     } finally {
       if (get().activeRun === id) get().forgetActiveRun();
       void get().readStorage();
@@ -213,6 +239,7 @@ export const trainSlice: Slice<TrainSlice> = (set, get) => {
     forecastProblem: null,
     forecasting: false,
     runs: [],
+    unreadableRuns: [],
     activeRun: null,
     live: null,
     metrics: {},
@@ -323,11 +350,7 @@ export const trainSlice: Slice<TrainSlice> = (set, get) => {
         if (run) await get().engine().command(run, command);
       }),
 
-    async readRuns() {
-      const { engineState } = get();
-      if (engineState === 'ready') set({ runs: sorted(await get().engine().runs()) });
-      else set({ runs: sorted(await runsOnDisk()) });
-    },
+    readRuns: () => readAll(get().activeRun),
 
     async readMetrics(id) {
       if (get().engineState !== 'ready' || id === get().activeRun) return;
@@ -335,7 +358,12 @@ export const trainSlice: Slice<TrainSlice> = (set, get) => {
       set((state) => ({ metrics: { ...state.metrics, [id]: metrics } }));
     },
 
-    renameRun: (id, name) => guarded(async () => putRun(await get().engine().renameRun(id, name))),
+    renameRun: (id, name) =>
+      guarded(async () => {
+        const { name: given } = await get().engine().renameRun(id, name);
+        // The rest of the answer may be older than what the screen has seen of a run at work.
+        changeRun(id, () => ({ name: given }));
+      }),
 
     duplicateRun(id) {
       const run = get().runs.find((one) => one.id === id);
@@ -343,8 +371,7 @@ export const trainSlice: Slice<TrainSlice> = (set, get) => {
       get().useModel(run.model.base);
       // The model it ran on may be gone: its settings still serve another one.
       set({
-        // A run of before a setting was there has what reproduces it.
-        trainConfig: { ...defaultLossSettings, ...run.config },
+        trainConfig: run.config,
         presetName: null,
         ...(get().baseModel()?.base === run.model.base ? { trainModel: run.model } : {}),
       });
@@ -353,7 +380,10 @@ export const trainSlice: Slice<TrainSlice> = (set, get) => {
     deleteRun: (id) =>
       guarded(async () => {
         await get().engine().deleteRun(id);
-        set(({ runs }) => ({ runs: runs.filter((run) => run.id !== id) }));
+        set(({ runs, unreadableRuns }) => ({
+          runs: runs.filter((run) => run.id !== id),
+          unreadableRuns: unreadableRuns.filter((run) => run.id !== id),
+        }));
         get().forgetModelHashes(id);
         void get().readStorage();
       }),
@@ -365,14 +395,3 @@ export const trainSlice: Slice<TrainSlice> = (set, get) => {
     },
   };
 };
-
-const sorted = (runs: RunRecord[]): RunRecord[] => runs.sort((a, b) => b.createdAt.localeCompare(a.createdAt));
-
-/** For a tab that only looks, or a browser without WebGPU. */
-async function runsOnDisk(): Promise<RunRecord[]> {
-  const store = await files();
-  const records = (await store.list('runs')).filter((path) => /^runs\/[^/]+\/run\.json$/.test(path));
-  const read = await Promise.allSettled(records.map((path) => readJson<RunRecord>(store, path)));
-  // One that cannot be read leaves the others alone; the engine says what is wrong with it.
-  return read.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
-}

@@ -102,6 +102,7 @@ function LiveHead({ run }: { run: RunRecord }) {
         ) : null}
         <Tag>{plural(run.pairs.length, 'pair')}</Tag>
       </div>
+      {live?.unchecked ? <Notice tone="warn">{live.unchecked}</Notice> : null}
     </>
   );
 }

@@ -1,6 +1,6 @@
 /** Every run: look, overlay, rename, copy its settings, take its metrics, delete. */
 import { useState } from 'react';
-import type { RunRecord } from '../../../service/types.ts';
+import type { RunRecord, UnreadableRun } from '../../../service/types.ts';
 import { formatJsonl } from '../../../data/formats/jsonl.ts';
 import { Button, IconButton } from '../../components/Button.tsx';
 import { saveBytes } from '../../components/files.ts';
@@ -28,7 +28,8 @@ export function statusWords(run: RunRecord, activeRun: string | null): string {
 
 export function RunsList({ viewed, overlays, onView, onOverlay, onDuplicate }: RunsListProps) {
   const runs = useStudio((s) => s.runs);
-  if (!runs.length) return null;
+  const unreadable = useStudio((s) => s.unreadableRuns);
+  if (!runs.length && !unreadable.length) return null;
   return (
     <Panel title="Runs">
       <ul className={styles.runs}>
@@ -43,8 +44,37 @@ export function RunsList({ viewed, overlays, onView, onOverlay, onDuplicate }: R
             />
           </li>
         ))}
+        {unreadable.map((run) => (
+          <li key={run.id}>
+            <UnreadableRow run={run} />
+          </li>
+        ))}
       </ul>
     </Panel>
+  );
+}
+
+/** What lies where a run should, and why it is none. */
+function UnreadableRow({ run: { id, problem } }: { run: UnreadableRun }) {
+  const ready = useStudio((s) => s.engineState === 'ready');
+  const { deleteRun } = useStudio.getState();
+  return (
+    <div className={styles.run} data-testid="unreadable-run">
+      <strong>{id}</strong>
+      <Tag tone="bad">cannot be read</Tag>
+      <span className={`small dim ${styles.runFacts}`}>{problem.message}</span>
+      {ready ? (
+        <span className={styles.runButtons}>
+          <ConfirmButton
+            icon="remove"
+            label={`Delete ${id}`}
+            question="What is left of this run is removed from this browser. Labels and images stay."
+            confirm="Delete"
+            onConfirm={() => deleteRun(id)}
+          />
+        </span>
+      ) : null}
+    </div>
   );
 }
 

@@ -1,0 +1,111 @@
+/** What the screen shows of a run at work never goes back, whatever is asked of the engine meanwhile. */
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { testRun } from '../../service/testRuns.ts';
+import type { RunRecord, StepMetrics, TrainEvent } from '../../service/types.ts';
+import type { Engine } from '../app/workers.ts';
+import { canResume } from './trainSlice.ts';
+import { useStudio } from './useStudio.ts';
+
+const studio = () => useStudio.getState();
+
+const step = (n: number): TrainEvent => ({
+  type: 'step',
+  metrics: { step: n, pairs: [] as StepMetrics['pairs'] } as StepMetrics,
+  steps: 100,
+  etaSeconds: 1,
+});
+
+/** An engine whose answers come when the test lets them. */
+function fakeEngine(record: RunRecord) {
+  let tell: (event: TrainEvent) => void = () => {};
+  let end: (outcome: RunRecord | Error) => void = () => {};
+  const engine = {
+    train: (_: string, __: unknown, listener: typeof tell) => {
+      tell = listener;
+      return new Promise<RunRecord>((resolve, reject) => {
+        end = (outcome) => (outcome instanceof Error ? reject(outcome) : resolve(outcome));
+      });
+    },
+    runs: async () => [record],
+    unreadableRuns: async () => [{ id: 'bad', problem: { name: 'BadFile', message: 'It has no record.' } }],
+    metrics: async () => [],
+    renameRun: async (_: string, name: string) => ({ ...record, name }),
+    deleteRun: async () => undefined,
+  };
+  useStudio.setState({ engine: () => engine as unknown as Engine, engineState: 'ready' });
+  return { tell: (event: TrainEvent) => tell(event), end: (outcome: RunRecord | Error) => end(outcome) };
+}
+
+const stale = testRun({ status: 'running', step: 2 });
+const settle = (): Promise<void> => new Promise((resolve) => setTimeout(resolve));
+const shown = (): RunRecord => studio().runs.find(({ id }) => id === 'r')!;
+
+beforeEach(() => {
+  vi.stubGlobal('addEventListener', () => {});
+  vi.stubGlobal('removeEventListener', () => {});
+  vi.stubGlobal('navigator', {});
+  useStudio.setState(
+    {
+      ...useStudio.getInitialState(),
+      runs: [testRun({ status: 'stopped', step: 2 })],
+      readStorage: async () => undefined,
+    },
+    true,
+  );
+});
+afterEach(() => vi.unstubAllGlobals());
+
+it('keeps the steps of a run at work when it is renamed, or all runs are read anew', async () => {
+  const { tell, end } = fakeEngine(stale);
+  const resuming = studio().resumeRun('r');
+  await settle();
+  tell({ type: 'started', record: stale, memory: { parts: {} } as never, resumedAt: 2, unchecked: 'Not compared.' });
+  for (const n of [2, 3, 4]) tell(step(n));
+  expect(studio().live).toMatchObject({ resumedAt: 2, unchecked: 'Not compared.' });
+  await studio().renameRun('r', 'Renamed');
+  expect(shown()).toMatchObject({ name: 'Renamed', step: 5 });
+  await studio().readRuns();
+  expect(shown()).toMatchObject({ name: 'Renamed', step: 5 });
+  end({ ...stale, name: 'Renamed', step: 6, status: 'finished' });
+  await resuming;
+  expect(shown()).toMatchObject({ step: 6, status: 'finished' });
+  expect(studio().activeRun).toBeNull();
+});
+
+it('leaves events out that come after the end', async () => {
+  const { tell, end } = fakeEngine(stale);
+  const resuming = studio().resumeRun('r');
+  await settle();
+  end({ ...stale, step: 6, status: 'finished' });
+  // Its port is another one than the result's.
+  await Promise.resolve().then(() => tell({ type: 'status', record: stale }));
+  tell(step(3));
+  await resuming;
+  expect(shown()).toMatchObject({ step: 6, status: 'finished' });
+});
+
+it('shows a run whose resumption was refused as it is on disk, and says why', async () => {
+  const onDisk = testRun({ status: 'stopped', step: 2 });
+  const { end } = fakeEngine(onDisk);
+  const resuming = studio().resumeRun('r');
+  await settle();
+  end(Object.assign(new Error('This run began with something else: the VAE has changed.'), { name: 'SourceChanged' }));
+  await resuming;
+  expect(shown()).toEqual(onDisk);
+  expect(studio().trainProblem).toMatchObject({ name: 'SourceChanged' });
+});
+
+it('lists what cannot be read, until it is deleted', async () => {
+  fakeEngine(stale);
+  await studio().readRuns();
+  expect(studio().unreadableRuns).toEqual([{ id: 'bad', problem: { name: 'BadFile', message: 'It has no record.' } }]);
+  expect(studio().runs).toHaveLength(1);
+  await studio().deleteRun('bad');
+  expect(studio().unreadableRuns).toEqual([]);
+});
+
+it('lets a run go on that was stopped before its first step', () => {
+  expect(canResume(testRun({ status: 'stopped' }), null)).toBe(true);
+  expect(canResume(testRun({ status: 'failed' }), null)).toBe(false);
+  expect(canResume(testRun({ status: 'stopped' }), 'r')).toBe(false);
+});
