@@ -127,7 +127,15 @@ async function train(command: () => unknown): Promise<void> {
   await studio().restartEngine();
   useStudio.setState({
     activeRun: 'r',
-    live: { preparing: null, memory: null, etaSeconds: null, resumedAt: null, awake: false, lastSavedAt: null },
+    live: {
+      preparing: null,
+      memory: null,
+      etaSeconds: null,
+      resumedAt: null,
+      unchecked: null,
+      awake: false,
+      lastSavedAt: null,
+    },
   });
 }
 
