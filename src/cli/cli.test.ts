@@ -426,7 +426,7 @@ describe('export', () => {
       [path, { down: new Float32Array(8).fill(0.5), up: new Float32Array(8).fill(0.25), rank: 1, alpha: 2 }],
     ]);
     const lora = join(folder, 'kohya.safetensors');
-    writeFileSync(lora, writeSafetensors(writeLora(modules, sites, 'kohya')));
+    writeFileSync(lora, writeSafetensors(writeLora({ unet: modules }, { unet: sites }, 'kohya')));
 
     const peft = join(folder, 'peft.safetensors');
     expect((await winnow('export', `${tiny}+${lora}`, '--as', 'peft', '--out', peft)).code).toBe(0);

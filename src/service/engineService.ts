@@ -1,7 +1,5 @@
 /** The engine's verbs on one GPUDevice, for the studio's worker and for the command line alike. */
-import { readLora } from '../data/formats/lora.ts';
 import { decodePng } from '../data/formats/png.ts';
-import { openSafetensors } from '../data/formats/safetensors.ts';
 import { defaultThreads } from '../onnx/runtime.ts';
 import type { SessionOptions } from '../onnx/session.ts';
 import '../shared/disposable.ts';
@@ -21,8 +19,9 @@ import { suppliedOnnx } from './sampling/suppliedOnnx.ts';
 import { generate, type GenerationContext, makePairs, planarFromRgba } from './sampling/generation.ts';
 import { Jobs } from './jobs.ts';
 import { latentSizeOf } from './sampling/latentSize.ts';
+import { ADAPTER_CONFIG, alphaMissing, checkConfigSize, openLora, partCounts } from './model/loraFile.ts';
 import { cacheBudget, ModelCache } from './model/modelCache.ts';
-import { ModelPool, type ResolvedModel } from './model/modelPool.ts';
+import { LORAS, ModelPool, type ResolvedModel } from './model/modelPool.ts';
 import { ModelStorage } from './model/modelStorage.ts';
 import { Predictors } from './sampling/predictors.ts';
 import { referenceOf, type TrainContext } from './training/openRun.ts';
@@ -44,6 +43,7 @@ import type {
   HubPlan,
   HubRequest,
   ImageRecord,
+  ImportedLora,
   ImportRequest,
   Listener,
   MemoryForecast,
@@ -316,20 +316,26 @@ export class Engine implements EngineService {
     name: string,
     bytes: Uint8Array,
     base = this.env.embeddedModels[0]!,
-  ): Promise<{ file: string; rank: number; modules: number; format: 'kohya' | 'peft' }> {
+    adapterConfig?: Uint8Array,
+  ): Promise<ImportedLora> {
     const folder = await this.pool.folder(base);
-    const { modules, format } = await readLora(
-      await openSafetensors(bytes, name),
-      folder.unet.model.loraTargets('all'),
-    );
-    // The same name may come for another base.
-    const file = `loras/${folder.info.hash.slice(0, 8)}-${name.replaceAll(/[^\p{L}\p{N}._-]+/gu, '-')}`;
-    await this.env.files.write(file, bytes);
+    checkConfigSize(adapterConfig?.length ?? 0);
+    const config = adapterConfig && new TextDecoder().decode(adapterConfig);
+    const lora = await openLora(folder, { bytes, name, config }, this.env);
+    if (lora.alphaUnknown) throw alphaMissing(name);
+    // By content: another file of the same name has a place of its own.
+    const { files, sha256 } = this.env;
+    const place = `${LORAS}${await sha256(new TextEncoder().encode(`${await sha256(bytes)}\n${config ?? ''}`))}`;
+    const file = `${place}/lora.safetensors`;
+    if (adapterConfig) await files.write(`${place}/${ADAPTER_CONFIG}`, adapterConfig);
+    await files.write(file, bytes);
+    const ranks = Object.values(lora.modules).flatMap((part) => [...part.values()].map(({ rank }) => rank));
     return {
       file,
-      rank: Math.max(...[...modules.values()].map(({ rank }) => rank)),
-      modules: modules.size,
-      format: format === 'kohya' ? 'kohya' : 'peft',
+      rank: Math.max(...ranks),
+      modules: ranks.length,
+      format: lora.format === 'kohya' ? 'kohya' : 'peft',
+      parts: partCounts(lora),
     };
   }
 

@@ -409,6 +409,19 @@ export interface ExportEvent {
   totalBytes: number;
 }
 
+export interface ImportedLora {
+  /** In the file store. */
+  file: string;
+  /** The largest. */
+  rank: number;
+  modules: number;
+  format: 'kohya' | 'peft';
+  /** Layers that it changes, of each net that it changes. */
+  parts: LoraPartCounts;
+}
+
+export type LoraPartCounts = Partial<Record<'unet' | 'text_encoder' | 'text_encoder_2', number>>;
+
 export interface ExportedFile {
   /** Path inside the folder that was written to. */
   name: string;
@@ -473,11 +486,8 @@ export interface EngineService extends ModelStorageService {
     options?: ExportOptions,
     listener?: Listener<ExportEvent>,
   ): Promise<ExportedFile[]>;
-  /** Checks a LoRA file of somebody else (kohya or PEFT keys) against a base model, the embedded one if left out, and keeps it in the file
-   *  store. */
-  importLora(
-    name: string,
-    bytes: Uint8Array,
-    base?: string,
-  ): Promise<{ file: string; rank: number; modules: number; format: 'kohya' | 'peft' }>;
+  /** Checks a LoRA file of somebody else (kohya, PEFT or diffusers keys) against a base model, the embedded one if left out, and keeps it in the
+   *  file store, by its content: the same file is the same LoRA, whatever it is called. `adapterConfig`: PEFT's adapter_config.json that
+   *  belongs to it. */
+  importLora(name: string, bytes: Uint8Array, base?: string, adapterConfig?: Uint8Array): Promise<ImportedLora>;
 }

@@ -12,7 +12,8 @@ const golden = join(import.meta.dirname, '../../../tools/reference/cases/unet_lo
 const config = parseUNetConfig(
   JSON.parse(readFileSync(join(golden, 'config.json'), 'utf8')) as Record<string, unknown>,
 );
-const sites: LoraSite[] = loraTargets(config, 'all');
+const unet: LoraSite[] = loraTargets(config, 'all');
+const sites = { unet };
 let modules: Map<string, LoraModule>;
 
 const reopen = (tensors: Record<string, TensorToWrite>, metadata?: Record<string, string>) =>
@@ -32,14 +33,14 @@ function delta({ down, up, rank, alpha }: LoraModule): Float64Array {
 beforeAll(async () => {
   const file = await readLora(await openSafetensors(readFileSync(join(golden, 'lora.safetensors'))), sites);
   expect(file.format).toBe('kohya');
-  modules = file.modules;
+  modules = file.modules.unet;
 });
 
 describe('round trips', () => {
   it('kohya, every tensor as it was', async () => {
-    expect(modules.size).toBe(sites.length);
+    expect(modules.size).toBe(unet.length);
     const original = await openSafetensors(readFileSync(join(golden, 'lora.safetensors')));
-    const written = await reopen(writeLora(modules, sites, 'kohya'));
+    const written = await reopen(writeLora({ unet: modules }, sites, 'kohya'));
     expect([...written.names].sort()).toEqual([...original.names].sort());
     for (const name of written.names) {
       expect(written.shape(name)).toEqual(original.shape(name));
@@ -48,11 +49,11 @@ describe('round trips', () => {
   });
 
   it('PEFT, alpha folded into up', async () => {
-    const file = await readLora(await reopen(writeLora(modules, sites, 'peft')), sites);
+    const file = await readLora(await reopen(writeLora({ unet: modules }, sites, 'peft')), sites);
     expect(file.format).toBe('peft');
     for (const [path, module] of modules) {
-      expect(file.modules.get(path)!.alpha).toBe(module.rank);
-      const [a, b] = [delta(file.modules.get(path)!), delta(module)];
+      expect(file.modules.unet.get(path)!.alpha).toBe(module.rank);
+      const [a, b] = [delta(file.modules.unet.get(path)!), delta(module)];
       // alpha / rank is 2 here: nothing is rounded.
       expect(a).toEqual(b);
     }
@@ -61,7 +62,7 @@ describe('round trips', () => {
 
 describe('other spellings', () => {
   const path = 'down_blocks.1.attentions.0.transformer_blocks.0.attn1.to_out.0';
-  const site = sites.find((s) => s.path === path)!;
+  const site = unet.find((s) => s.path === path)!;
   const [out, width] = site.weightShape as [number, number];
   const down = { shape: [2, width], data: new Float32Array(2 * width).fill(0.5) };
   const up = { shape: [out, 2], data: new Float32Array(2 * out).fill(0.25) };
@@ -99,55 +100,87 @@ describe('other spellings', () => {
       { lora_adapter_metadata: '{"unet.lora_alpha": 8, "unet.alpha_pattern": {"attn1.to_out.0": 3}}' },
       3,
     ],
+    [
+      'metadata by an expression',
+      { [`unet.${path}.lora_A.weight`]: down, [`unet.${path}.lora_B.weight`]: up },
+      { lora_adapter_metadata: '{"unet.lora_alpha": 8, "unet.alpha_pattern": {"attn2.*": 5, ".*attn[12].*": 3}}' },
+      3,
+    ],
   ])('%s', async (_, tensors, metadata, alpha) => {
-    const { modules } = await readLora(await reopen(tensors, metadata), sites);
-    expect(modules.get(path)).toEqual({ down: down.data, up: up.data, rank: 2, alpha });
+    const { modules: found } = await readLora(await reopen(tensors, metadata), sites);
+    expect(found.unet.get(path)).toEqual({ down: down.data, up: up.data, rank: 2, alpha });
   });
 
-  it('says which keys are for text encoders', async () => {
-    const { textEncoderKeys } = await readLora(
-      await reopen({
-        [`unet.${path}.lora_A.weight`]: down,
-        [`unet.${path}.lora_B.weight`]: up,
-        'lora_te_text_model_encoder_layers_0_mlp_fc1.alpha': { shape: [], data: Float32Array.of(1) },
-      }),
+  it("an alpha of its own counts before a config's", async () => {
+    const tensors = {
+      [`unet.${path}.lora_A.weight`]: down,
+      [`unet.${path}.lora_B.weight`]: up,
+      [`unet.${path}.alpha`]: { shape: [1], data: Float32Array.of(7) },
+    };
+    const { modules: found } = await readLora(
+      await reopen(tensors, { lora_adapter_metadata: '{"unet.lora_alpha": 8}' }),
       sites,
     );
-    expect(textEncoderKeys).toEqual(['lora_te_text_model_encoder_layers_0_mlp_fc1.alpha']);
+    expect(found.unet.get(path)!.alpha).toBe(7);
   });
 
-  it.each<[string, string, Record<string, TensorToWrite>, RegExp]>([
+  it('tells where PEFT wrote a file and its config is not there', async () => {
+    const tensors = {
+      [`base_model.model.${path}.lora_A.weight`]: down,
+      [`base_model.model.${path}.lora_B.weight`]: up,
+    };
+    expect((await readLora(await reopen(tensors), sites)).alphaUnknown).toBe(true);
+    const { alphaUnknown, modules: found } = await readLora(await reopen(tensors), sites, '{"lora_alpha": 64, "r": 2}');
+    expect([alphaUnknown, found.unet.get(path)!.alpha]).toEqual([false, 64]);
+    // PEFT's own default.
+    expect((await readLora(await reopen(tensors), sites, '{}')).modules.unet.get(path)!.alpha).toBe(8);
+  });
+});
+
+describe('kohya keys', () => {
+  const mixed = (): Map<string, LoraModule> =>
+    new Map(
+      [...modules].map(([path, { down, up, rank }], i) => [path, { down, up, rank, alpha: (2 + (i % 3)) * rank }]),
+    );
+
+  it('hold one alpha for all modules, whatever their scales', async () => {
+    const before = mixed();
+    const written = await reopen(writeLora({ unet: before }, sites, 'kohya'));
+    const alphas = written.names.filter((name) => name.endsWith('.alpha'));
+    expect(alphas.length).toBe(unet.length);
+    expect(new Set(await Promise.all(alphas.map(async (name) => (await written.read(name))[0]))).size).toBe(1);
+    const after = await readLora(written, sites);
+    for (const [path, module] of before) {
+      const wanted = delta(module);
+      delta(after.modules.unet.get(path)!).forEach((x, i) => expect(x).toBeCloseTo(wanted[i]!, 5));
+    }
+  });
+
+  it('take a module that is switched off', async () => {
+    const before = new Map([...mixed()].map(([path, module], i) => [path, i === 0 ? { ...module, alpha: 0 } : module]));
+    const after = await readLora(await reopen(writeLora({ unet: before }, sites, 'kohya')), sites);
+    expect(Math.max(...delta(after.modules.unet.get([...before.keys()][0]!)!).map(Math.abs))).toBe(0);
+  });
+
+  it.each([
+    ['lora_te_', { text_encoder: [{ path: 'text_model.encoder.layers.0.mlp.fc1', weightShape: [3, 4] }] }],
     [
-      'a layer of another model',
-      'BadFile',
-      { 'unet.down_blocks.9.conv.lora_A.weight': down },
-      /down_blocks\.9\.conv\.lora_A/,
-    ],
-    ['another method', 'BadFile', { 'lora_unet_conv_in.hada_w1_a': down }, /hada_w1_a/],
-    ['half an adapter', 'BadFile', { [`unet.${path}.lora_A.weight`]: down }, /without its up half/],
-    ['nothing', 'BadFile', {}, /no LoRA/],
-    [
-      'another width',
-      'WrongShape',
+      'lora_te1_',
       {
-        [`unet.${path}.lora_A.weight`]: { shape: [2, 1], data: new Float32Array(2) },
-        [`unet.${path}.lora_B.weight`]: up,
+        text_encoder: [{ path: 'text_model.encoder.layers.0.mlp.fc1', weightShape: [3, 4] }],
+        text_encoder_2: [{ path: 'text_projection', weightShape: [3, 4] }],
       },
-      /\[2, 1\].*\[2, \d+\]/,
     ],
-    [
-      'two ranks',
-      'WrongShape',
-      {
-        [`unet.${path}.lora_A.weight`]: down,
-        [`unet.${path}.lora_B.weight`]: { shape: [out, 1], data: new Float32Array(out) },
-      },
-      /lora_B/,
-    ],
-  ])('refuses %s', async (_, name, tensors, message) => {
-    const reading = readLora(await reopen(tensors), sites);
-    await expect(reading).rejects.toThrow(message);
-    await expect(reading).rejects.toMatchObject({ name });
+  ])('name text encoders %s', async (prefix, texts) => {
+    const module = { down: new Float32Array(4).fill(1), up: new Float32Array(3).fill(2), rank: 1, alpha: 1 };
+    const parts = Object.fromEntries(
+      Object.entries(texts).map(([part, own]) => [part, new Map(own.map((site) => [site.path, module]))]),
+    );
+    const written = await reopen(writeLora(parts, { ...sites, ...texts }, 'kohya'));
+    expect(written.names.filter((name) => name.startsWith(prefix)).length).toBe(3);
+    const { modules: found } = await readLora(written, { ...sites, ...texts });
+    expect(found.text_encoder).toEqual(parts['text_encoder']);
+    expect(found.text_encoder_2).toEqual(parts['text_encoder_2'] ?? new Map());
   });
 });
 

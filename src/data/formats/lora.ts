@@ -1,194 +1,278 @@
-/** LoRA files of a UNet: kohya's keys (diffusers, ComfyUI, A1111), PEFT's and diffusers' own, read and written.
- *
- *  A module is named by its path in diffusers, `down_blocks.0.attentions.0.transformer_blocks.0.attn1.to_q`:
- *    kohya      lora_unet_<path, dots as _>.lora_down.weight, .lora_up.weight, .alpha
- *    peft       unet.<path>.lora_A.weight, .lora_B.weight                         alpha in the metadata, or equal to the rank
- *    diffusers  unet.<path>.lora.down.weight, .lora.up.weight                     likewise
- *    processor  unet.<...attn1>.processor.to_q_lora.down.weight, ...              likewise; diffusers before 0.20
+/** LoRA files of a UNet and its text encoders, read and written. Keys: loraKeys.ts. Beside kohya's (diffusers, ComfyUI, A1111) there are
+ *    peft       unet.<path>.lora_A.weight, .lora_B.weight               alpha by PEFT's config, in the metadata or beside the file
+ *    diffusers  unet.<path>.lora.down.weight, .lora.up.weight           alpha equal to the rank
+ *    processor  unet.<...attn1>.processor.to_q_lora.down.weight, ...    likewise; diffusers before 0.20
  *  down is [rank, in, (kh, kw)], up [out, rank, (1, 1)]; the weight moves by (alpha / rank) up down. */
 import { WinnowError } from '../../shared/errors.ts';
 import type { LoraModule } from '../../shared/lora.ts';
 import { sameShape, type Shape, sizeOf } from '../../shared/shape.ts';
+import { kohyaKey, type LoraFormat, type LoraKey, parseLoraKey, spellings } from './loraKeys.ts';
+import { isAdapter, madeFor, type NamedTensors, otherMethod, textWidth } from './loraKinds.ts';
+import { type AlphaOf, parsePeftConfig, peftAlpha } from './peftConfig.ts';
 import type { TensorToWrite } from './safetensors.ts';
+
+/** The nets that an adapter may sit on, by their folders in diffusers' layout. */
+export const loraParts = ['unet', 'text_encoder', 'text_encoder_2'] as const;
+export type LoraPart = (typeof loraParts)[number];
 
 /** A layer that can carry an adapter. */
 export interface LoraSite {
   path: string;
   /** Of the base weight: [out, in] or [out, in, kh, kw]. */
   weightShape: Shape;
+  /** Its path in the original Stable Diffusion layout, `input_blocks.4.1...`, where it has one. */
+  original?: string;
 }
 
-export type LoraFormat = 'kohya' | 'peft';
+/** The layers of a model, net by net; a part that the model has not is left out. */
+export type LoraSites = Readonly<Partial<Record<LoraPart, readonly LoraSite[]>>>;
+
+/** By module path, in the order of the sites. */
+export type LoraModules = Readonly<Partial<Record<LoraPart, ReadonlyMap<string, LoraModule>>>>;
 
 export interface LoraFile {
-  /** By module path, in the order of the sites. */
-  modules: Map<string, LoraModule>;
-  format: 'kohya' | 'peft' | 'diffusers';
-  /** Keys for text encoders: read by nobody here, so the person should be told. */
-  textEncoderKeys: string[];
+  modules: Record<LoraPart, Map<string, LoraModule>>;
+  format: LoraFormat;
+  /** PEFT wrote it, whose adapter_config.json was not at hand: alpha is taken for the rank. */
+  alphaUnknown: boolean;
 }
 
 /** The part of an opened safetensors file that is needed here. */
-interface TensorFile {
-  readonly names: readonly string[];
-  readonly metadata?: Readonly<Record<string, string>>;
-  shape(name: string): Shape | undefined;
+export interface LoraTensors extends NamedTensors {
   read(name: string): Promise<Float32Array>;
 }
 
-type Part = 'down' | 'up' | 'alpha';
-
-export const kohyaKey = (path: string): string => `lora_unet_${path.replaceAll('.', '_')}`;
-
-const otherModel = 'Choose a LoRA that was made for this model.';
 const show = (shape: Shape): string => `[${shape.join(', ')}]`;
 
-/** Which module and which tensor of it a key means; `path` may be kohya's spelling. */
-function parseKey(key: string): { path: string; part: Part; format: LoraFile['format'] } | undefined {
-  const kohya = /^lora_unet_(.+)\.(?:lora_(down|up)\.weight|(alpha))$/.exec(key);
-  if (kohya) return { path: kohya[1]!, part: (kohya[2] ?? kohya[3]) as Part, format: 'kohya' };
-  const bare = key.replace(/^base_model\.model\./, '').replace(/^unet\./, '');
-  const peft = /^(.+)\.lora_([AB])(?:\.default)?\.weight$/.exec(bare);
-  if (peft) return { path: peft[1]!, part: peft[2] === 'A' ? 'down' : 'up', format: 'peft' };
-  const processor = /^(.+)\.processor\.(to_q|to_k|to_v|to_out)_lora\.(down|up)\.weight$/.exec(bare);
-  if (processor)
-    return {
-      path: `${processor[1]}.${processor[2] === 'to_out' ? 'to_out.0' : processor[2]}`,
-      part: processor[3] as Part,
-      format: 'diffusers',
-    };
-  const diffusers = /^(.+)\.lora\.(down|up)\.weight$/.exec(bare);
-  if (diffusers) return { path: diffusers[1]!, part: diffusers[2] as Part, format: 'diffusers' };
-  const alpha = /^(.+)\.alpha$/.exec(bare);
-  return alpha ? { path: alpha[1]!, part: 'alpha', format: 'peft' } : undefined;
+type Keys = Partial<Record<LoraKey['tensor'], string>>;
+
+interface Found {
+  part: LoraPart;
+  site: LoraSite;
+  keys: Keys;
+  /** Whether alpha may come from a config. */
+  format: LoraFormat;
+  fromPeft: boolean;
+  prefixed: boolean;
 }
 
-/** alpha by module from diffusers' `lora_adapter_metadata`, a PEFT config as JSON under `unet.`. */
-function metadataAlpha(metadata: Readonly<Record<string, string>> | undefined): (path: string) => number | undefined {
-  const text = metadata?.['lora_adapter_metadata'];
-  if (!text) return () => undefined;
-  let config: Record<string, unknown>;
-  try {
-    config = JSON.parse(text) as Record<string, unknown>;
-  } catch {
+/** Reads an adapter for a model whose layers are `sites`. `adapterConfig`: the text of the adapter_config.json beside the file, if there is one.
+ *  Rejects with BadFile (another method than LoRA, unknown or missing keys, by name; numbers that are none) or WrongShape. */
+export async function readLora(file: LoraTensors, sites: LoraSites, adapterConfig?: string): Promise<LoraFile> {
+  const other = otherMethod(file);
+  if (other)
     throw new WinnowError(
       'BadFile',
-      "The LoRA file's lora_adapter_metadata is not valid JSON.",
-      'Export the LoRA again.',
+      `The file holds ${other.what} (${other.key}), which Winnow does not read.`,
+      'Choose a plain LoRA, or merge it into the model with the tool that made it.',
     );
+  if (!isAdapter(file))
+    throw new WinnowError(
+      'BadFile',
+      `The file holds no LoRA${file.names.length > 0 ? `: its first tensor is ${file.names[0]}` : ''}.`,
+      'Choose a LoRA file; a whole model is opened as the base.',
+    );
+  const found = findModules(file, sites);
+  const alphaOf = alphaRules(file, adapterConfig);
+  const modules: LoraFile['modules'] = { unet: new Map(), text_encoder: new Map(), text_encoder_2: new Map() };
+  let alphaUnknown = false;
+  for (const part of loraParts) {
+    for (const site of sites[part] ?? []) {
+      const one = found.get(site);
+      if (!one) continue;
+      const { down: downKey, up: upKey, alpha: alphaKey } = one.keys;
+      if (!downKey || !upKey)
+        throw new WinnowError(
+          'BadFile',
+          `The LoRA file has ${downKey ?? upKey ?? alphaKey} without its ${downKey ? 'up' : 'down'} half.`,
+          'Export the LoRA again.',
+        );
+      const rank = file.shape(downKey)![0] ?? 0;
+      const [out, ...rest] = site.weightShape;
+      checkShape(file, downKey, [rank, ...rest], site, sites);
+      checkShape(file, upKey, [out!, rank, ...rest.slice(1).map(() => 1)], site, sites);
+      const [down, up] = [await finite(file, downKey), await finite(file, upKey)];
+      const rule = alphaKey === undefined ? alphaOf(one) : undefined;
+      if (alphaKey === undefined && !rule && one.fromPeft) alphaUnknown = true;
+      const alpha =
+        alphaKey === undefined ? rule?.(spellings(site.path, undefined), rank) : await scalar(file, alphaKey);
+      const module = { down, up, rank, alpha: alpha ?? rank };
+      checkSize(module, upKey);
+      modules[part].set(site.path, module);
+    }
   }
-  const patterns = (config['unet.alpha_pattern'] ?? {}) as Record<string, number>;
-  const alpha = config['unet.lora_alpha'];
-  return (path) => {
-    // PEFT: a pattern is a whole module path or the end of one.
-    const match = Object.keys(patterns).find((pattern) => path === pattern || path.endsWith(`.${pattern}`));
-    return match === undefined ? (typeof alpha === 'number' ? alpha : undefined) : patterns[match];
-  };
+  const formats = new Set([...found.values()].map(({ format }) => format));
+  const format = (['kohya', 'diffusers'] as const).find((one) => formats.has(one)) ?? 'peft';
+  return { modules, format, alphaUnknown };
 }
 
-/** Reads an adapter for a model whose layers are `sites`. Rejects with BadFile (unknown or missing keys, by name) or WrongShape. */
-export async function readLora(file: TensorFile, sites: readonly LoraSite[]): Promise<LoraFile> {
+/** Every key of the file at its layer. */
+function findModules(file: LoraTensors, sites: LoraSites): Map<LoraSite, Found> {
   const bySpelling = new Map(
-    sites.flatMap((site) => [[site.path, site] as const, [site.path.replaceAll('.', '_'), site] as const]),
+    loraParts.map((part) => [
+      part,
+      new Map(
+        (sites[part] ?? []).flatMap((site) => spellings(site.path, site.original).map((name) => [name, site] as const)),
+      ),
+    ]),
   );
-  const parts = new Map<LoraSite, Partial<Record<Part, string>>>();
+  const found = new Map<LoraSite, Found>();
   const unknown: string[] = [];
-  const textEncoderKeys: string[] = [];
-  const formats = new Set<LoraFile['format']>();
   for (const key of file.names) {
-    if (/^(lora_te\d?_|text_encoder(_\d)?\.)/.test(key)) {
-      textEncoderKeys.push(key);
-      continue;
-    }
-    const parsed = parseKey(key);
-    const site = parsed && bySpelling.get(parsed.path);
-    if (!site) {
+    const parsed = parseLoraKey(key);
+    const homes = (parsed?.part ? [parsed.part] : parsed ? loraParts : []).flatMap((part) => {
+      const path = parsed!.paths.find((name) => bySpelling.get(part)!.has(name));
+      return path === undefined ? [] : [{ part, site: bySpelling.get(part)!.get(path)! }];
+    });
+    const [home] = homes;
+    if (!parsed || !home) {
       unknown.push(key);
       continue;
     }
-    formats.add(parsed.format);
-    const known = parts.get(site) ?? {};
-    if (known[parsed.part])
+    if (homes.length > 1)
       throw new WinnowError(
         'BadFile',
-        `The LoRA file has both ${known[parsed.part]} and ${key}.`,
+        `The LoRA file does not say for which of the two text encoders ${key} is.`,
+        'Export it with the keys of kohya or diffusers.',
+      );
+    const one = found.get(home.site) ?? {
+      ...home,
+      keys: {} as Keys,
+      format: parsed.format,
+      fromPeft: parsed.fromPeft,
+      prefixed: parsed.part !== undefined,
+    };
+    if (one.keys[parsed.tensor])
+      throw new WinnowError(
+        'BadFile',
+        `The LoRA file has both ${one.keys[parsed.tensor]} and ${key}.`,
         'Export the LoRA again in one format.',
       );
-    parts.set(site, { ...known, [parsed.part]: key });
+    one.keys[parsed.tensor] = key;
+    found.set(home.site, one);
   }
   if (unknown.length > 0) {
     const more = unknown.length > 3 ? ` and ${unknown.length - 3} more` : '';
     throw new WinnowError(
       'BadFile',
       `The LoRA file has keys this model has no layer for: ${unknown.slice(0, 3).join(', ')}${more}.`,
-      otherModel,
+      otherModel(file, sites),
     );
   }
-  if (parts.size === 0)
-    throw new WinnowError(
-      'BadFile',
-      'The file holds no LoRA for a UNet.',
-      'Choose a LoRA file with kohya or PEFT keys.',
-    );
+  return found;
+}
 
-  const alphaOf = metadataAlpha(file.metadata);
-  const modules = new Map<string, LoraModule>();
-  for (const site of sites) {
-    const keys = parts.get(site);
-    if (!keys) continue;
-    const { down: downKey, up: upKey, alpha: alphaKey } = keys;
-    if (!downKey || !upKey)
-      throw new WinnowError(
-        'BadFile',
-        `The LoRA file has ${downKey ?? upKey ?? alphaKey} without its ${downKey ? 'up' : 'down'} half.`,
-        'Export the LoRA again.',
-      );
-    const rank = file.shape(downKey)![0] ?? 0;
-    const [out, ...rest] = site.weightShape;
-    checkShape(downKey, file.shape(downKey)!, [rank, ...rest], site.path);
-    checkShape(upKey, file.shape(upKey)!, [out!, rank, ...rest.slice(1).map(() => 1)], site.path);
-    const [down, up] = [await file.read(downKey), await file.read(upKey)];
-    const alpha = alphaKey ? (await file.read(alphaKey))[0] : alphaOf(site.path);
-    modules.set(site.path, { down, up, rank, alpha: alpha ?? rank });
+/** Where a module's alpha is said, if not by a tensor: by the config in the metadata, which stands for one net each, or by the one beside. */
+function alphaRules(file: LoraTensors, adapterConfig: string | undefined): (module: Found) => AlphaOf | undefined {
+  const text = file.metadata?.['lora_adapter_metadata'];
+  const where = "The LoRA file's lora_adapter_metadata";
+  const inside = text === undefined ? {} : parsePeftConfig(text, where);
+  const rules = new Map<string, AlphaOf>();
+  for (const prefix of ['', ...loraParts.map((part) => `${part}.`)]) {
+    const own = Object.entries(inside).flatMap(([key, value]) =>
+      prefix === ''
+        ? loraParts.some((part) => key.startsWith(`${part}.`))
+          ? []
+          : [[key, value]]
+        : key.startsWith(prefix)
+          ? [[key.slice(prefix.length), value]]
+          : [],
+    );
+    if (own.length > 0) rules.set(prefix, peftAlpha(Object.fromEntries(own) as Record<string, unknown>, where));
   }
-  const format = formats.has('kohya') ? 'kohya' : formats.has('diffusers') ? 'diffusers' : 'peft';
-  return { modules, format, textEncoderKeys };
+  const beside =
+    adapterConfig === undefined
+      ? undefined
+      : peftAlpha(parsePeftConfig(adapterConfig, 'adapter_config.json'), 'adapter_config.json');
+  return ({ part, format, prefixed }) =>
+    rules.get(`${part}.`) ?? (prefixed ? undefined : rules.get('')) ?? (format === 'peft' ? beside : undefined);
+}
+
+function otherModel(file: LoraTensors, sites: LoraSites): string {
+  const own = sites.unet?.find(({ path }) => path.endsWith('.attn2.to_k'))?.weightShape[1];
+  const made = own !== undefined && textWidth(file) === own ? undefined : madeFor(file);
+  return `${made ? `It seems to be for ${made}. ` : ''}Choose a LoRA that was made for this model.`;
 }
 
 /** A 1x1 convolution's halves may be written as matrices, and a matrix's as 1x1 convolutions: the numbers are the same. */
-function checkShape(key: string, found: Shape, wanted: Shape, path: string): void {
+function checkShape(file: LoraTensors, key: string, wanted: Shape, { path }: LoraSite, sites: LoraSites): void {
+  const found = file.shape(key)!;
   const bare = (shape: Shape): Shape =>
     shape.length === 4 && shape[2] === 1 && shape[3] === 1 ? shape.slice(0, 2) : shape;
   if (wanted[0]! > 0 && wanted[1]! > 0 && sizeOf(found) > 0 && sameShape(bare(found), bare(wanted))) return;
-  throw new WinnowError('WrongShape', `${key} has shape ${show(found)}; ${path} needs ${show(wanted)}.`, otherModel);
+  throw new WinnowError(
+    'WrongShape',
+    `${key} has shape ${show(found)}; ${path} needs ${show(wanted)}.`,
+    otherModel(file, sites),
+  );
 }
 
-/** Tensors of a file, for writeSafetensors. peft has no alpha of its own: where it is not the rank it is folded into up. */
+async function finite(file: LoraTensors, key: string): Promise<Float32Array> {
+  const data = await file.read(key);
+  const at = data.findIndex((x) => !Number.isFinite(x));
+  if (at < 0) return data;
+  throw new WinnowError(
+    'BadFile',
+    `The LoRA file's ${key} has a number that is not finite (${data[at]}): its training broke down, or half precision was too narrow.`,
+    'Choose an earlier save of it.',
+  );
+}
+
+async function scalar(file: LoraTensors, key: string): Promise<number> {
+  const data = await finite(file, key);
+  if (data.length === 1) return data[0]!;
+  throw new WinnowError(
+    'WrongShape',
+    `${key} has shape ${show(file.shape(key)!)}; it should be one number.`,
+    'Export the LoRA again.',
+  );
+}
+
+/** What it adds to a weight has room in f32. */
+function checkSize({ down, up, rank, alpha }: LoraModule, key: string): void {
+  const largest = (data: Float32Array): number => data.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
+  if (Math.abs(alpha) * largest(down) * largest(up) < 1e38 && Math.abs(alpha) / rank < 1e38) return;
+  throw new WinnowError(
+    'BadFile',
+    `The LoRA file's ${key} has numbers (up to ${largest(up)}, alpha ${alpha}) that no weight can take.`,
+    'Choose an earlier save of it, or check its alpha.',
+  );
+}
+
+/** Tensors of a file, for writeSafetensors. kohya's files have one alpha for all their modules: diffusers gives every attention layer the most
+ *  common one. Where a module's own differs, the scale is folded into up; likewise for PEFT's, which have none. */
 export function writeLora(
-  modules: ReadonlyMap<string, LoraModule>,
-  sites: readonly LoraSite[],
-  format: LoraFormat,
+  modules: LoraModules,
+  sites: LoraSites,
+  format: 'kohya' | 'peft',
 ): Record<string, TensorToWrite> {
   const tensors: Record<string, TensorToWrite> = {};
-  for (const { path, weightShape } of sites) {
-    const module = modules.get(path);
-    if (!module) continue;
-    const { down, up, rank, alpha } = module;
-    const [out, ...rest] = weightShape;
-    const downShape = [rank, ...rest];
-    const upShape = [out!, rank, ...rest.slice(1).map(() => 1)];
-    if (format === 'kohya') {
-      tensors[`${kohyaKey(path)}.lora_down.weight`] = { shape: downShape, data: down };
-      tensors[`${kohyaKey(path)}.lora_up.weight`] = { shape: upShape, data: up };
-      tensors[`${kohyaKey(path)}.alpha`] = { shape: [], data: Float32Array.of(alpha) };
-    } else {
-      const scale = alpha / rank;
-      tensors[`unet.${path}.lora_A.weight`] = { shape: downShape, data: down };
-      tensors[`unet.${path}.lora_B.weight`] = { shape: upShape, data: scale === 1 ? up : up.map((x) => x * scale) };
+  const texts = Object.keys(sites).filter((part) => part !== 'unet').length;
+  const all = loraParts.flatMap((part) => [...(modules[part]?.values() ?? [])]);
+  const shared = all.find(({ alpha }) => alpha !== 0)?.alpha ?? 1;
+  for (const part of loraParts) {
+    const own = modules[part];
+    for (const { path, weightShape } of sites[part] ?? []) {
+      const module = own?.get(path);
+      if (!module) continue;
+      const { down, up, rank, alpha } = module;
+      const [out, ...rest] = weightShape;
+      const downShape = [rank, ...rest];
+      const upShape = [out!, rank, ...rest.slice(1).map(() => 1)];
+      const scaled = (scale: number): Float32Array => (scale === 1 ? up : up.map((x) => x * scale));
+      if (format === 'kohya') {
+        const key = kohyaKey(path, part, texts);
+        tensors[`${key}.lora_down.weight`] = { shape: downShape, data: down };
+        tensors[`${key}.lora_up.weight`] = { shape: upShape, data: scaled(alpha / shared) };
+        tensors[`${key}.alpha`] = { shape: [], data: Float32Array.of(shared) };
+      } else {
+        tensors[`${part}.${path}.lora_A.weight`] = { shape: downShape, data: down };
+        tensors[`${part}.${path}.lora_B.weight`] = { shape: upShape, data: scaled(alpha / rank) };
+      }
     }
+    const strangers = [...(own?.keys() ?? [])].filter((path) => !sites[part]?.some((site) => site.path === path));
+    if (strangers.length > 0) throw new Error(`the model has no layer ${strangers.join(', ')}`);
   }
-  const strangers = [...modules.keys()].filter((path) => !sites.some((site) => site.path === path));
-  if (strangers.length > 0) throw new Error(`the model has no layer ${strangers.join(', ')}`);
   return tensors;
 }
 

@@ -1,8 +1,9 @@
 /** CLIP's text encoder (transformers CLIPTextModel and CLIPTextModelWithProjection) as a graph, under published checkpoints' keys.
  *  Axes: B batch, T tokens, D hidden_size. */
-import type { Graph, Value } from '../../graph/graph.ts';
+import { Graph, type Value } from '../../graph/graph.ts';
 import type { UnaryFn } from '../../graph/ops.ts';
 import { assert } from '../../shared/assert.ts';
+import type { Shape } from '../../shared/shape.ts';
 import { type Config, ConfigReader, unsupported } from '../config.ts';
 import { type LayerOptions, Layers } from '../layers.ts';
 
@@ -155,6 +156,16 @@ export function buildTextEncoder(
       ? atEnd
       : layers.linear('text_projection', atEnd, config.projection_dim, { bias: false });
   return { lastHiddenState, hiddenStates, pooled };
+}
+
+/** Layers that an adapter may sit on: every linear one, in the order the encoder runs them. */
+export function textLoraTargets(config: TextEncoderConfig): { path: string; weightShape: Shape }[] {
+  const targets: { path: string; weightShape: Shape }[] = [];
+  const graph = new Graph();
+  buildTextEncoder(graph, config, textEncoderInputs(graph, { batch: 1, tokens: 1 }), {
+    lora: (path, _, weightShape) => void targets.push({ path, weightShape }),
+  });
+  return targets;
 }
 
 /** Names of the same tensor in files of transformers 5, which drops the prefix. For weights.ts withAliases. */

@@ -6,6 +6,7 @@ import type { Shape } from '../../shared/shape.ts';
 import { type LayerKind, type LayerOptions, Layers } from '../layers.ts';
 import { resnetBlock } from './blocks.ts';
 import type { UNetConfig } from './config.ts';
+import { UNET_PREFIX, unetPlaces } from './singleFileKeys.ts';
 
 export interface UNetInputs {
   /** Noisy latents [B, in_channels, H, W]. */
@@ -337,12 +338,19 @@ export interface LoraTarget {
   kind: LayerKind;
   /** Of the base weight: [out, in] or [out, in, kh, kw]. */
   weightShape: Shape;
+  /** Module path in the original layout, `input_blocks.4.1.transformer_blocks.0.attn1.to_q`, where that has a place for it. */
+  original?: string;
 }
 
 /** Layers that an adapter may sit on. attention: to_q, to_k, to_v, to_out.0, as diffusers' scripts train; all: every linear layer and
  *  convolution. In the order the UNet runs them. */
 export function loraTargets(config: UNetConfig, which: 'attention' | 'all'): LoraTarget[] {
   const targets: LoraTarget[] = [];
+  const places = unetPlaces(config);
+  const original = (path: string): Pick<LoraTarget, 'original'> => {
+    const key = places(`${path}.weight`)?.key;
+    return key === undefined ? {} : { original: key.slice(UNET_PREFIX.length, -'.weight'.length) };
+  };
   const graph = new Graph();
   // The smallest size that survives every downsampling; shapes of weights do not depend on it.
   const size = 2 ** (config.block_out_channels.length - 1);
@@ -358,7 +366,8 @@ export function loraTargets(config: UNetConfig, which: 'attention' | 'all'): Lor
     }),
     {
       lora: (path, kind, weightShape) => {
-        if (which === 'all' || /\.(to_q|to_k|to_v|to_out\.0)$/.test(path)) targets.push({ path, kind, weightShape });
+        if (which === 'all' || /\.(to_q|to_k|to_v|to_out\.0)$/.test(path))
+          targets.push({ path, kind, weightShape, ...original(path) });
         return undefined;
       },
     },

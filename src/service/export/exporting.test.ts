@@ -48,7 +48,7 @@ async function tuned(
       },
     ]),
   );
-  await files.write('lora.safetensors', writeSafetensors(writeLora(modules, sites, 'kohya')));
+  await files.write('lora.safetensors', writeSafetensors(writeLora({ unet: modules }, { unet: sites }, 'kohya')));
   return pool.resolve({ base, adapters: [{ kind: 'file', file: 'lora.safetensors', strength: 1 }] });
 }
 

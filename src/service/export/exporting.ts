@@ -1,7 +1,7 @@
 /** What a person takes away: a LoRA that other tools load; the merged model, as a diffusers folder or as one checkpoint; or its UNet as ONNX.
  *  Written to the file store tensor by tensor: a merged model may be larger than memory. */
 import { type FileStore, partOf } from '../../data/files.ts';
-import { sumLora, writeLora } from '../../data/formats/lora.ts';
+import { type LoraModules, loraParts, sumLora, writeLora } from '../../data/formats/lora.ts';
 import {
   byteLength,
   floatDtypes,
@@ -14,8 +14,9 @@ import { Graph, type ParameterDtype } from '../../graph/graph.ts';
 import { readParameter, storedDtypes, type TensorSource, type WeightPolicy } from '../../models/weights.ts';
 import { WinnowError } from '../../shared/errors.ts';
 import type { LoraModule } from '../../shared/lora.ts';
+import { loraSites } from '../model/loraFile.ts';
 import { readFolderJson, readOptional } from '../model/modelFolder.ts';
-import type { ResolvedModel } from '../model/modelPool.ts';
+import type { ResolvedModel, WeightChange } from '../model/modelPool.ts';
 import { onnxBytes } from '../sampling/onnxModel.ts';
 import { singleFileMetadata, singleFileTensors } from './singleFileExport.ts';
 import type { ExportedFile, ExportEvent, ExportKind, ExportOptions, Listener } from '../types.ts';
@@ -106,7 +107,7 @@ function onnxFile({ folder, weights }: ResolvedModel): Promise<Uint8Array> {
 
 /** All adapters of the model in one: their ranks are concatenated. */
 function loraFile({ folder, changes }: ResolvedModel, format: 'kohya' | 'peft'): Uint8Array {
-  const adapters: { modules: ReadonlyMap<string, LoraModule>; strength: number }[] = [];
+  const adapters: Extract<WeightChange, { kind: 'lora' }>[] = [];
   for (const change of changes) {
     if (change.kind === 'full') {
       throw new WinnowError(
@@ -123,17 +124,26 @@ function loraFile({ folder, changes }: ResolvedModel, format: 'kohya' | 'peft'):
       'The base model has no LoRA to export.',
       'Choose a run, or export the model as a diffusers folder.',
     );
-  const modules = adapters.length === 1 && adapters[0]!.strength === 1 ? adapters[0]!.modules : sumLora(adapters);
-  return writeSafetensors(writeLora(modules, folder.unet.model.loraTargets('all'), format), {
+  const summed = (of: (adapter: (typeof adapters)[number]) => Map<string, LoraModule>): Map<string, LoraModule> =>
+    adapters.length === 1 && adapters[0]!.strength === 1
+      ? of(adapters[0]!)
+      : sumLora(adapters.map((adapter) => ({ modules: of(adapter), strength: adapter.strength })));
+  const modules: LoraModules = Object.fromEntries(
+    loraParts
+      .slice(0, 1 + folder.textEncoders.length)
+      .map((part, i) => [part, summed(({ modules: unet, texts }) => (i === 0 ? unet : texts[i - 1]!))]),
+  );
+  return writeSafetensors(writeLora(modules, loraSites(folder), format), {
     base_model: folder.info.id.split('/').findLast(Boolean)!,
     base_model_hash: folder.info.hash,
   });
 }
 
-/** The folder the model came from with the merged UNet, in f32 unless told otherwise: fp16 would round away small updates. All other weights as
+/** The folder the model came from with the merged UNet, in f32 unless told otherwise: fp16 would round away small updates; likewise a text
+ *  encoder that an adapter changes. All other weights as
  *  they are stored; each component in one file, whatever variants and shards it came in, so that the folder loads without saying which. */
 async function diffusersFolder(
-  { folder, weights }: ResolvedModel,
+  { folder, weights, texts }: ResolvedModel,
   target: Target,
   precision: WeightPolicy | undefined,
 ): Promise<ExportedFile[]> {
@@ -146,14 +156,14 @@ async function diffusersFolder(
   const parts: [string, TensorSource, (name: string) => ParameterDtype][] = [
     ['unet/diffusion_pytorch_model', weights, storedDtypes(folder.unet.weights, precision ?? 'f32')],
     ['vae/diffusion_pytorch_model', folder.vae.weights, storedDtypes(folder.vae.weights, stored)],
-    ...folder.textEncoders.map(
-      ({ weights: text }, i) =>
-        [
-          i === 0 ? 'text_encoder/model' : 'text_encoder_2/model',
-          text,
-          storedDtypes(text, stored),
-        ] as (typeof parts)[number],
-    ),
+    ...texts.encoders.map(({ weights: text }, i) => {
+      const own = folder.textEncoders[i]!.weights;
+      return [
+        i === 0 ? 'text_encoder/model' : 'text_encoder_2/model',
+        text,
+        storedDtypes(own, text === own ? stored : (precision ?? 'f32')),
+      ] as (typeof parts)[number];
+    }),
   ];
   for (const [path, source, dtypeOf] of parts)
     made.push(await streamed(target, `${path}.safetensors`, tensorsOf(source, dtypeOf), { format: 'pt' }));
@@ -188,14 +198,14 @@ function tensorsOf(source: TensorSource, dtypeOf: (name: string) => ParameterDty
 }
 
 async function singleFile(
-  { folder, weights }: ResolvedModel,
+  { folder, weights, texts }: ResolvedModel,
   target: Target,
   precision: WeightPolicy,
 ): Promise<ExportedFile> {
   return streamed(
     target,
     `${target.name}.safetensors`,
-    await singleFileTensors(folder, weights, precision),
+    await singleFileTensors(folder, weights, precision, texts.encoders),
     await singleFileMetadata(folder, target.name),
   );
 }

@@ -21,7 +21,7 @@ import { WinnowError } from '../../shared/errors.ts';
 import type { Shape } from '../../shared/shape.ts';
 import { textParameters, unetParameters, vaeParameters } from '../model/componentParameters.ts';
 import type { FolderReader } from '../environment.ts';
-import { type ModelFolder, readFolderJson, readOptional } from '../model/modelFolder.ts';
+import { type ModelFolder, readFolderJson, readOptional, type TextPart } from '../model/modelFolder.ts';
 import { FOLDER_METADATA } from '../model/singleFile.ts';
 
 /** Of a folder's files, those that a checkpoint keeps in its metadata. */
@@ -54,11 +54,13 @@ const textPlaces: Readonly<Record<SingleFileFamily, readonly Places[]>> = {
 };
 
 /** @param unet the merged weights; `folder.unet.weights` says how the model's own file keeps each of them.
+ *  @param texts the text encoders, likewise.
  *  Rejects with UnsupportedArchitecture where the layout has no place for a tensor. */
 export async function singleFileTensors(
   folder: ModelFolder,
   unet: TensorSource,
   precision: WeightPolicy,
+  texts: readonly TextPart[] = folder.textEncoders,
 ): Promise<TensorToStream[]> {
   const { reader } = folder;
   const config = (part: string): Promise<Config> => readFolderJson(reader, `${part}/config.json`);
@@ -78,13 +80,13 @@ export async function singleFileTensors(
       storedDtypes(folder.vae.weights, precision),
     ),
   ];
-  for (const [i, { weights, config: text }] of folder.textEncoders.entries()) {
+  for (const [i, { weights, config: text }] of texts.entries()) {
     const part = i === 0 ? 'text_encoder' : 'text_encoder_2';
     const own = placed(
       textParameters(await config(part)),
       weights,
       textPlaces[family][i]!,
-      storedDtypes(weights, precision),
+      storedDtypes(folder.textEncoders[i]!.weights, precision),
     );
     tensors.push(...own);
     // The original holds the whole OpenCLIP encoder and takes the output of its last layer but one. The last is not here, and not used: a copy

@@ -26,6 +26,13 @@ export interface TextPart {
   tokenizer: ClipTokenizer;
 }
 
+/** A model's text encoders as they are used: the folder's own, or with adapters merged. */
+export interface TextEncoders {
+  encoders: readonly TextPart[];
+  /** Of the adapters that change them, with their strengths; '' for the folder's own. */
+  key: string;
+}
+
 export interface ModelFolder {
   info: ModelInfo;
   pipeline: Pipeline;

@@ -1,5 +1,4 @@
 /** Models by reference: a folder with adapters on top becomes one set of weights. */
-import { readLora } from '../../data/formats/lora.ts';
 import { openSafetensors } from '../../data/formats/safetensors.ts';
 import type { FileStore } from '../../data/files.ts';
 import type { TensorSource } from '../../models/weights.ts';
@@ -7,13 +6,22 @@ import { WinnowError } from '../../shared/errors.ts';
 import type { LoraModule } from '../../shared/lora.ts';
 import { withLora } from '../../training/lora.ts';
 import type { Environment } from '../environment.ts';
-import { type ModelFolder, openModelFolder } from './modelFolder.ts';
+import { alphaMissing, changedTexts, configBeside, openLora } from './loraFile.ts';
+import { type ModelFolder, openModelFolder, type TextEncoders } from './modelFolder.ts';
 import type { RunStore } from '../training/runStore.ts';
 import type { AdapterRef, ModelRef, RunRecord } from '../types.ts';
 
 /** One step on the way from the base weights to a model's. */
 export type WeightChange =
-  | { kind: 'lora'; modules: Map<string, LoraModule>; strength: number; hash: string }
+  | {
+      kind: 'lora';
+      /** Of the UNet. */
+      modules: Map<string, LoraModule>;
+      /** Of the text encoders, one each. */
+      texts: Map<string, LoraModule>[];
+      strength: number;
+      hash: string;
+    }
   /** Every weight of a full fine-tune; strength goes from what was before (0) to it (1). */
   | { kind: 'full'; weights: TensorSource; strength: number; hash: string };
 
@@ -22,6 +30,8 @@ export class ResolvedModel {
   readonly folder: ModelFolder;
   readonly changes: readonly WeightChange[];
   readonly weights: TensorSource;
+  /** With what the adapters do to them. */
+  readonly texts: TextEncoders;
   /** The UNet file's SHA-256; with adapters, one over it and theirs and their strengths. */
   readonly hash: string;
 
@@ -29,6 +39,10 @@ export class ResolvedModel {
     this.folder = folder;
     this.changes = changes;
     this.weights = changedWeights(folder.unet.weights, changes);
+    this.texts = changedTexts(
+      folder,
+      changes.flatMap((change) => (change.kind === 'lora' ? [change] : [])),
+    );
     this.hash = hash;
   }
 
@@ -59,6 +73,9 @@ export function changedWeights(base: TensorSource, changes: readonly WeightChang
     base,
   );
 }
+
+/** Where the studio keeps the LoRA files that were brought in. */
+export const LORAS = 'loras/';
 
 export class ModelPool {
   private readonly env: Environment;
@@ -116,8 +133,17 @@ export class ModelPool {
 
   private async loraFile(folder: ModelFolder, file: string, strength: number): Promise<WeightChange> {
     const bytes = await this.files.read(file);
-    const { modules } = await readLora(await openSafetensors(bytes, file), folder.unet.model.loraTargets('all'));
-    return { kind: 'lora', modules, strength, hash: await this.env.sha256(bytes) };
+    const config = await configBeside(this.files, file);
+    const { modules, hash, alphaUnknown } = await openLora(folder, { bytes, name: file, config }, this.env);
+    // What the studio holds was let in once, and stays what it was.
+    if (alphaUnknown && !file.startsWith(LORAS)) throw alphaMissing(file);
+    return {
+      kind: 'lora',
+      modules: modules.unet,
+      texts: [modules.text_encoder, modules.text_encoder_2].slice(0, folder.textEncoders.length),
+      strength,
+      hash,
+    };
   }
 }
 

@@ -6,7 +6,7 @@ import { buildVaeDecoder, buildVaeEncoder, vaeScaleFactor } from '../../models/s
 import { concatFloats } from '../../shared/arrays.ts';
 import '../../shared/disposable.ts';
 import type { TorchGenerator } from '../../shared/torchGenerator.ts';
-import type { ModelFolder } from '../model/modelFolder.ts';
+import type { ModelFolder, TextEncoders } from '../model/modelFolder.ts';
 import type { Lease, ModelCache, Planned } from '../model/modelCache.ts';
 import type { OnnxSession } from '../../onnx/session.ts';
 import type { PartRunner, PartSession, PlannedPart } from './partRunner.ts';
@@ -33,7 +33,7 @@ export class FrozenParts {
   private readonly serial = FrozenParts.made++;
   /** Those of our own kernels, by their keys in the cache. */
   private readonly streamed = new Set<string>();
-  private readonly prompts = new Map<string | null, PromptEncoding>();
+  private readonly prompts = new Map<string, PromptEncoding>();
 
   /** @param supplied what the folder itself brings as ONNX, which then runs instead. */
   constructor(model: ModelFolder, runner: PartRunner, supplied: SuppliedOnnx, cache: ModelCache) {
@@ -43,27 +43,35 @@ export class FrozenParts {
     this.cache = cache;
   }
 
-  /** Encodes a prompt; null is no negative prompt, which is the empty one, or zeros, as the pipeline has it. */
-  async encodeText(prompt: string | null): Promise<PromptEncoding> {
-    const known = this.prompts.get(prompt);
+  /** Encodes a prompt; null is no negative prompt, which is the empty one, or zeros, as the pipeline has it. `texts`: the encoders with a model's
+   *  adapters; the folder's own if left out. */
+  async encodeText(
+    prompt: string | null,
+    texts: TextEncoders = { encoders: this.model.textEncoders, key: '' },
+  ): Promise<PromptEncoding> {
+    const key = JSON.stringify([texts.key, prompt]);
+    const known = this.prompts.get(key);
     if (known) return known;
     const { zeroForNoNegative } = this.model.pipeline;
     const encoded =
-      prompt === null && zeroForNoNegative ? zeros(await this.encodeText('')) : await this.encodeTokens(prompt ?? '');
-    this.prompts.set(prompt, encoded);
+      prompt === null && zeroForNoNegative
+        ? zeros(await this.encodeText('', texts))
+        : await this.encodeTokens(prompt ?? '', texts);
+    this.prompts.set(key, encoded);
     for (const old of [...this.prompts.keys()].slice(0, -KEPT_PROMPTS)) this.prompts.delete(old);
     return encoded;
   }
 
   /** pipeline_stable_diffusion.py and pipeline_stable_diffusion_xl.py, encode_prompt. */
-  private async encodeTokens(prompt: string): Promise<PromptEncoding> {
-    const { textEncoders, tokens, pipeline } = this.model;
+  private async encodeTokens(prompt: string, texts: TextEncoders): Promise<PromptEncoding> {
+    const { tokens, pipeline } = this.model;
     const states: Float32Array[] = [];
     let pooled = new Float32Array();
-    for (const [i, { config, weights, tokenizer }] of textEncoders.entries()) {
-      await using session = await this.session(`text ${i}`, async () => {
+    for (const [i, { config, weights, tokenizer }] of texts.encoders.entries()) {
+      await using session = await this.session(`text ${i} ${texts.key}`, async () => {
         const part = i === 0 ? 'text_encoder' : `text_encoder_${i + 1}`;
-        const file = await this.supplied(part);
+        // The folder's own file is the encoder without adapters.
+        const file = texts.key === '' ? await this.supplied(part) : undefined;
         if (file) {
           const hidden =
             pipeline.conditioning === 'xl' ? `hidden_states.${config.num_hidden_layers - 1}` : 'last_hidden_state';

@@ -79,7 +79,7 @@ export async function makePicture(
   const parts = context.frozenParts(model);
   const { model: unet } = folder.unet;
   const conditioning = async (prompt: string | null): Promise<Conditioning> =>
-    conditioningOf(unet, await parts.encodeText(prompt), settings);
+    conditioningOf(unet, await parts.encodeText(prompt, model.texts), settings);
   const conditional = await conditioning(settings.prompt);
   const unconditional = await conditioning(settings.negativePrompt || null);
   const batch = predictorBatch(settings.guidanceScale, unet.timestepCondWidth);
@@ -186,7 +186,8 @@ async function setUp(
     async encode(prompts) {
       await signal.turn(async () => {
         try {
-          for (const text of new Set([settings.negativePrompt || null, ...prompts])) await parts.encodeText(text);
+          for (const text of new Set([settings.negativePrompt || null, ...prompts]))
+            await parts.encodeText(text, model.texts);
         } finally {
           await parts.releaseStreamed('text');
         }

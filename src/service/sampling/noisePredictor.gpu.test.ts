@@ -51,7 +51,7 @@ it('runs a LoRA beside half-width weights as merged into them in f32, on the bas
       ];
     }),
   );
-  const lora: WeightChange = { kind: 'lora', modules, strength: 0.5, hash: '' };
+  const lora: WeightChange = { kind: 'lora', modules, texts: [], strength: 0.5, hash: '' };
   const size = { batch: 2, height: 6, width: 4, tokens: folder.tokens, timestepCond: false };
   const text = { context: numbers(900, folder.tokens * model.contextWidth), pooled: numbers(901, model.pooledWidth) };
   const one = conditioningOf(model, text, { width: 8, height: 12 });

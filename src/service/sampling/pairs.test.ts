@@ -33,7 +33,7 @@ async function readsOf(count: number, changes: Partial<PairsRequest> = {}): Prom
       { down: new Float32Array(sizeOf(rest)).fill(0.1), up: new Float32Array(out!).fill(0.1), rank: 1, alpha: 1 },
     ]),
   );
-  await files.write(LORA, writeSafetensors(writeLora(modules, sites, 'kohya'), {}));
+  await files.write(LORA, writeSafetensors(writeLora({ unet: modules }, { unet: sites }, 'kohya'), {}));
   reader.reads.length = 0;
   files.reads.length = 0;
   const model: ModelRef = { base: 'micro', adapters: [{ kind: 'file', file: LORA, strength: 1 }] };

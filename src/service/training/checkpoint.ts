@@ -40,8 +40,8 @@ export async function saveState(
   const before = await files.exists(file);
   if (config.mode === 'lora') {
     const modules = loraModules(await trainer.tensors(), config.rank, config.alpha);
-    const sites = model.folder.unet.model.loraTargets('all');
-    await files.write(file, writeSafetensors(writeLora(modules, sites, 'kohya'), metadata));
+    const sites = { unet: model.folder.unet.model.loraTargets('all') };
+    await files.write(file, writeSafetensors(writeLora({ unet: modules }, sites, 'kohya'), metadata));
   } else {
     await stream(
       files,

@@ -137,7 +137,7 @@ async function encodeTexts(
   const { pooledWidth } = model.folder.unet.model;
   const textOf = async (prompt: string | null): Promise<PromptText> => {
     check();
-    const encoded = await parts.encodeText(prompt);
+    const encoded = await parts.encodeText(prompt, model.texts);
     return { context: encoded.context, ...(pooledWidth > 0 && { pooled: encoded.pooled }) };
   };
   try {

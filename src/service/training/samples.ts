@@ -109,7 +109,7 @@ async function currentModel(
   const made = { strength: 1, hash: `${id}@${step}` };
   const change: WeightChange =
     config.mode === 'lora'
-      ? { ...made, kind: 'lora', modules: loraModules(tensors, config.rank, config.alpha) }
+      ? { ...made, kind: 'lora', modules: loraModules(tensors, config.rank, config.alpha), texts: [] }
       : {
           ...made,
           kind: 'full',

@@ -1,5 +1,6 @@
 /** Kind `dpo`: a whole training run on given draws, by the product's own trainer. */
-import { kohyaKey, readLora } from '../../data/formats/lora.ts';
+import { readLora } from '../../data/formats/lora.ts';
+import { kohyaKey } from '../../data/formats/loraKeys.ts';
 import { type SchedulerConfig, SchedulerConfigReader } from '../../diffusion/schedulerConfig.ts';
 import {
   addNoise,
@@ -63,7 +64,9 @@ async function openTrained(
   if (golden.fields.mode !== 'lora')
     throw badCase(`case.json: mode is ${JSON.stringify(golden.fields.mode)}, expected "lora" or "full"`);
   const sites = model.loraTargets('all');
-  const { modules } = await readLora(await openTensors(golden.reader, 'lora.safetensors'), sites);
+  const {
+    modules: { unet: modules },
+  } = await readLora(await openTensors(golden.reader, 'lora.safetensors'), { unet: sites });
   return {
     mode: { kind: 'lora', scaleOf: (path) => modules.get(path)!.alpha / modules.get(path)!.rank },
     tensors: sites.flatMap(({ path, weightShape: [out, ...rest] }) => {

@@ -1,6 +1,7 @@
 /** Kinds `unet` and `unet_lora`: one forward and one backward of a UNet2DConditionModel. */
 import { backward } from '../../autodiff/backward.ts';
-import { kohyaKey, readLora } from '../../data/formats/lora.ts';
+import { readLora } from '../../data/formats/lora.ts';
+import { kohyaKey } from '../../data/formats/loraKeys.ts';
 import { Graph, type Value } from '../../graph/graph.ts';
 import { parseUNetConfig, type UNetConfig } from '../../models/sd/config.ts';
 import { buildUNet, classLabelsShape, loraTargets, type UNetInputs } from '../../models/sd/unet.ts';
@@ -15,8 +16,10 @@ import { type CaseResult, compareCase } from './compare.ts';
 /** The case's adapter as parameters of the graph: `<kohya key>.lora_down.weight`, `.lora_up.weight`. */
 async function openAdapter(golden: GoldenCase, config: UNetConfig, graph: Graph): Promise<AdapterBeside> {
   const sites = loraTargets(config, 'all');
-  const { modules } = await readLora(await openTensors(golden.reader, 'lora.safetensors'), sites);
-  return adapterBeside(graph, modules, sites, kohyaKey);
+  const {
+    modules: { unet: modules },
+  } = await readLora(await openTensors(golden.reader, 'lora.safetensors'), { unet: sites });
+  return adapterBeside(graph, modules, sites, (path) => kohyaKey(path));
 }
 
 /** Input values with the case's shapes and numbers. */

@@ -1,0 +1,133 @@
+/** PEFT's LoraConfig, as adapter_config.json or as diffusers' `lora_adapter_metadata`: how strong each module is.
+ *  peft/tuners/lora/model.py _create_and_replace, peft/tuners/lora/layer.py update_layer, peft/utils/other.py get_pattern_key. */
+import { WinnowError } from '../../shared/errors.ts';
+
+export type PeftConfig = Readonly<Record<string, unknown>>;
+
+/** alpha of a module, such that alpha / rank is its scale. `paths`: the module's spellings. Throws BadFile. */
+export type AlphaOf = (paths: readonly string[], rank: number) => number;
+
+/** LoraConfig's own defaults. */
+const defaultAlpha = 8;
+
+/** Fields that make the adapter something else than W + scale B A. */
+const otherAdapters: Readonly<Record<string, string>> = {
+  use_dora: 'a DoRA (use_dora)',
+  lora_bias: 'a LoRA with biases (lora_bias)',
+  use_qalora: 'a QA-LoRA (use_qalora)',
+  use_bdlora: 'a block-diagonal LoRA (use_bdlora)',
+  alora_invocation_tokens: 'an activated LoRA (alora_invocation_tokens)',
+  layer_replication: 'a LoRA of replicated layers (layer_replication)',
+  target_parameters: 'a LoRA of bare parameters (target_parameters)',
+  trainable_token_indices: 'a LoRA with trained tokens (trainable_token_indices)',
+  modules_to_save: 'a LoRA with whole layers beside it (modules_to_save)',
+  arrow_config: 'a mixture of LoRAs (arrow_config)',
+  kasa_config: 'a KaSA (kasa_config)',
+  velora_config: 'a VeLoRA (velora_config)',
+  monteclora_config: 'a MonteCLoRA (monteclora_config)',
+};
+
+/** Starts that take the adapter out of the base's own weights: it fits no other base than that remainder. */
+const changesBase = /^(pissa|olora|corda|loftq|lora_ga)/;
+
+export function parsePeftConfig(text: string, where: string): PeftConfig {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw bad(`${where} is not valid JSON.`);
+  }
+  if (!isTable(value)) throw bad(`${where} is not a JSON object.`);
+  return value;
+}
+
+/** @param where the config stands, for errors. */
+export function peftAlpha(config: PeftConfig, where: string): AlphaOf {
+  const type = config['peft_type'] ?? 'LORA';
+  if (type !== 'LORA') throw notRead(where, `an adapter of the kind ${JSON.stringify(type)}`);
+  for (const [field, what] of Object.entries(otherAdapters)) {
+    const value = config[field];
+    if (Array.isArray(value) ? value.length > 0 : value) throw notRead(where, what);
+  }
+  const bias = config['bias'] ?? 'none';
+  if (bias !== 'none') throw notRead(where, `a LoRA with biases (bias ${JSON.stringify(bias)})`);
+  const start = config['init_lora_weights'];
+  if (typeof start === 'string' && changesBase.test(start))
+    throw notRead(where, `a LoRA that began by changing its base (init_lora_weights ${JSON.stringify(start)})`);
+  const number = (value: unknown, field: string): number => {
+    if (typeof value !== 'number' || !Number.isFinite(value))
+      throw bad(`${where}: ${field} is ${JSON.stringify(value)}.`);
+    return value;
+  };
+  const alpha = number(config['lora_alpha'] ?? defaultAlpha, 'lora_alpha');
+  const rank = config['r'] == null ? undefined : number(config['r'], 'r');
+  const patterns = (field: string): Pattern[] =>
+    Object.entries(table(config[field] ?? {}, field, where)).map(([key, value]) => ({
+      matches: patternOf(key, field, where),
+      value: number(value, `${field} ${JSON.stringify(key)}`),
+    }));
+  const [alphas, ranks] = [patterns('alpha_pattern'), patterns('rank_pattern')];
+  const rslora = Boolean(config['use_rslora']);
+  const clock = stopwatch(where);
+  const pick = (from: readonly Pattern[], paths: readonly string[]): number | undefined => {
+    const found = from.find(({ matches }) => paths.some((path) => matches.test(path)))?.value;
+    clock();
+    return found;
+  };
+  return (paths, found) => {
+    const said = pick(ranks, paths) ?? rank;
+    if (said !== undefined && said !== found)
+      throw new WinnowError(
+        'BadFile',
+        `${where} gives ${paths[0]} rank ${said}, the LoRA file has rank ${found}.`,
+        'Choose the config that was saved with this file.',
+      );
+    const own = pick(alphas, paths) ?? alpha;
+    return rslora ? own * Math.sqrt(found) : own;
+  };
+}
+
+interface Pattern {
+  matches: RegExp;
+  value: number;
+}
+
+/** PEFT: re.match(rf"(.*\.)?({key})$", path). Python's expressions as far as both languages write them alike. */
+function patternOf(key: string, field: string, where: string): RegExp {
+  const refuse = (): WinnowError =>
+    bad(`${where}: ${field} has the expression ${JSON.stringify(key.slice(0, 80))}, which cannot be read.`);
+  // What takes exponential time: a repeated group, or very many repetitions of what is wide.
+  const wide = key.replaceAll(/\\d[*+]|\[0-9\][*+]/g, '').match(/[*+]|\{\d*,/g) ?? [];
+  if (key.length > 1000 || /\)[*+{]/.test(key) || wide.length > 5) throw refuse();
+  try {
+    return new RegExp(`^(.*\\.)?(${key.replaceAll('(?P<', '(?<').replaceAll('\\Z', '$').replaceAll('\\A', '^')})$`);
+  } catch {
+    throw refuse();
+  }
+}
+
+/** Against expressions that take for ever all the same. */
+function stopwatch(where: string): () => void {
+  let start: number | undefined;
+  return () => {
+    start ??= performance.now();
+    if (performance.now() - start > 20_000) throw bad(`${where} has expressions that take too long to match.`);
+  };
+}
+
+const isTable = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+function table(value: unknown, field: string, where: string): Record<string, unknown> {
+  if (!isTable(value)) throw bad(`${where}: ${field} is ${JSON.stringify(value)}.`);
+  return value;
+}
+
+const bad = (what: string): WinnowError => new WinnowError('BadFile', what, 'Export the LoRA again.');
+
+const notRead = (where: string, what: string): WinnowError =>
+  new WinnowError(
+    'BadFile',
+    `${where} says that this is ${what}, which Winnow does not read.`,
+    'Choose a plain LoRA, or merge it into the model with the tool that made it.',
+  );
