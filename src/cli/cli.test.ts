@@ -174,6 +174,13 @@ describe('MODEL', () => {
     });
   });
   it('refuses what is not there and what makes no sense', () => {
+    const peft = join(import.meta.dirname, '../../tools/reference/lora-files/peft-folder');
+    expect(parseModelRef(`postcard+${peft}:0.5`).adapters).toEqual([
+      { kind: 'file', file: join(peft, 'adapter_model.safetensors'), strength: 0.5 },
+    ]);
+    expect(() => parseModelRef(`postcard+${join(peft, '..')}`)).toThrow('There is no LoRA file and no run');
+    expect(() => parseModelRef(`postcard+${lora()}:1e9`)).toThrow();
+    expect(() => parseModelRef(`postcard+${lora()}:1000000`)).toThrow('Choose one from -1000 to 1000.');
     expect(() => parseModelRef('postcard+nothing:0.5')).toThrow('There is no LoRA file and no run nothing.');
     expect(() => parseModelRef(`postcard+${lora()}@3`)).toThrow('Only a run has steps.');
     expect(() => parseModelRef(`${tiny}:0.5`)).toThrow('base model');

@@ -1,7 +1,8 @@
 /** MODEL on the command line: `FOLDER[+ADAPTER]...`. FOLDER is a diffusers folder, a checkpoint in one `.safetensors` file, the name of a
- *  model that comes with the product, or a run's folder, which stands for its model with what it trained. An ADAPTER is a LoRA file, or a
+ *  model that comes with the product, or a run's folder, which stands for its model with what it trained. An ADAPTER is a LoRA file (PEFT's
+ *  adapter_config.json beside it counts), the folder of one, or a
  *  run's folder: `+FILE[:strength]`, `+RUN[@step][:strength]`. Paths may hold `+` themselves: of several readings the longest path that exists is taken. */
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { embeddedModels } from '../data/embeddedModels.ts';
 import { parseRunRecord } from '../data/runs.ts';
@@ -28,6 +29,9 @@ function splitPaths(text: string): string[] {
   return found;
 }
 
+/** Far beyond what any adapter bears. */
+const maxStrength = 1000;
+
 /** `PATH[@step][:strength]`. */
 function suffixed(text: string): { path: string; step?: number; strength: number } {
   if (existsSync(text)) return { path: text, strength: 1 };
@@ -37,11 +41,13 @@ function suffixed(text: string): { path: string; step?: number; strength: number
       `${JSON.stringify(text)} names no model and no adapter.`,
       'Give MODEL+FILE[:strength] or MODEL+RUN[@step][:strength].',
     );
-  return {
-    path: match[1]!,
-    ...(match[2] !== undefined && { step: Number(match[2]) }),
-    strength: match[3] === undefined ? 1 : Number(match[3]),
-  };
+  const strength = match[3] === undefined ? 1 : Number(match[3]);
+  if (Math.abs(strength) > maxStrength)
+    throw badArguments(
+      `${text} gives a strength of ${strength}.`,
+      `Choose one from -${maxStrength} to ${maxStrength}.`,
+    );
+  return { path: match[1]!, ...(match[2] !== undefined && { step: Number(match[2]) }), strength };
 }
 
 function baseOf(text: string): ModelRef {
@@ -68,15 +74,33 @@ function baseOf(text: string): ModelRef {
 function adapterOf(text: string): AdapterRef {
   const { path, step, strength } = suffixed(text);
   if (isRun(path)) return { kind: 'run', run: absolute(path), ...(step !== undefined && { step }), strength };
-  if (!existsSync(path) || statSync(path).isDirectory()) {
-    throw new WinnowError(
-      'NotFound',
-      `There is no LoRA file and no run ${path}.`,
-      'Give a safetensors file, or the folder of a run (with its run.json).',
-    );
-  }
+  if (!existsSync(path)) throw noLora(path);
   if (step !== undefined) throw badArguments(`${text} gives a step to a LoRA file.`, 'Only a run has steps.');
-  return { kind: 'file', file: absolute(path), strength };
+  const file = statSync(path).isDirectory() ? loraIn(path) : path;
+  return { kind: 'file', file: absolute(file), strength };
+}
+
+const noLora = (path: string): WinnowError =>
+  new WinnowError(
+    'NotFound',
+    `There is no LoRA file and no run ${path}.`,
+    'Give a safetensors file, the folder that PEFT or diffusers wrote it to, or the folder of a run (with its run.json).',
+  );
+
+/** The LoRA of a folder, under the name that PEFT or diffusers gives it; else its only file. */
+function loraIn(folder: string): string {
+  const files = readdirSync(folder).filter((name) => /\.safetensors$/i.test(name));
+  const named = ['adapter_model.safetensors', 'pytorch_lora_weights.safetensors'].filter((name) =>
+    files.includes(name),
+  );
+  const [only, ...more] = named.length > 0 ? named : files;
+  if (only === undefined) throw noLora(folder);
+  if (more.length > 0)
+    throw badArguments(
+      `${folder} holds several files: ${[only, ...more].slice(0, 3).join(', ')}.`,
+      'Give one of them.',
+    );
+  return join(folder, only);
 }
 
 export const isCheckpointPath = (path: string): boolean => /\.safetensors$/i.test(path);

@@ -65,7 +65,7 @@ function overview(): string {
     ...verbs.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`),
     '',
     'winnow VERB --help tells more. MODEL is a diffusers folder or the name of a model that comes with winnow. Behind it,',
-    '+FILE.safetensors[:strength] adds a LoRA, +RUN[@step][:strength] what a run trained; a run alone stands for its model with it.',
+    '+FILE.safetensors[:strength] (or the folder of one) adds a LoRA, +RUN[@step][:strength] what a run trained; a run alone stands for its model with it.',
     '',
   ].join('\n');
 }

@@ -25,7 +25,7 @@ export const exportVerb = defineVerb({
     },
   },
   notes: [
-    'Several adapters become one: a LoRA file holds their sum.',
+    'Several adapters become one: a LoRA file holds their sum, for the UNet and for the text encoders that they change. An ONNX file is the UNet alone.',
     "A checkpoint keeps each weight as the base model's own file does: fp16 stays fp16, where what little training changed is rounded (--precision f32 keeps it, in twice the size). A diffusers folder has its UNet in f32.",
   ],
   example: 'my-run --as kohya --out my-taste.safetensors',
