@@ -156,6 +156,19 @@ describe('kohya keys', () => {
     }
   });
 
+  it("name SDXL's embedding of sizes as diffusers reads it", () => {
+    const module = { down: new Float32Array(4), up: new Float32Array(3), rank: 1, alpha: 1 };
+    const own = ['add_embedding.linear_1', 'add_embedding.linear_2'].map((name) => ({
+      path: name,
+      weightShape: [3, 4],
+    }));
+    const written = writeLora({ unet: new Map(own.map((site) => [site.path, module])) }, { unet: own }, 'kohya');
+    expect(Object.keys(written).filter((key) => key.endsWith('alpha'))).toEqual([
+      'lora_unet_label_emb_0_0.alpha',
+      'lora_unet_label_emb_0_2.alpha',
+    ]);
+  });
+
   it('take a module that is switched off', async () => {
     const before = new Map([...mixed()].map(([path, module], i) => [path, i === 0 ? { ...module, alpha: 0 } : module]));
     const after = await readLora(await reopen(writeLora({ unet: before }, sites, 'kohya')), sites);

@@ -6,7 +6,7 @@
 import { WinnowError } from '../../shared/errors.ts';
 import type { LoraModule } from '../../shared/lora.ts';
 import { sameShape, type Shape, sizeOf } from '../../shared/shape.ts';
-import { kohyaKey, type LoraFormat, type LoraKey, parseLoraKey, spellings } from './loraKeys.ts';
+import { type LoraFormat, type LoraKey, parseLoraKey, spellings, writtenKohyaKey } from './loraKeys.ts';
 import { isAdapter, madeFor, type NamedTensors, otherMethod, textWidth } from './loraKinds.ts';
 import { type AlphaOf, parsePeftConfig, peftAlpha } from './peftConfig.ts';
 import type { TensorToWrite } from './safetensors.ts';
@@ -261,7 +261,7 @@ export function writeLora(
       const upShape = [out!, rank, ...rest.slice(1).map(() => 1)];
       const scaled = (scale: number): Float32Array => (scale === 1 ? up : up.map((x) => x * scale));
       if (format === 'kohya') {
-        const key = kohyaKey(path, part, texts);
+        const key = writtenKohyaKey(path, part, texts);
         tensors[`${key}.lora_down.weight`] = { shape: downShape, data: down };
         tensors[`${key}.lora_up.weight`] = { shape: upShape, data: scaled(alpha / shared) };
         tensors[`${key}.alpha`] = { shape: [], data: Float32Array.of(shared) };

@@ -72,6 +72,17 @@ const kohyaPrefixes = (texts: number): Readonly<Record<LoraPart, string>> => ({
   text_encoder_2: 'lora_te2_',
 });
 
+/** Layers that diffusers drops without a word from kohya's keys under their own names (`_convert_unet_lora_key`), and reads, as other tools do,
+ *  under the original ones. */
+const byOriginal: Readonly<Record<string, string>> = {
+  'add_embedding.linear_1': 'label_emb.0.0',
+  'add_embedding.linear_2': 'label_emb.0.2',
+};
+
+/** The key of a module in a file that other tools are to read. */
+export const writtenKohyaKey = (path: string, part: LoraPart, texts: number): string =>
+  kohyaKey(byOriginal[path] ?? path, part, texts);
+
 /** `texts`: how many text encoders the model has. */
 export const kohyaKey = (path: string, part: LoraPart = 'unet', texts = 1): string =>
   kohyaPrefixes(texts)[part] + path.replaceAll('.', '_');

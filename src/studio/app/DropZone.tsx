@@ -5,6 +5,7 @@ import { Button } from '../components/Button.tsx';
 import { Dialog } from '../components/Surface.tsx';
 import { toast, toastProblem } from '../components/toast.ts';
 import { type Dropped, readDropped } from '../store/dropped.ts';
+import { type LoraFiles, loraOfFolder, loraSummary, withConfigs } from '../store/loraFiles.ts';
 import { droppedFolder, type ModelFiles, singleFile } from '../store/modelFiles.ts';
 import { type Recall } from '../store/generateSlice.ts';
 import { useStudio } from '../store/useStudio.ts';
@@ -33,12 +34,10 @@ export function DropZone() {
       const entries = [...(event.dataTransfer?.items ?? [])].map((item) => item.webkitGetAsEntry());
       const files = [...(event.dataTransfer?.files ?? [])];
       for (const entry of entries) if (entry?.isDirectory) void takeFolder(entry as FileSystemDirectoryEntry);
-      files.forEach((file, index) => {
-        if (!entries[index]?.isDirectory) void take(file);
-      });
+      void takeAll(files.filter((_, index) => !entries[index]?.isDirectory));
     };
     const onPaste = (event: ClipboardEvent): void => {
-      for (const file of event.clipboardData?.files ?? []) void take(file);
+      void takeAll([...(event.clipboardData?.files ?? [])]);
     };
     function bringIn(model: ModelFiles): void {
       navigate('/models');
@@ -46,13 +45,32 @@ export function DropZone() {
     }
     async function takeFolder(folder: FileSystemDirectoryEntry): Promise<void> {
       try {
-        bringIn(await droppedFolder(folder));
+        const files = await droppedFolder(folder);
+        const lora = await loraOfFolder(files);
+        if (lora) await takeLora(lora);
+        else bringIn(files);
       } catch (error) {
         toastProblem(error);
       }
     }
-    async function take(file: File): Promise<void> {
-      const { loadTrainConfig, usePromptFile, addLora, generateWith, baseModel } = useStudio.getState();
+    async function takeAll(files: File[]): Promise<void> {
+      try {
+        for (const lora of withConfigs(files)) void take(lora);
+      } catch (error) {
+        toastProblem(error);
+      }
+    }
+    async function takeLora(lora: LoraFiles): Promise<void> {
+      const { addLora, generateWith, baseModel } = useStudio.getState();
+      const adapter = await addLora(lora);
+      const base = baseModel();
+      if (base) generateWith({ ...base, adapters: [adapter] });
+      const added = useStudio.getState().preferences.loras[0]!;
+      toast('LoRA added', `${added.name} is on the model on the Generate screen. ${loraSummary(added)}.`);
+      navigate('/generate');
+    }
+    async function take({ file, config }: LoraFiles): Promise<void> {
+      const { loadTrainConfig, usePromptFile } = useStudio.getState();
       try {
         const dropped = await readDropped(file);
         if (dropped.kind === 'image') return setImage(dropped);
@@ -65,11 +83,7 @@ export function DropZone() {
           return navigate('/generate');
         }
         if (dropped.kind === 'checkpoint') return bringIn(singleFile(file));
-        const adapter = await addLora(file);
-        const base = baseModel();
-        if (base) generateWith({ ...base, adapters: [adapter] });
-        toast('LoRA added', `${dropped.name} is on the model on the Generate screen.`);
-        navigate('/generate');
+        await takeLora({ file, ...(config && { config }) });
       } catch (error) {
         toastProblem(error);
       }

@@ -197,15 +197,15 @@ export function IconFileButton({
   label,
   accept,
   icon,
-  onFile,
+  onFiles,
 }: {
   label: string;
   accept: string;
   icon: IconName;
-  onFile: (file: File) => unknown;
+  onFiles: (files: File[]) => unknown;
 }) {
   return (
-    <MantineFileButton accept={accept} onChange={(file) => file && attempt(() => onFile(file))}>
+    <MantineFileButton multiple accept={accept} onChange={(files) => files.length && attempt(() => onFiles(files))}>
       {(props) => (
         <Tooltip label={label} openDelay={400}>
           <ActionIcon {...props} variant="default" size={36} aria-label={label} className="iconButton">

@@ -1,5 +1,6 @@
 /** Which model: a base, any checkpoint of a run, or a LoRA from disk, with its strength; the chosen base first. */
-import type { ModelRef } from '../../service/types.ts';
+import type { AdapterRef, ModelRef } from '../../service/types.ts';
+import { loraSummary, withConfigs } from '../store/loraFiles.ts';
 import { chosenModel, strengthOf, titleOf, tunedModel, withStrength } from '../store/models.ts';
 import { useStudio } from '../store/useStudio.ts';
 import { IconFileButton } from './Button.tsx';
@@ -60,10 +61,15 @@ export function ModelPicker({
   const current = value ? JSON.stringify(withStrength(value, 1)) : null;
   if (value && current && !choices.has(current)) groups.push({ group: 'Other', items: [add(value)] });
 
-  const bringLora = async (file: File): Promise<void> => {
+  const chosenLoras = (value?.adapters ?? []).flatMap(
+    (adapter) => loras.find((lora) => adapter.kind === 'file' && lora.file === adapter.file) ?? [],
+  );
+
+  const bringLora = async (files: File[]): Promise<void> => {
     try {
-      const adapter = await addLora(file);
-      onChange({ base: base!.id, adapters: [adapter] });
+      const adapters: AdapterRef[] = [];
+      for (const lora of withConfigs(files)) adapters.push(await addLora(lora));
+      onChange({ base: base!.id, adapters });
     } catch (error) {
       toastProblem(error);
     }
@@ -80,9 +86,20 @@ export function ModelPicker({
           disabled={disabled || !models.length}
         />
         {withFile && base ? (
-          <IconFileButton accept=".safetensors" icon="file" label={`LoRA from disk for ${label}`} onFile={bringLora} />
+          <IconFileButton
+            accept=".safetensors,.json"
+            icon="file"
+            label={`LoRA from disk for ${label}`}
+            onFiles={bringLora}
+          />
         ) : null}
       </div>
+      {chosenLoras.map((lora) => (
+        <p key={lora.file} className="small dim">
+          {value!.adapters.length > 1 ? `${lora.name}: ` : ''}
+          {loraSummary(lora)}
+        </p>
+      ))}
       {value?.adapters.length ? (
         <SliderField
           label="Strength"

@@ -73,7 +73,7 @@ it('makes each picture once', async () => {
 
 it('shows no picture of a LoRA that had the name before', async () => {
   const lora = writeSafetensors({ 'lora_unet_x.lora_down.weight': { shape: [1], data: new Float32Array(1) } }, {});
-  await studio().addLora(new File([lora as Uint8Array<ArrayBuffer>], 'style.safetensors'));
+  await studio().addLora({ file: new File([lora as Uint8Array<ArrayBuffer>], 'style.safetensors') });
   await studio().readModelHashes([base, tuned]);
   expect(shown()).toEqual(['first', undefined]);
   await studio().makeComparison();

@@ -1,6 +1,7 @@
 /** What a file brought to the window is for: its settings, a model, a LoRA, a training config, a prompt list. A model is never read whole. */
 import { imageParameters } from '../../data/imageParameters.ts';
 import { readPngText } from '../../data/formats/png.ts';
+import { isAdapter } from '../../data/formats/loraKinds.ts';
 import { openSafetensors } from '../../data/formats/safetensors.ts';
 import type { ImageRecord } from '../../service/types.ts';
 import { WinnowError } from '../../shared/errors.ts';
@@ -10,9 +11,6 @@ export type Dropped =
   | { kind: 'checkpoint' | 'lora'; name: string; file: File }
   | { kind: 'config'; name: string; text: string }
   | { kind: 'prompts'; name: string; text: string };
-
-/** Names of adapters, by every tool's habit (kohya, PEFT, LyCORIS). Whatever has none is taken for a model: the engine says what it is. */
-const adapterName = /lora_|\.lora\.|\.(hada|lokr)_/;
 
 export async function readDropped(file: File): Promise<Dropped> {
   const name = file.name;
@@ -24,7 +22,8 @@ export async function readDropped(file: File): Promise<Dropped> {
     return { kind: 'image', name, bytes: new Uint8Array(await file.arrayBuffer()), parameters: null };
   if (/\.safetensors$/i.test(name))
     return {
-      kind: (await openSafetensors(file, name)).names.some((one) => adapterName.test(one)) ? 'lora' : 'checkpoint',
+      // An adapter that is no LoRA, too: the engine says what it is.
+      kind: isAdapter(await openSafetensors(file, name)) ? 'lora' : 'checkpoint',
       name,
       file,
     };

@@ -6,6 +6,8 @@ import { chosenModel, isPairOf, modelKey } from './models.ts';
 import { type Problem, isCancelled, problemOf } from './problem.ts';
 import { WinnowError } from '../../shared/errors.ts';
 import { readDropped } from './dropped.ts';
+import type { LoraFiles } from './loraFiles.ts';
+import type { Preferences } from './preferences.ts';
 import { fitPicture } from './pictures.ts';
 import { parsePrompts } from '../../data/formats/promptList.ts';
 import { bundledPrompts, drawPrompts, randomSeed } from './prompts.ts';
@@ -99,7 +101,7 @@ export interface GenerateSlice {
   setInitImage(name: string, bytes: Uint8Array): Promise<void>;
   recall(parameters: Partial<ImageRecord>, what: Recall): void;
   /** Checks somebody's LoRA against the chosen model and keeps it. */
-  addLora(file: File): Promise<AdapterRef>;
+  addLora(files: LoraFiles): Promise<AdapterRef>;
 }
 
 const bufferAhead = 4;
@@ -319,7 +321,7 @@ export const generateSlice: Slice<GenerateSlice> = (set, get) => {
       get().setDraft(change);
     },
 
-    async addLora(file) {
+    async addLora({ file, config }) {
       const base = chosenModel(get())?.id;
       const brought = await readDropped(file);
       if (brought.kind !== 'lora')
@@ -330,24 +332,27 @@ export const generateSlice: Slice<GenerateSlice> = (set, get) => {
             ? 'If it is a whole model, add it on the Models screen.'
             : 'Choose a LoRA as .safetensors.',
         );
+      const bytes = async (one: File): Promise<Uint8Array> => new Uint8Array(await one.arrayBuffer());
       const {
         file: path,
         rank,
         format,
+        parts,
       } = await get()
         .engine()
-        .importLora(file.name, new Uint8Array(await file.arrayBuffer()), base);
-      // Another file may have had its name.
+        .importLora(file.name, await bytes(file), base, config && (await bytes(config)));
+      // What was lost from storage is back.
       get().forgetModelHashes(path);
       const { loras } = get().preferences;
-      const lora = {
+      const lora: Preferences['loras'][number] = {
         file: path,
         name: file.name.replace(/\.safetensors$/, ''),
         rank,
         format,
+        parts,
         ...(base === undefined ? {} : { base }),
       };
-      get().setPreference('loras', [lora, ...loras.filter((one) => one.file !== path)]);
+      get().setPreference('loras', [lora, ...loras.filter((one) => one.file !== path || one.base !== lora.base)]);
       return { kind: 'file', file: path, strength: 1 };
     },
   };

@@ -1,3 +1,5 @@
+import type { LoraPartCounts } from '../../service/types.ts';
+
 /** Small choices of this browser, kept in localStorage: nothing here is worth more than a convenience. */
 export interface Preferences {
   /** Shortcuts of one key without a modifier (WCAG 2.1.4). */
@@ -13,6 +15,8 @@ export interface Preferences {
     format: 'kohya' | 'peft';
     /** The model it was checked against; the embedded one where nothing is said. */
     base?: string;
+    /** Layers of each net that it changes; not known of those that came in before it was kept. */
+    parts?: LoraPartCounts;
   }[];
   /** The model that is worked with, by its id; null: the embedded one. */
   baseModel: string | null;
