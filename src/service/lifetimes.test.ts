@@ -89,7 +89,6 @@ describe.each([
 
 it('leaves nothing where making a pair through two models is refused', async () => {
   const { context, everyCall } = refusing();
-  // No time is lost on what the test before has been through.
   const refused = await everyCall(() =>
     makePairs(
       context,
