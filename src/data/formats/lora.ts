@@ -64,7 +64,7 @@ export async function readLora(file: LoraTensors, sites: LoraSites, adapterConfi
     throw new WinnowError(
       'BadFile',
       `The file holds ${other.what} (${other.key}), which Winnow does not read.`,
-      'Choose a plain LoRA, or merge it into the model with the tool that made it.',
+      'Choose a plain LoRA; some other tools can merge this one into a model.',
     );
   if (!isAdapter(file))
     throw new WinnowError(
@@ -228,10 +228,10 @@ async function scalar(file: LoraTensors, key: string): Promise<number> {
   );
 }
 
-/** What it adds to a weight has room in f32. */
+/** What it adds to a weight has room in f32, at any strength that can be asked for. */
 function checkSize({ down, up, rank, alpha }: LoraModule, key: string): void {
   const largest = (data: Float32Array): number => data.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
-  if (Math.abs(alpha) * largest(down) * largest(up) < 1e38 && Math.abs(alpha) / rank < 1e38) return;
+  if (Math.abs(alpha) * largest(down) * largest(up) < 1e34 && Math.abs(alpha) / rank < 1e34) return;
   throw new WinnowError(
     'BadFile',
     `The LoRA file's ${key} has numbers (up to ${largest(up)}, alpha ${alpha}) that no weight can take.`,

@@ -7,9 +7,11 @@ export interface NamedTensors {
   shape(name: string): Shape | undefined;
 }
 
+export const EMBEDDING = 'a textual inversion embedding';
+
 /** Every method but plain LoRA, by what its tensors are called: kohya, LyCORIS, PEFT and diffusers write these. */
 const otherMethods: readonly (readonly [RegExp, string])[] = [
-  [/(^|\.)(emb_params|string_to_(param|token).*)$|^clip_[lg]$|^bundle_emb\./, 'a textual inversion embedding'],
+  [/(^|\.)(emb_params|string_to_(param|token).*)$|^clip_[lg]$|^bundle_emb\./, EMBEDDING],
   [/[._](dora_scale|lora_magnitude_vector)\b/, 'a DoRA'],
   [/[._]hada_[wt]\d/, 'a LoHa'],
   [/[._]lokr_[wt]\d/, 'a LoKr'],
@@ -29,8 +31,6 @@ const otherMethods: readonly (readonly [RegExp, string])[] = [
   [/_custom_diffusion\b/, 'a Custom Diffusion adapter'],
   [/^(ip_adapter|image_proj)\./, 'an IP-Adapter'],
 ];
-
-const embedding = otherMethods[0]![1];
 
 /** diffusers writes an embedding under its token: one matrix or vector for each text encoder, and nothing else. */
 const isEmbedding = ({ names, shape }: NamedTensors): boolean =>
@@ -52,7 +52,7 @@ export function otherMethod(file: NamedTensors): { what: string; key: string } |
     const key = file.names.find((name) => pattern.test(name));
     if (key !== undefined) return { what, key };
   }
-  return isEmbedding(file) ? { what: embedding, key: file.names[0]! } : undefined;
+  return isEmbedding(file) ? { what: EMBEDDING, key: file.names[0]! } : undefined;
 }
 
 const familiesByName: readonly (readonly [RegExp, string])[] = [

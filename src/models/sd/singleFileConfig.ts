@@ -35,8 +35,6 @@ export interface SingleFileFacts {
 
 const starts = (names: readonly string[], prefix: string): boolean => names.some((name) => name.startsWith(prefix));
 
-const loraName = /\.lora_|lora_(up|down|A|B|unet|te)|\.alpha$|\.(hada|lokr)_/;
-
 /** Families with checkpoints in one file that are not ours, by what only they have: diffusers single_file_utils.py, CHECKPOINT_KEY_NAMES. */
 const others: readonly [string, RegExp][] = [
   ['Stable Diffusion 3', /^(model\.diffusion_model\.)?joint_blocks\./],
@@ -67,12 +65,6 @@ function lacks(file: string, part: string, keys: string): WinnowError {
  *  the file lacks. */
 export function singleFileLayout(tensors: FileTensors, file: string): SingleFileLayout {
   const { names } = tensors;
-  if (names.some((name) => loraName.test(name)))
-    throw new WinnowError(
-      'UnsupportedArchitecture',
-      `${file} is a LoRA, not a model.`,
-      'Add it to the model it was trained on.',
-    );
   const other = others.find(([, key]) => names.some((name) => key.test(name)));
   if (other) throw refuse(file, `is a ${other[0]} checkpoint`);
   if (!tensors.shape(`${UNET_PREFIX}input_blocks.0.0.weight`)) {

@@ -213,7 +213,19 @@ it.each<[string, ReadonlyMap<string, Shape>, string, RegExp]>([
     'a LyCORIS',
     plus(new Map(), { 'lora_unet_mid_block_attentions_0_proj_in.hada_w1_a': [8, 4] }),
     'UnsupportedArchitecture',
-    /is a LoRA/,
+    /is a LoRA of another kind \(a LoHa\)/,
+  ],
+  [
+    'a LoRA in the keys of old attention processors',
+    plus(new Map(), { 'mid_block.attentions.0.attn1.processor.to_k_lora.down.weight': [4, 8] }),
+    'UnsupportedArchitecture',
+    /is a LoRA, not a model/,
+  ],
+  [
+    'an embedding',
+    plus(new Map(), { emb_params: [2, 768] }),
+    'UnsupportedArchitecture',
+    /is a textual inversion embedding, not a model/,
   ],
   ['no autoencoder', without(sd1, 'first_stage_model.'), 'MissingTensor', /no autoencoder \(first_stage_model/],
   [

@@ -1,6 +1,7 @@
 /** A checkpoint in one `.safetensors` file, in the original Stable Diffusion layout, seen as the diffusers folder that it stands for: its configs
  *  are made from its shapes (or are the ones that our own export put beside them), its tensors are read where they lie, under diffusers' names.
  *  Nothing is held: opening reads the header. */
+import { EMBEDDING, isAdapter, otherMethod } from '../../data/formats/loraKinds.ts';
 import { openSafetensors, type SafetensorsFile } from '../../data/formats/safetensors.ts';
 import type { Value } from '../../graph/graph.ts';
 import { CLIP_VOCAB_SIZE, type ClipPadding, clipTokenizerFile } from '../../models/clip/vocabulary/vocabulary.ts';
@@ -46,6 +47,7 @@ export async function asDiffusersFolder(reader: FolderReader): Promise<FolderRea
 async function openSingleFile(reader: FolderReader, path: string): Promise<FolderReader> {
   const name = path.split('/').at(-1)!;
   const file = await openSafetensors(await reader.open(path), name);
+  if (isAdapter(file)) throw noModel(name, otherMethod(file));
   const layout = singleFileLayout(file, name);
   const files = writtenFolder(file, name) ?? (await inferredFolder(file, layout, name));
   const config = (folder: string): Config => JSON.parse(textOf(files, `${folder}/config.json`, name)) as Config;
@@ -117,6 +119,15 @@ async function openSingleFile(reader: FolderReader, path: string): Promise<Folde
       return found;
     },
   };
+}
+
+function noModel(name: string, other: ReturnType<typeof otherMethod>): WinnowError {
+  const what = !other ? 'a LoRA' : other.what === EMBEDDING ? EMBEDDING : `a LoRA of another kind (${other.what})`;
+  return new WinnowError(
+    'UnsupportedArchitecture',
+    `${name} is ${what}, not a model.`,
+    'Add it to the model it was trained on.',
+  );
 }
 
 /** Half a megabyte: only for those who need it. */
