@@ -4,6 +4,7 @@
  *
  *  A file too large for memory is appended to its part (`partOf`), which outlives a killed tab, and committed when it is whole. Where the
  *  disk is full, what was there before stays as it was. */
+import { parseJson } from '../shared/json.ts';
 import type { ByteRanges } from './formats/bytes.ts';
 
 export interface FileStore {
@@ -41,8 +42,9 @@ export async function readText(store: FileStore, path: string): Promise<string> 
   return decoder.decode(await store.read(path));
 }
 
+/** Rejects with NotFound, or BadFile for what is no JSON. */
 export async function readJson<T>(store: FileStore, path: string): Promise<T> {
-  return JSON.parse(await readText(store, path)) as T;
+  return parseJson(await store.read(path), { file: path, remedy: 'Delete it, or bring it back from a copy.' }) as T;
 }
 
 export function writeText(store: FileStore, path: string, text: string): Promise<void> {

@@ -22,6 +22,8 @@ export interface NoiseScheduleConfig {
   prediction_type: PredictionType;
 }
 
+/** Published models have 1000. */
+const MAX_TRAIN_STEPS = 100_000;
 /** Where a scheduler's betas begin and end unless its config says so: the same in all of diffusers' but LCM's. */
 const defaultBetas = {
   beta_start: 0.0001,
@@ -34,25 +36,28 @@ export function readNoiseSchedule(
   config: SchedulerConfigReader,
   defaults: Pick<NoiseScheduleConfig, keyof typeof defaultBetas> = defaultBetas,
 ): NoiseScheduleConfig {
+  const steps = config.int('num_train_timesteps', 1000, { min: 2, max: MAX_TRAIN_STEPS });
   const trainedBetas = config.get('trained_betas', null);
+  const isBeta = (beta: unknown): boolean => typeof beta === 'number' && beta >= 0 && beta <= 1;
   if (
     trainedBetas !== null &&
-    !(Array.isArray(trainedBetas) && trainedBetas.length > 0 && trainedBetas.every((beta) => typeof beta === 'number'))
+    !(Array.isArray(trainedBetas) && trainedBetas.length === steps && trainedBetas.every(isBeta))
   ) {
-    throw config.unsupported('trained_betas', 'null or a list of numbers');
+    throw config.unsupported(
+      'trained_betas',
+      `null, or one number from 0 to 1 for each of num_train_timesteps (${steps})`,
+    );
   }
-  const steps = config.int('num_train_timesteps', 1000);
-  if (steps < 2) throw config.unsupported('num_train_timesteps', 'an integer above 1');
   return {
     num_train_timesteps: steps,
-    beta_start: config.number('beta_start', defaults.beta_start),
-    beta_end: config.number('beta_end', defaults.beta_end),
+    beta_start: config.number('beta_start', defaults.beta_start, { min: 0, max: 1 }),
+    beta_end: config.number('beta_end', defaults.beta_end, { min: 0, max: 1 }),
     beta_schedule: config.oneOf('beta_schedule', defaults.beta_schedule, [
       'linear',
       'scaled_linear',
       'squaredcos_cap_v2',
     ]),
-    trained_betas: trainedBetas,
+    trained_betas: trainedBetas as number[] | null,
     rescale_betas_zero_snr: config.flag('rescale_betas_zero_snr', false),
     prediction_type: config.oneOf('prediction_type', 'epsilon', predictionTypes),
   };

@@ -2,9 +2,18 @@
  *  lists under `_use_default_values`, takes the default of the class that reads it, not of the class that wrote it; fields of other
  *  classes are ignored. A value that this class does not implement here is refused by its field. */
 import { WinnowError } from '../shared/errors.ts';
+import { parseJsonObject, shown } from '../shared/json.ts';
+
+/** A config with a list of betas for every timestep takes some 20 KB. */
+const MAX_TEXT = 2 ** 22;
 
 /** As parsed from JSON. Fields keep the file's spelling. */
 export type SchedulerConfig = Readonly<Record<string, unknown>>;
+
+interface Bounds {
+  min?: number;
+  max?: number;
+}
 
 export class SchedulerConfigReader {
   readonly className: string;
@@ -23,15 +32,18 @@ export class SchedulerConfigReader {
     return value === undefined || this.defaulted.includes(field) ? fallback : value;
   }
 
-  number(field: string, fallback: number): number {
+  number(field: string, fallback: number, { min = -1e6, max = 1e6 }: Bounds = {}): number {
     const value = this.get(field, fallback);
-    if (typeof value !== 'number' || Number.isNaN(value)) throw this.unsupported(field, 'a number');
+    if (!(typeof value === 'number' && value >= min && value <= max))
+      throw this.unsupported(field, `numbers from ${min} to ${max}`);
     return value;
   }
 
-  int(field: string, fallback: number): number {
+  /** From 0 to a million unless told otherwise. */
+  int(field: string, fallback: number, { min = 0, max = 1e6 }: Bounds = {}): number {
     const value = this.get(field, fallback);
-    if (!Number.isSafeInteger(value)) throw this.unsupported(field, 'an integer');
+    if (!(Number.isSafeInteger(value) && (value as number) >= min && (value as number) <= max))
+      throw this.unsupported(field, `integers from ${min} to ${max}`);
     return value as number;
   }
 
@@ -59,7 +71,7 @@ export class SchedulerConfigReader {
   unsupported(field: string, wanted: string): WinnowError {
     return new WinnowError(
       'UnsupportedConfig',
-      `The ${this.className} config has ${field} = ${JSON.stringify(this.get(field, undefined))}; Winnow has ${wanted}.`,
+      `The ${this.className} config has ${field} = ${shown(this.get(field, undefined))}; Winnow has ${wanted}.`,
       'Choose another sampler, or change that field in scheduler_config.json.',
     );
   }
@@ -74,11 +86,12 @@ export function withOptions(config: SchedulerConfig, options: SchedulerConfig = 
   return out;
 }
 
-/** Parses the file's text. Python writes `-Infinity` for DPM-Solver's `lambda_min_clipped`, which JSON does not have. */
-export function parseSchedulerConfig(text: string): SchedulerConfig {
-  const value: unknown = JSON.parse(text.replace(/(:\s*)(-?)Infinity\b/g, '$1$21e999'));
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new WinnowError('BadConfig', 'scheduler_config.json is not an object.', 'Download the model again.');
-  }
-  return value as SchedulerConfig;
+/** Parses the file's text; `file` names it in errors. Python writes `-Infinity` for DPM-Solver's `lambda_min_clipped`, which JSON does not have.
+ *  Throws BadFile. */
+export function parseSchedulerConfig(text: string, file = 'scheduler_config.json'): SchedulerConfig {
+  return parseJsonObject(text.replace(/(:\s*)(-?)Infinity\b/g, '$1$21e999'), {
+    file,
+    remedy: 'Download the model folder again.',
+    limit: MAX_TEXT,
+  });
 }

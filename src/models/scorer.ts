@@ -1,7 +1,7 @@
 /** Preference scorers that come with a model (`scorers/<name>/`): small networks that judge an image alone (appeal) and with its prompt
  *  (alignment). Both are logits: a difference of two is the logit of a preference. Axes: B batch, F features, D joint width. */
 import type { Graph, Value } from '../graph/graph.ts';
-import { type Config, ConfigReader, unsupported } from './config.ts';
+import { type Config, ConfigReader, limits, unsupported } from './config.ts';
 import { type LayerOptions, Layers } from './layers.ts';
 
 export type ScorerLayer =
@@ -46,7 +46,7 @@ function parseLayer(entry: unknown): ScorerLayer {
         out_channels: read.int('out_channels'),
         kernel_size: read.int('kernel_size'),
         stride: read.int('stride', 1),
-        padding: read.number('padding', 0),
+        padding: read.number('padding', 0, { min: 0, max: limits.width }),
       };
     case 'groupNorm':
       return {
@@ -54,7 +54,7 @@ function parseLayer(entry: unknown): ScorerLayer {
         name: name(),
         num_groups: read.int('num_groups'),
         num_channels: read.int('num_channels'),
-        eps: read.number('eps', 1e-5),
+        eps: read.number('eps', 1e-5, { min: 0, max: 1 }),
       };
     case 'linear':
       return { type, name: name(), in_features: read.int('in_features'), out_features: read.int('out_features') };
@@ -73,7 +73,8 @@ export function parseScorerConfig(config: Config): ScorerConfig {
   const read = new ConfigReader(config, MODEL);
   read.only({ _class_name: [MODEL] });
   const layers = read.get('layers', undefined);
-  if (!Array.isArray(layers)) throw unsupported(MODEL, 'layers', layers, 'a list');
+  if (!Array.isArray(layers) || layers.length > limits.textLayers)
+    throw unsupported(MODEL, 'layers', layers, `a list of at most ${limits.textLayers}`);
   const nested = (field: string, value: unknown): ConfigReader => {
     if (typeof value !== 'object' || value === null) throw unsupported(MODEL, field, value, 'an object');
     return new ConfigReader(value as Config, MODEL);
@@ -87,8 +88,8 @@ export function parseScorerConfig(config: Config): ScorerConfig {
     alignment: {
       text_features: text.int('in_features'),
       dim: text.int('out_features'),
-      scale: alignment.number('scale', 1),
-      bias: alignment.number('bias', 0),
+      scale: alignment.number('scale', 1, { min: -1e6, max: 1e6 }),
+      bias: alignment.number('bias', 0, { min: -1e6, max: 1e6 }),
     },
   };
 }

@@ -2,8 +2,12 @@
  *  Reading is lazy: opening reads the header, `read` one tensor's bytes. */
 import { WinnowError } from '../../shared/errors.ts';
 import { decodeBF16, decodeF16, encodeBF16, encodeF16, type HalfDtype } from '../../shared/float16.ts';
+import { isRecord, parseJson, shown } from '../../shared/json.ts';
 import { type Shape, sizeOf } from '../../shared/shape.ts';
 import { byteRanges, type ByteRanges, type ByteSource } from './bytes.ts';
+
+/** More axes than any tensor has. */
+const MAX_RANK = 16;
 
 /** The reference implementation's own limit on the header. */
 const MAX_HEADER_BYTES = 100_000_000;
@@ -71,18 +75,15 @@ async function readHeader(file: string, bytes: ByteRanges): Promise<{ header: un
   if (length < 2 || length > MAX_HEADER_BYTES) throw notSafetensors(file, `its header would be ${length} bytes long`);
   if (head.length > 8 && head[8] !== 0x7b) throw notSafetensors(file, 'its header is not JSON');
   if (8 + length > bytes.size) throw truncated(file, 8 + length, bytes.size);
-  try {
-    const header: unknown = JSON.parse(
-      new TextDecoder('utf-8', { fatal: true }).decode(await bytes.read(8, 8 + length)),
-    );
-    return { header, dataStart: 8 + length };
-  } catch (error) {
-    throw notSafetensors(file, `its header cannot be read (${error instanceof Error ? error.message : String(error)})`);
-  }
+  const header = parseJson(await bytes.read(8, 8 + length), {
+    file: `The header of ${file}`,
+    error: 'NotSafetensors',
+    remedy: 'Choose a .safetensors file.',
+    limit: MAX_HEADER_BYTES,
+  });
+  return { header, dataStart: 8 + length };
 }
 
-const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
 
 function parseEntry(file: string, name: string, entry: unknown): TensorInfo {
@@ -91,12 +92,12 @@ function parseEntry(file: string, name: string, entry: unknown): TensorInfo {
   if (typeof dtype !== 'string' || !(dtype in bytesPerElement)) {
     throw new WinnowError(
       'BadFile',
-      `${file}: ${name} is stored as ${String(dtype)}.`,
+      `${file}: ${name} is stored as ${shown(dtype)}.`,
       `Save it as one of ${Object.keys(bytesPerElement).join(', ')}.`,
     );
   }
-  if (!Array.isArray(shape) || !shape.every(isCount))
-    throw notSafetensors(file, `${name} has shape ${JSON.stringify(shape)}`);
+  if (!Array.isArray(shape) || shape.length > MAX_RANK || !shape.every(isCount))
+    throw notSafetensors(file, `${name} has shape ${shown(shape)}`);
   if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isCount))
     throw notSafetensors(file, `${name} has no data_offsets`);
   const [begin, end] = offsets as [number, number];

@@ -9,7 +9,7 @@ import { checkSteps, checkTimesteps, type Sampler, type SamplerOptions } from '.
 export function ddim(config: SchedulerConfigReader, { steps, eta = 0 }: SamplerOptions): Sampler {
   config.only({ thresholding: [false, null] });
   const schedule = readNoiseSchedule(config);
-  const clip = config.flag('clip_sample', true) ? config.number('clip_sample_range', 1) : undefined;
+  const clip = config.flag('clip_sample', true) ? config.number('clip_sample_range', 1, { min: 0 }) : undefined;
   const trainSteps = schedule.num_train_timesteps;
   checkSteps(steps, trainSteps);
   const alphas = alphasCumprod(schedule);

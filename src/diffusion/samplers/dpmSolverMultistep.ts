@@ -8,7 +8,7 @@ import { linspace, roundHalfEven } from '../numpy.ts';
 import { combine, denoisedCoefficients } from '../prediction.ts';
 import { alphasCumprod, readNoiseSchedule, trailingTimesteps, trainingSigmas, withFiniteSigmas } from '../schedule.ts';
 import type { SchedulerConfigReader } from '../schedulerConfig.ts';
-import { checkSteps, type Sampler, type SamplerOptions } from './sampler.ts';
+import { checkSigmas, checkSteps, type Sampler, type SamplerOptions } from './sampler.ts';
 import { closed, finalSigma, karrasSigmas, sigmasAt, sigmaToTimestep, signalAndNoise } from './sigmas.ts';
 
 const f32 = Math.fround;
@@ -27,8 +27,7 @@ export function dpmSolverMultistep(config: SchedulerConfigReader, { steps }: Sam
     throw config.unsupported('variance_type', 'models that predict no variance');
   const schedule = readNoiseSchedule(config);
   checkSteps(steps, schedule.num_train_timesteps);
-  const order = config.int('solver_order', 2);
-  if (order !== 1 && order !== 2) throw config.unsupported('solver_order', '1 or 2');
+  const order = config.int('solver_order', 2, { min: 1, max: 2 });
   // Names that other solvers' configs bring along: diffusers reads them as midpoint and dpmsolver++.
   const heun = config.oneOf('solver_type', 'midpoint', ['midpoint', 'heun', 'logrho', 'bh1', 'bh2']) === 'heun';
   const stochastic =
@@ -39,6 +38,7 @@ export function dpmSolverMultistep(config: SchedulerConfigReader, { steps }: Sam
 
   const alphas = withFiniteSigmas(alphasCumprod(schedule), schedule);
   const training = trainingSigmas(alphas);
+  checkSigmas(config, training);
   let timesteps: Float64Array;
   let inner: Float64Array;
   if (config.flag('use_karras_sigmas', false)) {
@@ -106,7 +106,7 @@ export function dpmSolverMultistep(config: SchedulerConfigReader, { steps }: Sam
 }
 
 function spacedTimesteps(config: SchedulerConfigReader, alphas: Float32Array, steps: number): Float64Array {
-  const clipped = config.number('lambda_min_clipped', -Infinity);
+  const clipped = config.number('lambda_min_clipped', -Infinity, { min: -Infinity });
   const lambdas = alphas.map(
     (alpha) => f32(Math.log(f32(Math.sqrt(alpha)))) - f32(Math.log(f32(Math.sqrt(f32(1 - alpha))))),
   );

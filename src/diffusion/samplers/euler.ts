@@ -17,7 +17,7 @@ import {
   withFiniteSigmas,
 } from '../schedule.ts';
 import type { SchedulerConfigReader } from '../schedulerConfig.ts';
-import { checkSteps, type Sampler, type SamplerOptions } from './sampler.ts';
+import { checkSigmas, checkSteps, type Sampler, type SamplerOptions } from './sampler.ts';
 import { closed, finalSigma, karrasSigmas, sigmasAt, sigmaToTimestep } from './sigmas.ts';
 
 const f32 = Math.fround;
@@ -36,7 +36,7 @@ export function euler(config: SchedulerConfigReader, { steps }: SamplerOptions):
   else sigmas = torchLinspace(Math.log(training.at(-1)!), Math.log(training[0]!), steps + 1).map(Math.exp);
   if (config.flag('use_karras_sigmas', false)) {
     const bound = (field: string, fallback: number): number =>
-      config.get(field, null) === null ? fallback : config.number(field, fallback);
+      config.get(field, null) === null ? fallback : config.number(field, fallback, { min: 1e-6 });
     sigmas = karrasSigmas(bound('sigma_min', sigmas.at(-1)!), bound('sigma_max', sigmas[0]!), steps);
     timesteps = sigmas.map((sigma) => Math.fround(sigmaToTimestep(sigma, training)));
   }
@@ -70,6 +70,7 @@ function prepare(
   const trainSteps = schedule.num_train_timesteps;
   checkSteps(steps, trainSteps);
   const training = trainingSigmas(withFiniteSigmas(alphasCumprod(schedule), schedule));
+  checkSigmas(config, training);
   let spaced: Float64Array;
   const spacing = config.oneOf('timestep_spacing', 'linspace', ['linspace', 'leading', 'trailing']);
   if (spacing === 'leading') spaced = leadingTimesteps(trainSteps, steps, config.int('steps_offset', 0));

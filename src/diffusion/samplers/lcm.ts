@@ -18,11 +18,9 @@ export function lcm(config: SchedulerConfigReader, { steps, strength = 1 }: Samp
   const trainSteps = schedule.num_train_timesteps;
   checkSteps(steps, trainSteps);
   checkStrength(strength);
-  const original = config.int('original_inference_steps', 50);
-  if (original < 1 || original > trainSteps)
-    throw config.unsupported('original_inference_steps', `1 to ${trainSteps} of them`);
-  const scaling = config.number('timestep_scaling', 10);
-  const clip = config.flag('clip_sample', false) ? config.number('clip_sample_range', 1) : undefined;
+  const original = config.int('original_inference_steps', 50, { min: 1, max: trainSteps });
+  const scaling = config.number('timestep_scaling', 10, { min: 1e-3 });
+  const clip = config.flag('clip_sample', false) ? config.number('clip_sample_range', 1, { min: 0 }) : undefined;
   const alphas = alphasCumprod(schedule);
 
   const trained = Math.floor(original * strength);

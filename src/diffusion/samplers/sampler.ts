@@ -98,6 +98,17 @@ export function checkTimesteps(
   }
 }
 
+/** What samplers that work in sigma cannot run: a step without any signal, or without any noise at all. */
+export function checkSigmas(config: SchedulerConfigReader, training: Float32Array): void {
+  const at = training.findIndex((sigma) => !(sigma > 0 && sigma < Infinity));
+  if (at < 0) return;
+  const field = config.get('trained_betas', null) === null ? 'beta_end' : 'trained_betas';
+  throw config.unsupported(
+    field,
+    `schedules with noise and signal at every timestep, and at timestep ${at} there is ${training[at] === 0 ? 'no noise' : 'no signal'}`,
+  );
+}
+
 export function checkSteps(steps: number, trainSteps: number): void {
   if (!Number.isInteger(steps) || steps < 1 || steps > trainSteps) {
     throw new WinnowError(

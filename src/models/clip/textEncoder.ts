@@ -4,7 +4,7 @@ import { Graph, type Value } from '../../graph/graph.ts';
 import type { UnaryFn } from '../../graph/ops.ts';
 import { assert } from '../../shared/assert.ts';
 import type { Shape } from '../../shared/shape.ts';
-import { type Config, ConfigReader, unsupported } from '../config.ts';
+import { type Config, ConfigReader, limits, unsupported } from '../config.ts';
 import { type LayerOptions, Layers } from '../layers.ts';
 
 export interface TextEncoderConfig {
@@ -49,16 +49,16 @@ export function parseTextEncoderConfig(config: Config, as?: TextEncoderConfig['k
     throw unsupported(kind, 'num_attention_heads', heads, `a divisor of hidden_size (${hidden})`);
   return {
     kind,
-    vocab_size: read.int('vocab_size', 49408),
+    vocab_size: read.int('vocab_size', 49408, limits.rows),
     hidden_size: hidden,
     intermediate_size: read.int('intermediate_size', 2048),
     projection_dim: kind === 'CLIPTextModel' ? 0 : read.int('projection_dim', 512),
-    num_hidden_layers: read.int('num_hidden_layers', 12),
+    num_hidden_layers: read.int('num_hidden_layers', 12, limits.textLayers),
     num_attention_heads: heads,
-    max_position_embeddings: read.int('max_position_embeddings', 77),
+    max_position_embeddings: read.int('max_position_embeddings', 77, limits.tokens),
     hidden_act: activations[read.oneOf('hidden_act', 'quick_gelu', Object.keys(activations))]!,
-    layer_norm_eps: read.number('layer_norm_eps', 1e-5),
-    eos_token_id: read.number('eos_token_id', 49407),
+    layer_norm_eps: read.number('layer_norm_eps', 1e-5, { min: 0, max: 1 }),
+    eos_token_id: read.number('eos_token_id', 49407, { min: 0, max: limits.rows }),
   };
 }
 

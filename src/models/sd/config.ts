@@ -1,7 +1,7 @@
 /** UNet2DConditionModel's config.json: the fields of Stable Diffusion 1, 2 and XL (and what was distilled from them), under diffusers'
  *  names and defaults (unet_2d_condition.py). What is not implemented is refused by field and value. */
 import type { UnaryFn } from '../../graph/ops.ts';
-import { type Config, ConfigReader, unsupported } from '../config.ts';
+import { type Config, ConfigReader, limits, unsupported } from '../config.ts';
 
 export type DownBlockType = 'DownBlock2D' | 'CrossAttnDownBlock2D';
 export type UpBlockType = 'UpBlock2D' | 'CrossAttnUpBlock2D';
@@ -55,9 +55,14 @@ const CROSS_UP = 'CrossAttnUpBlock2D';
 
 /** One entry a block, each a number for all its layers or a list by layer. */
 function transformerLayers(read: ConfigReader, field: string, value: unknown, layers: readonly number[]): number[][] {
-  const wrong = unsupported(read.model, field, value, 'a number, one a block, or one a layer of each block');
+  const wrong = unsupported(
+    read.model,
+    field,
+    value,
+    `a number up to ${limits.depth}, one a block, or one a layer of each block`,
+  );
   // 0 is allowed: a block without attention ignores it, one with attention keeps its projections.
-  const isInt = (n: unknown): n is number => Number.isInteger(n) && (n as number) >= 0;
+  const isInt = (n: unknown): n is number => Number.isInteger(n) && (n as number) >= 0 && (n as number) <= limits.depth;
   const blocks = Array.isArray(value) ? (value as unknown[]) : layers.map(() => value);
   if (blocks.length !== layers.length) throw wrong;
   return blocks.map((block, i) => {
@@ -77,8 +82,12 @@ function onlyCrossAttention(read: ConfigReader, blocks: number): boolean[] {
 function sampleSize(read: ConfigReader): [number, number] | null {
   const value = read.get('sample_size', null);
   if (value === null) return null;
-  const [height, width] = read.ints('sample_size', value, 2);
+  const [height, width] = read.ints('sample_size', value, { length: 2 });
   return [height!, width!];
+}
+
+function kernel(read: ConfigReader, field: string): number {
+  return read.oneOf(field, 3, [1, 3, 5, 7, 9, 11]);
 }
 
 /** Reads and checks a config.json. Throws UnsupportedArchitecture with the field and its value. */
@@ -129,7 +138,7 @@ export function parseUNetConfig(config: Config): UNetConfig {
   if (channels.length !== blocks)
     throw unsupported(read.model, 'block_out_channels', channels, `${blocks} entries, one a down block`);
 
-  const layers = read.ints('layers_per_block', 2, blocks);
+  const layers = read.ints('layers_per_block', 2, { length: blocks, max: limits.blockLayers });
   const depths = read.get('transformer_layers_per_block', 1);
   const reversed = read.get('reverse_transformer_layers_per_block', null);
   const downDepths = transformerLayers(read, 'transformer_layers_per_block', depths, layers);
@@ -151,8 +160,15 @@ export function parseUNetConfig(config: Config): UNetConfig {
           upLayers,
         )
       : transformerLayers(read, 'reverse_transformer_layers_per_block', reversed, upLayers);
+  if ([...downDepths, ...upDepths].flat().reduce((sum, depth) => sum + depth, 0) > limits.depths)
+    throw unsupported(
+      read.model,
+      'transformer_layers_per_block',
+      depths,
+      `at most ${limits.depths} transformer layers in all`,
+    );
 
-  const heads = read.ints('attention_head_dim', 8, blocks);
+  const heads = read.ints('attention_head_dim', 8, { length: blocks });
   const groups = read.int('norm_num_groups', 32);
   const mid = read.oneOf<MidBlockType>('mid_block_type', 'UNetMidBlock2DCrossAttn', [
     'UNetMidBlock2DCrossAttn',
@@ -165,7 +181,7 @@ export function parseUNetConfig(config: Config): UNetConfig {
       up[blocks - 1 - i] === CROSS_UP ||
       (i === blocks - 1 && mid === 'UNetMidBlock2DCrossAttn'),
   );
-  const contexts = read.ints('cross_attention_dim', 1280, blocks);
+  const contexts = read.ints('cross_attention_dim', 1280, { length: blocks });
   const context = contexts.find((_, i) => attends[i]) ?? contexts[0]!;
   if (contexts.some((width, i) => attends[i] && width !== context))
     throw unsupported(
@@ -201,7 +217,10 @@ export function parseUNetConfig(config: Config): UNetConfig {
     'simple_projection',
   ] as const);
   // diffusers looks at the number only where there is no type.
-  const classes = labels === null && read.get('num_class_embeds', null) !== null ? read.int('num_class_embeds') : 0;
+  const classes =
+    labels === null && read.get('num_class_embeds', null) !== null
+      ? read.int('num_class_embeds', undefined, limits.rows)
+      : 0;
   const act = read.oneOf('act_fn', 'silu', Object.keys(activations));
   const addition = read.oneOf<'text_time' | null>('addition_embed_type', null, [null, 'text_time']);
   const sizesWidth = addition ? read.int('addition_time_embed_dim') : 0;
@@ -220,7 +239,7 @@ export function parseUNetConfig(config: Config): UNetConfig {
     out_channels: read.int('out_channels', 4),
     center_input_sample: read.flag('center_input_sample', false),
     flip_sin_to_cos: read.flag('flip_sin_to_cos', true),
-    freq_shift: read.number('freq_shift', 0),
+    freq_shift: read.number('freq_shift', 0, { min: 0, max: 1 }),
     down_block_types: down,
     mid_block_type: mid,
     up_block_types: up,
@@ -228,10 +247,10 @@ export function parseUNetConfig(config: Config): UNetConfig {
     block_out_channels: channels,
     layers_per_block: layers,
     downsample_padding: read.oneOf('downsample_padding', 1, [1, 0]),
-    mid_block_scale_factor: read.number('mid_block_scale_factor', 1),
+    mid_block_scale_factor: read.factor('mid_block_scale_factor', 1),
     act_fn: activations[act]!,
     norm_num_groups: groups,
-    norm_eps: read.number('norm_eps', 1e-5),
+    norm_eps: read.number('norm_eps', 1e-5, { min: 0, max: 1 }),
     cross_attention_dim: context,
     transformer_layers_per_block: downDepths,
     up_transformer_layers_per_block: upDepths,
@@ -246,7 +265,7 @@ export function parseUNetConfig(config: Config): UNetConfig {
     projection_class_embeddings_input_dim: projected,
     time_embedding_dim:
       read.get('time_embedding_dim', null) === null ? channels[0]! * 4 : read.int('time_embedding_dim'),
-    conv_in_kernel: read.int('conv_in_kernel', 3),
-    conv_out_kernel: read.int('conv_out_kernel', 3),
+    conv_in_kernel: kernel(read, 'conv_in_kernel'),
+    conv_out_kernel: kernel(read, 'conv_out_kernel'),
   };
 }

@@ -2,7 +2,7 @@
  *  are diffusers' (autoencoders/vae.py). Scaling by scaling_factor is the pipeline's work. */
 import type { Graph, Value } from '../../graph/graph.ts';
 import type { UnaryFn } from '../../graph/ops.ts';
-import { type Config, ConfigReader, unsupported } from '../config.ts';
+import { type Config, ConfigReader, limits, unsupported } from '../config.ts';
 import { type LayerOptions, Layers } from '../layers.ts';
 import { resnetBlock } from './blocks.ts';
 
@@ -45,17 +45,16 @@ function common(read: ConfigReader, act: string, scalingFactor: number): VaeComm
     in_channels: read.int('in_channels', 3),
     out_channels: read.int('out_channels', 3),
     latent_channels: read.int('latent_channels', 4),
-    scaling_factor: read.number('scaling_factor', scalingFactor),
+    scaling_factor: read.factor('scaling_factor', scalingFactor),
     act_fn: activations[read.oneOf('act_fn', act, Object.keys(activations))]!,
   };
 }
 
+export const vaeKinds = ['AutoencoderKL', 'AutoencoderTiny'] as const;
+
 /** Reads config.json of either class. Throws UnsupportedArchitecture with the field and its value. */
 export function parseVaeConfig(config: Config): VaeConfig {
-  const kind = new ConfigReader(config, 'autoencoder').oneOf('_class_name', undefined, [
-    'AutoencoderKL',
-    'AutoencoderTiny',
-  ] as const);
+  const kind = new ConfigReader(config, 'autoencoder').oneOf('_class_name', undefined, vaeKinds);
   const read = new ConfigReader(config, kind);
   if (kind === 'AutoencoderKL') {
     const channels = read.ints('block_out_channels', [64]);
@@ -73,7 +72,7 @@ export function parseVaeConfig(config: Config): VaeConfig {
       kind,
       ...common(read, 'silu', 0.18215),
       block_out_channels: channels,
-      layers_per_block: read.int('layers_per_block', 1),
+      layers_per_block: read.int('layers_per_block', 1, limits.blockLayers),
       norm_num_groups: groups,
       use_quant_conv: read.flag('use_quant_conv', true),
       use_post_quant_conv: read.flag('use_post_quant_conv', true),
@@ -81,8 +80,8 @@ export function parseVaeConfig(config: Config): VaeConfig {
     };
   }
   read.only({ upsample_fn: ['nearest'] });
-  const encoderBlocks = read.counts('num_encoder_blocks', [1, 3, 3, 3]);
-  const decoderBlocks = read.counts('num_decoder_blocks', [3, 3, 3, 1]);
+  const encoderBlocks = read.counts('num_encoder_blocks', [1, 3, 3, 3], limits.blockLayers);
+  const decoderBlocks = read.counts('num_decoder_blocks', [3, 3, 3, 1], limits.blockLayers);
   const widths = (field: string, stages: number): number[] => {
     const value = read.ints(field, [64, 64, 64, 64]);
     // A stage's first convolution takes its own width (autoencoders/vae.py, EncoderTiny), so only equal widths fit together.
@@ -90,7 +89,7 @@ export function parseVaeConfig(config: Config): VaeConfig {
       throw unsupported(kind, field, value, `${stages} equal widths, one a stage`);
     return value;
   };
-  return {
+  const tiny: AutoencoderTinyConfig = {
     kind,
     ...common(read, 'relu', 1),
     encoder_block_out_channels: widths('encoder_block_out_channels', encoderBlocks.length),
@@ -99,6 +98,14 @@ export function parseVaeConfig(config: Config): VaeConfig {
     num_decoder_blocks: decoderBlocks,
     upsampling_scaling_factor: read.int('upsampling_scaling_factor', 2),
   };
+  if (vaeScaleFactor(tiny) > limits.vaeFactor)
+    throw unsupported(
+      kind,
+      'upsampling_scaling_factor',
+      tiny.upsampling_scaling_factor,
+      `up to ${limits.vaeFactor} pixels a latent, in ${decoderBlocks.length} stages`,
+    );
+  return tiny;
 }
 
 /** Image pixels per latent pixel, along one axis. */

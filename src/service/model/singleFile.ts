@@ -26,6 +26,7 @@ import {
 } from '../../models/sd/singleFileKeys.ts';
 import { parseVaeConfig } from '../../models/sd/vae.ts';
 import { WinnowError } from '../../shared/errors.ts';
+import { parseJsonObject } from '../../shared/json.ts';
 import { sameShape, type Shape, sizeOf } from '../../shared/shape.ts';
 import { textParameters, unetParameters, vaeParameters } from './componentParameters.ts';
 import type { FolderReader } from '../environment.ts';
@@ -50,7 +51,11 @@ async function openSingleFile(reader: FolderReader, path: string): Promise<Folde
   if (isAdapter(file)) throw noModel(name, otherMethod(file));
   const layout = singleFileLayout(file, name);
   const files = writtenFolder(file, name) ?? (await inferredFolder(file, layout, name));
-  const config = (folder: string): Config => JSON.parse(textOf(files, `${folder}/config.json`, name)) as Config;
+  const config = (folder: string): Config =>
+    parseJsonObject(textOf(files, `${folder}/config.json`, name), {
+      file: `${folder}/config.json of ${name}`,
+      remedy: 'Export it again.',
+    });
   const texts = layout.texts.map((_, i) => `text_encoder${i === 0 ? '' : '_2'}`);
   const components: Record<string, ComponentWeights> = {};
   const used = new Set<string>();
@@ -143,15 +148,9 @@ function textOf(files: Readonly<Record<string, string>>, path: string, name: str
 function writtenFolder(file: SafetensorsFile, name: string): Record<string, string> | undefined {
   const text = file.metadata[FOLDER_METADATA];
   if (text === undefined) return undefined;
-  const bad = new WinnowError('BadFile', `${name}: its ${FOLDER_METADATA} cannot be read.`, 'Export it again.');
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    throw bad;
-  }
-  if (typeof value !== 'object' || value === null || !Object.values(value).every((entry) => typeof entry === 'string'))
-    throw bad;
+  const value = parseJsonObject(text, { file: `${FOLDER_METADATA} of ${name}`, remedy: 'Export it again.' });
+  if (!Object.values(value).every((entry) => typeof entry === 'string'))
+    throw new WinnowError('BadFile', `${FOLDER_METADATA} of ${name} holds more than texts.`, 'Export it again.');
   return value as Record<string, string>;
 }
 

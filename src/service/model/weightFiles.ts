@@ -3,6 +3,7 @@
 import { openSafetensors, type SafetensorsFile } from '../../data/formats/safetensors.ts';
 import type { TensorSource } from '../../models/weights.ts';
 import { isWinnowError, WinnowError } from '../../shared/errors.ts';
+import { isRecord, parseJsonObject } from '../../shared/json.ts';
 import { sizeOf } from '../../shared/shape.ts';
 import type { FolderReader } from '../environment.ts';
 
@@ -65,17 +66,11 @@ async function openOptional(reader: FolderReader, path: string): Promise<Shard['
 async function openShards(reader: FolderReader, folder: string, indexBytes: Uint8Array): Promise<Shard[]> {
   const bad = (what: string): WinnowError =>
     new WinnowError('BadFile', `The index of ${folder}'s weights ${what}.`, 'Download the model folder again.');
-  let map: unknown;
-  try {
-    map = (JSON.parse(new TextDecoder().decode(indexBytes)) as { weight_map?: unknown }).weight_map;
-  } catch {
-    throw bad('is not valid JSON');
-  }
-  if (
-    typeof map !== 'object' ||
-    map === null ||
-    !Object.values(map).every((file) => typeof file === 'string' && !file.includes('/'))
-  )
+  const { weight_map: map } = parseJsonObject(indexBytes, {
+    file: `The index of ${folder}'s weights`,
+    remedy: 'Download the model folder again.',
+  });
+  if (!isRecord(map) || !Object.values(map).every((file) => typeof file === 'string' && !file.includes('/')))
     throw bad('has no weight_map of tensors to files');
   const names = Object.entries(map as Record<string, string>);
   const shards: Shard[] = [];
