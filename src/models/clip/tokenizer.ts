@@ -1,6 +1,9 @@
 /** CLIPTokenizer: lower-cased byte-level BPE whose words end in `</w>`, from tokenizer.json or from vocab.json + merges.txt.
- *  Gives the ids that transformers (5, tokenizers backend) gives, awkward prompts included. */
+ *  Gives the ids that transformers (5, tokenizers backend) gives, awkward prompts included, and also where the folder's small files say
+ *  different things (tokenization_utils_base.py, `_from_pretrained`; tools/reference/layouts). */
 import { WinnowError } from '../../shared/errors.ts';
+import { isRecord, shown } from '../../shared/json.ts';
+import { limits } from '../config.ts';
 
 /** The parsed files of a `tokenizer/` folder, those that are there. */
 export interface TokenizerFiles {
@@ -10,23 +13,33 @@ export interface TokenizerFiles {
   'merges.txt'?: string;
   'tokenizer_config.json'?: unknown;
   'special_tokens_map.json'?: unknown;
+  'added_tokens.json'?: unknown;
 }
+
+/** Their names. */
+export const tokenizerFiles = [
+  'tokenizer.json',
+  'vocab.json',
+  'merges.txt',
+  'tokenizer_config.json',
+  'special_tokens_map.json',
+  'added_tokens.json',
+] as const satisfies readonly (keyof TokenizerFiles)[];
 
 /** A token found in the text before it is split into words. `normalized`: found after lower-casing, else in the text as typed. */
 interface AddedToken {
   content: string;
-  id: number;
+  special: boolean;
   normalized: boolean;
   lstrip: boolean;
   rstrip: boolean;
+  /** Only where no letter, digit or underscore touches it. */
+  single_word: boolean;
 }
 
 type Json = Record<string, unknown>;
 
 const SUFFIX = '</w>';
-const isRecord = (value: unknown): value is Json =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-
 // transformers' pre-tokeniser: CLIP's words, then (for a special token in odd case, which is a word here) GPT-2's split of them.
 // Rust's \s is Unicode's White_Space; JavaScript's also counts U+FEFF and misses U+0085.
 const WORDS = /<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|\p{L}+|\p{N}|[^\p{White_Space}\p{L}\p{N}]+/gu;
@@ -52,10 +65,24 @@ function bad(what: string): WinnowError {
   );
 }
 
+/** The tokens that may have a role, in the order in which transformers adds them, and what CLIPTokenizer takes where no file says one. */
+const roles: Readonly<Record<string, string | undefined>> = {
+  bos_token: '<|startoftext|>',
+  eos_token: '<|endoftext|>',
+  unk_token: '<|endoftext|>',
+  sep_token: undefined,
+  pad_token: '<|endoftext|>',
+  cls_token: undefined,
+  mask_token: undefined,
+};
+
 export class ClipTokenizer {
+  /** Tokens that have an id. */
   readonly vocabSize: number;
-  /** tokenizer_config.json's model_max_length; 77 where it gives none. */
-  readonly maxLength: number;
+  /** The largest id that it gives. */
+  readonly largestId: number;
+  /** tokenizer_config.json's model_max_length; undefined where it sets no limit. */
+  readonly lengthLimit: number | undefined;
   readonly bosId: number;
   readonly eosId: number;
   readonly padId: number;
@@ -63,75 +90,107 @@ export class ClipTokenizer {
   private readonly ranks: ReadonlyMap<string, number>;
   private readonly unknownId: number;
   private readonly added: readonly AddedToken[];
+  private readonly ids: ReadonlyMap<string, number>;
+  private readonly raw: Splitter;
+  private readonly normalized: Splitter;
+  private readonly padsLeft: boolean;
+  private readonly cutsLeft: boolean;
   private readonly words = new Map<string, readonly number[]>();
 
   constructor(files: TokenizerFiles) {
-    const { vocab, merges, listed } = readModel(files);
-    const config = isRecord(files['tokenizer_config.json']) ? files['tokenizer_config.json'] : {};
-    const special = isRecord(files['special_tokens_map.json']) ? files['special_tokens_map.json'] : {};
+    const { vocab, merges } = readModel(files);
+    const { config, listed, named, extra } = readAdded(files);
     this.vocab = vocab;
     this.ranks = new Map(merges.map((pair, rank) => [pair, rank]));
 
-    const decoder = isRecord(config.added_tokens_decoder) ? Object.values(config.added_tokens_decoder) : [];
-    const found = new Map<string, AddedToken>();
-    const add = (entry: unknown, replace = false): string => {
-      const token = isRecord(entry) ? entry : { content: entry };
+    // A token that is described once and plain text once (as published CLIP tokenizers have <|endoftext|>) is added twice, and the later
+    // description stands.
+    const added = new Map<string, AddedToken>();
+    const ids = new Map<string, number>();
+    let highest = -1;
+    const add = (token: AddedToken): void => {
       const { content } = token;
-      if (typeof content !== 'string' || content === '') throw bad(`a special token is ${JSON.stringify(entry)}`);
-      if (!vocab.has(content)) vocab.set(content, Math.max(-1, ...vocab.values()) + 1);
-      if (replace || !found.has(content))
-        found.set(content, {
-          content,
-          id: vocab.get(content)!,
-          normalized: token.normalized === true,
-          lstrip: token.lstrip === true,
-          rstrip: token.rstrip === true,
-        });
-      return content;
+      const next = highest >= vocab.size ? highest + 1 : vocab.size;
+      const id = ids.get(content) ?? vocab.get(content) ?? next;
+      highest = Math.max(highest, id);
+      ids.set(content, id);
+      added.set(content, token);
     };
-    for (const entry of [...listed, ...decoder]) add(entry);
-    const fixed = new Set(found.keys());
-    // One token in two roles, once described and once as plain text (as published CLIP tokenizers have <|endoftext|>): transformers adds both
-    // and the later one stands. Of two descriptions it adds the first.
-    const plain = new Map<string, boolean>();
-    const named = (role: string, fallback: string): number => {
-      const entry = config[role] ?? special[role] ?? fallback;
-      const name = isRecord(entry) ? String(entry.content) : String(entry);
-      const content = add(entry, !fixed.has(name) && plain.get(name) === isRecord(entry));
-      plain.set(content, !isRecord(entry));
-      return vocab.get(content)!;
+    listed.forEach(add);
+    const known = new Set<string>();
+    const before = new Set(added.keys());
+    for (const token of [...Object.values(named), ...extra]) {
+      const key = JSON.stringify(token);
+      if (before.has(token.content) || known.has(key)) continue;
+      known.add(key);
+      add(token);
+    }
+    this.added = [...added.values()];
+    this.ids = ids;
+    const idOf = (role: string): number => {
+      const { content } = named[role] ?? described(roles[role]!);
+      return ids.get(content) ?? vocab.get(content)!;
     };
-    this.bosId = named('bos_token', '<|startoftext|>');
-    this.eosId = named('eos_token', '<|endoftext|>');
-    this.unknownId = named('unk_token', '<|endoftext|>');
-    this.padId = named('pad_token', '<|endoftext|>');
-    this.added = [...found.values()];
-    this.vocabSize = vocab.size;
-    // transformers writes 1e30 where there is no limit.
-    const length = config.model_max_length;
-    this.maxLength = typeof length === 'number' && length < 1e6 ? length : 77;
+    this.bosId = idOf('bos_token');
+    this.eosId = idOf('eos_token');
+    this.unknownId = idOf('unk_token');
+    this.padId = idOf('pad_token');
+    this.vocabSize = new Set([...vocab.keys(), ...ids.keys()]).size;
+    this.largestId = [...vocab.values(), ...ids.values()].reduce((largest, id) => Math.max(largest, id), 0);
+    this.raw = new Splitter(this.added.filter(({ normalized }) => !normalized));
+    this.normalized = new Splitter(
+      this.added.filter(({ normalized }) => normalized),
+      normalize,
+    );
+    this.lengthLimit = lengthLimit(config['model_max_length'] ?? config['max_len']);
+    this.padsLeft = onTheLeft(config, 'padding_side');
+    this.cutsLeft = onTheLeft(config, 'truncation_side');
+  }
+
+  /** lengthLimit, or CLIP's 77. */
+  get maxLength(): number {
+    return this.lengthLimit ?? 77;
+  }
+
+  /** Everything that decides about ids, as text: the same for tokenizers that give the same ids, whatever files they came in. */
+  get content(): string {
+    const { vocab, ranks, unknownId, bosId, eosId, padId, ids, lengthLimit, padsLeft, cutsLeft } = this;
+    return JSON.stringify([
+      [...vocab].sort(([a, i], [b, j]) => i - j || (a < b ? -1 : 1)),
+      [...ranks.keys()],
+      this.added
+        .map(({ content, normalized, lstrip, rstrip, single_word: word }) =>
+          JSON.stringify([content, ids.get(content), normalized, lstrip, rstrip, word]),
+        )
+        .sort(),
+      { unknownId, bosId, eosId, padId, lengthLimit, padsLeft, cutsLeft },
+    ]);
   }
 
   /** Token ids of one prompt: start, words, end, padding; cut so that start and end always fit. Length `maxLength`. */
   encode(text: string, maxLength = this.maxLength): Int32Array {
-    const ids = this.tokenize(text).slice(0, Math.max(0, maxLength - 2));
+    const words = this.tokenize(text);
+    const room = Math.max(0, maxLength - 2);
+    const kept = this.cutsLeft ? words.slice(Math.max(0, words.length - room)) : words.slice(0, room);
+    const ids = [this.bosId, ...kept, this.eosId].slice(0, maxLength);
     const out = new Int32Array(maxLength).fill(this.padId);
-    out.set([this.bosId, ...ids, this.eosId].slice(0, maxLength));
+    out.set(ids, this.padsLeft ? maxLength - ids.length : 0);
     return out;
   }
 
   /** Ids of the words alone, uncut: for counting tokens. */
   tokenize(text: string): number[] {
-    const raw = this.added.filter((token) => !token.normalized);
-    const normalized = this.added
-      .filter((token) => token.normalized)
-      .map((token) => ({ ...token, content: normalize(token.content) }));
-    return splitAt(text, raw).flatMap((part) => {
-      if (typeof part !== 'string') return [part.id];
-      return splitAt(normalize(part), normalized).flatMap((piece) =>
-        typeof piece === 'string' ? this.encodeWords(piece) : [piece.id],
+    return this.raw
+      .split(text)
+      .flatMap((part) =>
+        typeof part !== 'string'
+          ? [this.ids.get(part.content)!]
+          : this.normalized
+              .split(normalize(part))
+              .flatMap((piece) =>
+                typeof piece === 'string' ? this.encodeWords(piece) : [this.ids.get(piece.content)!],
+              ),
       );
-    });
   }
 
   private encodeWords(text: string): number[] {
@@ -161,61 +220,183 @@ export class ClipTokenizer {
   }
 }
 
-/** Text and the tokens found in it, leftmost first, the longest where several begin at one place. */
-function splitAt(text: string, tokens: readonly AddedToken[]): (string | AddedToken)[] {
-  const parts: (string | AddedToken)[] = [];
-  let rest = text;
-  while (rest !== '') {
-    let hit: { token: AddedToken; at: number } | undefined;
-    for (const token of tokens) {
-      const at = rest.indexOf(token.content);
-      if (at < 0) continue;
-      if (!hit || at < hit.at || (at === hit.at && token.content.length > hit.token.content.length))
-        hit = { token, at };
-    }
-    if (!hit) {
-      parts.push(rest);
-      break;
-    }
-    const before = rest.slice(0, hit.at);
-    const after = rest.slice(hit.at + hit.token.content.length);
-    parts.push(hit.token.lstrip ? before.replace(/\p{White_Space}+$/u, '') : before, hit.token);
-    rest = hit.token.rstrip ? after.replace(/^\p{White_Space}+/u, '') : after;
+/** Finds tokens in a text, leftmost first, the longest where several begin at one place. tokenizers, added_vocabulary.rs. */
+class Splitter {
+  private readonly tokens: ReadonlyMap<string, AddedToken>;
+  private readonly pattern: RegExp | undefined;
+
+  /** @param as how the text is changed before it is split, and so the tokens. */
+  constructor(tokens: readonly AddedToken[], as: (content: string) => string = (content) => content) {
+    // Of two that are the same once they are changed, the first, special ones before others.
+    const order = [...tokens.filter(({ special }) => special), ...tokens.filter(({ special }) => !special)];
+    this.tokens = new Map(order.toReversed().map((token) => [as(token.content), token]));
+    const contents = [...this.tokens.keys()].filter((content) => content !== '').sort((a, b) => b.length - a.length);
+    if (contents.length > 0)
+      this.pattern = new RegExp(contents.map((text) => text.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&')).join('|'), 'gu');
   }
-  return parts;
+
+  split(text: string): (string | AddedToken)[] {
+    if (!this.pattern) return text === '' ? [] : [text];
+    const parts: (string | AddedToken)[] = [];
+    let from = 0;
+    for (const { 0: found, index } of text.matchAll(this.pattern)) {
+      const token = this.tokens.get(found)!;
+      const end = index + found.length;
+      if (token.single_word && (ENDS_IN_WORD.test(text.slice(0, index)) || BEGINS_WITH_WORD.test(text.slice(end))))
+        continue;
+      const spaceBefore = token.lstrip ? /\p{White_Space}*$/u.exec(text.slice(from, index))![0].length : 0;
+      const spaceAfter = token.rstrip ? /^\p{White_Space}*/u.exec(text.slice(end))![0].length : 0;
+      if (index - spaceBefore > from) parts.push(text.slice(from, index - spaceBefore));
+      parts.push(token);
+      from = end + spaceAfter;
+    }
+    if (from < text.length) parts.push(text.slice(from));
+    return parts;
+  }
+}
+
+// Rust's \w.
+const ENDS_IN_WORD = /[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}]$/u;
+const BEGINS_WITH_WORD = /^[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}]/u;
+
+interface SaidToken extends AddedToken {
+  /** Text without flags. */
+  plain: boolean;
+  /** Whether `normalized` is said. */
+  says: boolean;
+}
+
+/** A token as a file has it: plain text, or with flags. A special one is found in the text as typed unless it says otherwise.
+ *  @param special whether it is, where it does not say. */
+function described(entry: unknown, special = true): SaidToken {
+  const token: Json = isRecord(entry) ? entry : { content: entry };
+  const { content } = token;
+  if (typeof content !== 'string' || content === '') throw bad(`a special token is ${shown(entry)}`);
+  const isSpecial = typeof token['special'] === 'boolean' ? token['special'] : special;
+  const says = typeof token['normalized'] === 'boolean';
+  return {
+    content,
+    plain: !isRecord(entry),
+    special: isSpecial,
+    says,
+    normalized: says ? (token['normalized'] as boolean) : !isSpecial,
+    lstrip: token['lstrip'] === true,
+    rstrip: token['rstrip'] === true,
+    single_word: token['single_word'] === true,
+  };
+}
+
+function table(files: TokenizerFiles, name: keyof TokenizerFiles): Json {
+  const value = files[name] ?? {};
+  if (!isRecord(value)) throw bad(`${name} is not an object`);
+  return value;
+}
+
+/** The tokens beside the vocabulary's words: those that are listed, in order of their ids; those that have a role; and others that are special.
+ *  A config that lists them (added_tokens_decoder) was written last, and stands alone; before it, special_tokens_map.json wins over the
+ *  config, and added_tokens.json and tokenizer.json list more. */
+function readAdded(files: TokenizerFiles): {
+  config: Json;
+  listed: AddedToken[];
+  named: Record<string, AddedToken>;
+  extra: AddedToken[];
+} {
+  const config = table(files, 'tokenizer_config.json');
+  const decoder = config['added_tokens_decoder'];
+  const listed = new Map<number, SaidToken>();
+  const byContent = new Map<string, SaidToken>();
+  const list = (id: unknown, token: SaidToken): void => {
+    if (!isId(id)) throw bad(`the id of ${shown(token.content)} is ${shown(id)}`);
+    listed.set(id, token);
+    byContent.set(token.content, token);
+  };
+  const said: Json = { ...config };
+  if (isRecord(decoder)) for (const [id, entry] of Object.entries(decoder)) list(Number(id), described(entry, false));
+  else {
+    for (const [key, value] of Object.entries(table(files, 'special_tokens_map.json')))
+      said[key] = isRecord(value) ? { ...value, special: true } : value;
+    // What the config alone describes is not recognised here (it is no AddedToken yet).
+    const map = table(files, 'special_tokens_map.json');
+    const special = new Set(
+      [...Object.keys(roles), 'extra_special_tokens', 'additional_special_tokens'].flatMap((key) => {
+        const entry = said[key];
+        return isRecord(entry) && key in map ? [entry['content']] : (entry ?? []);
+      }),
+    );
+    for (const [content, id] of Object.entries(table(files, 'added_tokens.json')))
+      list(id, described({ content, special: special.has(content), normalized: !special.has(content) }));
+    const whole = files['tokenizer.json'];
+    const entries: unknown = isRecord(whole) ? (whole['added_tokens'] ?? []) : [];
+    if (!Array.isArray(entries)) throw bad('added_tokens of tokenizer.json is not a list');
+    for (const entry of entries) list(isRecord(entry) ? entry['id'] : undefined, described(entry, false));
+  }
+  const named: Record<string, SaidToken> = {};
+  for (const [role, fallback] of Object.entries(roles)) {
+    const entry = said[role] ?? fallback;
+    if (entry === undefined) continue;
+    const token = described(entry);
+    const known = byContent.get(token.content) ?? token;
+    // What has a role is special, whether it says so or not.
+    known.special = true;
+    if (!known.says) known.normalized = false;
+    named[role] = known;
+  }
+  // Roles of other libraries' models, where they are plain text.
+  for (const [key, entry] of Object.entries(config))
+    if (!(key in roles) && key.endsWith('_token') && typeof entry === 'string') named[key] = described(entry);
+  const extra = said['extra_special_tokens'] ?? config['additional_special_tokens'] ?? [];
+  if (!Array.isArray(extra) || listed.size + extra.length > limits.rows) throw bad('its special tokens are not a list');
+  return {
+    config: said,
+    listed: [...listed].sort(([a], [b]) => a - b).map(([, token]) => token),
+    named,
+    extra: extra.map((entry) => described(entry)),
+  };
+}
+
+const isId = (value: unknown): value is number =>
+  Number.isInteger(value) && (value as number) >= 0 && (value as number) < limits.rows;
+
+/** transformers writes 1e30 where there is no limit. */
+function lengthLimit(value: unknown): number | undefined {
+  if (value === undefined || value === null || (typeof value === 'number' && value > 1e6)) return undefined;
+  if (!Number.isInteger(value) || (value as number) < 2 || (value as number) > limits.tokens)
+    throw bad(`model_max_length is ${shown(value)}`);
+  return value as number;
+}
+
+function onTheLeft(config: Json, field: string): boolean {
+  const side = config[field] ?? 'right';
+  if (side !== 'right' && side !== 'left') throw bad(`${field} is ${shown(side)}`);
+  return side === 'left';
 }
 
 function readVocab(value: unknown): Map<string, number> {
-  if (!isRecord(value) || !Object.values(value).every(Number.isInteger))
-    throw bad('its vocabulary is not a table of ids');
-  return new Map(Object.entries(value) as [string, number][]);
+  if (!isRecord(value) || !Object.values(value).every(isId)) throw bad('its vocabulary is not a table of ids');
+  const vocab = new Map(Object.entries(value) as [string, number][]);
+  if (vocab.size === 0) throw bad('its vocabulary is empty');
+  return vocab;
 }
 
-/** Vocabulary, merges as `a b` in order of rank, and the added tokens the file lists. */
-function readModel(files: TokenizerFiles): { vocab: Map<string, number>; merges: string[]; listed: unknown[] } {
+/** Vocabulary, and merges as `a b` in order of rank. */
+function readModel(files: TokenizerFiles): { vocab: Map<string, number>; merges: string[] } {
   const whole = files['tokenizer.json'];
   if (whole !== undefined) {
     const model: unknown = isRecord(whole) ? whole.model : undefined;
-    if (!isRecord(whole) || !isRecord(model)) throw bad('tokenizer.json has no model');
+    if (!isRecord(model)) throw bad('tokenizer.json has no model');
     if (model.type !== 'BPE' || model.end_of_word_suffix !== SUFFIX)
-      throw bad(
-        `its model is ${String(model.type)} with end_of_word_suffix ${JSON.stringify(model.end_of_word_suffix)}`,
-      );
+      throw bad(`its model is ${shown(model.type)} with end_of_word_suffix ${shown(model.end_of_word_suffix)}`);
     if (!Array.isArray(model.merges)) throw bad('it has no merges');
     const merges = model.merges.map((pair: unknown) => {
       if (typeof pair === 'string') return pair;
       if (Array.isArray(pair) && pair.length === 2) return pair.join(' ');
-      throw bad(`a merge is ${JSON.stringify(pair)}`);
+      throw bad(`a merge is ${shown(pair)}`);
     });
-    return {
-      vocab: readVocab(model.vocab),
-      merges,
-      listed: Array.isArray(whole.added_tokens) ? whole.added_tokens : [],
-    };
+    return { vocab: readVocab(model.vocab), merges };
   }
   const text = files['merges.txt'];
   if (files['vocab.json'] === undefined || text === undefined)
     throw bad('there is neither tokenizer.json nor vocab.json with merges.txt');
   const merges = text.split('\n').filter((line, i) => line.trim() !== '' && !(i === 0 && line.startsWith('#version')));
-  return { vocab: readVocab(files['vocab.json']), merges: merges.map((line) => line.trim()), listed: [] };
+  return { vocab: readVocab(files['vocab.json']), merges: merges.map((line) => line.trim()) };
 }
