@@ -90,6 +90,16 @@ describe('errors', () => {
       2,
       'BadArguments: This model cannot make 33 by 32 pixels. Choose multiples of 4.',
     ],
+    [
+      ['plan', tiny, '--size', '1000000'],
+      2,
+      'BadArguments: This model cannot make 1000000 by 1000000 pixels. Choose at most 16384 a side.',
+    ],
+    [
+      ['export', tiny, '--as', 'onnx', '--prediction-type', 'v', '--out', 'x'],
+      2,
+      'BadArguments: --prediction-type is "v". Choose one of epsilon, v_prediction, sample.',
+    ],
     [['plan', tiny, '--rank', '0'], 2, 'BadArguments: --rank is "0".'],
     [['export', tiny, '--as', 'ckpt', '--out', 'x'], 2, 'BadArguments: --as is "ckpt".'],
     [
@@ -173,7 +183,22 @@ describe('MODEL', () => {
       adapters: [{ kind: 'run', run: absolute(`${folder}/run`), step: 20, strength: 1 }],
     });
   });
+  it('is a run with what its model was said to predict', () => {
+    const run = join(folder, 'run-v');
+    mkdirSync(run);
+    writeFileSync(
+      join(run, 'run.json'),
+      JSON.stringify({ ...testRun(), model: { base: 'postcard', adapters: [], predictionType: 'v_prediction' } }),
+    );
+    expect(parseModelRef(run)).toMatchObject({ base: 'postcard', predictionType: 'v_prediction' });
+    expect(parseModelRef(run, 'epsilon')).toMatchObject({ base: 'postcard', predictionType: 'epsilon' });
+  });
   it('refuses what is not there and what makes no sense', () => {
+    expect(parseModelRef('postcard', 'v_prediction')).toEqual({
+      base: 'postcard',
+      adapters: [],
+      predictionType: 'v_prediction',
+    });
     const peft = join(import.meta.dirname, '../../tools/reference/lora-files/peft-folder');
     expect(parseModelRef(`postcard+${peft}:0.5`).adapters).toEqual([
       { kind: 'file', file: join(peft, 'adapter_model.safetensors'), strength: 0.5 },

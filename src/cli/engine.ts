@@ -6,6 +6,7 @@ import { embeddedModels } from '../data/embeddedModels.ts';
 import { Engine } from '../service/engineService.ts';
 import type { Environment, FolderReader } from '../service/environment.ts';
 import { openNodeGpu } from './device.ts';
+import { cachedHash } from './fileHashes.ts';
 import { folderReader, NodeFileStore } from './files.ts';
 import { isCheckpointPath } from './modelRef.ts';
 import type { Terminal } from './terminal.ts';
@@ -13,11 +14,16 @@ import type { Terminal } from './terminal.ts';
 /** The product's own folder; src/cli and the bundle's .cache/cli lie equally deep in it. */
 const productRoot = join(import.meta.dirname, '..', '..');
 
+const settings = join(productRoot, '.cache', 'settings');
+
+const diskReader = (folder: string): FolderReader =>
+  folderReader(folder, undefined, (path) => cachedHash(path, join(settings, 'hashes.json')));
+
 /** @param id an embedded model's name, a folder's path, or a checkpoint's. */
 export function openModel(id: string): FolderReader {
   if (embeddedModels.includes(id))
     return folderReader(join(productRoot, 'public', 'models', id), { source: 'embedded' });
-  return isCheckpointPath(id) ? { ...folderReader(dirname(id)), list: async () => [basename(id)] } : folderReader(id);
+  return isCheckpointPath(id) ? { ...diskReader(dirname(id)), list: async () => [basename(id)] } : diskReader(id);
 }
 
 export interface EngineOptions {
@@ -34,7 +40,7 @@ export async function openEnvironment({ base, root, gpu = true }: EngineOptions)
     gpu: gpu ? (await openNodeGpu()).gpu : undefined,
     hasOnnxWebgpu: false,
     memoryBytes: totalmem(),
-    files: new NodeFileStore(root, join(productRoot, '.cache', 'settings')),
+    files: new NodeFileStore(root, settings),
     embeddedModels: [base],
     openModel,
     sha256: async (bytes) => createHash('sha256').update(bytes).digest('hex'),

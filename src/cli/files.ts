@@ -1,7 +1,5 @@
 /** Node files for OPFS: a FileStore in a folder, and a model's folder on disk. Absolute paths lead out of the folder: LoRA files, runs and
  *  pairs lie where the person keeps them. `settings/` (what was measured on this machine) lies in a folder of its own. */
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { mkdir, open, readdir, readFile, rename, rm, stat, statfs, writeFile } from 'node:fs/promises';
 import { dirname, isAbsolute, join, relative, sep } from 'node:path';
 import { type FileStore, partOf, placeOf } from '../data/files.ts';
@@ -9,6 +7,7 @@ import type { ByteRanges } from '../data/formats/bytes.ts';
 import type { FolderReader } from '../service/environment.ts';
 import { WinnowError } from '../shared/errors.ts';
 import { Turns } from '../shared/turns.ts';
+import { hashFile } from './fileHashes.ts';
 
 const codeOf = (error: unknown): string | undefined =>
   error instanceof Error && 'code' in error ? String(error.code) : undefined;
@@ -53,7 +52,8 @@ async function openRanges(path: string): Promise<ByteRanges> {
   };
 }
 
-export function folderReader(folder: string, origin?: FolderReader['origin']): FolderReader {
+/** @param hashOf SHA-256 of a file by its path. */
+export function folderReader(folder: string, origin?: FolderReader['origin'], hashOf = hashFile): FolderReader {
   return {
     read: (path) => readBytes(join(folder, path)),
     open: (path) => openRanges(join(folder, path)),
@@ -61,11 +61,7 @@ export function folderReader(folder: string, origin?: FolderReader['origin']): F
       (await readdir(folder, { withFileTypes: true }).catch(() => []))
         .filter((entry) => entry.isFile())
         .map((entry) => entry.name),
-    async sha256(path) {
-      const hash = createHash('sha256');
-      for await (const chunk of createReadStream(join(folder, path))) hash.update(chunk as Uint8Array);
-      return hash.digest('hex');
-    },
+    sha256: (path) => hashOf(join(folder, path)),
     ...(origin && { origin }),
   };
 }

@@ -3,11 +3,14 @@ import { samplerNames, samplerReads, samplersReading } from '../diffusion/sample
 import type { Engine } from '../service/engineService.ts';
 import type { GenerationSettings, ImageRecord, ModelInfo, ModelRef } from '../service/types.ts';
 import { absolute, count, doNothing, number, oneOf, size } from './arguments.ts';
+import { hashFile } from './fileHashes.ts';
+import { modelOptions } from './modelRef.ts';
 import { appendRecords, imagesFile, readRecords } from './records.ts';
 import { Pace, type Terminal } from './terminal.ts';
 import { badArguments, type Options, type Values } from './verb.ts';
 
 export const generationOptions = {
+  ...modelOptions,
   negative: { kind: 'text', value: 'TEXT', help: 'negative prompt, read with guidance' },
   steps: { kind: 'text', value: 'N', help: `sampling steps (default: the model's usual)` },
   guidance: { kind: 'text', value: 'X', help: `guidance scale; 1 is none (default: the model's usual)` },
@@ -49,8 +52,7 @@ export function settingsOf(
   model: ModelRef,
   info: ModelInfo,
 ): GenerationSettings {
-  const { width, height } =
-    values.size === undefined ? { width: info.defaultSize, height: info.defaultSize } : size('size', values.size);
+  const { width, height } = values.size === undefined ? info.defaultSize : size('size', values.size);
   const { defaults } = info;
   const scheduler =
     values.scheduler === undefined ? defaults.scheduler : oneOf('scheduler', values.scheduler, samplerNames);
@@ -82,6 +84,12 @@ export function settingsOf(
   };
 }
 
+/** With the start picture named by what is in it. */
+export async function identified(settings: GenerationSettings): Promise<GenerationSettings> {
+  const { init } = settings;
+  return init ? { ...settings, init: { ...init, sha256: await hashFile(init.file) } } : settings;
+}
+
 type Wanted = GenerationSettings & { prompt: string; seed: number; modelHash: string };
 
 const keyOf = ({
@@ -110,7 +118,8 @@ const keyOf = ({
     height,
     scheduler,
     sampler,
-    init ?? null,
+    // By what is in it, not by where it lies: a record of an earlier version does not say.
+    init ? [init.sha256 ?? null, init.strength] : null,
     prompt,
     seed,
     ...(eta || schedulerConfig ? [eta ?? 0, schedulerConfig ?? {}] : []),
@@ -127,7 +136,8 @@ export async function makeImages(
 ): Promise<ImageRecord[]> {
   const made = new Map(readRecords<ImageRecord>(imagesFile(folder)).map((record) => [keyOf(record), record]));
   const modelHash = await engine.modelHash(settings.model);
-  const missing = items.filter((item) => !made.has(keyOf({ ...settings, ...item, modelHash })));
+  const wanted = { ...(await identified(settings)), modelHash };
+  const missing = items.filter((item) => !made.has(keyOf({ ...wanted, ...item })));
   if (missing.length < items.length)
     terminal.note(`${items.length - missing.length} of ${items.length} images are there already`);
   if (missing.length > 0) {
@@ -151,5 +161,5 @@ export async function makeImages(
       }
     });
   }
-  return items.map((item) => made.get(keyOf({ ...settings, ...item, modelHash }))!);
+  return items.map((item) => made.get(keyOf({ ...wanted, ...item }))!);
 }

@@ -6,16 +6,35 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { embeddedModels } from '../data/embeddedModels.ts';
 import { parseRunRecord } from '../data/runs.ts';
-import type { AdapterRef, ModelRef, RunRecord } from '../service/types.ts';
+import type { AdapterRef, ModelRef, PredictionType, RunRecord } from '../service/types.ts';
 import { WinnowError } from '../shared/errors.ts';
-import { absolute } from './arguments.ts';
-import { badArguments } from './verb.ts';
+import { absolute, oneOf } from './arguments.ts';
+import { badArguments, type Options } from './verb.ts';
 
-export function parseModelRef(text: string): ModelRef {
+/** @param predictionType what its network predicts, instead of what its files (or the run's record) say. */
+export function parseModelRef(text: string, predictionType?: string): ModelRef {
   const [first, ...rest] = splitPaths(text);
   const base = baseOf(first!);
-  return { base: base.base, adapters: [...base.adapters, ...rest.map(adapterOf)] };
+  return {
+    ...base,
+    adapters: [...base.adapters, ...rest.map(adapterOf)],
+    ...(predictionType !== undefined && {
+      predictionType: oneOf(predictionOption, predictionType, predictionTypes),
+    }),
+  };
 }
+
+const predictionOption = 'prediction-type';
+const predictionTypes = ['epsilon', 'v_prediction', 'sample'] as const satisfies readonly PredictionType[];
+
+/** For verbs that take a MODEL. */
+export const modelOptions = {
+  [predictionOption]: {
+    kind: 'text',
+    value: 'TYPE',
+    help: `what the model's network predicts: ${predictionTypes.join(', ')} (default: what its files say)`,
+  },
+} as const satisfies Options;
 
 /** Pieces between `+`, joined again as long as what they name exists. */
 function splitPaths(text: string): string[] {
@@ -54,8 +73,10 @@ function baseOf(text: string): ModelRef {
   if (embeddedModels.includes(text)) return { base: text, adapters: [] };
   const { path, step, strength } = suffixed(text);
   if (isRun(path)) {
+    const { base, predictionType } = readRunRecord(path).model;
     return {
-      base: readRunRecord(path).model.base,
+      base,
+      ...(predictionType && { predictionType }),
       adapters: [{ kind: 'run', run: absolute(path), ...(step !== undefined && { step }), strength }],
     };
   }

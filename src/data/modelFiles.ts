@@ -1,6 +1,7 @@
 /** Which files of a model's folder or repository are needed, by their paths alone: configs, tokenizers, the scheduler, and of several variants
  *  of a component's weights one. Safety checkers, pickles, and the weights of other frameworks stay where they are. */
 import { WinnowError } from '../shared/errors.ts';
+import { yamlNames } from './formats/checkpointYaml.ts';
 
 /** Components with weights, by folder, and their files' stem. */
 const stems: Readonly<Record<string, string>> = {
@@ -12,13 +13,15 @@ const stems: Readonly<Record<string, string>> = {
   'scorers/b': 'model',
 };
 
-const tokenizerFiles = [
+/** Files of a `tokenizer/` folder, those that it has. */
+export const tokenizerFiles = [
   'tokenizer.json',
   'vocab.json',
   'merges.txt',
   'tokenizer_config.json',
   'special_tokens_map.json',
-];
+  'added_tokens.json',
+] as const;
 
 const small: ReadonlySet<string> = new Set([
   'model_index.json',
@@ -31,14 +34,15 @@ const small: ReadonlySet<string> = new Set([
 const supplied =
   /^(unet|text_encoder|text_encoder_2|vae_encoder|vae_decoder)\/(model\.onnx|model\.onnx_data|model\.onnx\.data|weights\.pb)$/;
 
-/** Half width first: it is what these models were published to run at, and half of the bytes. */
-const variants = ['.fp16', '', '.bf16', '.non_ema'];
+/** What a weight file of a variant has in its name, the one that is read first: half width is what these models were published to run at, and
+ *  half of the bytes. One order for what is copied, downloaded and opened, so that a folder is the same model wherever it is read. */
+export const weightVariants: readonly string[] = ['.fp16', '', '.bf16', '.non_ema'];
 
 const pickle = /\.(bin|ckpt|pt|pth)$/i;
 const flax = /\.msgpack$/i;
 
-/** A folder of diffusers, or a repository that is one; or a checkpoint in one file. */
-export type ModelChoice<F> = { kind: 'folder'; files: F[] } | { kind: 'checkpoint'; files: [F] };
+/** A folder of diffusers, or a repository that is one; or a checkpoint in one file, with the YAML beside it. */
+export type ModelChoice<F> = { kind: 'folder'; files: F[] } | { kind: 'checkpoint'; files: F[] };
 
 interface Options {
   /** Where it was chosen, in errors: `The folder`, `owner/name`. */
@@ -53,12 +57,16 @@ export function chooseModelFiles<F extends { path: string }>(
   { what, onnx }: Options,
 ): ModelChoice<F> {
   const byPath = new Map(files.map((file) => [file.path, file]));
-  if (!byPath.has('model_index.json')) return { kind: 'checkpoint', files: [checkpointOf(files, what)] };
+  if (!byPath.has('model_index.json')) {
+    const checkpoint = checkpointOf(files, what);
+    const beside = yamlNames(checkpoint.path).flatMap((path) => byPath.get(path) ?? []);
+    return { kind: 'checkpoint', files: [...beside, checkpoint] };
+  }
   const weights: F[] = [];
   for (const [folder, stem] of Object.entries(stems)) {
     const inside = files.filter(({ path }) => path.startsWith(`${folder}/`));
     if (inside.length === 0) continue;
-    const found = variants
+    const found = weightVariants
       .map((variant) => weightFiles(byPath, folder, stem, variant))
       .find((chosen) => chosen.length > 0);
     if (found) weights.push(...found);

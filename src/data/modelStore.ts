@@ -1,6 +1,6 @@
 /** Models in a file store: `models/<id>/` holds the files of a diffusers folder, or one checkpoint, and our record of them (model.json). A file
  *  is there when the record has its SHA-256; until then it, or its part, may be there in part. */
-import type { StoredModel } from '../service/types.ts';
+import type { PredictionType, StoredModel } from '../service/types.ts';
 import { isWinnowError, WinnowError } from '../shared/errors.ts';
 import { type FileStore, partOf, readJson, writeJson } from './files.ts';
 import type { ByteRanges } from './formats/bytes.ts';
@@ -23,6 +23,8 @@ export interface ModelRecord {
   source: 'disk' | 'hub';
   /** `https://host/owner/name@commit` */
   origin?: string;
+  /** What the network predicts, where the person said it. */
+  predictionType?: PredictionType;
   files: StoredFile[];
   addedAt: string;
 }
@@ -111,12 +113,13 @@ export class ModelStore {
   async list(): Promise<StoredModel[]> {
     const models: StoredModel[] = [];
     for (const [id, record] of await this.records()) {
-      const { title, source, origin, files, addedAt } = record;
+      const { title, source, origin, predictionType, files, addedAt } = record;
       models.push({
         id,
         title,
         source,
         ...(origin && { origin }),
+        ...(predictionType && { predictionType }),
         files: files.map(({ path, size }) => ({ path, size })),
         totalBytes: totalBytes(files),
         complete: files.length > 0 && isComplete(record),
@@ -168,6 +171,11 @@ class ModelReader {
   /** Known once a file was read. */
   get origin(): { source: 'disk' | 'hub'; title: string } | undefined {
     return this.record && { source: this.record.source, title: this.record.title };
+  }
+
+  /** Known once a file was read. */
+  get predictionType(): PredictionType | undefined {
+    return this.record?.predictionType;
   }
 
   async read(path: string): Promise<Uint8Array<ArrayBuffer>> {

@@ -51,6 +51,7 @@ const schema = z.looseObject({
         z.looseObject({ kind: z.literal('file'), file: z.string().min(1), strength: z.number() }),
       ]),
     ),
+    predictionType: z.enum(['epsilon', 'v_prediction', 'sample']).optional(),
   }),
   modelHash: z.string(),
   dataHash: z.string(),

@@ -86,6 +86,16 @@ export function withOptions(config: SchedulerConfig, options: SchedulerConfig = 
   return out;
 }
 
+/** The file's text, as Python writes and reads it. */
+export function formatSchedulerConfig(config: SchedulerConfig): string {
+  const text = JSON.stringify(
+    config,
+    (_, value: unknown) => (typeof value === 'number' && !Number.isFinite(value) ? `\0${value}` : value),
+    2,
+  );
+  return `${text.replace(/"\\u0000(-?Infinity|NaN)"/g, '$1')}\n`;
+}
+
 /** Parses the file's text; `file` names it in errors. Python writes `-Infinity` for DPM-Solver's `lambda_min_clipped`, which JSON does not have.
  *  Throws BadFile. */
 export function parseSchedulerConfig(text: string, file = 'scheduler_config.json'): SchedulerConfig {

@@ -7,8 +7,12 @@ import { buildUNet, type LoraTarget, loraTargets, textEmbedsWidth, type UNetInpu
 
 /** A denoising network read from its config: what generation, training and export need of it. */
 export interface DenoiserModel {
+  /** Its config as it was read, but for the size that it was made for. */
+  config: Readonly<Record<string, unknown>>;
   /** Channels of the latents it takes. */
   latentChannels: number;
+  /** Channels of what it predicts. */
+  predictedChannels: number;
   /** Width of a text token. */
   contextWidth: number;
   /** Channels of the pooled text that it takes beside (SDXL), with six sizes; 0 if it takes neither. */
@@ -29,8 +33,11 @@ export interface DenoiserModel {
 const denoisers: Readonly<Record<string, (config: Config) => DenoiserModel>> = {
   UNet2DConditionModel(config) {
     const unet = parseUNetConfig(config);
+    const { sample_size: _, ...read } = unet;
     return {
+      config: read,
       latentChannels: unet.in_channels,
+      predictedChannels: unet.out_channels,
       contextWidth: unet.cross_attention_dim,
       pooledWidth: textEmbedsWidth(unet),
       timestepCondWidth: unet.time_cond_proj_dim,

@@ -1,4 +1,5 @@
 /** Measured figures of the engine on one model and one adapter: a forward pass of the UNet, a training step, where the step's time goes. */
+import { latentSizeOf } from './sampling/latentSize.ts';
 import { parametersOf } from '../models/weights.ts';
 import { ParameterStore } from '../models/parameterStore.ts';
 import { initialLora } from '../training/lora.ts';
@@ -100,9 +101,9 @@ async function benchForward(
   onProgress: (what: string) => void,
 ): Promise<BenchFigures['forward']> {
   const { info, unet, tokens } = folder;
-  const side = info.defaultSize / info.sizeMultiple;
-  const size: PredictorSize = { batch: 2, height: side, width: side, tokens, timestepCond: false };
-  const sample = wave(size.batch * unet.model.latentChannels * side * side);
+  const latentSize = latentSizeOf(info.defaultSize, info.sizeMultiple);
+  const size: PredictorSize = { batch: 2, ...latentSize, tokens, timestepCond: false };
+  const sample = wave(size.batch * unet.model.latentChannels * size.height * size.width);
   const one = conditioningFor({ info, unet, tokens });
   const conditioning = batched([one, one]);
   const time = async (made: NoisePredictor): Promise<number> => {
@@ -126,7 +127,7 @@ async function benchForward(
 /** Made-up text of one sample. */
 function conditioningFor({ info, unet, tokens }: Pick<ModelFolder, 'info' | 'unet' | 'tokens'>): Conditioning {
   const text = { context: wave(tokens * unet.model.contextWidth), pooled: wave(unet.model.pooledWidth) };
-  return conditioningOf(unet.model, text, { width: info.defaultSize, height: info.defaultSize });
+  return conditioningOf(unet.model, text, info.defaultSize);
 }
 
 /** The trainer's own step on made-up latents; the reference runs on our kernels, inside the step. */
@@ -136,13 +137,13 @@ async function benchStep(
   { config, repeats }: BenchOptions,
   onProgress: (what: string) => void,
 ): Promise<{ step: Omit<BenchFigures['step'], 'pipelines'>; kernels: BenchFigures['kernels'] }> {
-  const side = info.defaultSize / info.sizeMultiple;
+  const latentSize = latentSizeOf(info.defaultSize, info.sizeMultiple);
   const reference = config.mode === 'lora' ? 'engine' : 'input';
   const model = { folder: { unet: { model: unet.model }, tokens }, weights: unet.weights };
   const spec = stepSpecOf(
     model,
     config,
-    { height: side, width: side },
+    latentSize,
     reference,
     executor.engine.device.limits.maxStorageBufferBindingSize,
   );
@@ -158,7 +159,7 @@ async function benchStep(
   });
   const prepareMs = performance.now() - begin;
   const images = 2 * config.pairsPerStep;
-  const elements = images * unet.model.latentChannels * side * side;
+  const elements = images * unet.model.latentChannels * latentSize.height * latentSize.width;
   const batch: StepBatch = {
     sample: wave(elements),
     target: wave(elements, 0.5),

@@ -11,6 +11,7 @@ import '../shared/disposable.ts';
 import { WinnowError } from '../shared/errors.ts';
 import { batched, conditioningOf } from './sampling/conditioning.ts';
 import type { ResolvedModel } from './model/modelPool.ts';
+import { latentSizeOf } from './sampling/latentSize.ts';
 import { enginePredictor, type NoisePredictor, onnxPredictor, type PredictorSize } from './sampling/noisePredictor.ts';
 import { isLarge } from './model/weightWidth.ts';
 import type { EngineChoices, SamplerChoice } from './types.ts';
@@ -65,8 +66,8 @@ export async function measureSamplers(options: {
   // A large UNet has no choice (samplerFor), and its small parts run on the CPU.
   if (isLarge(folder.info.parameters.unet))
     return { sampler: 'engine', onnxProvider: 'wasm', wasmThreads: defaultThreads(), measuredMs: {}, failures: {} };
-  const side = folder.info.defaultSize / folder.info.sizeMultiple;
-  const size: PredictorSize = { batch: 2, height: side, width: side, tokens: folder.tokens, timestepCond: false };
+  const latentSize = latentSizeOf(folder.info.defaultSize, folder.info.sizeMultiple);
+  const size: PredictorSize = { batch: 2, ...latentSize, tokens: folder.tokens, timestepCond: false };
   const denoiser = folder.unet.model;
   const candidates: [Sampler, string, () => Promise<NoisePredictor>][] = [
     ['onnx-wasm', 'onnxruntime on the CPU', () => onnxPredictor(denoiser, weights, size, sessionOptions('wasm'))],

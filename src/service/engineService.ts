@@ -53,6 +53,7 @@ import type {
   PairRecord,
   PairsEvent,
   PairsRequest,
+  PredictionType,
   RunRecord,
   SamplerChoice,
   Score,
@@ -164,7 +165,19 @@ export class Engine implements EngineService {
     await running?.cache.letGo(({ model }) => model === id);
   }
 
-  /** Names a model by its weights: the base's file, adapters and strengths. Needs no GPU. */
+  async setPredictionType(id: string, type: PredictionType | null): Promise<ModelInfo> {
+    if (this.env.embeddedModels.includes(id))
+      throw new WinnowError(
+        'BadArguments',
+        'This model comes with the product, and its files say what it predicts.',
+        'Choose one that was brought in.',
+      );
+    await this.storage.setPredictionType(id, type);
+    this.pool.forget(id);
+    return (await this.pool.folder(id)).info;
+  }
+
+  /** Names a model and everything that changes its pictures (ResolvedModel.hash). Needs no GPU. */
   async modelHash(ref: ModelRef): Promise<string> {
     return (await this.pool.resolve(ref)).hash;
   }
@@ -185,7 +198,7 @@ export class Engine implements EngineService {
     const { device, choices, cache, adapterKey } = await this.started();
     const model = await this.pool.resolve(ref);
     const { defaultSize, sizeMultiple } = model.folder.info;
-    const latentSize = latentSizeOf(size ?? { width: defaultSize, height: defaultSize }, sizeMultiple);
+    const latentSize = latentSizeOf(size ?? defaultSize, sizeMultiple);
     const reference = referenceOf(config, choices, model);
     const spec = stepSpecOf(
       model,
@@ -378,7 +391,7 @@ export class Engine implements EngineService {
     const model = await this.pool.resolve({ base: env.embeddedModels[0]!, adapters: [] });
     const sha256 = (text: string): Promise<string> => env.sha256(new TextEncoder().encode(text));
     const measuredOn = (await sha256(adapterKey(device.adapter))).slice(0, 16);
-    const key = await sha256([measuredOn, model.hash, defaultThreads(), navigatorName()].join('|'));
+    const key = await sha256([measuredOn, model.unetHash, defaultThreads(), navigatorName()].join('|'));
     let choices = await savedChoices(env.files, key.slice(0, 16));
     if (!choices) {
       listener({ what: 'Measuring kernels', done: 2, total: 4 });

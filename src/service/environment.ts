@@ -2,6 +2,7 @@
 import type { FileStore } from '../data/files.ts';
 import { byteRanges, type ByteRanges } from '../data/formats/bytes.ts';
 import type { ComponentWeights } from './model/weightFiles.ts';
+import type { PredictionType } from './types.ts';
 
 /** Read access to a folder. Paths use `/`. */
 export interface FolderReader {
@@ -15,6 +16,8 @@ export interface FolderReader {
   list?(): Promise<string[]>;
   /** Weights that do not lie in files of their own (service/model/singleFile.ts): a component's, by its folder. */
   component?(folder: string): ComponentWeights;
+  /** What the network predicts, where it is said beside the model's own files: by a person, or by the YAML of a checkpoint in one file. */
+  readonly predictionType?: PredictionType | undefined;
   /** What the place knows of the model. `disk` if it says nothing. */
   readonly origin?: { source: 'embedded' | 'disk' | 'hub'; title?: string };
 }

@@ -8,7 +8,12 @@ import type { TrainConfig } from '../training/config.ts';
 export interface ModelRef {
   base: string;
   adapters: AdapterRef[];
+  /** What the network predicts, instead of what the model's own files say. */
+  predictionType?: PredictionType;
 }
+
+/** diffusers' names. */
+export type PredictionType = 'epsilon' | 'v_prediction' | 'sample';
 
 /** A run's checkpoint (the last one if `step` is left out) or a LoRA file in the file store; strength 1 is as trained. On the command line a
  *  run is given by its folder and a file by its absolute path. */
@@ -20,8 +25,10 @@ export interface ModelInfo {
   title: string;
   /** Where it lies: with the product, or in this browser's storage (the command line's folders count as `disk`). */
   source: 'embedded' | 'disk' | 'hub';
-  /** SHA-256 of the UNet's weights (of several files: over their hashes), hex. */
+  /** Names everything of the model that changes a picture or a training step (service/model/identity.ts), hex. */
   hash: string;
+  /** SHA-256 of the UNet's weights alone (of several files: over their hashes), hex: what records of earlier versions know a model by. */
+  unetHash: string;
   /** Readable: `Stable Diffusion 1`, `Stable Diffusion 2`, `Stable Diffusion XL`, `Latent Consistency`. */
   family: string;
   /** Class name in model_index.json; for a single-file checkpoint the one it stands for. */
@@ -31,13 +38,13 @@ export interface ModelInfo {
   precision: 'f32' | 'f16' | 'bf16';
   /** Of the weight files, together. */
   weightBytes: number;
-  predictionType: 'epsilon' | 'v_prediction' | 'sample';
+  predictionType: PredictionType;
   /** diffusers class name of the model's own scheduler. */
   scheduler: string;
   /** How a picture of it is made unless somebody says otherwise. */
   defaults: { steps: number; guidanceScale: number; scheduler: string };
-  /** Pixel size the model was trained at; width and height must be multiples of sizeMultiple. */
-  defaultSize: number;
+  /** In pixels: what it makes unless somebody says otherwise; width and height must be multiples of sizeMultiple. */
+  defaultSize: { width: number; height: number };
   sizeMultiple: number;
   maxTokens: number;
   /** Whether its scheduler config asks for Karras noise levels, where the sampler has them. */
@@ -58,6 +65,8 @@ export interface StoredModel {
   source: 'disk' | 'hub';
   /** Where a download came from: `https://host/owner/name@revision`. */
   origin?: string;
+  /** What the network predicts, where the person said it. */
+  predictionType?: PredictionType;
   files: { path: string; size: number }[];
   totalBytes: number;
   /** False for a download or a copy that was cut short; it can be continued or deleted. */
@@ -148,8 +157,8 @@ export interface GenerationSettings {
   /** Options on top of the model's scheduler config, e.g. { use_karras_sigmas: true }. */
   schedulerConfig?: Record<string, unknown>;
   sampler: SamplerChoice;
-  /** Image-to-image: a PNG in the file store, and strength in (0, 1]. */
-  init?: { file: string; strength: number };
+  /** Image-to-image: a PNG in the file store, and strength in (0, 1]; in records, and in those of earlier versions not, the PNG's SHA-256. */
+  init?: { file: string; strength: number; sha256?: string };
 }
 
 export interface GenerateRequest extends GenerationSettings {
@@ -297,7 +306,7 @@ export interface SampleRecord {
 
 /** What a run trains on, by content. SHA-256, hex. */
 export interface RunSources {
-  /** Of the model's parts, by name (service/model/partHashes.ts). */
+  /** Of the model's parts, by name (service/model/identity.ts). */
   model: Record<string, string>;
   /** Of each pair's latents, in the order of the record's pairs. */
   pairs: { winner: string; loser: string }[];
@@ -447,6 +456,8 @@ export interface ModelStorageService {
   /** Downloads, or goes on with, the files of the plan; every file is checked against the hub's hash. */
   downloadModel(job: string, request: HubRequest, listener: Listener<StorageEvent>): Promise<ModelInfo>;
   deleteModel(id: string): Promise<void>;
+  /** Says of a stored model what its network predicts; null goes back to what its files say. */
+  setPredictionType(id: string, type: PredictionType | null): Promise<ModelInfo>;
   /** Memory for each use of a model at a size on this adapter. */
   modelForecast(model: string, size: { width: number; height: number }): Promise<ModelForecast>;
 }

@@ -3,12 +3,12 @@ import { checkTrainConfig } from '../data/formats/trainConfig.ts';
 import { presets, presetsFor, stableDiffusionPresets } from './presets.ts';
 
 it.each([
-  ['the embedded model', { defaultSize: 96, sizeMultiple: 8 }, presets],
-  ['Stable Diffusion 1', { defaultSize: 512, sizeMultiple: 8 }, stableDiffusionPresets],
-  ['Stable Diffusion XL', { defaultSize: 1024, sizeMultiple: 8 }, stableDiffusionPresets],
-  ['a distilled one at 256 px', { defaultSize: 256, sizeMultiple: 8 }, stableDiffusionPresets],
-  ['a tiny pipeline', { defaultSize: 64, sizeMultiple: 2 }, stableDiffusionPresets],
-  ['a tinier one', { defaultSize: 32, sizeMultiple: 4 }, presets],
+  ['the embedded model', { defaultSize: { width: 96, height: 96 }, sizeMultiple: 8 }, presets],
+  ['Stable Diffusion 1', { defaultSize: { width: 512, height: 512 }, sizeMultiple: 8 }, stableDiffusionPresets],
+  ['Stable Diffusion XL', { defaultSize: { width: 1024, height: 1024 }, sizeMultiple: 8 }, stableDiffusionPresets],
+  ['a distilled one at 256 px', { defaultSize: { width: 256, height: 256 }, sizeMultiple: 8 }, stableDiffusionPresets],
+  ['a tiny pipeline', { defaultSize: { width: 64, height: 64 }, sizeMultiple: 2 }, stableDiffusionPresets],
+  ['a tinier one', { defaultSize: { width: 32, height: 32 }, sizeMultiple: 4 }, presets],
   ['none yet', undefined, presets],
 ])('gives %s its presets', (_, model, set) => expect(presetsFor(model)).toBe(set));
 

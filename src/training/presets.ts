@@ -127,8 +127,13 @@ export const stableDiffusionPresets: readonly Preset[] = [
 const smallestSide = 32;
 
 /** The set that fits a model's latents, by its own size in pixels and the pixels of a latent. */
-export const presetsFor = (model: { defaultSize: number; sizeMultiple: number } | undefined): readonly Preset[] =>
-  model && model.defaultSize / model.sizeMultiple >= smallestSide ? stableDiffusionPresets : presets;
+export function presetsFor(
+  model: { defaultSize: { width: number; height: number }; sizeMultiple: number } | undefined,
+): readonly Preset[] {
+  if (!model) return presets;
+  const { width, height } = model.defaultSize;
+  return Math.sqrt(width * height) / model.sizeMultiple >= smallestSide ? stableDiffusionPresets : presets;
+}
 
 export function presetNamed(name: string, among = presets): Preset | undefined {
   return among.find((preset) => preset.name === name);

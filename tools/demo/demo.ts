@@ -106,8 +106,7 @@ window.runDemo = async (options) => {
     model: base,
     negativePrompt: '',
     ...samplingDefaults,
-    width: info.defaultSize,
-    height: info.defaultSize,
+    ...info.defaultSize,
     sampler: 'auto',
   };
 

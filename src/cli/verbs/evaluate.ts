@@ -55,7 +55,7 @@ export const evaluate = defineVerb({
   ],
   example: 'postcard postcard+my-run --prompts public/prompts/test.txt --count 100 --out evaluation',
   async run(models, values, terminal) {
-    const refs = models.map(parseModelRef);
+    const refs = models.map((model) => parseModelRef(model, values['prediction-type']));
     const list = await prompts({ prompts: values.prompts });
     const every = seeds('seeds', values.seeds).flatMap((seed) => list.map((prompt) => ({ prompt, seed })));
     const wanted = Math.min(every.length, values.count === undefined ? every.length : count('count', values.count));

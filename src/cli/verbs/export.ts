@@ -1,7 +1,7 @@
 import { basename, dirname, extname } from 'node:path';
 import { absolute, oneOf, required } from '../arguments.ts';
 import { withEngine } from '../engine.ts';
-import { parseModelRef } from '../modelRef.ts';
+import { modelOptions, parseModelRef } from '../modelRef.ts';
 import { badArguments, defineVerb } from '../verb.ts';
 
 const kinds = ['kohya', 'peft', 'diffusers', 'single-file', 'onnx'] as const;
@@ -11,6 +11,7 @@ export const exportVerb = defineVerb({
   summary: 'write a LoRA, a merged model, or an ONNX file that other tools load',
   positionals: ['RUN_OR_MODEL'],
   options: {
+    ...modelOptions,
     as: {
       kind: 'text',
       value: 'KIND',
@@ -39,7 +40,7 @@ export const exportVerb = defineVerb({
       );
     const precision =
       values.precision === undefined ? undefined : oneOf('precision', values.precision, ['f32', 'f16', 'bf16']);
-    const ref = parseModelRef(model!);
+    const ref = parseModelRef(model!, values['prediction-type']);
     const out = absolute(required('out', values.out));
     // A diffusers folder is --out itself; a single file is --out where that is a file's name.
     const ending = kind === 'onnx' ? '.onnx' : '.safetensors';

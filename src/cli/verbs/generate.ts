@@ -26,7 +26,7 @@ export const generate = defineVerb({
   },
   example: 'postcard --prompt "a red fox in the snow" --seeds 0-3 --out foxes',
   async run([model], values, terminal) {
-    const ref = parseModelRef(model!);
+    const ref = parseModelRef(model!, values['prediction-type']);
     const wanted = await prompts(values);
     const seedList = seeds('seeds', values.seeds);
     const items = wanted.flatMap((prompt) => seedList.map((seed) => ({ prompt, seed })));

@@ -1,7 +1,7 @@
 import type { PairRecord } from '../../service/types.ts';
 import { absolute, count, doNothing, number, prompts, required } from '../arguments.ts';
 import { withEngine } from '../engine.ts';
-import { generationOptions, settingsOf } from '../generation.ts';
+import { generationOptions, identified, settingsOf } from '../generation.ts';
 import { parseModelRef } from '../modelRef.ts';
 import { appendRecords, claimFolder, pairsFile, readRecords } from '../records.ts';
 import { Pace } from '../terminal.ts';
@@ -32,8 +32,8 @@ export const pairs = defineVerb({
   },
   example: 'postcard --prompts public/prompts/train.txt --count 100 --out pairs',
   async run([model], values, terminal) {
-    const ref = parseModelRef(model!);
-    const against = values.against === undefined ? undefined : parseModelRef(values.against);
+    const ref = parseModelRef(model!, values['prediction-type']);
+    const against = values.against === undefined ? undefined : parseModelRef(values.against, values['prediction-type']);
     const list = await prompts(values);
     const wanted = values.count === undefined ? list.length : count('count', values.count);
     const seed = number('seed', values.seed, { min: 0, max: 2 ** 32 - 1, whole: true });
@@ -45,13 +45,17 @@ export const pairs = defineVerb({
     return withEngine(terminal, { base: ref.base, root: out }, async (engine) => {
       const [info] = await engine.models();
       const request = {
-        ...settingsOf(values, ref, info!),
+        ...(await identified(settingsOf(values, ref, info!))),
         prompts: list,
         seed,
         ...(against && { against }),
         ...(k !== undefined && { bestOf: { k, scorer: values.scorer ?? 'a' } }),
       };
-      claimFolder(out, { ...request, modelHash: await engine.modelHash(ref) });
+      claimFolder(out, {
+        ...request,
+        modelHash: await engine.modelHash(ref),
+        ...(against && { againstHash: await engine.modelHash(against) }),
+      });
       const made = readRecords<PairRecord>(pairsFile(out));
       const first = made.length;
       if (first > 0) terminal.note(`${Math.min(first, wanted)} of ${wanted} pairs are there already`);

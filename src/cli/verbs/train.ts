@@ -9,7 +9,7 @@ import { type Preset, presetNamed, presets, presetsFor } from '../../training/pr
 import { absolute, oneOf, required, textFile } from '../arguments.ts';
 import type { Engine } from '../../service/engineService.ts';
 import { withEngine } from '../engine.ts';
-import { isRun, parseModelRef, readRunRecord } from '../modelRef.ts';
+import { isRun, modelOptions, parseModelRef, readRunRecord } from '../modelRef.ts';
 import { labelsFile, readLabels, readPairsAbsolute } from '../records.ts';
 import { withRunLock } from '../runLock.ts';
 import { Pace, type Terminal } from '../terminal.ts';
@@ -18,6 +18,7 @@ import { badArguments, defineVerb, type Outcome, type Values } from '../verb.ts'
 const presetNames = presets.map(({ name }) => name);
 
 const options = {
+  ...modelOptions,
   preset: {
     kind: 'text',
     value: 'NAME',
@@ -69,18 +70,23 @@ export const train = defineVerb({
         'Leave out --preset, --config, --reference and --set, or start a new run.',
       );
     const [model, folder, labels] = positionals;
+    if (exists && model === undefined && values['prediction-type'] !== undefined)
+      throw badArguments(
+        '--prediction-type was given without a MODEL.',
+        'A run that is resumed knows its own: leave it out.',
+      );
     if (exists) {
       const record = readRunRecord(out);
       return runTraining(terminal, {
         out,
         name: values.name,
         resume: true,
-        model: model === undefined ? record.model : parseModelRef(model),
+        model: model === undefined ? record.model : parseModelRef(model, values['prediction-type']),
         config: record.config,
         pairs: folder === undefined ? [] : givenPairs(folder, labels, record),
       });
     }
-    const ref = parseModelRef(model!);
+    const ref = parseModelRef(model!, values['prediction-type']);
     const pairs = readPairsAbsolute(folder!);
     // Presets fit the model's latents; a file of settings says everything itself.
     const among =

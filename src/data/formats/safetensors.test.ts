@@ -120,6 +120,13 @@ describe('safetensors', () => {
     ['NotSafetensors', 'an empty file', new Uint8Array()],
     ['NotSafetensors', 'text', new TextEncoder().encode('this is just some text, long enough')],
     ['NotSafetensors', 'a header that is not JSON', handmade('{"x":', 0)],
+    [
+      'NotSafetensors',
+      'a header that is nested 200,000 levels deep',
+      handmade(`{"x":{"dtype":"F32","shape":${'['.repeat(200_000)}${']'.repeat(200_000)},"data_offsets":[0,4]}}`, 4),
+    ],
+    ['NotSafetensors', 'a shape of many axes', handmade(tensor('F32', Array<number>(1e5).fill(1), [0, 4]), 4)],
+    ['NotSafetensors', 'a shape whose size is no exact number', handmade(tensor('F32', [2 ** 40, 2 ** 40], [0, 4]), 4)],
     ['NotSafetensors', 'offsets that do not fit the shape', handmade(tensor('F32', [2], [0, 4]), 4)],
     ['NotSafetensors', 'a hole', handmade(tensor('F32', [1], [4, 8]), 8)],
     ['NotSafetensors', 'bytes left over', handmade(tensor('F32', [1], [0, 4]), 5)],

@@ -16,16 +16,6 @@ export interface TokenizerFiles {
   'added_tokens.json'?: unknown;
 }
 
-/** Their names. */
-export const tokenizerFiles = [
-  'tokenizer.json',
-  'vocab.json',
-  'merges.txt',
-  'tokenizer_config.json',
-  'special_tokens_map.json',
-  'added_tokens.json',
-] as const satisfies readonly (keyof TokenizerFiles)[];
-
 /** A token found in the text before it is split into words. `normalized`: found after lower-casing, else in the text as typed. */
 interface AddedToken {
   content: string;

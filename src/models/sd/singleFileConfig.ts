@@ -27,10 +27,12 @@ export interface SingleFileLayout {
 
 /** What the file says, or its tensors, beside their shapes. */
 export interface SingleFileFacts {
-  predictionType: 'epsilon' | 'v_prediction';
+  predictionType: 'epsilon' | 'v_prediction' | 'sample';
   zeroTerminalSnr: boolean;
   /** Pixels it was trained at. */
-  size?: number;
+  size?: { width: number; height: number };
+  /** Of its latents, where it is not the family's. */
+  scalingFactor?: number;
 }
 
 const starts = (names: readonly string[], prefix: string): boolean => names.some((name) => name.startsWith(prefix));
@@ -112,7 +114,10 @@ export function singleFileConfigs(
   file: string,
 ): Record<string, Config> {
   const { family } = layout;
-  const vae = vaeConfig(tensors, layout, file);
+  const vae: Config = {
+    ...vaeConfig(tensors, layout, file),
+    ...(facts.scalingFactor !== undefined && { scaling_factor: facts.scalingFactor }),
+  };
   const unet = unetConfig(tensors, layout, file);
   const latents = vae['latent_channels'] as number;
   const inputs = unet['in_channels'] as number;
@@ -128,14 +133,18 @@ export function singleFileConfigs(
       `is ${kinds[inputs] ?? 'a checkpoint of another kind'}: its UNet takes ${inputs} channels, its autoencoder makes ${latents}`,
     );
   }
-  const size =
-    facts.size ?? (family === 'xl' ? 1024 : family === 'sd2' && facts.predictionType === 'v_prediction' ? 768 : 512);
+  const side = family === 'xl' ? 1024 : family === 'sd2' && facts.predictionType === 'v_prediction' ? 768 : 512;
+  const { width, height } = facts.size ?? { width: side, height: side };
   const factor = 2 ** ((vae['block_out_channels'] as number[]).length - 1);
   const texts = layout.texts.map((text, i) => textConfig(tensors, text, i === 1, file));
   return {
     'model_index.json': modelIndex(family, facts),
-    'unet/config.json': { ...unet, sample_size: Math.round(size / factor) },
-    'vae/config.json': { ...vae, sample_size: size },
+    'unet/config.json': {
+      ...unet,
+      sample_size:
+        width === height ? Math.round(width / factor) : [Math.round(height / factor), Math.round(width / factor)],
+    },
+    'vae/config.json': { ...vae, sample_size: Math.max(width, height) },
     ...Object.fromEntries(texts.map((config, i) => [`text_encoder${i === 0 ? '' : '_2'}/config.json`, config])),
     'scheduler/scheduler_config.json': schedulerConfig(family, facts),
   };

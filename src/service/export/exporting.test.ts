@@ -1,11 +1,13 @@
 /** Merged models as they are taken away, opened again as a person would: every tensor is the merged model's. Real folders, no GPU. */
-import { readFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { folderReader } from '../../cli/files.ts';
 import { byteRanges } from '../../data/formats/bytes.ts';
 import { writeLora } from '../../data/formats/lora.ts';
-import { openSafetensors, writeSafetensors } from '../../data/formats/safetensors.ts';
+import { openSafetensors, type TensorToWrite, writeSafetensors } from '../../data/formats/safetensors.ts';
+import { CLIP_VOCAB_SIZE, clipTokenizerFile } from '../../models/clip/vocabulary/vocabulary.ts';
 import type { TensorSource } from '../../models/weights.ts';
 import { encodeF16 } from '../../shared/float16.ts';
 import { WinnowError } from '../../shared/errors.ts';
@@ -17,7 +19,8 @@ import { type ModelFolder, openModelFolder } from '../model/modelFolder.ts';
 import { ModelPool, type ResolvedModel } from '../model/modelPool.ts';
 import { testEnvironment } from '../testEnvironment.ts';
 import { RunStore } from '../training/runStore.ts';
-import { singleFileTensors } from './singleFileExport.ts';
+import { FOLDER_METADATA } from '../model/singleFile.ts';
+import { singleFileMetadata, singleFileTensors } from './singleFileExport.ts';
 import type { ExportedFile, ExportKind, ExportOptions } from '../types.ts';
 
 const reference = join(import.meta.dirname, '../../../tools/reference');
@@ -51,6 +54,50 @@ async function tuned(
   await files.write('lora.safetensors', writeSafetensors(writeLora({ unet: modules }, { unet: sites }, 'kohya')));
   return pool.resolve({ base, adapters: [{ kind: 'file', file: 'lora.safetensors', strength: 1 }] });
 }
+
+/** A model whose text encoder reads CLIP's own vocabulary, with a tokenizer of these small files. */
+async function withClipTokenizer(small: Record<string, object>): Promise<string> {
+  const folder = join(mkdtempSync(join(tmpdir(), 'winnow-clip-')), 'model');
+  cpSync(pipeline('pipeline-text-to-image'), folder, { recursive: true });
+  const at = (path: string): string => join(folder, path);
+  const config = JSON.parse(readFileSync(at('text_encoder/config.json'), 'utf8')) as { hidden_size: number };
+  const larger = { vocab_size: CLIP_VOCAB_SIZE, max_position_embeddings: 77, eos_token_id: 2 };
+  writeFileSync(at('text_encoder/config.json'), JSON.stringify({ ...config, ...larger }));
+  const file = await openSafetensors(readFileSync(at('text_encoder/model.safetensors')));
+  const tensors: Record<string, TensorToWrite> = {};
+  for (const name of file.names) {
+    const rows = /token_embedding/.test(name) ? CLIP_VOCAB_SIZE : /position_embedding/.test(name) ? 77 : undefined;
+    tensors[name] = rows
+      ? { shape: [rows, config.hidden_size], data: new Float32Array(rows * config.hidden_size) }
+      : { shape: file.shape(name)!, data: await file.read(name) };
+  }
+  writeFileSync(at('text_encoder/model.safetensors'), writeSafetensors(tensors));
+  const merges = readFileSync(join(import.meta.dirname, '../../models/clip/vocabulary/merges.txt'), 'utf8');
+  rmSync(at('tokenizer'), { recursive: true });
+  mkdirSync(at('tokenizer'));
+  for (const name of ['vocab.json', 'merges.txt'])
+    writeFileSync(at(`tokenizer/${name}`), clipTokenizerFile(merges, '!', name)!);
+  for (const [name, value] of Object.entries(small)) writeFileSync(at(`tokenizer/${name}`), JSON.stringify(value));
+  return folder;
+}
+
+const limit = { model_max_length: 77 };
+it.each<[string, Record<string, object>]>([
+  ['as its family pads', { 'tokenizer_config.json': limit }],
+  ['padded with !', { 'tokenizer_config.json': limit, 'special_tokens_map.json': { pad_token: '!' } }],
+  ['of another length', { 'tokenizer_config.json': { model_max_length: 20 } }],
+  ['with a token that is found whole', { 'tokenizer_config.json': limit, 'added_tokens.json': { im: 786 } }],
+])('a single file gives the ids that its folder gave: %s', async (_, small) => {
+  const files = new MemoryFileStore();
+  const pool = new ModelPool(environment(files), new RunStore(files));
+  const model = await pool.resolve({ base: await withClipTokenizer(small), adapters: [] });
+  const { folder } = await exported(model, files, 'single-file');
+  const [before, after] = [model.folder.textEncoders[0]!.tokenizer, folder.textEncoders[0]!.tokenizer];
+  for (const prompt of ['', 'the café by the sea, !important'])
+    expect([...after.encode(prompt)]).toEqual([...before.encode(prompt)]);
+  // Not the vocabulary again, which every reader has.
+  expect((await singleFileMetadata(model.folder, 'm'))[FOLDER_METADATA]!.length).toBeLessThan(20_000);
+});
 
 /** What was exported, opened again. */
 async function exported(
@@ -136,6 +183,7 @@ describe.each([
       id: _id,
       title: _title,
       hash: _hash,
+      unetHash: _unetHash,
       weightBytes: _bytes,
       precision: _precision,
       source: _source,

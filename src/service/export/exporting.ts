@@ -9,27 +9,25 @@ import {
   type TensorToStream,
   writeSafetensors,
 } from '../../data/formats/safetensors.ts';
+import { tokenizerFiles } from '../../data/modelFiles.ts';
 import { PartWriter } from '../../data/partWriter.ts';
 import { Graph, type ParameterDtype } from '../../graph/graph.ts';
 import { readParameter, storedDtypes, type TensorSource, type WeightPolicy } from '../../models/weights.ts';
 import { WinnowError } from '../../shared/errors.ts';
 import type { LoraModule } from '../../shared/lora.ts';
 import { loraSites } from '../model/loraFile.ts';
-import { readFolderJson, readOptional } from '../model/modelFolder.ts';
 import type { ResolvedModel, WeightChange } from '../model/modelPool.ts';
+import { readFolderJson, readOptional, SCHEDULER_FILE, schedulerFile } from '../model/modelConfigs.ts';
+import { latentSizeOf } from '../sampling/latentSize.ts';
 import { onnxBytes } from '../sampling/onnxModel.ts';
 import { singleFileMetadata, singleFileTensors } from './singleFileExport.ts';
 import type { ExportedFile, ExportEvent, ExportKind, ExportOptions, Listener } from '../types.ts';
 
 /** Files of a diffusers folder that are copied as they stand. Its other weights (a safety checker's) stay where they are. */
 const folderFiles = [
-  'scheduler/scheduler_config.json',
+  SCHEDULER_FILE,
   ...['unet', 'vae', 'text_encoder', 'text_encoder_2'].map((part) => `${part}/config.json`),
-  ...['tokenizer', 'tokenizer_2'].flatMap((part) =>
-    ['tokenizer.json', 'tokenizer_config.json', 'vocab.json', 'merges.txt', 'special_tokens_map.json'].map(
-      (file) => `${part}/${file}`,
-    ),
-  ),
+  ...['tokenizer', 'tokenizer_2'].flatMap((part) => tokenizerFiles.map((file) => `${part}/${file}`)),
   'feature_extractor/preprocessor_config.json',
 ];
 
@@ -98,9 +96,9 @@ async function streamed(
 
 /** sample [1, C, h, w], timestep [1], encoder_hidden_states [1, T, D] → noise_pred; f32. */
 function onnxFile({ folder, weights }: ResolvedModel): Promise<Uint8Array> {
-  const side = folder.info.defaultSize / folder.info.sizeMultiple;
+  const latentSize = latentSizeOf(folder.info.defaultSize, folder.info.sizeMultiple);
   const graph = new Graph();
-  const inputs = folder.unet.model.inputs(graph, { batch: 1, height: side, width: side, tokens: folder.tokens });
+  const inputs = folder.unet.model.inputs(graph, { batch: 1, ...latentSize, tokens: folder.tokens });
   graph.output('noise_pred', folder.unet.model.build(graph, inputs));
   return onnxBytes(graph, weights);
 }
@@ -135,7 +133,7 @@ function loraFile({ folder, changes }: ResolvedModel, format: 'kohya' | 'peft'):
   );
   return writeSafetensors(writeLora(modules, loraSites(folder), format), {
     base_model: folder.info.id.split('/').findLast(Boolean)!,
-    base_model_hash: folder.info.hash,
+    base_model_hash: folder.info.unetHash,
   });
 }
 
@@ -149,7 +147,10 @@ async function diffusersFolder(
 ): Promise<ExportedFile[]> {
   const made: ExportedFile[] = [];
   for (const path of folderFiles) {
-    const bytes = await readOptional(folder.reader, path);
+    const bytes =
+      path === SCHEDULER_FILE
+        ? await schedulerFile(folder.reader, folder.info)
+        : await readOptional(folder.reader, path);
     if (bytes) made.push(await written(target, path, bytes));
   }
   const stored = precision ?? 'stored';

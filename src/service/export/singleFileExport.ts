@@ -1,8 +1,10 @@
 /** A model's tensors as a checkpoint in one file, in the original Stable Diffusion layout, which A1111 and ComfyUI read. Lazy: a tensor is read and
  *  merged when its turn to be written comes. */
+import { tokenizerFiles } from '../../data/modelFiles.ts';
 import { floatDtypes, type TensorToStream } from '../../data/formats/safetensors.ts';
 import type { ParameterDtype, Value } from '../../graph/graph.ts';
-import { CLIP_VOCAB_SIZE } from '../../models/clip/vocabulary/vocabulary.ts';
+import { ClipTokenizer, type TokenizerFiles } from '../../models/clip/tokenizer.ts';
+import { CLIP_VOCAB_SIZE, type ClipPadding, clipTokenizerFile } from '../../models/clip/vocabulary/vocabulary.ts';
 import type { Config } from '../../models/config.ts';
 import { parseUNetConfig } from '../../models/sd/config.ts';
 import { SD2_TEXT_LAYERS, type SingleFileFamily } from '../../models/sd/singleFileConfig.ts';
@@ -18,29 +20,23 @@ import {
 } from '../../models/sd/singleFileKeys.ts';
 import { readParameter, storedDtypes, type TensorSource, type WeightPolicy } from '../../models/weights.ts';
 import { WinnowError } from '../../shared/errors.ts';
+import { parseJson } from '../../shared/json.ts';
 import type { Shape } from '../../shared/shape.ts';
 import { textParameters, unetParameters, vaeParameters } from '../model/componentParameters.ts';
 import type { FolderReader } from '../environment.ts';
-import { type ModelFolder, readFolderJson, readOptional, type TextPart } from '../model/modelFolder.ts';
-import { FOLDER_METADATA } from '../model/singleFile.ts';
+import { readFolderJson, readOptional, SCHEDULER_FILE, schedulerFile } from '../model/modelConfigs.ts';
+import type { ModelFolder, TextPart } from '../model/modelFolder.ts';
+import { clipMerges, FOLDER_METADATA } from '../model/singleFile.ts';
 
 /** Of a folder's files, those that a checkpoint keeps in its metadata. */
 const configFiles = [
   'model_index.json',
-  'scheduler/scheduler_config.json',
+  SCHEDULER_FILE,
   'unet/config.json',
   'vae/config.json',
   'text_encoder/config.json',
   'text_encoder_2/config.json',
 ];
-const tokenizerFiles = [
-  'tokenizer.json',
-  'vocab.json',
-  'merges.txt',
-  'tokenizer_config.json',
-  'special_tokens_map.json',
-];
-
 function familyOf({ pipeline, textEncoders }: ModelFolder): SingleFileFamily {
   if (pipeline.conditioning === 'xl') return 'xl';
   // OpenCLIP's encoders have the exact GELU, OpenAI's the quick one; readers go by the layout.
@@ -173,20 +169,51 @@ export async function singleFileMetadata(folder: ModelFolder, title: string): Pr
     ...(architecture && { 'modelspec.architecture': architecture }),
     'modelspec.implementation': 'https://github.com/Stability-AI/generative-models',
     'modelspec.title': title,
-    'modelspec.resolution': `${info.defaultSize}x${info.defaultSize}`,
+    'modelspec.resolution': `${info.defaultSize.width}x${info.defaultSize.height}`,
     ...(info.predictionType !== 'sample' && { 'modelspec.prediction_type': v ? 'v' : 'epsilon' }),
     [FOLDER_METADATA]: JSON.stringify(await smallFiles(reader, folder)),
   };
 }
 
-async function smallFiles(reader: FolderReader, { textEncoders }: ModelFolder): Promise<Record<string, string>> {
-  const own = textEncoders.flatMap(({ tokenizer }, i) =>
-    tokenizer.vocabSize === CLIP_VOCAB_SIZE ? [] : [i === 0 ? 'tokenizer' : 'tokenizer_2'],
-  );
+/** Configs, and what of a tokenizer is needed so that the checkpoint, read again, gives the same ids: nothing where it is the one that a
+ *  checkpoint stands for anyway; its small files where its vocabulary is CLIP's; else all. */
+async function smallFiles(reader: FolderReader, folder: ModelFolder): Promise<Record<string, string>> {
   const files: Record<string, string> = {};
-  for (const path of [...configFiles, ...own.flatMap((folder) => tokenizerFiles.map((file) => `${folder}/${file}`))]) {
-    const bytes = await readOptional(reader, path);
+  const add = async (path: string): Promise<void> => {
+    const bytes = path === SCHEDULER_FILE ? await schedulerFile(reader, folder.info) : await readOptional(reader, path);
     if (bytes) files[path] = new TextDecoder().decode(bytes);
+  };
+  for (const path of configFiles) await add(path);
+  const family = familyOf(folder);
+  for (const [i, { tokenizer }] of folder.textEncoders.entries()) {
+    const part = i === 0 ? 'tokenizer' : 'tokenizer_2';
+    for (const name of await neededFiles(reader, part, tokenizer, family === 'sd2' || i === 1 ? '!' : '<|endoftext|>'))
+      await add(`${part}/${name}`);
   }
   return files;
 }
+
+async function neededFiles(
+  reader: FolderReader,
+  part: string,
+  tokenizer: ClipTokenizer,
+  pad: ClipPadding,
+): Promise<readonly string[]> {
+  if (tokenizer.vocabSize < CLIP_VOCAB_SIZE) return tokenizerFiles;
+  const merges = await clipMerges();
+  const clip = (name: string): string => clipTokenizerFile(merges, pad, name)!;
+  const vocabulary = { 'vocab.json': JSON.parse(clip('vocab.json')) as unknown, 'merges.txt': merges };
+  const { content } = tokenizer;
+  const known = { ...vocabulary, 'tokenizer_config.json': JSON.parse(clip('tokenizer_config.json')) as unknown };
+  if (new ClipTokenizer(known).content === content) return [];
+  const small: TokenizerFiles = {};
+  for (const name of smallTokenizerFiles) {
+    const bytes = await readOptional(reader, `${part}/${name}`);
+    if (bytes) small[name] = parseJson(bytes, { file: `${part}/${name}` });
+  }
+  return Object.keys(small).length > 0 && new ClipTokenizer({ ...vocabulary, ...small }).content === content
+    ? smallTokenizerFiles
+    : tokenizerFiles;
+}
+
+const smallTokenizerFiles = ['tokenizer_config.json', 'special_tokens_map.json', 'added_tokens.json'] as const;

@@ -119,7 +119,7 @@ describe.each(Object.entries(stores))('into %s', (_, newStore) => {
     const done = setup.events.map((event) => (event.type === 'progress' ? event.doneBytes : 0));
     expect(done).toEqual(done.toSorted((a, b) => a - b));
     const { info } = await openModelFolder(id, { openModel: () => setup.storage.store.reader(id), sha256 });
-    expect(info).toMatchObject({ id, title: 'model', source: 'hub', hash: await sha256(bytesOf(unet)) });
+    expect(info).toMatchObject({ id, title: 'model', source: 'hub', unetHash: await sha256(bytesOf(unet)) });
     expect((await setup.storage.list())[0]!.origin).toBe(`${hub!.host}/tiny/model@${hub!.commit}`);
   });
 
@@ -323,7 +323,7 @@ it('downloads a checkpoint in one file, whose header alone is read for the plan'
     pipeline: 'StableDiffusionXLPipeline',
     source: 'hub',
     title: 'model',
-    hash: await sha256(bytes),
+    unetHash: await sha256(bytes),
   });
 });
 

@@ -66,7 +66,7 @@ describe('a folder', () => {
       id: 'my-model',
       title: 'my model',
       source: 'disk',
-      hash: createHash('sha256')
+      unetHash: createHash('sha256')
         .update(readFileSync(join(pipeline, unet)))
         .digest('hex'),
     });
@@ -206,6 +206,44 @@ describe('a folder', () => {
   });
 });
 
+describe('what a network predicts', () => {
+  const said = {
+    'scheduler/scheduler_config.json': json({ _class_name: 'DDIMScheduler', prediction_type: 'epsilon' }),
+  };
+
+  it('is what a person says of a stored model, kept, and taken back', async () => {
+    const files = new MemoryFileStore();
+    const engine = newEngine(files);
+    const before = await engine.importModel('job', { name: 'm', files: chosen(said) }, () => {});
+    expect(before.predictionType).toBe('epsilon');
+    const after = await engine.setPredictionType('m', 'v_prediction');
+    expect(after).toMatchObject({ predictionType: 'v_prediction', unetHash: before.unetHash });
+    expect(after.hash).not.toBe(before.hash);
+    // In another session, too.
+    const [stored] = await newEngine(files).storedModels();
+    expect(stored!.predictionType).toBe('v_prediction');
+    expect((await newEngine(files).models()).at(-1)).toEqual(after);
+    expect(await engine.modelHash({ base: 'm', adapters: [] })).toBe(after.hash);
+    expect(await engine.setPredictionType('m', null)).toEqual(before);
+    await expect(engine.setPredictionType('postcard', 'sample')).rejects.toMatchObject({ name: 'BadArguments' });
+    await expect(engine.setPredictionType('other', 'sample')).rejects.toMatchObject({ name: 'MissingModel' });
+  });
+
+  it.each(['diffusers', 'single-file'] as const)('goes with a model exported as %s', async (kind) => {
+    const files = new MemoryFileStore();
+    const engine = newEngine(files);
+    await engine.importModel('job', { name: 'm', files: chosen(said) }, () => {});
+    const { hash } = await engine.setPredictionType('m', 'v_prediction');
+    const made = await engine.export({ base: 'm', adapters: [] }, kind);
+    const again = await Promise.all(
+      made.map(async ({ name, file }) => ({ path: `x/${name}`, file: new Blob([await files.read(file)]) })),
+    );
+    const info = await engine.importModel('job', { name: 'again', files: again }, () => {});
+    expect(info.predictionType).toBe('v_prediction');
+    if (kind === 'diffusers') expect(info.hash.length).toBe(hash.length);
+  });
+});
+
 describe('a checkpoint in one file', () => {
   const file = new Blob([readFileSync('tools/reference/single-file/sd1.safetensors')]);
 
@@ -225,9 +263,23 @@ describe('a checkpoint in one file', () => {
     });
     expect((await engine.storedModels())[0]!.files).toEqual([{ path: 'My Checkpoint.safetensors', size: file.size }]);
     expect((await engine.models()).map(({ id }) => id)).toEqual(['postcard', 'my-checkpoint']);
-    expect(info.hash).toBe(
+    expect(info.unetHash).toBe(
       createHash('sha256').update(readFileSync('tools/reference/single-file/sd1.safetensors')).digest('hex'),
     );
+  });
+
+  it('comes with the YAML beside it', async () => {
+    const engine = newEngine(new MemoryFileStore());
+    const yaml = new Blob(['model:\n  params:\n    parameterization: "v"\n']);
+    const files = [
+      { path: 'm/a.safetensors', file },
+      { path: 'm/a.yaml', file: yaml },
+      { path: 'm/other.yaml', file: yaml },
+    ];
+    expect(await engine.importModel('job', { name: 'a', files }, () => {})).toMatchObject({
+      predictionType: 'v_prediction',
+    });
+    expect((await engine.storedModels())[0]!.files.map(({ path }) => path)).toEqual(['a.yaml', 'a.safetensors']);
   });
 
   it.each([

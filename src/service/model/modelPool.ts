@@ -7,7 +7,8 @@ import type { LoraModule } from '../../shared/lora.ts';
 import { withLora } from '../../training/lora.ts';
 import type { Environment } from '../environment.ts';
 import { alphaMissing, changedTexts, configBeside, openLora } from './loraFile.ts';
-import { type ModelFolder, openModelFolder, type TextEncoders } from './modelFolder.ts';
+import { type ModelFolder, openModelFolder, type OpenOptions, type TextEncoders } from './modelFolder.ts';
+import { plainFirst } from './weightFiles.ts';
 import type { RunStore } from '../training/runStore.ts';
 import type { AdapterRef, ModelRef, RunRecord } from '../types.ts';
 
@@ -32,10 +33,16 @@ export class ResolvedModel {
   readonly weights: TensorSource;
   /** With what the adapters do to them. */
   readonly texts: TextEncoders;
-  /** The UNet file's SHA-256; with adapters, one over it and theirs and their strengths. */
+  /** Names it and everything that changes its pictures: the folder's (ModelInfo), with adapters one over it and theirs and their strengths. */
   readonly hash: string;
+  /** The same over the UNet's weights alone: what earlier versions wrote down. */
+  readonly unetHash: string;
 
-  private constructor(folder: ModelFolder, changes: readonly WeightChange[], hash: string) {
+  private constructor(
+    folder: ModelFolder,
+    changes: readonly WeightChange[],
+    { hash, unetHash }: { hash: string; unetHash: string },
+  ) {
     this.folder = folder;
     this.changes = changes;
     this.weights = changedWeights(folder.unet.weights, changes);
@@ -44,6 +51,7 @@ export class ResolvedModel {
       changes.flatMap((change) => (change.kind === 'lora' ? [change] : [])),
     );
     this.hash = hash;
+    this.unetHash = unetHash;
   }
 
   static async of(
@@ -52,11 +60,13 @@ export class ResolvedModel {
     sha256: Environment['sha256'],
   ): Promise<ResolvedModel> {
     const parts = changes.map(({ hash, strength }) => `${hash}*${strength}`);
-    const hash =
-      parts.length === 0
-        ? folder.info.hash
-        : await sha256(new TextEncoder().encode([folder.info.hash, ...parts].join('+')));
-    return new ResolvedModel(folder, changes, hash);
+    const withChanges = async (hash: string): Promise<string> =>
+      parts.length === 0 ? hash : sha256(new TextEncoder().encode([hash, ...parts].join('+')));
+    const { hash, unetHash } = folder.info;
+    return new ResolvedModel(folder, changes, {
+      hash: await withChanges(hash),
+      unetHash: await withChanges(unetHash),
+    });
   }
 }
 
@@ -76,6 +86,12 @@ export function changedWeights(base: TensorSource, changes: readonly WeightChang
 
 /** Where the studio keeps the LoRA files that were brought in. */
 export const LORAS = 'loras/';
+/** Whether a record's hash is this model's. One of an earlier version knows its UNet and its adapters, and says nothing of the rest. */
+export const isRecordedAs = ({ hash, unetHash }: Pick<ResolvedModel, 'hash' | 'unetHash'>, recorded: string): boolean =>
+  recorded === hash || recorded === unetHash;
+
+const folderKey = (id: string, { predictionType, variants }: OpenOptions = {}): string =>
+  [id, '', ...(predictionType || variants ? [predictionType, variants?.join()] : [])].join('\0');
 
 export class ModelPool {
   private readonly env: Environment;
@@ -89,22 +105,32 @@ export class ModelPool {
     this.runs = runs;
   }
 
-  folder(id: string): Promise<ModelFolder> {
-    const known = this.folders.get(id) ?? openModelFolder(id, this.env);
-    this.folders.set(id, known);
+  folder(id: string, options: OpenOptions = {}): Promise<ModelFolder> {
+    const key = folderKey(id, options);
+    const known = this.folders.get(key) ?? openModelFolder(id, this.env, options);
+    this.folders.set(key, known);
     // A folder that could not be opened may be mended and tried again.
-    known.catch(() => this.folders.delete(id));
+    known.catch(() => this.folders.delete(key));
     return known;
   }
 
-  /** For a model that is deleted. */
+  /** For a model that is deleted, or of which something else is said. */
   forget(id: string): void {
-    this.folders.delete(id);
+    for (const key of this.folders.keys()) if (key.startsWith(folderKey(id))) this.folders.delete(key);
+  }
+
+  /** A model that a record names by its hash: as it is now, where that is another. Rejects as resolve. */
+  async resolveRecorded(ref: ModelRef, recorded: string): Promise<ResolvedModel> {
+    // The command line once read the plain files of a folder that has weights in several precisions.
+    const model = await this.resolve(ref);
+    if (isRecordedAs(model, recorded)) return model;
+    const plain = await this.resolve(ref, { variants: plainFirst });
+    return isRecordedAs(plain, recorded) ? plain : model;
   }
 
   /** Rejects with NotFound (run, checkpoint or file), or with what is wrong with a file. */
-  async resolve(ref: ModelRef): Promise<ResolvedModel> {
-    const folder = await this.folder(ref.base);
+  async resolve(ref: ModelRef, { variants }: Pick<OpenOptions, 'variants'> = {}): Promise<ResolvedModel> {
+    const folder = await this.folder(ref.base, { predictionType: ref.predictionType, variants });
     const changes: WeightChange[] = [];
     for (const adapter of ref.adapters) changes.push(...(await this.changesOf(folder, adapter)));
     return ResolvedModel.of(folder, changes, this.env.sha256);

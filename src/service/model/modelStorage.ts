@@ -23,7 +23,15 @@ import { WinnowError } from '../../shared/errors.ts';
 import type { FolderReader } from '../environment.ts';
 import type { JobSignal } from '../jobs.ts';
 import { checkModelConfigs, openModelFolder } from './modelFolder.ts';
-import type { HubPlan, HubRequest, ImportRequest, Listener, StorageEvent, StoredModel } from '../types.ts';
+import type {
+  HubPlan,
+  HubRequest,
+  ImportRequest,
+  Listener,
+  PredictionType,
+  StorageEvent,
+  StoredModel,
+} from '../types.ts';
 
 type Signal = Pick<JobSignal, 'check' | 'aborted'>;
 
@@ -68,6 +76,13 @@ export class ModelStorage {
     if (this.busy.has(id))
       throw new WinnowError('BadArguments', 'This model is just being brought in.', 'Cancel that first.');
     await this.store.remove(id);
+  }
+
+  async setPredictionType(id: string, type: PredictionType | null): Promise<void> {
+    return this.exclusively(id, async () => {
+      const { predictionType: _, ...record } = await this.store.load(id);
+      await this.store.save(id, type === null ? record : { ...record, predictionType: type });
+    });
   }
 
   /** Resolves with the new model's id. */
@@ -145,6 +160,7 @@ export class ModelStorage {
       title: titleOf(repository.id),
       source: 'hub',
       origin: originOf(repository),
+      ...(earlier?.predictionType && { predictionType: earlier.predictionType }),
       files: files.map(
         ({ path, size, expected }) => kept.find((file) => file.path === path) ?? { path, size, expected },
       ),

@@ -12,7 +12,9 @@ import { parseUNetConfig } from '../../models/sd/config.ts';
 import { type FileTensors, singleFileConfigs, singleFileLayout } from '../../models/sd/singleFileConfig.ts';
 import { parseVaeConfig } from '../../models/sd/vae.ts';
 import { encodeF16 } from '../../shared/float16.ts';
+import { WinnowError } from '../../shared/errors.ts';
 import { type Shape, sizeOf } from '../../shared/shape.ts';
+import type { FolderReader } from '../environment.ts';
 import { hollow, layouts, openReader as open, publishedConfig, readerOf, shapesByName } from './hollowCheckpoint.ts';
 import { checkModelConfigs, type ModelFolder, openModelFolder } from './modelFolder.ts';
 
@@ -81,7 +83,7 @@ describe.each([
       maxTokens,
       precision: 'f16',
       title: 'model',
-      hash: 'hash',
+      unetHash: 'hash',
     });
     expect(single.scheduler).toEqual(folder.scheduler);
     const prompt = 'a photo of a small red house by the sea';
@@ -269,7 +271,12 @@ it.each<[string, ReadonlyMap<string, Shape>, Record<string, string>, object]>([
     'Stable Diffusion 1',
     sd1,
     {},
-    { predictionType: 'epsilon', scheduler: 'PNDMScheduler', defaultSize: 512, family: 'Stable Diffusion 1' },
+    {
+      predictionType: 'epsilon',
+      scheduler: 'PNDMScheduler',
+      defaultSize: { width: 512, height: 512 },
+      family: 'Stable Diffusion 1',
+    },
   ],
   [
     'Stable Diffusion 1 that says v',
@@ -282,19 +289,24 @@ it.each<[string, ReadonlyMap<string, Shape>, Record<string, string>, object]>([
     'Stable Diffusion 2, the base',
     sd2,
     {},
-    { predictionType: 'epsilon', scheduler: 'PNDMScheduler', defaultSize: 512, family: 'Stable Diffusion 2' },
+    {
+      predictionType: 'epsilon',
+      scheduler: 'PNDMScheduler',
+      defaultSize: { width: 512, height: 512 },
+      family: 'Stable Diffusion 2',
+    },
   ],
   [
     'Stable Diffusion 2 that says v',
     sd2,
     { 'modelspec.prediction_type': 'v_prediction' },
-    { predictionType: 'v_prediction', scheduler: 'DDIMScheduler', defaultSize: 768 },
+    { predictionType: 'v_prediction', scheduler: 'DDIMScheduler', defaultSize: { width: 768, height: 768 } },
   ],
   [
     'Stable Diffusion 2 after some steps',
     plus(sd2, { global_step: [1] }),
     {},
-    { predictionType: 'v_prediction', scheduler: 'DDIMScheduler', defaultSize: 768 },
+    { predictionType: 'v_prediction', scheduler: 'DDIMScheduler', defaultSize: { width: 768, height: 768 } },
   ],
   [
     'Stable Diffusion XL',
@@ -303,7 +315,7 @@ it.each<[string, ReadonlyMap<string, Shape>, Record<string, string>, object]>([
     {
       predictionType: 'epsilon',
       scheduler: 'EulerDiscreteScheduler',
-      defaultSize: 1024,
+      defaultSize: { width: 1024, height: 1024 },
       family: 'Stable Diffusion XL',
     },
   ],
@@ -316,14 +328,77 @@ it.each<[string, ReadonlyMap<string, Shape>, Record<string, string>, object]>([
   [
     'one of another size',
     sd1,
-    { 'modelspec.resolution': '768x768', 'modelspec.title': 'Mine' },
-    { defaultSize: 768, title: 'Mine' },
+    { 'modelspec.resolution': '768x640', 'modelspec.title': 'Mine' },
+    { defaultSize: { width: 768, height: 640 }, title: 'Mine' },
   ],
 ])('knows %s', async (_, shapes, metadata, facts) => {
   const { info, scheduler } = await open(readerOf(hollow(shapes, metadata)));
   expect(info).toMatchObject(facts);
   if (shapes.has('ztsnr'))
     expect(scheduler).toMatchObject({ rescale_betas_zero_snr: true, timestep_spacing: 'trailing' });
+});
+
+describe('a YAML beside a checkpoint', () => {
+  const ldm = 'model:\n  target: ldm.models.diffusion.ddpm.LatentDiffusion\n  params:\n';
+  const withYaml = (file: FolderReader, yaml: string, name = 'model.yaml'): FolderReader => ({
+    ...file,
+    async read(path) {
+      if (path === name) return new TextEncoder().encode(yaml);
+      throw new WinnowError('NotFound', `There is no ${path}.`, '');
+    },
+  });
+  it.each<[string, ReadonlyMap<string, Shape>, Record<string, string>, string, object]>([
+    [
+      'of Stable Diffusion 1 that predicts v',
+      sd1,
+      {},
+      'parameterization: "v"',
+      { predictionType: 'v_prediction', defaultSize: { width: 512, height: 512 } },
+    ],
+    [
+      'of Stable Diffusion 2 that predicts v',
+      sd2,
+      {},
+      'parameterization: "v"',
+      { predictionType: 'v_prediction', defaultSize: { width: 768, height: 768 }, scheduler: 'DDIMScheduler' },
+    ],
+    [
+      'of Stable Diffusion 2 that says nothing',
+      plus(sd2, { global_step: [1] }),
+      {},
+      'linear_start: 0.00085',
+      { predictionType: 'epsilon', scheduler: 'PNDMScheduler' },
+    ],
+    [
+      'against the metadata',
+      sd1,
+      { 'modelspec.prediction_type': 'epsilon' },
+      'parameterization: v',
+      { predictionType: 'v_prediction' },
+    ],
+  ])('says what its network predicts: %s', async (_, shapes, metadata, line, facts) => {
+    for (const name of ['model.yaml', 'model.yml'])
+      expect(
+        (await open(withYaml(readerOf(hollow(shapes, metadata)), `${ldm}    ${line}\n`, name))).info,
+      ).toMatchObject(facts);
+  });
+
+  it('says how its latents are scaled', async () => {
+    const { vae } = await open(withYaml(readerOf(hollow(sd1)), `${ldm}    scale_factor: 0.13025\n`));
+    expect(vae.config.scaling_factor).toBe(0.13025);
+  });
+
+  it('wins over the configs that our own export wrote', async () => {
+    const bytes = readFileSync(join(reference, 'single-file/xl.safetensors'));
+    const { info, scheduler } = await open(withYaml(readerOf(byteRanges(bytes)), `${ldm}    parameterization: "v"\n`));
+    expect([info.predictionType, scheduler['prediction_type']]).toEqual(['v_prediction', 'v_prediction']);
+  });
+
+  it('is refused by its name where it says what nobody could mean', async () => {
+    await expect(open(withYaml(readerOf(hollow(sd1)), `${ldm}    parameterization: speed\n`))).rejects.toThrow(
+      /model\.yaml says parameterization: speed/,
+    );
+  });
 });
 
 it('leaves out the last layer of a whole OpenCLIP in Stable Diffusion 2', async () => {

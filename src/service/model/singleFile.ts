@@ -2,6 +2,7 @@
  *  are made from its shapes (or are the ones that our own export put beside them), its tensors are read where they lie, under diffusers' names.
  *  Nothing is held: opening reads the header. */
 import { EMBEDDING, isAdapter, otherMethod } from '../../data/formats/loraKinds.ts';
+import { type CheckpointYaml, parseCheckpointYaml, yamlNames } from '../../data/formats/checkpointYaml.ts';
 import { openSafetensors, type SafetensorsFile } from '../../data/formats/safetensors.ts';
 import type { Value } from '../../graph/graph.ts';
 import { CLIP_VOCAB_SIZE, type ClipPadding, clipTokenizerFile } from '../../models/clip/vocabulary/vocabulary.ts';
@@ -30,7 +31,7 @@ import { parseJsonObject } from '../../shared/json.ts';
 import { sameShape, type Shape, sizeOf } from '../../shared/shape.ts';
 import { textParameters, unetParameters, vaeParameters } from './componentParameters.ts';
 import type { FolderReader } from '../environment.ts';
-import type { ComponentWeights } from './weightFiles.ts';
+import { type ComponentWeights, optional } from './weightFiles.ts';
 
 /** Where our own export keeps what the layout has no place for: the folder's small files by their paths, as JSON. */
 export const FOLDER_METADATA = 'winnow.folder';
@@ -50,7 +51,8 @@ async function openSingleFile(reader: FolderReader, path: string): Promise<Folde
   const file = await openSafetensors(await reader.open(path), name);
   if (isAdapter(file)) throw noModel(name, otherMethod(file));
   const layout = singleFileLayout(file, name);
-  const files = writtenFolder(file, name) ?? (await inferredFolder(file, layout, name));
+  const beside = await yamlBeside(reader, path);
+  const files = writtenFolder(file, name) ?? (await inferredFolder(file, layout, name, beside));
   const config = (folder: string): Config =>
     parseJsonObject(textOf(files, `${folder}/config.json`, name), {
       file: `${folder}/config.json of ${name}`,
@@ -103,8 +105,13 @@ async function openSingleFile(reader: FolderReader, path: string): Promise<Folde
       const written = files[wanted];
       if (written !== undefined) return new TextEncoder().encode(written);
       const pad = tokenizers.get(folder);
-      const own = pad && Object.keys(files).some((path) => path.startsWith(`${folder}/`));
-      const found = pad && !own ? clipTokenizerFile(await clipMerges(), pad, file ?? '') : undefined;
+      const own = (name: string): boolean => files[`${folder}/${name}`] !== undefined;
+      // A vocabulary that is not CLIP's is there, with all of its small files; small files without one go with CLIP's.
+      const lacks =
+        file === 'vocab.json' || file === 'merges.txt'
+          ? !own('vocab.json') && !own('tokenizer.json')
+          : !Object.keys(files).some((path) => path.startsWith(`${folder}/`));
+      const found = pad && lacks ? clipTokenizerFile(await clipMerges(), pad, file ?? '') : undefined;
       if (found === undefined) throw missing(wanted);
       return new TextEncoder().encode(found);
     },
@@ -113,6 +120,7 @@ async function openSingleFile(reader: FolderReader, path: string): Promise<Folde
       return reader.open(path);
     },
     ...(reader.sha256 && { sha256: (wanted: string) => reader.sha256!(wanted) }),
+    predictionType: reader.predictionType ?? beside.predictionType,
     origin: {
       source: 'disk',
       ...reader.origin,
@@ -135,8 +143,17 @@ function noModel(name: string, other: ReturnType<typeof otherMethod>): WinnowErr
   );
 }
 
+async function yamlBeside(reader: FolderReader, path: string): Promise<CheckpointYaml> {
+  for (const name of yamlNames(path)) {
+    const bytes = await optional(reader.read(name));
+    if (bytes) return parseCheckpointYaml(bytes, name);
+  }
+  return {};
+}
+
 /** Half a megabyte: only for those who need it. */
-const clipMerges = async (): Promise<string> => (await import('../../models/clip/vocabulary/merges.txt?raw')).default;
+export const clipMerges = async (): Promise<string> =>
+  (await import('../../models/clip/vocabulary/merges.txt?raw')).default;
 
 function textOf(files: Readonly<Record<string, string>>, path: string, name: string): string {
   const text = files[path];
@@ -158,25 +175,33 @@ async function inferredFolder(
   file: SafetensorsFile,
   layout: SingleFileLayout,
   name: string,
+  beside: CheckpointYaml,
 ): Promise<Record<string, string>> {
-  const configs = singleFileConfigs(file, layout, await factsOf(file, layout), name);
+  const facts = { ...(await factsOf(file, layout, beside)), ...beside };
+  const configs = singleFileConfigs(file, layout, facts, name);
   return Object.fromEntries(
     Object.entries(configs).map(([path, config]) => [path, `${JSON.stringify(config, null, 2)}\n`]),
   );
 }
 
-/** What the network predicts, by the first of: the file's metadata (Stability's model spec), the marks that v models carry for ComfyUI, the step
+/** What the network predicts, by the first of: a YAML beside the file, the file's metadata (Stability's model spec), the marks that v models carry for ComfyUI, the step
  *  count by which diffusers tells Stable Diffusion 2's base from its 768 px model, and ComfyUI's look at one of its biases. Without any, Stable
  *  Diffusion 2 predicts v, as diffusers has it, and all others noise. */
-async function factsOf(file: SafetensorsFile, { family }: SingleFileLayout): Promise<SingleFileFacts> {
-  const said = file.metadata['modelspec.prediction_type'];
-  const size = Number(/^(\d+)x\d+$/.exec(file.metadata['modelspec.resolution'] ?? '')?.[1]);
+async function factsOf(
+  file: SafetensorsFile,
+  { family }: SingleFileLayout,
+  beside: CheckpointYaml,
+): Promise<SingleFileFacts> {
+  const said = beside.predictionType ?? file.metadata['modelspec.prediction_type'];
+  const [width, height] = (/^(\d{2,5})x(\d{2,5})$/.exec(file.metadata['modelspec.resolution'] ?? '') ?? [])
+    .slice(1)
+    .map(Number);
   const facts = (predictionType: SingleFileFacts['predictionType']): SingleFileFacts => ({
     predictionType,
     zeroTerminalSnr: file.shape('ztsnr') !== undefined,
-    ...(size > 0 && { size }),
+    ...(width && height && { size: { width, height } }),
   });
-  if (said === 'epsilon') return facts('epsilon');
+  if (said === 'epsilon' || said === 'sample') return facts(said);
   if (said === 'v' || said === 'v_prediction' || file.shape('v_pred')) return facts('v_prediction');
   if (family !== 'sd2') return facts('epsilon');
   const steps = file.shape('global_step') ? (await file.readInt32('global_step'))[0] : undefined;

@@ -1,6 +1,7 @@
 /** The weight files of one component of a diffusers folder: one file, or shards behind an index; plain, or a variant (`fp16`). They are
  *  opened by range: the headers are read, tensors only when asked for. */
 import { openSafetensors, type SafetensorsFile } from '../../data/formats/safetensors.ts';
+import { weightVariants } from '../../data/modelFiles.ts';
 import type { TensorSource } from '../../models/weights.ts';
 import { isWinnowError, WinnowError } from '../../shared/errors.ts';
 import { isRecord, parseJsonObject } from '../../shared/json.ts';
@@ -16,8 +17,8 @@ export interface ComponentWeights extends TensorSource {
   parameters: number;
 }
 
-/** What a variant's file may be called, in the order of preference: what diffusers loads unless it is told a variant comes first. */
-const variants = ['', '.fp16', '.bf16', '.non_ema'];
+/** As the command line read folders before it read them as the studio does. */
+export const plainFirst: readonly string[] = ['', '.fp16', '.bf16', '.non_ema'];
 
 /** @param stem `diffusion_pytorch_model`, or `model` for text encoders. Rejects with NotFound, or with PickleRefused where there are only
  *  pickles; with what is wrong with a file; with BadFile for an index that does not fit its shards. */
@@ -25,6 +26,7 @@ export async function openComponentWeights(
   reader: FolderReader,
   folder: string,
   stem: string,
+  variants = weightVariants,
 ): Promise<ComponentWeights> {
   if (reader.component) return reader.component(folder);
   for (const variant of variants) {

@@ -15,7 +15,7 @@ import { DEFAULT_LIMITS } from '../../webgpu/plan.ts';
 import { type FolderReader, wholeFiles } from '../environment.ts';
 import { type FolderPlan, planFolder } from './folderPlan.ts';
 import { DESKTOP_LIMITS, modelForecast, type PlannedModel } from './forecast.ts';
-import { readFolderJson } from '../model/modelFolder.ts';
+import { readFolderJson } from '../model/modelConfigs.ts';
 
 const configs = (name: string): FolderReader => folderReader(`tools/reference/configs/${name}`);
 const onePair = (changes: Partial<TrainConfig> = {}): TrainConfig => ({

@@ -3,19 +3,15 @@ import { graphFlops } from '../../graph/flops.ts';
 import { Graph, type ParameterDtype, type Value } from '../../graph/graph.ts';
 import {
   buildTextEncoder,
-  parseTextEncoderConfig,
   type TextEncoderConfig,
   textEncoderInputs,
   unprefixedTextNames,
 } from '../../models/clip/textEncoder.ts';
-import type { Config } from '../../models/config.ts';
-import { openDenoiser } from '../../models/families.ts';
 import type { LayerOptions } from '../../models/layers.ts';
 import {
   buildVaeDecoder,
   buildVaeEncoder,
   legacyVaeNames,
-  parseVaeConfig,
   type VaeConfig,
   vaeScaleFactor,
 } from '../../models/sd/vae.ts';
@@ -35,7 +31,7 @@ import {
   sumOf,
   type Target,
 } from './forecast.ts';
-import { readFolderJson, readOptional } from '../model/modelFolder.ts';
+import { readModelConfigs, readOptional, readPartConfigs } from '../model/modelConfigs.ts';
 import { asDiffusersFolder } from '../model/singleFile.ts';
 import { latentSizeOf } from '../sampling/latentSize.ts';
 import { stepSpecOf, type WeightShapes } from '../training/stepSpec.ts';
@@ -148,36 +144,24 @@ function precisionOf(parameters: readonly Value[]): ParameterDtype {
   return (['f32', 'f16', 'bf16'] as const).reduce((most, next) => (counts[next] > counts[most] ? next : most));
 }
 
-/** Side lengths in latents: diffusers' pipelines make 64 where the config says nothing. */
-function sampleSize({ sample_size: size = 64 }: Config): { height: number; width: number } {
-  const [height, width] = Array.isArray(size) ? (size as number[]) : [size as number, size as number];
-  return { height: height!, width: width! };
-}
-
-/** Rejects with AdapterTooSmall, which says by how much and what to change, where a limit of the target is exceeded. */
+/** Rejects as opening the folder does, but for weights and tokenizers, which need not be there; and with AdapterTooSmall, which says by how much and what to change, where a limit of the target is exceeded. */
 export async function planFolder(
   source: FolderReader,
   config: TrainConfig,
   { reference, weights: policy, size, target = { limits: DESKTOP_LIMITS } }: FolderPlanOptions,
 ): Promise<FolderPlan> {
   const reader = await asDiffusersFolder(source);
-  const optionalJson = async (path: string): Promise<Config | undefined> =>
-    (await readOptional(reader, path)) ? readFolderJson(reader, path) : undefined;
-  const unetConfig = await readFolderJson(reader, 'unet/config.json');
-  const unet = openDenoiser(unetConfig);
-  const vaeConfig = await optionalJson('vae/config.json');
-  const vae = vaeConfig && (await vaeOf(reader, parseVaeConfig(vaeConfig), policy));
+  // Whatever opening would refuse is refused here. Without an index, what there is of a folder is planned.
+  const configs = (await readOptional(reader, 'model_index.json'))
+    ? await readModelConfigs(reader, { tokenizers: 'found' })
+    : await readPartConfigs(reader);
+  const { unet, tokens } = configs;
+  const vae = configs.vae && (await vaeOf(reader, configs.vae, policy));
   const textEncoders = [];
-  for (const folder of ['text_encoder', 'text_encoder_2']) {
-    const file = await optionalJson(`${folder}/config.json`);
-    if (file) textEncoders.push(await textOf(reader, folder, parseTextEncoderConfig(file), policy));
-  }
-  const tokens =
-    textEncoders.length > 0 ? Math.min(...textEncoders.map(({ config: text }) => text.max_position_embeddings)) : 77;
+  for (const { folder, config: text } of configs.texts) textEncoders.push(await textOf(reader, folder, text, policy));
 
   const factor = vae ? vaeScaleFactor(vae.config) : 8;
-  const own = sampleSize(unetConfig);
-  const { width, height } = size ?? { width: own.width * factor, height: own.height * factor };
+  const { width, height } = size ?? configs.size;
   const latentSize = latentSizeOf({ width, height }, factor);
 
   const build = (graph: Graph, options?: LayerOptions): Value =>

@@ -157,6 +157,14 @@ function roundHalfEven(x: number): number {
   return x - floor === 0.5 ? floor + (floor % 2) : Math.round(x);
 }
 
+/** A start picture by what is in it: its place may hold another tomorrow. */
+async function identified(
+  { files, sha256 }: Pick<Environment, 'files' | 'sha256'>,
+  { file, strength }: NonNullable<GenerationSettings['init']>,
+): Promise<NonNullable<GenerationSettings['init']>> {
+  return { file, strength, sha256: await sha256(await files.read(file)) };
+}
+
 /** Prompts that are encoded at a time. */
 const TEXTS_AHEAD = 64;
 
@@ -172,10 +180,11 @@ interface Easel extends AsyncDisposable {
 async function setUp(
   context: GenerationContext,
   signal: JobSignal,
-  settings: GenerationSettings,
+  asked: GenerationSettings,
   listener: Listener<GenerateEvent>,
 ): Promise<Easel> {
   const { env } = context;
+  const settings = asked.init ? { ...asked, init: await identified(env, asked.init) } : asked;
   listener({ type: 'preparing', what: 'Opening the model', done: 0, total: 1 });
   const model = await context.pool.resolve(settings.model);
   const ranOn = await signal.turn(() => context.samplerFor(settings.sampler, model));
@@ -277,7 +286,7 @@ function withoutPaths(record: ImageRecord): ImageRecord {
 }
 
 /** A1111's text, which every viewer of such pictures reads. */
-function infotext({ folder, hash }: ResolvedModel, record: ImageRecord): string {
+function infotext({ folder, unetHash }: ResolvedModel, record: ImageRecord): string {
   const { prompt, negativePrompt, steps, scheduler, eta, guidanceScale, seed, width, height, init } = record;
   return formatParameters({
     prompt,
@@ -288,7 +297,7 @@ function infotext({ folder, hash }: ResolvedModel, record: ImageRecord): string 
       'CFG scale': String(guidanceScale),
       Seed: String(seed),
       Size: `${width}x${height}`,
-      'Model hash': hash.slice(0, 10),
+      'Model hash': unetHash.slice(0, 10),
       Model: folder.info.title,
       ...(eta ? { 'Eta DDIM': String(eta) } : {}),
       ...(init ? { 'Denoising strength': String(init.strength) } : {}),

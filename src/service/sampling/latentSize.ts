@@ -1,16 +1,18 @@
 /** From pixels to latents. */
 import { WinnowError } from '../../shared/errors.ts';
 
-/** Throws BadArguments for a size in pixels that the autoencoder's factor does not divide. */
+/** A side of a picture in pixels; sixteen times what SDXL makes. */
+const LARGEST_SIDE = 16_384;
+
+/** Throws BadArguments for a size in pixels that the autoencoder's factor does not divide, or that nothing can make. */
 export function latentSizeOf(
   { width, height }: { width: number; height: number },
   factor: number,
 ): { width: number; height: number } {
-  if (width > 0 && height > 0 && width % factor === 0 && height % factor === 0)
-    return { height: height / factor, width: width / factor };
-  throw new WinnowError(
-    'BadArguments',
-    `This model cannot make ${width} by ${height} pixels.`,
-    `Choose multiples of ${factor}.`,
-  );
+  const refused = (remedy: string): WinnowError =>
+    new WinnowError('BadArguments', `This model cannot make ${width} by ${height} pixels.`, remedy);
+  if (!(width > 0 && height > 0 && width % factor === 0 && height % factor === 0))
+    throw refused(`Choose multiples of ${factor}.`);
+  if (Math.max(width, height) > LARGEST_SIDE) throw refused(`Choose at most ${LARGEST_SIDE} a side.`);
+  return { height: height / factor, width: width / factor };
 }

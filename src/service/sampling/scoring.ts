@@ -5,8 +5,9 @@ import { alignmentScores, buildScorer, parseScorerConfig, type ScorerConfig } fr
 import { createSession, type OnnxSession } from '../../onnx/session.ts';
 import '../../shared/disposable.ts';
 import { WinnowError } from '../../shared/errors.ts';
-import { type ModelFolder, readFolderJson } from '../model/modelFolder.ts';
 import type { Planned } from '../model/modelCache.ts';
+import { readFolderJson } from '../model/modelConfigs.ts';
+import type { ModelFolder } from '../model/modelFolder.ts';
 import { onnxBytes } from './onnxModel.ts';
 import { onnxBytesOf } from './partRunner.ts';
 import type { Score } from '../types.ts';

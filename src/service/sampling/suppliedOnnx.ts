@@ -14,7 +14,7 @@ import { optional } from '../model/weightFiles.ts';
 export type SuppliedOnnx = (part: string) => Promise<Planned<OnnxSession> | undefined>;
 
 /** Names under which exporters put weights that do not fit the file itself. */
-const externalFiles = ['model.onnx_data', 'model.onnx.data', 'weights.pb'];
+export const externalOnnxFiles = ['model.onnx_data', 'model.onnx.data', 'weights.pb'];
 
 export const suppliedOnnx =
   (reader: FolderReader, options: SessionOptions): SuppliedOnnx =>
@@ -23,7 +23,7 @@ export const suppliedOnnx =
     const model = await open('model.onnx');
     if (!model) return undefined;
     const beside: { path: string; file: ByteRanges }[] = [];
-    for (const path of externalFiles) {
+    for (const path of externalOnnxFiles) {
       const file = await open(path);
       if (file) beside.push({ path, file });
     }

@@ -49,7 +49,9 @@ export async function openRun(context: TrainContext, request: TrainRequest): Pro
       'Judge a few pairs first; only left and right answers train.',
     );
   }
-  const model = await context.pool.resolve(request.model);
+  const model = earlier
+    ? await context.pool.resolveRecorded(request.model, earlier.modelHash)
+    : await context.pool.resolve(request.model);
   const { notTrainable, title } = model.folder.info;
   if (notTrainable !== null)
     throw new WinnowError(

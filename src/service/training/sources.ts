@@ -3,8 +3,8 @@
 import { openSafetensors } from '../../data/formats/safetensors.ts';
 import { WinnowError } from '../../shared/errors.ts';
 import type { Environment } from '../environment.ts';
-import type { ResolvedModel } from '../model/modelPool.ts';
-import { partHashes, partNames, unetHash } from '../model/partHashes.ts';
+import { partHashes, partNames } from '../model/identity.ts';
+import { isRecordedAs, type ResolvedModel } from '../model/modelPool.ts';
 import type { RunRecord, RunSources, TrainPair } from '../types.ts';
 
 export interface PairLatents {
@@ -89,14 +89,13 @@ async function readLatents(
 /** Refuses what is not what the run began with, by name. Gives what could not be compared, in a sentence: records of before hashes were kept.
  *  @param pairs those that the sources were read from.
  *  @throws SourceChanged */
-export async function compareSources(
+export function compareSources(
   record: RunRecord,
   pairs: readonly TrainPair[],
   { hashes }: Sources,
   model: ResolvedModel,
-  env: Pick<Environment, 'sha256'>,
-): Promise<string | null> {
-  const changes = [...pairChanges(record, pairs, hashes), ...(await modelChanges(record, model, hashes, env))];
+): string | null {
+  const changes = [...pairChanges(record, pairs, hashes), ...modelChanges(record, model, hashes)];
   if (changes.length > 0)
     throw new WinnowError(
       'SourceChanged',
@@ -140,12 +139,7 @@ function pairChanges(record: RunRecord, pairs: readonly TrainPair[], { pairs: ha
   return rest > 1 ? [...changes.slice(0, MAX_NAMED), `and ${rest} more pairs`] : changes;
 }
 
-async function modelChanges(
-  record: RunRecord,
-  model: ResolvedModel,
-  hashes: RunSources,
-  env: Pick<Environment, 'sha256'>,
-): Promise<string[]> {
+function modelChanges(record: RunRecord, model: ResolvedModel, hashes: RunSources): string[] {
   const { title } = model.folder.info;
   if (record.sources) {
     const { model: before } = record.sources;
@@ -153,6 +147,5 @@ async function modelChanges(
       .filter((part) => before[part] !== hashes.model[part])
       .map((part) => `the ${partNames[part] ?? part} of ${title} has changed`);
   }
-  const same = record.modelHash === model.hash || record.modelHash === (await unetHash(model, env));
-  return same ? [] : [`the UNet of ${title}, or what is on top of it, has changed`];
+  return isRecordedAs(model, record.modelHash) ? [] : [`the UNet of ${title}, or what is on top of it, has changed`];
 }

@@ -38,7 +38,7 @@ export async function trainRun(
       begun = true;
     }
     const sources = await readSources(env, model, pairs, progress);
-    const unchecked = resumes ? await compareSources(record, pairs, sources, model, env) : null;
+    const unchecked = resumes ? compareSources(record, pairs, sources, model) : null;
     const { hashes, dataHash } = sources;
     const now = { model: request.model, modelHash: model.hash, pairs, sources: hashes, dataHash };
     run.advance((before) => ({ ...before, ...now }));

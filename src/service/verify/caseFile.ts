@@ -4,7 +4,7 @@ import type { TensorSource } from '../../models/weights.ts';
 import { WinnowError } from '../../shared/errors.ts';
 import type { Shape } from '../../shared/shape.ts';
 import type { FolderReader } from '../environment.ts';
-import { readFolderJson, readOptional } from '../model/modelFolder.ts';
+import { readFolderJson, readOptional } from '../model/modelConfigs.ts';
 
 export const caseKinds = [
   'unet',

@@ -27,7 +27,7 @@ import { learningRateFactor } from '../../training/optimisers/schedule.ts';
 import type { TrainMode } from '../../training/policy.ts';
 import type { LossSpec } from '../../training/stepGraph.ts';
 import { type StepBatch, Trainer } from '../../training/trainer.ts';
-import { readFolderJson, readOptional } from '../model/modelFolder.ts';
+import { readFolderJson, readOptional } from '../model/modelConfigs.ts';
 import { onnxReference } from '../training/onnxReference.ts';
 import { type Backend, executorBackend } from './backends.ts';
 import { badCase, field, type GoldenCase, openTensors, openWeights, optionalNumber } from './caseFile.ts';

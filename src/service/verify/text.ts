@@ -8,7 +8,7 @@ import {
   unprefixedTextNames,
 } from '../../models/clip/textEncoder.ts';
 import { withAliases } from '../../models/weights.ts';
-import { readFolderJson, readTokenizer } from '../model/modelFolder.ts';
+import { readFolderJson, readTokenizer } from '../model/modelConfigs.ts';
 import type { Backend } from './backends.ts';
 import { badCase, type GoldenCase, openWeights } from './caseFile.ts';
 import { type CaseResult, compareCase } from './compare.ts';

@@ -8,7 +8,7 @@ import { buildUNet, classLabelsShape, loraTargets, type UNetInputs } from '../..
 import { parametersOf } from '../../models/weights.ts';
 import type { Shape } from '../../shared/shape.ts';
 import { type AdapterBeside, adapterBeside, both } from '../sampling/adapterBeside.ts';
-import { readFolderJson } from '../model/modelFolder.ts';
+import { readFolderJson } from '../model/modelConfigs.ts';
 import type { Backend, Feeds } from './backends.ts';
 import { type GoldenCase, openTensors, openWeights } from './caseFile.ts';
 import { type CaseResult, compareCase } from './compare.ts';

@@ -2,7 +2,7 @@
 import { Graph } from '../../graph/graph.ts';
 import { buildVaeDecoder, buildVaeEncoder, legacyVaeNames, parseVaeConfig } from '../../models/sd/vae.ts';
 import { withAliases } from '../../models/weights.ts';
-import { readFolderJson } from '../model/modelFolder.ts';
+import { readFolderJson } from '../model/modelConfigs.ts';
 import type { Backend } from './backends.ts';
 import { type GoldenCase, openWeights } from './caseFile.ts';
 import { type CaseResult, compareCase } from './compare.ts';

@@ -38,6 +38,10 @@ export const printSeconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s
 
 export const printPercent = (fraction: number): string => `${Math.round(fraction * 100)} %`;
 
+/** `512 px`, or `640 × 448 px`. */
+export const printSize = ({ width, height }: { width: number; height: number }): string =>
+  width === height ? `${width} px` : `${width} × ${height} px`;
+
 export const plural = (count: number, one: string, many = `${one}s`): string => `${count} ${count === 1 ? one : many}`;
 
 export function printWhen(iso: string): string {

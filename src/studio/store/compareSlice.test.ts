@@ -13,7 +13,7 @@ const model = {
   id: 'm',
   title: 'm',
   defaults: { steps: 1, guidanceScale: 1, scheduler: 'DDIMScheduler' },
-  defaultSize: 8,
+  defaultSize: { width: 8, height: 8 },
   notTrainable: null,
 } as ModelInfo;
 
@@ -42,6 +42,7 @@ beforeEach(async () => {
     modelHash: hashOf,
     importLora: () => ((content.lora = 'second'), { file: 'loras/style', rank: 1, modules: 1, format: 'kohya' }),
     deleteModel: () => undefined,
+    setPredictionType: (_id: string, type: string) => ((content.base = type), model),
     generate: (_job: string, { items, ...settings }: GenerateRequest): ImageRecord[] =>
       items.map((item) => {
         const modelHash = hashOf(settings.model);
@@ -91,4 +92,11 @@ it('shows no picture of a model that had the id before, and the old ones when it
   await studio().readModelHashes([base, tuned]);
   expect(shown()).toEqual(['first', 'first+first']);
   expect(made).toHaveLength(4);
+});
+
+it('shows no picture of a model from before it was said what it predicts', async () => {
+  await studio().setPredictionType('m', 'v_prediction');
+  expect(shown()).toEqual([undefined, undefined]);
+  await studio().makeComparison();
+  expect(shown()).toEqual(['v_prediction', 'v_prediction+first']);
 });

@@ -14,7 +14,7 @@ const model = {
   id: 'm',
   title: 'm',
   defaults: { steps: 1, guidanceScale: 1, scheduler: 'DDIMScheduler' },
-  defaultSize: 8,
+  defaultSize: { width: 8, height: 8 },
   notTrainable: null,
 } as ModelInfo;
 

@@ -36,10 +36,9 @@ export function baseSettings({
 const defaultSettings = ({ defaults, defaultSize, karras }: ModelInfo): BaseSettings => ({
   ...defaults,
   guidanceRescale: 0,
-  width: defaultSize,
-  height: defaultSize,
   eta: 0,
   karras,
+  ...defaultSize,
 });
 
 /** Whether predictions are guided: else a negative prompt is not read, and there is nothing to rescale. */

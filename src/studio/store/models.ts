@@ -44,7 +44,11 @@ export function countUsable({
 
 /** The same for two references that give the same images. */
 export const modelKey = (ref: ModelRef): string =>
-  JSON.stringify([ref.base, ref.adapters.filter((adapter) => adapter.strength !== 0)]);
+  JSON.stringify([
+    ref.base,
+    ref.adapters.filter((adapter) => adapter.strength !== 0),
+    ...(ref.predictionType ? [ref.predictionType] : []),
+  ]);
 
 export const isTuned = (ref: ModelRef): boolean => ref.adapters.length > 0;
 

@@ -12,6 +12,7 @@ const model = (id: string, change: Partial<ModelInfo> = {}): ModelInfo => ({
   title: id,
   source: 'disk',
   hash: id,
+  unetHash: id,
   family: 'Stable Diffusion 1',
   pipeline: 'StableDiffusionPipeline',
   parameters: { unet: 1, vae: 1, textEncoder: 1 },
@@ -20,7 +21,7 @@ const model = (id: string, change: Partial<ModelInfo> = {}): ModelInfo => ({
   predictionType: 'epsilon',
   scheduler: 'PNDMScheduler',
   defaults: { steps: 30, guidanceScale: 7.5, scheduler: 'PNDMScheduler' },
-  defaultSize: 512,
+  defaultSize: { width: 512, height: 512 },
   sizeMultiple: 8,
   maxTokens: 77,
   karras: false,
@@ -32,7 +33,7 @@ const model = (id: string, change: Partial<ModelInfo> = {}): ModelInfo => ({
 
 const embedded = model('embedded', {
   source: 'embedded',
-  defaultSize: 96,
+  defaultSize: { width: 96, height: 96 },
   defaults: { steps: 12, guidanceScale: 3, scheduler: 'DPMSolverMultistepScheduler' },
 });
 const models = [embedded, model('big')];
@@ -80,6 +81,12 @@ beforeEach(() => {
   useStudio.setState({ ...useStudio.getInitialState(), models }, true);
   studio().setPreference('baseModel', null);
   studio().adoptDefaults();
+});
+
+it('gives a model that is not square both of its sides', () => {
+  useStudio.setState({ models: [...models, model('wide', { defaultSize: { width: 640, height: 448 } })] });
+  studio().useModel('wide');
+  expect(studio().draft).toMatchObject({ width: 640, height: 448 });
 });
 
 it('gives each model its own size, steps and presets, and keeps what was set for it', () => {

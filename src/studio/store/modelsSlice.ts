@@ -4,6 +4,7 @@ import type {
   HubRequest,
   ModelForecast,
   ModelInfo,
+  PredictionType,
   StorageEvent,
   StoredModel,
   TrainConfig,
@@ -74,10 +75,14 @@ export interface ModelsSlice {
   downloadModel(request: HubRequest, files: readonly { path: string; size: number }[]): Promise<ModelInfo | null>;
   cancelModelWork(): Promise<void>;
   deleteModel(id: string): Promise<void>;
-  readModelForecast(id: string, side: number): Promise<void>;
+  /** Says of a stored model what its network predicts; null: what its files say. */
+  setPredictionType(id: string, type: PredictionType | null): Promise<void>;
+  readModelForecast(id: string, size: PixelSize): Promise<void>;
 }
 
-export const forecastKey = (id: string, side: number): string => `${id} ${side}`;
+type PixelSize = ModelInfo['defaultSize'];
+
+export const forecastKey = (id: string, { width, height }: PixelSize): string => `${id} ${width}x${height}`;
 
 /** `https://host/owner/name@revision` → what to ask for. */
 export function hubRequestOf(origin: string): HubRequest | null {
@@ -276,12 +281,22 @@ export const modelsSlice: Slice<ModelsSlice> = (set, get) => {
       void get().readStorage();
     },
 
-    async readModelForecast(id, side) {
-      const key = forecastKey(id, side);
+    async setPredictionType(id, type) {
+      set({ modelsProblem: null });
+      try {
+        await get().engine().setPredictionType(id, type);
+        await get().readModels();
+      } catch (error) {
+        set({ modelsProblem: problemOf(error) });
+      }
+    },
+
+    async readModelForecast(id, size) {
+      const key = forecastKey(id, size);
       const put = (forecast: ModelForecast | Problem): void =>
         set(({ modelForecasts }) => ({ modelForecasts: { ...modelForecasts, [key]: forecast } }));
       try {
-        put(await get().engine().modelForecast(id, { width: side, height: side }));
+        put(await get().engine().modelForecast(id, size));
       } catch (error) {
         put(problemOf(error));
       }

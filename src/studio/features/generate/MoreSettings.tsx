@@ -4,6 +4,7 @@ import { NumberField, Segmented, Select, Switch } from '../../components/Fields.
 import { Disclosure } from '../../components/Surface.tsx';
 import { samplerReads, samplerRecords } from '../../../diffusion/samplers/records.ts';
 import { isGuided } from '../../store/generateSlice.ts';
+import { printSize } from '../../components/words.ts';
 import { chosenModel } from '../../store/models.ts';
 import { useStudio } from '../../store/useStudio.ts';
 import styles from './generate.module.css';
@@ -11,14 +12,15 @@ import styles from './generate.module.css';
 export function MoreSettings() {
   const draft = useStudio((s) => s.draft);
   const multiple = useStudio((s) => chosenModel(s)?.sizeMultiple ?? 8);
-  const modelSize = useStudio((s) => chosenModel(s)?.defaultSize ?? 96);
   const guided = useStudio((s) => isGuided(s.draft, chosenModel(s)));
   const hint = useStudio((s) =>
     chosenModel(s)?.guidanceInput ? 'This model reads no negative prompt.' : '1 is none: no negative prompt is read.',
   );
+  const model = useStudio(chosenModel);
+  const modelSize = model?.defaultSize ?? { width: 96, height: 96 };
   const chosen = useStudio((s) => s.system?.choices.sampler);
   const { setDraft, resetSettings, setInitImage } = useStudio.getState();
-  const largest = Math.max(1024, 2 * modelSize);
+  const largest = Math.max(1024, 2 * modelSize.width, 2 * modelSize.height);
   const round = (size: number): number => Math.max(multiple, Math.round(size / multiple) * multiple);
   return (
     <Disclosure label="More">
@@ -50,10 +52,10 @@ export function MoreSettings() {
           step={multiple}
           onChange={(height) => setDraft({ height: round(height) })}
         />
-        {draft.width !== modelSize || draft.height !== modelSize ? (
+        {draft.width !== modelSize.width || draft.height !== modelSize.height ? (
           <p className={`small dim ${styles.wide}`}>
-            The model was made for {modelSize} px; other sizes look less sure. Pairs of another size cannot train
-            together.
+            The model was made for {printSize(modelSize)}; other sizes look less sure. Pairs of another size cannot
+            train together.
           </p>
         ) : null}
         <div className={styles.wide}>

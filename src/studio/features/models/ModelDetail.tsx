@@ -1,11 +1,12 @@
 /** What was read of one model, and what can be done with it. */
 import type { ReactNode } from 'react';
 import { isSamplerName, samplerRecords } from '../../../diffusion/samplers/records.ts';
-import type { ModelInfo } from '../../../service/types.ts';
+import type { ModelInfo, PredictionType, StoredModel } from '../../../service/types.ts';
 import { Button } from '../../components/Button.tsx';
+import { Select } from '../../components/Fields.tsx';
 import { ConfirmButton, Disclosure, Notice, Panel, ProblemNotice, Tag } from '../../components/Surface.tsx';
 import { toast } from '../../components/toast.ts';
-import { plural, printBytes, printCount, printWhen } from '../../components/words.ts';
+import { plural, printBytes, printCount, printSize, printWhen } from '../../components/words.ts';
 import { chosenModel } from '../../store/models.ts';
 import { hubRequestOf } from '../../store/modelsSlice.ts';
 import { useStudio } from '../../store/useStudio.ts';
@@ -73,6 +74,7 @@ export function ModelDetail({ entry }: { entry: Entry }) {
         ) : null}
         <ProblemNotice problem={problem} />
         {info?.notTrainable ? <Notice title="Makes pictures, cannot be trained">{info.notTrainable}</Notice> : null}
+        {info && stored ? <Predicts info={info} stored={stored} /> : null}
         <dl className={styles.facts}>
           {info ? <Facts info={info} /> : null}
           <Fact name="On disk">{printBytes(stored ? stored.presentBytes : (info?.weightBytes ?? 0))}</Fact>
@@ -88,6 +90,31 @@ export function ModelDetail({ entry }: { entry: Entry }) {
         ) : null}
       </div>
     </Panel>
+  );
+}
+
+/** Files sometimes do not say what the network predicts, or say it wrongly: pictures are then noise or mud. */
+function Predicts({ info, stored }: { info: ModelInfo; stored: StoredModel }) {
+  const working = useStudio((s) => s.modelWork !== null);
+  const { setPredictionType } = useStudio.getState();
+  const options = Object.entries(predictions) as [PredictionType, string][];
+  return (
+    <Select<PredictionType | 'files'>
+      label="What its network predicts"
+      hint="Where pictures come out as noise or washed out, the files may say it wrongly."
+      value={stored.predictionType ?? 'files'}
+      disabled={working}
+      onChange={(type) => setPredictionType(stored.id, type === 'files' ? null : type)}
+      options={[
+        {
+          value: 'files',
+          label: stored.predictionType
+            ? 'what its files say'
+            : `what its files say: ${predictions[info.predictionType]}`,
+        },
+        ...options.map(([value, label]) => ({ value, label })),
+      ]}
+    />
   );
 }
 
@@ -110,7 +137,7 @@ function Facts({ info }: { info: ModelInfo }) {
           : info.scheduler.replace(/Scheduler$/, '')}
       </Fact>
       <Fact name="Made for">
-        {info.defaultSize} px, multiples of {info.sizeMultiple}
+        {printSize(info.defaultSize)}, multiples of {info.sizeMultiple}
       </Fact>
       <Fact name="By default">
         {plural(defaults.steps, 'step')}, guidance {defaults.guidanceScale}

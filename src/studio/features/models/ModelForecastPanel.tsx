@@ -10,22 +10,30 @@ import { useStudio } from '../../store/useStudio.ts';
 import styles from './models.module.css';
 
 /** Sizes around the model's own, in steps that it takes. */
-function sizesOf({ defaultSize, sizeMultiple }: ModelInfo): number[] {
-  const step = Math.max(sizeMultiple, Math.round(defaultSize / 8 / sizeMultiple) * sizeMultiple);
-  return Array.from({ length: 13 }, (_, index) => defaultSize + (index - 4) * step).filter((size) => size > 0);
+function sizesOf({ defaultSize: { width, height }, sizeMultiple }: ModelInfo): ModelInfo['defaultSize'][] {
+  const scaled = (side: number, index: number): number => {
+    const step = Math.max(sizeMultiple, Math.round(side / 8 / sizeMultiple) * sizeMultiple);
+    return side + (index - 4) * step;
+  };
+  return Array.from({ length: 13 }, (_, index) => ({
+    width: scaled(width, index),
+    height: scaled(height, index),
+  })).filter((size) => size.width > 0 && size.height > 0);
 }
 
 export function ModelForecastPanel({ info }: { info: ModelInfo }) {
-  const [side, setSide] = useState(info.defaultSize);
+  const [size, setSize] = useState(info.defaultSize);
   const ready = useStudio((s) => s.engineState === 'ready');
-  const found = useStudio((s) => s.modelForecasts[forecastKey(info.id, side)]);
+  const found = useStudio((s) => s.modelForecasts[forecastKey(info.id, size)]);
   const { readModelForecast } = useStudio.getState();
   useEffect(() => {
-    if (ready && !found) void readModelForecast(info.id, side);
-  }, [ready, found, info.id, side, readModelForecast]);
-  const sizes = sizesOf(info).map((size) => ({
-    value: String(size),
-    label: `${size} × ${size} px${size === info.defaultSize ? ', its own' : ''}`,
+    if (ready && !found) void readModelForecast(info.id, size);
+  }, [ready, found, info.id, size, readModelForecast]);
+  const sizes = sizesOf(info);
+  const keyOf = (one: ModelInfo['defaultSize']): string => forecastKey(info.id, one);
+  const options = sizes.map((one) => ({
+    value: keyOf(one),
+    label: `${one.width} × ${one.height} px${keyOf(one) === keyOf(info.defaultSize) ? ', its own' : ''}`,
   }));
   return (
     <Panel
@@ -34,9 +42,9 @@ export function ModelForecastPanel({ info }: { info: ModelInfo }) {
         <div className={styles.size}>
           <Select
             label="Picture size"
-            value={String(side)}
-            onChange={(size) => setSide(Number(size))}
-            options={sizes}
+            value={keyOf(size)}
+            onChange={(key) => setSize(sizes.find((one) => keyOf(one) === key) ?? info.defaultSize)}
+            options={options}
           />
         </div>
       }

@@ -3,7 +3,7 @@ import type { ReactNode } from 'react';
 import { Link } from 'wouter';
 import { Icon, type IconName } from '../../components/Icon.tsx';
 import { Disclosure, Panel, Progress } from '../../components/Surface.tsx';
-import { gpuName, printBytes, printCount } from '../../components/words.ts';
+import { gpuName, printBytes, printCount, printSize } from '../../components/words.ts';
 import { chosenModel } from '../../store/models.ts';
 import { useStudio } from '../../store/useStudio.ts';
 import styles from './start.module.css';
@@ -81,8 +81,8 @@ export function SystemCheck() {
         ) : null}
         {model ? (
           <Check state="good" name="Model">
-            <Link href="/models">{model.title}</Link>: {printCount(model.parameters.unet)} weights, {model.defaultSize}{' '}
-            px, here already
+            <Link href="/models">{model.title}</Link>: {printCount(model.parameters.unet)} weights,{' '}
+            {printSize(model.defaultSize)}, here already
           </Check>
         ) : null}
       </ul>
