@@ -19,7 +19,7 @@ async function errorOf(work: Promise<unknown>): Promise<string> {
     await work;
     return 'none';
   } catch (error) {
-    return isWinnowError(error) ? (error as Error).name : `not named: ${String(error)}`;
+    return isWinnowError(error) ? error.name : `not named: ${String(error)}`;
   }
 }
 

@@ -3,7 +3,7 @@ import { decodePng } from '../data/formats/png.ts';
 import { defaultThreads } from '../onnx/runtime.ts';
 import type { SessionOptions } from '../onnx/session.ts';
 import '../shared/disposable.ts';
-import { WinnowError } from '../shared/errors.ts';
+import { inWords, WinnowError } from '../shared/errors.ts';
 import type { TrainConfig } from '../training/config.ts';
 import { adapterKey, type EngineDevice, openDevice } from '../webgpu/device.ts';
 import { createGpuExecutor, type GpuExecutor } from '../webgpu/executor.ts';
@@ -121,9 +121,7 @@ export class Engine implements EngineService {
       await this.pool.folder(id);
       return null;
     } catch (error) {
-      return error instanceof Error
-        ? { name: error.name, message: error.message }
-        : { name: 'Error', message: String(error) };
+      return inWords(error);
     }
   }
 

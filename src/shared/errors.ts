@@ -13,40 +13,59 @@ export class WinnowError extends Error {
 }
 
 /** Every named error of the product (design, section 6). A new one is added here first. */
-export type ErrorName =
-  | 'NoWebGPU'
-  | 'AdapterTooSmall'
-  | 'OutOfGpuMemory'
-  | 'DeviceLost'
-  | 'GpuError'
-  | 'EngineCrashed'
-  | 'EngineEnded'
-  | 'NotSafetensors'
-  | 'TruncatedFile'
-  | 'WrongShape'
-  | 'MissingTensor'
-  | 'UnsupportedArchitecture'
-  | 'UnsupportedConfig'
-  | 'PickleRefused'
-  | 'NoDiskSpace'
-  | 'MissingColumns'
-  | 'BadConfig'
-  | 'BadFile'
-  | 'BadArguments'
-  | 'BadPrompt'
-  | 'SecondTab'
-  | 'OnnxRuntimeFailed'
-  | 'NotFound'
-  | 'MissingModel'
-  | 'IncompleteModel'
-  | 'NoNetwork'
-  | 'AccessDenied'
-  | 'RateLimited'
-  | 'DownloadFailed'
-  | 'WrongHash'
-  | 'SourceChanged'
-  | 'Cancelled';
+const errorNames = [
+  'NoWebGPU',
+  'AdapterTooSmall',
+  'OutOfGpuMemory',
+  'DeviceLost',
+  'GpuError',
+  'EngineCrashed',
+  'EngineEnded',
+  'NotSafetensors',
+  'TruncatedFile',
+  'WrongShape',
+  'MissingTensor',
+  'UnsupportedArchitecture',
+  'UnsupportedConfig',
+  'PickleRefused',
+  'NoDiskSpace',
+  'MissingColumns',
+  'BadConfig',
+  'BadFile',
+  'BadArguments',
+  'BadPrompt',
+  'SecondTab',
+  'OnnxRuntimeFailed',
+  'NotFound',
+  'MissingModel',
+  'IncompleteModel',
+  'NoNetwork',
+  'AccessDenied',
+  'RateLimited',
+  'DownloadFailed',
+  'WrongHash',
+  'SourceChanged',
+  'Cancelled',
+  'NotFinite',
+] as const;
 
-export function isWinnowError(error: unknown, name?: ErrorName): boolean {
-  return error instanceof Error && 'name' in error && (name === undefined || error.name === name);
+export type ErrorName = (typeof errorNames)[number];
+
+const known: ReadonlySet<string> = new Set(errorNames);
+
+/** Whether an error is one of ours (and of that name), also where it came from a worker and is no WinnowError any more. A browser's or a
+ *  library's error is not, whatever it is called. */
+export function isWinnowError(error: unknown, name?: ErrorName): error is Error {
+  return error instanceof Error && known.has(error.name) && (name === undefined || error.name === name);
+}
+
+/** An error as a person reads it. One that is not ours is a fault of the product, and says so. */
+export function inWords(error: unknown): { name: string; message: string } {
+  if (isWinnowError(error)) return { name: error.name, message: error.message };
+  const { name, message } = error instanceof Error ? error : { name: 'Error', message: String(error) };
+  const what = message.trim() || name;
+  return {
+    name,
+    message: `Something went wrong in Winnow: ${/[.!?]$/.test(what) ? what : `${what}.`} Try again; what was saved before is kept.`,
+  };
 }

@@ -1,5 +1,6 @@
 /** A training run from request to record: opens it, reads what it trains on, prepares, steps, and writes how it ended. */
 import '../../shared/disposable.ts';
+import { inWords, isWinnowError } from '../../shared/errors.ts';
 import type { JobSignal } from '../jobs.ts';
 import { forecastOf } from '../planning/forecast.ts';
 import type { Listener, RunRecord, TrainEvent, TrainRequest } from '../types.ts';
@@ -79,11 +80,11 @@ const atStep = (record: RunRecord, step: number, recompute: NonNullable<RunRecor
 });
 
 async function fail(run: OpenRun, listener: Listener<TrainEvent>, error: unknown): Promise<void> {
-  const cancelled = error instanceof Error && error.name === 'Cancelled';
+  const cancelled = isWinnowError(error, 'Cancelled');
   const change = ({ error: _, ...record }: RunRecord): RunRecord => ({
     ...record,
     status: cancelled ? 'stopped' : 'failed',
-    ...(!cancelled && { error: error instanceof Error ? error.message : String(error) }),
+    ...(!cancelled && { error: inWords(error).message }),
   });
   // Where even that cannot be written the screen knows, and the run can be resumed as one that was left.
   await run.update(change).catch(() => run.advance(change));

@@ -1,4 +1,6 @@
 /** An error as a person reads it: what happened and what to do. */
+import { inWords, isWinnowError } from '../../shared/errors.ts';
+
 export interface Problem {
   name: string;
   message: string;
@@ -6,19 +8,10 @@ export interface Problem {
   detail: string;
 }
 
-/** Named errors already hold both sentences. Anything else is a fault of ours, and says so. */
+/** Named errors already hold both sentences. Anything else, a browser's own errors among them, is a fault of ours, and says so. */
 export function problemOf(error: unknown): Problem {
-  if (!(error instanceof Error))
-    return {
-      name: 'Error',
-      message: `Something went wrong: ${String(error)} Reload the page; your labels and saved runs are kept.`,
-      detail: '',
-    };
-  const named = !/^(Error|TypeError|RangeError|ReferenceError|SyntaxError|DOMException)$/.test(error.name);
-  const message = named
-    ? error.message
-    : `Something went wrong in Winnow: ${error.message.replace(/\.?$/, '.')} Reload the page; your labels and saved runs are kept.`;
-  return { name: error.name, message, detail: error.stack ?? '' };
+  const detail = error instanceof Error ? (error.stack ?? '') : '';
+  return { ...inWords(error), detail };
 }
 
-export const isCancelled = (error: unknown): boolean => error instanceof Error && error.name === 'Cancelled';
+export const isCancelled = (error: unknown): boolean => isWinnowError(error, 'Cancelled');
