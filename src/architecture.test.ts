@@ -14,6 +14,7 @@ const engine = [
   'diffusion',
   'training',
   'evaluation',
+  'records',
   'data',
 ];
 
@@ -29,13 +30,15 @@ const mayImport: Record<string, string[]> = {
   models: ['graph'],
   diffusion: [],
   training: ['graph', 'autodiff', 'models', 'diffusion', 'losses'],
-  evaluation: ['data'],
-  data: ['service/types', 'losses', 'diffusion/samplers/records'],
+  evaluation: ['records', 'data'],
+  records: [],
+  data: ['records', 'service/types', 'losses', 'diffusion/samplers/records'],
   service: engine,
   workers: ['service', 'data', ...engine],
   cli: [
     'service',
     'evaluation',
+    'records',
     'data',
     'losses',
     'diffusion/samplers/records',
@@ -46,14 +49,15 @@ const mayImport: Record<string, string[]> = {
   studio: [
     'service/types',
     'evaluation',
+    'records',
     'data',
     'losses',
     'diffusion/samplers/records',
     'training/presets',
     'training/config',
   ],
-  e2e: ['data', 'tools/browser.mjs', 'tools/testHub'],
-  tools: ['service', 'data', 'evaluation', 'cli', 'studio', 'training/presets'],
+  e2e: ['records', 'data', 'tools/browser.mjs', 'tools/testHub'],
+  tools: ['service', 'records', 'data', 'evaluation', 'cli', 'studio', 'training/presets'],
   bench: [...engine, 'service', 'cli'],
 };
 

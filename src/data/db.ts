@@ -1,8 +1,11 @@
 /** Records in IndexedDB: label events, pairs, images, blind tests. Big things (pictures, latents, checkpoints) are files: opfs.ts. */
 import { type DBSchema, type IDBPDatabase, openDB } from 'idb';
+import type { BlindTestRecord } from '../records/blindTests.ts';
+import type { ImageRecord } from '../records/images.ts';
+import { blindTestKind, imageKind, labelKind, pairKind, problemsOf, type RecordKind } from '../records/kinds.ts';
+import type { LabelEvent } from '../records/labels.ts';
+import type { PairRecord } from '../records/pairs.ts';
 import { WinnowError } from '../shared/errors.ts';
-import type { ImageRecord, LabelEvent, PairRecord } from '../service/types.ts';
-import type { BlindTestRecord } from './blindTests.ts';
 
 export interface WinnowSchema extends DBSchema {
   /** Append-only; the key is the order of arrival. */
@@ -47,6 +50,28 @@ export async function openDatabase(name = 'winnow', onClosed: () => void = () =>
       'Use a current Chrome, Edge, Firefox or Safari, not in private browsing.',
     );
   }
+}
+
+const kinds: { [Name in StoreName]: RecordKind<WinnowSchema[Name]['value']> } = {
+  labels: labelKind,
+  pairs: pairKind,
+  images: imageKind,
+  blindTests: blindTestKind,
+};
+
+/** All records of a store that are whole. One that is not stays in the database and is left out; `onDamaged` is told which and why. */
+export async function readStore<Name extends StoreName>(
+  db: Database,
+  store: Name,
+  onDamaged: (what: string) => void = () => {},
+): Promise<WinnowSchema[Name]['value'][]> {
+  const kind = kinds[store];
+  const [keys, values] = await Promise.all([db.getAllKeys(store), db.getAll(store)]);
+  return values.filter((value, i) => {
+    const problems = problemsOf(kind, value);
+    if (problems !== null) onDamaged(`${kind.name} ${String(keys[i])} (${problems})`);
+    return problems === null;
+  });
 }
 
 /** Resolves only after the browser has flushed the records to disk, and with them all that was written before. */

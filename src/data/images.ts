@@ -1,11 +1,12 @@
 /** Images made here: their records in IndexedDB, their PNG files in the file store. */
-import type { ImageRecord } from '../service/types.ts';
+import type { ImageRecord } from '../records/images.ts';
 import type { FileStore } from './files.ts';
-import { type Database, putRecords } from './db.ts';
+import { type Database, putRecords, readStore } from './db.ts';
 import { isBundledFile } from './pairs.ts';
 import { WinnowError } from '../shared/errors.ts';
 
-export const readImages = (db: Database): Promise<ImageRecord[]> => db.getAll('images');
+export const readImages = (db: Database, onDamaged?: (what: string) => void): Promise<ImageRecord[]> =>
+  readStore(db, 'images', onDamaged);
 
 export const saveImages = (db: Database, images: readonly ImageRecord[]): Promise<void> =>
   putRecords(db, 'images', images);

@@ -1,7 +1,9 @@
 /** Label events → what stands, what can be undone, what trains; through a real IndexedDB implementation. */
 import 'fake-indexeddb/auto';
 import { expect, it } from 'vitest';
-import type { ImageRecord, PairRecord } from '../service/types.ts';
+import type { ImageRecord } from '../records/images.ts';
+import type { LabelEvent } from '../records/labels.ts';
+import type { PairRecord } from '../records/pairs.ts';
 import { openDatabase } from './db.ts';
 import {
   appendLabel,
@@ -14,7 +16,7 @@ import {
   winnerOf,
 } from './labels.ts';
 import { type LossName, lossNames } from '../losses/table.ts';
-import { trainPairs } from './pairs.ts';
+import { readPairs, trainPairs } from './pairs.ts';
 
 function label(pair: string, answer: Label['answer'], shownLeft: 0 | 1 = 0, elapsedMs = 1000): Label {
   return {
@@ -65,6 +67,25 @@ it('keeps every event in order, across a reopened database', async () => {
   const second = await openDatabase('labels-order');
   expect(await readLabels(second)).toEqual(events);
   second.close();
+});
+
+it('leaves out what is damaged, tells which and why, and leaves it where it is', async () => {
+  const database = await openDatabase('labels-damaged');
+  const good = [label('a', 'left'), label('b', 'right')];
+  const bad = [{ ...good[0], shownLeft: '0' }, null, { ...good[1], answer: 'rigth' }];
+  for (const value of [good[0], ...bad, good[1]]) await database.add('labels', value as LabelEvent);
+  await database.put('pairs', { ...pair('x'), images: [image('x0'), null] } as unknown as PairRecord);
+  const told: string[] = [];
+  expect(await readLabels(database, (what) => told.push(what))).toEqual(good);
+  expect(await readPairs(database, (what) => told.push(what))).toEqual([]);
+  expect(told).toEqual([
+    expect.stringMatching(/^label event 2 \(shownLeft/),
+    expect.stringMatching(/^label event 3 \(it:/),
+    expect.stringMatching(/^label event 4 \(answer/),
+    expect.stringMatching(/^pair x \(images\.1/),
+  ]);
+  expect(await database.count('labels')).toBe(5);
+  database.close();
 });
 
 it('undoes and redoes several steps, and a new answer ends redo', () => {

@@ -1,6 +1,6 @@
 /** Labels are append-only events; everything shown is a projection of them. Undo appends a retraction, redo appends the answer again. */
-import type { Answer, LabelEvent } from '../service/types.ts';
-import { type Database, putDurably } from './db.ts';
+import type { Answer, LabelEvent } from '../records/labels.ts';
+import { type Database, putDurably, readStore } from './db.ts';
 
 export type Label = Extract<LabelEvent, { type: 'label' }>;
 
@@ -25,7 +25,8 @@ export interface LabelCounts {
   medianMs: number | null;
 }
 
-export const readLabels = (db: Database): Promise<LabelEvent[]> => db.getAll('labels');
+export const readLabels = (db: Database, onDamaged?: (what: string) => void): Promise<LabelEvent[]> =>
+  readStore(db, 'labels', onDamaged);
 
 export const appendLabel = (db: Database, event: LabelEvent): Promise<void> => putDurably(db, 'labels', [event]);
 

@@ -1,12 +1,17 @@
 /** Pairs to be judged, and what training makes of the judged ones. Bundled pairs lie beside index.html under pairs/. */
 import type { Strength } from '../losses/preference.ts';
 import { type LossName, losses } from '../losses/table.ts';
-import type { Answer, ImageRecord, PairRecord, TrainPair } from '../service/types.ts';
+import type { ImageRecord } from '../records/images.ts';
+import { pairKind, problemsOf } from '../records/kinds.ts';
+import type { Answer } from '../records/labels.ts';
+import type { PairRecord } from '../records/pairs.ts';
+import type { TrainPair } from '../service/types.ts';
 import type { FileStore } from './files.ts';
-import { type Database, putRecords } from './db.ts';
+import { type Database, putRecords, readStore } from './db.ts';
 import { isUsable, type Label, winnerOf } from './labels.ts';
 
-export const readPairs = (db: Database): Promise<PairRecord[]> => db.getAll('pairs');
+export const readPairs = (db: Database, onDamaged?: (what: string) => void): Promise<PairRecord[]> =>
+  readStore(db, 'pairs', onDamaged);
 
 export const savePairs = (db: Database, pairs: readonly PairRecord[]): Promise<void> => putRecords(db, 'pairs', pairs);
 
@@ -47,7 +52,8 @@ export async function fetchBundledPairs(base: string): Promise<PairRecord[]> {
   const response = await fetch(`${base}pairs/pairs.json`);
   // A static host may answer a missing file with its index page.
   if (!response.ok || !response.headers.get('content-type')?.includes('json')) return [];
-  const pairs = (await response.json()) as PairRecord[];
+  const listed = (await response.json()) as unknown[];
+  const pairs = listed.filter((pair) => problemsOf(pairKind, pair) === null) as PairRecord[];
   const place = (image: ImageRecord): ImageRecord => ({
     ...image,
     file: bundledPath(image.file),

@@ -1,24 +1,24 @@
 /** Everything the studio and the command line know of the engine: requests, events, records. Plain data, safe to post between workers. */
 import type { Strength } from '../losses/preference.ts';
+import type { Backend, GenerationSettings, ImageRecord, SamplerChoice } from '../records/images.ts';
+import type { AdapterRef, ModelRef, PredictionType } from '../records/modelRef.ts';
+import type { Answer, LabelEvent } from '../records/labels.ts';
+import type { PairRecord } from '../records/pairs.ts';
 import type { TrainConfig } from '../training/config.ts';
 
+export type {
+  AdapterRef,
+  Answer,
+  GenerationSettings,
+  ImageRecord,
+  LabelEvent,
+  ModelRef,
+  PairRecord,
+  PredictionType,
+  SamplerChoice,
+};
+
 // ---- models ---------------------------------------------------------------------------------------------------------------------
-
-/** A model to run: a diffusers folder by its id, with adapters on top in order. The embedded model's id is its folder name. */
-export interface ModelRef {
-  base: string;
-  adapters: AdapterRef[];
-  /** What the network predicts, instead of what the model's own files say. */
-  predictionType?: PredictionType;
-}
-
-/** diffusers' names. */
-export type PredictionType = 'epsilon' | 'v_prediction' | 'sample';
-
-/** A run's checkpoint (the last one if `step` is left out) or a LoRA file in the file store; strength 1 is as trained. On the command line a
- *  run is given by its folder and a file by its absolute path. */
-export type AdapterRef =
-  { kind: 'run'; run: string; step?: number; strength: number } | { kind: 'file'; file: string; strength: number };
 
 export interface ModelInfo {
   id: string;
@@ -126,7 +126,7 @@ export interface SystemReport {
 /** Stored in every run and given back on resume, so that the same kernels run again. */
 export interface EngineChoices {
   kernelVariants: Record<string, string>;
-  sampler: 'engine' | 'onnx-webgpu' | 'onnx-wasm';
+  sampler: Backend;
   onnxProvider: 'webgpu' | 'wasm';
   wasmThreads: number;
   /** Milliseconds measured for each candidate, by a readable name. */
@@ -139,62 +139,15 @@ export interface EngineChoices {
 
 // ---- generating -----------------------------------------------------------------------------------------------------------------
 
-export type SamplerChoice = 'auto' | 'engine' | 'onnx';
-
-export interface GenerationSettings {
-  model: ModelRef;
-  negativePrompt: string;
-  steps: number;
-  guidanceScale: number;
-  width: number;
-  height: number;
-  /** diffusers class name: DDIMScheduler, EulerDiscreteScheduler, DPMSolverMultistepScheduler. */
-  scheduler: string;
-  /** Pulls the deviation of guided predictions back (arXiv 2305.08891, section 3.4), 0 to 1; 0 if left out. */
-  guidanceRescale?: number;
-  /** DDIM's eta, 0 to 1: how much fresh noise each step adds; 0 if left out. Other samplers refuse it. */
-  eta?: number;
-  /** Options on top of the model's scheduler config, e.g. { use_karras_sigmas: true }. */
-  schedulerConfig?: Record<string, unknown>;
-  sampler: SamplerChoice;
-  /** Image-to-image: a PNG in the file store, and strength in (0, 1]; in records, and in those of earlier versions not, the PNG's SHA-256. */
-  init?: { file: string; strength: number; sha256?: string };
-}
-
 export interface GenerateRequest extends GenerationSettings {
   /** One image for each prompt and seed. */
   items: { prompt: string; seed: number }[];
-}
-
-export interface ImageRecord extends GenerationSettings {
-  id: string;
-  prompt: string;
-  seed: number;
-  modelHash: string;
-  /** What really ran. */
-  ranOn: EngineChoices['sampler'];
-  /** ISO 8601. */
-  createdAt: string;
-  /** PNG with its parameters inside, and the sampler's final latents (safetensors, key `latents` [1, C, h, w], scaled), in the file store. */
-  file: string;
-  latentsFile: string;
 }
 
 export type GenerateEvent =
   | { type: 'preparing'; what: string; done: number; total: number }
   | { type: 'step'; item: number; items: number; step: number; steps: number }
   | { type: 'image'; item: number; items: number; record: ImageRecord };
-
-/** Two images of one prompt to be judged. */
-export interface PairRecord {
-  id: string;
-  prompt: string;
-  /** Order carries no meaning; sides are shuffled at every showing. */
-  images: [ImageRecord, ImageRecord];
-  /** Where it came from: same prompt and two seeds, or two models at one seed, or the bundled set. */
-  origin: 'seeds' | 'models' | 'bundled';
-  createdAt: string;
-}
 
 export interface PairsRequest extends GenerationSettings {
   /** Prompts are used in order, over again if there are fewer than count. */
@@ -211,27 +164,6 @@ export interface PairsRequest extends GenerationSettings {
 }
 
 export type PairsEvent = GenerateEvent | { type: 'pair'; pair: PairRecord; done: number; total: number };
-
-// ---- labels ---------------------------------------------------------------------------------------------------------------------
-
-export type Answer = 'left' | 'right' | 'tie' | 'bothBad' | 'skip';
-
-/** Append-only. A retraction names the label it takes back. */
-export type LabelEvent =
-  | {
-      type: 'label';
-      id: string;
-      pair: string;
-      answer: Answer;
-      /** Index into PairRecord.images of the image that stood on the left. */
-      shownLeft: 0 | 1;
-      clearly: boolean;
-      elapsedMs: number;
-      at: string;
-      /** 'person', or a scorer's name. */
-      by: string;
-    }
-  | { type: 'retract'; id: string; label: string; at: string };
 
 // ---- training -------------------------------------------------------------------------------------------------------------------
 

@@ -1,28 +1,55 @@
-/** JSON Lines: one JSON value a line. */
+/** JSON Lines: one JSON value a line. Read as editors and other tools leave it: with a byte order mark, CRLF, blank lines, or without the last
+ *  line feed. */
+import { checkRecord, type RecordKind } from '../../records/kinds.ts';
 import { WinnowError } from '../../shared/errors.ts';
 
 export function formatJsonl(values: readonly unknown[]): string {
   return values.map((value) => `${JSON.stringify(value)}\n`).join('');
 }
 
-/** Empty lines are skipped; a line that is not JSON is named by its number. A last line without its line feed (a write that was cut
- *  short) is skipped only if `allowCut`. */
+export interface JsonLines {
+  lines: { number: number; value: unknown }[];
+  /** A last line without its line feed that is not whole: a write that was cut short. */
+  cut?: string;
+}
+
+/** The values with their line numbers. Throws BadFile at the first line that is not JSON, the cut one aside. */
+export function readJsonLines(text: string, file = 'The file'): JsonLines {
+  const lines: JsonLines['lines'] = [];
+  const parts = text.split('\n');
+  for (const [i, part] of parts.entries()) {
+    // Files put behind one another keep their marks.
+    const line = part.replace(/^\uFEFF/, '');
+    if (line.trim() === '') continue;
+    try {
+      lines.push({ number: i + 1, value: JSON.parse(line) });
+    } catch {
+      if (i === parts.length - 1) return { lines, cut: line };
+      throw notJson(file, i + 1);
+    }
+  }
+  return { lines };
+}
+
+const notJson = (file: string, line: number): WinnowError =>
+  new WinnowError('BadFile', `${file}: line ${line} is not JSON.`, 'Choose a JSONL file, one JSON value a line.');
+
+/** Empty lines are skipped; a line that is not JSON is named by its number. A cut last line (a write that was cut short) is skipped only if
+ *  `allowCut`; one that is whole counts. */
 export function parseJsonl(
   text: string,
   { file = 'The file', allowCut = false }: { file?: string; allowCut?: boolean } = {},
 ): unknown[] {
-  const lines = text.split('\n');
-  return lines.flatMap((line, i): unknown[] => {
-    if (line.trim() === '') return [];
-    try {
-      return [JSON.parse(line) as unknown];
-    } catch {
-      if (allowCut && i === lines.length - 1) return [];
-      throw new WinnowError(
-        'BadFile',
-        `${file}: line ${i + 1} is not JSON.`,
-        'Choose a JSONL file, one JSON value a line.',
-      );
-    }
-  });
+  const { lines, cut } = readJsonLines(text, file);
+  if (cut !== undefined && !allowCut) throw notJson(file, text.split('\n').length);
+  return lines.map(({ value }) => value);
+}
+
+/** Records of one kind, each checked field by field. Throws BadFile with file and line. */
+export function readRecordLines<T>(text: string, kind: RecordKind<T>, file: string): { records: T[]; cut?: string } {
+  const { lines, cut } = readJsonLines(text, file);
+  return {
+    records: lines.map(({ number, value }) => checkRecord(kind, value, `${file}: line ${number}`)),
+    ...(cut !== undefined && { cut }),
+  };
 }

@@ -241,3 +241,15 @@ it('keeps every label over a reload', async () => {
   expect(studio().counts).toEqual(before);
   expect(studio().showing?.pair.id).toBe('c');
 });
+
+it('says on screen what of the storage cannot be read, and shows the rest', async () => {
+  const database = await db();
+  await database.put('pairs', { ...pair('d'), images: null } as unknown as PairRecord);
+  const said: (string | undefined)[] = [];
+  const stop = useStudio.subscribe(({ labelProblem }) => said.push(labelProblem?.message));
+  await studio().readStored();
+  stop();
+  expect(said.filter((message) => message?.includes('pair d (images'))).not.toEqual([]);
+  expect(studio().pairs.map(({ id }) => id)).toEqual(['a', 'b', 'c']);
+  expect(await database.get('pairs', 'd')).toBeDefined();
+});

@@ -82,6 +82,13 @@ function withoutTwins(pairs: readonly PairRecord[]): PairRecord[] {
   return [...byId.values()];
 }
 
+const leftOut = (damaged: readonly string[]): WinnowError =>
+  new WinnowError(
+    'BadFile',
+    `${damaged.length === 1 ? 'One record' : `${damaged.length} records`} of this browser's storage cannot be read: ${damaged.slice(0, 3).join(', ')}${damaged.length > 3 ? ', and more' : ''}.`,
+    'They are left out and stay where they are; everything else is here.',
+  );
+
 export const labelsSlice: Slice<LabelsSlice> = (set, get) => {
   const drawSide = (): 0 | 1 => (crypto.getRandomValues(new Uint8Array(1))[0]! & 1 ? 1 : 0);
 
@@ -162,11 +169,14 @@ export const labelsSlice: Slice<LabelsSlice> = (set, get) => {
     async readStored() {
       try {
         const database = await db();
+        const damaged: string[] = [];
+        const onDamaged = (what: string): void => void damaged.push(what);
         const [labelEvents, stored] = await Promise.all([
-          readLabels(database),
-          readPairs(database),
-          get().readLibrary(),
+          readLabels(database, onDamaged),
+          readPairs(database, onDamaged),
+          get().readLibrary(onDamaged),
         ]);
+        if (damaged.length > 0) set({ labelProblem: problemOf(leftOut(damaged)) });
         const labels = foldLabels(labelEvents);
         set({ labelEvents, labels, counts: countLabels(labels.byPair) });
         get().addPairs(stored);

@@ -11,7 +11,8 @@ export interface LibrarySlice {
   /** Newest first. */
   images: ImageRecord[];
   blindTests: BlindTestRecord[];
-  readLibrary(): Promise<void>;
+  /** @param onDamaged is told of every record that cannot be read. */
+  readLibrary(onDamaged?: (what: string) => void): Promise<void>;
   removeImages(ids: readonly string[]): Promise<void>;
 }
 
@@ -19,9 +20,12 @@ export const librarySlice: Slice<LibrarySlice> = (set, get) => ({
   images: [],
   blindTests: [],
 
-  async readLibrary() {
+  async readLibrary(onDamaged) {
     const database = await db();
-    const [images, blindTests] = await Promise.all([readImages(database), readBlindTests(database)]);
+    const [images, blindTests] = await Promise.all([
+      readImages(database, onDamaged),
+      readBlindTests(database, onDamaged),
+    ]);
     const newestFirst = (a: { createdAt: string }, b: { createdAt: string }): number =>
       b.createdAt.localeCompare(a.createdAt);
     set({ images: images.sort(newestFirst), blindTests: blindTests.sort(newestFirst) });

@@ -1,0 +1,72 @@
+/** A picture that was made here: its settings, its seed, its files. */
+import { z } from 'zod';
+import { type ModelRef, modelRefSchema } from './modelRef.ts';
+
+export type SamplerChoice = 'auto' | 'engine' | 'onnx';
+
+/** What really ran. */
+export type Backend = 'engine' | 'onnx-webgpu' | 'onnx-wasm';
+
+export interface GenerationSettings {
+  model: ModelRef;
+  negativePrompt: string;
+  steps: number;
+  guidanceScale: number;
+  width: number;
+  height: number;
+  /** diffusers class name: DDIMScheduler, EulerDiscreteScheduler, DPMSolverMultistepScheduler. */
+  scheduler: string;
+  /** Pulls the deviation of guided predictions back (arXiv 2305.08891, section 3.4), 0 to 1; 0 if left out. */
+  guidanceRescale?: number;
+  /** DDIM's eta, 0 to 1: how much fresh noise each step adds; 0 if left out. Other samplers refuse it. */
+  eta?: number;
+  /** Options on top of the model's scheduler config, e.g. { use_karras_sigmas: true }. */
+  schedulerConfig?: Record<string, unknown>;
+  sampler: SamplerChoice;
+  /** Image-to-image: a PNG in the file store, and strength in (0, 1]; in records, and in those of earlier versions not, the PNG's SHA-256. */
+  init?: { file: string; strength: number; sha256?: string };
+}
+
+export interface ImageRecord extends GenerationSettings {
+  id: string;
+  prompt: string;
+  seed: number;
+  modelHash: string;
+  ranOn: Backend;
+  /** ISO 8601. */
+  createdAt: string;
+  /** PNG with its parameters inside, and the sampler's final latents (safetensors, key `latents` [1, C, h, w], scaled), in the file store. */
+  file: string;
+  latentsFile: string;
+}
+
+/** In the file store, or below the folder that the record lies in: never out of it. */
+const place = z
+  .string()
+  .min(1)
+  .refine((path) => !path.split(/[\\/]/).includes('..'), 'leads out of its folder');
+
+const side = z.int().min(1).max(65_536);
+
+export const imageRecordSchema = z.looseObject({
+  model: modelRefSchema,
+  negativePrompt: z.string(),
+  steps: z.int().min(1).max(100_000),
+  guidanceScale: z.number(),
+  width: side,
+  height: side,
+  scheduler: z.string(),
+  guidanceRescale: z.number().optional(),
+  eta: z.number().optional(),
+  schedulerConfig: z.record(z.string(), z.unknown()).optional(),
+  sampler: z.enum(['auto', 'engine', 'onnx']),
+  init: z.looseObject({ file: z.string().min(1), strength: z.number(), sha256: z.string().optional() }).optional(),
+  id: z.string().min(1),
+  prompt: z.string(),
+  seed: z.int(),
+  modelHash: z.string(),
+  ranOn: z.enum(['engine', 'onnx-webgpu', 'onnx-wasm']),
+  createdAt: z.string(),
+  file: place,
+  latentsFile: place,
+}) satisfies z.ZodType<ImageRecord>;

@@ -1,0 +1,98 @@
+/** Records field by field: what the product wrote passes untouched, and anything else is named. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { blindTestKind, checkRecord, imageKind, labelKind, pairKind, problemsOf, type RecordKind } from './kinds.ts';
+import { imageRecord, labelEvent, pairRecord } from './testRecords.ts';
+
+const label = labelEvent('l', 'p');
+const pair = pairRecord('p');
+const image = imageRecord('i');
+const blindTest = {
+  version: 1,
+  id: 't',
+  a: { title: 'base', model: image.model },
+  b: { title: 'run', model: { base: 'postcard', adapters: [{ kind: 'run', run: 'r', step: 20, strength: 1 }] } },
+  questions: ['general'],
+  planned: 20,
+  rounds: [
+    {
+      prompt: 'a',
+      seed: 1,
+      images: { a: image, b: image },
+      shownLeft: 'b',
+      answers: [{ question: 'general', answer: 'tie', elapsedMs: 4, at: '' }],
+    },
+  ],
+  createdAt: '',
+};
+
+describe('a record that the product wrote', () => {
+  const pictured = {
+    ...image,
+    guidanceRescale: 0.7,
+    schedulerConfig: { use_karras_sigmas: true },
+    init: { file: 'init/x-96x96.png', strength: 0.6 },
+    model: { base: '/models/a', adapters: [{ kind: 'file', file: 'C:/loras/x.safetensors', strength: -0.5 }] },
+  };
+  it.each<[string, RecordKind<unknown>, unknown]>([
+    ['label', labelKind, label],
+    ['label with what the studio exports beside it', labelKind, { ...label, prompt: 'a', winner: 0, images: [image] }],
+    ['retraction', labelKind, { type: 'retract', id: 'r', label: 'l', at: '' }],
+    ['pair', pairKind, pair],
+    ['image', imageKind, image],
+    ['image with every option', imageKind, pictured],
+    ['image of a later version, with a field more', imageKind, { ...image, later: [1] }],
+    ['blind test', blindTestKind, blindTest],
+  ])('%s passes untouched', (_, kind, value) => {
+    expect(checkRecord(kind, value, 'x')).toBe(value);
+  });
+
+  it('bundled pairs pass', () => {
+    const bundled = JSON.parse(
+      readFileSync(join(import.meta.dirname, '../../public/pairs/pairs.json'), 'utf8'),
+    ) as unknown[];
+    expect(bundled.length).toBeGreaterThan(0);
+    for (const one of bundled) expect(problemsOf(pairKind, one)).toBeNull();
+  });
+});
+
+describe('a record that is none', () => {
+  const { answer: _, ...withoutAnswer } = label;
+  it.each<[RecordKind<unknown>, unknown, RegExp]>([
+    [labelKind, { ...label, shownLeft: '0' }, /shownLeft/],
+    [labelKind, { ...label, shownLeft: 2 }, /shownLeft/],
+    [labelKind, { ...label, shownLeft: null }, /shownLeft/],
+    [labelKind, { ...label, answer: 'Left' }, /answer/],
+    [labelKind, { ...label, answer: 'lefft' }, /answer/],
+    [labelKind, withoutAnswer, /answer/],
+    [labelKind, { ...label, pair: null }, /pair/],
+    [labelKind, { ...label, clearly: 'yes' }, /clearly/],
+    [labelKind, { ...label, elapsedMs: null }, /elapsedMs/],
+    [labelKind, { ...label, type: 'labels' }, /type/],
+    [labelKind, { type: 'retract', id: 'r', at: '' }, /label/],
+    [labelKind, null, /it:/],
+    [labelKind, [label], /it:|type/],
+    [labelKind, 'left', /it:/],
+    [pairKind, { ...pair, images: [image, null] }, /images\.1/],
+    [pairKind, { ...pair, images: [image] }, /images/],
+    [pairKind, { ...pair, images: [image, image, image] }, /images/],
+    [pairKind, { ...pair, prompt: 7 }, /prompt/],
+    [pairKind, { ...pair, origin: 'web' }, /origin/],
+    [imageKind, { ...image, seed: 42.5 }, /seed/],
+    [imageKind, { ...image, seed: '1' }, /seed/],
+    [imageKind, { ...image, steps: 0 }, /steps/],
+    [imageKind, { ...image, width: -96 }, /width/],
+    [imageKind, { ...image, guidanceScale: null }, /guidanceScale/],
+    [imageKind, { ...image, file: '../../etc/passwd' }, /file: leads out/],
+    [imageKind, { ...image, latentsFile: 'a\\..\\..\\b' }, /latentsFile: leads out/],
+    [imageKind, { ...image, model: { base: 'x', adapters: [{ kind: 'lora' }] } }, /model\.adapters\.0/],
+    [blindTestKind, { ...blindTest, rounds: [{ ...blindTest.rounds[0], shownLeft: 0 }] }, /rounds\.0\.shownLeft/],
+    [blindTestKind, { ...blindTest, version: 2 }, /version/],
+  ])('%o is named by its field', (kind, value, field) => {
+    expect(() => checkRecord(kind, value, 'labels.jsonl: line 7')).toThrow(
+      expect.objectContaining({ name: 'BadFile', message: expect.stringMatching(/^labels\.jsonl: line 7 is no /) }),
+    );
+    expect(problemsOf(kind, value)).toMatch(field);
+  });
+});

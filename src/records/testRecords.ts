@@ -1,0 +1,45 @@
+/** Records for tests, each as the product writes it. */
+import type { ImageRecord } from './images.ts';
+import type { LabelEvent } from './labels.ts';
+import type { PairRecord } from './pairs.ts';
+
+export const imageRecord = (id: string, changes: Partial<ImageRecord> = {}): ImageRecord => ({
+  model: { base: 'postcard', adapters: [] },
+  negativePrompt: '',
+  steps: 12,
+  guidanceScale: 3,
+  width: 96,
+  height: 96,
+  scheduler: 'DPMSolverMultistepScheduler',
+  sampler: 'auto',
+  id,
+  prompt: 'a red house',
+  seed: 1,
+  modelHash: '04b2a231',
+  ranOn: 'engine',
+  createdAt: '2026-01-01T00:00:00.000Z',
+  file: `images/${id}.png`,
+  latentsFile: `images/${id}.safetensors`,
+  ...changes,
+});
+
+export const pairRecord = (id: string, changes: Partial<PairRecord> = {}): PairRecord => ({
+  id,
+  prompt: 'a red house',
+  images: [imageRecord(`${id}-0`), imageRecord(`${id}-1`)],
+  origin: 'seeds',
+  createdAt: '2026-01-01T00:00:00.000Z',
+  ...changes,
+});
+
+export const labelEvent = (id: string, pair: string): LabelEvent & { type: 'label' } => ({
+  type: 'label',
+  id,
+  pair,
+  answer: 'left',
+  shownLeft: 0,
+  clearly: false,
+  elapsedMs: 1200,
+  at: '2026-01-01T00:00:00.000Z',
+  by: 'person',
+});
