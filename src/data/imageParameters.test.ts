@@ -1,6 +1,7 @@
 /** What an image gives back: our own record first, else the common text. */
-import { expect, it } from 'vitest';
-import { imageParameters } from './imageParameters.ts';
+import { describe, expect, it } from 'vitest';
+import { readPngText } from './formats/png.ts';
+import { imageParameters, readParameters } from './imageParameters.ts';
 
 const common =
   'a red fox,\nin the snow\nNegative prompt: blurry, dull\nSteps: 20, Sampler: Euler, CFG scale: 7.5, Seed: 42, Size: 96x128';
@@ -45,4 +46,119 @@ it('prefers our own record and falls back when it is damaged', () => {
     )?.seed,
   ).toBe(42);
   expect(imageParameters(new Map())).toBeNull();
+});
+
+describe('numbers beyond ours are left out and told, never rounded', () => {
+  const read = (fields: string): ReturnType<typeof readParameters> =>
+    readParameters(new Map([['parameters', `a cat\nSteps: 20, Sampler: Euler, ${fields}`]]));
+  it.each([
+    ['6687881544318117707', undefined],
+    ['9007199254740993', undefined],
+    ['9007199254740992', undefined],
+    ['9007199254740991', 9007199254740991],
+    ['4294967295', 4294967295],
+    ['0', 0],
+    ['-1', undefined],
+    ['42.5', undefined],
+    ['0x10', undefined],
+    ['1e3', undefined],
+    ['', undefined],
+  ])('seed %s', (text, seed) => {
+    const { parameters, notTaken } = read(`CFG scale: 7, Seed: ${text}, Size: 512x512`);
+    expect(parameters).toEqual({
+      prompt: 'a cat',
+      negativePrompt: '',
+      steps: 20,
+      guidanceScale: 7,
+      ...(seed !== undefined && { seed }),
+      width: 512,
+      height: 512,
+      scheduler: 'EulerDiscreteScheduler',
+    });
+    expect(notTaken).toEqual(seed === undefined && text !== '' ? [expect.stringContaining(`seed (${text})`)] : []);
+  });
+  it.each([
+    ['CFG scale: 0x7, Size: 512x512', { width: 512, height: 512 }],
+    ['CFG scale: 1e30, Size: 0x0', {}],
+    ['CFG scale: NaN, Size: 1000000x8', {}],
+    ['CFG scale: 7.5, Size: 512 x 768', { guidanceScale: 7.5, width: 512, height: 768 }],
+  ])('%s', (fields, expected) => {
+    const { parameters } = read(fields);
+    expect(parameters).toEqual({
+      prompt: 'a cat',
+      negativePrompt: '',
+      steps: 20,
+      scheduler: 'EulerDiscreteScheduler',
+      ...expected,
+    });
+  });
+});
+
+describe('our own record counts only where it is one', () => {
+  it.each([
+    'null',
+    '5',
+    '[]',
+    '"x"',
+    '{"seed":"x","steps":-3,"width":"512","prompt":7}',
+    '{"seed":42.5}',
+    '{"seed":1e400}',
+  ])('%s', (own) => {
+    expect(
+      imageParameters(
+        new Map([
+          ['winnow', own],
+          ['parameters', common],
+        ]),
+      ),
+    ).toMatchObject({ seed: 42, steps: 20 });
+    expect(imageParameters(new Map([['winnow', own]]))).toBeNull();
+  });
+});
+
+describe('pictures of other tools', () => {
+  const prompt = 'a red lighthouse by the sea, soft light, テスト, #1';
+  it.each([
+    [
+      'A1111 1.10, DPM++ 2M with Schedule type Karras',
+      'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAABGmlUWHRwYXJhbWV0ZXJzAAAAAABhIHJlZCBsaWdodGhvdXNlIGJ5IHRoZSBzZWEsIHNvZnQgbGlnaHQsIOODhuOCueODiCwgIzEKTmVnYXRpdmUgcHJvbXB0OiBibHVycnksIGxvdyBjb250cmFzdApTdGVwczogMjAsIFNhbXBsZXI6IERQTSsrIDJNLCBTY2hlZHVsZSB0eXBlOiBLYXJyYXMsIENGRyBzY2FsZTogNywgU2VlZDogMzc4Mjg5NjU1NCwgU2l6ZTogMTAyNHgxMDI0LCBNb2RlbCBoYXNoOiA0NWEyMWVhMDBhLCBNb2RlbDogd2FpSWxsdXN0cmlvdXNTRFhMX3YxNjAsIFZlcnNpb246IHYxLjEwLjG4gaRhAAAADElEQVR4nGNgYGAAAAAEAAH2FzhVAAAAAElFTkSuQmCC',
+      {
+        prompt,
+        negativePrompt: 'blurry, low contrast',
+        steps: 20,
+        guidanceScale: 7,
+        seed: 3782896554,
+        width: 1024,
+        height: 1024,
+        scheduler: 'DPMSolverMultistepScheduler',
+        schedulerConfig: { use_karras_sigmas: true },
+      },
+    ],
+    [
+      'Stability Matrix, UTF-8 in tEXt',
+      'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAABPHRFWHRwYXJhbWV0ZXJzAGEgcmVkIGxpZ2h0aG91c2UgYnkgdGhlIHNlYSwgc29mdCBsaWdodCwg44OG44K544OILCAjMQpOZWdhdGl2ZSBwcm9tcHQ6IGJsdXJyeSwgbG93IGNvbnRyYXN0ClN0ZXBzOiAyMCwgU2FtcGxlcjogRXVsZXIgQW5jZXN0cmFsIEthcnJhcywgQ0ZHIHNjYWxlOiA1LCBTZWVkOiAzOTUzMDkzODMsIFNpemU6IDEwMjR4MTAyNCwgTW9kZWwgaGFzaDogQTVGNThFQjFDMzM2MTZDNEYwNkJDQTU1QUYzOTg3NkE3QjgxNzkxM0NEODI5Q0FBOEFDQjExMUI3NzBDODVDQywgTW9kZWw6IHdhaUlsbHVzdHJpb3VzU0RYTF92MTYwLnNhZmV0ZW5zb3JzBRxGygAAAAxJREFUeJxjYGBgAAAABAAB9hc4VQAAAABJRU5ErkJggg==',
+      {
+        prompt,
+        negativePrompt: 'blurry, low contrast',
+        steps: 20,
+        guidanceScale: 5,
+        seed: 395309383,
+        width: 1024,
+        height: 1024,
+        scheduler: 'EulerAncestralDiscreteScheduler',
+      },
+    ],
+  ])('%s', (_, file, expected) => {
+    expect(imageParameters(readPngText(new Uint8Array(Buffer.from(file, 'base64'))))).toEqual(expected);
+  });
+
+  it.each([
+    ['Fooocus', '{"prompt": "a cat", "seed": "6952411511246973023", "steps": 30, "guidance_scale": 4}'],
+    ['SwarmUI', '{\n  "sui_image_params": { "prompt": "a cat", "seed": 2083100758 }\n}'],
+    ['RuinedFooocus', '{"Prompt": "a cat", "steps": 30, "cfg": 8, "seed": 2020047614}'],
+  ])('the JSON of %s is no prompt', (_, text) => {
+    const { parameters, notTaken } = readParameters(new Map([['parameters', text]]));
+    expect(parameters).toBeNull();
+    expect(notTaken).toEqual([expect.stringContaining('another tool')]);
+  });
 });

@@ -1,6 +1,8 @@
 /** Files below were written by Pillow. */
+import { crc32, deflateSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { formatParameters, type ParametersText, parseParameters } from './a1111.ts';
+import { inflate } from './inflate.ts';
 import { decodePng, encodePng, readPngText, writePngText } from './png.ts';
 
 const bytes = (base64: string): Uint8Array => new Uint8Array(Buffer.from(base64, 'base64'));
@@ -95,6 +97,116 @@ describe('text', () => {
       ['winnow', '{"v":2}'],
     ]);
     expect(decodePng(twice).data).toEqual(decodePng(bytes(pillow.rgb)).data);
+  });
+});
+
+/** The picture with a chunk behind its header. */
+function withChunk(png: Uint8Array, type: string, data: Uint8Array, { damaged = false } = {}): Uint8Array {
+  const chunk = Buffer.alloc(12 + data.length);
+  chunk.writeUInt32BE(data.length, 0);
+  chunk.write(type, 4, 'latin1');
+  chunk.set(data, 8);
+  chunk.writeUInt32BE((crc32(chunk.subarray(4, 8 + data.length)) ^ (damaged ? 1 : 0)) >>> 0, 8 + data.length);
+  return new Uint8Array(Buffer.concat([png.subarray(0, 33), chunk, png.subarray(33)]));
+}
+
+const text = (...parts: (string | Uint8Array)[]): Uint8Array =>
+  new Uint8Array(Buffer.concat(parts.map((part) => Buffer.from(part as string))));
+
+/** Zeros, which deflate to a thousandth. */
+const packedZeros = (bytes: number): Uint8Array => new Uint8Array(deflateSync(Buffer.alloc(bytes)));
+const bomb = packedZeros(600_000_000);
+
+describe('text of others', () => {
+  it('is UTF-8 in tEXt where it is that, else Latin-1', () => {
+    const png = bytes(pillow.rgba);
+    const read = (data: Uint8Array): unknown => readPngText(withChunk(png, 'tEXt', data)).get('parameters');
+    expect(read(text('parameters\0テスト café'))).toBe('テスト café');
+    expect(read(text('parameters\0', Uint8Array.of(0x63, 0x61, 0x66, 0xe9)))).toBe('café');
+  });
+
+  it('that we write is read back to the letter, letters that look like UTF-8 too', () => {
+    for (const written of ['café', 'cafÃ©', 'Ã¼ and ü', '猫', 'plain', ''])
+      expect(readPngText(writePngText(bytes(pillow.rgba), { parameters: written })).get('parameters')).toBe(written);
+  });
+
+  it.each([
+    ['zTXt of garbage', 'zTXt', text('parameters\0\0garbage'), false],
+    ['zTXt of nothing', 'zTXt', text('parameters\0\0'), false],
+    ['zTXt cut off', 'zTXt', text('parameters\0\0', deflateSync('a cat'.repeat(99)).subarray(0, 12)), false],
+    ['iTXt of garbage', 'iTXt', text('parameters\0\x01\0\0\0xxxx'), false],
+    ['iTXt cut off', 'iTXt', text('parameters\0'), false],
+    ['tEXt without an end to its keyword', 'tEXt', text('zzz'), false],
+    ['a wrong checksum', 'tEXt', text('parameters\0wrong'), true],
+    ['zTXt that inflates to 600 MB', 'zTXt', text('parameters\0\0', bomb), false],
+    ['iTXt that inflates to 600 MB', 'iTXt', text('parameters\0\x01\0\0\0', bomb), false],
+  ])('%s hides nothing else', (_, type, data, damaged) => {
+    const png = withChunk(bytes(pillow.rgb), type, data, { damaged });
+    const start = performance.now();
+    const found = readPngText(png);
+    expect(performance.now() - start).toBeLessThan(3000);
+    expect(found.get('winnow')).toBe('{"p":"猫 🐈"}');
+    expect(found.get('parameters')).toBe('a café\nSteps: 20, Sampler: Euler a, CFG scale: 7');
+    expect(decodePng(png)).toEqual(decodePng(bytes(pillow.rgb)));
+    expect(readPngText(writePngText(png, { winnow: '{}' })).get('winnow')).toBe('{}');
+  });
+});
+
+describe('pictures that declare or hold too much', () => {
+  /** An RGB picture of one size whose data is something else. */
+  function declared(width: number, height: number, data: Uint8Array): Uint8Array {
+    const header = Buffer.alloc(13);
+    header.writeUInt32BE(width, 0);
+    header.writeUInt32BE(height, 4);
+    header.set([8, 2], 8);
+    const png = bytes(pillow.rgb);
+    let made = new Uint8Array(Buffer.concat([png.subarray(0, 8)]));
+    const end = png.subarray(-12);
+    for (const [type, body] of [
+      ['IHDR', header],
+      ['IDAT', data],
+    ] as const)
+      made = new Uint8Array(Buffer.concat([made, withChunk(new Uint8Array(33), type, body).subarray(33)]));
+    return new Uint8Array(Buffer.concat([made, end]));
+  }
+
+  it('inflates no more than the header declares', () => {
+    const png = declared(4, 4, bomb);
+    const start = performance.now();
+    const { width, height, data } = decodePng(png);
+    expect([width, height, data.length]).toEqual([4, 4, 64]);
+    expect(performance.now() - start).toBeLessThan(3000);
+  });
+
+  it.each([
+    [1_000_000, 1_000_000, /1000000 by 1000000 pixels/],
+    [2 ** 31 - 1, 1, /pixels/],
+    [0, 8, /0 by 8 pixels/],
+    [8192, 8192, /too few pixels/],
+  ])('%i by %i is named', (width, height, message) => {
+    const start = performance.now();
+    expect(() => decodePng(declared(width, height, packedZeros(100)))).toThrow(message);
+    expect(performance.now() - start).toBeLessThan(3000);
+  });
+
+  it('inflates to the byte what others packed, wherever its pieces end', () => {
+    for (const length of [1, 4091, 4092, 4096, 70_001]) {
+      const data = Uint8Array.from({ length }, (_, i) => (i * i * 31) >> 3);
+      for (const level of [0, 9]) {
+        const packed = new Uint8Array(deflateSync(data, { level }));
+        for (const [most, more] of [
+          [length, false],
+          [length - 1, true],
+        ] as const) {
+          const made = inflate(packed, most);
+          expect(Buffer.from(made.bytes).equals(data.subarray(0, most)), `${length} at level ${level}`).toBe(true);
+          expect(made.more).toBe(more);
+        }
+      }
+    }
+    expect(() =>
+      inflate(new Uint8Array(deflateSync(Buffer.alloc(99_999, 'ab12'), { level: 1 })).subarray(0, -40), 1e6),
+    ).toThrow();
   });
 });
 

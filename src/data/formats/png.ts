@@ -1,6 +1,7 @@
 /** PNG files without a canvas: text chunks in and out, and 8-bit pixels. https://www.w3.org/TR/png-3/ */
-import { unzlibSync, zlibSync } from 'fflate';
+import { zlibSync } from 'fflate';
 import { WinnowError } from '../../shared/errors.ts';
+import { inflate } from './inflate.ts';
 
 const SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
 
@@ -9,7 +10,15 @@ interface Chunk {
   data: Uint8Array;
   /** The whole chunk: length, type, data, checksum. */
   bytes: Uint8Array;
+  /** Whether its checksum matches; of one that pictures need it does. */
+  intact: boolean;
 }
+
+/** Of a picture that is decoded: 8192 by 8192. */
+const MAX_PIXELS = 2 ** 26;
+/** Of one text chunk, inflated; and of all of a file together. */
+const MAX_TEXT_BYTES = 8 * 2 ** 20;
+const MAX_TEXTS_BYTES = 32 * 2 ** 20;
 
 const crcTable = Uint32Array.from({ length: 256 }, (_, n) => {
   let c = n;
@@ -23,7 +32,11 @@ function crc32(bytes: Uint8Array): number {
   return (c ^ 0xffffffff) >>> 0;
 }
 
-const latin1 = (bytes: Uint8Array): string => Array.from(bytes, (byte) => String.fromCharCode(byte)).join('');
+function latin1(bytes: Uint8Array): string {
+  let text = '';
+  for (let at = 0; at < bytes.length; at += 8192) text += String.fromCharCode(...bytes.subarray(at, at + 8192));
+  return text;
+}
 const fromLatin1 = (text: string): Uint8Array => Uint8Array.from(text, (char) => char.charCodeAt(0));
 
 function bad(what: string): WinnowError {
@@ -60,10 +73,11 @@ function chunksOf(png: Uint8Array): Chunk[] {
     const end = at + 12 + view.getUint32(at);
     if (end > png.length) throw bad('it is cut off');
     const bytes = png.subarray(at, end);
-    if (crc32(bytes.subarray(4, -4)) !== view.getUint32(end - 4))
-      throw bad('it is damaged (a checksum does not match)');
     const type = latin1(bytes.subarray(4, 8));
-    chunks.push({ type, data: bytes.subarray(8, -4), bytes });
+    const intact = crc32(bytes.subarray(4, -4)) === view.getUint32(end - 4);
+    // A capital first letter: the picture cannot do without it.
+    if (!intact && /^[A-Z]/.test(type)) throw bad('it is damaged (a checksum does not match)');
+    chunks.push({ type, data: bytes.subarray(8, -4), bytes, intact });
     if (type === 'IEND') return chunks;
     at = end;
   }
@@ -71,44 +85,67 @@ function chunksOf(png: Uint8Array): Chunk[] {
 
 // ---- text -----------------------------------------------------------------------------------------------------------------------
 
-/** tEXt where Latin-1 is enough, as Pillow writes it; else iTXt. */
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
+/** tEXt is Latin-1, but many tools put UTF-8 into it: what is valid UTF-8 is taken for it. */
+function textOf(bytes: Uint8Array): string {
+  try {
+    return utf8.decode(bytes);
+  } catch {
+    return latin1(bytes);
+  }
+}
+
+/** tEXt where Latin-1 is enough and is read back as it, as Pillow writes it; else iTXt. */
 function textChunk(keyword: string, text: string): Uint8Array {
   const isLatin1 = Array.from(text).every((char) => char.codePointAt(0)! < 256 && char !== '\0');
-  if (isLatin1) return chunk('tEXt', concat([fromLatin1(`${keyword}\0`), fromLatin1(text)]));
+  const bytes = isLatin1 ? fromLatin1(text) : new TextEncoder().encode(text);
+  if (isLatin1 && textOf(bytes) === text) return chunk('tEXt', concat([fromLatin1(`${keyword}\0`), bytes]));
   // keyword, end, not compressed, method, no language, no translated keyword, UTF-8.
   return chunk('iTXt', concat([fromLatin1(`${keyword}\0\0\0\0\0`), new TextEncoder().encode(text)]));
 }
 
-function parseText({ type, data }: Chunk): [keyword: string, text: string] | undefined {
-  if (type !== 'tEXt' && type !== 'zTXt' && type !== 'iTXt') return undefined;
+/** The keyword, and the bytes of the text as they lie there. Undefined where the chunk holds no text. */
+function textParts({ type, data }: Chunk): { keyword: string; bytes: Uint8Array; packed: boolean } | undefined {
   const end = data.indexOf(0);
   if (end < 0) return undefined;
   const keyword = latin1(data.subarray(0, end));
-  if (type === 'tEXt') return [keyword, latin1(data.subarray(end + 1))];
-  if (type === 'zTXt') return [keyword, latin1(unzlibSync(data.subarray(end + 2)))];
-  const compressed = data[end + 1] === 1;
+  if (type === 'tEXt') return { keyword, bytes: data.subarray(end + 1), packed: false };
+  if (type === 'zTXt') return { keyword, bytes: data.subarray(end + 2), packed: true };
+  if (type !== 'iTXt') return undefined;
   const language = data.indexOf(0, end + 3);
   const translated = data.indexOf(0, language + 1);
   if (language < 0 || translated < 0) return undefined;
-  const text = data.subarray(translated + 1);
-  return [keyword, new TextDecoder().decode(compressed ? unzlibSync(text) : text)];
+  return { keyword, bytes: data.subarray(translated + 1), packed: data[end + 1] === 1 };
 }
 
-/** Text chunks by keyword: tEXt, zTXt and iTXt. */
+/** Text chunks by keyword: tEXt, zTXt and iTXt. One that is damaged, or inflates to more than any text, is left out; the others count. */
 export function readPngText(png: Uint8Array): Map<string, string> {
-  return new Map(
-    chunksOf(png)
-      .map(parseText)
-      .filter((entry) => entry !== undefined),
-  );
+  const texts = new Map<string, string>();
+  let left = MAX_TEXTS_BYTES;
+  for (const part of chunksOf(png)) {
+    const found = part.intact ? textParts(part) : undefined;
+    if (!found) continue;
+    try {
+      const most = Math.min(left, MAX_TEXT_BYTES);
+      const { bytes, more } = found.packed
+        ? inflate(found.bytes, most)
+        : { bytes: found.bytes, more: found.bytes.length > most };
+      left -= Math.min(bytes.length, most);
+      if (!more) texts.set(found.keyword, textOf(bytes));
+    } catch {
+      // Damaged.
+    }
+  }
+  return texts;
 }
 
 /** The same image with these text chunks; chunks of the same keywords are replaced, all else stays byte for byte. */
 export function writePngText(png: Uint8Array, texts: Readonly<Record<string, string>>): Uint8Array<ArrayBuffer> {
   const [header, ...rest] = chunksOf(png);
   const kept = rest.filter((part) => {
-    const entry = parseText(part);
-    return !entry || !(entry[0] in texts);
+    const found = textParts(part);
+    return !found || !Object.hasOwn(texts, found.keyword);
   });
   const added = Object.entries(texts).map(([keyword, text]) => textChunk(keyword, text));
   return concat([Uint8Array.from(SIGNATURE), header!.bytes, ...added, ...kept.map((part) => part.bytes)]);
@@ -199,15 +236,21 @@ export function decodePng(png: Uint8Array): Pixels & { data: Uint8Array } {
   const channels = channelsOf[colour];
   if (depth !== 8 || !channels) throw bad(`it has ${depth} bits a channel and colour type ${colour}`);
   if (interlace !== 0) throw bad('it is interlaced');
+  if (width === 0 || height === 0 || width * height > MAX_PIXELS)
+    throw bad(
+      `it is ${width} by ${height} pixels, and pictures have at most ${MAX_PIXELS.toLocaleString('en')} together`,
+    );
 
   const find = (type: string): Uint8Array | undefined => chunks.find((part) => part.type === type)?.data;
+  const stride = width * channels;
   let rows: Uint8Array;
   try {
-    rows = unzlibSync(concat(chunks.filter((part) => part.type === 'IDAT').map((part) => part.data)));
+    // No more than the header declares, whatever the data would make.
+    const packed = concat(chunks.filter((part) => part.type === 'IDAT').map((part) => part.data));
+    rows = inflate(packed, (stride + 1) * height).bytes;
   } catch {
     throw bad('its pixels are damaged');
   }
-  const stride = width * channels;
   if (rows.length < (stride + 1) * height) throw bad('it has too few pixels');
   const palette = find('PLTE');
   const transparency = find('tRNS');

@@ -1,12 +1,29 @@
 /** Prompt lists: text files with a prompt on each line; lines that begin with # are remarks. */
 import { WinnowError } from '../../shared/errors.ts';
+import { limits } from '../../shared/limits.ts';
+import { decodeText } from './text.ts';
 
-export function parsePrompts(text: string): string[] {
+/** Line feeds, with or without carriage returns, or those alone. */
+export function parsePrompts(text: string, file = 'This file'): string[] {
   const prompts = text
-    .split('\n')
+    .replace(/^\uFEFF/, '')
+    .split(/\r\n|\r|\n/)
     .map((line) => line.trim())
     .filter((line) => line && !line.startsWith('#'));
-  if (!prompts.length)
-    throw new WinnowError('BadFile', 'This file holds no prompts.', 'Write one prompt on each line.');
+  if (!prompts.length) throw new WinnowError('BadFile', `${file} holds no prompts.`, 'Write one prompt on each line.');
+  for (const prompt of prompts) checkPrompt(prompt);
   return prompts;
+}
+
+/** UTF-8 or UTF-16; BadFile for anything else, which would make pictures of garbage. */
+export const readPrompts = (bytes: Uint8Array, file?: string): string[] => parsePrompts(decodeText(bytes, file), file);
+
+/** Throws BadPrompt for what no text encoder reads: it takes 77 tokens. */
+export function checkPrompt(prompt: string): void {
+  if (prompt.length > limits.prompt)
+    throw new WinnowError(
+      'BadPrompt',
+      `A prompt has ${prompt.length} characters (${JSON.stringify(prompt.slice(0, 40))}…).`,
+      `Give at most ${limits.prompt}; the model reads far fewer.`,
+    );
 }

@@ -79,7 +79,7 @@ export function DropZone() {
           return navigate('/train');
         }
         if (dropped.kind === 'prompts') {
-          usePromptFile(dropped.name, dropped.text);
+          usePromptFile(dropped.name, dropped.bytes);
           return navigate('/generate');
         }
         if (dropped.kind === 'checkpoint') return bringIn(singleFile(file));
@@ -145,8 +145,16 @@ export function DropZone() {
                 </div>
               </>
             ) : (
-              <p>No settings are written in this image. Some sites remove them when they pass an image on.</p>
+              <p>
+                No settings that Winnow reads are written in this image. Some sites remove them when they pass an image
+                on.
+              </p>
             )}
+            {image.notTaken.map((what) => (
+              <p key={what} className="small dim">
+                {what}
+              </p>
+            ))}
             <Button icon="sample" onClick={useAsStart}>
               Start from this image (image to image)
             </Button>

@@ -1,25 +1,46 @@
 /** What a file brought to the window is for: its settings, a model, a LoRA, a training config, a prompt list. A model is never read whole. */
-import { imageParameters } from '../../data/imageParameters.ts';
+import { readParameters } from '../../data/imageParameters.ts';
 import { readPngText } from '../../data/formats/png.ts';
 import { isAdapter } from '../../data/formats/loraKinds.ts';
 import { openSafetensors } from '../../data/formats/safetensors.ts';
+import { decodeText } from '../../data/formats/text.ts';
 import type { ImageRecord } from '../../service/types.ts';
 import { WinnowError } from '../../shared/errors.ts';
 
 export type Dropped =
-  | { kind: 'image'; name: string; bytes: Uint8Array<ArrayBuffer>; parameters: Partial<ImageRecord> | null }
+  | {
+      kind: 'image';
+      name: string;
+      bytes: Uint8Array<ArrayBuffer>;
+      parameters: Partial<ImageRecord> | null;
+      /** What is written in it and is not among the parameters, in words. */
+      notTaken: string[];
+    }
   | { kind: 'checkpoint' | 'lora'; name: string; file: File }
   | { kind: 'config'; name: string; text: string }
-  | { kind: 'prompts'; name: string; text: string };
+  | { kind: 'prompts'; name: string; bytes: Uint8Array };
+
+/** Of a picture or a text: more is no such thing. */
+const MAX_BYTES = 256 * 2 ** 20;
+
+async function whole(file: File): Promise<Uint8Array<ArrayBuffer>> {
+  if (file.size > MAX_BYTES)
+    throw new WinnowError(
+      'BadFile',
+      `${file.name} has ${(file.size / 2 ** 20).toFixed(0)} MiB.`,
+      `Choose a picture or a text of at most ${MAX_BYTES / 2 ** 20} MiB.`,
+    );
+  return new Uint8Array(await file.arrayBuffer());
+}
 
 export async function readDropped(file: File): Promise<Dropped> {
   const name = file.name;
   if (/\.png$/i.test(name)) {
-    const bytes = new Uint8Array(await file.arrayBuffer());
-    return { kind: 'image', name, bytes, parameters: imageParameters(readPngText(bytes)) };
+    const bytes = await whole(file);
+    return { kind: 'image', name, bytes, ...readParameters(readPngText(bytes)) };
   }
   if (/\.(jpe?g|webp)$/i.test(name))
-    return { kind: 'image', name, bytes: new Uint8Array(await file.arrayBuffer()), parameters: null };
+    return { kind: 'image', name, bytes: await whole(file), parameters: null, notTaken: [] };
   if (/\.safetensors$/i.test(name))
     return {
       // An adapter that is no LoRA, too: the engine says what it is.
@@ -34,8 +55,8 @@ export async function readDropped(file: File): Promise<Dropped> {
       'Ask for the same model or LoRA as .safetensors.',
     );
   }
-  if (/\.json$/i.test(name)) return { kind: 'config', name, text: await file.text() };
-  if (/\.txt$/i.test(name)) return { kind: 'prompts', name, text: await file.text() };
+  if (/\.json$/i.test(name)) return { kind: 'config', name, text: decodeText(await whole(file), name) };
+  if (/\.txt$/i.test(name)) return { kind: 'prompts', name, bytes: await whole(file) };
   throw new WinnowError(
     'BadFile',
     `Winnow has no use for ${name}.`,

@@ -9,7 +9,7 @@ import { readDropped } from './dropped.ts';
 import type { LoraFiles } from './loraFiles.ts';
 import type { Preferences } from './preferences.ts';
 import { fitPicture } from './pictures.ts';
-import { parsePrompts } from '../../data/formats/promptList.ts';
+import { readPrompts } from '../../data/formats/promptList.ts';
 import { bundledPrompts, drawPrompts, randomSeed } from './prompts.ts';
 import { files } from './services.ts';
 import type { Slice } from './useStudio.ts';
@@ -95,7 +95,7 @@ export interface GenerateSlice {
   makePairs(count?: number): Promise<void>;
   /** Keeps a few pairs ahead of the person who judges. */
   topUpPairs(): Promise<void>;
-  usePromptFile(name: string, text: string): void;
+  usePromptFile(name: string, bytes: Uint8Array): void;
   drawPromptList(count: number): Promise<void>;
   setInitImage(name: string, bytes: Uint8Array): Promise<void>;
   recall(parameters: Partial<ImageRecord>, what: Recall): void;
@@ -270,9 +270,9 @@ export const generateSlice: Slice<GenerateSlice> = (set, get) => {
       if (generateProblem) set({ labelProblem: generateProblem });
     },
 
-    usePromptFile(name, text) {
+    usePromptFile(name, bytes) {
       try {
-        get().setDraft({ list: { name, prompts: parsePrompts(text) } });
+        get().setDraft({ list: { name, prompts: readPrompts(bytes, name) } });
       } catch (error) {
         set({ generateProblem: problemOf(error) });
       }

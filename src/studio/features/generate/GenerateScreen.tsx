@@ -114,7 +114,11 @@ function PromptFields() {
         />
       ) : null}
       <div className="row">
-        <FileButton accept=".txt" look="quiet" onFile={async (file) => usePromptFile(file.name, await file.text())}>
+        <FileButton
+          accept=".txt"
+          look="quiet"
+          onFile={async (file) => usePromptFile(file.name, new Uint8Array(await file.arrayBuffer()))}
+        >
           List from a file
         </FileButton>
         <Button look="quiet" icon="list" onClick={() => drawPromptList(12)}>

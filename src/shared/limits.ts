@@ -1,0 +1,19 @@
+/** Bounds of what comes from outside: what a person or a file asks for beyond them is a slip or an attack, and is refused by name before
+ *  anything is allocated. */
+
+/** Of a request for pictures. */
+export const limits = {
+  /** Sampling steps: schedules have 1000. */
+  steps: 1000,
+  guidanceScale: 100,
+  /** Pixels of a side. */
+  side: 8192,
+  /** torch.Generator keeps 32 bits of a seed. */
+  seed: 2 ** 32 - 1,
+  /** Pictures, pairs or comparisons of one command. */
+  count: 100_000,
+  /** Characters of a prompt. */
+  prompt: 10_000,
+  /** Of an adapter, either sign. */
+  strength: 100,
+} as const;
