@@ -2,6 +2,7 @@
  *  Opening files is data's work (data/formats/safetensors.ts); what it returns fits `TensorSource`. */
 import { type Graph, isHalf, type ParameterDtype, type Value } from '../graph/graph.ts';
 import { WinnowError } from '../shared/errors.ts';
+import { checkFinite, checkFiniteBits } from '../shared/finite.ts';
 import { encodeHalf, type HalfDtype } from '../shared/float16.ts';
 import { sameShape, type Shape } from '../shared/shape.ts';
 
@@ -40,6 +41,32 @@ export async function readParameter(
     throw new WinnowError('BadFile', `${name} has a number that ${dtype} cannot hold.`, 'Keep the weights in f32.');
   }
   return bits;
+}
+
+/** The same tensors, each checked when it is read: rejects with NotFinite, naming it, where it holds NaN or an infinity.
+ *  @param remedy what may have made it so, and what to do. */
+export function finiteTensors<S extends TensorSource>(
+  source: S,
+  fileOf: (name: string) => string,
+  remedy = 'The file is damaged, or was saved after its training had diverged: take another copy, or an earlier save.',
+): S {
+  const what = (name: string): string => `The weights ${name} of ${fileOf(name)}`;
+  const { readHalf } = source;
+  return {
+    ...source,
+    async read(name: string) {
+      const data = await source.read(name);
+      checkFinite(data, what(name), remedy);
+      return data;
+    },
+    ...(readHalf && {
+      async readHalf(name: string) {
+        const bits = await readHalf.call(source, name);
+        checkFiniteBits(bits, source.half?.(name) ?? 'f16', what(name), remedy);
+        return bits;
+      },
+    }),
+  };
 }
 
 const show = (shape: Shape): string => `[${shape.join(', ')}]`;

@@ -14,7 +14,9 @@ import { PartWriter } from '../../data/partWriter.ts';
 import { Graph, type ParameterDtype } from '../../graph/graph.ts';
 import { readParameter, storedDtypes, type TensorSource, type WeightPolicy } from '../../models/weights.ts';
 import { WinnowError } from '../../shared/errors.ts';
+import { checkFinite } from '../../shared/finite.ts';
 import type { LoraModule } from '../../shared/lora.ts';
+import { nameOf } from '../../shared/paths.ts';
 import { loraSites } from '../model/loraFile.ts';
 import type { ResolvedModel, WeightChange } from '../model/modelPool.ts';
 import { readFolderJson, readOptional, SCHEDULER_FILE, schedulerFile } from '../model/modelConfigs.ts';
@@ -131,8 +133,16 @@ function loraFile({ folder, changes }: ResolvedModel, format: 'kohya' | 'peft'):
       .slice(0, 1 + folder.textEncoders.length)
       .map((part, i) => [part, summed(({ modules: unet, texts }) => (i === 0 ? unet : texts[i - 1]!))]),
   );
+  for (const [name, part] of Object.entries(modules))
+    for (const [path, module] of part)
+      for (const half of ['down', 'up'] as const)
+        checkFinite(
+          module[half],
+          `The adapter's weights ${name}.${path}.lora_${half}`,
+          'The run diverged, or a strength is too high: export an earlier save, or at a lower strength.',
+        );
   return writeSafetensors(writeLora(modules, loraSites(folder), format), {
-    base_model: folder.info.id.split('/').findLast(Boolean)!,
+    base_model: nameOf(folder.info.id),
     base_model_hash: folder.info.unetHash,
   });
 }
@@ -141,11 +151,26 @@ function loraFile({ folder, changes }: ResolvedModel, format: 'kohya' | 'peft'):
  *  encoder that an adapter changes. All other weights as
  *  they are stored; each component in one file, whatever variants and shards it came in, so that the folder loads without saying which. */
 async function diffusersFolder(
-  { folder, weights, texts }: ResolvedModel,
+  model: ResolvedModel,
   target: Target,
   precision: WeightPolicy | undefined,
 ): Promise<ExportedFile[]> {
   const made: ExportedFile[] = [];
+  try {
+    return await writeFolder(model, target, precision, made);
+  } catch (error) {
+    // A part of a model is none.
+    for (const { file } of made) await target.files.remove(file);
+    throw error;
+  }
+}
+
+async function writeFolder(
+  { folder, weights, texts }: ResolvedModel,
+  target: Target,
+  precision: WeightPolicy | undefined,
+  made: ExportedFile[],
+): Promise<ExportedFile[]> {
   for (const path of folderFiles) {
     const bytes =
       path === SCHEDULER_FILE

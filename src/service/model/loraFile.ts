@@ -3,6 +3,7 @@ import type { FileStore } from '../../data/files.ts';
 import { type LoraFile, type LoraPart, loraParts, type LoraSites, readLora } from '../../data/formats/lora.ts';
 import { openSafetensors } from '../../data/formats/safetensors.ts';
 import { textLoraTargets, unprefixedTextNames } from '../../models/clip/textEncoder.ts';
+import { finiteTensors, type TensorSource } from '../../models/weights.ts';
 import { WinnowError } from '../../shared/errors.ts';
 import type { LoraModule } from '../../shared/lora.ts';
 import { withLora } from '../../training/lora.ts';
@@ -86,15 +87,28 @@ export function changedTexts(
       const layers = active.filter(({ texts }) => texts[i]!.size > 0);
       return {
         ...encoder,
-        weights: layers.reduce(
-          (weights, { texts, strength }) => withLora(weights, [{ lora: underAllNames(texts[i]!), strength }]),
-          encoder.weights,
-        ),
+        weights:
+          layers.length === 0
+            ? encoder.weights
+            : finiteMerge(
+                layers.reduce(
+                  (weights, { texts, strength }) => withLora(weights, [{ lora: underAllNames(texts[i]!), strength }]),
+                  encoder.weights,
+                ),
+              ),
       };
     }),
     key: active.map(({ hash, strength }) => `${hash}*${strength}`).join('+'),
   };
 }
+
+/** What adapters make of weights; reading rejects with NotFinite what is no number any more. */
+export const finiteMerge = (merged: TensorSource): TensorSource =>
+  finiteTensors(
+    merged,
+    () => 'the model with its adapters',
+    'An adapter is damaged, or its strength is too high: choose a lower one, or another save.',
+  );
 
 /** A file of transformers 5 has its tensors without the prefix. */
 const underAllNames = (modules: ReadonlyMap<string, LoraModule>): Map<string, LoraModule> =>

@@ -1,12 +1,12 @@
 /** Models by reference: a folder with adapters on top becomes one set of weights. */
 import { openSafetensors } from '../../data/formats/safetensors.ts';
 import type { FileStore } from '../../data/files.ts';
-import type { TensorSource } from '../../models/weights.ts';
+import { finiteTensors, type TensorSource } from '../../models/weights.ts';
 import { WinnowError } from '../../shared/errors.ts';
 import type { LoraModule } from '../../shared/lora.ts';
 import { withLora } from '../../training/lora.ts';
 import type { Environment } from '../environment.ts';
-import { alphaMissing, changedTexts, configBeside, openLora } from './loraFile.ts';
+import { alphaMissing, changedTexts, configBeside, finiteMerge, openLora } from './loraFile.ts';
 import { type ModelFolder, openModelFolder, type OpenOptions, type TextEncoders } from './modelFolder.ts';
 import { plainFirst } from './weightFiles.ts';
 import type { RunStore } from '../training/runStore.ts';
@@ -74,13 +74,18 @@ export class ResolvedModel {
 export const activeChanges = (changes: readonly WeightChange[]): WeightChange[] =>
   changes.filter(({ strength }) => strength !== 0);
 
+/** Where there are changes, reading rejects with NotFinite what they make no number of. */
 export function changedWeights(base: TensorSource, changes: readonly WeightChange[]): TensorSource {
-  return activeChanges(changes).reduce(
-    (weights, change) =>
-      change.kind === 'lora'
-        ? withLora(weights, [{ lora: change.modules, strength: change.strength }])
-        : blend(weights, change.weights, change.strength),
-    base,
+  const active = activeChanges(changes);
+  if (active.length === 0) return base;
+  return finiteMerge(
+    active.reduce(
+      (weights, change) =>
+        change.kind === 'lora'
+          ? withLora(weights, [{ lora: change.modules, strength: change.strength }])
+          : blend(weights, change.weights, change.strength),
+      base,
+    ),
   );
 }
 
@@ -150,7 +155,7 @@ export class ModelPool {
       ...before,
       {
         kind: 'full',
-        weights: await openSafetensors(bytes, file),
+        weights: finiteTensors(await openSafetensors(bytes, file), () => file),
         strength: adapter.strength,
         hash: await this.env.sha256(bytes),
       },

@@ -2,7 +2,7 @@
  *  opened by range: the headers are read, tensors only when asked for. */
 import { openSafetensors, type SafetensorsFile } from '../../data/formats/safetensors.ts';
 import { weightVariants } from '../../data/modelFiles.ts';
-import type { TensorSource } from '../../models/weights.ts';
+import { finiteTensors, type TensorSource } from '../../models/weights.ts';
 import { isWinnowError, WinnowError } from '../../shared/errors.ts';
 import { isRecord, parseJsonObject } from '../../shared/json.ts';
 import { sizeOf } from '../../shared/shape.ts';
@@ -28,7 +28,10 @@ export async function openComponentWeights(
   stem: string,
   variants = weightVariants,
 ): Promise<ComponentWeights> {
-  if (reader.component) return reader.component(folder);
+  if (reader.component) {
+    const found = reader.component(folder);
+    return finiteTensors(found, () => found.files[0]!);
+  }
   for (const variant of variants) {
     const single = `${folder}/${stem}${variant}.safetensors`;
     const file = await openOptional(reader, single);
@@ -95,7 +98,13 @@ async function openShards(reader: FolderReader, folder: string, indexBytes: Uint
 
 function component(shards: readonly Shard[]): ComponentWeights {
   const homes = new Map<string, SafetensorsFile>();
-  for (const { file } of shards) for (const name of file.tensors.names) homes.set(name, file.tensors);
+  const paths = new Map<string, string>();
+  for (const { path, file } of shards) {
+    for (const name of file.tensors.names) {
+      homes.set(name, file.tensors);
+      paths.set(name, path);
+    }
+  }
   const counts = { f32: 0, f16: 0, bf16: 0 };
   for (const [name, file] of homes) counts[file.half(name) ?? 'f32'] += sizeOf(file.shape(name)!);
   const home = (name: string): SafetensorsFile => {
@@ -108,7 +117,7 @@ function component(shards: readonly Shard[]): ComponentWeights {
       );
     return file;
   };
-  return {
+  const weights: ComponentWeights = {
     files: shards.map(({ path }) => path),
     totalBytes: shards.reduce((sum, { file }) => sum + file.size, 0),
     precision: (['f32', 'f16', 'bf16'] as const).reduce((most, next) => (counts[next] > counts[most] ? next : most)),
@@ -119,6 +128,7 @@ function component(shards: readonly Shard[]): ComponentWeights {
     half: (name) => homes.get(name)?.half(name),
     readHalf: (name) => home(name).readHalf(name),
   };
+  return finiteTensors(weights, (name) => paths.get(name)!);
 }
 
 /** Undefined where a file does not exist. */

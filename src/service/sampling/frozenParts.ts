@@ -5,6 +5,7 @@ import { buildTextEncoder, pooledPositions, textEncoderInputs } from '../../mode
 import { buildVaeDecoder, buildVaeEncoder, vaeScaleFactor } from '../../models/sd/vae.ts';
 import { concatFloats } from '../../shared/arrays.ts';
 import '../../shared/disposable.ts';
+import { checkFinite } from '../../shared/finite.ts';
 import type { TorchGenerator } from '../../shared/torchGenerator.ts';
 import type { ModelFolder, TextEncoders } from '../model/modelFolder.ts';
 import type { Lease, ModelCache, Planned } from '../model/modelCache.ts';
@@ -102,6 +103,12 @@ export class FrozenParts {
       });
       states.push(results['hidden']!);
       pooled = new Float32Array(results['pooled']!);
+      for (const values of [results['hidden']!, pooled])
+        checkFinite(
+          values,
+          `What the text encoder${textEncoders.length > 1 ? ` ${i + 1}` : ''} makes of a prompt`,
+          'A weight of it is too large (f16 overflows at 65504): take another copy of the model.',
+        );
     }
     return { context: sideBySide(states, tokens), pooled };
   }
@@ -124,7 +131,18 @@ export class FrozenParts {
       return this.runner.plan(graph, weights);
     });
     const unscaled = latents.map((x) => x / config.scaling_factor);
-    return (await session.value.run({ latents: { data: unscaled, dims } }))['image']!;
+    checkFinite(
+      unscaled,
+      'The latents, divided by the scaling factor,',
+      `Correct scaling_factor in vae/config.json, which is ${config.scaling_factor}.`,
+    );
+    const image = (await session.value.run({ latents: { data: unscaled, dims } }))['image']!;
+    checkFinite(
+      image,
+      'What the VAE makes of the latents',
+      'A weight of it is too large (f16 overflows at 65504; Stable Diffusion XL has an fp16-fix VAE for that): take another copy of the VAE.',
+    );
+    return image;
   }
 
   /** image [3, H, W] in [-1, 1] → latents [1, C, h, w] as the diffusion model has them. A posterior is sampled with the generator, as
@@ -161,9 +179,15 @@ export class FrozenParts {
     if (mean.length !== config.latent_channels * (imageHeight / factor) * (imageWidth / factor))
       throw new Error('the encoder made latents of another size');
     const noise = logvar && generator.randn(mean.length);
-    return mean.map(
+    const latents = mean.map(
       (mu, i) => (logvar && noise ? mu + Math.exp(0.5 * logvar[i]!) * noise[i]! : mu) * config.scaling_factor,
     );
+    checkFinite(
+      latents,
+      'What the VAE makes of the start image',
+      `Check scaling_factor in vae/config.json, which is ${config.scaling_factor}, or take another copy of the VAE.`,
+    );
+    return latents;
   }
 
   /** Lets the parts go whose weights lie on the GPU: all, or the text encoders. What was encoded is kept; they are opened again when needed. */

@@ -1,12 +1,15 @@
 /** Pictures from requests: text, sampling, decoding, PNG with its parameters, latents kept for training. */
 import { decodePng, encodePng } from '../../data/formats/png.ts';
+import { checkPrompt } from '../../data/formats/promptList.ts';
 import { writeSafetensors } from '../../data/formats/safetensors.ts';
-import { formatParameters, samplerLabels } from '../../data/formats/a1111.ts';
+import { formatParameters, KARRAS, samplerLabels } from '../../data/formats/a1111.ts';
 import type { FileStore } from '../../data/files.ts';
 import { withOptions } from '../../diffusion/schedulerConfig.ts';
 import '../../shared/disposable.ts';
 import { RandomStream } from '../../shared/rng.ts';
 import { WinnowError } from '../../shared/errors.ts';
+import { limits } from '../../shared/limits.ts';
+import { isInStore, nameOf } from '../../shared/paths.ts';
 import { type Conditioning, conditioningOf } from './conditioning.ts';
 import type { Environment } from '../environment.ts';
 import type { FrozenParts } from './frozenParts.ts';
@@ -53,9 +56,37 @@ export interface Picture {
   latents: Float32Array;
 }
 
-function checkSettings({ steps, init }: Pick<GenerationSettings, 'steps' | 'init'>): void {
-  if (!Number.isInteger(steps) || steps < 1)
-    throw new WinnowError('BadArguments', `${steps} steps were asked for.`, 'Choose at least 1.');
+/** Bounds, before anything is allocated: requests come from screens, files and arguments alike. */
+function checkSettings({
+  steps,
+  init,
+  guidanceScale,
+  guidanceRescale = 0,
+  width,
+  height,
+  prompt,
+  negativePrompt,
+  seed,
+}: Omit<GenerationSettings, 'model' | 'sampler' | 'scheduler'> & { prompt: string; seed: number }): void {
+  if (!Number.isInteger(steps) || steps < 1 || steps > limits.steps)
+    throw new WinnowError('BadArguments', `${steps} steps were asked for.`, `Choose 1 to ${limits.steps}.`);
+  if (!(guidanceScale >= 0 && guidanceScale <= limits.guidanceScale))
+    throw new WinnowError(
+      'BadArguments',
+      `The guidance scale is ${guidanceScale}.`,
+      `Choose one from 0 to ${limits.guidanceScale}.`,
+    );
+  if (!(guidanceRescale >= 0 && guidanceRescale <= 1))
+    throw new WinnowError('BadArguments', `The guidance rescale is ${guidanceRescale}.`, 'Choose one from 0 to 1.');
+  if (![width, height].every((side) => Number.isInteger(side) && side > 0 && side <= limits.side))
+    throw new WinnowError(
+      'BadArguments',
+      `The size is ${width} by ${height} pixels.`,
+      `Choose whole numbers up to ${limits.side}.`,
+    );
+  if (!Number.isSafeInteger(seed))
+    throw new WinnowError('BadArguments', `The seed is ${seed}.`, `Choose a whole number from 0 to ${limits.seed}.`);
+  for (const text of [prompt, negativePrompt]) checkPrompt(text);
   if (init && !(init.strength > 0 && init.strength <= 1))
     throw new WinnowError('BadArguments', `The strength is ${init.strength}.`, 'Choose one above 0 and up to 1.');
 }
@@ -274,7 +305,7 @@ async function keepPicture(
 
 /** Pictures travel; where things lie on the computer that made them is nobody else's business. */
 function withoutPaths(record: ImageRecord): ImageRecord {
-  const name = (path: string): string => (/^(\/|[A-Za-z]:)/.test(path) ? path.split('/').findLast(Boolean)! : path);
+  const name = (path: string): string => (isInStore(path) ? path : nameOf(path));
   const adapters = record.model.adapters.map((adapter) =>
     adapter.kind === 'file' ? { ...adapter, file: name(adapter.file) } : { ...adapter, run: name(adapter.run) },
   );
@@ -287,18 +318,20 @@ function withoutPaths(record: ImageRecord): ImageRecord {
 
 /** A1111's text, which every viewer of such pictures reads. */
 function infotext({ folder, unetHash }: ResolvedModel, record: ImageRecord): string {
-  const { prompt, negativePrompt, steps, scheduler, eta, guidanceScale, seed, width, height, init } = record;
+  const { prompt, negativePrompt, steps, scheduler, schedulerConfig, eta, guidanceScale, seed, width, height, init } =
+    record;
   return formatParameters({
     prompt,
     negativePrompt,
     fields: {
       Steps: String(steps),
       Sampler: samplerLabels[scheduler] ?? scheduler,
+      ...(schedulerConfig?.['use_karras_sigmas'] === true && { 'Schedule type': KARRAS }),
       'CFG scale': String(guidanceScale),
       Seed: String(seed),
       Size: `${width}x${height}`,
       'Model hash': unetHash.slice(0, 10),
-      Model: folder.info.title,
+      Model: nameOf(folder.info.title),
       ...(eta ? { 'Eta DDIM': String(eta) } : {}),
       ...(init ? { 'Denoising strength': String(init.strength) } : {}),
     },

@@ -6,6 +6,7 @@ import { pipelineSchedulerConfig, samplerFromConfig, samplerTakesStrength } from
 import type { SchedulerConfig } from '../../diffusion/schedulerConfig.ts';
 import { batched, type Conditioning } from './conditioning.ts';
 import { concatFloats } from '../../shared/arrays.ts';
+import { checkFinite } from '../../shared/finite.ts';
 import { TorchGenerator } from '../../shared/torchGenerator.ts';
 import type { NoisePredictor } from './noisePredictor.ts';
 
@@ -83,14 +84,23 @@ export async function sampleLatents(
     x = generator.randn(size).map((value) => value * sampler.initNoiseSigma);
   }
   const initialLatents = x;
+  const scheduler = `Check beta_start, beta_end and trained_betas in scheduler/scheduler_config.json, or choose another scheduler than ${request.scheduler}.`;
+  checkFinite(x, 'The latents that sampling starts from', scheduler);
 
   let state = initialState;
   for (let i = first; i < sampler.timesteps.length; i++) {
+    const step = `step ${i - first + 1} of ${sampler.timesteps.length - first}`;
     const input = sampler.scaleModelInput(x, i);
+    checkFinite(input, `The latents at ${step}`, scheduler);
     const output = await predictor.predict(
       guided ? concatFloats([input, input]) : input,
       sampler.timesteps[i]!,
       conditioning,
+    );
+    checkFinite(
+      output,
+      `What the UNet predicts at ${step}`,
+      'A weight of it is too large (f16 overflows at 65504), or an adapter too strong: lower its strength, or take another copy of the model.',
     );
     const noisePred = guided
       ? guide({
@@ -100,7 +110,9 @@ export async function sampleLatents(
           guidanceRescale,
         })
       : output;
+    checkFinite(noisePred, `The guided prediction at ${step}`, `Lower the guidance scale (${guidanceScale}).`);
     ({ x, state } = sampler.step(noisePred, i, x, state, sampler.needsNoise(i) ? generator.randn(size) : undefined));
+    checkFinite(x, `The latents after ${step}`, scheduler);
     onStep(i - first + 1, sampler.timesteps.length - first);
   }
   return { latents: x, initialLatents };

@@ -4,7 +4,9 @@ import { Graph } from '../../graph/graph.ts';
 import { alignmentScores, buildScorer, parseScorerConfig, type ScorerConfig } from '../../models/scorer.ts';
 import { createSession, type OnnxSession } from '../../onnx/session.ts';
 import '../../shared/disposable.ts';
+import { finiteTensors } from '../../models/weights.ts';
 import { WinnowError } from '../../shared/errors.ts';
+import { checkFinite } from '../../shared/finite.ts';
 import type { Planned } from '../model/modelCache.ts';
 import { readFolderJson } from '../model/modelConfigs.ts';
 import type { ModelFolder } from '../model/modelFolder.ts';
@@ -27,10 +29,8 @@ export async function planScorer({ reader, info }: ModelFolder, name: string): P
     );
   }
   const config = parseScorerConfig(await readFolderJson(reader, `scorers/${name}/config.json`));
-  const weights = await openSafetensors(
-    await reader.read(`scorers/${name}/model.safetensors`),
-    `scorers/${name}/model.safetensors`,
-  );
+  const file = `scorers/${name}/model.safetensors`;
+  const weights = finiteTensors(await openSafetensors(await reader.read(file), file), () => file);
   const dims = dimsOf(config);
   const graph = new Graph();
   const outputs = buildScorer(graph, config, {
@@ -43,7 +43,8 @@ export async function planScorer({ reader, info }: ModelFolder, name: string): P
   return {
     bytes: onnxBytesOf(graph),
     onDevice: false,
-    make: async () => scorerOf(await createSession(await onnxBytes(graph, weights), { provider: 'wasm' }), config),
+    make: async () =>
+      scorerOf(await createSession(await onnxBytes(graph, weights), { provider: 'wasm' }), config, name),
   };
 }
 
@@ -52,7 +53,7 @@ const dimsOf = ({ image_size: side, alignment }: ScorerConfig) => ({
   pooled: [1, alignment.text_features],
 });
 
-function scorerOf(session: OnnxSession, config: ScorerConfig): Scorer {
+function scorerOf(session: OnnxSession, config: ScorerConfig, name: string): Scorer {
   const side = config.image_size;
   const dims = dimsOf(config);
   return {
@@ -68,10 +69,14 @@ function scorerOf(session: OnnxSession, config: ScorerConfig): Scorer {
         image: { data: image, dims: dims.image },
         pooled: { data: pooled, dims: dims.pooled },
       });
-      return {
-        appeal: results['appeal']![0]!,
-        alignment: alignmentScores(config, results['image_projection']!, results['text_projection']!)[0]!,
-      };
+      const appeal = results['appeal']![0]!;
+      const alignment = alignmentScores(config, results['image_projection']!, results['text_projection']!)[0]!;
+      checkFinite(
+        [appeal, alignment],
+        `The scores of scorer ${name}`,
+        `Its weights (scorers/${name}/model.safetensors) are too large for what it computes: take another copy of the model.`,
+      );
+      return { appeal, alignment };
     },
   };
 }

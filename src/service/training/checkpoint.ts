@@ -11,12 +11,14 @@ import {
 } from '../../data/formats/safetensors.ts';
 import { PartWriter } from '../../data/partWriter.ts';
 import { WinnowError } from '../../shared/errors.ts';
+import { nameOf } from '../../shared/paths.ts';
 import { sameShape, sizeOf } from '../../shared/shape.ts';
 import { layoutOfSizes } from '../../training/arena.ts';
 import { loraModules } from '../../training/lora.ts';
 import { type TrainedKind, trainedKinds, type Trainer } from '../../training/trainer.ts';
 import type { ResolvedModel } from '../model/modelPool.ts';
 import type { RunRecord } from '../types.ts';
+import { checkTensor } from './finiteStep.ts';
 import { checkpointPath, statePath } from './runStore.ts';
 
 const STATE_VERSION = '2';
@@ -34,12 +36,19 @@ export async function saveState(
   const { config, step, id } = record;
   const { entries } = trainer.spec.layout;
   // Checkpoints travel; where the run lies does not.
-  const metadata = { run: id.split('/').findLast(Boolean)!, step: String(step) };
-  const read = readerOf(trainer);
+  const metadata = { run: nameOf(id), step: String(step) };
+  const trained = readerOf(trainer);
+  const read = async (kind: TrainedKind, name: string): Promise<Float32Array> => {
+    const data = await trained(kind, name);
+    checkTensor(step, keyOf(kind, name), data);
+    return data;
+  };
   const file = checkpointPath(id, step);
   const before = await files.exists(file);
   if (config.mode === 'lora') {
-    const modules = loraModules(await trainer.tensors(), config.rank, config.alpha);
+    const tensors = await trainer.tensors();
+    for (const [name, data] of tensors) checkTensor(step, keyOf('param', name), data);
+    const modules = loraModules(tensors, config.rank, config.alpha);
     const sites = { unet: model.folder.unet.model.loraTargets('all') };
     await files.write(file, writeSafetensors(writeLora({ unet: modules }, sites, 'kohya'), metadata));
   } else {

@@ -2,6 +2,7 @@
  *  they are still what it began with. */
 import { openSafetensors } from '../../data/formats/safetensors.ts';
 import { WinnowError } from '../../shared/errors.ts';
+import { checkFinite } from '../../shared/finite.ts';
 import type { Environment } from '../environment.ts';
 import { partHashes, partNames } from '../model/identity.ts';
 import { isRecordedAs, type ResolvedModel } from '../model/modelPool.ts';
@@ -81,6 +82,7 @@ async function readLatents(
       'Train on pairs that were made with this model.',
     );
   const data = await opened.read('latents');
+  checkFinite(data, `The latents of ${file}`, 'Take the pair out, or make it again: its picture was never one.');
   // By its numbers: the header may say more than they.
   const hash = await sha256(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
   return { data, height: shape[2]!, width: shape[3]!, hash };

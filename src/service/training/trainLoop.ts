@@ -4,6 +4,7 @@ import { runStep } from '../../training/session.ts';
 import type { JobSignal } from '../jobs.ts';
 import type { Checkpoint, Listener, RunRecord, RunStatus, TrainCommand, TrainEvent } from '../types.ts';
 import { saveState } from './checkpoint.ts';
+import { checkStep } from './finiteStep.ts';
 import type { TrainContext } from './openRun.ts';
 import type { Prepared } from './prepareRun.ts';
 import type { RunControl } from './runControl.ts';
@@ -78,13 +79,7 @@ class Loop {
       const numbers = await runStep(prepared.trainer, prepared.reference, prepared.data, config, step);
       return { numbers, elapsedMs: performance.now() - start };
     });
-    if (!Number.isFinite(numbers.loss)) {
-      throw new WinnowError(
-        'GpuError',
-        `The loss of step ${numbers.step} is not a number.`,
-        'Lower the learning rate or raise beta, and resume from the last checkpoint.',
-      );
-    }
+    checkStep(numbers);
     this.times.add(elapsedMs);
     const metrics = { ...numbers, elapsedMs };
     await context.runs.appendMetrics(this.record.id, metrics);
