@@ -1,5 +1,6 @@
 /** A picture that was made here: its settings, its seed, its files. */
 import { z } from 'zod';
+import { isInStore, nameOf } from '../shared/paths.ts';
 import { type ModelRef, modelRefSchema } from './modelRef.ts';
 
 export type SamplerChoice = 'auto' | 'engine' | 'onnx';
@@ -70,3 +71,16 @@ export const imageRecordSchema = z.looseObject({
   file: place,
   latentsFile: place,
 }) satisfies z.ZodType<ImageRecord>;
+
+/** Pictures travel; where things lie on the computer that made them is nobody else's business. */
+export function withoutPaths(record: ImageRecord): ImageRecord {
+  const name = (path: string): string => (isInStore(path) ? path : nameOf(path));
+  const adapters = record.model.adapters.map((adapter) =>
+    adapter.kind === 'file' ? { ...adapter, file: name(adapter.file) } : { ...adapter, run: name(adapter.run) },
+  );
+  return {
+    ...record,
+    model: { base: name(record.model.base), adapters },
+    ...(record.init && { init: { ...record.init, file: name(record.init.file) } }),
+  };
+}

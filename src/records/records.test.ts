@@ -3,6 +3,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { blindTestKind, checkRecord, imageKind, labelKind, pairKind, problemsOf, type RecordKind } from './kinds.ts';
+import { nameOf } from '../shared/paths.ts';
+import { withoutPaths } from './images.ts';
 import { imageRecord, labelEvent, pairRecord } from './testRecords.ts';
 
 const label = labelEvent('l', 'p');
@@ -94,5 +96,57 @@ describe('a record that is none', () => {
       expect.objectContaining({ name: 'BadFile', message: expect.stringMatching(/^labels\.jsonl: line 7 is no /) }),
     );
     expect(problemsOf(kind, value)).toMatch(field);
+  });
+});
+
+describe('a record inside a picture says nothing of where things lay', () => {
+  it.each([
+    'C:\\Users\\me\\private\\x.safetensors',
+    'C:/Users/me/private/x.safetensors',
+    'C:x.safetensors',
+    '\\\\server\\private\\x.safetensors',
+    '\\\\?\\C:\\private\\x.safetensors',
+    '//server/private/x.safetensors',
+    'file:///home/me/private/x.safetensors',
+    'file:///C:/Users/me/private/x.safetensors',
+    'FILE://server/private/x.safetensors',
+    '/home/me/private/x.safetensors',
+    '/home/me/private/x.safetensors/',
+    '~/private/x.safetensors',
+    '~me\\private\\x.safetensors',
+    '../private/x.safetensors',
+    './private/x.safetensors',
+    'private\\x.safetensors',
+  ])('%s', (path) => {
+    const record = imageRecord('i', {
+      model: {
+        base: path,
+        adapters: [
+          { kind: 'file', file: path, strength: 0.5 },
+          { kind: 'run', run: path, step: 20, strength: 1 },
+        ],
+      },
+      init: { file: path, strength: 0.6 },
+    });
+    expect(withoutPaths(record)).toEqual({
+      ...record,
+      model: {
+        base: 'x.safetensors',
+        adapters: [
+          { kind: 'file', file: 'x.safetensors', strength: 0.5 },
+          { kind: 'run', run: 'x.safetensors', step: 20, strength: 1 },
+        ],
+      },
+      init: { file: 'x.safetensors', strength: 0.6 },
+    });
+    expect(nameOf(`${path}:0.5`)).toBe(path.endsWith('/') ? ':0.5' : 'x.safetensors:0.5');
+  });
+
+  it('keeps names and places in the store, by which they are found again', () => {
+    const record = imageRecord('i', {
+      model: { base: 'postcard', adapters: [{ kind: 'file', file: 'loras/0a1b-x.safetensors', strength: 1 }] },
+      init: { file: 'init/0a1b-96x96.png', strength: 0.6 },
+    });
+    expect(withoutPaths(record)).toEqual(record);
   });
 });

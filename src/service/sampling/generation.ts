@@ -4,12 +4,13 @@ import { checkPrompt } from '../../data/formats/promptList.ts';
 import { writeSafetensors } from '../../data/formats/safetensors.ts';
 import { formatParameters, KARRAS, samplerLabels } from '../../data/formats/a1111.ts';
 import type { FileStore } from '../../data/files.ts';
+import { withoutPaths } from '../../records/images.ts';
 import { withOptions } from '../../diffusion/schedulerConfig.ts';
 import '../../shared/disposable.ts';
 import { RandomStream } from '../../shared/rng.ts';
 import { WinnowError } from '../../shared/errors.ts';
 import { limits } from '../../shared/limits.ts';
-import { isInStore, nameOf } from '../../shared/paths.ts';
+import { nameOf } from '../../shared/paths.ts';
 import { type Conditioning, conditioningOf } from './conditioning.ts';
 import type { Environment } from '../environment.ts';
 import type { FrozenParts } from './frozenParts.ts';
@@ -301,19 +302,6 @@ async function keepPicture(
     { parameters: infotext(model, record), winnow: JSON.stringify(withoutPaths(record)) },
   );
   await env.files.write(record.file, png);
-}
-
-/** Pictures travel; where things lie on the computer that made them is nobody else's business. */
-function withoutPaths(record: ImageRecord): ImageRecord {
-  const name = (path: string): string => (isInStore(path) ? path : nameOf(path));
-  const adapters = record.model.adapters.map((adapter) =>
-    adapter.kind === 'file' ? { ...adapter, file: name(adapter.file) } : { ...adapter, run: name(adapter.run) },
-  );
-  return {
-    ...record,
-    model: { base: name(record.model.base), adapters },
-    ...(record.init && { init: { ...record.init, file: name(record.init.file) } }),
-  };
 }
 
 /** A1111's text, which every viewer of such pictures reads. */
