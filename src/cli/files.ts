@@ -1,12 +1,13 @@
 /** Node files for OPFS: a FileStore in a folder, and a model's folder on disk. Absolute paths lead out of the folder: LoRA files, runs and
  *  pairs lie where the person keeps them. `settings/` (what was measured on this machine) lies in a folder of its own. */
-import { mkdir, open, readdir, readFile, rename, rm, stat, statfs, writeFile } from 'node:fs/promises';
+import { type FileHandle, open, readdir, readFile, rename, rm, stat, statfs } from 'node:fs/promises';
 import { dirname, isAbsolute, join, relative, sep } from 'node:path';
 import { type FileStore, partOf, placeOf } from '../data/files.ts';
 import type { ByteRanges } from '../data/formats/bytes.ts';
 import type { FolderReader } from '../service/environment.ts';
 import { WinnowError } from '../shared/errors.ts';
 import { Turns } from '../shared/turns.ts';
+import { asFileError, makeFolders } from './fileErrors.ts';
 import { hashFile } from './fileHashes.ts';
 
 const codeOf = (error: unknown): string | undefined =>
@@ -16,9 +17,30 @@ async function readBytes(path: string): Promise<Uint8Array<ArrayBuffer>> {
   try {
     return new Uint8Array(await readFile(path));
   } catch (error) {
-    if (codeOf(error) === 'ENOENT' || codeOf(error) === 'EISDIR')
+    // A path below a file is a path that is not there.
+    if (['ENOENT', 'EISDIR', 'ENOTDIR'].includes(codeOf(error) ?? ''))
       throw new WinnowError('NotFound', `There is no file ${path}.`, 'Check the path.');
-    throw error;
+    throw asFileError(error, path);
+  }
+}
+
+/** Rejects by name. */
+async function opened(path: string, flags: string): Promise<FileHandle> {
+  try {
+    return await open(path, flags);
+  } catch (error) {
+    throw asFileError(error, path);
+  }
+}
+
+/** A folder's entries, on the disk; where the system can be asked for that (Windows cannot, and does it by itself). */
+async function syncFolder(folder: string): Promise<void> {
+  if (process.platform === 'win32') return;
+  const handle = await open(folder, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
   }
 }
 
@@ -29,7 +51,7 @@ async function openRanges(path: string): Promise<ByteRanges> {
   return {
     size: found.size,
     async read(start, end) {
-      const handle = await open(path, 'r');
+      const handle = await opened(path, 'r');
       try {
         const bytes = new Uint8Array(Math.max(0, Math.min(end, found.size) - start));
         let done = 0;
@@ -61,11 +83,25 @@ export function folderReader(folder: string, origin?: FolderReader['origin'], ha
       (await readdir(folder, { withFileTypes: true }).catch(() => []))
         .filter((entry) => entry.isFile())
         .map((entry) => entry.name),
-    sha256: (path) => hashOf(join(folder, path)),
+    sha256: (path) =>
+      hashOf(join(folder, path)).catch((error: unknown) => {
+        throw asFileError(error, path);
+      }),
     ...(origin && { origin }),
   };
 }
 
+async function writeSynced(file: string, bytes: Uint8Array): Promise<void> {
+  const handle = await open(file, 'w');
+  try {
+    await handle.writeFile(bytes);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** What is written, appended or committed is on the disk, with its name, when the call returns. */
 export class NodeFileStore implements FileStore {
   private readonly root: string;
   private readonly settings: string;
@@ -96,28 +132,32 @@ export class NodeFileStore implements FileStore {
   write(path: string, bytes: Uint8Array): Promise<void> {
     const file = this.place(path);
     return this.guarded(path, async () => {
-      await mkdir(dirname(file), { recursive: true });
+      makeFolders(dirname(file));
       // Two processes may write the same file; each its own part.
       const part = partOf(`${file}.${process.pid}`);
       try {
-        await writeFile(part, bytes);
+        await writeSynced(part, bytes);
         await rename(part, file);
       } catch (error) {
         await rm(part, { force: true });
         throw error;
       }
+      await syncFolder(dirname(file));
     });
   }
 
   append(path: string, bytes: Uint8Array): Promise<void> {
     const file = this.place(path);
     return this.guarded(path, async () => {
-      await mkdir(dirname(file), { recursive: true });
+      makeFolders(dirname(file));
       const handle = await open(file, 'a');
+      const found = await handle.stat();
       try {
-        const { size } = await handle.stat();
+        const { size } = found;
         try {
           await handle.appendFile(bytes);
+          // A part is flushed once, when it is whole.
+          if (found.isFile() && !path.endsWith('.part')) await handle.sync();
         } catch (error) {
           // What fitted before the disk was full goes, too. A device cannot be shortened.
           await handle.truncate(size).catch(() => undefined);
@@ -126,6 +166,7 @@ export class NodeFileStore implements FileStore {
       } finally {
         await handle.close();
       }
+      if (found.isFile() && found.size === 0) await syncFolder(dirname(file));
     });
   }
 
@@ -133,12 +174,19 @@ export class NodeFileStore implements FileStore {
     const file = this.place(path);
     return this.guarded(path, async () => {
       try {
+        const part = await open(partOf(file), 'r+');
+        try {
+          await part.sync();
+        } finally {
+          await part.close();
+        }
         await rename(partOf(file), file);
       } catch (error) {
         if (codeOf(error) === 'ENOENT')
           throw new WinnowError('NotFound', `There is no file ${partOf(file)}.`, 'Write it again.');
         throw error;
       }
+      await syncFolder(dirname(file));
     });
   }
 
@@ -156,7 +204,7 @@ export class NodeFileStore implements FileStore {
   }
 
   async remove(path: string): Promise<void> {
-    await rm(this.place(path), { recursive: true, force: true });
+    await this.guarded(path, () => rm(this.place(path), { recursive: true, force: true }));
   }
 
   async available(): Promise<number | null> {
@@ -172,9 +220,7 @@ export class NodeFileStore implements FileStore {
     try {
       await this.turns.run(placeOf(this.place(path)), work);
     } catch (error) {
-      if (codeOf(error) === 'ENOSPC')
-        throw new WinnowError('NoDiskSpace', 'The disk is full.', 'Free some space; what was written before is kept.');
-      throw error;
+      throw asFileError(error, path);
     }
   }
 }

@@ -1,11 +1,17 @@
 /** Options that all verbs share which make images, and the images made from them. */
+import { checkPrompt } from '../data/formats/promptList.ts';
+import { openSafetensors } from '../data/formats/safetensors.ts';
 import { samplerNames, samplerReads, samplersReading } from '../diffusion/samplers/records.ts';
 import type { Engine } from '../service/engineService.ts';
 import type { GenerationSettings, ImageRecord, ModelInfo, ModelRef } from '../service/types.ts';
+import { isWinnowError } from '../shared/errors.ts';
+import { checkFinite } from '../shared/finite.ts';
+import { limits } from '../shared/limits.ts';
 import { absolute, count, doNothing, number, oneOf, size } from './arguments.ts';
 import { hashFile } from './fileHashes.ts';
+import { folderReader } from './files.ts';
 import { modelOptions } from './modelRef.ts';
-import { appendRecords, imagesFile, readRecords } from './records.ts';
+import { appendImages, readImages } from './records.ts';
 import { Pace, type Terminal } from './terminal.ts';
 import { badArguments, type Options, type Values } from './verb.ts';
 
@@ -47,41 +53,37 @@ export const generationOptions = {
 /** What acts on a guided prediction alone. */
 const needsGuidance = ['negative', 'guidance-rescale'] as const;
 
-export function settingsOf(
-  values: Values<typeof generationOptions>,
-  model: ModelRef,
-  info: ModelInfo,
-): GenerationSettings {
-  const { width, height } = values.size === undefined ? info.defaultSize : size('size', values.size);
-  const { defaults } = info;
-  const scheduler =
-    values.scheduler === undefined ? defaults.scheduler : oneOf('scheduler', values.scheduler, samplerNames);
-  const guidanceScale =
-    values.guidance === undefined ? defaults.guidanceScale : number('guidance', values.guidance, { min: 0 });
-  if (info.guidanceInput) doNothing(values, needsGuidance, `with ${info.title}, which takes guidance as an input`);
-  else if (guidanceScale <= 1) doNothing(values, needsGuidance, `at a guidance of ${guidanceScale}`);
-  for (const option of ['eta', 'karras'] as const)
-    if (!samplerReads(scheduler, option)) doNothing(values, [option], `with ${scheduler}`);
-  if (values.init === undefined) doNothing(values, ['strength'], 'without --init');
+/** What a person asked for, each value checked; what they left open is the model's own. */
+export interface Asked {
+  values: Values<typeof generationOptions>;
+  settings: Omit<GenerationSettings, 'model' | 'steps' | 'guidanceScale' | 'width' | 'height' | 'scheduler'> &
+    Partial<GenerationSettings>;
+  karras: boolean | undefined;
+}
+
+/** Before anything is opened or made: throws BadArguments or BadPrompt. */
+export function askedOf(values: Values<typeof generationOptions>): Asked {
   const rescale = number('guidance-rescale', values['guidance-rescale'] ?? '0', { min: 0, max: 1 });
   const strength = number('strength', values.strength ?? '0.6', { min: 0, max: 1 });
-  const eta = number('eta', values.eta ?? '0', { min: 0, max: 1 });
-  const karras = values.karras === undefined ? info.karras : oneOf('karras', values.karras, ['on', 'off']) === 'on';
   if (strength === 0) throw badArguments('--strength is 0.', 'Choose one above 0 and up to 1.');
-  return {
-    model,
+  if (values.init === undefined) doNothing(values, ['strength'], 'without --init');
+  const eta = number('eta', values.eta ?? '0', { min: 0, max: 1 });
+  checkPrompt(values.negative ?? '');
+  const settings = {
     negativePrompt: values.negative ?? '',
-    steps: values.steps === undefined ? defaults.steps : count('steps', values.steps),
-    guidanceScale,
-    ...(rescale > 0 && { guidanceRescale: rescale }),
-    width,
-    height,
-    scheduler,
-    ...(eta > 0 && { eta }),
-    ...(karras !== info.karras && { schedulerConfig: { use_karras_sigmas: karras } }),
     sampler: oneOf('sampler', values.sampler, ['auto', 'engine', 'onnx']),
+    ...(values.steps !== undefined && { steps: count('steps', values.steps, { max: limits.steps }) }),
+    ...(values.guidance !== undefined && {
+      guidanceScale: number('guidance', values.guidance, { min: 0, max: limits.guidanceScale }),
+    }),
+    ...(values.size !== undefined && size('size', values.size)),
+    ...(values.scheduler !== undefined && { scheduler: oneOf('scheduler', values.scheduler, samplerNames) }),
+    ...(rescale > 0 && { guidanceRescale: rescale }),
+    ...(eta > 0 && { eta }),
     ...(values.init !== undefined && { init: { file: absolute(values.init), strength } }),
   };
+  const karras = values.karras === undefined ? undefined : oneOf('karras', values.karras, ['on', 'off']) === 'on';
+  return { values, settings, karras };
 }
 
 /** With the start picture named by what is in it. */
@@ -89,6 +91,45 @@ export async function identified(settings: GenerationSettings): Promise<Generati
   const { init } = settings;
   return init ? { ...settings, init: { ...init, sha256: await hashFile(init.file) } } : settings;
 }
+
+/** With what the model leaves no choice in: throws BadArguments for an option that would do nothing. */
+export function settingsOf(
+  { values, settings, karras }: Asked,
+  model: ModelRef,
+  { defaults, defaultSize, guidanceInput, title, karras: own }: ModelInfo,
+): GenerationSettings {
+  const made = { ...defaults, ...defaultSize, ...settings, model };
+  if (guidanceInput) doNothing(values, needsGuidance, `with ${title}, which takes guidance as an input`);
+  else if (made.guidanceScale <= 1) doNothing(values, needsGuidance, `at a guidance of ${made.guidanceScale}`);
+  for (const option of ['eta', 'karras'] as const)
+    if (!samplerReads(made.scheduler, option)) doNothing(values, [option], `with ${made.scheduler}`);
+  return {
+    ...made,
+    ...(karras !== undefined && karras !== own && { schedulerConfig: { use_karras_sigmas: karras } }),
+  };
+}
+
+/** Prompts told in full; the others are counted. */
+const MOST_TOLD = 5;
+
+/** Says of which prompts the model reads only the beginning, and what it does not read, as transformers does. */
+export async function sayCuts(
+  engine: Engine,
+  terminal: Terminal,
+  model: ModelRef,
+  prompts: readonly string[],
+): Promise<void> {
+  const read = await engine.readPrompts(model, [...new Set(prompts)]);
+  const cut = read.filter(({ lost }) => lost !== '');
+  for (const { prompt, lost, maxTokens } of cut.slice(0, MOST_TOLD))
+    terminal.note(
+      `The following part of ${quoted(prompt)} is cut off, because the text encoder reads ${maxTokens} tokens at most: ${quoted(lost, 300)}`,
+    );
+  if (cut.length > MOST_TOLD) terminal.note(`${cut.length - MOST_TOLD} more prompts are cut off.`);
+}
+
+const quoted = (text: string, most = 60): string =>
+  JSON.stringify(text.length > most ? `${text.slice(0, most)}…` : text);
 
 type Wanted = GenerationSettings & { prompt: string; seed: number; modelHash: string };
 
@@ -125,6 +166,20 @@ const keyOf = ({
     ...(eta || schedulerConfig ? [eta ?? 0, schedulerConfig ?? {}] : []),
   ]);
 
+/** Whether a record's files are there, and its latents numbers: earlier versions kept pictures of NaN. */
+async function isPicture(folder: string, { file, latentsFile }: ImageRecord): Promise<boolean> {
+  const reader = folderReader(folder);
+  try {
+    await reader.open(file);
+    const latents = await openSafetensors(await reader.read(latentsFile), latentsFile);
+    checkFinite(await latents.read('latents'), latentsFile, '');
+    return true;
+  } catch (error) {
+    if (isWinnowError(error)) return false;
+    throw error;
+  }
+}
+
 /** Makes the images that the folder (the engine's own) lacks, each noted in images.jsonl when it is there. Returns one for every item. */
 export async function makeImages(
   engine: Engine,
@@ -134,9 +189,15 @@ export async function makeImages(
   items: readonly { prompt: string; seed: number }[],
   label = 'image',
 ): Promise<ImageRecord[]> {
-  const made = new Map(readRecords<ImageRecord>(imagesFile(folder)).map((record) => [keyOf(record), record]));
+  const say = (text: string): void => terminal.note(text);
+  const made = new Map(readImages(folder, say).map((record) => [keyOf(record), record]));
   const modelHash = await engine.modelHash(settings.model);
   const wanted = { ...(await identified(settings)), modelHash };
+  for (const item of items) {
+    const key = keyOf({ ...wanted, ...item });
+    const record = made.get(key);
+    if (record && !(await isPicture(folder, record))) made.delete(key);
+  }
   const missing = items.filter((item) => !made.has(keyOf({ ...wanted, ...item })));
   if (missing.length < items.length)
     terminal.note(`${items.length - missing.length} of ${items.length} images are there already`);
@@ -152,7 +213,7 @@ export async function makeImages(
           `${label} ${event.item + 1}/${event.items}, step ${event.step}/${event.steps}${pace.left(done, event.items)}`,
         );
       } else {
-        appendRecords(imagesFile(folder), [event.record]);
+        appendImages(folder, [event.record], say);
         made.set(keyOf(event.record), event.record);
         terminal.status(
           `${label} ${event.item + 1}/${event.items}${pace.left(event.item + 1, event.items)}`,

@@ -11,6 +11,9 @@ import { WinnowError } from '../shared/errors.ts';
 import { absolute, oneOf } from './arguments.ts';
 import { badArguments, type Options } from './verb.ts';
 
+/** A run's, at most (data/formats/trainConfig.ts). */
+const MOST_STEPS = 1_000_000;
+
 /** @param predictionType what its network predicts, instead of what its files (or the run's record) say. */
 export function parseModelRef(text: string, predictionType?: string): ModelRef {
   const [first, ...rest] = splitPaths(text);
@@ -54,19 +57,22 @@ const maxStrength = 1000;
 /** `PATH[@step][:strength]`. */
 function suffixed(text: string): { path: string; step?: number; strength: number } {
   if (existsSync(text)) return { path: text, strength: 1 };
-  const match = /^(.+?)(?:@(\d+))?(?::(-?\d*\.?\d+))?$/.exec(text);
+  const match = /^(.+?)(?:@(\d+))?(?::(-?\d*\.?\d+(?:e[+-]?\d+)?))?$/i.exec(text);
   if (!match)
     throw badArguments(
       `${JSON.stringify(text)} names no model and no adapter.`,
       'Give MODEL+FILE[:strength] or MODEL+RUN[@step][:strength].',
     );
   const strength = match[3] === undefined ? 1 : Number(match[3]);
-  if (Math.abs(strength) > maxStrength)
+  if (!(Math.abs(strength) <= maxStrength))
     throw badArguments(
-      `${text} gives a strength of ${strength}.`,
+      `${text.slice(-80)} gives a strength of ${strength}.`,
       `Choose one from -${maxStrength} to ${maxStrength}.`,
     );
-  return { path: match[1]!, ...(match[2] !== undefined && { step: Number(match[2]) }), strength };
+  const step = match[2] === undefined ? undefined : Number(match[2]);
+  if (step !== undefined && step > MOST_STEPS)
+    throw badArguments(`${text.slice(-80)} names a step beyond any run's.`, 'Give the step of a save.');
+  return { path: match[1]!, ...(step !== undefined && { step }), strength };
 }
 
 function baseOf(text: string): ModelRef {

@@ -1,55 +1,189 @@
 /** Folders that verbs pass to one another: images.jsonl, pairs.jsonl, labels.jsonl. Paths in them are relative to the folder. */
-import { appendFileSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  fstatSync,
+  fsyncSync,
+  ftruncateSync,
+  openSync,
+  readFileSync,
+  readSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
-import { formatJsonl, parseJsonl } from '../data/formats/jsonl.ts';
+import { isDeepStrictEqual } from 'node:util';
+import { formatJsonl, readRecordLines } from '../data/formats/jsonl.ts';
+import { decodeText, isUtf16, MAX_TEXT_BYTES } from '../data/formats/text.ts';
 import { foldLabels, type Label } from '../data/labels.ts';
-import type { ImageRecord, LabelEvent, PairRecord } from '../service/types.ts';
+import type { ImageRecord } from '../records/images.ts';
+import { imageKind, labelKind, pairKind, type RecordKind } from '../records/kinds.ts';
+import type { LabelEvent } from '../records/labels.ts';
+import type { PairRecord } from '../records/pairs.ts';
 import { WinnowError } from '../shared/errors.ts';
 import { absolute } from './arguments.ts';
+import { makeFolders, withFiles } from './fileErrors.ts';
 import { badArguments } from './verb.ts';
 
-/** [] if there is no such file. A last line that a killed process left unfinished does not count. */
-export function readRecords<T>(file: string): T[] {
-  return existsSync(file) ? (parseJsonl(readFileSync(file, 'utf8'), { file, allowCut: true }) as T[]) : [];
+/** What a person is told on the way. */
+type Say = (text: string) => void;
+
+const LINE_FEED = 0x0a;
+
+/** [] if there is no such file. A last line that a killed process left unfinished does not count. Throws BadFile, with the line, at anything
+ *  that is no record of the kind. */
+export function readRecords<T>(file: string, kind: RecordKind<T>, say: Say = () => {}): T[] {
+  if (!existsSync(file)) return [];
+  const bytes = withFiles(file, () => {
+    if (statSync(file).size > MAX_TEXT_BYTES)
+      throw new WinnowError('BadFile', `${file} is too large to be read.`, 'Split it into several folders.');
+    return readFileSync(file);
+  });
+  const { records, cut } = readRecordLines(textOf(bytes, file), kind, file);
+  if (cut !== undefined) say(`${file} ends in a record that is not whole; it does not count.`);
+  return records;
 }
 
-/** Durable as soon as it returns. A cut last line is ended first, so that it stays the only bad one. */
-export function appendRecords(file: string, records: readonly unknown[]): void {
-  mkdirSync(dirname(file), { recursive: true });
-  const whole = existsSync(file) ? readFileSync(file, 'utf8') : '';
-  if (whole !== '' && !whole.endsWith('\n')) writeFileSync(file, whole.slice(0, whole.lastIndexOf('\n') + 1));
-  appendFileSync(file, formatJsonl(records));
+/** A last line that was cut inside a letter must not make the others unreadable. */
+function textOf(bytes: Uint8Array, file: string): string {
+  if (isUtf16(bytes)) return decodeText(bytes, file);
+  const end = bytes.lastIndexOf(LINE_FEED) + 1;
+  return decodeText(bytes.subarray(0, end), file) + new TextDecoder().decode(bytes.subarray(end));
 }
 
-export const imagesFile = (folder: string): string => join(folder, 'images.jsonl');
+/** On the disk as soon as it returns, with the file's name. A last line without a line feed is kept and ended where it is whole, else set
+ *  aside in `FILE.cut`. */
+export function appendRecords(file: string, records: readonly unknown[], say: Say = () => {}): void {
+  withFiles(file, () => {
+    const made = makeFolders(dirname(file));
+    const isNew = !existsSync(file);
+    const handle = openSync(file, 'a+');
+    try {
+      const text = `${endLastLine(file, handle, say)}${formatJsonl(records)}`;
+      const { size } = fstatSync(handle);
+      try {
+        writeWhole(handle, Buffer.from(text));
+        fsyncSync(handle);
+      } catch (error) {
+        // What fitted before the disk was full goes, too. A device cannot be shortened.
+        if (fstatSync(handle).isFile()) ftruncateSync(handle, size);
+        throw error;
+      }
+    } finally {
+      closeSync(handle);
+    }
+    if (isNew) syncFolder(dirname(file));
+    for (const folder of made.reverse()) syncFolder(dirname(folder));
+  });
+}
+
+function writeWhole(handle: number, bytes: Uint8Array): void {
+  for (let done = 0; done < bytes.length;) done += writeSync(handle, bytes, done);
+}
+
+/** A folder's entries, where the system can be asked for that (Windows cannot, and does it by itself). */
+function syncFolder(folder: string): void {
+  if (process.platform === 'win32') return;
+  const handle = openSync(folder, 'r');
+  try {
+    fsyncSync(handle);
+  } finally {
+    closeSync(handle);
+  }
+}
+
+/** What must stand before the next record: a line feed behind a last line that lacks it, else nothing. */
+function endLastLine(file: string, handle: number, say: Say): string {
+  const { size } = fstatSync(handle);
+  const read = (start: number, end: number): Uint8Array => {
+    const bytes = new Uint8Array(end - start);
+    for (let done = 0; done < bytes.length;) {
+      const count = readSync(handle, bytes, done, bytes.length - done, start + done);
+      if (count === 0) break;
+      done += count;
+    }
+    return bytes;
+  };
+  if (size === 0) return '';
+  if (isUtf16(read(0, Math.min(size, 4096))))
+    throw new WinnowError('BadFile', `${file} is UTF-16 text; records are appended in UTF-8.`, 'Save it as UTF-8.');
+  if (read(size - 1, size)[0] === LINE_FEED) return '';
+  let start = size;
+  let at = -1;
+  while (start > 0 && at < 0) {
+    const begin = Math.max(0, start - 65_536);
+    at = read(begin, start).lastIndexOf(LINE_FEED);
+    if (at >= 0) at += begin;
+    start = begin;
+  }
+  const last = read(at + 1, size);
+  if (isWhole(last)) return '\n';
+  setAside(`${file}.cut`, last);
+  ftruncateSync(handle, at + 1);
+  say(`${file} ended in a record that is not whole; it was set aside in ${file}.cut.`);
+  return '';
+}
+
+function isWhole(line: Uint8Array): boolean {
+  try {
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(line);
+    if (text.trim() !== '') JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Behind what was set aside before. */
+function setAside(file: string, line: Uint8Array): void {
+  const handle = openSync(file, 'a');
+  try {
+    writeWhole(handle, Buffer.concat([line, Buffer.of(LINE_FEED)]));
+    fsyncSync(handle);
+  } finally {
+    closeSync(handle);
+  }
+  syncFolder(dirname(file));
+}
+
+const imagesFile = (folder: string): string => join(folder, 'images.jsonl');
 export const pairsFile = (folder: string): string => join(folder, 'pairs.jsonl');
 
+export const readImages = (folder: string, say?: Say): ImageRecord[] => readRecords(imagesFile(folder), imageKind, say);
+export const appendImages = (folder: string, images: readonly ImageRecord[], say?: Say): void =>
+  appendRecords(imagesFile(folder), images, say);
+
+/** Pairs of a folder as they stand, paths relative to it; [] where it has none yet. */
+export const readPairsSoFar = (folder: string, say?: Say): PairRecord[] =>
+  readRecords(pairsFile(folder), pairKind, say);
+
 /** Pairs of a folder as they stand: paths relative to it. */
-export function readPairs(folder: string): PairRecord[] {
+export function readPairs(folder: string, say?: Say): PairRecord[] {
   if (!existsSync(pairsFile(folder)))
     throw new WinnowError(
       'NotFound',
       `${folder} is no pairs folder: it has no pairs.jsonl.`,
       'Make pairs first: winnow pairs MODEL --out DIR.',
     );
-  return readRecords<PairRecord>(pairsFile(folder));
+  return readPairsSoFar(folder, say);
 }
 
 /** Pairs whose files are named by absolute paths. */
-export function readPairsAbsolute(folder: string): PairRecord[] {
+export function readPairsAbsolute(folder: string, say?: Say): PairRecord[] {
   const place = (image: ImageRecord): ImageRecord => ({
     ...image,
     file: absolute(join(folder, image.file)),
     latentsFile: absolute(join(folder, image.latentsFile)),
   });
-  return readPairs(folder).map((pair) => ({ ...pair, images: [place(pair.images[0]), place(pair.images[1])] }));
+  return readPairs(folder, say).map((pair) => ({ ...pair, images: [place(pair.images[0]), place(pair.images[1])] }));
 }
 
 /** Where labels lie: a file, or labels.jsonl of a folder. */
 export const labelsFile = (path: string): string =>
   existsSync(path) && statSync(path).isDirectory() ? join(path, 'labels.jsonl') : path;
 
-export function readLabels(path: string): { events: LabelEvent[]; byPair: Map<string, Label> } {
+export function readLabels(path: string, say?: Say): { events: LabelEvent[]; byPair: Map<string, Label> } {
   const file = labelsFile(path);
   if (!existsSync(file))
     throw new WinnowError(
@@ -57,19 +191,7 @@ export function readLabels(path: string): { events: LabelEvent[]; byPair: Map<st
       `There is no label file ${file}.`,
       'Label the pairs first: winnow label PAIRS --scorer NAME.',
     );
-  const events = readRecords<LabelEvent>(file);
-  for (const event of events) {
-    if (
-      event.type !== 'retract' &&
-      !(event.type === 'label' && typeof event.pair === 'string' && typeof event.answer === 'string')
-    ) {
-      throw new WinnowError(
-        'BadFile',
-        `${file} holds lines that are no label events.`,
-        'Give a JSONL file of label events, as winnow label or the studio writes it.',
-      );
-    }
-  }
+  const events = readRecords(file, labelKind, say);
   return { events, byPair: foldLabels(events).byPair };
 }
 
@@ -77,13 +199,22 @@ export function readLabels(path: string): { events: LabelEvent[]; byPair: Map<st
 export function claimFolder(folder: string, request: object): void {
   const file = join(folder, 'request.json');
   const text = `${JSON.stringify(request, null, 2)}\n`;
-  if (!existsSync(file)) {
-    mkdirSync(folder, { recursive: true });
-    writeFileSync(file, text);
-  } else if (readFileSync(file, 'utf8') !== text) {
-    throw badArguments(
-      `${folder} was made with other settings (${file}).`,
-      'Choose another --out, or the same settings to go on.',
-    );
-  }
+  const same = (kept: string): boolean => {
+    try {
+      return isDeepStrictEqual(JSON.parse(kept), JSON.parse(text));
+    } catch {
+      return false;
+    }
+  };
+  withFiles(file, () => {
+    if (!existsSync(file)) {
+      makeFolders(folder);
+      writeFileSync(file, text);
+    } else if (!same(readFileSync(file, 'utf8'))) {
+      throw badArguments(
+        `${folder} was made with other settings (${file}).`,
+        'Choose another --out, or the same settings to go on.',
+      );
+    }
+  });
 }

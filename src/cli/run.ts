@@ -1,5 +1,6 @@
 /** The command line from arguments to exit code: 0 success, 1 a named error or a failed check, 2 bad arguments, 130 stopped by Ctrl-C. */
 import { isWinnowError, WinnowError } from '../shared/errors.ts';
+import { asFileError } from './fileErrors.ts';
 import { type Streams, Terminal } from './terminal.ts';
 import { badArguments } from './verb.ts';
 import { verbs } from './verbs/index.ts';
@@ -35,7 +36,7 @@ export async function runCli(
     return exitCode;
   } catch (error) {
     terminal.clear();
-    return report(error, streams, json);
+    return report(asFileError(error), streams, json);
   }
 }
 

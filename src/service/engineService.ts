@@ -180,6 +180,20 @@ export class Engine implements EngineService {
     return (await this.pool.resolve(ref)).hash;
   }
 
+  /** What the text encoders take of prompts: the tokens (the same for prompts that give the same pictures), and what is cut off. Needs no GPU. */
+  async readPrompts(
+    ref: ModelRef,
+    prompts: readonly string[],
+  ): Promise<{ prompt: string; tokens: string; lost: string; maxTokens: number }[]> {
+    const { textEncoders, tokens: maxTokens } = await this.pool.folder(ref.base);
+    return prompts.map((prompt) => ({
+      prompt,
+      tokens: textEncoders.map(({ tokenizer }) => tokenizer.encode(prompt, maxTokens).join()).join(';'),
+      lost: textEncoders.map(({ tokenizer }) => tokenizer.lost(prompt, maxTokens)).find((text) => text !== '') ?? '',
+      maxTokens,
+    }));
+  }
+
   generate(job: string, request: GenerateRequest, listener: Listener<GenerateEvent>): Promise<ImageRecord[]> {
     return this.jobs.run(job, async (signal) => generate(await this.generationContext(), signal, request, listener));
   }

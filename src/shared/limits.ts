@@ -14,6 +14,4 @@ export const limits = {
   count: 100_000,
   /** Characters of a prompt. */
   prompt: 10_000,
-  /** Of an adapter, either sign. */
-  strength: 100,
 } as const;

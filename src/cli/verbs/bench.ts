@@ -26,19 +26,20 @@ export const bench = defineVerb({
       throw badArguments('Adapters are merged before anything runs: they change no figure.', 'Give the base model.');
     const mode = oneOf('mode', values.mode, ['lora', 'full']);
     if (mode === 'full') doNothing(values, ['rank'], 'with --mode full');
-    const rank = count('rank', values.rank ?? '8');
+    const rank = count('rank', values.rank ?? '8', { max: 256 });
     const config = {
       ...presetNamed('standard')!.config,
       mode,
       rank,
       alpha: rank,
-      pairsPerStep: count('pairs', values.pairs),
+      pairsPerStep: count('pairs', values.pairs, { max: 64 }),
     };
-    const repeats = count('repeats', values.repeats);
+    const repeats = count('repeats', values.repeats, { max: 1000 });
+    const rows = count('rows', values.rows);
     const figures = await benchEngine(await openEnvironment({ base, root: '.' }), base, { config, repeats }, (what) =>
       terminal.status(what),
     );
-    return { json: figures, text: describe(figures, count('rows', values.rows)) };
+    return { json: figures, text: describe(figures, rows) };
   },
 });
 

@@ -1,9 +1,11 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Outcome as Verdict, tally, type WinRate, winRate } from '../../evaluation/winRate.ts';
-import type { ImageRecord, Score } from '../../service/types.ts';
+import type { Engine } from '../../service/engineService.ts';
+import type { ImageRecord, ModelRef, Score } from '../../service/types.ts';
 import { WinnowError } from '../../shared/errors.ts';
-import { absolute, count, number, prompts, required, seeds } from '../arguments.ts';
+import { nameOf } from '../../shared/paths.ts';
+import { checkTotal, count, distinct, number, prompts, required, seeds } from '../arguments.ts';
 import { withEngine } from '../engine.ts';
 import {
   type Comparison,
@@ -16,7 +18,8 @@ import {
   signed,
   type Spread,
 } from '../evaluationReport.ts';
-import { generationOptions, makeImages, settingsOf } from '../generation.ts';
+import { outFolder } from '../fileErrors.ts';
+import { askedOf, generationOptions, makeImages, sayCuts, settingsOf } from '../generation.ts';
 import { parseModelRef } from '../modelRef.ts';
 import { Pace, table } from '../terminal.ts';
 import { defineVerb } from '../verb.ts';
@@ -56,14 +59,25 @@ export const evaluate = defineVerb({
   example: 'postcard postcard+my-run --prompts public/prompts/test.txt --count 100 --out evaluation',
   async run(models, values, terminal) {
     const refs = models.map((model) => parseModelRef(model, values['prediction-type']));
-    const list = await prompts({ prompts: values.prompts });
-    const every = seeds('seeds', values.seeds).flatMap((seed) => list.map((prompt) => ({ prompt, seed })));
-    const wanted = Math.min(every.length, values.count === undefined ? every.length : count('count', values.count));
-    const items = Array.from({ length: wanted }, (_, i) => every[Math.floor((i * every.length) / wanted)]!);
+    const say = (text: string): void => terminal.note(text);
+    const given = distinct('prompts', await prompts({ prompts: values.prompts }), say);
+    const seedList = distinct('seeds', seeds('seeds', values.seeds), say);
+    checkTotal(given.length, seedList.length);
+    const most = values.count === undefined ? Infinity : count('count', values.count);
     const margin = number('tie-margin', values['tie-margin'], { min: 0 });
-    const out = absolute(required('out', values.out));
+    const asked = askedOf(values);
+    const out = outFolder(required('out', values.out));
     return withEngine(terminal, { base: refs[0]!.base, root: out }, async (engine) => {
       const [info] = await engine.models();
+      const list = await apart(engine, refs, given, say);
+      const every = seedList.flatMap((seed) => list.map((prompt) => ({ prompt, seed })));
+      const wanted = Math.min(every.length, most);
+      const items = Array.from({ length: wanted }, (_, i) => every[Math.floor((i * every.length) / wanted)]!);
+      for (const base of new Set(refs.map((ref) => ref.base)))
+        await sayCuts(engine, terminal, { base, adapters: [] }, [
+          ...items.map(({ prompt }) => prompt),
+          values.negative ?? '',
+        ]);
       if (!info!.scorers.includes(values.scorer)) {
         throw new WinnowError(
           'NotFound',
@@ -78,7 +92,7 @@ export const evaluate = defineVerb({
             engine,
             terminal,
             out,
-            settingsOf(values, ref, info!),
+            settingsOf(asked, ref, info!),
             items,
             `model ${i + 1}/${refs.length}, image`,
           ),
@@ -109,8 +123,8 @@ export const evaluate = defineVerb({
       }
       const of = (model: number, item: number): Score => scores[model * items.length + item]!;
       const evaluation: Evaluation = {
-        models: models.map((text, i) => ({
-          name: shortName(text),
+        models: refs.map((ref, i) => ({
+          name: shortName(ref),
           appeal: spread(items.map((_, item) => of(i, item).appeal)),
           alignment: spread(items.map((_, item) => of(i, item).alignment)),
         })),
@@ -147,6 +161,26 @@ export const evaluate = defineVerb({
     });
   },
 });
+
+/** Of prompts that are the same tokens to every model (the same words in another case, or the same up to where they are cut off) the first:
+ *  their pictures are the same, and would be one comparison that counts as two. */
+export async function apart(
+  engine: Engine,
+  refs: readonly ModelRef[],
+  prompts: readonly string[],
+  say: (text: string) => void,
+): Promise<string[]> {
+  const keys = prompts.map(() => '');
+  for (const base of new Set(refs.map((ref) => ref.base))) {
+    const read = await engine.readPrompts({ base, adapters: [] }, prompts);
+    read.forEach(({ tokens }, i) => (keys[i] += `${tokens}|`));
+  }
+  const seen = new Set<string>();
+  const kept = prompts.filter((_, i) => !seen.has(keys[i]!) && seen.add(keys[i]!));
+  const same = prompts.length - kept.length;
+  if (same > 0) say(`${same} of ${prompts.length} prompts are the same tokens as one before; each counts once.`);
+  return kept;
+}
 
 const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
 
@@ -217,9 +251,15 @@ function describe({ models, comparisons }: Evaluation): string {
   ].join('\n');
 }
 
-/** As typed, without the folders things lie in. */
-const shortName = (text: string): string =>
-  text
-    .split('+')
-    .map((part) => part.replace(/\/+$/, '').replace(/^.*\//, ''))
-    .join(' + ');
+/** As typed, without the folders things lie in: a report travels. */
+const shortName = ({ base, adapters }: ModelRef): string =>
+  [
+    nameOf(base),
+    ...adapters.map((adapter) =>
+      [
+        nameOf(adapter.kind === 'run' ? adapter.run : adapter.file),
+        adapter.kind === 'run' && adapter.step !== undefined ? `@${adapter.step}` : '',
+        adapter.strength === 1 ? '' : `:${adapter.strength}`,
+      ].join(''),
+    ),
+  ].join(' + ');

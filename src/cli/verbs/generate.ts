@@ -1,6 +1,7 @@
-import { absolute, prompts, required, seeds } from '../arguments.ts';
+import { checkTotal, distinct, prompts, required, seeds } from '../arguments.ts';
 import { withEngine } from '../engine.ts';
-import { generationOptions, makeImages, settingsOf } from '../generation.ts';
+import { outFolder } from '../fileErrors.ts';
+import { askedOf, generationOptions, makeImages, sayCuts, settingsOf } from '../generation.ts';
 import { parseModelRef } from '../modelRef.ts';
 import { defineVerb } from '../verb.ts';
 
@@ -27,13 +28,17 @@ export const generate = defineVerb({
   example: 'postcard --prompt "a red fox in the snow" --seeds 0-3 --out foxes',
   async run([model], values, terminal) {
     const ref = parseModelRef(model!, values['prediction-type']);
-    const wanted = await prompts(values);
-    const seedList = seeds('seeds', values.seeds);
+    const say = (text: string): void => terminal.note(text);
+    const wanted = distinct('prompts', await prompts(values), say);
+    const seedList = distinct('seeds', seeds('seeds', values.seeds), say);
+    checkTotal(wanted.length, seedList.length);
     const items = wanted.flatMap((prompt) => seedList.map((seed) => ({ prompt, seed })));
-    const out = absolute(required('out', values.out));
+    const asked = askedOf(values);
+    const out = outFolder(required('out', values.out));
     return withEngine(terminal, { base: ref.base, root: out }, async (engine) => {
       const [info] = await engine.models();
-      const images = await makeImages(engine, terminal, out, settingsOf(values, ref, info!), items);
+      await sayCuts(engine, terminal, ref, [...wanted, values.negative ?? '']);
+      const images = await makeImages(engine, terminal, out, settingsOf(asked, ref, info!), items);
       return { json: { out, images }, text: `${images.length} images in ${values.out}` };
     });
   },

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { labelKind } from '../../records/kinds.ts';
 import { countLabels, foldLabels, type Label } from '../../data/labels.ts';
 import { leftSide } from '../../evaluation/blindPlan.ts';
 import type { LabelEvent, PairRecord, Score } from '../../service/types.ts';
@@ -44,13 +45,14 @@ export const label = defineVerb({
   ],
   example: 'pairs --scorer a',
   async run([folder], values, terminal) {
-    const pairs = readPairs(folder!);
+    const say = (text: string): void => terminal.note(text);
+    const pairs = readPairs(folder!, say);
     const scorer = required('scorer', values.scorer);
     const file = absolute(values.out ?? join(folder!, 'labels.jsonl'));
-    const before = readRecords<LabelEvent>(file);
+    const before = readRecords(file, labelKind, say);
     if (/[\\/.]/.test(scorer) || existsSync(scorer)) {
       doNothing(values, ['by', 'tie-margin', 'clear-margin', 'model'], 'where labels are taken in from a file');
-      return mergeLabels(scorer, file, before, pairs);
+      return mergeLabels(scorer, file, before, pairs, say);
     }
 
     const by = oneOf('by', values.by ?? 'appeal', ['appeal', 'alignment']);
@@ -64,6 +66,8 @@ export const label = defineVerb({
         .map((event) => event.pair),
     );
     const open = pairs.map((pair, index) => ({ pair, index })).filter(({ pair }) => !judged.has(pair.id));
+    if (pairs.length === 0)
+      throw new WinnowError('NotFound', `${folder} holds no pairs yet.`, 'Make some: winnow pairs MODEL --out DIR.');
     const { base } = values.model === undefined ? pairs[0]!.images[0].model : parseModelRef(values.model);
     await withEngine(terminal, { base, root: absolute(folder!) }, async (engine) => {
       const pace = new Pace();
@@ -88,6 +92,7 @@ export const label = defineVerb({
           batch.map(({ pair, index }, i) =>
             judge(pair.id, index, [scores[2 * i]!, scores[2 * i + 1]!], { by, name, margin, clearMargin, elapsedMs }),
           ),
+          say,
         );
         const done = start + batch.length;
         terminal.status(`pair ${done}/${open.length}${pace.left(done, open.length)}`, done === open.length);
@@ -126,8 +131,14 @@ function judge(
   };
 }
 
-function mergeLabels(from: string, file: string, before: readonly LabelEvent[], pairs: readonly PairRecord[]): Outcome {
-  const { events } = readLabels(from);
+function mergeLabels(
+  from: string,
+  file: string,
+  before: readonly LabelEvent[],
+  pairs: readonly PairRecord[],
+  say: (text: string) => void,
+): Outcome {
+  const { events } = readLabels(from, say);
   const known = new Set(before.map(({ id }) => id));
   const ids = new Set(pairs.map(({ id }) => id));
   const ofOthers = events.filter((event) => event.type === 'label' && !ids.has(event.pair)).length;
@@ -137,7 +148,7 @@ function mergeLabels(from: string, file: string, before: readonly LabelEvent[], 
       'Give the folder of the pairs that were judged.',
     );
   const added = events.filter((event) => !known.has(event.id) && (event.type === 'retract' || ids.has(event.pair)));
-  appendRecords(file, added);
+  appendRecords(file, added, say);
   return outcome(file, before.length, pairs, ofOthers);
 }
 

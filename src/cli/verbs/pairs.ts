@@ -1,9 +1,10 @@
-import type { PairRecord } from '../../service/types.ts';
-import { absolute, count, doNothing, number, prompts, required } from '../arguments.ts';
+import { limits } from '../../shared/limits.ts';
+import { count, doNothing, number, prompts, required } from '../arguments.ts';
 import { withEngine } from '../engine.ts';
-import { generationOptions, identified, settingsOf } from '../generation.ts';
+import { outFolder } from '../fileErrors.ts';
+import { askedOf, generationOptions, identified, sayCuts, settingsOf } from '../generation.ts';
 import { parseModelRef } from '../modelRef.ts';
-import { appendRecords, claimFolder, pairsFile, readRecords } from '../records.ts';
+import { appendRecords, claimFolder, pairsFile, readPairsSoFar } from '../records.ts';
 import { Pace } from '../terminal.ts';
 import { badArguments, defineVerb } from '../verb.ts';
 
@@ -36,16 +37,22 @@ export const pairs = defineVerb({
     const against = values.against === undefined ? undefined : parseModelRef(values.against, values['prediction-type']);
     const list = await prompts(values);
     const wanted = values.count === undefined ? list.length : count('count', values.count);
-    const seed = number('seed', values.seed, { min: 0, max: 2 ** 32 - 1, whole: true });
-    const k = values['best-of'] === undefined ? undefined : count('best-of', values['best-of'], 2);
+    const seed = number('seed', values.seed, { min: 0, max: limits.seed, whole: true });
+    const k = values['best-of'] === undefined ? undefined : count('best-of', values['best-of'], { min: 2, max: 256 });
     if (k === undefined) doNothing(values, ['scorer'], 'without --best-of');
     if (k !== undefined && against)
       throw badArguments('--best-of and --against were both given.', 'Choose one of them.');
-    const out = absolute(required('out', values.out));
+    const asked = askedOf(values);
+    const out = outFolder(required('out', values.out));
+    const say = (text: string): void => terminal.note(text);
     return withEngine(terminal, { base: ref.base, root: out }, async (engine) => {
       const [info] = await engine.models();
+      // Prompts beyond the count are not used.
+      const used = list.slice(0, wanted);
+      for (const model of against ? [ref, against] : [ref])
+        await sayCuts(engine, terminal, model, [...used, values.negative ?? '']);
       const request = {
-        ...(await identified(settingsOf(values, ref, info!))),
+        ...(await identified(settingsOf(asked, ref, info!))),
         prompts: list,
         seed,
         ...(against && { against }),
@@ -56,7 +63,7 @@ export const pairs = defineVerb({
         modelHash: await engine.modelHash(ref),
         ...(against && { againstHash: await engine.modelHash(against) }),
       });
-      const made = readRecords<PairRecord>(pairsFile(out));
+      const made = readPairsSoFar(out, say);
       const first = made.length;
       if (first > 0) terminal.note(`${Math.min(first, wanted)} of ${wanted} pairs are there already`);
       terminal.onInterrupt(() => void engine.cancel('pairs'));
@@ -64,7 +71,7 @@ export const pairs = defineVerb({
       if (first < wanted) pace.left(first, wanted);
       await engine.makePairs('pairs', { ...request, count: wanted, first }, (event) => {
         if (event.type !== 'pair') return;
-        appendRecords(pairsFile(out), [event.pair]);
+        appendRecords(pairsFile(out), [event.pair], say);
         made.push(event.pair);
         terminal.status(
           `pair ${event.done}/${event.total}${pace.left(event.done, event.total)}`,

@@ -5,7 +5,7 @@ import { targetOf } from '../../service/planning/forecast.ts';
 import { type FolderPlan, planFolder } from '../../service/planning/folderPlan.ts';
 import { presetNamed } from '../../training/presets.ts';
 import { openDevice } from '../../webgpu/device.ts';
-import { count, doNothing, number, oneOf, size } from '../arguments.ts';
+import { count, doNothing, oneOf, size } from '../arguments.ts';
 import { openNodeGpu } from '../device.ts';
 import { openModel } from '../engine.ts';
 import { folderReader } from '../files.ts';
@@ -55,15 +55,15 @@ export const plan = defineVerb({
     const mode = oneOf('mode', values.mode, ['lora', 'full']);
     const reference = oneOf('reference', values.reference ?? (mode === 'lora' ? 'engine' : 'onnx'), ['engine', 'onnx']);
     if (mode === 'full') doNothing(values, ['rank', 'targets'], 'with --mode full');
-    const rank = count('rank', values.rank ?? '8');
+    const rank = count('rank', values.rank ?? '8', { max: 256 });
     const config = checkTrainConfig({
       ...presetNamed('standard')!.config,
       mode,
       rank,
       alpha: rank,
       targets: oneOf('targets', values.targets ?? 'all', ['attention', 'all']),
-      pairsPerStep: count('pairs', values.pairs),
-      accumulation: number('accumulation', values.accumulation, { min: 1, whole: true }),
+      pairsPerStep: count('pairs', values.pairs, { max: 64 }),
+      accumulation: count('accumulation', values.accumulation, { max: 1024 }),
       reference,
       recompute: oneOf('recompute', values.recompute, ['auto', 'cheap', 'blocks']),
     });

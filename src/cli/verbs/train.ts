@@ -9,6 +9,8 @@ import { type Preset, presetNamed, presets, presetsFor } from '../../training/pr
 import { absolute, oneOf, required, textFile } from '../arguments.ts';
 import type { Engine } from '../../service/engineService.ts';
 import { withEngine } from '../engine.ts';
+import { outFolder } from '../fileErrors.ts';
+import { sayCuts } from '../generation.ts';
 import { isRun, modelOptions, parseModelRef, readRunRecord } from '../modelRef.ts';
 import { labelsFile, readLabels, readPairsAbsolute } from '../records.ts';
 import { withRunLock } from '../runLock.ts';
@@ -53,6 +55,7 @@ export const train = defineVerb({
   example: 'postcard pairs pairs/labels.jsonl --preset quick --out my-run',
   async run(positionals, values, terminal) {
     const out = absolute(required('out', values.out));
+    const say = (text: string): void => terminal.note(text);
     const exists = isRun(out);
     if (exists && !values.resume)
       throw badArguments(`${values.out} holds a run already.`, 'Go on with it by --resume, or choose another --out.');
@@ -83,11 +86,11 @@ export const train = defineVerb({
         resume: true,
         model: model === undefined ? record.model : parseModelRef(model, values['prediction-type']),
         config: record.config,
-        pairs: folder === undefined ? [] : givenPairs(folder, labels, record),
+        pairs: folder === undefined ? [] : givenPairs(folder, labels, record, say),
       });
     }
     const ref = parseModelRef(model!, values['prediction-type']);
-    const pairs = readPairsAbsolute(folder!);
+    const pairs = readPairsAbsolute(folder!, say);
     // Presets fit the model's latents; a file of settings says everything itself.
     const among =
       values.config === undefined
@@ -100,7 +103,8 @@ export const train = defineVerb({
       among,
       pairs.map(({ prompt }) => prompt),
     );
-    const labelled = trainPairs(pairs, readLabels(labels ?? folder!).byPair, config.loss);
+    const labelled = trainPairs(pairs, readLabels(labels ?? folder!, say).byPair, config.loss);
+    outFolder(out);
     return runTraining(terminal, {
       out,
       name: values.name ?? basename(out),
@@ -161,8 +165,13 @@ function parsed(text: string): unknown {
 }
 
 /** What pairs and labels that are given to a run that goes on make: it is compared with what it began with. */
-function givenPairs(folder: string, labels: string | undefined, { pairs: before, config }: RunRecord): TrainPair[] {
-  const pairs = trainPairs(readPairsAbsolute(folder), readLabels(labels ?? folder).byPair, config.loss);
+function givenPairs(
+  folder: string,
+  labels: string | undefined,
+  { pairs: before, config }: RunRecord,
+  say: (text: string) => void,
+): TrainPair[] {
+  const pairs = trainPairs(readPairsAbsolute(folder, say), readLabels(labels ?? folder, say).byPair, config.loss);
   if (pairs.length === 0)
     throw new WinnowError(
       'SourceChanged',
@@ -184,6 +193,11 @@ interface Training {
 
 function runTraining(terminal: Terminal, { out, name, ...training }: Training): Promise<Outcome> {
   const work = async (engine: Engine): Promise<Outcome> => {
+    if (!training.resume)
+      await sayCuts(engine, terminal, training.model, [
+        ...training.pairs.map(({ prompt }) => prompt),
+        ...(training.config.sampleEvery > 0 ? training.config.samplePrompts : []),
+      ]);
     const pace = new Pace();
     // A run that has just ended is not there to be stopped; what kept it from being saved is told when it ends.
     terminal.onInterrupt(() => void engine.command(out, 'stop').catch(() => undefined));

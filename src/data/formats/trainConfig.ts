@@ -4,6 +4,7 @@ import type { LossField } from '../../losses/loss.ts';
 import { lossFields, lossNames, type LossSetting, type LossSettings } from '../../losses/table.ts';
 import type { TrainConfig } from '../../service/types.ts';
 import { WinnowError } from '../../shared/errors.ts';
+import { limits } from '../../shared/limits.ts';
 
 const whole = z.number().int();
 
@@ -25,20 +26,20 @@ const schema = z.strictObject({
   version: z.literal(1),
   mode: z.enum(['lora', 'full']),
   rank: whole.min(1).max(256),
-  alpha: z.number().positive(),
+  alpha: z.number().positive().max(65_536),
   targets: z.enum(['attention', 'all']),
   learningRate: z.number().positive().max(1),
   lrSchedule: z.enum(['constant', 'cosine']),
-  warmupSteps: whole.min(0),
+  warmupSteps: whole.min(0).max(1_000_000),
   steps: whole.min(1).max(1_000_000),
   pairsPerStep: whole.min(1).max(64),
   accumulation: whole.min(1).max(1024),
   adamBeta1: z.number().min(0).lt(1),
   adamBeta2: z.number().min(0).lt(1),
-  adamEps: z.number().positive(),
-  weightDecay: z.number().min(0),
-  maxGradNorm: z.number().min(0),
-  beta: z.number().positive(),
+  adamEps: z.number().positive().max(1),
+  weightDecay: z.number().min(0).max(100),
+  maxGradNorm: z.number().min(0).max(1e9),
+  beta: z.number().positive().max(1e9),
   loss: z.enum(lossNames),
   ...lossSettings,
   timestepRange: z
@@ -49,11 +50,11 @@ const schema = z.strictObject({
   reference: z.enum(['auto', 'onnx', 'engine']),
   // Not in files of before it was there.
   recompute: z.enum(['auto', 'cheap', 'blocks']).default('auto'),
-  sampleEvery: whole.min(0),
-  saveEvery: whole.min(0),
-  keepCheckpoints: whole.min(1),
-  samplePrompts: z.array(z.string()),
-  sampleSeeds: z.array(whole.min(0)),
+  sampleEvery: whole.min(0).max(1_000_000),
+  saveEvery: whole.min(0).max(1_000_000),
+  keepCheckpoints: whole.min(1).max(1_000_000),
+  samplePrompts: z.array(z.string().max(limits.prompt)).max(1000),
+  sampleSeeds: z.array(whole.min(0)).max(1000),
 }) satisfies z.ZodType<TrainConfig>;
 
 export function parseTrainConfig(text: string): TrainConfig {

@@ -38,3 +38,18 @@ it('refuses what is no CLIP tokenizer', () => {
   expect(() => new ClipTokenizer({})).toThrow(/neither tokenizer\.json/);
   expect(() => new ClipTokenizer({ 'tokenizer.json': { model: { type: 'Unigram' } } })).toThrow(/Unigram/);
 });
+
+/** batch_decode of what CLIPTokenizer (transformers 5.23) cuts off at 32 tokens. */
+it.each([
+  [
+    `${Array.from({ length: 8 }, (_, i) => `a red house number ${i}`).join(' ')} and a huge blue whale, Ünïcode café!`,
+    'a red house number 3 a red house number 4 a red house number 5 a red house number 6 a red house number 7 and a huge blue whale , ünïcode café !',
+  ],
+  ['a red house', ''],
+  ['x'.repeat(60), 'x'.repeat(30)],
+  ['the   CAT,'.repeat(12), 'the cat , the cat ,'],
+  ['夜の灯台 🐈 '.repeat(4), '\uFFFD\uFFFD 夜の灯台 🐈 夜の灯台 🐈'],
+])('tells what is cut off, as transformers does: %j', (prompt, lost) => {
+  const tokenizer = new ClipTokenizer(load(join(import.meta.dirname, '../../../public/models/postcard/tokenizer')));
+  expect(tokenizer.lost(prompt, 32)).toBe(lost);
+});

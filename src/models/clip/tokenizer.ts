@@ -42,6 +42,8 @@ const byteToChar: readonly string[] = (() => {
   return Array.from({ length: 256 }, (_, b) => String.fromCharCode(isPrintable(b) ? b : next++));
 })();
 
+const charToByte: ReadonlyMap<string, number> = new Map(byteToChar.map((char, byte) => [char, byte]));
+
 /** NFC, runs of white space to one space, lower case letter by letter (a final sigma stays a sigma, as in Rust's char::to_lowercase). */
 function normalize(text: string): string {
   return Array.from(text.normalize('NFC').replace(/\p{White_Space}+/gu, ' '), (char) => char.toLowerCase()).join('');
@@ -85,6 +87,7 @@ export class ClipTokenizer {
   private readonly normalized: Splitter;
   private readonly padsLeft: boolean;
   private readonly cutsLeft: boolean;
+  private tokens: ReadonlyMap<number, string> | undefined;
   private readonly words = new Map<string, readonly number[]>();
 
   constructor(files: TokenizerFiles) {
@@ -181,6 +184,24 @@ export class ClipTokenizer {
                 typeof piece === 'string' ? this.encodeWords(piece) : [this.ids.get(piece.content)!],
               ),
       );
+  }
+
+  /** What `encode` leaves out of a prompt, as its tokens spell it; '' where all of it fits. */
+  lost(text: string, maxLength: number): string {
+    const words = this.tokenize(text);
+    const room = Math.max(0, maxLength - 2);
+    return this.decode(this.cutsLeft ? words.slice(0, Math.max(0, words.length - room)) : words.slice(room));
+  }
+
+  private decode(ids: readonly number[]): string {
+    if (ids.length === 0) return '';
+    this.tokens ??= new Map([...this.vocab, ...this.ids].map(([token, id]) => [id, token]));
+    const chars = ids
+      .map((id) => this.tokens!.get(id) ?? '')
+      .join('')
+      .replaceAll(SUFFIX, ' ');
+    const bytes = Uint8Array.from(chars, (char) => charToByte.get(char) ?? 0x20);
+    return new TextDecoder().decode(bytes).trim();
   }
 
   private encodeWords(text: string): number[] {

@@ -106,7 +106,7 @@ export class FrozenParts {
       for (const values of [results['hidden']!, pooled])
         checkFinite(
           values,
-          `What the text encoder${textEncoders.length > 1 ? ` ${i + 1}` : ''} makes of a prompt`,
+          `What the text encoder${texts.encoders.length > 1 ? ` ${i + 1}` : ''} makes of a prompt`,
           'A weight of it is too large (f16 overflows at 65504): take another copy of the model.',
         );
     }
