@@ -123,7 +123,7 @@ export async function sayCuts(
   const cut = read.filter(({ lost }) => lost !== '');
   for (const { prompt, lost, maxTokens } of cut.slice(0, MOST_TOLD))
     terminal.note(
-      `The following part of ${quoted(prompt)} is cut off, because the text encoder reads ${maxTokens} tokens at most: ${quoted(lost, 300)}`,
+      `The following part of ${quoted(prompt)} is cut off, because the text encoder reads ${maxTokens} tokens at most: ${quoted(lost, 2000)}`,
     );
   if (cut.length > MOST_TOLD) terminal.note(`${cut.length - MOST_TOLD} more prompts are cut off.`);
 }

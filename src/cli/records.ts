@@ -74,7 +74,7 @@ export function appendRecords(file: string, records: readonly unknown[], say: Sa
       closeSync(handle);
     }
     if (isNew) syncFolder(dirname(file));
-    for (const folder of made.reverse()) syncFolder(dirname(folder));
+    for (const folder of made.toReversed()) syncFolder(dirname(folder));
   });
 }
 

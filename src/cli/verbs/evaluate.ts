@@ -55,6 +55,7 @@ export const evaluate = defineVerb({
   },
   notes: [
     'Each model after the first is compared with every one before it: same prompt, same seed, whichever image appeals more wins.',
+    'A prompt or seed that stands there twice counts once, and so do prompts that are the same tokens to every model.',
   ],
   example: 'postcard postcard+my-run --prompts public/prompts/test.txt --count 100 --out evaluation',
   async run(models, values, terminal) {
