@@ -278,6 +278,7 @@ export async function generate(
   { items, ...settings }: GenerateRequest,
   listener: Listener<GenerateEvent>,
 ): Promise<ImageRecord[]> {
+  for (const item of items) checkSettings({ ...settings, ...item });
   await using easel = await setUp(context, signal, settings, listener);
   const records: ImageRecord[] = [];
   for (let first = 0; first < items.length; first += TEXTS_AHEAD) {
@@ -336,6 +337,7 @@ export async function makePairs(
   const { prompts, count, first = 0, seed, against, bestOf, ...settings } = request;
   if (prompts.length === 0)
     throw new WinnowError('BadPrompt', 'There is no prompt to make pairs of.', 'Type one, or choose a prompt list.');
+  for (const prompt of prompts) checkSettings({ ...settings, prompt, seed });
   const perPair = bestOf ? bestOf.k : against ? 1 : 2;
   const pairs: PairRecord[] = [];
   await using easels = new AsyncDisposableStack();
