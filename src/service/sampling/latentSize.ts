@@ -1,8 +1,6 @@
 /** From pixels to latents. */
 import { WinnowError } from '../../shared/errors.ts';
-
-/** A side of a picture in pixels; sixteen times what SDXL makes. */
-const LARGEST_SIDE = 16_384;
+import { limits } from '../../shared/limits.ts';
 
 /** Throws BadArguments for a size in pixels that the autoencoder's factor does not divide, or that nothing can make. */
 export function latentSizeOf(
@@ -13,6 +11,6 @@ export function latentSizeOf(
     new WinnowError('BadArguments', `This model cannot make ${width} by ${height} pixels.`, remedy);
   if (!(width > 0 && height > 0 && width % factor === 0 && height % factor === 0))
     throw refused(`Choose multiples of ${factor}.`);
-  if (Math.max(width, height) > LARGEST_SIDE) throw refused(`Choose at most ${LARGEST_SIDE} a side.`);
+  if (Math.max(width, height) > limits.side) throw refused(`Choose at most ${limits.side} a side.`);
   return { height: height / factor, width: width / factor };
 }
