@@ -139,7 +139,10 @@ describe('a command resolves when it has been carried out', () => {
     const settled = await Promise.allSettled([...waiting, run.command('save')]);
     for (const result of settled) expect(result).toMatchObject({ reason: { message: 'the disk is gone' } });
     expect(settled).toHaveLength(4);
-    expect(await onDisk(t)).toMatchObject({ status: 'failed', error: 'the disk is gone' });
+    expect(await onDisk(t)).toMatchObject({
+      status: 'failed',
+      error: expect.stringMatching(/^Something went wrong in Winnow: the disk is gone\./) as string,
+    });
   });
 
   it('save where the disk is full: refused by name, nothing half-written, and the run goes on', async () => {
