@@ -80,7 +80,7 @@ export function withoutPaths(record: ImageRecord): ImageRecord {
   );
   return {
     ...record,
-    model: { base: name(record.model.base), adapters },
+    model: { ...record.model, base: name(record.model.base), adapters },
     ...(record.init && { init: { ...record.init, file: name(record.init.file) } }),
   };
 }

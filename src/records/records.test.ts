@@ -144,7 +144,11 @@ describe('a record inside a picture says nothing of where things lay', () => {
 
   it('keeps names and places in the store, by which they are found again', () => {
     const record = imageRecord('i', {
-      model: { base: 'postcard', adapters: [{ kind: 'file', file: 'loras/0a1b-x.safetensors', strength: 1 }] },
+      model: {
+        base: 'postcard',
+        adapters: [{ kind: 'file', file: 'loras/0a1b-x.safetensors', strength: 1 }],
+        predictionType: 'v_prediction',
+      },
       init: { file: 'init/0a1b-96x96.png', strength: 0.6 },
     });
     expect(withoutPaths(record)).toEqual(record);
