@@ -14,7 +14,7 @@ export interface EngineConnection {
 
 type Verb = (...args: unknown[]) => Promise<unknown>;
 
-/** @param onCrash the worker ended by itself or cannot be understood any more; verbs have rejected with the same EngineCrashed. */
+/** @param onCrash the worker ended by itself or cannot be understood any more; verbs have rejected with EngineCrashed. */
 export function connect(worker: Worker, onCrash: (error: WinnowError) => void): EngineConnection {
   const remote = Comlink.wrap<EngineService>(worker);
   const atWork = new Set<(error: WinnowError) => void>();
@@ -29,13 +29,10 @@ export function connect(worker: Worker, onCrash: (error: WinnowError) => void): 
 
   function crash(why: string): void {
     if (over) return;
-    const error = new WinnowError(
-      'EngineCrashed',
-      `The engine stopped: ${why.replace(/\.?$/, '.')}`,
-      'Start it again; runs go on from their last checkpoint.',
-    );
-    finish(error);
-    onCrash(error);
+    const stopped = (remedy: string): WinnowError =>
+      new WinnowError('EngineCrashed', `The engine stopped: ${why.replace(/\.?$/, '.')}`, remedy);
+    finish(stopped('What was finished is kept; ask for the rest when it runs again.'));
+    onCrash(stopped('Start it again; runs go on from their last checkpoint.'));
   }
 
   worker.addEventListener('error', (event) => crash(event.message || 'its program could not be loaded'));

@@ -117,10 +117,18 @@ export function Notice({
   );
 }
 
-export function ProblemNotice({ problem, actions }: { problem: Problem | null; actions?: ReactNode }) {
+export function ProblemNotice({
+  problem,
+  title,
+  actions,
+}: {
+  problem: Problem | null;
+  title?: string;
+  actions?: ReactNode;
+}) {
   if (!problem) return null;
   return (
-    <Notice tone="bad" actions={actions}>
+    <Notice tone="bad" {...(title && { title })} actions={actions}>
       {problem.message}
     </Notice>
   );

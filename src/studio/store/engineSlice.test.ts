@@ -84,6 +84,35 @@ it('ends every job with an engine that crashed, and says so', async () => {
   expect(studio().generateProblem?.name).toBe('EngineEnded');
 });
 
+it('says no longer, once it runs again, that there is no engine', async () => {
+  const { ended } = await work();
+  theWorker().dispatchEvent(Object.assign(new Event('error'), { message: 'boom' }));
+  await ended;
+  await studio().makeComparison();
+  await studio().planDownload({ host: 'https://h', id: 'a/b' });
+  const problems = () =>
+    [studio().generateProblem, studio().modelsProblem, studio().engineProblem].map((problem) => problem?.name);
+  expect(problems()).toEqual(['EngineCrashed', 'EngineEnded', 'EngineCrashed']);
+  // The banner says how it runs again, whatever else rejected.
+  expect(studio().engineProblem?.message).toMatch(/Start it again/);
+  await studio().restartEngine();
+  expect(problems()).toEqual([undefined, undefined, undefined]);
+  // What did not come is still said, by the job, and not as if there were no engine.
+  for (const { state, problem } of studio().jobs) {
+    expect(state).toBe('failed');
+    expect(problem?.message).toMatch(/boom\. What was finished is kept/);
+  }
+});
+
+it('says of an engine that crashes while it starts that it can be started again', async () => {
+  WorkerForTests.verbs = { ...verbs, start: never };
+  const starting = studio().restartEngine();
+  theWorker().dispatchEvent(Object.assign(new Event('error'), { message: 'boom' }));
+  await starting;
+  expect(studio()).toMatchObject({ engineState: 'failed' });
+  expect(studio().engineProblem?.message).toMatch(/boom\. Start it again/);
+});
+
 it('works again after the engine was started anew, with nothing left over', async () => {
   const { ended } = await work();
   const before = theWorker();

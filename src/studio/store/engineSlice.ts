@@ -5,7 +5,7 @@ import { connectEngine, type Engine, type EngineConnection, listener } from '../
 import { chosenModel } from './models.ts';
 import { claimOwnership, type Ownership, saveMs, takeOver } from './ownership.ts';
 import { type Problem, problemOf } from './problem.ts';
-import type { Slice } from './useStudio.ts';
+import type { Slice, Studio } from './useStudio.ts';
 
 export type EngineState = 'starting' | 'ready' | 'failed' | 'noWebGPU' | 'otherTab';
 
@@ -36,6 +36,21 @@ async function within<Value>(ms: number, work: Promise<Value>): Promise<Value | 
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** Every screen's, but for those that say that there was no engine. */
+function withoutEnd(studio: Studio): Partial<Studio> {
+  const left = (problem: Problem | null): Problem | null =>
+    problem && /^Engine(Crashed|Ended)$/.test(problem.name) ? null : problem;
+  return {
+    generateProblem: left(studio.generateProblem),
+    labelProblem: left(studio.labelProblem),
+    trainProblem: left(studio.trainProblem),
+    forecastProblem: left(studio.forecastProblem),
+    compareProblem: left(studio.compareProblem),
+    blindProblem: left(studio.blindProblem),
+    modelsProblem: left(studio.modelsProblem),
+  };
 }
 
 export const engineSlice: Slice<EngineSlice> = (set, get) => {
@@ -74,8 +89,8 @@ export const engineSlice: Slice<EngineSlice> = (set, get) => {
     connection = null;
     let mine: EngineConnection | null = null;
     const fail = (error: unknown): void => {
-      // Ended on purpose: whoever did it says what is next.
-      if (connection !== mine) return;
+      // Ended on purpose: whoever did it says what is next. Crashed: it was said.
+      if (connection !== mine || get().engineState === 'failed') return;
       const problem = problemOf(error);
       set({
         engineState: problem.name === 'NoWebGPU' ? 'noWebGPU' : 'failed',
@@ -96,6 +111,7 @@ export const engineSlice: Slice<EngineSlice> = (set, get) => {
         // What could not be planned with the engine before is asked again.
         modelForecasts: Object.fromEntries(Object.entries(modelForecasts).filter(([, found]) => !('message' in found))),
       }));
+      set(withoutEnd);
       get().forgetModelHashes();
       get().settleBase();
       // Records that cannot be read are no fault of the engine.

@@ -30,6 +30,7 @@ function JobRow({ job }: { job: Job }) {
   if (job.state === 'failed')
     return (
       <ProblemNotice
+        title={job.title}
         problem={job.problem}
         actions={<IconButton icon="close" label="Dismiss" onClick={() => dismissJob(job.id)} />}
       />
