@@ -7,7 +7,7 @@ import { countBuffers, type LiveBuffers, watchedGpu } from '../webgpu/liveBuffer
 import { Engine } from './engineService.ts';
 import { MemoryFileStore } from './memoryFiles.ts';
 import { testEnvironment } from './testEnvironment.ts';
-import type { ModelRef } from './types.ts';
+import type { GenerateEvent, ImageRecord, Listener, ModelRef } from './types.ts';
 
 const embedded = 'tools/reference/cases/pipeline-tiny-v/pipeline';
 const brought = 'tools/reference/cases/pipeline-sd2-v-rescale/pipeline';
@@ -16,19 +16,27 @@ let gpu: GPU;
 let buffers: LiveBuffers;
 let devices: GPUDevice[] = [];
 let engine: Engine;
+let files: MemoryFileStore;
+/** Where the folder of an id lies, if it is not its path. */
+const moved = new Map<string, string>();
 
 beforeAll(async () => {
   gpu = watchedGpu((await openNodeGpu()).gpu, (device) => {
     devices.push(device);
     buffers = countBuffers(device);
   });
-  const files = new MemoryFileStore();
-  engine = new Engine(testEnvironment({ gpu, files, embeddedModels: [embedded], openModel: folderReader }));
+  files = new MemoryFileStore();
+  const openModel = (id: string) => folderReader(moved.get(id) ?? id);
+  engine = new Engine(testEnvironment({ gpu, files, embeddedModels: [embedded], openModel }));
   await engine.start();
 }, 300_000);
 afterAll(() => engine?.dispose());
 
-const draw = (base: string, size: number): Promise<unknown> =>
+const draw = (
+  base: string,
+  size: number,
+  { count = 1, listener = () => {} }: { count?: number; listener?: Listener<GenerateEvent> } = {},
+): Promise<ImageRecord[]> =>
   engine.generate(
     `draw ${base}`,
     {
@@ -40,9 +48,9 @@ const draw = (base: string, size: number): Promise<unknown> =>
       height: size,
       scheduler: 'DDIMScheduler',
       sampler: 'engine',
-      items: [{ prompt: 'a tree', seed: 1 }],
+      items: Array.from({ length: count }, (_, i) => ({ prompt: 'a tree', seed: 1 + i })),
     },
-    () => {},
+    listener,
   );
 
 it('leaves nothing of tuning', () => {
@@ -69,6 +77,23 @@ it('keeps what pictures were made with, as the forecast says, until the model is
   expect(await kept()).toBe(own);
   await draw(brought, 16);
   expect(buffers.bytes).toBeGreaterThan(own);
+});
+
+it('draws a model with its own parts that comes under the name of one that was deleted while it drew', async () => {
+  const [expected] = await draw(embedded, 32);
+  moved.set('a name', brought);
+  let deleted: Promise<void> | undefined;
+  await draw('a name', 32, {
+    count: 4,
+    listener: ({ type }) => {
+      if (type === 'image') deleted ??= engine.deleteModel('a name');
+    },
+  });
+  await deleted;
+  moved.set('a name', embedded);
+  const [made] = await draw('a name', 32);
+  expect(await files.read(made!.latentsFile)).toEqual(await files.read(expected!.latentsFile));
+  await engine.deleteModel('a name');
 });
 
 it('lets everything go at its end', async () => {

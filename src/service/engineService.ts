@@ -22,6 +22,7 @@ import { latentSizeOf } from './sampling/latentSize.ts';
 import { ADAPTER_CONFIG, alphaMissing, checkConfigSize, openLora, partCounts } from './model/loraFile.ts';
 import { cacheBudget, ModelCache } from './model/modelCache.ts';
 import { LORAS, ModelPool, type ResolvedModel } from './model/modelPool.ts';
+import type { ModelFolder } from './model/modelFolder.ts';
 import { ModelStorage } from './model/modelStorage.ts';
 import { Predictors } from './sampling/predictors.ts';
 import { referenceOf, type TrainContext } from './training/openRun.ts';
@@ -76,8 +77,8 @@ interface Running {
   /** Owns what was made of models: predictors, frozen parts, scorers. */
   cache: ModelCache;
   predictors: Predictors;
-  /** By folder. */
-  parts: Map<string, FrozenParts>;
+  /** By folder: another model may come under the id of one that is deleted, while that one still draws. */
+  parts: WeakMap<ModelFolder, FrozenParts>;
   choices: EngineChoices;
   report: SystemReport;
 }
@@ -159,7 +160,6 @@ export class Engine implements EngineService {
     // Another model may come under its name.
     this.pool.forget(id);
     const running = await this.running?.catch(() => undefined);
-    running?.parts.delete(id);
     await running?.cache.letGo(({ model }) => model === id);
   }
 
@@ -442,7 +442,7 @@ export class Engine implements EngineService {
     const cache = new ModelCache(cacheBudget(device.device.limits.maxBufferSize, env.memoryBytes));
     const predictors = new Predictors(executor, sessionOptions, cache);
     opened.move();
-    return { device, adapterKey: measuredOn, executor, cache, predictors, parts: new Map(), choices, report };
+    return { device, adapterKey: measuredOn, executor, cache, predictors, parts: new WeakMap(), choices, report };
   }
 
   private async generationContext(): Promise<GenerationContext> {
@@ -492,14 +492,14 @@ export class Engine implements EngineService {
         ? { provider: 'webgpu', device }
         : { provider: 'wasm', threads: choices.wasmThreads };
     const known =
-      parts.get(folder.info.id) ??
+      parts.get(folder) ??
       new FrozenParts(
         folder,
         sizedRunner(onnxRunner(options), engineRunner(executor)),
         suppliedOnnx(folder.reader, options),
         cache,
       );
-    parts.set(folder.info.id, known);
+    parts.set(folder, known);
     return known;
   }
 

@@ -4,6 +4,7 @@ import { MemoryFileStore } from './memoryFiles.ts';
 import type { FolderReader } from './environment.ts';
 import type { JobSignal } from './jobs.ts';
 import { ModelCache } from './model/modelCache.ts';
+import type { ModelFolder } from './model/modelFolder.ts';
 import { ModelPool } from './model/modelPool.ts';
 import { planForecast } from './planning/forecast.ts';
 import { FrozenParts } from './sampling/frozenParts.ts';
@@ -42,7 +43,7 @@ export function verbContext({
   const env = testEnvironment({ files, embeddedModels: ['micro'], openModel: () => reader });
   const runs = new RunStore(files);
   const cache = new ModelCache(budget);
-  const parts = new Map<string, FrozenParts>();
+  const parts = new WeakMap<ModelFolder, FrozenParts>();
   const choices: EngineChoices = {
     kernelVariants: {},
     sampler,
@@ -61,9 +62,9 @@ export function verbContext({
     predictors: new Predictors(executor, sessionOptions, cache),
     frozenParts: ({ folder }) => {
       const known =
-        parts.get(folder.info.id) ??
+        parts.get(folder) ??
         new FrozenParts(folder, engineRunner(executor), suppliedOnnx(folder.reader, sessionOptions()), cache);
-      parts.set(folder.info.id, known);
+      parts.set(folder, known);
       return known;
     },
     samplerFor: async () => sampler,
