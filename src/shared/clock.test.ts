@@ -20,6 +20,17 @@ describe('timedByFilling', () => {
     expect(timed[1]! / timed[0]!).toBeGreaterThan(1.3);
   });
 
+  it('does not go on with a clock that stands still while the time goes on', async () => {
+    const asked: number[] = [];
+    const ms = await timedByFilling(2, async (times) => {
+      asked.push(times);
+      await new Promise((resolve) => setTimeout(resolve, 10 * times));
+      return 0;
+    });
+    expect(ms).toBe(0);
+    expect(Math.max(...asked)).toBeLessThan(100);
+  });
+
   it('runs once what fills the time by itself, and ends where a clock stands still', async () => {
     const asked: number[] = [];
     const measure = (ms: number) => async (times: number) => (asked.push(times), ms * times);

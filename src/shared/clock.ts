@@ -3,14 +3,17 @@
 /** Some browsers end every wait for the GPU at the next tick of 100 ms (Firefox; Mozilla's bug 1870699). */
 export const WALL_FILL_MS = 300;
 
-const MOST_TIMES = 2 ** 14;
+export const MOST_TIMES = 2 ** 14;
 
-/** Milliseconds of one run, from as many as fill `fillMs`; 0 where even very many take no time by this clock.
+/** Milliseconds of one run, from as many as fill `fillMs`; 0 where even very many take no time by this clock, or where it stands still while the
+ *  wall's goes on.
  *  @param measure runs something so many times and gives the milliseconds of all. */
 export async function timedByFilling(fillMs: number, measure: (times: number) => Promise<number>): Promise<number> {
+  const start = performance.now();
   for (let times = 1; ;) {
     const ms = await measure(times);
-    if (ms >= fillMs || times >= MOST_TIMES) return ms / times;
+    const stands = ms === 0 && performance.now() - start >= WALL_FILL_MS;
+    if (ms >= fillMs || times >= MOST_TIMES || stands) return ms / times;
     times = Math.min(MOST_TIMES, Math.ceil(times * Math.min(8, Math.max(2, (1.2 * fillMs) / ms))));
   }
 }

@@ -1,5 +1,5 @@
 /** Milliseconds of GPU work: by the GPU's own clock where it has one, else by repeating it until the browser's is fine enough. */
-import { timedByFilling, WALL_FILL_MS } from '../shared/clock.ts';
+import { MOST_TIMES, timedByFilling, WALL_FILL_MS } from '../shared/clock.ts';
 import '../shared/disposable.ts';
 import type { EngineDevice } from './device.ts';
 
@@ -18,15 +18,17 @@ export async function gpuMs(engine: EngineDevice, encode: Encode): Promise<numbe
   await bySubmit(engine, encode, 1);
   if (engine.device.features.has('timestamp-query')) {
     let least = Infinity;
-    for (let window = 0; window < WINDOWS; window++)
+    // 0: some drivers offer timestamps and write none.
+    for (let window = 0; window < WINDOWS && least > 0; window++)
       least = Math.min(least, await timedByFilling(TIMESTAMP_FILL_MS, (times) => byTimestamps(engine, encode, times)));
     if (least > 0) return least;
   }
   let least = await timedByFilling(WALL_FILL_MS, (times) => bySubmit(engine, encode, times));
-  const times = Math.ceil(WALL_FILL_MS / least);
+  const times = Math.min(MOST_TIMES, Math.ceil(WALL_FILL_MS / least));
   for (let window = 1; window < WALL_WINDOWS; window++)
     least = Math.min(least, (await bySubmit(engine, encode, times)) / times);
-  return least;
+  // Some browsers' clocks are too coarse even for so many.
+  return Math.max(least, 1 / MOST_TIMES);
 }
 
 async function bySubmit(engine: EngineDevice, encode: Encode, times: number): Promise<number> {
