@@ -1,5 +1,14 @@
 /** Numbers and names as words. */
 import type { SystemReport } from '../../service/types.ts';
+import type { EngineState } from '../store/engineSlice.ts';
+
+/** Why there is no figure that the engine has to work out. */
+export const withoutEngine: Record<Exclude<EngineState, 'ready'>, string> = {
+  starting: 'The engine is not ready yet.',
+  failed: 'The engine is not running.',
+  noWebGPU: 'This takes WebGPU, which is not to be had here.',
+  otherTab: 'Winnow is at work in another tab.',
+};
 
 export function gpuName({ adapter }: SystemReport): string {
   // Chromium's processor fallback names itself by vendor and architecture only.
@@ -29,9 +38,11 @@ export function printCount(count: number): string {
 
 export function printDuration(seconds: number): string {
   if (seconds < 1) return 'under a second';
-  if (seconds < 60) return `${Math.round(seconds)} s`;
-  if (seconds < 3600) return `${Math.floor(seconds / 60)} min${seconds < 600 ? ` ${Math.round(seconds % 60)} s` : ''}`;
-  return `${Math.floor(seconds / 3600)} h ${Math.round((seconds % 3600) / 60)} min`;
+  const whole = Math.round(seconds);
+  if (whole < 60) return `${whole} s`;
+  if (whole < 600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
+  const minutes = Math.round(seconds / 60);
+  return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
 export const printSeconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;

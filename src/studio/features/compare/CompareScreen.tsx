@@ -113,7 +113,13 @@ function Sides() {
   const make: Action = {
     name: 'make',
     label:
-      ready && !known ? 'Looking at the models' : missing ? `Make ${plural(missing, 'image')}` : 'All images are here',
+      ready && !known
+        ? 'Looking at the models'
+        : missing
+          ? `Make ${plural(missing, 'image')}`
+          : a && b && prompts.some(Boolean)
+            ? 'All images are here'
+            : 'Make images',
     keys: 'mod+enter',
     enabled: ready && known && missing > 0 && !job,
     perform: makeComparison,

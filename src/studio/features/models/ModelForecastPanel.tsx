@@ -4,7 +4,7 @@ import type { MemoryForecast, ModelInfo } from '../../../service/types.ts';
 import { Select } from '../../components/Fields.tsx';
 import { Exceeded, MemoryParts } from '../../components/MemoryParts.tsx';
 import { Panel, ProblemNotice, Tag } from '../../components/Surface.tsx';
-import { printBytes } from '../../components/words.ts';
+import { printBytes, withoutEngine } from '../../components/words.ts';
 import { forecastKey } from '../../store/modelsSlice.ts';
 import { useStudio } from '../../store/useStudio.ts';
 import styles from './models.module.css';
@@ -23,7 +23,8 @@ function sizesOf({ defaultSize: { width, height }, sizeMultiple }: ModelInfo): M
 
 export function ModelForecastPanel({ info }: { info: ModelInfo }) {
   const [size, setSize] = useState(info.defaultSize);
-  const ready = useStudio((s) => s.engineState === 'ready');
+  const state = useStudio((s) => s.engineState);
+  const ready = state === 'ready';
   const found = useStudio((s) => s.modelForecasts[forecastKey(info.id, size)]);
   const { readModelForecast } = useStudio.getState();
   useEffect(() => {
@@ -51,7 +52,7 @@ export function ModelForecastPanel({ info }: { info: ModelInfo }) {
     >
       {!found ? (
         <p className="small dim" role="status">
-          {ready ? 'Planning.' : 'The engine is not ready yet.'}
+          {state === 'ready' ? 'Planning.' : withoutEngine[state]}
         </p>
       ) : 'message' in found ? (
         <ProblemNotice problem={found} />

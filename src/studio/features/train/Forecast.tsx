@@ -2,7 +2,7 @@
 import { useEffect } from 'react';
 import { Exceeded, MemoryParts } from '../../components/MemoryParts.tsx';
 import { Panel, ProblemNotice } from '../../components/Surface.tsx';
-import { printBytes, printDuration } from '../../components/words.ts';
+import { printBytes, printDuration, withoutEngine } from '../../components/words.ts';
 import { chosenModel } from '../../store/models.ts';
 import { useStudio } from '../../store/useStudio.ts';
 import styles from './train.module.css';
@@ -11,7 +11,7 @@ export function Forecast() {
   const config = useStudio((s) => s.trainConfig);
   const base = useStudio((s) => chosenModel(s)?.id);
   const model = useStudio((s) => s.trainModel);
-  const ready = useStudio((s) => s.engineState === 'ready');
+  const state = useStudio((s) => s.engineState);
   const forecast = useStudio((s) => s.forecast);
   const problem = useStudio((s) => s.forecastProblem);
   const working = useStudio((s) => s.forecasting);
@@ -28,7 +28,7 @@ export function Forecast() {
     config.loss,
     base,
     model,
-    ready,
+    state === 'ready',
   ]);
   useEffect(() => {
     const timer = setTimeout(() => void readForecast(), 500);
@@ -65,7 +65,7 @@ export function Forecast() {
           <Exceeded forecast={forecast} />
         </div>
       ) : problem ? null : (
-        <p className="small dim">{ready ? 'Planning memory and time.' : 'The engine is not ready yet.'}</p>
+        <p className="small dim">{state === 'ready' ? 'Planning memory and time.' : withoutEngine[state]}</p>
       )}
     </Panel>
   );
