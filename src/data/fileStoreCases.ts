@@ -54,6 +54,20 @@ export const fileStoreCases: readonly FileStoreCase[] = [
     gives: [8, [2, 3, 4], [0, 1, 2, 3, 4, 5, 6, 7], [6, 7], []],
   },
   {
+    name: 'reads on in a file that is removed or replaced while it is open, or says by name that it is gone',
+    run: async (store) => {
+      const found: boolean[] = [];
+      for (const change of [() => store.remove('models'), () => store.write('models/b', bytes(9, 9))]) {
+        await store.write('models/b', bytes(1, 2, 3));
+        const file = await store.open('models/b');
+        await change();
+        found.push(['none', 'NotFound', 'TruncatedFile'].includes(await errorOf(file.read(1, 3))));
+      }
+      return found;
+    },
+    gives: [true, true],
+  },
+  {
     name: 'names a missing file, and does nothing where one is removed',
     run: async (store) => {
       await store.remove('nowhere/file');

@@ -44,11 +44,12 @@ class OpfsStore implements FileStore {
   }
 
   async read(path: string): Promise<Uint8Array<ArrayBuffer>> {
-    return new Uint8Array(await (await this.#file(path)).arrayBuffer());
+    return new Uint8Array(await stillThere(path, (await this.#file(path)).arrayBuffer()));
   }
 
   async open(path: string): Promise<ByteRanges> {
-    return byteRanges(await this.#file(path));
+    const file = byteRanges(await this.#file(path));
+    return { ...file, read: (start, end) => stillThere(path, file.read(start, end)) };
   }
 
   async size(path: string): Promise<number> {
@@ -168,6 +169,12 @@ const notFound = (path: string): WinnowError =>
     `The file ${path} is not in this browser's storage.`,
     'It may have been deleted; make it again.',
   );
+
+/** A file that was removed or replaced after it was opened is missed by its name, too. */
+const stillThere = <Bytes>(path: string, reading: Promise<Bytes>): Promise<Bytes> =>
+  reading.catch((error: unknown) => {
+    throw isNamed(error, 'NotFoundError') || isNamed(error, 'NotReadableError') ? notFound(path) : error;
+  });
 
 /** Bytes copied at a time where files cannot be renamed. */
 const COPY_BYTES = 8 * 2 ** 20;
