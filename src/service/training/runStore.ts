@@ -55,7 +55,12 @@ export class RunStore {
     return this.open.get(run) ?? readRun(this.files, run);
   }
 
-  /** Takes a run to work, by a record that is new or as it was loaded. Nothing is written yet. */
+  /** Takes a run to work again, as it is on disk by now. Rejects with NotFound, or BadFile. */
+  takeAgain(run: string): Promise<OpenRun> {
+    return this.turns.run(run, async () => this.take(await readRun(this.files, run)));
+  }
+
+  /** Takes a new run to work. Nothing is written yet. */
   take(record: RunRecord): OpenRun {
     const { id } = record;
     const { open } = this;

@@ -29,7 +29,7 @@ import { trainRun } from './trainRun.ts';
 
 export const tiny = 'tools/reference/cases/pipeline-tiny-v/pipeline';
 
-const folderOnDisk = (id: string): FolderReader =>
+export const folderOnDisk = (id: string): FolderReader =>
   wholeFiles(async (path) => {
     try {
       return new Uint8Array(await readFile(join(id, path)));

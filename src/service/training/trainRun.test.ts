@@ -5,7 +5,7 @@ import { readJson } from '../../data/files.ts';
 import { openSafetensors } from '../../data/formats/safetensors.ts';
 import type { RunRecord, StepMetrics, TrainCommand, TrainConfig, TrainEvent } from '../types.ts';
 import { statePath } from './runStore.ts';
-import { noDiskSpace, type Started, testConfig, TestTraining, WatchedFiles } from './testTraining.ts';
+import { folderOnDisk, noDiskSpace, type Started, testConfig, TestTraining, WatchedFiles } from './testTraining.ts';
 
 const onDisk = (t: TestTraining): Promise<RunRecord> => readJson<RunRecord>(t.files, 'runs/r/run.json');
 
@@ -285,6 +285,30 @@ it('keeps a name that is given while it trains, in every event and record after'
   expect((await renaming!).step).toBeGreaterThan(0);
   expect((await onDisk(t)).name).toBe('Renamed');
   expect(run.events.at(-1)).toMatchObject({ type: 'status', record: { name: 'Renamed' } });
+});
+
+it('keeps a name that is given while its model is still being opened', async () => {
+  const first = await TestTraining.open();
+  await first.start({ config: testConfig({ steps: 2 }) }).record;
+  let renaming: Promise<RunRecord> | undefined;
+  const t: TestTraining = await TestTraining.open({
+    files: first.files,
+    openModel(id) {
+      const reader = folderOnDisk(id);
+      return {
+        ...reader,
+        async open(path) {
+          renaming ??= t.runs.update('r', (record) => ({ ...record, name: 'Renamed' }));
+          await renaming;
+          return reader.open(path);
+        },
+      };
+    },
+  });
+  const run = t.start({ resume: true });
+  expect(await run.record).toMatchObject({ name: 'Renamed', status: 'finished' });
+  expect(await renaming).toMatchObject({ name: 'Renamed' });
+  expect((await onDisk(t)).name).toBe('Renamed');
 });
 
 it('never has a record on disk that names a checkpoint which is not there', async () => {

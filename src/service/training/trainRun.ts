@@ -21,7 +21,8 @@ export async function trainRun(
 ): Promise<RunRecord> {
   const { env, runs } = context;
   const { record, model, pairs, resumes } = await openRun(context, request);
-  const run = runs.take(record);
+  // It may have a new name since it was read: a model takes its time to open.
+  const run = resumes ? await runs.takeAgain(record.id) : runs.take(record);
   const status = { context, run, listener };
   const progress = {
     check(): void {
