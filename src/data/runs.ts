@@ -110,7 +110,7 @@ export function parseRunRecord(text: string, run: string): RunRecord {
   const { config: given, ...record } = result.data;
   let config: RunRecord['config'];
   try {
-    config = checkTrainConfig(given);
+    config = checkTrainConfig(withEarlierLoss(given));
   } catch (error) {
     throw bad(`is not right: ${error instanceof WinnowError ? error.what : String(error)}`);
   }
@@ -120,6 +120,12 @@ export function parseRunRecord(text: string, run: string): RunRecord {
   const whole = { ...record, config, ...(!('recompute' in given) && { recompute: 'cheap' as const }) } as RunRecord;
   return withPlaces(whole, run, `${runFolder(run)}/`);
 }
+
+/** Before preferences were settings, every label of a run with soft labels was a certain one: it goes on as it began. */
+const withEarlierLoss = (config: Readonly<Record<string, unknown>>): unknown =>
+  config['loss'] === 'soft' && !('sidePreference' in config)
+    ? { ...config, sidePreference: 1, clearPreference: 1 }
+    : config;
 
 /** Rejects with NotFound, or with BadFile. */
 export async function readRun(files: FileStore, run: string): Promise<RunRecord> {

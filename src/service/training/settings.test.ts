@@ -211,6 +211,19 @@ it('settings and runs of before the losses had numbers load with those that give
   expect((await store.list()).map(({ config }: RunRecord) => config)).toEqual([base]);
 });
 
+it('a run of before preferences were settings goes on with the certain labels that it began with', async () => {
+  const files = new MemoryFileStore();
+  await writeJson(files, 'runs/a/run.json', { ...testRun({ id: 'a' }), config: { ...old, loss: 'soft' } });
+  await writeJson(files, 'runs/b/run.json', { ...testRun({ id: 'b' }), config: { ...base, loss: 'soft' } });
+  const store = new RunStore(files);
+  const preferences = async (run: string): Promise<number[]> => {
+    const { config } = await store.load(run);
+    return [preferenceOf(config, undefined), preferenceOf(config, 'clear')];
+  };
+  expect(await preferences('a')).toEqual([1, 1]);
+  expect(await preferences('b')).toEqual([0.8, 0.95]);
+});
+
 it.each([
   ['labelSmoothing', 0.5],
   ['dmpoAlpha', 0],
