@@ -241,6 +241,11 @@ def main() -> None:
     peft_folder(out, "peft-folder-patterns", sd1, "unet", LoraConfig(**patterns, target_modules=targets), g)
     peft_folder(out, "peft-folder-rslora", sd1, "unet", LoraConfig(**patterns, target_modules=targets, use_rslora=True), g)
     peft_folder(out, "peft-folder-text-encoder", sd1, "text_encoder", LoraConfig(r=2, lora_alpha=5, target_modules=["q_proj", "v_proj", "fc2"], alpha_pattern={"layers.1.*": 2}), g)
+    # Patterns that are easily taken for others: an index before its name, `_` for `.`, Python's own ways of writing.
+    names = {"to_out.0": 7, "0": 3, ".*attn2_to_k": 9, r"down_blocks\.\d{,1}\..*to_q": 4, r"(?P<block>up_blocks).*(?<!attn1\.)to_v": 8}
+    peft_folder(out, "peft-folder-pattern-names", sd1, "unet", LoraConfig(r=2, lora_alpha=5, alpha_pattern=names, target_modules=targets), g)
+    prefixed = {r"text_model\..*q_proj": 2, r"encoder\.layers\.[01]\.self_attn\.k_proj": 3, "^encoder.*fc1": 7}
+    peft_folder(out, "peft-folder-text-encoder-patterns", sd1, "text_encoder", LoraConfig(r=2, lora_alpha=5, target_modules=["q_proj", "k_proj", "fc1"], alpha_pattern=prefixed), g)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,14 @@
 import { WinnowError } from '../../shared/errors.ts';
 import type { LoraModule } from '../../shared/lora.ts';
 import { sameShape, type Shape, sizeOf } from '../../shared/shape.ts';
-import { type LoraFormat, type LoraKey, parseLoraKey, spellings, writtenKohyaKey } from './loraKeys.ts';
+import {
+  dottedSpellings,
+  type LoraFormat,
+  type LoraKey,
+  parseLoraKey,
+  spellings,
+  writtenKohyaKey,
+} from './loraKeys.ts';
 import { isAdapter, madeFor, type NamedTensors, otherMethod, textWidth } from './loraKinds.ts';
 import { type AlphaOf, parsePeftConfig, peftAlpha } from './peftConfig.ts';
 import type { TensorToWrite } from './safetensors.ts';
@@ -53,6 +60,8 @@ interface Found {
   /** Whether alpha may come from a config. */
   format: LoraFormat;
   fromPeft: boolean;
+  /** What PEFT's patterns are matched with. */
+  named: string[];
   prefixed: boolean;
 }
 
@@ -94,8 +103,7 @@ export async function readLora(file: LoraTensors, sites: LoraSites, adapterConfi
       const [down, up] = [await finite(file, downKey), await finite(file, upKey)];
       const rule = alphaKey === undefined ? alphaOf(one) : undefined;
       if (alphaKey === undefined && !rule && one.fromPeft) alphaUnknown = true;
-      const alpha =
-        alphaKey === undefined ? rule?.(spellings(site.path, undefined), rank) : await scalar(file, alphaKey);
+      const alpha = alphaKey === undefined ? rule?.(one.named, rank) : await scalar(file, alphaKey);
       const module = { down, up, rank, alpha: alpha ?? rank };
       checkSize(module, upKey);
       modules[part].set(site.path, module);
@@ -140,6 +148,8 @@ function findModules(file: LoraTensors, sites: LoraSites): Map<LoraSite, Found> 
       keys: {} as Keys,
       format: parsed.format,
       fromPeft: parsed.fromPeft,
+      // PEFT's own files have the module names of where they were trained; others those of files, with a prefix that may have been none there.
+      named: parsed.fromPeft ? parsed.paths : dottedSpellings(home.site.path),
       prefixed: parsed.part !== undefined,
     };
     if (one.keys[parsed.tensor])

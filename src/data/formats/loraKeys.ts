@@ -58,11 +58,15 @@ export function parseLoraKey(key: string): LoraKey | undefined {
   return alpha ? found([alpha[1]!], 'alpha', 'diffusers') : undefined;
 }
 
+/** A module's path in diffusers, and without the prefix that transformers 5 dropped. */
+export const dottedSpellings = (path: string): string[] => [
+  path,
+  ...(path.startsWith('text_model.') ? [path.slice('text_model.'.length)] : []),
+];
+
 /** All spellings of a module. */
 export function spellings(path: string, original: string | undefined): string[] {
-  const dotted = [path, ...(original === undefined ? [] : [original])];
-  // transformers 5 dropped the prefix.
-  if (path.startsWith('text_model.')) dotted.push(path.slice('text_model.'.length));
+  const dotted = [...dottedSpellings(path), ...(original === undefined ? [] : [original])];
   return [...dotted, ...dotted.map((name) => name.replaceAll('.', '_'))];
 }
 

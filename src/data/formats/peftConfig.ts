@@ -4,7 +4,7 @@ import { WinnowError } from '../../shared/errors.ts';
 
 export type PeftConfig = Readonly<Record<string, unknown>>;
 
-/** alpha of a module, such that alpha / rank is its scale. `paths`: the module's spellings. Throws BadFile. */
+/** alpha of a module, such that alpha / rank is its scale. `paths`: what the module is called where PEFT matches it. Throws BadFile. */
 export type AlphaOf = (paths: readonly string[], rank: number) => number;
 
 /** LoraConfig's own defaults. */
@@ -33,7 +33,8 @@ const changesBase = /^(pissa|olora|corda|loftq|lora_ga)/;
 export function parsePeftConfig(text: string, where: string): PeftConfig {
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    // The first of several patterns counts, and an object here would have "0" (of to_out.0) before all others.
+    value = JSON.parse(text.replaceAll(/(?<!\\)"(\d+)"(?=\s*:)/g, '"(?:$1)"'));
   } catch {
     throw bad(`${where} is not valid JSON.`);
   }
@@ -96,11 +97,12 @@ interface Pattern {
 function patternOf(key: string, field: string, where: string): RegExp {
   const refuse = (): WinnowError =>
     bad(`${where}: ${field} has the expression ${JSON.stringify(key.slice(0, 80))}, which cannot be read.`);
+  const written = key.replaceAll('(?P<', '(?<').replaceAll('{,', '{0,').replaceAll('\\Z', '$').replaceAll('\\A', '^');
   // What takes exponential time: a repeated group, or very many repetitions of what is wide.
-  const wide = key.replaceAll(/\\d[*+]|\[0-9\][*+]/g, '').match(/[*+]|\{\d*,/g) ?? [];
+  const wide = written.replaceAll(/\\d[*+]|\[0-9\][*+]/g, '').match(/[*+]|\{\d*,/g) ?? [];
   if (key.length > 1000 || /\)[*+{]/.test(key) || wide.length > 5) throw refuse();
   try {
-    return new RegExp(`^(.*\\.)?(${key.replaceAll('(?P<', '(?<').replaceAll('\\Z', '$').replaceAll('\\A', '^')})$`);
+    return new RegExp(`^(.*\\.)?(${written})$`);
   } catch {
     throw refuse();
   }
