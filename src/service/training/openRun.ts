@@ -9,7 +9,7 @@ import type { StepSpec } from '../../training/stepGraph.ts';
 import type { ResolvedModel } from '../model/modelPool.ts';
 import { isLarge } from '../model/weightWidth.ts';
 import type { GenerationContext } from '../sampling/generation.ts';
-import type { EngineChoices, MemoryForecast, RunRecord, TrainPair, TrainRequest } from '../types.ts';
+import type { EngineChoices, MemoryForecast, ModelRef, RunRecord, TrainPair, TrainRequest } from '../types.ts';
 import type { RunStore } from './runStore.ts';
 
 export interface TrainContext extends GenerationContext {
@@ -30,6 +30,8 @@ export interface TrainContext extends GenerationContext {
 export interface OpenedRun {
   /** As it is on disk; of a new run, as it will be. */
   record: RunRecord;
+  /** Of the model, as it is to be remembered. */
+  ref: ModelRef;
   model: ResolvedModel;
   /** Where they lie now. */
   pairs: TrainPair[];
@@ -49,9 +51,8 @@ export async function openRun(context: TrainContext, request: TrainRequest): Pro
       'Judge a few pairs first; only left and right answers train.',
     );
   }
-  const model = earlier
-    ? await context.pool.resolveRecorded(request.model, earlier.modelHash)
-    : await context.pool.resolve(request.model);
+  const ref = await withSteps(request.model, runs);
+  const model = earlier ? await context.pool.resolveRecorded(ref, earlier.modelHash) : await context.pool.resolve(ref);
   const { notTrainable, title } = model.folder.info;
   if (notTrainable !== null)
     throw new WinnowError(
@@ -67,14 +68,14 @@ export async function openRun(context: TrainContext, request: TrainRequest): Pro
       `There are ties among the pairs, and the loss ${loss} does not read them.`,
       'Leave them out, or train with the loss soft.',
     );
-  if (earlier) return { record: earlier, model, pairs, resumes: true };
+  if (earlier) return { record: earlier, ref, model, pairs, resumes: true };
   const { run, name, config } = request;
   const now = env.now().toISOString();
   const record: RunRecord = {
     version: 1,
     id: run,
     name,
-    model: request.model,
+    model: ref,
     modelHash: model.hash,
     dataHash: '',
     pairs,
@@ -90,7 +91,17 @@ export async function openRun(context: TrainContext, request: TrainRequest): Pro
     createdAt: now,
     updatedAt: now,
   };
-  return { record, model, pairs, resumes: false };
+  return { record, ref, model, pairs, resumes: false };
+}
+
+/** Runs on top at the steps that they are at: they may go on, and are then another model. */
+async function withSteps(ref: ModelRef, runs: RunStore): Promise<ModelRef> {
+  const fixed = ref.adapters.map(async (adapter) => {
+    if (adapter.kind === 'file' || adapter.step !== undefined) return adapter;
+    const last = (await runs.load(adapter.run)).checkpoints.at(-1);
+    return last ? { ...adapter, step: last.step } : adapter;
+  });
+  return { ...ref, adapters: await Promise.all(fixed) };
 }
 
 /** auto, in full fine-tuning: onnxruntime, which spares a second copy of the weights on the GPU. For a LoRA: whichever ran a forward faster here.

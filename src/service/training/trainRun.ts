@@ -20,7 +20,7 @@ export async function trainRun(
   listener: Listener<TrainEvent>,
 ): Promise<RunRecord> {
   const { env, runs } = context;
-  const { record, model, pairs, resumes } = await openRun(context, request);
+  const { record, ref, model, pairs, resumes } = await openRun(context, request);
   // It may have a new name since it was read: a model takes its time to open.
   const run = resumes ? await runs.takeAgain(record.id) : runs.take(record);
   const status = { context, run, listener };
@@ -42,7 +42,7 @@ export async function trainRun(
     const sources = await readSources(env, model, pairs, progress);
     const unchecked = resumes ? compareSources(record, pairs, sources, model) : null;
     const { hashes, dataHash } = sources;
-    const now = { model: request.model, modelHash: model.hash, pairs, sources: hashes, dataHash };
+    const now = { model: ref, modelHash: model.hash, pairs, sources: hashes, dataHash };
     run.advance((before) => ({ ...before, ...now }));
     await setStatus(status, 'preparing');
     begun = true;

@@ -67,11 +67,11 @@ export function adapterTitle(adapter: AdapterRef, { runs, loras }: ModelNames): 
   return `${name}${adapter.step === undefined ? '' : ` · step ${adapter.step}`}${strength}`;
 }
 
-/** A run's result on top of what it started from: the last checkpoint, or the one of a step. */
+/** A run's result: the last checkpoint, or the one of a step. It brings what the run started from (service/model/modelPool.ts). */
 export function tunedModel(run: RunRecord, step = run.checkpoints.at(-1)?.step, strength = 1): ModelRef {
   return {
     base: run.model.base,
-    adapters: [...run.model.adapters, { kind: 'run', run: run.id, ...(step === undefined ? {} : { step }), strength }],
+    adapters: [{ kind: 'run', run: run.id, ...(step === undefined ? {} : { step }), strength }],
   };
 }
 

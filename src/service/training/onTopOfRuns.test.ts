@@ -1,0 +1,53 @@
+/** Runs on top of runs: each is trained on, and stands for, what was there when it began. On the oracle. */
+import { expect, it } from 'vitest';
+import { tunedModel } from '../../studio/store/models.ts';
+import { ModelPool, type ResolvedModel } from '../model/modelPool.ts';
+import { testEnvironment } from '../testEnvironment.ts';
+import type { ModelRef, RunRecord } from '../types.ts';
+import { folderOnDisk, testConfig, TestTraining, tiny } from './testTraining.ts';
+
+const resolve = (t: TestTraining, ref: ModelRef): Promise<ResolvedModel> =>
+  new ModelPool(testEnvironment({ files: t.files, openModel: folderOnDisk }), t.runs).resolve(ref);
+
+/** Run `s` on top of the last step of run `r`; `s` has a step left. */
+async function onTop(): Promise<TestTraining> {
+  const t = await TestTraining.open({ pairs: 2 });
+  const first = t.start({
+    config: testConfig({ steps: 3, saveEvery: 1 }),
+    onEvent: (event) => void (event.type === 'checkpoint' && first.command('stop')),
+  });
+  expect(await first.record).toMatchObject({ status: 'stopped', step: 1 });
+  const second = t.start({
+    run: 's',
+    model: { base: tiny, adapters: [{ kind: 'run', run: 'r', strength: 0.5 }] },
+    config: testConfig({ steps: 2, saveEvery: 1 }),
+    onEvent: (event) => void (event.type === 'checkpoint' && second.command('stop')),
+  });
+  expect(await second.record).toMatchObject({ status: 'stopped', step: 1 });
+  return t;
+}
+
+it('a run brings what it was trained on, once, on the command line and in the studio', async () => {
+  const t = await onTop();
+  const run = await t.runs.load('s');
+  const file = async (id: string): Promise<RunRecord['checkpoints'][number]> => (await t.runs.load(id)).checkpoints[0]!;
+  expect(await file('r')).toMatchObject({ step: 1 });
+  for (const ref of [
+    { base: tiny, adapters: [{ kind: 'run' as const, run: 's', strength: 1 }] },
+    tunedModel(run),
+    tunedModel(run, 1),
+  ]) {
+    const { changes } = await resolve(t, ref);
+    expect(changes.map(({ strength }) => strength)).toEqual([0.5, 1]);
+  }
+});
+
+it('a run stays on top of the step that it was trained on, when the run below goes on', async () => {
+  const t = await onTop();
+  const before = await resolve(t, tunedModel(await t.runs.load('s')));
+  expect(await t.start({ resume: true, pairs: [] }).record).toMatchObject({ status: 'finished', step: 3 });
+  expect((await t.runs.load('s')).model.adapters).toEqual([{ kind: 'run', run: 'r', step: 1, strength: 0.5 }]);
+  expect((await resolve(t, tunedModel(await t.runs.load('s')))).hash).toBe(before.hash);
+  const { model } = await t.runs.load('s');
+  expect(await t.start({ run: 's', model, resume: true, pairs: [] }).record).toMatchObject({ status: 'finished' });
+});
