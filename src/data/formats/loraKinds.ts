@@ -30,6 +30,8 @@ const otherMethods: readonly (readonly [RegExp, string])[] = [
   [/(^|\.)motion_modules\./, 'a motion module of AnimateDiff'],
   [/_custom_diffusion\b/, 'a Custom Diffusion adapter'],
   [/^(ip_adapter|image_proj)\./, 'an IP-Adapter'],
+  // PEFT has some thirty, each with a prefix of its own: hra_u, fourierft_spectrum, vblora_logits_A.
+  [/^base_model\.model\..*\.(?!lora_)[a-z\d]+_\w+$/, "an adapter by another of PEFT's methods"],
 ];
 
 /** diffusers writes an embedding under its token: one matrix or vector for each text encoder, and nothing else. */
