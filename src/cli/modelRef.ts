@@ -133,7 +133,16 @@ function loraIn(folder: string): string {
 export const isCheckpointPath = (path: string): boolean => /\.safetensors$/i.test(path);
 
 /** The record of a run's folder. Throws BadFile. */
-export const readRunRecord = (path: string): RunRecord =>
-  parseRunRecord(readFileSync(join(path, 'run.json'), 'utf8'), absolute(path));
+export function readRunRecord(path: string): RunRecord {
+  const file = join(path, 'run.json');
+  let text: string;
+  try {
+    // Unlike 'utf8' it takes a byte order mark away.
+    text = new TextDecoder().decode(readFileSync(file));
+  } catch {
+    throw new WinnowError('BadFile', `${file} cannot be read.`, 'Check that it is a file, and that you may read it.');
+  }
+  return parseRunRecord(text, absolute(path));
+}
 
 export const isRun = (path: string): boolean => existsSync(join(path, 'run.json'));

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { spawnSync } from 'node:child_process';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { testRun } from '../service/testRuns.ts';
+import { readRunRecord } from './modelRef.ts';
 import { runCli } from './run.ts';
 import { withRunLock } from './runLock.ts';
 
@@ -69,6 +70,24 @@ describe('a run that goes on is given what is there, or nothing', () => {
       expect(err).not.toMatch(/\n\s+at /);
     }
   });
+});
+
+it('refuses a record that is no file by name, and reads one with a byte order mark', async () => {
+  const place = join(folder, 'odd');
+  mkdirSync(join(place, 'run.json'), { recursive: true });
+  for (const args of [
+    ['train', '--resume', '--out', place],
+    ['generate', place, '--prompt', 'x', '--out', join(folder, 'x')],
+  ]) {
+    const { code, err } = await winnow(...args);
+    expect({ code, err }).toEqual({
+      code: 1,
+      err: expect.stringMatching(/^BadFile: .*run\.json cannot be read/) as string,
+    });
+    expect(err).not.toMatch(/\n\s+at /);
+  }
+  writeFileSync(join(run, 'run.json'), `\uFEFF${text}`);
+  expect(readRunRecord(run).step).toBe(2);
 });
 
 describe('one process trains a run', () => {

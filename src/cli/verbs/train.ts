@@ -133,7 +133,7 @@ async function configOf(
   const changed: Record<string, unknown> = { ...given };
   for (const assignment of values.set) {
     const [, key, text] = /^(\w+)=(.*)$/s.exec(assignment) ?? [];
-    if (key === undefined || !(key in given))
+    if (key === undefined || !Object.hasOwn(given, key))
       throw badArguments(
         `--set ${assignment} names no setting.`,
         `Give KEY=VALUE, KEY being one of ${Object.keys(given).join(', ')}.`,

@@ -60,7 +60,8 @@ const schema = z.strictObject({
 export function parseTrainConfig(text: string): TrainConfig {
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    // Windows' editors put a byte order mark before it.
+    value = JSON.parse(text.replace(/^\uFEFF/, ''));
   } catch {
     throw new WinnowError('BadConfig', 'This is not a JSON file.', 'Choose a training config that was saved here.');
   }

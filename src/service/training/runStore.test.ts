@@ -16,6 +16,7 @@ describe('files of before a field was there', () => {
   it('reads a config without recompute as auto', () => {
     expect(parseTrainConfig(JSON.stringify(earlier))).toEqual({ ...config, recompute: 'auto' });
     expect(parseTrainConfig(printTrainConfig({ ...config, recompute: 'blocks' })).recompute).toBe('blocks');
+    expect(parseTrainConfig(`\uFEFF${printTrainConfig(config)}`)).toEqual(config);
   });
 
   it('reads a run without recompute as one that kept what is dear to compute, and leaves a new one as it is', async () => {
