@@ -258,10 +258,11 @@ export function writeLora(
 ): Record<string, TensorToWrite> {
   const tensors: Record<string, TensorToWrite> = {};
   const texts = Object.keys(sites).filter((part) => part !== 'unet').length;
-  const all = loraParts.flatMap((part) => [...(modules[part]?.values() ?? [])]);
+  const readable = Object.fromEntries(loraParts.map((part) => [part, evenRanks(modules[part])]));
+  const all = loraParts.flatMap((part) => [...(readable[part]?.values() ?? [])]);
   const shared = all.find(({ alpha }) => alpha !== 0)?.alpha ?? 1;
   for (const part of loraParts) {
-    const own = modules[part];
+    const own = readable[part];
     for (const { path, weightShape } of sites[part] ?? []) {
       const module = own?.get(path);
       if (!module) continue;
@@ -284,6 +285,22 @@ export function writeLora(
     if (strangers.length > 0) throw new Error(`the model has no layer ${strangers.join(', ')}`);
   }
   return tensors;
+}
+
+/** diffusers takes a text encoder's projection to have the rank of most of its layers, and stops where it has not: all get the largest, of zeros. */
+function evenRanks(modules: ReadonlyMap<string, LoraModule> | undefined): ReadonlyMap<string, LoraModule> | undefined {
+  if (!modules?.has('text_projection')) return modules;
+  const largest = Math.max(...[...modules.values()].map(({ rank }) => rank));
+  return new Map([...modules].map(([path, module]) => [path, filledUp(module, largest)]));
+}
+
+function filledUp(module: LoraModule, rank: number): LoraModule {
+  if (module.rank === rank) return module;
+  const down = new Float32Array((module.down.length / module.rank) * rank);
+  down.set(module.down);
+  const up = new Float32Array((module.up.length / module.rank) * rank);
+  for (const [i, x] of module.up.entries()) up[Math.floor(i / module.rank) * rank + (i % module.rank)] = x;
+  return { down, up, rank, alpha: (module.alpha / module.rank) * rank };
 }
 
 /** One adapter that does what several do together, each at its strength: ranks are concatenated. */

@@ -67,6 +67,7 @@ const models: [string, string, Record<string, number>][] = [
     { 'kohya-sd1-without-alpha-mixed-ranks': 0.5, 'peft-metadata-rslora': 0.7, 'kohya-locon': -0.25 },
   ],
   ['one of two text encoders', 'pipeline-xl', { 'kohya-xl': 0.8 }],
+  ['several of two text encoders', 'pipeline-xl', { 'kohya-xl': 0.8, 'peft-xl': 0.3, 'diffusion-model-xl': 1.7 }],
 ];
 
 describe.each(models)('%s', (_, base, loras) => {
@@ -79,8 +80,10 @@ describe.each(models)('%s', (_, base, loras) => {
       adapters: [{ kind: 'file', file: made!.file, strength: 1 }],
     });
     await expectSame(again, model, 5);
-    // diffusers reads one alpha for all attention layers of a file.
+    // diffusers reads one alpha for all attention layers of a file, and one rank for a text encoder with a projection.
     const file = await openSafetensors(await files.read(made!.file));
+    const inSecond = file.names.filter((name) => /^(lora_te2_|text_encoder_2\.).*(lora_down|lora_A)/.test(name));
+    expect(new Set(inSecond.map((name) => file.shape(name)![0])).size).toBe(base === 'pipeline-xl' ? 1 : 0);
     const alphas = file.names.filter((name) => name.endsWith('.alpha'));
     expect(new Set(await Promise.all(alphas.map(async (name) => (await file.read(name))[0]))).size).toBe(
       kind === 'kohya' ? 1 : 0,
