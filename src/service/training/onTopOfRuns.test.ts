@@ -1,8 +1,9 @@
 /** Runs on top of runs: each is trained on, and stands for, what was there when it began. On the oracle. */
 import { expect, it } from 'vitest';
-import { tunedModel } from '../../studio/store/models.ts';
+import { modelKey, tunedModel } from '../../studio/store/models.ts';
 import { ModelPool, type ResolvedModel } from '../model/modelPool.ts';
 import { testEnvironment } from '../testEnvironment.ts';
+import { testRun } from '../testRuns.ts';
 import type { ModelRef, RunRecord } from '../types.ts';
 import { folderOnDisk, testConfig, TestTraining, tiny } from './testTraining.ts';
 
@@ -40,6 +41,13 @@ it('a run brings what it was trained on, once, on the command line and in the st
     const { changes } = await resolve(t, ref);
     expect(changes.map(({ strength }) => strength)).toEqual([0.5, 1]);
   }
+});
+
+it("a run's result predicts what the run was told that its model predicts", () => {
+  const model: ModelRef = { base: tiny, adapters: [], predictionType: 'v_prediction' };
+  const tuned = tunedModel(testRun({ model }));
+  expect(tuned.predictionType).toBe('v_prediction');
+  expect(modelKey(tuned)).not.toBe(modelKey({ ...tuned, predictionType: 'epsilon' }));
 });
 
 it('a run stays on top of the step that it was trained on, when the run below goes on', async () => {

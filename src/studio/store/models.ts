@@ -70,7 +70,7 @@ export function adapterTitle(adapter: AdapterRef, { runs, loras }: ModelNames): 
 /** A run's result: the last checkpoint, or the one of a step. It brings what the run started from (service/model/modelPool.ts). */
 export function tunedModel(run: RunRecord, step = run.checkpoints.at(-1)?.step, strength = 1): ModelRef {
   return {
-    base: run.model.base,
+    ...run.model,
     adapters: [{ kind: 'run', run: run.id, ...(step === undefined ? {} : { step }), strength }],
   };
 }
