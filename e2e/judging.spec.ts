@@ -67,6 +67,30 @@ test('Start shows what is not judged yet, whatever list is open on Label', async
   await expect(side(page, 'Left')).toBeVisible();
 });
 
+test('keys go on judging after a click on a list or a switch', async ({ page }) => {
+  await open(page);
+  await page.goto('/#/label');
+  await expect(side(page, 'Left')).toBeVisible();
+  await page.keyboard.press('ArrowLeft');
+  await labels(page, 1);
+  await list(page, /^Preferred 1/);
+  await expect(page.locator('[data-given]')).toHaveCount(1);
+  await page.keyboard.press('ArrowDown');
+  await expect(page.getByText('No pair has this answer.')).toBeVisible();
+  await list(page, /^Ties 1/);
+  await page.keyboard.press('Backspace');
+  await expect(page.getByRole('radio', { name: 'Preferred 1' })).toBeAttached();
+  await list(page, /^To judge/);
+  await page.getByRole('switch', { name: 'Keep making pairs while I judge' }).click();
+  await page.keyboard.press('ArrowRight');
+  await labels(page, 2);
+  // By the keyboard it stays a list of its own.
+  await page.getByRole('radio', { name: /^To judge/ }).focus();
+  await page.keyboard.press('ArrowRight');
+  await expect(page.getByRole('radio', { name: /^Preferred/ })).toBeFocused();
+  await expect(page.getByRole('radio', { name: /^Preferred/ })).toBeChecked();
+});
+
 test('a double click and a key held down are one answer', async ({ page }) => {
   await open(page);
   await side(page, 'Left').dblclick();

@@ -8,7 +8,7 @@ import {
   Textarea,
   TextInput,
 } from '@mantine/core';
-import { type ReactNode, useId } from 'react';
+import { type MouseEvent, type ReactNode, useId, useRef } from 'react';
 
 interface Field {
   label: string;
@@ -198,6 +198,18 @@ export function Select<Value extends string>({
   );
 }
 
+/** A click of the mouse leaves no focus behind, so that the screen's keys still mean what they say; a keyboard user's place is kept. */
+function useFocusOfKeys() {
+  const pointed = useRef(false);
+  return {
+    onPointerDownCapture: () => void (pointed.current = true),
+    onKeyDownCapture: () => void (pointed.current = false),
+    onClick: ({ target }: MouseEvent) => {
+      if (pointed.current && target instanceof HTMLInputElement) target.blur();
+    },
+  };
+}
+
 export function Switch({
   label,
   hint,
@@ -205,8 +217,10 @@ export function Switch({
   onChange,
   disabled,
 }: Field & { checked: boolean; onChange: (checked: boolean) => void }) {
+  const focus = useFocusOfKeys();
   return (
     <MantineSwitch
+      wrapperProps={focus}
       label={label}
       description={hint}
       checked={checked}
@@ -229,8 +243,10 @@ export function Segmented<Value extends string>({
   options: { value: Value; label: ReactNode }[];
   full?: boolean;
 }) {
+  const focus = useFocusOfKeys();
   return (
     <SegmentedControl
+      {...focus}
       aria-label={label}
       value={value}
       onChange={(next) => onChange(next as Value)}

@@ -12,7 +12,7 @@ import { saveBytes } from '../../components/files.ts';
 import { Keys, Shortcuts } from '../../components/Shortcuts.tsx';
 import { Disclosure, Empty, Page, Panel, ProblemNotice, Progress } from '../../components/Surface.tsx';
 import { toastProblem } from '../../components/toast.ts';
-import { printPercent } from '../../components/words.ts';
+import { plural, printPercent } from '../../components/words.ts';
 import { isBlindDone } from '../../store/blindSlice.ts';
 import { blindResults, exportReport, questionTitles } from '../../store/takeAway.ts';
 import { useStudio } from '../../store/useStudio.ts';
@@ -222,7 +222,7 @@ function BlindVerdict() {
                   {said.counted} <strong>{said.concluded}</strong>
                 </p>
                 <p className="small dim number">
-                  {result.wins} for B · {result.losses} for A · {result.ties} ties · 95 % interval{' '}
+                  {result.wins} for B · {result.losses} for A · {plural(result.ties, 'tie')} · 95 % interval{' '}
                   {printPercent(result.interval[0])} to {printPercent(result.interval[1])} · sign test p ={' '}
                   {result.pValue < 0.001 ? '< 0.001' : result.pValue.toFixed(3)}
                 </p>
