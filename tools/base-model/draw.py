@@ -6,7 +6,7 @@ coordinates (negative inside). `paint` blends a colour where the distance is bel
 
 import numpy as np
 
-SIZE = 96
+SIZE = 128
 
 
 def grid(size=SIZE):
@@ -16,7 +16,7 @@ def grid(size=SIZE):
 
 
 def circle(x, y, cx, cy, r):
-    return np.hypot(x - cx, y - cy) - r
+    return np.sqrt((x - cx) ** 2 + (y - cy) ** 2) - r
 
 
 def ellipse(x, y, cx, cy, rx, ry, angle=0.0):
@@ -25,8 +25,8 @@ def ellipse(x, y, cx, cy, rx, ry, angle=0.0):
     if angle:
         c, s = np.cos(angle), np.sin(angle)
         dx, dy = c * dx + s * dy, c * dy - s * dx
-    k = np.hypot(dx / rx, dy / ry)
-    g = np.hypot(dx / (rx * rx), dy / (ry * ry)) + 1e-6
+    k = np.sqrt((dx / rx) ** 2 + (dy / ry) ** 2)
+    g = np.sqrt((dx / (rx * rx)) ** 2 + (dy / (ry * ry)) ** 2) + 1e-6
     return k * (k - 1.0) / g
 
 
@@ -40,7 +40,7 @@ def capsule(x, y, ax, ay, bx, by, r):
     """A thick line from a to b."""
     px, py, dx, dy = x - ax, y - ay, bx - ax, by - ay
     h = np.clip((px * dx + py * dy) / (dx * dx + dy * dy + 1e-9), 0, 1)
-    return np.hypot(px - h * dx, py - h * dy) - r
+    return np.sqrt((px - h * dx) ** 2 + (py - h * dy) ** 2) - r
 
 
 def convex(x, y, points):
@@ -62,3 +62,10 @@ def paint(canvas, distance, colour, pixel, alpha=1.0):
     """Blend colour ([3] or [h, w, 3]) into canvas where distance < 0; pixel is one pixel's width."""
     a = np.clip(0.5 - distance / pixel, 0, 1)[..., None] * alpha
     canvas += a * (colour - canvas)
+
+
+def around(canvas, x, y, cx, cy, rx, ry):
+    """The part of a canvas within rx, ry of a point: views of canvas, x, y (small shapes need no more)."""
+    size = len(canvas)
+    x0, x1, y0, y1 = (int(min(max(c * size, 0), size)) for c in (cx - rx, cx + rx + 0.02, cy - ry, cy + ry + 0.02))
+    return canvas[y0:y1, x0:x1], x[y0:y1, x0:x1], y[y0:y1, x0:x1]
