@@ -14,13 +14,14 @@ from torch import nn
 from torch.nn import functional as F
 
 from common import NAMES, SIZES, Budget, Data, bf16, load, lr_at, save, to_float
+from world import meant
 
 
 WIDTHS = {0: (32, 64, 96, 128, 128), 1: (24, 56, 88, 120, 136)}
 
 
 class AttributeNet(nn.Module):
-    """[B, 3, 96, 96] in [-1, 1] -> list of logits [B, classes], one an attribute."""
+    """[B, 3, 128, 128] in [-1, 1] -> list of logits [B, classes], one an attribute."""
 
     def __init__(self, seed):
         super().__init__()
@@ -29,7 +30,7 @@ class AttributeNet(nn.Module):
             layers.append(nn.Sequential(nn.Conv2d(last, w, 3, 2, 1), nn.GroupNorm(8, w), nn.SiLU()))
             last = w
         self.stages = nn.ModuleList(layers)
-        self.heads = nn.ModuleList(nn.Linear(last * 9, n) for n in SIZES)
+        self.heads = nn.ModuleList(nn.Linear(last * 16, n) for n in SIZES)
 
     def features(self, x):
         out = []
@@ -50,15 +51,11 @@ def load_classifier(path, seed):
 
 
 def correct(net, images, attributes, said=None):
-    """Accuracy per attribute where it is meant: images [N,3,H,W], attributes [N,7], said [N] bit masks or None.
-
-    Position counts for single objects only.
-    """
+    """Accuracy per attribute where it is meant: images [N,3,H,W], attributes [N,10], said [N] bit masks or None."""
     right = torch.stack([h.argmax(1) for h in net(images)], 1) == attributes
-    mask = torch.ones_like(right)
+    mask = meant(attributes)
     if said is not None:
-        mask = torch.stack([(said >> k) & 1 for k in range(len(NAMES))], 1).bool()
-    mask[:, NAMES.index("position")] &= attributes[:, NAMES.index("count")] == 0
+        mask &= torch.stack([(said >> k) & 1 for k in range(len(NAMES))], 1).bool()
     return {n: (right[:, k] & mask[:, k]).sum().item() / max(mask[:, k].sum().item(), 1) for k, n in enumerate(NAMES)}
 
 
@@ -86,11 +83,8 @@ def main():
         a = data.attributes[index]
         with bf16():
             logits = net(x)
-        single = a[:, NAMES.index("count")] == 0
-        loss = sum(
-            F.cross_entropy(l.float()[single] if n == "position" else l.float(), a[single, k] if n == "position" else a[:, k])
-            for k, (n, l) in enumerate(zip(NAMES, logits))
-        )
+        mask = meant(a)
+        loss = sum(F.cross_entropy(l.float()[mask[:, k]], a[mask[:, k], k]) for k, l in enumerate(logits))
         opt.param_groups[0]["lr"] = lr_at(p, 2e-3)
         opt.zero_grad()
         loss.backward()

@@ -23,6 +23,7 @@ class Data:
         self.images = np.load(data / "images.npy", mmap_mode="r")
         self.attributes = torch.from_numpy(np.load(data / "attributes.npy"))
         self.looks = torch.from_numpy(np.load(data / "looks.npy"))
+        self.styles = torch.from_numpy(np.load(data / "styles.npy"))
         self.captions = json.loads((data / "captions.json").read_text())
 
     def batch(self, index):
