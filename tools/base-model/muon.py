@@ -8,15 +8,15 @@ import torch
 
 
 def orthogonal(g, steps=5):
-    """Newton-Schulz iteration towards the nearest semi-orthogonal matrix of g [R, C]."""
+    """Newton-Schulz iteration towards the nearest semi-orthogonal matrices of g [N, R, C], in bfloat16."""
     a, b, c = 3.4445, -4.7750, 2.0315
-    x = g / (g.norm() + 1e-7)
-    tall = x.shape[0] > x.shape[1]
-    x = x.T if tall else x
+    x = (g / (g.norm(dim=(1, 2), keepdim=True) + 1e-7)).bfloat16()
+    tall = x.shape[1] > x.shape[2]
+    x = x.mT if tall else x
     for _ in range(steps):
-        s = x @ x.T
+        s = x @ x.mT
         x = a * x + (b * s + c * s @ s) @ x
-    return x.T if tall else x
+    return (x.mT if tall else x).float()
 
 
 class Muon(torch.optim.Optimizer):
@@ -30,6 +30,7 @@ class Muon(torch.optim.Optimizer):
     def step(self):
         for group in self.param_groups:
             lr = group["lr"]
+            alike = {}  # matrices of one shape go through the iteration together
             for p in (p for p in group["params"] if p.grad is not None):
                 state = self.state[p]
                 if not state:
@@ -37,15 +38,16 @@ class Muon(torch.optim.Optimizer):
                 state["step"] += 1
                 if group["matrix"]:
                     state["m"].lerp_(p.grad, 1 - group["momentum"])
-                    u = orthogonal(p.grad.lerp(state["m"], group["momentum"]).reshape(len(p), -1))
-                    u = (u * 0.2 * max(u.shape) ** 0.5).view_as(p)
-                    p.mul_(1 - lr * group["weight_decay"])
+                    alike.setdefault((len(p), p[0].numel()), []).append((p, p.grad.lerp(state["m"], group["momentum"])))
                 else:
                     n = state["step"]
                     state["m"].lerp_(p.grad, 0.1)
                     state["v"].lerp_(p.grad.square(), 0.01)
-                    u = state["m"] / (1 - 0.9**n) / ((state["v"] / (1 - 0.99**n)).sqrt() + 1e-8)
-                p.sub_(lr * u)
+                    p.sub_(lr * state["m"] / (1 - 0.9**n) / ((state["v"] / (1 - 0.99**n)).sqrt() + 1e-8))
+            for size, rows in alike.items():
+                updates = orthogonal(torch.stack([g.reshape(size) for _, g in rows])) * 0.2 * max(size) ** 0.5
+                for (p, _), u in zip(rows, updates):
+                    p.mul_(1 - lr * group["weight_decay"]).sub_(lr * u.view_as(p))
 
 
 def muon(module, lr, **options):
