@@ -5,9 +5,18 @@ from pathlib import Path
 
 import torch
 from diffusers import AutoencoderTiny, UNet2DConditionModel
+from safetensors.torch import load_file
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from sampling import decode, read, sample
+from train_autoencoder import CONFIG
+
+
+def load_autoencoder(path):
+    """An autoencoder alone, from its weights."""
+    vae = AutoencoderTiny(**CONFIG)
+    vae.load_state_dict({k: v.float() for k, v in load_file(path).items()})
+    return vae.eval().requires_grad_(False).to(memory_format=torch.channels_last)
 
 
 @dataclass
@@ -32,13 +41,13 @@ class Model:
         return self.vae.config.scaling_factor
 
     def read(self, texts):
-        """Texts -> last hidden states [N, 32, 96], pooled [N, 96]."""
+        """Texts -> last hidden states [N, 40, 96], pooled [N, 96]."""
         return read(self.tokenizer, self.text_encoder, texts)
 
     def sample(self, hidden, noise, unet=None, **options):
-        """-> latents [N, 8, 12, 12]."""
+        """-> latents [N, 12, 16, 16]."""
         return sample(unet or self.unet, hidden, self.read([""])[0][0], noise, **options)
 
     def decode(self, latents):
-        """-> images [N, 3, 96, 96] in [-1, 1]."""
+        """-> images [N, 3, 128, 128] in [-1, 1]."""
         return decode(self.vae, latents, self.scale)
