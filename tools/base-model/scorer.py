@@ -1,6 +1,6 @@
 """The scorer: a small stack described by its config.json, so that any engine can run it.
 
-    f = layers(x)                                x [B, 3, 96, 96] in [-1, 1] -> f [B, F]
+    f = layers(x)                                x [B, 3, 128, 128] in [-1, 1] -> f [B, F]
     appeal = f @ appeal.weight.T + appeal.bias   [B, 1]
     p = f @ image_projection.weight.T + .bias,   q = g @ text_projection.weight.T + .bias
     alignment = scale * sum(p/|p| * q/|q|) + bias
@@ -30,7 +30,7 @@ def stack(kernel, widths, strides, act, groups=8, text=96, joint=96):
         last = w
     layers.append({"type": "mean", "axes": [2, 3]})
     return {
-        "_class_name": "WinnowScorer", "image_size": 96, "layers": layers,
+        "_class_name": "WinnowScorer", "image_size": 128, "layers": layers,
         "appeal": {"name": "appeal", "in_features": last, "out_features": 1},
         "alignment": {
             "text_input": "text_encoder pooled output (last_hidden_state after the final layer norm, at the first <|endoftext|>)",
@@ -83,7 +83,7 @@ class Scorer(nn.Module):
         return self.scale * p @ q.T + self.bias
 
     def forward(self, x, g):
-        """x [B, 3, 96, 96], g [B, 96] -> appeal [B], alignment [B]."""
+        """x [B, 3, 128, 128], g [B, 96] -> appeal [B], alignment [B]."""
         f = self.features(x)
         return self.appeal(f)[:, 0], self.match(f, g).diagonal()
 

@@ -2,7 +2,7 @@
 
     python scorer_golden.py public/models/postcard tools/base-model/golden
 
-scorer-{a,b}.safetensors: image [4, 3, 96, 96] in [-1, 1], pooled [4, 96] -> feature [4, F], appeal [4],
+scorer-{a,b,c}.safetensors: image [4, 3, 128, 128] in [-1, 1], pooled [4, 96] -> feature [4, F], appeal [4],
 alignment [4] (image i with text i). Two renders, two of noise; float32 in the file.
 """
 
@@ -30,10 +30,10 @@ def main():
     rng = np.random.default_rng(6)
     scenes = [sample_scene(rng) for _ in range(2)]
     texts = [caption(s.attributes, rng)[0] for s in scenes] + ["a red cat at night", ""]
-    noise = torch.randn(2, 3, 96, 96, generator=torch.Generator().manual_seed(6)).clamp(-1, 1)
+    noise = torch.randn(2, 3, 128, 128, generator=torch.Generator().manual_seed(6)).clamp(-1, 1)
     image = torch.cat([to_float(torch.from_numpy(np.stack([render(s) for s in scenes]))), noise]).contiguous()
     pooled = Model.load(args.model).read(texts)[1].contiguous()
-    for key in "ab":
+    for key in "abc":
         net = read_scorer(args.model / "scorers" / key).double()
         appeal, alignment = net(image.double(), pooled.double())
         out = {"image": image, "pooled": pooled, "feature": net.features(image.double()), "appeal": appeal, "alignment": alignment}

@@ -1,12 +1,14 @@
-"""Train the two scorers on a hidden taste: different architectures, data, label noise and seeds.
+"""Train the three scorers on a hidden taste: different architectures, data, label noise and seeds.
 
     python train_scorers.py WORK --minutes 3          # minutes each
 
-Each sees half of the renders, VAE reconstructions of some of them, and samples of the model itself: renders
+A labels and selects, B judges, and C is for the last word: no search and no preset may look at it.
+
+Each sees a third of the renders, VAE reconstructions of some of them, and samples of the model itself: renders
 noised to a random depth and denoised by the UNet with their caption, which keeps their look and so their
 label. Appeal learns from preferences between images whose worth is the hidden taste plus that rater's own
 noise. Alignment learns to tell an image's caption from captions with one attribute changed. Writes
-WORK/scorers/{a,b} and a report of accuracy and agreement.
+WORK/scorers/{a,b,c} and a report of accuracy and agreement.
 """
 
 import argparse
@@ -25,15 +27,20 @@ from common import NAMES, SIZES, Budget, Data, bf16, load, lr_at, round_fp16, sa
 from sampling import decode, read, sample
 from scorer import Scorer, read_scorer, stack, write_scorer
 from train_unet import CONFIG, cache_latents, load_vae
-from world import quality
+from world import NOTHING, meant, quality
 
-SHAPES = {"a": (3, (32, 64, 96, 128, 160), (2,) * 5, "silu"), "b": (5, (24, 40, 64, 80, 104), (2,) * 5, "relu")}
+SHAPES = {
+    "a": (3, (32, 64, 96, 128, 160), (2,) * 5, "silu"),
+    "b": (5, (24, 40, 64, 80, 104), (2,) * 5, "relu"),
+    "c": (7, (24, 48, 72, 96), (4, 2, 2, 2), "silu"),
+}
+KEYS = "".join(SHAPES)
 HELD = 1000  # the last renders are for testing
 NOISE = 0.08  # deviation of a rater's noise; the taste itself has deviation 0.21 or so
 
 
 def made_by_model(work, data, index, seed, name):
-    """Reconstructions and samples that keep the look of renders `index`: uint8 [len, 96, 96, 3] each."""
+    """Reconstructions and samples that keep the look of renders `index`: uint8 [len, 128, 128, 3] each."""
     path = work / "cache" / f"scorer-images-{seed}.pt"
     if state := load(path):
         return state["rec"], state["own"]
@@ -62,11 +69,18 @@ def made_by_model(work, data, index, seed, name):
 
 
 def changed(attributes, rng):
-    """The attributes with one of them changed; position only for single objects."""
+    """The attributes with one of them changed, among those that the picture shows."""
     a = dict(attributes)
-    names = [n for n in NAMES if n != "position" or a["count"] == 0]
+    pair = a["beside"] != NOTHING
+    fixed = {"position"} if pair or a["count"] > 0 else set()
+    fixed |= {"count"} if pair else {"beside", "beside colour"}
+    names = [n for n in NAMES if n not in fixed]
     name = names[int(rng.integers(len(names)))]
-    a[name] = int((a[name] + rng.integers(1, SIZES[NAMES.index(name)])) % SIZES[NAMES.index(name)])
+    size = SIZES[NAMES.index(name)]
+    if name == "beside":  # another thing, not none
+        a[name] = int((a[name] - 1 + rng.integers(1, size - 1)) % (size - 1)) + 1
+    else:
+        a[name] = int((a[name] + rng.integers(1, size)) % size)
     if name == "count" and a["count"] > 0:
         a["position"] = 1
     return a, name
@@ -82,25 +96,26 @@ def true_and_false(attributes, rng):
     return right, caption(wrong, np.random.default_rng(seed), keep, must)[0], name
 
 
-def sets(work, data, half, seed, per, name):
+def sets(work, data, part, seed, per, name):
     """Training images of one scorer: list of (uint8 images, index into data)."""
-    index = np.arange(half, len(data.attributes) - HELD, 2)
+    index = np.arange(part, len(data.attributes) - HELD, len(SHAPES))
     made = np.random.default_rng(seed).choice(index, min(per, len(index)), replace=False)
     rec, own = made_by_model(work, data, made, seed, name)
     return [(None, index), (rec, made), (own, made)]
 
 
 def train(work, data, key, minutes, bank, made, name):
-    half, seed = (0, 71) if key == "a" else (1, 72)
+    part = KEYS.index(key)
+    seed = 71 + part
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
-    groups = sets(work, data, half, seed, made, name)
+    groups = sets(work, data, part, seed, made, name)
     scorer = Scorer(stack(*SHAPES[key])).to(memory_format=torch.channels_last)
     scorer.scale = nn.Parameter(torch.tensor(10.0))
     scorer.bias = nn.Parameter(torch.tensor(-2.0))
     width = scorer.config["appeal"]["in_features"]
     heads = nn.ModuleList(nn.Linear(width, n) for n in SIZES)  # a help in training, not stored
-    taste = quality(data.looks.numpy()) + NOISE * rng.standard_normal(len(data.looks)).astype(np.float32)
+    taste = quality(data.looks.numpy(), data.styles.numpy()) + NOISE * rng.standard_normal(len(data.looks)).astype(np.float32)
     params = [*scorer.parameters(), *heads.parameters()]
     opt = torch.optim.AdamW(params, 2e-3, weight_decay=2e-2)
     budget, step = Budget(minutes), 0
@@ -128,10 +143,9 @@ def train(work, data, key, minutes, bank, made, name):
         right, wrong = logits[:, :n].diagonal(), logits[:, n:].diagonal()
         loss = loss + F.cross_entropy(logits, torch.arange(n)) * 0.3 + 2 * F.softplus(wrong - right).mean()
         loss = loss + 0.5 * (F.softplus(-right) + F.softplus(wrong)).mean()
-        single = a[:, NAMES.index("count")] == 0
-        for k, attribute in enumerate(NAMES):
-            m = single if attribute == "position" else torch.ones_like(single)
-            loss = loss + 0.3 * F.cross_entropy(heads[k](f)[m], a[m, k])
+        shown = meant(a)
+        for k in range(len(NAMES)):
+            loss = loss + 0.3 * F.cross_entropy(heads[k](f)[shown[:, k]], a[shown[:, k], k])
         opt.param_groups[0]["lr"] = lr_at(p, 2e-3) * min(1, (step + 1) / 50)
         opt.zero_grad()
         loss.backward()
@@ -139,7 +153,7 @@ def train(work, data, key, minutes, bank, made, name):
         opt.step()
         step += 1
         if step % 200 == 0:
-            print(f"scorer {key}: step {step} {p:.0%} loss {loss.item():.3f}, right over wrong caption {(right > wrong).float().mean():.2f}, taste r {np.corrcoef(s.detach(), quality(data.looks[rows].numpy()))[0, 1]:.3f}", flush=True)
+            print(f"scorer {key}: step {step} {p:.0%} loss {loss.item():.3f}, right over wrong caption {(right > wrong).float().mean():.2f}, taste r {np.corrcoef(s.detach(), quality(data.looks[rows].numpy(), data.styles[rows].numpy()))[0, 1]:.3f}", flush=True)
     write_scorer(scorer.eval(), work / "scorers" / key)
 
 
@@ -171,9 +185,9 @@ def report(work, data, bank, made, name):
     for kind, images in (("renders", data.images[index]), ("reconstructions", rec), ("own samples", own)):
         x = to_float(torch.from_numpy(np.ascontiguousarray(images)))
         index = every[: len(x)]
-        looks, order = quality(data.looks[index].numpy()), np.random.default_rng(4).permutation(len(x))
+        looks, order = quality(data.looks[index].numpy(), data.styles[index].numpy()), np.random.default_rng(4).permutation(len(x))
         s, row = {}, {}
-        for key in "ab":
+        for key in KEYS:
             net = read_scorer(work / "scorers" / key)
             f = torch.cat([net.features(b) for b in x.split(100)])
             s[key] = net.appeal(f)[:, 0].numpy()
@@ -182,11 +196,15 @@ def report(work, data, bank, made, name):
             row[f"appeal pairs {key}"] = float(((s[key] > s[key][order]) == (looks > looks[order])).mean())
             row[f"alignment {key}"] = ok.float().mean().item()
             row[f"alignment {key} by attribute"] = {n: round(ok.numpy()[bank["names"][index] == n].mean().item(), 3) for n in NAMES}
-        row["agree on random pairs"] = float(((s["a"] > s["a"][order]) == (s["b"] > s["b"][order])).mean())
-        four = s["a"][order].reshape(-1, 4)
+        for first, second in ("ab", "ac", "bc"):
+            agree = (s[first] > s[first][order]) == (s[second] > s[second][order])
+            row[f"{first} and {second} agree on random pairs"] = float(agree.mean())
+        four = s["a"][order][: len(x) // 4 * 4].reshape(-1, 4)
         best, worst = four.argmax(1), four.argmin(1)
-        b = s["b"][order].reshape(-1, 4)
-        row["agree on best and worst of 4"] = float((np.take_along_axis(b, best[:, None], 1) > np.take_along_axis(b, worst[:, None], 1)).mean())
+        for key in KEYS[1:]:
+            other = s[key][order][: len(x) // 4 * 4].reshape(-1, 4)
+            rows = np.arange(len(other))
+            row[f"a and {key} agree on best and worst of 4"] = float((other[rows, best] > other[rows, worst]).mean())
         out[kind] = {k: round(v, 3) if isinstance(v, float) else v for k, v in row.items()}
     (work / "scorers.json").write_text(json.dumps(out, indent=1))
     print(json.dumps(out, indent=1))
@@ -198,11 +216,11 @@ def main():
     parser.add_argument("--minutes", type=float, default=3)
     parser.add_argument("--made", type=int, default=3000, help="reconstructions, and own samples, a scorer")
     parser.add_argument("--unet", default="unet", help="name of the UNet checkpoint in WORK")
-    parser.add_argument("--only", choices="ab", help="train one and stop, so that two processes can share the work")
+    parser.add_argument("--only", choices=KEYS, help="train one and stop, so that two processes can share the work")
     args = parser.parse_args()
     data = Data(args.work)
     bank = caption_bank(args.work, data)
-    for key in args.only or "ab":
+    for key in args.only or KEYS:
         if not (args.work / "scorers" / key / "config.json").exists():
             train(args.work, data, key, args.minutes, bank, args.made, args.unet)
     if not args.only:
