@@ -37,7 +37,7 @@ def wilson(wins, n, z=1.96):
 
 @torch.no_grad()
 def make_pairs(model, scorer, count, sampler, of=4):
-    """Best and worst of `of` samples of each training prompt: latents_w, latents_l [P, 8, 12, 12], hidden [P, 32, 96]."""
+    """Best and worst of `of` samples of each training prompt: latents_w, latents_l [P, 12, 16, 16], hidden [P, 40, 96]."""
     texts = [t for t, _, _ in prompts(400, False, 101)]
     texts = [texts[i % len(texts)] for i in range(count)]
     hidden, pooled = model.read(texts)

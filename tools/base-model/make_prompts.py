@@ -2,8 +2,8 @@
 
     python make_prompts.py OUT --count 400
 
-Every test prompt names an object, colour and land whose combination never occurs in training; no training
-prompt or training picture holds such a combination.
+Every test prompt names an object, colour and land whose combination never occurs in training (the first thing's, or
+that of the one beside it); no training prompt or training picture holds such a combination.
 """
 
 import argparse
@@ -14,7 +14,7 @@ import numpy as np
 
 from captions import caption
 from objects import CATEGORIES, OBJECTS
-from world import held_out, sample_scene
+from world import NOTHING, is_held_out, sample_scene
 
 
 def prompts(count, test, seed):
@@ -26,9 +26,9 @@ def prompts(count, test, seed):
         a = scene.attributes
         if a["object"] != len(out) % len(OBJECTS):
             continue
-        if test and not held_out(a["object"], a["colour"], a["land"]):
+        if test and not is_held_out(a):
             continue
-        text, said = caption(a, rng, keep=0.7, must=("colour", "land"))
+        text, said = caption(a, rng, keep=0.6, must=("colour", "beside colour", "land"))
         if text not in seen:
             seen.add(text)
             out.append((text, a, said))
@@ -45,7 +45,9 @@ def main():
     for name, test, seed in (("train", False, 101), ("test", True, 202)):
         rows = prompts(args.count, test, seed)
         (args.out / f"{name}.txt").write_text("".join(t + "\n" for t, _, _ in rows))
-        record[name] = {c: [t for t, a, _ in rows if OBJECTS[a["object"]] in objects] for c, objects in CATEGORIES.items()}
+        single = [(t, OBJECTS[a["object"]]) for t, a, _ in rows if a["beside"] == NOTHING]
+        record[name] = {c: [t for t, o in single if o in objects] for c, objects in CATEGORIES.items()}
+        record[name]["pairs"] = [t for t, a, _ in rows if a["beside"] != NOTHING]
     (args.out / "categories.json").write_text(json.dumps(record, indent=1) + "\n")
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from transformers import CLIPTokenizer
 
-START, END, LENGTH = "<|startoftext|>", "<|endoftext|>", 32
+START, END, LENGTH = "<|startoftext|>", "<|endoftext|>", 40
 
 
 def byte_alphabet():

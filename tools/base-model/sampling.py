@@ -12,16 +12,16 @@ SCHEDULER = dict(
 )
 
 
-def seeded_noise(seeds, shape=(8, 12, 12)):
+def seeded_noise(seeds, shape=(12, 16, 16)):
     """One CPU generator a seed, as in diffusers: [len(seeds), *shape]."""
     return torch.cat([torch.randn((1, *shape), generator=torch.Generator("cpu").manual_seed(int(s))) for s in seeds])
 
 
 @torch.no_grad()
 def sample(unet, hidden, empty, noise, steps=12, guidance=3.0, start=None, strength=1.0, batch=50, fast=True):
-    """hidden [N, 32, 96], empty [32, 96], noise [N, 8, 12, 12] -> latents [N, 8, 12, 12].
+    """hidden [N, 40, 96], empty [40, 96], noise [N, 12, 16, 16] -> latents [N, 12, 16, 16].
 
-    With start [N, 8, 12, 12] and strength < 1: noised to that point and denoised from there.
+    With start [N, 12, 16, 16] and strength < 1: noised to that point and denoised from there.
     """
     out = []
     for i in range(0, len(noise), batch):
@@ -46,7 +46,7 @@ def sample(unet, hidden, empty, noise, steps=12, guidance=3.0, start=None, stren
 
 @torch.no_grad()
 def decode(vae, latents, scale, batch=50):
-    """Latents [N, 8, 12, 12] -> images [N, 3, 96, 96] in [-1, 1]."""
+    """Latents [N, 12, 16, 16] -> images [N, 3, 128, 128] in [-1, 1]."""
     out = []
     for z in latents.split(batch):
         with bf16():
@@ -56,7 +56,7 @@ def decode(vae, latents, scale, batch=50):
 
 @torch.no_grad()
 def read(tokenizer, text_encoder, texts, batch=250):
-    """Texts -> last hidden states [N, 32, 96] and pooled output [N, 96]."""
+    """Texts -> last hidden states [N, 40, 96] and pooled output [N, 96]."""
     hidden, pooled = [], []
     for i in range(0, len(texts), batch):
         h = text_encoder(encode(tokenizer, texts[i : i + batch]))

@@ -32,7 +32,7 @@ def with_fillers(text, rng):
 
 
 def encode(tokenizer, texts):
-    """Texts -> input_ids [B, 32]."""
+    """Texts -> input_ids [B, 40]."""
     return tokenizer(texts, padding="max_length", truncation=True, return_tensors="pt").input_ids
 
 

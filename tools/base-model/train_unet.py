@@ -12,15 +12,17 @@ from pathlib import Path
 import numpy as np
 import torch
 from diffusers import DDPMScheduler, UNet2DConditionModel
+from safetensors.torch import load_file
 from torch.nn import functional as F
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from common import Average, Budget, Data, bf16, join_group, load, lr_at, round_fp16, save, share
 from train_autoencoder import AutoencoderTiny, CONFIG as VAE_CONFIG
+from make_tokenizer import LENGTH
 from train_text import encode
 
 CONFIG = dict(
-    sample_size=12, in_channels=8, out_channels=8, block_out_channels=(48, 96, 128), layers_per_block=1,
+    sample_size=16, in_channels=12, out_channels=12, block_out_channels=(64, 96, 128), layers_per_block=1,
     down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
     up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
     cross_attention_dim=96, attention_head_dim=4, norm_num_groups=16,
@@ -38,7 +40,7 @@ def load_vae(work):
 
 @torch.no_grad()
 def cache_latents(work, data):
-    """Latents of all renders, divided by their deviation: [N, 8, 12, 12] float32, and scaling_factor."""
+    """Latents of all renders, divided by their deviation: [N, 12, 16, 16] float32, and scaling_factor."""
     path = work / "cache" / "latents.pt"
     if state := load(path):
         return state["latents"], state["scale"]
@@ -56,18 +58,18 @@ def cache_latents(work, data):
 
 @torch.no_grad()
 def cache_text(work, data):
-    """Text states of all captions: float16 [N, 5, 32, 96], and of the empty prompt [32, 96]."""
+    """Text states of all captions: float16 [N, 5, 40, 96], and of the empty prompt [40, 96]."""
     path = work / "cache" / "text.pt"
     if state := load(path):
         return state["states"], state["empty"]
     tokenizer = CLIPTokenizer.from_pretrained(work / "tokenizer")
     net = CLIPTextModel.from_pretrained(work / "text_encoder").eval()
     texts = [t for group in data.captions["texts"] for t in group]
-    out = torch.empty(len(texts), 32, 96, dtype=torch.float16)
+    out = torch.empty(len(texts), LENGTH, 96, dtype=torch.float16)
     for i in range(0, len(texts), 500):
         out[i : i + 500] = net(encode(tokenizer, texts[i : i + 500])).last_hidden_state
     empty = net(encode(tokenizer, [""])).last_hidden_state[0]
-    states = out.view(len(data.attributes), -1, 32, 96)
+    states = out.view(len(data.attributes), -1, LENGTH, 96)
     save(path, states=states, empty=empty)
     return states, empty
 
@@ -80,7 +82,7 @@ def main():
     parser.add_argument("--lr", type=float, default=1.2e-3)
     parser.add_argument("--flat", type=float, default=0.3)
     parser.add_argument("--name", default="unet")
-    parser.add_argument("--from", dest="start", type=Path, help="model folder, or an earlier checkpoint, to start from")
+    parser.add_argument("--from", dest="start", type=Path, help="model folder, safetensors, or an earlier checkpoint, to start from")
     args = parser.parse_args()
     rank = join_group(11)
     data = Data(args.work)
@@ -89,6 +91,8 @@ def main():
     unet = UNet2DConditionModel(**CONFIG)
     if args.start and args.start.is_dir():
         unet = UNet2DConditionModel.from_pretrained(args.start, subfolder="unet", torch_dtype=torch.float32)
+    elif args.start and args.start.suffix == ".safetensors":
+        unet.load_state_dict({k: v.float() for k, v in load_file(args.start).items()})
     elif args.start:
         unet.load_state_dict(load(args.start)["ema"])
     noise_schedule = DDPMScheduler(**NOISE)
