@@ -124,7 +124,7 @@ def main():
         budget.last += time.monotonic() - begin
 
     torch.manual_seed(1000 * rank + step)
-    p = budget.tick()
+    p, saved = budget.tick(), budget.spent
     while p < 1:
         x = data.batch(torch.randint(len(data.attributes) - 1000, (args.batch,)))
         x[: args.batch // 8] = x[: args.batch // 8, torch.randperm(3)]  # colours the world has not, for foreign pictures
@@ -161,8 +161,9 @@ def main():
         step += 1
         if step % 20 == 0 and rank == 0:
             print(f"autoencoder: step {step} loss {loss.item():.4f}", flush=True)
-        if step % 200 == 0 and rank == 0:
+        if rank == 0 and (step % 200 == 0 or budget.spent - saved > 300):
             checkpoint()
+            saved = budget.spent
     if rank == 0:
         checkpoint()
 

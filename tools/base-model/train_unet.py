@@ -110,7 +110,7 @@ def main():
         save(out, net=unet.state_dict(), opt=opt.state_dict(), ema=average.shadow, step=step, spent=budget.spent)
 
     torch.manual_seed(1000 * rank + step)
-    running, p = [], budget.tick()
+    running, p, saved = [], budget.tick(), budget.spent
     while p < 1:
         index = torch.randint(count, (args.batch,))
         x = latents[index]
@@ -135,8 +135,9 @@ def main():
         if step % 100 == 0 and rank == 0:
             print(f"unet: step {step} {budget.spent / 60:.1f} min, loss {np.mean(running):.4f}", flush=True)
             running = []
-        if step % 500 == 0 and rank == 0:
+        if rank == 0 and (step % 500 == 0 or budget.spent - saved > 300):
             checkpoint()
+            saved = budget.spent
     if rank == 0:
         checkpoint()
 
