@@ -29,7 +29,7 @@ it('ends a cancelled job at its next turn and leaves the others', async () => {
   const cancelled = jobs.run('a', async (signal) => {
     for (;;) {
       await signal.turn(async () => {
-        if (++turns === 2) jobs.cancel('a');
+        if (++turns === 2) void jobs.cancel('a');
       });
     }
   });

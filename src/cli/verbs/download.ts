@@ -35,7 +35,7 @@ export const download = defineVerb({
       `${plan.files.length} files, ${printed(plan.totalBytes)}${plan.presentBytes > 0 ? `, ${printed(plan.presentBytes)} of them here` : ''}`,
     );
     const jobs = new Jobs();
-    terminal.onInterrupt(() => jobs.cancel('download'));
+    terminal.onInterrupt(() => void jobs.cancel('download'));
     // The commit of the plan, which `main` may leave behind.
     await jobs.run('download', (signal) =>
       storage.downloadModel(signal, { ...request, revision: plan.revision }, progress(terminal), id),

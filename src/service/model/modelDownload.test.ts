@@ -338,8 +338,9 @@ it('goes on where a cancelled download was, and fetches nothing twice', async ()
       setup.storage.downloadModel(signal, { id: hub!.id, host: hub!.host }, () => {}),
     ),
   ).rejects.toMatchObject({ name: 'BadArguments' });
-  setup.jobs.cancel('job');
+  const cancelled = setup.jobs.cancel('job');
   await expect(running).rejects.toMatchObject({ name: 'Cancelled' });
+  await cancelled;
   expect(await setup.files.size(partOf(`models/model/${unet}`))).toBe(half);
   const plan = await setup.storage.planDownload({ id: hub!.id, host: hub!.host });
   expect(plan.presentBytes).toBe((await setup.storage.list())[0]!.presentBytes);

@@ -104,7 +104,7 @@ function Predicts({ info, stored }: { info: ModelInfo; stored: StoredModel }) {
       hint="Where pictures come out as noise or washed out, the files may say it wrongly."
       value={stored.predictionType ?? 'files'}
       disabled={working}
-      onChange={(type) => setPredictionType(stored.id, type === 'files' ? null : type)}
+      onChange={(type) => void setPredictionType(stored.id, type === 'files' ? null : type)}
       options={[
         {
           value: 'files',
