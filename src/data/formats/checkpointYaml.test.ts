@@ -41,6 +41,17 @@ it.each([
   expect(() => parse(text)).toThrow(expect.objectContaining({ name: 'BadFile' }));
 });
 
+it('reads UTF-16, in which PowerShell writes', () => {
+  const bytes = Buffer.from(`\uFEFF${ldm}    parameterization: "v"\r\n`, 'utf16le');
+  expect(parseCheckpointYaml(new Uint8Array(bytes), 'm.yaml')).toEqual({ predictionType: 'v_prediction' });
+});
+
+it.each([[' '], ['target:'], [', ']])('takes time linear in the file: %j over and over', (piece) => {
+  const begin = performance.now();
+  expect(parse(piece.repeat(2 ** 19 / piece.length))).toEqual({});
+  expect(performance.now() - begin).toBeLessThan(1000);
+});
+
 it('lies beside the checkpoint, under its name', () => {
   expect(yamlNames('models/a.b.safetensors')).toEqual(['models/a.b.yaml', 'models/a.b.yml']);
 });

@@ -2,6 +2,7 @@
  *  A1111 reads. Of it, what the checkpoint itself does not say: what the network predicts, and how its latents are scaled.
  *  CompVis/latent-diffusion ddpm.py (`parameterization`, `scale_factor`), Stability-AI/generative-models denoiser_scaling.py. */
 import { WinnowError } from '../../shared/errors.ts';
+import { decodeText, isUtf16 } from './text.ts';
 
 export interface CheckpointYaml {
   predictionType?: 'epsilon' | 'v_prediction' | 'sample';
@@ -26,12 +27,10 @@ export function parseCheckpointYaml(bytes: Uint8Array, file: string): Checkpoint
   const bad = (what: string): WinnowError =>
     new WinnowError('BadFile', `${file} ${what}.`, 'Correct it, or move it away from the checkpoint.');
   if (bytes.length > MAX_BYTES) throw bad('is too large for a config');
-  const text = new TextDecoder().decode(bytes).replaceAll('\r\n', '\n');
+  const text = (isUtf16(bytes) ? decodeText(bytes, file) : new TextDecoder().decode(bytes)).replaceAll('\r\n', '\n');
   /** The value of a key: a line of its own, or within braces; quoted or not; not in a comment. */
   const valueOf = (key: string): string | undefined =>
-    new RegExp(`^(?:[^#\\n]*[{,]|[ \\t]*)[ \\t]*["']?${key}["']?[ \\t]*:[ \\t]*["']?([^\\s"',}#]+)`, 'm').exec(
-      text,
-    )?.[1];
+    new RegExp(`^(?:[^#\\n]*[{,])?[ \\t]*["']?${key}["']?[ \\t]*:[ \\t]*["']?([^\\s"',}#]+)`, 'm').exec(text)?.[1];
   const said = valueOf('parameterization');
   const predictionType = said === undefined ? byClass(text) : types[said];
   if (said !== undefined && predictionType === undefined) throw bad(`says parameterization: ${said.slice(0, 40)}`);
@@ -46,5 +45,10 @@ export function parseCheckpointYaml(bytes: Uint8Array, file: string): Checkpoint
 function byClass(text: string): CheckpointYaml['predictionType'] {
   const [, kind] = /^[^#\n]*denoiser_scaling\.(Eps|V)Scaling/m.exec(text) ?? [];
   if (kind) return kind === 'Eps' ? 'epsilon' : 'v_prediction';
-  return /^[^#\n]*target[ \t"']*:[^#\n]*diffusion\.ddpm\./m.test(text) ? 'epsilon' : undefined;
+  const isOwn = text.split('\n').some((line) => {
+    const said = line.split('#', 1)[0]!;
+    const at = said.search(/target[ \t"']*:/);
+    return at >= 0 && said.includes('diffusion.ddpm.', at);
+  });
+  return isOwn ? 'epsilon' : undefined;
 }
