@@ -111,6 +111,23 @@ describe('a last line without its line feed', () => {
   });
 });
 
+describe('files that were put behind one another', () => {
+  it('hold each pair once', () => {
+    const [a, b] = [pairRecord('a'), pairRecord('b')];
+    writeFileSync(join(folder, 'pairs.jsonl'), formatJsonl([a, b, a]));
+    expect(readPairs(folder, say)).toEqual([a, b]);
+    expect(said).toEqual([expect.stringMatching(/^1 of 3 pairs of .* each counts once/)]);
+  });
+
+  it('are taken in with each label once', async () => {
+    writeFileSync(join(folder, 'pairs.jsonl'), formatJsonl([pairRecord('p1')]));
+    const given = join(folder, 'given.jsonl');
+    writeFileSync(given, formatJsonl([first, second, first]));
+    expect(await runCli(['label', folder, '--scorer', given], { out: say, err: say, live: false })).toBe(0);
+    expect(readRecords(file, labelKind)).toEqual([first, second]);
+  });
+});
+
 describe('a file of another kind', () => {
   it('in UTF-16 is read, and not appended to', () => {
     writeFileSync(file, Buffer.from(`\uFEFF${formatJsonl([first])}`, 'utf16le'));

@@ -21,6 +21,7 @@ import type { ImageRecord } from '../records/images.ts';
 import { imageKind, labelKind, pairKind, type RecordKind } from '../records/kinds.ts';
 import type { LabelEvent } from '../records/labels.ts';
 import type { PairRecord } from '../records/pairs.ts';
+import { distinctBy } from '../shared/arrays.ts';
 import { WinnowError } from '../shared/errors.ts';
 import { absolute } from './arguments.ts';
 import { makeFolders, withFiles } from './fileErrors.ts';
@@ -158,7 +159,7 @@ export const appendImages = (folder: string, images: readonly ImageRecord[], say
 export const readPairsSoFar = (folder: string, say?: Say): PairRecord[] =>
   readRecords(pairsFile(folder), pairKind, say);
 
-/** Pairs of a folder as they stand: paths relative to it. */
+/** Pairs of a folder as they stand: paths relative to it. One that stands there twice counts once, where it stands first. */
 export function readPairs(folder: string, say?: Say): PairRecord[] {
   if (!existsSync(pairsFile(folder)))
     throw new WinnowError(
@@ -166,7 +167,11 @@ export function readPairs(folder: string, say?: Say): PairRecord[] {
       `${folder} is no pairs folder: it has no pairs.jsonl.`,
       'Make pairs first: winnow pairs MODEL --out DIR.',
     );
-  return readPairsSoFar(folder, say);
+  const pairs = readPairsSoFar(folder, say);
+  const once = distinctBy(pairs, ({ id }) => id);
+  if (once.length < pairs.length)
+    say?.(`${pairs.length - once.length} of ${pairs.length} pairs of ${folder} stand there twice; each counts once.`);
+  return once;
 }
 
 /** Pairs whose files are named by absolute paths. */

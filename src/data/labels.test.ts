@@ -104,6 +104,14 @@ it('undoes and redoes several steps, and a new answer ends redo', () => {
   expect(afterNew.byPair.get('b')!.answer).toBe('left');
 });
 
+it('counts an event once, so that what was taken back stays so in files put behind one another', () => {
+  const [a, b] = [label('a', 'left'), label('b', 'right')];
+  const back = retractionOf(a);
+  expect([...foldLabels([a, a, back]).byPair.keys()]).toEqual([]);
+  expect([...foldLabels([a, back, a]).byPair.keys()]).toEqual([]);
+  expect(foldLabels([a, b, a, b]).given).toEqual([a, b]);
+});
+
 it('brings back the earlier answer when a later one for the same pair is taken back', () => {
   const [first, second] = [label('a', 'left'), label('a', 'bothBad')];
   expect(foldLabels([first, second]).byPair.get('a')).toBe(second);

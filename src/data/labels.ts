@@ -1,5 +1,6 @@
 /** Labels are append-only events; everything shown is a projection of them. Undo appends a retraction, redo appends the answer again. */
 import type { Answer, LabelEvent } from '../records/labels.ts';
+import { distinctBy } from '../shared/arrays.ts';
 import { type Database, putDurably, readStore } from './db.ts';
 
 export type Label = Extract<LabelEvent, { type: 'label' }>;
@@ -30,10 +31,11 @@ export const readLabels = (db: Database, onDamaged?: (what: string) => void): Pr
 
 export const appendLabel = (db: Database, event: LabelEvent): Promise<void> => putDurably(db, 'labels', [event]);
 
+/** An event counts once, where it stands first: files that were put behind one another hold some twice. */
 export function foldLabels(events: readonly LabelEvent[]): LabelState {
   const given: Label[] = [];
   const undone: Label[] = [];
-  for (const event of events) {
+  for (const event of distinctBy(events, ({ id }) => id)) {
     if (event.type === 'retract') {
       const index = given.findLastIndex((label) => label.id === event.label);
       if (index >= 0) undone.push(...given.splice(index, 1));

@@ -1,4 +1,4 @@
-/** Joining of number arrays. */
+/** Lists of values, and joining of number arrays. */
 
 /** All parts, one after the other. */
 export function concatFloats(parts: readonly Float32Array[]): Float32Array {
@@ -9,4 +9,13 @@ export function concatFloats(parts: readonly Float32Array[]): Float32Array {
     offset += part.length;
   }
   return out;
+}
+
+/** Of several with one key the first, in order. */
+export function distinctBy<T>(values: readonly T[], keyOf: (value: T) => unknown): T[] {
+  const seen = new Set<unknown>();
+  return values.filter((value) => {
+    const key = keyOf(value);
+    return !seen.has(key) && seen.add(key);
+  });
 }

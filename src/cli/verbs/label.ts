@@ -5,6 +5,7 @@ import { labelKind } from '../../records/kinds.ts';
 import { countLabels, foldLabels, type Label } from '../../data/labels.ts';
 import { leftSide } from '../../evaluation/blindPlan.ts';
 import type { LabelEvent, PairRecord, Score } from '../../service/types.ts';
+import { distinctBy } from '../../shared/arrays.ts';
 import { WinnowError } from '../../shared/errors.ts';
 import { absolute, doNothing, number, oneOf, required } from '../arguments.ts';
 import { withEngine } from '../engine.ts';
@@ -147,7 +148,9 @@ function mergeLabels(
       `None of the labels of ${from} is about these pairs.`,
       'Give the folder of the pairs that were judged.',
     );
-  const added = events.filter((event) => !known.has(event.id) && (event.type === 'retract' || ids.has(event.pair)));
+  const added = distinctBy(events, ({ id }) => id).filter(
+    (event) => !known.has(event.id) && (event.type === 'retract' || ids.has(event.pair)),
+  );
   appendRecords(file, added, say);
   return outcome(file, before.length, pairs, ofOthers);
 }
