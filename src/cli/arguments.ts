@@ -119,8 +119,8 @@ export function doNothing(values: Readonly<Record<string, unknown>>, options: re
   if (given !== undefined) throw badArguments(`--${given} does nothing ${where}.`, 'Leave it out.');
 }
 
-/** The option's value; BadArguments where it was left out. */
+/** The option's value; BadArguments where it was left out, or is a shell's variable that was not set. */
 export function required(option: string, value: string | undefined): string {
-  if (value === undefined) throw badArguments(`--${option} is missing.`, `Give --${option}.`);
+  if (value === undefined || value.trim() === '') throw badArguments(`--${option} is missing.`, `Give --${option}.`);
   return value;
 }

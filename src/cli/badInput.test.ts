@@ -141,6 +141,7 @@ describe('--out that cannot be a folder', () => {
   const places: Record<string, () => string> = {
     'is a file': () => file,
     'lies below a file': () => join(file, 'deep', 'er'),
+    'is a variable that the shell did not know': () => '',
     'has a name too long': () => join(folder, 'x'.repeat(400)),
     'is read-only': () => '/proc/winnow',
   };
