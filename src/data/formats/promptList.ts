@@ -5,6 +5,12 @@ import { decodeText } from './text.ts';
 
 /** Line feeds, with or without carriage returns, or those alone. */
 export function parsePrompts(text: string, file = 'This file'): string[] {
+  if (holdsData(text))
+    throw new WinnowError(
+      'BadFile',
+      `${file} is JSON, not a list of prompts.`,
+      'Take the prompts out of it, one on each line.',
+    );
   const prompts = text
     .replace(/^\uFEFF/, '')
     .split(/\r\n|\r|\n/)
@@ -13,6 +19,21 @@ export function parsePrompts(text: string, file = 'This file'): string[] {
   if (!prompts.length) throw new WinnowError('BadFile', `${file} holds no prompts.`, 'Write one prompt on each line.');
   for (const prompt of prompts) checkPrompt(prompt);
   return prompts;
+}
+
+/** Benchmarks come as JSON or as JSON lines: each line of those would be a prompt of braces. */
+function holdsData(text: string): boolean {
+  if (!/^\uFEFF?\s*[{[]/.test(text)) return false;
+  const isData = (part: string): boolean => {
+    try {
+      const value: unknown = JSON.parse(part);
+      return typeof value === 'object' && value !== null;
+    } catch {
+      return false;
+    }
+  };
+  const whole = text.replace(/^\uFEFF/, '').trim();
+  return isData(whole) || isData(whole.split('\n', 1)[0]!);
 }
 
 /** UTF-8 or UTF-16; BadFile for anything else, which would make pictures of garbage. */

@@ -47,6 +47,21 @@ describe('anything else is refused with its line, never read as something else',
   });
 });
 
+it.each([
+  ['JSON', '[\n  {"prompt": "a red house"}\n]'],
+  ['JSON lines', '{"prompt": "a red house"}\r\n{"prompt": "a blue bird"}\r\n'],
+  ['JSON behind a mark', '\uFEFF["a red house"]'],
+])('%s is refused as a prompt list, not drawn line by line', (_, text) => {
+  expect(() => readPrompts(utf8(text), 'list.json')).toThrow(
+    expect.objectContaining({ name: 'BadFile', message: expect.stringMatching(/^list\.json is JSON/) }),
+  );
+});
+
+it('prompts with brackets of their own are prompts', () => {
+  const emphasised = ['[a red house]', '{a|b} house, [[fog]]', '[]x'];
+  expect(readPrompts(utf8(emphasised.join('\n')))).toEqual(emphasised);
+});
+
 it('takes the mark off a text, and leaves the rest as it is', () => {
   expect(decodeText(utf8('\uFEFF {"a":"é"}\n'))).toBe(' {"a":"é"}\n');
   expect(decodeText(new Uint8Array())).toBe('');
