@@ -330,7 +330,8 @@ function readAdded(files: TokenizerFiles): {
     const map = table(files, 'special_tokens_map.json');
     const special = new Set(
       [...Object.keys(roles), 'extra_special_tokens', 'additional_special_tokens'].flatMap((key) => {
-        const entry = said[key];
+        // Of the map, those under the older name are not recognised either.
+        const entry = (key === 'additional_special_tokens' ? config : said)[key];
         return isRecord(entry) && key in map ? [entry['content']] : (entry ?? []);
       }),
     );
@@ -355,7 +356,12 @@ function readAdded(files: TokenizerFiles): {
   // Roles of other libraries' models, where they are plain text.
   for (const [key, entry] of Object.entries(config))
     if (!(key in roles) && key.endsWith('_token') && typeof entry === 'string') named[key] = described(entry);
-  const extra = said['extra_special_tokens'] ?? config['additional_special_tokens'] ?? [];
+  // transformers 4 writes a table of names, mostly empty; 5 a list.
+  const more = said['extra_special_tokens'];
+  if (isRecord(more)) for (const [key, entry] of Object.entries(more)) named[key] = described(entry);
+  const asList = isRecord(more) || (Array.isArray(more) && more.length === 0) ? undefined : more;
+  const older = config['additional_special_tokens'] ?? (Array.isArray(more) ? [] : said['additional_special_tokens']);
+  const extra = asList ?? older ?? [];
   if (!Array.isArray(extra) || listed.size + extra.length > limits.rows) throw bad('its special tokens are not a list');
   return {
     config: said,
