@@ -137,6 +137,12 @@ describe('a file of another kind', () => {
     expect(readFileSync(file).equals(before)).toBe(true);
   });
 
+  it('in Latin-1 is refused, its last line without a line feed too', () => {
+    const text = `${line(first)}\n${line({ ...second, by: 'André' })}`;
+    writeFileSync(file, Buffer.from(text, 'latin1'));
+    expect(() => readRecords(file, labelKind)).toThrow(/labels\.jsonl is neither UTF-8.*line 2/);
+  });
+
   it('is named with its line: labels', () => {
     writeFileSync(file, formatJsonl([first, { ...second, answer: 'lft' }]));
     expect(() => readLabels(folder)).toThrow(/labels\.jsonl: line 2 is no label event \(answer/);

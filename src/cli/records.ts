@@ -50,6 +50,8 @@ export function readRecords<T>(file: string, kind: RecordKind<T>, say: Say = () 
 function textOf(bytes: Uint8Array, file: string): string {
   if (isUtf16(bytes)) return decodeText(bytes, file);
   const end = bytes.lastIndexOf(LINE_FEED) + 1;
+  // One that is whole was not cut: it is in another encoding, and refused as any line is.
+  if (isJson(new TextDecoder().decode(bytes.subarray(end)))) return decodeText(bytes, file);
   return decodeText(bytes.subarray(0, end), file) + new TextDecoder().decode(bytes.subarray(end));
 }
 
@@ -129,7 +131,15 @@ function endLastLine(file: string, handle: number, say: Say): string {
 function isWhole(line: Uint8Array): boolean {
   try {
     const text = new TextDecoder('utf-8', { fatal: true }).decode(line);
-    if (text.trim() !== '') JSON.parse(text);
+    return text.trim() === '' || isJson(text);
+  } catch {
+    return false;
+  }
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
     return true;
   } catch {
     return false;
