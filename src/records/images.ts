@@ -45,7 +45,7 @@ export interface ImageRecord extends GenerationSettings {
 const place = z
   .string()
   .min(1)
-  .refine((path) => !path.split(/[\\/]/).includes('..'), 'leads out of its folder');
+  .refine((path) => !path.split(/[\\/]/).includes('..') && !/^([\\/]|[a-z]:)/i.test(path), 'leads out of its folder');
 
 const side = z.int().min(1).max(65_536);
 

@@ -87,6 +87,8 @@ describe('a record that is none', () => {
     [imageKind, { ...image, width: -96 }, /width/],
     [imageKind, { ...image, guidanceScale: null }, /guidanceScale/],
     [imageKind, { ...image, file: '../../etc/passwd' }, /file: leads out/],
+    [imageKind, { ...image, file: '/etc/passwd' }, /file: leads out/],
+    [imageKind, { ...image, latentsFile: 'C:\\Windows\\a' }, /latentsFile: leads out/],
     [imageKind, { ...image, latentsFile: 'a\\..\\..\\b' }, /latentsFile: leads out/],
     [imageKind, { ...image, model: { base: 'x', adapters: [{ kind: 'lora' }] } }, /model\.adapters\.0/],
     [blindTestKind, { ...blindTest, rounds: [{ ...blindTest.rounds[0], shownLeft: 0 }] }, /rounds\.0\.shownLeft/],
