@@ -130,6 +130,9 @@ def write(out: Path, case: str, base: str, tensors: dict, merge, metadata=None, 
     folder.mkdir(parents=True)
     save_file({n: t.contiguous().clone() for n, t in tensors.items()}, folder / f"{file}.safetensors", {"format": "pt"} | (metadata or {}))
     if config:
+        if base_path := config.get("base_model_name_or_path"):
+            # Where this machine keeps the base is nobody's business.
+            config = config | {"base_model_name_or_path": base_path[max(0, base_path.find("tools/reference")):]}
         save_json(folder / "adapter_config.json", config)
     save_json(folder / "base.json", base)
     before, after = weights(open_pipeline(base)), merge(folder / f"{file}.safetensors")
