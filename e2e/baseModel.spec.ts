@@ -31,13 +31,19 @@ async function field(page: Page, name: string, value: string): Promise<void> {
 /** Files or folders by their paths, let go over the window as from the desktop. */
 async function drop(page: Page, path: string): Promise<void> {
   const session = await page.context().newCDPSession(page);
-  for (const type of ['dragEnter', 'dragOver', 'drop'] as const)
-    await session.send('Input.dispatchDragEvent', {
+  const send = (type: 'dragEnter' | 'dragOver' | 'drop') =>
+    session.send('Input.dispatchDragEvent', {
       type,
       x: 600,
       y: 400,
       data: { items: [], files: [path], dragOperationsMask: 1 },
     });
+  await send('dragEnter');
+  await send('dragOver');
+  // A page that is busy has not yet said that it takes the file: a drop would be lost.
+  await expect(page.getByText(/^Drop a model folder or file/)).toBeVisible();
+  await send('dragOver');
+  await send('drop');
   await session.detach();
 }
 
