@@ -5,7 +5,7 @@ import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, expect, it } from 'vitest';
-import { formatJsonl, parseJsonl } from '../data/formats/jsonl.ts';
+import { formatJsonl, readJsonLines } from '../data/formats/jsonl.ts';
 import { readPngText } from '../data/formats/png.ts';
 import { openSafetensors } from '../data/formats/safetensors.ts';
 import type { ImageRecord, LabelEvent, PairRecord, RunRecord, StepMetrics } from '../service/types.ts';
@@ -34,7 +34,8 @@ function winnow(args: string[], interruptAt?: string): Promise<Result> {
   });
 }
 
-const lines = <T>(file: string): T[] => parseJsonl(readFileSync(join(folder, file), 'utf8')) as T[];
+const lines = <T>(file: string): T[] =>
+  readJsonLines(readFileSync(join(folder, file), 'utf8')).lines.map(({ value }) => value as T);
 const json = <T>({ code, out, err }: Result): T => {
   expect(code, err).toBe(0);
   expect(out.trimEnd().split('\n'), 'one document on stdout').toHaveLength(1);

@@ -3,7 +3,7 @@ import { appendFileSync, cpSync, mkdtempSync, readFileSync, writeFileSync } from
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { formatJsonl, parseJsonl } from '../data/formats/jsonl.ts';
+import { formatJsonl, readJsonLines } from '../data/formats/jsonl.ts';
 import { encodePng } from '../data/formats/png.ts';
 import type { ImageRecord, ModelRef } from '../service/types.ts';
 import { runCli } from './run.ts';
@@ -28,7 +28,7 @@ const settings = ['--prompt', 'a cat', '--steps', '2', '--size', '16x24', '--sam
 async function generate(...more: string[]): Promise<number> {
   const { code, err } = await winnow('generate', model, ...settings, '--seeds', '1', '--out', out, ...more);
   expect(code, err).toBe(0);
-  return (parseJsonl(readFileSync(join(out, 'images.jsonl'), 'utf8')) as ImageRecord[]).length;
+  return readJsonLines(readFileSync(join(out, 'images.jsonl'), 'utf8')).lines.length;
 }
 const edit = (path: string, fields: object): void => {
   const value = JSON.parse(readFileSync(join(model, path), 'utf8')) as object;
@@ -70,7 +70,7 @@ it(
   { timeout: 240_000 },
   async () => {
     const file = join(out, 'images.jsonl');
-    const before = parseJsonl(readFileSync(file, 'utf8')) as ImageRecord[];
+    const before = readJsonLines(readFileSync(file, 'utf8')).lines.map(({ value }) => value as ImageRecord);
     // By the UNet alone, as they were.
     appendFileSync(file, formatJsonl([{ ...before[0]!, id: 'old', seed: 77, modelHash: '0'.repeat(64) }]));
     expect(await generate('--seeds', '77')).toBe(before.length + 2);

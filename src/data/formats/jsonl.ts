@@ -34,17 +34,6 @@ export function readJsonLines(text: string, file = 'The file'): JsonLines {
 const notJson = (file: string, line: number): WinnowError =>
   new WinnowError('BadFile', `${file}: line ${line} is not JSON.`, 'Choose a JSONL file, one JSON value a line.');
 
-/** Empty lines are skipped; a line that is not JSON is named by its number. A cut last line (a write that was cut short) is skipped only if
- *  `allowCut`; one that is whole counts. */
-export function parseJsonl(
-  text: string,
-  { file = 'The file', allowCut = false }: { file?: string; allowCut?: boolean } = {},
-): unknown[] {
-  const { lines, cut } = readJsonLines(text, file);
-  if (cut !== undefined && !allowCut) throw notJson(file, text.split('\n').length);
-  return lines.map(({ value }) => value);
-}
-
 /** Records of one kind, each checked field by field. Throws BadFile with file and line. */
 export function readRecordLines<T>(text: string, kind: RecordKind<T>, file: string): { records: T[]; cut?: string } {
   const { lines, cut } = readJsonLines(text, file);
