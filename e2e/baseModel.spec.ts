@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import AxeBuilder from '@axe-core/playwright';
 import { expect, type Page, test } from '@playwright/test';
 import { startTestHub } from '../tools/testHub.ts';
+import { answer } from './answer.ts';
 
 const cases = join(import.meta.dirname, '../tools/reference/cases');
 const tinyV = join(cases, 'pipeline-tiny-v/pipeline');
@@ -88,7 +89,7 @@ test('a folder is read, used and deleted', async ({ page }) => {
   // Labels of the embedded model's pairs do not train it.
   await page.goto('/#/label');
   await expect(page.getByText('pipeline does not learn from them.')).toBeVisible();
-  await page.keyboard.press('ArrowLeft');
+  await answer(page, 'ArrowLeft');
   await expect(page.getByText(/1 of other models/)).toBeVisible();
   await page.goto('/#/train');
   await expect(page.getByText(/1 judged pair of other models is left out/)).toBeVisible();
@@ -101,7 +102,7 @@ test('a folder is read, used and deleted', async ({ page }) => {
   await page.goto('/#/label');
   await page.getByRole('button', { name: 'Judge its own' }).click();
   await expect(page.getByText('pipeline does not learn from them.')).toBeHidden();
-  await page.keyboard.press('ArrowRight');
+  await answer(page, 'ArrowRight');
   await expect(page.getByText('1 usable', { exact: true })).toBeVisible();
   await page.goto('/#/train');
   await expect(page.getByText('Left out: 1 pair of other models.')).toBeVisible();

@@ -2,6 +2,7 @@
  *  less than it should, or names its language oddly. Needs no GPU. */
 import { expect, type Locator, type Page, test } from '@playwright/test';
 import { findBrowser } from '../tools/browser.mjs';
+import { answer } from './answer.ts';
 
 test.use({
   launchOptions: {
@@ -51,15 +52,13 @@ test('the review marks the picture that was preferred, on whichever side it stan
 
 test('Start shows what is not judged yet, whatever list is open on Label', async ({ page }) => {
   await open(page);
-  await expect(side(page, 'Left')).toBeVisible();
-  await page.keyboard.press('ArrowRight');
+  await answer(page, 'ArrowRight');
   await labels(page, 1);
   await page.goto('/#/label');
   await list(page, /^Preferred/);
   await page.getByRole('link', { name: 'Start', exact: true }).click();
   await expect(page.locator('[data-given]')).toHaveCount(0);
-  await expect(side(page, 'Left')).toBeVisible();
-  await page.keyboard.press('ArrowLeft');
+  await answer(page, 'ArrowLeft');
   await labels(page, 2);
   await page.goto('/#/label');
   await list(page, /^Ties/);
@@ -70,8 +69,7 @@ test('Start shows what is not judged yet, whatever list is open on Label', async
 test('keys go on judging after a click on a list or a switch', async ({ page }) => {
   await open(page);
   await page.goto('/#/label');
-  await expect(side(page, 'Left')).toBeVisible();
-  await page.keyboard.press('ArrowLeft');
+  await answer(page, 'ArrowLeft');
   await labels(page, 1);
   await list(page, /^Preferred 1/);
   await expect(page.locator('[data-given]')).toHaveCount(1);
@@ -82,7 +80,7 @@ test('keys go on judging after a click on a list or a switch', async ({ page }) 
   await expect(page.getByRole('radio', { name: 'Preferred 1' })).toBeAttached();
   await list(page, /^To judge/);
   await page.getByRole('switch', { name: 'Keep making pairs while I judge' }).click();
-  await page.keyboard.press('ArrowRight');
+  await answer(page, 'ArrowRight');
   await labels(page, 2);
   // By the keyboard it stays a list of its own.
   await page.getByRole('radio', { name: /^To judge/ }).focus();
@@ -97,6 +95,7 @@ test('a double click and a key held down are one answer', async ({ page }) => {
   await labels(page, 1);
   await page.getByRole('button', { name: 'Right', exact: true }).last().dblclick();
   await labels(page, 2);
+  await expect(side(page, 'Left')).toBeVisible();
   for (let i = 0; i < 5; i += 1) await page.keyboard.down('ArrowLeft');
   await page.keyboard.up('ArrowLeft');
   await labels(page, 3);
@@ -118,8 +117,8 @@ test('a click that began on one pair says nothing of the next', async ({ page })
 });
 
 test('nothing is judged before it is seen', async ({ page }) => {
-  let answer!: () => void;
-  const held = new Promise<void>((resolve) => (answer = resolve));
+  let release!: () => void;
+  const held = new Promise<void>((resolve) => (release = resolve));
   await page.route(/\/pairs\/.*\.png/, async (route) => {
     await held;
     await route.continue();
@@ -128,9 +127,8 @@ test('nothing is judged before it is seen', async ({ page }) => {
   await expect(page.getByRole('button', { name: 'Left image', exact: true })).toBeDisabled();
   for (const key of ['ArrowLeft', 'ArrowDown', 'Space']) await page.keyboard.press(key);
   await expect(page.getByText('Your first answer already counts')).toBeVisible();
-  answer();
-  await expect(side(page, 'Left')).toBeVisible();
-  await page.keyboard.press('ArrowLeft');
+  release();
+  await answer(page, 'ArrowLeft');
   await labels(page, 1);
 });
 
@@ -169,7 +167,7 @@ for (const [name, script] of withoutFiles) {
     await expect(page.getByText('This browser keeps no private files for web pages.')).toBeVisible();
     await expect(side(page, 'Left').locator('img')).toBeVisible();
     await expect(side(page, 'Right').locator('img')).toBeVisible();
-    await page.keyboard.press('ArrowLeft');
+    await answer(page, 'ArrowLeft');
     await labels(page, 1);
     await page.reload();
     await labels(page, 1);

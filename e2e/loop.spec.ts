@@ -5,6 +5,7 @@ import { expect, type Page, test } from '@playwright/test';
 import { unzipSync } from 'fflate';
 import { openSafetensors } from '../src/data/formats/safetensors.ts';
 import { encodeF16 } from '../src/shared/float16.ts';
+import { answer } from './answer.ts';
 
 /** Everything the page and its workers ask for, and every complaint. */
 function watch(page: Page): { hosts: Set<string>; complaints: string[] } {
@@ -27,11 +28,11 @@ async function field(page: Page, name: string, value: string): Promise<void> {
 }
 
 async function judge(page: Page, count: number): Promise<void> {
-  const keys = ['ArrowLeft', 'ArrowRight'];
+  const keys = ['ArrowLeft', 'ArrowRight'] as const;
   const counter = page.getByText(/^\d+ labels?$/);
   for (let i = 0; i < count; i++) {
     const before = (await counter.textContent()) ?? '';
-    await page.keyboard.press(keys[i % 2]!);
+    await answer(page, keys[i % 2]!);
     await expect(counter).not.toHaveText(before);
   }
 }
@@ -44,15 +45,14 @@ for (const reference of ['engine', 'onnx'] as const) {
     // Start: a pair is there at once; the first answer counts.
     await page.goto('/');
     await expect(page.getByRole('heading', { name: 'Teach an image model your taste.' })).toBeVisible();
-    await expect(page.getByRole('button', { name: 'Left image is better' })).toBeVisible();
-    await page.keyboard.press('ArrowLeft');
+    await answer(page, 'ArrowLeft');
     await expect(page.getByText('Measured here')).toBeVisible({ timeout: 300_000 });
 
     // Label: by keyboard, with a tie taken back.
     await page.goto('/#/label');
     await expect(page.getByText('1 label', { exact: true })).toBeVisible();
     await judge(page, 5);
-    await page.keyboard.press('ArrowDown');
+    await answer(page, 'ArrowDown');
     await expect(page.getByText(/1 tie/)).toBeVisible();
     await page.keyboard.press('Backspace');
     await expect(page.getByText(/1 tie/)).toBeHidden();
@@ -116,10 +116,7 @@ for (const reference of ['engine', 'onnx'] as const) {
     await expect(page.getByText('All images are here')).toBeVisible({ timeout: 300_000 });
     await field(page, 'Comparisons', '2');
     await page.getByRole('button', { name: 'Start the blind test' }).click();
-    for (const key of ['ArrowLeft', 'ArrowRight']) {
-      await expect(page.getByRole('button', { name: 'Left image is better' })).toBeVisible({ timeout: 120_000 });
-      await page.keyboard.press(key);
-    }
+    for (const key of ['ArrowLeft', 'ArrowRight'] as const) await answer(page, key);
     await expect(page.getByText(/95 %/).first()).toBeVisible({ timeout: 120_000 });
     await page.getByRole('button', { name: 'Back to compare' }).click();
 
