@@ -1,6 +1,6 @@
 /** Models in a file store: `models/<id>/` holds the files of a diffusers folder, or one checkpoint, and our record of them (model.json). A file
  *  is there when the record has its SHA-256; until then it, or its part, may be there in part. */
-import type { PredictionType, StoredModel } from '../service/types.ts';
+import type { PredictionType } from '../records/modelRef.ts';
 import { isWinnowError, WinnowError } from '../shared/errors.ts';
 import { type FileStore, partOf, readJson, writeJson } from './files.ts';
 import type { ByteRanges } from './formats/bytes.ts';
@@ -26,6 +26,24 @@ export interface ModelRecord {
   /** What the network predicts, where the person said it. */
   predictionType?: PredictionType;
   files: StoredFile[];
+  addedAt: string;
+}
+
+/** A model that was brought into this browser's storage. */
+export interface StoredModel {
+  id: string;
+  title: string;
+  source: 'disk' | 'hub';
+  /** Where a download came from: `https://host/owner/name@revision`. */
+  origin?: string;
+  /** What the network predicts, where the person said it. */
+  predictionType?: PredictionType;
+  files: { path: string; size: number }[];
+  totalBytes: number;
+  /** False for a download or a copy that was cut short; it can be continued or deleted. */
+  complete: boolean;
+  /** Of totalBytes; less where it is not complete. */
+  presentBytes: number;
   addedAt: string;
 }
 

@@ -5,7 +5,7 @@ import type { ImageRecord } from '../records/images.ts';
 import { pairKind, problemsOf } from '../records/kinds.ts';
 import type { Answer } from '../records/labels.ts';
 import type { PairRecord } from '../records/pairs.ts';
-import type { TrainPair } from '../service/types.ts';
+import type { TrainPair } from '../records/runs.ts';
 import type { FileStore } from './files.ts';
 import { type Database, putRecords, readStore } from './db.ts';
 import { isUsable, type Label, winnerOf } from './labels.ts';

@@ -2,8 +2,7 @@
  *
  *  A run is known by its id, and lies in runs/<id>; or, on the command line, by the path of its folder, which has a slash. Then the record on
  *  disk names its files relative to the folder. Either way a folder can be moved and copied: the record goes by where it lies. */
-import { z } from 'zod';
-import type { EngineChoices, RunRecord, StepMetrics, UnreadableRun } from '../service/types.ts';
+import { metricsSchema, type RunRecord, runSchema, type StepMetrics } from '../records/runs.ts';
 import { WinnowError } from '../shared/errors.ts';
 import { type FileStore, readText, writeJson } from './files.ts';
 import { checkTrainConfig } from './formats/trainConfig.ts';
@@ -14,78 +13,6 @@ const recordPath = (run: string): string => `${runFolder(run)}/run.json`;
 
 /** A hundred times what a run of thousands of pairs has. */
 const MAX_RECORD_BYTES = 256 * 2 ** 20;
-
-const count = z.int().min(0);
-/** Files of a run lie in its own folder, wherever that is: whatever stands before these is not looked at. */
-const fileBelow = (folder: 'checkpoints' | 'samples'): z.ZodString =>
-  z.string().regex(new RegExp(`^(.*/)?${folder}/[^/\\\\]+$`), `is no file in ${folder}/`);
-const hash = z.string().regex(/^[0-9a-f]{64}$/, 'is no SHA-256');
-
-/** What was measured on a machine (settings/choices-*.json, and each run's copy). */
-export const choicesSchema = z.looseObject({
-  kernelVariants: z.record(z.string(), z.string()),
-  sampler: z.enum(['engine', 'onnx-webgpu', 'onnx-wasm']),
-  onnxProvider: z.enum(['webgpu', 'wasm']),
-  wasmThreads: z.int().min(1).max(4096),
-  measuredMs: z.record(z.string(), z.number()),
-  // Not in records of before they were there.
-  failures: z.record(z.string(), z.string()).default({}),
-  flopsPerSecond: z.number().min(0).default(0),
-}) satisfies z.ZodType<EngineChoices>;
-
-/** All but the settings, which have a check of their own. What later versions add is kept. */
-const schema = z.looseObject({
-  version: z.literal(1),
-  id: z.string().min(1),
-  name: z.string(),
-  model: z.looseObject({
-    base: z.string().min(1),
-    adapters: z.array(
-      z.discriminatedUnion('kind', [
-        z.looseObject({
-          kind: z.literal('run'),
-          run: z.string().min(1),
-          step: count.optional(),
-          strength: z.number(),
-        }),
-        z.looseObject({ kind: z.literal('file'), file: z.string().min(1), strength: z.number() }),
-      ]),
-    ),
-    predictionType: z.enum(['epsilon', 'v_prediction', 'sample']).optional(),
-  }),
-  modelHash: z.string(),
-  dataHash: z.string(),
-  sources: z
-    .looseObject({
-      model: z.record(z.string(), hash),
-      pairs: z.array(z.looseObject({ winner: hash, loser: hash })),
-    })
-    .optional(),
-  pairs: z
-    .array(
-      z.looseObject({
-        pair: z.string().min(1),
-        prompt: z.string(),
-        winnerLatents: z.string().min(1),
-        loserLatents: z.string().min(1),
-        strength: z.enum(['tie', 'clear']).optional(),
-      }),
-    )
-    .min(1),
-  config: z.looseObject({}),
-  status: z.enum(['preparing', 'running', 'paused', 'finished', 'stopped', 'failed']),
-  step: count,
-  reference: z.enum(['onnx', 'engine']),
-  recompute: z.enum(['cheap', 'blocks']).optional(),
-  step0Logit: z.number().nullable(),
-  choices: choicesSchema,
-  adapter: z.string(),
-  checkpoints: z.array(z.looseObject({ step: count, file: fileBelow('checkpoints'), at: z.string() })),
-  samples: z.array(z.looseObject({ step: count, prompt: z.string(), seed: count, file: fileBelow('samples') })),
-  createdAt: z.string(),
-  updatedAt: z.string(),
-  error: z.string().optional(),
-}) satisfies z.ZodType<Omit<RunRecord, 'config'>>;
 
 /** A record from the text of a run.json. Throws BadFile with the fields that are not right.
  *  @param run where it lies: its files are there. */
@@ -102,7 +29,7 @@ export function parseRunRecord(text: string, run: string): RunRecord {
   } catch {
     throw bad('is not valid JSON');
   }
-  const result = schema.safeParse(value);
+  const result = runSchema.safeParse(value);
   if (!result.success) {
     const found = result.error.issues.slice(0, 3).map(({ path, message }) => `${path.join('.') || 'file'}: ${message}`);
     throw bad(`is not right (${found.join('; ')})`);
@@ -126,6 +53,12 @@ const withEarlierLoss = (config: Readonly<Record<string, unknown>>): unknown =>
   config['loss'] === 'soft' && !('sidePreference' in config)
     ? { ...config, sidePreference: 1, clearPreference: 1 }
     : config;
+
+/** What lies where a run should and cannot be read; it can be deleted by its id. */
+export interface UnreadableRun {
+  id: string;
+  problem: { name: string; message: string };
+}
 
 /** Rejects with NotFound, or with BadFile. */
 export async function readRun(files: FileStore, run: string): Promise<RunRecord> {
@@ -183,38 +116,6 @@ function withPlaces(record: RunRecord, id: string, prefix: string): RunRecord {
   });
   return { ...record, id, checkpoints: record.checkpoints.map(moved), samples: record.samples.map(moved) };
 }
-
-/** JSON has no NaN and no infinity: both come back as null. */
-const figure = z
-  .number()
-  .nullable()
-  .transform((value) => value ?? Number.NaN);
-
-const metricsSchema = z.looseObject({
-  step: count,
-  loss: figure,
-  implicitAccuracy: figure,
-  logit: figure,
-  winnerError: figure,
-  loserError: figure,
-  winnerReferenceError: figure,
-  loserReferenceError: figure,
-  gradNorm: figure,
-  learningRate: figure,
-  elapsedMs: figure,
-  pairs: z.array(
-    z.looseObject({
-      pair: z.string(),
-      timestep: figure,
-      logit: figure,
-      mw: figure,
-      ml: figure,
-      rw: figure,
-      rl: figure,
-      preference: z.number().optional(),
-    }),
-  ),
-}) satisfies z.ZodType<StepMetrics>;
 
 /** The steps of a metrics.jsonl. A line that is no step's numbers (the last one, cut off by a killed tab) is left out: charts do without it,
  *  and no weights hang on it. */

@@ -1,7 +1,7 @@
 /** What runs where, by measurement on this machine: kernel variants, the sampler, onnxruntime's provider. Measured once per adapter and
  *  model, kept in the file store, copied into every run. */
 import { type FileStore, readJson, writeJson } from '../data/files.ts';
-import { choicesSchema } from '../data/runs.ts';
+import { choicesSchema } from '../records/runs.ts';
 import type { Executor } from '../graph/executor.ts';
 import type { DenoiserModel } from '../models/families.ts';
 import { defaultThreads } from '../onnx/runtime.ts';

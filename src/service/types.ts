@@ -1,21 +1,45 @@
-/** Everything the studio and the command line know of the engine: requests, events, records. Plain data, safe to post between workers. */
-import type { Strength } from '../losses/preference.ts';
-import type { Backend, GenerationSettings, ImageRecord, SamplerChoice } from '../records/images.ts';
+/** Everything the studio and the command line know of the engine: requests, events, and the records they speak of. Plain data, safe to post
+ *  between workers. */
+import type { HubRequest } from '../data/hub/repository.ts';
+import type { StoredModel } from '../data/modelStore.ts';
+import type { UnreadableRun } from '../data/runs.ts';
+import type { GenerationSettings, ImageRecord, SamplerChoice } from '../records/images.ts';
 import type { AdapterRef, ModelRef, PredictionType } from '../records/modelRef.ts';
 import type { Answer, LabelEvent } from '../records/labels.ts';
 import type { PairRecord } from '../records/pairs.ts';
+import type {
+  Checkpoint,
+  EngineChoices,
+  RunRecord,
+  RunSources,
+  RunStatus,
+  SampleRecord,
+  StepMetrics,
+  TrainPair,
+} from '../records/runs.ts';
 import type { TrainConfig } from '../training/config.ts';
 
 export type {
   AdapterRef,
   Answer,
+  Checkpoint,
+  EngineChoices,
   GenerationSettings,
+  HubRequest,
   ImageRecord,
   LabelEvent,
   ModelRef,
   PairRecord,
   PredictionType,
+  RunRecord,
+  RunSources,
+  RunStatus,
+  SampleRecord,
   SamplerChoice,
+  StepMetrics,
+  StoredModel,
+  TrainPair,
+  UnreadableRun,
 };
 
 // ---- models ---------------------------------------------------------------------------------------------------------------------
@@ -58,37 +82,10 @@ export interface ModelInfo {
   scorers: string[];
 }
 
-/** A model that was brought into this browser's storage. */
-export interface StoredModel {
-  id: string;
-  title: string;
-  source: 'disk' | 'hub';
-  /** Where a download came from: `https://host/owner/name@revision`. */
-  origin?: string;
-  /** What the network predicts, where the person said it. */
-  predictionType?: PredictionType;
-  files: { path: string; size: number }[];
-  totalBytes: number;
-  /** False for a download or a copy that was cut short; it can be continued or deleted. */
-  complete: boolean;
-  /** Of totalBytes; less where it is not complete. */
-  presentBytes: number;
-  addedAt: string;
-}
-
 /** Files of a diffusers folder, by their paths inside it; or one single-file checkpoint. */
 export interface ImportRequest {
   name: string;
   files: { path: string; file: Blob }[];
-}
-
-export interface HubRequest {
-  /** `owner/name`, as on the hub. */
-  id: string;
-  /** Branch, tag or commit; `main` if left out. */
-  revision?: string;
-  /** `https://huggingface.co` if left out. */
-  host?: string;
 }
 
 /** What a download would fetch, before it starts. */
@@ -123,20 +120,6 @@ export interface SystemReport {
   choices: EngineChoices;
 }
 
-/** Stored in every run and given back on resume, so that the same kernels run again. */
-export interface EngineChoices {
-  kernelVariants: Record<string, string>;
-  sampler: Backend;
-  onnxProvider: 'webgpu' | 'wasm';
-  wasmThreads: number;
-  /** Milliseconds measured for each candidate, by a readable name. */
-  measuredMs: Record<string, number>;
-  /** Why a candidate could not run here, by the same names. */
-  failures: Record<string, string>;
-  /** Best rate of a product kernel here, multiply and add counted as two. */
-  flopsPerSecond: number;
-}
-
 // ---- generating -----------------------------------------------------------------------------------------------------------------
 
 export interface GenerateRequest extends GenerationSettings {
@@ -169,17 +152,6 @@ export type PairsEvent = GenerateEvent | { type: 'pair'; pair: PairRecord; done:
 
 export type { RecomputeChoice, ReferenceChoice, TrainConfig } from '../training/config.ts';
 
-/** A labelled pair as training takes it. */
-export interface TrainPair {
-  pair: string;
-  prompt: string;
-  /** Of a tie, the picture that was shown on the left is the winner. */
-  winnerLatents: string;
-  loserLatents: string;
-  /** How sure the label is; a plain left or right if left out. Only losses that read it train on ties. */
-  strength?: Strength;
-}
-
 export interface TrainRequest {
   /** New id, or the id of a run to resume; or a run's folder by its path. */
   run: string;
@@ -191,92 +163,6 @@ export interface TrainRequest {
   /** On resume name and settings are the run's own. */
   config: TrainConfig;
   resume: boolean;
-}
-
-/** Mean over the step's pairs, and each pair on its own (for charts by timestep). Errors are means over C, H, W. */
-export interface StepMetrics {
-  step: number;
-  /** In f64 from the logits, so that a logit of 0 reads ln 2 exactly (for losses of the logit alone). */
-  loss: number;
-  implicitAccuracy: number;
-  logit: number;
-  winnerError: number;
-  loserError: number;
-  winnerReferenceError: number;
-  loserReferenceError: number;
-  /** Before clipping. */
-  gradNorm: number;
-  learningRate: number;
-  elapsedMs: number;
-  pairs: {
-    pair: string;
-    timestep: number;
-    logit: number;
-    mw: number;
-    ml: number;
-    rw: number;
-    rl: number;
-    /** The chance that the winner is the better one, where the loss reads it; 0.5 is a tie. */
-    preference?: number;
-  }[];
-}
-
-export type RunStatus = 'preparing' | 'running' | 'paused' | 'finished' | 'stopped' | 'failed';
-
-export interface Checkpoint {
-  step: number;
-  file: string;
-  at: string;
-}
-
-export interface SampleRecord {
-  step: number;
-  prompt: string;
-  seed: number;
-  file: string;
-}
-
-/** What a run trains on, by content. SHA-256, hex. */
-export interface RunSources {
-  /** Of the model's parts, by name (service/model/identity.ts). */
-  model: Record<string, string>;
-  /** Of each pair's latents, in the order of the record's pairs. */
-  pairs: { winner: string; loser: string }[];
-}
-
-/** `runs/<id>/run.json` in the file store. */
-export interface RunRecord {
-  version: 1;
-  id: string;
-  name: string;
-  model: ModelRef;
-  modelHash: string;
-  /** SHA-256 over the pairs that train, winners before losers: ids, prompts, latents. Hex. */
-  dataHash: string;
-  /** Compared on resume. Not in records of before it was there, whose dataHash is over paths. */
-  sources?: RunSources;
-  pairs: TrainPair[];
-  config: TrainConfig;
-  status: RunStatus;
-  step: number;
-  reference: 'onnx' | 'engine';
-  /** What the backward pass computes anew, once that is decided. */
-  recompute?: 'cheap' | 'blocks';
-  /** Largest |logit| at step 0; 0 with `engine` unless anchored elsewhere. */
-  step0Logit: number | null;
-  choices: EngineChoices;
-  adapter: string;
-  checkpoints: Checkpoint[];
-  samples: SampleRecord[];
-  createdAt: string;
-  updatedAt: string;
-  error?: string;
-}
-
-/** What lies where a run should and cannot be read; it can be deleted by its id. */
-export interface UnreadableRun {
-  id: string;
-  problem: { name: string; message: string };
 }
 
 export type TrainEvent =

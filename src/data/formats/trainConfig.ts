@@ -2,9 +2,9 @@
 import { z } from 'zod';
 import type { LossField } from '../../losses/loss.ts';
 import { lossFields, lossNames, type LossSetting, type LossSettings } from '../../losses/table.ts';
-import type { TrainConfig } from '../../service/types.ts';
 import { WinnowError } from '../../shared/errors.ts';
 import { limits } from '../../shared/limits.ts';
+import type { TrainConfig } from '../../training/config.ts';
 
 const whole = z.number().int();
 

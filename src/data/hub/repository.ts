@@ -1,7 +1,6 @@
 /** A model's repository on a hub: its commit and its files with sizes and hashes. The addresses are those of @huggingface/hub, which is not used
  *  itself: we need two of its requests, and it neither resumes nor checks what it downloads (and brings 2 MB with it). */
 import { createSHA1, createSHA256 } from 'hash-wasm';
-import type { HubRequest } from '../../service/types.ts';
 import { WinnowError } from '../../shared/errors.ts';
 import type { StoredFile } from '../modelStore.ts';
 import {
@@ -17,6 +16,15 @@ import {
 } from './request.ts';
 
 export const defaultHost = 'https://huggingface.co';
+
+export interface HubRequest {
+  /** `owner/name`, as on the hub. */
+  id: string;
+  /** Branch, tag or commit; `main` if left out. */
+  revision?: string;
+  /** `https://huggingface.co` if left out. */
+  host?: string;
+}
 
 export interface HubFile {
   path: string;

@@ -1,0 +1,202 @@
+/** Training runs: the record of one (run.json), and the numbers of its steps (metrics.jsonl). The settings have a check of their own
+ *  (data/formats/trainConfig.ts). */
+import { z } from 'zod';
+import type { Strength } from '../losses/preference.ts';
+import type { TrainConfig } from '../training/config.ts';
+import type { Backend } from './images.ts';
+import { type ModelRef, modelRefSchema } from './modelRef.ts';
+
+/** Stored in every run and given back on resume, so that the same kernels run again. */
+export interface EngineChoices {
+  kernelVariants: Record<string, string>;
+  sampler: Backend;
+  onnxProvider: 'webgpu' | 'wasm';
+  wasmThreads: number;
+  /** Milliseconds measured for each candidate, by a readable name. */
+  measuredMs: Record<string, number>;
+  /** Why a candidate could not run here, by the same names. */
+  failures: Record<string, string>;
+  /** Best rate of a product kernel here, multiply and add counted as two. */
+  flopsPerSecond: number;
+}
+
+/** A labelled pair as training takes it. */
+export interface TrainPair {
+  pair: string;
+  prompt: string;
+  /** Of a tie, the picture that was shown on the left is the winner. */
+  winnerLatents: string;
+  loserLatents: string;
+  /** How sure the label is; a plain left or right if left out. Only losses that read it train on ties. */
+  strength?: Strength;
+}
+
+/** Mean over the step's pairs, and each pair on its own (for charts by timestep). Errors are means over C, H, W. */
+export interface StepMetrics {
+  step: number;
+  /** In f64 from the logits, so that a logit of 0 reads ln 2 exactly (for losses of the logit alone). */
+  loss: number;
+  implicitAccuracy: number;
+  logit: number;
+  winnerError: number;
+  loserError: number;
+  winnerReferenceError: number;
+  loserReferenceError: number;
+  /** Before clipping. */
+  gradNorm: number;
+  learningRate: number;
+  elapsedMs: number;
+  pairs: {
+    pair: string;
+    timestep: number;
+    logit: number;
+    mw: number;
+    ml: number;
+    rw: number;
+    rl: number;
+    /** The chance that the winner is the better one, where the loss reads it; 0.5 is a tie. */
+    preference?: number;
+  }[];
+}
+
+export type RunStatus = 'preparing' | 'running' | 'paused' | 'finished' | 'stopped' | 'failed';
+
+export interface Checkpoint {
+  step: number;
+  file: string;
+  at: string;
+}
+
+export interface SampleRecord {
+  step: number;
+  prompt: string;
+  seed: number;
+  file: string;
+}
+
+/** What a run trains on, by content. SHA-256, hex. */
+export interface RunSources {
+  /** Of the model's parts, by name (service/model/identity.ts). */
+  model: Record<string, string>;
+  /** Of each pair's latents, in the order of the record's pairs. */
+  pairs: { winner: string; loser: string }[];
+}
+
+/** `runs/<id>/run.json` in the file store. */
+export interface RunRecord {
+  version: 1;
+  id: string;
+  name: string;
+  model: ModelRef;
+  modelHash: string;
+  /** SHA-256 over the pairs that train, winners before losers: ids, prompts, latents. Hex. */
+  dataHash: string;
+  /** Compared on resume. Not in records of before it was there, whose dataHash is over paths. */
+  sources?: RunSources;
+  pairs: TrainPair[];
+  config: TrainConfig;
+  status: RunStatus;
+  step: number;
+  reference: 'onnx' | 'engine';
+  /** What the backward pass computes anew, once that is decided. */
+  recompute?: 'cheap' | 'blocks';
+  /** Largest |logit| at step 0; 0 with `engine` unless anchored elsewhere. */
+  step0Logit: number | null;
+  choices: EngineChoices;
+  adapter: string;
+  checkpoints: Checkpoint[];
+  samples: SampleRecord[];
+  createdAt: string;
+  updatedAt: string;
+  error?: string;
+}
+
+const count = z.int().min(0);
+/** Files of a run lie in its own folder, wherever that is: whatever stands before these is not looked at. */
+const fileBelow = (folder: 'checkpoints' | 'samples'): z.ZodString =>
+  z.string().regex(new RegExp(`^(.*/)?${folder}/[^/\\\\]+$`), `is no file in ${folder}/`);
+const hash = z.string().regex(/^[0-9a-f]{64}$/, 'is no SHA-256');
+
+/** What was measured on a machine (settings/choices-*.json, and each run's copy). */
+export const choicesSchema = z.looseObject({
+  kernelVariants: z.record(z.string(), z.string()),
+  sampler: z.enum(['engine', 'onnx-webgpu', 'onnx-wasm']),
+  onnxProvider: z.enum(['webgpu', 'wasm']),
+  wasmThreads: z.int().min(1).max(4096),
+  measuredMs: z.record(z.string(), z.number()),
+  // Not in records of before they were there.
+  failures: z.record(z.string(), z.string()).default({}),
+  flopsPerSecond: z.number().min(0).default(0),
+}) satisfies z.ZodType<EngineChoices>;
+
+/** All but the settings, which have a check of their own. What later versions add is kept. */
+export const runSchema = z.looseObject({
+  version: z.literal(1),
+  id: z.string().min(1),
+  name: z.string(),
+  model: modelRefSchema,
+  modelHash: z.string(),
+  dataHash: z.string(),
+  sources: z
+    .looseObject({
+      model: z.record(z.string(), hash),
+      pairs: z.array(z.looseObject({ winner: hash, loser: hash })),
+    })
+    .optional(),
+  pairs: z
+    .array(
+      z.looseObject({
+        pair: z.string().min(1),
+        prompt: z.string(),
+        winnerLatents: z.string().min(1),
+        loserLatents: z.string().min(1),
+        strength: z.enum(['tie', 'clear']).optional(),
+      }),
+    )
+    .min(1),
+  config: z.looseObject({}),
+  status: z.enum(['preparing', 'running', 'paused', 'finished', 'stopped', 'failed']),
+  step: count,
+  reference: z.enum(['onnx', 'engine']),
+  recompute: z.enum(['cheap', 'blocks']).optional(),
+  step0Logit: z.number().nullable(),
+  choices: choicesSchema,
+  adapter: z.string(),
+  checkpoints: z.array(z.looseObject({ step: count, file: fileBelow('checkpoints'), at: z.string() })),
+  samples: z.array(z.looseObject({ step: count, prompt: z.string(), seed: count, file: fileBelow('samples') })),
+  createdAt: z.string(),
+  updatedAt: z.string(),
+  error: z.string().optional(),
+}) satisfies z.ZodType<Omit<RunRecord, 'config'>>;
+
+/** JSON has no NaN and no infinity: both come back as null. */
+const figure = z
+  .number()
+  .nullable()
+  .transform((value) => value ?? Number.NaN);
+
+export const metricsSchema = z.looseObject({
+  step: count,
+  loss: figure,
+  implicitAccuracy: figure,
+  logit: figure,
+  winnerError: figure,
+  loserError: figure,
+  winnerReferenceError: figure,
+  loserReferenceError: figure,
+  gradNorm: figure,
+  learningRate: figure,
+  elapsedMs: figure,
+  pairs: z.array(
+    z.looseObject({
+      pair: z.string(),
+      timestep: figure,
+      logit: figure,
+      mw: figure,
+      ml: figure,
+      rw: figure,
+      rl: figure,
+      preference: z.number().optional(),
+    }),
+  ),
+}) satisfies z.ZodType<StepMetrics>;
