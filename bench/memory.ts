@@ -10,7 +10,7 @@ import { Graph } from '../src/graph/graph.ts';
 import { openDenoiser } from '../src/models/families.ts';
 import { parametersOf } from '../src/models/weights.ts';
 import { DESKTOP_LIMITS } from '../src/service/planning/forecast.ts';
-import { stepSpecOf } from '../src/service/training/stepSpec.ts';
+import { stepSpecOf } from '../src/service/planning/stepSpec.ts';
 import { sizeOf } from '../src/shared/shape.ts';
 import { presetNamed } from '../src/training/presets.ts';
 import { buildStepGraph } from '../src/training/stepGraph.ts';

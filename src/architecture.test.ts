@@ -1,5 +1,5 @@
 /** The import table (docs/architecture.md), checked: which root may import which. Tests may import anything. */
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, sep } from 'node:path';
 import { expect, it } from 'vitest';
 
@@ -31,8 +31,8 @@ const mayImport: Record<string, string[]> = {
   diffusion: [],
   training: ['graph', 'autodiff', 'models', 'diffusion', 'losses'],
   evaluation: ['records', 'data'],
-  records: [],
-  data: ['records', 'service/types', 'losses', 'diffusion/samplers/records'],
+  records: ['losses', 'training/config'],
+  data: ['records', 'losses', 'diffusion/samplers/records', 'training/config'],
   service: engine,
   workers: ['service', 'data', ...engine],
   cli: [
@@ -61,6 +61,20 @@ const mayImport: Record<string, string[]> = {
   bench: [...engine, 'service', 'cli'],
 };
 
+/** Rooms of `service`, beyond themselves and what all share of it. Its own files put the rooms together. */
+const rooms: Record<string, string[]> = {
+  model: [],
+  sampling: ['model'],
+  planning: ['model', 'sampling'],
+  training: ['model', 'sampling', 'planning'],
+  export: ['model', 'sampling'],
+  verify: ['model', 'sampling', 'training'],
+};
+const sharedByRooms = ['types', 'environment', 'jobs'];
+
+/** Worlds that several tests set up. */
+const testHelpers = ['testTraining'];
+
 const top = join(import.meta.dirname, '..');
 
 function sources(folder: string): string[] {
@@ -70,6 +84,13 @@ function sources(folder: string): string[] {
     return /\.(ts|tsx)$/.test(entry.name) && !/\.test\.tsx?$/.test(entry.name) ? [path] : [];
   });
 }
+
+/** Names of the folders in a folder, sorted. */
+const folders = (path: string): string[] =>
+  readdirSync(join(top, path), { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map(({ name }) => name)
+    .toSorted();
 
 /** `src/graph/ops.ts` → `graph/ops`. */
 const address = (file: string): string =>
@@ -98,6 +119,62 @@ it('follows the import table', () => {
   });
   expect(broken).toEqual([]);
   expect(imports.length).toBeGreaterThan(5);
+});
+
+it('follows the import table between the rooms of service', () => {
+  const room = (path: string): string | undefined => /^service\/([^/]+)\//.exec(path)?.[1];
+  const broken = imports.filter(({ from, to }) => {
+    const own = room(from);
+    if (own === undefined || !to.startsWith('service/') || testHelpers.includes(from.split('/').at(-1)!)) return false;
+    const target = room(to);
+    if (target === undefined) return !sharedByRooms.includes(to.slice('service/'.length));
+    return target !== own && !rooms[own]?.includes(target);
+  });
+  expect(broken).toEqual([]);
+  expect(folders('src/service')).toEqual(Object.keys(rooms).toSorted());
+});
+
+const page = readFileSync(join(top, 'docs/architecture.md'), 'utf8');
+const table = (heading: string): string[][] =>
+  page
+    .slice(page.indexOf(`## ${heading}`))
+    .split(/\n## /, 2)[0]!
+    .split('\n')
+    .filter((line) => line.startsWith('| ') && !line.startsWith('| ---'))
+    .slice(1)
+    .map((line) =>
+      line
+        .split('|')
+        .slice(1, -1)
+        .map((cell) => cell.trim()),
+    );
+const quoted = (cell: string): string[] => [...cell.matchAll(/`([^`]+)`/g)].map((match) => match[1]!);
+
+it('names every root and every room on the architecture page', () => {
+  const rows = table('Who may import whom');
+  expect(rows.flatMap(([root]) => quoted(root!)).toSorted()).toEqual([...folders('src'), 'workers'].toSorted());
+  const service = rows.find(([root]) => quoted(root!).includes('service'))![1]!;
+  expect(
+    quoted(service)
+      .map((name) => name.replace(/\/$/, ''))
+      .toSorted(),
+  ).toEqual(Object.keys(rooms).toSorted());
+});
+
+it('sends a new thing on the architecture page only to places that are there', () => {
+  const places = table('Where a new thing goes').flatMap(([, cell]) => quoted(cell!));
+  const named = [
+    ...places,
+    ...table('Six tables').flatMap(([, , cell]) => quoted(cell!)),
+    ...[...page.matchAll(/`((?:[a-z][\w]*\/)+[\w.]+\.\w+)`/g)].map((match) => match[1]!),
+  ];
+  const missing = named.filter((place) => {
+    // A name in angle brackets is the new thing's own: the folder before it must be there.
+    const known = place.replace(/^src\//, '').replace(/<.*$/, '');
+    return /[/.]/.test(known) && !['.', 'src'].some((root) => existsSync(join(top, root, known)));
+  });
+  expect(missing).toEqual([]);
+  expect(places.length).toBeGreaterThan(10);
 });
 
 it('brings the names of disposal wherever something is made with them', () => {

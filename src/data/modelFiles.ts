@@ -30,9 +30,15 @@ const small: ReadonlySet<string> = new Set([
   ...['tokenizer', 'tokenizer_2'].flatMap((folder) => tokenizerFiles.map((file) => `${folder}/${file}`)),
 ]);
 
+/** Names under which exporters put the weights of a model.onnx that do not fit the file itself. */
+export const externalOnnxFiles = ['model.onnx_data', 'model.onnx.data', 'weights.pb'];
+
 /** ONNX files that run instead of weights (service/sampling/suppliedOnnx.ts). */
-const supplied =
-  /^(unet|text_encoder|text_encoder_2|vae_encoder|vae_decoder)\/(model\.onnx|model\.onnx_data|model\.onnx\.data|weights\.pb)$/;
+const supplied: ReadonlySet<string> = new Set(
+  ['unet', 'text_encoder', 'text_encoder_2', 'vae_encoder', 'vae_decoder'].flatMap((folder) =>
+    ['model.onnx', ...externalOnnxFiles].map((name) => `${folder}/${name}`),
+  ),
+);
 
 /** What a weight file of a variant has in its name, the one that is read first: half width is what these models were published to run at, and
  *  half of the bytes. One order for what is copied, downloaded and opened, so that a folder is the same model wherever it is read. */
@@ -78,7 +84,7 @@ export function chooseModelFiles<F extends { path: string }>(
     files: [
       ...files.filter(({ path }) => small.has(path)),
       ...weights,
-      ...(onnx ? files.filter(({ path }) => supplied.test(path)) : []),
+      ...(onnx ? files.filter(({ path }) => supplied.has(path)) : []),
     ],
   };
 }

@@ -18,7 +18,7 @@ import type { Environment } from './environment.ts';
 import { type ModelFolder, openModelFolder } from './model/modelFolder.ts';
 import { batched, type Conditioning, conditioningOf } from './sampling/conditioning.ts';
 import { enginePredictor, type NoisePredictor, onnxPredictor, type PredictorSize } from './sampling/noisePredictor.ts';
-import { stepSpecOf } from './training/stepSpec.ts';
+import { stepSpecOf } from './planning/stepSpec.ts';
 
 export interface BenchOptions {
   config: TrainConfig;

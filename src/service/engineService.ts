@@ -27,10 +27,10 @@ import { ModelStorage } from './model/modelStorage.ts';
 import { Predictors } from './sampling/predictors.ts';
 import { referenceOf, type TrainContext } from './training/openRun.ts';
 import { RunControl } from './training/runControl.ts';
-import { RunStore } from './training/runStore.ts';
+import { RunStore } from '../data/runStore.ts';
 import { savedRunRate } from './training/stepRate.ts';
 import { planScorer } from './sampling/scoring.ts';
-import { stepSpecOf } from './training/stepSpec.ts';
+import { stepSpecOf } from './planning/stepSpec.ts';
 import { trainRun } from './training/trainRun.ts';
 import type {
   EngineChoices,

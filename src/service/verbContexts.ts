@@ -12,7 +12,7 @@ import { engineRunner } from './sampling/partRunner.ts';
 import { Predictors } from './sampling/predictors.ts';
 import { suppliedOnnx } from './sampling/suppliedOnnx.ts';
 import { testEnvironment } from './testEnvironment.ts';
-import { RunStore } from './training/runStore.ts';
+import { RunStore } from '../data/runStore.ts';
 import type { TrainContext } from './training/openRun.ts';
 import { DEFAULT_LIMITS } from '../webgpu/plan.ts';
 import type { EngineChoices } from './types.ts';

@@ -10,7 +10,7 @@ import type { FolderReader } from '../environment.ts';
 import { MemoryFileStore } from '../memoryFiles.ts';
 import { ModelPool, type ResolvedModel } from '../model/modelPool.ts';
 import { testEnvironment } from '../testEnvironment.ts';
-import { RunStore } from '../training/runStore.ts';
+import { RunStore } from '../../data/runStore.ts';
 import { exportModel } from './exporting.ts';
 
 const reference = join(import.meta.dirname, '../../../tools/reference');

@@ -18,7 +18,7 @@ import { MemoryFileStore } from '../memoryFiles.ts';
 import { type ModelFolder, openModelFolder } from '../model/modelFolder.ts';
 import { ModelPool, type ResolvedModel } from '../model/modelPool.ts';
 import { testEnvironment } from '../testEnvironment.ts';
-import { RunStore } from '../training/runStore.ts';
+import { RunStore } from '../../data/runStore.ts';
 import { FOLDER_METADATA } from '../model/singleFile.ts';
 import { singleFileMetadata, singleFileTensors } from './singleFileExport.ts';
 import type { ExportedFile, ExportKind, ExportOptions } from '../types.ts';

@@ -12,7 +12,7 @@ import { readdirSync } from 'node:fs';
 import { Engine } from '../engineService.ts';
 import { MemoryFileStore } from '../memoryFiles.ts';
 import { testEnvironment } from '../testEnvironment.ts';
-import { RunStore } from '../training/runStore.ts';
+import { RunStore } from '../../data/runStore.ts';
 import type { ModelRef } from '../types.ts';
 import { partHashes, partNames } from './identity.ts';
 import { isRecordedAs, ModelPool } from './modelPool.ts';

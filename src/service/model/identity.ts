@@ -1,8 +1,8 @@
 /** What a model is, part by part and by content: everything that changes a picture or a training step. Not where it lies, how its files are called
  *  or laid out, or what in them has no effect. */
+import { externalOnnxFiles } from '../../data/modelFiles.ts';
 import { type SchedulerConfig, withOptions } from '../../diffusion/schedulerConfig.ts';
 import type { Environment, FolderReader } from '../environment.ts';
-import { externalOnnxFiles } from '../sampling/suppliedOnnx.ts';
 import type { PredictionType } from '../types.ts';
 import type { WholeConfigs } from './modelConfigs.ts';
 import type { ResolvedModel } from './modelPool.ts';

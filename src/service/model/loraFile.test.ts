@@ -10,7 +10,7 @@ import { MemoryFileStore } from '../memoryFiles.ts';
 import { FrozenParts } from '../sampling/frozenParts.ts';
 import { onnxRunner } from '../sampling/partRunner.ts';
 import { testEnvironment } from '../testEnvironment.ts';
-import { RunStore } from '../training/runStore.ts';
+import { RunStore } from '../../data/runStore.ts';
 import { ModelCache } from './modelCache.ts';
 import { ModelPool, type ResolvedModel } from './modelPool.ts';
 

@@ -9,7 +9,7 @@ import type { Environment } from '../environment.ts';
 import { alphaMissing, changedTexts, configBeside, finiteMerge, openLora } from './loraFile.ts';
 import { type ModelFolder, openModelFolder, type OpenOptions, type TextEncoders } from './modelFolder.ts';
 import { plainFirst } from './weightFiles.ts';
-import type { RunStore } from '../training/runStore.ts';
+import type { RunStore } from '../../data/runStore.ts';
 import type { AdapterRef, ModelRef, RunRecord } from '../types.ts';
 
 /** One step on the way from the base weights to a model's. */

@@ -19,7 +19,7 @@ import { createGpuExecutor } from '../../webgpu/executor.ts';
 import { type FolderReader, wholeFiles } from '../environment.ts';
 import { planFolder } from './folderPlan.ts';
 import { targetOf } from './forecast.ts';
-import { stepSpecOf } from '../training/stepSpec.ts';
+import { stepSpecOf } from './stepSpec.ts';
 
 const TOKENS = 7;
 const SIDE = 32;

@@ -34,7 +34,7 @@ import {
 import { readModelConfigs, readOptional, readPartConfigs } from '../model/modelConfigs.ts';
 import { asDiffusersFolder } from '../model/singleFile.ts';
 import { latentSizeOf } from '../sampling/latentSize.ts';
-import { stepSpecOf, type WeightShapes } from '../training/stepSpec.ts';
+import { stepSpecOf, type WeightShapes } from './stepSpec.ts';
 import type { MemoryForecast } from '../types.ts';
 import { openComponentWeights } from '../model/weightFiles.ts';
 import { keptDtypes } from '../model/weightWidth.ts';

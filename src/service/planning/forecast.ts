@@ -17,7 +17,7 @@ import { buildStepGraph, buildUpdateGraph, type StepSpec } from '../../training/
 import { DEFAULT_LIMITS, type Exceeded, type Plan, planGraph, type PlanLimits } from '../../webgpu/plan.ts';
 import type { EngineDevice } from '../../webgpu/device.ts';
 import { chooseVariant, gpuVariants, type KernelVariants, untunedVariants } from '../../webgpu/variants.ts';
-import { stepSpecOf, type WeightShapes } from '../training/stepSpec.ts';
+import { stepSpecOf, type WeightShapes } from './stepSpec.ts';
 import type { MemoryForecast, ModelForecast } from '../types.ts';
 import { latentSizeOf } from '../sampling/latentSize.ts';
 import { isLarge, keptDtypes } from '../model/weightWidth.ts';

@@ -2,6 +2,7 @@
  *  `text_encoder_2/model.onnx`, `vae_decoder/model.onnx`, `vae_encoder/model.onnx`, `unet/model.onnx`. Where there is one, it runs instead of
  *  what we would write from the safetensors; training never does. Tensors are f32 or f16, ids i32 or i64. */
 import type { ByteRanges } from '../../data/formats/bytes.ts';
+import { externalOnnxFiles } from '../../data/modelFiles.ts';
 import { createSession, type OnnxSession, type SessionOptions } from '../../onnx/session.ts';
 import '../../shared/disposable.ts';
 import { WinnowError } from '../../shared/errors.ts';
@@ -12,9 +13,6 @@ import { optional } from '../model/weightFiles.ts';
 
 /** A file by its folder, or undefined where there is none. Nothing is read before it is made. */
 export type SuppliedOnnx = (part: string) => Promise<Planned<OnnxSession> | undefined>;
-
-/** Names under which exporters put weights that do not fit the file itself. */
-export const externalOnnxFiles = ['model.onnx_data', 'model.onnx.data', 'weights.pb'];
 
 export const suppliedOnnx =
   (reader: FolderReader, options: SessionOptions): SuppliedOnnx =>

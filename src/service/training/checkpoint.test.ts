@@ -8,7 +8,7 @@ import { openModelFolder } from '../model/modelFolder.ts';
 import { MemoryFileStore } from '../memoryFiles.ts';
 import { testEnvironment } from '../testEnvironment.ts';
 import type { StepMetrics } from '../types.ts';
-import { statePath } from './runStore.ts';
+import { statePath } from '../../data/runStore.ts';
 import { testConfig, TestTraining, tiny } from './testTraining.ts';
 
 /** Bindings that cut the adapter's tensors into many arenas, and into fewer. */

@@ -19,7 +19,7 @@ import { type TrainedKind, trainedKinds, type Trainer } from '../../training/tra
 import type { ResolvedModel } from '../model/modelPool.ts';
 import type { RunRecord } from '../types.ts';
 import { checkTensor } from './finiteStep.ts';
-import { checkpointPath, statePath } from './runStore.ts';
+import { checkpointPath, statePath } from '../../data/runStore.ts';
 
 const STATE_VERSION = '2';
 const prefixes: Readonly<Record<TrainedKind, string>> = { param: 'param', m: 'exp_avg', v: 'exp_avg_sq' };

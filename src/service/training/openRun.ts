@@ -10,7 +10,7 @@ import type { ResolvedModel } from '../model/modelPool.ts';
 import { isLarge } from '../model/weightWidth.ts';
 import type { GenerationContext } from '../sampling/generation.ts';
 import type { EngineChoices, MemoryForecast, ModelRef, RunRecord, TrainPair, TrainRequest } from '../types.ts';
-import type { RunStore } from './runStore.ts';
+import type { RunStore } from '../../data/runStore.ts';
 
 export interface TrainContext extends GenerationContext {
   executor: Executor;

@@ -17,7 +17,7 @@ import { restoreState } from './checkpoint.ts';
 import { onnxReference } from './onnxReference.ts';
 import type { TrainContext } from './openRun.ts';
 import type { Sources } from './sources.ts';
-import { stepSpecOf } from './stepSpec.ts';
+import { stepSpecOf } from '../planning/stepSpec.ts';
 
 /** Everything that a run needs to step, to save and to sample. */
 export interface Prepared extends AsyncDisposable {

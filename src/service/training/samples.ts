@@ -11,7 +11,7 @@ import type { RunRecord, SampleRecord } from '../types.ts';
 import type { TrainContext } from './openRun.ts';
 import type { Prepared } from './prepareRun.ts';
 import { StopAsked } from './runControl.ts';
-import { samplePath } from './runStore.ts';
+import { samplePath } from '../../data/runStore.ts';
 import type { Training } from './trainLoop.ts';
 
 /** Draws those of this step's samples that there are not, each in a turn of its own. False where a stop came in between: what was drawn is

@@ -27,8 +27,8 @@ import { Trainer } from '../../training/trainer.ts';
 import type { RunRecord } from '../types.ts';
 import { MemoryFileStore } from '../memoryFiles.ts';
 import { testRun } from '../testRuns.ts';
-import { RunStore } from './runStore.ts';
-import { stepSpecOf } from './stepSpec.ts';
+import { RunStore } from '../../data/runStore.ts';
+import { stepSpecOf } from '../planning/stepSpec.ts';
 
 const folder = join(import.meta.dirname, '../../../tools/reference/cases/dpo-hinge');
 const unet = openDenoiser(JSON.parse(readFileSync(join(folder, 'config.json'), 'utf8')) as Record<string, unknown>);

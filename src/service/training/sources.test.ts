@@ -7,7 +7,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { readJson, writeJson } from '../../data/files.ts';
 import { openSafetensors, type TensorToWrite, writeSafetensors } from '../../data/formats/safetensors.ts';
 import type { RunRecord } from '../types.ts';
-import { statePath } from './runStore.ts';
+import { statePath } from '../../data/runStore.ts';
 import { testConfig, TestTraining, tiny, writeLatents } from './testTraining.ts';
 
 let folder: string;

@@ -24,7 +24,7 @@ import { testRun } from '../testRuns.ts';
 import type { RunRecord, TrainCommand, TrainEvent, TrainPair, TrainRequest } from '../types.ts';
 import type { TrainContext } from './openRun.ts';
 import { RunControl } from './runControl.ts';
-import { RunStore } from './runStore.ts';
+import { RunStore } from '../../data/runStore.ts';
 import { trainRun } from './trainRun.ts';
 
 export const tiny = 'tools/reference/cases/pipeline-tiny-v/pipeline';

@@ -8,7 +8,7 @@ import { checkStep } from './finiteStep.ts';
 import type { TrainContext } from './openRun.ts';
 import type { Prepared } from './prepareRun.ts';
 import type { RunControl } from './runControl.ts';
-import type { OpenRun } from './runStore.ts';
+import type { OpenRun } from '../../data/runStore.ts';
 import { drawSamples } from './samples.ts';
 import { saveRunRate, StepTimes } from './stepRate.ts';
 

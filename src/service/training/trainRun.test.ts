@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { readJson } from '../../data/files.ts';
 import { openSafetensors } from '../../data/formats/safetensors.ts';
 import type { RunRecord, StepMetrics, TrainCommand, TrainConfig, TrainEvent } from '../types.ts';
-import { statePath } from './runStore.ts';
+import { statePath } from '../../data/runStore.ts';
 import { folderOnDisk, noDiskSpace, type Started, testConfig, TestTraining, WatchedFiles } from './testTraining.ts';
 
 const onDisk = (t: TestTraining): Promise<RunRecord> => readJson<RunRecord>(t.files, 'runs/r/run.json');

@@ -7,7 +7,7 @@ import type { Listener, RunRecord, TrainEvent, TrainRequest } from '../types.ts'
 import { openRun, type TrainContext } from './openRun.ts';
 import { type Prepared, prepareRun } from './prepareRun.ts';
 import { type RunControl, StopAsked } from './runControl.ts';
-import type { OpenRun } from './runStore.ts';
+import type { OpenRun } from '../../data/runStore.ts';
 import { compareSources, readSources } from './sources.ts';
 import { setStatus, trainLoop } from './trainLoop.ts';
 

@@ -1,12 +1,12 @@
 /** A run's record: read field by field, written by one hand, in whatever folder it lies. */
 import { describe, expect, it } from 'vitest';
-import { partOf, readText, writeJson, writeText } from '../../data/files.ts';
-import { parseTrainConfig, printTrainConfig } from '../../data/formats/trainConfig.ts';
-import { parseRunRecord } from '../../data/runs.ts';
-import { presetNamed } from '../../training/presets.ts';
-import { MemoryFileStore } from '../memoryFiles.ts';
-import { testRun } from '../testRuns.ts';
-import type { RunRecord, StepMetrics } from '../types.ts';
+import { partOf, readText, writeJson, writeText } from './files.ts';
+import { parseTrainConfig, printTrainConfig } from './formats/trainConfig.ts';
+import { parseRunRecord } from './runs.ts';
+import { presetNamed } from '../training/presets.ts';
+import { MemoryFileStore } from '../service/memoryFiles.ts';
+import { testRun } from '../service/testRuns.ts';
+import type { RunRecord, StepMetrics } from '../service/types.ts';
 import { RunStore } from './runStore.ts';
 
 const config = presetNamed('standard')!.config;

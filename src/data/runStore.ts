@@ -1,9 +1,9 @@
 /** The one who writes a run's record, and keeps its other files. Whoever wants a record changed (the loop, a person who renames it) gives the
  *  change: changes are made one after the other, each on the record as it then is. */
-import { type FileStore, readText, writeText } from '../../data/files.ts';
-import { listRuns, newestFirst, parseMetrics, readRun, runFolder, writeRun } from '../../data/runs.ts';
-import { Turns } from '../../shared/turns.ts';
-import type { Checkpoint, RunRecord, StepMetrics, UnreadableRun } from '../types.ts';
+import type { Checkpoint, RunRecord, StepMetrics } from '../records/runs.ts';
+import { Turns } from '../shared/turns.ts';
+import { type FileStore, readText, writeText } from './files.ts';
+import { listRuns, newestFirst, parseMetrics, readRun, runFolder, type UnreadableRun, writeRun } from './runs.ts';
 
 const metricsPath = (run: string): string => `${runFolder(run)}/metrics.jsonl`;
 const checkpointFolder = (run: string): string => `${runFolder(run)}/checkpoints`;
