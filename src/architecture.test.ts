@@ -56,8 +56,8 @@ const mayImport: Record<string, string[]> = {
     'training/presets',
     'training/config',
   ],
-  e2e: ['records', 'data', 'tools/browser.mjs', 'tools/testHub'],
-  tools: ['service', 'records', 'data', 'evaluation', 'cli', 'studio', 'training/presets'],
+  e2e: ['records', 'data', 'tools/browser.mjs', 'tools/testHub', 'tools/torture'],
+  tools: [...engine, 'service', 'cli', 'studio'],
   bench: [...engine, 'service', 'cli'],
 };
 
