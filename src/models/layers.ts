@@ -18,7 +18,7 @@ export type LayerKind = 'linear' | 'conv';
 export type LoraHook = (modulePath: string, kind: LayerKind, weightShape: Shape) => LoraBranch | undefined;
 
 export interface LayerOptions {
-  lora?: LoraHook;
+  lora?: LoraHook | undefined;
   /** Where parameters come from; by default each becomes a new parameter of the graph. Give the same values to two builds to share them.
    *  The dtype is that of `dtypeOf`; whoever trains the tensor gives f32 instead. */
   parameter?: (key: string, shape: Shape, dtype: ParameterDtype) => Value;
@@ -107,7 +107,7 @@ export class Layers {
   }
 
   /** torch.nn.GroupNorm at `path`, then `act` if given. x [N, C, H, W]. */
-  groupNorm(path: string, x: Value, { groups, eps, act }: { groups: number; eps: number; act?: UnaryFn }): Value {
+  groupNorm(path: string, x: Value, { groups, eps, act }: { groups: number; eps: number; act?: UnaryFn | undefined }): Value {
     const shape = [x.shape[1]!];
     const inputs = [x, this.parameter(`${path}.weight`, shape), this.parameter(`${path}.bias`, shape)];
     const y = this.graph.op('groupNorm', { groups, eps, silu: act === 'silu' }, inputs, path);

@@ -18,14 +18,14 @@ export interface GenerationSettings {
   /** diffusers class name: DDIMScheduler, EulerDiscreteScheduler, DPMSolverMultistepScheduler. */
   scheduler: string;
   /** Pulls the deviation of guided predictions back (arXiv 2305.08891, section 3.4), 0 to 1; 0 if left out. */
-  guidanceRescale?: number;
+  guidanceRescale?: number | undefined;
   /** DDIM's eta, 0 to 1: how much fresh noise each step adds; 0 if left out. Other samplers refuse it. */
-  eta?: number;
+  eta?: number | undefined;
   /** Options on top of the model's scheduler config, e.g. { use_karras_sigmas: true }. */
-  schedulerConfig?: Record<string, unknown>;
+  schedulerConfig?: Record<string, unknown> | undefined;
   sampler: SamplerChoice;
   /** Image-to-image: a PNG in the file store, and strength in (0, 1]; in records, and in those of earlier versions not, the PNG's SHA-256. */
-  init?: { file: string; strength: number; sha256?: string };
+  init?: { file: string; strength: number; sha256?: string | undefined } | undefined;
 }
 
 export interface ImageRecord extends GenerationSettings {

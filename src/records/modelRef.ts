@@ -6,7 +6,7 @@ export interface ModelRef {
   base: string;
   adapters: AdapterRef[];
   /** What the network predicts, instead of what the model's own files say. */
-  predictionType?: PredictionType;
+  predictionType?: PredictionType | undefined;
 }
 
 /** diffusers' names. */
@@ -15,7 +15,8 @@ export type PredictionType = 'epsilon' | 'v_prediction' | 'sample';
 /** A run's checkpoint (the last one if `step` is left out) or a LoRA file in the file store; strength 1 is as trained. On the command line a
  *  run is given by its folder and a file by its absolute path. */
 export type AdapterRef =
-  { kind: 'run'; run: string; step?: number; strength: number } | { kind: 'file'; file: string; strength: number };
+  | { kind: 'run'; run: string; step?: number | undefined; strength: number }
+  | { kind: 'file'; file: string; strength: number };
 
 const adapterSchema = z.discriminatedUnion('kind', [
   z.looseObject({

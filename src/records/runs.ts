@@ -28,7 +28,7 @@ export interface TrainPair {
   winnerLatents: string;
   loserLatents: string;
   /** How sure the label is; a plain left or right if left out. Only losses that read it train on ties. */
-  strength?: Strength;
+  strength?: Strength | undefined;
 }
 
 /** Mean over the step's pairs, and each pair on its own (for charts by timestep). Errors are means over C, H, W. */
@@ -55,7 +55,7 @@ export interface StepMetrics {
     rw: number;
     rl: number;
     /** The chance that the winner is the better one, where the loss reads it; 0.5 is a tie. */
-    preference?: number;
+    preference?: number | undefined;
   }[];
 }
 
@@ -92,14 +92,14 @@ export interface RunRecord {
   /** SHA-256 over the pairs that train, winners before losers: ids, prompts, latents. Hex. */
   dataHash: string;
   /** Compared on resume. Not in records of before it was there, whose dataHash is over paths. */
-  sources?: RunSources;
+  sources?: RunSources | undefined;
   pairs: TrainPair[];
   config: TrainConfig;
   status: RunStatus;
   step: number;
   reference: 'onnx' | 'engine';
   /** What the backward pass computes anew, once that is decided. */
-  recompute?: 'cheap' | 'blocks';
+  recompute?: 'cheap' | 'blocks' | undefined;
   /** Largest |logit| at step 0; 0 with `engine` unless anchored elsewhere. */
   step0Logit: number | null;
   choices: EngineChoices;
@@ -108,7 +108,7 @@ export interface RunRecord {
   samples: SampleRecord[];
   createdAt: string;
   updatedAt: string;
-  error?: string;
+  error?: string | undefined;
 }
 
 const count = z.int().min(0);

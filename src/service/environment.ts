@@ -19,7 +19,7 @@ export interface FolderReader {
   /** What the network predicts, where it is said beside the model's own files: by a person, or by the YAML of a checkpoint in one file. */
   readonly predictionType?: PredictionType | undefined;
   /** What the place knows of the model. `disk` if it says nothing. */
-  readonly origin?: { source: 'embedded' | 'disk' | 'hub'; title?: string };
+  readonly origin?: { source: 'embedded' | 'disk' | 'hub'; title?: string } | undefined;
 }
 
 /** A folder whose files are in memory, or can only be had whole. */

@@ -24,13 +24,13 @@ export interface StepBatch {
   timestep: Float32Array;
   /** [2B, T, D] */
   encoderHiddenStates: Float32Array;
-  textEmbeds?: Float32Array;
-  timeIds?: Float32Array;
+  textEmbeds?: Float32Array | undefined;
+  timeIds?: Float32Array | undefined;
   /** [2B]; with an outside reference. */
-  referenceErrors?: Float32Array;
+  referenceErrors?: Float32Array | undefined;
   /** [B], 1 if left out. */
-  logitScale?: Float32Array;
-  preference?: Float32Array;
+  logitScale?: Float32Array | undefined;
+  preference?: Float32Array | undefined;
   beta: number;
 }
 

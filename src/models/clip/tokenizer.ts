@@ -10,7 +10,7 @@ export interface TokenizerFiles {
   'tokenizer.json'?: unknown;
   'vocab.json'?: unknown;
   /** Text. */
-  'merges.txt'?: string;
+  'merges.txt'?: string | undefined;
   'tokenizer_config.json'?: unknown;
   'special_tokens_map.json'?: unknown;
   'added_tokens.json'?: unknown;

@@ -30,7 +30,7 @@ export interface SamplingRequest {
   /** Width of the guidance scale's embedding, for a UNet that takes it as an input instead of being run twice; 0 for any other. */
   timestepCondWidth: number;
   /** Image-to-image: how much of the init image is replaced, and its latents, which may draw from the generator first. */
-  init?: { strength: number; encode: (generator: TorchGenerator) => Promise<Float32Array> };
+  init?: { strength: number; encode: (generator: TorchGenerator) => Promise<Float32Array> } | undefined;
 }
 
 export interface SamplingResult {

@@ -11,7 +11,7 @@ export interface Row {
   error: number;
   maxAbs: number;
   /** Peak signal to noise of an `image` whose case asks for it, in dB against a range of 1. */
-  psnrDb?: number;
+  psnrDb?: number | undefined;
   ok: boolean;
 }
 
@@ -38,8 +38,8 @@ export interface Comparison {
   /** Integers must be equal. */
   exact?: boolean;
   /** Passes, element by element, within this absolute difference too (logits). */
-  slack?: ArrayLike<number>;
-  psnrDb?: number;
+  slack?: ArrayLike<number> | undefined;
+  psnrDb?: number | undefined;
 }
 
 /** One tensor against its reference. */

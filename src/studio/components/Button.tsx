@@ -45,10 +45,10 @@ export function Button({
   const shared = {
     ...variants[look],
     size,
-    fullWidth: full,
-    loading: busy,
-    leftSection: icon ? <Icon name={icon} /> : undefined,
-    rightSection: keys ? <Keys keys={keys} first /> : undefined,
+    fullWidth: full ?? false,
+    loading: busy ?? false,
+    leftSection: icon ? <Icon name={icon} /> : null,
+    rightSection: keys ? <Keys keys={keys} first /> : null,
     'data-look': look,
     className: 'button',
   };
@@ -63,7 +63,7 @@ export function Button({
     <MantineButton
       type="button"
       onClick={() => attempt(() => onClick?.())}
-      disabled={disabled}
+      disabled={disabled ?? false}
       aria-pressed={pressed}
       {...shared}
     >

@@ -29,8 +29,8 @@ export function TextField({
       label={label}
       description={hint}
       value={value}
-      placeholder={placeholder}
-      disabled={disabled}
+      placeholder={placeholder ?? ''}
+      disabled={disabled ?? false}
       onChange={(event) => onChange(event.currentTarget.value)}
     />
   );
@@ -57,8 +57,8 @@ export function TextArea({
       label={label}
       description={hint}
       value={value}
-      placeholder={placeholder}
-      disabled={disabled}
+      placeholder={placeholder ?? ''}
+      disabled={disabled ?? false}
       autosize
       minRows={rows}
       maxRows={mono ? 24 : 8}
@@ -98,7 +98,7 @@ export function NumberField({
       decimalScale={digits}
       allowDecimal={digits > 0}
       allowNegative={(min ?? 0) < 0}
-      disabled={disabled}
+      disabled={disabled ?? false}
       thousandSeparator=""
     />
   );
@@ -189,7 +189,7 @@ export function Select<Value extends string>({
       description={hint}
       value={value}
       data={options}
-      disabled={disabled}
+      disabled={disabled ?? false}
       allowDeselect={false}
       checkIconPosition="right"
       comboboxProps={{ shadow: 'md' }}
@@ -224,7 +224,7 @@ export function Switch({
       label={label}
       description={hint}
       checked={checked}
-      disabled={disabled}
+      disabled={disabled ?? false}
       onChange={(event) => onChange(event.currentTarget.checked)}
     />
   );

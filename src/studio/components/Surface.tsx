@@ -248,7 +248,7 @@ export function Empty({
   );
 }
 
-export function Tag({ children, tone }: { children: ReactNode; tone?: 'accent' | 'good' | 'bad' }) {
+export function Tag({ children, tone }: { children: ReactNode; tone?: 'accent' | 'good' | 'bad' | undefined }) {
   return (
     <span className={styles.tag} data-tone={tone}>
       {children}
