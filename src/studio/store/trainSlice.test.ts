@@ -104,8 +104,22 @@ it('lists what cannot be read, until it is deleted', async () => {
   expect(studio().unreadableRuns).toEqual([]);
 });
 
-it('lets a run go on that was stopped before its first step', () => {
-  expect(canResume(testRun({ status: 'stopped' }), null)).toBe(true);
-  expect(canResume(testRun({ status: 'failed' }), null)).toBe(false);
-  expect(canResume(testRun({ status: 'stopped' }), 'r')).toBe(false);
+it.each(['preparing', 'running', 'paused', 'stopped', 'failed'] as const)(
+  'lets a run go on that was left %s, with and without a save, and at its last step',
+  (status) => {
+    const { config } = testRun();
+    const checkpoints = [{ step: 2, file: 'runs/r/checkpoints/step-000002.safetensors', at: '' }];
+    for (const left of [
+      testRun({ status }),
+      testRun({ status, step: 2, checkpoints }),
+      testRun({ status, step: config.steps, checkpoints }),
+    ]) {
+      expect(canResume(left, null)).toBe(true);
+      expect(canResume(left, 'r')).toBe(false);
+    }
+  },
+);
+
+it('has nothing to go on with where a run is finished', () => {
+  expect(canResume(testRun({ status: 'finished' }), null)).toBe(false);
 });

@@ -68,18 +68,10 @@ export interface TrainSlice {
   forgetActiveRun(): void;
 }
 
-const isAtWork = (run: RunRecord): boolean =>
-  run.status === 'preparing' || run.status === 'running' || run.status === 'paused';
-
-/** A run that the page left before its end and that can go on. */
-export function canResume(run: RunRecord, activeRun: string | null): boolean {
-  return (
-    run.id !== activeRun &&
-    run.step < run.config.steps &&
-    // One that was stopped before its first step begins again.
-    (run.status === 'stopped' || ((isAtWork(run) || run.status === 'failed') && run.checkpoints.length > 0))
-  );
-}
+/** A run that was left before its end, whatever ended it. One of which no step was saved begins again, with the same settings; one that had
+ *  taken its last step writes and draws what is missing. */
+export const canResume = (run: RunRecord, activeRun: string | null): boolean =>
+  run.id !== activeRun && run.status !== 'finished';
 
 export const trainSlice: Slice<TrainSlice> = (set, get) => {
   const putRun = (record: RunRecord): void =>

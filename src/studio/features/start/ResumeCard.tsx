@@ -19,7 +19,7 @@ export function ResumeCard() {
   const { resumeRun } = useStudio.getState();
   const [, navigate] = useLocation();
   if (!run) return null;
-  const saved = run.checkpoints.at(-1)!;
+  const saved = run.checkpoints.at(-1);
   return (
     <Notice
       tone="warn"
@@ -38,7 +38,9 @@ export function ResumeCard() {
         </Button>
       }
     >
-      Saved at step {saved.step}, {printWhen(saved.at)}. It goes on from there exactly as if it had never stopped.
+      {saved
+        ? `Saved at step ${saved.step}, ${printWhen(saved.at)}. It goes on from there exactly as if it had never stopped.`
+        : 'Nothing of it was saved yet: it begins again with the same settings, and comes to the same numbers.'}
     </Notice>
   );
 }
