@@ -98,12 +98,12 @@ it('ends with the order in which keys were struck, however fast they come', asyn
   expect(await onDisk()).toEqual([[['tie']]]);
 });
 
-it('takes back a whole round of several questions, and no other', async () => {
+it('takes back one answer of a round of several questions, and no other', async () => {
   begin({ questions: ['general', 'appeal'] });
   for (const answer of ['left', 'right', 'tie', 'left'] as const) await studio().answerBlind(answer);
   await studio().undoBlind();
   expect(studio().blind).toMatchObject({ index: 1, question: 1 });
-  expect(await onDisk()).toEqual([[['left', 'right']]]);
+  expect(await onDisk()).toEqual([[['left', 'right'], ['tie']]]);
   await studio().answerBlind('right');
   expect(await onDisk()).toEqual([
     [
@@ -111,6 +111,37 @@ it('takes back a whole round of several questions, and no other', async () => {
       ['tie', 'right'],
     ],
   ]);
+  for (let i = 0; i < 4; i += 1) await studio().undoBlind();
+  expect(studio().blind).toMatchObject({ index: 0, question: 0, record: { rounds: [] } });
+  expect(await onDisk()).toEqual([]);
+});
+
+it('shows the next question when the answer is on disk, and not before', async () => {
+  begin({ questions: ['general', 'appeal'] });
+  const found: Promise<[shown: number, onDisk: number]>[] = [];
+  const stop = useStudio.subscribe(({ blind }, before) => {
+    if (!blind || (blind.index === before.blind?.index && blind.question === before.blind.question)) return;
+    const shown = 2 * blind.index + blind.question;
+    found.push(onDisk().then((tests) => [shown, tests.flat(2).length]));
+  });
+  const verbs = ['answer', 'answer', 'undo', 'answer', 'answer', 'undo', 'undo', 'answer'];
+  for (const verb of verbs) await (verb === 'undo' ? studio().undoBlind() : studio().answerBlind('left'));
+  stop();
+  const seen = await Promise.all(found);
+  expect(seen).toHaveLength(verbs.length);
+  for (const [shown, kept] of seen) expect(kept).toBe(shown);
+});
+
+it('stays at the question whose answer could not be written', async () => {
+  const put = vi.spyOn(IDBObjectStore.prototype, 'put').mockImplementationOnce(() => {
+    throw new DOMException('full', 'QuotaExceededError');
+  });
+  await studio().answerBlind('left');
+  put.mockRestore();
+  expect(studio().blind).toMatchObject({ index: 0, question: 0 });
+  expect(studio().blindProblem?.name).toBe('NoDiskSpace');
+  await studio().answerBlind('right');
+  expect(await onDisk()).toEqual([[['right']]]);
 });
 
 it('takes an answer to the question that was seen, or none', async () => {

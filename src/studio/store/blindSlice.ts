@@ -1,5 +1,5 @@
 /** The blind test: fresh prompts, the same seed through both models, sides shuffled, names hidden until the end. What is on disk is what was
- *  judged: it follows every answer, and every answer that is taken back. */
+ *  judged: every answer, and every answer that is taken back, is there before the screen shows it. */
 import {
   type BlindAnswer,
   type BlindRound,
@@ -85,23 +85,48 @@ export const blindSlice: Slice<BlindSlice> = (set, get) => {
     }
   }
 
-  let writing: Promise<void> = Promise.resolve();
+  let last: Promise<void> = Promise.resolve();
 
-  /** One write after the other, in the order of the answers. */
-  function keep(record: BlindTestRecord): Promise<void> {
-    writing = writing.then(async () => {
+  /** One answer after the other, in the order of the keys: each about what the one before left on screen. */
+  function inTurn(work: () => Promise<void>): Promise<void> {
+    last = last.then(async () => {
       try {
-        const others = (tests: BlindTestRecord[]): BlindTestRecord[] => tests.filter(({ id }) => id !== record.id);
-        if (record.rounds.length) await saveBlindTest(await db(), record);
-        else await deleteBlindTest(await db(), record.id);
-        set(({ blindTests }) => ({
-          blindTests: record.rounds.length ? [record, ...others(blindTests)] : others(blindTests),
-        }));
+        await work();
       } catch (error) {
         set({ blindProblem: problemOf(error) });
       }
     });
-    return writing;
+    return last;
+  }
+
+  /** On disk, then in the list of tests. */
+  async function keep(record: BlindTestRecord): Promise<void> {
+    if (record.rounds.length) await saveBlindTest(await db(), record);
+    else await deleteBlindTest(await db(), record.id);
+    set(({ blindTests }) => {
+      const others = blindTests.filter(({ id }) => id !== record.id);
+      return { blindTests: record.rounds.length ? [record, ...others] : others };
+    });
+  }
+
+  /** Writes what was judged, `answered` being the round that the answer is of, then shows what comes next. */
+  async function judged(
+    blind: BlindTest,
+    answered: BlindRound,
+    next: Pick<BlindTest, 'index' | 'question'>,
+  ): Promise<void> {
+    const at = Math.min(blind.index, next.index);
+    const ready = blind.ready.map((one, index) => (index === at ? answered : one));
+    const rounds = ready.slice(0, at + 1).filter(({ answers }) => answers.length > 0);
+    const record = { ...blind.record, rounds };
+    await keep(record);
+    // Rounds may have been made meanwhile.
+    change(record.id, (now) => ({
+      ...next,
+      ready: now.ready.map((one, index) => (index === at ? answered : one)),
+      record: { ...now.record, rounds },
+      since: performance.now(),
+    }));
   }
 
   /** A tab that only looks writes nothing. */
@@ -145,60 +170,45 @@ export const blindSlice: Slice<BlindSlice> = (set, get) => {
       }
     },
 
-    async answerBlind(answer, at) {
-      const { blind } = get();
-      const round = blind?.ready[blind.index];
-      if (!blind || !round || isBlindDone(blind)) return;
-      if (at && (at.index !== blind.index || at.question !== blind.question)) return;
-      if (!isOurs()) return;
-      const given = {
-        question: blind.record.questions[blind.question]!,
-        answer,
-        elapsedMs: Math.round(performance.now() - blind.since),
-        at: new Date().toISOString(),
-      };
-      const answered: BlindRound = { ...round, answers: [...round.answers.slice(0, blind.question), given] };
-      const ready = blind.ready.map((one, index) => (index === blind.index ? answered : one));
-      const isLast = blind.question === blind.record.questions.length - 1;
-      const record = isLast ? { ...blind.record, rounds: ready.slice(0, blind.index + 1) } : blind.record;
-      set({
-        blind: {
-          ...blind,
-          ready,
-          record,
-          index: blind.index + (isLast ? 1 : 0),
-          question: isLast ? 0 : blind.question + 1,
-          since: performance.now(),
-        },
-      });
-      if (isLast) await keep(record);
-    },
+    answerBlind: (answer, at) =>
+      inTurn(async () => {
+        const { blind } = get();
+        const round = blind?.ready[blind.index];
+        if (!blind || !round || isBlindDone(blind)) return;
+        if (at && (at.index !== blind.index || at.question !== blind.question)) return;
+        if (!isOurs()) return;
+        const { index, question, record } = blind;
+        const given = {
+          question: record.questions[question]!,
+          answer,
+          elapsedMs: Math.round(performance.now() - blind.since),
+          at: new Date().toISOString(),
+        };
+        const isLast = question === record.questions.length - 1;
+        await judged(
+          blind,
+          { ...round, answers: [...round.answers.slice(0, question), given] },
+          isLast ? { index: index + 1, question: 0 } : { index, question: question + 1 },
+        );
+      }),
 
-    async undoBlind() {
-      const { blind } = get();
-      if (!blind || (blind.index === 0 && blind.question === 0) || !isOurs()) return;
-      const isFirst = blind.question === 0;
-      const index = isFirst ? blind.index - 1 : blind.index;
-      const record = { ...blind.record, rounds: blind.ready.slice(0, index) };
-      set({
-        blind: {
-          ...blind,
-          index,
-          question: isFirst ? blind.record.questions.length - 1 : blind.question - 1,
-          record,
-          since: performance.now(),
-        },
-      });
-      // Within a round nothing of it is on disk yet.
-      if (isFirst) await keep(record);
-    },
+    undoBlind: () =>
+      inTurn(async () => {
+        const { blind } = get();
+        if (!blind || (blind.index === 0 && blind.question === 0) || !isOurs()) return;
+        const isFirst = blind.question === 0;
+        const index = isFirst ? blind.index - 1 : blind.index;
+        const question = (isFirst ? blind.record.questions.length : blind.question) - 1;
+        const round = blind.ready[index]!;
+        await judged(blind, { ...round, answers: round.answers.slice(0, question) }, { index, question });
+      }),
 
     async stopBlindTest() {
       const { blind, jobs } = get();
       if (!blind) return;
       set({ blind: { ...blind, stopped: true } });
       for (const job of jobs) if (job.kind === 'blind') await get().cancelJob(job.id);
-      await writing;
+      await last;
     },
 
     closeBlindTest: () => set({ blind: null }),
