@@ -1,37 +1,16 @@
 /** A blind test through the store, on a real IndexedDB implementation: what is on disk is what was judged. */
-import 'fake-indexeddb/auto';
-import { beforeEach, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, expect, it } from 'vitest';
 import { type BlindRound, type BlindTestRecord, readBlindTests } from '../../data/blindTests.ts';
-import type { ImageRecord } from '../../service/types.ts';
+import { imageRecord } from '../../records/testRecords.ts';
 import { db } from './services.ts';
 import { blindResults } from './takeAway.ts';
+import { closeStudio, openStudio, studio } from './testStudio.ts';
 import { useStudio } from './useStudio.ts';
-
-vi.stubGlobal('navigator', {});
-
-const image = (id: string): ImageRecord => ({
-  id,
-  prompt: 'p',
-  seed: 1,
-  modelHash: '',
-  ranOn: 'engine',
-  createdAt: '',
-  file: `images/${id}.png`,
-  latentsFile: `images/${id}.safetensors`,
-  model: { base: 'm', adapters: [] },
-  negativePrompt: '',
-  steps: 1,
-  guidanceScale: 1,
-  width: 8,
-  height: 8,
-  scheduler: 'DDIMScheduler',
-  sampler: 'auto',
-});
 
 const rounds: BlindRound[] = [0, 1, 2].map((seed) => ({
   prompt: 'p',
   seed,
-  images: { a: image(`a${seed}`), b: image(`b${seed}`) },
+  images: { a: imageRecord(`a${seed}`), b: imageRecord(`b${seed}`) },
   shownLeft: 'a',
   answers: [],
 }));
@@ -47,7 +26,6 @@ const record: BlindTestRecord = {
   createdAt: '',
 };
 
-const studio = () => useStudio.getState();
 const onDisk = async () =>
   (await readBlindTests(await db())).map((test) =>
     test.rounds.map(({ answers }) => answers.map(({ answer }) => answer)),
@@ -60,10 +38,10 @@ function begin(change: Partial<BlindTestRecord> = {}): void {
 }
 
 beforeEach(async () => {
-  await (await db()).clear('blindTests');
-  useStudio.setState(useStudio.getInitialState(), true);
+  await openStudio();
   begin();
 });
+afterEach(closeStudio);
 
 it('takes an answer back on disk, in the verdict and in the list of tests', async () => {
   await studio().answerBlind('right');

@@ -1,21 +1,8 @@
 /** What is compared: pictures of the models as they are now, whatever had their ids before. */
-import 'fake-indexeddb/auto';
-import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, expect, it } from 'vitest';
 import { writeSafetensors } from '../../data/formats/safetensors.ts';
-import { WorkerForTests } from '../app/workerForTests.ts';
-import type { GenerateRequest, ImageRecord, ModelInfo, ModelRef } from '../../service/types.ts';
-import { db } from './services.ts';
-import { useStudio } from './useStudio.ts';
-
-const studio = () => useStudio.getState();
-
-const model = {
-  id: 'm',
-  title: 'm',
-  defaults: { steps: 1, guidanceScale: 1, scheduler: 'DDIMScheduler' },
-  defaultSize: { width: 8, height: 8 },
-  notTrainable: null,
-} as ModelInfo;
+import type { GenerateRequest, ImageRecord, ModelRef } from '../../service/types.ts';
+import { closeStudio, modelInfo, openStudio, studio } from './testStudio.ts';
 
 const base: ModelRef = { base: 'm', adapters: [] };
 const tuned: ModelRef = { base: 'm', adapters: [{ kind: 'file', file: 'loras/style', strength: 1 }] };
@@ -29,20 +16,11 @@ const hashOf = (ref: ModelRef): string => (ref.adapters.length ? `${content.base
 beforeEach(async () => {
   content = { base: 'first', lora: 'first' };
   made = [];
-  vi.stubGlobal('Worker', WorkerForTests);
-  vi.stubGlobal('navigator', { gpu: {}, storage: { getDirectory: async () => ({ getDirectoryHandle: () => ({}) }) } });
-  vi.stubGlobal('fetch', () => Promise.reject(new TypeError('no network')));
-  vi.stubGlobal('addEventListener', () => undefined);
-  vi.stubGlobal('removeEventListener', () => undefined);
-  WorkerForTests.verbs = {
-    start: () => ({ features: [], limits: {}, adapter: {}, choices: {} }),
-    models: () => [model],
-    storedModels: () => [],
-    runs: () => [],
+  const verbs = {
     modelHash: hashOf,
     importLora: () => ((content.lora = 'second'), { file: 'loras/style', rank: 1, modules: 1, format: 'kohya' }),
     deleteModel: () => undefined,
-    setPredictionType: (_id: string, type: string) => ((content.base = type), model),
+    setPredictionType: (_id: string, type: string) => ((content.base = type), modelInfo()),
     generate: (_job: string, { items, ...settings }: GenerateRequest): ImageRecord[] =>
       items.map((item) => {
         const modelHash = hashOf(settings.model);
@@ -51,18 +29,13 @@ beforeEach(async () => {
         return { ...settings, ...item, id, modelHash, ranOn: 'engine', createdAt: '', file: id, latentsFile: id };
       }),
   };
-  await (await db()).clear('images');
-  useStudio.setState(useStudio.getInitialState(), true);
-  await studio().boot();
+  await openStudio({ engine: verbs });
   studio().setCompare({ compareA: base, compareB: tuned, comparePrompts: ['a house', ''], compareSeeds: [1] });
   await studio().makeComparison();
   expect(studio().compareProblem).toBeNull();
 });
 
-afterEach(() => {
-  for (const worker of WorkerForTests.made.splice(0)) worker.terminate();
-  vi.unstubAllGlobals();
-});
+afterEach(closeStudio);
 
 const shown = () => [base, tuned].map((ref) => studio().cellOf(ref, 'a house', 1)?.modelHash);
 

@@ -1,62 +1,27 @@
 /** The store and the end of its engine: nothing waits for ever, and nothing is cut off that was promised to be saved. */
-import 'fake-indexeddb/auto';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { deferred, WorkerForTests } from '../app/workerForTests.ts';
 import { foldLabels } from '../../data/labels.ts';
-import type { ImageRecord, LabelEvent, ModelInfo, PairRecord } from '../../service/types.ts';
+import { labelEvent } from '../../records/testRecords.ts';
+import type { ModelInfo } from '../../service/types.ts';
 import { WinnowError } from '../../shared/errors.ts';
+import { closeStudio, idleEngine, modelInfo, never, openStudio, pairOf, studio } from './testStudio.ts';
 import { useStudio } from './useStudio.ts';
 
-const studio = () => useStudio.getState();
-const never = (): Promise<never> => new Promise(() => {});
-
-const model = {
-  id: 'm',
-  title: 'm',
-  defaults: { steps: 1, guidanceScale: 1, scheduler: 'DDIMScheduler' },
-  defaultSize: { width: 8, height: 8 },
-  notTrainable: null,
-} as ModelInfo;
-
 const verbs = {
-  start: () => ({ features: [], limits: {}, adapter: {}, choices: {} }),
-  models: () => [model],
-  storedModels: () => [],
-  runs: () => [],
-  metrics: () => [],
+  ...idleEngine,
   generate: never,
   makePairs: never,
   importModel: never,
   train: never,
 };
 
-/** Of the page: one lock that is free, and whoever asks by the channel. */
-const locks = {
-  request: (_name: string, options: unknown, work?: (lock: object) => Promise<void>) =>
-    typeof options === 'function' ? never() : work!({}),
-};
-
 beforeEach(async () => {
-  vi.stubGlobal('Worker', WorkerForTests);
-  vi.stubGlobal('navigator', {
-    gpu: {},
-    locks,
-    storage: { getDirectory: async () => ({ getDirectoryHandle: () => ({}) }) },
-  });
-  vi.stubGlobal('addEventListener', () => undefined);
-  vi.stubGlobal('removeEventListener', () => undefined);
-  vi.stubGlobal('fetch', () => Promise.reject(new TypeError('no network')));
-  WorkerForTests.verbs = verbs;
-  useStudio.setState(useStudio.getInitialState(), true);
-  await studio().boot();
+  await openStudio({ engine: verbs });
   expect(studio().engineState).toBe('ready');
 });
 
-afterEach(() => {
-  vi.useRealTimers();
-  for (const worker of WorkerForTests.made.splice(0)) worker.terminate();
-  vi.unstubAllGlobals();
-});
+afterEach(closeStudio);
 
 const theWorker = (): WorkerForTests => WorkerForTests.made.at(-1)!;
 const states = () => studio().jobs.map(({ state }) => state);
@@ -126,7 +91,7 @@ it('works again after the engine was started anew, with nothing left over', asyn
   WorkerForTests.verbs = { ...verbs, importModel: () => imported.promise };
   await studio().restartEngine();
   const bringing = bringIn();
-  imported.resolve({ ...model, id: 'new' });
+  imported.resolve(modelInfo('new'));
   expect(await bringing).toMatchObject({ id: 'new' });
   expect(studio().modelsProblem).toBeNull();
 });
@@ -216,14 +181,7 @@ it('begins one run, however often Start is clicked', async () => {
   const train = vi.fn(never);
   WorkerForTests.verbs = { ...verbs, train };
   await studio().restartEngine();
-  const image = {
-    file: 'images/0.png',
-    latentsFile: 'images/0',
-    model: { base: 'm', adapters: [] },
-  } as unknown as ImageRecord;
-  const pair: PairRecord = { id: 'p', prompt: 'p', images: [image, image], origin: 'seeds', createdAt: '' };
-  const label = { type: 'label', id: 'l', pair: 'p', answer: 'left', shownLeft: 0 } as LabelEvent;
-  useStudio.setState({ pairs: [pair], labels: foldLabels([label]) });
+  useStudio.setState({ pairs: [pairOf('p')], labels: foldLabels([labelEvent('l', 'p')]) });
   studio().setTrainConfig({ samplePrompts: ['p'] });
   void studio().startTraining();
   void studio().startTraining();

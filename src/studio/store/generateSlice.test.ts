@@ -1,44 +1,24 @@
 /** What is asked for holds what acts, and nothing else. */
-import { beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { imageParameters } from '../../data/imageParameters.ts';
 import { samplerNames, samplerReads } from '../../diffusion/samplers/records.ts';
 import type { ModelInfo } from '../../service/types.ts';
 import { presets } from '../../training/presets.ts';
 import { restoreDrafts } from './drafts.ts';
 import { isGuided } from './generateSlice.ts';
+import { closeStudio, modelInfo, openStudio, studio } from './testStudio.ts';
 import { useStudio } from './useStudio.ts';
 
-const model = (change: Partial<ModelInfo> = {}): ModelInfo => ({
-  id: 'm',
-  title: 'M',
-  source: 'disk',
-  unetHash: '',
-  hash: '',
-  family: 'Stable Diffusion 1',
-  pipeline: 'StableDiffusionPipeline',
-  parameters: { unet: 1, vae: 1, textEncoder: 1 },
-  precision: 'f32',
-  weightBytes: 1,
-  predictionType: 'epsilon',
-  scheduler: 'DDIMScheduler',
-  defaults: { steps: 30, guidanceScale: 7.5, scheduler: 'DDIMScheduler' },
-  defaultSize: { width: 512, height: 512 },
-  sizeMultiple: 8,
-  maxTokens: 77,
-  karras: false,
-  guidanceInput: false,
-  notTrainable: null,
-  scorers: [],
-  ...change,
-});
-
-const studio = useStudio.getState;
 const use = (info: ModelInfo): void => {
   useStudio.setState({ models: [info] });
   studio().setDraft({ base: 'm', model: { base: 'm', adapters: [] } });
   studio().resetSettings();
 };
-beforeEach(() => use(model()));
+beforeEach(async () => {
+  await openStudio();
+  use(modelInfo());
+});
+afterEach(closeStudio);
 
 describe.each(samplerNames)('%s', (scheduler) => {
   it('is asked for an eta and for Karras noise levels only if it reads them', () => {
@@ -50,7 +30,7 @@ describe.each(samplerNames)('%s', (scheduler) => {
 });
 
 it('can be asked without the Karras noise levels that the model’s own config has', () => {
-  use(model({ karras: true }));
+  use(modelInfo('m', { karras: true }));
   studio().setDraft({ scheduler: 'EulerDiscreteScheduler' });
   expect(studio().draft.karras).toBe(true);
   expect(studio().settings()).not.toHaveProperty('schedulerConfig');
@@ -63,7 +43,7 @@ it('rescales guided predictions only', () => {
   expect(studio().settings().guidanceRescale).toBe(0.7);
   studio().setDraft({ guidanceScale: 1 });
   expect(studio().settings()).not.toHaveProperty('guidanceRescale');
-  expect(isGuided({ guidanceScale: 8 }, model({ guidanceInput: true }))).toBe(false);
+  expect(isGuided({ guidanceScale: 8 }, modelInfo('m', { guidanceInput: true }))).toBe(false);
 });
 
 it('takes an eta back from a picture, ours or A1111’s', () => {

@@ -1,53 +1,20 @@
 /** Judging through the store, on a real IndexedDB implementation: what is on disk when the next pair shows, undo, redo, filters. */
-import 'fake-indexeddb/auto';
-import { beforeEach, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, expect, it } from 'vitest';
 import { appendLabel, answerAsShown, readLabels } from '../../data/labels.ts';
 import { readPairs, savePairs } from '../../data/pairs.ts';
-import type { ImageRecord, PairRecord } from '../../service/types.ts';
+import type { PairRecord } from '../../service/types.ts';
 import { db } from './services.ts';
 import { countUsable } from './models.ts';
+import { closeStudio, openStudio, pairOf, studio } from './testStudio.ts';
 import { useStudio } from './useStudio.ts';
 
-const image = (id: string): ImageRecord => ({
-  id,
-  prompt: 'p',
-  seed: 1,
-  modelHash: '',
-  ranOn: 'engine',
-  createdAt: '',
-  file: `images/${id}.png`,
-  latentsFile: `images/${id}.safetensors`,
-  model: { base: 'm', adapters: [] },
-  negativePrompt: '',
-  steps: 1,
-  guidanceScale: 1,
-  width: 8,
-  height: 8,
-  scheduler: 'DDIMScheduler',
-  sampler: 'auto',
-});
-
-const pair = (id: string, origin: PairRecord['origin'] = 'seeds'): PairRecord => ({
-  id,
-  prompt: `prompt ${id}`,
-  images: [image(`${id}0`), image(`${id}1`)],
-  origin,
-  createdAt: `2026-01-01T00:00:0${id.length}Z`,
-});
-
-// Node has none of the browser's storage but what fake-indexeddb brings; pictures stay unread.
-vi.stubGlobal('navigator', {});
-
-const studio = () => useStudio.getState();
-
 beforeEach(async () => {
-  const database = await db();
-  for (const store of ['labels', 'pairs', 'images', 'blindTests'] as const) await database.clear(store);
-  useStudio.setState(useStudio.getInitialState(), true);
-  const pairs = [pair('a'), pair('b'), pair('c')];
-  await savePairs(database, pairs);
+  await openStudio();
+  const pairs = ['a', 'b', 'c'].map((id) => pairOf(id));
+  await savePairs(await db(), pairs);
   studio().addPairs(pairs);
 });
+afterEach(closeStudio);
 
 it('has the answer on disk before the next pair shows', async () => {
   const shownPairs: [string | undefined, number][] = [];
@@ -80,7 +47,7 @@ it('takes one answer at a time, however fast the keys come', async () => {
 });
 
 it('turns answers into usable pairs by the side they were shown on', async () => {
-  useStudio.setState({ showing: { pair: pair('a'), shownLeft: 1, since: 0 } });
+  useStudio.setState({ showing: { pair: pairOf('a'), shownLeft: 1, since: 0 } });
   await studio().answer('left');
   await studio().answer('tie');
   expect(studio().usablePairs()).toEqual([
@@ -90,7 +57,7 @@ it('turns answers into usable pairs by the side they were shown on', async () =>
 });
 
 it('counts ties as usable, and learns from them, once the loss reads how sure a label is', async () => {
-  useStudio.setState({ showing: { pair: pair('a'), shownLeft: 1, since: 0 } });
+  useStudio.setState({ showing: { pair: pairOf('a'), shownLeft: 1, since: 0 } });
   await studio().answer('tie');
   expect(countUsable(studio())).toMatchObject({ own: 0 });
   studio().setTrainConfig({ loss: 'soft' });
@@ -144,7 +111,7 @@ it('lists pairs by their answer, where they can be judged again', async () => {
 
 it('marks the picture that was preferred, whichever side it stands on now', async () => {
   for (const answer of ['left', 'right'] as const) {
-    useStudio.setState({ showing: { pair: pair('a'), shownLeft: 1, since: 0 } });
+    useStudio.setState({ showing: { pair: pairOf('a'), shownLeft: 1, since: 0 } });
     await studio().answer(answer);
     const label = studio().labels.byPair.get('a')!;
     expect(answerAsShown(label, 1)).toBe(answer);
@@ -192,8 +159,8 @@ it.each([
 });
 
 it('shows of pairs with one id the first, before and after a reload', async () => {
-  const twin = { ...pair('d'), prompt: 'another one' };
-  studio().addPairs([pair('d'), twin]);
+  const twin = { ...pairOf('d'), prompt: 'another one' };
+  studio().addPairs([pairOf('d'), twin]);
   studio().addPairs([twin]);
   expect(
     studio()
@@ -244,7 +211,7 @@ it('keeps every label over a reload', async () => {
 
 it('says on screen what of the storage cannot be read, and shows the rest', async () => {
   const database = await db();
-  await database.put('pairs', { ...pair('d'), images: null } as unknown as PairRecord);
+  await database.put('pairs', { ...pairOf('d'), images: null } as unknown as PairRecord);
   const said: (string | undefined)[] = [];
   const stop = useStudio.subscribe(({ labelProblem }) => said.push(labelProblem?.message));
   await studio().readStored();

@@ -1,12 +1,11 @@
 /** LoRAs as they are dropped: files together, folders, and what only looks like one. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { writeSafetensors } from '../../data/formats/safetensors.ts';
-import type { EngineService, ModelInfo } from '../../service/types.ts';
 import { readDropped } from './dropped.ts';
 import { loraOfFolder, loraSummary, withConfigs } from './loraFiles.ts';
-import { useStudio } from './useStudio.ts';
+import { closeStudio, modelInfo, openStudio, studio } from './testStudio.ts';
 
 const reference = join(import.meta.dirname, '../../../tools/reference');
 const real = (path: string): File => new File([readFileSync(join(reference, path))], path.split('/').at(-1)!);
@@ -124,27 +123,28 @@ it('says what a LoRA holds', () => {
 
 describe('added LoRAs', () => {
   const asked: unknown[][] = [];
-  beforeEach(() => {
+  beforeEach(async () => {
     asked.length = 0;
-    const models = ['one', 'two'].map((id) => ({ id }) as ModelInfo);
-    const engine = {
-      importLora: async (...args: unknown[]) => {
-        asked.push(args);
-        return { file: 'loras/hash/lora.safetensors', rank: 2, modules: 1, format: 'peft', parts: { unet: 1 } };
+    await openStudio({
+      engine: {
+        models: () => [modelInfo('one'), modelInfo('two')],
+        importLora: (...args: unknown[]) => {
+          asked.push(args);
+          return { file: 'loras/hash/lora.safetensors', rank: 2, modules: 1, format: 'peft', parts: { unet: 1 } };
+        },
       },
-    } as unknown as EngineService;
-    useStudio.setState({ models, engine: () => engine as ReturnType<ReturnType<typeof useStudio.getState>['engine']> });
-    useStudio.getState().setPreference('loras', []);
+    });
   });
+  afterEach(closeStudio);
 
   it('come to the engine with their config, and one file serves every model it was added to', async () => {
     const file = tensors('mine.safetensors', 'unet.conv_in.lora_A.weight');
     for (const base of ['one', 'two', 'two']) {
-      useStudio.getState().setPreference('baseModel', base);
-      await useStudio.getState().addLora({ file, config: json() });
+      studio().setPreference('baseModel', base);
+      await studio().addLora({ file, config: json() });
     }
     expect(asked[0]).toEqual(['mine.safetensors', expect.any(Uint8Array), 'one', new TextEncoder().encode('{}')]);
-    expect(useStudio.getState().preferences.loras.map(({ base, parts }) => [base, parts])).toEqual([
+    expect(studio().preferences.loras.map(({ base, parts }) => [base, parts])).toEqual([
       ['two', { unet: 1 }],
       ['one', { unet: 1 }],
     ]);

@@ -1,90 +1,31 @@
 /** Several base models in the store: what follows the chosen one, what is kept for the others. */
-import { beforeEach, expect, it } from 'vitest';
-import type { ImageRecord, LabelEvent, ModelInfo, PairRecord } from '../../service/types.ts';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { labelEvent } from '../../records/testRecords.ts';
 import { foldLabels } from '../../data/labels.ts';
 import { chosenModel, countUsable } from './models.ts';
 import { hubRequestOf } from './modelsSlice.ts';
 import { pickedFolder } from './modelFiles.ts';
+import { closeStudio, modelInfo, openStudio, pairOf, studio } from './testStudio.ts';
 import { useStudio } from './useStudio.ts';
 
-const model = (id: string, change: Partial<ModelInfo> = {}): ModelInfo => ({
-  id,
-  title: id,
-  source: 'disk',
-  hash: id,
-  unetHash: id,
-  family: 'Stable Diffusion 1',
-  pipeline: 'StableDiffusionPipeline',
-  parameters: { unet: 1, vae: 1, textEncoder: 1 },
-  precision: 'f16',
-  weightBytes: 6,
-  predictionType: 'epsilon',
-  scheduler: 'PNDMScheduler',
-  defaults: { steps: 30, guidanceScale: 7.5, scheduler: 'PNDMScheduler' },
-  defaultSize: { width: 512, height: 512 },
-  sizeMultiple: 8,
-  maxTokens: 77,
-  karras: false,
-  guidanceInput: false,
-  notTrainable: null,
-  scorers: [],
-  ...change,
-});
-
-const embedded = model('embedded', {
+const embedded = modelInfo('embedded', {
   source: 'embedded',
   defaultSize: { width: 96, height: 96 },
   defaults: { steps: 12, guidanceScale: 3, scheduler: 'DPMSolverMultistepScheduler' },
 });
-const models = [embedded, model('big')];
+const models = [
+  embedded,
+  modelInfo('big', { defaults: { steps: 30, guidanceScale: 7.5, scheduler: 'PNDMScheduler' } }),
+];
 
-const image = (id: string, base: string): ImageRecord => ({
-  id,
-  prompt: 'p',
-  seed: 1,
-  modelHash: '',
-  ranOn: 'engine',
-  createdAt: '',
-  file: `images/${id}.png`,
-  latentsFile: `images/${id}.safetensors`,
-  model: { base, adapters: [] },
-  negativePrompt: '',
-  steps: 1,
-  guidanceScale: 1,
-  width: 8,
-  height: 8,
-  scheduler: 'DDIMScheduler',
-  sampler: 'auto',
-});
-const pair = (id: string, left: string, right = left): PairRecord => ({
-  id,
-  prompt: id,
-  images: [image(`${id}0`, left), image(`${id}1`, right)],
-  origin: 'seeds',
-  createdAt: id,
-});
-const preferred = (id: string): LabelEvent => ({
-  type: 'label',
-  id: `l${id}`,
-  pair: id,
-  answer: 'left',
-  shownLeft: 0,
-  clearly: false,
-  elapsedMs: 1,
-  at: '',
-  by: 'person',
-});
-
-const studio = () => useStudio.getState();
-
-beforeEach(() => {
-  useStudio.setState({ ...useStudio.getInitialState(), models }, true);
-  studio().setPreference('baseModel', null);
+beforeEach(async () => {
+  await openStudio({ state: { models } });
   studio().adoptDefaults();
 });
+afterEach(closeStudio);
 
 it('gives a model that is not square both of its sides', () => {
-  useStudio.setState({ models: [...models, model('wide', { defaultSize: { width: 640, height: 448 } })] });
+  useStudio.setState({ models: [...models, modelInfo('wide', { defaultSize: { width: 640, height: 448 } })] });
   studio().useModel('wide');
   expect(studio().draft).toMatchObject({ width: 640, height: 448 });
 });
@@ -136,8 +77,16 @@ it('falls back to the embedded model where the chosen one is gone, and says so o
 });
 
 it('trains a model on its own pairs alone, and shows them first', () => {
-  const pairs = [pair('1', 'embedded'), pair('2', 'big'), pair('3', 'big', 'embedded')];
-  useStudio.setState({ pairs, labels: foldLabels(pairs.map(({ id }) => preferred(id))), filter: 'preferred' });
+  const pairs = [
+    pairOf('1', {}, ['embedded', 'embedded']),
+    pairOf('2', {}, ['big', 'big']),
+    pairOf('3', {}, ['big', 'embedded']),
+  ];
+  useStudio.setState({
+    pairs,
+    labels: foldLabels(pairs.map(({ id }) => labelEvent(`l${id}`, id))),
+    filter: 'preferred',
+  });
   studio().useModel('big');
   expect(
     studio()

@@ -1,12 +1,11 @@
 /** What the screen shows of a run at work never goes back, whatever is asked of the engine meanwhile. */
-import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, expect, it } from 'vitest';
 import { testRun } from '../../service/testRuns.ts';
 import type { RunRecord, StepMetrics, TrainEvent } from '../../service/types.ts';
 import type { Engine } from '../app/workers.ts';
+import { closeStudio, openStudio, studio } from './testStudio.ts';
 import { canResume } from './trainSlice.ts';
 import { useStudio } from './useStudio.ts';
-
-const studio = () => useStudio.getState();
 
 const step = (n: number): TrainEvent => ({
   type: 'step',
@@ -40,20 +39,10 @@ const stale = testRun({ status: 'running', step: 2 });
 const settle = (): Promise<void> => new Promise((resolve) => setTimeout(resolve));
 const shown = (): RunRecord => studio().runs.find(({ id }) => id === 'r')!;
 
-beforeEach(() => {
-  vi.stubGlobal('addEventListener', () => {});
-  vi.stubGlobal('removeEventListener', () => {});
-  vi.stubGlobal('navigator', {});
-  useStudio.setState(
-    {
-      ...useStudio.getInitialState(),
-      runs: [testRun({ status: 'stopped', step: 2 })],
-      readStorage: async () => undefined,
-    },
-    true,
-  );
-});
-afterEach(() => vi.unstubAllGlobals());
+beforeEach(() =>
+  openStudio({ state: { runs: [testRun({ status: 'stopped', step: 2 })], readStorage: async () => undefined } }),
+);
+afterEach(closeStudio);
 
 it('keeps the steps of a run at work when it is renamed, or all runs are read anew', async () => {
   const { tell, end } = fakeEngine(stale);
