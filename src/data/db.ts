@@ -19,16 +19,25 @@ export type Database = IDBPDatabase<WinnowSchema>;
 
 type StoreName = 'labels' | 'pairs' | 'images' | 'blindTests';
 
+/** What is kept as records: how each finds its place, and the check that it passes when it is read. A change of form raises the version and
+ *  says in `upgrade` what becomes of records of before. */
+const version = 1;
+const stores: {
+  [Name in StoreName]: { kind: RecordKind<WinnowSchema[Name]['value']>; options: IDBObjectStoreParameters };
+} = {
+  labels: { kind: labelKind, options: { autoIncrement: true } },
+  pairs: { kind: pairKind, options: { keyPath: 'id' } },
+  images: { kind: imageKind, options: { keyPath: 'id' } },
+  blindTests: { kind: blindTestKind, options: { keyPath: 'id' } },
+};
+
 /** @param onClosed the connection was closed from outside: open another one.
  *  Rejects with UnsupportedConfig where the browser has no database, or refuses it, as in private browsing. */
 export async function openDatabase(name = 'winnow', onClosed: () => void = () => {}): Promise<Database> {
   try {
-    return await openDB<WinnowSchema>(name, 1, {
+    return await openDB<WinnowSchema>(name, version, {
       upgrade(db) {
-        db.createObjectStore('labels', { autoIncrement: true });
-        db.createObjectStore('pairs', { keyPath: 'id' });
-        db.createObjectStore('images', { keyPath: 'id' });
-        db.createObjectStore('blindTests', { keyPath: 'id' });
+        for (const [store, { options }] of Object.entries(stores)) db.createObjectStore(store as StoreName, options);
       },
       // A newer version in another tab must not wait for this one.
       blocking(_current, _blocked, event) {
@@ -52,20 +61,13 @@ export async function openDatabase(name = 'winnow', onClosed: () => void = () =>
   }
 }
 
-const kinds: { [Name in StoreName]: RecordKind<WinnowSchema[Name]['value']> } = {
-  labels: labelKind,
-  pairs: pairKind,
-  images: imageKind,
-  blindTests: blindTestKind,
-};
-
 /** All records of a store that are whole. One that is not stays in the database and is left out; `onDamaged` is told which and why. */
 export async function readStore<Name extends StoreName>(
   db: Database,
   store: Name,
   onDamaged: (what: string) => void = () => {},
 ): Promise<WinnowSchema[Name]['value'][]> {
-  const kind = kinds[store];
+  const { kind } = stores[store];
   const [keys, values] = await Promise.all([db.getAllKeys(store), db.getAll(store)]);
   return values.filter((value, i) => {
     const problems = problemsOf(kind, value);

@@ -22,7 +22,7 @@ const lossSettings = Object.fromEntries(
   Object.entries(lossFields).map(([name, field]) => [name, lossSetting(field)]),
 ) as { [K in LossSetting]: z.ZodDefault<z.ZodType<LossSettings[K]>> };
 
-const schema = z.strictObject({
+export const trainConfigSchema = z.strictObject({
   version: z.literal(1),
   mode: z.enum(['lora', 'full']),
   rank: whole.min(1).max(256),
@@ -69,7 +69,7 @@ export function parseTrainConfig(text: string): TrainConfig {
 }
 
 export function checkTrainConfig(value: unknown): TrainConfig {
-  const result = schema.safeParse(value);
+  const result = trainConfigSchema.safeParse(value);
   if (result.success) return result.data;
   const found = result.error.issues.slice(0, 3).map((issue) => `${issue.path.join('.') || 'file'}: ${issue.message}`);
   throw new WinnowError(

@@ -1,14 +1,22 @@
 /** Providers around the shell. Routes live in the hash, so that any static host serves them. */
-import { MantineProvider } from '@mantine/core';
+import { localStorageColorSchemeManager, MantineProvider } from '@mantine/core';
 import { Notifications } from '@mantine/notifications';
 import { Router } from 'wouter';
 import { useHashLocation } from 'wouter/use-hash-location';
+import { theme as themeKept } from '../store/persisted.ts';
 import { Shell } from './Shell.tsx';
 import { cssVariables, theme } from './theme.ts';
 
+const colorScheme = localStorageColorSchemeManager({ key: themeKept.key });
+
 export function App() {
   return (
-    <MantineProvider theme={theme} cssVariablesResolver={cssVariables} defaultColorScheme="auto">
+    <MantineProvider
+      theme={theme}
+      cssVariablesResolver={cssVariables}
+      colorSchemeManager={colorScheme}
+      defaultColorScheme={themeKept.initial}
+    >
       <Notifications position="top-right" />
       <Router hook={useHashLocation}>
         <Shell />

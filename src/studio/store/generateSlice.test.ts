@@ -3,8 +3,6 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { imageParameters } from '../../data/imageParameters.ts';
 import { samplerNames, samplerReads } from '../../diffusion/samplers/records.ts';
 import type { ModelInfo } from '../../service/types.ts';
-import { presets } from '../../training/presets.ts';
-import { restoreDrafts } from './drafts.ts';
 import { isGuided } from './generateSlice.ts';
 import { closeStudio, modelInfo, openStudio, studio } from './testStudio.ts';
 import { useStudio } from './useStudio.ts';
@@ -52,34 +50,4 @@ it('takes an eta back from a picture, ours or A1111’s', () => {
   const theirs = 'a tree\nSteps: 20, Sampler: DDIM, CFG scale: 7, Seed: 1, Size: 64x64, Eta DDIM: 0.25';
   studio().recall(imageParameters(new Map([['parameters', theirs]]))!, 'all');
   expect(studio().draft).toMatchObject({ scheduler: 'DDIMScheduler', eta: 0.25 });
-});
-
-it('takes drafts of before the newer settings were there, completed', () => {
-  const { labelSmoothing, ...config } = presets[0]!.config;
-  const old = Object.fromEntries(
-    Object.entries(config).filter(([name]) => !/^(mapo|dmpo|tie|side|clear|minSnr|sdpo)/.test(name)),
-  );
-  const settings = {
-    steps: 9,
-    guidanceScale: 2,
-    guidanceRescale: 0,
-    width: 64,
-    height: 64,
-    scheduler: 'x',
-    karras: true,
-  };
-  const stored = { m: { settings, trainConfig: { ...old, labelSmoothing }, presetName: null } };
-  const before = globalThis.localStorage;
-  Object.defineProperty(globalThis, 'localStorage', {
-    configurable: true,
-    value: { getItem: () => JSON.stringify({ kept: stored, trainConfig: { ...old, labelSmoothing } }) },
-  });
-  restoreDrafts();
-  Object.defineProperty(globalThis, 'localStorage', { configurable: true, value: before });
-  expect(studio().kept['m']).toEqual({
-    settings: { ...settings, eta: 0 },
-    trainConfig: presets[0]!.config,
-    presetName: null,
-  });
-  expect(studio().trainConfig).toEqual(presets[0]!.config);
 });

@@ -7,7 +7,7 @@ import { type Problem, isCancelled, problemOf } from './problem.ts';
 import { WinnowError } from '../../shared/errors.ts';
 import { readDropped } from './dropped.ts';
 import type { LoraFiles } from './loraFiles.ts';
-import type { Preferences } from './preferences.ts';
+import type { Preferences } from './persisted.ts';
 import { fitPicture } from './pictures.ts';
 import { readPrompts } from '../../data/formats/promptList.ts';
 import { bundledPrompts, drawPrompts, randomSeed } from './prompts.ts';

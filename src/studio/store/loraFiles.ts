@@ -4,7 +4,7 @@ import { openSafetensors } from '../../data/formats/safetensors.ts';
 import type { LoraPartCounts } from '../../service/types.ts';
 import { WinnowError } from '../../shared/errors.ts';
 import type { ModelFiles } from './modelFiles.ts';
-import type { Preferences } from './preferences.ts';
+import type { Preferences } from './persisted.ts';
 
 export interface LoraFiles {
   file: File;

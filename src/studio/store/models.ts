@@ -2,7 +2,7 @@
 import type { LabelState } from '../../data/labels.ts';
 import { trainsOn } from '../../data/pairs.ts';
 import type { AdapterRef, ModelInfo, ModelRef, PairRecord, RunRecord, TrainConfig } from '../../service/types.ts';
-import type { Preferences } from './preferences.ts';
+import type { Preferences } from './persisted.ts';
 
 export interface ModelNames {
   models: readonly ModelInfo[];

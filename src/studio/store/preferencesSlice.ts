@@ -1,6 +1,6 @@
 /** Choices of this browser and what it says about storage. */
 import { WinnowError } from '../../shared/errors.ts';
-import { type Preferences, readPreferences, writePreferences } from './preferences.ts';
+import { preferences, type Preferences, readDocument, writeDocument } from './persisted.ts';
 import { db, files } from './services.ts';
 import type { Slice } from './useStudio.ts';
 
@@ -18,7 +18,8 @@ export interface PreferencesSlice {
 }
 
 export const preferencesSlice: Slice<PreferencesSlice> = (set, get) => ({
-  preferences: readPreferences(),
+  // Each has a default.
+  preferences: readDocument(preferences) as Preferences,
   storage: null,
   lacks: null,
 
@@ -38,9 +39,9 @@ export const preferencesSlice: Slice<PreferencesSlice> = (set, get) => ({
   },
 
   setPreference(key, value) {
-    const preferences = { ...get().preferences, [key]: value };
-    writePreferences(preferences);
-    set({ preferences });
+    const changed = { ...get().preferences, [key]: value };
+    writeDocument(preferences, changed);
+    set({ preferences: changed });
   },
 
   async readStorage() {
