@@ -107,7 +107,11 @@ export class Layers {
   }
 
   /** torch.nn.GroupNorm at `path`, then `act` if given. x [N, C, H, W]. */
-  groupNorm(path: string, x: Value, { groups, eps, act }: { groups: number; eps: number; act?: UnaryFn | undefined }): Value {
+  groupNorm(
+    path: string,
+    x: Value,
+    { groups, eps, act }: { groups: number; eps: number; act?: UnaryFn | undefined },
+  ): Value {
     const shape = [x.shape[1]!];
     const inputs = [x, this.parameter(`${path}.weight`, shape), this.parameter(`${path}.bias`, shape)];
     const y = this.graph.op('groupNorm', { groups, eps, silu: act === 'silu' }, inputs, path);

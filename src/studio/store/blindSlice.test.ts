@@ -1,5 +1,5 @@
 /** A blind test through the store, on a real IndexedDB implementation: what is on disk is what was judged. */
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { type BlindRound, type BlindTestRecord, readBlindTests } from '../../data/blindTests.ts';
 import { imageRecord } from '../../records/testRecords.ts';
 import { db } from './services.ts';
