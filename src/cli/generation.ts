@@ -1,7 +1,8 @@
 /** Options that all verbs share which make images, and the images made from them. */
 import { checkPrompt } from '../data/formats/promptList.ts';
 import { openSafetensors } from '../data/formats/safetensors.ts';
-import { samplerNames, samplerReads, samplersReading } from '../diffusion/samplers/records.ts';
+import { type SamplerOption, samplerOptions } from '../diffusion/samplers/options.ts';
+import { samplerNames, samplerReads, samplersReading, substitution } from '../diffusion/samplers/table.ts';
 import type { Engine } from '../service/engineService.ts';
 import type { GenerationSettings, ImageRecord, ModelInfo, ModelRef } from '../service/types.ts';
 import { isWinnowError } from '../shared/errors.ts';
@@ -34,12 +35,12 @@ export const generationOptions = {
   eta: {
     kind: 'text',
     value: 'X',
-    help: `fresh noise of each step, 0 to 1; of ${samplersReading('eta')} (default: 0)`,
+    help: `${samplerOptions.eta.help}; of ${samplersReading('eta')} (default: ${samplerOptions.eta.default})`,
   },
   karras: {
     kind: 'text',
     value: 'ON',
-    help: `Karras noise levels, on or off; of ${samplersReading('karras')} (default: as the model's scheduler config says)`,
+    help: `${samplerOptions.karras.help}; of ${samplersReading('karras')} (default: as the model's scheduler config says)`,
   },
   init: { kind: 'text', value: 'IMAGE', help: 'image-to-image: a PNG to start from' },
   strength: {
@@ -67,7 +68,7 @@ export function askedOf(values: Values<typeof generationOptions>): Asked {
   const strength = number('strength', values.strength ?? '0.6', { min: 0, max: 1 });
   if (strength === 0) throw badArguments('--strength is 0.', 'Choose one above 0 and up to 1.');
   if (values.init === undefined) doNothing(values, ['strength'], 'without --init');
-  const eta = number('eta', values.eta ?? '0', { min: 0, max: 1 });
+  const eta = number('eta', values.eta ?? String(samplerOptions.eta.default), samplerOptions.eta);
   checkPrompt(values.negative ?? '');
   const settings = {
     negativePrompt: values.negative ?? '',
@@ -101,12 +102,18 @@ export function settingsOf(
   const made = { ...defaults, ...defaultSize, ...settings, model };
   if (guidanceInput) doNothing(values, needsGuidance, `with ${title}, which takes guidance as an input`);
   else if (made.guidanceScale <= 1) doNothing(values, needsGuidance, `at a guidance of ${made.guidanceScale}`);
-  for (const option of ['eta', 'karras'] as const)
+  for (const option of Object.keys(samplerOptions) as SamplerOption[])
     if (!samplerReads(made.scheduler, option)) doNothing(values, [option], `with ${made.scheduler}`);
   return {
     ...made,
-    ...(karras !== undefined && karras !== own && { schedulerConfig: { use_karras_sigmas: karras } }),
+    ...(karras !== undefined && karras !== own && { schedulerConfig: { [samplerOptions.karras.field]: karras } }),
   };
+}
+
+/** Says where another sampler than the model's own draws. */
+export function saySampler(terminal: Terminal, { scheduler, defaults }: ModelInfo, used = defaults.scheduler): void {
+  const said = used === defaults.scheduler ? substitution(scheduler) : null;
+  if (said !== null) terminal.note(said);
 }
 
 /** Prompts told in full; the others are counted. */

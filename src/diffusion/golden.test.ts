@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { openSafetensors, type SafetensorsFile } from '../data/formats/safetensors.ts';
-import { samplerFromConfig, samplerTakesStrength } from './samplers/registry.ts';
+import { samplerFromConfig, samplerTakesStrength } from './samplers/fromConfig.ts';
 import { initialState, startIndex } from './samplers/sampler.ts';
 import { addNoise, alphasCumprod, readNoiseSchedule, trainingTarget } from './schedule.ts';
 import { type SchedulerConfig, SchedulerConfigReader } from './schedulerConfig.ts';

@@ -19,7 +19,7 @@ import {
   type Spread,
 } from '../evaluationReport.ts';
 import { outFolder } from '../fileErrors.ts';
-import { askedOf, generationOptions, makeImages, sayCuts, settingsOf } from '../generation.ts';
+import { askedOf, generationOptions, makeImages, sayCuts, saySampler, settingsOf } from '../generation.ts';
 import { parseModelRef } from '../modelRef.ts';
 import { Pace, table } from '../terminal.ts';
 import { defineVerb } from '../verb.ts';
@@ -70,6 +70,7 @@ export const evaluate = defineVerb({
     const out = outFolder(required('out', values.out));
     return withEngine(terminal, { base: refs[0]!.base, root: out }, async (engine) => {
       const [info] = await engine.models();
+      saySampler(terminal, info!, values.scheduler);
       const list = await apart(engine, refs, given, say);
       const every = seedList.flatMap((seed) => list.map((prompt) => ({ prompt, seed })));
       const wanted = Math.min(every.length, most);

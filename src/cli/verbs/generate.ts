@@ -1,7 +1,7 @@
 import { checkTotal, distinct, prompts, required, seeds } from '../arguments.ts';
 import { withEngine } from '../engine.ts';
 import { outFolder } from '../fileErrors.ts';
-import { askedOf, generationOptions, makeImages, sayCuts, settingsOf } from '../generation.ts';
+import { askedOf, generationOptions, makeImages, sayCuts, saySampler, settingsOf } from '../generation.ts';
 import { parseModelRef } from '../modelRef.ts';
 import { defineVerb } from '../verb.ts';
 
@@ -37,6 +37,7 @@ export const generate = defineVerb({
     const out = outFolder(required('out', values.out));
     return withEngine(terminal, { base: ref.base, root: out }, async (engine) => {
       const [info] = await engine.models();
+      saySampler(terminal, info!, values.scheduler);
       await sayCuts(engine, terminal, ref, [...wanted, values.negative ?? '']);
       const images = await makeImages(engine, terminal, out, settingsOf(asked, ref, info!), items);
       return { json: { out, images }, text: `${images.length} images in ${values.out}` };

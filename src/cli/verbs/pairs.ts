@@ -2,7 +2,7 @@ import { limits } from '../../shared/limits.ts';
 import { count, doNothing, number, prompts, required } from '../arguments.ts';
 import { withEngine } from '../engine.ts';
 import { outFolder } from '../fileErrors.ts';
-import { askedOf, generationOptions, identified, sayCuts, settingsOf } from '../generation.ts';
+import { askedOf, generationOptions, identified, sayCuts, saySampler, settingsOf } from '../generation.ts';
 import { parseModelRef } from '../modelRef.ts';
 import { appendRecords, claimFolder, pairsFile, readPairsSoFar } from '../records.ts';
 import { Pace } from '../terminal.ts';
@@ -47,6 +47,7 @@ export const pairs = defineVerb({
     const say = (text: string): void => terminal.note(text);
     return withEngine(terminal, { base: ref.base, root: out }, async (engine) => {
       const [info] = await engine.models();
+      saySampler(terminal, info!, values.scheduler);
       // Prompts beyond the count are not used.
       const used = list.slice(0, wanted);
       for (const model of against ? [ref, against] : [ref])

@@ -10,7 +10,7 @@ import { absolute, oneOf, required, textFile } from '../arguments.ts';
 import type { Engine } from '../../service/engineService.ts';
 import { withEngine } from '../engine.ts';
 import { outFolder } from '../fileErrors.ts';
-import { sayCuts } from '../generation.ts';
+import { sayCuts, saySampler } from '../generation.ts';
 import { isRun, modelOptions, parseModelRef, readRunRecord } from '../modelRef.ts';
 import { labelsFile, readLabels, readPairsAbsolute } from '../records.ts';
 import { withRunLock } from '../runLock.ts';
@@ -193,11 +193,13 @@ interface Training {
 
 function runTraining(terminal: Terminal, { out, name, ...training }: Training): Promise<Outcome> {
   const work = async (engine: Engine): Promise<Outcome> => {
-    if (!training.resume)
+    if (!training.resume) {
+      if (training.config.sampleEvery > 0) saySampler(terminal, (await engine.models())[0]!);
       await sayCuts(engine, terminal, training.model, [
         ...training.pairs.map(({ prompt }) => prompt),
         ...(training.config.sampleEvery > 0 ? training.config.samplePrompts : []),
       ]);
+    }
     const pace = new Pace();
     // A run that has just ended is not there to be stopped; what kept it from being saved is told when it ends.
     terminal.onInterrupt(() => void engine.command(out, 'stop').catch(() => undefined));

@@ -7,7 +7,7 @@
  *
  *  https://github.com/AUTOMATIC1111/stable-diffusion-webui, modules/infotext_utils.py. Read in time linear in the text. */
 
-import { samplerReads, samplerRecords } from '../../diffusion/samplers/records.ts';
+import { samplerCalled, samplerNames, samplerReads, samplers } from '../../diffusion/samplers/table.ts';
 
 export interface ParametersText {
   prompt: string;
@@ -18,14 +18,8 @@ export interface ParametersText {
 
 /** A1111's sampler names by diffusers class. */
 export const samplerLabels: Readonly<Record<string, string>> = Object.fromEntries(
-  Object.entries(samplerRecords).map(([name, { a1111 }]) => [name, a1111]),
+  samplerNames.map((name) => [name, samplers[name].a1111]),
 );
-
-/** Names that other tools write for the same. */
-const otherLabels: Readonly<Record<string, string>> = {
-  'euler ancestral': 'EulerAncestralDiscreteScheduler',
-  pndm: 'PNDMScheduler',
-};
 
 /** The one `Schedule type` that samplers of ours know; before version 1.9 it stood behind the sampler's name: `DPM++ 2M Karras`. */
 export const KARRAS = 'Karras';
@@ -41,9 +35,7 @@ export function samplerOf(
   const [, name, behind] = /^(.*?)(?: (Karras|Exponential|Automatic|Normal|SGM Uniform|Simple|Beta))?$/is.exec(
     sampler.trim(),
   )!;
-  const label = name!.toLowerCase();
-  const scheduler =
-    Object.entries(samplerLabels).find(([, ours]) => ours.toLowerCase() === label)?.[0] ?? otherLabels[label];
+  const scheduler = samplerCalled(name!);
   if (scheduler === undefined) return undefined;
   const schedule = scheduleType.trim() || (behind ?? '');
   if (OWN_SCHEDULES.has(schedule.toLowerCase())) return { scheduler };

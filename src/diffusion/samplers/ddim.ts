@@ -4,9 +4,37 @@ import { linspace, roundHalfEven } from '../numpy.ts';
 import { combine, denoise, noiseCoefficients } from '../prediction.ts';
 import { addNoise, alphasCumprod, leadingTimesteps, readNoiseSchedule, trailingTimesteps } from '../schedule.ts';
 import type { SchedulerConfigReader } from '../schedulerConfig.ts';
-import { checkSteps, checkTimesteps, type Sampler, type SamplerOptions } from './sampler.ts';
+import { checkSteps, checkTimesteps, type Sampler, type SamplerOptions, type SamplerRecord } from './sampler.ts';
 
-export function ddim(config: SchedulerConfigReader, { steps, eta = 0 }: SamplerOptions): Sampler {
+/** From alphas_cumprod a to `to`; x0 and eps are what the model says of x. `noise` is read where eta > 0.
+ *
+ *    sigma = eta sqrt((1 - to) / (1 - a)) sqrt(1 - a / to)                   (16)
+ *    x' = sqrt(to) x0 + sqrt(1 - to - sigma^2) eps + sigma noise             (12)  */
+export function ddimStep(
+  { x0, eps, noise }: { x0: Float32Array; eps: Float32Array; noise?: Float32Array | undefined },
+  { a, to, eta }: { a: number; to: number; eta: number },
+): Float32Array {
+  const sigma = eta * Math.sqrt(((1 - to) / (1 - a)) * (1 - a / to));
+  const direction = Math.sqrt(Math.max(1 - to - sigma ** 2, 0));
+  const next = combine(Math.sqrt(to), x0, direction, eps);
+  if (eta === 0) return next;
+  assert(noise, 'DDIM with eta > 0 needs noise at every step');
+  return combine(1, next, sigma, noise);
+}
+
+export const ddimSampler: SamplerRecord = {
+  title: 'DDIM',
+  what: 'Along the model’s own noise; with eta, part of it anew at each step',
+  formula: "x' = sqrt(a') x0 + sqrt(1 - a' - sigma^2) eps + sigma noise",
+  source: 'https://arxiv.org/abs/2010.02502',
+  a1111: 'DDIM',
+  // The same steps, with room for several at a time.
+  alsoClasses: ['DDIMParallelScheduler'],
+  reads: ['eta'],
+  make: ddim,
+};
+
+function ddim(config: SchedulerConfigReader, { steps, eta = 0 }: SamplerOptions): Sampler {
   config.only({ thresholding: [false, null] });
   const schedule = readNoiseSchedule(config);
   const clip = config.flag('clip_sample', true) ? config.number('clip_sample_range', 1, { min: 0 }) : undefined;
@@ -25,10 +53,6 @@ export function ddim(config: SchedulerConfigReader, { steps, eta = 0 }: SamplerO
       .toReversed();
   checkTimesteps(config, schedule, alphas, timesteps);
 
-  const alphaAt = (i: number): { alpha: number; sigma: number } => {
-    const bar = alphas[timesteps[i]!]!;
-    return { alpha: Math.sqrt(bar), sigma: Math.sqrt(1 - bar) };
-  };
   const denoised: Sampler['denoised'] = (modelOutput, i, x) =>
     denoise(schedule.prediction_type, alphas[timesteps[i]!]!, x, modelOutput, clip);
 
@@ -40,19 +64,12 @@ export function ddim(config: SchedulerConfigReader, { steps, eta = 0 }: SamplerO
     scaleModelInput: (x) => x,
     denoised,
     step(modelOutput, i, x, state, noise) {
-      const { alpha, sigma } = alphaAt(i);
+      const a = alphas[timesteps[i]!]!;
       const previous = timesteps[i]! - Math.floor(trainSteps / steps);
-      const bar = alphas[timesteps[i]!]!;
-      const previousBar = previous >= 0 ? alphas[previous]! : finalAlpha;
-      // Equation 16: how much fresh noise; equation 12: x_0, the direction pointing to x_t, and that noise.
-      const deviation = eta * Math.sqrt(((1 - previousBar) / (1 - bar)) * (1 - bar / previousBar));
-      const { ofSample, ofOutput } = noiseCoefficients(schedule.prediction_type, alpha, sigma);
-      const direction = Math.sqrt(Math.max(1 - previousBar - deviation ** 2, 0));
-      const x0 = denoised(modelOutput, i, x);
-      const next = combine(Math.sqrt(previousBar), x0, direction, combine(ofSample, x, ofOutput, modelOutput));
-      if (eta === 0) return { x: next, state };
-      assert(noise, 'DDIM with eta > 0 needs noise at every step');
-      return { x: combine(1, next, deviation, noise), state };
+      const to = previous >= 0 ? alphas[previous]! : finalAlpha;
+      const { ofSample, ofOutput } = noiseCoefficients(schedule.prediction_type, Math.sqrt(a), Math.sqrt(1 - a));
+      const eps = combine(ofSample, x, ofOutput, modelOutput);
+      return { x: ddimStep({ x0: denoised(modelOutput, i, x), eps, noise }, { a, to, eta }), state };
     },
     addNoise: (latents, noise, i) => addNoise(alphas, latents, noise, [timesteps[i]!]),
   };

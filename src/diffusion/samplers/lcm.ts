@@ -7,12 +7,44 @@ import { linspace } from '../numpy.ts';
 import { combine, denoise } from '../prediction.ts';
 import { addNoise, alphasCumprod, readNoiseSchedule } from '../schedule.ts';
 import type { SchedulerConfigReader } from '../schedulerConfig.ts';
-import { checkSteps, checkStrength, checkTimesteps, type Sampler, type SamplerOptions } from './sampler.ts';
+import {
+  checkSteps,
+  checkStrength,
+  checkTimesteps,
+  type Sampler,
+  type SamplerOptions,
+  type SamplerRecord,
+} from './sampler.ts';
 
 /** Of the data, in the boundary condition (appendix of the paper). */
 const SIGMA_DATA = 0.5;
 
-export function lcm(config: SchedulerConfigReader, { steps, strength = 1 }: SamplerOptions): Sampler {
+/** From timestep t, `scaled` by timestep_scaling, to alphas_cumprod `to` with fresh noise; null is the end, without any.
+ *
+ *    f = c_skip x + c_out x0,   c_skip = s^2 / (t^2 + s^2),  c_out = t / sqrt(t^2 + s^2),  s = 0.5      (9 and following)
+ *    x' = sqrt(to) f + sqrt(1 - to) noise */
+export function lcmStep(
+  { x, x0, noise }: { x: Float32Array; x0: Float32Array; noise?: Float32Array | undefined },
+  { scaled, to }: { scaled: number; to: number | null },
+): Float32Array {
+  const norm = scaled ** 2 + SIGMA_DATA ** 2;
+  const clean = combine(SIGMA_DATA ** 2 / norm, x, scaled / Math.sqrt(norm), x0);
+  if (to === null) return clean;
+  assert(noise, 'LCM needs noise at every step but the last');
+  return combine(Math.sqrt(to), clean, Math.sqrt(1 - to), noise);
+}
+
+export const lcmSampler: SamplerRecord = {
+  title: 'LCM',
+  what: 'Denoises as far as the model can and noises anew; for models distilled to it, in few steps',
+  formula: "x' = sqrt(a') (c_skip x + c_out x0) + sqrt(1 - a') noise",
+  source: 'https://arxiv.org/abs/2310.04378',
+  a1111: 'LCM',
+  reads: [],
+  make: lcm,
+};
+
+function lcm(config: SchedulerConfigReader, { steps, strength = 1 }: SamplerOptions): Sampler {
   config.only({ thresholding: [false, null] });
   const schedule = readNoiseSchedule(config, { beta_start: 0.00085, beta_end: 0.012, beta_schedule: 'scaled_linear' });
   const trainSteps = schedule.num_train_timesteps;
@@ -50,14 +82,12 @@ export function lcm(config: SchedulerConfigReader, { steps, strength = 1 }: Samp
     scaleModelInput: (x) => x,
     denoised,
     step(modelOutput, i, x, state, noise) {
-      // Equations 9 and following: f(x, t) = c_skip x + c_out x_0, which is x itself at t = 0.
-      const scaled = timesteps[i]! * scaling;
-      const norm = scaled ** 2 + SIGMA_DATA ** 2;
-      const clean = combine(SIGMA_DATA ** 2 / norm, x, scaled / Math.sqrt(norm), denoised(modelOutput, i, x));
       const next = timesteps[i + 1];
-      if (next === undefined) return { x: clean, state };
-      assert(noise, 'LCM needs noise at every step but the last');
-      return { x: combine(Math.sqrt(alphas[next]!), clean, Math.sqrt(1 - alphas[next]!), noise), state };
+      const to = next === undefined ? null : alphas[next]!;
+      return {
+        x: lcmStep({ x, x0: denoised(modelOutput, i, x), noise }, { scaled: timesteps[i]! * scaling, to }),
+        state,
+      };
     },
     addNoise: (latents, noise, i) => addNoise(alphas, latents, noise, [timesteps[i]!]),
   };

@@ -8,10 +8,36 @@ import { linspace, roundHalfEven } from '../numpy.ts';
 import { combine, denoise } from '../prediction.ts';
 import { addNoise, alphasCumprod, leadingTimesteps, readNoiseSchedule, trailingTimesteps } from '../schedule.ts';
 import type { SchedulerConfigReader } from '../schedulerConfig.ts';
-import { checkSteps, checkTimesteps, type Sampler, type SamplerOptions, type SamplerState } from './sampler.ts';
+import {
+  checkSteps,
+  checkTimesteps,
+  type Sampler,
+  type SamplerOptions,
+  type SamplerRecord,
+  type SamplerState,
+} from './sampler.ts';
 
 const f32 = Math.fround;
 const root = (x: number): number => f32(Math.sqrt(x));
+
+/** Formula 9: from alphas_cumprod a to `to`, along the noise that the outputs tell of. Rounded to f32 at every operation, as there: where
+ *  little signal is left, two large terms cancel.
+ *
+ *    x' = sqrt(to / a) x - (to - a) eps / (a sqrt(1 - to) + sqrt(a (1 - a) to)) */
+export function pndmTransfer(x: Float32Array, eps: Float32Array, { a, to }: { a: number; to: number }): Float32Array {
+  const scale = root(f32(to / a));
+  const difference = f32(to - a);
+  const denominator = f32(f32(a * root(f32(1 - to))) + root(f32(f32(a * f32(1 - a)) * to)));
+  return x.map((value, k) => f32(scale * value) - f32(f32(difference * eps[k]!) / denominator));
+}
+
+/** Formula 12: the output that up to four of them, the newest last, tell of. */
+export function multistep(outputs: readonly Float32Array[]): Float32Array {
+  const weights = adamsBashforth[outputs.length]!;
+  return outputs
+    .at(-1)!
+    .map((_, k) => weights.reduce((sum, weight, back) => sum + weight * outputs[outputs.length - 1 - back]![k]!, 0));
+}
 
 /** Order of the multistep formula. */
 const ORDER = 4;
@@ -24,7 +50,18 @@ const adamsBashforth: readonly (readonly number[])[] = [
   [55 / 24, -59 / 24, 37 / 24, -9 / 24],
 ];
 
-export function pndm(config: SchedulerConfigReader, { steps }: SamplerOptions): Sampler {
+export const pndmSampler: SamplerRecord = {
+  title: 'PNDM',
+  what: 'Linear multistep over the last four outputs; what Stable Diffusion 1 was published with',
+  formula: "x' = sqrt(a' / a) x - (a' - a) eps / (a sqrt(1 - a') + sqrt(a (1 - a) a'))",
+  source: 'https://arxiv.org/abs/2202.09778',
+  a1111: 'PLMS',
+  otherNames: ['PNDM'],
+  reads: [],
+  make: pndm,
+};
+
+function pndm(config: SchedulerConfigReader, { steps }: SamplerOptions): Sampler {
   config.only({ prediction_type: ['epsilon', 'v_prediction'] });
   // diffusers' class has no such field, and leaves it where another's config has it.
   const schedule = { ...readNoiseSchedule(config), rescale_betas_zero_snr: false };
@@ -44,29 +81,23 @@ export function pndm(config: SchedulerConfigReader, { steps }: SamplerOptions): 
   /** Falling, one for each step of the schedule. */
   const falling = spaced(config, trainSteps, steps);
   const prk = skipPrk ? [] : rungeKutta(falling.slice(0, ORDER), half);
-  const multistep = skipPrk ? [falling[0]!, ...falling.slice(1, 2), ...falling.slice(1)] : falling.slice(ORDER - 1);
-  const timesteps = Float64Array.from([...prk, ...multistep]);
+  const later = skipPrk ? [falling[0]!, ...falling.slice(1, 2), ...falling.slice(1)] : falling.slice(ORDER - 1);
+  const timesteps = Float64Array.from([...prk, ...later]);
   checkTimesteps(config, schedule, alphas, timesteps);
 
   const alphaAt = (t: number): { alpha: number; sigma: number } => ({
     alpha: root(alphas[t]!),
     sigma: root(f32(1 - alphas[t]!)),
   });
-  /** Formula 9: from t to `to`, along the output. Rounded to f32 at every operation, as there: where little signal is left, two large terms
-   *  cancel. */
   const transfer = (x: Float32Array, output: Float32Array, t: number, to: number): Float32Array => {
-    const bar = alphas[t];
-    assert(bar !== undefined, `PNDM: there is no timestep ${t}`);
-    const toBar = to >= 0 ? alphas[to]! : finalAlpha;
+    const a = alphas[t];
+    assert(a !== undefined, `PNDM: there is no timestep ${t}`);
     const { alpha, sigma } = alphaAt(t);
-    const noise =
+    const eps =
       schedule.prediction_type === 'epsilon'
         ? output
         : output.map((value, k) => f32(alpha * value) + f32(sigma * x[k]!));
-    const scale = root(f32(toBar / bar));
-    const difference = f32(toBar - bar);
-    const denominator = f32(f32(bar * root(f32(1 - toBar))) + root(f32(f32(bar * f32(1 - bar)) * toBar)));
-    return x.map((value, k) => f32(scale * value) - f32(f32(difference * noise[k]!) / denominator));
+    return pndmTransfer(x, eps, { a, to: to >= 0 ? alphas[to]! : finalAlpha });
   };
 
   function rungeKuttaStep(
@@ -108,12 +139,8 @@ export function pndm(config: SchedulerConfigReader, { steps }: SamplerOptions): 
       };
     }
     const history = [...state.history.slice(1 - ORDER), output];
-    const weights = adamsBashforth[history.length]!;
-    const mixed = output.map((_, k) =>
-      weights.reduce((sum, weight, back) => sum + weight * history[history.length - 1 - back]![k]!, 0),
-    );
     return {
-      x: transfer(x, mixed, t, t - ratio),
+      x: transfer(x, multistep(history), t, t - ratio),
       state: { calls: calls + 1, history, ...(calls === 0 && { held: x }) },
     };
   }

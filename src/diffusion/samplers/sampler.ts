@@ -1,9 +1,33 @@
-/** What every sampler is: fixed numbers for one number of steps, and pure functions over arrays. Nothing is kept between calls; what a
+/** What every sampler is: a record of everything that is said of it anywhere. Adding one touches this folder alone: `<name>.ts`, and a line of
+ *  table.ts. Forms, the command line, A1111's names in PNG files, the reading of a model's scheduler config and docs/samplers.md read the
+ *  record.
+ *
+ *  What a record makes is fixed numbers for one number of steps, and pure functions over arrays. Nothing is kept between calls; what a
  *  sampler must remember of earlier steps travels in `SamplerState`. */
 import { WinnowError } from '../../shared/errors.ts';
 import type { PredictionType } from '../prediction.ts';
 import type { NoiseScheduleConfig } from '../schedule.ts';
 import type { SchedulerConfigReader } from '../schedulerConfig.ts';
+import type { SamplerOption } from './options.ts';
+
+export interface SamplerRecord {
+  /** For people. */
+  title: string;
+  /** What it does, in one line. */
+  what: string;
+  /** Of one step, as docs/samplers.md prints it. */
+  formula: string;
+  source: string;
+  /** A1111's name, and names that other tools write for the same; read in any case. */
+  a1111: string;
+  otherNames?: readonly string[];
+  /** Other classes of diffusers whose steps are the same. */
+  alsoClasses?: readonly string[];
+  /** Options that it reads; others are refused. */
+  reads: readonly SamplerOption[];
+  /** Throws UnsupportedConfig for a field's value that it does not have, BadArguments for steps out of range. */
+  make(config: SchedulerConfigReader, options: SamplerOptions): Sampler;
+}
 
 export interface SamplerState {
   /** Of the steps before, the newest last: predicted x_0 for DPM-Solver++, outputs for PNDM. Other samplers need none. */

@@ -2,9 +2,10 @@ import { describe, expect, it } from 'vitest';
 import { RandomStream } from '../../shared/rng.ts';
 import { alphasCumprod, readNoiseSchedule } from '../schedule.ts';
 import { type SchedulerConfig, SchedulerConfigReader } from '../schedulerConfig.ts';
-import { samplerNames, type SamplerOption, samplerReads } from './records.ts';
-import { pipelineSchedulerConfig, samplerFromConfig, samplerTakesStrength } from './registry.ts';
+import { pipelineSchedulerConfig, samplerFromConfig, samplerTakesStrength } from './fromConfig.ts';
+import type { SamplerOption } from './options.ts';
 import { initialState, type Sampler, startIndex } from './sampler.ts';
+import { samplerNames, samplerReads } from './table.ts';
 
 // The scheduler configs of two published models, as their files have them.
 const sd15: SchedulerConfig = {

@@ -2,11 +2,13 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { substitution } from '../../diffusion/samplers/table.ts';
 import { WinnowError } from '../../shared/errors.ts';
 import { presetNamed } from '../../training/presets.ts';
 import { type FolderReader, wholeFiles } from '../environment.ts';
 import { planFolder } from '../planning/folderPlan.ts';
 import { defaultSize } from './defaultSize.ts';
+import { SCHEDULER_FILE } from './modelConfigs.ts';
 import { openModelFolder } from './modelFolder.ts';
 
 const reference = join(import.meta.dirname, '../../../tools/reference');
@@ -230,6 +232,44 @@ describe('every number has a bound', () => {
   ])('of a schedule: %s = %j', async (field, value) => {
     const files = changed(xl, 'scheduler/scheduler_config.json', { [field]: value });
     await expectRefused(files, 'UnsupportedConfig', new RegExp(field));
+  });
+
+  const betas = { beta_start: 0.00085, beta_end: 0.012, beta_schedule: 'scaled_linear' };
+  const opensWith = (className: string, config: Record<string, unknown>): Files =>
+    changed(sd, 'model_index.json', { scheduler: ['diffusers', className] }).set(
+      SCHEDULER_FILE,
+      bytes(JSON.stringify({ ...config, _class_name: className, prediction_type: 'v_prediction' })),
+    ) as Files;
+
+  it.each([
+    // As playground-v2.5 has it; and as from_config leaves it behind, with the betas of the scheduler before.
+    ['EDMDPMSolverMultistepScheduler', { sigma_min: 0.002, sigma_max: 80, sigma_data: 0.5 }],
+    ['EDMEulerScheduler', betas],
+    ['FlowMatchEulerDiscreteScheduler', { shift: 3 }],
+    ['ScoreSdeVeScheduler', {}],
+    ['MyScheduler', {}],
+  ])('of a scheduler whose noise is another: %s', async (className, config) => {
+    await expectRefused(opensWith(className, config), 'UnsupportedConfig', new RegExp(className));
+  });
+
+  it.each(['UniPCMultistepScheduler', 'DDPMScheduler', 'HeunDiscreteScheduler', 'MyScheduler'])(
+    'but opens one of the same noise, and says what draws instead of %s',
+    async (className) => {
+      const { info } = await openModelFolder('m', {
+        openModel: () => reader(opensWith(className, betas)),
+        sha256: async () => 'hash',
+      });
+      expect([info.scheduler, info.defaults.scheduler]).toEqual([className, 'DPMSolverMultistepScheduler']);
+      expect(substitution(info.scheduler)).toContain(className);
+    },
+  );
+
+  it('and takes DDIMParallelScheduler for the DDIM that it is', async () => {
+    const { info } = await openModelFolder('m', {
+      openModel: () => reader(opensWith('DDIMParallelScheduler', {})),
+      sha256: async () => 'hash',
+    });
+    expect([info.defaults.scheduler, substitution(info.scheduler)]).toEqual(['DDIMScheduler', null]);
   });
 
   it('and a message that shows one stays a line', async () => {

@@ -1,5 +1,6 @@
 /** What a diffusers folder says of its model in its small files, checked, and checked against one another: all that opening it does before a
  *  weight file is touched, and all that planning needs. What is not supported is refused by its field. */
+import { checkNoiseOf } from '../../diffusion/samplers/table.ts';
 import { type NoiseScheduleConfig, readNoiseSchedule } from '../../diffusion/schedule.ts';
 import {
   formatSchedulerConfig,
@@ -186,6 +187,7 @@ export async function readModelConfigs(
   const said = parseSchedulerConfig(new TextDecoder().decode(await reader.read(SCHEDULER_FILE)), SCHEDULER_FILE);
   // A config that another class wrote is read as from_config reads it (schedulerConfig.ts).
   const className = (index['scheduler'] as string[])[1]!;
+  checkNoiseOf(className, said);
   const scheduler = predicting({ ...said, _class_name: className }, predictionType ?? reader.predictionType);
   const schedule = readNoiseSchedule(new SchedulerConfigReader(scheduler, className));
   const parts = { pipeline, unet, vae, texts };

@@ -1,6 +1,7 @@
 /** What a person sees of an opened model, and how a picture of it is made unless they say otherwise. */
 import { samplingDefaults } from '../../data/embeddedModels.ts';
-import { isSamplerName } from '../../diffusion/samplers/records.ts';
+import { samplerOptions } from '../../diffusion/samplers/options.ts';
+import { usualSampler } from '../../diffusion/samplers/table.ts';
 import { SchedulerConfigReader } from '../../diffusion/schedulerConfig.ts';
 import { vaeScaleFactor } from '../../models/sd/vae.ts';
 import type { FolderReader } from '../environment.ts';
@@ -39,7 +40,7 @@ export async function modelInfo(
     defaultSize: configs.size,
     sizeMultiple: vaeScaleFactor(configs.vae),
     maxTokens: tokens,
-    karras: new SchedulerConfigReader(scheduler, '').get('use_karras_sigmas', false) === true,
+    karras: new SchedulerConfigReader(scheduler, '').get(samplerOptions.karras.field, false) === true,
     guidanceInput: unet.timestepCondWidth > 0,
     notTrainable:
       unet.timestepCondWidth > 0
@@ -68,11 +69,9 @@ function familyOf({ pipeline, unet }: ModelConfigs): string {
 
 /** Steps and guidance as the models' own pages have them. Turbo models say so only by their names and by their schedulers' trailing steps. */
 function defaultsOf(id: string, { pipeline, unet, scheduler: config }: ModelConfigs): ModelInfo['defaults'] {
-  const name = config['_class_name'];
-  // DPM-Solver++ suits every model whose own sampler is not here.
-  const scheduler = isSamplerName(name) ? name : samplingDefaults.scheduler;
+  const scheduler = usualSampler(String(config['_class_name']));
   if (unet.timestepCondWidth > 0) return { steps: 4, guidanceScale: 8.5, scheduler };
-  if (name === 'LCMScheduler') return { steps: 4, guidanceScale: 1, scheduler };
+  if (scheduler === 'LCMScheduler') return { steps: 4, guidanceScale: 1, scheduler };
   if (/turbo/i.test(id) && config['timestep_spacing'] === 'trailing') return { steps: 1, guidanceScale: 1, scheduler };
   return { steps: 30, guidanceScale: pipeline.conditioning === 'xl' ? 5 : 7.5, scheduler };
 }

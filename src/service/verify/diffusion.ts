@@ -1,6 +1,6 @@
 /** Kinds `scheduler` and `add_noise`. */
 import { SchedulerConfigReader } from '../../diffusion/schedulerConfig.ts';
-import { samplerFromConfig, samplerTakesStrength } from '../../diffusion/samplers/registry.ts';
+import { samplerFromConfig, samplerTakesStrength } from '../../diffusion/samplers/fromConfig.ts';
 import { initialState, startIndex } from '../../diffusion/samplers/sampler.ts';
 import { addNoise, alphasCumprod, readNoiseSchedule, trainingTarget } from '../../diffusion/schedule.ts';
 import { field, type GoldenCase, optionalNumber } from './caseFile.ts';

@@ -1,7 +1,7 @@
 /** What is asked for holds what acts, and nothing else. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { imageParameters } from '../../data/imageParameters.ts';
-import { samplerNames, samplerReads } from '../../diffusion/samplers/records.ts';
+import { samplerNames, samplerReads } from '../../diffusion/samplers/table.ts';
 import type { ModelInfo } from '../../service/types.ts';
 import { isGuided } from './generateSlice.ts';
 import { closeStudio, modelInfo, openStudio, studio } from './testStudio.ts';

@@ -1,6 +1,7 @@
 /** What the Generate screen asks for: prompt or list, seeds, settings; and the verbs that start work with it. */
 import { samplingDefaults } from '../../data/embeddedModels.ts';
-import { type SamplerOption, samplerReads } from '../../diffusion/samplers/records.ts';
+import { type SamplerOption, samplerOptions } from '../../diffusion/samplers/options.ts';
+import { samplerReads } from '../../diffusion/samplers/table.ts';
 import type { AdapterRef, GenerationSettings, ImageRecord, ModelInfo, ModelRef } from '../../service/types.ts';
 import { chosenModel, isPairOf, modelKey } from './models.ts';
 import { type Problem, isCancelled, problemOf } from './problem.ts';
@@ -203,7 +204,7 @@ export const generateSlice: Slice<GenerateSlice> = (set, get) => {
         ...(guidanceRescale > 0 && isGuided(own, info) ? { guidanceRescale } : {}),
         ...(eta > 0 && reads('eta') ? { eta } : {}),
         ...(reads('karras') && karras !== (info?.karras ?? false)
-          ? { schedulerConfig: { use_karras_sigmas: karras } }
+          ? { schedulerConfig: { [samplerOptions.karras.field]: karras } }
           : {}),
       };
     },
@@ -313,7 +314,7 @@ export const generateSlice: Slice<GenerateSlice> = (set, get) => {
         if (model && get().models.some((one) => one.id === model.base)) get().generateWith(model);
         const known = { negativePrompt, steps, guidanceScale, guidanceRescale, width, height, scheduler, eta };
         Object.assign(change, Object.fromEntries(Object.entries(known).filter(([, value]) => value !== undefined)));
-        const told = schedulerConfig?.['use_karras_sigmas'];
+        const told = schedulerConfig?.[samplerOptions.karras.field];
         change.karras = typeof told === 'boolean' ? told : (chosenModel(get())?.karras ?? false);
         change.count = 1;
       }

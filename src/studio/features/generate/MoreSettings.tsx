@@ -2,7 +2,8 @@
 import { Button, FileButton } from '../../components/Button.tsx';
 import { NumberField, Segmented, Select, Switch } from '../../components/Fields.tsx';
 import { Disclosure } from '../../components/Surface.tsx';
-import { samplerReads, samplerRecords } from '../../../diffusion/samplers/records.ts';
+import { samplerOptions } from '../../../diffusion/samplers/options.ts';
+import { samplerNames, samplerReads, samplers, substitution } from '../../../diffusion/samplers/table.ts';
 import { isGuided } from '../../store/generateSlice.ts';
 import { printSize } from '../../components/words.ts';
 import { chosenModel } from '../../store/models.ts';
@@ -60,32 +61,34 @@ export function MoreSettings() {
         ) : null}
         <div className={styles.wide}>
           <Select
-            label="Scheduler"
+            label="Sampler"
+            hint={(model && substitution(model.scheduler)) ?? undefined}
             value={draft.scheduler}
             onChange={(scheduler) => setDraft({ scheduler })}
-            options={Object.entries(samplerRecords).map(([value, { title }]) => ({
-              value: value as string,
-              label: title,
-            }))}
+            options={samplerNames.map((value) => ({ value: value as string, label: samplers[value].title }))}
           />
         </div>
         {samplerReads(draft.scheduler, 'eta') ? (
           <div className={styles.wide}>
             <NumberField
-              label="Eta"
-              hint="Fresh noise of each step: 0 is none, 1 is DDPM."
+              label={samplerOptions.eta.title}
+              hint={samplerOptions.eta.hint}
               value={draft.eta}
-              min={0}
-              max={1}
-              step={0.1}
-              digits={2}
+              min={samplerOptions.eta.min}
+              max={samplerOptions.eta.max}
+              step={samplerOptions.eta.step}
+              digits={samplerOptions.eta.digits}
               onChange={(eta) => setDraft({ eta })}
             />
           </div>
         ) : null}
         {samplerReads(draft.scheduler, 'karras') ? (
           <div className={styles.wide}>
-            <Switch label="Karras noise levels" checked={draft.karras} onChange={(karras) => setDraft({ karras })} />
+            <Switch
+              label={samplerOptions.karras.title}
+              checked={draft.karras}
+              onChange={(karras) => setDraft({ karras })}
+            />
           </div>
         ) : null}
         {guided ? (

@@ -1,6 +1,6 @@
 /** What was read of one model, and what can be done with it. */
 import type { ReactNode } from 'react';
-import { isSamplerName, samplerRecords } from '../../../diffusion/samplers/records.ts';
+import { samplerOfClass, samplers, substitution } from '../../../diffusion/samplers/table.ts';
 import type { ModelInfo, PredictionType, StoredModel } from '../../../service/types.ts';
 import { Button } from '../../components/Button.tsx';
 import { Select } from '../../components/Fields.tsx';
@@ -120,6 +120,8 @@ function Predicts({ info, stored }: { info: ModelInfo; stored: StoredModel }) {
 
 function Facts({ info }: { info: ModelInfo }) {
   const { parameters, defaults } = info;
+  const own = samplerOfClass(info.scheduler);
+  const substituted = substitution(info.scheduler);
   return (
     <>
       <Fact name="Family">{info.family}</Fact>
@@ -132,9 +134,8 @@ function Facts({ info }: { info: ModelInfo }) {
       <Fact name="Precision">{precisions[info.precision]}</Fact>
       <Fact name="Predicts">{predictions[info.predictionType]}</Fact>
       <Fact name="Scheduler">
-        {isSamplerName(info.scheduler)
-          ? samplerRecords[info.scheduler].title
-          : info.scheduler.replace(/Scheduler$/, '')}
+        {own ? samplers[own].title : info.scheduler.replace(/Scheduler$/, '')}
+        {substituted ? <span className="small dim"> {substituted}</span> : null}
       </Fact>
       <Fact name="Made for">
         {printSize(info.defaultSize)}, multiples of {info.sizeMultiple}

@@ -1,31 +1,18 @@
-/** Samplers by the names of the diffusers classes whose configs they read. */
+/** From a model's scheduler config to the sampler that draws. */
 import { WinnowError } from '../../shared/errors.ts';
 import { type SchedulerConfig, SchedulerConfigReader } from '../schedulerConfig.ts';
-import { ddim } from './ddim.ts';
-import { dpmSolverMultistep } from './dpmSolverMultistep.ts';
-import { euler, eulerAncestral } from './euler.ts';
-import { lcm } from './lcm.ts';
-import { pndm } from './pndm.ts';
-import { isSamplerName, type SamplerName, samplerNames, samplerReads, samplersReading } from './records.ts';
 import { checkEta, type Sampler, type SamplerOptions } from './sampler.ts';
-
-const samplers: Record<SamplerName, (config: SchedulerConfigReader, options: SamplerOptions) => Sampler> = {
-  DDIMScheduler: ddim,
-  PNDMScheduler: pndm,
-  EulerDiscreteScheduler: euler,
-  EulerAncestralDiscreteScheduler: eulerAncestral,
-  DPMSolverMultistepScheduler: dpmSolverMultistep,
-  LCMScheduler: lcm,
-};
+import { samplerNames, samplerOfClass, samplerReads, samplers, samplersReading } from './table.ts';
 
 /** A sampler with the numbers of a model's scheduler config; of another class than the config's if `className` says so
  *  (`className.from_config(config)` in diffusers). */
 export function samplerFromConfig(config: SchedulerConfig, options: SamplerOptions & { className?: string }): Sampler {
-  const name = options.className ?? config['_class_name'];
-  if (!isSamplerName(name)) {
+  const className = options.className ?? config['_class_name'];
+  const name = samplerOfClass(className);
+  if (name === undefined) {
     throw new WinnowError(
       'UnsupportedConfig',
-      `There is no sampler named ${String(name)}.`,
+      `There is no sampler named ${String(className)}.`,
       `Choose one of ${samplerNames.join(', ')}.`,
     );
   }
@@ -38,7 +25,7 @@ export function samplerFromConfig(config: SchedulerConfig, options: SamplerOptio
       `Leave it out, or choose ${samplersReading('eta')}.`,
     );
   }
-  return samplers[name](new SchedulerConfigReader(config, name), options);
+  return samplers[name].make(new SchedulerConfigReader(config, name), options);
 }
 
 /** What a pipeline makes of the config in its folder before it samples. Stable Diffusion's: `steps_offset` becomes 1 and `clip_sample` false,
@@ -51,7 +38,7 @@ export function pipelineSchedulerConfig(
   className: string,
 ): SchedulerConfig {
   if (pipelineClass !== 'StableDiffusionPipeline' && pipelineClass !== 'StableDiffusionImg2ImgPipeline') return config;
-  const own = config['_class_name'] === className;
+  const own = samplerOfClass(config['_class_name']) === className;
   const defaulted: readonly unknown[] = Array.isArray(config['_use_default_values'])
     ? config['_use_default_values']
     : [];
