@@ -75,11 +75,11 @@ export function DropZone() {
         const dropped = await readDropped(file);
         if (dropped.kind === 'image') return setImage(dropped);
         if (dropped.kind === 'config') {
-          loadTrainConfig(dropped.text);
+          void loadTrainConfig(dropped.text);
           return navigate('/train');
         }
         if (dropped.kind === 'prompts') {
-          usePromptFile(dropped.name, dropped.bytes);
+          void usePromptFile(dropped.name, dropped.bytes);
           return navigate('/generate');
         }
         if (dropped.kind === 'checkpoint') return bringIn(singleFile(file));

@@ -6,13 +6,11 @@ import { titleOf } from '../store/models.ts';
 import { useStudio } from '../store/useStudio.ts';
 import type { Action } from './action.ts';
 import { ActionButton, Button } from './Button.tsx';
-
 import { saveFile } from './files.ts';
 import styles from './imageGrid.module.css';
 import { Picture } from './Picture.tsx';
 import { Shortcuts } from './Shortcuts.tsx';
 import { ConfirmButton, Dialog } from './Surface.tsx';
-import { toastProblem } from './toast.ts';
 import { printWhen } from './words.ts';
 
 const pageSize = 60;
@@ -125,9 +123,7 @@ function ImageDetail({
           <div className="row">
             <Button
               icon="save"
-              onClick={() =>
-                saveFile(image.file, `${image.prompt.slice(0, 60) || 'image'}-${image.seed}.png`).catch(toastProblem)
-              }
+              onClick={() => saveFile(image.file, `${image.prompt.slice(0, 60) || 'image'}-${image.seed}.png`)}
             >
               Save PNG
             </Button>
@@ -148,7 +144,7 @@ function ImageDetail({
               confirm="Delete"
               onConfirm={() => {
                 onClose();
-                void removeImages([image.id]).catch(toastProblem);
+                return removeImages([image.id]);
               }}
             />
           </div>

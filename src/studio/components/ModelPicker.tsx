@@ -6,7 +6,6 @@ import { useStudio } from '../store/useStudio.ts';
 import { IconFileButton } from './Button.tsx';
 import { Select, SliderField } from './Fields.tsx';
 import styles from './modelPicker.module.css';
-import { toastProblem } from './toast.ts';
 
 interface ModelPickerProps {
   label: string;
@@ -66,13 +65,9 @@ export function ModelPicker({
   );
 
   const bringLora = async (files: File[]): Promise<void> => {
-    try {
-      const adapters: AdapterRef[] = [];
-      for (const lora of withConfigs(files)) adapters.push(await addLora(lora));
-      onChange({ base: base!.id, adapters });
-    } catch (error) {
-      toastProblem(error);
-    }
+    const adapters: AdapterRef[] = [];
+    for (const lora of withConfigs(files)) adapters.push(await addLora(lora));
+    onChange({ base: base!.id, adapters });
   };
   return (
     <div className={styles.picker}>

@@ -9,11 +9,11 @@ import {
   saveBlindTest,
 } from '../../data/blindTests.ts';
 import type { ImageRecord, ModelRef } from '../../service/types.ts';
-import { WinnowError } from '../../shared/errors.ts';
 import { blindPlan } from '../../evaluation/blindPlan.ts';
+import { actions, checkOwner } from './action.ts';
 import { modelKey, titleOf } from './models.ts';
 import { loadPicture } from './pictures.ts';
-import { isCancelled, type Problem, problemOf } from './problem.ts';
+import type { Problem } from './problem.ts';
 import { bundledPrompts, drawPrompts, randomSeed } from './prompts.ts';
 import { db } from './services.ts';
 import type { Slice } from './useStudio.ts';
@@ -85,17 +85,12 @@ export const blindSlice: Slice<BlindSlice> = (set, get) => {
     }
   }
 
+  const action = actions(set, get);
   let last: Promise<void> = Promise.resolve();
 
   /** One answer after the other, in the order of the keys: each about what the one before left on screen. */
   function inTurn(work: () => Promise<void>): Promise<void> {
-    last = last.then(async () => {
-      try {
-        await work();
-      } catch (error) {
-        set({ blindProblem: problemOf(error) });
-      }
-    });
+    last = last.then(() => action({ problem: 'blindProblem' }, work));
     return last;
   }
 
@@ -129,16 +124,7 @@ export const blindSlice: Slice<BlindSlice> = (set, get) => {
     }));
   }
 
-  /** A tab that only looks writes nothing. */
-  function isOurs(): boolean {
-    if (get().engineState !== 'otherTab') return true;
-    set({
-      blindProblem: problemOf(
-        new WinnowError('SecondTab', 'Winnow is at work in another tab.', 'Judge there, or take over here.'),
-      ),
-    });
-    return false;
-  }
+  const elsewhere = 'Judge there, or take over here.';
 
   return {
     blind: null,
@@ -160,14 +146,15 @@ export const blindSlice: Slice<BlindSlice> = (set, get) => {
       };
       set({
         blind: { record, ready: [], index: 0, question: 0, since: performance.now(), stopped: false },
-        blindProblem: null,
       });
-      try {
-        await makeRounds(record.id, drawPrompts(await bundledPrompts('test'), rounds), randomSeed());
-      } catch (error) {
-        if (!isCancelled(error)) set({ blindProblem: problemOf(error) });
-        change(record.id, ({ ready, record: now }) => ({ record: { ...now, planned: ready.length } }));
-      }
+      await action({ problem: 'blindProblem' }, async () => {
+        try {
+          await makeRounds(record.id, drawPrompts(await bundledPrompts('test'), rounds), randomSeed());
+        } catch (error) {
+          change(record.id, ({ ready, record: now }) => ({ record: { ...now, planned: ready.length } }));
+          throw error;
+        }
+      });
     },
 
     answerBlind: (answer, at) =>
@@ -176,7 +163,7 @@ export const blindSlice: Slice<BlindSlice> = (set, get) => {
         const round = blind?.ready[blind.index];
         if (!blind || !round || isBlindDone(blind)) return;
         if (at && (at.index !== blind.index || at.question !== blind.question)) return;
-        if (!isOurs()) return;
+        checkOwner(get(), elsewhere);
         const { index, question, record } = blind;
         const given = {
           question: record.questions[question]!,
@@ -195,7 +182,8 @@ export const blindSlice: Slice<BlindSlice> = (set, get) => {
     undoBlind: () =>
       inTurn(async () => {
         const { blind } = get();
-        if (!blind || (blind.index === 0 && blind.question === 0) || !isOurs()) return;
+        if (!blind || (blind.index === 0 && blind.question === 0)) return;
+        checkOwner(get(), elsewhere);
         const isFirst = blind.question === 0;
         const index = isFirst ? blind.index - 1 : blind.index;
         const question = (isFirst ? blind.record.questions.length : blind.question) - 1;

@@ -1,7 +1,8 @@
 /** The same prompts and seeds through two models, and one prompt through a run's checkpoints. */
+import { actions } from './action.ts';
 import type { GenerationSettings, ImageRecord, ModelRef } from '../../service/types.ts';
 import { modelKey, titleOf, tunedModel } from './models.ts';
-import { isCancelled, type Problem, problemOf } from './problem.ts';
+import type { Problem } from './problem.ts';
 import { bundledPrompts, drawPrompts } from './prompts.ts';
 import type { Slice } from './useStudio.ts';
 
@@ -22,6 +23,8 @@ export interface CompareSlice {
   /** The run whose steps the grid shows. */
   gridRun: string | null;
   compareProblem: Problem | null;
+  /** Pictures for the comparison or the grid are being made, from the click on. */
+  comparing: boolean;
   setCompare(
     change: Partial<
       Pick<CompareSlice, 'compareA' | 'compareB' | 'comparePrompts' | 'compareSeeds' | 'compareView' | 'gridRun'>
@@ -76,16 +79,8 @@ export function cellKey(settings: GenerationSettings, model: string, prompt: str
 }
 
 export const compareSlice: Slice<CompareSlice> = (set, get) => {
+  const action = actions(set, get);
   let epoch = 0;
-
-  async function guarded(work: () => Promise<void>): Promise<void> {
-    set({ compareProblem: null });
-    try {
-      await work();
-    } catch (error) {
-      if (!isCancelled(error)) set({ compareProblem: problemOf(error) });
-    }
-  }
 
   /** What is missing of a model's cells, in one request; the same settings and sampler for every side. */
   async function fill(model: ModelRef, prompts: readonly string[], seeds: readonly number[]): Promise<void> {
@@ -112,6 +107,7 @@ export const compareSlice: Slice<CompareSlice> = (set, get) => {
     modelHashes: {},
     gridRun: null,
     compareProblem: null,
+    comparing: false,
 
     setCompare(change) {
       set({ ...change });
@@ -198,7 +194,7 @@ export const compareSlice: Slice<CompareSlice> = (set, get) => {
     },
 
     makeComparison: () =>
-      guarded(async () => {
+      action({ problem: 'compareProblem', busy: 'comparing' }, async () => {
         const { compareA, compareB, compareSeeds } = get();
         const prompts = get().comparePrompts.filter(Boolean);
         if (!compareA || !compareB) return;
@@ -207,7 +203,7 @@ export const compareSlice: Slice<CompareSlice> = (set, get) => {
       }),
 
     makeGrid: () =>
-      guarded(async () => {
+      action({ problem: 'compareProblem', busy: 'comparing' }, async () => {
         const { gridRun, runs, comparePrompts, comparePosition, compareSeeds } = get();
         const run = runs.find((one) => one.id === gridRun);
         const prompt = comparePrompts[comparePosition.prompt];

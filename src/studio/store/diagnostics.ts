@@ -1,26 +1,10 @@
 /** What helps to find a fault, without anything a person made: no prompts, no images, no names. */
+import { problemFields } from './action.ts';
 import { useStudio } from './useStudio.ts';
 
 export function diagnostics(): string {
-  const {
-    engineState,
-    engineProblem,
-    system,
-    models,
-    runs,
-    jobs,
-    counts,
-    pairs,
-    storage,
-    lacks,
-    trainProblem,
-    generateProblem,
-    compareProblem,
-    labelProblem,
-    blindProblem,
-    modelsProblem,
-    activeRun,
-  } = useStudio.getState();
+  const state = useStudio.getState();
+  const { engineState, system, models, runs, jobs, counts, pairs, storage, lacks, activeRun } = state;
   return JSON.stringify(
     {
       at: new Date().toISOString(),
@@ -58,15 +42,7 @@ export function diagnostics(): string {
       pairs: pairs.length,
       storage,
       lacks: lacks?.what ?? null,
-      problems: {
-        engineProblem,
-        trainProblem,
-        generateProblem,
-        compareProblem,
-        labelProblem,
-        blindProblem,
-        modelsProblem,
-      },
+      problems: Object.fromEntries(problemFields.map((field) => [field, state[field]])),
     },
     null,
     2,

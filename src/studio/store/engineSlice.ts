@@ -2,6 +2,7 @@
 import { WinnowError } from '../../shared/errors.ts';
 import type { ModelInfo, ModelRef, SystemReport } from '../../service/types.ts';
 import { connectEngine, type Engine, type EngineConnection, listener } from '../app/workers.ts';
+import { problemFields } from './action.ts';
 import { chosenModel } from './models.ts';
 import { claimOwnership, type Ownership, saveMs, takeOver } from './ownership.ts';
 import { type Problem, problemOf } from './problem.ts';
@@ -40,17 +41,8 @@ async function within<Value>(ms: number, work: Promise<Value>): Promise<Value | 
 
 /** Every screen's, but for those that say that there was no engine. */
 function withoutEnd(studio: Studio): Partial<Studio> {
-  const left = (problem: Problem | null): Problem | null =>
-    problem && /^Engine(Crashed|Ended)$/.test(problem.name) ? null : problem;
-  return {
-    generateProblem: left(studio.generateProblem),
-    labelProblem: left(studio.labelProblem),
-    trainProblem: left(studio.trainProblem),
-    forecastProblem: left(studio.forecastProblem),
-    compareProblem: left(studio.compareProblem),
-    blindProblem: left(studio.blindProblem),
-    modelsProblem: left(studio.modelsProblem),
-  };
+  const ended = problemFields.filter((field) => /^Engine(Crashed|Ended)$/.test(studio[field]?.name ?? ''));
+  return Object.fromEntries(ended.map((field) => [field, null]));
 }
 
 export const engineSlice: Slice<EngineSlice> = (set, get) => {
@@ -70,9 +62,7 @@ export const engineSlice: Slice<EngineSlice> = (set, get) => {
     connection = null;
     get().forgetActiveRun();
     // What was saved, as the other tab finds it.
-    void get()
-      .readRuns()
-      .catch((error: unknown) => set({ trainProblem: problemOf(error) }));
+    void get().readRuns();
   }
 
   async function start(): Promise<void> {
@@ -115,9 +105,7 @@ export const engineSlice: Slice<EngineSlice> = (set, get) => {
       get().forgetModelHashes();
       get().settleBase();
       // Records that cannot be read are no fault of the engine.
-      await get()
-        .readRuns()
-        .catch((error: unknown) => set({ trainProblem: problemOf(error) }));
+      await get().readRuns();
       get().adoptDefaults();
       await get().readStoredModels();
     } catch (error) {
@@ -139,12 +127,7 @@ export const engineSlice: Slice<EngineSlice> = (set, get) => {
       if (await claimOwnership(ownership)) await start();
       else {
         set({ engineState: 'otherTab' });
-        await Promise.all([
-          stored,
-          get()
-            .readRuns()
-            .catch((error: unknown) => set({ trainProblem: problemOf(error) })),
-        ]);
+        await Promise.all([stored, get().readRuns()]);
       }
     },
 

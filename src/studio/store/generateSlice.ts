@@ -3,8 +3,9 @@ import { samplingDefaults } from '../../data/embeddedModels.ts';
 import { type SamplerOption, samplerOptions } from '../../diffusion/samplers/options.ts';
 import { samplerReads } from '../../diffusion/samplers/table.ts';
 import type { AdapterRef, GenerationSettings, ImageRecord, ModelInfo, ModelRef } from '../../service/types.ts';
+import { actions } from './action.ts';
 import { chosenModel, isPairOf, modelKey } from './models.ts';
-import { type Problem, isCancelled, problemOf } from './problem.ts';
+import type { Problem } from './problem.ts';
 import { WinnowError } from '../../shared/errors.ts';
 import { readDropped } from './dropped.ts';
 import type { LoraFiles } from './loraFiles.ts';
@@ -82,6 +83,8 @@ export type Recall = 'all' | 'seed' | 'prompt';
 export interface GenerateSlice {
   draft: GenerateDraft;
   generateProblem: Problem | null;
+  /** Pairs are being made while a person judges. */
+  toppingUp: boolean;
   setDraft(change: Partial<GenerateDraft>): void;
   /** Fills in what the chosen model is made for, or what was set for it before. */
   adoptDefaults(): void;
@@ -96,7 +99,7 @@ export interface GenerateSlice {
   makePairs(count?: number): Promise<void>;
   /** Keeps a few pairs ahead of the person who judges. */
   topUpPairs(): Promise<void>;
-  usePromptFile(name: string, bytes: Uint8Array): void;
+  usePromptFile(name: string, bytes: Uint8Array): Promise<void>;
   drawPromptList(count: number): Promise<void>;
   setInitImage(name: string, bytes: Uint8Array): Promise<void>;
   recall(parameters: Partial<ImageRecord>, what: Recall): void;
@@ -107,14 +110,7 @@ export interface GenerateSlice {
 const bufferAhead = 4;
 
 export const generateSlice: Slice<GenerateSlice> = (set, get) => {
-  async function guarded(work: () => Promise<void>): Promise<void> {
-    set({ generateProblem: null });
-    try {
-      await work();
-    } catch (error) {
-      if (!isCancelled(error)) set({ generateProblem: problemOf(error) });
-    }
-  }
+  const action = actions(set, get);
 
   /** Image to image, where a start image is chosen; at the picture's size. */
   async function startImage(): Promise<Pick<GenerationSettings, 'init'>> {
@@ -153,6 +149,7 @@ export const generateSlice: Slice<GenerateSlice> = (set, get) => {
       against: null,
     },
     generateProblem: null,
+    toppingUp: false,
 
     setDraft: (change) => set(({ draft }) => ({ draft: { ...draft, ...change } })),
 
@@ -210,7 +207,7 @@ export const generateSlice: Slice<GenerateSlice> = (set, get) => {
     },
 
     generate: () =>
-      guarded(async () => {
+      action({ problem: 'generateProblem' }, async () => {
         const { draft } = get();
         const first = nextSeed();
         const prompts = draft.list?.prompts ?? [draft.prompt.trim()];
@@ -226,7 +223,7 @@ export const generateSlice: Slice<GenerateSlice> = (set, get) => {
       }),
 
     makePairs: (count) =>
-      guarded(async () => {
+      action({ problem: 'generateProblem' }, async () => {
         const { draft } = get();
         const wanted = count ?? draft.pairCount;
         const typed = draft.prompt.trim();
@@ -245,15 +242,14 @@ export const generateSlice: Slice<GenerateSlice> = (set, get) => {
       }),
 
     async topUpPairs() {
-      const { engineState, preferences, jobs, pairs, labels, draft } = get();
+      const { engineState, preferences, jobs, pairs, labels, draft, toppingUp } = get();
       const busy = jobs.some((job) => job.state === 'waiting' || job.state === 'running');
-      if (engineState !== 'ready' || !preferences.keepMakingPairs || busy) return;
+      if (engineState !== 'ready' || !preferences.keepMakingPairs || busy || toppingUp) return;
       const base = get().baseModel()?.base ?? '';
       const ahead = pairs.filter((pair) => !labels.byPair.has(pair.id) && isPairOf(pair, base)).length;
       if (ahead >= bufferAhead) return;
-      // Cancelled or refused, it is not begun again by itself.
-      let made = false;
-      await guarded(async () => {
+      // Said where it was asked for: on Label.
+      const made = await action({ problem: 'labelProblem', busy: 'toppingUp', background: true }, async () => {
         const prompts = draft.list
           ? drawPrompts(draft.list.prompts, bufferAhead)
           : drawPrompts(await bundledPrompts('train'), bufferAhead);
@@ -263,31 +259,27 @@ export const generateSlice: Slice<GenerateSlice> = (set, get) => {
           count: prompts.length,
           seed: randomSeed(),
         });
-        made = true;
+        return true;
       });
+      // Cancelled or refused, it is not begun again by itself.
       if (made || get().engineState !== 'ready') return;
       get().setPreference('keepMakingPairs', false);
-      const { generateProblem } = get();
-      if (generateProblem) set({ labelProblem: generateProblem });
     },
 
-    usePromptFile(name, bytes) {
-      try {
-        get().setDraft({ list: { name, prompts: readPrompts(bytes, name) } });
-      } catch (error) {
-        set({ generateProblem: problemOf(error) });
-      }
-    },
+    usePromptFile: (name, bytes) =>
+      action({ problem: 'generateProblem' }, () =>
+        get().setDraft({ list: { name, prompts: readPrompts(bytes, name) } }),
+      ),
 
     drawPromptList: (count) =>
-      guarded(async () => {
+      action({ problem: 'generateProblem' }, async () => {
         get().setDraft({
           list: { name: 'the bundled list', prompts: drawPrompts(await bundledPrompts('train'), count) },
         });
       }),
 
     setInitImage: (name, bytes) =>
-      guarded(async () => {
+      action({ problem: 'generateProblem' }, async () => {
         const file = `init/${crypto.randomUUID()}`;
         await (await files()).write(file, bytes);
         get().setDraft({ init: { file, name, strength: get().draft.init?.strength ?? 0.6 } });

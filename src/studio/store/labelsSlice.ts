@@ -15,6 +15,7 @@ import {
 import { fetchBundledPairs, readPairs, savePairs, storeBundledFiles, trainPairs } from '../../data/pairs.ts';
 import type { Answer, LabelEvent, PairRecord, TrainPair } from '../../service/types.ts';
 import { WinnowError } from '../../shared/errors.ts';
+import { actions, checkOwner } from './action.ts';
 import { chosenModel, isPairOf } from './models.ts';
 import { decoded } from './pictures.ts';
 import { type Problem, problemOf } from './problem.ts';
@@ -114,8 +115,7 @@ export const labelsSlice: Slice<LabelsSlice> = (set, get) => {
     next: (queue: PairRecord[]) => PairRecord | undefined,
     lastAnswer: LabelsSlice['lastAnswer'],
   ): Promise<void> {
-    if (get().engineState === 'otherTab')
-      throw new WinnowError('SecondTab', 'Winnow is at work in another tab.', 'Judge there, or take over here.');
+    checkOwner(get(), 'Judge there, or take over here.');
     const { showing } = get();
     await appendLabel(await db(), event);
     const labelEvents = [...get().labelEvents, event];
@@ -140,17 +140,9 @@ export const labelsSlice: Slice<LabelsSlice> = (set, get) => {
     if (!queue.some(({ id }) => id === shown)) show(queue[0]);
   }
 
-  async function guarded(work: () => Promise<void>): Promise<void> {
-    if (get().saving) return;
-    set({ saving: true, labelProblem: null });
-    try {
-      await work();
-    } catch (error) {
-      set({ labelProblem: problemOf(error) });
-    } finally {
-      set({ saving: false });
-    }
-  }
+  const action = actions(set, get);
+  /** One answer at a time. */
+  const judged = (work: () => Promise<void>) => action({ problem: 'labelProblem', busy: 'saving' }, work);
 
   const empty = foldLabels([]);
 
@@ -166,37 +158,40 @@ export const labelsSlice: Slice<LabelsSlice> = (set, get) => {
     labelProblem: null,
     pairsRead: false,
 
-    async readStored() {
-      try {
-        const database = await db();
-        const damaged: string[] = [];
-        const onDamaged = (what: string): void => void damaged.push(what);
-        const [labelEvents, stored] = await Promise.all([
-          readLabels(database, onDamaged),
-          readPairs(database, onDamaged),
-          get().readLibrary(onDamaged),
-        ]);
-        if (damaged.length > 0) set({ labelProblem: problemOf(leftOut(damaged)) });
-        const labels = foldLabels(labelEvents);
-        set({ labelEvents, labels, counts: countLabels(labels.byPair) });
-        get().addPairs(stored);
-        // Another tab may have judged since.
-        settleShowing();
-        const bundled = withoutTwins(await fetchBundledPairs(siteBase).catch(() => []));
-        const known = new Set(stored.map((pair) => pair.id));
-        await savePairs(
-          database,
-          bundled.filter((pair) => !known.has(pair.id)),
-        );
-        get().addPairs(bundled);
-        set({ pairsRead: true });
-        // Judging need not wait for it, training does.
-        await storeBundledFiles(siteBase, await files(), bundled);
-      } catch (error) {
-        // What the browser does not keep is said once, above every screen.
-        set({ labelProblem: get().lacks ? null : problemOf(error), pairsRead: true });
-      }
-    },
+    readStored: () =>
+      action({ problem: 'labelProblem', background: true }, async () => {
+        try {
+          const database = await db();
+          const damaged: string[] = [];
+          const onDamaged = (what: string): void => void damaged.push(what);
+          const [labelEvents, stored] = await Promise.all([
+            readLabels(database, onDamaged),
+            readPairs(database, onDamaged),
+            get().readLibrary(onDamaged),
+          ]);
+          if (damaged.length > 0) set({ labelProblem: problemOf(leftOut(damaged)) });
+          const labels = foldLabels(labelEvents);
+          set({ labelEvents, labels, counts: countLabels(labels.byPair) });
+          get().addPairs(stored);
+          // Another tab may have judged since.
+          settleShowing();
+          const bundled = withoutTwins(await fetchBundledPairs(siteBase).catch(() => []));
+          const known = new Set(stored.map((pair) => pair.id));
+          await savePairs(
+            database,
+            bundled.filter((pair) => !known.has(pair.id)),
+          );
+          get().addPairs(bundled);
+          set({ pairsRead: true });
+          // Judging need not wait for it, training does.
+          await storeBundledFiles(siteBase, await files(), bundled);
+        } catch (error) {
+          // What the browser does not keep is said once, above every screen.
+          if (!get().lacks) throw error;
+        } finally {
+          set({ pairsRead: true });
+        }
+      }),
 
     addPairs(pairs) {
       const all = withoutTwins([...get().pairs, ...pairs]);
@@ -219,7 +214,7 @@ export const labelsSlice: Slice<LabelsSlice> = (set, get) => {
     queue: () => queueOf(get()),
 
     answer: (answer, clearly = false, seen = get().showing) =>
-      guarded(async () => {
+      judged(async () => {
         if (!seen || seen !== get().showing) return;
         const { pair, shownLeft, since } = seen;
         // In a filtered list the answer may move the pair out of it: the ones that followed come next.
@@ -245,7 +240,7 @@ export const labelsSlice: Slice<LabelsSlice> = (set, get) => {
       }),
 
     undoLabel: () =>
-      guarded(async () => {
+      judged(async () => {
         const label = get().labels.given.at(-1);
         if (!label) return;
         const taken = get().pairs.find((pair) => pair.id === label.pair);
@@ -253,7 +248,7 @@ export const labelsSlice: Slice<LabelsSlice> = (set, get) => {
       }),
 
     redoLabel: () =>
-      guarded(async () => {
+      judged(async () => {
         const label = get().labels.undone.at(-1);
         if (!label) return;
         await append(repetitionOf(label), (queue) => queue[0], { answer: label.answer, pair: label.pair });

@@ -2,8 +2,8 @@
 import { type BlindTestRecord, readBlindTests } from '../../data/blindTests.ts';
 import { deleteImage, readImages } from '../../data/images.ts';
 import { readPairs } from '../../data/pairs.ts';
-import { WinnowError } from '../../shared/errors.ts';
 import type { ImageRecord } from '../../service/types.ts';
+import { checkOwner } from './action.ts';
 import { db, files } from './services.ts';
 import type { Slice } from './useStudio.ts';
 
@@ -33,8 +33,7 @@ export const librarySlice: Slice<LibrarySlice> = (set, get) => ({
   },
 
   async removeImages(ids) {
-    if (get().engineState === 'otherTab')
-      throw new WinnowError('SecondTab', 'Winnow is at work in another tab.', 'Delete it there, or take over here.');
+    checkOwner(get(), 'Delete it there, or take over here.');
     const [database, store] = await Promise.all([db(), files()]);
     // An image that stands in a pair stays on disk with the pair; only the gallery forgets it.
     const paired = new Set((await readPairs(database)).flatMap((pair) => pair.images.map((image) => image.id)));

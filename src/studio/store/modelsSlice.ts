@@ -11,10 +11,11 @@ import type {
 } from '../../service/types.ts';
 import { WinnowError } from '../../shared/errors.ts';
 import { listener } from '../app/workers.ts';
+import { actions } from './action.ts';
 import { readDropped } from './dropped.ts';
 import { type BaseSettings, baseSettings } from './generateSlice.ts';
 import { type ModelFiles, singleFile } from './modelFiles.ts';
-import { isCancelled, type Problem, problemOf } from './problem.ts';
+import { type Problem, problemOf } from './problem.ts';
 import type { Slice } from './useStudio.ts';
 
 /** A copy or a download at work. */
@@ -91,6 +92,8 @@ export function hubRequestOf(origin: string): HubRequest | null {
 }
 
 export const modelsSlice: Slice<ModelsSlice> = (set, get) => {
+  const action = actions(set, get);
+
   function follow(job: string): (event: StorageEvent) => void {
     return (event) =>
       set(({ modelWork }) => {
@@ -106,38 +109,31 @@ export const modelsSlice: Slice<ModelsSlice> = (set, get) => {
     files: readonly { path: string; size: number }[],
     bring: (job: string) => Promise<ModelInfo>,
   ): Promise<ModelInfo | null> {
-    if (get().modelWork) {
+    const info = await action({ problem: 'modelsProblem' }, async () => {
+      if (get().modelWork)
+        throw new WinnowError(
+          'BadArguments',
+          'Another model is still on its way in.',
+          'Wait until it is here, or cancel it.',
+        );
+      const job = crypto.randomUUID();
       set({
-        modelsProblem: problemOf(
-          new WinnowError(
-            'BadArguments',
-            'Another model is still on its way in.',
-            'Wait until it is here, or cancel it.',
-          ),
-        ),
+        modelWork: { ...work, job, files, file: '', doneBytes: 0, totalBytes: 0, retry: null, cancelling: false },
       });
-      return null;
-    }
-    const job = crypto.randomUUID();
-    set({
-      modelsProblem: null,
-      modelWork: { ...work, job, files, file: '', doneBytes: 0, totalBytes: 0, retry: null, cancelling: false },
+      void get().askToPersist();
+      try {
+        const info = await bring(job);
+        set({ viewedModel: info.id });
+        return info;
+      } finally {
+        set({ modelWork: null });
+        await get()
+          .readModels()
+          .catch(() => undefined);
+        void get().readStorage();
+      }
     });
-    void get().askToPersist();
-    try {
-      const info = await bring(job);
-      set({ viewedModel: info.id });
-      return info;
-    } catch (error) {
-      if (!isCancelled(error)) set({ modelsProblem: problemOf(error) });
-      return null;
-    } finally {
-      set({ modelWork: null });
-      await get()
-        .readModels()
-        .catch(() => undefined);
-      void get().readStorage();
-    }
+    return info ?? null;
   }
 
   return {
@@ -159,8 +155,8 @@ export const modelsSlice: Slice<ModelsSlice> = (set, get) => {
       await get().readStoredModels();
     },
 
-    async readStoredModels() {
-      try {
+    readStoredModels: () =>
+      action({ problem: 'modelsProblem', background: true }, async () => {
         const engine = get().engine();
         const stored = await engine.storedModels();
         const silent = stored.filter(({ id, complete }) => complete && !get().models.some((model) => model.id === id));
@@ -171,10 +167,7 @@ export const modelsSlice: Slice<ModelsSlice> = (set, get) => {
             problems.flatMap(([id, problem]) => (problem ? [[id, { ...problem, detail: '' }]] : [])),
           ),
         });
-      } catch (error) {
-        set({ modelsProblem: problemOf(error) });
-      }
-    },
+      }),
 
     settleBase() {
       const { models, preferences, stored } = get();
@@ -211,7 +204,7 @@ export const modelsSlice: Slice<ModelsSlice> = (set, get) => {
       ),
 
     async importFile(file) {
-      try {
+      const info = await action({ problem: 'modelsProblem' }, async () => {
         const { kind } = await readDropped(file);
         if (kind === 'lora')
           throw new WinnowError(
@@ -219,23 +212,16 @@ export const modelsSlice: Slice<ModelsSlice> = (set, get) => {
             `${file.name} is a LoRA, not a whole model.`,
             'Add it beside the model on the Generate screen.',
           );
-        return await get().importModel(singleFile(file));
-      } catch (error) {
-        set({ modelsProblem: problemOf(error) });
-        return null;
-      }
+        return get().importModel(singleFile(file));
+      });
+      return info ?? null;
     },
 
-    async planDownload(request) {
-      set({ planning: true, plan: null, modelsProblem: null });
-      try {
+    planDownload: (request) =>
+      action({ problem: 'modelsProblem', busy: 'planning' }, async () => {
+        set({ plan: null });
         set({ plan: await get().engine().planDownload(request) });
-      } catch (error) {
-        set({ modelsProblem: problemOf(error) });
-      } finally {
-        set({ planning: false });
-      }
-    },
+      }),
 
     forgetPlan: () => set({ plan: null }),
 
@@ -253,20 +239,21 @@ export const modelsSlice: Slice<ModelsSlice> = (set, get) => {
       const { modelWork } = get();
       if (!modelWork) return;
       set({ modelWork: { ...modelWork, cancelling: true } });
-      try {
-        await get().engine().cancel(modelWork.job);
-      } catch (error) {
-        // With its worker the work has ended too, and says so itself.
-        set((now) => ({
-          modelsProblem: problemOf(error),
-          modelWork: now.modelWork?.job === modelWork.job ? { ...now.modelWork, cancelling: false } : now.modelWork,
-        }));
-      }
+      await action({ problem: 'modelsProblem' }, async () => {
+        try {
+          await get().engine().cancel(modelWork.job);
+        } catch (error) {
+          // With its worker the work has ended too, and says so itself.
+          set((now) => ({
+            modelWork: now.modelWork?.job === modelWork.job ? { ...now.modelWork, cancelling: false } : now.modelWork,
+          }));
+          throw error;
+        }
+      });
     },
 
     async deleteModel(id) {
-      set({ modelsProblem: null });
-      try {
+      await action({ problem: 'modelsProblem' }, async () => {
         await get().engine().deleteModel(id);
         set(({ kept: { [id]: _, ...kept }, modelForecasts }) => ({
           kept,
@@ -275,21 +262,15 @@ export const modelsSlice: Slice<ModelsSlice> = (set, get) => {
           ),
         }));
         await get().readModels();
-      } catch (error) {
-        set({ modelsProblem: problemOf(error) });
-      }
+      });
       void get().readStorage();
     },
 
-    async setPredictionType(id, type) {
-      set({ modelsProblem: null });
-      try {
+    setPredictionType: (id, type) =>
+      action({ problem: 'modelsProblem' }, async () => {
         await get().engine().setPredictionType(id, type);
         await get().readModels();
-      } catch (error) {
-        set({ modelsProblem: problemOf(error) });
-      }
-    },
+      }),
 
     async readModelForecast(id, size) {
       const key = forecastKey(id, size);

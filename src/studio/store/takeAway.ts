@@ -12,6 +12,7 @@ import { listener } from '../app/workers.ts';
 import { gridModels } from './compareSlice.ts';
 import { titleOf } from './models.ts';
 import { files, siteBase } from './services.ts';
+import type { TakenFile } from './takeAwaySlice.ts';
 import { useStudio } from './useStudio.ts';
 
 export const questionTitles: Record<Question, string> = {
@@ -19,12 +20,6 @@ export const questionTitles: Record<Question, string> = {
   appeal: 'Which is more pleasing to look at?',
   alignment: 'Which fits the description better?',
 };
-
-export interface TakenFile {
-  name: string;
-  bytes: Blob | string;
-  type: string;
-}
 
 /** One file, a folder as a zip. What the engine wrote stays on disk until the page is opened again: a download may read it for long. */
 export async function exportModel(

@@ -15,8 +15,9 @@ import type {
 import { WinnowError } from '../../shared/errors.ts';
 import { presetNamed, presets, presetsFor } from '../../training/presets.ts';
 import { listener } from '../app/workers.ts';
+import { actions } from './action.ts';
 import { chosenModel } from './models.ts';
-import { isCancelled, type Problem, problemOf } from './problem.ts';
+import { isCancelled, type Problem } from './problem.ts';
 import { bundledPrompts, drawPrompts } from './prompts.ts';
 import { files, siteBase } from './services.ts';
 import { checkTrainConfig, parseTrainConfig } from '../../data/formats/trainConfig.ts';
@@ -49,12 +50,14 @@ export interface TrainSlice {
   live: LiveRun | null;
   metrics: Record<string, StepMetrics[]>;
   trainProblem: Problem | null;
+  /** From the click on: what must be read before a run begins takes a moment, and a second click must not begin a second run. */
+  training: boolean;
   choosePreset(name: string): void;
   /** Settings for another base model: those it had before, or a preset of its own. */
   adoptTrainDefaults(): void;
   setTrainConfig(change: Partial<TrainConfig>): void;
   setTrainModel(model: ModelRef): void;
-  loadTrainConfig(text: string): void;
+  loadTrainConfig(text: string): Promise<void>;
   readForecast(): Promise<void>;
   startTraining(): Promise<void>;
   resumeRun(run: string): Promise<void>;
@@ -154,7 +157,6 @@ export const trainSlice: Slice<TrainSlice> = (set, get) => {
     const id = request.run;
     set({
       activeRun: id,
-      trainProblem: null,
       live: {
         preparing: { what: 'Waiting for the engine', done: 0, total: 0 },
         memory: null,
@@ -186,9 +188,9 @@ export const trainSlice: Slice<TrainSlice> = (set, get) => {
     } catch (error) {
       over = true;
       if (get().activeRun !== id) return;
-      if (!isCancelled(error)) set({ trainProblem: problemOf(error) });
       changeRun(id, () => ({ status: isCancelled(error) ? 'stopped' : 'failed' }));
       await readAll(null).catch(() => undefined);
+      throw error;
     } finally {
       if (get().activeRun === id) get().forgetActiveRun();
       void get().readStorage();
@@ -197,29 +199,12 @@ export const trainSlice: Slice<TrainSlice> = (set, get) => {
 
   const warnBeforeLeaving = (event: BeforeUnloadEvent): void => event.preventDefault();
 
-  async function guarded(action: () => Promise<void>): Promise<void> {
-    set({ trainProblem: null });
-    try {
-      await action();
-    } catch (error) {
-      set({ trainProblem: problemOf(error) });
-    }
-  }
+  const action = actions(set, get);
+  const guarded = (work: () => Promise<void>) => action({ problem: 'trainProblem' }, work);
 
-  /** From the click on: what must be read before a run begins takes a moment, and a second click must not begin a second run. */
-  let beginning = false;
-
-  async function begin(work: () => Promise<void>): Promise<void> {
-    if (beginning || get().activeRun) return;
-    beginning = true;
-    try {
-      await guarded(work);
-    } finally {
-      beginning = false;
-    }
-  }
-
-  let lastAsked = 0;
+  const begin = async (work: () => Promise<void>): Promise<void> => {
+    if (!get().activeRun) await action({ problem: 'trainProblem', busy: 'training' }, work);
+  };
 
   const first = presets[0]!;
 
@@ -236,6 +221,7 @@ export const trainSlice: Slice<TrainSlice> = (set, get) => {
     live: null,
     metrics: {},
     trainProblem: null,
+    training: false,
 
     choosePreset(name) {
       const preset = presetNamed(name, presetsFor(chosenModel(get())));
@@ -265,33 +251,27 @@ export const trainSlice: Slice<TrainSlice> = (set, get) => {
 
     setTrainModel: (trainModel) => set({ trainModel }),
 
-    loadTrainConfig(text) {
-      try {
-        set({ trainConfig: parseTrainConfig(text), presetName: null, trainProblem: null });
-      } catch (error) {
-        set({ trainProblem: problemOf(error) });
-      }
-    },
+    loadTrainConfig: (text) =>
+      action({ problem: 'trainProblem' }, () => set({ trainConfig: parseTrainConfig(text), presetName: null })),
 
     async readForecast() {
       const { engineState, trainConfig, activeRun } = get();
       const model = get().trainModel ?? get().baseModel();
       if (engineState !== 'ready' || !model || activeRun) return;
-      const asked = ++lastAsked;
-      set({ forecasting: true, forecastProblem: null });
-      try {
+      await action({ problem: 'forecastProblem', busy: 'forecasting', latest: true }, async (signal) => {
         const first = get().usablePairs()[0]?.pair;
         const image = get().pairs.find(({ id }) => id === first)?.images[0];
-        const forecast = await get()
-          .engine()
-          .forecast(model, checkTrainConfig(trainConfig), image && { width: image.width, height: image.height });
-        // What matters to it and changed meanwhile has asked again itself.
-        if (asked === lastAsked) set({ forecast });
-      } catch (error) {
-        if (asked === lastAsked) set({ forecast: null, forecastProblem: problemOf(error) });
-      } finally {
-        if (asked === lastAsked) set({ forecasting: false });
-      }
+        try {
+          const forecast = await get()
+            .engine()
+            .forecast(model, checkTrainConfig(trainConfig), image && { width: image.width, height: image.height });
+          // What matters to it and changed meanwhile has asked again itself.
+          if (!signal.aborted) set({ forecast });
+        } catch (error) {
+          if (!signal.aborted) set({ forecast: null });
+          throw error;
+        }
+      });
     },
 
     startTraining: () =>
@@ -342,12 +322,14 @@ export const trainSlice: Slice<TrainSlice> = (set, get) => {
         if (run) await get().engine().command(run, command);
       }),
 
-    readRuns: () => readAll(get().activeRun),
+    readRuns: () => action({ problem: 'trainProblem', background: true }, () => readAll(get().activeRun)),
 
     async readMetrics(id) {
       if (get().engineState !== 'ready' || id === get().activeRun) return;
-      const metrics = await get().engine().metrics(id);
-      set((state) => ({ metrics: { ...state.metrics, [id]: metrics } }));
+      await action({ problem: 'trainProblem', background: true }, async () => {
+        const metrics = await get().engine().metrics(id);
+        set((state) => ({ metrics: { ...state.metrics, [id]: metrics } }));
+      });
     },
 
     renameRun: (id, name) =>

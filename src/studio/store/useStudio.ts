@@ -9,6 +9,7 @@ import { type LabelsSlice, labelsSlice } from './labelsSlice.ts';
 import { type LibrarySlice, librarySlice } from './librarySlice.ts';
 import { type ModelsSlice, modelsSlice } from './modelsSlice.ts';
 import { type PreferencesSlice, preferencesSlice } from './preferencesSlice.ts';
+import { type TakeAwaySlice, takeAwaySlice } from './takeAwaySlice.ts';
 import { type TrainSlice, trainSlice } from './trainSlice.ts';
 
 export type Studio = EngineSlice &
@@ -20,6 +21,7 @@ export type Studio = EngineSlice &
   CompareSlice &
   BlindSlice &
   LibrarySlice &
+  TakeAwaySlice &
   PreferencesSlice;
 
 export type Slice<Part> = StateCreator<Studio, [], [], Part>;
@@ -35,4 +37,5 @@ export const useStudio = create<Studio>()((...store) => ({
   ...compareSlice(...store),
   ...blindSlice(...store),
   ...librarySlice(...store),
+  ...takeAwaySlice(...store),
 }));

@@ -11,7 +11,6 @@ import { Picture, usePictures } from '../../components/Picture.tsx';
 import { saveBytes } from '../../components/files.ts';
 import { Keys, Shortcuts } from '../../components/Shortcuts.tsx';
 import { Disclosure, Empty, Page, Panel, ProblemNotice, Progress } from '../../components/Surface.tsx';
-import { toastProblem } from '../../components/toast.ts';
 import { plural, printPercent } from '../../components/words.ts';
 import { isBlindDone } from '../../store/blindSlice.ts';
 import { blindResults, exportReport, questionTitles } from '../../store/takeAway.ts';
@@ -171,7 +170,7 @@ function BlindVerdict() {
   const blind = useStudio((s) => s.blind)!;
   const runs = useStudio((s) => s.runs);
   const problem = useStudio((s) => s.blindProblem);
-  const { closeBlindTest, startBlindTest, generateWith } = useStudio.getState();
+  const { closeBlindTest, startBlindTest, generateWith, take } = useStudio.getState();
   const { record } = blind;
   const results = blindResults(record);
   const run = runs.find((one) =>
@@ -180,12 +179,8 @@ function BlindVerdict() {
     ),
   );
   const saveReport = async (): Promise<void> => {
-    try {
-      const { bytes, name, type } = await exportReport(run);
-      saveBytes(bytes, name, type);
-    } catch (error) {
-      toastProblem(error);
-    }
+    const file = await take('report', () => exportReport(run));
+    if (file) saveBytes(file.bytes, file.name, file.type);
   };
   const decisive = results[0]?.result;
   const lefts = record.rounds.flatMap((round) => round.answers.filter(({ answer }) => answer !== 'tie'));

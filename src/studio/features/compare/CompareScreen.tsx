@@ -94,6 +94,7 @@ function Sides() {
   const job = useStudio((s) =>
     s.jobs.find((one) => one.kind === 'compare' && (one.state === 'running' || one.state === 'waiting')),
   );
+  const comparing = useStudio((s) => s.comparing);
   // Cells and settings both decide what is missing.
   useStudio((s) => s.compareCells);
   useStudio((s) => s.draft);
@@ -121,7 +122,7 @@ function Sides() {
             ? 'All images are here'
             : 'Make images',
     keys: 'mod+enter',
-    enabled: ready && known && missing > 0 && !job,
+    enabled: ready && known && missing > 0 && !comparing,
     perform: makeComparison,
   };
   return (

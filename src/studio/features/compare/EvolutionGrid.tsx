@@ -16,9 +16,7 @@ export function EvolutionGrid() {
   const seeds = useStudio((s) => s.compareSeeds);
   const position = useStudio((s) => s.comparePosition);
   const ready = useStudio((s) => s.engineState === 'ready');
-  const working = useStudio((s) =>
-    s.jobs.some((job) => job.kind === 'compare' && (job.state === 'running' || job.state === 'waiting')),
-  );
+  const working = useStudio((s) => s.comparing);
   useStudio((s) => s.compareCells);
   useStudio((s) => s.draft);
   const { setCompare, makeGrid, cellOf, moveCompare } = useStudio.getState();

@@ -1,12 +1,11 @@
 /** Exports of what stands on side B, of the labels, and of the comparison. */
-import { useState } from 'react';
 import type { ExportKind } from '../../../service/types.ts';
 import { Button } from '../../components/Button.tsx';
 import { saveBytes } from '../../components/files.ts';
 import { Panel } from '../../components/Surface.tsx';
-import { toastProblem } from '../../components/toast.ts';
 import { isTuned, titleOf } from '../../store/models.ts';
-import { exportLabels, exportModel, exportReport, type TakenFile } from '../../store/takeAway.ts';
+import { exportLabels, exportModel, exportReport } from '../../store/takeAway.ts';
+import type { TakeAwaySlice } from '../../store/takeAwaySlice.ts';
 import { useStudio } from '../../store/useStudio.ts';
 import styles from './compare.module.css';
 
@@ -29,21 +28,12 @@ export function TakeAway() {
   const loras = useStudio((s) => s.preferences.loras);
   const ready = useStudio((s) => s.engineState === 'ready');
   const labels = useStudio((s) => s.counts.labels);
-  const [busy, setBusy] = useState<string | null>(null);
-  const [share, setShare] = useState(0);
+  const taking = useStudio((s) => s.taking);
   const topmost = model?.adapters.at(-1);
   const run = topmost?.kind === 'run' ? runs.find((one) => one.id === topmost.run) : undefined;
-  const take = async (name: string, make: () => Promise<TakenFile> | TakenFile): Promise<void> => {
-    setBusy(name);
-    setShare(0);
-    try {
-      const file = await make();
-      saveBytes(file.bytes, file.name, file.type);
-    } catch (error) {
-      toastProblem(error);
-    } finally {
-      setBusy(null);
-    }
+  const take: (...what: Parameters<TakeAwaySlice['take']>) => Promise<void> = async (...what) => {
+    const file = await useStudio.getState().take(...what);
+    if (file) saveBytes(file.bytes, file.name, file.type);
   };
   const fileName = (run?.name ?? 'winnow').toLowerCase().replace(/[^\p{L}\p{N}]+/gu, '-');
   // A fully fine-tuned run has no adapter to hand out.
@@ -56,11 +46,11 @@ export function TakeAway() {
             <Button
               icon="save"
               full
-              busy={busy === kind}
-              disabled={!ready || !model || (needsLora && !isLora)}
-              onClick={() => take(kind, () => exportModel(model!, kind, fileName, setShare))}
+              busy={taking?.what === kind}
+              disabled={taking !== null || !ready || !model || (needsLora && !isLora)}
+              onClick={() => take(kind, (onProgress) => exportModel(model!, kind, fileName, onProgress))}
             >
-              {busy === kind && share > 0 ? `${label} · ${Math.floor(100 * share)} %` : label}
+              {taking?.what === kind && taking.share > 0 ? `${label} · ${Math.floor(100 * taking.share)} %` : label}
             </Button>
             <span className="small dim">{note}</span>
           </li>
@@ -69,8 +59,8 @@ export function TakeAway() {
           <Button
             icon="save"
             full
-            busy={busy === 'labels'}
-            disabled={labels === 0}
+            busy={taking?.what === 'labels'}
+            disabled={taking !== null || labels === 0}
             onClick={() => take('labels', exportLabels)}
           >
             Labels
@@ -78,7 +68,13 @@ export function TakeAway() {
           <span className="small dim">JSONL, every answer</span>
         </li>
         <li>
-          <Button icon="save" full busy={busy === 'report'} onClick={() => take('report', () => exportReport(run))}>
+          <Button
+            icon="save"
+            full
+            busy={taking?.what === 'report'}
+            disabled={taking !== null}
+            onClick={() => take('report', () => exportReport(run))}
+          >
             Report
           </Button>
           <span className="small dim">One HTML file, images inside</span>

@@ -5,7 +5,6 @@ import { Button } from '../../components/Button.tsx';
 import { Segmented, Select, TextField } from '../../components/Fields.tsx';
 import { ImageGrid } from '../../components/ImageGrid.tsx';
 import { ConfirmButton, Empty, Page, Panel, Tag } from '../../components/Surface.tsx';
-import { toastProblem } from '../../components/toast.ts';
 import { plural, printBytes, printWhen } from '../../components/words.ts';
 import { modelKey, titleOf } from '../../store/models.ts';
 import { useStudio } from '../../store/useStudio.ts';
@@ -99,7 +98,7 @@ function Images() {
               label={`Delete ${shown.length === images.length ? 'all' : 'these'}`}
               question={`${plural(shown.length, 'image')} will be removed from the library. Pairs and labels stay.`}
               confirm={`Delete ${plural(shown.length, 'image')}`}
-              onConfirm={() => removeImages(shown.map((image) => image.id)).catch(toastProblem)}
+              onConfirm={() => removeImages(shown.map((image) => image.id))}
             />
           </div>
         ) : null}

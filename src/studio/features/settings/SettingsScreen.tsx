@@ -5,7 +5,7 @@ import { Button } from '../../components/Button.tsx';
 import { Segmented, Switch } from '../../components/Fields.tsx';
 import { saveBytes } from '../../components/files.ts';
 import { Notice, Page, Panel, Progress, ProblemNotice } from '../../components/Surface.tsx';
-import { toast, toastProblem } from '../../components/toast.ts';
+import { toast } from '../../components/toast.ts';
 import { printBytes } from '../../components/words.ts';
 import { diagnostics } from '../../store/diagnostics.ts';
 import { useStudio } from '../../store/useStudio.ts';
@@ -121,10 +121,7 @@ function Diagnostics() {
           For a bug report: the GPU and its limits, versions, states of runs and jobs. No prompts, no images.
         </p>
         <div className="row">
-          <Button
-            icon="copy"
-            onClick={() => navigator.clipboard.writeText(diagnostics()).then(() => toast('Copied'), toastProblem)}
-          >
+          <Button icon="copy" onClick={() => navigator.clipboard.writeText(diagnostics()).then(() => toast('Copied'))}>
             Copy
           </Button>
           <Button icon="save" onClick={() => saveBytes(diagnostics(), 'winnow-diagnostics.json', 'application/json')}>

@@ -5,7 +5,6 @@ import { formatJsonl } from '../../../data/formats/jsonl.ts';
 import { Button, IconButton } from '../../components/Button.tsx';
 import { saveBytes } from '../../components/files.ts';
 import { ConfirmButton, Panel, Tag } from '../../components/Surface.tsx';
-import { toastProblem } from '../../components/toast.ts';
 import { plural, printWhen } from '../../components/words.ts';
 import { canResume } from '../../store/trainSlice.ts';
 import { useStudio } from '../../store/useStudio.ts';
@@ -90,13 +89,8 @@ function RunRow({
   const [renaming, setRenaming] = useState<string | null>(null);
   const { renameRun, duplicateRun, deleteRun, resumeRun, engine } = useStudio.getState();
   const status = statusWords(run, activeRun);
-  const downloadMetrics = async (): Promise<void> => {
-    try {
-      saveBytes(formatJsonl(await engine().metrics(run.id)), `${run.name}-metrics.jsonl`, 'application/jsonl');
-    } catch (error) {
-      toastProblem(error);
-    }
-  };
+  const downloadMetrics = async (): Promise<void> =>
+    saveBytes(formatJsonl(await engine().metrics(run.id)), `${run.name}-metrics.jsonl`, 'application/jsonl');
   const finishRename = (): void => {
     if (renaming?.trim() && renaming !== run.name) void renameRun(run.id, renaming.trim());
     setRenaming(null);

@@ -22,7 +22,7 @@ export function Setup() {
   const base = useStudio(chosenModel);
   const { own: usable, others } = useStudio(useShallow(countUsable));
   const ready = useStudio((s) => s.engineState === 'ready');
-  const busy = useStudio((s) => s.activeRun !== null);
+  const busy = useStudio((s) => s.training || s.activeRun !== null);
   const chosen = useStudio((s) => s.trainModel);
   const model = chosen ?? (base ? { base: base.id, adapters: [] } : null);
   const { setTrainModel, startTraining } = useStudio.getState();

@@ -21,7 +21,7 @@ export function TrainScreen() {
     if (activeRun) setViewed(activeRun);
   }, [activeRun]);
   useEffect(() => {
-    for (const id of [viewed, ...overlays]) if (id) void readMetrics(id).catch(() => undefined);
+    for (const id of [viewed, ...overlays]) if (id) void readMetrics(id);
   }, [viewed, overlays, readMetrics]);
 
   const run = runs.find((one) => one.id === viewed);

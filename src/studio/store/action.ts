@@ -1,0 +1,72 @@
+/** How verbs of the store begin, fail and end: one wrapper for all that may fail or take a while. A verb that hands a value to a button, as
+ *  what is exported, rejects instead, and the button's own `attempt` says why. */
+import { WinnowError } from '../../shared/errors.ts';
+import { isCancelled, type Problem, problemOf } from './problem.ts';
+import type { Slice, Studio } from './useStudio.ts';
+
+type FieldsOf<Value> = {
+  [Name in keyof Studio]: [Studio[Name], Value] extends [Value, Studio[Name]] ? Name : never;
+}[keyof Studio];
+
+/** Fields that say what went wrong, each on one screen. */
+export type ProblemField = FieldsOf<Problem | null>;
+
+const fields: Record<ProblemField, true> = {
+  engineProblem: true,
+  generateProblem: true,
+  labelProblem: true,
+  trainProblem: true,
+  forecastProblem: true,
+  compareProblem: true,
+  blindProblem: true,
+  modelsProblem: true,
+};
+
+export const problemFields = Object.keys(fields) as ProblemField[];
+
+export interface How {
+  /** What it says is gone as it begins, and a new one stands there when it fails. Cancelled is no failure. */
+  problem: ProblemField;
+  /** True while it is at work. Meanwhile a second one is not begun, */
+  busy?: FieldsOf<boolean>;
+  /** or takes the first one's place: its signal is aborted, and nothing more is said of it. */
+  latest?: true;
+  /** Nobody asked for it: what is said already stays until there is something new to say. */
+  background?: true;
+}
+
+export type Action = <Result>(
+  how: How,
+  work: (signal: AbortSignal) => Result | Promise<Result>,
+) => Promise<Result | undefined>;
+
+type Store = Parameters<Slice<unknown>>;
+
+/** @returns what runs a slice's verbs. It never rejects: undefined stands for failed, cancelled or not begun. */
+export function actions(set: Store[0], get: Store[1]): Action {
+  const atWork = new Map<string, AbortController>();
+  return async ({ problem, busy, latest, background }, work) => {
+    if (busy && get()[busy] && !latest) return undefined;
+    const controller = new AbortController();
+    const { signal } = controller;
+    if (busy) {
+      atWork.get(busy)?.abort();
+      atWork.set(busy, controller);
+    }
+    set({ ...(busy && { [busy]: true }), ...(background ? {} : { [problem]: null }) });
+    try {
+      return await work(signal);
+    } catch (error) {
+      if (!signal.aborted && !isCancelled(error)) set({ [problem]: problemOf(error) });
+      return undefined;
+    } finally {
+      if (busy && !signal.aborted) set({ [busy]: false });
+    }
+  };
+}
+
+/** A tab that only looks changes nothing. Throws SecondTab.
+ *  @param remedy what to do instead. */
+export function checkOwner({ engineState }: Pick<Studio, 'engineState'>, remedy: string): void {
+  if (engineState === 'otherTab') throw new WinnowError('SecondTab', 'Winnow is at work in another tab.', remedy);
+}
