@@ -11,6 +11,7 @@ const engine = [
   'webgpu',
   'onnx',
   'models',
+  'judges',
   'diffusion',
   'training',
   'evaluation',
@@ -28,6 +29,7 @@ const mayImport: Record<string, string[]> = {
   webgpu: ['graph', 'losses'],
   onnx: ['graph'],
   models: ['graph'],
+  judges: ['graph', 'models', 'data/formats'],
   diffusion: [],
   training: ['graph', 'autodiff', 'models', 'diffusion', 'losses'],
   evaluation: ['records', 'data'],
@@ -37,6 +39,7 @@ const mayImport: Record<string, string[]> = {
   workers: ['service', 'data', ...engine],
   cli: [
     'service',
+    'judges',
     'evaluation',
     'records',
     'data',

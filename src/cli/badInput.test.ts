@@ -67,7 +67,7 @@ describe('numbers beyond their bounds', () => {
     [evaluate, '--count', ['0', '1e9', '-4', '2.5']],
     [evaluate, '--tie-margin', ['-1', 'Infinity', '1e300', 'NaN', '0x1']],
     [evaluate, '--seeds', ['4294967296', '3-1']],
-    [['label', 'PAIRS', '--scorer', 'a'], '--tie-margin', ['-1', 'Infinity', 'NaN']],
+    [['label', 'PAIRS', '--judge', 'a'], '--tie-margin', ['-1', 'Infinity', 'NaN']],
     [['plan', tiny], '--size', ['1000000', '0']],
     [['plan', tiny], '--rank', ['0', '257', '1e9', '2.5', 'NaN']],
     [['plan', tiny], '--pairs', ['0', '65', '1e9']],
@@ -157,7 +157,7 @@ describe('--out that cannot be a folder', () => {
     const events = join(folder, 'pairs', 'labels.jsonl');
     for (const out of [folder, join(file, 'labels.jsonl')])
       expectNamed(
-        await winnow('label', join(folder, 'pairs'), '--scorer', events, '--out', out),
+        await winnow('label', join(folder, 'pairs'), '--judge', events, '--out', out),
         /^(NotFound|BadArguments): /m,
       );
   });
@@ -182,7 +182,7 @@ describe('files that cannot be read', () => {
       ['generate', tiny, '--prompts', 'FOLDER/loop', '--out', 'never'],
       /^NotFound: /m,
     ],
-    ['a file for a pairs folder', ['label', 'FOLDER/a-file', '--scorer', 'a'], /^NotFound: .*is no pairs folder/m],
+    ['a file for a pairs folder', ['label', 'FOLDER/a-file', '--judge', 'a'], /^NotFound: .*is no pairs folder/m],
     ['a file for a run', ['export', 'FOLDER/a-file', '--out', 'never'], /^NotFound: /m],
     ['a file for a case', ['verify', 'FOLDER/a-file'], /^NotFound: /m],
     ['a file for a model', ['bench', 'FOLDER/a-file'], /^NotFound: /m],

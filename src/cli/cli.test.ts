@@ -111,7 +111,7 @@ describe('errors', () => {
       'BadArguments: --precision is "f8".',
     ],
     [['export', tiny, '--out', 'x'], 2, 'BadArguments: The base model has no LoRA to export.'],
-    [['label', tiny, '--scorer', 'a'], 1, `NotFound: ${tiny} is no pairs folder`],
+    [['label', tiny, '--judge', 'a'], 1, `NotFound: ${tiny} is no pairs folder`],
     [['train', tiny, tiny, '--out', 'x'], 1, 'NotFound:'],
     [['train', '--resume', '--out', 'nowhere'], 2, 'BadArguments: There is no run in nowhere.'],
     [['download', 'a/b'], 2, 'BadArguments: --out is missing.'],
@@ -366,7 +366,7 @@ describe('label', () => {
     writeFileSync(join(folder, 'events.jsonl'), formatJsonl(answers));
     const first = await winnow('label', pairs, '--scorer', join(folder, 'events.jsonl'), '--json');
     expect(JSON.parse(first.out)).toMatchObject({ added: 3, labels: 1, usable: 1, tie: 0, ofOthers: 1 });
-    const second = await winnow('label', pairs, '--scorer', join(folder, 'events.jsonl'), '--json');
+    const second = await winnow('label', pairs, '--judge', join(folder, 'events.jsonl'), '--json');
     expect(JSON.parse(second.out)).toMatchObject({ added: 0, labels: 1 });
     expect(readRecords(join(pairs, 'labels.jsonl'), labelKind).map(({ id }) => id)).toEqual(['l1', 'l2', 'r1']);
   });
@@ -415,7 +415,9 @@ describe('an option that does nothing is refused', () => {
     ['generate', ['--karras', 'on', ...ddim], '--karras does nothing with DDIMScheduler.'],
     ['generate', ['--guidance', '1', '--negative', 'x'], '--negative does nothing at a guidance of 1.'],
     ['generate', ['--guidance', '0', '--guidance-rescale', '1'], '--guidance-rescale does nothing at a guidance of 0.'],
-    ['pairs', ['--scorer', 'b'], '--scorer does nothing without --best-of.'],
+    ['pairs', ['--judge', 'b'], '--judge does nothing without --best-of.'],
+    ['pairs', ['--scorer', 'b'], '--judge does nothing without --best-of.'],
+    ['pairs', ['--scorer', 'b', '--judge', 'a'], '--judge and --scorer, its name of before, were both given.'],
     ['plan', ['--mode', 'full', '--rank', '4'], '--rank does nothing with --mode full.'],
     ['plan', ['--mode', 'full', '--targets', 'all'], '--targets does nothing with --mode full.'],
     ['bench', ['--mode', 'full', '--rank', '4'], '--rank does nothing with --mode full.'],

@@ -1,5 +1,6 @@
 /** What `winnow evaluate` finds, as one HTML file with its images inside. */
 import { type ReportBlock, reportHtml } from '../evaluation/report.ts';
+import type { JudgeInfo } from '../judges/judge.ts';
 import { verdict } from '../evaluation/verdict.ts';
 import type { WinRate } from '../evaluation/winRate.ts';
 
@@ -9,20 +10,20 @@ export interface Spread {
   deviation: number;
 }
 
-/** Model b against model a (indices), same prompt and seed. */
+/** Model b against model a (indices), same prompt and seed, by each scale of the judge. */
 export interface Comparison {
   a: number;
   b: number;
-  appeal: WinRate;
-  alignment: WinRate;
-  appealGain: Spread;
-  alignmentGain: Spread;
+  rates: Record<string, WinRate>;
+  gains: Record<string, Spread>;
 }
 
 export interface Evaluation {
-  models: { name: string; appeal: Spread; alignment: Spread }[];
+  models: { name: string; scores: Record<string, Spread> }[];
   comparisons: Comparison[];
-  scorer: string;
+  judge: JudgeInfo;
+  /** Which models' training labels the judge gave, in sentences. */
+  labelled: string[];
   prompts: number;
   /** Prompts with a seed: images of each model. */
   count: number;
@@ -33,7 +34,8 @@ export interface Evaluation {
 export interface ShownItem {
   prompt: string;
   seed: number;
-  images: { png: Uint8Array; appeal: number }[];
+  /** By the judge's first scale. */
+  images: { png: Uint8Array; score: number }[];
 }
 
 /** Beyond these the file would grow too large to send. */
@@ -46,26 +48,26 @@ export const plain = ({ mean, deviation }: Spread): string => `${mean.toFixed(3)
 export const signed = (gain: Spread): string => `${gain.mean >= 0 ? '+' : ''}${plain(gain)}`;
 
 export function evaluationReport(
-  { models, comparisons, scorer, count, prompts, sampler }: Evaluation,
+  { models, comparisons, judge, labelled, count, prompts, sampler }: Evaluation,
   items: readonly ShownItem[],
   at: Date,
 ): string {
   const title = ({ a, b }: Comparison): string => `${models[b]!.name} over ${models[a]!.name}`;
   return reportHtml({
     title: 'Evaluation',
-    subtitle: `${count} comparisons of two models over ${prompts} prompts, same prompt and noise on both sides, judged by scorer ${scorer}; sampled on ${sampler}; ${at.toISOString().slice(0, 16).replace('T', ' ')} UTC`,
+    subtitle: `${count} comparisons of two models over ${prompts} prompts, same prompt and noise on both sides, judged by ${judge.title.toLowerCase()}; sampled on ${sampler}; ${at.toISOString().slice(0, 16).replace('T', ' ')} UTC`,
     sections: [
       ...comparisons.map((comparison) => ({
         title: title(comparison),
-        blocks: blocksOf(comparison, models[comparison.b]!.name),
+        blocks: blocksOf(comparison, models[comparison.b]!.name, judge, labelled),
       })),
       {
         title: 'Means',
         blocks: [
           {
             kind: 'table',
-            head: ['model', 'appeal', 'alignment'],
-            rows: models.map(({ name, appeal, alignment }) => [name, plain(appeal), plain(alignment)]),
+            head: ['model', ...judge.scales.map(({ title }) => title.toLowerCase())],
+            rows: models.map(({ name, scores }) => [name, ...judge.scales.map((scale) => plain(scores[scale.name]!))]),
           },
           { kind: 'text', text: 'With the standard deviation over the images, or over the pairs for a gain.' },
         ],
@@ -85,10 +87,10 @@ export function evaluationReport(
             columns: models.map(({ name }) => name),
             rows: items.map(({ prompt, seed, images }) => ({
               title: `${prompt} (seed ${seed})`,
-              images: images.map(({ png, appeal }, i) => ({
+              images: images.map(({ png, score }, i) => ({
                 png,
                 alt: `${prompt}, ${models[i]!.name}`,
-                caption: `appeal ${appeal.toFixed(3)}`,
+                caption: `${judge.scales[0]!.title.toLowerCase()} ${score.toFixed(3)}`,
               })),
             })),
           },
@@ -98,15 +100,23 @@ export function evaluationReport(
   });
 }
 
-function blocksOf({ appeal, alignment, appealGain, alignmentGain }: Comparison, name: string): ReportBlock[] {
-  const { counted, concluded } = verdict(appeal, name);
+function blocksOf(
+  { rates, gains }: Comparison,
+  name: string,
+  { scales }: JudgeInfo,
+  labelled: readonly string[],
+): ReportBlock[] {
+  const [first] = scales;
+  const rate = rates[first!.name]!;
+  const { counted, concluded } = verdict(rate, name);
   return [
-    { kind: 'share', label: 'Appeal', rate: appeal.rate, interval: appeal.interval },
+    { kind: 'share', label: first!.title, rate: rate.rate, interval: rate.interval },
     { kind: 'text', text: `${counted} ${concluded}` },
+    ...labelled.map((text): ReportBlock => ({ kind: 'text', text })),
     {
       kind: 'table',
       head: ['', 'win rate', '95 % interval (Wilson)', 'wins', 'losses', 'ties', 'sign test p', 'gain'],
-      rows: [row('appeal', appeal, appealGain), row('prompt alignment', alignment, alignmentGain)],
+      rows: scales.map((scale) => row(scale.title.toLowerCase(), rates[scale.name]!, gains[scale.name]!)),
     },
   ];
 }

@@ -83,6 +83,10 @@ export function folderReader(folder: string, origin?: FolderReader['origin'], ha
       (await readdir(folder, { withFileTypes: true }).catch(() => []))
         .filter((entry) => entry.isFile())
         .map((entry) => entry.name),
+    folders: async (path) =>
+      (await readdir(join(folder, path), { withFileTypes: true }).catch(() => []))
+        .filter((entry) => entry.isDirectory())
+        .map((entry) => entry.name),
     sha256: (path) =>
       hashOf(join(folder, path)).catch((error: unknown) => {
         throw asFileError(error, path);

@@ -123,7 +123,7 @@ describe('files that were put behind one another', () => {
     writeFileSync(join(folder, 'pairs.jsonl'), formatJsonl([pairRecord('p1')]));
     const given = join(folder, 'given.jsonl');
     writeFileSync(given, formatJsonl([first, second, first]));
-    expect(await runCli(['label', folder, '--scorer', given], { out: say, err: say, live: false })).toBe(0);
+    expect(await runCli(['label', folder, '--judge', given], { out: say, err: say, live: false })).toBe(0);
     expect(readRecords(file, labelKind)).toEqual([first, second]);
   });
 });
@@ -162,7 +162,7 @@ describe('a file of another kind', () => {
     const given = join(folder, 'given.jsonl');
     writeFileSync(given, formatJsonl([first, bad]));
     let err = '';
-    const code = await runCli(['label', folder, '--scorer', given], {
+    const code = await runCli(['label', folder, '--judge', given], {
       out: () => {},
       err: (text) => void (err += text),
       live: false,

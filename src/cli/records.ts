@@ -204,11 +204,18 @@ export function readLabels(path: string, say?: Say): { events: LabelEvent[]; byP
     throw new WinnowError(
       'NotFound',
       `There is no label file ${file}.`,
-      'Label the pairs first: winnow label PAIRS --scorer NAME.',
+      'Label the pairs first: winnow label PAIRS --judge NAME.',
     );
   const events = readRecords(file, labelKind, say);
   return { events, byPair: foldLabels(events).byPair };
 }
+
+/** A request of an earlier version, with today's names. */
+const asNamedNow = (key: string, value: unknown): unknown => {
+  if (key !== 'bestOf' || typeof value !== 'object' || value === null || !('scorer' in value)) return value;
+  const { scorer, ...rest } = value;
+  return { ...rest, judge: scorer };
+};
 
 /** Keeps what a folder was made for beside it; a folder that was made for something else is not mixed with it. */
 export function claimFolder(folder: string, request: object): void {
@@ -216,7 +223,7 @@ export function claimFolder(folder: string, request: object): void {
   const text = `${JSON.stringify(request, null, 2)}\n`;
   const same = (kept: string): boolean => {
     try {
-      return isDeepStrictEqual(JSON.parse(kept), JSON.parse(text));
+      return isDeepStrictEqual(JSON.parse(kept, asNamedNow), JSON.parse(text));
     } catch {
       return false;
     }

@@ -4,7 +4,8 @@ import { WinnowError } from '../shared/errors.ts';
 import type { Terminal } from './terminal.ts';
 
 export type OptionSpec =
-  | { kind: 'text'; value: string; help: string; default?: string }
+  /** formerly: its name in earlier versions, which is still read. */
+  | { kind: 'text'; value: string; help: string; default?: string; formerly?: string }
   /** May be given several times. */
   | { kind: 'list'; value: string; help: string }
   | { kind: 'flag'; help: string };
@@ -68,8 +69,10 @@ function parse<O extends Options>(
   args: readonly string[],
 ): { positionals: string[]; values: Values<O> } {
   const config: NonNullable<ParseArgsConfig['options']> = {};
-  for (const [name, option] of Object.entries(spec.options))
+  for (const [name, option] of Object.entries(spec.options)) {
     config[name] = { type: option.kind === 'flag' ? 'boolean' : 'string', multiple: option.kind === 'list' };
+    if (formerName(option) !== undefined) config[formerName(option)!] = { type: 'string' };
+  }
   const see = `See winnow ${spec.name} --help.`;
   let parsed: { positionals: string[]; values: Record<string, unknown> };
   try {
@@ -86,11 +89,17 @@ function parse<O extends Options>(
     throw badArguments(`${JSON.stringify(positionals[most])} is one argument too many.`, see);
   const values: Record<string, unknown> = {};
   for (const [name, option] of Object.entries(spec.options)) {
+    const before = formerName(option);
+    const said = before === undefined ? undefined : parsed.values[before];
+    if (said !== undefined && parsed.values[name] !== undefined)
+      throw badArguments(`--${name} and --${before}, its name of before, were both given.`, `Leave out --${before}.`);
     values[name] =
-      parsed.values[name] ?? (option.kind === 'flag' ? false : option.kind === 'list' ? [] : option.default);
+      parsed.values[name] ?? said ?? (option.kind === 'flag' ? false : option.kind === 'list' ? [] : option.default);
   }
   return { positionals, values: values as Values<O> };
 }
+
+const formerName = (option: OptionSpec): string | undefined => (option.kind === 'text' ? option.formerly : undefined);
 
 function helpText({ name, summary, positionals, options, notes = [], example }: VerbSpec<Options>): string {
   const rows = [

@@ -131,7 +131,7 @@ it('reads the winner from the side it was shown on', () => {
   for (const [answer, shownLeft, winner] of rows) expect(winnerOf(label('a', answer, shownLeft))).toBe(winner);
 });
 
-it('trains on preferences only, winner first', () => {
+it('trains on preferences only, winner first, and says who judged', () => {
   const { byPair } = foldLabels([
     label('a', 'right', 1),
     label('b', 'tie'),
@@ -141,8 +141,20 @@ it('trains on preferences only, winner first', () => {
   ]);
   const usable = trainPairs(['a', 'b', 'c', 'd', 'e', 'unjudged'].map(pair), byPair, 'sigmoid');
   expect(usable).toEqual([
-    { pair: 'a', prompt: 'prompt a', winnerLatents: 'latents/a0.safetensors', loserLatents: 'latents/a1.safetensors' },
-    { pair: 'e', prompt: 'prompt e', winnerLatents: 'latents/e1.safetensors', loserLatents: 'latents/e0.safetensors' },
+    {
+      pair: 'a',
+      prompt: 'prompt a',
+      winnerLatents: 'latents/a0.safetensors',
+      loserLatents: 'latents/a1.safetensors',
+      by: 'person',
+    },
+    {
+      pair: 'e',
+      prompt: 'prompt e',
+      winnerLatents: 'latents/e1.safetensors',
+      loserLatents: 'latents/e0.safetensors',
+      by: 'person',
+    },
   ]);
 });
 

@@ -9,8 +9,6 @@ const stems: Readonly<Record<string, string>> = {
   vae: 'diffusion_pytorch_model',
   text_encoder: 'model',
   text_encoder_2: 'model',
-  'scorers/a': 'model',
-  'scorers/b': 'model',
 };
 
 /** Files of a `tokenizer/` folder, those that it has. */
@@ -23,8 +21,13 @@ export const tokenizerFiles = [
   'added_tokens.json',
 ] as const;
 
+/** Judges that come with a model (judges/table.ts): any number, each in a folder of its own. */
+const judgeFolder = /^scorers\/[^/]+(?=\/)/;
+const judgesIndex = 'scorers/index.json';
+
 const small: ReadonlySet<string> = new Set([
   'model_index.json',
+  judgesIndex,
   'scheduler/scheduler_config.json',
   ...Object.keys(stems).map((folder) => `${folder}/config.json`),
   ...['tokenizer', 'tokenizer_2'].flatMap((folder) => tokenizerFiles.map((file) => `${folder}/${file}`)),
@@ -69,20 +72,25 @@ export function chooseModelFiles<F extends { path: string }>(
     return { kind: 'checkpoint', files: [...beside, checkpoint] };
   }
   const weights: F[] = [];
-  for (const [folder, stem] of Object.entries(stems)) {
+  const judges = new Set(files.flatMap(({ path }) => judgeFolder.exec(path)?.[0] ?? []));
+  for (const [folder, stem] of [...Object.entries(stems), ...[...judges].map((judge) => [judge, 'model'] as const)]) {
     const inside = files.filter(({ path }) => path.startsWith(`${folder}/`));
     if (inside.length === 0) continue;
     const found = weightVariants
       .map((variant) => weightFiles(byPath, folder, stem, variant))
       .find((chosen) => chosen.length > 0);
     if (found) weights.push(...found);
-    else refuseWeights(`${folder} of ${what}`, inside);
+    // A judge that cannot be read is left out: the model does not need it.
+    else if (!judges.has(folder)) refuseWeights(`${folder} of ${what}`, inside);
   }
   if (weights.length === 0) throw noWeights(`${what} has no safetensors weights.`);
   return {
     kind: 'folder',
     files: [
-      ...files.filter(({ path }) => small.has(path)),
+      ...files.filter(
+        ({ path }) =>
+          small.has(path) || weights.some((weight) => path === `${judgeFolder.exec(weight.path)?.[0]}/config.json`),
+      ),
       ...weights,
       ...(onnx ? files.filter(({ path }) => supplied.has(path)) : []),
     ],

@@ -215,6 +215,12 @@ class ModelReader {
     return (await this.loaded()).files.map(({ path }) => path);
   }
 
+  async folders(path: string): Promise<string[]> {
+    const inside = (await this.list()).filter((file) => file.startsWith(`${path}/`));
+    const rest = inside.map((file) => file.slice(path.length + 1).split('/'));
+    return [...new Set(rest.flatMap(([name, ...more]) => (more.length > 0 ? [name!] : [])))];
+  }
+
   private async file(path: string): Promise<StoredFile> {
     const file = (await this.loaded()).files.find((file) => file.path === path);
     if (!file)

@@ -40,6 +40,7 @@ export function trainPairs(
         winnerLatents: pair.images[winner].latentsFile,
         loserLatents: pair.images[loser].latentsFile,
         ...(strength && losses[loss].readsPreference && { strength }),
+        by: label.by,
       },
     ];
   });

@@ -29,6 +29,8 @@ export interface TrainPair {
   loserLatents: string;
   /** How sure the label is; a plain left or right if left out. Only losses that read it train on ties. */
   strength?: Strength | undefined;
+  /** Who gave the label, as the label says: 'person', or a judge. Not in records of before it was there. */
+  by?: string | undefined;
 }
 
 /** Mean over the step's pairs, and each pair on its own (for charts by timestep). Errors are means over C, H, W. */
@@ -151,6 +153,7 @@ export const runSchema = z.looseObject({
         winnerLatents: z.string().min(1),
         loserLatents: z.string().min(1),
         strength: z.enum(['tie', 'clear']).optional(),
+        by: z.string().optional(),
       }),
     )
     .min(1),

@@ -29,7 +29,7 @@ import { referenceOf, type TrainContext } from './training/openRun.ts';
 import { RunControl } from './training/runControl.ts';
 import { RunStore } from '../data/runStore.ts';
 import { savedRunRate } from './training/stepRate.ts';
-import { planScorer } from './sampling/scoring.ts';
+import { judgeOf, planJudge } from './sampling/judging.ts';
 import { stepSpecOf } from './planning/stepSpec.ts';
 import { trainRun } from './training/trainRun.ts';
 import type {
@@ -45,6 +45,7 @@ import type {
   HubRequest,
   ImageRecord,
   ImportedLora,
+  JudgeInfo,
   ImportRequest,
   Listener,
   MemoryForecast,
@@ -74,7 +75,7 @@ interface Running {
   /** Of what was measured on it. */
   adapterKey: string;
   executor: GpuExecutor;
-  /** Owns what was made of models: predictors, frozen parts, scorers. */
+  /** Owns what was made of models: predictors, frozen parts, judges. */
   cache: ModelCache;
   predictors: Predictors;
   /** By folder: another model may come under the id of one that is deleted, while that one still draws. */
@@ -297,6 +298,12 @@ export class Engine implements EngineService {
     await this.runStore.remove(run);
   }
 
+  async judge(name: string): Promise<JudgeInfo> {
+    const folder = await this.pool.folder(this.env.embeddedModels[0]!);
+    const { plan: _, ...info } = await judgeOf(folder, name, (path) => this.env.openModel(path));
+    return info;
+  }
+
   score(name: string, items: { file: string; prompt: string }[]): Promise<Score[]> {
     return this.jobs.run(`score ${this.env.newId()}`, async (signal) => {
       const model = await this.pool.resolve({ base: this.env.embeddedModels[0]!, adapters: [] });
@@ -456,7 +463,7 @@ export class Engine implements EngineService {
       frozenParts: (model) => this.frozenParts(model, running),
       samplerFor: async (choice: SamplerChoice, model) =>
         samplerFor(choice, choices, model.folder.info.parameters.unet),
-      score: (scorer, model, items) => this.scoreFiles(scorer, model, items),
+      score: (judge, model, items) => this.scoreFiles(judge, model, items),
     };
   }
 
@@ -512,7 +519,9 @@ export class Engine implements EngineService {
     const { id } = model.folder.info;
     await using owned = new AsyncDisposableStack();
     const { value: scorer } = owned.use(
-      await running.cache.use({ key: `${id} scorer ${name}`, model: id }, () => planScorer(model.folder, name)),
+      await running.cache.use({ key: `${id} judge ${name}`, model: id }, async () =>
+        planJudge(await judgeOf(model.folder, name, (path) => this.env.openModel(path))),
+      ),
     );
     const parts = this.frozenParts(model, running);
     owned.defer(() => parts.releaseStreamed('text'));
@@ -520,12 +529,12 @@ export class Engine implements EngineService {
     for (const { file, prompt } of items) {
       const png = decodePng(await this.env.files.read(file));
       scores.push(
-        await scorer.score(
-          planarFromRgba(png.data, png.width, png.height),
-          png.width,
-          png.height,
-          (await parts.encodeText(prompt)).pooled,
-        ),
+        await scorer.score({
+          image: planarFromRgba(png.data, png.width, png.height),
+          width: png.width,
+          height: png.height,
+          pooled: (await parts.encodeText(prompt)).pooled,
+        }),
       );
     }
     return scores;

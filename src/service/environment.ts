@@ -14,6 +14,8 @@ export interface FolderReader {
   sha256?(path: string): Promise<string>;
   /** Paths of its files, at least of those at its top, where the place can list them. */
   list?(): Promise<string[]>;
+  /** Names of the folders in a folder, [] where there is none, where the place can list them. */
+  folders?(path: string): Promise<string[]>;
   /** Weights that do not lie in files of their own (service/model/singleFile.ts): a component's, by its folder. */
   component?(folder: string): ComponentWeights;
   /** What the network predicts, where it is said beside the model's own files: by a person, or by the YAML of a checkpoint in one file. */

@@ -10,8 +10,8 @@ import { presetNamed } from '../training/presets.ts';
 import { Engine } from './engineService.ts';
 import type { FolderReader } from './environment.ts';
 import { MemoryFileStore } from './memoryFiles.ts';
-import type { ModelFolder } from './model/modelFolder.ts';
-import { planScorer } from './sampling/scoring.ts';
+import { judgeNamed } from '../judges/table.ts';
+import { planJudge } from './sampling/judging.ts';
 import { testEnvironment } from './testEnvironment.ts';
 import type { GenerationSettings, RunRecord, TrainPair } from './types.ts';
 
@@ -277,12 +277,12 @@ describe('an export', () => {
   });
 });
 
-it('a scorer with a weight that is none gives no score', async () => {
+it('a judge with a weight that is none gives no score', async () => {
   const postcard = 'public/models/postcard';
   const file = 'scorers/a/model.safetensors';
   const reader = changed(postcard, await weights(file, nan, { folder: postcard }));
-  const folder = { reader, info: { title: 'Postcard', scorers: ['a'] } } as unknown as ModelFolder;
-  await expect(planScorer(folder, 'a').then(({ make }) => make())).rejects.toEqual(
+  const judge = await judgeNamed(reader, 'a', { title: 'Postcard' });
+  await expect(planJudge(judge).then(({ make }) => make())).rejects.toEqual(
     notFinite(/of scorers\/a\/model\.safetensors/),
   );
 });

@@ -1,6 +1,7 @@
 /** Everything the studio and the command line know of the engine: requests, events, and the records they speak of. Plain data, safe to post
  *  between workers. */
 import type { HubRequest } from '../data/hub/repository.ts';
+import type { JudgeInfo, JudgeScale, Score } from '../judges/judge.ts';
 import type { StoredModel } from '../data/modelStore.ts';
 import type { UnreadableRun } from '../data/runs.ts';
 import type { GenerationSettings, ImageRecord, SamplerChoice } from '../records/images.ts';
@@ -27,6 +28,8 @@ export type {
   GenerationSettings,
   HubRequest,
   ImageRecord,
+  JudgeInfo,
+  JudgeScale,
   LabelEvent,
   ModelRef,
   PairRecord,
@@ -36,6 +39,7 @@ export type {
   RunStatus,
   SampleRecord,
   SamplerChoice,
+  Score,
   StepMetrics,
   StoredModel,
   TrainPair,
@@ -78,8 +82,8 @@ export interface ModelInfo {
   guidanceInput: boolean;
   /** Why it can only generate, in one sentence; null if it can be trained. */
   notTrainable: string | null;
-  /** Scorers that came with it: `a`, `b`. */
-  scorers: string[];
+  /** That came with it, in order of name. */
+  judges: JudgeInfo[];
 }
 
 /** Files of a diffusers folder, by their paths inside it; or one single-file checkpoint. */
@@ -142,8 +146,8 @@ export interface PairsRequest extends GenerationSettings {
   seed: number;
   /** Second model: each pair is one seed through both. */
   against?: ModelRef;
-  /** Draw this many images of a prompt and keep the best and the worst by the scorer. */
-  bestOf?: { k: number; scorer: string };
+  /** Draw this many images of a prompt and keep the best and the worst by the judge's first scale. */
+  bestOf?: { k: number; judge: string };
 }
 
 export type PairsEvent = GenerateEvent | { type: 'pair'; pair: PairRecord; done: number; total: number };
@@ -208,11 +212,6 @@ export interface ModelForecast {
 }
 
 // ---- scoring, evaluating, exporting ---------------------------------------------------------------------------------------------
-
-export interface Score {
-  appeal: number;
-  alignment: number;
-}
 
 /** diffusers, single-file: the merged model, whole. onnx: the merged UNet, for one sample of the model's own size. */
 export type ExportKind = 'kohya' | 'peft' | 'diffusers' | 'single-file' | 'onnx';
@@ -306,8 +305,10 @@ export interface EngineService extends ModelStorageService {
   metrics(run: string): Promise<StepMetrics[]>;
   renameRun(run: string, name: string): Promise<RunRecord>;
   deleteRun(run: string): Promise<void>;
-  /** Scores PNG files of the store; prompt is used for alignment. */
-  score(scorer: string, items: { file: string; prompt: string }[]): Promise<Score[]>;
+  /** A judge of the first model by its name; or one that a person brings along, by its folder's path (with a slash in it). */
+  judge(name: string): Promise<JudgeInfo>;
+  /** What the judge says of PNG files of the store, by all of its scales. */
+  score(judge: string, items: { file: string; prompt: string }[]): Promise<Score[]>;
   /** A LoRA, or a merged model, of a model with its adapters (or of a run, through ModelRef), written to the file store. */
   export(
     model: ModelRef,

@@ -68,7 +68,7 @@ export function verbContext({
       return known;
     },
     samplerFor: async () => sampler,
-    score: async (_scorer, _model, files) => files.map((_, i) => ({ appeal: i, alignment: 0 })),
+    score: async (_judge, _model, files) => files.map((_, i) => ({ appeal: i, alignment: 0 })),
     executor,
     adapterName: 'test',
     adapterKey: 'test',

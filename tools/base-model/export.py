@@ -57,6 +57,8 @@ def main():
     path.write_text(json.dumps(config, indent=2) + "\n")
     if (args.work / "scorers").exists():
         shutil.copytree(args.work / "scorers", args.out / "scorers", dirs_exist_ok=True)
+        names = sorted(path.parent.name for path in (args.out / "scorers").glob("*/config.json"))
+        (args.out / "scorers" / "index.json").write_text(json.dumps({"judges": names}) + "\n")  # sites list no folders
     print("export:", round(sum(f.stat().st_size for f in args.out.rglob("*") if f.is_file()) / 1e6, 2), "MB")
 
 

@@ -28,6 +28,9 @@ export interface DemoOptions {
   seed: number;
 }
 
+/** Of the judges that come with the embedded model. */
+type TasteScore = Score & { appeal: number; alignment: number };
+
 export interface DemoResult {
   winRate: number;
   interval: [number, number];
@@ -119,7 +122,7 @@ window.runDemo = async (options) => {
         prompts: trainPrompts,
         count: options.pairs,
         seed: options.seed,
-        bestOf: { k: options.bestOf, scorer: 'a' },
+        bestOf: { k: options.bestOf, judge: 'a' },
       },
       listener((event) => {
         if (event.type === 'pair' && event.done % 10 === 0) log(`pair ${event.done} of ${event.total}`);
@@ -128,7 +131,7 @@ window.runDemo = async (options) => {
   );
   const labels = await timed('label', () => label(pairs.map((pair) => pair.images)));
   async function label(images: [ImageRecord, ImageRecord][]): Promise<LabelEvent[]> {
-    const scores = await engine.score('a', images.flat());
+    const scores = (await engine.score('a', images.flat())) as TasteScore[];
     return pairs.map((pair, i): LabelEvent => {
       const [first, second] = [scores[2 * i]!.appeal, scores[2 * i + 1]!.appeal];
       const answer = first === second ? 'tie' : first > second ? 'left' : 'right';
@@ -201,7 +204,7 @@ window.runDemo = async (options) => {
   const [baseScores, tunedScores] = (await timed('judge', async () => [
     await engine.score('b', baseImages),
     await engine.score('b', tunedImages),
-  ])) as [Score[], Score[]];
+  ])) as [TasteScore[], TasteScore[]];
   const outcomes = items.map((_, i): Outcome =>
     tunedScores[i]!.appeal > baseScores[i]!.appeal
       ? 'win'

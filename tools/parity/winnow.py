@@ -31,7 +31,7 @@ def tiny_run(model: str, folder: Path, prompts: list[str]) -> Path:
     if (run / "run.json").exists():
         return run
     winnow("pairs", model, *(f for p in prompts for f in ("--prompt", p)), "--steps", 8, "--count", 4, "--out", pairs)
-    winnow("label", pairs, "--scorer", "a")
+    winnow("label", pairs, "--judge", "a")
     # alpha is not the rank: a reader that forgets it must be seen.
     settings = dict(steps=8, rank=4, alpha=12, pairsPerStep=2, warmupSteps=1, learningRate=2e-3, lrSchedule="constant", sampleEvery=0, saveEvery=8)
     sets = [f for k, v in settings.items() for f in ("--set", f"{k}={v}")]

@@ -1,8 +1,10 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Outcome as Verdict, tally, type WinRate, winRate } from '../../evaluation/winRate.ts';
+import { type Outcome as Verdict, tally, winRate } from '../../evaluation/winRate.ts';
 import type { Engine } from '../../service/engineService.ts';
-import type { ImageRecord, ModelRef, Score } from '../../service/types.ts';
+import type { JudgeInfo, Score } from '../../judges/judge.ts';
+import { comparingJudge, hasLabelled } from '../../judges/table.ts';
+import type { ImageRecord, ModelRef, RunRecord } from '../../service/types.ts';
 import { WinnowError } from '../../shared/errors.ts';
 import { nameOf } from '../../shared/paths.ts';
 import { checkTotal, count, distinct, number, prompts, required, seeds } from '../arguments.ts';
@@ -20,7 +22,8 @@ import {
 } from '../evaluationReport.ts';
 import { outFolder } from '../fileErrors.ts';
 import { askedOf, generationOptions, makeImages, sayCuts, saySampler, settingsOf } from '../generation.ts';
-import { parseModelRef } from '../modelRef.ts';
+import { judgePath } from '../judges.ts';
+import { parseModelRef, readRunRecord } from '../modelRef.ts';
 import { Pace, table } from '../terminal.ts';
 import { defineVerb } from '../verb.ts';
 
@@ -29,7 +32,7 @@ const BATCH = 8;
 
 export const evaluate = defineVerb({
   name: 'evaluate',
-  summary: 'compare models on the same prompts and seeds by a scorer',
+  summary: 'compare models on the same prompts and seeds by a judge',
   positionals: ['MODEL', 'MODEL...'],
   options: {
     prompts: { kind: 'text', value: 'FILE', help: 'prompts, one on each line; take ones that were not trained on' },
@@ -39,13 +42,13 @@ export const evaluate = defineVerb({
       value: 'N',
       help: 'comparisons of two models, spread over prompts and seeds (default: all)',
     },
-    scorer: {
+    judge: {
       kind: 'text',
-      value: 'NAME',
-      help: 'judge: a or b of the first model; take one that did not label',
-      default: 'b',
+      value: 'NAME|FOLDER',
+      help: "a judge that came with the first model, or the path of one's folder (default: the first that did not label what the runs trained on)",
+      formerly: 'scorer',
     },
-    'tie-margin': { kind: 'text', value: 'X', help: 'appeals no further apart than this are a tie', default: '0' },
+    'tie-margin': { kind: 'text', value: 'X', help: 'scores no further apart than this are a tie', default: '0' },
     ...generationOptions,
     out: {
       kind: 'text',
@@ -54,7 +57,7 @@ export const evaluate = defineVerb({
     },
   },
   notes: [
-    'Each model after the first is compared with every one before it: same prompt, same seed, whichever image appeals more wins.',
+    'Each model after the first is compared with every one before it: same prompt, same seed, whichever image the judge scores higher wins.',
     'A prompt or seed that stands there twice counts once, and so do prompts that are the same tokens to every model.',
   ],
   example: 'postcard postcard+my-run --prompts public/prompts/test.txt --count 100 --out evaluation',
@@ -80,13 +83,13 @@ export const evaluate = defineVerb({
           ...items.map(({ prompt }) => prompt),
           values.negative ?? '',
         ]);
-      if (!info!.scorers.includes(values.scorer)) {
-        throw new WinnowError(
-          'NotFound',
-          `The model ${info!.title} has no scorer ${values.scorer}.`,
-          info!.scorers.length > 0 ? `Choose ${info!.scorers.join(' or ')}.` : 'Compare by hand, in the studio.',
-        );
-      }
+      const runs = runsOf(refs);
+      const signatures = new Set(runs.flatMap(({ pairs }) => pairs.flatMap(({ by }) => by ?? [])));
+      const judgeName = judgePath(values.judge ?? comparingJudge(info!.judges, signatures)?.name ?? 'b');
+      // Refused before a picture is drawn.
+      const judge = await engine.judge(judgeName);
+      const labelled = labelledWords(judge, runs);
+      for (const text of labelled) say(text);
       const images: ImageRecord[][] = [];
       for (const [i, ref] of refs.entries())
         images.push(
@@ -114,7 +117,7 @@ export const evaluate = defineVerb({
           );
         scores.push(
           ...(await engine.score(
-            values.scorer,
+            judgeName,
             flat.slice(start, start + BATCH).map(({ file, prompt }) => ({ file, prompt })),
           )),
         );
@@ -127,8 +130,7 @@ export const evaluate = defineVerb({
       const evaluation: Evaluation = {
         models: refs.map((ref, i) => ({
           name: shortName(ref),
-          appeal: spread(items.map((_, item) => of(i, item).appeal)),
-          alignment: spread(items.map((_, item) => of(i, item).alignment)),
+          scores: byScale(judge, (scale) => spread(items.map((_, item) => of(i, item)[scale]!))),
         })),
         comparisons: refs.flatMap((_, b) =>
           Array.from({ length: b }, (_, a) =>
@@ -136,11 +138,12 @@ export const evaluate = defineVerb({
               a,
               b,
               items.map((_, item) => [of(a, item), of(b, item)]),
-              margin,
+              { judge, margin },
             ),
           ),
         ),
-        scorer: values.scorer,
+        judge,
+        labelled,
         prompts: new Set(items.map(({ prompt }) => prompt)).size,
         count: items.length,
         sampler: images[0]![0]!.ranOn,
@@ -152,7 +155,7 @@ export const evaluate = defineVerb({
         seed,
         images: images.map((made, model) => ({
           png: readFileSync(join(out, made[item]!.file)),
-          appeal: of(model, item).appeal,
+          score: of(model, item)[judge.scales[0]!.name]!,
         })),
       }));
       writeFileSync(join(out, 'report.html'), evaluationReport(evaluation, shown, new Date()));
@@ -197,57 +200,92 @@ function spread(values: readonly number[]): Spread {
   };
 }
 
-function compare(a: number, b: number, scores: readonly (readonly [Score, Score])[], margin: number): Comparison {
-  const rate = (what: keyof Score, margin: number): WinRate =>
-    winRate(
-      tally(
-        scores.map(([before, after]): Verdict =>
-          Math.abs(after[what] - before[what]) <= margin ? 'tie' : after[what] > before[what] ? 'win' : 'loss',
-        ),
-      ),
-    );
-  const gain = (what: keyof Score): Spread => spread(scores.map(([before, after]) => after[what] - before[what]));
+/** Something of each scale of a judge. */
+const byScale = <T>({ scales }: JudgeInfo, of: (scale: string) => T): Record<string, T> =>
+  Object.fromEntries(scales.map(({ name }) => [name, of(name)]));
+
+function compare(
+  a: number,
+  b: number,
+  scores: readonly (readonly [Score, Score])[],
+  { judge, margin }: { judge: JudgeInfo; margin: number },
+): Comparison {
+  const gains = (scale: string): number[] => scores.map(([before, after]) => after[scale]! - before[scale]!);
+  const first = judge.scales[0]!.name;
   return {
     a,
     b,
-    appeal: rate('appeal', margin),
-    alignment: rate('alignment', 0),
-    appealGain: gain('appeal'),
-    alignmentGain: gain('alignment'),
+    // The margin is on the scale that decides.
+    rates: byScale(judge, (scale) =>
+      winRate(
+        tally(
+          gains(scale).map((gain): Verdict =>
+            Math.abs(gain) <= (scale === first ? margin : 0) ? 'tie' : gain > 0 ? 'win' : 'loss',
+          ),
+        ),
+      ),
+    ),
+    gains: byScale(judge, (scale) => spread(gains(scale))),
   };
 }
 
-/** What machines read. A rate is null where nothing was decided. */
-function figuresOf({ comparisons, ...rest }: Evaluation): object {
+/** The runs behind the models. */
+const runsOf = (refs: readonly ModelRef[]): RunRecord[] => {
+  const paths = refs.flatMap(({ adapters }) => adapters.flatMap((one) => (one.kind === 'run' ? [one.run] : [])));
+  return [...new Set(paths)].map(readRunRecord);
+};
+
+/** A judge that gave the labels says little about what was made of them. */
+const labelledWords = (judge: JudgeInfo, runs: readonly RunRecord[]): string[] =>
+  runs.flatMap(({ name, id, pairs }) => {
+    const own = pairs.filter(({ by }) => by !== undefined && hasLabelled(judge, new Set([by]))).length;
+    return own === 0
+      ? []
+      : `${judge.title} labelled ${own} of the ${pairs.length} pairs of ${name || nameOf(id)}: of that run it is no independent judge.`;
+  });
+
+/** What machines read. A rate is null where nothing was decided. The scale that decides stands under the names it had when it was the only one. */
+function figuresOf({ models, comparisons, judge, ...rest }: Evaluation): object {
+  const [first, ...others] = judge.scales.map(({ name }) => name);
   return {
+    models: models.map(({ name, scores }) => ({ name, ...scores })),
+    judge,
     ...rest,
-    comparisons: comparisons.map(({ a, b, appeal: { rate, ...appeal }, alignment, appealGain, alignmentGain }) => ({
-      a,
-      b,
-      winRate: rate,
-      ...appeal,
-      appealGain,
-      alignmentGain,
-      alignmentWinRate: alignment.rate,
-    })),
+    comparisons: comparisons.map(({ a, b, rates, gains }) => {
+      const { rate, ...decided } = rates[first!]!;
+      return {
+        a,
+        b,
+        winRate: rate,
+        ...decided,
+        ...Object.fromEntries(Object.entries(gains).map(([scale, gain]) => [`${scale}Gain`, gain])),
+        ...Object.fromEntries(others.map((scale) => [`${scale}WinRate`, rates[scale]!.rate])),
+      };
+    }),
   };
 }
 
-function describe({ models, comparisons }: Evaluation): string {
-  const rows = models.map(({ name, appeal, alignment }, i) => [`${i + 1} ${name}`, plain(appeal), plain(alignment)]);
-  const duels = comparisons.map(({ a, b, appeal, appealGain, alignmentGain }) => [
-    `${b + 1} over ${a + 1}`,
-    percent(appeal.rate),
-    range(appeal.interval),
-    ...[appeal.wins, appeal.losses, appeal.ties, appeal.n].map(String),
-    signed(appealGain),
-    signed(alignmentGain),
+function describe({ models, comparisons, judge }: Evaluation): string {
+  const scales = judge.scales.map(({ name }) => name);
+  const rows = models.map(({ name, scores }, i) => [
+    `${i + 1} ${name}`,
+    ...scales.map((scale) => plain(scores[scale]!)),
   ]);
+  const duels = comparisons.map(({ a, b, rates, gains }) => {
+    const { rate, interval, wins, losses, ties, n } = rates[scales[0]!]!;
+    return [
+      `${b + 1} over ${a + 1}`,
+      percent(rate),
+      range(interval),
+      ...[wins, losses, ties, n].map(String),
+      ...scales.map((scale) => signed(gains[scale]!)),
+    ];
+  });
   return [
-    table([['model', 'appeal', 'alignment'], ...rows]),
+    table([['model', ...scales], ...rows]),
     '',
     table([
-      ['', 'win rate', '95 % interval', 'wins', 'losses', 'ties', 'n', 'appeal gain', 'alignment gain'],
+      ['', 'win rate', '95 % interval', 'wins', 'losses', 'ties', 'n', ...scales.map((scale) => `${scale} gain`)],
       ...duels,
     ]),
   ].join('\n');

@@ -1,14 +1,16 @@
 import { randomUUID } from 'node:crypto';
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { labelKind } from '../../records/kinds.ts';
 import { countLabels, foldLabels, type Label } from '../../data/labels.ts';
 import { leftSide } from '../../evaluation/blindPlan.ts';
-import type { LabelEvent, PairRecord, Score } from '../../service/types.ts';
+import { signature } from '../../judges/judge.ts';
+import { scaleNames } from '../../judges/table.ts';
+import type { LabelEvent, PairRecord } from '../../service/types.ts';
 import { distinctBy } from '../../shared/arrays.ts';
 import { WinnowError } from '../../shared/errors.ts';
 import { absolute, doNothing, number, oneOf, required } from '../arguments.ts';
 import { withEngine } from '../engine.ts';
+import { isLabelFile, judgePath, scaleHelp, scaleOf } from '../judges.ts';
 import { parseModelRef } from '../modelRef.ts';
 import { appendRecords, readLabels, readPairs, readRecords } from '../records.ts';
 import { Pace } from '../terminal.ts';
@@ -19,18 +21,19 @@ const BATCH = 8;
 
 export const label = defineVerb({
   name: 'label',
-  summary: 'judge pairs by a scorer, or take labels in from a file',
+  summary: 'have pairs judged, or take labels in from a file',
   positionals: ['PAIRS'],
   options: {
-    scorer: {
+    judge: {
       kind: 'text',
-      value: 'NAME|FILE',
-      help: 'a, b (they come with the model), or a JSONL file of label events',
+      value: 'NAME|FOLDER|FILE',
+      help: "a judge that came with the model, by its name; one of yours, by its folder's path; or a JSONL file of label events",
+      formerly: 'scorer',
     },
     by: {
       kind: 'text',
-      value: 'WHAT',
-      help: 'appeal (the image alone) or alignment (image and prompt) (default: appeal)',
+      value: 'SCALE',
+      help: `what it goes by: ${scaleHelp} (default: the judge's first)`,
     },
     'tie-margin': { kind: 'text', value: 'X', help: 'scores no further apart than this are a tie (default: 0)' },
     'clear-margin': {
@@ -38,39 +41,42 @@ export const label = defineVerb({
       value: 'X',
       help: 'scores further apart than this are clearly left or right, which soft labels read (default: none is)',
     },
-    model: { kind: 'text', value: 'MODEL', help: 'whose scorers (default: the model that made the pairs)' },
+    model: { kind: 'text', value: 'MODEL', help: 'whose judges (default: the model that made the pairs)' },
     out: { kind: 'text', value: 'FILE', help: 'label file to append to (default: PAIRS/labels.jsonl)' },
   },
   notes: [
-    'Pairs that the scorer has judged already, and events that the file has already, are left out: the same command goes on.',
+    'Pairs that the judge has judged already, and events that the file has already, are left out: the same command goes on.',
   ],
-  example: 'pairs --scorer a',
+  example: 'pairs --judge a',
   async run([folder], values, terminal) {
     const say = (text: string): void => terminal.note(text);
     const pairs = readPairs(folder!, say);
-    const scorer = required('scorer', values.scorer);
+    const asked = required('judge', values.judge);
     const file = absolute(values.out ?? join(folder!, 'labels.jsonl'));
     const before = readRecords(file, labelKind, say);
-    if (/[\\/.]/.test(scorer) || existsSync(scorer)) {
+    if (isLabelFile(asked)) {
       doNothing(values, ['by', 'tie-margin', 'clear-margin', 'model'], 'where labels are taken in from a file');
-      return mergeLabels(scorer, file, before, pairs, say);
+      return mergeLabels(asked, file, before, pairs, say);
     }
 
-    const by = oneOf('by', values.by ?? 'appeal', ['appeal', 'alignment']);
+    const wanted = values.by === undefined ? undefined : oneOf('by', values.by, scaleNames);
     const margin = number('tie-margin', values['tie-margin'] ?? '0', { min: 0 });
     const clearMargin =
       values['clear-margin'] === undefined ? Infinity : number('clear-margin', values['clear-margin'], { min: margin });
-    const name = by === 'appeal' ? scorer : `${scorer} ${by}`;
-    const judged = new Set(
-      foldLabels(before)
-        .given.filter((event) => event.by === name)
-        .map((event) => event.pair),
-    );
-    const open = pairs.map((pair, index) => ({ pair, index })).filter(({ pair }) => !judged.has(pair.id));
     if (pairs.length === 0)
       throw new WinnowError('NotFound', `${folder} holds no pairs yet.`, 'Make some: winnow pairs MODEL --out DIR.');
     const { base } = values.model === undefined ? pairs[0]!.images[0].model : parseModelRef(values.model);
     await withEngine(terminal, { base, root: absolute(folder!) }, async (engine) => {
+      const name = judgePath(asked);
+      const judge = await engine.judge(name);
+      const by = scaleOf(judge, wanted);
+      const signed = signature(judge, by);
+      const judged = new Set(
+        foldLabels(before)
+          .given.filter((event) => event.by === signed)
+          .map((event) => event.pair),
+      );
+      const open = pairs.map((pair, index) => ({ pair, index })).filter(({ pair }) => !judged.has(pair.id));
       const pace = new Pace();
       let stop = false;
       terminal.onInterrupt(() => (stop = true));
@@ -84,14 +90,19 @@ export const label = defineVerb({
         const batch = open.slice(start, start + BATCH);
         const begin = performance.now();
         const scores = await engine.score(
-          scorer,
+          name,
           batch.flatMap(({ pair }) => pair.images.map((image) => ({ file: image.file, prompt: pair.prompt }))),
         );
         const elapsedMs = (performance.now() - begin) / batch.length;
         appendRecords(
           file,
           batch.map(({ pair, index }, i) =>
-            judge(pair.id, index, [scores[2 * i]!, scores[2 * i + 1]!], { by, name, margin, clearMargin, elapsedMs }),
+            labelOf(pair.id, index, [scores[2 * i]![by]!, scores[2 * i + 1]![by]!], {
+              signed,
+              margin,
+              clearMargin,
+              elapsedMs,
+            }),
           ),
           say,
         );
@@ -103,21 +114,20 @@ export const label = defineVerb({
   },
 });
 
-function judge(
+function labelOf(
   pair: string,
   index: number,
-  scores: readonly [Score, Score],
+  scores: readonly [number, number],
   {
-    by,
-    name,
+    signed,
     margin,
     clearMargin,
     elapsedMs,
-  }: { by: keyof Score; name: string; margin: number; clearMargin: number; elapsedMs: number },
+  }: { signed: string; margin: number; clearMargin: number; elapsedMs: number },
 ): Label {
-  // Sides by a coin, as when a person judges; a scorer does not mind, but statistics of sides stay comparable.
+  // Sides by a coin, as when a person judges; a judge of ours does not mind, but statistics of sides stay comparable.
   const shownLeft = leftSide({ seed: 0, pair: index }) === 'a' ? 0 : 1;
-  const lead = scores[shownLeft][by] - scores[shownLeft === 0 ? 1 : 0][by];
+  const lead = scores[shownLeft] - scores[shownLeft === 0 ? 1 : 0];
   const answer = Math.abs(lead) <= margin ? 'tie' : lead > 0 ? 'left' : 'right';
   return {
     type: 'label',
@@ -128,7 +138,7 @@ function judge(
     clearly: answer !== 'tie' && Math.abs(lead) > clearMargin,
     elapsedMs,
     at: new Date().toISOString(),
-    by: name,
+    by: signed,
   };
 }
 

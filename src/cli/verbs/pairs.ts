@@ -3,6 +3,8 @@ import { count, doNothing, number, prompts, required } from '../arguments.ts';
 import { withEngine } from '../engine.ts';
 import { outFolder } from '../fileErrors.ts';
 import { askedOf, generationOptions, identified, sayCuts, saySampler, settingsOf } from '../generation.ts';
+import { labellingJudge } from '../../judges/table.ts';
+import { judgePath } from '../judges.ts';
 import { parseModelRef } from '../modelRef.ts';
 import { appendRecords, claimFolder, pairsFile, readPairsSoFar } from '../records.ts';
 import { Pace } from '../terminal.ts';
@@ -21,9 +23,14 @@ export const pairs = defineVerb({
     'best-of': {
       kind: 'text',
       value: 'K',
-      help: 'draw K images for each pair and keep the best and the worst by the scorer',
+      help: 'draw K images for each pair and keep the best and the worst by a judge',
     },
-    scorer: { kind: 'text', value: 'NAME', help: 'scorer for --best-of (default: a)' },
+    judge: {
+      kind: 'text',
+      value: 'NAME|FOLDER',
+      help: "judge for --best-of: one that came with the model, or the path of one's folder (default: the model's first)",
+      formerly: 'scorer',
+    },
     ...generationOptions,
     out: {
       kind: 'text',
@@ -39,7 +46,7 @@ export const pairs = defineVerb({
     const wanted = values.count === undefined ? list.length : count('count', values.count);
     const seed = number('seed', values.seed, { min: 0, max: limits.seed, whole: true });
     const k = values['best-of'] === undefined ? undefined : count('best-of', values['best-of'], { min: 2, max: 256 });
-    if (k === undefined) doNothing(values, ['scorer'], 'without --best-of');
+    if (k === undefined) doNothing(values, ['judge'], 'without --best-of');
     if (k !== undefined && against)
       throw badArguments('--best-of and --against were both given.', 'Choose one of them.');
     const asked = askedOf(values);
@@ -52,12 +59,15 @@ export const pairs = defineVerb({
       const used = list.slice(0, wanted);
       for (const model of against ? [ref, against] : [ref])
         await sayCuts(engine, terminal, model, [...used, values.negative ?? '']);
+      const judge = judgePath(values.judge ?? labellingJudge(info!.judges)?.name ?? 'a');
+      // Refused before a picture is drawn.
+      if (k !== undefined) await engine.judge(judge);
       const request = {
         ...(await identified(settingsOf(asked, ref, info!))),
         prompts: list,
         seed,
         ...(against && { against }),
-        ...(k !== undefined && { bestOf: { k, scorer: values.scorer ?? 'a' } }),
+        ...(k !== undefined && { bestOf: { k, judge } }),
       };
       claimFolder(out, {
         ...request,

@@ -188,7 +188,7 @@ describe.each([
       precision: _precision,
       source: _source,
       defaults: _defaults,
-      scorers: _scorers,
+      judges: _judges,
       ...facts
     } = model.folder.info;
     expect(folder.info).toMatchObject(facts);

@@ -3,12 +3,12 @@ import { samplingDefaults } from '../../data/embeddedModels.ts';
 import { samplerOptions } from '../../diffusion/samplers/options.ts';
 import { usualSampler } from '../../diffusion/samplers/table.ts';
 import { SchedulerConfigReader } from '../../diffusion/schedulerConfig.ts';
+import { judgesOf } from '../../judges/table.ts';
 import { vaeScaleFactor } from '../../models/sd/vae.ts';
 import type { FolderReader } from '../environment.ts';
 import type { ModelWeights } from './identity.ts';
 import type { ModelConfigs, WholeConfigs } from './modelConfigs.ts';
 import type { ModelInfo } from '../types.ts';
-import { optional } from './weightFiles.ts';
 
 export async function modelInfo(
   id: string,
@@ -17,8 +17,6 @@ export async function modelInfo(
   weights: ModelWeights,
 ): Promise<Omit<ModelInfo, 'hash' | 'unetHash'>> {
   const { pipeline, unet, scheduler, schedule, tokens } = configs;
-  const scorers: string[] = [];
-  for (const name of ['a', 'b']) if (await optional(reader.read(`scorers/${name}/config.json`))) scorers.push(name);
   const all = [weights.unet, weights.vae, ...weights.texts];
   return {
     id,
@@ -46,7 +44,7 @@ export async function modelInfo(
       unet.timestepCondWidth > 0
         ? 'Its UNet was distilled to take the guidance scale as an input (time_cond_proj_dim), for which there is no preference loss: train the model it was distilled from.'
         : null,
-    scorers,
+    judges: (await judgesOf(reader)).map(({ plan: _, ...judge }) => judge),
   };
 }
 

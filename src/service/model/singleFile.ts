@@ -115,6 +115,7 @@ async function openSingleFile(reader: FolderReader, path: string): Promise<Folde
       if (found === undefined) throw missing(wanted);
       return new TextEncoder().encode(found);
     },
+    folders: async () => [],
     open: async (wanted) => {
       if (wanted !== path) throw missing(wanted);
       return reader.open(path);

@@ -32,6 +32,7 @@ import type {
   PairsEvent,
   PairsRequest,
   SamplerChoice,
+  Score,
 } from '../types.ts';
 
 /** What generation needs of the engine that is running. */
@@ -43,11 +44,7 @@ export interface GenerationContext {
   frozenParts(model: ResolvedModel): FrozenParts;
   /** Measures if need be. */
   samplerFor(choice: SamplerChoice, model: ResolvedModel): Promise<EngineChoices['sampler']>;
-  score(
-    scorer: string,
-    model: ResolvedModel,
-    files: readonly { file: string; prompt: string }[],
-  ): Promise<{ appeal: number; alignment: number }[]>;
+  score(judge: string, model: ResolvedModel, files: readonly { file: string; prompt: string }[]): Promise<Score[]>;
 }
 
 export interface Picture {
@@ -327,7 +324,7 @@ function infotext({ folder, unetHash }: ResolvedModel, record: ImageRecord): str
   });
 }
 
-/** Pairs of pictures: one prompt and two seeds; or one seed through two models; or the best and the worst of several by a scorer. */
+/** Pairs of pictures: one prompt and two seeds; or one seed through two models; or the best and the worst of several by a judge. */
 export async function makePairs(
   context: GenerationContext,
   signal: JobSignal,
@@ -359,7 +356,7 @@ export async function makePairs(
       id: context.env.newId(),
       prompt,
       images: bestOf
-        ? await bestAndWorst(context, signal, sides[0]!.model, images, bestOf.scorer)
+        ? await bestAndWorst(context, signal, sides[0]!.model, images, bestOf.judge)
         : [images[0]!, images[1]!],
       origin: against ? 'models' : 'seeds',
       createdAt: context.env.now().toISOString(),
@@ -370,16 +367,18 @@ export async function makePairs(
   return pairs;
 }
 
-/** By appeal. The pictures in between are removed. */
+/** By the judge's first scale. The pictures in between are removed. */
 async function bestAndWorst(
   context: GenerationContext,
   signal: JobSignal,
   model: ResolvedModel,
   images: ImageRecord[],
-  scorer: string,
+  judge: string,
 ): Promise<[ImageRecord, ImageRecord]> {
-  const scores = await signal.turn(() => context.score(scorer, model, images));
-  const order = images.map((record, i) => ({ record, appeal: scores[i]!.appeal })).sort((a, b) => b.appeal - a.appeal);
+  const scores = await signal.turn(() => context.score(judge, model, images));
+  const order = images
+    .map((record, i) => ({ record, score: Object.values(scores[i]!)[0]! }))
+    .sort((a, b) => b.score - a.score);
   for (const { record } of order.slice(1, -1)) {
     await context.env.files.remove(record.file);
     await context.env.files.remove(record.latentsFile);

@@ -66,7 +66,7 @@ async function readsOf(count: number, changes: Partial<PairsRequest> = {}): Prom
 it.each<[string, Partial<PairsRequest>]>([
   ['of two seeds', {}],
   ['of two models', { against: { base: 'micro', adapters: [] } }],
-  ['of the best and the worst', { bestOf: { k: 3, scorer: 'a' } }],
+  ['of the best and the worst', { bestOf: { k: 3, judge: 'a' } }],
 ])('reads weights and adapters once for all pairs %s', async (_, changes) => {
   const one = await readsOf(1, changes);
   expect(one.filter((path) => path === LORA)).toHaveLength(1);

@@ -2,7 +2,11 @@
  *  draw their random numbers, so that the same request gives the same picture there. */
 import { guidanceScaleEmbedding, guide, usesGuidance } from '../../diffusion/guidance.ts';
 import { initialState, type Sampler, startIndex } from '../../diffusion/samplers/sampler.ts';
-import { pipelineSchedulerConfig, samplerFromConfig, samplerTakesStrength } from '../../diffusion/samplers/fromConfig.ts';
+import {
+  pipelineSchedulerConfig,
+  samplerFromConfig,
+  samplerTakesStrength,
+} from '../../diffusion/samplers/fromConfig.ts';
 import type { SchedulerConfig } from '../../diffusion/schedulerConfig.ts';
 import { batched, type Conditioning } from './conditioning.ts';
 import { concatFloats } from '../../shared/arrays.ts';

@@ -151,7 +151,7 @@ export class TestTraining {
         return known;
       },
       samplerFor: async () => 'engine',
-      score: () => Promise.reject(new Error('no scorers here')),
+      score: () => Promise.reject(new Error('no judges here')),
       executor,
       adapterName: 'The oracle',
       adapterKey: 'the oracle',

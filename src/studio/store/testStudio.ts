@@ -32,7 +32,7 @@ export const modelInfo = (id = 'm', change: Partial<ModelInfo> = {}): ModelInfo 
   karras: false,
   guidanceInput: false,
   notTrainable: null,
-  scorers: [],
+  judges: [],
   ...change,
 });
 

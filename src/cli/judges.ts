@@ -1,0 +1,33 @@
+/** Judges as they are named on the command line. */
+import { existsSync, statSync } from 'node:fs';
+import type { JudgeInfo } from '../judges/judge.ts';
+import { judgeKinds } from '../judges/table.ts';
+import { absolute } from './arguments.ts';
+import { badArguments } from './verb.ts';
+
+const isFolder = (path: string): boolean => existsSync(path) && statSync(path).isDirectory();
+
+/** Whether labels are taken in from a file: its path, or a name that lies here. A folder is a judge of its own. */
+export const isLabelFile = (asked: string): boolean => (/[\\/.]/.test(asked) || existsSync(asked)) && !isFolder(asked);
+
+/** As the engine knows it: a name, or a folder by its absolute path. A judge that came with the model goes before a folder of the same name:
+ *  `./a` is the folder. */
+export const judgePath = (asked: string): string => (/[\\/.]/.test(asked) && isFolder(asked) ? absolute(asked) : asked);
+
+/** What may follow `--by`. */
+export const scaleHelp = [
+  ...new Map(Object.values(judgeKinds).flatMap(({ scales }) => scales.map((scale) => [scale.name, scale]))).values(),
+]
+  .map(({ name, needs }) => `${name} (${needs.includes('prompt') ? 'image and prompt' : 'the image alone'})`)
+  .join(' or ');
+
+/** The scale that a judge goes by. Throws BadArguments for one that it does not have. */
+export function scaleOf({ title, scales }: JudgeInfo, wanted: string | undefined): string {
+  const found = wanted === undefined ? scales[0] : scales.find(({ name }) => name === wanted);
+  if (!found)
+    throw badArguments(
+      `${title} says nothing of ${wanted}.`,
+      `Choose one of ${scales.map(({ name }) => name).join(', ')}.`,
+    );
+  return found.name;
+}

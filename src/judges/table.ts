@@ -1,0 +1,110 @@
+/** Every kind of judge, and the judges of a folder. */
+import { isWinnowError, WinnowError } from '../shared/errors.ts';
+import { parseJsonObject } from '../shared/json.ts';
+import { type Judge, type JudgeFolder, type JudgeInfo, type JudgeKind, signature } from './judge.ts';
+import { winnowScorer } from './winnowScorer.ts';
+
+export const judgeKinds = {
+  'winnow-scorer': winnowScorer,
+} satisfies Record<string, JudgeKind>;
+
+/** Of all kinds: what a judge may be asked to go by. */
+export const scaleNames: readonly string[] = [
+  ...new Set(Object.values(judgeKinds).flatMap(({ scales }) => scales.map(({ name }) => name))),
+];
+
+/** Reads the config alone. Rejects with NotFound, BadFile, or UnsupportedArchitecture for a class that is no judge of ours. */
+export async function readJudge(folder: JudgeFolder, { name, from }: Pick<JudgeInfo, 'name' | 'from'>): Promise<Judge> {
+  const file = `${folder.path}config.json`;
+  const config = parseJsonObject(await folder.read('config.json'), { file, remedy: 'Take another copy of the judge.' });
+  const found = Object.entries<JudgeKind>(judgeKinds).find(([, { className }]) => className === config['_class_name']);
+  if (!found)
+    throw new WinnowError(
+      'UnsupportedArchitecture',
+      `${file} is of ${String(config['_class_name'] ?? 'no class').slice(0, 60)}, which is no judge of Winnow's.`,
+      `Choose one of ${Object.values(judgeKinds)
+        .map(({ className }) => className)
+        .join(', ')}.`,
+    );
+  const [kind, { scales, read }] = found;
+  return { name, title: `Judge ${name}`, kind, from, scales, ...read(config, folder) };
+}
+
+/** Where judges that come with a model lie in its folder. */
+export const JUDGES = 'scorers';
+
+export interface JudgesFolder {
+  read(path: string): Promise<Uint8Array<ArrayBuffer>>;
+  /** Names of the folders in one, where the place can list them. */
+  folders?(path: string): Promise<string[]>;
+}
+
+const isName = (name: unknown): name is string =>
+  typeof name === 'string' && /^[\p{L}\p{N}_-][\p{L}\p{N}_.-]{0,59}$/u.test(name);
+
+/** In order of name. A place that cannot list its folders (a web site) says in `scorers/index.json` what is there; models of before there was
+ *  one have `a` and `b`. */
+async function judgeNames(folder: JudgesFolder): Promise<string[]> {
+  const listed = await folder.folders?.(JUDGES);
+  if (listed) return listed.filter(isName).toSorted();
+  const index = await present(folder.read(`${JUDGES}/index.json`));
+  if (!index) return ['a', 'b'];
+  const { judges } = parseJsonObject(index, { file: `${JUDGES}/index.json`, remedy: 'Write it again.' });
+  return Array.isArray(judges) ? judges.slice(0, 100).filter(isName).toSorted() : [];
+}
+
+const judgeIn = (folder: JudgesFolder, name: string): Promise<Judge> => {
+  const path = `${JUDGES}/${name}/`;
+  return readJudge({ path, read: (file) => folder.read(`${path}${file}`) }, { name, from: 'model' });
+};
+
+/** The judges that came with a model. One that is not read (a config in pieces, a kind that is not here) is left out: the model opens without
+ *  it, and whoever asks for it by name is told. */
+export async function judgesOf(folder: JudgesFolder): Promise<Judge[]> {
+  const judges = await Promise.all(
+    (await judgeNames(folder)).map((name) =>
+      judgeIn(folder, name).catch((error: unknown) => {
+        if (isWinnowError(error)) return undefined;
+        throw error;
+      }),
+    ),
+  );
+  return judges.filter((judge) => judge !== undefined);
+}
+
+/** The judge of a name, among those that came with a model. Rejects with NotFound and what there is, or with why this one is not read. */
+export async function judgeNamed(folder: JudgesFolder, name: string, { title }: { title: string }): Promise<Judge> {
+  if (isName(name)) {
+    const judge = await present(judgeIn(folder, name));
+    if (judge) return judge;
+  }
+  const others = (await judgesOf(folder)).map((one) => one.name);
+  throw new WinnowError(
+    'NotFound',
+    `The model ${title} has no judge ${name}.`,
+    others.length > 0 ? `Choose ${others.join(' or ')}.` : 'Judge by hand, or bring a judge along.',
+  );
+}
+
+async function present<T>(reading: Promise<T>): Promise<T | undefined> {
+  try {
+    return await reading;
+  } catch (error) {
+    if (isWinnowError(error) && error.name === 'NotFound') return undefined;
+    throw error;
+  }
+}
+
+/** The judge that labels and selects unless another is named: the first. */
+export const labellingJudge = (judges: readonly JudgeInfo[]): JudgeInfo | undefined => judges[0];
+
+/** Whether a judge gave some of the labels that are signed so, by whatever scale. */
+export const hasLabelled = (judge: JudgeInfo, signatures: ReadonlySet<string>): boolean =>
+  judge.scales.some(({ name }) => signatures.has(signature(judge, name)));
+
+/** The judge that compares unless another is named: the first that did not label; of which nobody knows, the one that labels by default did. */
+export function comparingJudge(judges: readonly JudgeInfo[], signatures: ReadonlySet<string>): JudgeInfo | undefined {
+  const labelled = judges.some((judge) => hasLabelled(judge, signatures));
+  const free = judges.filter((judge, i) => (labelled ? !hasLabelled(judge, signatures) : i > 0));
+  return free[0] ?? judges[0];
+}

@@ -1,0 +1,81 @@
+/** Scorers that are trained with a model on a taste (tools/base-model/train_scorers.py): how much a picture appeals, and how well it shows its
+ *  prompt, by the model's own text encoder. */
+import { openSafetensors } from '../data/formats/safetensors.ts';
+import { Graph } from '../graph/graph.ts';
+import { alignmentScores, buildScorer, parseScorerConfig } from '../models/scorer.ts';
+import { finiteTensors } from '../models/weights.ts';
+import '../shared/disposable.ts';
+import { WinnowError } from '../shared/errors.ts';
+import { checkFinite } from '../shared/finite.ts';
+import type { JudgeKind } from './judge.ts';
+
+export const winnowScorer: JudgeKind = {
+  className: 'WinnowScorer',
+  title: 'Scorer of a taste',
+  source: 'docs/model-card.md',
+  scales: [
+    { name: 'appeal', title: 'Appeal', needs: ['image'], unit: 'logit', range: null },
+    { name: 'alignment', title: 'Prompt alignment', needs: ['image', 'prompt'], unit: 'logit', range: null },
+  ],
+  read(json, folder) {
+    const config = parseScorerConfig(json);
+    const side = config.image_size;
+    const dims = { image: [1, 3, side, side], pooled: [1, config.alignment.text_features] };
+    return {
+      imageSize: side,
+      async plan(runner) {
+        const file = `${folder.path}model.safetensors`;
+        const weights = finiteTensors(await openSafetensors(await folder.read('model.safetensors'), file), () => file);
+        const graph = new Graph();
+        const outputs = buildScorer(graph, config, {
+          image: graph.input('image', dims.image),
+          pooled: graph.input('pooled', dims.pooled),
+        });
+        graph.output('appeal', outputs.appeal);
+        graph.output('image_projection', outputs.imageProjection);
+        graph.output('text_projection', outputs.textProjection);
+        const { bytes, onDevice, make } = runner.plan(graph, weights);
+        return {
+          bytes,
+          onDevice,
+          async make() {
+            const running = await make();
+            return {
+              [Symbol.asyncDispose]: () => running[Symbol.asyncDispose](),
+              async score({ image, width, height, pooled }) {
+                if (width !== side || height !== side)
+                  throw new WinnowError(
+                    'BadArguments',
+                    `The picture is ${width} by ${height} pixels.`,
+                    `This judge sees ${side} by ${side}.`,
+                  );
+                if (pooled.length !== config.alignment.text_features)
+                  throw new WinnowError(
+                    'BadArguments',
+                    `The model's text encoder gives ${pooled.length} numbers, and this judge reads ${config.alignment.text_features}.`,
+                    'Judge pictures of the model that the judge was made for.',
+                  );
+                const results = await running.run({
+                  image: { data: image, dims: dims.image },
+                  pooled: { data: pooled, dims: dims.pooled },
+                });
+                const appeal = results['appeal']![0]!;
+                const alignment = alignmentScores(
+                  config,
+                  results['image_projection']!,
+                  results['text_projection']!,
+                )[0]!;
+                checkFinite(
+                  [appeal, alignment],
+                  `The scores of ${folder.path}`,
+                  `Its weights (${file}) are too large for what it computes: take another copy.`,
+                );
+                return { appeal, alignment };
+              },
+            };
+          },
+        };
+      },
+    };
+  },
+};
