@@ -8,6 +8,7 @@ import { type Dropped, readDropped } from '../store/dropped.ts';
 import { type LoraFiles, loraOfFolder, loraSummary, withConfigs } from '../store/loraFiles.ts';
 import { droppedFolder, type ModelFiles, singleFile } from '../store/modelFiles.ts';
 import { type Recall } from '../store/generateSlice.ts';
+import { baseModel } from '../store/models.ts';
 import { useStudio } from '../store/useStudio.ts';
 import styles from './shell.module.css';
 
@@ -61,9 +62,9 @@ export function DropZone() {
       }
     }
     async function takeLora(lora: LoraFiles): Promise<void> {
-      const { addLora, generateWith, baseModel } = useStudio.getState();
+      const { addLora, generateWith } = useStudio.getState();
       const adapter = await addLora(lora);
-      const base = baseModel();
+      const base = baseModel(useStudio.getState());
       if (base) generateWith({ ...base, adapters: [adapter] });
       const added = useStudio.getState().preferences.loras[0]!;
       toast('LoRA added', `${added.name} is on the model on the Generate screen. ${loraSummary(added)}.`);

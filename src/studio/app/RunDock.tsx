@@ -8,17 +8,21 @@ import styles from './shell.module.css';
 
 export function RunDock() {
   const [location] = useLocation();
-  const run = useStudio((s) => s.runs.find((one) => one.id === s.activeRun));
   const active = useStudio((s) => s.activeRun !== null);
-  const live = useStudio((s) => s.live);
+  return active && location !== '/train' ? <Dock /> : null;
+}
+
+function Dock() {
+  const run = useStudio((s) => s.runs.find((one) => one.id === s.activeRun));
+  const preparing = useStudio((s) => s.live?.preparing?.what);
+  const etaSeconds = useStudio((s) => s.live?.etaSeconds);
   const loss = useStudio((s) => (s.activeRun ? s.metrics[s.activeRun]?.at(-1)?.loss : undefined));
   const { commandRun } = useStudio.getState();
-  if (!active || location === '/train') return null;
   const paused = run?.status === 'paused';
   return (
     <section className={styles.dock} aria-label="Training">
       <strong>{run?.name ?? 'Training'}</strong>
-      {live?.preparing ? <Tag>{live.preparing.what}</Tag> : null}
+      {preparing ? <Tag>{preparing}</Tag> : null}
       <div className={styles.dockProgress}>
         <Progress label="Training progress" value={run ? run.step / run.config.steps : null} />
       </div>
@@ -26,7 +30,7 @@ export function RunDock() {
         <span className="small number">
           step {run.step}/{run.config.steps}
           {loss === undefined ? '' : ` · loss ${loss.toFixed(3)}`}
-          {live?.etaSeconds && !paused ? ` · ${printDuration(live.etaSeconds)} left` : ''}
+          {etaSeconds && !paused ? ` · ${printDuration(etaSeconds)} left` : ''}
         </span>
       ) : null}
       <Button icon={paused ? 'play' : 'pause'} onClick={() => commandRun(paused ? 'resume' : 'pause')}>

@@ -1,30 +1,46 @@
-/** What is at work: engine and GPU, the model, queue, labels; the theme and the keys. */
+/** What is at work: engine and GPU, the model, queue, labels; the theme and the keys. Each chip reads what it shows. */
 import { useMantineColorScheme } from '@mantine/core';
 import { Link } from 'wouter';
+import { useShallow } from 'zustand/react/shallow';
 import { IconButton } from '../components/Button.tsx';
 import { gpuName, printPercent } from '../components/words.ts';
-import { chosenModel, countUsable } from '../store/models.ts';
-import { useStudio } from '../store/useStudio.ts';
+import { isOpen } from '../store/jobsSlice.ts';
+import { usable } from '../store/labelSelectors.ts';
+import { chosenModel } from '../store/models.ts';
+import { type Studio, useStudio } from '../store/useStudio.ts';
 import styles from './shell.module.css';
 
 export function TopBar({ onHelp }: { onHelp: () => void }) {
-  const state = useStudio((s) => s.engineState);
-  const preparing = useStudio((s) => s.preparing);
-  const lacks = useStudio((s) => s.lacks !== null);
-  const system = useStudio((s) => s.system);
-  const usable = useStudio((s) => countUsable(s).own);
-  const jobs = useStudio((s) => s.jobs);
-  const model = useStudio((s) => (s.models.length > 1 ? chosenModel(s)?.title : undefined));
-  const comingIn = useStudio((s) => s.modelWork);
   const { colorScheme, setColorScheme } = useMantineColorScheme();
-  const atWork = jobs.filter((job) => job.state === 'running' || job.state === 'waiting');
-  const current = atWork.find((job) => job.state === 'running') ?? atWork[0];
   const next = { auto: 'light', light: 'dark', dark: 'auto' } as const;
   const schemes = {
     auto: ['system', 'Colours as the system'],
     light: ['sun', 'Light colours'],
     dark: ['moon', 'Dark colours'],
   } as const;
+  return (
+    <section className={styles.bar} aria-label="Status">
+      <div className={styles.state} role="status" aria-label="At work">
+        <EngineChip />
+        <ModelChip />
+        <JobChip />
+        <LabelsChip />
+      </div>
+      <IconButton
+        icon={schemes[colorScheme][0]}
+        label={`${schemes[colorScheme][1]} (change)`}
+        onClick={() => setColorScheme(next[colorScheme])}
+      />
+      <IconButton icon="help" label="All keys (?)" onClick={onHelp} />
+    </section>
+  );
+}
+
+function EngineChip() {
+  const state = useStudio((s) => s.engineState);
+  const preparing = useStudio((s) => s.preparing);
+  const lacks = useStudio((s) => s.lacks !== null);
+  const system = useStudio((s) => s.system);
   const engine = {
     starting: {
       tone: 'busy',
@@ -38,50 +54,63 @@ export function TopBar({ onHelp }: { onHelp: () => void }) {
     otherTab: { tone: 'idle', text: 'At work in another tab' },
   }[state];
   return (
-    <section className={styles.bar} aria-label="Status">
-      <div className={styles.state} role="status" aria-label="At work">
-        <Link href="/" className={styles.chip!} title="Engine">
-          <i className={styles.dot} data-tone={engine.tone} />
-          <span>{engine.text}</span>
-        </Link>
-        {comingIn ? (
-          <Link href="/models" className={styles.chip!}>
-            <i className={styles.dot} data-tone="busy" />
-            <span className="number">
-              {comingIn.kind === 'copy' ? 'Copying' : 'Downloading'}{' '}
-              {comingIn.totalBytes ? printPercent(comingIn.doneBytes / comingIn.totalBytes) : ''}
-            </span>
-          </Link>
-        ) : model ? (
-          <Link href="/models" className={styles.chip!} title="The model in use">
-            <span>{model}</span>
-          </Link>
-        ) : null}
-        {current ? (
-          <Link href="/generate" className={styles.chip!}>
-            <i className={styles.dot} data-tone="busy" />
-            <span className="number">
-              {current.state === 'waiting'
-                ? 'Waiting'
-                : `${current.kind === 'pairs' ? 'Pairs' : 'Images'} ${current.done}/${current.total}`}
-              {atWork.length > 1 ? ` · ${atWork.length - 1} more` : ''}
-            </span>
-          </Link>
-        ) : null}
-        {usable > 0 ? (
-          <Link href="/label" className={styles.chip!}>
-            <span className="number">
-              {usable} usable {usable === 1 ? 'label' : 'labels'}
-            </span>
-          </Link>
-        ) : null}
-      </div>
-      <IconButton
-        icon={schemes[colorScheme][0]}
-        label={`${schemes[colorScheme][1]} (change)`}
-        onClick={() => setColorScheme(next[colorScheme])}
-      />
-      <IconButton icon="help" label="All keys (?)" onClick={onHelp} />
-    </section>
+    <Link href="/" className={styles.chip!} title="Engine">
+      <i className={styles.dot} data-tone={engine.tone} />
+      <span>{engine.text}</span>
+    </Link>
   );
+}
+
+const comingIn = ({ modelWork }: Studio): string | null =>
+  modelWork &&
+  `${modelWork.kind === 'copy' ? 'Copying' : 'Downloading'} ${
+    modelWork.totalBytes ? printPercent(modelWork.doneBytes / modelWork.totalBytes) : ''
+  }`;
+
+function ModelChip() {
+  const work = useStudio(comingIn);
+  const model = useStudio((s) => (s.models.length > 1 ? chosenModel(s)?.title : undefined));
+  if (work !== null)
+    return (
+      <Link href="/models" className={styles.chip!}>
+        <i className={styles.dot} data-tone="busy" />
+        <span className="number">{work}</span>
+      </Link>
+    );
+  return model ? (
+    <Link href="/models" className={styles.chip!} title="The model in use">
+      <span>{model}</span>
+    </Link>
+  ) : null;
+}
+
+function JobChip() {
+  const { text, more } = useStudio(
+    useShallow(({ jobs }) => {
+      const atWork = jobs.filter(isOpen);
+      const current = atWork.find((job) => job.state === 'running') ?? atWork[0];
+      const made = current && `${current.kind === 'pairs' ? 'Pairs' : 'Images'} ${current.done}/${current.total}`;
+      return { text: current?.state === 'waiting' ? 'Waiting' : made, more: atWork.length - 1 };
+    }),
+  );
+  return text ? (
+    <Link href="/generate" className={styles.chip!}>
+      <i className={styles.dot} data-tone="busy" />
+      <span className="number">
+        {text}
+        {more > 0 ? ` · ${more} more` : ''}
+      </span>
+    </Link>
+  ) : null;
+}
+
+function LabelsChip() {
+  const labels = useStudio((s) => usable(s).own);
+  return labels > 0 ? (
+    <Link href="/label" className={styles.chip!}>
+      <span className="number">
+        {labels} usable {labels === 1 ? 'label' : 'labels'}
+      </span>
+    </Link>
+  ) : null;
 }

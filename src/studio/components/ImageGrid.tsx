@@ -2,7 +2,7 @@
 import { useState } from 'react';
 import { useLocation } from 'wouter';
 import type { ImageRecord } from '../../service/types.ts';
-import { titleOf } from '../store/models.ts';
+import { modelNames, titleOf } from '../store/models.ts';
 import { useStudio } from '../store/useStudio.ts';
 import type { Action } from './action.ts';
 import { ActionButton, Button } from './Button.tsx';
@@ -69,9 +69,7 @@ function ImageDetail({
   onClose: () => void;
   onMove: (by: number) => void;
 }) {
-  const models = useStudio((s) => s.models);
-  const runs = useStudio((s) => s.runs);
-  const loras = useStudio((s) => s.preferences.loras);
+  const names = useStudio(modelNames);
   const { recall, removeImages, setDraft } = useStudio.getState();
   const [, navigate] = useLocation();
   const use = (what: 'all' | 'seed' | 'prompt') => (): void => {
@@ -88,7 +86,7 @@ function ImageDetail({
   ];
   const facts: [string, string][] = [
     ['Seed', String(image.seed)],
-    ['Model', titleOf(image.model, { models, runs, loras })],
+    ['Model', titleOf(image.model, names)],
     ['Steps', String(image.steps)],
     ['Guidance', String(image.guidanceScale)],
     ['Size', `${image.width} × ${image.height}`],

@@ -1,7 +1,7 @@
 /** Which model: a base, any checkpoint of a run, or a LoRA from disk, with its strength; the chosen base first. */
 import type { AdapterRef, ModelRef } from '../../service/types.ts';
 import { loraSummary, withConfigs } from '../store/loraFiles.ts';
-import { chosenModel, strengthOf, titleOf, tunedModel, withStrength } from '../store/models.ts';
+import { chosenModel, modelNames, strengthOf, titleOf, tunedModel, withStrength } from '../store/models.ts';
 import { useStudio } from '../store/useStudio.ts';
 import { IconFileButton } from './Button.tsx';
 import { Select, SliderField } from './Fields.tsx';
@@ -27,16 +27,15 @@ export function ModelPicker({
   oneBase = false,
   disabled,
 }: ModelPickerProps) {
-  const models = useStudio((s) => s.models);
-  const runs = useStudio((s) => s.runs);
-  const loras = useStudio((s) => s.preferences.loras);
+  const names = useStudio(modelNames);
+  const { models, runs, loras } = names;
   const base = useStudio(chosenModel);
   const { addLora } = useStudio.getState();
   const choices = new Map<string, ModelRef>();
   const add = (ref: ModelRef): { value: string; label: string } => {
     const key = JSON.stringify(withStrength(ref, 1));
     choices.set(key, ref);
-    return { value: key, label: titleOf(withStrength(ref, 1), { models, runs, loras }) };
+    return { value: key, label: titleOf(withStrength(ref, 1), names) };
   };
   const bases = [...models]
     .sort((a, b) => Number(b === base) - Number(a === base))

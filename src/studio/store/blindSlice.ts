@@ -11,7 +11,8 @@ import {
 import type { ImageRecord, ModelRef } from '../../service/types.ts';
 import { blindPlan } from '../../evaluation/blindPlan.ts';
 import { actions, checkOwner } from './action.ts';
-import { modelKey, titleOf } from './models.ts';
+import { settingsFor } from './generateSelectors.ts';
+import { modelKey, modelNames, titleOf } from './models.ts';
 import { loadPicture } from './pictures.ts';
 import type { Problem } from './problem.ts';
 import { bundledPrompts, drawPrompts, randomSeed } from './prompts.ts';
@@ -58,7 +59,7 @@ export const blindSlice: Slice<BlindSlice> = (set, get) => {
   async function makeRounds(id: string, prompts: readonly string[], seed: number): Promise<void> {
     const { a, b } = get().blind!.record;
     // As they are now: nothing that is set while the test runs may come between the two.
-    const settings = { a: get().settings(a.model), b: get().settings(b.model) };
+    const settings = { a: settingsFor(get(), a.model), b: settingsFor(get(), b.model) };
     const { showings } = blindPlan({ items: prompts.map((prompt, index) => ({ prompt, seed: seed + index })), seed });
     for (let start = 0; start < showings.length; start += chunk) {
       const blind = get().blind;
@@ -133,7 +134,7 @@ export const blindSlice: Slice<BlindSlice> = (set, get) => {
     async startBlindTest({ rounds, questions, models }) {
       const { compareA, compareB } = models ? { compareA: models.a, compareB: models.b } : get();
       if (!compareA || !compareB || modelKey(compareA) === modelKey(compareB)) return;
-      const names = { ...get(), loras: get().preferences.loras };
+      const names = modelNames(get());
       const record: BlindTestRecord = {
         version: 1,
         id: crypto.randomUUID(),

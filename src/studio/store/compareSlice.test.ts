@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { writeSafetensors } from '../../data/formats/safetensors.ts';
 import type { GenerateRequest, ImageRecord, ModelRef } from '../../service/types.ts';
+import { pictureIn } from './compareSelectors.ts';
 import { closeStudio, modelInfo, openStudio, studio } from './testStudio.ts';
 
 const base: ModelRef = { base: 'm', adapters: [] };
@@ -37,7 +38,7 @@ beforeEach(async () => {
 
 afterEach(closeStudio);
 
-const shown = () => [base, tuned].map((ref) => studio().cellOf(ref, 'a house', 1)?.modelHash);
+const shown = () => [base, tuned].map((ref) => pictureIn(studio())(ref, 'a house', 1)?.modelHash);
 
 it('makes each picture once', async () => {
   expect(shown()).toEqual(['first', 'first+first']);

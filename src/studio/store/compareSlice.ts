@@ -1,7 +1,9 @@
 /** The same prompts and seeds through two models, and one prompt through a run's checkpoints. */
 import { actions } from './action.ts';
-import type { GenerationSettings, ImageRecord, ModelRef } from '../../service/types.ts';
-import { modelKey, titleOf, tunedModel } from './models.ts';
+import type { ImageRecord, ModelRef } from '../../service/types.ts';
+import { cellKey, gridModels, pictureIn } from './compareSelectors.ts';
+import { settingsFor } from './generateSelectors.ts';
+import { baseModel, modelKey, modelNames, titleOf, tunedModel } from './models.ts';
 import type { Problem } from './problem.ts';
 import { bundledPrompts, drawPrompts } from './prompts.ts';
 import type { Slice } from './useStudio.ts';
@@ -41,41 +43,8 @@ export interface CompareSlice {
   readModelHashes(models: readonly (ModelRef | null)[]): Promise<void>;
   /** What lies behind references has changed, or may have: of those that name a run or a LoRA file, or of all. */
   forgetModelHashes(about?: string): void;
-  /** Only of the model as it is now: none before its hash is known. */
-  cellOf(model: ModelRef, prompt: string, seed: number): ImageRecord | undefined;
   makeComparison(): Promise<void>;
   makeGrid(): Promise<void>;
-}
-
-/** @param model its hash. */
-export function cellKey(settings: GenerationSettings, model: string, prompt: string, seed: number): string {
-  const {
-    negativePrompt,
-    steps,
-    guidanceScale,
-    guidanceRescale = 0,
-    width,
-    height,
-    scheduler,
-    eta = 0,
-    schedulerConfig,
-    sampler,
-  } = settings;
-  return JSON.stringify([
-    model,
-    prompt,
-    seed,
-    negativePrompt,
-    steps,
-    guidanceScale,
-    guidanceRescale,
-    width,
-    height,
-    scheduler,
-    eta,
-    schedulerConfig ?? {},
-    sampler,
-  ]);
 }
 
 export const compareSlice: Slice<CompareSlice> = (set, get) => {
@@ -85,12 +54,12 @@ export const compareSlice: Slice<CompareSlice> = (set, get) => {
   /** What is missing of a model's cells, in one request; the same settings and sampler for every side. */
   async function fill(model: ModelRef, prompts: readonly string[], seeds: readonly number[]): Promise<void> {
     await get().readModelHashes([model]);
-    const settings = get().settings(model);
+    const settings = settingsFor(get(), model);
     const items = prompts
       .flatMap((prompt) => seeds.map((seed) => ({ prompt, seed })))
-      .filter(({ prompt, seed }) => !get().cellOf(model, prompt, seed));
+      .filter(({ prompt, seed }) => !pictureIn(get())(model, prompt, seed));
     if (!items.length) return;
-    await get().runImages('compare', titleOf(model, { ...get(), loras: get().preferences.loras }), {
+    await get().runImages('compare', titleOf(model, modelNames(get())), {
       ...settings,
       items,
     });
@@ -136,7 +105,7 @@ export const compareSlice: Slice<CompareSlice> = (set, get) => {
     swapCompare: () => set(({ compareA, compareB }) => ({ compareA: compareB, compareB: compareA })),
 
     adoptCompareDefaults() {
-      const base = get().baseModel();
+      const base = baseModel(get());
       const latest = get().runs.find((run) => run.checkpoints.length > 0 && run.model.base === base?.base);
       if (get().compareB === null && latest) get().compareWithRun(latest.id);
       set(({ compareA, compareB }) => ({ compareA: compareA ?? base, compareB: compareB ?? base }));
@@ -188,11 +157,6 @@ export const compareSlice: Slice<CompareSlice> = (set, get) => {
       }));
     },
 
-    cellOf(model, prompt, seed) {
-      const hash = get().modelHashes[modelKey(model)];
-      return hash ? get().compareCells[cellKey(get().settings(model), hash, prompt, seed)] : undefined;
-    },
-
     makeComparison: () =>
       action({ problem: 'compareProblem', busy: 'comparing' }, async () => {
         const { compareA, compareB, compareSeeds } = get();
@@ -213,11 +177,3 @@ export const compareSlice: Slice<CompareSlice> = (set, get) => {
       }),
   };
 };
-
-/** Columns of the evolution grid: what the run started from, then every kept checkpoint. */
-export function gridModels(run: Parameters<typeof tunedModel>[0]): { step: number; model: ModelRef }[] {
-  return [
-    { step: 0, model: run.model },
-    ...run.checkpoints.filter(({ step }) => step > 0).map(({ step }) => ({ step, model: tunedModel(run, step) })),
-  ];
-}

@@ -1,9 +1,8 @@
 /** The engine's worker, what it found on this machine, and which tab may use it. */
 import { WinnowError } from '../../shared/errors.ts';
-import type { ModelInfo, ModelRef, SystemReport } from '../../service/types.ts';
+import type { ModelInfo, SystemReport } from '../../service/types.ts';
 import { connectEngine, type Engine, type EngineConnection, listener } from '../app/workers.ts';
 import { problemFields } from './action.ts';
-import { chosenModel } from './models.ts';
 import { claimOwnership, type Ownership, saveMs, takeOver } from './ownership.ts';
 import { type Problem, problemOf } from './problem.ts';
 import type { Slice, Studio } from './useStudio.ts';
@@ -23,8 +22,6 @@ export interface EngineSlice {
   restartEngine(): Promise<void>;
   /** The running engine; rejects by name when there is none. */
   engine(): Engine;
-  /** The chosen model without anything on top. */
-  baseModel(): ModelRef | null;
 }
 
 let connection: EngineConnection | null = null;
@@ -172,11 +169,6 @@ export const engineSlice: Slice<EngineSlice> = (set, get) => {
           'Wait until the start page shows it as ready.',
         );
       return connection.engine;
-    },
-
-    baseModel() {
-      const model = chosenModel(get());
-      return model ? { base: model.id, adapters: [] } : null;
     },
   };
 };

@@ -3,10 +3,11 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { imageParameters } from '../../data/imageParameters.ts';
 import { samplerNames, samplerReads } from '../../diffusion/samplers/table.ts';
 import type { ModelInfo } from '../../service/types.ts';
-import { isGuided } from './generateSlice.ts';
+import { isGuided, pictureModel, settingsFor } from './generateSelectors.ts';
 import { closeStudio, modelInfo, openStudio, studio } from './testStudio.ts';
 import { useStudio } from './useStudio.ts';
 
+const settings = () => settingsFor(studio(), pictureModel(studio())!);
 const use = (info: ModelInfo): void => {
   useStudio.setState({ models: [info] });
   studio().setDraft({ base: 'm', model: { base: 'm', adapters: [] } });
@@ -21,7 +22,7 @@ afterEach(closeStudio);
 describe.each(samplerNames)('%s', (scheduler) => {
   it('is asked for an eta and for Karras noise levels only if it reads them', () => {
     studio().setDraft({ scheduler, eta: 0.4, karras: true });
-    const { eta, schedulerConfig } = studio().settings();
+    const { eta, schedulerConfig } = settings();
     expect(eta).toBe(samplerReads(scheduler, 'eta') ? 0.4 : undefined);
     expect(schedulerConfig).toEqual(samplerReads(scheduler, 'karras') ? { use_karras_sigmas: true } : undefined);
   });
@@ -31,16 +32,16 @@ it('can be asked without the Karras noise levels that the model’s own config h
   use(modelInfo('m', { karras: true }));
   studio().setDraft({ scheduler: 'EulerDiscreteScheduler' });
   expect(studio().draft.karras).toBe(true);
-  expect(studio().settings()).not.toHaveProperty('schedulerConfig');
+  expect(settings()).not.toHaveProperty('schedulerConfig');
   studio().setDraft({ karras: false });
-  expect(studio().settings().schedulerConfig).toEqual({ use_karras_sigmas: false });
+  expect(settings().schedulerConfig).toEqual({ use_karras_sigmas: false });
 });
 
 it('rescales guided predictions only', () => {
   studio().setDraft({ guidanceRescale: 0.7 });
-  expect(studio().settings().guidanceRescale).toBe(0.7);
+  expect(settings().guidanceRescale).toBe(0.7);
   studio().setDraft({ guidanceScale: 1 });
-  expect(studio().settings()).not.toHaveProperty('guidanceRescale');
+  expect(settings()).not.toHaveProperty('guidanceRescale');
   expect(isGuided({ guidanceScale: 8 }, modelInfo('m', { guidanceInput: true }))).toBe(false);
 });
 

@@ -1,10 +1,10 @@
 /** What the Generate screen asks for: prompt or list, seeds, settings; and the verbs that start work with it. */
 import { samplingDefaults } from '../../data/embeddedModels.ts';
-import { type SamplerOption, samplerOptions } from '../../diffusion/samplers/options.ts';
-import { samplerReads } from '../../diffusion/samplers/table.ts';
-import type { AdapterRef, GenerationSettings, ImageRecord, ModelInfo, ModelRef } from '../../service/types.ts';
+import type { AdapterRef, GenerationSettings, ImageRecord, ModelRef } from '../../service/types.ts';
+import { samplerOptions } from '../../diffusion/samplers/options.ts';
 import { actions } from './action.ts';
-import { chosenModel, isPairOf, modelKey } from './models.ts';
+import { bufferAhead, defaultSettings, pairsAreDue, pictureModel, settingsFor } from './generateSelectors.ts';
+import { chosenModel, modelKey } from './models.ts';
 import type { Problem } from './problem.ts';
 import { WinnowError } from '../../shared/errors.ts';
 import { readDropped } from './dropped.ts';
@@ -15,39 +15,6 @@ import { readPrompts } from '../../data/formats/promptList.ts';
 import { bundledPrompts, drawPrompts, randomSeed } from './prompts.ts';
 import { files } from './services.ts';
 import type { Slice } from './useStudio.ts';
-
-/** What goes with a base model: its own size, and how pictures of it are made. */
-export type BaseSettings = Pick<
-  GenerateDraft,
-  'steps' | 'guidanceScale' | 'guidanceRescale' | 'width' | 'height' | 'scheduler' | 'eta' | 'karras'
->;
-
-export function baseSettings({
-  steps,
-  guidanceScale,
-  guidanceRescale,
-  width,
-  height,
-  scheduler,
-  eta,
-  karras,
-}: BaseSettings): BaseSettings {
-  return { steps, guidanceScale, guidanceRescale, width, height, scheduler, eta, karras };
-}
-
-const defaultSettings = ({ defaults, defaultSize, karras }: ModelInfo): BaseSettings => ({
-  ...defaults,
-  guidanceRescale: 0,
-  eta: 0,
-  karras,
-  ...defaultSize,
-});
-
-/** Whether predictions are guided: else a negative prompt is not read, and there is nothing to rescale. */
-export const isGuided = (
-  { guidanceScale }: Pick<GenerateDraft, 'guidanceScale'>,
-  model: ModelInfo | undefined,
-): boolean => guidanceScale > 1 && model?.guidanceInput !== true;
 
 export interface GenerateDraft {
   prompt: string;
@@ -92,8 +59,6 @@ export interface GenerateSlice {
   resetSettings(): void;
   /** The model to generate with; with another base that becomes the chosen one. */
   generateWith(model: ModelRef): void;
-  /** Every setting but prompt and seed, for the model on the screen or another one. Another base brings its own size, steps and guidance. */
-  settings(model?: ModelRef): GenerationSettings;
   generate(): Promise<void>;
   /** From the prompt, the list, or, with neither, prompts drawn from the bundled list. */
   makePairs(count?: number): Promise<void>;
@@ -107,8 +72,6 @@ export interface GenerateSlice {
   addLora(files: LoraFiles): Promise<AdapterRef>;
 }
 
-const bufferAhead = 4;
-
 export const generateSlice: Slice<GenerateSlice> = (set, get) => {
   const action = actions(set, get);
 
@@ -116,6 +79,13 @@ export const generateSlice: Slice<GenerateSlice> = (set, get) => {
   async function startImage(): Promise<Pick<GenerationSettings, 'init'>> {
     const { init, width, height } = get().draft;
     return init ? { init: { file: await fitPicture(init.file, width, height), strength: init.strength } } : {};
+  }
+
+  /** Every setting but prompt and seed. Throws, as the engine says why, where there is no model yet. */
+  function settings(): GenerationSettings {
+    const model = pictureModel(get());
+    if (!model) get().engine();
+    return settingsFor(get(), model!);
   }
 
   const nextSeed = (): number => {
@@ -183,29 +153,6 @@ export const generateSlice: Slice<GenerateSlice> = (set, get) => {
       get().setDraft({ model });
     },
 
-    settings(model) {
-      const { draft, kept, models } = get();
-      const chosen = model ?? draft.model ?? get().baseModel();
-      if (!chosen) get().engine();
-      const other = chosen!.base === draft.base ? undefined : models.find(({ id }) => id === chosen!.base);
-      const { karras, eta, guidanceRescale, ...own } = other
-        ? (kept[other.id]?.settings ?? defaultSettings(other))
-        : baseSettings(draft);
-      const info = models.find(({ id }) => id === chosen!.base);
-      const reads = (option: SamplerOption): boolean => samplerReads(own.scheduler, option);
-      return {
-        model: chosen!,
-        negativePrompt: draft.negativePrompt,
-        ...own,
-        sampler: draft.sampler,
-        ...(guidanceRescale > 0 && isGuided(own, info) ? { guidanceRescale } : {}),
-        ...(eta > 0 && reads('eta') ? { eta } : {}),
-        ...(reads('karras') && karras !== (info?.karras ?? false)
-          ? { schedulerConfig: { [samplerOptions.karras.field]: karras } }
-          : {}),
-      };
-    },
-
     generate: () =>
       action({ problem: 'generateProblem' }, async () => {
         const { draft } = get();
@@ -218,7 +165,7 @@ export const generateSlice: Slice<GenerateSlice> = (set, get) => {
         await get().runImages(
           'images',
           draft.list ? `${prompts.length} prompts from ${draft.list.name}` : draft.prompt || 'No prompt',
-          { ...get().settings(), ...init, items },
+          { ...settings(), ...init, items },
         );
       }),
 
@@ -228,11 +175,11 @@ export const generateSlice: Slice<GenerateSlice> = (set, get) => {
         const wanted = count ?? draft.pairCount;
         const typed = draft.prompt.trim();
         const prompts = draft.list?.prompts ?? (typed ? [typed] : drawPrompts(await bundledPrompts('train'), wanted));
-        const settings = get().settings();
+        const own = settings();
         const against =
-          draft.against && modelKey(draft.against) !== modelKey(settings.model) ? { against: draft.against } : {};
+          draft.against && modelKey(draft.against) !== modelKey(own.model) ? { against: draft.against } : {};
         await get().runPairs(`${wanted} pairs`, {
-          ...settings,
+          ...own,
           ...(await startImage()),
           ...against,
           prompts,
@@ -242,19 +189,15 @@ export const generateSlice: Slice<GenerateSlice> = (set, get) => {
       }),
 
     async topUpPairs() {
-      const { engineState, preferences, jobs, pairs, labels, draft, toppingUp } = get();
-      const busy = jobs.some((job) => job.state === 'waiting' || job.state === 'running');
-      if (engineState !== 'ready' || !preferences.keepMakingPairs || busy || toppingUp) return;
-      const base = get().baseModel()?.base ?? '';
-      const ahead = pairs.filter((pair) => !labels.byPair.has(pair.id) && isPairOf(pair, base)).length;
-      if (ahead >= bufferAhead) return;
+      if (!pairsAreDue(get())) return;
+      const { draft } = get();
       // Said where it was asked for: on Label.
       const made = await action({ problem: 'labelProblem', busy: 'toppingUp', background: true }, async () => {
         const prompts = draft.list
           ? drawPrompts(draft.list.prompts, bufferAhead)
           : drawPrompts(await bundledPrompts('train'), bufferAhead);
         await get().runPairs('Pairs while you judge', {
-          ...get().settings(),
+          ...settings(),
           prompts,
           count: prompts.length,
           seed: randomSeed(),

@@ -34,6 +34,9 @@ export interface Job {
   problem: Problem | null;
 }
 
+/** At work, or before it. */
+export const isOpen = ({ state }: Pick<Job, 'state'>): boolean => state === 'waiting' || state === 'running';
+
 export interface JobsSlice {
   jobs: Job[];
   runImages(kind: JobKind, title: string, request: GenerateRequest): Promise<ImageRecord[]>;
@@ -74,8 +77,6 @@ export const jobsSlice: Slice<JobsSlice> = (set, get) => {
     }));
     return id;
   }
-
-  const isOpen = (job: Job): boolean => job.state === 'waiting' || job.state === 'running';
 
   /** Progress of an open job. Events and the result travel on different ports: one that comes after the end changes nothing. */
   const progress = (id: string, change: (job: Job) => Partial<Job>): void =>

@@ -4,7 +4,7 @@ import { appendLabel, answerAsShown, readLabels } from '../../data/labels.ts';
 import { readPairs, savePairs } from '../../data/pairs.ts';
 import type { PairRecord } from '../../service/types.ts';
 import { db } from './services.ts';
-import { countUsable } from './models.ts';
+import { queue, usable, usablePairs } from './labelSelectors.ts';
 import { closeStudio, openStudio, pairOf, studio } from './testStudio.ts';
 import { useStudio } from './useStudio.ts';
 
@@ -50,7 +50,7 @@ it('turns answers into usable pairs by the side they were shown on', async () =>
   useStudio.setState({ showing: { pair: pairOf('a'), shownLeft: 1, since: 0 } });
   await studio().answer('left');
   await studio().answer('tie');
-  expect(studio().usablePairs()).toEqual([
+  expect(usablePairs(studio())).toEqual([
     { pair: 'a', prompt: 'prompt a', winnerLatents: 'images/a1.safetensors', loserLatents: 'images/a0.safetensors' },
   ]);
   expect(studio().counts).toMatchObject({ labels: 2, usable: 1, tie: 1 });
@@ -59,12 +59,10 @@ it('turns answers into usable pairs by the side they were shown on', async () =>
 it('counts ties as usable, and learns from them, once the loss reads how sure a label is', async () => {
   useStudio.setState({ showing: { pair: pairOf('a'), shownLeft: 1, since: 0 } });
   await studio().answer('tie');
-  expect(countUsable(studio())).toMatchObject({ own: 0 });
+  expect(usable(studio())).toMatchObject({ own: 0 });
   studio().setTrainConfig({ loss: 'soft' });
-  expect(countUsable(studio())).toMatchObject({ own: 1 });
-  expect(studio().usablePairs()).toMatchObject([
-    { pair: 'a', strength: 'tie', winnerLatents: 'images/a1.safetensors' },
-  ]);
+  expect(usable(studio())).toMatchObject({ own: 1 });
+  expect(usablePairs(studio())).toMatchObject([{ pair: 'a', strength: 'tie', winnerLatents: 'images/a1.safetensors' }]);
   studio().setTrainConfig({ loss: 'sigmoid' });
 });
 
@@ -97,13 +95,9 @@ it('draws the sides anew at every showing', () => {
 it('lists pairs by their answer, where they can be judged again', async () => {
   await studio().answer('skip');
   studio().setFilter('skip');
-  expect(
-    studio()
-      .queue()
-      .map(({ id }) => id),
-  ).toEqual(['a']);
+  expect(queue(studio()).map(({ id }) => id)).toEqual(['a']);
   await studio().answer('right');
-  expect(studio().queue()).toEqual([]);
+  expect(queue(studio())).toEqual([]);
   expect(studio().showing).toBeNull();
   studio().setFilter('preferred');
   expect(studio().showing?.pair.id).toBe('a');
@@ -150,7 +144,7 @@ it.each([
   const working = work();
   studio().setFilter('tie');
   await working;
-  expect(studio().showing?.pair.id).toBe(studio().queue()[0]?.id);
+  expect(studio().showing?.pair.id).toBe(queue(studio())[0]?.id);
   studio().setFilter('skip');
   const answering = studio().answer('left');
   studio().setFilter('toJudge');

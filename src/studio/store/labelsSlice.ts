@@ -12,15 +12,16 @@ import {
   repetitionOf,
   retractionOf,
 } from '../../data/labels.ts';
-import { fetchBundledPairs, readPairs, savePairs, storeBundledFiles, trainPairs } from '../../data/pairs.ts';
-import type { Answer, LabelEvent, PairRecord, TrainPair } from '../../service/types.ts';
+import { fetchBundledPairs, readPairs, savePairs, storeBundledFiles } from '../../data/pairs.ts';
+import type { Answer, LabelEvent, PairRecord } from '../../service/types.ts';
 import { WinnowError } from '../../shared/errors.ts';
 import { actions, checkOwner } from './action.ts';
-import { chosenModel, isPairOf } from './models.ts';
+import { queue, queueOf } from './labelSelectors.ts';
+import { chosenModel } from './models.ts';
 import { decoded } from './pictures.ts';
 import { type Problem, problemOf } from './problem.ts';
 import { db, files, siteBase } from './services.ts';
-import type { Slice, Studio } from './useStudio.ts';
+import type { Slice } from './useStudio.ts';
 
 export type QueueFilter = 'toJudge' | 'preferred' | 'tie' | 'bothBad' | 'skip';
 
@@ -50,30 +51,11 @@ export interface LabelsSlice {
   setFilter(filter: QueueFilter): void;
   /** Back to the pairs that are not judged yet, if another list is open. */
   judgeNew(): void;
-  queue(): PairRecord[];
   /** @param seen the showing that is answered, the one on screen if left out: where another one has taken its place, nothing is written. */
   answer(answer: Answer, clearly?: boolean, seen?: Showing | null): Promise<void>;
   undoLabel(): Promise<void>;
   redoLabel(): Promise<void>;
   showPair(pair: string): void;
-  /** What the chosen model can learn from with the chosen loss: judged pairs that were made by it. */
-  usablePairs(): TrainPair[];
-}
-
-type QueueState = Pick<Studio, 'pairs' | 'labels' | 'filter' | 'models' | 'preferences'>;
-
-function queueOf(state: QueueState): PairRecord[] {
-  const { pairs, labels, filter } = state;
-  const queue = pairs.filter((pair) => {
-    const answer = labels.byPair.get(pair.id)?.answer;
-    if (filter === 'toJudge') return answer === undefined;
-    if (filter === 'preferred') return answer !== undefined && isUsable(answer);
-    return answer === filter;
-  });
-  // The chosen model learns from its own pairs alone: they come first.
-  const base = chosenModel(state)?.id;
-  if (base === undefined) return queue;
-  return [...queue.filter((pair) => isPairOf(pair, base)), ...queue.filter((pair) => !isPairOf(pair, base))];
 }
 
 /** Of several with one id the first: it is the one that was shown, and that its label is about. */
@@ -98,8 +80,8 @@ export const labelsSlice: Slice<LabelsSlice> = (set, get) => {
 
   /** The pair after the one on screen is decoded before it is needed. */
   function lookAhead(): void {
-    const queue = get().queue();
-    const next = queue[queue.findIndex((one) => one.id === get().showing?.pair.id) + 1];
+    const listed = queue(get());
+    const next = listed[listed.findIndex((one) => one.id === get().showing?.pair.id) + 1];
     if (next) void decoded(next.images.map(({ file }) => file));
   }
 
@@ -120,7 +102,8 @@ export const labelsSlice: Slice<LabelsSlice> = (set, get) => {
     await appendLabel(await db(), event);
     const labelEvents = [...get().labelEvents, event];
     const labels = foldLabels(labelEvents);
-    const pair = next(queueOf({ ...get(), labels }));
+    const { pairs, filter } = get();
+    const pair = next(queueOf(pairs, labels, filter, chosenModel(get())?.id));
     if (pair) await decoded(pair.images.map(({ file }) => file));
     const changed = { labelEvents, labels, counts: countLabels(labels.byPair), lastAnswer };
     if (get().showing === showing) {
@@ -135,9 +118,9 @@ export const labelsSlice: Slice<LabelsSlice> = (set, get) => {
 
   /** What is on screen belongs to the list that is open. */
   function settleShowing(): void {
-    const queue = get().queue();
+    const listed = queue(get());
     const shown = get().showing?.pair.id;
-    if (!queue.some(({ id }) => id === shown)) show(queue[0]);
+    if (!listed.some(({ id }) => id === shown)) show(listed[0]);
   }
 
   const action = actions(set, get);
@@ -198,12 +181,12 @@ export const labelsSlice: Slice<LabelsSlice> = (set, get) => {
       // Bundled ones first, then in order of making.
       const rank = (pair: PairRecord): number => (pair.origin === 'bundled' ? 0 : 1);
       set({ pairs: all.sort((a, b) => rank(a) - rank(b) || a.createdAt.localeCompare(b.createdAt)) });
-      if (!get().showing) show(get().queue()[0]);
+      if (!get().showing) show(queue(get())[0]);
     },
 
     setFilter(filter) {
       set({ filter });
-      show(get().queue()[0]);
+      show(queue(get())[0]);
     },
 
     judgeNew() {
@@ -211,14 +194,12 @@ export const labelsSlice: Slice<LabelsSlice> = (set, get) => {
       else settleShowing();
     },
 
-    queue: () => queueOf(get()),
-
     answer: (answer, clearly = false, seen = get().showing) =>
       judged(async () => {
         if (!seen || seen !== get().showing) return;
         const { pair, shownLeft, since } = seen;
         // In a filtered list the answer may move the pair out of it: the ones that followed come next.
-        const before = get().queue();
+        const before = queue(get());
         const following = new Set(before.slice(before.findIndex((one) => one.id === pair.id) + 1).map(({ id }) => id));
         const event: Label = {
           type: 'label',
@@ -256,13 +237,6 @@ export const labelsSlice: Slice<LabelsSlice> = (set, get) => {
 
     showPair(id) {
       show(get().pairs.find((pair) => pair.id === id));
-    },
-
-    usablePairs() {
-      const base = chosenModel(get())?.id;
-      const { pairs, labels, trainConfig } = get();
-      const own = base === undefined ? pairs : pairs.filter((pair) => isPairOf(pair, base));
-      return trainPairs(own, labels.byPair, trainConfig.loss);
     },
   };
 };

@@ -1,12 +1,14 @@
 /** Model references as the studio names and compares them. */
-import type { LabelState } from '../../data/labels.ts';
-import { trainsOn } from '../../data/pairs.ts';
-import type { AdapterRef, ModelInfo, ModelRef, PairRecord, RunRecord, TrainConfig } from '../../service/types.ts';
+import type { AdapterRef, ModelInfo, ModelRef, PairRecord, RunRecord } from '../../service/types.ts';
+import { memoised, sameRows } from './memoised.ts';
 import type { Preferences } from './persisted.ts';
+
+/** A run as one speaks of it: the same from step to step. */
+export type NamedRun = Pick<RunRecord, 'id' | 'name' | 'model' | 'checkpoints' | 'config'>;
 
 export interface ModelNames {
   models: readonly ModelInfo[];
-  runs: readonly RunRecord[];
+  runs: readonly NamedRun[];
   loras: Preferences['loras'];
 }
 
@@ -19,28 +21,27 @@ export const chosenModel = ({
   preferences: Preferences;
 }): ModelInfo | undefined => models.find((model) => model.id === preferences.baseModel) ?? models[0];
 
+/** It, without anything on top. */
+export const baseModel = memoised([(state) => chosenModel(state)?.id], (id): ModelRef | null =>
+  id === undefined ? null : { base: id, adapters: [] },
+);
+
+export const namedRuns = memoised(
+  [(state) => state.runs],
+  (runs): readonly NamedRun[] =>
+    runs.map(({ id, name, model, checkpoints, config }) => ({ id, name, model, checkpoints, config })),
+  sameRows,
+);
+
+/** What titles are made of. */
+export const modelNames = memoised(
+  [(state) => state.models, namedRuns, (state) => state.preferences.loras],
+  (models, runs, loras): ModelNames => ({ models, runs, loras }),
+);
+
 /** Whether a model learns from a pair: latents of another one do not fit. */
 export const isPairOf = (pair: PairRecord, base: string): boolean =>
   pair.images.every((image) => image.model.base === base);
-
-/** Pairs that the chosen loss learns from, by what they are good for: the chosen model learns from its own alone. */
-export function countUsable({
-  pairs,
-  labels,
-  trainConfig,
-  ...state
-}: {
-  pairs: readonly PairRecord[];
-  labels: LabelState;
-  trainConfig: TrainConfig;
-  models: readonly ModelInfo[];
-  preferences: Preferences;
-}): { own: number; others: number } {
-  const base = chosenModel(state)?.id;
-  const usable = pairs.filter((pair) => trainsOn(labels.byPair.get(pair.id)?.answer ?? 'skip', trainConfig.loss));
-  const own = base === undefined ? usable.length : usable.filter((pair) => isPairOf(pair, base)).length;
-  return { own, others: usable.length - own };
-}
 
 /** The same for two references that give the same images. */
 export const modelKey = (ref: ModelRef): string =>
@@ -68,7 +69,11 @@ export function adapterTitle(adapter: AdapterRef, { runs, loras }: ModelNames): 
 }
 
 /** A run's result: the last checkpoint, or the one of a step. It brings what the run started from (service/model/modelPool.ts). */
-export function tunedModel(run: RunRecord, step = run.checkpoints.at(-1)?.step, strength = 1): ModelRef {
+export function tunedModel(
+  run: Pick<RunRecord, 'id' | 'model' | 'checkpoints'>,
+  step = run.checkpoints.at(-1)?.step,
+  strength = 1,
+): ModelRef {
   return {
     ...run.model,
     adapters: [{ kind: 'run', run: run.id, ...(step === undefined ? {} : { step }), strength }],

@@ -2,7 +2,9 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { labelEvent } from '../../records/testRecords.ts';
 import { foldLabels } from '../../data/labels.ts';
-import { chosenModel, countUsable } from './models.ts';
+import { settingsFor } from './generateSelectors.ts';
+import { queue, usable, usablePairs } from './labelSelectors.ts';
+import { chosenModel } from './models.ts';
 import { hubRequestOf } from './modelsSlice.ts';
 import { pickedFolder } from './modelFiles.ts';
 import { closeStudio, modelInfo, openStudio, pairOf, studio } from './testStudio.ts';
@@ -54,7 +56,7 @@ it('gives each model its own size, steps and presets, and keeps what was set for
   expect(studio().trainConfig).toMatchObject({ beta: 5000, targets: 'attention', rank: 8 });
   expect(studio().compareA?.base).toBe('big');
   // For the other model, as for a comparison: what was set for it.
-  expect(studio().settings({ base: 'embedded', adapters: [] })).toMatchObject({
+  expect(settingsFor(studio(), { base: 'embedded', adapters: [] })).toMatchObject({
     width: 96,
     steps: 5,
     guidanceRescale: 0.5,
@@ -88,17 +90,9 @@ it('trains a model on its own pairs alone, and shows them first', () => {
     filter: 'preferred',
   });
   studio().useModel('big');
-  expect(
-    studio()
-      .usablePairs()
-      .map((one) => one.pair),
-  ).toEqual(['2']);
-  expect(countUsable(studio())).toEqual({ own: 1, others: 2 });
-  expect(
-    studio()
-      .queue()
-      .map(({ id }) => id),
-  ).toEqual(['2', '1', '3']);
+  expect(usablePairs(studio()).map((one) => one.pair)).toEqual(['2']);
+  expect(usable(studio())).toEqual({ own: 1, others: 2 });
+  expect(queue(studio()).map(({ id }) => id)).toEqual(['2', '1', '3']);
 });
 
 it.each([

@@ -13,7 +13,7 @@ import { WinnowError } from '../../shared/errors.ts';
 import { listener } from '../app/workers.ts';
 import { actions } from './action.ts';
 import { readDropped } from './dropped.ts';
-import { type BaseSettings, baseSettings } from './generateSlice.ts';
+import { type BaseSettings, baseSettings } from './generateSelectors.ts';
 import { type ModelFiles, singleFile } from './modelFiles.ts';
 import { type Problem, problemOf } from './problem.ts';
 import type { Slice } from './useStudio.ts';

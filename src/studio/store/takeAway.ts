@@ -7,10 +7,10 @@ import { outcomeForB } from '../../evaluation/blindPlan.ts';
 import { type Report, type ReportBlock, reportHtml, type ReportImage } from '../../evaluation/report.ts';
 import { verdict } from '../../evaluation/verdict.ts';
 import { tally, winRate, type WinRate } from '../../evaluation/winRate.ts';
-import type { ExportKind, ModelRef, RunRecord } from '../../service/types.ts';
+import type { ExportKind, ModelRef } from '../../service/types.ts';
 import { listener } from '../app/workers.ts';
-import { gridModels } from './compareSlice.ts';
-import { titleOf } from './models.ts';
+import { comparison, gridModels } from './compareSelectors.ts';
+import { modelNames, titleOf } from './models.ts';
 import { files, siteBase } from './services.ts';
 import type { TakenFile } from './takeAwaySlice.ts';
 import { useStudio } from './useStudio.ts';
@@ -69,10 +69,11 @@ export function blindResults(test: BlindTestRecord): { question: Question; resul
 }
 
 /** The run that is compared (or just the models), its curves and samples, the comparison, the blind tests. */
-export async function exportReport(run: RunRecord | undefined): Promise<TakenFile> {
+export async function exportReport(runId: string | undefined): Promise<TakenFile> {
   const state = useStudio.getState();
-  const names = { models: state.models, runs: state.runs, loras: state.preferences.loras };
-  const { counts, compareA, compareB, comparePrompts, compareSeeds } = state;
+  const run = state.runs.find(({ id }) => id === runId);
+  const names = modelNames(state);
+  const { counts, compareA, compareB } = state;
   if (run) await state.readMetrics(run.id);
   await state.readModelHashes([compareA, compareB]);
   const metrics = run ? (useStudio.getState().metrics[run.id] ?? []) : [];
@@ -114,16 +115,12 @@ export async function exportReport(run: RunRecord | undefined): Promise<TakenFil
   }
 
   const rows: { title: string; images: (ReportImage | null)[] }[] = [];
-  for (const prompt of comparePrompts) {
-    for (const seed of compareSeeds) {
-      const cells = [compareA, compareB].map((model) => (model ? state.cellOf(model, prompt, seed) : undefined));
-      if (cells.every(Boolean))
-        rows.push({
-          title: `${prompt} (seed ${seed})`,
-          images: await Promise.all(cells.map((cell) => picture(cell!.file, prompt))),
-        });
-    }
-  }
+  for (const { prompt, seed, a, b } of comparison(useStudio.getState()))
+    if (a && b)
+      rows.push({
+        title: `${prompt} (seed ${seed})`,
+        images: await Promise.all([a, b].map(({ file }) => picture(file, prompt))),
+      });
   if (rows.length && compareA && compareB)
     sections.push({
       title: 'Side by side',

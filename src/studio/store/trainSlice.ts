@@ -16,12 +16,13 @@ import { WinnowError } from '../../shared/errors.ts';
 import { presetNamed, presets, presetsFor } from '../../training/presets.ts';
 import { listener } from '../app/workers.ts';
 import { actions } from './action.ts';
-import { chosenModel } from './models.ts';
+import { usablePairs } from './labelSelectors.ts';
+import { baseModel, chosenModel } from './models.ts';
 import { isCancelled, type Problem } from './problem.ts';
 import { bundledPrompts, drawPrompts } from './prompts.ts';
 import { files, siteBase } from './services.ts';
 import { checkTrainConfig, parseTrainConfig } from '../../data/formats/trainConfig.ts';
-import type { Slice } from './useStudio.ts';
+import type { Slice, Studio } from './useStudio.ts';
 import { keepAwake } from './wakeLock.ts';
 
 /** Of the run at work; gone with the page. */
@@ -75,6 +76,19 @@ export interface TrainSlice {
  *  taken its last step writes and draws what is missing. */
 export const canResume = (run: RunRecord, activeRun: string | null): boolean =>
   run.id !== activeRun && run.status !== 'finished';
+
+/** What the next run starts from; null before a model is known. */
+export const startModel = (state: Studio): ModelRef | null => state.trainModel ?? baseModel(state);
+
+/** What memory and time of the next run depend on, in one text. */
+export const forecastQuestion = (state: Studio): string => {
+  const { mode, rank, targets, pairsPerStep, accumulation, reference, recompute, loss } = state.trainConfig;
+  return JSON.stringify([
+    [mode, rank, targets, pairsPerStep, accumulation, reference, recompute, loss],
+    startModel(state),
+    state.engineState === 'ready',
+  ]);
+};
 
 export const trainSlice: Slice<TrainSlice> = (set, get) => {
   const putRun = (record: RunRecord): void =>
@@ -256,10 +270,10 @@ export const trainSlice: Slice<TrainSlice> = (set, get) => {
 
     async readForecast() {
       const { engineState, trainConfig, activeRun } = get();
-      const model = get().trainModel ?? get().baseModel();
+      const model = startModel(get());
       if (engineState !== 'ready' || !model || activeRun) return;
       await action({ problem: 'forecastProblem', busy: 'forecasting', latest: true }, async (signal) => {
-        const first = get().usablePairs()[0]?.pair;
+        const first = usablePairs(get())[0]?.pair;
         const image = get().pairs.find(({ id }) => id === first)?.images[0];
         try {
           const forecast = await get()
@@ -276,8 +290,8 @@ export const trainSlice: Slice<TrainSlice> = (set, get) => {
 
     startTraining: () =>
       begin(async () => {
-        const pairs = get().usablePairs();
-        const model = get().trainModel ?? get().baseModel();
+        const pairs = usablePairs(get());
+        const model = startModel(get());
         if (!pairs.length || !model)
           throw new WinnowError(
             'BadArguments',
@@ -347,7 +361,7 @@ export const trainSlice: Slice<TrainSlice> = (set, get) => {
       set({
         trainConfig: run.config,
         presetName: null,
-        ...(get().baseModel()?.base === run.model.base ? { trainModel: run.model } : {}),
+        ...(baseModel(get())?.base === run.model.base ? { trainModel: run.model } : {}),
       });
     },
 

@@ -8,7 +8,7 @@ import { NumberField, Switch } from '../../components/Fields.tsx';
 import { Shortcuts } from '../../components/Shortcuts.tsx';
 import { Disclosure, Panel } from '../../components/Surface.tsx';
 import { printWhen } from '../../components/words.ts';
-import { modelKey } from '../../store/models.ts';
+import { areSame } from '../../store/compareSelectors.ts';
 import { blindResults } from '../../store/takeAway.ts';
 import { useStudio } from '../../store/useStudio.ts';
 import styles from './compare.module.css';
@@ -16,9 +16,7 @@ import styles from './compare.module.css';
 const allQuestions: Question[] = ['general', 'appeal', 'alignment'];
 
 export function BlindCard() {
-  const different = useStudio(
-    (s) => s.compareA !== null && s.compareB !== null && modelKey(s.compareA) !== modelKey(s.compareB),
-  );
+  const different = useStudio((s) => s.compareA !== null && s.compareB !== null && !areSame(s));
   const ready = useStudio((s) => s.engineState === 'ready');
   const tests = useStudio((s) => s.blindTests);
   const { startBlindTest } = useStudio.getState();

@@ -12,6 +12,7 @@ import { saveBytes } from '../../components/files.ts';
 import { Keys, Shortcuts } from '../../components/Shortcuts.tsx';
 import { Disclosure, Empty, Page, Panel, ProblemNotice, Progress } from '../../components/Surface.tsx';
 import { plural, printPercent } from '../../components/words.ts';
+import { isOpen } from '../../store/jobsSlice.ts';
 import { isBlindDone } from '../../store/blindSlice.ts';
 import { blindResults, exportReport, questionTitles } from '../../store/takeAway.ts';
 import { useStudio } from '../../store/useStudio.ts';
@@ -32,9 +33,7 @@ export function BlindTestView() {
 function BlindRoundView() {
   const blind = useStudio((s) => s.blind)!;
   const problem = useStudio((s) => s.blindProblem);
-  const job = useStudio((s) =>
-    s.jobs.find((one) => one.kind === 'blind' && (one.state === 'running' || one.state === 'waiting')),
-  );
+  const job = useStudio((s) => s.jobs.find((one) => one.kind === 'blind' && isOpen(one)));
   const singleKeys = useStudio((s) => s.preferences.singleKeys);
   const { answerBlind, undoBlind, stopBlindTest, closeBlindTest } = useStudio.getState();
   const [zoomed, setZoomed] = useState(false);
@@ -168,18 +167,15 @@ function BlindRoundView() {
 
 function BlindVerdict() {
   const blind = useStudio((s) => s.blind)!;
-  const runs = useStudio((s) => s.runs);
   const problem = useStudio((s) => s.blindProblem);
   const { closeBlindTest, startBlindTest, generateWith, take } = useStudio.getState();
   const { record } = blind;
   const results = blindResults(record);
-  const run = runs.find((one) =>
-    [...record.b.model.adapters, ...record.a.model.adapters].some(
-      (adapter) => adapter.kind === 'run' && adapter.run === one.id,
-    ),
+  const runs = [record.b, record.a].flatMap(({ model }) =>
+    model.adapters.flatMap((adapter) => (adapter.kind === 'run' ? [adapter.run] : [])),
   );
   const saveReport = async (): Promise<void> => {
-    const file = await take('report', () => exportReport(run));
+    const file = await take('report', () => exportReport(runs[0]));
     if (file) saveBytes(file.bytes, file.name, file.type);
   };
   const decisive = results[0]?.result;

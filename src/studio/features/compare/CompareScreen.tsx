@@ -7,8 +7,9 @@ import { ModelPicker } from '../../components/ModelPicker.tsx';
 import { Shortcuts } from '../../components/Shortcuts.tsx';
 import { Disclosure, Page, Panel, ProblemNotice, Progress } from '../../components/Surface.tsx';
 import { plural } from '../../components/words.ts';
+import { areSame, missingPictures } from '../../store/compareSelectors.ts';
 import type { CompareView } from '../../store/compareSlice.ts';
-import { modelKey } from '../../store/models.ts';
+import { isOpen } from '../../store/jobsSlice.ts';
 import { bundledPrompts, drawPrompts } from '../../store/prompts.ts';
 import { useStudio } from '../../store/useStudio.ts';
 import { useModelHashes } from './modelHashes.ts';
@@ -87,30 +88,15 @@ function Compare() {
 function Sides() {
   const a = useStudio((s) => s.compareA);
   const b = useStudio((s) => s.compareB);
-  const prompts = useStudio((s) => s.comparePrompts);
-  const seeds = useStudio((s) => s.compareSeeds);
+  const hasPrompts = useStudio((s) => s.comparePrompts.some(Boolean));
   const ready = useStudio((s) => s.engineState === 'ready');
-  const runs = useStudio((s) => s.runs);
-  const job = useStudio((s) =>
-    s.jobs.find((one) => one.kind === 'compare' && (one.state === 'running' || one.state === 'waiting')),
-  );
+  const hasTuned = useStudio((s) => s.runs.some((run) => run.checkpoints.length));
+  const job = useStudio((s) => s.jobs.find((one) => one.kind === 'compare' && isOpen(one)));
   const comparing = useStudio((s) => s.comparing);
-  // Cells and settings both decide what is missing.
-  useStudio((s) => s.compareCells);
-  useStudio((s) => s.draft);
+  const same = useStudio(areSame);
+  const missing = useStudio(missingPictures);
   const known = useModelHashes([a, b]);
-  const { setCompare, swapCompare, makeComparison, cancelJob, cellOf } = useStudio.getState();
-  const same = a && b && modelKey(a) === modelKey(b);
-  const missing = same
-    ? 0
-    : [a, b].reduce(
-        (sum, model) =>
-          sum +
-          (model
-            ? prompts.filter(Boolean).flatMap((prompt) => seeds.filter((seed) => !cellOf(model, prompt, seed))).length
-            : 0),
-        0,
-      );
+  const { setCompare, swapCompare, makeComparison, cancelJob } = useStudio.getState();
   const make: Action = {
     name: 'make',
     label:
@@ -118,7 +104,7 @@ function Sides() {
         ? 'Looking at the models'
         : missing
           ? `Make ${plural(missing, 'image')}`
-          : a && b && prompts.some(Boolean)
+          : a && b && hasPrompts
             ? 'All images are here'
             : 'Make images',
     keys: 'mod+enter',
@@ -137,7 +123,7 @@ function Sides() {
       </div>
       {same ? (
         <p className="small dim" style={{ marginTop: 8 }}>
-          {runs.some((run) => run.checkpoints.length)
+          {hasTuned
             ? 'A and B are the same model: choose a run’s checkpoint for one of them.'
             : 'Train once, and the tuned model can be chosen here. Or bring a LoRA from disk.'}
         </p>

@@ -4,25 +4,23 @@ import { Select } from '../../components/Fields.tsx';
 import { Picture } from '../../components/Picture.tsx';
 import { Empty } from '../../components/Surface.tsx';
 import { plural } from '../../components/words.ts';
-import { gridModels } from '../../store/compareSlice.ts';
+import { gridModels, pictureIn } from '../../store/compareSelectors.ts';
+import { namedRuns } from '../../store/models.ts';
 import { useStudio } from '../../store/useStudio.ts';
 import { useModelHashes } from './modelHashes.ts';
 import styles from './compare.module.css';
 
 export function EvolutionGrid() {
-  const runs = useStudio((s) => s.runs);
+  const runs = useStudio(namedRuns);
   const gridRun = useStudio((s) => s.gridRun);
-  const prompts = useStudio((s) => s.comparePrompts);
+  const prompt = useStudio((s) => s.comparePrompts[s.comparePosition.prompt] ?? '');
   const seeds = useStudio((s) => s.compareSeeds);
-  const position = useStudio((s) => s.comparePosition);
   const ready = useStudio((s) => s.engineState === 'ready');
   const working = useStudio((s) => s.comparing);
-  useStudio((s) => s.compareCells);
-  useStudio((s) => s.draft);
-  const { setCompare, makeGrid, cellOf, moveCompare } = useStudio.getState();
+  const find = useStudio(pictureIn);
+  const { setCompare, makeGrid, moveCompare } = useStudio.getState();
   const choices = runs.filter((run) => run.checkpoints.length > 0);
   const run = choices.find((one) => one.id === gridRun);
-  const prompt = prompts[position.prompt] ?? '';
   const columns = run ? gridModels(run) : [];
   const known = useModelHashes(columns.map(({ model }) => model));
   if (!choices.length) {
@@ -33,7 +31,7 @@ export function EvolutionGrid() {
     );
   }
   const missing = columns.reduce(
-    (sum, { model }) => sum + seeds.filter((seed) => !cellOf(model, prompt, seed)).length,
+    (sum, { model }) => sum + seeds.filter((seed) => !find(model, prompt, seed)).length,
     0,
   );
   return (
@@ -82,7 +80,7 @@ export function EvolutionGrid() {
                   {columns.map(({ step, model }) => (
                     <td key={step}>
                       <Picture
-                        file={cellOf(model, prompt, seed)?.file}
+                        file={find(model, prompt, seed)?.file}
                         alt={`${prompt}, seed ${seed}, ${step === 0 ? 'base' : `step ${step}`}`}
                       />
                     </td>

@@ -1,10 +1,10 @@
 /** Before there is anything to compare. */
 import { Empty } from '../../components/Surface.tsx';
-import { modelKey } from '../../store/models.ts';
+import { areSame } from '../../store/compareSelectors.ts';
 import { useStudio } from '../../store/useStudio.ts';
 
 export function NothingMade() {
-  const same = useStudio((s) => s.compareA && s.compareB && modelKey(s.compareA) === modelKey(s.compareB));
+  const same = useStudio(areSame);
   return (
     <Empty icon="compare" title={same ? 'Two different models, please' : 'Nothing to see yet'}>
       {same

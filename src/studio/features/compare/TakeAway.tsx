@@ -3,7 +3,7 @@ import type { ExportKind } from '../../../service/types.ts';
 import { Button } from '../../components/Button.tsx';
 import { saveBytes } from '../../components/files.ts';
 import { Panel } from '../../components/Surface.tsx';
-import { isTuned, titleOf } from '../../store/models.ts';
+import { isTuned, modelNames, titleOf } from '../../store/models.ts';
 import { exportLabels, exportModel, exportReport } from '../../store/takeAway.ts';
 import type { TakeAwaySlice } from '../../store/takeAwaySlice.ts';
 import { useStudio } from '../../store/useStudio.ts';
@@ -23,14 +23,12 @@ const kinds: { kind: ExportKind; label: string; note: string; needsLora: boolean
 
 export function TakeAway() {
   const model = useStudio((s) => s.compareB);
-  const models = useStudio((s) => s.models);
-  const runs = useStudio((s) => s.runs);
-  const loras = useStudio((s) => s.preferences.loras);
+  const names = useStudio(modelNames);
   const ready = useStudio((s) => s.engineState === 'ready');
   const labels = useStudio((s) => s.counts.labels);
   const taking = useStudio((s) => s.taking);
   const topmost = model?.adapters.at(-1);
-  const run = topmost?.kind === 'run' ? runs.find((one) => one.id === topmost.run) : undefined;
+  const run = topmost?.kind === 'run' ? names.runs.find((one) => one.id === topmost.run) : undefined;
   const take: (...what: Parameters<TakeAwaySlice['take']>) => Promise<void> = async (...what) => {
     const file = await useStudio.getState().take(...what);
     if (file) saveBytes(file.bytes, file.name, file.type);
@@ -73,7 +71,7 @@ export function TakeAway() {
             full
             busy={taking?.what === 'report'}
             disabled={taking !== null}
-            onClick={() => take('report', () => exportReport(run))}
+            onClick={() => take('report', () => exportReport(run?.id))}
           >
             Report
           </Button>
@@ -82,7 +80,7 @@ export function TakeAway() {
       </ul>
       <p className="small dim" style={{ marginTop: 10 }}>
         {model && isTuned(model)
-          ? `Of side B: ${titleOf(model, { models, runs, loras })}.`
+          ? `Of side B: ${titleOf(model, names)}.`
           : 'A LoRA can be taken when a tuned model stands on side B.'}
       </p>
     </Panel>

@@ -8,8 +8,9 @@ import { Icon } from '../../components/Icon.tsx';
 import { isShown, Picture, usePicture } from '../../components/Picture.tsx';
 import { Keys } from '../../components/Shortcuts.tsx';
 import { Empty } from '../../components/Surface.tsx';
+import { shownPair } from '../../store/compareSelectors.ts';
 import type { CompareView } from '../../store/compareSlice.ts';
-import { titleOf } from '../../store/models.ts';
+import { modelNames, titleOf } from '../../store/models.ts';
 import { useStudio } from '../../store/useStudio.ts';
 import styles from './compare.module.css';
 import { NothingMade } from './NothingMade.tsx';
@@ -17,25 +18,17 @@ import { NothingMade } from './NothingMade.tsx';
 export function TwoImages({ view }: { view: CompareView }) {
   const a = useStudio((s) => s.compareA);
   const b = useStudio((s) => s.compareB);
-  const prompts = useStudio((s) => s.comparePrompts);
-  const seeds = useStudio((s) => s.compareSeeds);
-  const position = useStudio((s) => s.comparePosition);
-  const models = useStudio((s) => s.models);
-  const runs = useStudio((s) => s.runs);
-  const loras = useStudio((s) => s.preferences.loras);
+  const prompt = useStudio((s) => s.comparePrompts[s.comparePosition.prompt]);
+  const seed = useStudio((s) => s.compareSeeds[s.comparePosition.seed]);
+  const left = useStudio((s) => shownPair(s)?.a);
+  const right = useStudio((s) => shownPair(s)?.b);
+  const names = useStudio(modelNames);
   const singleKeys = useStudio((s) => s.preferences.singleKeys);
-  useStudio((s) => s.compareCells);
-  useStudio((s) => s.modelHashes);
-  useStudio((s) => s.draft);
-  const { cellOf, moveCompare } = useStudio.getState();
+  const { moveCompare } = useStudio.getState();
   const [zoomed, setZoomed] = useState(false);
   const [heldButton, setHeldButton] = useState(false);
   const held = useHeldKey('KeyF', singleKeys) || heldButton;
 
-  const [prompt, seed] = [prompts[position.prompt], seeds[position.seed]];
-  const left = a && prompt !== undefined && seed !== undefined ? cellOf(a, prompt, seed) : undefined;
-  const right = b && prompt !== undefined && seed !== undefined ? cellOf(b, prompt, seed) : undefined;
-  const names = { models, runs, loras };
   return (
     <div className="stack">
       <div className={styles.where}>

@@ -6,9 +6,8 @@ import { useStudio } from '../../store/useStudio.ts';
 
 /** Asks for what is not known, again after every change. @returns whether all are known. */
 export function useModelHashes(models: readonly (ModelRef | null)[]): boolean {
-  const hashes = useStudio((s) => s.modelHashes);
   const ready = useStudio((s) => s.engineState === 'ready');
-  const known = models.every((model) => model === null || modelKey(model) in hashes);
+  const known = useStudio((s) => models.every((model) => model === null || modelKey(model) in s.modelHashes));
   const { readModelHashes } = useStudio.getState();
   const asked = JSON.stringify(models);
   useEffect(() => {

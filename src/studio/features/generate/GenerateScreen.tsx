@@ -8,9 +8,10 @@ import { ModelPicker } from '../../components/ModelPicker.tsx';
 import { Shortcuts } from '../../components/Shortcuts.tsx';
 import { Disclosure, Empty, Page, Panel, ProblemNotice, Tag } from '../../components/Surface.tsx';
 import { plural } from '../../components/words.ts';
-import { isGuided } from '../../store/generateSlice.ts';
+import { isGuided } from '../../store/generateSelectors.ts';
 import { chosenModel } from '../../store/models.ts';
 import { randomSeed } from '../../store/prompts.ts';
+import { useDraft } from '../../store/useDraft.ts';
 import { useStudio } from '../../store/useStudio.ts';
 import styles from './generate.module.css';
 import { MakePairs } from './MakePairs.tsx';
@@ -24,7 +25,7 @@ export function GenerateScreen() {
   const problem = useStudio((s) => s.generateProblem);
   const lacks = useStudio((s) => s.lacks !== null);
   const current = useStudio(
-    (s) => s.jobs.find((job) => job.state === 'running') ?? s.jobs.find((job) => job.state === 'waiting'),
+    (s) => (s.jobs.find((job) => job.state === 'running') ?? s.jobs.find((job) => job.state === 'waiting'))?.id,
   );
   const { generate, makePairs, cancelJob } = useStudio.getState();
   const actions: Action[] = [
@@ -35,7 +36,7 @@ export function GenerateScreen() {
       label: 'Cancel the current job',
       keys: 'shift+x',
       enabled: current !== undefined,
-      perform: () => cancelJob(current!.id),
+      perform: () => cancelJob(current!),
     },
   ];
   return (
@@ -72,7 +73,7 @@ export function GenerateScreen() {
 }
 
 function PromptFields() {
-  const draft = useStudio((s) => s.draft);
+  const draft = useDraft('prompt', 'negativePrompt', 'list', 'guidanceScale');
   const model = useStudio(chosenModel);
   const { setDraft, usePromptFile, drawPromptList } = useStudio.getState();
   return (
@@ -130,7 +131,7 @@ function PromptFields() {
 }
 
 function SeedFields() {
-  const draft = useStudio((s) => s.draft);
+  const draft = useDraft('list', 'seed', 'seedLocked', 'count', 'model');
   const { setDraft, generateWith } = useStudio.getState();
   const total = (draft.list?.prompts.length ?? 1) * draft.count;
   return (

@@ -5,21 +5,21 @@ import { NumberField, Segmented } from '../../components/Fields.tsx';
 import { ModelPicker } from '../../components/ModelPicker.tsx';
 import { Panel } from '../../components/Surface.tsx';
 import { plural } from '../../components/words.ts';
-import { chosenModel, isPairOf, modelKey, tunedModel } from '../../store/models.ts';
+import { waiting } from '../../store/labelSelectors.ts';
+import { modelKey } from '../../store/models.ts';
+import { secondModel } from '../../store/generateSelectors.ts';
+import { useDraft } from '../../store/useDraft.ts';
 import { useStudio } from '../../store/useStudio.ts';
 
 export function MakePairs({ action }: { action: Action }) {
-  const draft = useStudio((s) => s.draft);
-  const base = useStudio(chosenModel);
-  const run = useStudio((s) => s.runs.find((one) => one.checkpoints.length > 0 && one.model.base === base?.id));
-  const waiting = useStudio(
-    (s) => s.pairs.filter((pair) => !s.labels.byPair.has(pair.id) && (!base || isPairOf(pair, base.id))).length,
-  );
+  const draft = useDraft('list', 'model', 'against', 'pairCount');
+  const isTyped = useStudio((s) => s.draft.prompt.trim() !== '');
+  const toJudge = useStudio(waiting);
   const { setDraft } = useStudio.getState();
   const same = draft.against !== null && draft.model !== null && modelKey(draft.against) === modelKey(draft.model);
   const from = draft.list
     ? `Over the ${plural(draft.list.prompts.length, 'prompt')} of the list.`
-    : draft.prompt.trim()
+    : isTyped
       ? 'All from the prompt above; a list gives more variety.'
       : 'From prompts drawn from the bundled list.';
   return (
@@ -29,12 +29,7 @@ export function MakePairs({ action }: { action: Action }) {
           label="What the two images of a pair share"
           full
           value={draft.against ? 'models' : 'seeds'}
-          onChange={(kind) =>
-            setDraft({
-              against:
-                kind === 'models' ? (run ? tunedModel(run) : base ? { base: base.id, adapters: [] } : null) : null,
-            })
-          }
+          onChange={(kind) => setDraft({ against: kind === 'models' ? secondModel(useStudio.getState()) : null })}
           options={[
             { value: 'seeds', label: 'Two seeds' },
             { value: 'models', label: 'Two models' },
@@ -58,9 +53,9 @@ export function MakePairs({ action }: { action: Action }) {
           onChange={(pairCount) => setDraft({ pairCount })}
         />
         <ActionButton action={{ ...action, label: `Make ${plural(draft.pairCount, 'pair')}` }} full />
-        {waiting > 0 ? (
+        {toJudge > 0 ? (
           <Button look="quiet" icon="label" href="#/label" full>
-            Judge the {plural(waiting, 'pair')} that wait
+            Judge the {plural(toJudge, 'pair')} that wait
           </Button>
         ) : null}
       </div>

@@ -4,14 +4,26 @@ import { NumberField, Segmented, Select, Switch } from '../../components/Fields.
 import { Disclosure } from '../../components/Surface.tsx';
 import { samplerOptions } from '../../../diffusion/samplers/options.ts';
 import { samplerNames, samplerReads, samplers, substitution } from '../../../diffusion/samplers/table.ts';
-import { isGuided } from '../../store/generateSlice.ts';
+import { isGuided } from '../../store/generateSelectors.ts';
 import { printSize } from '../../components/words.ts';
 import { chosenModel } from '../../store/models.ts';
+import { useDraft } from '../../store/useDraft.ts';
 import { useStudio } from '../../store/useStudio.ts';
 import styles from './generate.module.css';
 
 export function MoreSettings() {
-  const draft = useStudio((s) => s.draft);
+  const { init, ...draft } = useDraft(
+    'steps',
+    'guidanceScale',
+    'guidanceRescale',
+    'width',
+    'height',
+    'scheduler',
+    'eta',
+    'karras',
+    'sampler',
+    'init',
+  );
   const multiple = useStudio((s) => chosenModel(s)?.sizeMultiple ?? 8);
   const guided = useStudio((s) => isGuided(s.draft, chosenModel(s)));
   const hint = useStudio((s) =>
@@ -130,7 +142,7 @@ export function MoreSettings() {
             </p>
           ) : null}
         </div>
-        {draft.init ? null : (
+        {init ? null : (
           <div className={styles.wide}>
             <FileButton
               accept="image/png,image/jpeg,image/webp"

@@ -1,13 +1,15 @@
 /** Label: one pair, five answers, and how far the labels carry. */
 import { useEffect } from 'react';
-import { useShallow } from 'zustand/react/shallow';
 import { Button } from '../../components/Button.tsx';
 import { Segmented, Select, Switch } from '../../components/Fields.tsx';
 import { Judge } from '../../components/Judge.tsx';
 import { Empty, Notice, Progress } from '../../components/Surface.tsx';
 import { plural, printSeconds } from '../../components/words.ts';
+import { pairsAreDue } from '../../store/generateSelectors.ts';
 import type { QueueFilter } from '../../store/labelsSlice.ts';
-import { chosenModel, countUsable, isPairOf } from '../../store/models.ts';
+import { isOpen } from '../../store/jobsSlice.ts';
+import { queue, queueSizes, usable as usableOf } from '../../store/labelSelectors.ts';
+import { chosenModel, isPairOf } from '../../store/models.ts';
 import { useStudio } from '../../store/useStudio.ts';
 import styles from './label.module.css';
 
@@ -23,25 +25,14 @@ const filters: { value: QueueFilter; label: string }[] = [
 const enough = { taste: 12, standard: 80 };
 
 export function LabelScreen() {
-  const showing = useStudio((s) => s.showing);
+  const showing = useStudio((s) => s.showing !== null);
   const filter = useStudio((s) => s.filter);
-  const pairs = useStudio((s) => s.pairs);
-  const labels = useStudio((s) => s.labels);
+  const sizes = useStudio(queueSizes);
   const read = useStudio((s) => s.pairsRead);
   const lacks = useStudio((s) => s.lacks !== null);
   // Not because all are judged.
   const noPairs = useStudio((s) => !s.pairs.length && (s.labelProblem !== null || s.lacks !== null));
   const { setFilter } = useStudio.getState();
-  const sizes = Object.fromEntries(
-    filters.map(({ value }) => [
-      value,
-      pairs.filter((pair) => {
-        const answer = labels.byPair.get(pair.id)?.answer;
-        if (value === 'toJudge') return answer === undefined;
-        return value === 'preferred' ? answer === 'left' || answer === 'right' : answer === value;
-      }).length,
-    ]),
-  );
   const options = filters.map(({ value, label }) => ({ value, label: `${label} ${sizes[value]}` }));
   return (
     <div className={styles.screen}>
@@ -71,7 +62,7 @@ export function LabelScreen() {
 
 function Counter() {
   const counts = useStudio((s) => s.counts);
-  const { own: usable, others } = useStudio(useShallow(countUsable));
+  const { own: usable, others } = useStudio(usableOf);
   const goal = usable < enough.taste ? enough.taste : enough.standard;
   return (
     <div className={styles.counter}>
@@ -117,8 +108,7 @@ function OtherModel() {
   const hasOwn = useStudio(
     (s) =>
       base !== undefined &&
-      s
-        .queue()
+      queue(s)
         .slice(0, 1)
         .some((pair) => isPairOf(pair, base.id)),
   );
@@ -146,11 +136,9 @@ function OtherModel() {
 
 function NothingLeft() {
   const filter = useStudio((s) => s.filter);
-  const usable = useStudio((s) => countUsable(s).own);
+  const usable = useStudio((s) => usableOf(s).own);
   const ready = useStudio((s) => s.engineState === 'ready');
-  const making = useStudio((s) =>
-    s.jobs.find((job) => job.kind === 'pairs' && (job.state === 'running' || job.state === 'waiting')),
-  );
+  const making = useStudio((s) => s.jobs.find((job) => job.kind === 'pairs' && isOpen(job)));
   const { makePairs, setFilter } = useStudio.getState();
   if (filter !== 'toJudge') {
     return (
@@ -202,14 +190,12 @@ function NothingLeft() {
 
 function KeepMaking() {
   const keep = useStudio((s) => s.preferences.keepMakingPairs);
-  const ready = useStudio((s) => s.engineState === 'ready');
   const training = useStudio((s) => s.activeRun !== null);
-  const remaining = useStudio((s) => s.pairs.length - s.labels.byPair.size);
-  const working = useStudio((s) => s.jobs.some((job) => job.state === 'running' || job.state === 'waiting'));
+  const due = useStudio(pairsAreDue);
   const { setPreference, topUpPairs } = useStudio.getState();
   useEffect(() => {
-    void topUpPairs();
-  }, [keep, ready, training, remaining, working, topUpPairs]);
+    if (due) void topUpPairs();
+  }, [due, topUpPairs]);
   return (
     <div className={styles.foot}>
       <Switch

@@ -6,7 +6,7 @@ import { Segmented, Select, TextField } from '../../components/Fields.tsx';
 import { ImageGrid } from '../../components/ImageGrid.tsx';
 import { ConfirmButton, Empty, Page, Panel, Tag } from '../../components/Surface.tsx';
 import { plural, printBytes, printWhen } from '../../components/words.ts';
-import { modelKey, titleOf } from '../../store/models.ts';
+import { modelKey, modelNames, titleOf } from '../../store/models.ts';
 import { useStudio } from '../../store/useStudio.ts';
 import styles from './library.module.css';
 
@@ -45,9 +45,7 @@ export function LibraryScreen() {
 
 function Images() {
   const images = useStudio((s) => s.images);
-  const models = useStudio((s) => s.models);
-  const runs = useStudio((s) => s.runs);
-  const loras = useStudio((s) => s.preferences.loras);
+  const names = useStudio(modelNames);
   const lacks = useStudio((s) => s.lacks !== null);
   const { removeImages } = useStudio.getState();
   const [text, setText] = useState('');
@@ -56,9 +54,9 @@ function Images() {
     const seen = new Map(images.map((image) => [modelKey(image.model), image.model]));
     return [
       { value: 'all', label: 'Every model' },
-      ...[...seen].map(([value, ref]) => ({ value, label: titleOf(ref, { models, runs, loras }) })),
+      ...[...seen].map(([value, ref]) => ({ value, label: titleOf(ref, names) })),
     ];
-  }, [images, models, runs, loras]);
+  }, [images, names]);
   const words = text.toLowerCase().split(/\s+/).filter(Boolean);
   const shown = images.filter(
     (image) =>

@@ -1,5 +1,6 @@
 /** What was read of one model, and what can be done with it. */
 import type { ReactNode } from 'react';
+import { useShallow } from 'zustand/react/shallow';
 import { samplerOfClass, samplers, substitution } from '../../../diffusion/samplers/table.ts';
 import type { ModelInfo, PredictionType, StoredModel } from '../../../service/types.ts';
 import { Button } from '../../components/Button.tsx';
@@ -158,12 +159,13 @@ function Fact({ name, children, wide }: { name: string; children: ReactNode; wid
 
 /** Says how much room it makes, and what will miss it. */
 function Delete({ entry: { id, title, stored } }: { entry: Entry }) {
-  const runs = useStudio((s) => s.runs);
+  const needing = useStudio(
+    useShallow((s) => s.runs.filter((run) => run.model.base === id).map(({ name }) => `“${name}”`)),
+  );
   const atWork = useStudio((s) => s.runs.some((run) => run.id === s.activeRun && run.model.base === id));
   const working = useStudio((s) => s.modelWork !== null);
   const { deleteModel } = useStudio.getState();
   if (atWork || working) return null;
-  const needing = runs.filter((run) => run.model.base === id).map(({ name }) => `“${name}”`);
   const consequence = needing.length
     ? ` ${plural(needing.length, 'run')} ${needing.length === 1 ? 'needs' : 'need'} it and cannot be used until it is back: ${needing.join(', ')}.`
     : ' No run needs it.';

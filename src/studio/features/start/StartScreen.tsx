@@ -5,7 +5,7 @@ import { Button } from '../../components/Button.tsx';
 import { Judge } from '../../components/Judge.tsx';
 import { Empty, Panel } from '../../components/Surface.tsx';
 import { plural } from '../../components/words.ts';
-import { countUsable } from '../../store/models.ts';
+import { usable as ownUsable } from '../../store/labelSelectors.ts';
 import { useStudio } from '../../store/useStudio.ts';
 import { NoWebGPU } from './NoWebGPU.tsx';
 import { ResumeCard } from './ResumeCard.tsx';
@@ -13,10 +13,10 @@ import styles from './start.module.css';
 import { SystemCheck } from './SystemCheck.tsx';
 
 export function StartScreen() {
-  const showing = useStudio((s) => s.showing);
+  const showing = useStudio((s) => s.showing !== null);
   const read = useStudio((s) => s.pairsRead);
   const judged = useStudio((s) => s.counts.labels);
-  const usable = useStudio((s) => countUsable(s).own);
+  const usable = useStudio((s) => ownUsable(s).own);
   // Read without any pair: for a reason, not because all are judged.
   const problem = useStudio((s) =>
     s.pairs.length ? null : (s.labelProblem?.message ?? (s.lacks ? 'See above: an answer could not be kept.' : null)),
@@ -103,7 +103,7 @@ export function StartScreen() {
 }
 
 function TheLoop() {
-  const counts = useStudio((s) => s.counts);
+  const labels = useStudio((s) => s.counts.labels);
   const runs = useStudio((s) => s.runs.length);
   const tests = useStudio((s) => s.blindTests.length);
   const images = useStudio((s) => s.images.length);
@@ -118,7 +118,7 @@ function TheLoop() {
       path: '/label',
       title: 'Label',
       text: 'Say which one is better. One key each.',
-      done: counts.labels ? plural(counts.labels, 'label') : '',
+      done: labels ? plural(labels, 'label') : '',
     },
     {
       path: '/train',

@@ -17,7 +17,7 @@ import styles from './train.module.css';
 
 export function ConfigForm() {
   const config = useStudio((s) => s.trainConfig);
-  const set = useStudio((s) => s.setTrainConfig);
+  const { setTrainConfig: set } = useStudio.getState();
   const acts = (setting: keyof typeof config): boolean => idleBecause(config, setting) === null;
   return (
     <div className={styles.form}>

@@ -1,5 +1,6 @@
 /** The run's numbers as lines, live; other runs laid over them thinly. */
 import { useState } from 'react';
+import { useShallow } from 'zustand/react/shallow';
 import type { RunRecord, StepMetrics } from '../../../service/types.ts';
 import type { Action } from '../../components/action.ts';
 import { Chart, type Series } from '../../components/Chart.tsx';
@@ -21,8 +22,9 @@ interface Line {
 }
 
 export function Curves({ run, overlays }: { run: RunRecord; overlays: string[] }) {
-  const metrics = useStudio((s) => s.metrics);
-  const runs = useStudio((s) => s.runs);
+  const ids = [run.id, ...overlays];
+  const steps = useStudio(useShallow((s) => ids.map((id) => s.metrics[id])));
+  const names = useStudio(useShallow((s) => ids.map((id) => s.runs.find((one) => one.id === id)?.name ?? id)));
   const smoothing = useStudio((s) => s.preferences.smoothing);
   const { setPreference } = useStudio.getState();
   const [log, setLog] = useState(false);
@@ -35,21 +37,22 @@ export function Curves({ run, overlays }: { run: RunRecord; overlays: string[] }
     { name: 'raw', label: 'No smoothing', keys: '0', perform: () => setSmoothing(0) },
   ];
 
-  const points = (id: string, value: Line['value']): Series['points'] =>
-    (metrics[id] ?? []).map((one) => ({ x: one.step, y: value(one) }));
+  /** Of the run in view, or of the ones laid over it, from 1. */
+  const points = (index: number, value: Line['value']): Series['points'] =>
+    (steps[index] ?? []).map((one) => ({ x: one.step, y: value(one) }));
   const series = (lines: Line[]): Series[] => [
-    ...lines.map(({ label, color, value }) => ({ label, color, points: points(run.id, value) })),
-    ...overlays.flatMap((id, index) =>
+    ...lines.map(({ label, color, value }) => ({ label, color, points: points(0, value) })),
+    ...overlays.flatMap((_, index) =>
       lines.map(({ label, value }, line) => ({
-        label: `${runs.find((one) => one.id === id)?.name ?? id} ${label}`,
+        label: `${names[index + 1]} ${label}`,
         color: overlayColors[index % overlayColors.length]!,
         overlay: true,
         dashed: line > 0,
-        points: points(id, value),
+        points: points(index + 1, value),
       })),
     ),
   ];
-  const own = metrics[run.id] ?? [];
+  const own = steps[0] ?? [];
   if (!own.length) return null;
   return (
     <Panel
@@ -77,7 +80,7 @@ export function Curves({ run, overlays }: { run: RunRecord; overlays: string[] }
           {overlays.map((id, index) => (
             <span key={id} className="row" style={{ gap: 6 }}>
               <i className={styles.swatch} style={{ background: overlayColors[index % overlayColors.length] }} />
-              {runs.find((one) => one.id === id)?.name}
+              {names[index + 1]}
             </span>
           ))}
         </p>

@@ -3,33 +3,19 @@ import { useEffect } from 'react';
 import { Exceeded, MemoryParts } from '../../components/MemoryParts.tsx';
 import { Panel, ProblemNotice } from '../../components/Surface.tsx';
 import { printBytes, printDuration, withoutEngine } from '../../components/words.ts';
-import { chosenModel } from '../../store/models.ts';
+import { forecastQuestion } from '../../store/trainSlice.ts';
 import { useStudio } from '../../store/useStudio.ts';
 import styles from './train.module.css';
 
 export function Forecast() {
-  const config = useStudio((s) => s.trainConfig);
-  const base = useStudio((s) => chosenModel(s)?.id);
-  const model = useStudio((s) => s.trainModel);
+  const asked = useStudio(forecastQuestion);
+  const steps = useStudio((s) => s.trainConfig.steps);
   const state = useStudio((s) => s.engineState);
   const forecast = useStudio((s) => s.forecast);
   const problem = useStudio((s) => s.forecastProblem);
   const working = useStudio((s) => s.forecasting);
   const { readForecast } = useStudio.getState();
-  // Only what changes memory or time asks again, a moment after the last keystroke.
-  const asked = JSON.stringify([
-    config.mode,
-    config.rank,
-    config.targets,
-    config.pairsPerStep,
-    config.accumulation,
-    config.reference,
-    config.recompute,
-    config.loss,
-    base,
-    model,
-    state === 'ready',
-  ]);
+  // A moment after the last keystroke.
   useEffect(() => {
     const timer = setTimeout(() => void readForecast(), 500);
     return () => clearTimeout(timer);
@@ -46,7 +32,7 @@ export function Forecast() {
               <dd>
                 {forecast.secondsPerStep === null
                   ? 'measured in the first steps'
-                  : `about ${printDuration(forecast.secondsPerStep * config.steps)}`}
+                  : `about ${printDuration(forecast.secondsPerStep * steps)}`}
               </dd>
             </div>
             <div>

@@ -1,5 +1,6 @@
 /** Every run: look, overlay, rename, copy its settings, take its metrics, delete. */
 import { useState } from 'react';
+import { useShallow } from 'zustand/react/shallow';
 import type { RunRecord, UnreadableRun } from '../../../service/types.ts';
 import { formatJsonl } from '../../../data/formats/jsonl.ts';
 import { Button, IconButton } from '../../components/Button.tsx';
@@ -26,17 +27,17 @@ export function statusWords(run: RunRecord, activeRun: string | null): string {
 }
 
 export function RunsList({ viewed, overlays, onView, onOverlay, onDuplicate }: RunsListProps) {
-  const runs = useStudio((s) => s.runs);
+  const ids = useStudio(useShallow((s) => s.runs.map(({ id }) => id)));
   const unreadable = useStudio((s) => s.unreadableRuns);
-  if (!runs.length && !unreadable.length) return null;
+  if (!ids.length && !unreadable.length) return null;
   return (
     <Panel title="Runs">
       <ul className={styles.runs}>
-        {runs.map((run) => (
-          <li key={run.id} data-viewed={run.id === viewed || undefined}>
+        {ids.map((id) => (
+          <li key={id} data-viewed={id === viewed || undefined}>
             <RunRow
-              run={run}
-              overlaid={overlays.includes(run.id)}
+              id={id}
+              overlaid={overlays.includes(id)}
               onView={onView}
               onOverlay={onOverlay}
               onDuplicate={onDuplicate}
@@ -78,12 +79,13 @@ function UnreadableRow({ run: { id, problem } }: { run: UnreadableRun }) {
 }
 
 function RunRow({
-  run,
+  id,
   overlaid,
   onView,
   onOverlay,
   onDuplicate,
-}: { run: RunRecord; overlaid: boolean } & Pick<RunsListProps, 'onView' | 'onOverlay' | 'onDuplicate'>) {
+}: { id: string; overlaid: boolean } & Pick<RunsListProps, 'onView' | 'onOverlay' | 'onDuplicate'>) {
+  const run = useStudio((s) => s.runs.find((one) => one.id === id))!;
   const activeRun = useStudio((s) => s.activeRun);
   const ready = useStudio((s) => s.engineState === 'ready');
   const [renaming, setRenaming] = useState<string | null>(null);

@@ -12,7 +12,9 @@ import { Disclosure, Empty, Notice, Panel } from '../../components/Surface.tsx';
 import { plural } from '../../components/words.ts';
 import { printTrainConfig } from '../../../data/formats/trainConfig.ts';
 import { trainsOn } from '../../../data/pairs.ts';
-import { chosenModel, countUsable } from '../../store/models.ts';
+import { usable, usablePrompts } from '../../store/labelSelectors.ts';
+import { chosenModel } from '../../store/models.ts';
+import { startModel } from '../../store/trainSlice.ts';
 import { useStudio } from '../../store/useStudio.ts';
 import { ConfigForm } from './ConfigForm.tsx';
 import { Forecast } from './Forecast.tsx';
@@ -20,17 +22,18 @@ import styles from './train.module.css';
 
 export function Setup() {
   const base = useStudio(chosenModel);
-  const { own: usable, others } = useStudio(useShallow(countUsable));
+  const hasUsable = useStudio((s) => usable(s).own > 0);
+  // Told where there is nothing else to learn from.
+  const others = useStudio((s) => (usable(s).own > 0 ? 0 : usable(s).others));
   const ready = useStudio((s) => s.engineState === 'ready');
   const busy = useStudio((s) => s.training || s.activeRun !== null);
-  const chosen = useStudio((s) => s.trainModel);
-  const model = chosen ?? (base ? { base: base.id, adapters: [] } : null);
+  const model = useStudio(startModel);
   const { setTrainModel, startTraining } = useStudio.getState();
   const start: Action = {
     name: 'start',
     label: 'Start training',
     keys: 'mod+enter',
-    enabled: ready && !busy && usable > 0,
+    enabled: ready && !busy && hasUsable,
     perform: startTraining,
   };
   if (base?.notTrainable) {
@@ -48,7 +51,7 @@ export function Setup() {
       </Notice>
     );
   }
-  if (usable === 0 && others > 0) {
+  if (!hasUsable && others > 0) {
     return (
       <Panel>
         <Empty
@@ -71,7 +74,7 @@ export function Setup() {
       </Panel>
     );
   }
-  if (usable === 0) {
+  if (!hasUsable) {
     return (
       <Panel>
         <Empty
@@ -92,7 +95,7 @@ export function Setup() {
     <div className={styles.setup}>
       <Shortcuts title="Train" actions={[start]} />
       <div className="stack">
-        <Readiness usable={usable} others={others} />
+        <Readiness />
         <Panel title="How to train">
           <div className="stack">
             <Presets />
@@ -121,11 +124,11 @@ export function Setup() {
   );
 }
 
-function Readiness({ usable, others }: { usable: number; others: number }) {
-  const counts = useStudio((s) => s.counts);
+function Readiness() {
+  const { own, others } = useStudio(usable);
+  const counts = useStudio(useShallow(({ counts: { tie, bothBad, skip } }) => ({ tie, bothBad, skip })));
   const loss = useStudio((s) => s.trainConfig.loss);
-  const { usablePairs } = useStudio.getState();
-  const prompts = new Set(usablePairs().map(({ prompt }) => prompt)).size;
+  const prompts = useStudio(usablePrompts);
   const left = [
     counts.tie && !trainsOn('tie', loss) ? plural(counts.tie, 'tie') : '',
     counts.bothBad ? `${counts.bothBad} both bad` : '',
@@ -136,8 +139,8 @@ function Readiness({ usable, others }: { usable: number; others: number }) {
     .join(', ');
   return (
     <Notice
-      tone={usable < 12 ? 'warn' : 'good'}
-      title={`${plural(usable, 'usable label')} over ${plural(prompts, 'prompt')}`}
+      tone={own < 12 ? 'warn' : 'good'}
+      title={`${plural(own, 'usable label')} over ${plural(prompts, 'prompt')}`}
       actions={
         <Button icon="label" href="#/label">
           Judge more
@@ -145,9 +148,9 @@ function Readiness({ usable, others }: { usable: number; others: number }) {
       }
     >
       <span className="small">
-        {usable < 12
+        {own < 12
           ? 'Little to learn from: expect a hint of your taste at most.'
-          : usable < 60
+          : own < 60
             ? 'Enough for a taste. 100 or more make it show.'
             : 'Good ground to learn from.'}
         {left ? ` Left out: ${left}.` : ''}

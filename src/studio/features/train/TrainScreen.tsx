@@ -9,11 +9,11 @@ import { Setup } from './Setup.tsx';
 
 export function TrainScreen() {
   const activeRun = useStudio((s) => s.activeRun);
-  const runs = useStudio((s) => s.runs);
   const problem = useStudio((s) => s.trainProblem);
   const [opened, setViewed] = useState<string | null>(activeRun);
   // One that was deleted is not in view any more.
-  const viewed = opened === activeRun || runs.some(({ id }) => id === opened) ? opened : null;
+  const name = useStudio((s) => s.runs.find(({ id }) => id === opened)?.name);
+  const viewed = opened === activeRun || name !== undefined ? opened : null;
   const [overlays, setOverlays] = useState<string[]>([]);
   const { readMetrics } = useStudio.getState();
 
@@ -24,12 +24,11 @@ export function TrainScreen() {
     for (const id of [viewed, ...overlays]) if (id) void readMetrics(id);
   }, [viewed, overlays, readMetrics]);
 
-  const run = runs.find((one) => one.id === viewed);
   const toggleOverlay = (id: string): void =>
     setOverlays((now) => (now.includes(id) ? now.filter((one) => one !== id) : [...now, id]));
   return (
     <Page
-      title={viewed && run ? run.name : 'Train'}
+      title={(viewed && name) || 'Train'}
       wide
       actions={
         viewed ? (

@@ -1,0 +1,112 @@
+/** What is compared, as the screens read it: which pictures are there, which are missing. */
+import type { GenerationSettings, ImageRecord, ModelRef } from '../../service/types.ts';
+import { settingsFor } from './generateSelectors.ts';
+import { memoised, sameRows, type Selector } from './memoised.ts';
+import { modelKey, type NamedRun, tunedModel } from './models.ts';
+import type { Studio } from './useStudio.ts';
+
+/** @param model its hash. */
+export function cellKey(settings: GenerationSettings, model: string, prompt: string, seed: number): string {
+  const {
+    negativePrompt,
+    steps,
+    guidanceScale,
+    guidanceRescale = 0,
+    width,
+    height,
+    scheduler,
+    eta = 0,
+    schedulerConfig,
+    sampler,
+  } = settings;
+  return JSON.stringify([
+    model,
+    prompt,
+    seed,
+    negativePrompt,
+    steps,
+    guidanceScale,
+    guidanceRescale,
+    width,
+    height,
+    scheduler,
+    eta,
+    schedulerConfig ?? {},
+    sampler,
+  ]);
+}
+
+/** Finds the picture of a model as it is now, for a prompt and a seed: none before the model's hash is known. */
+export const pictureIn = memoised(
+  [
+    (state) => state.draft,
+    (state) => state.kept,
+    (state) => state.models,
+    (state) => state.modelHashes,
+    (state) => state.compareCells,
+  ],
+  (draft, kept, models, hashes, cells) =>
+    (model: ModelRef, prompt: string, seed: number): ImageRecord | undefined => {
+      const hash = hashes[modelKey(model)];
+      return hash ? cells[cellKey(settingsFor({ draft, kept, models }, model), hash, prompt, seed)] : undefined;
+    },
+);
+
+/** One prompt and seed through A and B. */
+export interface ComparedPair {
+  prompt: string;
+  seed: number;
+  /** Their places in the two lists. */
+  promptAt: number;
+  seedAt: number;
+  a: ImageRecord | undefined;
+  b: ImageRecord | undefined;
+}
+
+const sideA = (state: Studio): ModelRef | null => state.compareA;
+const sideB = (state: Studio): ModelRef | null => state.compareB;
+
+export const comparison: Selector<readonly ComparedPair[]> = memoised(
+  [sideA, sideB, (state) => state.comparePrompts, (state) => state.compareSeeds, pictureIn],
+  (a, b, prompts, seeds, find) =>
+    prompts.flatMap((prompt, promptAt) =>
+      seeds.map((seed, seedAt) => ({
+        prompt,
+        seed,
+        promptAt,
+        seedAt,
+        a: a ? find(a, prompt, seed) : undefined,
+        b: b ? find(b, prompt, seed) : undefined,
+      })),
+    ),
+  sameRows,
+);
+
+/** The one that is shown large. */
+export const shownPair = (state: Studio): ComparedPair | undefined =>
+  comparison(state).find(
+    ({ promptAt, seedAt }) => promptAt === state.comparePosition.prompt && seedAt === state.comparePosition.seed,
+  );
+
+/** Whether there are two models to compare. */
+export const areSame = ({ compareA, compareB }: Studio): boolean =>
+  compareA !== null && compareB !== null && modelKey(compareA) === modelKey(compareB);
+
+/** Pictures to be made before all are there. */
+export const missingPictures = (state: Studio): number =>
+  areSame(state)
+    ? 0
+    : comparison(state)
+        .filter(({ prompt }) => prompt)
+        .reduce(
+          (sum, { a, b }) => sum + Number(state.compareA !== null && !a) + Number(state.compareB !== null && !b),
+          0,
+        );
+
+/** Columns of the evolution grid: what the run started from, then every kept checkpoint. */
+export function gridModels(run: NamedRun): { step: number; model: ModelRef }[] {
+  return [
+    { step: 0, model: run.model },
+    ...run.checkpoints.filter(({ step }) => step > 0).map(({ step }) => ({ step, model: tunedModel(run, step) })),
+  ];
+}
