@@ -25,7 +25,7 @@ export function TakeAway() {
   const model = useStudio((s) => s.compareB);
   const names = useStudio(modelNames);
   const ready = useStudio((s) => s.engineState === 'ready');
-  const labels = useStudio((s) => s.counts.labels);
+  const hasLabels = useStudio((s) => s.counts.labels > 0);
   const taking = useStudio((s) => s.taking);
   const topmost = model?.adapters.at(-1);
   const run = topmost?.kind === 'run' ? names.runs.find((one) => one.id === topmost.run) : undefined;
@@ -58,7 +58,7 @@ export function TakeAway() {
             icon="save"
             full
             busy={taking?.what === 'labels'}
-            disabled={taking !== null || labels === 0}
+            disabled={taking !== null || !hasLabels}
             onClick={() => take('labels', exportLabels)}
           >
             Labels
