@@ -3,6 +3,7 @@
 import { ParameterStore } from '../src/models/parameterStore.ts';
 import { openDenoiser } from '../src/models/families.ts';
 import type { TensorSource } from '../src/models/weights.ts';
+import { feed } from '../src/graph/feed.ts';
 import { Graph, type Value } from '../src/graph/graph.ts';
 import type { OpKind, OpParams } from '../src/graph/ops.ts';
 import { layoutArenas } from '../src/training/arena.ts';
@@ -86,7 +87,7 @@ export async function load(
     sample: inputs.get('noisy')!.data,
     target: inputs.get('noise')!.data,
     timestep,
-    encoderHiddenStates: inputs.get('context')!.data,
+    conditioning: { encoder_hidden_states: inputs.get('context')! },
     referenceErrors: Float32Array.of(reference.get('r_w')!.data[0]!, reference.get('r_l')!.data[0]!),
     beta: config.beta,
   };
@@ -126,10 +127,10 @@ export async function load(
     },
     async forward() {
       forwardProgram ??= prepareForward();
-      const { program, values, noisePred } = await forwardProgram;
-      program.write(values.sample, batch.sample);
-      program.write(values.timestep, timestep);
-      program.write(values.encoderHiddenStates, batch.encoderHiddenStates);
+      const { program, noisePred } = await forwardProgram;
+      feed(program.graph, { ...batch.conditioning, sample: batch.sample, timestep }, (value, data) =>
+        program.write(value, data),
+      );
       return (await program.runAndRead([noisePred]))[0]!;
     },
   };
@@ -161,7 +162,7 @@ export async function load(
     const store = mode === 'full' ? new ParameterStore(executor, sourceOf(weights)) : frozen;
     const program = await executor.compile(graph, { bindings: await store.bindings(graph), label: 'forward' });
     for (const [name, value] of adapters) program.write(value, trained.get(name)!.data);
-    return { program, values, noisePred };
+    return { program, noisePred };
   }
 
   return system;

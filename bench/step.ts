@@ -4,7 +4,7 @@
 import { openNodeDevice } from '../src/cli/device.ts';
 import type { Graph, Value } from '../src/graph/graph.ts';
 import { parseUNetConfig } from '../src/models/sd/config.ts';
-import { buildUNet, loraTargets, unetInputs } from '../src/models/sd/unet.ts';
+import { buildUNet, loraTargets, type UNetInputs, unetInputs } from '../src/models/sd/unet.ts';
 import { parametersOf } from '../src/models/weights.ts';
 import { sizeOf } from '../src/shared/shape.ts';
 import { layoutArenas } from '../src/training/arena.ts';
@@ -55,7 +55,7 @@ export async function main([name = 'nano', mode = 'full', profile = '']: string[
       ? parametersOf(whole).map((value) => ({ name: value.name, shape: value.shape }))
       : loraTensors(loraTargets(config, 'attention'), 4);
   const spec: StepSpec = {
-    denoiser: { inputs, build: (graph, values, options) => buildUNet(graph, config, values, options) },
+    denoiser: { inputs, build: (graph, values, options) => buildUNet(graph, config, values as UNetInputs, options) },
     pairs: 1,
     loss: defaultLoss,
     mode: mode === 'full' ? { kind: 'full' } : { kind: 'lora', scaleOf: () => 1 },

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import golden from './guidance.golden.json' with { type: 'json' };
-import { guidanceScaleEmbedding, guide, usesGuidance } from './guidance.ts';
+import { guide, usesGuidance } from './guidance.ts';
 
 /** ||out - ref|| / ||ref|| */
 function relativeError(out: ArrayLike<number>, ref: readonly number[]): number {
@@ -20,14 +20,6 @@ describe('against diffusers', () => {
         ...options,
       });
       expect(relativeError(out, guided)).toBeLessThan(2e-7);
-    },
-  );
-
-  it.each(golden.embeddings)(
-    'the embedding of scale $guidanceScale, $width wide',
-    ({ guidanceScale, width, values }) => {
-      // torch's exp may be off by one unit in the last place (here 1 of 128 is): with angles up to 7500 rad, 5e-4 of one sine.
-      expect(relativeError(guidanceScaleEmbedding(guidanceScale - 1, width), values)).toBeLessThan(1e-4);
     },
   );
 });

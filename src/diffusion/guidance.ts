@@ -31,16 +31,3 @@ function deviation(x: Float32Array): number {
   const mean = x.reduce((sum, v) => sum + v, 0) / x.length;
   return Math.sqrt(x.reduce((sum, v) => sum + (v - mean) ** 2, 0) / (x.length - 1));
 }
-
-/** The embedding [width] of a guidance scale that a distilled UNet takes as its input `timestep_cond`: sines, then cosines, of 1000 w at
- *  falling frequencies. w = guidance_scale - 1. diffusers get_guidance_scale_embedding (pipeline_latent_consistency_text2img.py). */
-export function guidanceScaleEmbedding(w: number, width: number): Float32Array {
-  const f32 = Math.fround;
-  const half = Math.floor(width / 2);
-  const step = f32(f32(Math.log(10000)) / (half - 1));
-  const angles = Float32Array.from({ length: half }, (_, k) => f32(f32(w) * 1000) * f32(Math.exp(f32(k * -step))));
-  const out = new Float32Array(width);
-  out.set(angles.map(Math.sin));
-  out.set(angles.map(Math.cos), half);
-  return out;
-}

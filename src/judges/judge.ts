@@ -3,6 +3,7 @@
  *
  *  A kind of judge is one file here and a line of table.ts. It describes itself as models do, by config and weights; what runs a graph and what
  *  encodes a prompt is given to it, so that service/model can list judges and service/sampling run them. */
+import type { Feeds } from '../graph/feed.ts';
 import type { Graph } from '../graph/graph.ts';
 import type { TensorSource } from '../models/weights.ts';
 
@@ -59,8 +60,8 @@ interface Planned<T> {
 }
 
 interface RunningGraph extends AsyncDisposable {
-  /** Inputs by the names of the graph's inputs, all of its outputs; f32. */
-  run(feeds: Record<string, { data: Float32Array; dims: readonly number[] }>): Promise<Record<string, Float32Array>>;
+  /** All of its outputs; f32. */
+  run(feeds: Feeds): Promise<Record<string, Float32Array>>;
 }
 
 /** Runs a graph: our kernels or onnxruntime. */

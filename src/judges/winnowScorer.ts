@@ -20,7 +20,6 @@ export const winnowScorer: JudgeKind = {
   read(json, folder) {
     const config = parseScorerConfig(json);
     const side = config.image_size;
-    const dims = { image: [1, 3, side, side], pooled: [1, config.alignment.text_features] };
     return {
       imageSize: side,
       async plan(runner) {
@@ -28,8 +27,8 @@ export const winnowScorer: JudgeKind = {
         const weights = finiteTensors(await openSafetensors(await folder.read('model.safetensors'), file), () => file);
         const graph = new Graph();
         const outputs = buildScorer(graph, config, {
-          image: graph.input('image', dims.image),
-          pooled: graph.input('pooled', dims.pooled),
+          image: graph.input('image', [1, 3, side, side]),
+          pooled: graph.input('pooled', [1, config.alignment.text_features]),
         });
         graph.output('appeal', outputs.appeal);
         graph.output('image_projection', outputs.imageProjection);
@@ -55,10 +54,7 @@ export const winnowScorer: JudgeKind = {
                     `The model's text encoder gives ${pooled.length} numbers, and this judge reads ${config.alignment.text_features}.`,
                     'Judge pictures of the model that the judge was made for.',
                   );
-                const results = await running.run({
-                  image: { data: image, dims: dims.image },
-                  pooled: { data: pooled, dims: dims.pooled },
-                });
+                const results = await running.run({ image, pooled });
                 const appeal = results['appeal']![0]!;
                 const alignment = alignmentScores(
                   config,

@@ -1,14 +1,15 @@
 /** What a model file says besides arithmetic: names, inputs, outputs, constants, and what is refused. */
 import { describe, expect, test } from 'vitest';
+import type { Tensor } from '../graph/feed.ts';
 import { Graph, type ParameterDtype } from '../graph/graph.ts';
 import { decodeHalf, encodeHalf } from '../shared/float16.ts';
 import { emitOnnx } from './emit.ts';
 import { nodeNames } from './proto.ts';
-import { createSession, type Feed } from './session.ts';
+import { createSession } from './session.ts';
 
 const none = {};
 
-async function run(bytes: Uint8Array, feeds: Record<string, Feed>): Promise<Record<string, number[]>> {
+async function run(bytes: Uint8Array, feeds: Record<string, Tensor>): Promise<Record<string, number[]>> {
   await using session = await createSession(bytes, { provider: 'wasm', threads: 1 });
   const results = await session.run(feeds);
   return Object.fromEntries(Object.entries(results).map(([name, data]) => [name, [...data]]));
@@ -27,8 +28,8 @@ describe('emitOnnx', () => {
     graph.output('again', sum);
     const bytes = emitOnnx(graph, () => Float32Array.of(10, 20, 30));
     const feeds = {
-      x: { data: Float32Array.of(1, 2, 3), dims: [3] },
-      unused: { data: new Float32Array(2), dims: [2] },
+      x: { data: Float32Array.of(1, 2, 3), shape: [3] },
+      unused: { data: new Float32Array(2), shape: [2] },
     };
     expect(await run(bytes, feeds)).toEqual({
       same: [1, 2, 3],
@@ -53,7 +54,7 @@ describe('emitOnnx', () => {
     };
     expect(nodeNames(build())).toEqual(['block.mul/Mul', 'block.mul/Mul_2', 'block.add/Add', 'block.add/Add_2', 'y']);
     expect(build()).toEqual(build());
-    expect(await run(build(), { x: { data: Float32Array.of(2, -1), dims: [2] } })).toEqual({ y: [20, -8] });
+    expect(await run(build(), { x: { data: Float32Array.of(2, -1), shape: [2] } })).toEqual({ y: [20, -8] });
   });
 
   test('constants of both types are stored', async () => {
@@ -62,7 +63,7 @@ describe('emitOnnx', () => {
     const rows = graph.op('embedding', none, [table, graph.constant('ids', [2], Int32Array.of(2, 0))]);
     graph.output('y', graph.op('mul', none, [rows, graph.constant('factor', [2, 1], Float32Array.of(0.5, -1))]));
     const bytes = emitOnnx(graph, () => new Float32Array());
-    expect(await run(bytes, { table: { data: Float32Array.of(1, 2, 3, 4, 5, 6), dims: [3, 2] } })).toEqual({
+    expect(await run(bytes, { table: { data: Float32Array.of(1, 2, 3, 4, 5, 6), shape: [3, 2] } })).toEqual({
       y: [2.5, 3, -1, -2],
     });
   });
@@ -85,7 +86,7 @@ describe('emitOnnx', () => {
       const bytes = build(dtype, numbers);
       expect(build(dtype, encodeHalf(dtype, numbers))).toEqual(bytes);
       expect(build('f32', numbers).length - bytes.length).toBeGreaterThan(2 * 1500 - 100);
-      const { y } = await run(bytes, { x: { data: Float32Array.of(0, 1, 0), dims: [1, 3] } });
+      const { y } = await run(bytes, { x: { data: Float32Array.of(0, 1, 0), shape: [1, 3] } });
       const rounded = decodeHalf(dtype, encodeHalf(dtype, numbers));
       expect(y).toEqual(Array.from({ length: 500 }, (_, i) => rounded[3 * i + 1]));
       expect(() => build('f32', encodeHalf(dtype, numbers))).toThrow('proj.weight is f32, got bits of half width');

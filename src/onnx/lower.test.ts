@@ -2,12 +2,13 @@
 import { afterAll, describe, expect, test } from 'vitest';
 import { buildCase, type BuiltCase, type Case, weightDtypes } from '../graph/caseData.ts';
 import { cases } from '../graph/cases.ts';
+import type { Tensor } from '../graph/feed.ts';
 import { Graph, isHalf, type ParameterDtype, type Value } from '../graph/graph.ts';
 import type { ForwardOp } from '../graph/ops.ts';
 import { evaluate } from '../oracle/run.ts';
 import { emitOnnx } from './emit.ts';
 import { lower } from './lower.ts';
-import { createSession, type Feed } from './session.ts';
+import { createSession } from './session.ts';
 
 /** f32 sums of up to a few thousand terms; the norm of the error against the norm of the result. */
 const rtol = 3e-6;
@@ -22,24 +23,24 @@ afterAll(() => console.log(`largest relative error ${worst.error.toExponential(1
 function asModel<K extends ForwardOp>(
   op: K,
   { node, feeds }: BuiltCase<K>,
-): { graph: Graph; tensors: Map<string, Float32Array>; feeds: Record<string, Feed> } {
+): { graph: Graph; tensors: Map<string, Float32Array>; feeds: Record<string, Tensor> } {
   const graph = new Graph();
   const tensors = new Map<string, Float32Array>();
-  const fed: Record<string, Feed> = {};
+  const fed: Record<string, Tensor> = {};
   const operands = node.inputs.map((value, i) => {
     const data = feeds.get(value)!;
     if (data instanceof Float32Array && (i > 0 || isHalf(value.dtype))) {
       tensors.set(`weights.${i}`, data);
       return graph.parameter(`weights.${i}`, value.shape, isHalf(value.dtype) ? value.dtype : 'f32');
     }
-    fed[value.name] = { data, dims: value.shape };
+    fed[value.name] = { data, shape: value.shape };
     return graph.input(value.name, value.shape, value.dtype);
   });
   graph.output('out0', graph.op(op, node.params, operands));
   return { graph, tensors, feeds: fed };
 }
 
-async function run(bytes: Uint8Array, feeds: Record<string, Feed>): Promise<Float32Array> {
+async function run(bytes: Uint8Array, feeds: Record<string, Tensor>): Promise<Float32Array> {
   await using session = await createSession(bytes, { provider: 'wasm', threads: 1 });
   const { out0 } = await session.run(feeds);
   return out0!;
@@ -77,7 +78,7 @@ function suite<K extends ForwardOp>(op: K): void {
           const feeds = Object.fromEntries(
             [...built.feeds].map(([value, data]: [Value, Float32Array | Int32Array]) => [
               value.name,
-              { data, dims: value.shape },
+              { data, shape: value.shape },
             ]),
           );
           compare(await run(emitOnnx(built.graph, noTensors), feeds), expected, `${op}, ${name}`);

@@ -19,7 +19,7 @@ function model(factor: number): Uint8Array {
   return emitOnnx(graph, () => identity);
 }
 
-const feeds = (value: number) => ({ x: { data: new Float32Array(64 * 64).fill(value), dims: [64, 64] } });
+const feeds = (value: number) => ({ x: { data: new Float32Array(64 * 64).fill(value), shape: [64, 64] } });
 const wasm = { provider: 'wasm', threads: 1 } as const;
 
 let doubles: OnnxSession;
@@ -44,7 +44,7 @@ test('results stay what they are after the next run', async () => {
 
 test('a file that is no model, and feeds that do not fit, are OnnxRuntimeFailed and stop nobody else', async () => {
   await expect(createSession(new Uint8Array(64).fill(255), wasm)).rejects.toMatchObject({ name: 'OnnxRuntimeFailed' });
-  await expect(doubles.run({ x: { data: new Float32Array(4), dims: [2, 2] } })).rejects.toMatchObject({
+  await expect(doubles.run({ x: { data: new Float32Array(4), shape: [2, 2] } })).rejects.toMatchObject({
     name: 'OnnxRuntimeFailed',
   });
   await expect(doubles.run({})).rejects.toMatchObject({ name: 'OnnxRuntimeFailed' });

@@ -1,20 +1,12 @@
 /** Runs ONNX models with onnxruntime-web. One session is created, or run, at a time in the whole program. */
-import type { InferenceSession, Tensor } from 'onnxruntime-web';
+import type { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-web';
+import type { Tensor } from '../graph/feed.ts';
 import { assert } from '../shared/assert.ts';
 import '../shared/disposable.ts';
 import { decodeF16, encodeF16 } from '../shared/float16.ts';
-import type { Shape } from '../shared/shape.ts';
 import { cpuPrefix } from './builder.ts';
 import { nodeNames } from './proto.ts';
 import { loadOrt, type OnnxProvider, onnxRuntimeFailed, type Ort } from './runtime.ts';
-
-export interface Feed {
-  data: Float32Array | Int32Array;
-  dims: Shape;
-}
-
-/** By the names of a model's inputs. */
-export type Feeds = Readonly<Record<string, Feed>>;
 
 export interface SessionOptions {
   provider: OnnxProvider;
@@ -33,7 +25,7 @@ export interface OnnxSession extends AsyncDisposable {
   readonly outputNames: readonly string[];
   /** Feeds every input by name, returns every output: f32, row-major, the caller's to keep. Work of ours that the inputs depend on must
    *  have been submitted before. */
-  run(feeds: Feeds): Promise<Record<string, Float32Array>>;
+  run(feeds: Readonly<Record<string, Tensor>>): Promise<Record<string, Float32Array>>;
 }
 
 // onnxruntime refuses a second session while one is being created on a device (webgpuRegisterDevice), and running two at once corrupts
@@ -99,18 +91,20 @@ function wrap(ort: Ort, session: InferenceSession, provider: OnnxProvider, threa
 }
 
 /** In the type that the model asks for: files of others take ids in 64 bits, or numbers in half width. */
-function toTensor(ort: Ort, { data, dims }: Feed, type: string | undefined): Tensor {
+function toTensor(ort: Ort, { data, shape }: Tensor, type: string | undefined): OrtTensor {
   if (type === 'int64')
     return new ort.Tensor(
       'int64',
       BigInt64Array.from(data, (value) => BigInt(value)),
-      dims,
+      shape,
     );
-  if (data instanceof Int32Array) return new ort.Tensor('int32', data, dims);
-  return type === 'float16' ? new ort.Tensor('float16', encodeF16(data), dims) : new ort.Tensor('float32', data, dims);
+  if (data instanceof Int32Array) return new ort.Tensor('int32', data, shape);
+  return type === 'float16'
+    ? new ort.Tensor('float16', encodeF16(data), shape)
+    : new ort.Tensor('float32', data, shape);
 }
 
-function toFloats(name: string, tensor: Tensor): Float32Array {
+function toFloats(name: string, tensor: OrtTensor): Float32Array {
   const { data, type } = tensor;
   if (type === 'float16') {
     // A Float16Array where the browser has one.

@@ -1,11 +1,12 @@
 /** Measured figures of the engine on one model and one adapter: a forward pass of the UNet, a training step, where the step's time goes. */
 import { latentSizeOf } from './sampling/latentSize.ts';
+import { madeUpConditioning } from '../models/conditioning.ts';
+import { denoiserGraph, type DenoiserSize } from '../models/denoiser.ts';
 import { parametersOf } from '../models/weights.ts';
 import { ParameterStore } from '../models/parameterStore.ts';
 import { initialLora } from '../training/lora.ts';
 import type { TrainConfig } from '../training/config.ts';
 import { type StepBatch, Trainer } from '../training/trainer.ts';
-import { Graph } from '../graph/graph.ts';
 import { graphFlops } from '../graph/flops.ts';
 import '../shared/disposable.ts';
 import { sizeOf } from '../shared/shape.ts';
@@ -16,8 +17,7 @@ import { tuneKernels } from '../webgpu/tune.ts';
 import type { KernelVariants } from '../webgpu/variants.ts';
 import type { Environment } from './environment.ts';
 import { type ModelFolder, openModelFolder } from './model/modelFolder.ts';
-import { batched, type Conditioning, conditioningOf } from './sampling/conditioning.ts';
-import { enginePredictor, type NoisePredictor, onnxPredictor, type PredictorSize } from './sampling/noisePredictor.ts';
+import { enginePredictor, type NoisePredictor, onnxPredictor } from './sampling/noisePredictor.ts';
 import { stepSpecOf } from './planning/stepSpec.ts';
 
 export interface BenchOptions {
@@ -102,10 +102,9 @@ async function benchForward(
 ): Promise<BenchFigures['forward']> {
   const { info, unet, tokens } = folder;
   const latentSize = latentSizeOf(info.defaultSize, info.sizeMultiple);
-  const size: PredictorSize = { batch: 2, ...latentSize, tokens, timestepCond: false };
+  const size: DenoiserSize = { batch: 2, ...latentSize, tokens };
   const sample = wave(size.batch * unet.model.latentChannels * size.height * size.width);
-  const one = conditioningFor({ info, unet, tokens });
-  const conditioning = batched([one, one]);
+  const conditioning = madeUpConditioning(unet.model, size, wave);
   const time = async (made: NoisePredictor): Promise<number> => {
     await using predictor = made;
     return fastest(repeats, () => predictor.predict(sample, 500, conditioning));
@@ -114,20 +113,13 @@ async function benchForward(
   const engineMs = await time(await enginePredictor(executor, { folder, changes: [] }, size));
   onProgress('Timing a forward pass on onnxruntime');
   const onnxWasmMs = await time(await onnxPredictor(unet.model, unet.weights, size, { provider: 'wasm' }));
-  const graph = new Graph();
-  graph.output('noise_pred', unet.model.build(graph, unet.model.inputs(graph, size)));
+  const { graph } = denoiserGraph(unet.model, size);
   using owned = new DisposableStack();
   const bindings = new Map(
     parametersOf(graph).map((value) => [value, owned.use(executor.storage(value.name, sizeOf(value.shape)))]),
   );
   const { dispatchCount: dispatches } = owned.use(await executor.compile(graph, { bindings }));
   return { samples: size.batch, gflop: graphFlops(graph) / 1e9, engineMs, onnxWasmMs, dispatches };
-}
-
-/** Made-up text of one sample. */
-function conditioningFor({ info, unet, tokens }: Pick<ModelFolder, 'info' | 'unet' | 'tokens'>): Conditioning {
-  const text = { context: wave(tokens * unet.model.contextWidth), pooled: wave(unet.model.pooledWidth) };
-  return conditioningOf(unet.model, text, info.defaultSize);
 }
 
 /** The trainer's own step on made-up latents; the reference runs on our kernels, inside the step. */
@@ -164,7 +156,7 @@ async function benchStep(
     sample: wave(elements),
     target: wave(elements, 0.5),
     timestep: Float32Array.from({ length: images }, (_, i) => 100 * (1 + (i % config.pairsPerStep))),
-    ...batched(Array.from({ length: images }, () => conditioningFor({ info, unet, tokens }))),
+    conditioning: madeUpConditioning(unet.model, { batch: images, ...latentSize, tokens }, wave),
     beta: config.beta,
     ...(reference === 'input' && { referenceErrors: new Float32Array(images).fill(0.5) }),
   };

@@ -3,16 +3,16 @@
 import { type FileStore, readJson, writeJson } from '../data/files.ts';
 import { choicesSchema } from '../records/runs.ts';
 import type { Executor } from '../graph/executor.ts';
-import type { DenoiserModel } from '../models/families.ts';
+import { madeUpConditioning } from '../models/conditioning.ts';
+import type { DenoiserModel, DenoiserSize } from '../models/denoiser.ts';
 import { defaultThreads } from '../onnx/runtime.ts';
 import type { SessionOptions } from '../onnx/session.ts';
 import { timedByWall } from '../shared/clock.ts';
 import '../shared/disposable.ts';
 import { WinnowError } from '../shared/errors.ts';
-import { batched, conditioningOf } from './sampling/conditioning.ts';
 import type { ResolvedModel } from './model/modelPool.ts';
 import { latentSizeOf } from './sampling/latentSize.ts';
-import { enginePredictor, type NoisePredictor, onnxPredictor, type PredictorSize } from './sampling/noisePredictor.ts';
+import { enginePredictor, type NoisePredictor, onnxPredictor } from './sampling/noisePredictor.ts';
 import { isLarge } from './model/weightWidth.ts';
 import type { EngineChoices, SamplerChoice } from './types.ts';
 
@@ -67,7 +67,7 @@ export async function measureSamplers(options: {
   if (isLarge(folder.info.parameters.unet))
     return { sampler: 'engine', onnxProvider: 'wasm', wasmThreads: defaultThreads(), measuredMs: {}, failures: {} };
   const latentSize = latentSizeOf(folder.info.defaultSize, folder.info.sizeMultiple);
-  const size: PredictorSize = { batch: 2, ...latentSize, tokens: folder.tokens, timestepCond: false };
+  const size: DenoiserSize = { batch: 2, ...latentSize, tokens: folder.tokens };
   const denoiser = folder.unet.model;
   const candidates: [Sampler, string, () => Promise<NoisePredictor>][] = [
     ['onnx-wasm', 'onnxruntime on the CPU', () => onnxPredictor(denoiser, weights, size, sessionOptions('wasm'))],
@@ -108,15 +108,9 @@ export async function measureSamplers(options: {
 }
 
 /** After one that compiles and allocates. What the clock of the browser adds to every read-back counts: a picture pays for it, too. */
-async function msPerStep(predictor: NoisePredictor, size: PredictorSize, denoiser: DenoiserModel): Promise<number> {
+async function msPerStep(predictor: NoisePredictor, size: DenoiserSize, denoiser: DenoiserModel): Promise<number> {
   const sample = new Float32Array(size.batch * denoiser.latentChannels * size.height * size.width).fill(0.5);
-  const text = {
-    context: new Float32Array(size.tokens * denoiser.contextWidth).fill(0.1),
-    pooled: new Float32Array(denoiser.pooledWidth).fill(0.1),
-  };
-  const conditioning = batched(
-    Array.from({ length: size.batch }, () => conditioningOf(denoiser, text, { width: 512, height: 512 })),
-  );
+  const conditioning = madeUpConditioning(denoiser, size, (elements) => new Float32Array(elements).fill(0.1));
   const predict = (): Promise<Float32Array> => predictor.predict(sample, 500, conditioning);
   await predict();
   return timedByWall(predict);

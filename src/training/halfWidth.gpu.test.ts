@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type NodeDevice, openNodeDevice } from '../cli/device.ts';
 import { generator } from '../graph/caseData.ts';
 import type { Executor, MemoryReport } from '../graph/executor.ts';
-import type { ParameterDtype } from '../graph/graph.ts';
+import { Graph, type ParameterDtype } from '../graph/graph.ts';
 import { openDenoiser } from '../models/families.ts';
 import { ParameterStore } from '../models/parameterStore.ts';
 import { storedDtypes, type TensorSource, withAliases } from '../models/weights.ts';
@@ -107,13 +107,15 @@ async function train(
     frozen,
     initial: async (name) => start?.get(name) ?? source.read(name),
   });
-  const { inputs } = buildStepGraph(spec);
   const numbers = ({ name, shape }: { name: string; shape: Shape }): Float32Array => draw(name, sizeOf(shape));
+  const { sample, timestep: _, ...told } = spec.denoiser.inputs(new Graph(), 2);
   const batch = {
-    sample: numbers(inputs.sample),
-    target: numbers(inputs.target),
+    sample: numbers(sample),
+    target: numbers({ ...sample, name: 'target' }),
     timestep: Float32Array.of(301, 301),
-    encoderHiddenStates: numbers(inputs.encoderHiddenStates),
+    conditioning: Object.fromEntries(
+      Object.values(told).map((value) => [value.name, { data: numbers(value), shape: value.shape }]),
+    ),
     beta: 50,
   };
   const steps: MicroResult[] = [];

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { peakBytes, totalBytes } from '../autodiff/peak.ts';
 import { generator } from '../graph/caseData.ts';
+import { Graph } from '../graph/graph.ts';
 import { openDenoiser } from '../models/families.ts';
 import { ParameterStore } from '../models/parameterStore.ts';
 import { cpuExecutor } from '../oracle/run.ts';
@@ -69,16 +70,17 @@ describe('blocks', () => {
         initial: async (name) => uniform(name, sizeOf(spec.layout.byName.get(name)!.shape)),
       });
       expect(trainer.recompute).toBe(recompute);
-      const { inputs } = buildStepGraph(spec);
+      const inputs = spec.denoiser.inputs(new Graph(), 2);
       const numbers = (value: { name: string; shape: readonly number[] }): Float32Array =>
         uniform(value.name, sizeOf(value.shape));
+      const { sample, timestep: _, ...told } = inputs;
       const batch = {
-        sample: numbers(inputs.sample),
-        target: numbers(inputs.target),
+        sample: numbers(sample),
+        target: numbers({ ...sample, name: 'target' }),
         timestep: Float32Array.of(7, 7),
-        encoderHiddenStates: numbers(inputs.encoderHiddenStates),
-        textEmbeds: numbers(inputs.textEmbeds!),
-        timeIds: numbers(inputs.timeIds!),
+        conditioning: Object.fromEntries(
+          Object.values(told).map((value) => [value.name, { data: numbers(value), shape: value.shape }]),
+        ),
         beta: 50,
       };
       const results: unknown[] = [];

@@ -29,7 +29,6 @@ function remap(step: StepGraph, mode: Recompute): StepGraph {
     Object.fromEntries(Object.entries(values).map(([key, value]) => [key, at(value as Value)])) as T;
   return {
     graph,
-    inputs: record(step.inputs),
     outputs: record(step.outputs),
     states: Object.fromEntries(
       Object.entries(step.states).map(([key, values]) => [key, (values as Value[]).map(at)]),

@@ -4,6 +4,7 @@ import { addNoise, signalToNoise, trainingTarget } from '../diffusion/schedule.t
 import type { PredictionType } from '../diffusion/prediction.ts';
 import { minSnrScale } from '../losses/minSnr.ts';
 import { losses } from '../losses/table.ts';
+import { type Conditioning, stacked } from '../models/conditioning.ts';
 import { concatFloats } from '../shared/arrays.ts';
 import { drawNumber } from './batch.ts';
 import type { TrainConfig } from './config.ts';
@@ -11,30 +12,21 @@ import type { FrozenReference } from './frozenReference.ts';
 import { learningRateFactor } from './optimisers/schedule.ts';
 import type { StepBatch, Trainer } from './trainer.ts';
 
-/** What training sees of a labelled pair: the two images' latents [C * h * w] as the model has them, and the text. */
+/** What training sees of a labelled pair: the two images' latents [C * h * w] as the model has them, and what it is told. */
 export interface PreparedPair {
   id: string;
   winner: Float32Array;
   loser: Float32Array;
-  text: PromptText;
+  /** Of one sample: the prompt's. */
+  conditioning: Conditioning;
   /** The chance that the winner is the better one; 1 if left out. */
   preference?: number;
-}
-
-/** What the UNet is told of a prompt. */
-export interface PromptText {
-  /** [T * D] */
-  context: Float32Array;
-  /** [P], where the UNet takes pooled text. */
-  pooled?: Float32Array;
 }
 
 export interface LoopData {
   pairs: readonly PreparedPair[];
   /** Of no prompt, for prompt dropout: what generation takes for no negative prompt. */
-  emptyText: PromptText;
-  /** [6], where the UNet takes sizes: of every picture of the run. */
-  timeIds?: Float32Array;
+  unconditional: Conditioning;
   prediction: PredictionType;
   alphasCumprod: Float32Array;
 }
@@ -99,16 +91,12 @@ export function drawBatches(
     ]);
     const noise = concatFloats(twice(drawn.map((d) => d.noise)));
     const timestep = Float32Array.from(twice(drawn.map((d) => d.timestep)));
-    const texts = twice(drawn.map(({ dropPrompt, source }) => (dropPrompt ? data.emptyText : source.text)));
+    const told = drawn.map(({ dropPrompt, source }) => (dropPrompt ? data.unconditional : source.conditioning));
     return {
       sample: addNoise(alphasCumprod, latents, noise, timestep),
       target: trainingTarget(data.prediction, alphasCumprod, latents, noise, timestep),
       timestep,
-      encoderHiddenStates: concatFloats(texts.map(({ context }) => context)),
-      ...(data.timeIds && {
-        textEmbeds: concatFloats(texts.map(({ pooled }) => pooled!)),
-        timeIds: concatFloats(texts.map(() => data.timeIds!)),
-      }),
+      conditioning: stacked(twice(told)),
       beta: config.beta,
       ...(readsLogit &&
         config.minSnrGamma !== null && {

@@ -7,7 +7,6 @@ import { Graph, type ParameterDtype, type Value } from '../graph/graph.ts';
 import type { LossParams } from '../losses/loss.ts';
 import { defaultLossSettings, type LossName, type LossSettings, paramsOf } from '../losses/table.ts';
 import type { LayerOptions } from '../models/layers.ts';
-import type { UNetInputs } from '../models/sd/unet.ts';
 import type { Shape } from '../shared/shape.ts';
 import type { ArenaLayout } from './arena.ts';
 import type { RecomputeChoice } from './config.ts';
@@ -48,19 +47,6 @@ export interface StepSpec {
   recompute?: RecomputeChoice;
 }
 
-export interface StepInputs extends UNetInputs {
-  /** [2B, C, H, W]: the noise, or v, or x0, as the model's prediction type asks. */
-  target: Value;
-  /** [2B]; only with an outside reference. */
-  referenceErrors?: Value;
-  /** [1] */
-  beta: Value;
-  /** [B]: 1, or min(SNR, gamma) / SNR. */
-  logitScale: Value;
-  /** [B]: the chance that the winner is the better one. */
-  preference: Value;
-}
-
 export interface StepOutputs {
   /** [2B] mean squared errors of policy and reference. */
   policyErrors: Value;
@@ -81,15 +67,15 @@ export interface StepStates {
 }
 
 export interface UpdateValues {
-  /** [8]: see graph/ops.ts adamw. */
-  hyper: Value;
   /** [1] global gradient norm before clipping. */
   gradNorm: Value;
 }
 
+/** Its inputs, by name: the denoiser's; `target` [2B, C, H, W], the noise, or v, or x0, as the model's prediction type asks; `beta` [1];
+ *  `logit_scale` [B], 1 or min(SNR, gamma) / SNR; `preference` [B], the chance that the winner is the better one; with an outside reference
+ *  `reference_errors` [2B]; with the update `hyper` [8] (graph/ops.ts adamw). */
 export interface StepGraph {
   graph: Graph;
-  inputs: StepInputs;
   outputs: StepOutputs;
   states: StepStates;
   /** Present if the update is part of this graph (accumulation 1). */
@@ -122,7 +108,7 @@ function appendUpdate(graph: Graph, states: StepStates): UpdateValues {
   );
   for (const sum of states.sum) graph.node('zero', {}, [sum]);
   graph.output('gradNorm', gradNorm);
-  return { hyper, gradNorm };
+  return { gradNorm };
 }
 
 /** The update alone: after the last of several micro-batches. */
@@ -138,15 +124,12 @@ export function buildStepGraph(spec: StepSpec): StepGraph {
   const graph = new Graph();
   const batch = 2 * pairs;
   const states = flatStates(graph, layout, spec.accumulation);
-  const unetInputs = denoiser.inputs(graph, batch);
-  const inputs: StepInputs = {
-    ...unetInputs,
-    target: graph.input('target', unetInputs.sample.shape),
-    beta: graph.input('beta', [1]),
-    logitScale: graph.input('logit_scale', [pairs]),
-    preference: graph.input('preference', [pairs]),
-    ...(spec.reference === 'input' ? { referenceErrors: graph.input('reference_errors', [batch]) } : {}),
-  };
+  const inputs = denoiser.inputs(graph, batch);
+  const target = graph.input('target', inputs.sample.shape);
+  const beta = graph.input('beta', [1]);
+  const logitScale = graph.input('logit_scale', [pairs]);
+  const preference = graph.input('preference', [pairs]);
+  const outsideErrors = spec.reference === 'input' ? graph.input('reference_errors', [batch]) : undefined;
 
   // One Value per frozen tensor, shared by policy and reference where both read it.
   const frozen = new Map<string, Value>();
@@ -162,25 +145,25 @@ export function buildStepGraph(spec: StepSpec): StepGraph {
 
   // The reference runs first: its activations are gone before the policy's begin.
   const referenceErrors =
-    inputs.referenceErrors ??
+    outsideErrors ??
     graph.scope('reference', () => {
-      const pred = denoiser.build(graph, unetInputs, { parameter: referenceParameter, ...dtypes });
-      return graph.op('meanSquaredError', {}, [pred, inputs.target]);
+      const pred = denoiser.build(graph, inputs, { parameter: referenceParameter, ...dtypes });
+      return graph.op('meanSquaredError', {}, [pred, target]);
     });
   const { pred, policyErrors } = graph.scope('policy', () => {
-    const pred = denoiser.build(graph, unetInputs, { ...policy, ...dtypes });
-    return { pred, policyErrors: graph.op('meanSquaredError', {}, [pred, inputs.target]) };
+    const pred = denoiser.build(graph, inputs, { ...policy, ...dtypes });
+    return { pred, policyErrors: graph.op('meanSquaredError', {}, [pred, target]) };
   });
 
   const { sdpoMu, ...named } = spec.loss;
   const [loss, logit, dm] = graph.node('preferenceLoss', named, [
     policyErrors,
     referenceErrors,
-    inputs.beta,
-    inputs.logitScale,
-    inputs.preference,
+    beta,
+    logitScale,
+    preference,
   ]) as [Value, Value, Value];
-  const seed = sdpoMu === null ? dm : graph.op('sdpoSafeguard', { mu: sdpoMu }, [pred, inputs.target, dm]);
+  const seed = sdpoMu === null ? dm : graph.op('sdpoSafeguard', { mu: sdpoMu }, [pred, target, dm]);
 
   const gradients = backward(graph, [{ value: policyErrors, grad: seed }], [...trained.values()]);
   for (const { name, arena, offset } of layout.entries)
@@ -194,7 +177,6 @@ export function buildStepGraph(spec: StepSpec): StepGraph {
   const update = spec.accumulation === 1 ? appendUpdate(graph, states) : undefined;
   return {
     graph,
-    inputs,
     outputs: { policyErrors, referenceErrors, logit, loss },
     states,
     ...(update ? { update } : {}),

@@ -1,7 +1,9 @@
 /** The prepared step: programs compiled once, tensors on the executor, replayed for every batch. Knows nothing of files, prompts or runs. */
 import type { Executor, MemoryReport, Program, Storage } from '../graph/executor.ts';
+import { feed, type Feeds } from '../graph/feed.ts';
 import { graphFlops } from '../graph/flops.ts';
 import type { Value } from '../graph/graph.ts';
+import type { Conditioning } from '../models/conditioning.ts';
 import type { ParameterStore } from '../models/parameterStore.ts';
 import '../shared/disposable.ts';
 import { sizeOf } from '../shared/shape.ts';
@@ -22,10 +24,8 @@ export interface StepBatch {
   target: Float32Array;
   /** [2B] */
   timestep: Float32Array;
-  /** [2B, T, D] */
-  encoderHiddenStates: Float32Array;
-  textEmbeds?: Float32Array | undefined;
-  timeIds?: Float32Array | undefined;
+  /** Of 2B samples. */
+  conditioning: Conditioning;
   /** [2B]; with an outside reference. */
   referenceErrors?: Float32Array | undefined;
   /** [B], 1 if left out. */
@@ -33,6 +33,14 @@ export interface StepBatch {
   preference?: Float32Array | undefined;
   beta: number;
 }
+
+/** What the denoiser of a batch is fed, and what its prediction is held against. */
+export const batchFeeds = ({ sample, timestep, conditioning, target }: StepBatch): Feeds => ({
+  ...conditioning,
+  sample,
+  timestep,
+  target,
+});
 
 /** AdamW's numbers for one step. t counts from 1. maxGradNorm 0 means no clipping. */
 export interface UpdateSettings {
@@ -181,40 +189,37 @@ export class Trainer implements Disposable {
     update: UpdateSettings,
   ): Promise<{ micro: MicroResult[]; gradNorm: number }> {
     const hyper = hyperOf(update);
-    if (this.step.update) this.stepProgram.write(this.step.update.hyper, hyper);
     const micro: MicroResult[] = [];
     let gradNorm: Float32Array | undefined;
     for (const batch of batches) {
-      const result = await this.runMicro(batch);
+      const result = await this.runMicro(batch, hyper);
       micro.push(result);
       gradNorm = result.gradNorm;
     }
     if (this.updateProgram && this.updateGraph) {
-      this.updateProgram.write(this.updateGraph.update.hyper, hyper);
+      const { updateProgram } = this;
+      feed(this.updateGraph.graph, { hyper }, (value, data) => updateProgram.write(value, data));
       [gradNorm] = await this.updateProgram.runAndRead([this.updateGraph.update.gradNorm]);
     }
     return { micro, gradNorm: gradNorm![0]! };
   }
 
   /** One submit: the step and the copies of its few numbers. The norm is there if the update is part of the graph. */
-  private async runMicro(batch: StepBatch): Promise<MicroResult & { gradNorm?: Float32Array }> {
-    const { inputs, outputs, update } = this.step;
-    const write = (value: Value | undefined, data: Float32Array | undefined): void => {
-      if (value && data) this.stepProgram.write(value, data);
-      else if (value || data)
-        throw new Error(`the batch ${data ? 'brings' : 'lacks'} ${value?.name ?? 'an input the graph does not have'}`);
-    };
+  private async runMicro(batch: StepBatch, hyper: Float32Array): Promise<MicroResult & { gradNorm?: Float32Array }> {
+    const { graph, outputs, update } = this.step;
     const ones = new Float32Array(this.spec.pairs).fill(1);
-    write(inputs.sample, batch.sample);
-    write(inputs.target, batch.target);
-    write(inputs.timestep, batch.timestep);
-    write(inputs.encoderHiddenStates, batch.encoderHiddenStates);
-    write(inputs.textEmbeds, batch.textEmbeds);
-    write(inputs.timeIds, batch.timeIds);
-    write(inputs.referenceErrors, batch.referenceErrors);
-    write(inputs.beta, Float32Array.of(batch.beta));
-    write(inputs.logitScale, batch.logitScale ?? ones);
-    write(inputs.preference, batch.preference ?? ones);
+    feed(
+      graph,
+      {
+        ...batchFeeds(batch),
+        beta: Float32Array.of(batch.beta),
+        logit_scale: batch.logitScale ?? ones,
+        preference: batch.preference ?? ones,
+        ...(batch.referenceErrors && { reference_errors: batch.referenceErrors }),
+        ...(update && { hyper }),
+      },
+      (value, data) => this.stepProgram.write(value, data),
+    );
     const [policyErrors, logit, ...rest] = (await this.stepProgram.runAndRead([
       outputs.policyErrors,
       outputs.logit,

@@ -270,10 +270,10 @@ it.each<[string, Config, boolean, string[]]>([
     ['time_embedding.cond_proj.weight'],
   ],
   ['runs without it where it is not, as diffusers does', { time_cond_proj_dim: 5 }, false, []],
-])('%s', (_, change, timestepCond, expected) => {
+])('%s', (_, change, guidance, expected) => {
   const graph = new Graph();
   const config = parseUNetConfig({ ...small, ...change });
-  buildUNet(graph, config, unetInputs(graph, config, { batch: 1, height: 2, width: 2, tokens: 1, timestepCond }));
+  buildUNet(graph, config, unetInputs(graph, config, { batch: 1, height: 2, width: 2, tokens: 1, guidance }));
   expect(
     parametersOf(graph)
       .map(({ name }) => name)
@@ -304,7 +304,7 @@ describe('LoRA', () => {
     const wave = (seed: number, n: number): Float32Array =>
       Float32Array.from({ length: n }, (__, i) => Math.sin(seed + 1.7 * i) / 2);
     const feeds = new Map(
-      [...parametersOf(graph), inputs.sample, inputs.encoderHiddenStates, inputs.timestep].map((value) => {
+      [...parametersOf(graph), inputs.sample, inputs.encoder_hidden_states, inputs.timestep].map((value) => {
         const data = wave(value.name.length, sizeOf(value.shape));
         return [value, value.name.endsWith('.up') ? data.map((x) => x * up) : data];
       }),

@@ -5,24 +5,26 @@ import { assert } from '../../shared/assert.ts';
 import type { Shape } from '../../shared/shape.ts';
 import { type LayerKind, type LayerOptions, Layers } from '../layers.ts';
 import { resnetBlock } from './blocks.ts';
+import type { DenoiserSize } from '../denoiser.ts';
 import type { UNetConfig } from './config.ts';
 import { UNET_PREFIX, unetPlaces } from './singleFileKeys.ts';
 
-export interface UNetInputs {
+/** Under diffusers' names. */
+export type UNetInputs = {
   /** Noisy latents [B, in_channels, H, W]. */
   sample: Value;
   /** [B], in training steps (0..999); may be fractional. */
   timestep: Value;
   /** [B, T, cross_attention_dim]. */
-  encoderHiddenStates: Value;
+  encoder_hidden_states: Value;
   /** SDXL: pooled text [B, P] and (original height, width, crop top, left, target height, width) [B, 6]. */
-  textEmbeds?: Value;
-  timeIds?: Value;
+  text_embeds?: Value;
+  time_ids?: Value;
   /** LCM: the embedded guidance scale [B, time_cond_proj_dim]; left out, the UNet runs without it. */
-  timestepCond?: Value;
+  timestep_cond?: Value;
   /** [B] i32 ids (`embedding`), [B] timesteps, [B, projection_class_embeddings_input_dim] or [B, time embedding] (`identity`). */
-  classLabels?: Value;
-}
+  class_labels?: Value;
+};
 
 /** Channels of the pooled text that SDXL's `add_embedding` takes beside its six sizes; 0 where there is none. */
 export function textEmbedsWidth(config: UNetConfig): number {
@@ -31,32 +33,34 @@ export function textEmbedsWidth(config: UNetConfig): number {
     : 0;
 }
 
-/** Input values of a UNet over one batch, under diffusers' names. */
+/** Input values of a UNet over one batch. */
 export function unetInputs(
   graph: Graph,
   config: UNetConfig,
-  size: { batch: number; height: number; width: number; tokens: number; timestepCond?: boolean },
+  { batch, height, width, tokens, guidance = false }: DenoiserSize,
 ): UNetInputs {
-  const { batch, height, width, tokens, timestepCond = false } = size;
   const inputs: UNetInputs = {
     sample: graph.input('sample', [batch, config.in_channels, height, width]),
     timestep: graph.input('timestep', [batch]),
-    encoderHiddenStates: graph.input('encoder_hidden_states', [batch, tokens, config.cross_attention_dim]),
+    encoder_hidden_states: graph.input('encoder_hidden_states', [batch, tokens, config.cross_attention_dim]),
   };
   const labels = classLabelsShape(config, batch);
   return {
     ...inputs,
-    ...(timestepCond && { timestepCond: graph.input('timestep_cond', [batch, config.time_cond_proj_dim]) }),
-    ...(labels && { classLabels: graph.input('class_labels', labels.shape, labels.dtype) }),
+    ...(guidance &&
+      config.time_cond_proj_dim > 0 && {
+        timestep_cond: graph.input('timestep_cond', [batch, config.time_cond_proj_dim]),
+      }),
+    ...(labels && { class_labels: graph.input('class_labels', labels.shape, labels.dtype) }),
     ...(config.addition_embed_type && {
-      textEmbeds: graph.input('text_embeds', [batch, textEmbedsWidth(config)]),
-      timeIds: graph.input('time_ids', [batch, 6]),
+      text_embeds: graph.input('text_embeds', [batch, textEmbedsWidth(config)]),
+      time_ids: graph.input('time_ids', [batch, 6]),
     }),
   };
 }
 
 /** What a UNet with class embeddings takes as `class_labels`. */
-export function classLabelsShape(
+function classLabelsShape(
   config: UNetConfig,
   batch: number,
 ): { shape: Shape; dtype: 'f32' | 'i32' } | undefined {
@@ -225,8 +229,8 @@ class UNetBuilder {
     const { graph, config, layers, inputs } = this;
     const batch = inputs.sample.shape[0]!;
     let projected = this.sinusoid('time_proj', inputs.timestep, config.block_out_channels[0]!);
-    if (inputs.timestepCond) {
-      const cond = layers.linear('time_embedding.cond_proj', inputs.timestepCond, config.block_out_channels[0]!, {
+    if (inputs.timestep_cond) {
+      const cond = layers.linear('time_embedding.cond_proj', inputs.timestep_cond, config.block_out_channels[0]!, {
         bias: false,
       });
       projected = graph.op('add', {}, [projected, cond], 'time_embedding.add_cond');
@@ -235,14 +239,14 @@ class UNetBuilder {
     if (config.class_embed_type)
       emb = graph.op('add', {}, [emb, this.classEmbedding(config.class_embed_type)], 'add_class_embedding');
     if (config.addition_embed_type) {
-      assert(inputs.textEmbeds && inputs.timeIds, 'addition_embed_type text_time needs text_embeds and time_ids');
-      const flat = layers.reshape('add_time_proj.flat', inputs.timeIds, [batch * inputs.timeIds.shape[1]!]);
+      assert(inputs.text_embeds && inputs.time_ids, 'addition_embed_type text_time needs text_embeds and time_ids');
+      const flat = layers.reshape('add_time_proj.flat', inputs.time_ids, [batch * inputs.time_ids.shape[1]!]);
       const sizes = this.sinusoid('add_time_proj', flat, config.addition_time_embed_dim);
       const rows = layers.reshape('add_time_proj.rows', sizes, [
         batch,
-        inputs.timeIds.shape[1]! * config.addition_time_embed_dim,
+        inputs.time_ids.shape[1]! * config.addition_time_embed_dim,
       ]);
-      const added = graph.op('concat', { axis: 1 }, [inputs.textEmbeds, rows], 'add_embedding.input');
+      const added = graph.op('concat', { axis: 1 }, [inputs.text_embeds, rows], 'add_embedding.input');
       emb = graph.op('add', {}, [emb, this.embeddingMlp('add_embedding', added, 'silu')], 'add_embedding');
     }
     return layers.unary('temb_act', emb, config.act_fn);
@@ -251,7 +255,7 @@ class UNetBuilder {
   /** UNet2DConditionModel.get_class_embed. */
   private classEmbedding(type: NonNullable<UNetConfig['class_embed_type']>): Value {
     const { config, layers, inputs } = this;
-    const { classLabels: labels } = inputs;
+    const { class_labels: labels } = inputs;
     assert(labels, `class_embed_type ${type} needs class_labels`);
     switch (type) {
       case 'embedding':
@@ -306,7 +310,7 @@ class UNetBuilder {
   private transformerBlock(path: string, x: Value, level: number, onlyCrossAttention: boolean): Value {
     const { graph, layers } = this;
     const channels = x.shape[2]!;
-    const context = this.inputs.encoderHiddenStates;
+    const context = this.inputs.encoder_hidden_states;
     const normed = layers.layerNorm(`${path}.norm1`, x, 1e-5);
     let hidden = this.attention(`${path}.attn1`, normed, onlyCrossAttention ? context : normed, x, level);
     hidden = this.attention(`${path}.attn2`, layers.layerNorm(`${path}.norm2`, hidden, 1e-5), context, hidden, level);
@@ -362,7 +366,7 @@ export function loraTargets(config: UNetConfig, which: 'attention' | 'all'): Lor
       height: size,
       width: size,
       tokens: 1,
-      timestepCond: config.time_cond_proj_dim > 0,
+      guidance: true,
     }),
     {
       lora: (path, kind, weightShape) => {

@@ -11,7 +11,8 @@ import {
 } from '../../data/formats/safetensors.ts';
 import { tokenizerFiles } from '../../data/modelFiles.ts';
 import { PartWriter } from '../../data/partWriter.ts';
-import { Graph, type ParameterDtype } from '../../graph/graph.ts';
+import type { ParameterDtype } from '../../graph/graph.ts';
+import { denoiserGraph } from '../../models/denoiser.ts';
 import { readParameter, storedDtypes, type TensorSource, type WeightPolicy } from '../../models/weights.ts';
 import { WinnowError } from '../../shared/errors.ts';
 import { checkFinite } from '../../shared/finite.ts';
@@ -96,13 +97,10 @@ async function streamed(
   }
 }
 
-/** sample [1, C, h, w], timestep [1], encoder_hidden_states [1, T, D] → noise_pred; f32. */
+/** One sample, under the names of its graph's inputs → noise_pred; f32. */
 function onnxFile({ folder, weights }: ResolvedModel): Promise<Uint8Array> {
   const latentSize = latentSizeOf(folder.info.defaultSize, folder.info.sizeMultiple);
-  const graph = new Graph();
-  const inputs = folder.unet.model.inputs(graph, { batch: 1, ...latentSize, tokens: folder.tokens });
-  graph.output('noise_pred', folder.unet.model.build(graph, inputs));
-  return onnxBytes(graph, weights);
+  return onnxBytes(denoiserGraph(folder.unet.model, { batch: 1, ...latentSize, tokens: folder.tokens }).graph, weights);
 }
 
 /** All adapters of the model in one: their ranks are concatenated. */

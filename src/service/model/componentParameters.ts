@@ -21,7 +21,7 @@ export function unetParameters(config: Config): Value[] {
       height: side,
       width: side,
       tokens: 1,
-      timestepCond: unet.time_cond_proj_dim > 0,
+      guidance: true,
     }),
   );
   return parametersOf(graph);

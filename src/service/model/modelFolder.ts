@@ -3,7 +3,7 @@
 import type { TextEncoderConfig } from '../../models/clip/textEncoder.ts';
 import { unprefixedTextNames } from '../../models/clip/textEncoder.ts';
 import type { ClipTokenizer } from '../../models/clip/tokenizer.ts';
-import type { DenoiserModel } from '../../models/families.ts';
+import type { DenoiserModel } from '../../models/denoiser.ts';
 import { legacyVaeNames, type VaeConfig } from '../../models/sd/vae.ts';
 import type { SchedulerConfig } from '../../diffusion/schedulerConfig.ts';
 import { type TensorSource, withAliases } from '../../models/weights.ts';

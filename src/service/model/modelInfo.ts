@@ -39,11 +39,10 @@ export async function modelInfo(
     sizeMultiple: vaeScaleFactor(configs.vae),
     maxTokens: tokens,
     karras: new SchedulerConfigReader(scheduler, '').get(samplerOptions.karras.field, false) === true,
-    guidanceInput: unet.timestepCondWidth > 0,
-    notTrainable:
-      unet.timestepCondWidth > 0
-        ? 'Its UNet was distilled to take the guidance scale as an input (time_cond_proj_dim), for which there is no preference loss: train the model it was distilled from.'
-        : null,
+    guidanceInput: unet.guidanceInput,
+    notTrainable: unet.guidanceInput
+      ? 'Its UNet was distilled to take the guidance scale as an input (time_cond_proj_dim), for which there is no preference loss: train the model it was distilled from.'
+      : null,
     judges: (await judgesOf(reader)).map(({ plan: _, ...judge }) => judge),
   };
 }
@@ -55,7 +54,7 @@ function titleOf(id: string): string {
 }
 
 function familyOf({ pipeline, unet }: ModelConfigs): string {
-  if (unet.timestepCondWidth > 0) return 'Latent Consistency';
+  if (unet.guidanceInput) return 'Latent Consistency';
   if (pipeline.conditioning === 'xl') return 'Stable Diffusion XL';
   // Widths of OpenCLIP-H, which Stable Diffusion 2 attends to, and of CLIP-L.
   return unet.contextWidth === 1024
@@ -68,7 +67,7 @@ function familyOf({ pipeline, unet }: ModelConfigs): string {
 /** Steps and guidance as the models' own pages have them. Turbo models say so only by their names and by their schedulers' trailing steps. */
 function defaultsOf(id: string, { pipeline, unet, scheduler: config }: ModelConfigs): ModelInfo['defaults'] {
   const scheduler = usualSampler(String(config['_class_name']));
-  if (unet.timestepCondWidth > 0) return { steps: 4, guidanceScale: 8.5, scheduler };
+  if (unet.guidanceInput) return { steps: 4, guidanceScale: 8.5, scheduler };
   if (scheduler === 'LCMScheduler') return { steps: 4, guidanceScale: 1, scheduler };
   if (/turbo/i.test(id) && config['timestep_spacing'] === 'trailing') return { steps: 1, guidanceScale: 1, scheduler };
   return { steps: 30, guidanceScale: pipeline.conditioning === 'xl' ? 5 : 7.5, scheduler };

@@ -13,7 +13,6 @@ import { sizeOf } from '../../shared/shape.ts';
 import type { TrainConfig } from '../../training/config.ts';
 import { policyOf } from '../../training/policy.ts';
 import { presetNamed } from '../../training/presets.ts';
-import { buildStepGraph } from '../../training/stepGraph.ts';
 import { type StepBatch, Trainer } from '../../training/trainer.ts';
 import { createGpuExecutor } from '../../webgpu/executor.ts';
 import { type FolderReader, wholeFiles } from '../environment.ts';
@@ -155,17 +154,17 @@ it.each<[Model, Partial<TrainConfig>, 'engine' | 'input', ParameterDtype]>([
     });
     expect(liveBytes()).toBe(planned.peakBytes);
 
-    const { inputs } = buildStepGraph(spec);
     const numbers = ({ name, shape }: { name: string; shape: readonly number[] }): Float32Array =>
       uniform(name, sizeOf(shape));
+    const { sample, timestep: _, ...told } = spec.denoiser.inputs(new Graph(), 2);
     const batch: StepBatch = {
-      sample: numbers(inputs.sample),
-      target: numbers(inputs.target),
+      sample: numbers(sample),
+      target: numbers({ ...sample, name: 'target' }),
       timestep: Float32Array.of(500, 500),
-      encoderHiddenStates: numbers(inputs.encoderHiddenStates),
-      ...(inputs.textEmbeds &&
-        inputs.timeIds && { textEmbeds: numbers(inputs.textEmbeds), timeIds: numbers(inputs.timeIds) }),
-      ...(inputs.referenceErrors && { referenceErrors: Float32Array.of(1, 1) }),
+      conditioning: Object.fromEntries(
+        Object.values(told).map((value) => [value.name, { data: numbers(value), shape: value.shape }]),
+      ),
+      ...(reference === 'input' && { referenceErrors: Float32Array.of(1, 1) }),
       beta: 1,
     };
     const { gradNorm } = await trainer.run(

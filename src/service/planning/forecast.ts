@@ -3,7 +3,7 @@ import type { MemoryReport } from '../../graph/executor.ts';
 import { graphFlops } from '../../graph/flops.ts';
 import { Graph, type ParameterDtype } from '../../graph/graph.ts';
 import { buildTextEncoder, type TextEncoderConfig, textEncoderInputs } from '../../models/clip/textEncoder.ts';
-import type { DenoiserModel } from '../../models/families.ts';
+import type { DenoiserModel } from '../../models/denoiser.ts';
 import type { LayerOptions } from '../../models/layers.ts';
 import { buildVaeDecoder, type VaeConfig, vaeScaleFactor } from '../../models/sd/vae.ts';
 import { parametersOf } from '../../models/weights.ts';
@@ -299,7 +299,7 @@ function generateForecast(
 ): MemoryForecast {
   const worst = new Worst();
   const { unet, tokens } = model;
-  const batch = unet.model.timestepCondWidth > 0 ? 1 : 2;
+  const batch = unet.model.guidanceInput ? 1 : 2;
   const predictor = held(
     (graph) =>
       graph.output(

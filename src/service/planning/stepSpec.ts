@@ -1,5 +1,5 @@
 /** The shape of a training step for a model, a config and a latent size: what a forecast and a run have in common. */
-import type { DenoiserModel } from '../../models/families.ts';
+import type { DenoiserModel } from '../../models/denoiser.ts';
 import type { TensorSource } from '../../models/weights.ts';
 import { layoutArenas } from '../../training/arena.ts';
 import type { TrainConfig } from '../../training/config.ts';

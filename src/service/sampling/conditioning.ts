@@ -1,46 +1,24 @@
-/** What a UNet is told beside latents and time, as arrays over its batch: text, and where the family has them pooled text, sizes and the
- *  embedded guidance scale. */
-import type { DenoiserModel } from '../../models/families.ts';
-import { concatFloats } from '../../shared/arrays.ts';
+/** From prompts to what the predictor of a picture is told. */
+import { usesGuidance } from '../../diffusion/guidance.ts';
+import { type Conditioning, type PromptEncoding, stacked } from '../../models/conditioning.ts';
+import type { DenoiserModel } from '../../models/denoiser.ts';
 
-export interface Conditioning {
-  /** [B, T, D] */
-  encoderHiddenStates: Float32Array;
-  /** [B, P] */
-  textEmbeds?: Float32Array;
-  /** [B, 6]: original height and width, crop top and left, target height and width, in pixels. */
-  timeIds?: Float32Array;
-  /** [B, timestepCondWidth] */
-  timestepCond?: Float32Array;
+export interface PictureConditioning {
+  /** 2: [unconditional, conditional], for classifier-free guidance (do_classifier_free_guidance). */
+  batch: 1 | 2;
+  conditioning: Conditioning;
 }
 
-/** One sample's, from its text and the size of the picture: not cropped, and of the size it is made in, as SDXL's pipelines have it. */
-export function conditioningOf(
-  model: DenoiserModel,
-  text: { context: Float32Array; pooled: Float32Array },
-  size: { width: number; height: number },
-): Conditioning {
-  const { width, height } = size;
-  return {
-    encoderHiddenStates: text.context,
-    ...(model.pooledWidth > 0 && {
-      textEmbeds: text.pooled,
-      timeIds: Float32Array.of(height, width, 0, 0, height, width),
-    }),
-  };
-}
-
-/** Samples one behind another. */
-export function batched(samples: readonly Conditioning[]): Conditioning {
-  const join = (field: keyof Conditioning): Float32Array | undefined => {
-    const parts = samples.flatMap((sample) => sample[field] ?? []);
-    return parts.length > 0 ? concatFloats(parts) : undefined;
-  };
-  const [textEmbeds, timeIds, timestepCond] = [join('textEmbeds'), join('timeIds'), join('timestepCond')];
-  return {
-    encoderHiddenStates: join('encoderHiddenStates')!,
-    ...(textEmbeds && { textEmbeds }),
-    ...(timeIds && { timeIds }),
-    ...(timestepCond && { timestepCond }),
-  };
+/** @param encode null stands for no negative prompt. */
+export async function conditioningOf(
+  model: Pick<DenoiserModel, 'guidanceInput' | 'conditioning'>,
+  encode: (prompt: string | null) => Promise<PromptEncoding>,
+  picture: { prompt: string; negativePrompt: string | null; guidanceScale: number; width: number; height: number },
+): Promise<PictureConditioning> {
+  const { prompt, negativePrompt, width, height, guidanceScale } = picture;
+  const of = async (text: string | null): Promise<Conditioning> =>
+    model.conditioning(await encode(text), { width, height, ...(model.guidanceInput && { guidanceScale }) });
+  const conditional = await of(prompt);
+  if (model.guidanceInput || !usesGuidance(guidanceScale)) return { batch: 1, conditioning: conditional };
+  return { batch: 2, conditioning: stacked([await of(negativePrompt), conditional]) };
 }

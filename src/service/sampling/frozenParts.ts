@@ -2,6 +2,7 @@
  *  be let go at any time. */
 import { Graph } from '../../graph/graph.ts';
 import { buildTextEncoder, pooledPositions, textEncoderInputs } from '../../models/clip/textEncoder.ts';
+import type { PromptEncoding } from '../../models/conditioning.ts';
 import { buildVaeDecoder, buildVaeEncoder, vaeScaleFactor } from '../../models/sd/vae.ts';
 import { concatFloats } from '../../shared/arrays.ts';
 import '../../shared/disposable.ts';
@@ -13,13 +14,6 @@ import type { OnnxSession } from '../../onnx/session.ts';
 import type { PartRunner, PartSession, PlannedPart } from './partRunner.ts';
 import { renamed, type SuppliedOnnx } from './suppliedOnnx.ts';
 import { keptDtypes } from '../model/weightWidth.ts';
-
-export interface PromptEncoding {
-  /** [T, D]: what the UNet attends to. */
-  context: Float32Array;
-  /** [P]: the last encoder's state at the end token (projected, where the encoder has a projection). */
-  pooled: Float32Array;
-}
 
 /** Encodings kept for prompts that come again. */
 const KEPT_PROMPTS = 256;
@@ -98,8 +92,8 @@ export class FrozenParts {
       });
       const ids = tokenizer.encode(prompt, tokens);
       const results = await session.value.run({
-        input_ids: { data: ids, dims: [1, tokens] },
-        eos_index: { data: pooledPositions(config, ids, tokens), dims: [1] },
+        input_ids: { data: ids, shape: [1, tokens] },
+        eos_index: { data: pooledPositions(config, ids, tokens), shape: [1] },
       });
       states.push(results['hidden']!);
       pooled = new Float32Array(results['pooled']!);
@@ -116,7 +110,7 @@ export class FrozenParts {
   /** Latents [1, C, h, w] as the diffusion model has them → image [3, H, W], about [-1, 1]. */
   async decode(latents: Float32Array, height: number, width: number): Promise<Float32Array> {
     const { config, weights } = this.model.vae;
-    const dims = [1, config.latent_channels, height, width];
+    const shape = [1, config.latent_channels, height, width];
     await using session = await this.session(`decode ${height}x${width}`, async () => {
       const file = await this.supplied('vae_decoder');
       if (file)
@@ -126,7 +120,7 @@ export class FrozenParts {
       const graph = new Graph();
       graph.output(
         'image',
-        buildVaeDecoder(graph, config, graph.input('latents', dims), { dtypeOf: keptDtypes(weights) }),
+        buildVaeDecoder(graph, config, graph.input('latents', shape), { dtypeOf: keptDtypes(weights) }),
       );
       return this.runner.plan(graph, weights);
     });
@@ -136,7 +130,7 @@ export class FrozenParts {
       'The latents, divided by the scaling factor,',
       `Correct scaling_factor in vae/config.json, which is ${config.scaling_factor}.`,
     );
-    const image = (await session.value.run({ latents: { data: unscaled, dims } }))['image']!;
+    const image = (await session.value.run({ latents: { data: unscaled, shape } }))['image']!;
     checkFinite(
       image,
       'What the VAE makes of the latents',
@@ -155,11 +149,11 @@ export class FrozenParts {
   ): Promise<Float32Array> {
     const { config, weights } = this.model.vae;
     const factor = vaeScaleFactor(config);
-    const dims = [1, 3, imageHeight, imageWidth];
+    const shape = [1, 3, imageHeight, imageWidth];
     await using session = await this.session(`encode ${imageHeight}x${imageWidth}`, async () => {
       const file = await this.supplied('vae_encoder');
       const graph = new Graph();
-      const encoded = buildVaeEncoder(graph, config, graph.input('image', dims), { dtypeOf: keptDtypes(weights) });
+      const encoded = buildVaeEncoder(graph, config, graph.input('image', shape), { dtypeOf: keptDtypes(weights) });
       if (encoded.kind === 'AutoencoderTiny') graph.output('mean', encoded.encoded);
       else {
         graph.output('mean', encoded.mean);
@@ -175,7 +169,7 @@ export class FrozenParts {
         return own.make();
       });
     });
-    const { mean, logvar } = posteriorOf(await session.value.run({ image: { data: image, dims } }));
+    const { mean, logvar } = posteriorOf(await session.value.run({ image: { data: image, shape } }));
     if (mean.length !== config.latent_channels * (imageHeight / factor) * (imageWidth / factor))
       throw new Error('the encoder made latents of another size');
     const noise = logvar && generator.randn(mean.length);

@@ -11,16 +11,17 @@ import { RandomStream } from '../../shared/rng.ts';
 import { WinnowError } from '../../shared/errors.ts';
 import { limits } from '../../shared/limits.ts';
 import { nameOf } from '../../shared/paths.ts';
-import { type Conditioning, conditioningOf } from './conditioning.ts';
+import { conditioningOf } from './conditioning.ts';
 import type { Environment } from '../environment.ts';
 import type { FrozenParts } from './frozenParts.ts';
 import type { JobSignal } from '../jobs.ts';
 import { latentSizeOf } from './latentSize.ts';
 import type { ModelCache } from '../model/modelCache.ts';
 import type { ModelPool, ResolvedModel } from '../model/modelPool.ts';
-import type { NoisePredictor, PredictorSize } from './noisePredictor.ts';
+import type { NoisePredictor } from './noisePredictor.ts';
+import type { DenoiserSize } from '../../models/denoiser.ts';
 import type { Predictors } from './predictors.ts';
-import { predictorBatch, sampleLatents } from './sampling.ts';
+import { sampleLatents } from './sampling.ts';
 import type {
   EngineChoices,
   GenerateEvent,
@@ -98,7 +99,7 @@ export async function makePicture(
     seed: number;
     ranOn: EngineChoices['sampler'];
     /** Instead of one made from the model's weights: a run samples with what it trains. It stays the caller's. */
-    predictor?: (size: PredictorSize) => Promise<NoisePredictor>;
+    predictor?: (size: DenoiserSize) => Promise<NoisePredictor>;
   },
   onStep: (step: number, steps: number) => void,
 ): Promise<Picture> {
@@ -107,12 +108,11 @@ export async function makePicture(
   const { height, width } = latentSizeOf(settings, folder.info.sizeMultiple);
   const parts = context.frozenParts(model);
   const { model: unet } = folder.unet;
-  const conditioning = async (prompt: string | null): Promise<Conditioning> =>
-    conditioningOf(unet, await parts.encodeText(prompt, model.texts), settings);
-  const conditional = await conditioning(settings.prompt);
-  const unconditional = await conditioning(settings.negativePrompt || null);
-  const batch = predictorBatch(settings.guidanceScale, unet.timestepCondWidth);
-  const size = { batch, height, width, tokens: folder.tokens, timestepCond: unet.timestepCondWidth > 0 };
+  const told = await conditioningOf(unet, (prompt) => parts.encodeText(prompt, model.texts), {
+    ...settings,
+    negativePrompt: settings.negativePrompt || null,
+  });
+  const size = { batch: told.batch, height, width, tokens: folder.tokens, guidance: unet.guidanceInput };
   await using kept = settings.predictor ? null : await context.predictors.use(model, settings.ranOn, size);
   const predictor = kept?.value ?? (await settings.predictor!(size));
   const { init } = settings;
@@ -128,9 +128,7 @@ export async function makePicture(
       scheduler: settings.scheduler,
       schedulerConfig: withOptions(folder.scheduler, settings.schedulerConfig),
       latentShape: [folder.vae.config.latent_channels, height, width],
-      conditional,
-      unconditional,
-      timestepCondWidth: unet.timestepCondWidth,
+      ...told,
       ...(init && {
         init: {
           strength: init.strength,

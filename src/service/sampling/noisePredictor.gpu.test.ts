@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type NodeDevice, openNodeDevice } from '../../cli/device.ts';
 import { folderReader } from '../../cli/files.ts';
+import { stacked } from '../../models/conditioning.ts';
 import { ParameterStore } from '../../models/parameterStore.ts';
 import { storedDtypes, type TensorSource } from '../../models/weights.ts';
 import { decodeF16, encodeF16 } from '../../shared/float16.ts';
@@ -10,7 +11,6 @@ import { RandomStream } from '../../shared/rng.ts';
 import { createGpuExecutor, type GpuExecutor } from '../../webgpu/executor.ts';
 import { type ModelFolder, openModelFolder } from '../model/modelFolder.ts';
 import type { WeightChange } from '../model/modelPool.ts';
-import { batched, conditioningOf } from './conditioning.ts';
 import { type EngineOptions, planEnginePredictor } from './noisePredictor.ts';
 
 let engine: NodeDevice;
@@ -52,9 +52,9 @@ it('runs a LoRA beside half-width weights as merged into them in f32, on the bas
     }),
   );
   const lora: WeightChange = { kind: 'lora', modules, texts: [], strength: 0.5, hash: '' };
-  const size = { batch: 2, height: 6, width: 4, tokens: folder.tokens, timestepCond: false };
+  const size = { batch: 2, height: 6, width: 4, tokens: folder.tokens };
   const text = { context: numbers(900, folder.tokens * model.contextWidth), pooled: numbers(901, model.pooledWidth) };
-  const one = conditioningOf(model, text, { width: 8, height: 12 });
+  const one = model.conditioning(text, { width: 8, height: 12 });
   using base = new ParameterStore(executor, weights);
   const predict = async (
     changes: WeightChange[],
@@ -62,7 +62,7 @@ it('runs a LoRA beside half-width weights as merged into them in f32, on the bas
     on: ParameterStore | undefined = base,
   ): Promise<Float32Array> => {
     await using predictor = await planEnginePredictor(executor, { folder, changes }, size, { kept }).make(on);
-    return await predictor.predict(numbers(902, 2 * model.latentChannels * 24), 500, batched([one, one]));
+    return await predictor.predict(numbers(902, 2 * model.latentChannels * 24), 500, stacked([one, one]));
   };
   const plain = await predict([]);
   const held = base.bytes;

@@ -2,68 +2,44 @@
  *  interface. */
 import type { Executor, Program } from '../../graph/executor.ts';
 import { sumLora } from '../../data/formats/lora.ts';
+import { feed, type Feeds } from '../../graph/feed.ts';
 import { Graph, isHalf, type ParameterDtype, type Value } from '../../graph/graph.ts';
 import { ParameterStore } from '../../models/parameterStore.ts';
-import type { DenoiserModel } from '../../models/families.ts';
-import type { UNetInputs } from '../../models/sd/unet.ts';
+import type { Conditioning } from '../../models/conditioning.ts';
+import { denoiserGraph, type DenoiserInputs, type DenoiserModel, type DenoiserSize } from '../../models/denoiser.ts';
 import { parametersOf, type TensorSource } from '../../models/weights.ts';
 import '../../shared/disposable.ts';
-import { createSession, type OnnxSession, type SessionOptions } from '../../onnx/session.ts';
-import type { Conditioning } from './conditioning.ts';
-import { adapterBeside } from './adapterBeside.ts';
+import type { OnnxSession, SessionOptions } from '../../onnx/session.ts';
+import { type AdapterBeside, adapterBeside } from './adapterBeside.ts';
 import type { Planned } from '../model/modelCache.ts';
 import { activeChanges, changedWeights, type ResolvedModel } from '../model/modelPool.ts';
-import { onnxBytes } from './onnxModel.ts';
+import { fedAs, onnxSession } from './onnxModel.ts';
 import { onnxBytesOf, type PartSession } from './partRunner.ts';
 import { renamed } from './suppliedOnnx.ts';
 import { keptDtypes } from '../model/weightWidth.ts';
 
-export interface PredictorSize {
-  batch: number;
-  /** Of the latents. */
-  height: number;
-  width: number;
-  tokens: number;
-  /** Whether the guidance scale is an input, where the UNet can take it. */
-  timestepCond: boolean;
-}
-
 export interface NoisePredictor extends AsyncDisposable {
-  /** sample [B, C, h, w] → [B, C, h, w]. */
+  /** sample [B, C, h, w], and what is told of its B samples → [B, C, h, w]. */
   predict(sample: Float32Array, timestep: number, conditioning: Conditioning): Promise<Float32Array>;
 }
 
-/** Numbers for each of the UNet's inputs, in the order they stand there. */
-function feedsOf(
-  inputs: UNetInputs,
+/** What a predictor's graph is fed: one timestep for all of its samples. */
+const feedsOf = (
+  { timestep: { shape } }: DenoiserInputs,
   sample: Float32Array,
   timestep: number,
   conditioning: Conditioning,
-): [Value, Float32Array][] {
-  const feeds: [Value, Float32Array][] = [
-    [inputs.sample, sample],
-    [inputs.timestep, new Float32Array(inputs.timestep.shape[0]!).fill(timestep)],
-    [inputs.encoderHiddenStates, conditioning.encoderHiddenStates],
-  ];
-  for (const name of ['textEmbeds', 'timeIds', 'timestepCond'] as const) {
-    const [value, data] = [inputs[name], conditioning[name]];
-    if ((value === undefined) !== (data === undefined))
-      throw new Error(`${name} is ${value ? 'an input and was not given' : 'no input and was given'}`);
-    if (value && data) feeds.push([value, data]);
-  }
-  return feeds;
-}
+): Feeds => ({ ...conditioning, sample, timestep: new Float32Array(shape[0]!).fill(timestep) });
 
 /** A compiled program of the denoiser as a predictor; `owned` goes with it. */
 export function programPredictor(
   program: Program,
-  inputs: UNetInputs,
-  noisePred: Value,
+  { inputs, noisePred }: Pick<ReturnType<typeof denoiserGraph>, 'inputs' | 'noisePred'>,
   owned: Disposable,
 ): NoisePredictor {
   return {
     async predict(sample, timestep, conditioning) {
-      for (const [value, data] of feedsOf(inputs, sample, timestep, conditioning)) program.write(value, data);
+      feed(program.graph, feedsOf(inputs, sample, timestep, conditioning), (value, data) => program.write(value, data));
       return (await program.runAndRead([noisePred]))[0]!;
     },
     [Symbol.asyncDispose]: async () => owned[Symbol.dispose](),
@@ -93,7 +69,7 @@ export interface PlannedPredictor {
 export function planEnginePredictor(
   executor: Executor,
   { folder, changes }: Changed,
-  size: PredictorSize,
+  size: DenoiserSize,
   { kept = keptDtypes }: EngineOptions = {},
 ): PlannedPredictor {
   const { model, weights: plain } = folder.unet;
@@ -103,15 +79,13 @@ export function planEnginePredictor(
   const loras = active.flatMap((change) => (change.kind === 'lora' ? [change] : []));
   const beside =
     active.length > 0 && loras.length === active.length && plain.names.some((name) => isHalf(dtypeOf(name)));
-  const graph = new Graph();
-  const inputs = model.inputs(graph, size);
-  const adapter = beside ? adapterBeside(graph, sumLora(loras), model.loraTargets('all')) : undefined;
   const asTheyAre = beside || active.length === 0;
-  const noisePred = model.build(graph, inputs, {
-    dtypeOf: asTheyAre ? dtypeOf : kept(merged),
-    ...(adapter && { lora: adapter.hook }),
+  let adapter: AdapterBeside | undefined;
+  const forward = denoiserGraph(model, size, (made) => {
+    adapter = beside ? adapterBeside(made, sumLora(loras), model.loraTargets('all')) : undefined;
+    return { dtypeOf: asTheyAre ? dtypeOf : kept(merged), ...(adapter && { lora: adapter.hook }) };
   });
-  graph.output('noise_pred', noisePred);
+  const { graph } = forward;
   const parameters = parametersOf(graph);
   const added = (value: Value): boolean => adapter?.source.shape(value.name) !== undefined;
   const weights = parameters.filter((value) => !added(value));
@@ -128,29 +102,27 @@ export function planEnginePredictor(
         for (const [value, storage] of await store(adapter.source).bindings(graph, parameters.filter(added)))
           bindings.set(value, storage);
       const program = owned.use(await executor.compile(graph, { bindings, label: 'sample' }));
-      return programPredictor(program, inputs, noisePred, owned.move());
+      return programPredictor(program, forward, owned.move());
     },
   };
 }
 
 /** Our own kernels, with tensors of its own. */
-export const enginePredictor = (executor: Executor, model: Changed, size: PredictorSize): Promise<NoisePredictor> =>
+export const enginePredictor = (executor: Executor, model: Changed, size: DenoiserSize): Promise<NoisePredictor> =>
   planEnginePredictor(executor, model, size).make();
 
 /** onnxruntime, from the same graph and weights. */
 export function planOnnxPredictor(
   model: DenoiserModel,
   weights: TensorSource,
-  size: PredictorSize,
+  size: DenoiserSize,
   options: SessionOptions,
 ): Planned<NoisePredictor> {
-  const graph = new Graph();
-  const inputs = model.inputs(graph, size);
-  graph.output('noise_pred', model.build(graph, inputs));
+  const { graph, inputs } = denoiserGraph(model, size);
   return {
     bytes: onnxBytesOf(graph),
     onDevice: options.provider === 'webgpu',
-    make: async () => sessionPredictor(await createSession(await onnxBytes(graph, weights), options), inputs),
+    make: async () => sessionPredictor(await onnxSession(graph, weights, options), inputs),
   };
 }
 
@@ -161,29 +133,24 @@ export const onnxPredictor = async (...args: Parameters<typeof planOnnxPredictor
 export function planSuppliedPredictor(
   file: Planned<OnnxSession>,
   model: DenoiserModel,
-  size: PredictorSize,
+  size: DenoiserSize,
 ): Planned<NoisePredictor> {
-  const inputs = model.inputs(new Graph(), size);
-  const names = Object.values(inputs).map((value: Value) => value.name);
+  const graph = new Graph();
+  const inputs = model.inputs(graph, size);
   return {
     ...file,
-    make: async () =>
-      sessionPredictor(
-        await renamed(await file.make(), 'unet', Object.fromEntries(names.map((name) => [name, name])), {
-          noise_pred: ['out_sample', 'noise_pred'],
-        }),
-        inputs,
-      ),
+    make: async () => {
+      const names = Object.fromEntries(Object.keys(inputs).map((name) => [name, name]));
+      const outputs = { noise_pred: ['out_sample', 'noise_pred'] };
+      return sessionPredictor(fedAs(graph, await renamed(await file.make(), 'unet', names, outputs)), inputs);
+    },
   };
 }
 
-function sessionPredictor(session: PartSession, inputs: UNetInputs): NoisePredictor {
+function sessionPredictor(session: PartSession, inputs: DenoiserInputs): NoisePredictor {
   return {
     async predict(sample, timestep, conditioning) {
-      const feeds = feedsOf(inputs, sample, timestep, conditioning).map(
-        ([value, data]) => [value.name, { data, dims: value.shape }] as const,
-      );
-      return (await session.run(Object.fromEntries(feeds)))['noise_pred']!;
+      return (await session.run(feedsOf(inputs, sample, timestep, conditioning)))['noise_pred']!;
     },
     [Symbol.asyncDispose]: () => session[Symbol.asyncDispose](),
   };

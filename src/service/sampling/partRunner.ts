@@ -1,13 +1,14 @@
 /** Where a graph of a frozen part runs: onnxruntime, or our own kernels. One interface, so that text encoders and autoencoders do not care. */
 import type { Executor } from '../../graph/executor.ts';
+import { feed, type Feeds } from '../../graph/feed.ts';
 import type { Graph, Value } from '../../graph/graph.ts';
 import { ParameterStore } from '../../models/parameterStore.ts';
 import { parametersOf, type TensorSource } from '../../models/weights.ts';
-import { createSession, type Feeds, type SessionOptions } from '../../onnx/session.ts';
+import type { SessionOptions } from '../../onnx/session.ts';
 import '../../shared/disposable.ts';
 import { sizeOf } from '../../shared/shape.ts';
 import type { Planned } from '../model/modelCache.ts';
-import { onnxBytes } from './onnxModel.ts';
+import { onnxSession } from './onnxModel.ts';
 import { isLarge } from '../model/weightWidth.ts';
 
 export interface PartSession extends AsyncDisposable {
@@ -37,7 +38,7 @@ export const onnxRunner = (options: SessionOptions): PartRunner => ({
     bytes: onnxBytesOf(graph),
     onDevice: options.provider === 'webgpu',
     streamed: false,
-    make: async () => createSession(await onnxBytes(graph, weights), options),
+    make: () => onnxSession(graph, weights, options),
   }),
 });
 
@@ -53,14 +54,11 @@ export const engineRunner = (executor: Executor): PartRunner => ({
       const parameters = owned.use(new ParameterStore(executor, weights));
       const bindings = await parameters.bindings(graph);
       const program = owned.use(await executor.compile(graph, { bindings, label: 'frozen part' }));
-      const inputs = new Map(
-        graph.values.filter((value) => value.source.kind === 'input').map((value) => [value.name, value]),
-      );
       const outputs: [string, Value][] = [...graph.outputs];
       const kept = owned.move();
       return {
         async run(feeds) {
-          for (const [name, value] of inputs) program.write(value, feeds[name]!.data);
+          feed(graph, feeds, (value, data) => program.write(value, data));
           const results = await program.runAndRead(outputs.map(([, value]) => value));
           return Object.fromEntries(outputs.map(([name], i) => [name, results[i]!]));
         },

@@ -8,6 +8,7 @@ import { sizeOf } from '../../shared/shape.ts';
 import { bytesOf } from '../../webgpu/plan.ts';
 import type { Lease, ModelCache, Planned } from '../model/modelCache.ts';
 import { activeChanges, type ResolvedModel } from '../model/modelPool.ts';
+import type { DenoiserSize } from '../../models/denoiser.ts';
 import { isLarge } from '../model/weightWidth.ts';
 import {
   type NoisePredictor,
@@ -15,7 +16,6 @@ import {
   planOnnxPredictor,
   type PlannedPredictor,
   planSuppliedPredictor,
-  type PredictorSize,
 } from './noisePredictor.ts';
 import { suppliedOnnx } from './suppliedOnnx.ts';
 import type { EngineChoices } from '../types.ts';
@@ -34,14 +34,14 @@ export class Predictors {
   }
 
   /** One that is kept for the next who asks. */
-  use(model: ResolvedModel, sampler: Sampler, size: PredictorSize): Promise<Lease<NoisePredictor>> {
+  use(model: ResolvedModel, sampler: Sampler, size: DenoiserSize): Promise<Lease<NoisePredictor>> {
     const { id } = model.folder.info;
-    const key = [id, model.hash, sampler, size.batch, size.height, size.width, size.timestepCond].join(' ');
+    const key = [id, model.hash, sampler, size.batch, size.height, size.width, size.guidance].join(' ');
     return this.cache.use({ key, model: id, hash: model.hash }, () => this.plan(model, sampler, size));
   }
 
   /** One that is the caller's alone. */
-  async make(model: ResolvedModel, sampler: Sampler, size: PredictorSize): Promise<NoisePredictor> {
+  async make(model: ResolvedModel, sampler: Sampler, size: DenoiserSize): Promise<NoisePredictor> {
     const { bytes, make } = await this.plan(model, sampler, size);
     await using owned = new AsyncDisposableStack();
     owned.use(await this.cache.reserve(bytes));
@@ -50,7 +50,7 @@ export class Predictors {
     return { predict: (...args) => predictor.predict(...args), [Symbol.asyncDispose]: () => kept.disposeAsync() };
   }
 
-  private async plan(resolved: ResolvedModel, sampler: Sampler, size: PredictorSize): Promise<Planned<NoisePredictor>> {
+  private async plan(resolved: ResolvedModel, sampler: Sampler, size: DenoiserSize): Promise<Planned<NoisePredictor>> {
     const { folder, changes, weights } = resolved;
     const { model } = folder.unet;
     if (sampler === 'engine') {

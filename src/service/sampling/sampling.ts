@@ -1,6 +1,6 @@
 /** One image from prompt, seed and scheduler, in the order in which diffusers' StableDiffusionPipeline and StableDiffusionImg2ImgPipeline
  *  draw their random numbers, so that the same request gives the same picture there. */
-import { guidanceScaleEmbedding, guide, usesGuidance } from '../../diffusion/guidance.ts';
+import { guide } from '../../diffusion/guidance.ts';
 import { initialState, type Sampler, startIndex } from '../../diffusion/samplers/sampler.ts';
 import {
   pipelineSchedulerConfig,
@@ -8,13 +8,13 @@ import {
   samplerTakesStrength,
 } from '../../diffusion/samplers/fromConfig.ts';
 import type { SchedulerConfig } from '../../diffusion/schedulerConfig.ts';
-import { batched, type Conditioning } from './conditioning.ts';
+import type { PictureConditioning } from './conditioning.ts';
 import { concatFloats } from '../../shared/arrays.ts';
 import { checkFinite } from '../../shared/finite.ts';
 import { TorchGenerator } from '../../shared/torchGenerator.ts';
 import type { NoisePredictor } from './noisePredictor.ts';
 
-export interface SamplingRequest {
+export interface SamplingRequest extends PictureConditioning {
   seed: number;
   steps: number;
   guidanceScale: number;
@@ -28,11 +28,6 @@ export interface SamplingRequest {
   schedulerConfig: SchedulerConfig;
   /** [C, h, w] of the latents. */
   latentShape: readonly [number, number, number];
-  /** Of one sample. `unconditional` is read only with guidance. */
-  conditional: Conditioning;
-  unconditional: Conditioning;
-  /** Width of the guidance scale's embedding, for a UNet that takes it as an input instead of being run twice; 0 for any other. */
-  timestepCondWidth: number;
   /** Image-to-image: how much of the init image is replaced, and its latents, which may draw from the generator first. */
   init?: { strength: number; encode: (generator: TorchGenerator) => Promise<Float32Array> } | undefined;
 }
@@ -43,39 +38,19 @@ export interface SamplingResult {
   initialLatents: Float32Array;
 }
 
-/** Whether a request's predictor works on [unconditional, conditional] or on one sample (do_classifier_free_guidance). */
-export const predictorBatch = (guidanceScale: number, timestepCondWidth: number): number =>
-  usesGuidance(guidanceScale) && timestepCondWidth === 0 ? 2 : 1;
-
 export async function sampleLatents(
   predictor: NoisePredictor,
   request: SamplingRequest,
   onStep: (step: number, steps: number) => void = () => {},
 ): Promise<SamplingResult> {
-  const {
-    seed,
-    steps,
-    guidanceScale,
-    guidanceRescale = 0,
-    eta = 0,
-    latentShape,
-    conditional,
-    unconditional,
-    timestepCondWidth,
-    init,
-  } = request;
+  const { seed, steps, guidanceScale, guidanceRescale = 0, eta = 0, latentShape, batch, conditioning, init } = request;
   const size = latentShape[0] * latentShape[1] * latentShape[2];
-  const guided = predictorBatch(guidanceScale, timestepCondWidth) === 2;
+  const guided = batch === 2;
   const config = pipelineSchedulerConfig(request.pipelineClass, request.schedulerConfig, request.scheduler);
   const strength =
     init && samplerTakesStrength(request.pipelineClass, request.scheduler) ? { strength: init.strength } : {};
   const sampler: Sampler = samplerFromConfig(config, { className: request.scheduler, steps, eta, ...strength });
   const generator = new TorchGenerator(seed);
-  const told = guided ? batched([unconditional, conditional]) : conditional;
-  const conditioning =
-    timestepCondWidth > 0
-      ? { ...told, timestepCond: guidanceScaleEmbedding(guidanceScale - 1, timestepCondWidth) }
-      : told;
 
   let first = 0;
   let x: Float32Array;

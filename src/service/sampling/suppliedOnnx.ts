@@ -8,7 +8,6 @@ import '../../shared/disposable.ts';
 import { WinnowError } from '../../shared/errors.ts';
 import type { FolderReader } from '../environment.ts';
 import type { Planned } from '../model/modelCache.ts';
-import type { PartSession } from './partRunner.ts';
 import { optional } from '../model/weightFiles.ts';
 
 /** A file by its folder, or undefined where there is none. Nothing is read before it is made. */
@@ -44,7 +43,7 @@ export async function renamed(
   part: string,
   inputs: Readonly<Record<string, string>>,
   outputs: Readonly<Record<string, readonly string[]>>,
-): Promise<PartSession> {
+): Promise<Pick<OnnxSession, 'run' | typeof Symbol.asyncDispose>> {
   await using owned = new AsyncDisposableStack();
   owned.use(session);
   const refuse = (what: string): never => {

@@ -2,16 +2,16 @@
 import { alphasCumprod, readNoiseSchedule } from '../../diffusion/schedule.ts';
 import { SchedulerConfigReader } from '../../diffusion/schedulerConfig.ts';
 import { preferenceOf } from '../../losses/preference.ts';
+import type { Conditioning } from '../../models/conditioning.ts';
 import { ParameterStore } from '../../models/parameterStore.ts';
 import { withAliases } from '../../models/weights.ts';
 import '../../shared/disposable.ts';
 import { engineReference, type FrozenReference } from '../../training/frozenReference.ts';
 import { initialLora } from '../../training/lora.ts';
-import type { LoopData, PreparedPair, PromptText } from '../../training/session.ts';
+import type { LoopData, PreparedPair } from '../../training/session.ts';
 import type { StepSpec } from '../../training/stepGraph.ts';
 import { Trainer } from '../../training/trainer.ts';
 import type { ResolvedModel } from '../model/modelPool.ts';
-import { conditioningOf } from '../sampling/conditioning.ts';
 import type { RunRecord } from '../types.ts';
 import { restoreState } from './checkpoint.ts';
 import { onnxReference } from './onnxReference.ts';
@@ -44,20 +44,12 @@ export async function prepareRun(
   { check, preparing }: { check(): void; preparing(what: string, done: number, total: number): void },
 ): Promise<Prepared> {
   const { config } = record;
-  const { pairs, emptyText } = await encodeTexts(context, record, model, sources, { check, preparing });
   const schedule = readNoiseSchedule(new SchedulerConfigReader(model.folder.scheduler, 'DDPMScheduler'));
   const { sizeMultiple, predictionType } = model.folder.info;
   const { latentSize } = sources;
   const size = { height: latentSize.height * sizeMultiple, width: latentSize.width * sizeMultiple };
-  const { timeIds } = conditioningOf(
-    model.folder.unet.model,
-    { context: emptyText.context, pooled: new Float32Array() },
-    size,
-  );
   const data: LoopData = {
-    pairs,
-    emptyText,
-    ...(timeIds && { timeIds }),
+    ...(await encodeTexts(context, record, model, sources, size, { check, preparing })),
     prediction: predictionType,
     alphasCumprod: alphasCumprod(schedule),
   };
@@ -131,25 +123,24 @@ async function encodeTexts(
   { config }: RunRecord,
   model: ResolvedModel,
   sources: Sources,
+  size: { width: number; height: number },
   { check, preparing }: { check(): void; preparing(what: string, done: number, total: number): void },
-): Promise<{ pairs: PreparedPair[]; emptyText: PromptText }> {
+): Promise<Pick<LoopData, 'pairs' | 'unconditional'>> {
   const parts = context.frozenParts(model);
-  const { pooledWidth } = model.folder.unet.model;
-  const textOf = async (prompt: string | null): Promise<PromptText> => {
+  const told = async (prompt: string | null): Promise<Conditioning> => {
     check();
-    const encoded = await parts.encodeText(prompt, model.texts);
-    return { context: encoded.context, ...(pooledWidth > 0 && { pooled: encoded.pooled }) };
+    return model.folder.unet.model.conditioning(await parts.encodeText(prompt, model.texts), size);
   };
   try {
     const pairs: PreparedPair[] = [];
     for (const [i, { pair, winner, loser }] of sources.pairs.entries()) {
       if (i % 8 === 0) preparing('Encoding the prompts', i, sources.pairs.length);
       const preference = preferenceOf(config, pair.strength);
-      pairs.push({ id: pair.pair, winner, loser, text: await textOf(pair.prompt), preference });
+      pairs.push({ id: pair.pair, winner, loser, conditioning: await told(pair.prompt), preference });
     }
-    const emptyText = await textOf(null);
-    if (config.sampleEvery > 0) for (const prompt of config.samplePrompts) await textOf(prompt);
-    return { pairs, emptyText };
+    const unconditional = await told(null);
+    if (config.sampleEvery > 0) for (const prompt of config.samplePrompts) await told(prompt);
+    return { pairs, unconditional };
   } finally {
     await parts.releaseStreamed('all');
   }

@@ -1,12 +1,13 @@
 /** The fixed prompts and seeds through the weights as they are now. */
 import { encodePng } from '../../data/formats/png.ts';
-import { Graph } from '../../graph/graph.ts';
+import type { Value } from '../../graph/graph.ts';
+import { denoiserGraph, type DenoiserSize } from '../../models/denoiser.ts';
 import '../../shared/disposable.ts';
 import { loraModules } from '../../training/lora.ts';
 import { policyOf } from '../../training/policy.ts';
 import { ResolvedModel, type WeightChange } from '../model/modelPool.ts';
 import { makePicture, rgbaFromPlanar } from '../sampling/generation.ts';
-import { type NoisePredictor, type PredictorSize, programPredictor } from '../sampling/noisePredictor.ts';
+import { type NoisePredictor, programPredictor } from '../sampling/noisePredictor.ts';
 import type { RunRecord, SampleRecord } from '../types.ts';
 import type { TrainContext } from './openRun.ts';
 import type { Prepared } from './prepareRun.ts';
@@ -37,13 +38,12 @@ export async function drawSamples(training: Training): Promise<boolean> {
     made.defer(() => context.frozenParts(model).releaseStreamed('all'));
     const ranOn = await context.samplerFor('auto', model);
     // Our kernels sample with the tensors in training where they lie; onnxruntime needs them merged.
-    const make = async (wanted: PredictorSize): Promise<NoisePredictor> =>
+    const make = async (wanted: DenoiserSize): Promise<NoisePredictor> =>
       ranOn === 'engine'
         ? currentPredictor(context, prepared, wanted)
         : context.predictors.make(await currentModel(context, prepared, run.record), ranOn, wanted);
     let known: NoisePredictor | undefined;
-    const predictor = async (wanted: PredictorSize): Promise<NoisePredictor> =>
-      (known ??= made.use(await make(wanted)));
+    const predictor = async (wanted: DenoiserSize): Promise<NoisePredictor> => (known ??= made.use(await make(wanted)));
     for (const { prompt, seed, index } of shots) {
       check();
       const { defaults } = model.folder.info;
@@ -81,21 +81,22 @@ const isShot = (sample: SampleRecord, step: number, { prompt, seed }: { prompt: 
 async function currentPredictor(
   context: TrainContext,
   { model, spec, frozen, trainer }: Prepared,
-  size: PredictorSize,
+  size: DenoiserSize,
 ): Promise<NoisePredictor> {
   const { model: unet } = model.folder.unet;
-  const graph = new Graph();
-  const inputs = unet.inputs(graph, size);
-  const params = spec.layout.arenas.map((elements, i) => graph.state(`param.${i}`, [elements]));
-  const { options } = policyOf(graph, spec, params, (...parameter) => graph.parameter(...parameter));
-  const noisePred = unet.build(graph, inputs, { ...options, ...(spec.dtypeOf && { dtypeOf: spec.dtypeOf }) });
-  graph.output('noise_pred', noisePred);
+  let params: Value[] = [];
+  const forward = denoiserGraph(unet, size, (graph) => {
+    params = spec.layout.arenas.map((elements, i) => graph.state(`param.${i}`, [elements]));
+    const { options } = policyOf(graph, spec, params, (...parameter) => graph.parameter(...parameter));
+    return { ...options, ...(spec.dtypeOf && { dtypeOf: spec.dtypeOf }) };
+  });
+  const { graph } = forward;
   const bindings = new Map([
     ...(await frozen.bindings(graph)),
     ...trainer.paramArenas().map((storage, i) => [params[i]!, storage] as const),
   ]);
   const program = await context.executor.compile(graph, { bindings, label: 'sample' });
-  return programPredictor(program, inputs, noisePred, program);
+  return programPredictor(program, forward, program);
 }
 
 /** The model as it is now. */

@@ -11,6 +11,7 @@ import { SchedulerConfigReader } from '../../diffusion/schedulerConfig.ts';
 import { printGraph } from '../../graph/print.ts';
 import { preferenceOf, type Strength } from '../../losses/preference.ts';
 import { defaultLossSettings, lossFields, type LossName, lossNames, settingsOf } from '../../losses/table.ts';
+import type { Conditioning } from '../../models/conditioning.ts';
 import { openDenoiser } from '../../models/families.ts';
 import { ParameterStore } from '../../models/parameterStore.ts';
 import { withAliases } from '../../models/weights.ts';
@@ -75,16 +76,18 @@ async function train(config: TrainConfig, steps = 2): Promise<Outcome> {
     ),
     initial: async (name) => lora?.get(name) ?? weights.read(name),
   });
-  const context = (seed: number): { context: Float32Array } => ({ context: normals(seed, 5 * 6) });
+  const told = (seed: number): Conditioning => ({
+    encoder_hidden_states: { data: normals(seed, 5 * 6), shape: [1, 5, 6] },
+  });
   const data = {
     pairs: strengths.map((strength, i) => ({
       id: String(i),
       winner: normals(2 * i, 144),
       loser: normals(2 * i + 1, 144),
-      text: context(10 + i),
+      conditioning: told(10 + i),
       preference: preferenceOf(config, strength),
     })),
-    emptyText: context(20),
+    unconditional: told(20),
     prediction: 'epsilon' as const,
     alphasCumprod: alphasCumprod(readNoiseSchedule(new SchedulerConfigReader({}, 'DDPMScheduler'))),
   };

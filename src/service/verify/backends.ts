@@ -1,12 +1,11 @@
 /** Where a case's graph runs: an executor of ours (GPU or CPU), or onnxruntime, which knows forward passes only. */
 import type { Executor } from '../../graph/executor.ts';
-import type { Graph, Value } from '../../graph/graph.ts';
+import { feed, type Feeds } from '../../graph/feed.ts';
+import type { Graph } from '../../graph/graph.ts';
 import { loadParameters, parametersOf, type TensorSource } from '../../models/weights.ts';
-import { createSession, type SessionOptions } from '../../onnx/session.ts';
+import type { SessionOptions } from '../../onnx/session.ts';
 import '../../shared/disposable.ts';
-import { onnxBytes } from '../sampling/onnxModel.ts';
-
-export type Feeds = readonly (readonly [Value, Float32Array | Int32Array])[];
+import { onnxSession } from '../sampling/onnxModel.ts';
 
 export interface Backend {
   readonly name: string;
@@ -23,7 +22,7 @@ export function executorBackend(executor: Executor): Backend {
     async run(graph, feeds, weights) {
       using program = await executor.compile(graph, { label: 'verify' });
       await loadParameters(parametersOf(graph), weights, (parameter, data) => program.write(parameter, data));
-      for (const [value, data] of feeds) program.write(value, data);
+      feed(graph, feeds, (value, data) => program.write(value, data));
       await program.run();
       const outputs = new Map<string, Float32Array>();
       for (const [name, value] of graph.outputs) outputs.set(name, await program.read(value));
@@ -37,9 +36,8 @@ export function onnxBackend(options: SessionOptions): Backend {
     name: `onnxruntime ${options.provider}`,
     gradients: false,
     async run(graph, feeds, weights) {
-      await using session = await createSession(await onnxBytes(graph, weights), options);
-      const named = feeds.map(([value, data]) => [value.name, { data, dims: value.shape }] as const);
-      return new Map(Object.entries(await session.run(Object.fromEntries(named))));
+      await using session = await onnxSession(graph, weights, options);
+      return new Map(Object.entries(await session.run(feeds)));
     },
   };
 }

@@ -1,8 +1,10 @@
 /** A golden case's folder, opened: case.json, and its tensors by file. Format: docs/golden-cases.md. */
 import { openSafetensors, type SafetensorsFile } from '../../data/formats/safetensors.ts';
+import type { Tensor } from '../../graph/feed.ts';
+import type { Value } from '../../graph/graph.ts';
 import type { TensorSource } from '../../models/weights.ts';
 import { WinnowError } from '../../shared/errors.ts';
-import type { Shape } from '../../shared/shape.ts';
+import { sameShape, type Shape } from '../../shared/shape.ts';
 import type { FolderReader } from '../environment.ts';
 import { readFolderJson, readOptional } from '../model/modelConfigs.ts';
 
@@ -62,6 +64,19 @@ export class CaseInputs {
 
   readInt32(name: string): Promise<Int32Array> {
     return this.open(name).readInt32(name);
+  }
+
+  /** Of graph inputs, under their names behind a prefix. */
+  async feeds(inputs: Iterable<Value>, prefix = ''): Promise<Record<string, Tensor>> {
+    const feeds: Record<string, Tensor> = {};
+    for (const { name, shape, dtype } of inputs) {
+      const own = this.shape(prefix + name);
+      if (!sameShape(own, shape))
+        throw badCase(`${prefix}${name} is [${own.join(', ')}], the config makes it [${shape.join(', ')}]`);
+      const data = await (dtype === 'i32' ? this.readInt32(prefix + name) : this.read(prefix + name));
+      feeds[name] = { shape, data };
+    }
+    return feeds;
   }
 
   private open(name: string): SafetensorsFile {

@@ -14,7 +14,9 @@ import { Graph } from '../../graph/graph.ts';
 import type { Executor } from '../../graph/executor.ts';
 import { minSnrScale } from '../../losses/minSnr.ts';
 import { isLossName, lossNames, losses } from '../../losses/table.ts';
-import { type DenoiserModel, openDenoiser } from '../../models/families.ts';
+import { type Conditioning, stacked } from '../../models/conditioning.ts';
+import type { DenoiserModel, DenoiserSize } from '../../models/denoiser.ts';
+import { openDenoiser } from '../../models/families.ts';
 import { ParameterStore } from '../../models/parameterStore.ts';
 import { parametersOf, type TensorSource } from '../../models/weights.ts';
 import type { SessionOptions } from '../../onnx/session.ts';
@@ -26,11 +28,20 @@ import type { Denoiser } from '../../training/denoiser.ts';
 import { learningRateFactor } from '../../training/optimisers/schedule.ts';
 import type { TrainMode } from '../../training/policy.ts';
 import type { LossSpec } from '../../training/stepGraph.ts';
-import { type StepBatch, Trainer } from '../../training/trainer.ts';
+import { referenceGraph } from '../../training/frozenReference.ts';
+import { batchFeeds, type StepBatch, Trainer } from '../../training/trainer.ts';
 import { readFolderJson, readOptional } from '../model/modelConfigs.ts';
 import { onnxReference } from '../training/onnxReference.ts';
 import { type Backend, executorBackend } from './backends.ts';
-import { badCase, field, type GoldenCase, openTensors, openWeights, optionalNumber } from './caseFile.ts';
+import {
+  badCase,
+  type CaseInputs,
+  field,
+  type GoldenCase,
+  openTensors,
+  openWeights,
+  optionalNumber,
+} from './caseFile.ts';
 import { type CaseResult, compareCase } from './compare.ts';
 
 /** WebGPU's default limit of one binding, in f32. */
@@ -129,6 +140,18 @@ function warmupOf(golden: GoldenCase): number {
   return steps;
 }
 
+/** What step k tells of each pair. */
+async function pairConditioning({ inputs }: GoldenCase, k: number, model: DenoiserModel): Promise<Conditioning> {
+  const { sample: _, timestep: __, ...told } = model.inputs(new Graph(), sizeOf(inputs));
+  return inputs.feeds(Object.values(told), `step.${k}.`);
+}
+
+/** Of every step, for as many samples as there are pairs. */
+function sizeOf(inputs: CaseInputs): Omit<DenoiserSize, 'guidance'> {
+  const [batch, , height, width] = inputs.shape('step.0.latents_w') as [number, number, number, number];
+  return { batch, height, width, tokens: inputs.shape('step.0.encoder_hidden_states')[1]! };
+}
+
 /** The batch of step k: winners, then losers, sharing timestep, noise and text. */
 async function stepBatch(
   golden: GoldenCase,
@@ -136,6 +159,7 @@ async function stepBatch(
   noise: NoiseScheduleConfig,
   alphas: Float32Array,
   beta: number,
+  model: DenoiserModel,
 ): Promise<StepBatch> {
   const { inputs } = golden;
   const read = (name: string): Promise<Float32Array> => inputs.read(`step.${k}.${name}`);
@@ -146,15 +170,13 @@ async function stepBatch(
   const timestep = twice(Float32Array.from(pairTimestep));
   const optional = async (name: string): Promise<Float32Array | undefined> =>
     inputs.has(`step.${k}.${name}`) ? read(name) : undefined;
-  const [textEmbeds, timeIds] = [await optional('text_embeds'), await optional('time_ids')];
+  const told = await pairConditioning(golden, k, model);
   const gamma = optionalNumber(golden, 'min_snr_gamma');
   return {
     sample: addNoise(alphas, latents, eps, timestep),
     target: trainingTarget(noise.prediction_type, alphas, latents, eps, timestep),
     timestep,
-    encoderHiddenStates: twice(await read('encoder_hidden_states')),
-    textEmbeds: textEmbeds && twice(textEmbeds),
-    timeIds: timeIds && twice(timeIds),
+    conditioning: stacked([told, told]),
     preference: await optional('preference'),
     logitScale: gamma === undefined ? undefined : minSnrScale(signalToNoise(alphas, pairTimestep), gamma),
     beta,
@@ -168,25 +190,8 @@ interface Reference extends AsyncDisposable {
 /** A reference with weights of its own beside an adapter: a program of the same executor. */
 function executorReference(denoiser: Denoiser, weights: TensorSource, pairs: number, backend: Backend): Reference {
   return {
-    async errors(batch) {
-      const graph = new Graph();
-      const inputs = denoiser.inputs(graph, 2 * pairs);
-      const target = graph.input('target', inputs.sample.shape);
-      graph.output('errors', graph.op('meanSquaredError', {}, [denoiser.build(graph, inputs, {}), target]));
-      const feeds = [
-        [inputs.sample, batch.sample],
-        [inputs.timestep, batch.timestep],
-        [inputs.encoderHiddenStates, batch.encoderHiddenStates],
-        [target, batch.target],
-        ...(inputs.textEmbeds && inputs.timeIds
-          ? ([
-              [inputs.textEmbeds, batch.textEmbeds!],
-              [inputs.timeIds, batch.timeIds!],
-            ] as const)
-          : []),
-      ] as const;
-      return (await backend.run(graph, feeds, weights)).get('errors')!;
-    },
+    errors: async (batch) =>
+      (await backend.run(referenceGraph(denoiser, pairs), batchFeeds(batch), weights)).get('errors')!,
     [Symbol.asyncDispose]: async () => {},
   };
 }
@@ -201,10 +206,9 @@ export interface DpoHost {
 export async function verifyDpo(golden: GoldenCase, { executor, onnx, reference }: DpoHost): Promise<CaseResult> {
   const model = openDenoiser(await readFolderJson(golden.reader, 'config.json'));
   const weights = await openWeights(golden.reader);
-  const [pairs, , height, width] = golden.inputs.shape('step.0.latents_w') as [number, number, number, number];
-  const tokens = golden.inputs.shape('step.0.encoder_hidden_states')[1]!;
+  const { batch: pairs, ...size } = sizeOf(golden.inputs);
   const denoiser: Denoiser = {
-    inputs: (graph, batch) => model.inputs(graph, { batch, height, width, tokens }),
+    inputs: (graph, batch) => model.inputs(graph, { batch, ...size }),
     build: (graph, inputs, options) => model.build(graph, inputs, options),
   };
   const trained = await openTrained(golden, model, denoiser, weights);
@@ -250,7 +254,7 @@ export async function verifyDpo(golden: GoldenCase, { executor, onnx, reference 
 
   const outputs = new Map<string, ArrayLike<number>>();
   for (let k = 0; k < steps; k++) {
-    const batch = await stepBatch(golden, k, noise, alphas, beta);
+    const batch = await stepBatch(golden, k, noise, alphas, beta, model);
     if (outside) batch.referenceErrors = await outside.errors(batch);
     const lr = optimiser.lr * learningRateFactor({ lrSchedule: 'constant', warmupSteps, steps }, k);
     const { micro, gradNorm } = await trainer.run([batch], {

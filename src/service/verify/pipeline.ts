@@ -1,14 +1,15 @@
 /** Kind `pipeline`: a diffusers folder from prompt and seed to picture. Text encoders and the VAE run where the denoiser runs. */
 import '../../shared/disposable.ts';
+import type { DenoiserSize } from '../../models/denoiser.ts';
 import { conditioningOf } from '../sampling/conditioning.ts';
 import type { FolderReader } from '../environment.ts';
 import { FrozenParts } from '../sampling/frozenParts.ts';
 import { ModelCache } from '../model/modelCache.ts';
 import { type ModelFolder, openModelFolder } from '../model/modelFolder.ts';
-import type { NoisePredictor, PredictorSize } from '../sampling/noisePredictor.ts';
+import type { NoisePredictor } from '../sampling/noisePredictor.ts';
 import type { PartRunner } from '../sampling/partRunner.ts';
 import type { SuppliedOnnx } from '../sampling/suppliedOnnx.ts';
-import { predictorBatch, sampleLatents } from '../sampling/sampling.ts';
+import { sampleLatents } from '../sampling/sampling.ts';
 import { badCase, field, type GoldenCase, optionalNumber } from './caseFile.ts';
 import { type CaseResult, compareCase } from './compare.ts';
 
@@ -16,7 +17,7 @@ export interface PipelineHost {
   runner: PartRunner;
   /** What the folder itself brings as ONNX. */
   supplied(folder: ModelFolder): SuppliedOnnx;
-  predictor(folder: ModelFolder, size: PredictorSize): Promise<NoisePredictor>;
+  predictor(folder: ModelFolder, size: DenoiserSize): Promise<NoisePredictor>;
 }
 
 const within = (reader: FolderReader, folder: string): FolderReader => ({
@@ -60,16 +61,21 @@ export async function verifyPipeline(
     ? (golden.inputs.shape('image') as [number, number])
     : [field(golden, 'height', 'number'), field(golden, 'width', 'number')];
   const [height, width] = [Math.floor(imageHeight / factor), Math.floor(imageWidth / factor)];
-  const conditioning = async (prompt: string | null) =>
-    conditioningOf(unet, await parts.encodeText(prompt), { width: width * factor, height: height * factor });
   const negative = golden.fields.negative_prompt ?? null;
+  const told = await conditioningOf(unet, (prompt) => parts.encodeText(prompt), {
+    prompt: field(golden, 'prompt', 'string'),
+    negativePrompt: negative === null ? null : String(negative),
+    guidanceScale,
+    width: width * factor,
+    height: height * factor,
+  });
   const image = hasImage ? await golden.inputs.read('image') : undefined;
   await using noisePredictor = await predictor(folder, {
-    batch: predictorBatch(guidanceScale, unet.timestepCondWidth),
+    batch: told.batch,
     height,
     width,
     tokens: folder.tokens,
-    timestepCond: unet.timestepCondWidth > 0,
+    guidance: unet.guidanceInput,
   });
   const { latents, initialLatents } = await sampleLatents(noisePredictor, {
     seed: field(golden, 'seed', 'number'),
@@ -81,9 +87,7 @@ export async function verifyPipeline(
     scheduler: typeof golden.fields.scheduler === 'string' ? golden.fields.scheduler : folder.info.scheduler,
     schedulerConfig: folder.scheduler,
     latentShape: [folder.vae.config.latent_channels, height, width],
-    conditional: await conditioning(field(golden, 'prompt', 'string')),
-    unconditional: await conditioning(negative === null ? null : String(negative)),
-    timestepCondWidth: unet.timestepCondWidth,
+    ...told,
     init: image && {
       strength: strength!,
       encode: (generator) => parts.encode(planar(image), imageHeight, imageWidth, generator),

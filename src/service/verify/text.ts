@@ -18,18 +18,14 @@ export async function verifyTextEncoder(golden: GoldenCase, backend: Backend): P
   const [batch, tokens] = golden.inputs.shape('input_ids') as [number, number];
   const ids = await golden.inputs.readInt32('input_ids');
   const graph = new Graph();
-  const inputs = textEncoderInputs(graph, { batch, tokens });
-  const encoding = buildTextEncoder(graph, config, inputs);
+  const encoding = buildTextEncoder(graph, config, textEncoderInputs(graph, { batch, tokens }));
   graph.output('last_hidden_state', encoding.lastHiddenState);
   graph.output('penultimate', encoding.hiddenStates.at(-2)!);
   graph.output('pooled', encoding.pooled!);
   const weights = withAliases(await openWeights(golden.reader), unprefixedTextNames);
   const outputs = await backend.run(
     graph,
-    [
-      [inputs.inputIds, ids],
-      [inputs.eosIndex, pooledPositions(config, ids, tokens)],
-    ],
+    { input_ids: ids, eos_index: pooledPositions(config, ids, tokens) },
     weights,
   );
   return compareCase(golden, outputs, { backend: backend.name });

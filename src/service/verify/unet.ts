@@ -2,14 +2,15 @@
 import { backward } from '../../autodiff/backward.ts';
 import { readLora } from '../../data/formats/lora.ts';
 import { kohyaKey } from '../../data/formats/loraKeys.ts';
+import type { Feeds } from '../../graph/feed.ts';
 import { Graph, type Value } from '../../graph/graph.ts';
 import { parseUNetConfig, type UNetConfig } from '../../models/sd/config.ts';
-import { buildUNet, classLabelsShape, loraTargets, type UNetInputs } from '../../models/sd/unet.ts';
+import { buildUNet, loraTargets, type UNetInputs, unetInputs } from '../../models/sd/unet.ts';
 import { parametersOf } from '../../models/weights.ts';
 import type { Shape } from '../../shared/shape.ts';
 import { type AdapterBeside, adapterBeside, both } from '../sampling/adapterBeside.ts';
 import { readFolderJson } from '../model/modelConfigs.ts';
-import type { Backend, Feeds } from './backends.ts';
+import type { Backend } from './backends.ts';
 import { type GoldenCase, openTensors, openWeights } from './caseFile.ts';
 import { type CaseResult, compareCase } from './compare.ts';
 
@@ -22,27 +23,21 @@ async function openAdapter(golden: GoldenCase, config: UNetConfig, graph: Graph)
   return adapterBeside(graph, modules, sites, (path) => kohyaKey(path));
 }
 
-/** Input values with the case's shapes and numbers. */
+/** Input values of the case's size, and its numbers for them. */
 async function caseInputs(
   golden: GoldenCase,
   graph: Graph,
   config: UNetConfig,
 ): Promise<{ inputs: UNetInputs; feeds: Feeds }> {
-  const feeds: [Value, Float32Array | Int32Array][] = [];
-  const feed = async (name: string, dtype: 'f32' | 'i32' = 'f32'): Promise<Value> => {
-    const value = graph.input(name, golden.inputs.shape(name), dtype);
-    feeds.push([value, await (dtype === 'i32' ? golden.inputs.readInt32(name) : golden.inputs.read(name))]);
-    return value;
-  };
-  const labels = classLabelsShape(config, golden.inputs.shape('sample')[0]!);
-  const inputs: UNetInputs = {
-    sample: await feed('sample'),
-    timestep: await feed('timestep'),
-    encoderHiddenStates: await feed('encoder_hidden_states'),
-    ...(golden.inputs.has('timestep_cond') ? { timestepCond: await feed('timestep_cond') } : {}),
-    ...(labels ? { classLabels: await feed('class_labels', labels.dtype) } : {}),
-    ...(config.addition_embed_type ? { textEmbeds: await feed('text_embeds'), timeIds: await feed('time_ids') } : {}),
-  };
+  const [batch, , height, width] = golden.inputs.shape('sample') as [number, number, number, number];
+  const inputs = unetInputs(graph, config, {
+    batch,
+    height,
+    width,
+    tokens: golden.inputs.shape('encoder_hidden_states')[1]!,
+    guidance: golden.inputs.has('timestep_cond'),
+  });
+  const feeds = await golden.inputs.feeds(Object.values(inputs));
   return { inputs, feeds };
 }
 
@@ -70,10 +65,10 @@ export async function verifyUNet(golden: GoldenCase, backend: Backend): Promise<
   const noisePred = buildUNet(graph, config, inputs, { parameter, lora: adapter?.hook });
   graph.output('noise_pred', noisePred);
 
-  const allFeeds = [...feeds];
+  const allFeeds = { ...feeds };
   if (golden.inputs.has('target')) {
     const target = graph.input('target', golden.inputs.shape('target'));
-    allFeeds.push([target, await golden.inputs.read('target')]);
+    Object.assign(allFeeds, await golden.inputs.feeds([target]));
     // Samples are of one size, so the mean of their means is the mean over all elements.
     const errors = graph.op('meanSquaredError', {}, [noisePred, target], 'errors');
     graph.output('loss', graph.op('mean', { axes: [0] }, [errors], 'loss'));
@@ -96,7 +91,7 @@ function appendGradients(graph: Graph, errors: Value, inputs: UNetInputs, adapte
     : [
         ...parametersOf(graph).map((value) => ({ value, name: `grad.${value.name}` })),
         { value: inputs.sample, name: 'grad_in.sample' },
-        { value: inputs.encoderHiddenStates, name: 'grad_in.encoder_hidden_states' },
+        { value: inputs.encoder_hidden_states, name: 'grad_in.encoder_hidden_states' },
       ];
   const grads = backward(
     graph,

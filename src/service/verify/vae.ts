@@ -21,14 +21,14 @@ export async function verifyVae(golden: GoldenCase, backend: Backend): Promise<C
       graph.output('mean', encoded.mean);
       graph.output('logvar', encoded.logvar);
     }
-    for (const [name, data] of await backend.run(graph, [[image, await golden.inputs.read('image')]], weights))
+    for (const [name, data] of await backend.run(graph, await golden.inputs.feeds([image]), weights))
       outputs.set(name, data);
   }
   if (golden.inputs.has('latents')) {
     const graph = new Graph();
     const latents = graph.input('latents', golden.inputs.shape('latents'));
     graph.output('decoded', buildVaeDecoder(graph, config, latents));
-    for (const [name, data] of await backend.run(graph, [[latents, await golden.inputs.read('latents')]], weights))
+    for (const [name, data] of await backend.run(graph, await golden.inputs.feeds([latents]), weights))
       outputs.set(name, data);
   }
   return compareCase(golden, outputs, { backend: backend.name });
