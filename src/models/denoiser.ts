@@ -1,5 +1,6 @@
 /** A denoising network of any family: what sampling, training and export need of it. */
 import { Graph, type Value } from '../graph/graph.ts';
+import type { TextStates } from './clip/textEncoder.ts';
 import type { Conditioning, PictureTold, PromptEncoding } from './conditioning.ts';
 import type { LayerOptions } from './layers.ts';
 import type { LoraTarget } from './sd/unet.ts';
@@ -35,6 +36,8 @@ export interface DenoiserModel {
   contextWidth: number;
   /** Channels of the pooled text that it takes beside (SDXL), with six sizes; 0 if it takes neither. */
   pooledWidth: number;
+  /** What of its text encoders it attends to. */
+  textStates: TextStates;
   /** Whether it can take the guidance scale as an input, and is then run once where others are run twice (LCM). */
   guidanceInput: boolean;
   /** What class labels it must be given, which no pipeline of Stable Diffusion gives; null for none. */

@@ -15,6 +15,8 @@ const denoisers: Readonly<Record<string, (config: Config) => DenoiserModel>> = {
       predictedChannels: unet.out_channels,
       contextWidth: unet.cross_attention_dim,
       pooledWidth: textEmbedsWidth(unet),
+      // pipeline_stable_diffusion_xl.py, encode_prompt.
+      textStates: unet.addition_embed_type ? 'penultimate' : 'last_hidden_state',
       guidanceInput: unet.time_cond_proj_dim > 0,
       classLabels: unet.class_embed_type,
       inputs: (graph, size) => unetInputs(graph, unet, size),

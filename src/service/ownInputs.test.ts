@@ -25,6 +25,7 @@ const model: DenoiserModel = {
   predictedChannels: 1,
   contextWidth: 2,
   pooledWidth: 0,
+  textStates: 'last_hidden_state',
   guidanceInput: false,
   classLabels: null,
   inputs: (graph, { batch, height, width, tokens }) => ({

@@ -6,6 +6,7 @@ import { assert } from '../../shared/assert.ts';
 import type { Shape } from '../../shared/shape.ts';
 import { type Config, ConfigReader, limits, unsupported } from '../config.ts';
 import { type LayerOptions, Layers } from '../layers.ts';
+import { parametersOf } from '../weights.ts';
 
 export interface TextEncoderConfig {
   kind: (typeof textEncoderKinds)[number];
@@ -62,28 +63,28 @@ export function parseTextEncoderConfig(config: Config, as?: TextEncoderConfig['k
   };
 }
 
-export interface TextEncoderInputs {
-  /** i32 [B, T]. */
-  inputIds: Value;
-  /** i32 [B], from `pooledPositions`; without it nothing is pooled. */
-  eosIndex?: Value;
+/** What of an encoder a model attends to, [B, T, D]: the last layer's states after the final norm, or those of the last layer but one, which
+ *  is not normalised (hidden_states[-2]). */
+export type TextStates = 'last_hidden_state' | 'penultimate';
+
+/** The encoder as a graph of its own: `input_ids` i32 [B, T] and `eos_index` i32 [B] (pooledPositions) → the states that are asked for, under
+ *  their names, and `pooled`: the last states at the end token [B, D], projected to [B, projection_dim] WithProjection. */
+export function textEncoderGraph(
+  config: TextEncoderConfig,
+  { batch = 1, tokens, states }: { batch?: number; tokens: number; states: readonly TextStates[] },
+  options: LayerOptions = {},
+): Graph {
+  const graph = new Graph();
+  const ids = graph.input('input_ids', [batch, tokens], 'i32');
+  const encoded = buildTextEncoder(graph, config, ids, graph.input('eos_index', [batch], 'i32'), options);
+  for (const name of states) graph.output(name, encoded[name]);
+  graph.output('pooled', encoded.pooled);
+  return graph;
 }
 
-export interface TextEncoding {
-  /** After the final layer norm [B, T, D]. */
-  lastHiddenState: Value;
-  /** The embeddings, then each layer's output, none of them normalised: hiddenStates.at(-2) is what SDXL conditions on. */
-  hiddenStates: Value[];
-  /** lastHiddenState at the end token [B, D], projected to [B, projection_dim] WithProjection. */
-  pooled?: Value;
-}
-
-export function textEncoderInputs(graph: Graph, size: { batch: number; tokens: number }): Required<TextEncoderInputs> {
-  return {
-    inputIds: graph.input('input_ids', [size.batch, size.tokens], 'i32'),
-    eosIndex: graph.input('eos_index', [size.batch], 'i32'),
-  };
-}
+/** Its tensors, by their names and shapes, in the order it was built. */
+export const textEncoderParameters = (config: TextEncoderConfig): Value[] =>
+  parametersOf(textEncoderGraph(config, { tokens: 1, states: [] }));
 
 /** Where the end token stands in each row of ids [rows, tokens]: its first place, or 0 if there is none; the largest id's place where the
  *  config says eos_token_id 2, as configs did before transformers PR 24773. */
@@ -97,14 +98,15 @@ export function pooledPositions(config: TextEncoderConfig, ids: Int32Array, toke
   });
 }
 
-export function buildTextEncoder(
+function buildTextEncoder(
   graph: Graph,
   config: TextEncoderConfig,
-  inputs: TextEncoderInputs,
-  options: LayerOptions = {},
-): TextEncoding {
+  ids: Value,
+  eosIndex: Value,
+  options: LayerOptions,
+): Record<TextStates | 'pooled', Value> {
   const layers = new Layers(graph, options);
-  const [, tokens] = inputs.inputIds.shape as [number, number];
+  const [, tokens] = ids.shape as [number, number];
   assert(
     tokens <= config.max_position_embeddings,
     `${tokens} tokens, max_position_embeddings is ${config.max_position_embeddings}`,
@@ -120,12 +122,13 @@ export function buildTextEncoder(
     [table],
     `${at}.position_embedding`,
   );
-  const words = layers.embedding(`${at}.token_embedding`, inputs.inputIds, config.vocab_size, width);
+  const words = layers.embedding(`${at}.token_embedding`, ids, config.vocab_size, width);
   let hidden = graph.op('add', {}, [words, layers.reshape(`${at}.positions`, positions, [1, tokens, width])], at);
 
-  const hiddenStates = [hidden];
+  let penultimate = hidden;
   for (let i = 0; i < config.num_hidden_layers; i++) {
     const path = `text_model.encoder.layers.${i}`;
+    penultimate = hidden;
     const normed = layers.layerNorm(`${path}.layer_norm1`, hidden, eps);
     const [q, k, v] = ['q_proj', 'k_proj', 'v_proj'].map((name) =>
       layers.linear(`${path}.self_attn.${name}`, normed, width),
@@ -145,26 +148,24 @@ export function buildTextEncoder(
     hidden = layers.linear(`${path}.mlp.fc2`, layers.unary(`${path}.mlp.act`, inner, config.hidden_act), width, {
       residual: hidden,
     });
-    hiddenStates.push(hidden);
   }
   const lastHiddenState = layers.layerNorm('text_model.final_layer_norm', hidden, eps);
-  if (!inputs.eosIndex) return { lastHiddenState, hiddenStates };
-
-  const atEnd = graph.op('takeToken', {}, [lastHiddenState, inputs.eosIndex], 'pooler_output');
+  const atEnd = graph.op('takeToken', {}, [lastHiddenState, eosIndex], 'pooler_output');
   const pooled =
     config.kind === 'CLIPTextModel'
       ? atEnd
       : layers.linear('text_projection', atEnd, config.projection_dim, { bias: false });
-  return { lastHiddenState, hiddenStates, pooled };
+  return { last_hidden_state: lastHiddenState, penultimate, pooled };
 }
 
 /** Layers that an adapter may sit on: every linear one, in the order the encoder runs them. */
 export function textLoraTargets(config: TextEncoderConfig): { path: string; weightShape: Shape }[] {
   const targets: { path: string; weightShape: Shape }[] = [];
-  const graph = new Graph();
-  buildTextEncoder(graph, config, textEncoderInputs(graph, { batch: 1, tokens: 1 }), {
-    lora: (path, _, weightShape) => void targets.push({ path, weightShape }),
-  });
+  textEncoderGraph(
+    config,
+    { tokens: 1, states: [] },
+    { lora: (path, _, weightShape) => void targets.push({ path, weightShape }) },
+  );
   return targets;
 }
 

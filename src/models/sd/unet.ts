@@ -4,8 +4,9 @@ import { Graph, type Value } from '../../graph/graph.ts';
 import { assert } from '../../shared/assert.ts';
 import type { Shape } from '../../shared/shape.ts';
 import { type LayerKind, type LayerOptions, Layers } from '../layers.ts';
-import { resnetBlock } from './blocks.ts';
 import type { DenoiserSize } from '../denoiser.ts';
+import { parametersOf } from '../weights.ts';
+import { resnetBlock } from './blocks.ts';
 import type { UNetConfig } from './config.ts';
 import { UNET_PREFIX, unetPlaces } from './singleFileKeys.ts';
 
@@ -60,10 +61,7 @@ export function unetInputs(
 }
 
 /** What a UNet with class embeddings takes as `class_labels`. */
-function classLabelsShape(
-  config: UNetConfig,
-  batch: number,
-): { shape: Shape; dtype: 'f32' | 'i32' } | undefined {
+function classLabelsShape(config: UNetConfig, batch: number): { shape: Shape; dtype: 'f32' | 'i32' } | undefined {
   switch (config.class_embed_type) {
     case null:
       return undefined;
@@ -355,26 +353,24 @@ export function loraTargets(config: UNetConfig, which: 'attention' | 'all'): Lor
     const key = places(`${path}.weight`)?.key;
     return key === undefined ? {} : { original: key.slice(UNET_PREFIX.length, -'.weight'.length) };
   };
-  const graph = new Graph();
-  // The smallest size that survives every downsampling; shapes of weights do not depend on it.
-  const size = 2 ** (config.block_out_channels.length - 1);
-  buildUNet(
-    graph,
-    config,
-    unetInputs(graph, config, {
-      batch: 1,
-      height: size,
-      width: size,
-      tokens: 1,
-      guidance: true,
-    }),
-    {
-      lora: (path, kind, weightShape) => {
-        if (which === 'all' || /\.(to_q|to_k|to_v|to_out\.0)$/.test(path))
-          targets.push({ path, kind, weightShape, ...original(path) });
-        return undefined;
-      },
+  smallest(config, {
+    lora: (path, kind, weightShape) => {
+      if (which === 'all' || /\.(to_q|to_k|to_v|to_out\.0)$/.test(path))
+        targets.push({ path, kind, weightShape, ...original(path) });
+      return undefined;
     },
-  );
+  });
   return targets;
+}
+
+/** Its tensors, by their names and shapes, in the order it is built. */
+export const unetParameters = (config: UNetConfig): Value[] => parametersOf(smallest(config));
+
+/** With every input, at the smallest size that survives every downsampling: shapes of weights do not depend on it. */
+function smallest(config: UNetConfig, options: LayerOptions = {}): Graph {
+  const graph = new Graph();
+  const side = 2 ** (config.block_out_channels.length - 1);
+  const inputs = unetInputs(graph, config, { batch: 1, height: side, width: side, tokens: 1, guidance: true });
+  buildUNet(graph, config, inputs, options);
+  return graph;
 }

@@ -1,10 +1,16 @@
 /** Layout and refusals. Numbers are checked against PyTorch in service/verify.test.ts. */
 import { describe, expect, it } from 'vitest';
-import { Graph } from '../../graph/graph.ts';
 import { sizeOf } from '../../shared/shape.ts';
 import type { Config } from '../config.ts';
-import { parametersOf, withAliases } from '../weights.ts';
-import { buildVaeDecoder, buildVaeEncoder, legacyVaeNames, parseVaeConfig, vaeScaleFactor } from './vae.ts';
+import { withAliases } from '../weights.ts';
+import {
+  legacyVaeNames,
+  parseVaeConfig,
+  vaeDecoderGraph,
+  vaeEncoderGraph,
+  vaeParameters,
+  vaeScaleFactor,
+} from './vae.ts';
 
 const kl: Config = {
   _class_name: 'AutoencoderKL',
@@ -20,11 +26,12 @@ it.each<[string, Config, number, number]>([
   ['TAESD', { _class_name: 'AutoencoderTiny' }, 2_445_063, 8],
 ])('has the parameters of %s', (_, file, count, factor) => {
   const config = parseVaeConfig(file);
-  const graph = new Graph();
-  buildVaeEncoder(graph, config, graph.input('image', [1, 3, 16, 16]));
-  const image = buildVaeDecoder(graph, config, graph.input('latents', [1, config.latent_channels, 2, 2]));
-  expect(parametersOf(graph).reduce((sum, { shape }) => sum + sizeOf(shape), 0)).toBe(count);
-  expect([vaeScaleFactor(config), image.shape]).toEqual([factor, [1, 3, 16, 16]]);
+  expect(vaeParameters(config).reduce((sum, { shape }) => sum + sizeOf(shape), 0)).toBe(count);
+  const encoder = vaeEncoderGraph(config, { batch: 2, height: 16, width: 16 });
+  expect(encoder.outputs.get('mean')!.shape).toEqual([2, config.latent_channels, 2, 2]);
+  expect([...encoder.outputs.keys()]).toEqual(config.kind === 'AutoencoderTiny' ? ['mean'] : ['mean', 'logvar']);
+  const decoder = vaeDecoderGraph(config, { height: 2, width: 2 });
+  expect([vaeScaleFactor(config), decoder.outputs.get('image')!.shape]).toEqual([factor, [1, 3, 16, 16]]);
 });
 
 describe('config', () => {

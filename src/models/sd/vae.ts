@@ -1,9 +1,10 @@
 /** AutoencoderKL and AutoencoderTiny as graphs: images [B, 3, H, W] in [-1, 1] to latents [B, C, h, w] and back. Module paths and keys
  *  are diffusers' (autoencoders/vae.py). Scaling by scaling_factor is the pipeline's work. */
-import type { Graph, Value } from '../../graph/graph.ts';
+import { Graph, type Value } from '../../graph/graph.ts';
 import type { UnaryFn } from '../../graph/ops.ts';
 import { type Config, ConfigReader, limits, unsupported } from '../config.ts';
 import { type LayerOptions, Layers } from '../layers.ts';
+import { parametersOf } from '../weights.ts';
 import { resnetBlock } from './blocks.ts';
 
 interface VaeCommon {
@@ -115,19 +116,60 @@ export function vaeScaleFactor(config: VaeConfig): number {
     : config.upsampling_scaling_factor ** (config.num_decoder_blocks.length - 1);
 }
 
-/** The posterior of an AutoencoderKL (logvar clamped to [-30, 20]), or the one code of an AutoencoderTiny; all [B, latent_channels, h, w]. */
-export type EncodedImage =
-  { kind: 'AutoencoderKL'; mean: Value; logvar: Value } | { kind: 'AutoencoderTiny'; encoded: Value };
+interface PlaneSize {
+  batch?: number;
+  height: number;
+  width: number;
+}
 
-/** image [B, 3, H, W] in [-1, 1]. */
-export function buildVaeEncoder(
+/** The encoder as a graph of its own: `image` [B, in_channels, H, W] in [-1, 1] → `mean` and `logvar` (clamped to [-30, 20]) of an
+ *  AutoencoderKL's posterior, or the one code of an AutoencoderTiny as `mean`; all [B, latent_channels, h, w].
+ *  @param size of the image. */
+export function vaeEncoderGraph(
+  config: VaeConfig,
+  { batch = 1, height, width }: PlaneSize,
+  options: LayerOptions = {},
+): Graph {
+  const graph = new Graph();
+  const image = graph.input('image', [batch, config.in_channels, height, width]);
+  const { mean, logvar } = buildVaeEncoder(graph, config, image, options);
+  graph.output('mean', mean);
+  if (logvar) graph.output('logvar', logvar);
+  return graph;
+}
+
+/** The decoder as a graph of its own: `latents` [B, latent_channels, h, w], already divided by scaling_factor → `image` [B, 3, H, W], about
+ *  [-1, 1].
+ *  @param size of the latents. */
+export function vaeDecoderGraph(
+  config: VaeConfig,
+  { batch = 1, height, width }: PlaneSize,
+  options: LayerOptions = {},
+): Graph {
+  const graph = new Graph();
+  const latents = graph.input('latents', [batch, config.latent_channels, height, width]);
+  graph.output('image', buildVaeDecoder(graph, config, latents, options));
+  return graph;
+}
+
+/** The tensors of both halves, by their names and shapes: the encoder's first. */
+export function vaeParameters(config: VaeConfig): Value[] {
+  const side = vaeScaleFactor(config);
+  const halves = [
+    vaeEncoderGraph(config, { height: side, width: side }),
+    vaeDecoderGraph(config, { height: 1, width: 1 }),
+  ];
+  return halves.flatMap(parametersOf);
+}
+
+function buildVaeEncoder(
   graph: Graph,
   config: VaeConfig,
   image: Value,
-  options: LayerOptions = {},
-): EncodedImage {
+  options: LayerOptions,
+): { mean: Value; logvar?: Value } {
   const layers = new Layers(graph, options);
-  if (config.kind === 'AutoencoderTiny') return { kind: config.kind, encoded: tinyEncoder(layers, config, image) };
+  if (config.kind === 'AutoencoderTiny') return { mean: tinyEncoder(layers, config, image) };
 
   const { block_out_channels: channels, latent_channels: latent } = config;
   const last = channels.length - 1;
@@ -150,11 +192,10 @@ export function buildVaeEncoder(
   if (config.use_quant_conv) moments = layers.conv('quant_conv', moments, 2 * latent, { kernel: 1 });
   const mean = graph.op('slice', { axis: 1, start: 0, length: latent }, [moments], 'latent_dist.mean');
   const logvar = graph.op('slice', { axis: 1, start: latent, length: latent }, [moments], 'latent_dist.logvar');
-  return { kind: config.kind, mean, logvar: graph.op('clamp', { min: -30, max: 20 }, [logvar], 'latent_dist.clamp') };
+  return { mean, logvar: graph.op('clamp', { min: -30, max: 20 }, [logvar], 'latent_dist.clamp') };
 }
 
-/** latents [B, latent_channels, h, w], already divided by scaling_factor → image [B, 3, H, W], about [-1, 1]. */
-export function buildVaeDecoder(graph: Graph, config: VaeConfig, latents: Value, options: LayerOptions = {}): Value {
+function buildVaeDecoder(graph: Graph, config: VaeConfig, latents: Value, options: LayerOptions): Value {
   const layers = new Layers(graph, options);
   if (config.kind === 'AutoencoderTiny') return tinyDecoder(layers, config, latents);
 

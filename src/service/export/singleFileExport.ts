@@ -3,9 +3,9 @@
 import { tokenizerFiles } from '../../data/modelFiles.ts';
 import { floatDtypes, type TensorToStream } from '../../data/formats/safetensors.ts';
 import type { ParameterDtype, Value } from '../../graph/graph.ts';
+import { textEncoderParameters } from '../../models/clip/textEncoder.ts';
 import { ClipTokenizer, type TokenizerFiles } from '../../models/clip/tokenizer.ts';
 import { CLIP_VOCAB_SIZE, type ClipPadding, clipTokenizerFile } from '../../models/clip/vocabulary/vocabulary.ts';
-import type { Config } from '../../models/config.ts';
 import { parseUNetConfig } from '../../models/sd/config.ts';
 import { SD2_TEXT_LAYERS, type SingleFileFamily } from '../../models/sd/singleFileConfig.ts';
 import {
@@ -18,11 +18,12 @@ import {
   unetPlaces,
   vaePlaces,
 } from '../../models/sd/singleFileKeys.ts';
+import { unetParameters } from '../../models/sd/unet.ts';
+import { vaeParameters } from '../../models/sd/vae.ts';
 import { readParameter, storedDtypes, type TensorSource, type WeightPolicy } from '../../models/weights.ts';
 import { WinnowError } from '../../shared/errors.ts';
 import { parseJson } from '../../shared/json.ts';
 import type { Shape } from '../../shared/shape.ts';
-import { textParameters, unetParameters, vaeParameters } from '../model/componentParameters.ts';
 import type { FolderReader } from '../environment.ts';
 import { readFolderJson, readOptional, SCHEDULER_FILE, schedulerFile } from '../model/modelConfigs.ts';
 import type { ModelFolder, TextPart } from '../model/modelFolder.ts';
@@ -58,28 +59,20 @@ export async function singleFileTensors(
   precision: WeightPolicy,
   texts: readonly TextPart[] = folder.textEncoders,
 ): Promise<TensorToStream[]> {
-  const { reader } = folder;
-  const config = (part: string): Promise<Config> => readFolderJson(reader, `${part}/config.json`);
   const family = familyOf(folder);
-  const unetConfig = await config('unet');
+  const unetConfig = parseUNetConfig(await readFolderJson(folder.reader, 'unet/config.json'));
   const tensors = [
+    ...placed(unetParameters(unetConfig), unet, unetPlaces(unetConfig), storedDtypes(folder.unet.weights, precision)),
     ...placed(
-      unetParameters(unetConfig),
-      unet,
-      unetPlaces(parseUNetConfig(unetConfig)),
-      storedDtypes(folder.unet.weights, precision),
-    ),
-    ...placed(
-      vaeParameters(await config('vae')),
+      vaeParameters(folder.vae.config),
       folder.vae.weights,
       vaePlaces(folder.vae.config),
       storedDtypes(folder.vae.weights, precision),
     ),
   ];
   for (const [i, { weights, config: text }] of texts.entries()) {
-    const part = i === 0 ? 'text_encoder' : 'text_encoder_2';
     const own = placed(
-      textParameters(await config(part)),
+      textEncoderParameters(text),
       weights,
       textPlaces[family][i]!,
       storedDtypes(folder.textEncoders[i]!.weights, precision),

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ByteRanges } from '../../data/formats/bytes.ts';
 import type { Value } from '../../graph/graph.ts';
+import { parseTextEncoderConfig, textEncoderParameters } from '../../models/clip/textEncoder.ts';
 import type { Config } from '../../models/config.ts';
 import { parseUNetConfig } from '../../models/sd/config.ts';
 import {
@@ -13,9 +14,9 @@ import {
   unetPlaces,
   vaePlaces,
 } from '../../models/sd/singleFileKeys.ts';
-import { parseVaeConfig } from '../../models/sd/vae.ts';
+import { unetParameters } from '../../models/sd/unet.ts';
+import { parseVaeConfig, vaeParameters } from '../../models/sd/vae.ts';
 import { type Shape, sizeOf } from '../../shared/shape.ts';
-import { textParameters, unetParameters, vaeParameters } from './componentParameters.ts';
 import type { FolderReader } from '../environment.ts';
 import { type ModelFolder, openModelFolder } from './modelFolder.ts';
 
@@ -87,10 +88,14 @@ function shapesOf(layout: Layout): Map<string, Shape> {
     }
   };
   const config = (path: string): Config => publishedConfig(layout, path);
-  add(unetParameters(config('unet/config.json')), unetPlaces(parseUNetConfig(config('unet/config.json'))));
-  add(vaeParameters(config('vae/config.json')), vaePlaces(parseVaeConfig(config('vae/config.json'))));
+  const unet = parseUNetConfig(config('unet/config.json'));
+  add(unetParameters(unet), unetPlaces(unet));
+  const vae = parseVaeConfig(config('vae/config.json'));
+  add(vaeParameters(vae), vaePlaces(vae));
+  const textParameters = (folder: string): Value[] =>
+    textEncoderParameters(parseTextEncoderConfig(config(`${folder}/config.json`)));
   const xl = /xl|ssd/.test(layout.folder);
-  const first = textParameters(config('text_encoder/config.json'));
+  const first = textParameters('text_encoder');
   add(
     first,
     xl
@@ -99,7 +104,7 @@ function shapesOf(layout: Layout): Map<string, Shape> {
         ? openClipPlaces('cond_stage_model.model.')
         : clipPlaces('cond_stage_model.transformer.text_model.'),
   );
-  if (xl) add(textParameters(config('text_encoder_2/config.json')), openClipPlaces('conditioner.embedders.1.model.'));
+  if (xl) add(textParameters('text_encoder_2'), openClipPlaces('conditioner.embedders.1.model.'));
   return shapes;
 }
 

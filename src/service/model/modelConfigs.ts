@@ -27,7 +27,7 @@ import { optional } from './weightFiles.ts';
 export interface Pipeline {
   /** model_index.json's `_class_name`. */
   className: string;
-  /** xl: penultimate states of all encoders side by side, the last one's pooled output, and six sizes. sd: the one encoder's last states. */
+  /** xl: two encoders, the last one's pooled output, and six sizes. sd: one encoder. */
   conditioning: 'sd' | 'xl';
   /** xl: no negative prompt is zeros instead of the encoding of nothing. */
   zeroForNoNegative: boolean;
@@ -59,6 +59,8 @@ export interface PartConfigs {
   tokens: number;
   /** Of the model's own pictures, in pixels. */
   size: { width: number; height: number };
+  /** Pixels a latent, along one axis. */
+  sizeMultiple: number;
 }
 
 /** Of a whole folder. */
@@ -232,25 +234,25 @@ export const SCHEDULER_FILE = 'scheduler/scheduler_config.json';
 const predicting = (scheduler: SchedulerConfig, type: PredictionType | undefined): SchedulerConfig =>
   type === undefined ? scheduler : withOptions(scheduler, { prediction_type: type });
 
+type Sizes = 'tokens' | 'size' | 'sizeMultiple';
+
 function sizesOf(
-  { pipeline, unet, vae, texts }: Omit<PartConfigs, 'tokens' | 'size'>,
+  { pipeline, unet, vae, texts }: Omit<PartConfigs, Sizes>,
   unetConfig: Config,
-): Pick<PartConfigs, 'tokens' | 'size'> {
+): Pick<PartConfigs, Sizes> {
   const lengths = texts.map(
     ({ config: { max_position_embeddings: positions }, tokenizer }) =>
       tokenizer?.lengthLimit ?? (tokenizer ? Math.min(tokenizer.maxLength, positions) : positions),
   );
+  const sizeMultiple = vae ? vaeScaleFactor(vae) : 8;
   return {
+    sizeMultiple,
     tokens: lengths.length > 0 ? Math.min(...lengths) : 77,
-    size: defaultSize(
-      { pipeline: pipeline?.className, xl: unet.pooledWidth > 0 },
-      unetConfig,
-      vae ? vaeScaleFactor(vae) : 8,
-    ),
+    size: defaultSize({ pipeline: pipeline?.className, xl: unet.pooledWidth > 0 }, unetConfig, sizeMultiple),
   };
 }
 
-function checkParts({ pipeline, unet, vae, texts }: Omit<PartConfigs, 'tokens' | 'size'>): void {
+function checkParts({ pipeline, unet, vae, texts }: Omit<PartConfigs, Sizes>): void {
   const refuse = (field: string, value: unknown, wanted: string): never => {
     throw unsupported('UNet2DConditionModel', field, value, wanted);
   };

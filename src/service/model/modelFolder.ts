@@ -1,14 +1,13 @@
 /** A diffusers folder, or a checkpoint in one file seen as one, opened: configs parsed, weight files mapped, tokenizers ready. Where its files
  *  lie is the reader's business. What is not supported is refused by its field before any weight file is opened. */
-import type { TextEncoderConfig } from '../../models/clip/textEncoder.ts';
-import { unprefixedTextNames } from '../../models/clip/textEncoder.ts';
+import { type TextEncoderConfig, unprefixedTextNames } from '../../models/clip/textEncoder.ts';
 import type { ClipTokenizer } from '../../models/clip/tokenizer.ts';
 import type { DenoiserModel } from '../../models/denoiser.ts';
 import { legacyVaeNames, type VaeConfig } from '../../models/sd/vae.ts';
 import type { SchedulerConfig } from '../../diffusion/schedulerConfig.ts';
 import { type TensorSource, withAliases } from '../../models/weights.ts';
 import type { Environment, FolderReader } from '../environment.ts';
-import { type Pipeline, readModelConfigs } from './modelConfigs.ts';
+import { type PartConfigs, type Pipeline, readModelConfigs } from './modelConfigs.ts';
 import { type Identity, identityOf } from './identity.ts';
 import { modelInfo } from './modelInfo.ts';
 import { asDiffusersFolder } from './singleFile.ts';
@@ -52,40 +51,72 @@ export interface OpenOptions {
   variants?: readonly string[] | undefined;
 }
 
+/** Parts with weights, by their folders: the file's name before `.safetensors`, and what older and newer files call a tensor. */
+const parts: Readonly<Record<string, { stem: string; alias: (name: string) => readonly string[] }>> = {
+  unet: { stem: 'diffusion_pytorch_model', alias: () => [] },
+  vae: { stem: 'diffusion_pytorch_model', alias: legacyVaeNames },
+  text_encoder: { stem: 'model', alias: unprefixedTextNames },
+  text_encoder_2: { stem: 'model', alias: unprefixedTextNames },
+};
+
+/** A folder's configs, and the headers of its weight files: all of opening it that reads no weight. */
+export interface FolderHeaders<C extends PartConfigs> {
+  reader: FolderReader;
+  configs: C;
+  /** A part's files, and its tensors under the names that its graph has for them. Rejects as openComponentWeights. */
+  open(folder: string): Promise<{ files: ComponentWeights; weights: TensorSource }>;
+}
+
+/** Opening a folder and planning it (planning/folderPlan.ts) both begin here. Rejects as reading the configs does. */
+export async function openHeaders<C extends PartConfigs>(
+  source: FolderReader,
+  readConfigs: (reader: FolderReader) => Promise<C>,
+  variants?: readonly string[],
+): Promise<FolderHeaders<C>> {
+  const reader = await asDiffusersFolder(source);
+  return {
+    reader,
+    configs: await readConfigs(reader),
+    async open(folder) {
+      const { stem, alias } = parts[folder]!;
+      const files = await openComponentWeights(reader, folder, stem, variants);
+      return { files, weights: withAliases(files, alias) };
+    },
+  };
+}
+
 /** Opens a folder by its id. Rejects with UnsupportedArchitecture (before any weight file is opened), NotFound, or what is wrong with a file. */
 export async function openModelFolder(
   id: string,
   env: Pick<Environment, 'openModel' | 'sha256'>,
   { predictionType, variants }: OpenOptions = {},
 ): Promise<ModelFolder> {
-  const reader = await asDiffusersFolder(env.openModel(id));
-  const configs = await readModelConfigs(reader, { tokenizers: 'all', predictionType });
-  const { pipeline, unet, vae, texts, scheduler, tokens } = configs;
-  const unetWeights = await openComponentWeights(reader, 'unet', 'diffusion_pytorch_model', variants);
-  const vaeWeights = await openComponentWeights(reader, 'vae', 'diffusion_pytorch_model', variants);
-  const textWeights: ComponentWeights[] = [];
-  for (const { folder } of texts) textWeights.push(await openComponentWeights(reader, folder, 'model', variants));
-  const weights = { unet: unetWeights, vae: vaeWeights, texts: textWeights };
-  const { parts, ...hashes } = await identityOf(reader, env, configs, weights);
+  const { reader, configs, open } = await openHeaders(
+    env.openModel(id),
+    (folder) => readModelConfigs(folder, { tokenizers: 'all', predictionType }),
+    variants,
+  );
+  const { pipeline, scheduler, tokens } = configs;
+  const [unet, vae] = [await open('unet'), await open('vae')];
+  const texts: Awaited<ReturnType<typeof open>>[] = [];
+  for (const { folder } of configs.texts) texts.push(await open(folder));
+  const files = { unet: unet.files, vae: vae.files, texts: texts.map((text) => text.files) };
+  const { parts: hashed, ...hashes } = await identityOf(reader, env, configs, files);
   return {
-    info: { ...(await modelInfo(id, reader, configs, weights)), ...hashes },
+    info: { ...(await modelInfo(id, reader, configs, files)), ...hashes },
     pipeline,
-    unet: { model: unet, weights: unetWeights },
-    vae: { config: vae, weights: withAliases(vaeWeights, legacyVaeNames) },
-    textEncoders: texts.map(({ config, tokenizer }, i) => ({
-      config,
-      weights: withAliases(textWeights[i]!, unprefixedTextNames),
-      tokenizer,
-    })),
+    unet: { model: configs.unet, weights: unet.weights },
+    vae: { config: configs.vae, weights: vae.weights },
+    textEncoders: configs.texts.map(({ config, tokenizer }, i) => ({ config, weights: texts[i]!.weights, tokenizer })),
     tokens,
     scheduler,
     reader,
-    parts,
+    parts: hashed,
   };
 }
 
 /** Whether a folder's configs are ones we run, without its weights and tokenizers: for what is about to be downloaded. Rejects as
  *  openModelFolder. */
 export async function checkModelConfigs(reader: FolderReader): Promise<void> {
-  await readModelConfigs(await asDiffusersFolder(reader), { tokenizers: 'none' });
+  await openHeaders(reader, (folder) => readModelConfigs(folder, { tokenizers: 'none' }));
 }

@@ -4,7 +4,6 @@ import { samplerOptions } from '../../diffusion/samplers/options.ts';
 import { usualSampler } from '../../diffusion/samplers/table.ts';
 import { SchedulerConfigReader } from '../../diffusion/schedulerConfig.ts';
 import { judgesOf } from '../../judges/table.ts';
-import { vaeScaleFactor } from '../../models/sd/vae.ts';
 import type { FolderReader } from '../environment.ts';
 import type { ModelWeights } from './identity.ts';
 import type { ModelConfigs, WholeConfigs } from './modelConfigs.ts';
@@ -36,7 +35,7 @@ export async function modelInfo(
     scheduler: String(scheduler['_class_name']),
     defaults: reader.origin?.source === 'embedded' ? samplingDefaults : defaultsOf(id, configs),
     defaultSize: configs.size,
-    sizeMultiple: vaeScaleFactor(configs.vae),
+    sizeMultiple: configs.sizeMultiple,
     maxTokens: tokens,
     karras: new SchedulerConfigReader(scheduler, '').get(samplerOptions.karras.field, false) === true,
     guidanceInput: unet.guidanceInput,

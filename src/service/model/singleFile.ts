@@ -6,6 +6,7 @@ import { type CheckpointYaml, parseCheckpointYaml, yamlNames } from '../../data/
 import { openSafetensors, type SafetensorsFile } from '../../data/formats/safetensors.ts';
 import type { Value } from '../../graph/graph.ts';
 import { CLIP_VOCAB_SIZE, type ClipPadding, clipTokenizerFile } from '../../models/clip/vocabulary/vocabulary.ts';
+import { parseTextEncoderConfig, textEncoderParameters } from '../../models/clip/textEncoder.ts';
 import type { Config } from '../../models/config.ts';
 import { parseUNetConfig } from '../../models/sd/config.ts';
 import {
@@ -25,11 +26,11 @@ import {
   unetPlaces,
   vaePlaces,
 } from '../../models/sd/singleFileKeys.ts';
-import { parseVaeConfig } from '../../models/sd/vae.ts';
+import { unetParameters } from '../../models/sd/unet.ts';
+import { parseVaeConfig, vaeParameters } from '../../models/sd/vae.ts';
 import { WinnowError } from '../../shared/errors.ts';
 import { parseJsonObject } from '../../shared/json.ts';
 import { sameShape, type Shape, sizeOf } from '../../shared/shape.ts';
-import { textParameters, unetParameters, vaeParameters } from './componentParameters.ts';
 import type { FolderReader } from '../environment.ts';
 import { type ComponentWeights, optional } from './weightFiles.ts';
 
@@ -64,7 +65,7 @@ async function openSingleFile(reader: FolderReader, path: string): Promise<Folde
   const add = (folder: string, parameters: readonly Value[], places: Places): void =>
     void (components[folder] = component(file, path, name, parameters, places, used));
   const unet = parseUNetConfig(config('unet'));
-  add('unet', unetParameters(config('unet')), unetPlaces(unet));
+  add('unet', unetParameters(unet), unetPlaces(unet));
   // What only some UNets have (motion, references, gates) would otherwise be left out without a word.
   const stray = file.names.find((key) => key.startsWith(UNET_PREFIX) && !used.has(key));
   if (stray !== undefined)
@@ -73,10 +74,12 @@ async function openSingleFile(reader: FolderReader, path: string): Promise<Folde
       `${name} has a UNet with more in it than Stable Diffusion's (${stray}).`,
       'Choose a model of the Stable Diffusion 1, 2 or XL kind.',
     );
-  add('vae', vaeParameters(config('vae')), vaePlaces(parseVaeConfig(config('vae')), layout.vaePrefix));
-  layout.texts.forEach(({ kind, prefix }, i) =>
-    add(texts[i]!, textParameters(config(texts[i]!)), kind === 'clip' ? clipPlaces(prefix) : openClipPlaces(prefix)),
-  );
+  const vae = parseVaeConfig(config('vae'));
+  add('vae', vaeParameters(vae), vaePlaces(vae, layout.vaePrefix));
+  layout.texts.forEach(({ kind, prefix }, i) => {
+    const text = parseTextEncoderConfig(config(texts[i]!));
+    add(texts[i]!, textEncoderParameters(text), kind === 'clip' ? clipPlaces(prefix) : openClipPlaces(prefix));
+  });
   const tokenizers = new Map(
     layout.texts.map(({ kind }, i): [string, ClipPadding] => [
       texts[i]!.replace('text_encoder', 'tokenizer'),

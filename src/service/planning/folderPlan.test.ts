@@ -2,20 +2,26 @@
 import { expect, it } from 'vitest';
 import { folderReader } from '../../cli/files.ts';
 import { writeSafetensors } from '../../data/formats/safetensors.ts';
-import { parametersOf, type WeightPolicy } from '../../models/weights.ts';
+import { parametersOf, type TensorSource, type WeightPolicy } from '../../models/weights.ts';
 import { Graph } from '../../graph/graph.ts';
 import { openDenoiser } from '../../models/families.ts';
-import { parseTextEncoderConfig } from '../../models/clip/textEncoder.ts';
+import { parseTextEncoderConfig, textEncoderParameters } from '../../models/clip/textEncoder.ts';
 import { parseVaeConfig } from '../../models/sd/vae.ts';
 import { WinnowError } from '../../shared/errors.ts';
 import { sizeOf } from '../../shared/shape.ts';
 import type { TrainConfig } from '../../training/config.ts';
 import { presetNamed } from '../../training/presets.ts';
-import { DEFAULT_LIMITS } from '../../webgpu/plan.ts';
+import { DEFAULT_LIMITS, planGraph } from '../../webgpu/plan.ts';
+import { chooseVariant, gpuVariants } from '../../webgpu/variants.ts';
 import { type FolderReader, wholeFiles } from '../environment.ts';
 import { type FolderPlan, planFolder } from './folderPlan.ts';
 import { DESKTOP_LIMITS, modelForecast, type PlannedModel } from './forecast.ts';
-import { readFolderJson } from '../model/modelConfigs.ts';
+import '../../shared/disposable.ts';
+import { ModelCache } from '../model/modelCache.ts';
+import { readFolderJson, readModelConfigs } from '../model/modelConfigs.ts';
+import type { ModelFolder } from '../model/modelFolder.ts';
+import { FrozenParts } from '../sampling/frozenParts.ts';
+import type { PartRunner } from '../sampling/partRunner.ts';
 
 const configs = (name: string): FolderReader => folderReader(`tools/reference/configs/${name}`);
 const onePair = (changes: Partial<TrainConfig> = {}): TrainConfig => ({
@@ -126,6 +132,41 @@ it('counts encoding the prompts where it takes more than a step', async () => {
   expect(plan.peakBytes).toBe(plan.moments.texts);
   expect(plan.parts.preparing).toBe(plan.moments.texts - plan.moments.step);
 });
+
+it.each(['stable-diffusion-v1-5', 'stable-diffusion-xl-base-1.0'])(
+  'counts for the text encoders of %s what encoding will take, to the byte',
+  async (name) => {
+    const { moments } = await planFolder(configs(name), onePair(), { ...engine, weights: 'f32' });
+    const { unet, texts, tokens } = await readModelConfigs(configs(name), { tokenizers: 'none' });
+    // As FrozenParts has them: with the weights of files in f32.
+    const textEncoders = texts.map(({ config }) => {
+      const shapes = new Map(textEncoderParameters(config).map((value) => [value.name, value.shape]));
+      const weights: Pick<TensorSource, 'names' | 'shape'> = {
+        names: [...shapes.keys()],
+        shape: (key) => shapes.get(key),
+      };
+      return { config, weights, tokenizer: { encode: () => new Int32Array(tokens) } };
+    });
+    let bytes = 0;
+    const runner: PartRunner = {
+      name: 'counts',
+      plan(graph) {
+        const bound = new Map(parametersOf(graph).map((value) => [value, value]));
+        const planned = planGraph(graph, { limits: DESKTOP_LIMITS, variant: chooseVariant(gpuVariants), bound });
+        bytes += planned.bytes.total;
+        const results = Object.fromEntries(
+          [...graph.outputs].map(([key, { shape }]) => [key, new Float32Array(sizeOf(shape))]),
+        );
+        const session = { run: async () => results, [Symbol.asyncDispose]: async () => {} };
+        return { bytes: 0, onDevice: false, streamed: false, make: async () => session };
+      },
+    };
+    await using cache = new ModelCache();
+    const model = { info: { id: name }, unet: { model: unet }, pipeline: {}, tokens, textEncoders };
+    await new FrozenParts(model as unknown as ModelFolder, runner, async () => undefined, cache).encodeText('words');
+    expect(moments.texts).toBe(bytes);
+  },
+);
 
 it('names the limit that binds: the command line fails with it, the studio shows it', async () => {
   const config = onePair({ pairsPerStep: 64 });

@@ -1,42 +1,22 @@
-/** Plans a training step of a diffusers folder from its configs: weights need not be there. */
+/** Plans a training step of a diffusers folder by the half of opening it that reads headers alone: weights need not be there. */
 import { graphFlops } from '../../graph/flops.ts';
-import { Graph, type ParameterDtype, type Value } from '../../graph/graph.ts';
-import {
-  buildTextEncoder,
-  type TextEncoderConfig,
-  textEncoderInputs,
-  unprefixedTextNames,
-} from '../../models/clip/textEncoder.ts';
-import type { LayerOptions } from '../../models/layers.ts';
-import {
-  buildVaeDecoder,
-  buildVaeEncoder,
-  legacyVaeNames,
-  type VaeConfig,
-  vaeScaleFactor,
-} from '../../models/sd/vae.ts';
-import { parametersOf, storedDtypes, type TensorSource, type WeightPolicy, withAliases } from '../../models/weights.ts';
+import type { ParameterDtype, Value } from '../../graph/graph.ts';
+import { textEncoderParameters } from '../../models/clip/textEncoder.ts';
+import { denoiserGraph } from '../../models/denoiser.ts';
+import { vaeParameters } from '../../models/sd/vae.ts';
+import { parametersOf, storedDtypes, type TensorSource, type WeightPolicy } from '../../models/weights.ts';
 import { isWinnowError } from '../../shared/errors.ts';
 import { sizeOf } from '../../shared/shape.ts';
 import type { TrainConfig } from '../../training/config.ts';
 import type { Recompute } from '../../training/recompute.ts';
 import { adapterTooSmall, type Exceeded } from '../../webgpu/plan.ts';
 import type { FolderReader } from '../environment.ts';
-import {
-  DESKTOP_LIMITS,
-  planForecast,
-  type PlannedModel,
-  type PlannedWeights,
-  planMoments,
-  sumOf,
-  type Target,
-} from './forecast.ts';
-import { readModelConfigs, readOptional, readPartConfigs } from '../model/modelConfigs.ts';
-import { asDiffusersFolder } from '../model/singleFile.ts';
+import { DESKTOP_LIMITS, planForecast, type PlannedWeights, planMoments, sumOf, type Target } from './forecast.ts';
+import { type PartConfigs, readModelConfigs, readOptional, readPartConfigs } from '../model/modelConfigs.ts';
+import { type FolderHeaders, openHeaders } from '../model/modelFolder.ts';
 import { latentSizeOf } from '../sampling/latentSize.ts';
 import { stepSpecOf, type WeightShapes } from './stepSpec.ts';
 import type { MemoryForecast } from '../types.ts';
-import { openComponentWeights } from '../model/weightFiles.ts';
 import { keptDtypes } from '../model/weightWidth.ts';
 
 export interface FolderPlan extends MemoryForecast {
@@ -71,23 +51,18 @@ export interface FolderPlanOptions {
 const PUBLISHED = 'f16';
 
 /** The weights of one part: with the dtypes that are asked for; as a run keeps the folder's own files; or, where it has none, as a run keeps
- *  published ones. `build` adds them to a graph. Rejects with NotFound where the files' own dtypes are asked for and there are none. */
+ *  published ones. Rejects with NotFound where the files' own dtypes are asked for and there are none.
+ *  @param parameters what its graph takes, which stands for files that are not there. */
 async function weightsOf(
-  reader: FolderReader,
-  {
-    folder,
-    stem,
-    alias = () => [],
-    build,
-  }: { folder: string; stem: string; alias?: (name: string) => readonly string[]; build: (graph: Graph) => void },
+  { open }: Pick<FolderHeaders<PartConfigs>, 'open'>,
+  folder: string,
+  parameters: readonly Value[],
   policy: WeightPolicy | undefined,
 ): Promise<Required<PlannedWeights>> {
-  const graph = new Graph();
-  build(graph);
-  const shapes = new Map(parametersOf(graph).map(({ name, shape }) => [name, shape]));
+  const shapes = new Map(parameters.map(({ name, shape }) => [name, shape]));
   const files = async (): Promise<Pick<TensorSource, 'half'>> => {
     try {
-      return withAliases(await openComponentWeights(reader, folder, stem), alias);
+      return (await open(folder)).weights;
     } catch (error) {
       if (policy === undefined && (isWinnowError(error, 'NotFound') || isWinnowError(error, 'PickleRefused')))
         return { half: () => PUBLISHED };
@@ -100,41 +75,6 @@ async function weightsOf(
     weights,
     dtypeOf: policy === undefined || policy === 'stored' ? keptDtypes(weights) : storedDtypes(weights, policy),
   };
-}
-
-async function vaeOf(
-  reader: FolderReader,
-  config: VaeConfig,
-  policy: WeightPolicy | undefined,
-): Promise<PlannedModel['vae']> {
-  const side = 8;
-  const build = (graph: Graph): void => {
-    buildVaeDecoder(graph, config, graph.input('latents', [1, config.latent_channels, side, side]));
-    buildVaeEncoder(
-      graph,
-      config,
-      graph.input('image', [1, 3, side * vaeScaleFactor(config), side * vaeScaleFactor(config)]),
-    );
-  };
-  return {
-    config,
-    ...(await weightsOf(
-      reader,
-      { folder: 'vae', stem: 'diffusion_pytorch_model', alias: legacyVaeNames, build },
-      policy,
-    )),
-  };
-}
-
-async function textOf(
-  reader: FolderReader,
-  folder: string,
-  config: TextEncoderConfig,
-  policy: WeightPolicy | undefined,
-): Promise<PlannedModel['textEncoders'][number]> {
-  const build = (graph: Graph): void =>
-    void buildTextEncoder(graph, config, textEncoderInputs(graph, { batch: 1, tokens: 1 }));
-  return { config, ...(await weightsOf(reader, { folder, stem: 'model', alias: unprefixedTextNames, build }, policy)) };
 }
 
 /** The dtype of most elements. */
@@ -150,29 +90,31 @@ export async function planFolder(
   config: TrainConfig,
   { reference, weights: policy, size, target = { limits: DESKTOP_LIMITS } }: FolderPlanOptions,
 ): Promise<FolderPlan> {
-  const reader = await asDiffusersFolder(source);
   // Whatever opening would refuse is refused here. Without an index, what there is of a folder is planned.
-  const configs = (await readOptional(reader, 'model_index.json'))
-    ? await readModelConfigs(reader, { tokenizers: 'found' })
-    : await readPartConfigs(reader);
-  const { unet, tokens } = configs;
-  const vae = configs.vae && (await vaeOf(reader, configs.vae, policy));
-  const textEncoders = [];
-  for (const { folder, config: text } of configs.texts) textEncoders.push(await textOf(reader, folder, text, policy));
-
-  const factor = vae ? vaeScaleFactor(vae.config) : 8;
-  const { width, height } = size ?? configs.size;
-  const latentSize = latentSizeOf({ width, height }, factor);
-
-  const build = (graph: Graph, options?: LayerOptions): Value =>
-    unet.build(graph, unet.inputs(graph, { batch: 1, ...latentSize, tokens }), options);
-  const { weights, dtypeOf } = await weightsOf(
-    reader,
-    { folder: 'unet', stem: 'diffusion_pytorch_model', build },
-    policy,
+  const headers = await openHeaders<PartConfigs>(source, async (reader) =>
+    (await readOptional(reader, 'model_index.json'))
+      ? readModelConfigs(reader, { tokenizers: 'found' })
+      : readPartConfigs(reader),
   );
-  const forward = new Graph();
-  forward.output('noise_pred', build(forward, { dtypeOf }));
+  const { configs } = headers;
+  const { unet, tokens } = configs;
+  const vae = configs.vae && {
+    config: configs.vae,
+    ...(await weightsOf(headers, 'vae', vaeParameters(configs.vae), policy)),
+  };
+  const textEncoders = [];
+  for (const { folder, config: text } of configs.texts)
+    textEncoders.push({
+      config: text,
+      ...(await weightsOf(headers, folder, textEncoderParameters(text), policy)),
+    });
+
+  const { width, height } = size ?? configs.size;
+  const latentSize = latentSizeOf({ width, height }, configs.sizeMultiple);
+
+  const one = { batch: 1, ...latentSize, tokens };
+  const { weights, dtypeOf } = await weightsOf(headers, 'unet', parametersOf(denoiserGraph(unet, one).graph), policy);
+  const { graph: forward } = denoiserGraph(unet, one, () => ({ dtypeOf }));
   const parameters = parametersOf(forward);
   const spec = {
     ...stepSpecOf(

@@ -1,11 +1,11 @@
 /** What training and generating will take of the GPU, before anything is allocated: the graphs are planned as they would be compiled. */
 import type { MemoryReport } from '../../graph/executor.ts';
 import { graphFlops } from '../../graph/flops.ts';
-import { Graph, type ParameterDtype } from '../../graph/graph.ts';
-import { buildTextEncoder, type TextEncoderConfig, textEncoderInputs } from '../../models/clip/textEncoder.ts';
-import type { DenoiserModel } from '../../models/denoiser.ts';
+import type { Graph, ParameterDtype } from '../../graph/graph.ts';
+import { type TextEncoderConfig, textEncoderGraph } from '../../models/clip/textEncoder.ts';
+import { denoiserGraph, type DenoiserModel } from '../../models/denoiser.ts';
 import type { LayerOptions } from '../../models/layers.ts';
-import { buildVaeDecoder, type VaeConfig, vaeScaleFactor } from '../../models/sd/vae.ts';
+import { type VaeConfig, vaeDecoderGraph, vaeScaleFactor } from '../../models/sd/vae.ts';
 import { parametersOf } from '../../models/weights.ts';
 import { isWinnowError } from '../../shared/errors.ts';
 import { sizeOf } from '../../shared/shape.ts';
@@ -192,67 +192,31 @@ const together = (held: readonly Held[]): Held =>
     nothing,
   );
 
-function held(build: (graph: Graph) => void, target: Target, worst: Worst): Held {
-  const graph = new Graph();
-  build(graph);
+function held(graph: Graph, target: Target, worst: Worst): Held {
   const { parameters, inputs, activations } = planOf(graph, target, worst.note).bytes;
   return { weights: parameters, working: inputs + activations, flops: graphFlops(graph) };
 }
 
 /** A frozen part: on the GPU where it is large (service/sampling/partRunner.ts). */
-function heldPart(build: (graph: Graph) => void, target: Target, worst: Worst): Held {
-  const graph = new Graph();
-  build(graph);
+function heldPart(graph: Graph, target: Target, worst: Worst): Held {
   return isLarge(parametersOf(graph).reduce((sum, { shape }) => sum + sizeOf(shape), 0))
-    ? held(build, target, worst)
+    ? held(graph, target, worst)
     : nothing;
 }
 
-const heldTexts = (
-  { textEncoders, tokens }: Pick<PlannedModel, 'textEncoders' | 'tokens'>,
-  target: Target,
-  worst: Worst,
-): Held =>
+const heldTexts = ({ unet, textEncoders, tokens }: Omit<PlannedModel, 'vae'>, target: Target, worst: Worst): Held =>
   together(
     textEncoders.map((part) =>
-      heldPart(
-        (graph) => {
-          const { hiddenStates, lastHiddenState, pooled } = buildTextEncoder(
-            graph,
-            part.config,
-            textEncoderInputs(graph, { batch: 1, tokens }),
-            dtypes(part),
-          );
-          graph.output('penultimate', hiddenStates.at(-2)!);
-          graph.output('hidden', lastHiddenState);
-          graph.output('pooled', pooled!);
-        },
-        target,
-        worst,
-      ),
+      heldPart(textEncoderGraph(part.config, { tokens, states: [unet.model.textStates] }, dtypes(part)), target, worst),
     ),
   );
 
 const heldDecoder = (
   part: PlannedModel['vae'],
-  [height, width]: readonly [number, number],
+  latentSize: { height: number; width: number },
   target: Target,
   worst: Worst,
-): Held =>
-  heldPart(
-    (graph) =>
-      graph.output(
-        'image',
-        buildVaeDecoder(
-          graph,
-          part.config,
-          graph.input('latents', [1, part.config.latent_channels, height, width]),
-          dtypes(part),
-        ),
-      ),
-    target,
-    worst,
-  );
+): Held => heldPart(vaeDecoderGraph(part.config, latentSize, dtypes(part)), target, worst);
 
 /** Bytes on the GPU at the other moments of a run: while the prompts are encoded, before the trainer is made; and beside the trainer while a
  *  sample is drawn with guidance, by the tensors in training, and decoded (null where that exceeds a limit). Its prompts
@@ -267,23 +231,14 @@ export function planMoments(
   const texts = weights + working;
   const worst = new Worst();
   try {
-    const predictor = held(
-      (graph) => {
-        const params = spec.layout.arenas.map((elements, i) => graph.state(`param.${i}`, [elements]));
-        const { options } = policyOf(graph, spec, params, (...parameter) => graph.parameter(...parameter));
-        const { unet, tokens } = model;
-        graph.output(
-          'noise_pred',
-          unet.model.build(graph, unet.model.inputs(graph, { batch: 2, ...latentSize, tokens }), {
-            ...options,
-            ...dtypes(unet),
-          }),
-        );
-      },
-      target,
-      worst,
-    );
-    const decoder = model.vae ? heldDecoder(model.vae, [latentSize.height, latentSize.width], target, worst) : nothing;
+    const { unet, tokens } = model;
+    const { graph: sample } = denoiserGraph(unet.model, { batch: 2, ...latentSize, tokens }, (graph) => {
+      const params = spec.layout.arenas.map((elements, i) => graph.state(`param.${i}`, [elements]));
+      const { options } = policyOf(graph, spec, params, (...parameter) => graph.parameter(...parameter));
+      return { ...options, ...dtypes(unet) };
+    });
+    const predictor = held(sample, target, worst);
+    const decoder = model.vae ? heldDecoder(model.vae, latentSize, target, worst) : nothing;
     return { texts, sample: worst.none ? predictor.working + decoder.weights + decoder.working : null };
   } catch (error) {
     if (isWinnowError(error, 'AdapterTooSmall')) return { texts, sample: null };
@@ -300,16 +255,9 @@ function generateForecast(
   const worst = new Worst();
   const { unet, tokens } = model;
   const batch = unet.model.guidanceInput ? 1 : 2;
-  const predictor = held(
-    (graph) =>
-      graph.output(
-        'noise_pred',
-        unet.model.build(graph, unet.model.inputs(graph, { batch, ...latentSize, tokens }), dtypes(unet)),
-      ),
-    target,
-    worst,
-  );
-  const picture = together([predictor, heldDecoder(model.vae, [latentSize.height, latentSize.width], target, worst)]);
+  const { graph } = denoiserGraph(unet.model, { batch, ...latentSize, tokens }, () => dtypes(unet));
+  const predictor = held(graph, target, worst);
+  const picture = together([predictor, heldDecoder(model.vae, latentSize, target, worst)]);
   const texts = heldTexts(model, target, worst);
   const { weights, working } = texts.weights + texts.working > picture.weights + picture.working ? texts : picture;
   return worst.of(

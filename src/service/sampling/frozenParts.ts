@@ -1,9 +1,8 @@
 /** The frozen parts of a model: text encoders, VAE decoder and encoder. They are opened when first needed, kept in the cache of models, and can
  *  be let go at any time. */
-import { Graph } from '../../graph/graph.ts';
-import { buildTextEncoder, pooledPositions, textEncoderInputs } from '../../models/clip/textEncoder.ts';
+import { pooledPositions, textEncoderGraph } from '../../models/clip/textEncoder.ts';
 import type { PromptEncoding } from '../../models/conditioning.ts';
-import { buildVaeDecoder, buildVaeEncoder, vaeScaleFactor } from '../../models/sd/vae.ts';
+import { vaeDecoderGraph, vaeEncoderGraph, vaeScaleFactor } from '../../models/sd/vae.ts';
 import { concatFloats } from '../../shared/arrays.ts';
 import '../../shared/disposable.ts';
 import { checkFinite } from '../../shared/finite.ts';
@@ -11,6 +10,7 @@ import type { TorchGenerator } from '../../shared/torchGenerator.ts';
 import type { ModelFolder, TextEncoders } from '../model/modelFolder.ts';
 import type { Lease, ModelCache, Planned } from '../model/modelCache.ts';
 import type { OnnxSession } from '../../onnx/session.ts';
+import { fedAs } from './onnxModel.ts';
 import type { PartRunner, PartSession, PlannedPart } from './partRunner.ts';
 import { renamed, type SuppliedOnnx } from './suppliedOnnx.ts';
 import { keptDtypes } from '../model/weightWidth.ts';
@@ -59,7 +59,8 @@ export class FrozenParts {
 
   /** pipeline_stable_diffusion.py and pipeline_stable_diffusion_xl.py, encode_prompt. */
   private async encodeTokens(prompt: string, texts: TextEncoders): Promise<PromptEncoding> {
-    const { tokens, pipeline } = this.model;
+    const { tokens } = this.model;
+    const { textStates } = this.model.unet.model;
     const states: Float32Array[] = [];
     let pooled = new Float32Array();
     for (const [i, { config, weights, tokenizer }] of texts.encoders.entries()) {
@@ -67,37 +68,23 @@ export class FrozenParts {
         const part = i === 0 ? 'text_encoder' : `text_encoder_${i + 1}`;
         // The folder's own file is the encoder without adapters.
         const file = texts.key === '' ? await this.supplied(part) : undefined;
-        if (file) {
-          const hidden =
-            pipeline.conditioning === 'xl' ? `hidden_states.${config.num_hidden_layers - 1}` : 'last_hidden_state';
-          return asPart(file, (opened) =>
-            renamed(
-              opened,
-              part,
-              { input_ids: 'input_ids' },
-              { hidden: [hidden], pooled: ['text_embeds', 'pooler_output'] },
-            ),
-          );
-        }
-        const graph = new Graph();
-        const encoding = buildTextEncoder(graph, config, textEncoderInputs(graph, { batch: 1, tokens }), {
-          dtypeOf: keptDtypes(weights),
-        });
-        graph.output(
-          'hidden',
-          pipeline.conditioning === 'xl' ? encoding.hiddenStates.at(-2)! : encoding.lastHiddenState,
+        const graph = textEncoderGraph(config, { tokens, states: [textStates] }, { dtypeOf: keptDtypes(weights) });
+        if (!file) return this.runner.plan(graph, weights);
+        const theirs =
+          textStates === 'penultimate' ? `hidden_states.${config.num_hidden_layers - 1}` : 'last_hidden_state';
+        const outputs = { [textStates]: [theirs], pooled: ['text_embeds', 'pooler_output'] };
+        return asPart(file, async (opened) =>
+          fedAs(graph, await renamed(opened, part, { input_ids: 'input_ids' }, outputs)),
         );
-        graph.output('pooled', encoding.pooled!);
-        return this.runner.plan(graph, weights);
       });
       const ids = tokenizer.encode(prompt, tokens);
       const results = await session.value.run({
-        input_ids: { data: ids, shape: [1, tokens] },
-        eos_index: { data: pooledPositions(config, ids, tokens), shape: [1] },
+        input_ids: ids,
+        eos_index: pooledPositions(config, ids, tokens),
       });
-      states.push(results['hidden']!);
+      states.push(results[textStates]!);
       pooled = new Float32Array(results['pooled']!);
-      for (const values of [results['hidden']!, pooled])
+      for (const values of [results[textStates]!, pooled])
         checkFinite(
           values,
           `What the text encoder${texts.encoders.length > 1 ? ` ${i + 1}` : ''} makes of a prompt`,
@@ -110,19 +97,13 @@ export class FrozenParts {
   /** Latents [1, C, h, w] as the diffusion model has them → image [3, H, W], about [-1, 1]. */
   async decode(latents: Float32Array, height: number, width: number): Promise<Float32Array> {
     const { config, weights } = this.model.vae;
-    const shape = [1, config.latent_channels, height, width];
     await using session = await this.session(`decode ${height}x${width}`, async () => {
       const file = await this.supplied('vae_decoder');
-      if (file)
-        return asPart(file, (opened) =>
-          renamed(opened, 'vae_decoder', { latents: 'latent_sample' }, { image: ['sample'] }),
-        );
-      const graph = new Graph();
-      graph.output(
-        'image',
-        buildVaeDecoder(graph, config, graph.input('latents', shape), { dtypeOf: keptDtypes(weights) }),
+      const graph = vaeDecoderGraph(config, { height, width }, { dtypeOf: keptDtypes(weights) });
+      if (!file) return this.runner.plan(graph, weights);
+      return asPart(file, async (opened) =>
+        fedAs(graph, await renamed(opened, 'vae_decoder', { latents: 'latent_sample' }, { image: ['sample'] })),
       );
-      return this.runner.plan(graph, weights);
     });
     const unscaled = latents.map((x) => x / config.scaling_factor);
     checkFinite(
@@ -130,7 +111,7 @@ export class FrozenParts {
       'The latents, divided by the scaling factor,',
       `Correct scaling_factor in vae/config.json, which is ${config.scaling_factor}.`,
     );
-    const image = (await session.value.run({ latents: { data: unscaled, shape } }))['image']!;
+    const image = (await session.value.run({ latents: unscaled }))['image']!;
     checkFinite(
       image,
       'What the VAE makes of the latents',
@@ -149,27 +130,24 @@ export class FrozenParts {
   ): Promise<Float32Array> {
     const { config, weights } = this.model.vae;
     const factor = vaeScaleFactor(config);
-    const shape = [1, 3, imageHeight, imageWidth];
     await using session = await this.session(`encode ${imageHeight}x${imageWidth}`, async () => {
       const file = await this.supplied('vae_encoder');
-      const graph = new Graph();
-      const encoded = buildVaeEncoder(graph, config, graph.input('image', shape), { dtypeOf: keptDtypes(weights) });
-      if (encoded.kind === 'AutoencoderTiny') graph.output('mean', encoded.encoded);
-      else {
-        graph.output('mean', encoded.mean);
-        graph.output('logvar', encoded.logvar);
-      }
+      const size = { height: imageHeight, width: imageWidth };
+      const graph = vaeEncoderGraph(config, size, { dtypeOf: keptDtypes(weights) });
       const own = this.runner.plan(graph, weights);
       if (!file) return own;
       return asPart(file, async (opened) => {
         if (opened.outputNames.includes('latent_parameters'))
-          return renamed(opened, 'vae_encoder', { image: 'sample' }, { moments: ['latent_parameters'] });
+          return fedAs(
+            graph,
+            await renamed(opened, 'vae_encoder', { image: 'sample' }, { moments: ['latent_parameters'] }),
+          );
         // Older exports sample inside, from noise of their own: they cannot repeat a seed.
         await opened[Symbol.asyncDispose]();
         return own.make();
       });
     });
-    const { mean, logvar } = posteriorOf(await session.value.run({ image: { data: image, shape } }));
+    const { mean, logvar } = posteriorOf(await session.value.run({ image }));
     if (mean.length !== config.latent_channels * (imageHeight / factor) * (imageWidth / factor))
       throw new Error('the encoder made latents of another size');
     const noise = logvar && generator.randn(mean.length);

@@ -1,10 +1,8 @@
 /** Kinds `text_encoder` and `tokenizer`. */
-import { Graph } from '../../graph/graph.ts';
 import {
-  buildTextEncoder,
   parseTextEncoderConfig,
   pooledPositions,
-  textEncoderInputs,
+  textEncoderGraph,
   unprefixedTextNames,
 } from '../../models/clip/textEncoder.ts';
 import { withAliases } from '../../models/weights.ts';
@@ -17,11 +15,7 @@ export async function verifyTextEncoder(golden: GoldenCase, backend: Backend): P
   const config = parseTextEncoderConfig(await readFolderJson(golden.reader, 'config.json'));
   const [batch, tokens] = golden.inputs.shape('input_ids') as [number, number];
   const ids = await golden.inputs.readInt32('input_ids');
-  const graph = new Graph();
-  const encoding = buildTextEncoder(graph, config, textEncoderInputs(graph, { batch, tokens }));
-  graph.output('last_hidden_state', encoding.lastHiddenState);
-  graph.output('penultimate', encoding.hiddenStates.at(-2)!);
-  graph.output('pooled', encoding.pooled!);
+  const graph = textEncoderGraph(config, { batch, tokens, states: ['last_hidden_state', 'penultimate'] });
   const weights = withAliases(await openWeights(golden.reader), unprefixedTextNames);
   const outputs = await backend.run(
     graph,
