@@ -1,6 +1,6 @@
 /** Bakes shapes and switches into a WGSL file: replaces the right-hand side of its `const NAME = …;` lines.
  *
- *  A file compiles as it stands, with its own defaults; the type of a constant is the one its line declares. */
+ *  A kernel's file has defaults of its own, with which it compiles beside its shared pieces; the type of a constant is the one its line declares. */
 import { assert } from '../shared/assert.ts';
 import type { KernelSource } from './kernels/dispatch.ts';
 

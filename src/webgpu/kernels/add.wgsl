@@ -21,23 +21,9 @@ const STRIDE3: u32 = 0;
 @group(0) @binding(1) var<storage, read> b: array<Addend>;
 @group(0) @binding(2) var<storage, read_write> y: array<Lanes>;
 
-/** Where b holds its partner of element i. Integer division is dear on some adapters: a level is decoded only if an outer one needs it. */
-fn index_b(i: u32) -> u32 {
-  if (SAME) { return i; }
-  let outer0 = i / SIZE0;
-  var at = outer0 * STRIDE1;
-  if (STRIDE0 != 0u) { at += (i - outer0 * SIZE0) * STRIDE0; }
-  if (SIZE1 == 1u) { return at; }
-  let outer1 = outer0 / SIZE1;
-  at += outer1 * STRIDE2 - outer1 * SIZE1 * STRIDE1;
-  if (SIZE2 == 1u) { return at; }
-  let outer2 = outer1 / SIZE2;
-  return at + outer2 * STRIDE3 - outer2 * SIZE2 * STRIDE2;
-}
-
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let i = id.x + id.y * (groups.x * WORKGROUP_SIZE);
   if (i >= select(SIZE, arrayLength(&y), SIZE == 0u)) { return; }
-  y[i] = a[i] + Lanes(b[index_b(i)]);
+  y[i] = a[i] + Lanes(b[broadcast_index(i)]);
 }

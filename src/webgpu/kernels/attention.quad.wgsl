@@ -26,18 +26,6 @@ const LOWEST: f32 = -3.0e38;
 @group(0) @binding(3) var<storage, read_write> o: array<Lanes>;
 @group(0) @binding(4) var<storage, read_write> lse: array<f32>;
 
-fn inner(a: Lanes, b: Lanes) -> f32 {
-  return dot(vec4f(a), vec4f(b));
-}
-
-/** Scores of keys first ... first + 3 for a query, those it may not see at the lowest. */
-fn visible(scores: vec4f, first: u32, query: u32) -> vec4f {
-  let key = vec4u(first, first + 1u, first + 2u, first + 3u);
-  if (CAUSAL) { return select(vec4f(LOWEST), scores, key <= vec4u(query)); }
-  if (KEYS % 4u != 0u) { return select(vec4f(LOWEST), scores, key < vec4u(KEYS)); }
-  return scores;
-}
-
 fn largest(x: vec4f) -> f32 {
   return max(max(x.x, x.y), max(x.z, x.w));
 }

@@ -12,9 +12,12 @@ import attentionGradKeyValueQuadCode from './attentionGradKeyValue.quad.wgsl?raw
 import attentionGradKeyValueWorkgroupCode from './attentionGradKeyValue.workgroup.wgsl?raw';
 import attentionGradQueryQuadCode from './attentionGradQuery.quad.wgsl?raw';
 import attentionGradQueryWorkgroupCode from './attentionGradQuery.workgroup.wgsl?raw';
-import { type Dispatch, grid1d, type KernelSource, type LowerContext, type LowerToWgsl } from './dispatch.ts';
+import { type Dispatch, grid1d, kernelOf, type KernelSource, type LowerContext, type LowerToWgsl } from './dispatch.ts';
 import { atLanes, lanesOf } from './lanes.ts';
 import { unroll } from './unroll.ts';
+import innerCode from './shared/inner.wgsl?raw';
+import totalCode from './shared/total.wgsl?raw';
+import visibleKeysCode from './shared/visibleKeys.wgsl?raw';
 
 interface Variants {
   quad: KernelSource;
@@ -22,18 +25,18 @@ interface Variants {
 }
 
 const attention: Variants = {
-  quad: { name: 'attention.quad', code: attentionQuadCode },
-  workgroup: { name: 'attention.workgroup', code: attentionWorkgroupCode },
+  quad: kernelOf('attention.quad', attentionQuadCode, innerCode, visibleKeysCode),
+  workgroup: kernelOf('attention.workgroup', attentionWorkgroupCode, totalCode),
 };
 const attentionGradQuery: Variants = {
-  quad: { name: 'attentionGradQuery.quad', code: attentionGradQueryQuadCode },
-  workgroup: { name: 'attentionGradQuery.workgroup', code: attentionGradQueryWorkgroupCode },
+  quad: kernelOf('attentionGradQuery.quad', attentionGradQueryQuadCode, innerCode, visibleKeysCode),
+  workgroup: kernelOf('attentionGradQuery.workgroup', attentionGradQueryWorkgroupCode, totalCode),
 };
 const attentionGradKeyValue: Variants = {
-  quad: { name: 'attentionGradKeyValue.quad', code: attentionGradKeyValueQuadCode },
-  workgroup: { name: 'attentionGradKeyValue.workgroup', code: attentionGradKeyValueWorkgroupCode },
+  quad: kernelOf('attentionGradKeyValue.quad', attentionGradKeyValueQuadCode, innerCode),
+  workgroup: kernelOf('attentionGradKeyValue.workgroup', attentionGradKeyValueWorkgroupCode, totalCode),
 };
-const attentionDelta: KernelSource = { name: 'attentionDelta', code: attentionDeltaCode };
+const attentionDelta = kernelOf('attentionDelta', attentionDeltaCode);
 
 /** Queries or keys of one workgroup, in both variants. */
 const ROWS = 16;

@@ -34,10 +34,6 @@ const LOG2_E: f32 = 1.4426950408889634;
 @group(0) @binding(6) var<storage, read_write> dk: array<Lanes>;
 @group(0) @binding(7) var<storage, read_write> dv: array<Lanes>;
 
-fn inner(a: Lanes, b: Lanes) -> f32 {
-  return dot(vec4f(a), vec4f(b));
-}
-
 /** Scores of queries first ... first + 3 for a key, at the lowest those that may not see it or do not exist. */
 fn visible(scores: vec4f, key: u32, first: u32) -> vec4f {
   let query = vec4u(first, first + 1u, first + 2u, first + 3u);

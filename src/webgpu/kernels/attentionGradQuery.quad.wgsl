@@ -32,18 +32,6 @@ const LOG2_E: f32 = 1.4426950408889634;
 @group(0) @binding(5) var<storage, read> delta: array<f32>;
 @group(0) @binding(6) var<storage, read_write> dq: array<Lanes>;
 
-fn inner(a: Lanes, b: Lanes) -> f32 {
-  return dot(vec4f(a), vec4f(b));
-}
-
-/** Scores of keys first ... first + 3 for a query, those it may not see at the lowest. */
-fn visible(scores: vec4f, first: u32, query: u32) -> vec4f {
-  let key = vec4u(first, first + 1u, first + 2u, first + 3u);
-  if (CAUSAL) { return select(vec4f(LOWEST), scores, key <= vec4u(query)); }
-  if (KEYS % 4u != 0u) { return select(vec4f(LOWEST), scores, key < vec4u(KEYS)); }
-  return scores;
-}
-
 @compute @workgroup_size(4)
 fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) lane: u32) {
   let query = (workgroup.x * 4u + lane) * 4u;

@@ -43,11 +43,6 @@ var<workgroup> v_tile: array<Lanes, TILE * STRIDE>;
 /** Parts of scores and of do vᵀ: [ROWS, TILE, 4]. */
 var<workgroup> parts: array<vec2f, ROWS * TILE * 4u>;
 
-/** Sum over the elements of a Lanes; for f32 the splat divided by four, summed: exact. */
-fn total(v: Lanes) -> f32 {
-  return dot(vec4f(v), vec4f(0.25 * LANES));
-}
-
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) local: u32) {
   let lane = local % 4u;

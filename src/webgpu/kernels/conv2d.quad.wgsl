@@ -43,28 +43,6 @@ const WEIGHT_WORDS = select(WEIGHTS, (WEIGHTS + 1u) / 2u, W_FORMAT > 0u);
 @group(0) @binding(3) var<storage, read> residual: array<f32>;
 @group(0) @binding(4) var<storage, read_write> y: array<f32, BATCH * ROWS * OUT_HEIGHT * OUT_WIDTH>;
 
-// Of class (cy, cx): the first tap that falls on an input pixel.
-fn first_tap(pad: i32, class_offset: u32) -> u32 {
-  let dilation = i32(DILATION);
-  return u32(((pad - i32(class_offset)) % dilation + dilation) % dilation);
-}
-
-// Element `at` of a half-width tensor, as f32: half of the word it lies in. format 1: f16; 2: bf16.
-fn widened(word: u32, at: u32, format: u32) -> f32 {
-  let half = word >> (16u * (at % 2u));
-  if (format == 1u) {
-    return unpack2x16float(half).x;
-  }
-  return bitcast<f32>(half << 16u);
-}
-
-fn weight_at(at: u32) -> f32 {
-  if (W_FORMAT == 0u) {
-    return bitcast<f32>(weight[at]);
-  }
-  return widened(weight[at / 2u], at, W_FORMAT);
-}
-
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u) {
   let lane = id.x & 3u;

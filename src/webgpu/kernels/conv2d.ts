@@ -9,12 +9,20 @@ import gradWeightWorkgroupCode from './conv2dGradWeight.workgroup.wgsl?raw';
 import {
   type Dispatch,
   formatOf,
+  kernelOf,
   type LowerContext,
   type LowerToWgsl,
   type Operand,
   type Scratch,
 } from './dispatch.ts';
 import { lowerProduct, productVariant, QUAD_WORKGROUP_SIZE, quadGrid, rowBlocksOf, sumSplits, tiling } from './gemm.ts';
+import conv2dLoadsCode from './shared/conv2dLoads.wgsl?raw';
+import widenedCode from './shared/widened.wgsl?raw';
+
+const quad = kernelOf('conv2d.quad', quadCode, conv2dLoadsCode, widenedCode);
+const workgroup = kernelOf('conv2d.workgroup', workgroupCode, conv2dLoadsCode, widenedCode);
+const gradWeightQuad = kernelOf('conv2dGradWeight.quad', gradWeightQuadCode);
+const gradWeightWorkgroup = kernelOf('conv2dGradWeight.workgroup', gradWeightWorkgroupCode);
 
 /** 1x1, stride 1, unpadded: a matrix product over channels. */
 const isPointwise = (weight: readonly number[], stride: number, padding: Padding): boolean =>
@@ -127,7 +135,7 @@ export const lowerConv2dGradWeight: LowerToWgsl<'conv2dGradWeight'> = ({ inputs,
     const rowBlocks = rowBlocksOf(rows);
     return [
       {
-        kernel: { name: 'conv2dGradWeight.quad', code: gradWeightQuadCode },
+        kernel: gradWeightQuad,
         constants: { ...constants, SCALE: scale, ROW_BLOCKS: rowBlocks, WORKGROUP_SIZE: QUAD_WORKGROUP_SIZE },
         reads: [dy, x],
         writes: [dw],
@@ -138,7 +146,7 @@ export const lowerConv2dGradWeight: LowerToWgsl<'conv2dGradWeight'> = ({ inputs,
   const { threads, splits, splitDepth } = tiling(rows, columns, batch * outHeight * outWidth);
   const partials: Scratch = { scratch: 'partial products', elements: splits * sizeOf(dw.shape) };
   const first: Dispatch = {
-    kernel: { name: 'conv2dGradWeight.workgroup', code: gradWeightWorkgroupCode },
+    kernel: gradWeightWorkgroup,
     constants: {
       ...constants,
       SCALE: splits > 1 ? 1 : scale,
@@ -220,7 +228,7 @@ function convolution(
     const rowBlocks = rowBlocksOf(ROWS);
     return [
       {
-        kernel: { name: 'conv2d.quad', code: quadCode },
+        kernel: quad,
         constants: { ...constants, ...epilogue, ROW_BLOCKS: rowBlocks, WORKGROUP_SIZE: QUAD_WORKGROUP_SIZE },
         reads,
         writes: [y],
@@ -231,7 +239,7 @@ function convolution(
 
   const depth = CHANNELS * Math.ceil(KERNEL_HEIGHT / DILATION) * Math.ceil(KERNEL_WIDTH / DILATION);
   const { threads, splits, splitDepth } = tiling(ROWS, columns, depth, classes);
-  const kernel = { name: 'conv2d.workgroup', code: workgroupCode };
+  const kernel = workgroup;
   const tiles = { THREADS: threads, SPLIT_DEPTH: splitDepth };
   const workgroups = [Math.ceil(columns / (4 * threads)), Math.ceil(ROWS / (4 * threads)), classes * splits] as const;
   if (splits === 1)

@@ -52,28 +52,6 @@ const PITCH = TILE + 1u;
 var<workgroup> tile_a: array<f32, STEP * PITCH>;
 var<workgroup> tile_b: array<f32, STEP * PITCH>;
 
-// Of class (cy, cx): the first tap that falls on an input pixel.
-fn first_tap(pad: i32, class_offset: u32) -> u32 {
-  let dilation = i32(DILATION);
-  return u32(((pad - i32(class_offset)) % dilation + dilation) % dilation);
-}
-
-// Element `at` of a half-width tensor, as f32: half of the word it lies in. format 1: f16; 2: bf16.
-fn widened(word: u32, at: u32, format: u32) -> f32 {
-  let half = word >> (16u * (at % 2u));
-  if (format == 1u) {
-    return unpack2x16float(half).x;
-  }
-  return bitcast<f32>(half << 16u);
-}
-
-fn weight_at(at: u32) -> f32 {
-  if (W_FORMAT == 0u) {
-    return bitcast<f32>(weight[at]);
-  }
-  return widened(weight[at / 2u], at, W_FORMAT);
-}
-
 fn load_weight(row: u32, k: u32, end: u32, tap0: vec2u) -> f32 {
   let tap = k % TAPS;
   let ky = tap0.y + (tap / TAPS_X) * DILATION;

@@ -2,11 +2,18 @@
 import type { OpKind } from '../../graph/ops.ts';
 import type { Dtype, Node, Value } from '../../graph/graph.ts';
 
-/** A complete WGSL file with its name; imported with `?raw`. */
+/** Complete WGSL with the name of its file. */
 export interface KernelSource {
   name: string;
   code: string;
 }
+
+/** A kernel of its own file and the pieces of `shared/` that it calls, each imported with `?raw`. Its own comes first: WGSL takes declarations
+ *  in any order, and the lines of an error are then the file's. */
+export const kernelOf = (name: string, own: string, ...shared: readonly string[]): KernelSource => ({
+  name,
+  code: [own, ...shared].join('\n'),
+});
 
 /** Memory that lives only while its node runs (split-K partials, two-stage reductions). Identity is the object. */
 export interface Scratch {

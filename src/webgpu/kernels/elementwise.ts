@@ -10,6 +10,7 @@ import clampGradCode from './clampGrad.wgsl?raw';
 import {
   type Dispatch,
   grid1d,
+  kernelOf,
   type KernelSource,
   type LowerContext,
   type LowerToWgsl,
@@ -23,20 +24,24 @@ import squareCode from './square.wgsl?raw';
 import timestepEmbeddingCode from './timestepEmbedding.wgsl?raw';
 import unaryCode from './unary.wgsl?raw';
 import unaryGradCode from './unaryGrad.wgsl?raw';
+import broadcastIndexCode from './shared/broadcastIndex.wgsl?raw';
+import normalCode from './shared/normal.wgsl?raw';
+import sigmoidCode from './shared/sigmoid.wgsl?raw';
+import tanhCode from './shared/tanh.wgsl?raw';
 
 export const WORKGROUP_SIZE = 64;
 
-const add: KernelSource = { name: 'add', code: addCode };
-const mul: KernelSource = { name: 'mul', code: mulCode };
-const square: KernelSource = { name: 'square', code: squareCode };
-const affine: KernelSource = { name: 'affine', code: affineCode };
-const clamp: KernelSource = { name: 'clamp', code: clampCode };
-const clampGrad: KernelSource = { name: 'clampGrad', code: clampGradCode };
-const unary: KernelSource = { name: 'unary', code: unaryCode };
-const unaryGrad: KernelSource = { name: 'unaryGrad', code: unaryGradCode };
-const geglu: KernelSource = { name: 'geglu', code: gegluCode };
-const gegluGrad: KernelSource = { name: 'gegluGrad', code: gegluGradCode };
-const timestepEmbedding: KernelSource = { name: 'timestepEmbedding', code: timestepEmbeddingCode };
+const add = kernelOf('add', addCode, broadcastIndexCode);
+const mul = kernelOf('mul', mulCode, broadcastIndexCode);
+const square = kernelOf('square', squareCode);
+const affine = kernelOf('affine', affineCode);
+const clamp = kernelOf('clamp', clampCode);
+const clampGrad = kernelOf('clampGrad', clampGradCode);
+const unary = kernelOf('unary', unaryCode, sigmoidCode, tanhCode, normalCode);
+const unaryGrad = kernelOf('unaryGrad', unaryGradCode, sigmoidCode, tanhCode, normalCode);
+const geglu = kernelOf('geglu', gegluCode, normalCode);
+const gegluGrad = kernelOf('gegluGrad', gegluGradCode, normalCode);
+const timestepEmbedding = kernelOf('timestepEmbedding', timestepEmbeddingCode);
 
 /** The functions of unary.wgsl and unaryGrad.wgsl, by their FN. */
 const unaryFns: { readonly [F in UnaryFn]: number } = { silu: 0, gelu: 1, quickGelu: 2, relu: 3, tanh: 4, sigmoid: 5 };

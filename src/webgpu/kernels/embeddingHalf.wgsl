@@ -12,15 +12,6 @@ const FORMAT = 1u;
 @group(0) @binding(1) var<storage, read> ids: array<i32>;
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;
 
-// Element `at` of a half-width tensor, as f32: half of the word it lies in. format 1: f16; 2: bf16.
-fn widened(word: u32, at: u32, format: u32) -> f32 {
-  let half = word >> (16u * (at % 2u));
-  if (format == 1u) {
-    return unpack2x16float(half).x;
-  }
-  return bitcast<f32>(half << 16u);
-}
-
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let i = id.x + id.y * (groups.x * WORKGROUP_SIZE);

@@ -45,29 +45,6 @@ const B_WORDS = select(B_LENGTH, (B_LENGTH + 1u) / 2u, B_FORMAT > 0u);
 @group(0) @binding(3) var<storage, read> residual: array<f32>;
 @group(0) @binding(4) var<storage, read_write> c: array<f32, C_LENGTH>;
 
-// Element `at` of a half-width tensor, as f32: half of the word it lies in. format 1: f16; 2: bf16.
-fn widened(word: u32, at: u32, format: u32) -> f32 {
-  let half = word >> (16u * (at % 2u));
-  if (format == 1u) {
-    return unpack2x16float(half).x;
-  }
-  return bitcast<f32>(half << 16u);
-}
-
-fn a_at(at: u32) -> f32 {
-  if (A_FORMAT == 0u) {
-    return bitcast<f32>(a[at]);
-  }
-  return widened(a[at / 2u], at, A_FORMAT);
-}
-
-fn b_at(at: u32) -> f32 {
-  if (B_FORMAT == 0u) {
-    return bitcast<f32>(b[at]);
-  }
-  return widened(b[at / 2u], at, B_FORMAT);
-}
-
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) grid: vec3u) {
   let lane = id.x & 3u;

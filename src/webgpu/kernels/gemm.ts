@@ -6,6 +6,7 @@ import {
   type Dispatch,
   formatOf,
   grid1d,
+  kernelOf,
   type LowerContext,
   type LowerToWgsl,
   type Operand,
@@ -14,6 +15,12 @@ import {
 import quadCode from './gemm.quad.wgsl?raw';
 import workgroupCode from './gemm.workgroup.wgsl?raw';
 import splitSumCode from './splitSum.wgsl?raw';
+import gemmLoadsCode from './shared/gemmLoads.wgsl?raw';
+import widenedCode from './shared/widened.wgsl?raw';
+
+const quad = kernelOf('gemm.quad', quadCode, gemmLoadsCode, widenedCode);
+const workgroup = kernelOf('gemm.workgroup', workgroupCode, gemmLoadsCode, widenedCode);
+const splitSum = kernelOf('splitSum', splitSumCode);
 
 /** The two ways a product can run: `workgroup` stages tiles in workgroup memory, for GPUs; `quad` shares loads by quad swaps and has no
  *  barriers, for adapters that run on the CPU, where a barrier costs more than the arithmetic (needs the feature `subgroups`). */
@@ -91,7 +98,7 @@ export function sumSplits(
 ): Dispatch {
   const size = sizeOf(y.shape);
   return {
-    kernel: { name: 'splitSum', code: splitSumCode },
+    kernel: splitSum,
     constants: {
       SIZE: size,
       SPLITS: splits,
@@ -143,7 +150,7 @@ export function lowerProduct(product: Product, context: LowerContext): Dispatch[
     };
     return [
       {
-        kernel: { name: 'gemm.quad', code: quadCode },
+        kernel: quad,
         constants: { ...strides, ...epilogue, ...lengths, ROW_BLOCKS: rowBlocks, WORKGROUP_SIZE: QUAD_WORKGROUP_SIZE },
         reads,
         writes: [c.value],
@@ -154,7 +161,7 @@ export function lowerProduct(product: Product, context: LowerContext): Dispatch[
 
   const { threads, splits, splitDepth } = tiling(rows, columns, depth[0] * depth[1]);
   const workgroups = [Math.ceil(columns / (4 * threads)), Math.ceil(rows / (4 * threads)), splits] as const;
-  const kernel = { name: 'gemm.workgroup', code: workgroupCode };
+  const kernel = workgroup;
   const tiles = { THREADS: threads, SPLIT_DEPTH: splitDepth };
   if (splits === 1)
     return [

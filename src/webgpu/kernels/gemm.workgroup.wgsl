@@ -45,29 +45,6 @@ const PITCH = TILE + 1u;
 var<workgroup> tile_a: array<f32, STEP * PITCH>;
 var<workgroup> tile_b: array<f32, STEP * PITCH>;
 
-// Element `at` of a half-width tensor, as f32: half of the word it lies in. format 1: f16; 2: bf16.
-fn widened(word: u32, at: u32, format: u32) -> f32 {
-  let half = word >> (16u * (at % 2u));
-  if (format == 1u) {
-    return unpack2x16float(half).x;
-  }
-  return bitcast<f32>(half << 16u);
-}
-
-fn a_at(at: u32) -> f32 {
-  if (A_FORMAT == 0u) {
-    return bitcast<f32>(a[at]);
-  }
-  return widened(a[at / 2u], at, A_FORMAT);
-}
-
-fn b_at(at: u32) -> f32 {
-  if (B_FORMAT == 0u) {
-    return bitcast<f32>(b[at]);
-  }
-  return widened(b[at / 2u], at, B_FORMAT);
-}
-
 fn load_a(row: u32, k: u32, end: u32) -> f32 {
   if (row >= ROWS || k >= end) {
     return 0.0;

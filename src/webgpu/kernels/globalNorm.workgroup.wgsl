@@ -14,11 +14,6 @@ const FIRST: u32 = 0;
 @group(0) @binding(0) var<storage, read> x: array<Lanes>;
 @group(0) @binding(1) var<storage, read_write> partials: array<vec4f>;
 
-/** Sum over the elements of a Lanes; for f32 the splat divided by four, summed: exact. */
-fn total(v: Lanes) -> f32 {
-  return dot(vec4f(v), vec4f(0.25 * LANES));
-}
-
 var<workgroup> partial: array<vec4f, WORKGROUP_SIZE>;
 
 @compute @workgroup_size(WORKGROUP_SIZE)

@@ -22,22 +22,6 @@ const GROUP_SIZE: u32 = CHANNELS_PER_GROUP * PLANE;
 @group(0) @binding(3) var<storage, read_write> y: array<Lanes>;
 @group(0) @binding(4) var<storage, read_write> stats: array<vec2f>;
 
-/** Sum over the elements of a Lanes; for f32 the splat divided by four, summed: exact. */
-fn total(v: Lanes) -> f32 {
-  return dot(vec4f(v), vec4f(0.25 * LANES));
-}
-
-/** Both exponentials are of negative numbers: nothing overflows. */
-fn sigmoid(x: Lanes) -> Lanes {
-  let e = exp(-abs(x));
-  return select(e, Lanes(1.0), x >= Lanes(0.0)) / (1.0 + e);
-}
-
-fn activate(z: Lanes) -> Lanes {
-  if (SILU) { return z * sigmoid(z); }
-  return z;
-}
-
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let group = id.x + id.y * (groups.x * WORKGROUP_SIZE); // batch * GROUPS + group

@@ -3,6 +3,7 @@
 // One workgroup a (batch, group): strided passes, sums in workgroup memory. Workgroups [GROUPS, BATCH].
 
 alias Lanes = vec4f; // f32 where four does not divide PLANE (lanes.ts)
+alias Sums = f32;
 /** Elements in one Lanes. */
 const LANES: f32 = 4.0;
 const WORKGROUP_SIZE: u32 = 64;
@@ -21,37 +22,6 @@ const GROUP_SIZE: u32 = CHANNELS_PER_GROUP * PLANE;
 @group(0) @binding(2) var<storage, read> bias: array<f32>;
 @group(0) @binding(3) var<storage, read_write> y: array<Lanes>;
 @group(0) @binding(4) var<storage, read_write> stats: array<vec2f>;
-
-/** Sum over the elements of a Lanes; for f32 the splat divided by four, summed: exact. */
-fn total(v: Lanes) -> f32 {
-  return dot(vec4f(v), vec4f(0.25 * LANES));
-}
-
-/** Both exponentials are of negative numbers: nothing overflows. */
-fn sigmoid(x: Lanes) -> Lanes {
-  let e = exp(-abs(x));
-  return select(e, Lanes(1.0), x >= Lanes(0.0)) / (1.0 + e);
-}
-
-fn activate(z: Lanes) -> Lanes {
-  if (SILU) { return z * sigmoid(z); }
-  return z;
-}
-
-var<workgroup> partial: array<f32, WORKGROUP_SIZE>;
-
-/** Sum over the workgroup, in a fixed order; every invocation gets it. */
-fn sum_all(local: u32, value: f32) -> f32 {
-  partial[local] = value;
-  for (var half = WORKGROUP_SIZE / 2u; half > 0u; half /= 2u) {
-    workgroupBarrier();
-    if (local < half) { partial[local] += partial[local + half]; }
-  }
-  workgroupBarrier();
-  let sum = partial[0];
-  workgroupBarrier();
-  return sum;
-}
 
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) local: u32) {

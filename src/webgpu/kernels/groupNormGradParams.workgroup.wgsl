@@ -4,6 +4,7 @@
 // One workgroup a channel, sums in workgroup memory. 1-D grid.
 
 alias Lanes = vec4f; // f32 where four does not divide PLANE (lanes.ts)
+alias Sums = vec2f;
 /** Elements in one Lanes. */
 const LANES: f32 = 4.0;
 const WORKGROUP_SIZE: u32 = 64;
@@ -23,38 +24,6 @@ const CHANNELS: u32 = GROUPS * CHANNELS_PER_GROUP;
 @group(0) @binding(4) var<storage, read> stats: array<vec2f>;
 @group(0) @binding(5) var<storage, read_write> dweight: array<f32>;
 @group(0) @binding(6) var<storage, read_write> dbias: array<f32>;
-
-/** Sum over the elements of a Lanes; for f32 the splat divided by four, summed: exact. */
-fn total(v: Lanes) -> f32 {
-  return dot(vec4f(v), vec4f(0.25 * LANES));
-}
-
-/** Both exponentials are of negative numbers: nothing overflows. */
-fn sigmoid(x: Lanes) -> Lanes {
-  let e = exp(-abs(x));
-  return select(e, Lanes(1.0), x >= Lanes(0.0)) / (1.0 + e);
-}
-
-/** d activate(z) / dz. */
-fn slope(z: Lanes) -> Lanes {
-  if (SILU) { return sigmoid(z) * (1.0 + z * sigmoid(-z)); }
-  return Lanes(1.0);
-}
-
-var<workgroup> partial: array<vec2f, WORKGROUP_SIZE>;
-
-/** Sum over the workgroup, in a fixed order; every invocation gets it. */
-fn sum_all(local: u32, value: vec2f) -> vec2f {
-  partial[local] = value;
-  for (var half = WORKGROUP_SIZE / 2u; half > 0u; half /= 2u) {
-    workgroupBarrier();
-    if (local < half) { partial[local] += partial[local + half]; }
-  }
-  workgroupBarrier();
-  let sum = partial[0];
-  workgroupBarrier();
-  return sum;
-}
 
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) local: u32) {

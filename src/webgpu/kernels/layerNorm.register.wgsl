@@ -17,11 +17,6 @@ const EPS: f32 = 1e-5;
 @group(0) @binding(3) var<storage, read_write> y: array<Lanes>;
 @group(0) @binding(4) var<storage, read_write> stats: array<vec2f>;
 
-/** Sum over the elements of a Lanes; for f32 the splat divided by four, summed: exact. */
-fn total(v: Lanes) -> f32 {
-  return dot(vec4f(v), vec4f(0.25 * LANES));
-}
-
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let row = id.x + id.y * (groups.x * WORKGROUP_SIZE);

@@ -3,6 +3,7 @@
 // One workgroup a row, sums in workgroup memory. 1-D grid folded over y.
 
 alias Lanes = vec4f; // f32 where four does not divide WIDTH (lanes.ts)
+alias Sums = f32;
 /** Elements in one Lanes. */
 const LANES: f32 = 4.0;
 const WORKGROUP_SIZE: u32 = 64;
@@ -16,26 +17,6 @@ const EPS: f32 = 1e-5;
 @group(0) @binding(2) var<storage, read> bias: array<Lanes>;
 @group(0) @binding(3) var<storage, read_write> y: array<Lanes>;
 @group(0) @binding(4) var<storage, read_write> stats: array<vec2f>;
-
-/** Sum over the elements of a Lanes; for f32 the splat divided by four, summed: exact. */
-fn total(v: Lanes) -> f32 {
-  return dot(vec4f(v), vec4f(0.25 * LANES));
-}
-
-var<workgroup> partial: array<f32, WORKGROUP_SIZE>;
-
-/** Sum over the workgroup, in a fixed order; every invocation gets it. */
-fn sum_all(local: u32, value: f32) -> f32 {
-  partial[local] = value;
-  for (var half = WORKGROUP_SIZE / 2u; half > 0u; half /= 2u) {
-    workgroupBarrier();
-    if (local < half) { partial[local] += partial[local + half]; }
-  }
-  workgroupBarrier();
-  let sum = partial[0];
-  workgroupBarrier();
-  return sum;
-}
 
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {

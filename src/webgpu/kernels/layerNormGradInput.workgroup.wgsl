@@ -4,6 +4,7 @@
 // One workgroup a row, sums in workgroup memory. 1-D grid folded over y.
 
 alias Lanes = vec4f; // f32 where four does not divide WIDTH (lanes.ts)
+alias Sums = vec2f;
 /** Elements in one Lanes. */
 const LANES: f32 = 4.0;
 const WORKGROUP_SIZE: u32 = 64;
@@ -16,26 +17,6 @@ const WIDTH: u32 = 1;
 @group(0) @binding(2) var<storage, read> weight: array<Lanes>;
 @group(0) @binding(3) var<storage, read> stats: array<vec2f>;
 @group(0) @binding(4) var<storage, read_write> dx: array<Lanes>;
-
-/** Sum over the elements of a Lanes; for f32 the splat divided by four, summed: exact. */
-fn total(v: Lanes) -> f32 {
-  return dot(vec4f(v), vec4f(0.25 * LANES));
-}
-
-var<workgroup> partial: array<vec2f, WORKGROUP_SIZE>;
-
-/** Sum over the workgroup, in a fixed order; every invocation gets it. */
-fn sum_all(local: u32, value: vec2f) -> vec2f {
-  partial[local] = value;
-  for (var half = WORKGROUP_SIZE / 2u; half > 0u; half /= 2u) {
-    workgroupBarrier();
-    if (local < half) { partial[local] += partial[local + half]; }
-  }
-  workgroupBarrier();
-  let sum = partial[0];
-  workgroupBarrier();
-  return sum;
-}
 
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {

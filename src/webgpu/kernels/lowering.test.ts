@@ -5,7 +5,7 @@ import { Graph, type Node, type Value } from '../../graph/graph.ts';
 import type { OpKind, OpParams } from '../../graph/ops.ts';
 import { DEFAULT_LIMITS } from '../plan.ts';
 import { specialize } from '../specialize.ts';
-import type { Dispatch, LowerToWgsl } from './dispatch.ts';
+import { type Dispatch, kernelOf, type LowerToWgsl } from './dispatch.ts';
 import { mergedAxes } from './elementwise.ts';
 import { scalar } from './lanes.ts';
 import { lower } from './lower.ts';
@@ -153,15 +153,23 @@ describe('dispatches', () => {
   });
 });
 
-/** Each WGSL file compiles as it stands, so functions that several need are repeated; a copy that drifts is a bug. */
-it('keeps copies of shared functions the same', () => {
-  const folder = new URL('.', import.meta.url);
-  const sources = readdirSync(folder)
-    .filter((file) => file.endsWith('.wgsl'))
-    .map((file) => ({ file, code: readFileSync(new URL(file, folder), 'utf8') }));
-  for (const name of ['normal', 'tanh_exact', 'widened']) {
-    const copies = sources.flatMap(({ code }) => new RegExp(`^fn ${name}\\(.*?^}`, 'ms').exec(code)?.[0] ?? []);
-    expect(copies.length, name).toBeGreaterThan(1);
-    expect(new Set(copies).size, name).toBe(1);
+it('says everything once: what several kernels call lies in shared/', () => {
+  const root = new URL('../../', import.meta.url);
+  const files = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.wgsl'));
+  const homes = new Map<string, string[]>();
+  for (const file of files) {
+    const code = readFileSync(new URL(file, root), 'utf8');
+    for (const [text] of code.matchAll(/^fn (?!main\b)[^]*?^\}|^struct [^}]*\}/gm))
+      homes.set(text, [...(homes.get(text) ?? []), file]);
   }
+  expect(homes.size).toBeGreaterThan(20);
+  expect([...homes].filter(([, { length }]) => length > 1)).toEqual([]);
+});
+
+it('joins a kernel and its pieces, its own lines first', () => {
+  const own = 'enable subgroups;\nfn main() {}\n';
+  expect(kernelOf('k', own, 'fn a() {}', 'fn b() {}')).toEqual({
+    name: 'k',
+    code: 'enable subgroups;\nfn main() {}\n\nfn a() {}\nfn b() {}',
+  });
 });

@@ -17,11 +17,6 @@ const FACTOR: f32 = 1.0;
 @group(0) @binding(1) var<storage, read> target_: array<Lanes>;
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;
 
-/** Sum over the elements of a Lanes; for f32 the splat divided by four, summed: exact. */
-fn total(v: Lanes) -> f32 {
-  return dot(vec4f(v), vec4f(0.25 * LANES));
-}
-
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   const LENGTH = (SIZE + PARTS - 1u) / PARTS;

@@ -15,11 +15,6 @@ const FACTOR: f32 = 1.0;
 @group(0) @binding(1) var<storage, read> target_: array<Lanes>;
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;
 
-/** Sum over the elements of a Lanes; for f32 the splat divided by four, summed: exact. */
-fn total(v: Lanes) -> f32 {
-  return dot(vec4f(v), vec4f(0.25 * LANES));
-}
-
 var<workgroup> partial: array<f32, WORKGROUP_SIZE>;
 
 @compute @workgroup_size(WORKGROUP_SIZE)

@@ -2,7 +2,7 @@
  *  backward kernels. Class 'norm' has two variants: 'register' (one invocation a group, row or channel, no barrier) and 'workgroup' (one
  *  workgroup for each, sums in workgroup memory). One dispatch each. */
 import { type Shape, sizeOf } from '../../shared/shape.ts';
-import { type Dispatch, grid1d, type KernelSource, type LowerContext, type LowerToWgsl } from './dispatch.ts';
+import { type Dispatch, grid1d, kernelOf, type KernelSource, type LowerContext, type LowerToWgsl } from './dispatch.ts';
 import groupNormCode from './groupNorm.register.wgsl?raw';
 import groupNormGradInputCode from './groupNormGradInput.register.wgsl?raw';
 import groupNormGradInputWorkgroupCode from './groupNormGradInput.workgroup.wgsl?raw';
@@ -16,6 +16,11 @@ import layerNormGradInputWorkgroupCode from './layerNormGradInput.workgroup.wgsl
 import layerNormGradParamsCode from './layerNormGradParams.register.wgsl?raw';
 import layerNormGradParamsWorkgroupCode from './layerNormGradParams.workgroup.wgsl?raw';
 import layerNormWorkgroupCode from './layerNorm.workgroup.wgsl?raw';
+import sigmoidCode from './shared/sigmoid.wgsl?raw';
+import siluCode from './shared/silu.wgsl?raw';
+import siluSlopeCode from './shared/siluSlope.wgsl?raw';
+import sumAllCode from './shared/sumAll.wgsl?raw';
+import totalCode from './shared/total.wgsl?raw';
 
 interface Variants {
   register: KernelSource;
@@ -23,28 +28,42 @@ interface Variants {
 }
 
 const groupNorm: Variants = {
-  register: { name: 'groupNorm.register', code: groupNormCode },
-  workgroup: { name: 'groupNorm.workgroup', code: groupNormWorkgroupCode },
+  register: kernelOf('groupNorm.register', groupNormCode, totalCode, sigmoidCode, siluCode),
+  workgroup: kernelOf('groupNorm.workgroup', groupNormWorkgroupCode, totalCode, sigmoidCode, siluCode, sumAllCode),
 };
 const groupNormGradInput: Variants = {
-  register: { name: 'groupNormGradInput.register', code: groupNormGradInputCode },
-  workgroup: { name: 'groupNormGradInput.workgroup', code: groupNormGradInputWorkgroupCode },
+  register: kernelOf('groupNormGradInput.register', groupNormGradInputCode, totalCode, sigmoidCode, siluSlopeCode),
+  workgroup: kernelOf(
+    'groupNormGradInput.workgroup',
+    groupNormGradInputWorkgroupCode,
+    totalCode,
+    sigmoidCode,
+    siluSlopeCode,
+    sumAllCode,
+  ),
 };
 const groupNormGradParams: Variants = {
-  register: { name: 'groupNormGradParams.register', code: groupNormGradParamsCode },
-  workgroup: { name: 'groupNormGradParams.workgroup', code: groupNormGradParamsWorkgroupCode },
+  register: kernelOf('groupNormGradParams.register', groupNormGradParamsCode, totalCode, sigmoidCode, siluSlopeCode),
+  workgroup: kernelOf(
+    'groupNormGradParams.workgroup',
+    groupNormGradParamsWorkgroupCode,
+    totalCode,
+    sigmoidCode,
+    siluSlopeCode,
+    sumAllCode,
+  ),
 };
 const layerNorm: Variants = {
-  register: { name: 'layerNorm.register', code: layerNormCode },
-  workgroup: { name: 'layerNorm.workgroup', code: layerNormWorkgroupCode },
+  register: kernelOf('layerNorm.register', layerNormCode, totalCode),
+  workgroup: kernelOf('layerNorm.workgroup', layerNormWorkgroupCode, totalCode, sumAllCode),
 };
 const layerNormGradInput: Variants = {
-  register: { name: 'layerNormGradInput.register', code: layerNormGradInputCode },
-  workgroup: { name: 'layerNormGradInput.workgroup', code: layerNormGradInputWorkgroupCode },
+  register: kernelOf('layerNormGradInput.register', layerNormGradInputCode, totalCode),
+  workgroup: kernelOf('layerNormGradInput.workgroup', layerNormGradInputWorkgroupCode, totalCode, sumAllCode),
 };
 const layerNormGradParams: Variants = {
-  register: { name: 'layerNormGradParams.register', code: layerNormGradParamsCode },
-  workgroup: { name: 'layerNormGradParams.workgroup', code: layerNormGradParamsWorkgroupCode },
+  register: kernelOf('layerNormGradParams.register', layerNormGradParamsCode),
+  workgroup: kernelOf('layerNormGradParams.workgroup', layerNormGradParamsWorkgroupCode),
 };
 
 /** Invocations of the 'register' variants that make a workgroup: few, so that even a handful of groups spreads over all cores. */

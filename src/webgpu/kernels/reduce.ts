@@ -6,7 +6,7 @@ import broadcastToCode from './broadcastTo.wgsl?raw';
 import {
   type Dispatch,
   grid1d,
-  type KernelSource,
+  kernelOf,
   type LowerContext,
   type LowerToWgsl,
   type Operand,
@@ -19,16 +19,16 @@ import meanSquaredErrorGradCode from './meanSquaredErrorGrad.wgsl?raw';
 import meanSquaredErrorWorkgroupCode from './meanSquaredError.workgroup.wgsl?raw';
 import sumCode from './sum.register.wgsl?raw';
 import sumWorkgroupCode from './sum.workgroup.wgsl?raw';
+import broadcastIndexCode from './shared/broadcastIndex.wgsl?raw';
+import storeCode from './shared/store.wgsl?raw';
+import totalCode from './shared/total.wgsl?raw';
 
-const sum: KernelSource = { name: 'sum.register', code: sumCode };
-const sumWorkgroup: KernelSource = { name: 'sum.workgroup', code: sumWorkgroupCode };
-const broadcastTo: KernelSource = { name: 'broadcastTo', code: broadcastToCode };
-const meanSquaredError: KernelSource = { name: 'meanSquaredError.register', code: meanSquaredErrorCode };
-const meanSquaredErrorWorkgroup: KernelSource = {
-  name: 'meanSquaredError.workgroup',
-  code: meanSquaredErrorWorkgroupCode,
-};
-const meanSquaredErrorGrad: KernelSource = { name: 'meanSquaredErrorGrad', code: meanSquaredErrorGradCode };
+const sum = kernelOf('sum.register', sumCode, storeCode);
+const sumWorkgroup = kernelOf('sum.workgroup', sumWorkgroupCode, storeCode);
+const broadcastTo = kernelOf('broadcastTo', broadcastToCode, broadcastIndexCode);
+const meanSquaredError = kernelOf('meanSquaredError.register', meanSquaredErrorCode, totalCode);
+const meanSquaredErrorWorkgroup = kernelOf('meanSquaredError.workgroup', meanSquaredErrorWorkgroupCode, totalCode);
+const meanSquaredErrorGrad = kernelOf('meanSquaredErrorGrad', meanSquaredErrorGradCode);
 
 const REGISTER_GROUP = 8;
 /** A serial sum longer than this is worth a second dispatch, as long as fewer results than RESULTS_ENOUGH are computed side by side. */

@@ -4,7 +4,15 @@ import { assert } from '../../shared/assert.ts';
 import { axes4, type Shape, sizeOf, stridesOf } from '../../shared/shape.ts';
 import concatCode from './concat.wgsl?raw';
 import concatOneCode from './concatOne.wgsl?raw';
-import { type Dispatch, formatOf, grid1d, type KernelSource, type LowerContext, type LowerToWgsl } from './dispatch.ts';
+import {
+  type Dispatch,
+  formatOf,
+  grid1d,
+  kernelOf,
+  type KernelSource,
+  type LowerContext,
+  type LowerToWgsl,
+} from './dispatch.ts';
 import { flat, WORKGROUP_SIZE } from './elementwise.ts';
 import embeddingCode from './embedding.wgsl?raw';
 import embeddingGradCode from './embeddingGrad.wgsl?raw';
@@ -18,20 +26,22 @@ import transposeCode from './transpose.wgsl?raw';
 import upsampleNearestCode from './upsampleNearest.wgsl?raw';
 import upsampleNearestGradCode from './upsampleNearestGrad.wgsl?raw';
 import zeroCode from './zero.wgsl?raw';
+import firstShownCode from './shared/firstShown.wgsl?raw';
+import widenedCode from './shared/widened.wgsl?raw';
 
-const concat: KernelSource = { name: 'concat', code: concatCode };
-const concatOne: KernelSource = { name: 'concatOne', code: concatOneCode };
-const slice: KernelSource = { name: 'slice', code: sliceCode };
-const padAxis: KernelSource = { name: 'padAxis', code: padAxisCode };
-const transpose: KernelSource = { name: 'transpose', code: transposeCode };
-const upsampleNearest: KernelSource = { name: 'upsampleNearest', code: upsampleNearestCode };
-const upsampleNearestGrad: KernelSource = { name: 'upsampleNearestGrad', code: upsampleNearestGradCode };
-const embedding: KernelSource = { name: 'embedding', code: embeddingCode };
-const embeddingHalf: KernelSource = { name: 'embeddingHalf', code: embeddingHalfCode };
-const embeddingGrad: KernelSource = { name: 'embeddingGrad', code: embeddingGradCode };
-const takeToken: KernelSource = { name: 'takeToken', code: takeTokenCode };
-const takeTokenGrad: KernelSource = { name: 'takeTokenGrad', code: takeTokenGradCode };
-const zero: KernelSource = { name: 'zero', code: zeroCode };
+const concat = kernelOf('concat', concatCode);
+const concatOne = kernelOf('concatOne', concatOneCode);
+const slice = kernelOf('slice', sliceCode);
+const padAxis = kernelOf('padAxis', padAxisCode);
+const transpose = kernelOf('transpose', transposeCode);
+const upsampleNearest = kernelOf('upsampleNearest', upsampleNearestCode, firstShownCode);
+const upsampleNearestGrad = kernelOf('upsampleNearestGrad', upsampleNearestGradCode, firstShownCode);
+const embedding = kernelOf('embedding', embeddingCode);
+const embeddingHalf = kernelOf('embeddingHalf', embeddingHalfCode, widenedCode);
+const embeddingGrad = kernelOf('embeddingGrad', embeddingGradCode);
+const takeToken = kernelOf('takeToken', takeTokenCode);
+const takeTokenGrad = kernelOf('takeTokenGrad', takeTokenGradCode);
+const zero = kernelOf('zero', zeroCode);
 
 /** A tensor as rows of `axis` and all axes behind it. */
 const rowsBefore = (shape: Shape, axis: number): number => sizeOf(shape.slice(0, axis));

@@ -4,7 +4,7 @@ import { losses } from '../../losses/table.ts';
 import { sizeOf } from '../../shared/shape.ts';
 import accumulateCode from './accumulate.wgsl?raw';
 import adamwCode from './adamw.wgsl?raw';
-import { type Dispatch, grid1d, type KernelSource, type LowerToWgsl, type Scratch } from './dispatch.ts';
+import { type Dispatch, grid1d, kernelOf, type LowerToWgsl, type Scratch } from './dispatch.ts';
 import { flat } from './elementwise.ts';
 import globalNormCode from './globalNorm.register.wgsl?raw';
 import globalNormFinishCode from './globalNormFinish.wgsl?raw';
@@ -13,15 +13,16 @@ import { atLanes, lanesOf } from './lanes.ts';
 import sdpoSafeguardCode from './sdpoSafeguard.wgsl?raw';
 import sdpoSafeguardPartialCode from './sdpoSafeguardPartial.wgsl?raw';
 import zeroCode from './zero.wgsl?raw';
+import totalCode from './shared/total.wgsl?raw';
 
-const accumulate: KernelSource = { name: 'accumulate', code: accumulateCode };
-const zero: KernelSource = { name: 'zero', code: zeroCode };
-const adamw: KernelSource = { name: 'adamw', code: adamwCode };
-const globalNorm: KernelSource = { name: 'globalNorm.register', code: globalNormCode };
-const globalNormWorkgroup: KernelSource = { name: 'globalNorm.workgroup', code: globalNormWorkgroupCode };
-const globalNormFinish: KernelSource = { name: 'globalNormFinish', code: globalNormFinishCode };
-const sdpoSafeguardPartial: KernelSource = { name: 'sdpoSafeguardPartial', code: sdpoSafeguardPartialCode };
-const sdpoSafeguard: KernelSource = { name: 'sdpoSafeguard', code: sdpoSafeguardCode };
+const accumulate = kernelOf('accumulate', accumulateCode);
+const zero = kernelOf('zero', zeroCode);
+const adamw = kernelOf('adamw', adamwCode);
+const globalNorm = kernelOf('globalNorm.register', globalNormCode, totalCode);
+const globalNormWorkgroup = kernelOf('globalNorm.workgroup', globalNormWorkgroupCode, totalCode);
+const globalNormFinish = kernelOf('globalNormFinish', globalNormFinishCode);
+const sdpoSafeguardPartial = kernelOf('sdpoSafeguardPartial', sdpoSafeguardPartialCode, totalCode);
+const sdpoSafeguard = kernelOf('sdpoSafeguard', sdpoSafeguardCode);
 
 /** labelSmoothing → LABEL_SMOOTHING. */
 const constantName = (field: string): string => field.replace(/[A-Z]/g, '_$&').toUpperCase();

@@ -23,20 +23,6 @@ const STRIDE_SUMMED1: u32 = 1;
 @group(0) @binding(0) var<storage, read> x: array<Lanes>;
 @group(0) @binding(1) var<storage, read_write> y: array<f32>;
 
-fn store(at: u32, sum: Lanes) {
-  let v = FACTOR * vec4f(sum);
-  if (INNER_SUMMED) {
-    y[at] = dot(v, vec4f(0.25 * f32(LANES))); // for f32 the splat divided by four, summed: exact
-    return;
-  }
-  y[at * LANES] = v.x;
-  if (LANES == 4u) {
-    y[at * 4u + 1u] = v.y;
-    y[at * 4u + 2u] = v.z;
-    y[at * 4u + 3u] = v.w;
-  }
-}
-
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let i = id.x + id.y * (groups.x * WORKGROUP_SIZE);

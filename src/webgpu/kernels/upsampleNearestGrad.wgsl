@@ -12,11 +12,6 @@ const WIDTH_OUT: u32 = 2;
 @group(0) @binding(0) var<storage, read> dy: array<f32>;
 @group(0) @binding(1) var<storage, read_write> dx: array<f32>;
 
-/** First output row (or column) that shows input row i: floor(o * IN / OUT) = i for o in [first(i), first(i + 1)). */
-fn first(i: u32, size_in: u32, size_out: u32) -> u32 {
-  return (i * size_out + size_in - 1u) / size_in;
-}
-
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let i = id.x + id.y * (groups.x * WORKGROUP_SIZE);
