@@ -14,7 +14,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import { formatJsonl, readRecordLines } from '../data/formats/jsonl.ts';
+import { formatJsonl, isJson, readRecordLines } from '../data/formats/jsonl.ts';
 import { decodeText, isUtf16, MAX_TEXT_BYTES } from '../data/formats/text.ts';
 import { foldLabels, type Label } from '../data/labels.ts';
 import type { ImageRecord } from '../records/images.ts';
@@ -132,15 +132,6 @@ function isWhole(line: Uint8Array): boolean {
   try {
     const text = new TextDecoder('utf-8', { fatal: true }).decode(line);
     return text.trim() === '' || isJson(text);
-  } catch {
-    return false;
-  }
-}
-
-function isJson(text: string): boolean {
-  try {
-    JSON.parse(text);
-    return true;
   } catch {
     return false;
   }

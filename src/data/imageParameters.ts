@@ -1,6 +1,7 @@
 /** Parameters of an image from its PNG text chunks: our own record (`winnow`), else the text A1111 and most tools write (`parameters`). What
  *  was written by a tool we do not read gives nothing rather than something else. */
 import { type ImageRecord, imageRecordSchema } from '../records/images.ts';
+import { parseJson } from '../shared/json.ts';
 import { limits } from '../shared/limits.ts';
 import { parseParameters, samplerOf } from './formats/a1111.ts';
 
@@ -25,7 +26,7 @@ export function readParameters(text: ReadonlyMap<string, string>): {
 function ownRecord(text: string | undefined): Partial<ImageRecord> | undefined {
   if (!text) return undefined;
   try {
-    const value: unknown = JSON.parse(text);
+    const value = parseJson(text, { file: 'The record' });
     return imageRecordSchema.partial().safeParse(value).success ? (value as Partial<ImageRecord>) : undefined;
   } catch {
     return undefined;

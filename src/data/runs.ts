@@ -4,6 +4,8 @@
  *  disk names its files relative to the folder. Either way a folder can be moved and copied: the record goes by where it lies. */
 import { metricsSchema, type RunRecord, runSchema, type StepMetrics } from '../records/runs.ts';
 import { WinnowError } from '../shared/errors.ts';
+import { parseJson } from '../shared/json.ts';
+import { problemsIn } from '../shared/problems.ts';
 import { type FileStore, readText, writeJson } from './files.ts';
 import { checkTrainConfig } from './formats/trainConfig.ts';
 
@@ -17,23 +19,11 @@ const MAX_RECORD_BYTES = 256 * 2 ** 20;
 /** A record from the text of a run.json. Throws BadFile with the fields that are not right.
  *  @param run where it lies: its files are there. */
 export function parseRunRecord(text: string, run: string): RunRecord {
-  const bad = (what: string): WinnowError =>
-    new WinnowError(
-      'BadFile',
-      `The record of this run (${recordPath(run)}) ${what}.`,
-      'Bring back a copy of it, or delete the run.',
-    );
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    throw bad('is not valid JSON');
-  }
-  const result = runSchema.safeParse(value);
-  if (!result.success) {
-    const found = result.error.issues.slice(0, 3).map(({ path, message }) => `${path.join('.') || 'file'}: ${message}`);
-    throw bad(`is not right (${found.join('; ')})`);
-  }
+  const file = `The record of this run (${recordPath(run)})`;
+  const remedy = 'Bring back a copy of it, or delete the run.';
+  const bad = (what: string): WinnowError => new WinnowError('BadFile', `${file} ${what}.`, remedy);
+  const result = runSchema.safeParse(parseJson(text, { file, remedy, limit: MAX_RECORD_BYTES }));
+  if (!result.success) throw bad(`is not right (${problemsIn(result.error, 'file')})`);
   const { config: given, ...record } = result.data;
   let config: RunRecord['config'];
   try {

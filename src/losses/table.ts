@@ -28,7 +28,7 @@ const records = {
 export type LossName = keyof typeof records;
 export const losses: Readonly<Record<LossName, LossRecord>> = records;
 export const lossNames = Object.keys(records) as LossName[];
-export const isLossName = (name: unknown): name is LossName => typeof name === 'string' && name in records;
+export const isLossName = (name: unknown): name is LossName => typeof name === 'string' && Object.hasOwn(records, name);
 
 /** Of the step, not of the formula: they go with every loss, or with every loss of the logit. */
 const stepFields = {

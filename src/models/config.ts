@@ -48,7 +48,7 @@ export class ConfigReader {
   }
 
   get(field: string, fallback: unknown): unknown {
-    return field in this.config ? this.config[field] : fallback;
+    return Object.hasOwn(this.config, field) ? this.config[field] : fallback;
   }
 
   /** A positive integer. */

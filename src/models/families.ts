@@ -1,4 +1,5 @@
 /** Model families by the class name in their config.json: the one place to name a new one. */
+import { own } from '../shared/json.ts';
 import { type Config, unsupported } from './config.ts';
 import type { DenoiserModel } from './denoiser.ts';
 import { unetConditioning } from './sd/conditioning.ts';
@@ -30,7 +31,7 @@ const denoisers: Readonly<Record<string, (config: Config) => DenoiserModel>> = {
 /** Reads a denoiser's config.json. Throws UnsupportedArchitecture with the class, or the field and its value. */
 export function openDenoiser(config: Config): DenoiserModel {
   const name = config['_class_name'];
-  const open = typeof name === 'string' ? denoisers[name] : undefined;
+  const open = typeof name === 'string' ? own(denoisers, name) : undefined;
   if (!open) throw unsupported('denoiser', '_class_name', name, Object.keys(denoisers).join(' or '));
   return open(config);
 }

@@ -2,6 +2,7 @@
  *  one. Fields that a later version adds stay where they are. */
 import type { z } from 'zod';
 import { WinnowError } from '../shared/errors.ts';
+import { problemsIn } from '../shared/problems.ts';
 import { type BlindTestRecord, blindTestSchema } from './blindTests.ts';
 import { type ImageRecord, imageRecordSchema } from './images.ts';
 import { type LabelEvent, labelEventSchema } from './labels.ts';
@@ -21,9 +22,7 @@ export const blindTestKind: RecordKind<BlindTestRecord> = { name: 'blind test', 
 /** What is wrong with a value, field by field; null where it is a record of the kind. */
 export function problemsOf<T>({ schema }: RecordKind<T>, value: unknown): string | null {
   const result = schema.safeParse(value);
-  if (result.success) return null;
-  const found = result.error.issues.slice(0, 3).map(({ path, message }) => `${path.join('.') || 'it'}: ${message}`);
-  return found.join('; ');
+  return result.success ? null : problemsIn(result.error, 'it');
 }
 
 /** The value as a record, untouched. Throws BadFile.

@@ -34,5 +34,6 @@ describe('JSON from outside', () => {
     const deep = JSON.parse('['.repeat(20_000) + ']'.repeat(20_000)) as unknown;
     for (const value of [Array(1e6).fill(7), deep, undefined, NaN]) expect(shown(value).length).toBeLessThan(140);
     expect(shown([1, 'a'])).toBe('[1,"a"]');
+    expect(shown(undefined)).toBe('missing');
   });
 });

@@ -17,7 +17,7 @@ export interface JsonSource {
 /** A tokenizer of 250,000 tokens takes 20 MB; a config some KB. */
 const DEFAULT_LIMIT = 64 * 2 ** 20;
 
-/** Parses a file's bytes (UTF-8, with or without a byte order mark) or a text. Throws `error` (BadFile unless told otherwise). */
+/** Parses a file's bytes (UTF-8) or a text, with or without a byte order mark. Throws `error` (BadFile unless told otherwise). */
 export function parseJson(
   source: string | Uint8Array,
   { file, remedy = 'Download or export it again.', error = 'BadFile', limit = DEFAULT_LIMIT }: JsonSource,
@@ -26,7 +26,10 @@ export function parseJson(
   if (source.length > limit) throw wrong(`has ${source.length} bytes, more than a file of its kind can have`);
   let text: string;
   try {
-    text = typeof source === 'string' ? source : new TextDecoder('utf-8', { fatal: true }).decode(source);
+    text =
+      typeof source === 'string'
+        ? source.replace(/^\uFEFF/, '')
+        : new TextDecoder('utf-8', { fatal: true }).decode(source);
   } catch {
     throw wrong('is not UTF-8 text');
   }
@@ -53,8 +56,13 @@ export function parseJsonObject(source: string | Uint8Array, how: JsonSource): R
 export const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
+/** What a table has under a name that came from outside: `constructor` and the like are names of every object. */
+export const own = <T>(table: Readonly<Record<string, T>>, name: string): T | undefined =>
+  Object.hasOwn(table, name) ? table[name] : undefined;
+
 /** A value as an error shows it: however long or deep it is, about a line. */
 export function shown(value: unknown): string {
+  if (value === undefined) return 'missing';
   let text: string;
   try {
     text = JSON.stringify(value) ?? String(value);

@@ -83,6 +83,9 @@ describe('a sampler of ours', () => {
     ['DPM++ SDE', undefined, undefined],
     ['UniPC', undefined, undefined],
     ['x\ny', undefined, undefined],
+    // What every object of JavaScript has by that name.
+    ['constructor', undefined, undefined],
+    ['toString', 'Karras', undefined],
     ['DDIM', undefined, { scheduler: 'DDIMScheduler' }],
   ])('%s, schedule %s', (sampler, schedule, expected) => {
     expect(samplerOf(sampler, schedule)).toEqual(expected);

@@ -34,6 +34,7 @@ it.each<[string, CheckpointYaml]>([
 
 it.each([
   [`${ldm}    parameterization: velocity\n`, /parameterization: velocity/],
+  [`${ldm}    parameterization: constructor\n`, /parameterization: constructor/],
   [`${ldm}    scale_factor: lots\n`, /scale_factor: lots/],
   ['#'.repeat(2 ** 20 + 1), /too large/],
 ])('refuses by its name what nobody could mean', (text, message) => {

@@ -2,6 +2,7 @@
  *  A1111 reads. Of it, what the checkpoint itself does not say: what the network predicts, and how its latents are scaled.
  *  CompVis/latent-diffusion ddpm.py (`parameterization`, `scale_factor`), Stability-AI/generative-models denoiser_scaling.py. */
 import { WinnowError } from '../../shared/errors.ts';
+import { own } from '../../shared/json.ts';
 import { decodeText, isUtf16 } from './text.ts';
 
 export interface CheckpointYaml {
@@ -32,7 +33,7 @@ export function parseCheckpointYaml(bytes: Uint8Array, file: string): Checkpoint
   const valueOf = (key: string): string | undefined =>
     new RegExp(`^(?:[^#\\n]*[{,])?[ \\t]*["']?${key}["']?[ \\t]*:[ \\t]*["']?([^\\s"',}#]+)`, 'm').exec(text)?.[1];
   const said = valueOf('parameterization');
-  const predictionType = said === undefined ? byClass(text) : types[said];
+  const predictionType = said === undefined ? byClass(text) : own(types, said);
   if (said !== undefined && predictionType === undefined) throw bad(`says parameterization: ${said.slice(0, 40)}`);
   const scale = valueOf('scale_factor');
   const scalingFactor = Number(scale);

@@ -29,9 +29,15 @@ describe('every whole line counts', () => {
 
 it('sets a last line apart that was cut short, and only the last', () => {
   expect(readJsonLines(`${a}\n{"id":`)).toEqual({ lines: [{ number: 1, value: { id: 1 } }], cut: '{"id":' });
-  expect(() => readJsonLines(`${a}\n{"id":\n${b}`, 'f')).toThrow('f: line 2 is not JSON');
+  expect(() => readJsonLines(`${a}\n{"id":\n${b}`, 'f')).toThrow('f: line 2 is not valid JSON');
   // With its line feed it was no cut.
-  expect(() => readJsonLines('{"id":\n', 'f')).toThrow('f: line 1 is not JSON');
+  expect(() => readJsonLines('{"id":\n', 'f')).toThrow('f: line 1 is not valid JSON');
+});
+
+it('refuses a line that is nested too deeply, also the last one: it is whole', () => {
+  const deep = `{"a":${'['.repeat(20_000)}${']'.repeat(20_000)}}`;
+  for (const text of [`${deep}\n${a}\n`, `${a}\n${deep}`])
+    expect(() => readJsonLines(text, 'f')).toThrow(/^f: line [12] is nested more than 64 levels deep\./);
 });
 
 it('names file and line of a line that is no record', () => {

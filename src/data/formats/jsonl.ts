@@ -1,7 +1,7 @@
 /** JSON Lines: one JSON value a line. Read as editors and other tools leave it: with a byte order mark, CRLF, blank lines, or without the last
  *  line feed. */
 import { checkRecord, type RecordKind } from '../../records/kinds.ts';
-import { WinnowError } from '../../shared/errors.ts';
+import { parseJson } from '../../shared/json.ts';
 
 export function formatJsonl(values: readonly unknown[]): string {
   return values.map((value) => `${JSON.stringify(value)}\n`).join('');
@@ -21,18 +21,21 @@ export function readJsonLines(text: string, file = 'The file'): JsonLines {
     // Files put behind one another keep their marks.
     const line = part.replace(/^\uFEFF/, '');
     if (line.trim() === '') continue;
-    try {
-      lines.push({ number: i + 1, value: JSON.parse(line) });
-    } catch {
-      if (i === parts.length - 1) return { lines, cut: line };
-      throw notJson(file, i + 1);
-    }
+    if (i === parts.length - 1 && !isJson(line)) return { lines, cut: line };
+    const where = { file: `${file}: line ${i + 1}`, remedy: 'Choose a JSONL file, one JSON value a line.' };
+    lines.push({ number: i + 1, value: parseJson(line, where) });
   }
   return { lines };
 }
 
-const notJson = (file: string, line: number): WinnowError =>
-  new WinnowError('BadFile', `${file}: line ${line} is not JSON.`, 'Choose a JSONL file, one JSON value a line.');
+export function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 /** Records of one kind, each checked field by field. Throws BadFile with file and line. */
 export function readRecordLines<T>(text: string, kind: RecordKind<T>, file: string): { records: T[]; cut?: string } {

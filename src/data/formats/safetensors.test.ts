@@ -136,6 +136,7 @@ describe('safetensors', () => {
       new TextEncoder().encode('version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n'),
     ],
     ['BadFile', 'a dtype of the future', handmade(tensor('F4', [1], [0, 1]), 1)],
+    ['BadFile', 'a dtype by a name that every object has', handmade(tensor('constructor', [1], [0, 1]), 1)],
     ['PickleRefused', 'a zip of pickles', new Uint8Array([0x50, 0x4b, 3, 4, ...Array<number>(60).fill(1)])],
     ['PickleRefused', 'a bare pickle', new Uint8Array([0x80, 2, ...Array<number>(60).fill(1)])],
     ['TruncatedFile', 'a cut tensor', good().subarray(0, -1)],

@@ -89,15 +89,15 @@ const isCount = (value: unknown): value is number => Number.isSafeInteger(value)
 function parseEntry(file: string, name: string, entry: unknown): TensorInfo {
   if (!isRecord(entry)) throw notSafetensors(file, `${name} has no description`);
   const { dtype, shape, data_offsets: offsets } = entry;
-  if (typeof dtype !== 'string' || !(dtype in bytesPerElement)) {
+  if (typeof dtype !== 'string' || !Object.hasOwn(bytesPerElement, dtype)) {
     throw new WinnowError(
       'BadFile',
-      `${file}: ${name} is stored as ${shown(dtype)}.`,
+      `${file}: ${name} is of the kind ${shown(dtype)}.`,
       `Save it as one of ${Object.keys(bytesPerElement).join(', ')}.`,
     );
   }
   if (!Array.isArray(shape) || shape.length > MAX_RANK || !shape.every(isCount))
-    throw notSafetensors(file, `${name} has shape ${shown(shape)}`);
+    throw notSafetensors(file, `the shape of ${name} is ${shown(shape)}`);
   if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isCount))
     throw notSafetensors(file, `${name} has no data_offsets`);
   const [begin, end] = offsets as [number, number];

@@ -3,8 +3,13 @@ import { z } from 'zod';
 import type { LossField } from '../../losses/loss.ts';
 import { lossFields, lossNames, type LossSetting, type LossSettings } from '../../losses/table.ts';
 import { WinnowError } from '../../shared/errors.ts';
+import { parseJson } from '../../shared/json.ts';
 import { limits } from '../../shared/limits.ts';
+import { problemsIn } from '../../shared/problems.ts';
 import type { TrainConfig } from '../../training/config.ts';
+
+/** A thousand of the longest prompts, and more. */
+const MAX_CHARACTERS = 2 ** 26;
 
 const whole = z.number().int();
 
@@ -58,23 +63,22 @@ export const trainConfigSchema = z.strictObject({
 }) satisfies z.ZodType<TrainConfig>;
 
 export function parseTrainConfig(text: string): TrainConfig {
-  let value: unknown;
-  try {
-    // Windows' editors put a byte order mark before it.
-    value = JSON.parse(text.replace(/^\uFEFF/, ''));
-  } catch {
-    throw new WinnowError('BadConfig', 'This is not a JSON file.', 'Choose a training config that was saved here.');
-  }
-  return checkTrainConfig(value);
+  return checkTrainConfig(
+    parseJson(text, {
+      file: 'This file',
+      error: 'BadConfig',
+      remedy: 'Choose a training config that was saved here.',
+      limit: MAX_CHARACTERS,
+    }),
+  );
 }
 
 export function checkTrainConfig(value: unknown): TrainConfig {
   const result = trainConfigSchema.safeParse(value);
   if (result.success) return result.data;
-  const found = result.error.issues.slice(0, 3).map((issue) => `${issue.path.join('.') || 'file'}: ${issue.message}`);
   throw new WinnowError(
     'BadConfig',
-    `The training settings are not right (${found.join('; ')}).`,
+    `The training settings are not right (${problemsIn(result.error, 'file')}).`,
     'Correct these fields and try again.',
   );
 }

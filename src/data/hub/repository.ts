@@ -2,6 +2,7 @@
  *  itself: we need two of its requests, and it neither resumes nor checks what it downloads (and brings 2 MB with it). */
 import { createSHA1, createSHA256 } from 'hash-wasm';
 import { WinnowError } from '../../shared/errors.ts';
+import { isRecord, parseJson } from '../../shared/json.ts';
 import type { StoredFile } from '../modelStore.ts';
 import {
   get,
@@ -77,8 +78,6 @@ export function hubAddress({ id, revision = 'main', host = defaultHost }: HubReq
   return { host: `${url.origin}${url.pathname}`.replace(/\/+$/, ''), id: name, revision: revision.trim() || 'main' };
 }
 
-const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;
-
 /** The repository at a revision. Rejects with NotFound, AccessDenied, RateLimited, NoNetwork, DownloadFailed. */
 export async function openRepository(access: HubAccess, job: Job, request: HubRequest): Promise<HubRepository> {
   const { host, id, revision } = hubAddress(request);
@@ -138,7 +137,7 @@ function getJson(
         throw lostConnection(new URL(url).host, reasonOf(error));
       });
       try {
-        return { value: JSON.parse(text) as unknown, link: response.headers.get('Link') };
+        return { value: parseJson(text, { file: url }), link: response.headers.get('Link') };
       } catch {
         throw strange();
       }

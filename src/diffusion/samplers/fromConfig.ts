@@ -1,5 +1,6 @@
 /** From a model's scheduler config to the sampler that draws. */
 import { WinnowError } from '../../shared/errors.ts';
+import { shown } from '../../shared/json.ts';
 import { type SchedulerConfig, SchedulerConfigReader } from '../schedulerConfig.ts';
 import { checkEta, type Sampler, type SamplerOptions } from './sampler.ts';
 import { samplerNames, samplerOfClass, samplerReads, samplers, samplersReading } from './table.ts';
@@ -12,7 +13,7 @@ export function samplerFromConfig(config: SchedulerConfig, options: SamplerOptio
   if (name === undefined) {
     throw new WinnowError(
       'UnsupportedConfig',
-      `There is no sampler named ${String(className)}.`,
+      className === undefined ? 'The config names no sampler.' : `There is no sampler named ${shown(className)}.`,
       `Choose one of ${samplerNames.join(', ')}.`,
     );
   }

@@ -8,7 +8,7 @@ import { presetNamed } from '../../training/presets.ts';
 import { type FolderReader, wholeFiles } from '../environment.ts';
 import { planFolder } from '../planning/folderPlan.ts';
 import { defaultSize } from './defaultSize.ts';
-import { SCHEDULER_FILE } from './modelConfigs.ts';
+import { readPartConfigs, SCHEDULER_FILE } from './modelConfigs.ts';
 import { openModelFolder } from './modelFolder.ts';
 
 const reference = join(import.meta.dirname, '../../../tools/reference');
@@ -277,6 +277,11 @@ describe('every number has a bound', () => {
     const { message } = (await open(files).catch((error: unknown) => error)) as Error;
     expect(message.length).toBeLessThan(400);
   });
+});
+
+it('refuses parts whose class has a name that every object has', async () => {
+  const files: Files = new Map([['unet/config.json', bytes('{"_class_name": "constructor"}')]]);
+  await expect(readPartConfigs(reader(files))).rejects.toMatchObject({ name: 'UnsupportedArchitecture' });
 });
 
 describe('JSON that cannot be read is named by its file', () => {
