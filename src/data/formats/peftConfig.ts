@@ -1,6 +1,10 @@
 /** PEFT's LoraConfig, as adapter_config.json or as diffusers' `lora_adapter_metadata`: how strong each module is.
  *  peft/tuners/lora/model.py _create_and_replace, peft/tuners/lora/layer.py update_layer, peft/utils/other.py get_pattern_key. */
 import { WinnowError } from '../../shared/errors.ts';
+import { isRecord, parseJsonObject, shown } from '../../shared/json.ts';
+import { type PathPattern, pathPattern } from './pattern.ts';
+
+const again = 'Export the LoRA again.';
 
 export type PeftConfig = Readonly<Record<string, unknown>>;
 
@@ -31,33 +35,26 @@ const otherAdapters: Readonly<Record<string, string>> = {
 const changesBase = /^(pissa|olora|corda|loftq|lora_ga)/;
 
 export function parsePeftConfig(text: string, where: string): PeftConfig {
-  let value: unknown;
-  try {
-    // The first of several patterns counts, and an object here would have "0" (of to_out.0) before all others.
-    value = JSON.parse(text.replaceAll(/(?<!\\)"(\d+)"(?=\s*:)/g, '"(?:$1)"'));
-  } catch {
-    throw bad(`${where} is not valid JSON.`);
-  }
-  if (!isTable(value)) throw bad(`${where} is not a JSON object.`);
-  return value;
+  // The first of several patterns counts, and an object here would have "0" (of to_out.0) before all others.
+  const ordered = text.replaceAll(/(?<!\\)"(\d+)"(?=\s*:)/g, '"(?:$1)"');
+  return parseJsonObject(ordered, { file: where, remedy: again });
 }
 
 /** @param where the config stands, for errors. */
 export function peftAlpha(config: PeftConfig, where: string): AlphaOf {
   const type = config['peft_type'] ?? 'LORA';
-  if (type !== 'LORA') throw notRead(where, `an adapter of the kind ${JSON.stringify(type)}`);
+  if (type !== 'LORA') throw notRead(where, `an adapter of the kind ${shown(type)}`);
   for (const [field, what] of Object.entries(otherAdapters)) {
     const value = config[field];
     if (Array.isArray(value) ? value.length > 0 : value) throw notRead(where, what);
   }
   const bias = config['bias'] ?? 'none';
-  if (bias !== 'none') throw notRead(where, `a LoRA with biases (bias ${JSON.stringify(bias)})`);
+  if (bias !== 'none') throw notRead(where, `a LoRA with biases (bias ${shown(bias)})`);
   const start = config['init_lora_weights'];
   if (typeof start === 'string' && changesBase.test(start))
-    throw notRead(where, `a LoRA that began by changing its base (init_lora_weights ${JSON.stringify(start)})`);
+    throw notRead(where, `a LoRA that began by changing its base (init_lora_weights ${shown(start)})`);
   const number = (value: unknown, field: string): number => {
-    if (typeof value !== 'number' || !Number.isFinite(value))
-      throw bad(`${where}: ${field} is ${JSON.stringify(value)}.`);
+    if (typeof value !== 'number' || !Number.isFinite(value)) throw bad(`${where}: ${field} is ${shown(value)}.`);
     return value;
   };
   const alpha = number(config['lora_alpha'] ?? defaultAlpha, 'lora_alpha');
@@ -65,16 +62,13 @@ export function peftAlpha(config: PeftConfig, where: string): AlphaOf {
   const patterns = (field: string): Pattern[] =>
     Object.entries(table(config[field] ?? {}, field, where)).map(([key, value]) => ({
       matches: patternOf(key, field, where),
-      value: number(value, `${field} ${JSON.stringify(key)}`),
+      value: number(value, `${field} ${shown(key)}`),
     }));
   const [alphas, ranks] = [patterns('alpha_pattern'), patterns('rank_pattern')];
   const rslora = Boolean(config['use_rslora']);
-  const clock = stopwatch(where);
-  const pick = (from: readonly Pattern[], paths: readonly string[]): number | undefined => {
-    const found = from.find(({ matches }) => paths.some((path) => matches.test(path)))?.value;
-    clock();
-    return found;
-  };
+  const spend = budget(where);
+  const pick = (from: readonly Pattern[], paths: readonly string[]): number | undefined =>
+    from.find(({ matches }) => paths.some((path) => matches(path, spend)))?.value;
   return (paths, found) => {
     const said = pick(ranks, paths) ?? rank;
     if (said !== undefined && said !== found)
@@ -89,43 +83,33 @@ export function peftAlpha(config: PeftConfig, where: string): AlphaOf {
 }
 
 interface Pattern {
-  matches: RegExp;
+  matches: PathPattern;
   value: number;
 }
 
-/** PEFT: re.match(rf"(.*\.)?({key})$", path). Python's expressions as far as both languages write them alike. */
-function patternOf(key: string, field: string, where: string): RegExp {
-  const refuse = (): WinnowError =>
-    bad(`${where}: ${field} has the expression ${JSON.stringify(key.slice(0, 80))}, which cannot be read.`);
-  const written = key.replaceAll('(?P<', '(?<').replaceAll('{,', '{0,').replaceAll('\\Z', '$').replaceAll('\\A', '^');
-  // What takes exponential time: a repeated group, or very many repetitions of what is wide.
-  const wide = written.replaceAll(/\\d[*+]|\[0-9\][*+]/g, '').match(/[*+]|\{\d*,/g) ?? [];
-  if (key.length > 1000 || /\)[*+{]/.test(key) || wide.length > 5) throw refuse();
-  try {
-    return new RegExp(`^(.*\\.)?(${written})$`);
-  } catch {
-    throw refuse();
-  }
+function patternOf(key: string, field: string, where: string): PathPattern {
+  const found = key.length > 1000 ? undefined : pathPattern(key);
+  if (found) return found;
+  throw bad(`${where}: ${field} has the expression ${shown(key.slice(0, 80))}, which cannot be read.`);
 }
 
-/** Against expressions that take for ever all the same. */
-function stopwatch(where: string): () => void {
-  let start: number | undefined;
-  return () => {
-    start ??= performance.now();
-    if (performance.now() - start > 20_000) throw bad(`${where} has expressions that take too long to match.`);
+/** Of all expressions at all layers: some seconds' work at most, and a hundred times what a pattern for every layer takes. */
+const MAX_STEPS = 5e7;
+
+function budget(where: string): (steps: number) => void {
+  let left = MAX_STEPS;
+  return (steps) => {
+    left -= steps;
+    if (left < 0) throw bad(`${where} has expressions that take too long to match.`);
   };
 }
 
-const isTable = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-
 function table(value: unknown, field: string, where: string): Record<string, unknown> {
-  if (!isTable(value)) throw bad(`${where}: ${field} is ${JSON.stringify(value)}.`);
+  if (!isRecord(value)) throw bad(`${where}: ${field} is ${shown(value)}.`);
   return value;
 }
 
-const bad = (what: string): WinnowError => new WinnowError('BadFile', what, 'Export the LoRA again.');
+const bad = (what: string): WinnowError => new WinnowError('BadFile', what, again);
 
 const notRead = (where: string, what: string): WinnowError =>
   new WinnowError(
