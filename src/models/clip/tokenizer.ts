@@ -215,20 +215,56 @@ export class ClipTokenizer {
     if (known) return known;
     const symbols = Array.from(new TextEncoder().encode(word), (byte) => byteToChar[byte]!);
     symbols[symbols.length - 1] += SUFFIX;
-    for (;;) {
-      let best = Infinity;
-      let at = -1;
-      for (let i = 0; i + 1 < symbols.length; i++) {
-        const rank = this.ranks.get(`${symbols[i]} ${symbols[i + 1]}`);
-        if (rank !== undefined && rank < best) [best, at] = [rank, i];
-      }
-      if (at < 0) break;
-      symbols.splice(at, 2, symbols[at]! + symbols[at + 1]!);
-    }
-    const ids = symbols.map((symbol) => this.vocab.get(symbol) ?? this.unknownId);
+    const ids = merged(symbols, this.ranks).map((symbol) => this.vocab.get(symbol) ?? this.unknownId);
     if (this.words.size < 50_000) this.words.set(word, ids);
     return ids;
   }
+}
+
+/** Byte-pair merges of a word's symbols: the pair of the lowest rank first, of several the leftmost. In n log n, as words may be thousands of
+ *  letters long: pairs wait in a heap, those that are no more are left out when their turn comes. */
+function merged(symbols: string[], ranks: ReadonlyMap<string, number>): string[] {
+  const next = symbols.map((_, i) => i + 1);
+  const before = symbols.map((_, i) => i - 1);
+  /** [rank, where its left symbol stands, both]. */
+  const heap: [rank: number, at: number, pair: string][] = [];
+  const isLess = (a: number, b: number): boolean =>
+    heap[a]![0] < heap[b]![0] || (heap[a]![0] === heap[b]![0] && heap[a]![1] < heap[b]![1]);
+  const swap = (a: number, b: number): void => void ([heap[a], heap[b]] = [heap[b]!, heap[a]!]);
+  const add = (at: number): void => {
+    if (at < 0 || next[at]! >= symbols.length) return;
+    const pair = `${symbols[at]} ${symbols[next[at]!]}`;
+    const rank = ranks.get(pair);
+    if (rank === undefined) return;
+    let i = heap.push([rank, at, pair]) - 1;
+    for (; i > 0 && isLess(i, (i - 1) >> 1); i = (i - 1) >> 1) swap(i, (i - 1) >> 1);
+  };
+  symbols.forEach((_, i) => add(i));
+  while (heap.length > 0) {
+    const [, at, pair] = heap[0]!;
+    const last = heap.pop()!;
+    if (heap.length > 0) {
+      heap[0] = last;
+      for (let i = 0; ;) {
+        const [left, right] = [2 * i + 1, 2 * i + 2];
+        let least = i;
+        if (left < heap.length && isLess(left, least)) least = left;
+        if (right < heap.length && isLess(right, least)) least = right;
+        if (least === i) break;
+        swap(i, least);
+        i = least;
+      }
+    }
+    const right = next[at]!;
+    if (symbols[at] === '' || right >= symbols.length || pair !== `${symbols[at]} ${symbols[right]}`) continue;
+    symbols[at] += symbols[right]!;
+    symbols[right] = '';
+    next[at] = next[right]!;
+    if (next[at]! < symbols.length) before[next[at]!] = at;
+    add(before[at]!);
+    add(at);
+  }
+  return symbols.filter((symbol) => symbol !== '');
 }
 
 /** Finds tokens in a text, leftmost first, the longest where several begin at one place. tokenizers, added_vocabulary.rs. */
@@ -253,22 +289,28 @@ class Splitter {
     for (const { 0: found, index } of text.matchAll(this.pattern)) {
       const token = this.tokens.get(found)!;
       const end = index + found.length;
-      if (token.single_word && (ENDS_IN_WORD.test(text.slice(0, index)) || BEGINS_WITH_WORD.test(text.slice(end))))
-        continue;
-      const spaceBefore = token.lstrip ? /\p{White_Space}*$/u.exec(text.slice(from, index))![0].length : 0;
-      const spaceAfter = token.rstrip ? /^\p{White_Space}*/u.exec(text.slice(end))![0].length : 0;
-      if (index - spaceBefore > from) parts.push(text.slice(from, index - spaceBefore));
+      if (token.single_word && (isWordBefore(text, index) || isWordAfter(text, end))) continue;
+      let before = index;
+      while (token.lstrip && before > from && SPACE.test(text[before - 1]!)) before--;
+      if (before > from) parts.push(text.slice(from, before));
       parts.push(token);
-      from = end + spaceAfter;
+      from = end;
+      while (token.rstrip && from < text.length && SPACE.test(text[from]!)) from++;
     }
     if (from < text.length) parts.push(text.slice(from));
     return parts;
   }
 }
 
+// All of one UTF-16 unit.
+const SPACE = /\p{White_Space}/u;
 // Rust's \w.
-const ENDS_IN_WORD = /[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}]$/u;
-const BEGINS_WITH_WORD = /^[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}]/u;
+const WORD = /[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}]/u;
+const isWordAfter = (text: string, at: number): boolean =>
+  at < text.length && WORD.test(String.fromCodePoint(text.codePointAt(at)!));
+/** Of a pair of units the whole letter. */
+const isWordBefore = (text: string, at: number): boolean =>
+  at > 0 && (WORD.test(text[at - 1]!) || (at > 1 && text.codePointAt(at - 2)! > 0xffff && isWordAfter(text, at - 2)));
 
 interface SaidToken extends AddedToken {
   /** Text without flags. */
@@ -332,7 +374,7 @@ function readAdded(files: TokenizerFiles): {
       [...Object.keys(roles), 'extra_special_tokens', 'additional_special_tokens'].flatMap((key) => {
         // Of the map, those under the older name are not recognised either.
         const entry = (key === 'additional_special_tokens' ? config : said)[key];
-        return isRecord(entry) && key in map ? [entry['content']] : (entry ?? []);
+        return isRecord(entry) && Object.hasOwn(map, key) ? [entry['content']] : (entry ?? []);
       }),
     );
     for (const [content, id] of Object.entries(table(files, 'added_tokens.json')))
@@ -355,7 +397,8 @@ function readAdded(files: TokenizerFiles): {
   }
   // Roles of other libraries' models, where they are plain text.
   for (const [key, entry] of Object.entries(config))
-    if (!(key in roles) && key.endsWith('_token') && typeof entry === 'string') named[key] = described(entry);
+    if (!Object.hasOwn(roles, key) && key.endsWith('_token') && typeof entry === 'string')
+      named[key] = described(entry);
   // transformers 4 writes a table of names, mostly empty; 5 a list.
   const more = said['extra_special_tokens'];
   if (isRecord(more)) for (const [key, entry] of Object.entries(more)) named[key] = described(entry);
