@@ -54,6 +54,37 @@ describe.each(['a', 'b'])('scorer %s', (name) => {
   });
 });
 
+describe('layers that do not take what the one before makes are refused', () => {
+  const conv = { type: 'conv2d', name: 'a', in_channels: 3, out_channels: 8, kernel_size: 3, stride: 2, padding: 1 };
+  const mean = { type: 'mean', axes: [2, 3] };
+  const linear = { type: 'linear', name: 'c', in_features: 8, out_features: 4 };
+  const parse = (layers: unknown[]): unknown =>
+    parseScorerConfig({
+      _class_name: 'WinnowScorer',
+      image_size: 8,
+      layers,
+      alignment: { text_projection: { in_features: 1, out_features: 1 } },
+    });
+
+  it('and those that do are not', () => {
+    expect(() => parse([conv, { type: 'silu' }, mean, linear, { type: 'relu' }])).not.toThrow();
+  });
+
+  it.each<[string, unknown[]]>([
+    ['other channels', [{ ...conv, in_channels: 4 }, mean]],
+    ['a kernel larger than the picture', [{ ...conv, kernel_size: 99 }, mean]],
+    ['half a pixel of padding', [{ ...conv, padding: 0.5 }, mean]],
+    ['a convolution of a vector', [mean, conv]],
+    ['groups that do not divide', [conv, { type: 'groupNorm', name: 'b', num_groups: 3, num_channels: 8 }, mean]],
+    ['the mean over channels', [conv, { type: 'mean', axes: [1] }, linear]],
+    ['a picture for a vector', [conv, linear]],
+    ['other features', [conv, mean, { ...linear, in_features: 9 }]],
+    ['a picture in the end', [conv]],
+  ])('%s', (_, layers) => {
+    expect(() => parse(layers)).toThrow(expect.objectContaining({ name: 'UnsupportedArchitecture' }));
+  });
+});
+
 it('refuses layers it does not know', () => {
   const config = {
     _class_name: 'WinnowScorer',

@@ -46,7 +46,7 @@ function parseLayer(entry: unknown): ScorerLayer {
         out_channels: read.int('out_channels'),
         kernel_size: read.int('kernel_size'),
         stride: read.int('stride', 1),
-        padding: read.number('padding', 0, { min: 0, max: limits.width }),
+        padding: read.get('padding', 0) === 0 ? 0 : read.int('padding'),
       };
     case 'groupNorm':
       return {
@@ -68,6 +68,40 @@ function parseLayer(entry: unknown): ScorerLayer {
   }
 }
 
+/** Whether each layer takes what the one before it makes: an image [3, S, S] first, in the end [F]. */
+function checkLayers(layers: ScorerLayer[], side: number): ScorerLayer[] {
+  /** Channels; and the side of the picture that is left, until `mean`. */
+  let shape: { width: number; side?: number } = { width: 3, side };
+  const refuse = (layer: ScorerLayer | undefined, wanted: string): never => {
+    throw unsupported(MODEL, 'layers', layer, wanted);
+  };
+  for (const layer of layers) {
+    const { width, side } = shape;
+    const isPicture = side !== undefined;
+    switch (layer.type) {
+      case 'conv2d': {
+        const left = isPicture ? Math.floor((side + 2 * layer.padding - layer.kernel_size) / layer.stride) + 1 : 0;
+        if (layer.in_channels !== width || left < 1) refuse(layer, 'layers that take what the one before makes');
+        shape = { width: layer.out_channels, side: left };
+        break;
+      }
+      case 'groupNorm':
+        if (!isPicture || layer.num_channels !== width || width % layer.num_groups !== 0)
+          refuse(layer, 'layers that take what the one before makes');
+        break;
+      case 'mean':
+        if (!isPicture || layer.axes.join() !== '2,3') refuse(layer, 'the mean over axes 2 and 3 of a picture');
+        shape = { width };
+        break;
+      case 'linear':
+        if (isPicture || layer.in_features !== width) refuse(layer, 'layers that take what the one before makes');
+        shape = { width: layer.out_features };
+    }
+  }
+  if (shape.side !== undefined) refuse(layers.at(-1), 'layers that end in a vector');
+  return layers;
+}
+
 /** Reads config.json of a scorer. Throws UnsupportedArchitecture with the field and its value. */
 export function parseScorerConfig(config: Config): ScorerConfig {
   const read = new ConfigReader(config, MODEL);
@@ -84,7 +118,7 @@ export function parseScorerConfig(config: Config): ScorerConfig {
   const text = nested('alignment.text_projection', alignment.get('text_projection', undefined));
   return {
     image_size: read.int('image_size'),
-    layers: layers.map(parseLayer),
+    layers: checkLayers(layers.map(parseLayer), read.int('image_size')),
     alignment: {
       text_features: text.int('in_features'),
       dim: text.int('out_features'),
