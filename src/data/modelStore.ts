@@ -1,7 +1,9 @@
 /** Models in a file store: `models/<id>/` holds the files of a diffusers folder, or one checkpoint, and our record of them (model.json). A file
  *  is there when the record has its SHA-256; until then it, or its part, may be there in part. */
+import { z } from 'zod';
 import type { PredictionType } from '../records/modelRef.ts';
 import { isWinnowError, WinnowError } from '../shared/errors.ts';
+import { problemsIn } from '../shared/problems.ts';
 import { type FileStore, partOf, readJson, writeJson } from './files.ts';
 import type { ByteRanges } from './formats/bytes.ts';
 
@@ -45,6 +47,37 @@ export interface StoredModel {
   /** Of totalBytes; less where it is not complete. */
   presentBytes: number;
   addedAt: string;
+}
+
+const schema = z.looseObject({
+  version: z.literal(1),
+  title: z.string(),
+  source: z.enum(['disk', 'hub']),
+  origin: z.string().exactOptional(),
+  predictionType: z.enum(['epsilon', 'v_prediction', 'sample']).exactOptional(),
+  files: z.array(
+    z.looseObject({
+      path: z
+        .string()
+        .min(1)
+        .refine((path) => !path.split('/').includes('..') && !path.startsWith('/'), 'leads out of its folder'),
+      size: z.int().min(0),
+      sha256: z.string().exactOptional(),
+      expected: z.union([z.object({ sha256: z.string() }), z.object({ gitSha1: z.string() })]).exactOptional(),
+      etag: z.string().exactOptional(),
+    }),
+  ),
+  addedAt: z.string(),
+}) satisfies z.ZodType<ModelRecord>;
+
+function checkRecord(value: unknown, id: string): ModelRecord {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  throw new WinnowError(
+    'BadFile',
+    `The record of the model ${id} is not right (${problemsIn(result.error, 'file')}).`,
+    'Delete the model, and import or download it again.',
+  );
 }
 
 export const isComplete = (record: ModelRecord): boolean => record.files.every(({ sha256 }) => sha256 !== undefined);
@@ -105,10 +138,10 @@ export class ModelStore {
     return found;
   }
 
-  /** Rejects with MissingModel. */
+  /** Rejects with MissingModel, or with BadFile where the record is damaged. */
   async load(id: string): Promise<ModelRecord> {
     try {
-      return await readJson<ModelRecord>(this.files, this.place(id, 'model.json'));
+      return checkRecord(await readJson<unknown>(this.files, this.place(id, 'model.json')), id);
     } catch (error) {
       if (!isWinnowError(error, 'NotFound')) throw error;
       throw new WinnowError(
