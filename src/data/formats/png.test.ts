@@ -210,6 +210,13 @@ describe('pictures that declare or hold too much', () => {
   });
 });
 
+it('is no PNG that does not begin with its header: nothing is written into it', () => {
+  const png = encodePng({ width: 1, height: 1, data: new Uint8Array(4) });
+  const headless = Uint8Array.from([...png.subarray(0, 8), ...png.subarray(33)]);
+  for (const read of [readPngText, decodePng, (bytes: Uint8Array) => writePngText(bytes, { parameters: 'a' })])
+    expect(() => read(headless)).toThrow(expect.objectContaining({ name: 'BadFile' }));
+});
+
 describe('parameters', () => {
   it.each<ParametersText>([
     { prompt: 'a cat', negativePrompt: '', fields: { Steps: '20', Sampler: 'Euler a', Seed: '42' } },

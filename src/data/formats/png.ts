@@ -63,7 +63,7 @@ function concat(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   return out;
 }
 
-/** All chunks up to IEND; throws BadFile where the file is no PNG, cut off or damaged. */
+/** All chunks from IHDR to IEND; throws BadFile where the file is no PNG, cut off or damaged. */
 function chunksOf(png: Uint8Array): Chunk[] {
   if (!SIGNATURE.every((byte, i) => png[i] === byte)) throw bad('it is not a PNG file');
   const view = new DataView(png.buffer, png.byteOffset, png.byteLength);
@@ -77,6 +77,7 @@ function chunksOf(png: Uint8Array): Chunk[] {
     const intact = crc32(bytes.subarray(4, -4)) === view.getUint32(end - 4);
     // A capital first letter: the picture cannot do without it.
     if (!intact && /^[A-Z]/.test(type)) throw bad('it is damaged (a checksum does not match)');
+    if (chunks.length === 0 && type !== 'IHDR') throw bad('it has no header');
     chunks.push({ type, data: bytes.subarray(8, -4), bytes, intact });
     if (type === 'IEND') return chunks;
     at = end;
@@ -228,8 +229,8 @@ const channelsOf: Readonly<Record<number, number>> = { 0: 1, 2: 3, 3: 1, 4: 2, 6
 /** The pixels of an 8-bit PNG that is not interlaced. Throws BadFile with the reason. */
 export function decodePng(png: Uint8Array): Pixels & { data: Uint8Array } {
   const chunks = chunksOf(png);
-  const header = chunks[0]!.type === 'IHDR' ? chunks[0]!.data : undefined;
-  if (!header || header.length !== 13) throw bad('it has no header');
+  const header = chunks[0]!.data;
+  if (header.length !== 13) throw bad('it has no header');
   const view = new DataView(header.buffer, header.byteOffset);
   const [width, height] = [view.getUint32(0), view.getUint32(4)];
   const [depth, colour, , , interlace] = header.subarray(8) as unknown as [number, number, number, number, number];
