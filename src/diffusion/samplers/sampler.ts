@@ -122,14 +122,15 @@ export function checkTimesteps(
   }
 }
 
-/** What samplers that work in sigma cannot run: a step without any signal, or without any noise at all. */
+/** What samplers that work in sigma cannot run: a step without any signal, or without any noise at all, and what is as good as that: they take
+ *  products of squares in f32. */
 export function checkSigmas(config: SchedulerConfigReader, training: Float32Array): void {
-  const at = training.findIndex((sigma) => !(sigma > 0 && sigma < Infinity));
+  const at = training.findIndex((sigma) => !(sigma > 1e-9 && sigma < 1e9));
   if (at < 0) return;
   const field = config.get('trained_betas', null) === null ? 'beta_end' : 'trained_betas';
   throw config.unsupported(
     field,
-    `schedules with noise and signal at every timestep, and at timestep ${at} there is ${training[at] === 0 ? 'no noise' : 'no signal'}`,
+    `schedules with noise and signal at every timestep, and at timestep ${at} there is ${training[at]! < 1 ? 'no noise' : 'no signal'}`,
   );
 }
 
