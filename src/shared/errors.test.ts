@@ -20,6 +20,13 @@ const foreign: readonly unknown[] = [
   { name: 'NotFound', message: 'no error at all' },
 ];
 
+it('says it briefly, however long the names that a file brought', () => {
+  const { message, what } = new WinnowError('BadFile', `${'x'.repeat(1e6)} is no file.`, 'Choose another.');
+  expect(message.length).toBeLessThan(1000);
+  expect(message).toMatch(/ is no file\. Choose another\.$/);
+  expect(message).toBe(`${what} Choose another.`);
+});
+
 /** What a caller catches where a worker's verb threw it. */
 async function acrossWorker(error: unknown): Promise<unknown> {
   const { port1, port2 } = new MessageChannel();

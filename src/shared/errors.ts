@@ -4,13 +4,17 @@ export class WinnowError extends Error {
   readonly what: string;
   readonly remedy: string;
 
-  constructor(name: ErrorName, what: string, remedy: string) {
+  constructor(name: ErrorName, given: string, remedy: string) {
+    const what = brief(given);
     super(`${what} ${remedy}`);
     this.name = name;
     this.what = what;
     this.remedy = remedy;
   }
 }
+
+/** A person reads it, however long a name was that some file brought. */
+const brief = (text: string): string => (text.length <= 800 ? text : `${text.slice(0, 600)} … ${text.slice(-150)}`);
 
 /** Every named error of the product (design, section 6). A new one is added here first. */
 const errorNames = [
