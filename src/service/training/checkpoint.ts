@@ -105,9 +105,12 @@ async function stream(
   }
 }
 
+/** Of a trainer, what goes on from a state. */
+type Restorable = Pick<Trainer, 'restore'> & { readonly spec: Pick<Trainer['spec'], 'layout'> };
+
 /** Sets weights and moments to those of the last save and gives its step; null where nothing was saved.
  *  @throws BadFile, MissingTensor, WrongShape; the trainer is then not to be used. */
-export async function restoreState(files: FileStore, record: RunRecord, trainer: Trainer): Promise<number | null> {
+export async function restoreState(files: FileStore, record: RunRecord, trainer: Restorable): Promise<number | null> {
   const path = statePath(record.id);
   if (!(await files.exists(path))) return null;
   const state = await openSafetensors(await files.open(path), path);
@@ -148,7 +151,7 @@ const readerOfNames =
 
 /** Files of before moments had names: `adam.m.<i>` and `adam.v.<i>` are the arenas that they lay in. The arenas' sizes say where they were cut.
  *  @throws BadFile where they are no arenas of what this run trains. */
-function readerOfArenas(state: SafetensorsFile, path: string, trainer: Trainer): Reader {
+function readerOfArenas(state: SafetensorsFile, path: string, trainer: Restorable): Reader {
   const sizes: number[] = [];
   for (let shape; (shape = state.shape(`adam.m.${sizes.length}`));) sizes.push(sizeOf(shape));
   const layout = layoutOfSizes(trainer.spec.layout.entries, sizes);

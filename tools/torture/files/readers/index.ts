@@ -1,0 +1,7 @@
+/** Every reader of files that come from outside, or from before. A new format has a line here: `files.test.ts` looks for each of data/formats. */
+import { formatReaders } from './formats.ts';
+import { modelReaders } from './models.ts';
+import type { Reader } from './reader.ts';
+import { recordReaders } from './records.ts';
+
+export const readers: readonly Reader[] = [...formatReaders, ...recordReaders, ...modelReaders];
