@@ -127,6 +127,11 @@ describe('safetensors', () => {
     ],
     ['NotSafetensors', 'a shape of many axes', handmade(tensor('F32', Array<number>(1e5).fill(1), [0, 4]), 4)],
     ['NotSafetensors', 'a shape whose size is no exact number', handmade(tensor('F32', [2 ** 40, 2 ** 40], [0, 4]), 4)],
+    [
+      'NotSafetensors',
+      'a name of a million letters',
+      handmade(JSON.stringify({ ['x'.repeat(1e6)]: { dtype: 'F32', shape: [1], data_offsets: [0, 4] } }), 4),
+    ],
     ['NotSafetensors', 'offsets that do not fit the shape', handmade(tensor('F32', [2], [0, 4]), 4)],
     ['NotSafetensors', 'a hole', handmade(tensor('F32', [1], [4, 8]), 8)],
     ['NotSafetensors', 'bytes left over', handmade(tensor('F32', [1], [0, 4]), 5)],

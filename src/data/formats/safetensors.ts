@@ -9,6 +9,9 @@ import { byteRanges, type ByteRanges, type ByteSource } from './bytes.ts';
 /** More axes than any tensor has. */
 const MAX_RANK = 16;
 
+/** Characters of a tensor's name: several times the longest path of any network. */
+const MAX_NAME = 1000;
+
 /** The reference implementation's own limit on the header. */
 const MAX_HEADER_BYTES = 100_000_000;
 
@@ -116,6 +119,8 @@ export async function openSafetensors(source: ByteSource, file = 'The file'): Pr
   if (!isRecord(metadata) || !Object.values(metadata).every((value) => typeof value === 'string')) {
     throw notSafetensors(file, 'its metadata is not a table of strings');
   }
+  const long = Object.keys(entries).find((name) => name.length > MAX_NAME);
+  if (long !== undefined) throw notSafetensors(file, `a tensor's name has ${long.length} characters`);
   const tensors = new Map(Object.entries(entries).map(([name, entry]) => [name, parseEntry(file, name, entry)]));
 
   let next = 0;

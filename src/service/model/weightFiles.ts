@@ -75,7 +75,7 @@ async function openShards(reader: FolderReader, folder: string, indexBytes: Uint
     file: `The index of ${folder}'s weights`,
     remedy: 'Download the model folder again.',
   });
-  if (!isRecord(map) || !Object.values(map).every((file) => typeof file === 'string' && !file.includes('/')))
+  if (!isRecord(map) || !Object.values(map).every((file) => typeof file === 'string' && !/[\\/]/.test(file)))
     throw bad('has no weight_map of tensors to files');
   const names = Object.entries(map as Record<string, string>);
   const shards: Shard[] = [];
