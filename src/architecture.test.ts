@@ -52,6 +52,7 @@ const mayImport: Record<string, string[]> = {
   ],
   studio: [
     'service/types',
+    'service/export/kinds',
     'evaluation',
     'records',
     'data',

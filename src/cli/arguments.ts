@@ -1,8 +1,11 @@
 /** Values of arguments: numbers, seeds, sizes, prompts. Each throws BadArguments with the option's name. */
 import { readFile, stat } from 'node:fs/promises';
 import { resolve, sep } from 'node:path';
-import { checkPrompt, parsePrompts } from '../data/formats/promptList.ts';
-import { decodeText, MAX_TEXT_BYTES } from '../data/formats/text.ts';
+import { byteRanges } from '../data/formats/bytes.ts';
+import { checkPrompt } from '../data/formats/promptList.ts';
+import type { Source } from '../data/importers/importer.ts';
+import { formatsOf, importAs } from '../data/importers/table.ts';
+import { MAX_TEXT_BYTES } from '../data/formats/text.ts';
 import { isWinnowError, WinnowError } from '../shared/errors.ts';
 import { limits } from '../shared/limits.ts';
 import { badArguments } from './verb.ts';
@@ -87,8 +90,8 @@ export function oneOf<const T extends string>(option: string, text: string, choi
   return found;
 }
 
-/** UTF-8 or UTF-16; BadFile for anything else. */
-export async function textFile(path: string): Promise<string> {
+/** A file that is brought, or a pipe, by its path; read whole. */
+export async function pathSource(path: string): Promise<Source> {
   let bytes: Uint8Array;
   try {
     if ((await stat(path)).size > MAX_TEXT_BYTES)
@@ -98,16 +101,19 @@ export async function textFile(path: string): Promise<string> {
     if (isWinnowError(error)) throw error;
     throw new WinnowError('NotFound', `The file ${path} cannot be read.`, 'Check the path.');
   }
-  return decodeText(bytes, path);
+  return { ...byteRanges(bytes), name: path };
 }
 
-/** Prompts given one by one, or as a file with one on each line. */
+/** What `--prompts FILE` takes. */
+export const promptsHelp = formatsOf('prompts');
+
+/** Prompts given one by one, or in a file. */
 export async function prompts(values: { prompt?: readonly string[]; prompts: string | undefined }): Promise<string[]> {
   const given = values.prompt ?? [];
   if (values.prompts === undefined && given.length === 0)
     throw badArguments('There is no prompt.', `Give ${values.prompt ? '--prompt TEXT or ' : ''}--prompts FILE.`);
   for (const prompt of given) checkPrompt(prompt);
-  const listed = values.prompts === undefined ? [] : parsePrompts(await textFile(values.prompts), values.prompts);
+  const listed = values.prompts === undefined ? [] : await importAs(await pathSource(values.prompts), 'prompts');
   if (given.length + listed.length > limits.count)
     throw badArguments(`${given.length + listed.length} prompts were given.`, `Give at most ${limits.count}.`);
   return [...given, ...listed];

@@ -1,5 +1,6 @@
 /** Judges as they are named on the command line. */
 import { existsSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import type { JudgeInfo } from '../judges/judge.ts';
 import { judgeKinds } from '../judges/table.ts';
 import { absolute } from './arguments.ts';
@@ -7,8 +8,12 @@ import { badArguments } from './verb.ts';
 
 const isFolder = (path: string): boolean => existsSync(path) && statSync(path).isDirectory();
 
-/** Whether labels are taken in from a file: its path, or a name that lies here. A folder is a judge of its own. */
-export const isLabelFile = (asked: string): boolean => (/[\\/.]/.test(asked) || existsSync(asked)) && !isFolder(asked);
+/** A folder with a judge's config; any other is one with labels. */
+const isJudgeFolder = (path: string): boolean => existsSync(join(path, 'config.json')) && isFolder(path);
+
+/** Whether labels are taken in: from a file by its path or under a name that lies here, or from a folder of pairs. */
+export const isLabelFile = (asked: string): boolean =>
+  (/[\\/.]/.test(asked) || existsSync(asked)) && !isJudgeFolder(asked);
 
 /** As the engine knows it: a name, or a folder by its absolute path. A judge that came with the model goes before a folder of the same name:
  *  `./a` is the folder. */

@@ -14,8 +14,8 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import { formatJsonl, isJson, readRecordLines } from '../data/formats/jsonl.ts';
-import { decodeText, isUtf16, MAX_TEXT_BYTES } from '../data/formats/text.ts';
+import { formatJsonl, isJson, readRecordBytes } from '../data/formats/jsonl.ts';
+import { isUtf16, MAX_TEXT_BYTES } from '../data/formats/text.ts';
 import { foldLabels, type Label } from '../data/labels.ts';
 import type { ImageRecord } from '../records/images.ts';
 import { imageKind, labelKind, pairKind, type RecordKind } from '../records/kinds.ts';
@@ -41,18 +41,9 @@ export function readRecords<T>(file: string, kind: RecordKind<T>, say: Say = () 
       throw new WinnowError('BadFile', `${file} is too large to be read.`, 'Split it into several folders.');
     return readFileSync(file);
   });
-  const { records, cut } = readRecordLines(textOf(bytes, file), kind, file);
+  const { records, cut } = readRecordBytes(bytes, kind, file);
   if (cut !== undefined) say(`${file} ends in a record that is not whole; it does not count.`);
   return records;
-}
-
-/** A last line that was cut inside a letter must not make the others unreadable. */
-function textOf(bytes: Uint8Array, file: string): string {
-  if (isUtf16(bytes)) return decodeText(bytes, file);
-  const end = bytes.lastIndexOf(LINE_FEED) + 1;
-  // One that is whole was not cut: it is in another encoding, and refused as any line is.
-  if (isJson(new TextDecoder().decode(bytes.subarray(end)))) return decodeText(bytes, file);
-  return decodeText(bytes.subarray(0, end), file) + new TextDecoder().decode(bytes.subarray(end));
 }
 
 /** On the disk as soon as it returns, with the file's name. A last line without a line feed is kept and ended where it is whole, else set
@@ -185,18 +176,19 @@ export function readPairsAbsolute(folder: string, say?: Say): PairRecord[] {
   return readPairs(folder, say).map((pair) => ({ ...pair, images: [place(pair.images[0]), place(pair.images[1])] }));
 }
 
-/** Where labels lie: a file, or labels.jsonl of a folder. */
-export const labelsFile = (path: string): string =>
-  existsSync(path) && statSync(path).isDirectory() ? join(path, 'labels.jsonl') : path;
+/** Where labels lie: a file, or labels.jsonl of a folder. Throws NotFound. */
+export function labelsFile(path: string): string {
+  const file = existsSync(path) && statSync(path).isDirectory() ? join(path, 'labels.jsonl') : path;
+  if (existsSync(file)) return file;
+  throw new WinnowError(
+    'NotFound',
+    `There is no label file ${file}.`,
+    'Label the pairs first: winnow label PAIRS --judge NAME.',
+  );
+}
 
 export function readLabels(path: string, say?: Say): { events: LabelEvent[]; byPair: Map<string, Label> } {
   const file = labelsFile(path);
-  if (!existsSync(file))
-    throw new WinnowError(
-      'NotFound',
-      `There is no label file ${file}.`,
-      'Label the pairs first: winnow label PAIRS --judge NAME.',
-    );
   const events = readRecords(file, labelKind, say);
   return { events, byPair: foldLabels(events).byPair };
 }

@@ -19,6 +19,7 @@ import type {
   TrainPair,
 } from '../records/runs.ts';
 import type { TrainConfig } from '../training/config.ts';
+import type { ExportKind } from './export/kinds.ts';
 
 export type {
   AdapterRef,
@@ -213,8 +214,7 @@ export interface ModelForecast {
 
 // ---- scoring, evaluating, exporting ---------------------------------------------------------------------------------------------
 
-/** diffusers, single-file: the merged model, whole. onnx: the merged UNet, for one sample of the model's own size. */
-export type ExportKind = 'kohya' | 'peft' | 'diffusers' | 'single-file' | 'onnx';
+export type { ExportKind };
 
 export interface ExportOptions {
   /** How the weights of a merged model are written. If left out, a diffusers folder has its UNet in f32 and the rest as the model's own files have

@@ -7,7 +7,7 @@ import { comparingJudge, hasLabelled } from '../../judges/table.ts';
 import type { ImageRecord, ModelRef, RunRecord } from '../../service/types.ts';
 import { WinnowError } from '../../shared/errors.ts';
 import { nameOf } from '../../shared/paths.ts';
-import { checkTotal, count, distinct, number, prompts, required, seeds } from '../arguments.ts';
+import { checkTotal, count, distinct, number, prompts, promptsHelp, required, seeds } from '../arguments.ts';
 import { withEngine } from '../engine.ts';
 import {
   type Comparison,
@@ -35,7 +35,7 @@ export const evaluate = defineVerb({
   summary: 'compare models on the same prompts and seeds by a judge',
   positionals: ['MODEL', 'MODEL...'],
   options: {
-    prompts: { kind: 'text', value: 'FILE', help: 'prompts, one on each line; take ones that were not trained on' },
+    prompts: { kind: 'text', value: 'FILE', help: `${promptsHelp}; take ones that were not trained on` },
     seeds: { kind: 'text', value: 'LIST', help: 'seeds, as 0-3,7', default: '0-1' },
     count: {
       kind: 'text',

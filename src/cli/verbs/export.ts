@@ -1,10 +1,9 @@
 import { basename, dirname, extname } from 'node:path';
+import { exportKinds, modelExports } from '../../service/export/kinds.ts';
 import { absolute, oneOf, required } from '../arguments.ts';
 import { withEngine } from '../engine.ts';
 import { modelOptions, parseModelRef } from '../modelRef.ts';
 import { badArguments, defineVerb } from '../verb.ts';
-
-const kinds = ['kohya', 'peft', 'diffusers', 'single-file', 'onnx'] as const;
 
 export const exportVerb = defineVerb({
   name: 'export',
@@ -15,7 +14,7 @@ export const exportVerb = defineVerb({
     as: {
       kind: 'text',
       value: 'KIND',
-      help: "kohya (diffusers, ComfyUI, A1111) or peft: one LoRA file; diffusers: the merged model's folder; single-file: the merged model as one checkpoint (ComfyUI, A1111); onnx: the merged UNet, one image at the model's own size",
+      help: exportKinds.map((kind) => `${kind}: ${modelExports[kind].help}`).join('; '),
       default: 'kohya',
     },
     out: { kind: 'text', value: 'PATH', help: 'file, or folder to put it into' },
@@ -31,22 +30,21 @@ export const exportVerb = defineVerb({
   ],
   example: 'my-run --as kohya --out my-taste.safetensors',
   async run([model], values, terminal) {
-    const kind = oneOf('as', values.as, kinds);
-    const merged = kind === 'diffusers' || kind === 'single-file';
-    if (values.precision !== undefined && !merged)
+    const kind = oneOf('as', values.as, exportKinds);
+    const { extension, holds } = modelExports[kind];
+    if (values.precision !== undefined && holds !== 'model')
       throw badArguments(
         `--precision is for a merged model, not for ${kind}.`,
-        'Leave it out, or export --as diffusers or single-file.',
+        `Leave it out, or export --as ${exportKinds.filter((one) => modelExports[one].holds === 'model').join(' or ')}.`,
       );
     const precision =
       values.precision === undefined ? undefined : oneOf('precision', values.precision, ['f32', 'f16', 'bf16']);
     const ref = parseModelRef(model!, values['prediction-type']);
     const out = absolute(required('out', values.out));
     // A diffusers folder is --out itself; a single file is --out where that is a file's name.
-    const ending = kind === 'onnx' ? '.onnx' : '.safetensors';
     const place =
-      kind !== 'diffusers' && extname(out) === ending
-        ? { folder: dirname(out), name: basename(out, ending) }
+      extension !== null && extname(out) === extension
+        ? { folder: dirname(out), name: basename(out, extension) }
         : { folder: out };
     const written = await withEngine(terminal, { base: ref.base, root: out, gpu: false }, (engine) =>
       engine.export(ref, kind, { ...place, ...(precision && { precision }) }, ({ file, doneBytes, totalBytes }) =>

@@ -1,4 +1,4 @@
-import { checkTotal, distinct, prompts, required, seeds } from '../arguments.ts';
+import { checkTotal, distinct, prompts, promptsHelp, required, seeds } from '../arguments.ts';
 import { withEngine } from '../engine.ts';
 import { outFolder } from '../fileErrors.ts';
 import { askedOf, generationOptions, makeImages, sayCuts, saySampler, settingsOf } from '../generation.ts';
@@ -11,7 +11,7 @@ export const generate = defineVerb({
   positionals: ['MODEL'],
   options: {
     prompt: { kind: 'list', value: 'TEXT', help: 'prompt' },
-    prompts: { kind: 'text', value: 'FILE', help: 'prompts, one on each line' },
+    prompts: { kind: 'text', value: 'FILE', help: promptsHelp },
     seeds: {
       kind: 'text',
       value: 'LIST',

@@ -8,11 +8,12 @@ import { scaleNames } from '../../judges/table.ts';
 import type { LabelEvent, PairRecord } from '../../service/types.ts';
 import { distinctBy } from '../../shared/arrays.ts';
 import { WinnowError } from '../../shared/errors.ts';
-import { absolute, doNothing, number, oneOf, required } from '../arguments.ts';
+import { formatsOf, importAs } from '../../data/importers/table.ts';
+import { absolute, doNothing, number, oneOf, pathSource, required } from '../arguments.ts';
 import { withEngine } from '../engine.ts';
 import { isLabelFile, judgePath, scaleHelp, scaleOf } from '../judges.ts';
 import { parseModelRef } from '../modelRef.ts';
-import { appendRecords, readLabels, readPairs, readRecords } from '../records.ts';
+import { appendRecords, labelsFile, readLabels, readPairs, readRecords } from '../records.ts';
 import { Pace } from '../terminal.ts';
 import { badArguments, defineVerb, type Outcome } from '../verb.ts';
 
@@ -27,7 +28,7 @@ export const label = defineVerb({
     judge: {
       kind: 'text',
       value: 'NAME|FOLDER|FILE',
-      help: "a judge that came with the model, by its name; one of yours, by its folder's path; or a JSONL file of label events",
+      help: `a judge that came with the model, by its name; one of yours, by its folder's path; or a file to take labels in from: ${formatsOf('labels')}`,
       formerly: 'scorer',
     },
     by: {
@@ -142,14 +143,15 @@ function labelOf(
   };
 }
 
-function mergeLabels(
+async function mergeLabels(
   from: string,
   file: string,
   before: readonly LabelEvent[],
   pairs: readonly PairRecord[],
   say: (text: string) => void,
-): Outcome {
-  const { events } = readLabels(from, say);
+): Promise<Outcome> {
+  const { events, notes } = await importAs(await pathSource(labelsFile(from)), 'labels');
+  for (const note of notes) say(note);
   const known = new Set(before.map(({ id }) => id));
   const ids = new Set(pairs.map(({ id }) => id));
   const ofOthers = events.filter((event) => event.type === 'label' && !ids.has(event.pair)).length;

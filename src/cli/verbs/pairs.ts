@@ -1,5 +1,5 @@
 import { limits } from '../../shared/limits.ts';
-import { count, doNothing, number, prompts, required } from '../arguments.ts';
+import { count, doNothing, number, prompts, promptsHelp, required } from '../arguments.ts';
 import { withEngine } from '../engine.ts';
 import { outFolder } from '../fileErrors.ts';
 import { askedOf, generationOptions, identified, sayCuts, saySampler, settingsOf } from '../generation.ts';
@@ -16,7 +16,7 @@ export const pairs = defineVerb({
   positionals: ['MODEL'],
   options: {
     prompt: { kind: 'list', value: 'TEXT', help: 'prompt' },
-    prompts: { kind: 'text', value: 'FILE', help: 'prompts, one on each line, used in order' },
+    prompts: { kind: 'text', value: 'FILE', help: `${promptsHelp}; used in order` },
     count: { kind: 'text', value: 'N', help: 'pairs to make (default: one for each prompt)' },
     seed: { kind: 'text', value: 'N', help: "the images' seeds are drawn from this one", default: '0' },
     against: { kind: 'text', value: 'MODEL', help: 'second model: each pair is one seed through both' },

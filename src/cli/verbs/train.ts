@@ -1,12 +1,13 @@
 import { basename } from 'node:path';
-import { checkTrainConfig, parseTrainConfig } from '../../data/formats/trainConfig.ts';
+import { checkTrainConfig } from '../../data/formats/trainConfig.ts';
+import { importAs } from '../../data/importers/table.ts';
 import { trainPairs } from '../../data/pairs.ts';
 import { lossNames, settingsOf } from '../../losses/table.ts';
 import type { ModelRef, RunRecord, TrainConfig, TrainPair } from '../../service/types.ts';
 import { WinnowError } from '../../shared/errors.ts';
 import { idleBecause } from '../../training/config.ts';
 import { type Preset, presetNamed, presets, presetsFor } from '../../training/presets.ts';
-import { absolute, oneOf, required, textFile } from '../arguments.ts';
+import { absolute, oneOf, required, pathSource } from '../arguments.ts';
 import type { Engine } from '../../service/engineService.ts';
 import { withEngine } from '../engine.ts';
 import { outFolder } from '../fileErrors.ts';
@@ -129,7 +130,7 @@ async function configOf(
   const given =
     values.config === undefined
       ? { ...preset.config, samplePrompts: [...new Set(prompts)].slice(0, 2) }
-      : parseTrainConfig(await textFile(values.config));
+      : await importAs(await pathSource(values.config), 'trainSettings');
   const changed: Record<string, unknown> = { ...given };
   for (const assignment of values.set) {
     const [, key, text] = /^(\w+)=(.*)$/s.exec(assignment) ?? [];

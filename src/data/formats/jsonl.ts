@@ -2,6 +2,7 @@
  *  line feed. */
 import { checkRecord, type RecordKind } from '../../records/kinds.ts';
 import { parseJson } from '../../shared/json.ts';
+import { decodeText, isUtf16 } from './text.ts';
 
 export function formatJsonl(values: readonly unknown[]): string {
   return values.map((value) => `${JSON.stringify(value)}\n`).join('');
@@ -44,4 +45,21 @@ export function readRecordLines<T>(text: string, kind: RecordKind<T>, file: stri
     records: lines.map(({ number, value }) => checkRecord(kind, value, `${file}: line ${number}`)),
     ...(cut !== undefined && { cut }),
   };
+}
+
+/** The same of a file's bytes, UTF-8 or UTF-16. A last line that was cut inside a letter does not make the others unreadable. */
+export const readRecordBytes = <T>(
+  bytes: Uint8Array,
+  kind: RecordKind<T>,
+  file: string,
+): { records: T[]; cut?: string } => readRecordLines(textOf(bytes, file), kind, file);
+
+const LINE_FEED = 0x0a;
+
+function textOf(bytes: Uint8Array, file: string): string {
+  if (isUtf16(bytes)) return decodeText(bytes, file);
+  const end = bytes.lastIndexOf(LINE_FEED) + 1;
+  // One that is whole was not cut: it is in another encoding, and refused as any line is.
+  if (isJson(new TextDecoder().decode(bytes.subarray(end)))) return decodeText(bytes, file);
+  return decodeText(bytes.subarray(0, end), file) + new TextDecoder().decode(bytes.subarray(end));
 }

@@ -50,20 +50,18 @@ export async function exportModel(
   target: Target,
   { precision }: Pick<ExportOptions, 'precision'> = {},
 ): Promise<ExportedFile[]> {
-  switch (kind) {
-    case 'diffusers':
-      return diffusersFolder(model, target, precision);
-    case 'single-file':
-      return [await singleFile(model, target, precision ?? 'stored')];
-    case 'onnx':
-      return [await written(target, `${target.name}.onnx`, await onnxFile(model))];
-    case 'kohya':
-    case 'peft':
-      return [await written(target, `${target.name}.safetensors`, loraFile(model, kind))];
-    default:
-      throw new Error(`no export as ${kind satisfies never}`);
-  }
+  return writers[kind](model, target, precision);
 }
+
+type Write = (model: ResolvedModel, target: Target, precision: WeightPolicy | undefined) => Promise<ExportedFile[]>;
+
+const writers: Record<ExportKind, Write> = {
+  kohya: async (model, target) => [await written(target, `${target.name}.safetensors`, loraFile(model, 'kohya'))],
+  peft: async (model, target) => [await written(target, `${target.name}.safetensors`, loraFile(model, 'peft'))],
+  diffusers: (model, target, precision) => diffusersFolder(model, target, precision),
+  'single-file': async (model, target, precision) => [await singleFile(model, target, precision ?? 'stored')],
+  onnx: async (model, target) => [await written(target, `${target.name}.onnx`, await onnxFile(model))],
+};
 
 async function written({ files, folder }: Target, name: string, bytes: Uint8Array): Promise<ExportedFile> {
   const file = `${folder}/${name}`;

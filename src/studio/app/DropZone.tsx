@@ -4,7 +4,8 @@ import { useLocation } from 'wouter';
 import { Button } from '../components/Button.tsx';
 import { Dialog } from '../components/Surface.tsx';
 import { toast, toastProblem } from '../components/toast.ts';
-import { type Dropped, readDropped } from '../store/dropped.ts';
+import type { Brings } from '../../data/importers/importer.ts';
+import { fileSource, type Imported, importFrom } from '../../data/importers/table.ts';
 import { type LoraFiles, loraOfFolder, loraSummary, withConfigs } from '../store/loraFiles.ts';
 import { droppedFolder, type ModelFiles, singleFile } from '../store/modelFiles.ts';
 import { type Recall } from '../store/generateSlice.ts';
@@ -12,9 +13,12 @@ import { baseModel } from '../store/models.ts';
 import { useStudio } from '../store/useStudio.ts';
 import styles from './shell.module.css';
 
+/** What of a file this window has a use for. */
+const uses = ['image', 'weights', 'trainSettings', 'prompts'] as const satisfies readonly Brings[];
+
 export function DropZone() {
   const [over, setOver] = useState(false);
-  const [image, setImage] = useState<Extract<Dropped, { kind: 'image' }> | null>(null);
+  const [image, setImage] = useState<(Imported<'image'>['value'] & { name: string }) | null>(null);
   const [, navigate] = useLocation();
 
   useEffect(() => {
@@ -71,20 +75,23 @@ export function DropZone() {
       navigate('/generate');
     }
     async function take({ file, config }: LoraFiles): Promise<void> {
-      const { loadTrainConfig, usePromptFile } = useStudio.getState();
       try {
-        const dropped = await readDropped(file);
-        if (dropped.kind === 'image') return setImage(dropped);
-        if (dropped.kind === 'config') {
-          void loadTrainConfig(dropped.text);
-          return navigate('/train');
+        const brought = await importFrom(fileSource(file), uses);
+        switch (brought.brings) {
+          case 'image':
+            return setImage({ ...brought.value, name: brought.name });
+          case 'trainSettings':
+            useStudio.getState().setTrainSettings(brought.value);
+            return navigate('/train');
+          case 'prompts':
+            useStudio.getState().setPromptList(brought.name, brought.value);
+            return navigate('/generate');
+          case 'weights':
+            if (!brought.value.adapter) return bringIn(singleFile(file));
+            return await takeLora({ file, ...(config && { config }) });
+          default:
+            return brought satisfies never;
         }
-        if (dropped.kind === 'prompts') {
-          void usePromptFile(dropped.name, dropped.bytes);
-          return navigate('/generate');
-        }
-        if (dropped.kind === 'checkpoint') return bringIn(singleFile(file));
-        await takeLora({ file, ...(config && { config }) });
       } catch (error) {
         toastProblem(error);
       }

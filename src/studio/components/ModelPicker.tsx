@@ -1,4 +1,5 @@
 /** Which model: a base, any checkpoint of a run, or a LoRA from disk, with its strength; the chosen base first. */
+import { acceptOf } from '../../data/importers/table.ts';
 import type { AdapterRef, ModelRef } from '../../service/types.ts';
 import { loraSummary, withConfigs } from '../store/loraFiles.ts';
 import { chosenModel, modelNames, strengthOf, titleOf, tunedModel, withStrength } from '../store/models.ts';
@@ -81,7 +82,7 @@ export function ModelPicker({
         />
         {withFile && base ? (
           <IconFileButton
-            accept=".safetensors,.json"
+            accept={`${acceptOf('weights')},.json`}
             icon="file"
             label={`LoRA from disk for ${label}`}
             onFiles={bringLora}

@@ -7,11 +7,10 @@ import { bufferAhead, defaultSettings, pairsAreDue, pictureModel, settingsFor } 
 import { chosenModel, modelKey } from './models.ts';
 import type { Problem } from './problem.ts';
 import { WinnowError } from '../../shared/errors.ts';
-import { readDropped } from './dropped.ts';
+import { fileSource, importAs, importFrom } from '../../data/importers/table.ts';
 import type { LoraFiles } from './loraFiles.ts';
 import type { Preferences } from './persisted.ts';
 import { fitPicture } from './pictures.ts';
-import { readPrompts } from '../../data/formats/promptList.ts';
 import { bundledPrompts, drawPrompts, randomSeed } from './prompts.ts';
 import { files } from './services.ts';
 import type { Slice } from './useStudio.ts';
@@ -64,7 +63,8 @@ export interface GenerateSlice {
   makePairs(count?: number): Promise<void>;
   /** Keeps a few pairs ahead of the person who judges. */
   topUpPairs(): Promise<void>;
-  usePromptFile(name: string, bytes: Uint8Array): Promise<void>;
+  usePromptFile(file: File): Promise<void>;
+  setPromptList(name: string, prompts: string[]): void;
   drawPromptList(count: number): Promise<void>;
   setInitImage(name: string, bytes: Uint8Array): Promise<void>;
   recall(parameters: Partial<ImageRecord>, what: Recall): void;
@@ -209,10 +209,12 @@ export const generateSlice: Slice<GenerateSlice> = (set, get) => {
       get().setPreference('keepMakingPairs', false);
     },
 
-    usePromptFile: (name, bytes) =>
-      action({ problem: 'generateProblem' }, () =>
-        get().setDraft({ list: { name, prompts: readPrompts(bytes, name) } }),
+    usePromptFile: (file) =>
+      action({ problem: 'generateProblem' }, async () =>
+        get().setPromptList(file.name, await importAs(fileSource(file), 'prompts')),
       ),
+
+    setPromptList: (name, prompts) => get().setDraft({ list: { name, prompts } }),
 
     drawPromptList: (count) =>
       action({ problem: 'generateProblem' }, async () => {
@@ -258,14 +260,12 @@ export const generateSlice: Slice<GenerateSlice> = (set, get) => {
 
     async addLora({ file, config }) {
       const base = chosenModel(get())?.id;
-      const brought = await readDropped(file);
-      if (brought.kind !== 'lora')
+      const { value } = await importFrom(fileSource(file), ['weights']);
+      if (!value.adapter)
         throw new WinnowError(
           'BadFile',
           `${file.name} is not a LoRA.`,
-          brought.kind === 'checkpoint'
-            ? 'If it is a whole model, add it on the Models screen.'
-            : 'Choose a LoRA as .safetensors.',
+          'If it is a whole model, add it on the Models screen.',
         );
       const bytes = async (one: File): Promise<Uint8Array> => new Uint8Array(await one.arrayBuffer());
       const {

@@ -3,12 +3,13 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { writeSafetensors } from '../../data/formats/safetensors.ts';
-import { readDropped } from './dropped.ts';
+import { fileSource, importFrom } from '../../data/importers/table.ts';
 import { loraOfFolder, loraSummary, withConfigs } from './loraFiles.ts';
 import { closeStudio, modelInfo, openStudio, studio } from './testStudio.ts';
 
 const reference = join(import.meta.dirname, '../../../tools/reference');
 const real = (path: string): File => new File([readFileSync(join(reference, path))], path.split('/').at(-1)!);
+const isLora = async (file: File): Promise<boolean> => (await importFrom(fileSource(file), ['weights'])).value.adapter;
 const tensors = (name: string, ...keys: string[]): File =>
   new File(
     [
@@ -35,18 +36,18 @@ describe('a dropped file is a LoRA by the keys of every tool', () => {
     'emb_params',
     '<my-token>',
   ])('%s', async (key) => {
-    expect((await readDropped(tensors('x.safetensors', key))).kind).toBe('lora');
+    expect(await isLora(tensors('x.safetensors', key))).toBe(true);
   });
 
   it.each(['model.diffusion_model.out.2.weight', 'conv_in.weight', 'first_stage_model.decoder.conv_in.bias'])(
     'and %s is none',
     async (key) => {
-      expect((await readDropped(tensors('x.safetensors', key))).kind).toBe('checkpoint');
+      expect(await isLora(tensors('x.safetensors', key))).toBe(false);
     },
   );
 
   it('and a checkpoint is none', async () => {
-    expect((await readDropped(real('single-file/sd1.safetensors'))).kind).toBe('checkpoint');
+    expect(await isLora(real('single-file/sd1.safetensors'))).toBe(false);
   });
 });
 

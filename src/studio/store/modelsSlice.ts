@@ -12,7 +12,7 @@ import type {
 import { WinnowError } from '../../shared/errors.ts';
 import { listener } from '../app/workers.ts';
 import { actions } from './action.ts';
-import { readDropped } from './dropped.ts';
+import { fileSource, importFrom } from '../../data/importers/table.ts';
 import { type BaseSettings, baseSettings } from './generateSelectors.ts';
 import { type ModelFiles, singleFile } from './modelFiles.ts';
 import { type Problem, problemOf } from './problem.ts';
@@ -205,8 +205,8 @@ export const modelsSlice: Slice<ModelsSlice> = (set, get) => {
 
     async importFile(file) {
       const info = await action({ problem: 'modelsProblem' }, async () => {
-        const { kind } = await readDropped(file);
-        if (kind === 'lora')
+        const { value } = await importFrom(fileSource(file), ['weights']);
+        if (value.adapter)
           throw new WinnowError(
             'BadFile',
             `${file.name} is a LoRA, not a whole model.`,

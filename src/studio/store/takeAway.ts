@@ -1,12 +1,13 @@
 /** What a person takes away: LoRA files, a merged model, the labels, a report. Built here, saved by the caller. */
 import type { BlindTestRecord, Question } from '../../data/blindTests.ts';
-import { formatJsonl } from '../../data/formats/jsonl.ts';
+import { exported } from '../../data/exporters/exporter.ts';
+import { exporters } from '../../data/exporters/table.ts';
 import { readPicture } from '../../data/images.ts';
-import { winnerOf } from '../../data/labels.ts';
 import { outcomeForB } from '../../evaluation/blindPlan.ts';
 import { type Report, type ReportBlock, reportHtml, type ReportImage } from '../../evaluation/report.ts';
 import { verdict } from '../../evaluation/verdict.ts';
 import { tally, winRate, type WinRate } from '../../evaluation/winRate.ts';
+import { modelExports } from '../../service/export/kinds.ts';
 import type { ExportKind, ModelRef } from '../../service/types.ts';
 import { listener } from '../app/workers.ts';
 import { comparison, gridModels } from './compareSelectors.ts';
@@ -42,20 +43,13 @@ export async function exportModel(
   return {
     name: `${name}-${kind}.${made!.name.split('.').at(-1)}`,
     bytes,
-    type: kind === 'diffusers' ? 'application/zip' : 'application/octet-stream',
+    type: modelExports[kind].extension === null ? 'application/zip' : 'application/octet-stream',
   };
 }
 
-/** Every event in order; a label line also says what it was about, so that the file stands on its own. */
 export function exportLabels(): TakenFile {
-  const { labelEvents, pairs } = useStudio.getState();
-  const byId = new Map(pairs.map((pair) => [pair.id, pair]));
-  const lines = labelEvents.map((event) => {
-    const pair = event.type === 'label' ? byId.get(event.pair) : undefined;
-    if (event.type === 'retract' || !pair) return event;
-    return { ...event, prompt: pair.prompt, winner: winnerOf(event), images: pair.images };
-  });
-  return { name: 'winnow-labels.jsonl', bytes: formatJsonl(lines), type: 'application/jsonl' };
+  const { labelEvents: events, pairs } = useStudio.getState();
+  return exported(exporters.labelEvents, 'winnow-labels', { events, pairs });
 }
 
 /** For each question of a blind test, how often b was preferred. */

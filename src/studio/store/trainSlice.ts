@@ -22,6 +22,7 @@ import { isCancelled, type Problem } from './problem.ts';
 import { bundledPrompts, drawPrompts } from './prompts.ts';
 import { files, siteBase } from './services.ts';
 import { checkTrainConfig, parseTrainConfig } from '../../data/formats/trainConfig.ts';
+import { fileSource, importAs } from '../../data/importers/table.ts';
 import type { Slice, Studio } from './useStudio.ts';
 import { keepAwake } from './wakeLock.ts';
 
@@ -59,6 +60,8 @@ export interface TrainSlice {
   setTrainConfig(change: Partial<TrainConfig>): void;
   setTrainModel(model: ModelRef): void;
   loadTrainConfig(text: string): Promise<void>;
+  loadTrainFile(file: File): Promise<void>;
+  setTrainSettings(trainConfig: TrainConfig): void;
   readForecast(): Promise<void>;
   startTraining(): Promise<void>;
   resumeRun(run: string): Promise<void>;
@@ -266,7 +269,14 @@ export const trainSlice: Slice<TrainSlice> = (set, get) => {
     setTrainModel: (trainModel) => set({ trainModel }),
 
     loadTrainConfig: (text) =>
-      action({ problem: 'trainProblem' }, () => set({ trainConfig: parseTrainConfig(text), presetName: null })),
+      action({ problem: 'trainProblem' }, () => get().setTrainSettings(parseTrainConfig(text))),
+
+    loadTrainFile: (file) =>
+      action({ problem: 'trainProblem' }, async () =>
+        get().setTrainSettings(await importAs(fileSource(file), 'trainSettings')),
+      ),
+
+    setTrainSettings: (trainConfig) => set({ trainConfig, presetName: null, trainProblem: null }),
 
     async readForecast() {
       const { engineState, trainConfig, activeRun } = get();

@@ -1,7 +1,8 @@
 /** Exports of what stands on side B, of the labels, and of the comparison. */
-import type { ExportKind } from '../../../service/types.ts';
+import { exporters } from '../../../data/exporters/table.ts';
+import { exportKinds, modelExports } from '../../../service/export/kinds.ts';
 import { Button } from '../../components/Button.tsx';
-import { saveBytes } from '../../components/files.ts';
+import { saveTaken } from '../../components/files.ts';
 import { Panel } from '../../components/Surface.tsx';
 import { isTuned, modelNames, titleOf } from '../../store/models.ts';
 import { exportLabels, exportModel, exportReport } from '../../store/takeAway.ts';
@@ -9,17 +10,8 @@ import type { TakeAwaySlice } from '../../store/takeAwaySlice.ts';
 import { useStudio } from '../../store/useStudio.ts';
 import styles from './compare.module.css';
 
-const kinds: { kind: ExportKind; label: string; note: string; needsLora: boolean }[] = [
-  { kind: 'kohya', label: 'LoRA', note: 'One file for ComfyUI, A1111 and diffusers', needsLora: true },
-  { kind: 'peft', label: 'LoRA (PEFT)', note: 'With PEFT’s own keys, for Python', needsLora: true },
-  { kind: 'diffusers', label: 'Whole model', note: 'A diffusers folder, merged, as a zip', needsLora: false },
-  {
-    kind: 'single-file',
-    label: 'Checkpoint',
-    note: 'Whole model in one file, for A1111 and ComfyUI',
-    needsLora: false,
-  },
-];
+/** ONNX is for programs, and whole in memory: the command line writes it. */
+const kinds = exportKinds.filter((kind) => modelExports[kind].holds !== 'unet');
 
 export function TakeAway() {
   const model = useStudio((s) => s.compareB);
@@ -31,7 +23,7 @@ export function TakeAway() {
   const run = topmost?.kind === 'run' ? names.runs.find((one) => one.id === topmost.run) : undefined;
   const take: (...what: Parameters<TakeAwaySlice['take']>) => Promise<void> = async (...what) => {
     const file = await useStudio.getState().take(...what);
-    if (file) saveBytes(file.bytes, file.name, file.type);
+    if (file) saveTaken(file);
   };
   const fileName = (run?.name ?? 'winnow').toLowerCase().replace(/[^\p{L}\p{N}]+/gu, '-');
   // A fully fine-tuned run has no adapter to hand out.
@@ -39,18 +31,19 @@ export function TakeAway() {
   return (
     <Panel title="Take away">
       <ul className={styles.take}>
-        {kinds.map(({ kind, label, note, needsLora }) => (
+        {kinds.map((kind) => (
           <li key={kind}>
             <Button
               icon="save"
               full
               busy={taking?.what === kind}
-              disabled={taking !== null || !ready || !model || (needsLora && !isLora)}
+              disabled={taking !== null || !ready || !model || (modelExports[kind].holds === 'lora' && !isLora)}
               onClick={() => take(kind, (onProgress) => exportModel(model!, kind, fileName, onProgress))}
             >
-              {taking?.what === kind && taking.share > 0 ? `${label} · ${Math.floor(100 * taking.share)} %` : label}
+              {modelExports[kind].title}
+              {taking?.what === kind && taking.share > 0 ? ` · ${Math.floor(100 * taking.share)} %` : ''}
             </Button>
-            <span className="small dim">{note}</span>
+            <span className="small dim">{modelExports[kind].note}</span>
           </li>
         ))}
         <li>
@@ -61,9 +54,9 @@ export function TakeAway() {
             disabled={taking !== null || !hasLabels}
             onClick={() => take('labels', exportLabels)}
           >
-            Labels
+            {exporters.labelEvents.title}
           </Button>
-          <span className="small dim">JSONL, every answer</span>
+          <span className="small dim">{exporters.labelEvents.what}</span>
         </li>
         <li>
           <Button

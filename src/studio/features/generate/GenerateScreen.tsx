@@ -1,4 +1,5 @@
 /** Generate: a prompt, Generate, and what came of it; everything else under More. */
+import { acceptOf } from '../../../data/importers/table.ts';
 import { Button, FileButton, IconButton } from '../../components/Button.tsx';
 import type { Action } from '../../components/action.ts';
 import { ActionButton } from '../../components/Button.tsx';
@@ -115,11 +116,7 @@ function PromptFields() {
         />
       ) : null}
       <div className="row">
-        <FileButton
-          accept=".txt"
-          look="quiet"
-          onFile={async (file) => usePromptFile(file.name, new Uint8Array(await file.arrayBuffer()))}
-        >
+        <FileButton accept={acceptOf('prompts')} look="quiet" onFile={usePromptFile}>
           List from a file
         </FileButton>
         <Button look="quiet" icon="list" onClick={() => drawPromptList(12)}>

@@ -4,6 +4,7 @@ import { NumberField, Segmented, Select, Switch } from '../../components/Fields.
 import { Disclosure } from '../../components/Surface.tsx';
 import { samplerOptions } from '../../../diffusion/samplers/options.ts';
 import { samplerNames, samplerReads, samplers, substitution } from '../../../diffusion/samplers/table.ts';
+import { acceptOf } from '../../../data/importers/table.ts';
 import { isGuided } from '../../store/generateSelectors.ts';
 import { printSize } from '../../components/words.ts';
 import { chosenModel } from '../../store/models.ts';
@@ -145,7 +146,7 @@ export function MoreSettings() {
         {init ? null : (
           <div className={styles.wide}>
             <FileButton
-              accept="image/png,image/jpeg,image/webp"
+              accept={acceptOf('image')}
               icon="sample"
               onFile={async (file) => setInitImage(file.name, new Uint8Array(await file.arrayBuffer()))}
             >

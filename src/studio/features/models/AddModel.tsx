@@ -1,4 +1,5 @@
 /** A model from this computer, or from a hub: its size is said before anything is fetched. */
+import { acceptOf } from '../../../data/importers/table.ts';
 import { useState } from 'react';
 import { Button, FileButton, FolderButton } from '../../components/Button.tsx';
 import { TextField } from '../../components/Fields.tsx';
@@ -25,7 +26,7 @@ export function AddModel() {
           <FolderButton disabled={!idle} onFiles={(files) => importModel(pickedFolder(files))}>
             A folder
           </FolderButton>
-          <FileButton accept=".safetensors" disabled={!idle} onFile={importFile}>
+          <FileButton accept={acceptOf('weights')} disabled={!idle} onFile={importFile}>
             A single file
           </FileButton>
         </div>

@@ -2,9 +2,10 @@
 import { useState } from 'react';
 import { useShallow } from 'zustand/react/shallow';
 import type { RunRecord, UnreadableRun } from '../../../service/types.ts';
-import { formatJsonl } from '../../../data/formats/jsonl.ts';
 import { Button, IconButton } from '../../components/Button.tsx';
-import { saveBytes } from '../../components/files.ts';
+import { exported } from '../../../data/exporters/exporter.ts';
+import { exporters } from '../../../data/exporters/table.ts';
+import { saveTaken } from '../../components/files.ts';
 import { ConfirmButton, Panel, Tag } from '../../components/Surface.tsx';
 import { plural, printWhen } from '../../components/words.ts';
 import { canResume } from '../../store/trainSlice.ts';
@@ -92,7 +93,7 @@ function RunRow({
   const { renameRun, duplicateRun, deleteRun, resumeRun, engine } = useStudio.getState();
   const status = statusWords(run, activeRun);
   const downloadMetrics = async (): Promise<void> =>
-    saveBytes(formatJsonl(await engine().metrics(run.id)), `${run.name}-metrics.jsonl`, 'application/jsonl');
+    saveTaken(exported(exporters.metrics, `${run.name}-metrics`, await engine().metrics(run.id)));
   const finishRename = (): void => {
     if (renaming?.trim() && renaming !== run.name) void renameRun(run.id, renaming.trim());
     setRenaming(null);

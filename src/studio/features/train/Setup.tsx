@@ -6,7 +6,10 @@ import type { Action } from '../../components/action.ts';
 import { ActionButton, Button, FileButton } from '../../components/Button.tsx';
 import { TextArea } from '../../components/Fields.tsx';
 import { ModelPicker } from '../../components/ModelPicker.tsx';
-import { saveBytes } from '../../components/files.ts';
+import { exported } from '../../../data/exporters/exporter.ts';
+import { exporters } from '../../../data/exporters/table.ts';
+import { acceptOf } from '../../../data/importers/table.ts';
+import { saveTaken } from '../../components/files.ts';
 import { Shortcuts } from '../../components/Shortcuts.tsx';
 import { Disclosure, Empty, Notice, Panel } from '../../components/Surface.tsx';
 import { plural } from '../../components/words.ts';
@@ -188,7 +191,7 @@ function Presets() {
 
 function ConfigFile() {
   const config = useStudio((s) => s.trainConfig);
-  const { loadTrainConfig } = useStudio.getState();
+  const { loadTrainConfig, loadTrainFile } = useStudio.getState();
   const [text, setText] = useState(printTrainConfig(config));
   useEffect(() => setText(printTrainConfig(config)), [config]);
   return (
@@ -198,13 +201,10 @@ function ConfigFile() {
         <Button disabled={text === printTrainConfig(config)} onClick={() => loadTrainConfig(text)}>
           Apply
         </Button>
-        <Button
-          icon="save"
-          onClick={() => saveBytes(printTrainConfig(config), 'winnow-train.json', 'application/json')}
-        >
+        <Button icon="save" onClick={() => saveTaken(exported(exporters.trainSettings, 'winnow-train', config))}>
           Save file
         </Button>
-        <FileButton accept=".json,application/json" onFile={async (file) => loadTrainConfig(await file.text())}>
+        <FileButton accept={acceptOf('trainSettings')} onFile={loadTrainFile}>
           Load file
         </FileButton>
       </div>

@@ -1,0 +1,44 @@
+/** docs/formats.md, written from the records: `npx vitest run src/data/importers/docs.test.ts -u` after a change. */
+import { expect, it } from 'vitest';
+import { exportKinds, modelExports } from '../../service/export/kinds.ts';
+import { exporters } from '../exporters/table.ts';
+import { importers } from './table.ts';
+
+const row = (...cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
+const code = (words: readonly string[]): string => words.map((word) => `\`${word}\``).join(', ');
+
+it('docs/formats.md says of every importer and exporter what its record says', async () => {
+  const text = `# Formats
+
+Written from the records of \`src/data/importers/\`, \`src/data/exporters/\` and \`src/service/export/\` (by \`src/data/importers/docs.test.ts\`). Folders of models, LoRAs and pairs are read beside these.
+
+## What a person brings
+
+${[
+  row('format', 'endings', 'what'),
+  row('---', '---', '---'),
+  ...Object.values(importers).map(({ title, extensions, what }) => row(title, code(extensions), what)),
+].join('\n')}
+
+## What a person takes away
+
+${[
+  row('format', 'ending', 'what'),
+  row('---', '---', '---'),
+  ...Object.values(exporters).map(({ title, extension, what }) => row(title, code([extension]), what)),
+  row('Report', code(['.html']), 'One HTML file, images inside'),
+].join('\n')}
+
+## Models and LoRAs
+
+${[
+  row('`--as`', 'in the studio', 'ending', 'what'),
+  row('---', '---', '---', '---'),
+  ...exportKinds.map((kind) => {
+    const { title, extension, help, holds } = modelExports[kind];
+    return row(code([kind]), holds === 'unet' ? '' : title, extension === null ? 'a folder' : code([extension]), help);
+  }),
+].join('\n')}
+`;
+  await expect(text).toMatchFileSnapshot('../../../docs/formats.md');
+});
