@@ -52,10 +52,47 @@ it('refers to nothing outside itself', () => {
   expect(html).not.toMatch(/url\(|@import|https?:/);
 });
 
-it('leaves gaps out of lines', () => {
+it('breaks a line where there is no number', () => {
   const path = /<path d="([^"]+)"/.exec(html)![1]!;
   expect(path).not.toContain('NaN');
-  expect(path.match(/[ML]/g)).toHaveLength(2);
+  // Two points with a gap between them are no line.
+  expect(path.match(/M/g)).toHaveLength(2);
+  expect(path).not.toContain('L');
+});
+
+const chart = (ys: number[], mark?: { value: number; label: string }): string =>
+  reportHtml({
+    title: 't',
+    subtitle: 's',
+    sections: [
+      {
+        title: 's',
+        blocks: [
+          {
+            kind: 'lines',
+            title: 'Loss',
+            xLabel: 'step',
+            ...(mark && { mark }),
+            series: [{ label: 'loss', points: ys.map((y, x) => ({ x, y })) }],
+          },
+        ],
+      },
+    ],
+  });
+const numbersOf = (html: string, anchor: string): string[] =>
+  [...html.matchAll(new RegExp(`text-anchor="${anchor}">([^<]+)<`, 'g'))].map((found) => found[1]!);
+
+it('has round numbers on its axes, and the mark inside', () => {
+  const html = chart([0.613, 0.655, 0.644, 0.671], { value: Math.LN2, label: 'ln 2' });
+  expect(numbersOf(html, 'end')).toEqual(['0.6', '0.62', '0.64', '0.66', '0.68', '0.7', 'ln 2']);
+  expect(numbersOf(html, 'middle')).toEqual(['0', '1', '2', '3']);
+  for (const [, at] of html.matchAll(/ y1="([\d.]+)"/g)) expect(Number(at)).toBeLessThanOrEqual(196);
+});
+
+it('draws one point, equal points and none', () => {
+  for (const ys of [[0.5], [0.5, 0.5, 0.5], [0, 0]]) expect(chart(ys)).not.toContain('NaN');
+  expect(chart([])).not.toContain('<svg');
+  expect(chart([Number.NaN])).not.toContain('<svg');
 });
 
 it('says no more than the interval allows', () => {

@@ -1,4 +1,6 @@
 /** A report as one HTML file: its images are inside, nothing is fetched, no script runs. The caller says what is in it; this is only the form. */
+import { escape } from './html.ts';
+import { printLines, printShare } from './reportCharts.ts';
 
 export type ReportBlock =
   | { kind: 'text'; text: string }
@@ -82,62 +84,6 @@ function printBlock(block: ReportBlock): string {
 
 const printImage = ({ png, alt, caption }: ReportImage): string =>
   `<figure><img src="data:image/png;base64,${base64(png)}" alt="${escape(alt)}">${caption ? `<figcaption>${escape(caption)}</figcaption>` : ''}</figure>`;
-
-const colors = ['#126d80', '#b14a12', '#6b4fa3', '#4d7a1f'];
-
-function printLines({ title, xLabel, mark, series }: Extract<ReportBlock, { kind: 'lines' }>): string {
-  const points = series.flatMap((one) => one.points).filter(({ y }) => Number.isFinite(y));
-  if (!points.length) return '';
-  const [width, height, left, bottom] = [640, 220, 56, 24];
-  const xs = points.map(({ x }) => x);
-  const ys = [...points.map(({ y }) => y), ...(mark ? [mark.value] : [])];
-  const [xMin, xMax, yLow, yHigh] = [Math.min(...xs), Math.max(...xs), Math.min(...ys), Math.max(...ys)];
-  const margin = (yHigh - yLow || Math.abs(yHigh) || 1) * 0.06;
-  const [yMin, yMax] = [yLow - margin, yHigh + margin];
-  const px = (x: number): number => left + ((x - xMin) / (xMax - xMin || 1)) * (width - left - 8);
-  const py = (y: number): number => 8 + (1 - (y - yMin) / (yMax - yMin)) * (height - bottom - 8);
-  const lines = series.map(({ points: line }, index) => {
-    const path = line
-      .filter(({ y }) => Number.isFinite(y))
-      .map(({ x, y }, at) => `${at ? 'L' : 'M'}${px(x).toFixed(1)} ${py(y).toFixed(1)}`)
-      .join('');
-    return `<path d="${path}" fill="none" stroke="${colors[index % colors.length]}" stroke-width="1.800"/>`;
-  });
-  const ticks = [yLow, (yLow + yHigh) / 2, yHigh].map(
-    (y) =>
-      `<text x="${left - 6}" y="${(py(y) + 4).toFixed(1)}" text-anchor="end">${printNumber(y)}</text><line x1="${left}" x2="${width - 8}" y1="${py(y).toFixed(1)}" y2="${py(y).toFixed(1)}" class="grid"/>`,
-  );
-  const reference = mark
-    ? `<line x1="${left}" x2="${width - 8}" y1="${py(mark.value).toFixed(1)}" y2="${py(mark.value).toFixed(1)}" class="mark"/><text x="${width - 10}" y="${(py(mark.value) - 5).toFixed(1)}" text-anchor="end">${escape(mark.label)}</text>`
-    : '';
-  const legend =
-    series.length > 1
-      ? `<p class="legend">${series.map(({ label }, index) => `<span><i style="background:${colors[index % colors.length]}"></i>${escape(label)}</span>`).join('')}</p>`
-      : '';
-  const last = series
-    .map(({ label, points: line }) => `${label} ${line.length ? printNumber(line.at(-1)!.y) : '-'}`)
-    .join(', ');
-  return `<figure class="chart"><figcaption><strong>${escape(title)}</strong></figcaption>${legend}<svg viewBox="0 0 ${width} ${height}" role="img" aria-label="${escape(`${title}; at the end: ${last}`)}">${ticks.join('')}${reference}${lines.join('')}<text x="${left}" y="${height - 6}">${printNumber(xMin)}</text><text x="${width - 8}" y="${height - 6}" text-anchor="end">${escape(xLabel)} ${printNumber(xMax)}</text></svg></figure>`;
-}
-
-function printShare({ label, rate, interval: [low, high] }: Extract<ReportBlock, { kind: 'share' }>): string {
-  const at = (share: number): string => (20 + share * 600).toFixed(1);
-  const percent = (share: number): string => `${Math.round(share * 100)} %`;
-  const words = Number.isNaN(rate)
-    ? 'nothing decided'
-    : `${percent(rate)}, 95 % interval ${percent(low)} to ${percent(high)}`;
-  const dot = Number.isNaN(rate) ? '' : `<circle cx="${at(rate)}" cy="26" r="7" fill="#126d80"/>`;
-  return `<figure class="chart"><figcaption><strong>${escape(label)}</strong> ${words}</figcaption><svg viewBox="0 0 640 60" role="img" aria-label="${escape(`${label}: ${words}`)}"><line x1="20" x2="620" y1="26" y2="26" class="grid"/><line x1="${at(0.5)}" x2="${at(0.5)}" y1="10" y2="42" class="mark"/><line x1="${at(low)}" x2="${at(high)}" y1="26" y2="26" stroke="#126d80" stroke-width="6" stroke-linecap="round" opacity="0.45"/>${dot}<text x="20" y="56">0 %</text><text x="${at(0.5)}" y="56" text-anchor="middle">50 %</text><text x="620" y="56" text-anchor="end">100 %</text></svg></figure>`;
-}
-
-const printNumber = (value: number): string =>
-  value !== 0 && (Math.abs(value) < 1e-3 || Math.abs(value) >= 1e5)
-    ? value.toExponential(1)
-    : String(Number(value.toPrecision(3)));
-
-function escape(text: string): string {
-  return text.replace(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`);
-}
 
 /** In parts: spreading a whole picture into arguments would overflow the stack. */
 function base64(bytes: Uint8Array): string {

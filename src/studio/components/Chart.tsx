@@ -1,9 +1,8 @@
 /** A line chart of steps, over uPlot: raw values faint, smoothed ones strong, a reference line, the cursor shared by all charts. */
-import { useComputedColorScheme } from '@mantine/core';
-import { useEffect, useId, useRef } from 'react';
-import uPlot from 'uplot';
-import 'uplot/dist/uPlot.min.css';
+import { useId, useRef } from 'react';
+import type uPlot from 'uplot';
 import styles from './chart.module.css';
+import { drawMark, font, printTick, usePlot, withMark } from './plot.ts';
 
 export interface Series {
   label: string;
@@ -40,9 +39,6 @@ export function smooth(values: readonly number[], factor: number): number[] {
   });
 }
 
-const defaultPrint = (value: number): string =>
-  value !== 0 && Math.abs(value) < 0.001 ? value.toExponential(1) : String(Number(value.toPrecision(3)));
-
 export function Chart({
   title,
   explain,
@@ -51,117 +47,66 @@ export function Chart({
   smoothing = 0,
   log = false,
   range,
-  print = defaultPrint,
+  print = printTick,
   height = 190,
 }: ChartProps) {
-  const holder = useRef<HTMLDivElement>(null);
-  const chart = useRef<uPlot | null>(null);
-  const scheme = useComputedColorScheme();
   const id = useId();
   const shown = series.filter(({ points }) => points.length > 0);
-  // uPlot is made anew when what it draws changes in kind, and fed when only the numbers do.
   const shape = JSON.stringify([
     shown.map(({ label, color, overlay, dashed }) => [label, color, overlay, dashed]),
     mark,
     log,
     range,
     smoothing > 0,
-    scheme,
-    height,
   ]);
-  const data = tableOf(shown, smoothing);
-  const latest = useRef({ data, print });
-  latest.current = { data, print };
-
-  useEffect(() => {
-    const element = holder.current!;
-    const css = getComputedStyle(element);
-    const resolve = (color: string): string => (color.startsWith('--') ? css.getPropertyValue(color).trim() : color);
-    const ink = resolve('--dim');
-    const grid = { stroke: resolve('--line'), width: 1 };
-    const [lines] = JSON.parse(shape) as [[string, string, boolean | undefined, boolean | undefined][]];
-    const plot = new uPlot(
-      {
-        width: Math.max(120, element.clientWidth),
-        height,
-        cursor: { sync: { key: 'steps' }, y: false, points: { size: 7 }, drag: { x: true, y: false } },
-        legend: { show: false },
-        scales: {
-          x: { time: false },
-          y: log
-            ? { distr: 3 }
-            : range
-              ? { range: () => range }
-              : { range: (_u, min, max) => withMark(min, max, mark?.value) },
-        },
-        axes: [
-          { stroke: ink, grid, ticks: grid, font: '11px sans-serif', size: 26, gap: 3 },
-          {
-            stroke: ink,
-            grid,
-            ticks: grid,
-            font: '11px sans-serif',
-            size: 54,
-            gap: 3,
-            values: (_u, splits) => splits.map((value) => (value === null ? '' : latest.current.print(value))),
-          },
-        ],
-        series: [
-          {},
-          ...lines.flatMap(([label, color, overlay, dashed]) => {
-            const stroke = resolve(color);
-            const line = {
-              label,
-              stroke,
-              width: overlay ? 1.2 : 2,
-              ...(dashed ? { dash: [5, 4] } : {}),
-              points: { show: false },
-              spanGaps: true,
-            };
-            return smoothing > 0
-              ? [{ ...line, width: 1, stroke: `color-mix(in srgb, ${stroke} 28%, transparent)` }, line]
-              : [line];
-          }),
-        ],
-        hooks: {
-          draw: [
-            (u) => {
-              if (!mark) return;
-              const y = Math.round(u.valToPos(mark.value, 'y', true));
-              if (y < u.bbox.top || y > u.bbox.top + u.bbox.height) return;
-              u.ctx.save();
-              u.ctx.strokeStyle = resolve('--line-strong');
-              u.ctx.setLineDash([6 * devicePixelRatio, 4 * devicePixelRatio]);
-              u.ctx.lineWidth = devicePixelRatio;
-              u.ctx.beginPath();
-              u.ctx.moveTo(u.bbox.left, y);
-              u.ctx.lineTo(u.bbox.left + u.bbox.width, y);
-              u.ctx.stroke();
-              u.ctx.fillStyle = ink;
-              u.ctx.font = `${11 * devicePixelRatio}px sans-serif`;
-              u.ctx.textAlign = 'right';
-              u.ctx.fillText(mark.label, u.bbox.left + u.bbox.width - 4 * devicePixelRatio, y - 5 * devicePixelRatio);
-              u.ctx.restore();
-            },
-          ],
-        },
+  const latest = useRef(print);
+  latest.current = print;
+  const holder = usePlot(
+    shape,
+    height,
+    (inks) => ({
+      cursor: { sync: { key: 'steps' }, y: false, points: { size: 7 }, drag: { x: true, y: false } },
+      scales: {
+        x: { time: false },
+        y: log
+          ? { distr: 3 }
+          : range
+            ? { range: () => range }
+            : { range: (_u, min, max) => withMark(min, max, mark?.value) },
       },
-      latest.current.data,
-      element,
-    );
-    chart.current = plot;
-    const observer = new ResizeObserver(() => plot.setSize({ width: Math.max(120, element.clientWidth), height }));
-    observer.observe(element);
-    return () => {
-      observer.disconnect();
-      plot.destroy();
-      chart.current = null;
-    };
-    // Everything else it reads is in `shape`.
-    // oxlint-disable-next-line react-hooks/exhaustive-deps
-  }, [shape]);
-
-  useEffect(() => chart.current?.setData(data), [data]);
+      axes: [
+        { stroke: inks.text, grid: inks.grid, ticks: inks.grid, font, size: 26, gap: 3 },
+        {
+          stroke: inks.text,
+          grid: inks.grid,
+          ticks: inks.grid,
+          font,
+          size: 54,
+          gap: 3,
+          values: (_u, splits) => splits.map((value) => (value === null ? '' : latest.current(value))),
+        },
+      ],
+      series: [
+        {},
+        ...shown.flatMap(({ label, color, overlay, dashed }) => {
+          const stroke = inks.of(color);
+          const line = {
+            label,
+            stroke,
+            width: overlay ? 1.2 : 2,
+            ...(dashed ? { dash: [5, 4] } : {}),
+            points: { show: false },
+            spanGaps: true,
+          };
+          return smoothing > 0
+            ? [{ ...line, width: 1, stroke: `color-mix(in srgb, ${stroke} 28%, transparent)` }, line]
+            : [line];
+        }),
+      ],
+      hooks: { draw: mark ? [(u) => drawMark(u, mark, inks)] : [] },
+    }),
+    tableOf(shown, smoothing),
+  );
 
   const last = shown
     .filter(({ overlay }) => !overlay)
@@ -199,13 +144,6 @@ export function Chart({
       />
     </figure>
   );
-}
-
-function withMark(min: number | null, max: number | null, mark: number | undefined): [number, number] {
-  const low = Math.min(min ?? 0, mark ?? Infinity);
-  const high = Math.max(max ?? 1, mark ?? -Infinity);
-  const margin = (high - low || Math.abs(high) || 1) * 0.08;
-  return [low - margin, high + margin];
 }
 
 /** Series of different steps on one x axis, gaps as null. */

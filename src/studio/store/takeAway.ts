@@ -4,7 +4,7 @@ import { exported } from '../../data/exporters/exporter.ts';
 import { exporters } from '../../data/exporters/table.ts';
 import { readPicture } from '../../data/images.ts';
 import { outcomeForB } from '../../evaluation/blindPlan.ts';
-import { type Report, type ReportBlock, reportHtml, type ReportImage } from '../../evaluation/report.ts';
+import type { Report, ReportBlock, ReportImage } from '../../evaluation/report.ts';
 import { verdict } from '../../evaluation/verdict.ts';
 import { tally, winRate, type WinRate } from '../../evaluation/winRate.ts';
 import { modelExports } from '../../service/export/kinds.ts';
@@ -214,6 +214,7 @@ export async function exportReport(runId: string | undefined): Promise<TakenFile
     ],
   });
   const title = run ? run.name : 'Comparison';
+  const { reportHtml } = await import('../../evaluation/report.ts');
   return {
     name: `winnow-report-${title}.html`,
     bytes: reportHtml({

@@ -1,6 +1,8 @@
 /** Winner and loser error against the reference, and accuracy, by timestep: where in the denoising the model changed. */
-import { useId } from 'react';
+import { useId, useRef } from 'react';
+import uPlot from 'uplot';
 import type { StepMetrics } from '../../../service/types.ts';
+import { drawMark, font, printTick, usePlot, withMark } from '../../components/plot.ts';
 import { printPercent } from '../../components/words.ts';
 import styles from './train.module.css';
 
@@ -38,13 +40,57 @@ export function TimestepBins({ metrics, range }: { metrics: readonly StepMetrics
   const id = useId();
   // The newer half: what the model is now, not what it was.
   const bins = binByTimestep(metrics.slice(Math.floor(metrics.length / 2)), range);
-  const peak = Math.max(1e-9, ...bins.flatMap(({ winner, loser }) => [Math.abs(winner), Math.abs(loser)]));
-  const [width, height, middle] = [400, 150, 62];
-  const slot = width / binCount;
-  const bar = (value: number): { y: number; height: number } => {
-    const size = (Math.abs(value) / peak) * 52;
-    return { y: value < 0 ? middle : middle - size, height: Math.max(0.5, size) };
-  };
+  const below = bins.map(({ from, count, accuracy }) => `${count ? Math.round(100 * accuracy) : '–'}\n${from}`);
+  const latest = useRef(below);
+  latest.current = below;
+  const holder = usePlot(
+    'bins',
+    190,
+    (inks) => {
+      const bars = (color: string, align: 1 | -1): uPlot.Series => ({
+        fill: inks.of(color),
+        stroke: inks.of(color),
+        width: 0,
+        paths: uPlot.paths.bars!({ size: [0.34, 60], align, radius: 0.1 }),
+        points: { show: false },
+      });
+      return {
+        cursor: { show: false },
+        scales: {
+          x: { time: false, range: () => [-0.5, binCount - 0.5] },
+          y: { range: (_u, min, max) => withMark(min, max, 0) },
+        },
+        axes: [
+          {
+            stroke: inks.text,
+            grid: { show: false },
+            ticks: { show: false },
+            font,
+            size: 40,
+            gap: 3,
+            splits: () => bins.map((_, index) => index),
+            values: () => latest.current,
+          },
+          {
+            stroke: inks.text,
+            grid: inks.grid,
+            ticks: inks.grid,
+            font,
+            size: 54,
+            gap: 3,
+            values: (_u, splits) => splits.map(printTick),
+          },
+        ],
+        series: [{}, bars('--winner', -1), bars('--loser', 1)],
+        hooks: { draw: [(u) => drawMark(u, { value: 0, label: '' }, inks)] },
+      };
+    },
+    [
+      bins.map((_, index) => index),
+      bins.map(({ winner, count }) => (count ? winner : null)),
+      bins.map(({ loser, count }) => (count ? loser : null)),
+    ],
+  );
   const words = bins
     .filter(({ count }) => count > 0)
     .map((bin) => `from ${bin.from}: accuracy ${printPercent(bin.accuracy)}`)
@@ -57,36 +103,10 @@ export function TimestepBins({ metrics, range }: { metrics: readonly StepMetrics
         </span>
         <span className="small dim">
           <span style={{ color: 'var(--winner)' }}>winner</span>, <span style={{ color: 'var(--loser)' }}>loser</span>,
-          accuracy below
+          accuracy in % and timestep below
         </span>
       </figcaption>
-      <svg
-        viewBox={`0 0 ${width} ${height}`}
-        className={styles.binsPlot}
-        role="img"
-        aria-label={`By timestep ${words || 'no values yet'}`}
-      >
-        <line x1={0} x2={width} y1={middle} y2={middle} stroke="var(--line-strong)" strokeDasharray="5 4" />
-        {bins.map((bin, index) => (
-          <g key={bin.from}>
-            <rect x={index * slot + slot * 0.16} width={slot * 0.3} {...bar(bin.winner)} fill="var(--winner)" rx={2} />
-            <rect x={index * slot + slot * 0.54} width={slot * 0.3} {...bar(bin.loser)} fill="var(--loser)" rx={2} />
-            <text
-              x={(index + 0.5) * slot}
-              y={131}
-              textAnchor="middle"
-              fontSize={11}
-              fontWeight={600}
-              fill="var(--mantine-color-text)"
-            >
-              {bin.count ? printPercent(bin.accuracy).replace(' %', '') : '–'}
-            </text>
-            <text x={(index + 0.5) * slot} y={146} textAnchor="middle" fontSize={10} fill="var(--dim)">
-              {bin.from}
-            </text>
-          </g>
-        ))}
-      </svg>
+      <div ref={holder} className={styles.binsPlot} role="img" aria-label={`By timestep ${words || 'no values yet'}`} />
     </figure>
   );
 }
