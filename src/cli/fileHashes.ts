@@ -5,6 +5,7 @@ import { mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { WinnowError } from '../shared/errors.ts';
 import { isRecord, parseJsonObject } from '../shared/json.ts';
+import { ownPart } from './parts.ts';
 
 /** Smaller ones are hashed faster than they are looked up with care. */
 const LARGE_BYTES = 16 * 2 ** 20;
@@ -49,7 +50,7 @@ async function kept(cache: string): Promise<Record<string, unknown>> {
 async function keep(cache: string, path: string, entry: { marks: string; sha256: string }): Promise<void> {
   const { [path]: _, ...others } = await kept(cache);
   const entries = [...Object.entries(others), [path, entry]].slice(-KEPT);
-  const part = `${cache}.${process.pid}.part`;
+  const part = ownPart(cache);
   try {
     await mkdir(dirname(cache), { recursive: true });
     await writeFile(part, JSON.stringify(Object.fromEntries(entries) as object));

@@ -9,6 +9,7 @@ import { WinnowError } from '../shared/errors.ts';
 import { Turns } from '../shared/turns.ts';
 import { asFileError, makeFolders } from './fileErrors.ts';
 import { hashFile } from './fileHashes.ts';
+import { ownPart, sweepParts } from './parts.ts';
 
 const codeOf = (error: unknown): string | undefined =>
   error instanceof Error && 'code' in error ? String(error.code) : undefined;
@@ -137,8 +138,8 @@ export class NodeFileStore implements FileStore {
     const file = this.place(path);
     return this.guarded(path, async () => {
       makeFolders(dirname(file));
-      // Two processes may write the same file; each its own part.
-      const part = partOf(`${file}.${process.pid}`);
+      const part = ownPart(file);
+      await sweepParts(dirname(file));
       try {
         await writeSynced(part, bytes);
         await rename(part, file);

@@ -15,6 +15,7 @@ import {
 } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { isRunning } from './parts.ts';
 import { badArguments } from './verb.ts';
 
 interface Holder {
@@ -139,14 +140,6 @@ function holderOf(text: string): Holder | undefined {
 }
 
 /** Of another computer nothing is known. */
-function isAlive({ pid, host }: Holder): boolean {
-  if (host !== hostname()) return true;
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return codeOf(error) === 'EPERM';
-  }
-}
+const isAlive = ({ pid, host }: Holder): boolean => host !== hostname() || isRunning(pid);
 
 const codeOf = (error: unknown): unknown => (error instanceof Error && 'code' in error ? error.code : undefined);

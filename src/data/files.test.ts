@@ -1,6 +1,7 @@
 /** FileStores under Node; the browser's runs the same rows in e2e/files.spec.ts. */
-import { existsSync, mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, writeFileSync } from 'node:fs';
+import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { NodeFileStore } from '../cli/files.ts';
@@ -33,4 +34,17 @@ describe('where the disk is full', () => {
       name: 'NoDiskSpace',
     });
   });
+});
+
+it('a folder is rid of the parts of processes that were killed, and of no other file', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'winnow-files-'));
+  const { pid } = spawnSync(process.execPath, ['-e', '']);
+  const kept = [
+    'film.7.part',
+    `run.json.winnow-elsewhere-${pid}.part`,
+    `run.json.winnow-${hostname()}-${process.ppid}.part`,
+  ];
+  for (const name of [...kept, `run.json.winnow-${hostname()}-${pid}.part`]) writeFileSync(join(folder, name), 'x');
+  await new NodeFileStore(folder).write('run.json', Uint8Array.from([1]));
+  expect(readdirSync(folder).toSorted()).toEqual([...kept, 'run.json'].toSorted());
 });

@@ -156,8 +156,10 @@ export class ModelStore {
     return writeJson(this.files, this.place(id, 'model.json'), record);
   }
 
-  remove(id: string): Promise<void> {
-    return this.files.remove(this.folder(id));
+  /** The record first: a model that is deleted in part is no whole one, whoever is killed meanwhile. */
+  async remove(id: string): Promise<void> {
+    await this.files.remove(this.place(id, 'model.json'));
+    await this.files.remove(this.folder(id));
   }
 
   /** Newest first. */

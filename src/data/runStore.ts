@@ -111,8 +111,11 @@ export class RunStore {
       if (/^step-\d+\.safetensors$/.test(nameOf(file)) && !kept.has(nameOf(file))) await this.files.remove(file);
   }
 
-  /** Readable or not. */
+  /** Readable or not. The record first: what is left where that is cut short is no run. */
   remove(run: string): Promise<void> {
-    return this.turns.run(run, () => this.files.remove(`runs/${run}`));
+    return this.turns.run(run, async () => {
+      await this.files.remove(`runs/${run}/run.json`);
+      await this.files.remove(`runs/${run}`);
+    });
   }
 }

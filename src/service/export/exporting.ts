@@ -152,6 +152,8 @@ async function diffusersFolder(
   precision: WeightPolicy | undefined,
 ): Promise<ExportedFile[]> {
   const made: ExportedFile[] = [];
+  // It comes last: a folder is a model once it is there. One of an export before must not make this one look whole.
+  await target.files.remove(`${target.folder}/model_index.json`);
   try {
     return await writeFolder(model, target, precision, made);
   } catch (error) {
