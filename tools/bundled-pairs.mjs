@@ -27,7 +27,7 @@ try {
     String(count),
     '--seed',
     '0',
-    '--sampler',
+    '--backend',
     'onnx',
     '--out',
     join(work, 'out'),

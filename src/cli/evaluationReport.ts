@@ -27,7 +27,8 @@ export interface Evaluation {
   prompts: number;
   /** Prompts with a seed: images of each model. */
   count: number;
-  sampler: string;
+  /** What drew the images. */
+  backend: string;
 }
 
 /** One prompt and seed through all models. */
@@ -48,14 +49,14 @@ export const plain = ({ mean, deviation }: Spread): string => `${mean.toFixed(3)
 export const signed = (gain: Spread): string => `${gain.mean >= 0 ? '+' : ''}${plain(gain)}`;
 
 export function evaluationReport(
-  { models, comparisons, judge, labelled, count, prompts, sampler }: Evaluation,
+  { models, comparisons, judge, labelled, count, prompts, backend }: Evaluation,
   items: readonly ShownItem[],
   at: Date,
 ): string {
   const title = ({ a, b }: Comparison): string => `${models[b]!.name} over ${models[a]!.name}`;
   return reportHtml({
     title: 'Evaluation',
-    subtitle: `${count} comparisons of two models over ${prompts} prompts, same prompt and noise on both sides, judged by ${judge.title.toLowerCase()}; sampled on ${sampler}; ${at.toISOString().slice(0, 16).replace('T', ' ')} UTC`,
+    subtitle: `${count} comparisons of two models over ${prompts} prompts, same prompt and noise on both sides, judged by ${judge.title.toLowerCase()}; drawn on ${backend}; ${at.toISOString().slice(0, 16).replace('T', ' ')} UTC`,
     sections: [
       ...comparisons.map((comparison) => ({
         title: title(comparison),

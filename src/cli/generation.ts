@@ -48,7 +48,13 @@ export const generationOptions = {
     value: 'X',
     help: 'how much of the start image is replaced, above 0 and up to 1 (default: 0.6)',
   },
-  sampler: { kind: 'text', value: 'NAME', help: 'auto (the faster), engine (our kernels) or onnx', default: 'auto' },
+  backend: {
+    kind: 'text',
+    value: 'NAME',
+    help: 'what runs the model: auto (the faster), engine (our kernels) or onnx (onnxruntime)',
+    default: 'auto',
+    formerly: 'sampler',
+  },
 } as const satisfies Options;
 
 /** What acts on a guided prediction alone. */
@@ -72,7 +78,7 @@ export function askedOf(values: Values<typeof generationOptions>): Asked {
   checkPrompt(values.negative ?? '');
   const settings = {
     negativePrompt: values.negative ?? '',
-    sampler: oneOf('sampler', values.sampler, ['auto', 'engine', 'onnx']),
+    sampler: oneOf('backend', values.backend, ['auto', 'engine', 'onnx']),
     ...(values.steps !== undefined && { steps: count('steps', values.steps, { max: limits.steps }) }),
     ...(values.guidance !== undefined && {
       guidanceScale: number('guidance', values.guidance, { min: 0, max: limits.guidanceScale }),

@@ -23,7 +23,7 @@ async function winnow(...args: string[]): Promise<{ code: number; out: string; e
   });
   return { code, out: text, err };
 }
-const settings = ['--prompt', 'a cat', '--steps', '2', '--size', '16x24', '--sampler', 'onnx'];
+const settings = ['--prompt', 'a cat', '--steps', '2', '--size', '16x24', '--backend', 'onnx'];
 /** How many pictures the folder has afterwards. */
 async function generate(...more: string[]): Promise<number> {
   const { code, err } = await winnow('generate', model, ...settings, '--seeds', '1', '--out', out, ...more);

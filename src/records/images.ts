@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { isInStore, nameOf } from '../shared/paths.ts';
 import { type ModelRef, modelRefSchema } from './modelRef.ts';
 
-export type SamplerChoice = 'auto' | 'engine' | 'onnx';
+export type BackendChoice = 'auto' | 'engine' | 'onnx';
 
 /** What really ran. */
 export type Backend = 'engine' | 'onnx-webgpu' | 'onnx-wasm';
@@ -23,7 +23,8 @@ export interface GenerationSettings {
   eta?: number | undefined;
   /** Options on top of the model's scheduler config, e.g. { use_karras_sigmas: true }. */
   schedulerConfig?: Record<string, unknown> | undefined;
-  sampler: SamplerChoice;
+  /** What runs the model. Under the name that records have had from the first. */
+  sampler: BackendChoice;
   /** Image-to-image: a PNG in the file store, and strength in (0, 1]; in records, and in those of earlier versions not, the PNG's SHA-256. */
   init?: { file: string; strength: number; sha256?: string | undefined } | undefined;
 }

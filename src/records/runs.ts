@@ -9,6 +9,7 @@ import { type ModelRef, modelRefSchema } from './modelRef.ts';
 /** Stored in every run and given back on resume, so that the same kernels run again. */
 export interface EngineChoices {
   kernelVariants: Record<string, string>;
+  /** The backend that draws pictures, under the name that records have had from the first. */
   sampler: Backend;
   onnxProvider: 'webgpu' | 'wasm';
   wasmThreads: number;

@@ -1,4 +1,4 @@
-/** What runs where, by measurement on this machine: kernel variants, the sampler, onnxruntime's provider. Measured once per adapter and
+/** What runs where, by measurement on this machine: kernel variants, the backend that draws pictures, onnxruntime's provider. Measured once per adapter and
  *  model, kept in the file store, copied into every run. */
 import { type FileStore, readJson, writeJson } from '../data/files.ts';
 import { choicesSchema } from '../records/runs.ts';
@@ -14,7 +14,7 @@ import type { ResolvedModel } from './model/modelPool.ts';
 import { latentSizeOf } from './sampling/latentSize.ts';
 import { enginePredictor, type NoisePredictor, onnxPredictor } from './sampling/noisePredictor.ts';
 import { isLarge } from './model/weightWidth.ts';
-import type { EngineChoices, SamplerChoice } from './types.ts';
+import type { EngineChoices, BackendChoice } from './types.ts';
 
 const path = (key: string): string => `settings/choices-${key}.json`;
 
@@ -28,21 +28,21 @@ export function saveChoices(files: FileStore, key: string, choices: EngineChoice
   return writeJson(files, path(key), choices);
 }
 
-type Sampler = EngineChoices['sampler'];
+type Backend = EngineChoices['sampler'];
 
 /** What a UNet samples on: what measured fastest, or what the person wants; a large one on our kernels, which need not hold it in memory. */
-export function samplerFor(
-  choice: SamplerChoice,
+export function backendFor(
+  choice: BackendChoice,
   { sampler, onnxProvider }: EngineChoices,
   parameters: number,
-): Sampler {
+): Backend {
   const onnx = onnxProvider === 'webgpu' ? 'onnx-webgpu' : 'onnx-wasm';
   if (choice !== 'onnx') return choice === 'engine' || isLarge(parameters) ? 'engine' : sampler;
   if (4 * parameters >= MAX_ONNX_BYTES) {
     throw new WinnowError(
       'BadArguments',
       `This UNet has ${(parameters / 1e6).toFixed(0)} million parameters, more than one ONNX file can hold.`,
-      'Let Winnow choose the sampler, or choose its own kernels.',
+      'Let Winnow choose the backend, or choose its own kernels.',
     );
   }
   return onnx;
@@ -53,7 +53,7 @@ const MAX_ONNX_BYTES = 2 ** 31;
 
 /** Times one guided denoising step on each candidate. A software adapter runs on the CPU cores that wasm has to itself and is measured
  *  tens of times slower (bench/NOTES.md), so there the GPU candidates are left out: compiling them would cost the first minute. */
-export async function measureSamplers(options: {
+export async function measureBackends(options: {
   model: ResolvedModel;
   executor: Executor;
   software: boolean;
@@ -63,13 +63,13 @@ export async function measureSamplers(options: {
 }): Promise<Pick<EngineChoices, 'sampler' | 'onnxProvider' | 'wasmThreads' | 'measuredMs' | 'failures'>> {
   const { model, executor, software, sessionOptions, hasOnnxWebgpu, onProgress } = options;
   const { folder, weights } = model;
-  // A large UNet has no choice (samplerFor), and its small parts run on the CPU.
+  // A large UNet has no choice (backendFor), and its small parts run on the CPU.
   if (isLarge(folder.info.parameters.unet))
     return { sampler: 'engine', onnxProvider: 'wasm', wasmThreads: defaultThreads(), measuredMs: {}, failures: {} };
   const latentSize = latentSizeOf(folder.info.defaultSize, folder.info.sizeMultiple);
   const size: DenoiserSize = { batch: 2, ...latentSize, tokens: folder.tokens };
   const denoiser = folder.unet.model;
-  const candidates: [Sampler, string, () => Promise<NoisePredictor>][] = [
+  const candidates: [Backend, string, () => Promise<NoisePredictor>][] = [
     ['onnx-wasm', 'onnxruntime on the CPU', () => onnxPredictor(denoiser, weights, size, sessionOptions('wasm'))],
     ...(software
       ? []
@@ -84,7 +84,7 @@ export async function measureSamplers(options: {
                 ],
               ]
             : []),
-        ] as [Sampler, string, () => Promise<NoisePredictor>][])),
+        ] as [Backend, string, () => Promise<NoisePredictor>][])),
   ];
   const measuredMs: Record<string, number> = {};
   const failures: Record<string, string> = {};
@@ -99,7 +99,7 @@ export async function measureSamplers(options: {
       if (Object.keys(failures).length === candidates.length) throw error;
     }
   }
-  const sampler = (Object.keys(measuredMs) as Sampler[]).reduce((best, name) =>
+  const sampler = (Object.keys(measuredMs) as Backend[]).reduce((best, name) =>
     measuredMs[name]! < measuredMs[best]! ? name : best,
   );
   const onnxProvider =

@@ -8,7 +8,7 @@ import type { TrainConfig } from '../training/config.ts';
 import { adapterKey, type EngineDevice, openDevice } from '../webgpu/device.ts';
 import { createGpuExecutor, type GpuExecutor } from '../webgpu/executor.ts';
 import { tuneKernels } from '../webgpu/tune.ts';
-import { measureSamplers, samplerFor, saveChoices, savedChoices } from './choices.ts';
+import { measureBackends, backendFor, saveChoices, savedChoices } from './choices.ts';
 import type { Environment } from './environment.ts';
 import { exportModel } from './export/exporting.ts';
 import { zipped } from './export/zipped.ts';
@@ -57,7 +57,7 @@ import type {
   PairsRequest,
   PredictionType,
   RunRecord,
-  SamplerChoice,
+  BackendChoice,
   Score,
   StepMetrics,
   StorageEvent,
@@ -416,7 +416,7 @@ export class Engine implements EngineService {
       listener({ what: 'Measuring kernels', done: 2, total: 4 });
       const { variants: kernelVariants, measuredMs, flopsPerSecond } = await tuneKernels(device);
       const executor = createGpuExecutor(device, { variants: kernelVariants });
-      const sampler = await measureSamplers({
+      const sampler = await measureBackends({
         model,
         executor,
         software: device.adapter.software,
@@ -461,8 +461,8 @@ export class Engine implements EngineService {
       cache,
       predictors,
       frozenParts: (model) => this.frozenParts(model, running),
-      samplerFor: async (choice: SamplerChoice, model) =>
-        samplerFor(choice, choices, model.folder.info.parameters.unet),
+      backendFor: async (choice: BackendChoice, model) =>
+        backendFor(choice, choices, model.folder.info.parameters.unet),
       score: (judge, model, items) => this.scoreFiles(judge, model, items),
     };
   }

@@ -4,7 +4,7 @@ import type { HubRequest } from '../data/hub/repository.ts';
 import type { JudgeInfo, JudgeScale, Score } from '../judges/judge.ts';
 import type { StoredModel } from '../data/modelStore.ts';
 import type { UnreadableRun } from '../data/runs.ts';
-import type { GenerationSettings, ImageRecord, SamplerChoice } from '../records/images.ts';
+import type { GenerationSettings, ImageRecord, BackendChoice } from '../records/images.ts';
 import type { AdapterRef, ModelRef, PredictionType } from '../records/modelRef.ts';
 import type { Answer, LabelEvent } from '../records/labels.ts';
 import type { PairRecord } from '../records/pairs.ts';
@@ -39,7 +39,7 @@ export type {
   RunSources,
   RunStatus,
   SampleRecord,
-  SamplerChoice,
+  BackendChoice,
   Score,
   StepMetrics,
   StoredModel,
@@ -121,7 +121,7 @@ export interface SystemReport {
   features: string[];
   /** wasm threads onnxruntime may use; 1 without cross-origin isolation. */
   wasmThreads: number;
-  /** What was chosen by measurement on this machine, with the measurements: kernel variants, sampler, providers. */
+  /** What was chosen by measurement on this machine, with the measurements: kernel variants, backend, providers. */
   choices: EngineChoices;
 }
 

@@ -67,7 +67,7 @@ export function verbContext({
       parts.set(folder, known);
       return known;
     },
-    samplerFor: async () => sampler,
+    backendFor: async () => sampler,
     score: async (_judge, _model, files) => files.map((_, i) => ({ appeal: i, alignment: 0 })),
     executor,
     adapterName: 'test',

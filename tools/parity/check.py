@@ -89,7 +89,7 @@ def check_run(run: Path, folder: Path, prompts: list[str], work: Path, args, tab
 
 
 def flags_of(args) -> dict[str, object]:
-    return dict(seeds=args.seed, steps=args.steps, guidance=args.guidance, sampler=args.sampler)
+    return dict(seeds=args.seed, steps=args.steps, guidance=args.guidance, backend=args.backend)
 
 
 def default_prompts() -> list[str]:
@@ -112,7 +112,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=12)
     parser.add_argument("--guidance", type=float, default=3.0)
     parser.add_argument("--strength", type=float, default=0.6)
-    parser.add_argument("--sampler", choices=("engine", "onnx", "auto"), default="engine", help="what draws Winnow's pictures")
+    parser.add_argument("--backend", choices=("engine", "onnx", "auto"), default="engine", help="what draws Winnow's pictures")
     parser.add_argument("--psnr", type=float, default=45.0, help="the least that passes, in dB")
     parser.add_argument("--latents", type=float, default=1e-3, help="the largest relative error of final latents that passes")
     parser.add_argument("--work", type=Path, help="folder to keep everything in (default: one that is deleted)")

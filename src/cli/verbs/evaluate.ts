@@ -146,7 +146,7 @@ export const evaluate = defineVerb({
         labelled,
         prompts: new Set(items.map(({ prompt }) => prompt)).size,
         count: items.length,
-        sampler: images[0]![0]!.ranOn,
+        backend: images[0]![0]!.ranOn,
       };
       const figures = figuresOf(evaluation);
       writeFileSync(join(out, 'figures.json'), `${JSON.stringify(figures, null, 2)}\n`);

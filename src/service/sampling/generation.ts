@@ -32,7 +32,7 @@ import type {
   PairRecord,
   PairsEvent,
   PairsRequest,
-  SamplerChoice,
+  BackendChoice,
   Score,
 } from '../types.ts';
 
@@ -44,7 +44,7 @@ export interface GenerationContext {
   predictors: Predictors;
   frozenParts(model: ResolvedModel): FrozenParts;
   /** Measures if need be. */
-  samplerFor(choice: SamplerChoice, model: ResolvedModel): Promise<EngineChoices['sampler']>;
+  backendFor(choice: BackendChoice, model: ResolvedModel): Promise<EngineChoices['sampler']>;
   score(judge: string, model: ResolvedModel, files: readonly { file: string; prompt: string }[]): Promise<Score[]>;
 }
 
@@ -214,7 +214,7 @@ async function setUp(
   const settings = asked.init ? { ...asked, init: await identified(env, asked.init) } : asked;
   listener({ type: 'preparing', what: 'Opening the model', done: 0, total: 1 });
   const model = await context.pool.resolve(settings.model);
-  const ranOn = await signal.turn(() => context.samplerFor(settings.sampler, model));
+  const ranOn = await signal.turn(() => context.backendFor(settings.sampler, model));
   const parts = context.frozenParts(model);
   const held = context.cache.hold(model.hash);
   return {

@@ -1,6 +1,6 @@
 /** Training stops where its numbers stop being numbers: what a step gave, and what is about to be saved. The last save stays as it was. */
 import { checkFinite } from '../../shared/finite.ts';
-import type { StepNumbers } from '../../training/session.ts';
+import type { StepNumbers } from '../../training/runStep.ts';
 
 const lower =
   'The run diverged: lower the learning rate (or beta), and start again or go on from an earlier save; what was saved before is kept.';

@@ -8,7 +8,7 @@ import { withAliases } from '../../models/weights.ts';
 import '../../shared/disposable.ts';
 import { engineReference, type FrozenReference } from '../../training/frozenReference.ts';
 import { initialLora } from '../../training/lora.ts';
-import type { LoopData, PreparedPair } from '../../training/session.ts';
+import type { LoopData, PreparedPair } from '../../training/runStep.ts';
 import type { StepSpec } from '../../training/stepGraph.ts';
 import { Trainer } from '../../training/trainer.ts';
 import type { ResolvedModel } from '../model/modelPool.ts';

@@ -36,7 +36,7 @@ export async function drawSamples(training: Training): Promise<boolean> {
     const made = new AsyncDisposableStack();
     owned.defer(() => signal.lastly(() => made.disposeAsync()));
     made.defer(() => context.frozenParts(model).releaseStreamed('all'));
-    const ranOn = await context.samplerFor('auto', model);
+    const ranOn = await context.backendFor('auto', model);
     // Our kernels sample with the tensors in training where they lie; onnxruntime needs them merged.
     const make = async (wanted: DenoiserSize): Promise<NoisePredictor> =>
       ranOn === 'engine'

@@ -22,7 +22,7 @@ import { engineReference } from '../../training/frozenReference.ts';
 import { initialLora } from '../../training/lora.ts';
 import { presets } from '../../training/presets.ts';
 import { recomputed } from '../../training/recompute.ts';
-import { runStep, type StepNumbers } from '../../training/session.ts';
+import { runStep, type StepNumbers } from '../../training/runStep.ts';
 import { buildStepGraph } from '../../training/stepGraph.ts';
 import { Trainer } from '../../training/trainer.ts';
 import type { RunRecord } from '../types.ts';

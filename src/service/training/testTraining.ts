@@ -150,7 +150,7 @@ export class TestTraining {
         parts.set(folder.info.id, known);
         return known;
       },
-      samplerFor: async () => 'engine',
+      backendFor: async () => 'engine',
       score: () => Promise.reject(new Error('no judges here')),
       executor,
       adapterName: 'The oracle',

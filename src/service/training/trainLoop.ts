@@ -1,6 +1,6 @@
 /** Steps a prepared run to its end: between two steps it saves, samples, and does what it is told. */
 import { isWinnowError, WinnowError } from '../../shared/errors.ts';
-import { runStep } from '../../training/session.ts';
+import { runStep } from '../../training/runStep.ts';
 import type { JobSignal } from '../jobs.ts';
 import type { Checkpoint, Listener, RunRecord, RunStatus, TrainCommand, TrainEvent } from '../types.ts';
 import { saveState } from './checkpoint.ts';

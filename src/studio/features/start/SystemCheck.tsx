@@ -8,7 +8,7 @@ import { chosenModel } from '../../store/models.ts';
 import { useStudio } from '../../store/useStudio.ts';
 import styles from './start.module.css';
 
-const samplers = {
+const backends = {
   engine: 'Winnow’s own kernels',
   'onnx-webgpu': 'onnxruntime on WebGPU',
   'onnx-wasm': 'onnxruntime on the CPU',
@@ -90,7 +90,7 @@ export function SystemCheck() {
         <Disclosure label="Measured here">
           <dl className={styles.measured}>
             <dt>Images are made by</dt>
-            <dd>{samplers[system.choices.sampler]}</dd>
+            <dd>{backends[system.choices.sampler]}</dd>
             {Object.entries(system.choices.measuredMs).map(([name, ms]) => (
               <div key={name} className={styles.measure}>
                 <dt>{name}</dt>
