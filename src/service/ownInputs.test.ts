@@ -10,7 +10,7 @@ import { cpuExecutor } from '../oracle/run.ts';
 import '../shared/disposable.ts';
 import type { FrozenReference } from '../training/frozenReference.ts';
 import { presetNamed } from '../training/presets.ts';
-import { type LoopData, runStep, type StepNumbers } from '../training/session.ts';
+import { type LoopData, runStep, type StepNumbers } from '../training/runStep.ts';
 import { Trainer } from '../training/trainer.ts';
 import type { ModelFolder } from './model/modelFolder.ts';
 import { conditioningOf } from './sampling/conditioning.ts';
