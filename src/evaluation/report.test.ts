@@ -90,6 +90,8 @@ it('has round numbers on its axes, and the mark inside', () => {
 });
 
 it('draws one point, equal points and none', () => {
+  expect(chart([0.5])).toMatch(/ d="M[^"L]+Z" [^>]*stroke-width="6"/);
+  expect(numbersOf(chart([0.5]), 'middle')).toEqual(['0']);
   for (const ys of [[0.5], [0.5, 0.5, 0.5], [0, 0]]) expect(chart(ys)).not.toContain('NaN');
   expect(chart([])).not.toContain('<svg');
   expect(chart([Number.NaN])).not.toContain('<svg');
@@ -108,4 +110,13 @@ it('says no more than the interval allows', () => {
   expect(verdict(winRate({ wins: 14, losses: 6, ties: 1 }), 'Tuned').counted).toBe(
     'Tuned won 14 of 20, with one tie set aside: 70 %.',
   );
+});
+
+it('takes every colour from the page, light or dark', () => {
+  const body = html.slice(html.indexOf('<body>'));
+  expect(body).not.toMatch(/#[\da-f]{6}/i);
+  const [light, dark] = [...html.matchAll(/--a:(#\w+);--b:(#\w+);--c:(#\w+);--d:(#\w+)/g)];
+  expect(light?.slice(1)).toHaveLength(4);
+  expect(dark?.slice(1)).toHaveLength(4);
+  expect(dark?.slice(1)).not.toEqual(light?.slice(1));
 });

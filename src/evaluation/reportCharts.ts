@@ -4,7 +4,8 @@ import { line } from 'd3-shape';
 import { escape } from './html.ts';
 import type { ReportBlock } from './report.ts';
 
-const colors = ['#126d80', '#b14a12', '#6b4fa3', '#4d7a1f'];
+/** As report.ts sets them, for light and dark. */
+const colors = ['var(--a)', 'var(--b)', 'var(--c)', 'var(--d)'];
 
 type Lines = Extract<ReportBlock, { kind: 'lines' }>;
 type Point = Lines['series'][number]['points'][number];
@@ -35,7 +36,7 @@ export function printLines({ title, xLabel, mark, series }: Lines): string {
   });
   const steps = Math.ceil(x.domain()[1]! - x.domain()[0]!);
   const xTicks = x
-    .ticks(Math.min(6, steps))
+    .ticks(Math.max(1, Math.min(6, steps)))
     .map(
       (value) => `<text x="${x(value).toFixed(1)}" y="${height - 6}" text-anchor="middle">${printNumber(value)}</text>`,
     );
@@ -44,7 +45,7 @@ export function printLines({ title, xLabel, mark, series }: Lines): string {
     : '';
   const lines = series.map(
     ({ points }, index) =>
-      `<path d="${path(points)}" fill="none" stroke="${colors[index % colors.length]}" stroke-width="1.8" stroke-linecap="round"/>`,
+      `<path d="${path(points)}" fill="none" stroke="${colors[index % colors.length]}" stroke-width="${points.length > 1 ? 1.8 : 6}" stroke-linecap="round"/>`,
   );
   const legend =
     series.length > 1
@@ -63,8 +64,8 @@ export function printShare({ label, rate, interval: [low, high] }: Extract<Repor
   const words = Number.isNaN(rate)
     ? 'nothing decided'
     : `${percent(rate)}, 95 % interval ${percent(low)} to ${percent(high)}`;
-  const dot = Number.isNaN(rate) ? '' : `<circle cx="${at(rate)}" cy="26" r="7" fill="#126d80"/>`;
-  return `<figure class="chart"><figcaption><strong>${escape(label)}</strong> ${words}</figcaption><svg viewBox="0 0 640 60" role="img" aria-label="${escape(`${label}: ${words}`)}"><line x1="20" x2="620" y1="26" y2="26" class="grid"/><line x1="${at(0.5)}" x2="${at(0.5)}" y1="10" y2="42" class="mark"/><line x1="${at(low)}" x2="${at(high)}" y1="26" y2="26" stroke="#126d80" stroke-width="6" stroke-linecap="round" opacity="0.45"/>${dot}<text x="20" y="56">0 %</text><text x="${at(0.5)}" y="56" text-anchor="middle">50 %</text><text x="620" y="56" text-anchor="end">100 %</text></svg></figure>`;
+  const dot = Number.isNaN(rate) ? '' : `<circle cx="${at(rate)}" cy="26" r="7" fill="var(--a)"/>`;
+  return `<figure class="chart"><figcaption><strong>${escape(label)}</strong> ${words}</figcaption><svg viewBox="0 0 640 60" role="img" aria-label="${escape(`${label}: ${words}`)}"><line x1="20" x2="620" y1="26" y2="26" class="grid"/><line x1="${at(0.5)}" x2="${at(0.5)}" y1="10" y2="42" class="mark"/><line x1="${at(low)}" x2="${at(high)}" y1="26" y2="26" stroke="var(--a)" stroke-width="6" stroke-linecap="round" opacity="0.45"/>${dot}<text x="20" y="56">0 %</text><text x="${at(0.5)}" y="56" text-anchor="middle">50 %</text><text x="620" y="56" text-anchor="end">100 %</text></svg></figure>`;
 }
 
 const printNumber = (value: number): string =>
