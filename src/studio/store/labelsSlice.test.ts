@@ -51,7 +51,13 @@ it('turns answers into usable pairs by the side they were shown on', async () =>
   await studio().answer('left');
   await studio().answer('tie');
   expect(usablePairs(studio())).toEqual([
-    { pair: 'a', prompt: 'prompt a', winnerLatents: 'images/a1.safetensors', loserLatents: 'images/a0.safetensors' },
+    {
+      pair: 'a',
+      prompt: 'prompt a',
+      winnerLatents: 'images/a1.safetensors',
+      loserLatents: 'images/a0.safetensors',
+      by: 'person',
+    },
   ]);
   expect(studio().counts).toMatchObject({ labels: 2, usable: 1, tie: 1 });
 });
