@@ -2,8 +2,8 @@
  *  the expression: all ways through it are gone at once (K. Thompson, "Regular expression search algorithm", CACM 1968). JavaScript's own try
  *  one way after another, for ever where the file wants it.
  *
- *  Read are letters, `.`, classes, escapes, groups, `|`, `?`, `*`, `+`, `{m,n}`, `^`, `$`, `\A`, `\Z`, `\b` and looking ahead; not back
- *  references, looking behind and flags. */
+ *  Read are letters, `.`, classes, escapes, groups, `|`, `?`, `*`, `+`, `{m,n}`, `^`, `$`, `\A`, `\Z`, `\b`, looking ahead and looking
+ *  behind; not back references and flags. */
 
 /** Whether a path fits: all of it, or what stands behind one of its dots. `spend` is told the steps that it takes. */
 export type PathPattern = (path: string, spend: (steps: number) => void) => boolean;
@@ -34,7 +34,14 @@ export function pathPattern(key: string): PathPattern | undefined {
   }
   try {
     const program = compiled(new Parser(key).whole());
-    return (path, spend) => runs(program, path, (at) => at === 0 || path[at - 1] === '.', true, spend);
+    return (path, spend) =>
+      runs(
+        program,
+        path,
+        (at) => at === 0 || path[at - 1] === '.',
+        (at) => at === path.length,
+        spend,
+      );
   } catch (error) {
     if (error instanceof SyntaxError) return undefined;
     throw error;
@@ -47,12 +54,12 @@ function compiled(part: Part): Step[] {
   return program;
 }
 
-/** @param starts where a match may begin. @param whole whether it must go to the end. */
+/** @param starts where a match may begin. @param ends where it may end. */
 function runs(
   program: readonly Step[],
   text: string,
   starts: (at: number) => boolean,
-  whole: boolean,
+  ends: (at: number) => boolean,
   spend: (steps: number) => void,
 ): boolean {
   const reached = new Int32Array(program.length + 1).fill(-1);
@@ -67,7 +74,7 @@ function runs(
       steps++;
       const what = program[step];
       if (!what) {
-        if (!whole || at === text.length) return true;
+        if (ends(at)) return true;
       } else if (what.kind === 'split') now.push(...what.to);
       else if (what.kind === 'place') {
         if (what.fits(text, at, spend)) now.push(step + 1);
@@ -217,16 +224,21 @@ class Parser {
   }
 
   private group(): Part {
-    const ahead = this.takes('?=') ? true : this.takes('?!') ? false : undefined;
-    if (ahead === undefined && !this.takes('?:')) {
+    const look = ['?=', '?!', '?<=', '?<!'].find((mark) => this.takes(mark));
+    if (look === undefined && !this.takes('?:')) {
       const name = /^\?P<\w+>/.exec(this.source.slice(this.at))?.[0];
       if (name !== undefined) this.at += name.length;
       else if (this.source[this.at] === '?') throw new SyntaxError('a group that is not read');
     }
     const part = this.choice();
     if (!this.takes(')')) throw new SyntaxError('a group without an end');
-    if (ahead === undefined) return part;
+    if (look === undefined) return part;
     const program = compiled(part);
-    return place((text, at, spend) => runs(program, text.slice(at), (from) => from === 0, false, spend) === ahead);
+    const isHere = (at: number) => (from: number) => from === at;
+    const anywhere = (): boolean => true;
+    const isWanted = !look.endsWith('!');
+    return look.startsWith('?<')
+      ? place((text, at, spend) => runs(program, text, anywhere, isHere(at), spend) === isWanted)
+      : place((text, at, spend) => runs(program, text, isHere(at), anywhere, spend) === isWanted);
   }
 }
