@@ -1,8 +1,15 @@
 /** Every reader of files that come from outside, or from before. A new format has a line here: `files.test.ts` looks for each of data/formats. */
 import { formatReaders } from './formats.ts';
 import { importReaders } from './imports.ts';
+import { loraReaders } from './lora.ts';
 import { modelReaders } from './models.ts';
 import type { Reader } from './reader.ts';
 import { recordReaders } from './records.ts';
 
-export const readers: readonly Reader[] = [...formatReaders, ...importReaders, ...recordReaders, ...modelReaders];
+export const readers: readonly Reader[] = [
+  ...formatReaders,
+  ...loraReaders,
+  ...importReaders,
+  ...recordReaders,
+  ...modelReaders,
+];

@@ -31,6 +31,9 @@ export const onDisk = (path: string): Uint8Array => new Uint8Array(readFileSync(
 export const jsonOnDisk = (path: string): Record<string, unknown> =>
   JSON.parse(new TextDecoder().decode(onDisk(path))) as Record<string, unknown>;
 
+/** Finite, and none like the other. */
+export const numbers = (length: number): Float32Array => Float32Array.from({ length }, (_, i) => Math.sin(i + 1));
+
 /** All finite, in whatever they lie. */
 export function allFinite(value: unknown, path = ''): void {
   if (typeof value === 'number') check(Number.isFinite(value), `${path} is ${value}`);
