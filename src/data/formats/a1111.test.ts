@@ -1,6 +1,7 @@
 /** The text of A1111 and its relatives, as the field writes it. */
 import { describe, expect, it } from 'vitest';
 import { parseParameters, samplerOf } from './a1111.ts';
+import { cpuMs } from '../../shared/testCpuTime.ts';
 
 const settings = 'Steps: 20, Sampler: Euler, CFG scale: 7, Seed: 42, Size: 512x512';
 const plain = `a cat\nNegative prompt: dog\n${settings}`;
@@ -58,12 +59,12 @@ it('reads any text in linear time', () => {
     'Steps: 1\n'.repeat(long / 9),
   ];
   for (const text of hostile) {
-    const start = performance.now();
+    const start = cpuMs();
     for (const whole of [text, `x\nSteps: 1, Seed: 2, Size: 8x8, ${text}`]) {
       const { fields } = parseParameters(whole);
       samplerOf(fields['Sampler'] ?? text, text);
     }
-    expect(performance.now() - start, JSON.stringify(text.slice(0, 12))).toBeLessThan(5000);
+    expect(cpuMs() - start, JSON.stringify(text.slice(0, 12))).toBeLessThan(5000);
   }
 });
 

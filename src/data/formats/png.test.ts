@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { formatParameters, type ParametersText, parseParameters } from './a1111.ts';
 import { inflate } from './inflate.ts';
 import { decodePng, encodePng, readPngText, writePngText } from './png.ts';
+import { cpuMs } from '../../shared/testCpuTime.ts';
 
 const bytes = (base64: string): Uint8Array => new Uint8Array(Buffer.from(base64, 'base64'));
 
@@ -142,9 +143,9 @@ describe('text of others', () => {
     ['iTXt that inflates to 600 MB', 'iTXt', text('parameters\0\x01\0\0\0', bomb), false],
   ])('%s hides nothing else', (_, type, data, damaged) => {
     const png = withChunk(bytes(pillow.rgb), type, data, { damaged });
-    const start = performance.now();
+    const start = cpuMs();
     const found = readPngText(png);
-    expect(performance.now() - start).toBeLessThan(3000);
+    expect(cpuMs() - start).toBeLessThan(3000);
     expect(found.get('winnow')).toBe('{"p":"猫 🐈"}');
     expect(found.get('parameters')).toBe('a café\nSteps: 20, Sampler: Euler a, CFG scale: 7');
     expect(decodePng(png)).toEqual(decodePng(bytes(pillow.rgb)));
@@ -172,10 +173,10 @@ describe('pictures that declare or hold too much', () => {
 
   it('inflates no more than the header declares', () => {
     const png = declared(4, 4, bomb);
-    const start = performance.now();
+    const start = cpuMs();
     const { width, height, data } = decodePng(png);
     expect([width, height, data.length]).toEqual([4, 4, 64]);
-    expect(performance.now() - start).toBeLessThan(3000);
+    expect(cpuMs() - start).toBeLessThan(3000);
   });
 
   it.each([
@@ -184,9 +185,9 @@ describe('pictures that declare or hold too much', () => {
     [0, 8, /0 by 8 pixels/],
     [8192, 8192, /too few pixels/],
   ])('%i by %i is named', (width, height, message) => {
-    const start = performance.now();
+    const start = cpuMs();
     expect(() => decodePng(declared(width, height, packedZeros(100)))).toThrow(message);
-    expect(performance.now() - start).toBeLessThan(3000);
+    expect(cpuMs() - start).toBeLessThan(3000);
   });
 
   it('inflates to the byte what others packed, wherever its pieces end', () => {
