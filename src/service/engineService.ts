@@ -463,6 +463,7 @@ export class Engine implements EngineService {
       frozenParts: (model) => this.frozenParts(model, running),
       backendFor: async (choice: BackendChoice, model) =>
         backendFor(choice, choices, model.folder.info.parameters.unet),
+      judge: async (name, { folder }) => judgeOf(folder, name, (path) => this.env.openModel(path)),
       score: (judge, model, items) => this.scoreFiles(judge, model, items),
     };
   }

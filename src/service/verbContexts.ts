@@ -68,6 +68,7 @@ export function verbContext({
       return known;
     },
     backendFor: async () => sampler,
+    judge: async (name) => ({ name, title: name, kind: 'winnow-scorer', from: 'model', scales: [], imageSize: null }),
     score: async (_judge, _model, files) => files.map((_, i) => ({ appeal: i, alignment: 0 })),
     executor,
     adapterName: 'test',

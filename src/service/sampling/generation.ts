@@ -33,6 +33,7 @@ import type {
   PairsEvent,
   PairsRequest,
   BackendChoice,
+  JudgeInfo,
   Score,
 } from '../types.ts';
 
@@ -45,6 +46,8 @@ export interface GenerationContext {
   frozenParts(model: ResolvedModel): FrozenParts;
   /** Measures if need be. */
   backendFor(choice: BackendChoice, model: ResolvedModel): Promise<EngineChoices['sampler']>;
+  /** Rejects where there is none of this name. */
+  judge(name: string, model: ResolvedModel): Promise<JudgeInfo>;
   score(judge: string, model: ResolvedModel, files: readonly { file: string; prompt: string }[]): Promise<Score[]>;
 }
 
@@ -339,6 +342,7 @@ export async function makePairs(
   const sides: Easel[] = [];
   for (const model of against ? [settings.model, against] : [settings.model])
     sides.push(easels.use(await setUp(context, signal, { ...settings, model }, listener)));
+  if (bestOf) checkSees(await context.judge(bestOf.judge, sides[0]!.model), settings);
   const promptOf = (n: number): string => prompts[n % prompts.length]!;
   for (let n = first; n < count; n++) {
     if ((n - first) % TEXTS_AHEAD === 0) {
@@ -363,6 +367,19 @@ export async function makePairs(
     listener({ type: 'pair', pair, done: n + 1, total: count });
   }
   return pairs;
+}
+
+/** Before a picture is drawn that the judge does not see. */
+function checkSees(
+  { title, imageSize: side }: JudgeInfo,
+  { width, height }: Pick<GenerationSettings, 'width' | 'height'>,
+): void {
+  if (side === null || (width === side && height === side)) return;
+  throw new WinnowError(
+    'BadArguments',
+    `${title} sees pictures of ${side} by ${side} pixels, and these have ${width} by ${height}.`,
+    'Choose that size, or another judge.',
+  );
 }
 
 /** By the judge's first scale. The pictures in between are removed. */

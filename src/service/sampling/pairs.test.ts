@@ -63,6 +63,37 @@ async function readsOf(count: number, changes: Partial<PairsRequest> = {}): Prom
   ];
 }
 
+it('draws nothing that its judge does not see', async () => {
+  const reader = microModel();
+  const files = new CountingFiles();
+  const context = verbContext({ executor: cpuExecutor(), reader, files });
+  const judged = {
+    ...context,
+    judge: async (name: string) => ({ ...(await context.judge(name, undefined!)), title: 'Judge a', imageSize: 96 }),
+  };
+  const making = makePairs(
+    judged,
+    freeSignal,
+    {
+      model: { base: 'micro', adapters: [] },
+      negativePrompt: '',
+      steps: 1,
+      guidanceScale: 1,
+      width: 4 * MICRO_FACTOR,
+      height: 4 * MICRO_FACTOR,
+      scheduler: 'DDIMScheduler',
+      sampler: 'engine',
+      prompts: ['a tree'],
+      count: 1,
+      seed: 3,
+      bestOf: { k: 2, judge: 'a' },
+    },
+    () => {},
+  );
+  await expect(making).rejects.toThrow(/Judge a sees pictures of 96 by 96 pixels/);
+  expect(await files.list('')).toEqual([]);
+});
+
 it.each<[string, Partial<PairsRequest>]>([
   ['of two seeds', {}],
   ['of two models', { against: { base: 'micro', adapters: [] } }],

@@ -151,6 +151,7 @@ export class TestTraining {
         return known;
       },
       backendFor: async () => 'engine',
+      judge: () => Promise.reject(new Error('no judges here')),
       score: () => Promise.reject(new Error('no judges here')),
       executor,
       adapterName: 'The oracle',

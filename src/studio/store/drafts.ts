@@ -14,7 +14,7 @@ export function restoreDrafts(): void {
 }
 
 const valuesOf = ({ draft, trainConfig, presetName, kept, comparePrompts, compareSeeds }: Studio) => {
-  const { list: _list, model: _model, init: _init, against: _against, ...own } = draft;
+  const { list: _list, model: _model, init: _init, against: _against, bestOf: _bestOf, ...own } = draft;
   return { draft: own, trainConfig, presetName, kept, comparePrompts, compareSeeds };
 };
 

@@ -1,5 +1,5 @@
 /** What is asked for holds what acts, and nothing else. */
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { imageParameters } from '../../data/imageParameters.ts';
 import { samplerNames, samplerReads } from '../../diffusion/samplers/table.ts';
 import type { ModelInfo } from '../../service/types.ts';
@@ -51,4 +51,22 @@ it('takes an eta back from a picture, ours or A1111’s', () => {
   const theirs = 'a tree\nSteps: 20, Sampler: DDIM, CFG scale: 7, Seed: 1, Size: 64x64, Eta DDIM: 0.25';
   studio().recall(imageParameters(new Map([['parameters', theirs]]))!, 'all');
   expect(studio().draft).toMatchObject({ scheduler: 'DDIMScheduler', eta: 0.25 });
+});
+
+it('asks for pairs of the best and the worst by a judge, and forgets them with the model whose judge it is', async () => {
+  const runPairs = vi.fn(async () => []);
+  useStudio.setState({ runPairs });
+  studio().setDraft({ list: { name: 'mine', prompts: ['a tree'] }, bestOf: { k: 4, judge: 'a' } });
+  await studio().makePairs(2);
+  expect(runPairs).toHaveBeenLastCalledWith(
+    '2 pairs',
+    expect.objectContaining({ bestOf: { k: 4, judge: 'a' }, count: 2 }),
+  );
+  studio().setDraft({ bestOf: null });
+  await studio().makePairs(2);
+  expect(runPairs).toHaveBeenLastCalledWith('2 pairs', expect.not.objectContaining({ bestOf: expect.anything() }));
+  studio().setDraft({ bestOf: { k: 4, judge: 'a' } });
+  useStudio.setState({ models: [modelInfo('other')] });
+  studio().adoptDefaults();
+  expect(studio().draft.bestOf).toBeNull();
 });

@@ -1,6 +1,6 @@
 /** What the Generate screen asks for: prompt or list, seeds, settings; and the verbs that start work with it. */
 import { samplingDefaults } from '../../data/embeddedModels.ts';
-import type { AdapterRef, GenerationSettings, ImageRecord, ModelRef } from '../../service/types.ts';
+import type { AdapterRef, GenerationSettings, ImageRecord, ModelRef, PairsRequest } from '../../service/types.ts';
 import { samplerOptions } from '../../diffusion/samplers/options.ts';
 import { actions } from './action.ts';
 import { bufferAhead, defaultSettings, pairsAreDue, pictureModel, settingsFor } from './generateSelectors.ts';
@@ -42,6 +42,8 @@ export interface GenerateDraft {
   /** How pairs are made. */
   pairCount: number;
   against: ModelRef | null;
+  /** Of so many pictures the best and the worst, by a judge that came with the chosen model. */
+  bestOf: PairsRequest['bestOf'] | null;
 }
 
 export type Recall = 'all' | 'seed' | 'prompt';
@@ -117,6 +119,7 @@ export const generateSlice: Slice<GenerateSlice> = (set, get) => {
       init: null,
       pairCount: 12,
       against: null,
+      bestOf: null,
     },
     generateProblem: null,
     toppingUp: false,
@@ -130,7 +133,12 @@ export const generateSlice: Slice<GenerateSlice> = (set, get) => {
       const base = { base: model.id, model: { base: model.id, adapters: [] } };
       if (draft.width === 0 || (draft.base !== '' && draft.base !== model.id)) {
         // What was set for this model before comes back with it.
-        get().setDraft({ ...base, ...(kept[model.id]?.settings ?? defaultSettings(model)), against: null });
+        get().setDraft({
+          ...base,
+          ...(kept[model.id]?.settings ?? defaultSettings(model)),
+          against: null,
+          bestOf: null,
+        });
         get().adoptTrainDefaults();
         set({ compareA: null, compareB: null, gridRun: null });
         if (draft.base) get().setFilter(get().filter);
@@ -182,6 +190,7 @@ export const generateSlice: Slice<GenerateSlice> = (set, get) => {
           ...own,
           ...(await startImage()),
           ...against,
+          ...(draft.bestOf && { bestOf: draft.bestOf }),
           prompts,
           count: wanted,
           seed: nextSeed(),

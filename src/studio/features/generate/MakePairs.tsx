@@ -1,20 +1,24 @@
-/** Pairs to judge: the same prompt with two seeds, or one seed through two models. */
+/** Pairs to judge: the same prompt with two seeds, or one seed through two models, or the best and the worst of several. */
 import type { Action } from '../../components/action.ts';
 import { ActionButton, Button } from '../../components/Button.tsx';
-import { NumberField, Segmented } from '../../components/Fields.tsx';
+import { NumberField, Segmented, Select } from '../../components/Fields.tsx';
 import { ModelPicker } from '../../components/ModelPicker.tsx';
 import { Panel } from '../../components/Surface.tsx';
 import { plural } from '../../components/words.ts';
+import type { JudgeInfo, PairsRequest } from '../../../service/types.ts';
 import { waiting } from '../../store/labelSelectors.ts';
-import { modelKey } from '../../store/models.ts';
+import { chosenModel, modelKey } from '../../store/models.ts';
 import { secondModel } from '../../store/generateSelectors.ts';
 import { useDraft } from '../../store/useDraft.ts';
 import { useStudio } from '../../store/useStudio.ts';
 
+const noJudges: readonly JudgeInfo[] = [];
+
 export function MakePairs({ action }: { action: Action }) {
-  const draft = useDraft('list', 'model', 'against', 'pairCount');
+  const draft = useDraft('list', 'model', 'against', 'bestOf', 'pairCount');
   const isTyped = useStudio((s) => s.draft.prompt.trim() !== '');
   const toJudge = useStudio(waiting);
+  const judges = useStudio(chosenModel)?.judges ?? noJudges;
   const { setDraft } = useStudio.getState();
   const same = draft.against !== null && draft.model !== null && modelKey(draft.against) === modelKey(draft.model);
   const from = draft.list
@@ -28,13 +32,20 @@ export function MakePairs({ action }: { action: Action }) {
         <Segmented
           label="What the two images of a pair share"
           full
-          value={draft.against ? 'models' : 'seeds'}
-          onChange={(kind) => setDraft({ against: kind === 'models' ? secondModel(useStudio.getState()) : null })}
+          value={draft.against ? 'models' : draft.bestOf ? 'best' : 'seeds'}
+          onChange={(kind) =>
+            setDraft({
+              against: kind === 'models' ? secondModel(useStudio.getState()) : null,
+              bestOf: kind === 'best' && judges[0] ? { k: 4, judge: judges[0].name } : null,
+            })
+          }
           options={[
             { value: 'seeds', label: 'Two seeds' },
             { value: 'models', label: 'Two models' },
+            ...(judges.length > 0 ? [{ value: 'best', label: 'Best and worst' }] : []),
           ]}
         />
+        {draft.bestOf ? <BestOf bestOf={draft.bestOf} judges={judges} /> : null}
         {draft.against ? (
           <ModelPicker
             label="Second model"
@@ -60,5 +71,37 @@ export function MakePairs({ action }: { action: Action }) {
         ) : null}
       </div>
     </Panel>
+  );
+}
+
+function BestOf({ bestOf, judges }: { bestOf: NonNullable<PairsRequest['bestOf']>; judges: readonly JudgeInfo[] }) {
+  const { width, height } = useDraft('width', 'height');
+  const { setDraft } = useStudio.getState();
+  const side = judges.find(({ name }) => name === bestOf.judge)?.imageSize ?? null;
+  return (
+    <>
+      <NumberField
+        label="Of how many"
+        hint="So many images of each prompt are made, and two are kept: easier to tell apart, and slower."
+        value={bestOf.k}
+        min={2}
+        max={16}
+        onChange={(k) => setDraft({ bestOf: { ...bestOf, k } })}
+      />
+      <Select
+        label="By"
+        hint={
+          side !== null && (width !== side || height !== side)
+            ? `It sees ${side} × ${side} pixels; choose that size.`
+            : 'It picks the two; which of them is better is for you to say.'
+        }
+        value={bestOf.judge}
+        onChange={(judge) => setDraft({ bestOf: { ...bestOf, judge } })}
+        options={judges.map(({ name, title, scales }) => ({
+          value: name,
+          label: `${title}: ${scales[0]!.title.toLowerCase()}`,
+        }))}
+      />
+    </>
   );
 }
