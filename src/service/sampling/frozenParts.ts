@@ -11,7 +11,7 @@ import type { ModelFolder, TextEncoders } from '../model/modelFolder.ts';
 import type { Lease, ModelCache, Planned } from '../model/modelCache.ts';
 import type { OnnxSession } from '../../onnx/session.ts';
 import { fedAs } from './onnxModel.ts';
-import type { PartRunner, PartSession, PlannedPart } from './partRunner.ts';
+import type { PartRunner, RunningPart, PlannedPart } from './partRunner.ts';
 import { renamed, type SuppliedOnnx } from './suppliedOnnx.ts';
 import { keptDtypes } from '../model/weightWidth.ts';
 
@@ -64,7 +64,7 @@ export class FrozenParts {
     const states: Float32Array[] = [];
     let pooled = new Float32Array();
     for (const [i, { config, weights, tokenizer }] of texts.encoders.entries()) {
-      await using session = await this.session(`text ${i} ${texts.key}`, async () => {
+      await using part = await this.running(`text ${i} ${texts.key}`, async () => {
         const part = i === 0 ? 'text_encoder' : `text_encoder_${i + 1}`;
         // The folder's own file is the encoder without adapters.
         const file = texts.key === '' ? await this.supplied(part) : undefined;
@@ -78,7 +78,7 @@ export class FrozenParts {
         );
       });
       const ids = tokenizer.encode(prompt, tokens);
-      const results = await session.value.run({
+      const results = await part.value.run({
         input_ids: ids,
         eos_index: pooledPositions(config, ids, tokens),
       });
@@ -97,7 +97,7 @@ export class FrozenParts {
   /** Latents [1, C, h, w] as the diffusion model has them → image [3, H, W], about [-1, 1]. */
   async decode(latents: Float32Array, height: number, width: number): Promise<Float32Array> {
     const { config, weights } = this.model.vae;
-    await using session = await this.session(`decode ${height}x${width}`, async () => {
+    await using part = await this.running(`decode ${height}x${width}`, async () => {
       const file = await this.supplied('vae_decoder');
       const graph = vaeDecoderGraph(config, { height, width }, { dtypeOf: keptDtypes(weights) });
       if (!file) return this.runner.plan(graph, weights);
@@ -111,7 +111,7 @@ export class FrozenParts {
       'The latents, divided by the scaling factor,',
       `Correct scaling_factor in vae/config.json, which is ${config.scaling_factor}.`,
     );
-    const image = (await session.value.run({ latents: unscaled }))['image']!;
+    const image = (await part.value.run({ latents: unscaled }))['image']!;
     checkFinite(
       image,
       'What the VAE makes of the latents',
@@ -130,7 +130,7 @@ export class FrozenParts {
   ): Promise<Float32Array> {
     const { config, weights } = this.model.vae;
     const factor = vaeScaleFactor(config);
-    await using session = await this.session(`encode ${imageHeight}x${imageWidth}`, async () => {
+    await using part = await this.running(`encode ${imageHeight}x${imageWidth}`, async () => {
       const file = await this.supplied('vae_encoder');
       const size = { height: imageHeight, width: imageWidth };
       const graph = vaeEncoderGraph(config, size, { dtypeOf: keptDtypes(weights) });
@@ -147,7 +147,7 @@ export class FrozenParts {
         return own.make();
       });
     });
-    const { mean, logvar } = posteriorOf(await session.value.run({ image }));
+    const { mean, logvar } = posteriorOf(await part.value.run({ image }));
     if (mean.length !== config.latent_channels * (imageHeight / factor) * (imageWidth / factor))
       throw new Error('the encoder made latents of another size');
     const noise = logvar && generator.randn(mean.length);
@@ -172,7 +172,7 @@ export class FrozenParts {
     return `${this.model.info.id} ${this.serial} ${part}`;
   }
 
-  private session(part: string, plan: () => Promise<PlannedPart>): Promise<Lease<PartSession>> {
+  private running(part: string, plan: () => Promise<PlannedPart>): Promise<Lease<RunningPart>> {
     const key = this.key(part);
     return this.cache.use({ key, model: this.model.info.id }, async () => {
       const planned = await plan();
@@ -183,7 +183,7 @@ export class FrozenParts {
 }
 
 /** A file that the folder brought, behind our names. */
-const asPart = (file: Planned<OnnxSession>, open: (file: OnnxSession) => Promise<PartSession>): PlannedPart => ({
+const asPart = (file: Planned<OnnxSession>, open: (file: OnnxSession) => Promise<RunningPart>): PlannedPart => ({
   ...file,
   streamed: false,
   make: async () => open(await file.make()),

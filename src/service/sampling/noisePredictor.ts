@@ -14,7 +14,7 @@ import { type AdapterBeside, adapterBeside } from './adapterBeside.ts';
 import type { Planned } from '../model/modelCache.ts';
 import { activeChanges, changedWeights, type ResolvedModel } from '../model/modelPool.ts';
 import { fedAs, onnxSession } from './onnxModel.ts';
-import { onnxBytesOf, type PartSession } from './partRunner.ts';
+import { onnxBytesOf, type RunningPart } from './partRunner.ts';
 import { renamed } from './suppliedOnnx.ts';
 import { keptDtypes } from '../model/weightWidth.ts';
 
@@ -122,7 +122,7 @@ export function planOnnxPredictor(
   return {
     bytes: onnxBytesOf(graph),
     onDevice: options.provider === 'webgpu',
-    make: async () => sessionPredictor(await onnxSession(graph, weights, options), inputs),
+    make: async () => partPredictor(await onnxSession(graph, weights, options), inputs),
   };
 }
 
@@ -142,16 +142,16 @@ export function planSuppliedPredictor(
     make: async () => {
       const names = Object.fromEntries(Object.keys(inputs).map((name) => [name, name]));
       const outputs = { noise_pred: ['out_sample', 'noise_pred'] };
-      return sessionPredictor(fedAs(graph, await renamed(await file.make(), 'unet', names, outputs)), inputs);
+      return partPredictor(fedAs(graph, await renamed(await file.make(), 'unet', names, outputs)), inputs);
     },
   };
 }
 
-function sessionPredictor(session: PartSession, inputs: DenoiserInputs): NoisePredictor {
+function partPredictor(part: RunningPart, inputs: DenoiserInputs): NoisePredictor {
   return {
     async predict(sample, timestep, conditioning) {
-      return (await session.run(feedsOf(inputs, sample, timestep, conditioning)))['noise_pred']!;
+      return (await part.run(feedsOf(inputs, sample, timestep, conditioning)))['noise_pred']!;
     },
-    [Symbol.asyncDispose]: () => session[Symbol.asyncDispose](),
+    [Symbol.asyncDispose]: () => part[Symbol.asyncDispose](),
   };
 }

@@ -5,7 +5,7 @@ import { checkParameters, parametersOf, readParameter, type TensorSource } from 
 import { emitOnnx } from '../../onnx/emit.ts';
 import { createSession, type OnnxSession, type SessionOptions } from '../../onnx/session.ts';
 import '../../shared/disposable.ts';
-import type { PartSession } from './partRunner.ts';
+import type { RunningPart } from './partRunner.ts';
 
 /** The ONNX file of a graph of forward ops. */
 export async function onnxBytes(graph: Graph, weights: TensorSource): Promise<Uint8Array<ArrayBuffer>> {
@@ -18,7 +18,7 @@ export async function onnxBytes(graph: Graph, weights: TensorSource): Promise<Ui
 }
 
 /** A session that computes what a graph does, fed as the graph is. It goes with what is returned. */
-export const fedAs = (graph: Graph, session: Pick<OnnxSession, 'run' | typeof Symbol.asyncDispose>): PartSession => ({
+export const fedAs = (graph: Graph, session: Pick<OnnxSession, 'run' | typeof Symbol.asyncDispose>): RunningPart => ({
   async run(feeds) {
     const tensors: Record<string, Tensor> = {};
     feed(graph, feeds, ({ name, shape }, data) => (tensors[name] = { data, shape }));
@@ -27,5 +27,5 @@ export const fedAs = (graph: Graph, session: Pick<OnnxSession, 'run' | typeof Sy
   [Symbol.asyncDispose]: () => session[Symbol.asyncDispose](),
 });
 
-export const onnxSession = async (graph: Graph, weights: TensorSource, options: SessionOptions): Promise<PartSession> =>
+export const onnxSession = async (graph: Graph, weights: TensorSource, options: SessionOptions): Promise<RunningPart> =>
   fedAs(graph, await createSession(await onnxBytes(graph, weights), options));

@@ -11,12 +11,12 @@ import type { Planned } from '../model/modelCache.ts';
 import { onnxSession } from './onnxModel.ts';
 import { isLarge } from '../model/weightWidth.ts';
 
-export interface PartSession extends AsyncDisposable {
+export interface RunningPart extends AsyncDisposable {
   /** Inputs by the names of the graph's inputs; all its outputs. */
   run(feeds: Feeds): Promise<Record<string, Float32Array>>;
 }
 
-export interface PlannedPart extends Planned<PartSession> {
+export interface PlannedPart extends Planned<RunningPart> {
   /** Whether its weights go to our own kernels tensor by tensor, and are let go when they are not needed next. */
   streamed: boolean;
 }
