@@ -20,7 +20,8 @@ export function eulerAncestralStep(
 ): Float32Array {
   const [from2, to2] = [f32(sigma * sigma), f32(next * next)];
   const up = f32(Math.sqrt(f32(f32(to2 * f32(from2 - to2)) / from2)));
-  const down = f32(Math.sqrt(f32(to2 - f32(up * up))));
+  // Where sigmas fall fastest, up^2 is rounded beyond what it is a part of.
+  const down = f32(Math.sqrt(Math.max(0, f32(to2 - f32(up * up)))));
   const out = eulerStep({ x, x0 }, { sigma, next: down });
   assert(noise, 'the ancestral sampler needs noise at every step');
   return out.map((value, k) => value + f32(up * noise[k]!));
