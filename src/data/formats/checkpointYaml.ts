@@ -28,7 +28,10 @@ export function parseCheckpointYaml(bytes: Uint8Array, file: string): Checkpoint
   const bad = (what: string): WinnowError =>
     new WinnowError('BadFile', `${file} ${what}.`, 'Correct it, or move it away from the checkpoint.');
   if (bytes.length > MAX_BYTES) throw bad('is too large for a config');
-  const text = (isUtf16(bytes) ? decodeText(bytes, file) : new TextDecoder().decode(bytes)).replaceAll('\r\n', '\n');
+  const text = (isUtf16(bytes) ? decodeText(bytes, file) : new TextDecoder().decode(bytes)).replaceAll(
+    /\r\n?|[\u2028\u2029]/g,
+    '\n',
+  );
   /** The value of a key: a line of its own, or within braces; quoted or not; not in a comment. */
   const valueOf = (key: string): string | undefined =>
     new RegExp(`^(?:[^#\\n]*[{,])?[ \\t]*["']?${key}["']?[ \\t]*:[ \\t]*["']?([^\\s"',}#]+)`, 'm').exec(text)?.[1];
