@@ -8,10 +8,17 @@ import { cpuPrefix } from './builder.ts';
 import { nodeNames } from './proto.ts';
 import { loadOrt, type OnnxProvider, onnxRuntimeFailed, type Ort } from './runtime.ts';
 
+/** The engine's own device (webgpu/device.ts), and how what it does is awaited. */
+export interface SharedDevice {
+  readonly device: GPUDevice;
+  /** Rejects with DeviceLost as soon as the device is lost. */
+  wait<T>(work: Promise<T>): Promise<T>;
+}
+
 export interface SessionOptions {
   provider: OnnxProvider;
-  /** The engine's own device, for 'webgpu': both then share one queue. onnxruntime never destroys it. */
-  device?: GPUDevice;
+  /** For 'webgpu': both then share one queue. onnxruntime never destroys it. */
+  device?: SharedDevice;
   /** Threads of the wasm provider. The first session's number holds for all. */
   threads?: number;
   /** Files beside the model that hold its large tensors, by the names that it has for them. */
@@ -45,16 +52,19 @@ export async function createSession(
 ): Promise<OnnxSession> {
   assert(provider !== 'webgpu' || device, "the webgpu provider needs the engine's device");
   const { ort, threads: running } = await loadOrt(provider, threads);
+  const shared = provider === 'webgpu' ? device : undefined;
   return oneAtATime(async () => {
+    const creating = ort.InferenceSession.create(bytes, {
+      executionProviders: [shared ? webgpuProvider(bytes, shared.device) : 'wasm'],
+      logSeverityLevel: 3,
+      ...(externalData && { externalData }),
+    });
     try {
-      const session = await ort.InferenceSession.create(bytes, {
-        executionProviders: [device && provider === 'webgpu' ? webgpuProvider(bytes, device) : 'wasm'],
-        logSeverityLevel: 3,
-        ...(externalData && { externalData }),
-      });
-      return wrap(ort, session, provider, running);
+      return wrap(ort, await named('load a model', creating, shared), { provider, threads: running, shared });
     } catch (error) {
-      throw onnxRuntimeFailed('load a model', error);
+      // It may still come, on a device that is lost.
+      creating.then((session) => session.release()).catch(() => undefined);
+      throw error;
     }
   });
 }
@@ -65,26 +75,32 @@ function webgpuProvider(model: Uint8Array, device: GPUDevice): InferenceSession.
   return { name: 'webgpu', device, ...(onCpu.length > 0 && { forceCpuNodeNames: onCpu }) };
 }
 
-function wrap(ort: Ort, session: InferenceSession, provider: OnnxProvider, threads: number): OnnxSession {
+/** What onnxruntime does, its failures by name. One that waits for a device that is lost may never come back by itself. */
+function named<T>(doing: 'load a model' | 'run a model', work: Promise<T>, shared?: SharedDevice): Promise<T> {
+  const done = work.catch((error: unknown) => {
+    throw onnxRuntimeFailed(doing, error);
+  });
+  return shared ? shared.wait(done) : done;
+}
+
+function wrap(
+  ort: Ort,
+  session: InferenceSession,
+  { provider, threads, shared }: { provider: OnnxProvider; threads: number; shared: SharedDevice | undefined },
+): OnnxSession {
   const types = new Map(session.inputMetadata.map((input) => [input.name, input.isTensor ? input.type : undefined]));
+  async function run(feeds: Readonly<Record<string, Tensor>>): Promise<Record<string, Float32Array>> {
+    const results = await session.run(
+      Object.fromEntries(Object.entries(feeds).map(([name, feed]) => [name, toTensor(ort, feed, types.get(name))])),
+    );
+    return Object.fromEntries(Object.entries(results).map(([name, tensor]) => [name, toFloats(name, tensor)]));
+  }
   return {
     provider,
     threads,
     inputNames: session.inputNames,
     outputNames: session.outputNames,
-    run: (feeds) =>
-      oneAtATime(async () => {
-        try {
-          const results = await session.run(
-            Object.fromEntries(
-              Object.entries(feeds).map(([name, feed]) => [name, toTensor(ort, feed, types.get(name))]),
-            ),
-          );
-          return Object.fromEntries(Object.entries(results).map(([name, tensor]) => [name, toFloats(name, tensor)]));
-        } catch (error) {
-          throw onnxRuntimeFailed('run a model', error);
-        }
-      }),
+    run: (feeds) => oneAtATime(() => named('run a model', run(feeds), shared)),
     // One that does not let itself be released has lost its device.
     [Symbol.asyncDispose]: () => oneAtATime(() => session.release()).catch(() => undefined),
   };

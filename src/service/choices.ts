@@ -9,7 +9,7 @@ import { defaultThreads } from '../onnx/runtime.ts';
 import type { SessionOptions } from '../onnx/session.ts';
 import { timedByWall } from '../shared/clock.ts';
 import '../shared/disposable.ts';
-import { WinnowError } from '../shared/errors.ts';
+import { isWinnowError, WinnowError } from '../shared/errors.ts';
 import type { ResolvedModel } from './model/modelPool.ts';
 import { latentSizeOf } from './sampling/latentSize.ts';
 import { enginePredictor, type NoisePredictor, onnxPredictor } from './sampling/noisePredictor.ts';
@@ -94,6 +94,8 @@ export async function measureBackends(options: {
       await using predictor = await make();
       measuredMs[name] = await msPerStep(predictor, size, denoiser);
     } catch (error) {
+      // The next device is measured anew.
+      if (isWinnowError(error, 'DeviceLost')) throw error;
       // One that does not run here is no candidate; all failing is an error.
       failures[name] = error instanceof Error ? error.message : String(error);
       if (Object.keys(failures).length === candidates.length) throw error;

@@ -1,6 +1,6 @@
-/** What tells adapters apart where their names do not. */
-import { expect, it } from 'vitest';
-import { adapterKey, type AdapterReport } from './device.ts';
+/** What tells adapters apart where their names do not; and what becomes of work on a device that is lost. */
+import { describe, expect, it } from 'vitest';
+import { adapterKey, type AdapterReport, openDevice } from './device.ts';
 
 const blank: AdapterReport = {
   vendor: '',
@@ -33,4 +33,72 @@ it('gives the same adapter the same key, in whatever order it lists its features
       limits: { maxStorageBufferBindingSize: maxStorageBufferBindingSize!, maxBufferSize: maxBufferSize! },
     }),
   ).toBe(adapterKey(blank));
+});
+
+describe('a device that is lost', () => {
+  /** One that tells of its loss when it is told to, as browsers do, and answers nothing by itself. */
+  async function opened() {
+    let tell: (info: Partial<GPUDeviceLostInfo>) => void = () => {};
+    const device = {
+      lost: new Promise((resolve) => (tell = resolve)),
+      addEventListener: () => {},
+      destroy: () => tell({ reason: 'destroyed', message: 'Device was destroyed.' }),
+    };
+    const adapter = { info: {}, limits: {}, features: new Set(), requestDevice: async () => device };
+    const gpu = { requestAdapter: async () => adapter } as unknown as GPU;
+    return {
+      engine: await openDevice(gpu),
+      lose: () => tell({ reason: 'unknown', message: 'The driver was reset. ' }),
+    };
+  }
+  const never = new Promise<number>(() => {});
+
+  it('is the answer to work that never comes back, of before and after', async () => {
+    const { engine, lose } = await opened();
+    const waiting = [engine.wait(never), engine.wait(never)];
+    lose();
+    for (const work of waiting)
+      await expect(work).rejects.toMatchObject({
+        name: 'DeviceLost',
+        what: 'The GPU was taken away (The driver was reset).',
+      });
+    await expect(engine.wait(never)).rejects.toMatchObject({ name: 'DeviceLost' });
+    await expect(engine.wait(Promise.resolve(1))).rejects.toMatchObject({ name: 'DeviceLost' });
+    expect(() => engine.check()).toThrow('The driver was reset');
+    expect(await engine.lost).toMatchObject({ name: 'DeviceLost' });
+  });
+
+  it('is what broke work that was rejected before the loss was told', async () => {
+    const { engine, lose } = await opened();
+    const work = engine.wait(Promise.reject(new DOMException('The buffer was unmapped.', 'AbortError')));
+    setTimeout(lose, 10);
+    await expect(work).rejects.toMatchObject({ name: 'DeviceLost' });
+  });
+
+  it('is not to blame for what went wrong by itself', async () => {
+    const { engine } = await opened();
+    expect(await engine.wait(Promise.resolve(1))).toBe(1);
+    await expect(engine.wait(Promise.reject(new Error('no such thing')))).rejects.toMatchObject({ name: 'GpuError' });
+  });
+
+  it('is none where the engine lets it go itself', async () => {
+    const { engine } = await opened();
+    const waiting = engine.wait(never);
+    engine.destroy();
+    await expect(waiting).rejects.toMatchObject({ name: 'DeviceLost' });
+    expect(await engine.lost).toBeNull();
+  });
+});
+
+it('says by name that an adapter gives no device', async () => {
+  const adapter = {
+    info: {},
+    limits: {},
+    features: new Set(),
+    requestDevice: () => Promise.reject(new DOMException('The adapter is consumed.', 'OperationError')),
+  };
+  await expect(openDevice({ requestAdapter: async () => adapter } as unknown as GPU)).rejects.toMatchObject({
+    name: 'NoWebGPU',
+    message: expect.stringContaining('The adapter is consumed') as string,
+  });
 });

@@ -23,8 +23,11 @@ export interface EngineDevice {
   readonly adapterName: string;
   /** Throws GpuError, OutOfGpuMemory or DeviceLost if anything went wrong since the last call. */
   check(): void;
-  /** Throws by name what a promise of the device was rejected with. */
-  fail(error: unknown): Promise<never>;
+  /** What every promise of the device is awaited through: rejects by name, and with DeviceLost as soon as the device is lost, whether or not
+   *  the promise ever settles. */
+  wait<T>(work: Promise<T>): Promise<T>;
+  /** Resolves when the device is gone: with DeviceLost where it was taken away, with null where it was let go by `destroy`. */
+  readonly lost: Promise<WinnowError | null>;
   destroy(): void;
 }
 
@@ -41,11 +44,19 @@ export async function openDevice(gpu: GPU | undefined): Promise<EngineDevice> {
     );
   }
   const report = reportAdapter(adapter);
-  const device = await adapter.requestDevice({
-    label: 'winnow',
-    requiredFeatures: WANTED_FEATURES.filter((feature) => adapter.features.has(feature)),
-    requiredLimits: report.limits,
-  });
+  const device = await adapter
+    .requestDevice({
+      label: 'winnow',
+      requiredFeatures: WANTED_FEATURES.filter((feature) => adapter.features.has(feature)),
+      requiredLimits: report.limits,
+    })
+    .catch((error: unknown) => {
+      throw new WinnowError(
+        'NoWebGPU',
+        `The GPU could not be opened: ${error instanceof Error ? error.message : String(error)}`,
+        'Close what else uses it, and start again.',
+      );
+    });
   return watchDevice(gpu, device, report);
 }
 
@@ -91,19 +102,50 @@ export function reportAdapter(adapter: GPUAdapter): AdapterReport {
 
 const notToBeTrusted = 'The numbers of this step are not to be trusted: resume from the last checkpoint.';
 
+/** A browser may reject what a loss has broken before it tells of the loss. */
+const LOSS_IS_TOLD_MS = 250;
+
 function watchDevice(gpu: GPU, device: GPUDevice, adapter: AdapterReport): EngineDevice {
   let errors = 0;
   let firstMessage = '';
   let outOfMemory = false;
   let lostReason: string | undefined;
+  let letGo = false;
+  /** A race with `device.lost` would keep every promise that was ever raced. */
+  const waiting = new Set<(error: WinnowError) => void>();
   device.addEventListener('uncapturederror', (event) => {
     event.preventDefault?.();
     if (errors++ === 0) firstMessage = event.error.message;
     outOfMemory ||= event.error instanceof GPUOutOfMemoryError;
   });
-  void device.lost.then((info) => {
+  const loss = (): WinnowError =>
+    new WinnowError(
+      'DeviceLost',
+      `The GPU was taken away (${lostReason?.trim().replace(/\.$/, '')}).`,
+      'Nothing saved is lost: start again (in a browser: reload the page), and resume from the last checkpoint.',
+    );
+  const lost = device.lost.then((info) => {
     lostReason = info.message || info.reason;
+    for (const reject of waiting) reject(loss());
+    waiting.clear();
   });
+
+  /** Throws by name what a promise of the device was rejected with. */
+  async function fail(error: unknown): Promise<never> {
+    if (errors === 0) {
+      let timer: ReturnType<typeof setTimeout> | undefined;
+      await Promise.race([lost, new Promise((told) => (timer = setTimeout(told, LOSS_IS_TOLD_MS)))]);
+      clearTimeout(timer);
+    }
+    engine.check();
+    if (error instanceof WinnowError) throw error;
+    throw new WinnowError(
+      'GpuError',
+      `The GPU did not do what it was asked: ${error instanceof Error ? error.message : String(error)}`,
+      notToBeTrusted,
+    );
+  }
+
   const engine: EngineDevice = {
     device,
     gpu,
@@ -111,25 +153,17 @@ function watchDevice(gpu: GPU, device: GPUDevice, adapter: AdapterReport): Engin
     adapterName:
       [adapter.vendor, adapter.architecture, adapter.device, adapter.description].filter(Boolean).join(' / ') ||
       'unnamed adapter',
-    async fail(error) {
-      // A loss that has happened is told to whoever waits for it first.
-      await Promise.race([device.lost, Promise.resolve()]);
-      engine.check();
-      if (error instanceof WinnowError) throw error;
-      throw new WinnowError(
-        'GpuError',
-        `The GPU did not do what it was asked: ${error instanceof Error ? error.message : String(error)}`,
-        notToBeTrusted,
-      );
-    },
+    wait: (work) =>
+      new Promise((resolve, reject) => {
+        if (lostReason === undefined) waiting.add(reject);
+        else reject(loss());
+        work
+          .catch(fail)
+          .then(resolve, reject)
+          .finally(() => waiting.delete(reject));
+      }),
     check() {
-      if (lostReason !== undefined) {
-        throw new WinnowError(
-          'DeviceLost',
-          `The GPU was taken away (${lostReason}).`,
-          'Nothing saved is lost: reload, and resume from the last checkpoint.',
-        );
-      }
+      if (lostReason !== undefined) throw loss();
       if (errors > 0) {
         const message = `The GPU reported ${errors} error${errors > 1 ? 's' : ''}: ${firstMessage}`;
         errors = 0;
@@ -144,7 +178,11 @@ function watchDevice(gpu: GPU, device: GPUDevice, adapter: AdapterReport): Engin
         throw new WinnowError('GpuError', message, notToBeTrusted);
       }
     },
-    destroy: () => device.destroy(),
+    lost: lost.then(() => (letGo ? null : loss())),
+    destroy() {
+      letGo = true;
+      device.destroy();
+    },
   };
   return engine;
 }

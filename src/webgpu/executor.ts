@@ -176,7 +176,7 @@ async function download(
     end += sizes[i]!;
   });
   device.queue.submit([encoder.finish()]);
-  await staging.mapAsync(GPUMapMode.READ).catch((error: unknown) => engine.fail(error));
+  await engine.wait(staging.mapAsync(GPUMapMode.READ));
   engine.check();
   const mapped = staging.getMappedRange();
   let start = 0;
@@ -210,12 +210,12 @@ export function createGpuExecutor(
       );
     }
     const plan = planGraph(graph, { limits: device.limits, variant, bound: bindings });
-    const compiled = await pipelines
-      .compile(
+    const compiled = await engine.wait(
+      pipelines.compile(
         plan.dispatches.map(({ dispatch }) => dispatch),
         onCompileProgress,
-      )
-      .catch((error: unknown) => engine.fail(error));
+      ),
+    );
     using owned = new DisposableStack();
     const buffers = await allocate(engine, plan, bindings, owned);
     const steps = plan.dispatches.map((planned, i): GpuStep => {
@@ -337,9 +337,7 @@ async function allocate(
     asked += bytes;
     return owned.adopt(device.createBuffer({ label, size: bytes, usage: storageUsage() }), destroyed);
   });
-  const refusals = await Promise.all([device.popErrorScope(), device.popErrorScope()]).catch((error: unknown) =>
-    engine.fail(error),
-  );
+  const refusals = await engine.wait(Promise.all([device.popErrorScope(), device.popErrorScope()]));
   const refused = refusals.find(Boolean);
   if (refused) {
     throw new WinnowError(

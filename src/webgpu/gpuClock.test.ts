@@ -30,7 +30,7 @@ function deviceOf(msEach: number, features: string[] = []) {
     },
   };
   object.mapAsync = device.queue.onSubmittedWorkDone;
-  const engine = { device, fail: (error: unknown) => error, check() {} } as unknown as EngineDevice;
+  const engine = { device, wait: <T>(work: Promise<T>) => work, check() {} } as unknown as EngineDevice;
   return { engine, passes, encode: () => void dispatched++ };
 }
 

@@ -39,7 +39,7 @@ async function bySubmit(engine: EngineDevice, encode: Encode, times: number): Pr
   for (let i = 0; i < times; i++) encode(pass);
   pass.end();
   device.queue.submit([encoder.finish()]);
-  await device.queue.onSubmittedWorkDone().catch((error: unknown) => engine.fail(error));
+  await engine.wait(device.queue.onSubmittedWorkDone());
   return performance.now() - start;
 }
 
@@ -60,7 +60,7 @@ async function byTimestamps(engine: EngineDevice, encode: Encode, times: number)
   encoder.resolveQuerySet(querySet, 0, 2, resolved, 0);
   encoder.copyBufferToBuffer(resolved, 0, staging, 0, 16);
   device.queue.submit([encoder.finish()]);
-  await staging.mapAsync(GPUMapMode.READ).catch((error: unknown) => engine.fail(error));
+  await engine.wait(staging.mapAsync(GPUMapMode.READ));
   engine.check();
   const [begin, end] = new BigUint64Array(staging.getMappedRange());
   return Math.max(0, Number(end! - begin!) / 1e6);

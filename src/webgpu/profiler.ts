@@ -82,7 +82,7 @@ async function byTimestamps(engine: EngineDevice, steps: readonly GpuStep[]): Pr
     encoder.resolveQuerySet(querySet, 0, count, resolved, 0);
     encoder.copyBufferToBuffer(resolved, 0, staging, 0, count * 8);
     device.queue.submit([encoder.finish()]);
-    await staging.mapAsync(GPUMapMode.READ).catch((error: unknown) => engine.fail(error));
+    await engine.wait(staging.mapAsync(GPUMapMode.READ));
     const times = new BigUint64Array(staging.getMappedRange());
     for (let i = 0; i < chunk.length; i++) ms.push(Number(times[2 * i + 1]! - times[2 * i]!) / 1e6 / REPEATS);
   }
@@ -98,7 +98,7 @@ async function bySubmits(engine: EngineDevice, steps: readonly GpuStep[]): Promi
     encode(pass);
     pass.end();
     device.queue.submit([encoder.finish()]);
-    await device.queue.onSubmittedWorkDone().catch((error: unknown) => engine.fail(error));
+    await engine.wait(device.queue.onSubmittedWorkDone());
     return performance.now() - start;
   };
   const empty: number[] = [];

@@ -53,6 +53,8 @@ export class ModelCache implements AsyncDisposable {
   private readonly entries = new Map<string, Entry>();
   private readonly holds = new Map<string, number>();
   private reserved = 0;
+  /** Disposed of: what is made all the same is let go by its last user. */
+  private over = false;
 
   constructor(budget = Infinity) {
     this.budget = budget;
@@ -74,12 +76,12 @@ export class ModelCache implements AsyncDisposable {
       bytes: 0,
       onDevice: false,
       users: 0,
-      gone: false,
+      gone: this.over,
       value: Promise.resolve().then(() => this.made(entry, plan)),
     };
     entry.users++;
     this.entries.delete(name.key);
-    this.entries.set(name.key, entry);
+    if (!this.over) this.entries.set(name.key, entry);
     try {
       const value = (await entry.value) as T;
       let used = true;
@@ -172,6 +174,7 @@ export class ModelCache implements AsyncDisposable {
   }
 
   [Symbol.asyncDispose](): Promise<void> {
+    this.over = true;
     return this.letGo(() => true);
   }
 
