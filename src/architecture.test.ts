@@ -69,10 +69,11 @@ const mayImport: Record<string, string[]> = {
 
 /** Rooms of `service`, beyond themselves and what all share of it. Its own files put the rooms together. */
 const rooms: Record<string, string[]> = {
+  device: [],
   model: [],
-  sampling: ['model'],
+  sampling: ['device', 'model'],
   planning: ['model', 'sampling'],
-  training: ['model', 'sampling', 'planning'],
+  training: ['device', 'model', 'sampling', 'planning'],
   export: ['model', 'sampling'],
   verify: ['model', 'sampling', 'training'],
 };

@@ -225,7 +225,8 @@ export async function makeImages(
         terminal.status(
           `${label} ${event.item + 1}/${event.items}, step ${event.step}/${event.steps}${pace.left(done, event.items)}`,
         );
-      } else {
+      } else if (event.type === 'recovered') terminal.note(event.message);
+      else {
         appendImages(folder, [event.record], say);
         made.set(keyOf(event.record), event.record);
         terminal.status(

@@ -85,6 +85,20 @@ export interface RunSources {
   pairs: { winner: string; loser: string }[];
 }
 
+/** A loss of the GPU device that the run survived. */
+export interface Recovery {
+  at: string;
+  /** What was said of the loss, in a sentence. */
+  loss: string;
+  /** Steps that it had taken, and those that were saved: it went on from there. */
+  lostAt: number;
+  from: number;
+}
+
+/** For people, in one line. */
+export const recoveryInWords = ({ loss, lostAt, from }: Omit<Recovery, 'at'>): string =>
+  `${loss} It was opened again, and training went on from step ${from}${lostAt > from ? `; it had taken ${lostAt}` : ''}.`;
+
 /** `runs/<id>/run.json` in the file store. */
 export interface RunRecord {
   version: 1;
@@ -109,6 +123,8 @@ export interface RunRecord {
   adapter: string;
   checkpoints: Checkpoint[];
   samples: SampleRecord[];
+  /** Oldest first; not in records of before there were any. */
+  recoveries?: Recovery[] | undefined;
   createdAt: string;
   updatedAt: string;
   error?: string | undefined;
@@ -168,6 +184,7 @@ export const runSchema = z.looseObject({
   adapter: z.string(),
   checkpoints: z.array(z.looseObject({ step: count, file: fileBelow('checkpoints'), at: z.string() })),
   samples: z.array(z.looseObject({ step: count, prompt: z.string(), seed: count, file: fileBelow('samples') })),
+  recoveries: z.array(z.looseObject({ at: z.string(), loss: z.string(), lostAt: count, from: count })).optional(),
   createdAt: z.string(),
   updatedAt: z.string(),
   error: z.string().optional(),

@@ -1,30 +1,29 @@
 /** The engine's verbs on one GPUDevice, for the studio's worker and for the command line alike. */
 import { decodePng } from '../data/formats/png.ts';
-import { defaultThreads } from '../onnx/runtime.ts';
-import type { SessionOptions } from '../onnx/session.ts';
 import '../shared/disposable.ts';
 import { inWords, WinnowError } from '../shared/errors.ts';
 import type { TrainConfig } from '../training/config.ts';
-import { adapterKey, type EngineDevice, openDevice } from '../webgpu/device.ts';
-import { createGpuExecutor, type GpuExecutor } from '../webgpu/executor.ts';
-import { tuneKernels } from '../webgpu/tune.ts';
-import { measureBackends, backendFor, saveChoices, savedChoices } from './choices.ts';
+import { createGpuExecutor } from '../webgpu/executor.ts';
+import { backendFor } from './choices.ts';
+import { Devices, DeviceUse } from './device/devices.ts';
+import { Recoveries } from './device/recoveries.ts';
 import type { Environment } from './environment.ts';
 import { exportModel } from './export/exporting.ts';
 import { zipped } from './export/zipped.ts';
 import { modelForecast, planForecast, timed, withKept } from './planning/forecast.ts';
-import { FrozenParts } from './sampling/frozenParts.ts';
-import { engineRunner, onnxRunner, sizedRunner } from './sampling/partRunner.ts';
-import { suppliedOnnx } from './sampling/suppliedOnnx.ts';
-import { generate, type GenerationContext, makePairs, planarFromRgba } from './sampling/generation.ts';
+import {
+  generate,
+  type GenerationContext,
+  type GenerationDevices,
+  makePairs,
+  planarFromRgba,
+} from './sampling/generation.ts';
 import { Jobs } from './jobs.ts';
+import { frozenPartsOn, openRunning, type Running } from './running.ts';
 import { latentSizeOf } from './sampling/latentSize.ts';
 import { ADAPTER_CONFIG, alphaMissing, checkConfigSize, openLora, partCounts } from './model/loraFile.ts';
-import { cacheBudget, ModelCache } from './model/modelCache.ts';
 import { LORAS, ModelPool, type ResolvedModel } from './model/modelPool.ts';
-import type { ModelFolder } from './model/modelFolder.ts';
 import { ModelStorage } from './model/modelStorage.ts';
-import { Predictors } from './sampling/predictors.ts';
 import { referenceOf, type TrainContext } from './training/openRun.ts';
 import { RunControl } from './training/runControl.ts';
 import { RunStore } from '../data/runStore.ts';
@@ -69,21 +68,6 @@ import type {
   UnreadableRun,
 } from './types.ts';
 
-/** What a started engine has. */
-interface Running {
-  device: EngineDevice;
-  /** Of what was measured on it. */
-  adapterKey: string;
-  executor: GpuExecutor;
-  /** Owns what was made of models: predictors, frozen parts, judges. */
-  cache: ModelCache;
-  predictors: Predictors;
-  /** By folder: another model may come under the id of one that is deleted, while that one still draws. */
-  parts: WeakMap<ModelFolder, FrozenParts>;
-  choices: EngineChoices;
-  report: SystemReport;
-}
-
 export class Engine implements EngineService {
   private readonly env: Environment;
   private readonly jobs = new Jobs();
@@ -92,17 +76,22 @@ export class Engine implements EngineService {
   private readonly storage: ModelStorage;
   private readonly controls = new Map<string, RunControl>();
   private readonly exported: string[] = [];
-  private running: Promise<Running> | undefined;
+  private readonly devices: Devices<Running>;
 
   constructor(env: Environment) {
     this.env = env;
     this.runStore = new RunStore(env.files);
     this.storage = new ModelStorage({ files: env.files, taken: env.embeddedModels, now: env.now });
     this.pool = new ModelPool(env, this.runStore);
+    this.devices = new Devices({
+      open: (listener) => openRunning(env, this.pool, listener),
+      recoveries: new Recoveries(() => env.now().getTime()),
+      inTurn: (work) => this.jobs.run('device lost', (signal) => signal.lastly(work)),
+    });
   }
 
   async start(listener: Listener<{ what: string; done: number; total: number }> = () => {}): Promise<SystemReport> {
-    return (await this.started(listener)).report;
+    return (await this.devices.current(listener)).report;
   }
 
   async models(): Promise<ModelInfo[]> {
@@ -160,7 +149,7 @@ export class Engine implements EngineService {
     await this.storage.delete(id);
     // Another model may come under its name.
     this.pool.forget(id);
-    const running = await this.running?.catch(() => undefined);
+    const running = await this.devices.opened();
     await running?.cache.letGo(({ model }) => model === id);
   }
 
@@ -196,11 +185,11 @@ export class Engine implements EngineService {
   }
 
   generate(job: string, request: GenerateRequest, listener: Listener<GenerateEvent>): Promise<ImageRecord[]> {
-    return this.jobs.run(job, async (signal) => generate(await this.generationContext(), signal, request, listener));
+    return this.jobs.run(job, (signal) => generate(this.devicesFor(), signal, request, listener));
   }
 
   makePairs(job: string, request: PairsRequest, listener: Listener<PairsEvent>): Promise<PairRecord[]> {
-    return this.jobs.run(job, async (signal) => makePairs(await this.generationContext(), signal, request, listener));
+    return this.jobs.run(job, (signal) => makePairs(this.devicesFor(), signal, request, listener));
   }
 
   async forecast(
@@ -208,7 +197,7 @@ export class Engine implements EngineService {
     config: TrainConfig,
     size?: { width: number; height: number },
   ): Promise<MemoryForecast> {
-    const { device, choices, cache, adapterKey } = await this.started();
+    const { device, choices, cache, adapterKey } = await this.devices.current();
     const model = await this.pool.resolve(ref);
     const { defaultSize, sizeMultiple } = model.folder.info;
     const latentSize = latentSizeOf(size ?? defaultSize, sizeMultiple);
@@ -228,7 +217,7 @@ export class Engine implements EngineService {
   }
 
   async modelForecast(id: string, size: { width: number; height: number }): Promise<ModelForecast> {
-    const { device, choices, cache, adapterKey } = await this.started();
+    const { device, choices, cache, adapterKey } = await this.devices.current();
     const folder = await this.pool.folder(id);
     const { generate, lora, full } = modelForecast(folder, size, {
       limits: device.device.limits,
@@ -254,9 +243,11 @@ export class Engine implements EngineService {
     const control = new RunControl();
     this.controls.set(request.run, control);
     try {
-      const record = await this.jobs.run(job, async (signal) =>
-        trainRun(await this.trainContext(request), signal, control, request, listener),
-      );
+      const record = await this.jobs.run(job, async (signal) => {
+        let choices = request.resume ? (await this.runStore.load(request.run)).choices : undefined;
+        const use = new DeviceUse(this.devices, (on) => this.trainContext(on, (choices ??= on.choices)));
+        return trainRun(use, signal, control, request, listener);
+      });
       control.end({ saved: record.checkpoints.some(({ step }) => step === record.step) });
       return record;
     } catch (error) {
@@ -307,7 +298,11 @@ export class Engine implements EngineService {
   score(name: string, items: { file: string; prompt: string }[]): Promise<Score[]> {
     return this.jobs.run(`score ${this.env.newId()}`, async (signal) => {
       const model = await this.pool.resolve({ base: this.env.embeddedModels[0]!, adapters: [] });
-      return signal.turn(() => this.scoreFiles(name, model, items));
+      return this.devicesFor().turn(
+        signal,
+        (context) => context.score(name, model, items),
+        () => {},
+      );
     });
   }
 
@@ -374,149 +369,58 @@ export class Engine implements EngineService {
   /** Ends every job first, as cancelling does. */
   async dispose(): Promise<void> {
     await this.jobs.cancelAll();
-    const running = await this.running?.catch(() => undefined);
-    if (!running) return;
-    await using owned = new AsyncDisposableStack();
-    owned.defer(() => running.device.destroy());
-    owned.use(running.cache);
+    await this.devices.close();
   }
 
-  /** Opens the device once; after a loss or a failure the next verb tries again. */
-  private started(listener: Listener<{ what: string; done: number; total: number }> = () => {}): Promise<Running> {
-    if (!this.running) {
-      this.running = this.open(listener);
-      this.running.then(
-        ({ device, cache }) =>
-          void device.device.lost.then(() => {
-            this.running = undefined;
-            // In a turn of its own: a job may be drawing with it on the CPU.
-            return this.jobs.run('device lost', (signal) => signal.turn(() => cache[Symbol.asyncDispose]()));
-          }),
-        () => (this.running = undefined),
-      );
-    }
-    return this.running;
-  }
-
-  private async open(listener: Listener<{ what: string; done: number; total: number }>): Promise<Running> {
-    const { env } = this;
-    listener({ what: 'Opening the GPU', done: 0, total: 4 });
-    const device = await openDevice(env.gpu);
-    using opened = new DisposableStack();
-    opened.defer(() => device.destroy());
-    const sessionOptions = (provider: 'webgpu' | 'wasm'): SessionOptions =>
-      provider === 'webgpu' ? { provider, device: device.device } : { provider };
-    listener({ what: 'Opening the model', done: 1, total: 4 });
-    const model = await this.pool.resolve({ base: env.embeddedModels[0]!, adapters: [] });
-    const sha256 = (text: string): Promise<string> => env.sha256(new TextEncoder().encode(text));
-    const measuredOn = (await sha256(adapterKey(device.adapter))).slice(0, 16);
-    const key = await sha256([measuredOn, model.unetHash, defaultThreads(), navigatorName()].join('|'));
-    let choices = await savedChoices(env.files, key.slice(0, 16));
-    if (!choices) {
-      listener({ what: 'Measuring kernels', done: 2, total: 4 });
-      const { variants: kernelVariants, measuredMs, flopsPerSecond } = await tuneKernels(device);
-      const executor = createGpuExecutor(device, { variants: kernelVariants });
-      const sampler = await measureBackends({
-        model,
-        executor,
-        software: device.adapter.software,
-        sessionOptions,
-        hasOnnxWebgpu: env.hasOnnxWebgpu,
-        onProgress: (what) => listener({ what, done: 3, total: 4 }),
-      });
-      choices = {
-        ...sampler,
-        kernelVariants: { ...kernelVariants },
-        measuredMs: { ...measuredMs, ...sampler.measuredMs },
-        flopsPerSecond,
-      };
-      await saveChoices(env.files, key.slice(0, 16), choices);
-    }
-    const executor = createGpuExecutor(device, { variants: choices.kernelVariants });
-    const { vendor, architecture, device: name, description, software, features, limits } = device.adapter;
-    const report: SystemReport = {
-      adapter: { vendor, architecture, device: name, description, isFallback: software },
-      limits: {
-        maxBufferSize: limits['maxBufferSize']!,
-        maxStorageBufferBindingSize: limits['maxStorageBufferBindingSize']!,
-        maxComputeWorkgroupStorageSize: limits['maxComputeWorkgroupStorageSize']!,
-      },
-      features,
-      wasmThreads: choices.wasmThreads,
-      choices,
+  private devicesFor(): GenerationDevices {
+    const use = new DeviceUse(this.devices, (running) => this.generationContext(running));
+    return {
+      env: this.env,
+      pool: this.pool,
+      judge: async (name, { folder }) => judgeOf(folder, name, (path) => this.env.openModel(path)),
+      turn: (...args) => use.turn(...args),
     };
-    listener({ what: 'Ready', done: 4, total: 4 });
-    const cache = new ModelCache(cacheBudget(device.device.limits.maxBufferSize, env.memoryBytes));
-    const predictors = new Predictors(executor, sessionOptions, cache);
-    opened.move();
-    return { device, adapterKey: measuredOn, executor, cache, predictors, parts: new WeakMap(), choices, report };
   }
 
-  private async generationContext(): Promise<GenerationContext> {
-    const running = await this.started();
+  private generationContext(running: Running): GenerationContext {
     const { cache, predictors, choices } = running;
     return {
       env: this.env,
       pool: this.pool,
       cache,
       predictors,
-      frozenParts: (model) => this.frozenParts(model, running),
+      frozenParts: (model) => frozenPartsOn(running, model),
       backendFor: async (choice: BackendChoice, model) =>
         backendFor(choice, choices, model.folder.info.parameters.unet),
-      judge: async (name, { folder }) => judgeOf(folder, name, (path) => this.env.openModel(path)),
-      score: (judge, model, items) => this.scoreFiles(judge, model, items),
+      score: (judge, model, items) => this.scoreFiles(running, judge, model, items),
     };
   }
 
-  /** A resumed run goes on with the kernels it began with. */
-  private async trainContext(request: TrainRequest): Promise<TrainContext> {
-    const running = await this.started();
+  /** @param choices those that the run began with: it goes on with the same kernels, whatever was measured since, or on another device. */
+  private trainContext(running: Running, choices: EngineChoices): TrainContext {
     const { device } = running;
-    const choices = request.resume ? (await this.runStore.load(request.run)).choices : running.choices;
-    const executor = request.resume
-      ? createGpuExecutor(device, { variants: choices.kernelVariants })
-      : running.executor;
     return {
-      ...(await this.generationContext()),
-      executor,
+      ...this.generationContext(running),
+      executor:
+        choices === running.choices
+          ? running.executor
+          : createGpuExecutor(device, { variants: choices.kernelVariants }),
       choices,
       adapterName: device.adapterName,
       adapterKey: running.adapterKey,
       plan: (spec) => planForecast(spec, device.device.limits, choices.kernelVariants),
       maxBindingBytes: device.device.limits.maxStorageBufferBindingSize,
       runs: this.runStore,
-      sessionOptions: (provider) => (provider === 'webgpu' ? { provider, device: device.device } : { provider }),
+      sessionOptions: running.sessionOptions,
     };
   }
 
-  /** Text encoders and VAE belong to the folder, not to its adapters. */
-  private frozenParts(
-    { folder }: ResolvedModel,
-    { choices, executor, cache, parts, device: { device } }: Running,
-  ): FrozenParts {
-    // The provider that measured faster for the UNet, which is the larger net.
-    const options: SessionOptions =
-      choices.onnxProvider === 'webgpu'
-        ? { provider: 'webgpu', device }
-        : { provider: 'wasm', threads: choices.wasmThreads };
-    const known =
-      parts.get(folder) ??
-      new FrozenParts(
-        folder,
-        sizedRunner(onnxRunner(options), engineRunner(executor)),
-        suppliedOnnx(folder.reader, options),
-        cache,
-      );
-    parts.set(folder, known);
-    return known;
-  }
-
   private async scoreFiles(
+    running: Running,
     name: string,
     model: ResolvedModel,
     items: readonly { file: string; prompt: string }[],
   ): Promise<Score[]> {
-    const running = await this.started();
     const { id } = model.folder.info;
     await using owned = new AsyncDisposableStack();
     const { value: scorer } = owned.use(
@@ -524,7 +428,7 @@ export class Engine implements EngineService {
         planJudge(await judgeOf(model.folder, name, (path) => this.env.openModel(path))),
       ),
     );
-    const parts = this.frozenParts(model, running);
+    const parts = frozenPartsOn(running, model);
     owned.defer(() => parts.releaseStreamed('text'));
     const scores: Score[] = [];
     for (const { file, prompt } of items) {
@@ -540,9 +444,4 @@ export class Engine implements EngineService {
     }
     return scores;
   }
-}
-
-/** Browsers differ in how fast they run the same wasm; Node is one more. */
-function navigatorName(): string {
-  return typeof navigator === 'undefined' ? 'node' : navigator.userAgent;
 }

@@ -12,7 +12,7 @@ import { generate, makePairs } from './sampling/generation.ts';
 import { RunControl } from './training/runControl.ts';
 import { trainRun } from './training/trainRun.ts';
 import type { ImageRecord, ModelRef, TrainPair } from './types.ts';
-import { type ContextOptions, freeSignal, verbContext } from './verbContexts.ts';
+import { type ContextOptions, freeSignal, lasting, verbContext } from './verbContexts.ts';
 
 const base: ModelRef = { base: 'micro', adapters: [] };
 const settings = {
@@ -77,12 +77,12 @@ describe.each([
     if (isLarge) await large(context);
     const pictures: Float32Array[] = [];
     const refused = await everyCall(async () => {
-      const [made] = await generate(context, freeSignal, { ...settings, items }, () => {});
+      const [made] = await generate(lasting(context), freeSignal, { ...settings, items }, () => {});
       pictures.push(await latents(context, made!));
     });
     expect(refused).toBeGreaterThan(150);
     const undisturbed = verbContext({ executor: cpuExecutor(), reader: microModel() });
-    const [made] = await generate(undisturbed, freeSignal, { ...settings, items }, () => {});
+    const [made] = await generate(lasting(undisturbed), freeSignal, { ...settings, items }, () => {});
     expect(pictures).toEqual([await latents(undisturbed, made!)]);
   });
 });
@@ -91,7 +91,7 @@ it('leaves nothing where making a pair through two models is refused', async () 
   const { context, everyCall } = refusing();
   const refused = await everyCall(() =>
     makePairs(
-      context,
+      lasting(context),
       freeSignal,
       { ...settings, steps: 1, guidanceScale: 1, prompts: ['a tree'], count: 1, seed: 5, against: base },
       () => {},
@@ -120,7 +120,7 @@ const config = (changes: Partial<TrainConfig>): TrainConfig => ({
 
 async function pairOf(context: ReturnType<typeof verbContext>): Promise<TrainPair> {
   const [a, b] = await generate(
-    context,
+    lasting(context),
     freeSignal,
     { ...settings, items: [...items, { prompt: 'a tree', seed: 2 }] },
     () => {},
@@ -144,7 +144,7 @@ it.each<[string, Partial<TrainConfig>]>([
       const run = `${name} ${trained}`;
       await context.files.remove(`runs/${run}`);
       const request = { run, name, model: base, config: config(changes), pairs, resume: false };
-      const record = await trainRun(context, freeSignal, new RunControl(), request, () => {});
+      const record = await trainRun(lasting(context), freeSignal, new RunControl(), request, () => {});
       expect(record).toMatchObject({ status: 'finished', step: 1 });
       expect(record.samples.map(({ step }) => step)).toEqual(changes.sampleEvery === 0 ? [] : [0, 1]);
       trained++;
@@ -158,7 +158,7 @@ it('tries again without the models that lie about where the device is full', asy
   const full = (): WinnowError => new WinnowError('OutOfGpuMemory', 'The GPU is full.', 'Close other tabs.');
   const executor = countingExecutor(cpuExecutor(), full);
   const context = verbContext({ executor, reader: microModel() });
-  const draw = (width: number) => generate(context, freeSignal, { ...settings, width, items }, () => {});
+  const draw = (width: number) => generate(lasting(context), freeSignal, { ...settings, width, items }, () => {});
   await draw(4 * MICRO_FACTOR);
   const before = executor.live.length;
   // In the middle of another size's predictor.
@@ -178,7 +178,7 @@ it('tries again without the models that lie about where the device is full', asy
     resume: false,
   };
   executor.refuse(150);
-  await trainRun(context, freeSignal, new RunControl(), request, () => {});
+  await trainRun(lasting(context), freeSignal, new RunControl(), request, () => {});
   expect(context.cache.bytes).toBeLessThan(settled);
   await context.cache[Symbol.asyncDispose]();
   executor.refuse(50);

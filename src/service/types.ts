@@ -11,6 +11,7 @@ import type { PairRecord } from '../records/pairs.ts';
 import type {
   Checkpoint,
   EngineChoices,
+  Recovery,
   RunRecord,
   RunSources,
   RunStatus,
@@ -35,6 +36,7 @@ export type {
   ModelRef,
   PairRecord,
   PredictionType,
+  Recovery,
   RunRecord,
   RunSources,
   RunStatus,
@@ -135,7 +137,9 @@ export interface GenerateRequest extends GenerationSettings {
 export type GenerateEvent =
   | { type: 'preparing'; what: string; done: number; total: number }
   | { type: 'step'; item: number; items: number; step: number; steps: number }
-  | { type: 'image'; item: number; items: number; record: ImageRecord };
+  | { type: 'image'; item: number; items: number; record: ImageRecord }
+  /** The GPU was lost and opened again: what was under way is made anew. In a sentence or two, for people. */
+  | { type: 'recovered'; message: string };
 
 export interface PairsRequest extends GenerationSettings {
   /** Prompts are used in order, over again if there are fewer than count. */
@@ -177,6 +181,8 @@ export type TrainEvent =
   | { type: 'step'; metrics: StepMetrics; steps: number; etaSeconds: number }
   | { type: 'sample'; sample: SampleRecord }
   | { type: 'checkpoint'; checkpoint: Checkpoint }
+  /** The device was lost, and another one opened: the run goes on from its last save. `preparing` and `started` follow. */
+  | { type: 'recovered'; recovery: Recovery; record: RunRecord }
   | { type: 'status'; record: RunRecord };
 
 /** save and pause save; stop saves and ends. `resume` and `pause` where they change nothing are carried out at once. */

@@ -13,7 +13,8 @@ import { Predictors } from './sampling/predictors.ts';
 import { suppliedOnnx } from './sampling/suppliedOnnx.ts';
 import { testEnvironment } from './testEnvironment.ts';
 import { RunStore } from '../data/runStore.ts';
-import type { TrainContext } from './training/openRun.ts';
+import type { GenerationContext, GenerationDevices } from './sampling/generation.ts';
+import type { TrainContext, TrainDevices } from './training/openRun.ts';
 import { DEFAULT_LIMITS } from '../webgpu/plan.ts';
 import type { EngineChoices } from './types.ts';
 
@@ -68,7 +69,6 @@ export function verbContext({
       return known;
     },
     backendFor: async () => sampler,
-    judge: async (name) => ({ name, title: name, kind: 'winnow-scorer', from: 'model', scales: [], imageSize: null }),
     score: async (_judge, _model, files) => files.map((_, i) => ({ appeal: i, alignment: 0 })),
     executor,
     adapterName: 'test',
@@ -80,3 +80,15 @@ export function verbContext({
     sessionOptions,
   };
 }
+
+/** The way to a device that is never lost. */
+export const lasting = <Context extends GenerationContext>(
+  context: Context,
+): GenerationDevices & { context(): Promise<Context> } & Pick<TrainDevices, 'survive'> => ({
+  env: context.env,
+  pool: context.pool,
+  judge: async (name) => ({ name, title: name, kind: 'winnow-scorer', from: 'model', scales: [], imageSize: null }),
+  turn: (signal, work) => signal.turn(() => work(context)),
+  context: async () => context,
+  survive: (error) => Promise.reject(error),
+});

@@ -56,6 +56,7 @@ const job: Job = {
   steps: 12,
   pairs: 0,
   startedAt: 0,
+  note: '',
   problem: null,
 };
 

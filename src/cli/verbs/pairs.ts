@@ -81,6 +81,7 @@ export const pairs = defineVerb({
       const pace = new Pace();
       if (first < wanted) pace.left(first, wanted);
       await engine.makePairs('pairs', { ...request, count: wanted, first }, (event) => {
+        if (event.type === 'recovered') terminal.note(event.message);
         if (event.type !== 'pair') return;
         appendRecords(pairsFile(out), [event.pair], say);
         made.push(event.pair);

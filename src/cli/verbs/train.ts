@@ -4,6 +4,7 @@ import { importAs } from '../../data/importers/table.ts';
 import { trainPairs } from '../../data/pairs.ts';
 import { lossNames, settingsOf } from '../../losses/table.ts';
 import type { ModelRef, RunRecord, TrainConfig, TrainPair } from '../../service/types.ts';
+import { recoveryInWords } from '../../records/runs.ts';
 import { WinnowError } from '../../shared/errors.ts';
 import { idleBecause } from '../../training/config.ts';
 import { type Preset, presetNamed, presets, presetsFor } from '../../training/presets.ts';
@@ -220,6 +221,7 @@ function runTraining(terminal: Terminal, { out, name, ...training }: Training): 
           `${pairs.length} pairs, ${config.steps} steps${from}; reference: ${reference}; ${(event.memory.peakBytes / 2 ** 20).toFixed(1)} MiB on the GPU`,
         );
       }
+      if (event.type === 'recovered') terminal.note(recoveryInWords(event.recovery));
       if (event.type === 'checkpoint') terminal.note(`saved ${event.checkpoint.file}`);
       if (event.type === 'step') {
         const { metrics, steps } = event;

@@ -37,7 +37,7 @@ import type {
   Score,
 } from '../types.ts';
 
-/** What generation needs of the engine that is running. */
+/** What generation needs of the engine, on one device. */
 export interface GenerationContext {
   env: Environment;
   pool: ModelPool;
@@ -46,9 +46,19 @@ export interface GenerationContext {
   frozenParts(model: ResolvedModel): FrozenParts;
   /** Measures if need be. */
   backendFor(choice: BackendChoice, model: ResolvedModel): Promise<EngineChoices['sampler']>;
+  score(judge: string, model: ResolvedModel, files: readonly { file: string; prompt: string }[]): Promise<Score[]>;
+}
+
+/** The engine as it is for a job, which may need more than one device. */
+export interface GenerationDevices extends Pick<GenerationContext, 'env' | 'pool'> {
   /** Rejects where there is none of this name. */
   judge(name: string, model: ResolvedModel): Promise<JudgeInfo>;
-  score(judge: string, model: ResolvedModel, files: readonly { file: string; prompt: string }[]): Promise<Score[]>;
+  /** Does `work` in a turn with what is on the device; where that is lost meanwhile, all of it again with what is on the next one. */
+  turn<Result>(
+    signal: JobSignal,
+    work: (context: GenerationContext) => Promise<Result>,
+    onLoss: (loss: WinnowError) => void,
+  ): Promise<Result>;
 }
 
 export interface Picture {
@@ -207,36 +217,61 @@ interface Easel extends AsyncDisposable {
   draw(items: GenerateRequest['items'], first: number, total: number): Promise<ImageRecord[]>;
 }
 
+/** An easel on one device. */
+interface Standing {
+  context: GenerationContext;
+  ranOn: EngineChoices['sampler'];
+  parts: FrozenParts;
+  held: Disposable;
+}
+
 async function setUp(
-  context: GenerationContext,
+  { env, pool, turn }: GenerationDevices,
   signal: JobSignal,
   asked: GenerationSettings,
   listener: Listener<GenerateEvent>,
 ): Promise<Easel> {
-  const { env } = context;
   const settings = asked.init ? { ...asked, init: await identified(env, asked.init) } : asked;
   listener({ type: 'preparing', what: 'Opening the model', done: 0, total: 1 });
-  const model = await context.pool.resolve(settings.model);
-  const ranOn = await signal.turn(() => context.backendFor(settings.sampler, model));
-  const parts = context.frozenParts(model);
-  const held = context.cache.hold(model.hash);
+  const model = await pool.resolve(settings.model);
+  let standing: Standing | undefined;
+  let ahead: readonly string[] = [];
+
+  async function encodeAhead({ parts }: Standing): Promise<void> {
+    try {
+      for (const text of new Set([settings.negativePrompt || null, ...ahead]))
+        await parts.encodeText(text, model.texts);
+    } finally {
+      await parts.releaseStreamed('text');
+    }
+  }
+
+  /** Call it in a turn. */
+  async function standOn(context: GenerationContext): Promise<Standing> {
+    if (standing?.context === context) return standing;
+    const ranOn = await context.backendFor(settings.sampler, model);
+    standing?.held[Symbol.dispose]();
+    standing = { context, ranOn, parts: context.frozenParts(model), held: context.cache.hold(model.hash) };
+    // What was encoded went with the device before.
+    if (ahead.length > 0) await encodeAhead(standing);
+    return standing;
+  }
+
+  const inTurn = <Result>(work: (standing: Standing) => Promise<Result>): Promise<Result> =>
+    turn(signal, async (context) => work(await standOn(context)), tellOfLoss(listener));
+
+  await inTurn(async () => {});
   return {
     model,
     async encode(prompts) {
-      await signal.turn(async () => {
-        try {
-          for (const text of new Set([settings.negativePrompt || null, ...prompts]))
-            await parts.encodeText(text, model.texts);
-        } finally {
-          await parts.releaseStreamed('text');
-        }
-      });
+      ahead = prompts;
+      await inTurn(encodeAhead);
     },
     async draw(items, first, total) {
       const records: ImageRecord[] = [];
       for (const [i, { prompt, seed }] of items.entries()) {
         const item = first + i;
-        const record = await signal.turn(async () => {
+        const record = await inTurn(async ({ context, ranOn }) => {
           const onStep = (step: number, steps: number): void => {
             listener({ type: 'step', item, items: total, step, steps });
             signal.check();
@@ -263,21 +298,28 @@ async function setUp(
       return records;
     },
     async [Symbol.asyncDispose]() {
+      if (!standing) return;
+      const { held, parts } = standing;
       held[Symbol.dispose]();
       await signal.lastly(() => parts.releaseStreamed('all'));
     },
   };
 }
 
+const tellOfLoss =
+  (listener: Listener<GenerateEvent>) =>
+  ({ what }: WinnowError): void =>
+    listener({ type: 'recovered', message: `${what} It was opened again, and what was under way is made anew.` });
+
 /** Makes every item's picture, each in its own turn, and keeps picture and latents in the file store. */
 export async function generate(
-  context: GenerationContext,
+  devices: GenerationDevices,
   signal: JobSignal,
   { items, ...settings }: GenerateRequest,
   listener: Listener<GenerateEvent>,
 ): Promise<ImageRecord[]> {
   for (const item of items) checkSettings({ ...settings, ...item });
-  await using easel = await setUp(context, signal, settings, listener);
+  await using easel = await setUp(devices, signal, settings, listener);
   const records: ImageRecord[] = [];
   for (let first = 0; first < items.length; first += TEXTS_AHEAD) {
     const next = items.slice(first, first + TEXTS_AHEAD);
@@ -327,7 +369,7 @@ function infotext({ folder, unetHash }: ResolvedModel, record: ImageRecord): str
 
 /** Pairs of pictures: one prompt and two seeds; or one seed through two models; or the best and the worst of several by a judge. */
 export async function makePairs(
-  context: GenerationContext,
+  devices: GenerationDevices,
   signal: JobSignal,
   request: PairsRequest,
   listener: Listener<PairsEvent>,
@@ -341,8 +383,8 @@ export async function makePairs(
   await using easels = new AsyncDisposableStack();
   const sides: Easel[] = [];
   for (const model of against ? [settings.model, against] : [settings.model])
-    sides.push(easels.use(await setUp(context, signal, { ...settings, model }, listener)));
-  if (bestOf) checkSees(await context.judge(bestOf.judge, sides[0]!.model), settings);
+    sides.push(easels.use(await setUp(devices, signal, { ...settings, model }, listener)));
+  if (bestOf) checkSees(await devices.judge(bestOf.judge, sides[0]!.model), settings);
   const promptOf = (n: number): string => prompts[n % prompts.length]!;
   for (let n = first; n < count; n++) {
     if ((n - first) % TEXTS_AHEAD === 0) {
@@ -355,13 +397,13 @@ export async function makePairs(
     const images: ImageRecord[] = [];
     for (const side of sides) images.push(...(await side.draw(items, 0, perPair)));
     const pair: PairRecord = {
-      id: context.env.newId(),
+      id: devices.env.newId(),
       prompt,
       images: bestOf
-        ? await bestAndWorst(context, signal, sides[0]!.model, images, bestOf.judge)
+        ? await bestAndWorst(devices, signal, sides[0]!.model, images, bestOf.judge, listener)
         : [images[0]!, images[1]!],
       origin: against ? 'models' : 'seeds',
-      createdAt: context.env.now().toISOString(),
+      createdAt: devices.env.now().toISOString(),
     };
     pairs.push(pair);
     listener({ type: 'pair', pair, done: n + 1, total: count });
@@ -384,19 +426,20 @@ function checkSees(
 
 /** By the judge's first scale. The pictures in between are removed. */
 async function bestAndWorst(
-  context: GenerationContext,
+  { env, turn }: GenerationDevices,
   signal: JobSignal,
   model: ResolvedModel,
   images: ImageRecord[],
   judge: string,
+  listener: Listener<GenerateEvent>,
 ): Promise<[ImageRecord, ImageRecord]> {
-  const scores = await signal.turn(() => context.score(judge, model, images));
+  const scores = await turn(signal, (context) => context.score(judge, model, images), tellOfLoss(listener));
   const order = images
     .map((record, i) => ({ record, score: Object.values(scores[i]!)[0]! }))
     .sort((a, b) => b.score - a.score);
   for (const { record } of order.slice(1, -1)) {
-    await context.env.files.remove(record.file);
-    await context.env.files.remove(record.latentsFile);
+    await env.files.remove(record.file);
+    await env.files.remove(record.latentsFile);
   }
   // In the order they were made: which is better is for the label to say.
   const kept = [order[0]!.record, order.at(-1)!.record].sort((a, b) => images.indexOf(a) - images.indexOf(b));

@@ -8,7 +8,7 @@ import { sizeOf } from '../../shared/shape.ts';
 import { MemoryFileStore } from '../memoryFiles.ts';
 import { MICRO_FACTOR, microModel } from '../microModel.ts';
 import type { ModelRef, PairsRequest } from '../types.ts';
-import { freeSignal, verbContext } from '../verbContexts.ts';
+import { freeSignal, lasting, verbContext } from '../verbContexts.ts';
 import { makePairs } from './generation.ts';
 
 class CountingFiles extends MemoryFileStore {
@@ -38,7 +38,7 @@ async function readsOf(count: number, changes: Partial<PairsRequest> = {}): Prom
   files.reads.length = 0;
   const model: ModelRef = { base: 'micro', adapters: [{ kind: 'file', file: LORA, strength: 1 }] };
   const pairs = await makePairs(
-    context,
+    lasting(context),
     freeSignal,
     {
       model,
@@ -66,7 +66,7 @@ async function readsOf(count: number, changes: Partial<PairsRequest> = {}): Prom
 it('draws nothing that its judge does not see', async () => {
   const reader = microModel();
   const files = new CountingFiles();
-  const context = verbContext({ executor: cpuExecutor(), reader, files });
+  const context = lasting(verbContext({ executor: cpuExecutor(), reader, files }));
   const judged = {
     ...context,
     judge: async (name: string) => ({ ...(await context.judge(name, undefined!)), title: 'Judge a', imageSize: 96 }),

@@ -105,20 +105,39 @@ async function stream(
   }
 }
 
+interface SavedState {
+  state: SafetensorsFile;
+  path: string;
+  step: number;
+  version: string;
+}
+
+/** Null where nothing was saved. @throws BadFile */
+async function openState(files: FileStore, { id, config }: RunRecord): Promise<SavedState | null> {
+  const path = statePath(id);
+  if (!(await files.exists(path))) return null;
+  const state = await openSafetensors(await files.open(path), path);
+  const { version = '1', step: text } = state.metadata;
+  const step = Number(text);
+  if (!Number.isInteger(step) || step < 0 || step > config.steps)
+    throw badState(path, `it is of step ${text ?? 'unknown'}, of ${config.steps}`);
+  if (version !== '1' && version !== STATE_VERSION) throw badState(path, `it is of version ${version}`);
+  return { state, path, step, version };
+}
+
+/** The step of the last save; null where nothing was saved. @throws BadFile */
+export const savedStep = async (files: FileStore, record: RunRecord): Promise<number | null> =>
+  (await openState(files, record))?.step ?? null;
+
 /** Of a trainer, what goes on from a state. */
 type Restorable = Pick<Trainer, 'restore'> & { readonly spec: Pick<Trainer['spec'], 'layout'> };
 
 /** Sets weights and moments to those of the last save and gives its step; null where nothing was saved.
  *  @throws BadFile, MissingTensor, WrongShape; the trainer is then not to be used. */
 export async function restoreState(files: FileStore, record: RunRecord, trainer: Restorable): Promise<number | null> {
-  const path = statePath(record.id);
-  if (!(await files.exists(path))) return null;
-  const state = await openSafetensors(await files.open(path), path);
-  const { version = '1', step: text } = state.metadata;
-  const step = Number(text);
-  if (!Number.isInteger(step) || step < 0 || step > record.config.steps)
-    throw badState(path, `it is of step ${text ?? 'unknown'}, of ${record.config.steps}`);
-  if (version !== '1' && version !== STATE_VERSION) throw badState(path, `it is of version ${version}`);
+  const saved = await openState(files, record);
+  if (!saved) return null;
+  const { state, path, step, version } = saved;
   const read = version === '1' ? readerOfArenas(state, path, trainer) : readerOfNames(state);
   const { entries } = trainer.spec.layout;
   for (const kind of version === '1' ? (['param'] as const) : trainedKinds)

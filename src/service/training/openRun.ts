@@ -27,6 +27,14 @@ export interface TrainContext extends GenerationContext {
   sessionOptions(provider: 'webgpu' | 'wasm'): SessionOptions;
 }
 
+/** The engine as it is for a run, which may need more than one device (service/device/devices.ts). */
+export interface TrainDevices {
+  /** What a run needs, on the device there is. Rejects with DeviceLost where too many were lost. */
+  context(): Promise<TrainContext>;
+  /** Gives the loss that work was rejected with, where there is to be another device; rejects with any other error. */
+  survive(error: unknown): Promise<WinnowError>;
+}
+
 export interface OpenedRun {
   /** As it is on disk; of a new run, as it will be. */
   record: RunRecord;

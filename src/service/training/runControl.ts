@@ -1,5 +1,5 @@
 /** What a person wants of a run at work. Commands wait until the loop comes by; whoever sent one hears when it has been carried out. */
-import { WinnowError } from '../../shared/errors.ts';
+import { isWinnowError, WinnowError } from '../../shared/errors.ts';
 import type { TrainCommand } from '../types.ts';
 
 /** Thrown where a run that is still being prepared, or draws samples, is to stop. */
@@ -31,7 +31,8 @@ export class RunControl {
   }
 
   /** Carries out the next command, if one waits, and gives it back. Whoever sent it hears what kept it from being carried out: an error that
-   *  `carryOut` gives back (the run goes on), or throws (which the loop hears, too). */
+   *  `carryOut` gives back (the run goes on), or throws (which the loop hears, too). What a loss of the device cuts off comes first when the run
+   *  goes on. */
   async serve(carryOut: (command: TrainCommand) => Promise<Error | undefined>): Promise<TrainCommand | undefined> {
     const sent = this.queue.shift();
     if (!sent) return undefined;
@@ -40,7 +41,8 @@ export class RunControl {
       if (kept) sent.reject(kept);
       else sent.resolve();
     } catch (error) {
-      sent.reject(error);
+      if (isWinnowError(error, 'DeviceLost')) this.queue.unshift(sent);
+      else sent.reject(error);
       throw error;
     }
     return sent.command;

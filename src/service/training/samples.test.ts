@@ -10,7 +10,7 @@ import { generate } from '../sampling/generation.ts';
 import { onnxBytes } from '../sampling/onnxModel.ts';
 import { testEnvironment } from '../testEnvironment.ts';
 import { MemoryFileStore } from '../memoryFiles.ts';
-import { freeSignal, verbContext } from '../verbContexts.ts';
+import { freeSignal, lasting, verbContext } from '../verbContexts.ts';
 import { RunControl } from './runControl.ts';
 import { trainRun } from './trainRun.ts';
 import type { EngineChoices, ModelRef } from '../types.ts';
@@ -45,7 +45,7 @@ it.each<['lora' | 'full', EngineChoices['sampler']]>([
   };
   const draw = (model: ModelRef, seed: number) =>
     generate(
-      context,
+      lasting(context),
       freeSignal,
       { ...settings, model, sampler: 'auto', items: [{ prompt: 'a tree', seed }] },
       () => {},
@@ -53,7 +53,7 @@ it.each<['lora' | 'full', EngineChoices['sampler']]>([
   const [[winner], [loser]] = [await draw(base, 1), await draw(base, 2)];
   reader.reads.length = 0;
   const record = await trainRun(
-    context,
+    lasting(context),
     freeSignal,
     new RunControl(),
     {

@@ -21,8 +21,9 @@ import { onnxRunner } from '../sampling/partRunner.ts';
 import { Predictors } from '../sampling/predictors.ts';
 import { testEnvironment } from '../testEnvironment.ts';
 import { testRun } from '../testRuns.ts';
+import { lasting } from '../verbContexts.ts';
 import type { RunRecord, TrainCommand, TrainEvent, TrainPair, TrainRequest } from '../types.ts';
-import type { TrainContext } from './openRun.ts';
+import type { TrainContext, TrainDevices } from './openRun.ts';
 import { RunControl } from './runControl.ts';
 import { RunStore } from '../../data/runStore.ts';
 import { trainRun } from './trainRun.ts';
@@ -122,7 +123,9 @@ export class TestTraining {
   readonly runs: RunStore;
   readonly jobs = new Jobs();
   readonly pairs: TrainPair[];
-  private readonly context: TrainContext;
+  readonly context: TrainContext;
+  /** For what comes after this: the way to a device that may be lost. */
+  devices: TrainDevices;
 
   private constructor(
     files: MemoryFileStore,
@@ -151,7 +154,6 @@ export class TestTraining {
         return known;
       },
       backendFor: async () => 'engine',
-      judge: () => Promise.reject(new Error('no judges here')),
       score: () => Promise.reject(new Error('no judges here')),
       executor,
       adapterName: 'The oracle',
@@ -163,6 +165,7 @@ export class TestTraining {
       sessionOptions,
       ...changes,
     };
+    this.devices = lasting(this.context);
   }
 
   static async open({
@@ -205,7 +208,7 @@ export class TestTraining {
     };
     const record = this.jobs
       .run('train', (signal) =>
-        trainRun(this.context, signal, control, whole, (event) => {
+        trainRun(this.devices, signal, control, whole, (event) => {
           events.push(event);
           onEvent?.(event);
         }),

@@ -20,6 +20,8 @@ export interface Training {
   listener: Listener<TrainEvent>;
   run: OpenRun;
   prepared: Prepared;
+  /** Whether it waits from the beginning: it was paused when its device was lost. */
+  paused: boolean;
 }
 
 /** Writes the status and tells of it; what went wrong before is over. */
@@ -42,12 +44,13 @@ export async function trainLoop(training: Training): Promise<RunRecord> {
 class Loop {
   private readonly training: Training;
   private readonly times = new StepTimes();
-  private paused = false;
+  private paused: boolean;
   /** Samples of this step were left for a stop. */
   private interrupted = false;
 
   constructor(training: Training) {
     this.training = training;
+    this.paused = training.paused;
   }
 
   private get record(): RunRecord {

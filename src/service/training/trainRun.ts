@@ -1,24 +1,29 @@
-/** A training run from request to record: opens it, reads what it trains on, prepares, steps, and writes how it ended. */
+/** A training run from request to record: opens it, reads what it trains on, prepares, steps, and writes how it ended. Where its device is lost,
+ *  it prepares and steps on the next one, from its last save. */
 import '../../shared/disposable.ts';
 import { inWords, isWinnowError } from '../../shared/errors.ts';
+import type { OpenRun } from '../../data/runStore.ts';
+import type { Environment } from '../environment.ts';
 import type { JobSignal } from '../jobs.ts';
 import { forecastOf } from '../planning/forecast.ts';
-import type { Listener, RunRecord, TrainEvent, TrainRequest } from '../types.ts';
-import { openRun, type TrainContext } from './openRun.ts';
+import type { Listener, Recovery, RunRecord, TrainEvent, TrainRequest } from '../types.ts';
+import { savedStep } from './checkpoint.ts';
+import { openRun, type TrainDevices } from './openRun.ts';
 import { type Prepared, prepareRun } from './prepareRun.ts';
 import { type RunControl, StopAsked } from './runControl.ts';
-import type { OpenRun } from '../../data/runStore.ts';
-import { compareSources, readSources } from './sources.ts';
-import { setStatus, trainLoop } from './trainLoop.ts';
+import { compareSources, readSources, type Sources } from './sources.ts';
+import { setStatus, trainLoop, type Training } from './trainLoop.ts';
+import type { ResolvedModel } from '../model/modelPool.ts';
 
 /** Resolves with the record of a run that is finished, or was stopped. A run whose resumption is refused stays as it was. */
 export async function trainRun(
-  context: TrainContext,
+  devices: TrainDevices,
   signal: JobSignal,
   control: RunControl,
   request: TrainRequest,
   listener: Listener<TrainEvent>,
 ): Promise<RunRecord> {
+  const context = await devices.context();
   const { env, runs } = context;
   const { record, ref, model, pairs, resumes } = await openRun(context, request);
   // It may have a new name since it was read: a model takes its time to open.
@@ -32,7 +37,6 @@ export async function trainRun(
     preparing: (what: string, done: number, total: number): void => listener({ type: 'preparing', what, done, total }),
   };
   let begun = false;
-  let prepared: Prepared | undefined;
   try {
     progress.check();
     if (!resumes) {
@@ -46,10 +50,45 @@ export async function trainRun(
     run.advance((before) => ({ ...before, ...now }));
     await setStatus(status, 'preparing');
     begun = true;
+    const work = { env, signal, control, listener, run, model, sources, progress, unchecked };
+    let start: Start = { context, paused: false };
+    for (;;) {
+      try {
+        return await trainOn(start, work);
+      } catch (error) {
+        start = await recover(devices, work, start.paused, error);
+      }
+    }
+  } catch (error) {
+    if (error instanceof StopAsked) return await setStatus(status, 'stopped');
+    if (begun) await fail(run, listener, error);
+    throw error;
+  } finally {
+    run.close();
+  }
+}
+
+interface Work extends Omit<Training, 'context' | 'prepared' | 'paused'> {
+  env: Environment;
+  model: ResolvedModel;
+  sources: Sources;
+  progress: { check(): void; preparing(what: string, done: number, total: number): void };
+  unchecked: string | null;
+}
+
+type Start = Pick<Training, 'context' | 'paused'>;
+
+/** On one device, from the last save on, to the end of the run. */
+async function trainOn(
+  { context, paused }: Start,
+  { signal, control, listener, run, model, sources, progress, unchecked }: Work,
+): Promise<RunRecord> {
+  let prepared: Prepared | undefined;
+  try {
     prepared = await signal.turn(() => prepareRun(context, run.record, model, sources, progress));
     const { resumedAt, spec, trainer } = prepared;
-    run.advance((before) => atStep(before, resumedAt ?? 0, trainer.recompute));
-    await runs.truncateMetrics(record.id, resumedAt ?? 0);
+    run.advance((before) => ({ ...atStep(before, resumedAt ?? 0), recompute: trainer.recompute }));
+    await context.runs.truncateMetrics(run.record.id, resumedAt ?? 0);
     listener({
       type: 'started',
       record: run.record,
@@ -58,24 +97,49 @@ export async function trainRun(
       // Where no step was saved nothing was computed from what it began with.
       unchecked: resumedAt === null ? null : unchecked,
     });
-    await setStatus(status, 'running');
-    return await trainLoop({ ...status, signal, control, prepared });
-  } catch (error) {
-    if (error instanceof StopAsked) return await setStatus(status, 'stopped');
-    if (begun) await fail(run, listener, error);
-    throw error;
+    const status = { context, run, listener };
+    await setStatus(status, paused ? 'paused' : 'running');
+    return await trainLoop({ ...status, signal, control, prepared, paused });
   } finally {
-    run.close();
     // In a turn: another job may be drawing with what is let go.
     await signal.lastly(async () => prepared?.[Symbol.asyncDispose]());
   }
 }
 
+/** Another device in the place of one that was lost. Rejects with any other error, with a loss that is one too many, and where the run is not to
+ *  go on: the record is then that of its last save. */
+async function recover(
+  devices: TrainDevices,
+  { env, run, listener, progress }: Work,
+  pausedBefore: boolean,
+  error: unknown,
+): Promise<Start> {
+  if (!isWinnowError(error, 'DeviceLost')) throw error;
+  const { step: lostAt, status } = run.record;
+  const paused = status === 'preparing' ? pausedBefore : status === 'paused';
+  const from = (await savedStep(env.files, run.record)) ?? 0;
+  run.advance((record) => atStep(record, from));
+  // A stop asks for no more than that.
+  progress.check();
+  const { what: loss } = await devices.survive(error);
+  progress.preparing('Opening the GPU again', 0, 1);
+  const context = await devices.context();
+  const at = env.now().toISOString();
+  const recovery: Recovery = { at, loss, lostAt, from };
+  const record = await run.update(({ recoveries = [], ...before }) => ({
+    ...before,
+    status: 'preparing',
+    recoveries: [...recoveries, recovery],
+    updatedAt: at,
+  }));
+  listener({ type: 'recovered', recovery, record });
+  return { context, paused };
+}
+
 /** What lies after the save that it goes on from is made anew. */
-const atStep = (record: RunRecord, step: number, recompute: NonNullable<RunRecord['recompute']>): RunRecord => ({
+const atStep = (record: RunRecord, step: number): RunRecord => ({
   ...record,
   step,
-  recompute,
   samples: record.samples.filter((sample) => sample.step <= step),
   checkpoints: record.checkpoints.filter((checkpoint) => checkpoint.step <= step),
 });

@@ -31,6 +31,8 @@ export interface Job {
   steps: number;
   pairs: number;
   startedAt: number;
+  /** What befell it, and it goes on all the same. */
+  note: string;
   problem: Problem | null;
 }
 
@@ -63,6 +65,7 @@ export const jobsSlice: Slice<JobsSlice> = (set, get) => {
       steps: 0,
       pairs: 0,
       startedAt: Date.now(),
+      note: '',
       problem: null,
     };
     // Finished ones make room: the gallery keeps what they made.
@@ -109,6 +112,7 @@ export const jobsSlice: Slice<JobsSlice> = (set, get) => {
     return (event) => {
       if (event.type === 'preparing') return progress(id, () => ({ message: event.what }));
       if (event.type === 'step') return progress(id, () => ({ step: event.step, steps: event.steps }));
+      if (event.type === 'recovered') return update(id, () => ({ note: event.message }));
       progress(id, (job) => ({ done: job.done + 1, step: 0 }));
       void takeImage(event.record).catch((error) => update(id, () => ({ problem: problemOf(error) })));
     };

@@ -61,6 +61,23 @@ it('keeps the steps of a run at work when it is renamed, or all runs are read an
   expect(studio().activeRun).toBeNull();
 });
 
+it('goes back to the last save where the device was lost, and on from there', async () => {
+  const { tell, end } = fakeEngine(stale);
+  const resuming = studio().resumeRun('r');
+  await settle();
+  for (const n of [2, 3, 4]) tell(step(n));
+  const recovery = { at: '2026-01-01T00:00:00Z', loss: 'The GPU was taken away.', lostAt: 5, from: 3 };
+  tell({ type: 'recovered', recovery, record: { ...stale, status: 'preparing', step: 3, recoveries: [recovery] } });
+  expect(shown()).toMatchObject({ step: 3, status: 'preparing', recoveries: [recovery] });
+  expect(studio().metrics['r']!.map((one) => one.step)).toEqual([2]);
+  tell(step(3));
+  expect(studio().metrics['r']!.map((one) => one.step)).toEqual([2, 3]);
+  expect(shown()).toMatchObject({ step: 4, status: 'running', recoveries: [recovery] });
+  end({ ...stale, step: 6, status: 'finished', recoveries: [recovery] });
+  await resuming;
+  expect(shown().recoveries).toEqual([recovery]);
+});
+
 it('leaves events out that come after the end', async () => {
   const { tell, end } = fakeEngine(stale);
   const resuming = studio().resumeRun('r');

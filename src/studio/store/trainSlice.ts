@@ -140,6 +140,14 @@ export const trainSlice: Slice<TrainSlice> = (set, get) => {
               (a, b) => a.step - b.step,
             ),
           }));
+        case 'recovered': {
+          const { recovery, record } = event;
+          // The steps after the save are made anew.
+          set(({ metrics }) => ({
+            metrics: { ...metrics, [id]: (metrics[id] ?? []).filter(({ step }) => step < recovery.from) },
+          }));
+          return putRun(record);
+        }
         case 'status':
           return putRun(event.record);
         default:

@@ -51,6 +51,7 @@ function JobRow({ job }: { job: Job }) {
           <Button onClick={() => cancelJob(job.id)}>Cancel</Button>
         </span>
       </div>
+      {job.note ? <p className="small dim">{job.note}</p> : null}
       <Progress label={`Progress of ${job.title}`} value={job.state === 'waiting' ? 0 : fraction} />
     </div>
   );

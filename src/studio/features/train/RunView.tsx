@@ -1,11 +1,12 @@
 /** One run: how far it is, what to do with it, its curves and its samples. */
+import { recoveryInWords } from '../../../records/runs.ts';
 import type { RunRecord } from '../../../service/types.ts';
 import type { Action } from '../../components/action.ts';
 import { ActionButton, Button } from '../../components/Button.tsx';
 import { Icon } from '../../components/Icon.tsx';
 import { Shortcuts } from '../../components/Shortcuts.tsx';
 import { Notice, Panel, Progress, Tag } from '../../components/Surface.tsx';
-import { plural, printBytes, printDuration } from '../../components/words.ts';
+import { plural, printBytes, printDuration, printWhen } from '../../components/words.ts';
 import { canResume } from '../../store/trainSlice.ts';
 import { useStudio } from '../../store/useStudio.ts';
 import { Curves } from './Curves.tsx';
@@ -30,6 +31,7 @@ export function RunView({ id, overlays }: { id: string; overlays: string[] }) {
       <Panel>
         <div className="stack">
           {active ? <LiveHead run={run} /> : <PastHead run={run} />}
+          <Recoveries run={run} />
           <StartedAt run={run} />
           <Health run={run} />
         </div>
@@ -156,6 +158,15 @@ function Figure({ name, value }: { name: string; value: string }) {
       <strong className="number">{value}</strong>
     </div>
   );
+}
+
+/** Losses of the GPU that the run survived. */
+function Recoveries({ run }: { run: RunRecord }) {
+  return run.recoveries?.map((recovery) => (
+    <p key={recovery.at} className="small" role="status" data-testid="recovery">
+      <span className="dim">{printWhen(recovery.at)}</span> {recoveryInWords(recovery)}
+    </p>
+  ));
 }
 
 /** The smoke test of a DPO run: policy and reference are the same model at the start, so the loss is ln 2. */

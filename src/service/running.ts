@@ -1,0 +1,129 @@
+/** What a started engine has on its device: opened together, and gone together (device/devices.ts). */
+import { defaultThreads } from '../onnx/runtime.ts';
+import type { SessionOptions } from '../onnx/session.ts';
+import '../shared/disposable.ts';
+import { adapterKey, type EngineDevice, openDevice } from '../webgpu/device.ts';
+import { createGpuExecutor, type GpuExecutor } from '../webgpu/executor.ts';
+import { tuneKernels } from '../webgpu/tune.ts';
+import { measureBackends, saveChoices, savedChoices } from './choices.ts';
+import type { OnDevice, Opening } from './device/devices.ts';
+import type { Environment } from './environment.ts';
+import { cacheBudget, ModelCache } from './model/modelCache.ts';
+import type { ModelFolder } from './model/modelFolder.ts';
+import type { ModelPool, ResolvedModel } from './model/modelPool.ts';
+import { FrozenParts } from './sampling/frozenParts.ts';
+import { engineRunner, onnxRunner, sizedRunner } from './sampling/partRunner.ts';
+import { Predictors } from './sampling/predictors.ts';
+import { suppliedOnnx } from './sampling/suppliedOnnx.ts';
+import type { EngineChoices, SystemReport } from './types.ts';
+
+export interface Running extends OnDevice {
+  readonly device: EngineDevice;
+  /** Of what was measured on it. */
+  adapterKey: string;
+  executor: GpuExecutor;
+  /** Owns what was made of models: predictors, frozen parts, judges. */
+  cache: ModelCache;
+  predictors: Predictors;
+  /** By folder: another model may come under the id of one that is deleted, while that one still draws. */
+  parts: WeakMap<ModelFolder, FrozenParts>;
+  choices: EngineChoices;
+  report: SystemReport;
+  sessionOptions(provider: 'webgpu' | 'wasm'): SessionOptions;
+}
+
+/** Opens a device, and measures on it what was not measured yet. What was opened is let go where it fails. */
+export async function openRunning(env: Environment, pool: ModelPool, listener: Opening): Promise<Running> {
+  listener({ what: 'Opening the GPU', done: 0, total: 4 });
+  const device = await openDevice(env.gpu);
+  using opened = new DisposableStack();
+  opened.defer(() => device.destroy());
+  const sessionOptions = (provider: 'webgpu' | 'wasm'): SessionOptions =>
+    provider === 'webgpu' ? { provider, device } : { provider };
+  listener({ what: 'Opening the model', done: 1, total: 4 });
+  const model = await pool.resolve({ base: env.embeddedModels[0]!, adapters: [] });
+  const sha256 = (text: string): Promise<string> => env.sha256(new TextEncoder().encode(text));
+  const measuredOn = (await sha256(adapterKey(device.adapter))).slice(0, 16);
+  const key = await sha256([measuredOn, model.unetHash, defaultThreads(), navigatorName()].join('|'));
+  let choices = await savedChoices(env.files, key.slice(0, 16));
+  if (!choices) {
+    listener({ what: 'Measuring kernels', done: 2, total: 4 });
+    const { variants: kernelVariants, measuredMs, flopsPerSecond } = await tuneKernels(device);
+    const executor = createGpuExecutor(device, { variants: kernelVariants });
+    const sampler = await measureBackends({
+      model,
+      executor,
+      software: device.adapter.software,
+      sessionOptions,
+      hasOnnxWebgpu: env.hasOnnxWebgpu,
+      onProgress: (what) => listener({ what, done: 3, total: 4 }),
+    });
+    choices = {
+      ...sampler,
+      kernelVariants: { ...kernelVariants },
+      measuredMs: { ...measuredMs, ...sampler.measuredMs },
+      flopsPerSecond,
+    };
+    await saveChoices(env.files, key.slice(0, 16), choices);
+  }
+  const executor = createGpuExecutor(device, { variants: choices.kernelVariants });
+  const { vendor, architecture, device: name, description, software, features, limits } = device.adapter;
+  const report: SystemReport = {
+    adapter: { vendor, architecture, device: name, description, isFallback: software },
+    limits: {
+      maxBufferSize: limits['maxBufferSize']!,
+      maxStorageBufferBindingSize: limits['maxStorageBufferBindingSize']!,
+      maxComputeWorkgroupStorageSize: limits['maxComputeWorkgroupStorageSize']!,
+    },
+    features,
+    wasmThreads: choices.wasmThreads,
+    choices,
+  };
+  listener({ what: 'Ready', done: 4, total: 4 });
+  const cache = new ModelCache(cacheBudget(device.device.limits.maxBufferSize, env.memoryBytes));
+  const predictors = new Predictors(executor, sessionOptions, cache);
+  const kept = opened.move();
+  return {
+    device,
+    adapterKey: measuredOn,
+    executor,
+    cache,
+    predictors,
+    parts: new WeakMap(),
+    choices,
+    report,
+    sessionOptions,
+    async [Symbol.asyncDispose]() {
+      await using owned = new AsyncDisposableStack();
+      owned.use(kept);
+      owned.use(cache);
+    },
+  };
+}
+
+/** Text encoders and VAE belong to the folder, not to its adapters. */
+export function frozenPartsOn(
+  { choices, executor, cache, parts, sessionOptions }: Running,
+  { folder }: ResolvedModel,
+): FrozenParts {
+  // The provider that measured faster for the UNet, which is the larger net.
+  const options: SessionOptions =
+    choices.onnxProvider === 'webgpu'
+      ? sessionOptions('webgpu')
+      : { ...sessionOptions('wasm'), threads: choices.wasmThreads };
+  const known =
+    parts.get(folder) ??
+    new FrozenParts(
+      folder,
+      sizedRunner(onnxRunner(options), engineRunner(executor)),
+      suppliedOnnx(folder.reader, options),
+      cache,
+    );
+  parts.set(folder, known);
+  return known;
+}
+
+/** Browsers differ in how fast they run the same wasm; Node is one more. */
+function navigatorName(): string {
+  return typeof navigator === 'undefined' ? 'node' : navigator.userAgent;
+}
