@@ -137,8 +137,8 @@ export async function torture({ count, seed, minutes, log }: TortureOptions): Pr
     const combination = combinations[round % combinations.length]!;
     let whole = undisturbed.get(combination);
     if (!whole) undisturbed.set(combination, (whole = await trainedWith(world, combination, [])));
-    // Up to as many in a run as are survived in ten minutes.
-    const wanted = Math.min(1 + upTo(3), count - done);
+    // Up to as many in a run as are survived in ten minutes, and one at least for each combination.
+    const wanted = Math.min(1 + upTo(3), Math.max(1, count - done - (combinations.length - 1 - round)));
     const calls = Array.from({ length: wanted }, () => 1 + upTo(whole.losing.calls));
     const what = `${combination.name}: lost at calls ${calls.join(', ')} of about ${whole.losing.calls}`;
     try {

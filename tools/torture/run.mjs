@@ -42,6 +42,7 @@ const server = await createServer({
   logLevel: 'error',
   cacheDir: join(root, '.cache', 'torture', 'vite'),
   optimizeDeps: { noDiscovery: true },
+  oxc: { target: 'node20' },
   server: { middlewareMode: true, hmr: false, watch: null, ws: false },
 });
 const { torture, fullCount = 50 } = await server.ssrLoadModule(join(import.meta.dirname, `${name}.ts`));
