@@ -14,7 +14,8 @@ export function ddimStep(
   { x0, eps, noise }: { x0: Float32Array; eps: Float32Array; noise?: Float32Array | undefined },
   { a, to, eta }: { a: number; to: number; eta: number },
 ): Float32Array {
-  const sigma = eta * Math.sqrt(((1 - to) / (1 - a)) * (1 - a / to));
+  // Between two steps of pure noise (a = to = 0) there is none to add.
+  const sigma = a === to ? 0 : eta * Math.sqrt(((1 - to) / (1 - a)) * (1 - a / to));
   const direction = Math.sqrt(Math.max(1 - to - sigma ** 2, 0));
   const next = combine(Math.sqrt(to), x0, direction, eps);
   if (eta === 0) return next;
