@@ -31,6 +31,9 @@ export function startBrowser(profile: string, args: readonly string[], pipe = fa
   });
 }
 
+const PATIENCE_MS = 10 * 60_000;
+
+type Attached = { sessionId: string; targetInfo: { type: string } };
 type Message = { id?: number; method?: string; params?: unknown; result?: unknown; error?: { message: string } };
 
 /** One page of a browser, through the DevTools protocol. Whatever waits for a browser that ended is rejected. */
@@ -39,6 +42,8 @@ export class PipedPage {
   private readonly input: Writable;
   private readonly waiting = new Map<number, { resolve: (value: never) => void; reject: (error: Error) => void }>();
   private readonly heard = new Map<string, (params: never) => void>();
+  /** Of the last worker that was started. */
+  worker: string | undefined;
   private session: string | undefined;
   private lastId = 0;
 
@@ -82,11 +87,11 @@ export class PipedPage {
     return page;
   }
 
-  send<T>(method: string, params: object = {}): Promise<T> {
+  send<T>(method: string, params: object = {}, session = this.session): Promise<T> {
     const id = ++this.lastId;
     return new Promise<T>((resolve, reject) => {
       this.waiting.set(id, { resolve, reject });
-      const message = { id, method, params, ...(this.session !== undefined && { sessionId: this.session }) };
+      const message = { id, method, params, ...(session !== undefined && { sessionId: session }) };
       this.input.write(`${JSON.stringify(message)}\0`);
     });
   }
@@ -96,13 +101,91 @@ export class PipedPage {
   }
 
   /** What an expression, or the promise that it gives, comes to. */
-  async evaluate<T>(expression: string): Promise<T> {
+  async evaluate<T>(expression: string, session = this.session): Promise<T> {
     const { result, exceptionDetails } = await this.send<{
       result: { value: T };
       exceptionDetails?: { exception?: { description?: string } };
-    }>('Runtime.evaluate', { expression, awaitPromise: true, returnByValue: true });
+    }>('Runtime.evaluate', { expression, awaitPromise: true, returnByValue: true, userGesture: true }, session);
     if (exceptionDetails) throw new Error(exceptionDetails.exception?.description ?? 'the page threw');
     return result.value;
+  }
+
+  /** Resolves with what an expression comes to once that is something; rejects where the browser ends, or after ten minutes. */
+  async until<T>(expression: string): Promise<T> {
+    const start = performance.now();
+    for (;;) {
+      // Between two pages there is none to ask.
+      const value = await this.evaluate<T | null>(expression).catch(() => null);
+      if (value) return value;
+      if (this.process.child.exitCode !== null) throw new Error('the browser ended');
+      if (performance.now() - start > PATIENCE_MS)
+        throw new Error(`never came: ${expression.slice(0, 200)}; the page says: ${await this.text()}`);
+      await new Promise((resolve) => void setTimeout(resolve, 30));
+    }
+  }
+
+  /** What stands on the screen. */
+  text(): Promise<string> {
+    return this.evaluate('document.body.innerText.replace(/\\s+/g, " ").slice(0, 2000)');
+  }
+
+  /** Presses a button, or follows a link, once it is there and can be pressed; none of those that lead to the screens.
+   *  @param name its whole name, or a pattern of it. */
+  async click(name: string | RegExp): Promise<void> {
+    await this.until(`(() => {
+      const named = (one) => [one.textContent.trim(), one.getAttribute('aria-label')];
+      const fits = (text) => ${typeof name === 'string' ? `text === ${JSON.stringify(name)}` : `${String(name)}.test(text ?? '')`};
+      const button = [...document.querySelectorAll('button, a')].find(
+        (one) => named(one).some(fits) && !one.closest('nav') && !one.disabled && one.getAttribute('aria-disabled') !== 'true',
+      );
+      button?.click();
+      return button !== undefined;
+    })()`);
+  }
+
+  /** Presses a button that asks for files, and gives it these; a folder by its path. */
+  async choose(name: string | RegExp, paths: readonly string[]): Promise<void> {
+    await this.send('Page.setInterceptFileChooserDialog', { enabled: true });
+    const opened = new Promise<number>((resolve) =>
+      this.heard.set('Page.fileChooserOpened', ({ backendNodeId }: { backendNodeId: number }) =>
+        resolve(backendNodeId),
+      ),
+    );
+    await this.click(name);
+    await this.send('DOM.setFileInputFiles', { files: paths, backendNodeId: await opened });
+  }
+
+  /** Types into a field of a label, in the place of what stands there. */
+  async fill(label: string, value: string): Promise<void> {
+    await this.until(`(() => {
+      const field = [...document.querySelectorAll('label')].find((one) => one.textContent.trim() === ${JSON.stringify(label)})?.control;
+      field?.focus();
+      field?.select?.();
+      return field !== undefined && document.activeElement === field;
+    })()`);
+    await this.send('Input.insertText', { text: value });
+    await this.evaluate('document.activeElement.blur()');
+  }
+
+  /** Runs a script in every worker of the page before anything of it; `worker` then speaks to the last one. Call it before the page is opened. */
+  async watchWorkers(script: string): Promise<void> {
+    this.heard.set('Target.attachedToTarget', ({ sessionId, targetInfo }: Attached) => {
+      const run = async (): Promise<void> => {
+        if (targetInfo.type === 'worker') {
+          this.worker = sessionId;
+          await this.send('Runtime.evaluate', { expression: script }, sessionId);
+        }
+        await this.send('Runtime.runIfWaitingForDebugger', {}, sessionId);
+      };
+      run().catch(() => {});
+    });
+    await this.send('Target.setAutoAttach', { autoAttach: true, waitForDebuggerOnStart: true, flatten: true });
+  }
+
+  /** Ends it as a person does, everything written. */
+  async quit(): Promise<void> {
+    await this.send('Browser.close').catch(() => {});
+    await this.process.ended;
   }
 
   /** A key as a person strikes it. */

@@ -1,29 +1,33 @@
 /** The built studio, served as `npm start` serves it. */
-import { existsSync } from 'node:fs';
+import { cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { build, type Plugin, preview } from 'vite';
 import { isStale } from '../../stale.mjs';
 
 const root = join(import.meta.dirname, '..', '..', '..');
 
-/** @param instead what is served in the place of files of the site, by path.
- *  @param built a build to be served, made elsewhere; made here where the sources are newer than the last one. */
+const sources = ['src', 'workers', 'public', 'index.html', 'package.json', 'vite.config.ts'].map((name) =>
+  join(root, name),
+);
+const configFile = join(root, 'vite.config.ts');
+
+/** Where the studio is built from the sources as they are; built now if it is nowhere. */
+async function builtSite(): Promise<string> {
+  const own = join(root, '.cache', 'torture', 'site');
+  const fresh = [join(root, 'dist'), own].find((folder) => !isStale(join(folder, 'index.html'), sources));
+  if (fresh === undefined)
+    await build({ root, configFile, logLevel: 'error', build: { outDir: own, emptyOutDir: true } });
+  return fresh ?? own;
+}
+
+/** @param instead what is served in the place of files of the site, by path. */
 export async function serveSite(
   instead: Record<string, string> = {},
-  built?: string,
 ): Promise<{ url: string; close(): Promise<void> }> {
-  const outDir = built ?? join(root, '.cache', 'torture', 'site');
-  const configFile = join(root, 'vite.config.ts');
-  const sources = ['src', 'workers', 'public', 'index.html', 'package.json', 'vite.config.ts'];
-  if (
-    !built &&
-    isStale(
-      join(outDir, 'index.html'),
-      sources.map((name) => join(root, name)),
-    )
-  )
-    await build({ root, configFile, logLevel: 'warn', build: { outDir, emptyOutDir: true } });
-  if (!existsSync(join(outDir, 'index.html'))) throw new Error(`there is no build in ${outDir}`);
+  // A copy: another build may come meanwhile.
+  const outDir = mkdtempSync(join(tmpdir(), 'winnow-torture-site-'));
+  cpSync(await builtSite(), outDir, { recursive: true });
   const other: Plugin = {
     name: 'other-files',
     configurePreviewServer(server) {
@@ -42,5 +46,9 @@ export async function serveSite(
     preview: { port: 4190, host: 'localhost' },
     plugins: [other],
   });
-  return { url: server.resolvedUrls!.local[0]!, close: () => server.close() };
+  const close = async (): Promise<void> => {
+    await server.close();
+    rmSync(outDir, { recursive: true, force: true });
+  };
+  return { url: server.resolvedUrls!.local[0]!, close };
 }
