@@ -62,7 +62,7 @@ const mayImport: Record<string, string[]> = {
     'training/presets',
     'training/config',
   ],
-  e2e: ['records', 'data', 'tools/browser.mjs', 'tools/testHub', 'tools/torture'],
+  e2e: ['records', 'data', 'tools/browser.mjs', 'tools/testHub'],
   tools: [...engine, 'service', 'cli', 'studio'],
   bench: [...engine, 'service', 'cli'],
 };
