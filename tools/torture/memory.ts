@@ -17,12 +17,14 @@ const ALLOWED = 0.05;
 /** In the engine's worker: what was made on the device and not destroyed, in bytes. */
 const countBuffers = `(() => {
   self.liveGpuBytes = 0;
+  self.mostGpuBytes = 0;
   const sizes = new WeakMap();
   const { createBuffer } = GPUDevice.prototype;
   GPUDevice.prototype.createBuffer = function (descriptor) {
     const buffer = createBuffer.call(this, descriptor);
     sizes.set(buffer, descriptor.size);
     self.liveGpuBytes += descriptor.size;
+    self.mostGpuBytes = Math.max(self.mostGpuBytes, self.liveGpuBytes);
     return buffer;
   };
   const { destroy } = GPUBuffer.prototype;
@@ -143,7 +145,9 @@ export const torture: Torture = async ({ count, minutes, log }) => {
       const said = (['gpu', 'page', 'worker'] as const).map((what) => `${what} ${mib(now[what])} MiB`);
       log(`${pictures} pictures, ${runs} runs, ${models} models: ${said.join(', ')}`);
     }
-    const figures: Record<string, string> = {};
+    const most = await page.evaluate<number>('self.mostGpuBytes', page.worker);
+    if (most === 0) failed.push('no buffer was ever counted on the device');
+    const figures: Record<string, string> = { 'most on the GPU': `${mib(most)} MiB` };
     for (const what of ['gpu', 'page', 'worker'] as const) {
       const grown = first![what] === 0 ? now[what] : now[what] / first![what] - 1;
       figures[what] = `${mib(first![what])} MiB after the first, ${mib(now[what])} MiB after the last`;

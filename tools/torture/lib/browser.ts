@@ -110,15 +110,16 @@ export class PipedPage {
     return result.value;
   }
 
-  /** Resolves with what an expression comes to once that is something; rejects where the browser ends, or after ten minutes. */
-  async until<T>(expression: string): Promise<T> {
+  /** Resolves with what an expression comes to once that is something; rejects where the browser ends, or where that takes too
+   *  long. */
+  async until<T>(expression: string, patienceMs = PATIENCE_MS): Promise<T> {
     const start = performance.now();
     for (;;) {
       // Between two pages there is none to ask.
       const value = await this.evaluate<T | null>(expression).catch(() => null);
       if (value) return value;
       if (this.process.child.exitCode !== null) throw new Error('the browser ended');
-      if (performance.now() - start > PATIENCE_MS)
+      if (performance.now() - start > patienceMs)
         throw new Error(`never came: ${expression.slice(0, 200)}; the page says: ${await this.text()}`);
       await new Promise((resolve) => void setTimeout(resolve, 30));
     }

@@ -92,7 +92,7 @@ export const browserImports: Torture = async ({ count, seed, minutes, log }) => 
   const show = (screen: string): Promise<unknown> => page.evaluate(`location.hash = '#/${screen}'`);
 
   /** Resolves once the studio is at work; a moment later in any case, for what is over before it is looked at. */
-  const begun = (idle: string): Promise<unknown> => Promise.race([page.until(`!(${idle})`), pause(3000)]);
+  const begun = (idle: string): Promise<unknown> => page.until(`!(${idle})`, 3000).catch(() => {});
 
   /** Starts the work; `end` resolves when the studio is idle again. */
   async function start(what: What, folder: string): Promise<{ end: () => Promise<unknown> }> {
