@@ -19,7 +19,6 @@ const short: [name: string, count: number][] = [
   ['labels', 4],
   ['runs', 4],
   ['imports', 8],
-  ['memory', 3],
 ];
 
 for (const [name, count] of short) {
