@@ -94,11 +94,9 @@ export const commandLineRuns: Torture = async ({ count, seed, minutes, log }) =>
     const run = join(place, one.name, 'undisturbed', 'run');
     const start = performance.now();
     const child = train(one, run);
-    let over = false;
-    void child.ended.then(() => (over = true));
+    const over = child.ended.then(() => true);
     let [first, last] = [0, 0];
-    while (!over) {
-      await pause(5);
+    while (!(await Promise.race([over, pause(5)]))) {
       const steps = stepsOf(run);
       if (steps > 0) first ||= performance.now();
       if (steps === one.config.steps) last ||= performance.now();
