@@ -26,7 +26,7 @@ export async function openOpfsStore(folder = 'winnow'): Promise<FileStore> {
     return new OpfsStore(root);
   } catch (error) {
     // Missing, or refused, as in private browsing: each browser throws something else.
-    if (isNamed(error, 'QuotaExceededError')) throw asDiskError(error);
+    if (isNamed(error, 'QuotaExceededError')) throw noRoom();
     throw new WinnowError(
       'UnsupportedConfig',
       'This browser keeps no private files for web pages.',
@@ -57,15 +57,24 @@ class OpfsStore implements FileStore {
   }
 
   write(path: string, bytes: Uint8Array): Promise<void> {
-    return this.#turns.run(placeOf(path), () => this.#write(path, bytes));
+    return this.#change(path, () => this.#write(path, bytes));
   }
 
   append(path: string, bytes: Uint8Array): Promise<void> {
-    return this.#turns.run(placeOf(path), () => this.#append(path, bytes));
+    return this.#change(path, () => this.#append(path, bytes));
   }
 
   commit(path: string): Promise<void> {
-    return this.#turns.run(placeOf(path), () => this.#commit(path));
+    return this.#change(path, () => this.#commit(path));
+  }
+
+  /** In its turn, and refused by name, whichever step of it is. */
+  async #change(path: string, work: () => Promise<void>): Promise<void> {
+    try {
+      await this.#turns.run(placeOf(path), work);
+    } catch (error) {
+      throw asDiskError(error, path);
+    }
   }
 
   async #write(path: string, bytes: Uint8Array): Promise<void> {
@@ -76,29 +85,21 @@ class OpfsStore implements FileStore {
       await rename(folder!, part, name);
     } catch (error) {
       await folder!.removeEntry(partOf(name)).catch(() => undefined);
-      throw asDiskError(error);
+      throw error;
     }
   }
 
   async #append(path: string, bytes: Uint8Array): Promise<void> {
     const { folder, name } = await this.#parent(path, true);
     const handle = (await folder!.getFileHandle(name, { create: true })) as FileHandle;
-    try {
-      await put(handle, bytes, (await handle.getFile()).size);
-    } catch (error) {
-      throw asDiskError(error);
-    }
+    await put(handle, bytes, (await handle.getFile()).size);
   }
 
   async #commit(path: string): Promise<void> {
     const part = await this.#find(partOf(path));
     if (!part) throw notFound(partOf(path));
     const { folder, name } = await this.#parent(path, true);
-    try {
-      await rename(folder!, part, name);
-    } catch (error) {
-      throw asDiskError(error);
-    }
+    await rename(folder!, part, name);
   }
 
   async exists(path: string): Promise<boolean> {
@@ -117,7 +118,7 @@ class OpfsStore implements FileStore {
     try {
       await folder?.removeEntry(name, { recursive: true });
     } catch (error) {
-      if (!isNamed(error, 'NotFoundError')) throw error;
+      if (!isNamed(error, 'NotFoundError')) throw asDiskError(error, path);
     }
   }
 
@@ -156,7 +157,7 @@ class OpfsStore implements FileStore {
         folder = await folder.getDirectoryHandle(part, { create });
       } catch (error) {
         if (!create && (isNamed(error, 'NotFoundError') || isNamed(error, 'TypeMismatchError'))) return null;
-        throw asDiskError(error);
+        throw error;
       }
     }
     return folder;
@@ -199,7 +200,7 @@ async function put(handle: FileHandle, bytes: Uint8Array, offset: number): Promi
         throw new DOMException(`wrote ${written} of ${bytes.byteLength} bytes`, 'QuotaExceededError');
       access.flush();
     } catch (error) {
-      access.truncate(offset);
+      shorten(access, offset);
       throw error;
     } finally {
       access.close();
@@ -207,8 +208,23 @@ async function put(handle: FileHandle, bytes: Uint8Array, offset: number): Promi
     return;
   }
   const stream = await handle.createWritable({ keepExistingData: offset > 0 });
-  await stream.write({ type: 'write', position: offset, data: bytes as Uint8Array<ArrayBuffer> });
-  await stream.close();
+  try {
+    await stream.write({ type: 'write', position: offset, data: bytes as Uint8Array<ArrayBuffer> });
+    await stream.close();
+  } catch (error) {
+    // Else it holds the file.
+    await stream.abort().catch(() => undefined);
+    throw error;
+  }
+}
+
+/** What kept the bytes from being written is to be said, not what keeps them from being taken back. */
+function shorten(access: SyncAccessHandle, size: number): void {
+  try {
+    access.truncate(size);
+  } catch {
+    // As it is.
+  }
 }
 
 async function collect(folder: FileSystemDirectoryHandle, path: string, into: string[]): Promise<void> {
@@ -219,13 +235,22 @@ async function collect(folder: FileSystemDirectoryHandle, path: string, into: st
   }
 }
 
-function asDiskError(error: unknown): unknown {
-  if (!isNamed(error, 'QuotaExceededError')) return error;
+/** What a browser's storage refuses, by name; any other error as it is. */
+function asDiskError(error: unknown, path: string): unknown {
+  if (isNamed(error, 'QuotaExceededError')) return noRoom();
+  if (!(error instanceof DOMException)) return error;
   return new WinnowError(
+    'BadFile',
+    `The file ${path} cannot be written in this browser's storage (${error.message || error.name}).`,
+    'Check the disk, and whether data of this page was deleted, then reload the page.',
+  );
+}
+
+const noRoom = (): WinnowError =>
+  new WinnowError(
     'NoDiskSpace',
     'There is no room left on the disk for this browser.',
     'Delete runs or images you no longer need in the library, or free some disk space, then try again.',
   );
-}
 
 const isNamed = (error: unknown, name: string): boolean => error instanceof Error && error.name === name;
