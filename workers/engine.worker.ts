@@ -3,6 +3,7 @@ import * as Comlink from 'comlink';
 import { embeddedModels } from '../src/data/embeddedModels.ts';
 import { ModelStore } from '../src/data/modelStore.ts';
 import { openOpfsStore } from '../src/data/opfs.ts';
+import { afterEvents } from '../src/service/afterEvents.ts';
 import { Engine } from '../src/service/engineService.ts';
 import { type FolderReader, wholeFiles } from '../src/service/environment.ts';
 import type { EngineService } from '../src/service/types.ts';
@@ -57,7 +58,7 @@ const verbs = new Proxy({} as EngineService, {
     (_, name) =>
     async (...args: unknown[]) => {
       const opened = await engine;
-      return (opened[name as keyof EngineService] as Verb).apply(opened, args);
+      return afterEvents((opened[name as keyof EngineService] as Verb).bind(opened))(...args);
     },
 });
 

@@ -108,3 +108,12 @@ it('takes one thing away at a time, and the next one when it failed', async () =
   await expect(first).rejects.toThrow('The disk is full.');
   expect(await studio().take('labels', () => ({ name: 'a', bytes: '', type: '' }))).toMatchObject({ name: 'a' });
 });
+
+it('has nothing under way once taking it away has failed, whatever progress is still reported', async () => {
+  let report!: (share: number) => void;
+  const failing = studio().take('diffusers', (onProgress) => ((report = onProgress), Promise.reject(full)));
+  await expect(failing).rejects.toThrow('The disk is full.');
+  report(0.18);
+  expect(studio().taking).toBeNull();
+  expect(await studio().take('labels', () => ({ name: 'a', bytes: '', type: '' }))).toMatchObject({ name: 'a' });
+});

@@ -88,7 +88,11 @@ export const engineSlice: Slice<EngineSlice> = (set, get) => {
     try {
       connection = mine = connectEngine(fail);
       const { engine } = mine;
-      const system = await engine.start(listener((preparing) => connection === mine && set({ preparing })));
+      const system = await engine.start(
+        listener((preparing) => {
+          if (connection === mine && get().engineState === 'starting') set({ preparing });
+        }),
+      );
       const models = await engine.models();
       set(({ modelForecasts }) => ({
         system,

@@ -23,9 +23,12 @@ export const takeAwaySlice: Slice<TakeAwaySlice> = (set, get) => ({
   async take(what, make) {
     if (get().taking) return undefined;
     set({ taking: { what, share: 0 } });
+    let over = false;
     try {
-      return await make((share) => set({ taking: { what, share } }));
+      // A worker that ended may still have events on the way.
+      return await make((share) => over || set({ taking: { what, share } }));
     } finally {
+      over = true;
       set({ taking: null });
     }
   },
