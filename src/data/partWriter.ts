@@ -41,6 +41,32 @@ export class PartWriter {
   }
 }
 
+/** A file that is written piece by piece: it is there once `fill` has given all of it, and where anything fails nothing of it is. Rejects with what
+ *  failed first. */
+export async function writeInParts<T>(
+  files: FileStore,
+  path: string,
+  fill: (add: (piece: Uint8Array) => Promise<void>) => Promise<T>,
+): Promise<T> {
+  // What a killed tab left of it.
+  await files.remove(partOf(path));
+  const writer = new PartWriter(files, path);
+  try {
+    const made = await fill((piece) => writer.add(piece));
+    await writer.flush();
+    await files.commit(path);
+    return made;
+  } catch (error) {
+    await clear(files, [partOf(path)]);
+    throw error;
+  }
+}
+
+/** After a failure: what cannot be removed, either, does not take its place. */
+export async function clear(files: FileStore, paths: readonly string[]): Promise<void> {
+  await Promise.allSettled(paths.map((path) => files.remove(path)));
+}
+
 /** A file from its first byte to its last, a chunk at a time. */
 export async function readThrough(
   file: ByteRanges,

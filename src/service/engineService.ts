@@ -1,5 +1,6 @@
 /** The engine's verbs on one GPUDevice, for the studio's worker and for the command line alike. */
 import { decodePng } from '../data/formats/png.ts';
+import { clear } from '../data/partWriter.ts';
 import '../shared/disposable.ts';
 import { inWords, WinnowError } from '../shared/errors.ts';
 import type { TrainConfig } from '../training/config.ts';
@@ -327,8 +328,13 @@ export class Engine implements EngineService {
           'winnow'),
       listener,
     };
-    const made = await exportModel(model, kind, target, { ...(precision && { precision }) });
-    return zip && made.length > 1 ? [await zipped(this.env.files, made, target.folder, target.name, listener)] : made;
+    try {
+      const made = await exportModel(model, kind, target, { ...(precision && { precision }) });
+      return zip && made.length > 1 ? [await zipped(this.env.files, made, target.folder, target.name, listener)] : made;
+    } catch (error) {
+      if (folder === undefined) await clear(this.env.files, [target.folder]);
+      throw error;
+    }
   }
 
   /** Whoever asked saves the last one, which may take long; the ones before make room. */

@@ -196,7 +196,8 @@ export async function* pieces(response: Response, stalled: { restart(): void }):
   }
 }
 
-/** Aborts with the job, and by itself where `restart` was not called for too long. */
+/** Aborts with the job, by itself where `restart` was not called for too long, and with its end: an answer that is not wanted any more holds no
+ *  connection. */
 export function stallGuard(job: Job, ms: number): { signal: AbortSignal; restart(): void; end(): void } {
   const controller = new AbortController();
   let timer: ReturnType<typeof setTimeout>;
@@ -210,6 +211,10 @@ export function stallGuard(job: Job, ms: number): { signal: AbortSignal; restart
   return {
     signal: controller.signal,
     restart,
-    end: () => (clearTimeout(timer), job.aborted.removeEventListener('abort', follow)),
+    end: () => {
+      clearTimeout(timer);
+      job.aborted.removeEventListener('abort', follow);
+      controller.abort(new Error('over'));
+    },
   };
 }

@@ -1,6 +1,6 @@
 /** What a person takes away: a LoRA that other tools load; the merged model, as a diffusers folder or as one checkpoint; or its UNet as ONNX.
  *  Written to the file store tensor by tensor: a merged model may be larger than memory. */
-import { type FileStore, partOf } from '../../data/files.ts';
+import type { FileStore } from '../../data/files.ts';
 import { type LoraModules, loraParts, sumLora, writeLora } from '../../data/formats/lora.ts';
 import {
   byteLength,
@@ -10,7 +10,7 @@ import {
   writeSafetensors,
 } from '../../data/formats/safetensors.ts';
 import { tokenizerFiles } from '../../data/modelFiles.ts';
-import { PartWriter } from '../../data/partWriter.ts';
+import { clear, writeInParts } from '../../data/partWriter.ts';
 import type { ParameterDtype } from '../../graph/graph.ts';
 import { denoiserGraph } from '../../models/denoiser.ts';
 import { readParameter, storedDtypes, type TensorSource, type WeightPolicy } from '../../models/weights.ts';
@@ -76,23 +76,16 @@ async function streamed(
   metadata: Record<string, string>,
 ): Promise<ExportedFile> {
   const file = `${folder}/${name}`;
-  await files.remove(partOf(file));
-  const writer = new PartWriter(files, file);
-  try {
-    const totalBytes = tensors.reduce((sum, tensor) => sum + byteLength(tensor), 0);
-    let doneBytes = 0;
-    const size = await streamSafetensors(tensors, metadata, async (bytes) => {
-      await writer.add(bytes);
+  const totalBytes = tensors.reduce((sum, tensor) => sum + byteLength(tensor), 0);
+  let doneBytes = 0;
+  const size = await writeInParts(files, file, (add) =>
+    streamSafetensors(tensors, metadata, async (bytes) => {
+      await add(bytes);
       doneBytes = Math.min(totalBytes, doneBytes + bytes.length);
       listener?.({ file: name, doneBytes, totalBytes });
-    });
-    await writer.flush();
-    await files.commit(file);
-    return { name, size, file };
-  } catch (error) {
-    await files.remove(partOf(file));
-    throw error;
-  }
+    }),
+  );
+  return { name, size, file };
 }
 
 /** One sample, under the names of its graph's inputs → noise_pred; f32. */
@@ -158,7 +151,10 @@ async function diffusersFolder(
     return await writeFolder(model, target, precision, made);
   } catch (error) {
     // A part of a model is none.
-    for (const { file } of made) await target.files.remove(file);
+    await clear(
+      target.files,
+      made.map(({ file }) => file),
+    );
     throw error;
   }
 }

@@ -1,12 +1,12 @@
 /** An exported folder as one zip, for whoever can take away only one file. Stored as it is: weights do not shrink. */
 import { makeZip } from 'client-zip';
-import { type FileStore, partOf } from '../../data/files.ts';
+import type { FileStore } from '../../data/files.ts';
 import type { ByteRanges } from '../../data/formats/bytes.ts';
-import { CHUNK_BYTES, PartWriter } from '../../data/partWriter.ts';
+import { CHUNK_BYTES, clear, writeInParts } from '../../data/partWriter.ts';
 import type { ExportedFile, ExportEvent, Listener } from '../types.ts';
 
 /** Writes `${name}.zip` beside the files, which lie below `name/` in it. Each is removed once it is in the zip, so that the disk holds no more than
- *  the largest of them twice. Rejects with NoDiskSpace. */
+ *  the largest of them twice. Where that fails, neither zip nor files are left. Rejects with NoDiskSpace. */
 export async function zipped(
   files: FileStore,
   made: readonly ExportedFile[],
@@ -16,20 +16,22 @@ export async function zipped(
 ): Promise<ExportedFile> {
   const file = `${folder}/${name}.zip`;
   const totalBytes = made.reduce((sum, { size }) => sum + size, 0);
-  await files.remove(partOf(file));
-  const writer = new PartWriter(files, file);
   let size = 0;
-  const write = async (piece: Uint8Array): Promise<void> => {
-    await writer.add(piece);
-    size += piece.length;
-    listener({ file: `${name}.zip`, doneBytes: Math.min(size, totalBytes), totalBytes });
-  };
   try {
-    await makeZip(entries(files, made, name)).pipeTo(new WritableStream({ write }));
-    await writer.flush();
-    await files.commit(file);
+    await writeInParts(files, file, (add) => {
+      const write = async (piece: Uint8Array): Promise<void> => {
+        await add(piece);
+        size += piece.length;
+        listener({ file: `${name}.zip`, doneBytes: Math.min(size, totalBytes), totalBytes });
+      };
+      return makeZip(entries(files, made, name)).pipeTo(new WritableStream({ write }));
+    });
   } catch (error) {
-    await files.remove(partOf(file));
+    // A part of a model is none, and would keep room that there is not.
+    await clear(
+      files,
+      made.map((one) => one.file),
+    );
     throw error;
   }
   return { name: `${name}.zip`, size, file };

@@ -107,7 +107,7 @@ export class ModelStorage {
         await this.store.save(id, record);
         await this.copy(signal, id, record, chosen, listener);
       } catch (error) {
-        await this.store.remove(id);
+        await this.store.remove(id).catch(() => undefined);
         throw error;
       }
       return id;

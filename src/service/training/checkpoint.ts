@@ -1,6 +1,6 @@
 /** What a run saves: a checkpoint that others can load, and the state that resuming needs. The state names weights and moments by tensor, as
  *  torch does (`exp_avg`, `exp_avg_sq`): how they are packed into arenas is the adapter's business (its binding limit cuts them). */
-import { type FileStore, partOf } from '../../data/files.ts';
+import type { FileStore } from '../../data/files.ts';
 import { writeLora } from '../../data/formats/lora.ts';
 import {
   openSafetensors,
@@ -9,7 +9,7 @@ import {
   type TensorToStream,
   writeSafetensors,
 } from '../../data/formats/safetensors.ts';
-import { PartWriter } from '../../data/partWriter.ts';
+import { clear, writeInParts } from '../../data/partWriter.ts';
 import { WinnowError } from '../../shared/errors.ts';
 import { nameOf } from '../../shared/paths.ts';
 import { sameShape, sizeOf } from '../../shared/shape.ts';
@@ -52,12 +52,13 @@ export async function saveState(
     const sites = { unet: model.folder.unet.model.loraTargets('all') };
     await files.write(file, writeSafetensors(writeLora({ unet: modules }, sites, 'kohya'), metadata));
   } else {
-    await stream(
-      files,
-      file,
-      entries.map(({ name, shape }) => ({ name, shape, dtype: 'F32', data: () => read('param', name) })),
-      metadata,
-    );
+    const tensors = entries.map(({ name, shape }): TensorToStream => ({
+      name,
+      shape,
+      dtype: 'F32',
+      data: () => read('param', name),
+    }));
+    await writeInParts(files, file, (add) => streamSafetensors(tensors, metadata, add));
   }
   try {
     const tensors = trainedKinds.flatMap((kind) =>
@@ -68,9 +69,11 @@ export async function saveState(
         data: () => read(kind, name),
       })),
     );
-    await stream(files, statePath(id), tensors, { ...metadata, version: STATE_VERSION });
+    await writeInParts(files, statePath(id), (add) =>
+      streamSafetensors(tensors, { ...metadata, version: STATE_VERSION }, add),
+    );
   } catch (error) {
-    if (!before) await files.remove(file);
+    if (!before) await clear(files, [file]);
     throw error;
   }
   return file;
@@ -84,25 +87,6 @@ function readerOf(trainer: Trainer): (kind: TrainedKind, name: string) => Promis
     if (held?.kind !== kind) held = { kind, tensors: await trainer.tensors(kind) };
     return held.tensors.get(name)!;
   };
-}
-
-async function stream(
-  files: FileStore,
-  path: string,
-  tensors: readonly TensorToStream[],
-  metadata: Readonly<Record<string, string>>,
-): Promise<void> {
-  // What a killed tab left of it.
-  await files.remove(partOf(path));
-  const part = new PartWriter(files, path);
-  try {
-    await streamSafetensors(tensors, metadata, (bytes) => part.add(bytes));
-    await part.flush();
-    await files.commit(path);
-  } catch (error) {
-    await files.remove(partOf(path));
-    throw error;
-  }
 }
 
 interface SavedState {
