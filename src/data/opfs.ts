@@ -1,6 +1,6 @@
 /** The browser's origin private file system as a FileStore. Works on the page and in workers; inside a worker it uses synchronous
  *  access handles where they exist, which appends without copying and is all that older Safari can write with. */
-import { WinnowError } from '../shared/errors.ts';
+import { isWinnowError, WinnowError } from '../shared/errors.ts';
 import { Turns } from '../shared/turns.ts';
 import { type FileStore, partOf, placeOf } from './files.ts';
 import { byteRanges, type ByteRanges } from './formats/bytes.ts';
@@ -174,7 +174,9 @@ const notFound = (path: string): WinnowError =>
 /** A file that was removed or replaced after it was opened is missed by its name, too. */
 const stillThere = <Bytes>(path: string, reading: Promise<Bytes>): Promise<Bytes> =>
   reading.catch((error: unknown) => {
-    throw isNamed(error, 'NotFoundError') || isNamed(error, 'NotReadableError') ? notFound(path) : error;
+    const gone =
+      isNamed(error, 'NotFoundError') || isNamed(error, 'NotReadableError') || isWinnowError(error, 'NotFound');
+    throw gone ? notFound(path) : error;
   });
 
 /** Bytes copied at a time where files cannot be renamed. */

@@ -1,4 +1,5 @@
 /** Bytes read by range, wherever they lie: memory, a Blob (a dropped file, a fetch, Node's openAsBlob), an OPFS handle. */
+import { WinnowError } from '../../shared/errors.ts';
 
 export interface ByteRanges {
   readonly size: number;
@@ -17,9 +18,26 @@ export function byteRanges(source: ByteSource): ByteRanges {
   if (source instanceof Blob) {
     return {
       size: source.size,
-      read: async (start, end) => new Uint8Array(await source.slice(start, end).arrayBuffer()),
+      read: (start, end) => readBlob(source.slice(start, end), source instanceof File ? source.name : undefined),
       blob: source,
     };
   }
   return source;
+}
+
+/** A file that a person chose may be moved, changed or deleted before it is read: rejects with NotFound. */
+export async function readBlob(
+  blob: Blob,
+  name = blob instanceof File ? blob.name : 'The file',
+): Promise<Uint8Array<ArrayBuffer>> {
+  try {
+    return new Uint8Array(await blob.arrayBuffer());
+  } catch (error) {
+    if (!(error instanceof DOMException)) throw error;
+    throw new WinnowError(
+      'NotFound',
+      `${name} cannot be read any more: it was moved, changed or deleted.`,
+      'Choose it again.',
+    );
+  }
 }

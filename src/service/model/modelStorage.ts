@@ -5,7 +5,7 @@
  *  cancelled; a killed one is listed as incomplete, and replaced when the same model is imported again. */
 import { createSHA256 } from 'hash-wasm';
 import { type FileStore, partOf } from '../../data/files.ts';
-import { byteRanges } from '../../data/formats/bytes.ts';
+import { byteRanges, readBlob } from '../../data/formats/bytes.ts';
 import { downloadFile } from '../../data/hub/download.ts';
 import {
   type HubFile,
@@ -321,7 +321,7 @@ async function checkBlobs(files: readonly { path: string; file: Blob }[]): Promi
     return found.file;
   };
   const reader: FolderReader = {
-    read: async (path) => new Uint8Array(await find(path).arrayBuffer()),
+    read: async (path) => readBlob(find(path)),
     open: async (path) => byteRanges(find(path)),
     list: async () => files.map(({ path }) => path),
     sha256: async () => '',

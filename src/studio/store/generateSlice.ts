@@ -1,4 +1,5 @@
 /** What the Generate screen asks for: prompt or list, seeds, settings; and the verbs that start work with it. */
+import { readBlob } from '../../data/formats/bytes.ts';
 import { samplingDefaults } from '../../data/embeddedModels.ts';
 import type { AdapterRef, GenerationSettings, ImageRecord, ModelRef, PairsRequest } from '../../service/types.ts';
 import { samplerOptions } from '../../diffusion/samplers/options.ts';
@@ -276,7 +277,6 @@ export const generateSlice: Slice<GenerateSlice> = (set, get) => {
           `${file.name} is not a LoRA.`,
           'If it is a whole model, add it on the Models screen.',
         );
-      const bytes = async (one: File): Promise<Uint8Array> => new Uint8Array(await one.arrayBuffer());
       const {
         file: path,
         rank,
@@ -284,7 +284,7 @@ export const generateSlice: Slice<GenerateSlice> = (set, get) => {
         parts,
       } = await get()
         .engine()
-        .importLora(file.name, await bytes(file), base, config && (await bytes(config)));
+        .importLora(file.name, await readBlob(file), base, config && (await readBlob(config)));
       // What was lost from storage is back.
       get().forgetModelHashes(path);
       const { loras } = get().preferences;

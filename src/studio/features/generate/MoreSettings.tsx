@@ -1,4 +1,5 @@
 /** Everything that has a good default. */
+import { readBlob } from '../../../data/formats/bytes.ts';
 import { Button, FileButton } from '../../components/Button.tsx';
 import { NumberField, Segmented, Select, Switch } from '../../components/Fields.tsx';
 import { Disclosure } from '../../components/Surface.tsx';
@@ -148,7 +149,7 @@ export function MoreSettings() {
             <FileButton
               accept={acceptOf('image')}
               icon="sample"
-              onFile={async (file) => setInitImage(file.name, new Uint8Array(await file.arrayBuffer()))}
+              onFile={async (file) => setInitImage(file.name, await readBlob(file))}
             >
               Start from an image
             </FileButton>
