@@ -154,6 +154,10 @@ export const browserImports: Torture = async ({ count, seed, minutes, log }) => 
       if (fault === 'quota gone') await setQuota(random.integer(0, 200_000));
       if (fault === 'files taken away') rmSync(folder, { recursive: true, force: true });
       if (fault !== 'killed') await end();
+      const unnamed = (await page.evaluate<string>('document.body.innerText')).match(
+        /Something went wrong in Winnow: [^.]*/,
+      )?.[0];
+      if (unnamed) throw new Error(unnamed);
       if (fault === 'connection cut') ms.download = Math.max(300, performance.now() - since) / 2;
       await setQuota(null);
       await modelsIn(page);
