@@ -395,13 +395,22 @@ export async function makePairs(
     const seeds = new RandomStream({ seed, purpose: 'imageSeed', step: n });
     const items = Array.from({ length: perPair }, () => ({ prompt, seed: seeds.uint32() }));
     const images: ImageRecord[] = [];
-    for (const side of sides) images.push(...(await side.draw(items, 0, perPair)));
+    let kept: [ImageRecord, ImageRecord];
+    try {
+      for (const side of sides)
+        for (const [i, item] of items.entries()) images.push(...(await side.draw([item], i, perPair)));
+      kept = bestOf
+        ? await bestAndWorst(devices, signal, sides[0]!.model, images, bestOf.judge, listener)
+        : [images[0]!, images[1]!];
+    } catch (error) {
+      // Nobody keeps a record of a picture that was still to be chosen from.
+      if (bestOf) for (const record of images) await removePicture(devices, record);
+      throw error;
+    }
     const pair: PairRecord = {
       id: devices.env.newId(),
       prompt,
-      images: bestOf
-        ? await bestAndWorst(devices, signal, sides[0]!.model, images, bestOf.judge, listener)
-        : [images[0]!, images[1]!],
+      images: kept,
       origin: against ? 'models' : 'seeds',
       createdAt: devices.env.now().toISOString(),
     };
@@ -424,23 +433,25 @@ function checkSees(
   );
 }
 
+async function removePicture({ env }: GenerationDevices, { file, latentsFile }: ImageRecord): Promise<void> {
+  await env.files.remove(file);
+  await env.files.remove(latentsFile);
+}
+
 /** By the judge's first scale. The pictures in between are removed. */
 async function bestAndWorst(
-  { env, turn }: GenerationDevices,
+  devices: GenerationDevices,
   signal: JobSignal,
   model: ResolvedModel,
   images: ImageRecord[],
   judge: string,
   listener: Listener<GenerateEvent>,
 ): Promise<[ImageRecord, ImageRecord]> {
-  const scores = await turn(signal, (context) => context.score(judge, model, images), tellOfLoss(listener));
+  const scores = await devices.turn(signal, (context) => context.score(judge, model, images), tellOfLoss(listener));
   const order = images
     .map((record, i) => ({ record, score: Object.values(scores[i]!)[0]! }))
     .sort((a, b) => b.score - a.score);
-  for (const { record } of order.slice(1, -1)) {
-    await env.files.remove(record.file);
-    await env.files.remove(record.latentsFile);
-  }
+  for (const { record } of order.slice(1, -1)) await removePicture(devices, record);
   // In the order they were made: which is better is for the label to say.
   const kept = [order[0]!.record, order.at(-1)!.record].sort((a, b) => images.indexOf(a) - images.indexOf(b));
   return [kept[0]!, kept[1]!];

@@ -9,7 +9,7 @@ import { MemoryFileStore } from '../memoryFiles.ts';
 import { MICRO_FACTOR, microModel } from '../microModel.ts';
 import type { ModelRef, PairsRequest } from '../types.ts';
 import { freeSignal, lasting, verbContext } from '../verbContexts.ts';
-import { makePairs } from './generation.ts';
+import { type GenerationContext, makePairs } from './generation.ts';
 
 class CountingFiles extends MemoryFileStore {
   readonly reads: string[] = [];
@@ -91,7 +91,44 @@ it('draws nothing that its judge does not see', async () => {
     () => {},
   );
   await expect(making).rejects.toThrow(/Judge a sees pictures of 96 by 96 pixels/);
-  expect(await files.list('')).toEqual([]);
+  expect(await files.list('images')).toEqual([]);
+});
+
+it.each<[string, Partial<GenerationContext>, { cancelAt?: number }]>([
+  ['its judge fails', { score: () => Promise.reject(new Error('no score')) }, {}],
+  ['it is cancelled before the last picture', {}, { cancelAt: 2 }],
+])('keeps no picture that was still to be chosen from when %s', async (_, change, { cancelAt }) => {
+  const reader = microModel();
+  const files = new CountingFiles();
+  const context = { ...verbContext({ executor: cpuExecutor(), reader, files }), ...change };
+  let drawn = 0;
+  const check = (): void => {
+    if (drawn === cancelAt) throw new Error('cancelled');
+  };
+  const making = makePairs(
+    lasting(context),
+    { ...freeSignal, check },
+    {
+      model: { base: 'micro', adapters: [] },
+      negativePrompt: '',
+      steps: 1,
+      guidanceScale: 1,
+      width: 4 * MICRO_FACTOR,
+      height: 4 * MICRO_FACTOR,
+      scheduler: 'DDIMScheduler',
+      sampler: 'engine',
+      prompts: ['a tree'],
+      count: 1,
+      seed: 3,
+      bestOf: { k: 3, judge: 'a' },
+    },
+    (event) => {
+      if (event.type === 'image') drawn += 1;
+    },
+  );
+  await expect(making).rejects.toThrow(cancelAt ? 'cancelled' : 'no score');
+  expect(drawn).toBe(cancelAt ?? 3);
+  expect(await files.list('images')).toEqual([]);
 });
 
 it.each<[string, Partial<PairsRequest>]>([

@@ -104,17 +104,18 @@ export const jobsSlice: Slice<JobsSlice> = (set, get) => {
   /** On screen only once it is stored: a label must never point at nothing. */
   const takePair = (pair: PairRecord): Promise<void> =>
     once(pair.id, async () => {
+      await Promise.all(pair.images.map(takeImage));
       await savePairs(await db(), [pair]);
       get().addPairs([pair]);
     });
 
-  function follow(id: string): (event: GenerateEvent) => void {
+  function follow(id: string, keeps = true): (event: GenerateEvent) => void {
     return (event) => {
       if (event.type === 'preparing') return progress(id, () => ({ message: event.what }));
       if (event.type === 'step') return progress(id, () => ({ step: event.step, steps: event.steps }));
       if (event.type === 'recovered') return update(id, () => ({ note: event.message }));
       progress(id, (job) => ({ done: job.done + 1, step: 0 }));
-      void takeImage(event.record).catch((error) => update(id, () => ({ problem: problemOf(error) })));
+      if (keeps) void takeImage(event.record).catch((error) => update(id, () => ({ problem: problemOf(error) })));
     };
   }
 
@@ -152,7 +153,8 @@ export const jobsSlice: Slice<JobsSlice> = (set, get) => {
     async runPairs(title, request) {
       const engine = get().engine();
       const id = add('pairs', title, request.count * (request.bestOf?.k ?? 2));
-      const onImage = follow(id);
+      // Of those that a judge chooses from only the chosen stay: a pair brings its own.
+      const onImage = follow(id, !request.bestOf);
       const onEvent = (event: PairsEvent): void => {
         if (event.type !== 'pair') return onImage(event);
         update(id, () => ({ pairs: event.done }));
@@ -163,7 +165,7 @@ export const jobsSlice: Slice<JobsSlice> = (set, get) => {
         (async () => {
           await db();
           const pairs = await engine.makePairs(id, request, listener(onEvent));
-          await Promise.all(pairs.flatMap((pair) => [takePair(pair), ...pair.images.map(takeImage)]));
+          await Promise.all(pairs.map(takePair));
           return pairs;
         })(),
       );

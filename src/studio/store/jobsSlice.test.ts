@@ -1,0 +1,37 @@
+/** What a job made is on screen and in the library once it is there to stay. */
+import { afterEach, expect, it, vi } from 'vitest';
+import { readImages } from '../../data/images.ts';
+import { imageRecord } from '../../records/testRecords.ts';
+import type { Listener, PairsEvent, PairsRequest } from '../../service/types.ts';
+import { db } from './services.ts';
+import { closeStudio, openStudio, pairOf, studio } from './testStudio.ts';
+
+afterEach(closeStudio);
+
+it('keeps of the pictures that a judge chose from the two that were chosen', async () => {
+  const pair = pairOf('p');
+  const [best, worst] = pair.images;
+  const between = imageRecord('between');
+  await openStudio({
+    engine: {
+      makePairs: async (_job: string, _request: PairsRequest, listener: Listener<PairsEvent>) => {
+        const made = [best, between, worst];
+        for (const [item, record] of made.entries()) await listener({ type: 'image', item, items: 3, record });
+        // Its file is removed by now.
+        await listener({ type: 'pair', pair, done: 1, total: 1 });
+        return [pair];
+      },
+    },
+  });
+  studio().setDraft({ prompt: 'a tree', bestOf: { k: 3, judge: 'a' } });
+  await studio().makePairs(1);
+  expect(studio().generateProblem).toBeNull();
+  expect(studio().pairs.map(({ id }) => id)).toContain('p');
+  await vi.waitFor(() => expect(studio().jobs[0]).toMatchObject({ state: 'done', done: 3, total: 3 }));
+  expect(
+    studio()
+      .images.map(({ id }) => id)
+      .toSorted(),
+  ).toEqual([best.id, worst.id]);
+  expect((await readImages(await db())).map(({ id }) => id).toSorted()).toEqual([best.id, worst.id]);
+});
