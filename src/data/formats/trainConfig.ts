@@ -62,23 +62,25 @@ export const trainConfigSchema = z.strictObject({
   sampleSeeds: z.array(whole.min(0)).max(1000),
 }) satisfies z.ZodType<TrainConfig>;
 
-export function parseTrainConfig(text: string): TrainConfig {
+/** @param file in messages; left out for what was typed. */
+export function parseTrainConfig(text: string, file?: string): TrainConfig {
   return checkTrainConfig(
     parseJson(text, {
-      file: 'This file',
+      file: file ?? 'This text',
       error: 'BadConfig',
       remedy: 'Choose a training config that was saved here.',
       limit: MAX_CHARACTERS,
     }),
+    file === undefined ? undefined : `The training settings in ${file}`,
   );
 }
 
-export function checkTrainConfig(value: unknown): TrainConfig {
+export function checkTrainConfig(value: unknown, what = 'The training settings'): TrainConfig {
   const result = trainConfigSchema.safeParse(value);
   if (result.success) return result.data;
   throw new WinnowError(
     'BadConfig',
-    `The training settings are not right (${problemsIn(result.error, 'file')}).`,
+    `${what} are not right (${problemsIn(result.error, 'file')}).`,
     'Correct these fields and try again.',
   );
 }

@@ -66,6 +66,18 @@ it('a file that is said to be a prompt list is read as one, whatever it is calle
   await expect(importAs(file('x.csv', '{"a": 1}'), 'prompts')).rejects.toMatchObject({ name: 'BadFile' });
 });
 
+it.each([
+  ['{', 'theirs.json is not valid JSON.'],
+  ['{ "version": 1 }', 'The training settings in theirs.json are not right (mode: '],
+  ['[]', 'The training settings in theirs.json are not right (file: '],
+])('settings that are not right are told with the file that they are in: %s', async (content, message) => {
+  const reading = importFrom(file('theirs.json', content), every);
+  await expect(reading).rejects.toMatchObject({
+    name: 'BadConfig',
+    message: expect.stringContaining(message) as string,
+  });
+});
+
 it('file inputs offer every ending and media type, pickles none', () => {
   expect(acceptOf('image')).toBe('.png,image/png,.jpg,.jpeg,image/jpeg,.webp,image/webp');
   expect(acceptOf('weights')).toBe('.safetensors');

@@ -9,5 +9,5 @@ export const trainSettingsImporter = importer({
   what: 'the settings of a run, each checked',
   extensions: ['.json'],
   mediaTypes: ['application/json'],
-  read: async (source) => parseTrainConfig(decodeText(await whole(source), source.name)),
+  read: async (source) => parseTrainConfig(decodeText(await whole(source), source.name), source.name),
 });
