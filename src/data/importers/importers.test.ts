@@ -41,6 +41,17 @@ describe('a file is known', () => {
     expect(await formatOf(file('download', content))).toBe(format);
   });
 
+  it.each<[ImporterName, string, Uint8Array<ArrayBuffer>]>([
+    ['jpeg', 'photo.png', jpeg],
+    ['webp', 'saved.jpg', webp],
+  ])('as %s by how it begins, though its name is %s', async (format, name, content) => {
+    expect(await formatOf(file(name, content))).toBe(format);
+  });
+
+  it('by its name where it begins like something of another use', async () => {
+    await expect(formatOf(file('model.safetensors', jpeg))).rejects.toThrow('model.safetensors is cut off');
+  });
+
   it('as PNG by how it begins, and then read as one', async () => {
     await expect(formatOf(file('download', png))).rejects.toMatchObject({ name: 'BadFile' });
     expect(importers.png.recognise!(png)).toBe(true);

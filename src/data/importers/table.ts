@@ -51,14 +51,15 @@ export const titlesOf = (...brings: Brings[]): string[] =>
 /** Longest that a format is known by. */
 const HEAD = 16;
 
-/** By its name, else by how it begins. */
+/** By its name, else by how it begins; so, too, where something else of the same use lies under a name, as a JPEG under `.png`. */
 async function importerFor(source: Source, brings: readonly Brings[]): Promise<Importer | undefined> {
   const candidates = importersOf(brings);
   const name = source.name.toLowerCase();
   const named = candidates.find(({ extensions }) => extensions.some((extension) => name.endsWith(extension)));
-  if (named) return named;
+  if (named && !named.recognise) return named;
   const head = await source.read(0, Math.min(HEAD, source.size));
-  return candidates.find((one) => one.recognise?.(head));
+  if (named?.recognise?.(head)) return named;
+  return candidates.find((one) => (!named || one.brings === named.brings) && one.recognise?.(head)) ?? named;
 }
 
 /** What a file is for. */
