@@ -7,17 +7,13 @@ import type { Feeds } from '../graph/feed.ts';
 import type { Graph } from '../graph/graph.ts';
 import type { TensorSource } from '../models/weights.ts';
 
-/** One thing that a judge says of a picture. Higher is better. */
+/** One thing that a judge says of a picture: any number, and higher is better. */
 export interface JudgeScale {
   /** In labels, figures and options: `appeal`. */
   name: string;
   title: string;
   /** What it looks at. */
   needs: readonly ('image' | 'prompt')[];
-  /** logit: a difference of two is the logit of a preference. points: it is only known which is higher. */
-  unit: 'logit' | 'points';
-  /** null: any number. */
-  range: readonly [low: number, high: number] | null;
 }
 
 /** What is said of a judge: plain data. Whether it labelled something, the labels say (`by`). */
@@ -84,8 +80,6 @@ export interface Judge extends JudgeInfo {
 export interface JudgeKind {
   /** `_class_name` of its config.json. */
   className: string;
-  title: string;
-  source: string;
   scales: readonly JudgeScale[];
   /** Throws UnsupportedArchitecture with the config's field. */
   read(config: Record<string, unknown>, folder: JudgeFolder): Pick<Judge, 'imageSize' | 'plan'>;

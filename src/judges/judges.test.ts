@@ -105,8 +105,8 @@ describe('who labelled does not judge', () => {
     kind: 'winnow-scorer',
     from: 'model',
     scales: [
-      { name: 'appeal', title: 'Appeal', needs: ['image'], unit: 'logit', range: null },
-      { name: 'alignment', title: 'Alignment', needs: ['image', 'prompt'], unit: 'logit', range: null },
+      { name: 'appeal', title: 'Appeal', needs: ['image'] },
+      { name: 'alignment', title: 'Alignment', needs: ['image', 'prompt'] },
     ],
     imageSize: 128,
   }));

@@ -1,5 +1,5 @@
-/** Scorers that are trained with a model on a taste (tools/base-model/train_scorers.py): how much a picture appeals, and how well it shows its
- *  prompt, by the model's own text encoder. */
+/** Scorers that are trained with a model on a taste (tools/base-model/train_scorers.py, docs/model-card.md): how much a picture appeals, and how
+ *  well it shows its prompt, by the model's own text encoder. */
 import { openSafetensors } from '../data/formats/safetensors.ts';
 import { Graph } from '../graph/graph.ts';
 import { alignmentScores, buildScorer, parseScorerConfig } from '../models/scorer.ts';
@@ -11,11 +11,9 @@ import type { JudgeKind } from './judge.ts';
 
 export const winnowScorer: JudgeKind = {
   className: 'WinnowScorer',
-  title: 'Scorer of a taste',
-  source: 'docs/model-card.md',
   scales: [
-    { name: 'appeal', title: 'Appeal', needs: ['image'], unit: 'logit', range: null },
-    { name: 'alignment', title: 'Prompt alignment', needs: ['image', 'prompt'], unit: 'logit', range: null },
+    { name: 'appeal', title: 'Appeal', needs: ['image'] },
+    { name: 'alignment', title: 'Prompt alignment', needs: ['image', 'prompt'] },
   ],
   read(json, folder) {
     const config = parseScorerConfig(json);
