@@ -46,6 +46,14 @@ function expectNamed({ code, out, err }: { code: number; out: string; err: strin
   expect(out).toBe('');
 }
 
+it.each([
+  ['pairs', ['--prompt', 'a', '--best-of', '2']],
+  ['evaluate', [tiny, '--prompts', join(root, 'public/prompts/test.txt')]],
+])('%s by a judge without a name', async (verb, args) => {
+  const given = await winnow(verb, tiny, ...args, '--judge', '', '--out', join(folder, 'never'));
+  expectNamed(given, /^BadArguments: --judge is empty\./m);
+});
+
 describe('numbers beyond their bounds', () => {
   const generate = ['generate', tiny, '--prompt', 'a', '--out', 'never'];
   const pairs = ['pairs', tiny, '--prompt', 'a', '--out', 'never'];

@@ -16,8 +16,12 @@ export const isLabelFile = (asked: string): boolean =>
   (/[\\/.]/.test(asked) || existsSync(asked)) && !isJudgeFolder(asked);
 
 /** As the engine knows it: a name, or a folder by its absolute path. A judge that came with the model goes before a folder of the same name:
- *  `./a` is the folder. */
-export const judgePath = (asked: string): string => (/[\\/.]/.test(asked) && isFolder(asked) ? absolute(asked) : asked);
+ *  `./a` is the folder. Throws BadArguments for none. */
+export function judgePath(asked: string): string {
+  if (asked.trim() === '')
+    throw badArguments('--judge is empty.', "Give a judge's name or the path of its folder, or leave --judge out.");
+  return /[\\/.]/.test(asked) && isFolder(asked) ? absolute(asked) : asked;
+}
 
 /** What may follow `--by`. */
 export const scaleHelp = [

@@ -98,6 +98,15 @@ it('one that a person brings along is known by its folder', async () => {
   ]);
 });
 
+it('a folder that is no judge’s is named as none', async () => {
+  const read = (path: string): Promise<never> =>
+    Promise.reject(new WinnowError('NotFound', `There is no file ${path}.`, 'Check the path.'));
+  await expect(readJudge({ path: '/src/', read }, { name: 'src', from: 'folder' })).rejects.toMatchObject({
+    name: 'NotFound',
+    what: "/src/ is no judge's folder: it has no config.json.",
+  });
+});
+
 describe('who labelled does not judge', () => {
   const judges = ['a', 'b', 'c'].map((name): JudgeInfo => ({
     name,

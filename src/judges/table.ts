@@ -16,7 +16,14 @@ export const scaleNames: readonly string[] = [
 /** Reads the config alone. Rejects with NotFound, BadFile, or UnsupportedArchitecture for a class that is no judge of ours. */
 export async function readJudge(folder: JudgeFolder, { name, from }: Pick<JudgeInfo, 'name' | 'from'>): Promise<Judge> {
   const file = `${folder.path}config.json`;
-  const config = parseJsonObject(await folder.read('config.json'), { file, remedy: 'Take another copy of the judge.' });
+  const bytes = await present(folder.read('config.json'));
+  if (!bytes)
+    throw new WinnowError(
+      'NotFound',
+      `${folder.path} is no judge's folder: it has no config.json.`,
+      'Choose the folder of one, with config.json and its weights.',
+    );
+  const config = parseJsonObject(bytes, { file, remedy: 'Take another copy of the judge.' });
   const found = Object.entries<JudgeKind>(judgeKinds).find(([, { className }]) => className === config['_class_name']);
   if (!found)
     throw new WinnowError(

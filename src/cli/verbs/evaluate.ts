@@ -69,6 +69,7 @@ export const evaluate = defineVerb({
     checkTotal(given.length, seedList.length);
     const most = values.count === undefined ? Infinity : count('count', values.count);
     const margin = number('tie-margin', values['tie-margin'], { min: 0 });
+    const named = values.judge === undefined ? undefined : judgePath(values.judge);
     const asked = askedOf(values);
     const out = outFolder(required('out', values.out));
     return withEngine(terminal, { base: refs[0]!.base, root: out }, async (engine) => {
@@ -85,7 +86,7 @@ export const evaluate = defineVerb({
         ]);
       const runs = runsOf(refs);
       const signatures = new Set(runs.flatMap(({ pairs }) => pairs.flatMap(({ by }) => by ?? [])));
-      const judgeName = judgePath(values.judge ?? comparingJudge(info!.judges, signatures)?.name ?? 'b');
+      const judgeName = named ?? comparingJudge(info!.judges, signatures)?.name ?? 'b';
       // Refused before a picture is drawn.
       const judge = await engine.judge(judgeName);
       const labelled = labelledWords(judge, runs);

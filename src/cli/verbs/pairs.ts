@@ -49,6 +49,7 @@ export const pairs = defineVerb({
     if (k === undefined) doNothing(values, ['judge'], 'without --best-of');
     if (k !== undefined && against)
       throw badArguments('--best-of and --against were both given.', 'Choose one of them.');
+    const named = values.judge === undefined ? undefined : judgePath(values.judge);
     const asked = askedOf(values);
     const out = outFolder(required('out', values.out));
     const say = (text: string): void => terminal.note(text);
@@ -59,7 +60,7 @@ export const pairs = defineVerb({
       const used = list.slice(0, wanted);
       for (const model of against ? [ref, against] : [ref])
         await sayCuts(engine, terminal, model, [...used, values.negative ?? '']);
-      const judge = judgePath(values.judge ?? labellingJudge(info!.judges)?.name ?? 'a');
+      const judge = named ?? labellingJudge(info!.judges)?.name ?? 'a';
       // Refused before a picture is drawn.
       if (k !== undefined) await engine.judge(judge);
       const request = {
