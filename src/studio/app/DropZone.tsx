@@ -60,7 +60,8 @@ export function DropZone() {
     }
     async function takeAll(files: File[]): Promise<void> {
       try {
-        for (const lora of withConfigs(files)) void take(lora);
+        const used = new Map<Brings, string>();
+        for (const lora of withConfigs(files)) void take(lora, used);
       } catch (error) {
         toastProblem(error);
       }
@@ -74,9 +75,14 @@ export function DropZone() {
       toast('LoRA added', `${added.name} is on the model on the Generate screen. ${loraSummary(added)}.`);
       navigate('/generate');
     }
-    async function take({ file, config }: LoraFiles): Promise<void> {
+    /** @param used of what there is room for one alone, the file that was taken of those that came together. */
+    async function take({ file, config }: LoraFiles, used: Map<Brings, string>): Promise<void> {
       try {
         const brought = await importFrom(fileSource(file), uses);
+        const first = used.get(brought.brings);
+        if (first !== undefined)
+          return toast(`${brought.name} is left aside`, `${first} is used: bring one at a time.`);
+        if (brought.brings !== 'weights') used.set(brought.brings, brought.name);
         switch (brought.brings) {
           case 'image':
             return setImage({ ...brought.value, name: brought.name });

@@ -1,0 +1,36 @@
+// @vitest-environment happy-dom
+/** What becomes of files that are dropped on the window. */
+import 'fake-indexeddb/auto';
+import { MantineProvider } from '@mantine/core';
+import { notifications } from '@mantine/notifications';
+import { act } from 'react';
+import { createRoot } from 'react-dom/client';
+import { afterEach, expect, it, vi } from 'vitest';
+import { useStudio } from '../store/useStudio.ts';
+import { DropZone } from './DropZone.tsx';
+
+vi.stubGlobal('IS_REACT_ACT_ENVIRONMENT', true);
+afterEach(() => vi.restoreAllMocks());
+
+it('takes one of several prompt lists, and says which are left aside', async () => {
+  const show = vi.spyOn(notifications, 'show').mockReturnValue('');
+  const root = createRoot(document.body.appendChild(document.createElement('div')));
+  await act(async () =>
+    root.render(
+      <MantineProvider>
+        <DropZone />
+      </MantineProvider>,
+    ),
+  );
+  const files = [new File(['a tree\n'], 'one.txt'), new File(['a boat\n'], 'two.txt')];
+  const dataTransfer = { types: ['Files'], items: files.map(() => ({ webkitGetAsEntry: () => null })), files };
+  await act(async () => {
+    dispatchEvent(Object.assign(new Event('drop'), { dataTransfer }));
+    await vi.waitFor(() => expect(show).toHaveBeenCalledOnce());
+  });
+  expect(useStudio.getState().draft.list).toEqual({ name: 'one.txt', prompts: ['a tree'] });
+  expect(show).toHaveBeenCalledWith(
+    expect.objectContaining({ title: 'two.txt is left aside', message: 'one.txt is used: bring one at a time.' }),
+  );
+  await act(async () => root.unmount());
+});
