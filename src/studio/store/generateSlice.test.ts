@@ -37,6 +37,13 @@ it('can be asked without the Karras noise levels that the model’s own config h
   expect(settings().schedulerConfig).toEqual({ use_karras_sigmas: false });
 });
 
+it('says no longer what was wrong with a prompt list once another is there', async () => {
+  await studio().usePromptFile(new File([''], 'empty.txt'));
+  expect(studio().generateProblem?.message).toContain('empty.txt holds no prompts');
+  studio().setPromptList('mine.txt', ['a tree']);
+  expect(studio().generateProblem).toBeNull();
+});
+
 it('rescales guided predictions only', () => {
   studio().setDraft({ guidanceRescale: 0.7 });
   expect(settings().guidanceRescale).toBe(0.7);

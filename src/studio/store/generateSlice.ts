@@ -224,7 +224,10 @@ export const generateSlice: Slice<GenerateSlice> = (set, get) => {
         get().setPromptList(file.name, await importAs(fileSource(file), 'prompts')),
       ),
 
-    setPromptList: (name, prompts) => get().setDraft({ list: { name, prompts } }),
+    setPromptList(name, prompts) {
+      get().setDraft({ list: { name, prompts } });
+      set({ generateProblem: null });
+    },
 
     drawPromptList: (count) =>
       action({ problem: 'generateProblem' }, async () => {
