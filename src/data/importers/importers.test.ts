@@ -68,7 +68,10 @@ it('what nobody reads is told what is taken, of the uses that there are', async 
     'Winnow has no use for song.mp3. It takes training settings (.json), prompt lists (.txt).',
   );
   // A use that is not asked for does not count.
-  await expect(importFrom(file('a.jsonl', ''), ['prompts'])).rejects.toMatchObject({ name: 'BadFile' });
+  await expect(importFrom(file('a.jsonl', ''), ['prompts'])).rejects.toMatchObject({
+    name: 'BadFile',
+    message: 'a.jsonl is of a kind that has no use here: label events. Here Winnow takes prompt lists (.txt).',
+  });
   await expect(importFrom(file('', ''), every)).rejects.toMatchObject({ name: 'BadFile' });
 });
 

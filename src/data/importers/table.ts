@@ -70,12 +70,19 @@ export type Imported<B extends Brings = Brings> = {
 /** Reads a file for the first of these uses that it has. Rejects with BadFile for one that has none, or with what is wrong with it. */
 export async function importFrom<B extends Brings>(source: Source, brings: readonly B[]): Promise<Imported<B>> {
   const format = await importerFor(source, brings);
-  if (!format)
+  if (!format) {
+    const elsewhere = await importerFor(
+      source,
+      Object.values(importers).map((one) => one.brings),
+    );
     throw new WinnowError(
       'BadFile',
-      `Winnow has no use for ${source.name}.`,
-      `It takes ${titlesOf(...brings).join(', ')}.`,
+      elsewhere
+        ? `${source.name} is of a kind that has no use here: ${elsewhere.title}.`
+        : `Winnow has no use for ${source.name}.`,
+      `${elsewhere ? 'Here Winnow' : 'It'} takes ${titlesOf(...brings).join(', ')}.`,
     );
+  }
   return { brings: format.brings, format, name: source.name, value: await format.read(source) } as Imported<B>;
 }
 
