@@ -9,6 +9,7 @@ import { combine, denoise } from '../prediction.ts';
 import { addNoise, alphasCumprod, leadingTimesteps, readNoiseSchedule, trailingTimesteps } from '../schedule.ts';
 import type { SchedulerConfigReader } from '../schedulerConfig.ts';
 import {
+  checkSignal,
   checkSteps,
   checkTimesteps,
   type Sampler,
@@ -84,6 +85,7 @@ function pndm(config: SchedulerConfigReader, { steps }: SamplerOptions): Sampler
   const later = skipPrk ? [falling[0]!, ...falling.slice(1, 2), ...falling.slice(1)] : falling.slice(ORDER - 1);
   const timesteps = Float64Array.from([...prk, ...later]);
   checkTimesteps(config, schedule, alphas, timesteps);
+  checkSignal(config, alphas, timesteps);
 
   const alphaAt = (t: number): { alpha: number; sigma: number } => ({
     alpha: root(alphas[t]!),

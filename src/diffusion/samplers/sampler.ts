@@ -122,6 +122,14 @@ export function checkTimesteps(
   }
 }
 
+/** What a sampler that divides by alphas_cumprod cannot run: a step without any signal. */
+export function checkSignal(config: SchedulerConfigReader, alphas: Float32Array, timesteps: Float64Array): void {
+  const blind = timesteps.find((t) => !(alphas[t]! > 1e-18));
+  if (blind === undefined) return;
+  const field = config.get('trained_betas', null) === null ? 'beta_end' : 'trained_betas';
+  throw config.unsupported(field, `schedules with signal at every step, and at timestep ${blind} there is none`);
+}
+
 /** What samplers that work in sigma cannot run: a step without any signal, or without any noise at all, and what is as good as that: they take
  *  products of squares in f32. */
 export function checkSigmas(config: SchedulerConfigReader, training: Float32Array): void {
