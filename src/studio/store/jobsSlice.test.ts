@@ -2,7 +2,8 @@
 import { afterEach, expect, it, vi } from 'vitest';
 import { readImages } from '../../data/images.ts';
 import { imageRecord } from '../../records/testRecords.ts';
-import type { Listener, PairsEvent, PairsRequest } from '../../service/types.ts';
+import type { GenerateEvent, Listener, PairsEvent, PairsRequest } from '../../service/types.ts';
+import type { Engine } from '../app/workers.ts';
 import { db } from './services.ts';
 import { closeStudio, openStudio, pairOf, studio } from './testStudio.ts';
 
@@ -34,4 +35,21 @@ it('keeps of the pictures that a judge chose from the two that were chosen', asy
       .toSorted(),
   ).toEqual([best.id, worst.id]);
   expect((await readImages(await db())).map(({ id }) => id).toSorted()).toEqual([best.id, worst.id]);
+});
+
+it('takes a picture once whose event comes after the result', async () => {
+  const record = imageRecord('one');
+  let tell: Listener<GenerateEvent> = () => {};
+  const engine = {
+    generate: async (_: string, __: unknown, listener: typeof tell) => {
+      tell = listener;
+      return [record];
+    },
+  } as unknown as Engine;
+  await openStudio({ state: { engine: () => engine, readStorage: async () => undefined } });
+  await studio().runImages('images', 'a tree', { items: [{}] } as never);
+  expect(studio().images).toEqual([record]);
+  void tell({ type: 'image', index: 0, record } as never);
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  expect(studio().images).toEqual([record]);
 });

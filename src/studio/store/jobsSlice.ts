@@ -47,6 +47,11 @@ export interface JobsSlice {
   dismissJob(id: string): void;
 }
 
+interface Intake {
+  image(record: ImageRecord): Promise<void>;
+  pair(pair: PairRecord): Promise<void>;
+}
+
 export const jobsSlice: Slice<JobsSlice> = (set, get) => {
   const update = (id: string, change: (job: Job) => Partial<Job>): void =>
     set(({ jobs }) => ({ jobs: jobs.map((job) => (job.id === id ? { ...job, ...change(job) } : job)) }));
@@ -85,37 +90,40 @@ export const jobsSlice: Slice<JobsSlice> = (set, get) => {
   const progress = (id: string, change: (job: Job) => Partial<Job>): void =>
     update(id, (job) => (isOpen(job) ? { state: 'running', message: '', ...change(job) } : {}));
 
-  const taken = new Map<string, Promise<void>>();
-
-  /** Runs once for an id, whether an event or the result brings it first. */
-  function once(id: string, take: () => Promise<void>): Promise<void> {
-    const work = taken.get(id) ?? take();
-    taken.set(id, work);
-    return work;
+  /** Takes what one job makes, each thing once, whether an event or the result brings it first. What was taken is forgotten with the job's
+   *  listener: not before its last event, and not kept for as long as the page lives. */
+  function intake(): Intake {
+    const taken = new Map<string, Promise<void>>();
+    function once(id: string, take: () => Promise<void>): Promise<void> {
+      const work = taken.get(id) ?? take();
+      taken.set(id, work);
+      return work;
+    }
+    const image = (record: ImageRecord): Promise<void> =>
+      once(record.id, async () => {
+        await saveImages(await db(), [record]);
+        set(({ images }) => ({ images: [record, ...images] }));
+        get().indexImages([record]);
+      });
+    return {
+      image,
+      // On screen only once it is stored: a label must never point at nothing.
+      pair: (pair) =>
+        once(pair.id, async () => {
+          await Promise.all(pair.images.map(image));
+          await savePairs(await db(), [pair]);
+          get().addPairs([pair]);
+        }),
+    };
   }
 
-  const takeImage = (record: ImageRecord): Promise<void> =>
-    once(record.id, async () => {
-      await saveImages(await db(), [record]);
-      set(({ images }) => ({ images: [record, ...images] }));
-      get().indexImages([record]);
-    });
-
-  /** On screen only once it is stored: a label must never point at nothing. */
-  const takePair = (pair: PairRecord): Promise<void> =>
-    once(pair.id, async () => {
-      await Promise.all(pair.images.map(takeImage));
-      await savePairs(await db(), [pair]);
-      get().addPairs([pair]);
-    });
-
-  function follow(id: string, keeps = true): (event: GenerateEvent) => void {
+  function follow(id: string, take: Intake, keeps = true): (event: GenerateEvent) => void {
     return (event) => {
       if (event.type === 'preparing') return progress(id, () => ({ message: event.what }));
       if (event.type === 'step') return progress(id, () => ({ step: event.step, steps: event.steps }));
       if (event.type === 'recovered') return update(id, () => ({ note: event.message }));
       progress(id, (job) => ({ done: job.done + 1, step: 0 }));
-      if (keeps) void takeImage(event.record).catch((error) => update(id, () => ({ problem: problemOf(error) })));
+      if (keeps) void take.image(event.record).catch((error) => update(id, () => ({ problem: problemOf(error) })));
     };
   }
 
@@ -138,13 +146,14 @@ export const jobsSlice: Slice<JobsSlice> = (set, get) => {
     async runImages(kind, title, request) {
       const engine = get().engine();
       const id = add(kind, title, request.items.length);
+      const take = intake();
       return finish(
         id,
         (async () => {
           // What could not be kept is not made.
           await db();
-          const records = await engine.generate(id, request, listener(follow(id)));
-          await Promise.all(records.map(takeImage));
+          const records = await engine.generate(id, request, listener(follow(id, take)));
+          await Promise.all(records.map(take.image));
           return records;
         })(),
       );
@@ -153,19 +162,20 @@ export const jobsSlice: Slice<JobsSlice> = (set, get) => {
     async runPairs(title, request) {
       const engine = get().engine();
       const id = add('pairs', title, request.count * (request.bestOf?.k ?? 2));
+      const take = intake();
       // Of those that a judge chooses from only the chosen stay: a pair brings its own.
-      const onImage = follow(id, !request.bestOf);
+      const onImage = follow(id, take, !request.bestOf);
       const onEvent = (event: PairsEvent): void => {
         if (event.type !== 'pair') return onImage(event);
         update(id, () => ({ pairs: event.done }));
-        void takePair(event.pair).catch((error) => update(id, () => ({ problem: problemOf(error) })));
+        void take.pair(event.pair).catch((error) => update(id, () => ({ problem: problemOf(error) })));
       };
       return finish(
         id,
         (async () => {
           await db();
           const pairs = await engine.makePairs(id, request, listener(onEvent));
-          await Promise.all(pairs.map(takePair));
+          await Promise.all(pairs.map(take.pair));
           return pairs;
         })(),
       );
