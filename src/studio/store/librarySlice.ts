@@ -4,6 +4,7 @@ import { deleteImage, readImages } from '../../data/images.ts';
 import { readPairs } from '../../data/pairs.ts';
 import type { ImageRecord } from '../../service/types.ts';
 import { checkOwner } from './action.ts';
+import { forgetPictures } from './pictures.ts';
 import { db, files } from './services.ts';
 import type { Slice } from './useStudio.ts';
 
@@ -39,7 +40,10 @@ export const librarySlice: Slice<LibrarySlice> = (set, get) => ({
     const paired = new Set((await readPairs(database)).flatMap((pair) => pair.images.map((image) => image.id)));
     for (const image of get().images.filter((one) => ids.includes(one.id))) {
       if (paired.has(image.id)) await database.delete('images', image.id);
-      else await deleteImage(database, store, image);
+      else {
+        await deleteImage(database, store, image);
+        forgetPictures((file) => file === image.file);
+      }
     }
     set(({ images }) => ({ images: images.filter((image) => !ids.includes(image.id)), compareCells: {} }));
     get().indexImages(get().images);

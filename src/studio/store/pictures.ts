@@ -39,13 +39,20 @@ export function loadPicture(file: string, enlarged = true): Promise<string> {
     (one) => urls.get(key) === url && ready.set(key, one),
     () => urls.delete(key),
   );
-  if (urls.size > capacity) {
-    const [oldest, old] = urls.entries().next().value!;
-    urls.delete(oldest);
-    ready.delete(oldest);
-    void old.then((one) => URL.revokeObjectURL(one)).catch(() => undefined);
-  }
+  if (urls.size > capacity) letGo(urls.keys().next().value!);
   return url;
+}
+
+/** Lets pictures go whose files are deleted. */
+export function forgetPictures(isDeleted: (file: string) => boolean): void {
+  for (const key of urls.keys()) if (isDeleted(key.slice(key.indexOf(' ') + 1))) letGo(key);
+}
+
+function letGo(key: string): void {
+  const url = urls.get(key);
+  urls.delete(key);
+  ready.delete(key);
+  url?.then((one) => URL.revokeObjectURL(one)).catch(() => undefined);
 }
 
 async function open(file: string, enlarged: boolean): Promise<string> {

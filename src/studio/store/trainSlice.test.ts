@@ -110,6 +110,20 @@ it('lists what cannot be read, until it is deleted', async () => {
   expect(studio().unreadableRuns).toEqual([]);
 });
 
+it('keeps nothing of the steps of a run that is deleted, also where they come after', async () => {
+  const { tell, end } = fakeEngine(stale);
+  const resuming = studio().resumeRun('r');
+  await settle();
+  tell(step(2));
+  end({ ...stale, step: 3, status: 'finished' });
+  await resuming;
+  expect(studio().metrics).toHaveProperty('r');
+  await studio().deleteRun('r');
+  expect(studio().metrics).toEqual({});
+  await studio().readMetrics('r');
+  expect(studio().metrics).toEqual({});
+});
+
 it.each(['preparing', 'running', 'paused', 'stopped', 'failed'] as const)(
   'lets a run go on that was left %s, with and without a save, and at its last step',
   (status) => {

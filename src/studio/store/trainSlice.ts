@@ -1,6 +1,6 @@
 /** Runs: the settings of the next one, the one at work, and all that were. */
 import { storeBundledFiles } from '../../data/pairs.ts';
-import { listRuns, newestFirst } from '../../data/runs.ts';
+import { listRuns, newestFirst, runFolder } from '../../data/runs.ts';
 import type {
   MemoryForecast,
   ModelRef,
@@ -18,6 +18,7 @@ import { listener } from '../app/workers.ts';
 import { actions } from './action.ts';
 import { usablePairs } from './labelSelectors.ts';
 import { baseModel, chosenModel } from './models.ts';
+import { forgetPictures } from './pictures.ts';
 import { isCancelled, type Problem } from './problem.ts';
 import { bundledPrompts, drawPrompts } from './prompts.ts';
 import { files, siteBase } from './services.ts';
@@ -99,6 +100,10 @@ export const trainSlice: Slice<TrainSlice> = (set, get) => {
 
   const changeRun = (id: string, change: (run: RunRecord) => Partial<RunRecord>): void =>
     set(({ runs }) => ({ runs: runs.map((run) => (run.id === id ? { ...run, ...change(run) } : run)) }));
+
+  /** Of a run that is deleted meanwhile nothing stays. */
+  const putMetrics = (id: string, metrics: StepMetrics[]): void =>
+    set((state) => (state.runs.some((run) => run.id === id) ? { metrics: { ...state.metrics, [id]: metrics } } : {}));
 
   const setLive = (change: Partial<LiveRun>): void => set(({ live }) => (live ? { live: { ...live, ...change } } : {}));
 
@@ -209,7 +214,7 @@ export const trainSlice: Slice<TrainSlice> = (set, get) => {
       get().compareWithRun(record.id);
       // The last events may still be on their way; the file holds them all.
       const metrics = await engine.metrics(id).catch(() => null);
-      if (metrics) set((state) => ({ metrics: { ...state.metrics, [id]: metrics } }));
+      if (metrics) putMetrics(id, metrics);
     } catch (error) {
       over = true;
       if (get().activeRun !== id) return;
@@ -359,8 +364,7 @@ export const trainSlice: Slice<TrainSlice> = (set, get) => {
     async readMetrics(id) {
       if (get().engineState !== 'ready' || id === get().activeRun) return;
       await action({ problem: 'trainProblem', background: true }, async () => {
-        const metrics = await get().engine().metrics(id);
-        set((state) => ({ metrics: { ...state.metrics, [id]: metrics } }));
+        putMetrics(id, await get().engine().metrics(id));
       });
     },
 
@@ -386,7 +390,9 @@ export const trainSlice: Slice<TrainSlice> = (set, get) => {
     deleteRun: (id) =>
       guarded(async () => {
         await get().engine().deleteRun(id);
-        set(({ runs, unreadableRuns }) => ({
+        forgetPictures((file) => file.startsWith(`${runFolder(id)}/`));
+        set(({ runs, unreadableRuns, metrics: { [id]: _, ...metrics } }) => ({
+          metrics,
           runs: runs.filter((run) => run.id !== id),
           unreadableRuns: unreadableRuns.filter((run) => run.id !== id),
         }));
