@@ -34,14 +34,21 @@ export function startBrowser(profile: string, args: readonly string[], pipe = fa
 const PATIENCE_MS = 10 * 60_000;
 
 type Attached = { sessionId: string; targetInfo: { type: string } };
-type Message = { id?: number; method?: string; params?: unknown; result?: unknown; error?: { message: string } };
+type Message = {
+  id?: number;
+  sessionId?: string;
+  method?: string;
+  params?: unknown;
+  result?: unknown;
+  error?: { message: string };
+};
 
 /** One page of a browser, through the DevTools protocol. Whatever waits for a browser that ended is rejected. */
 export class PipedPage {
   readonly process: Killable;
   private readonly input: Writable;
   private readonly waiting = new Map<number, { resolve: (value: never) => void; reject: (error: Error) => void }>();
-  private readonly heard = new Map<string, (params: never) => void>();
+  private readonly heard = new Map<string, (params: never, session: string) => void>();
   /** Of the last worker that was started. */
   worker: string | undefined;
   private session: string | undefined;
@@ -170,17 +177,40 @@ export class PipedPage {
 
   /** Runs a script in every worker of the page before anything of it; `worker` then speaks to the last one. Call it before the page is opened. */
   async watchWorkers(script: string): Promise<void> {
+    const go = (method: string, session: string, params = {}): Promise<unknown> => this.send(method, params, session);
     this.heard.set('Target.attachedToTarget', ({ sessionId, targetInfo }: Attached) => {
       const run = async (): Promise<void> => {
         if (targetInfo.type === 'worker') {
           this.worker = sessionId;
-          await this.send('Runtime.evaluate', { expression: script }, sessionId);
+          // As it starts, it has no WebGPU yet: where its own script begins, it has.
+          await go('Debugger.enable', sessionId);
+          await go('Debugger.setInstrumentationBreakpoint', sessionId, { instrumentation: 'beforeScriptExecution' });
         }
-        await this.send('Runtime.runIfWaitingForDebugger', {}, sessionId);
+        await go('Runtime.runIfWaitingForDebugger', sessionId);
+      };
+      run().catch(() => {});
+    });
+    this.heard.set('Debugger.paused', (_: never, session: string) => {
+      const run = async (): Promise<void> => {
+        // Nothing that waits comes to anything meanwhile.
+        await go('Runtime.evaluate', session, { expression: script });
+        // Resumes it, too.
+        await go('Debugger.disable', session);
       };
       run().catch(() => {});
     });
     await this.send('Target.setAutoAttach', { autoAttach: true, waitForDebuggerOnStart: true, flatten: true });
+  }
+
+  /** What lies in a JavaScript heap, collected before, as DevTools write it. */
+  async heapSnapshot(session = this.session): Promise<string> {
+    const chunks: string[] = [];
+    this.heard.set(
+      'HeapProfiler.addHeapSnapshotChunk',
+      ({ chunk }: { chunk: string }, from) => from === session && chunks.push(chunk),
+    );
+    await this.send('HeapProfiler.takeHeapSnapshot', {}, session);
+    return chunks.join('');
   }
 
   /** Ends it as a person does, everything written. */
@@ -197,8 +227,8 @@ export class PipedPage {
     this.send('Input.dispatchKeyEvent', { type: 'keyUp', ...params }).catch(() => {});
   }
 
-  private take({ id, method, params, result, error }: Message): void {
-    if (id === undefined) return void this.heard.get(method!)?.(params as never);
+  private take({ id, sessionId, method, params, result, error }: Message): void {
+    if (id === undefined) return void this.heard.get(method!)?.(params as never, sessionId!);
     const { resolve, reject } = this.waiting.get(id)!;
     this.waiting.delete(id);
     if (error) reject(new Error(error.message));
