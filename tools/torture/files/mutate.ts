@@ -64,11 +64,17 @@ const numbers = [
 const RAW = '@raw:';
 const raw = (text: string): string => `${RAW}${text}@`;
 
-/** JSON text of a value in which `raw` stands for itself. */
-export const print = (value: unknown, indent?: number): string =>
-  (JSON.stringify(value, undefined, indent) ?? 'null').replaceAll(/"@raw:([^"@]*)@"/g, '$1');
-
 const nested = (depth: number, open: string, close: string): string => open.repeat(depth) + close.repeat(depth);
+
+/** JSON text of a value in which `raw` stands for itself. What an earlier change nested deeper than can be printed again is just deep. */
+export function print(value: unknown, indent?: number): string {
+  try {
+    return (JSON.stringify(value, undefined, indent) ?? 'null').replaceAll(/"@raw:([^"@]*)@"/g, '$1');
+  } catch (error) {
+    if (error instanceof RangeError) return nested(20_000, '[', ']');
+    throw error;
+  }
+}
 
 function value(random: Random, words: readonly string[]): unknown {
   switch (random.int(11)) {
