@@ -92,6 +92,16 @@ export function checkStrength(strength: number): void {
   throw new WinnowError('BadArguments', `The image-to-image strength is ${strength}.`, 'Choose one from 0 to 1.');
 }
 
+/** What decides where a schedule ends. */
+const betasField = (config: SchedulerConfigReader): string =>
+  config.get('trained_betas', null) === null ? 'beta_end' : 'trained_betas';
+
+/** Whether a timestep has no signal, or so little that what divides by it leaves f32. */
+const without =
+  (alphas: Float32Array) =>
+  (timestep: number): boolean =>
+    !(alphas[timestep]! > 1e-18);
+
 /** What samplers that read the table of alphas_cumprod at their timesteps cannot run: a timestep outside it, or one without any signal, whose
  *  noise says nothing about x_0. */
 export function checkTimesteps(
@@ -113,10 +123,10 @@ export function checkTimesteps(
       'timestep_spacing',
       `timesteps from 0, and with ${timesteps.length - 1} steps this spacing ends at ${outside}; one step more or fewer does not`,
     );
-  const blind = timesteps.find((t) => alphas[t] === 0);
+  const blind = timesteps.find(without(alphas));
   if (blind !== undefined && schedule.prediction_type === 'epsilon') {
     throw config.unsupported(
-      schedule.rescale_betas_zero_snr ? 'rescale_betas_zero_snr' : 'trained_betas',
+      schedule.rescale_betas_zero_snr ? 'rescale_betas_zero_snr' : betasField(config),
       `models of v_prediction or sample where a step has no signal, as at timestep ${blind}`,
     );
   }
@@ -124,10 +134,12 @@ export function checkTimesteps(
 
 /** What a sampler that divides by alphas_cumprod cannot run: a step without any signal. */
 export function checkSignal(config: SchedulerConfigReader, alphas: Float32Array, timesteps: Float64Array): void {
-  const blind = timesteps.find((t) => !(alphas[t]! > 1e-18));
+  const blind = timesteps.find(without(alphas));
   if (blind === undefined) return;
-  const field = config.get('trained_betas', null) === null ? 'beta_end' : 'trained_betas';
-  throw config.unsupported(field, `schedules with signal at every step, and at timestep ${blind} there is none`);
+  throw config.unsupported(
+    betasField(config),
+    `schedules with signal at every step, and at timestep ${blind} there is none`,
+  );
 }
 
 /** What samplers that work in sigma cannot run: a step without any signal, or without any noise at all, and what is as good as that: they take
@@ -135,9 +147,8 @@ export function checkSignal(config: SchedulerConfigReader, alphas: Float32Array,
 export function checkSigmas(config: SchedulerConfigReader, training: Float32Array): void {
   const at = training.findIndex((sigma) => !(sigma > 1e-9 && sigma < 1e9));
   if (at < 0) return;
-  const field = config.get('trained_betas', null) === null ? 'beta_end' : 'trained_betas';
   throw config.unsupported(
-    field,
+    betasField(config),
     `schedules with noise and signal at every timestep, and at timestep ${at} there is ${training[at]! < 1 ? 'no noise' : 'no signal'}`,
   );
 }

@@ -145,6 +145,7 @@ describe('refuses by field', () => {
       'PNDMScheduler',
       { trained_betas: Array.from({ length: 1000 }, (_, t) => (t < 900 ? 0.001 : 1)) },
     ],
+    ['beta_end', 'DDIMScheduler', { beta_start: 0.5, beta_end: 0.99 }],
     ['beta_end', 'PNDMScheduler', { beta_start: 0.77, beta_end: 0.99, prediction_type: 'v_prediction' }],
   ])('%s of %s', (field, className, extra) => {
     const make = (): Sampler => samplerFromConfig({ ...sd15, ...extra }, { className, steps: 25 });

@@ -76,7 +76,8 @@ function mutateSafetensors(bytes: Uint8Array, random: Random, words: readonly st
   if (typeof header !== 'object' || header === null || Array.isArray(header)) return mutateBytes(bytes, random, words);
   const names = Object.keys(header).filter((name) => isEntry(header[name]));
   const name = names.length > 0 ? random.pick(names) : '';
-  const entry = (header[name] ?? { shape: [] }) as Entry;
+  const found = header[name];
+  const entry: Entry = isEntry(found) ? found : { dtype: 'F32', shape: [], data_offsets: [0, 0] };
   switch (random.int(13)) {
     case 0:
       // A header that lies about its length.

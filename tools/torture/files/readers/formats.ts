@@ -207,6 +207,8 @@ async function writeZip(files: Files): Promise<void> {
   let wanted: unknown;
   try {
     wanted = JSON.parse(textOf(only(files)));
+    // Nested deeper than can be printed again, it is no content.
+    JSON.stringify(wanted);
   } catch {
     return;
   }
