@@ -107,7 +107,7 @@ async function benchForward(
   const conditioning = madeUpConditioning(unet.model, size, wave);
   const time = async (made: NoisePredictor): Promise<number> => {
     await using predictor = made;
-    return fastest(repeats, () => predictor.predict(sample, 500, conditioning));
+    return await fastest(repeats, () => predictor.predict(sample, 500, conditioning));
   };
   onProgress('Timing a forward pass on our kernels');
   const engineMs = await time(await enginePredictor(executor, { folder, changes: [] }, size));

@@ -110,7 +110,7 @@ it('names the loss of the device wherever it strikes', async () => {
       }
       using program = await own.compile(graph);
       lost.destroy();
-      return verb === 'read' ? program.read(x) : program.runAndRead([x]);
+      return verb === 'read' ? await program.read(x) : await program.runAndRead([x]);
     };
     await expect(work(), verb).rejects.toMatchObject({ name: 'DeviceLost' });
     expect([verb, ...its.live.keys(), ...its.staging]).toEqual([verb]);

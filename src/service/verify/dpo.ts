@@ -280,7 +280,7 @@ export async function verifyDpo(golden: GoldenCase, { executor, onnx, reference 
       for (const [name, grad] of await trainer.tensors('grad')) outputs.set(`grad.${byName.get(name)!.caseName}`, grad);
   }
   for (const [name, value] of await trainer.tensors('param')) outputs.set(`final.${byName.get(name)!.caseName}`, value);
-  return compareCase(golden, outputs, {
+  return await compareCase(golden, outputs, {
     backend: `${executor.kind}, reference ${reference}`,
     slack: (name) => (name.endsWith('.logit') ? logitSlack(golden, name, beta, reference) : undefined),
   });
