@@ -17,6 +17,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { formatJsonl, isJson, readRecordBytes } from '../data/formats/jsonl.ts';
 import { isUtf16, MAX_TEXT_BYTES } from '../data/formats/text.ts';
 import { foldLabels, type Label } from '../data/labels.ts';
+import { isForeign, type PairImage } from '../records/foreignImages.ts';
 import type { ImageRecord } from '../records/images.ts';
 import { imageKind, labelKind, pairKind, type RecordKind } from '../records/kinds.ts';
 import type { LabelEvent } from '../records/labels.ts';
@@ -168,11 +169,11 @@ export function readPairs(folder: string, say?: Say): PairRecord[] {
 
 /** Pairs whose files are named by absolute paths. */
 export function readPairsAbsolute(folder: string, say?: Say): PairRecord[] {
-  const place = (image: ImageRecord): ImageRecord => ({
-    ...image,
-    file: absolute(join(folder, image.file)),
-    latentsFile: absolute(join(folder, image.latentsFile)),
-  });
+  const inFolder = (file: string): string => absolute(join(folder, file));
+  const place = (image: PairImage): PairImage =>
+    isForeign(image)
+      ? { ...image, file: inFolder(image.file) }
+      : { ...image, file: inFolder(image.file), latentsFile: inFolder(image.latentsFile) };
   return readPairs(folder, say).map((pair) => ({ ...pair, images: [place(pair.images[0]), place(pair.images[1])] }));
 }
 

@@ -1,7 +1,7 @@
 /** Pairs to be judged, and what training makes of the judged ones. Bundled pairs lie beside index.html under pairs/. */
 import type { Strength } from '../losses/preference.ts';
 import { type LossName, losses } from '../losses/table.ts';
-import type { ImageRecord } from '../records/images.ts';
+import { filesOf, isForeign, latentsFileOf, type PairImage } from '../records/foreignImages.ts';
 import { pairKind, problemsOf } from '../records/kinds.ts';
 import type { Answer } from '../records/labels.ts';
 import type { PairRecord } from '../records/pairs.ts';
@@ -37,8 +37,8 @@ export function trainPairs(
       {
         pair: pair.id,
         prompt: pair.prompt,
-        winnerLatents: pair.images[winner].latentsFile,
-        loserLatents: pair.images[loser].latentsFile,
+        winnerLatents: latentsFileOf(pair.images[winner]),
+        loserLatents: latentsFileOf(pair.images[loser]),
         ...(strength && losses[loss].readsPreference && { strength }),
         by: label.by,
       },
@@ -55,11 +55,10 @@ export async function fetchBundledPairs(base: string): Promise<PairRecord[]> {
   if (!response.ok || !response.headers.get('content-type')?.includes('json')) return [];
   const listed = (await response.json()) as unknown[];
   const pairs = listed.filter((pair) => problemsOf(pairKind, pair) === null) as PairRecord[];
-  const place = (image: ImageRecord): ImageRecord => ({
-    ...image,
-    file: bundledPath(image.file),
-    latentsFile: bundledPath(image.latentsFile),
-  });
+  const place = (image: PairImage): PairImage =>
+    isForeign(image)
+      ? { ...image, file: bundledPath(image.file) }
+      : { ...image, file: bundledPath(image.file), latentsFile: bundledPath(image.latentsFile) };
   return pairs.map((pair) => ({ ...pair, images: [place(pair.images[0]), place(pair.images[1])] }));
 }
 
@@ -67,7 +66,7 @@ const bundledPath = (path: string): string => (isBundledFile(path) ? path : `pai
 
 /** Bundled labels count: their latents must be in the file store, where training reads them. */
 export async function storeBundledFiles(base: string, store: FileStore, pairs: readonly PairRecord[]): Promise<void> {
-  const files = pairs.flatMap((pair) => pair.images.flatMap((image) => [image.file, image.latentsFile]));
+  const files = pairs.flatMap((pair) => pair.images.flatMap(filesOf));
   for (const file of files.filter(isBundledFile)) {
     if (await store.exists(file)) continue;
     const response = await fetch(`${base}${file}`);

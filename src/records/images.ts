@@ -43,12 +43,12 @@ export interface ImageRecord extends GenerationSettings {
 }
 
 /** In the file store, or below the folder that the record lies in: never out of it. */
-const place = z
+export const place = z
   .string()
   .min(1)
   .refine((path) => !path.split(/[\\/]/).includes('..') && !/^([\\/]|[a-z]:)/i.test(path), 'leads out of its folder');
 
-const side = z.int().min(1).max(65_536);
+export const side = z.int().min(1).max(65_536);
 
 export const imageRecordSchema = z.looseObject({
   model: modelRefSchema,

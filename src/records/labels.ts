@@ -16,7 +16,7 @@ export type LabelEvent =
       clearly: boolean;
       elapsedMs: number;
       at: string;
-      /** 'person', or a judge: its name, and behind it the scale it went by if that is not its first (`a`, `a alignment`). */
+      /** records/raters.ts. */
       by: string;
     }
   | { type: 'retract'; id: string; label: string; at: string };

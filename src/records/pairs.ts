@@ -1,21 +1,48 @@
 /** Two pictures of one prompt, to be judged. */
 import { z } from 'zod';
-import { type ImageRecord, imageRecordSchema } from './images.ts';
+import type { ImageRecord } from './images.ts';
+import { type PairImage, pairImageSchema } from './foreignImages.ts';
+
+/** Of a pair that was brought along. */
+export interface PairSource {
+  /** A name of data/preferences/table.ts. */
+  format: string;
+  /** The file's name, or its path inside the folder that was brought. */
+  file: string;
+  /** From 0, in the file. */
+  row: number;
+  /** What the row says beside prompt, pictures and label, by the field's own names, so that it can go out again as it came in. */
+  fields?: Record<string, string | number | boolean | null> | undefined;
+}
 
 export interface PairRecord {
   id: string;
   prompt: string;
   /** Order carries no meaning; sides are shuffled at every showing. */
-  images: [ImageRecord, ImageRecord];
-  /** Where it came from: same prompt and two seeds, or two models at one seed, or the bundled set. */
-  origin: 'seeds' | 'models' | 'bundled';
+  images: [PairImage, PairImage];
+  /** Where it came from: same prompt and two seeds, or two models at one seed, the bundled set, or somebody else's data. */
+  origin: 'seeds' | 'models' | 'bundled' | 'imported';
+  source?: PairSource | undefined;
   createdAt: string;
+}
+
+/** Of pictures that were made here. */
+export interface OwnPair extends PairRecord {
+  images: [ImageRecord, ImageRecord];
 }
 
 export const pairRecordSchema = z.looseObject({
   id: z.string().min(1),
   prompt: z.string(),
-  images: z.tuple([imageRecordSchema, imageRecordSchema]),
-  origin: z.enum(['seeds', 'models', 'bundled']),
+  images: z.tuple([pairImageSchema, pairImageSchema]),
+  origin: z.enum(['seeds', 'models', 'bundled', 'imported']),
+  source: z
+    .looseObject({
+      format: z.string().min(1),
+      file: z.string(),
+      row: z.int().min(0),
+      fields: z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()])).optional(),
+    })
+    .optional(),
   createdAt: z.string(),
 }) satisfies z.ZodType<PairRecord>;

@@ -4,8 +4,10 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { blindTestKind, checkRecord, imageKind, labelKind, pairKind, problemsOf, type RecordKind } from './kinds.ts';
 import { nameOf } from '../shared/paths.ts';
+import { filesOf } from './foreignImages.ts';
 import { withoutPaths } from './images.ts';
-import { imageRecord, labelEvent, pairRecord } from './testRecords.ts';
+import { raterKindOf, raterNameOf } from './raters.ts';
+import { foreignImage, imageRecord, importedPair, labelEvent, pairRecord } from './testRecords.ts';
 
 const label = labelEvent('l', 'p');
 const pair = pairRecord('p');
@@ -155,4 +157,34 @@ describe('a record inside a picture says nothing of where things lay', () => {
     });
     expect(withoutPaths(record)).toEqual(record);
   });
+});
+
+describe('pictures from elsewhere', () => {
+  it('make pairs, beside one that was made here, too', () => {
+    const mixed = importedPair('p', { images: [foreignImage('f'), imageRecord('i')] });
+    for (const pair of [importedPair('q'), mixed]) expect(problemsOf(pairKind, pair)).toBeNull();
+    expect(mixed.images.flatMap(filesOf)).toEqual(['pictures/f.jpg', 'images/i.png', 'images/i.safetensors']);
+  });
+
+  it.each([
+    ['lead out of the folder', { file: '../a.jpg' }],
+    ['have no size', { width: 0 }],
+    ['have no name', { id: '' }],
+  ])('that %s are no pictures', (_, change) => {
+    expect(
+      problemsOf(pairKind, importedPair('p', { images: [foreignImage('f', change), foreignImage('g')] })),
+    ).not.toBeNull();
+  });
+});
+
+it.each([
+  ['person', 'person', ''],
+  ['person:Ada', 'person', 'Ada'],
+  ['import', 'import', ''],
+  ['import:1:2', 'import', '1:2'],
+  ['a', 'judge', 'a'],
+  ['a alignment', 'judge', 'a alignment'],
+  ['importance', 'judge', 'importance'],
+])('a label by %s is of kind %s, its name %j', (by, kind, name) => {
+  expect([raterKindOf(by), raterNameOf(by)]).toEqual([kind, name]);
 });

@@ -1,4 +1,5 @@
 /** Records for tests, each as the product writes it. */
+import type { ForeignImage } from './foreignImages.ts';
 import type { ImageRecord } from './images.ts';
 import type { LabelEvent } from './labels.ts';
 import type { PairRecord } from './pairs.ts';
@@ -42,4 +43,29 @@ export const labelEvent = (id: string, pair: string): LabelEvent & { type: 'labe
   elapsedMs: 1200,
   at: '2026-01-01T00:00:00.000Z',
   by: 'person',
+});
+
+export const foreignImage = (id: string, changes: Partial<ForeignImage> = {}): ForeignImage => ({
+  foreign: true,
+  id,
+  file: `pictures/${id}.jpg`,
+  width: 640,
+  height: 512,
+  createdAt: '2026-01-01T00:00:00.000Z',
+  ...changes,
+});
+
+export const importedPair = (id: string, changes: Partial<PairRecord> = {}): PairRecord => ({
+  id,
+  prompt: 'a red house',
+  images: [foreignImage(`${id}-0`), foreignImage(`${id}-1`, { madeWith: 'dreamlike' })],
+  origin: 'imported',
+  source: {
+    format: 'pickapic',
+    file: 'train-0.parquet',
+    row: 7,
+    fields: { user_id: 3, image_0_uid: 'u', has_label: true },
+  },
+  createdAt: '2026-01-01T00:00:00.000Z',
+  ...changes,
 });

@@ -52,7 +52,7 @@ import type {
   ModelForecast,
   ModelInfo,
   ModelRef,
-  PairRecord,
+  OwnPair,
   PairsEvent,
   PairsRequest,
   PredictionType,
@@ -189,7 +189,7 @@ export class Engine implements EngineService {
     return this.jobs.run(job, (signal) => generate(this.devicesFor(), signal, request, listener));
   }
 
-  makePairs(job: string, request: PairsRequest, listener: Listener<PairsEvent>): Promise<PairRecord[]> {
+  makePairs(job: string, request: PairsRequest, listener: Listener<PairsEvent>): Promise<OwnPair[]> {
     return this.jobs.run(job, (signal) => makePairs(this.devicesFor(), signal, request, listener));
   }
 

@@ -7,7 +7,8 @@ import type { UnreadableRun } from '../data/runs.ts';
 import type { GenerationSettings, ImageRecord, BackendChoice } from '../records/images.ts';
 import type { AdapterRef, ModelRef, PredictionType } from '../records/modelRef.ts';
 import type { Answer, LabelEvent } from '../records/labels.ts';
-import type { PairRecord } from '../records/pairs.ts';
+import type { ForeignImage, PairImage } from '../records/foreignImages.ts';
+import type { OwnPair, PairRecord } from '../records/pairs.ts';
 import type {
   Checkpoint,
   EngineChoices,
@@ -27,6 +28,7 @@ export type {
   Answer,
   Checkpoint,
   EngineChoices,
+  ForeignImage,
   GenerationSettings,
   HubRequest,
   ImageRecord,
@@ -34,6 +36,8 @@ export type {
   JudgeScale,
   LabelEvent,
   ModelRef,
+  OwnPair,
+  PairImage,
   PairRecord,
   PredictionType,
   Recovery,
@@ -155,7 +159,7 @@ export interface PairsRequest extends GenerationSettings {
   bestOf?: { k: number; judge: string };
 }
 
-export type PairsEvent = GenerateEvent | { type: 'pair'; pair: PairRecord; done: number; total: number };
+export type PairsEvent = GenerateEvent | { type: 'pair'; pair: OwnPair; done: number; total: number };
 
 // ---- training -------------------------------------------------------------------------------------------------------------------
 
@@ -295,7 +299,7 @@ export interface EngineService extends ModelStorageService {
   /** Names what a reference stands for now, as `ImageRecord.modelHash` does: it changes with any file behind it. */
   modelHash(model: ModelRef): Promise<string>;
   generate(job: string, request: GenerateRequest, listener: Listener<GenerateEvent>): Promise<ImageRecord[]>;
-  makePairs(job: string, request: PairsRequest, listener: Listener<PairsEvent>): Promise<PairRecord[]>;
+  makePairs(job: string, request: PairsRequest, listener: Listener<PairsEvent>): Promise<OwnPair[]>;
   /** At the size of the pictures that train; the model's own if left out. */
   forecast(model: ModelRef, config: TrainConfig, size?: { width: number; height: number }): Promise<MemoryForecast>;
   /** Resolves when the run is finished or stopped (`pause` keeps it waiting). A run that is resumed on something else than it began with is

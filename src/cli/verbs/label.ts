@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { labelKind } from '../../records/kinds.ts';
+import { isForeign } from '../../records/foreignImages.ts';
 import { countLabels, foldLabels, type Label } from '../../data/labels.ts';
 import { leftSide } from '../../evaluation/blindPlan.ts';
 import { signature } from '../../judges/judge.ts';
 import { scaleNames } from '../../judges/table.ts';
-import type { LabelEvent, PairRecord } from '../../service/types.ts';
+import type { ImageRecord, LabelEvent, PairRecord } from '../../service/types.ts';
 import { distinctBy } from '../../shared/arrays.ts';
 import { WinnowError } from '../../shared/errors.ts';
 import { formatsOf, importAs } from '../../data/importers/table.ts';
@@ -66,7 +67,13 @@ export const label = defineVerb({
       values['clear-margin'] === undefined ? Infinity : number('clear-margin', values['clear-margin'], { min: margin });
     if (pairs.length === 0)
       throw new WinnowError('NotFound', `${folder} holds no pairs yet.`, 'Make some: winnow pairs MODEL --out DIR.');
-    const { base } = values.model === undefined ? pairs[0]!.images[0].model : parseModelRef(values.model);
+    const madeHere = pairs.flatMap(({ images }) => images).find((image): image is ImageRecord => !isForeign(image));
+    if (values.model === undefined && !madeHere)
+      throw badArguments(
+        `The pictures of ${folder} are from elsewhere, and no model was given.`,
+        'Say by --model whose judges are meant, and whose words.',
+      );
+    const { base } = values.model === undefined ? madeHere!.model : parseModelRef(values.model);
     await withEngine(terminal, { base, root: absolute(folder!) }, async (engine) => {
       const name = judgePath(asked);
       const judge = await engine.judge(name);

@@ -29,7 +29,7 @@ import type {
   GenerationSettings,
   ImageRecord,
   Listener,
-  PairRecord,
+  OwnPair,
   PairsEvent,
   PairsRequest,
   BackendChoice,
@@ -373,13 +373,13 @@ export async function makePairs(
   signal: JobSignal,
   request: PairsRequest,
   listener: Listener<PairsEvent>,
-): Promise<PairRecord[]> {
+): Promise<OwnPair[]> {
   const { prompts, count, first = 0, seed, against, bestOf, ...settings } = request;
   if (prompts.length === 0)
     throw new WinnowError('BadPrompt', 'There is no prompt to make pairs of.', 'Type one, or choose a prompt list.');
   for (const prompt of prompts) checkSettings({ ...settings, prompt, seed });
   const perPair = bestOf ? bestOf.k : against ? 1 : 2;
-  const pairs: PairRecord[] = [];
+  const pairs: OwnPair[] = [];
   await using easels = new AsyncDisposableStack();
   const sides: Easel[] = [];
   for (const model of against ? [settings.model, against] : [settings.model])
@@ -407,7 +407,7 @@ export async function makePairs(
       if (bestOf) for (const record of images) await removePicture(devices, record);
       throw error;
     }
-    const pair: PairRecord = {
+    const pair: OwnPair = {
       id: devices.env.newId(),
       prompt,
       images: kept,

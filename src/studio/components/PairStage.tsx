@@ -1,6 +1,6 @@
 /** Two images side by side on neutral grey: choose one by click, tap, or swipe; linked zoom; flicker in place. */
 import { type MouseEvent, type PointerEvent, useEffect, useRef, useState } from 'react';
-import type { ImageRecord } from '../../service/types.ts';
+import type { PairImage } from '../../service/types.ts';
 import { Picture } from './Picture.tsx';
 import styles from './pairStage.module.css';
 
@@ -10,8 +10,8 @@ export interface StageView {
 }
 
 interface PairStageProps {
-  left: ImageRecord;
-  right: ImageRecord;
+  left: PairImage;
+  right: PairImage;
   /** Said to screen readers; never which one is better. */
   prompt: string;
   view: StageView;
@@ -109,8 +109,8 @@ export function Flicker({
   compact,
   names = ['left', 'right'],
 }: {
-  left: ImageRecord;
-  right: ImageRecord;
+  left: PairImage;
+  right: PairImage;
   prompt: string;
   compact: boolean;
   names?: [string, string];

@@ -5,7 +5,7 @@ import type {
   GenerateEvent,
   GenerateRequest,
   ImageRecord,
-  PairRecord,
+  OwnPair,
   PairsEvent,
   PairsRequest,
 } from '../../service/types.ts';
@@ -42,14 +42,14 @@ export const isOpen = ({ state }: Pick<Job, 'state'>): boolean => state === 'wai
 export interface JobsSlice {
   jobs: Job[];
   runImages(kind: JobKind, title: string, request: GenerateRequest): Promise<ImageRecord[]>;
-  runPairs(title: string, request: PairsRequest): Promise<PairRecord[]>;
+  runPairs(title: string, request: PairsRequest): Promise<OwnPair[]>;
   cancelJob(id: string): Promise<void>;
   dismissJob(id: string): void;
 }
 
 interface Intake {
   image(record: ImageRecord): Promise<void>;
-  pair(pair: PairRecord): Promise<void>;
+  pair(pair: OwnPair): Promise<void>;
 }
 
 export const jobsSlice: Slice<JobsSlice> = (set, get) => {

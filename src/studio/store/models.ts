@@ -1,4 +1,5 @@
 /** Model references as the studio names and compares them. */
+import { isForeign } from '../../records/foreignImages.ts';
 import type { AdapterRef, ModelInfo, ModelRef, PairRecord, RunRecord } from '../../service/types.ts';
 import { memoised, sameRows } from './memoised.ts';
 import type { Preferences } from './persisted.ts';
@@ -39,9 +40,9 @@ export const modelNames = memoised(
   (models, runs, loras): ModelNames => ({ models, runs, loras }),
 );
 
-/** Whether a model learns from a pair: latents of another one do not fit. */
+/** Whether a model learns from a pair: latents of another one do not fit, pictures from elsewhere fit any. */
 export const isPairOf = (pair: PairRecord, base: string): boolean =>
-  pair.images.every((image) => image.model.base === base);
+  pair.images.every((image) => isForeign(image) || image.model.base === base);
 
 /** The same for two references that give the same images. */
 export const modelKey = (ref: ModelRef): string =>

@@ -3,7 +3,7 @@
 import 'fake-indexeddb/auto';
 import { vi } from 'vitest';
 import { imageRecord } from '../../records/testRecords.ts';
-import type { ModelInfo, PairRecord } from '../../service/types.ts';
+import type { ModelInfo, OwnPair } from '../../service/types.ts';
 import { WorkerForTests } from '../app/workerForTests.ts';
 import { db } from './services.ts';
 import { type Studio, useStudio } from './useStudio.ts';
@@ -37,7 +37,7 @@ export const modelInfo = (id = 'm', change: Partial<ModelInfo> = {}): ModelInfo 
 });
 
 /** Of two pictures that models made, one each; of `m` if none is named. */
-export const pairOf = (id: string, change: Partial<PairRecord> = {}, [left, right] = ['m', 'm']): PairRecord => ({
+export const pairOf = (id: string, change: Partial<OwnPair> = {}, [left, right] = ['m', 'm']): OwnPair => ({
   id,
   prompt: `prompt ${id}`,
   images: [
