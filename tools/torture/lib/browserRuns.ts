@@ -3,31 +3,15 @@
 import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { TrainConfig } from '../../../src/training/config.ts';
 import { PipedPage, switches } from './browser.ts';
+import { type KilledCase, KilledRuns } from './killedRuns.ts';
 import { Random } from './random.ts';
 import { serveSite } from './site.ts';
-import {
-  differences,
-  digest,
-  type Phase,
-  phaseOf,
-  phases,
-  type RunFiles,
-  smallConfig,
-  smallPairs,
-  stepsIn,
-  tinyModel,
-} from './smallRun.ts';
+import { digest, type Phase, phaseOf, type RunFiles, smallConfig, smallPairs, stepsIn, tinyModel } from './smallRun.ts';
 import { putPairs, readFolder } from './studioFiles.ts';
-import { timeLimit, type Torture } from './torture.ts';
+import type { Torture } from './torture.ts';
 
-const KILLS_OF_A_RUN = 5;
-
-interface Case {
-  name: string;
-  config: TrainConfig;
-  wanted?: Record<string, string>;
+interface Case extends KilledCase {
   ms: { prepare: number; step: number };
 }
 
@@ -67,9 +51,10 @@ async function prepareProfile(profile: string, url: string): Promise<void> {
   }
 }
 
-export const browserRuns: Torture = async ({ count, seed, minutes, log }) => {
-  const over = timeLimit(minutes);
-  const random = new Random(seed);
+export const browserRuns: Torture = async (options) => {
+  const { log } = options;
+  const killed = new KilledRuns<Case>(options);
+  const random = new Random(options.seed);
   const site = await serveSite();
   const place = mkdtempSync(join(tmpdir(), 'winnow-torture-runs-'));
   const template = join(place, 'template');
@@ -77,9 +62,6 @@ export const browserRuns: Torture = async ({ count, seed, minutes, log }) => {
     { name: 'lora-engine', config: smallConfig('lora', 'engine'), ms: { prepare: 0, step: 0 } },
     { name: 'full-onnx', config: smallConfig('full', 'onnx'), ms: { prepare: 0, step: 0 } },
   ];
-  const failed: string[] = [];
-  const killed: Record<Phase, number> = { prepare: 0, step: 0, save: 0, sample: 0, finish: 0 };
-  let [done, runs, begun] = [0, 0, 0];
 
   /** Opens the studio on a profile, lets `look` see what is there, then starts the run or goes on with it. */
   async function train(
@@ -140,21 +122,20 @@ export const browserRuns: Torture = async ({ count, seed, minutes, log }) => {
   }
 
   async function disturbed(one: Case): Promise<void> {
-    const profile = join(place, `${one.name}-${++runs}`);
+    const profile = join(place, `${one.name}-${killed.runs}`);
     cpSync(template, profile, { recursive: true });
-    const said: string[] = [];
+    const said: Phase[] = [];
     let isKilled = false;
     /** What the kill before met, which the next start finds. */
     const look = (left: Left | null): void => {
       if (!isKilled) return;
       const phase = left ? phaseOf(left.files, one.config) : 'prepare';
       said.push(phase);
-      killed[phase] += 1;
-      if (!left) begun += 1;
+      killed.met(phase, left !== null);
     };
     try {
-      for (let kills = 0; kills < KILLS_OF_A_RUN && done < count && !over(); kills++) {
-        const phase = phases[(done + kills) % phases.length]!;
+      for (let kills = 0; killed.goesOn(kills); kills++) {
+        const phase = killed.phase(kills);
         const { page, before, finished } = await train(one, profile, look);
         isKilled = false;
         try {
@@ -170,16 +151,12 @@ export const browserRuns: Torture = async ({ count, seed, minutes, log }) => {
           await page.process.kill();
         }
         if (!isKilled) break;
-        done += 1;
+        killed.done += 1;
       }
       const { page, finished } = await train(one, profile, look);
       try {
         const left = finished ? (await leftIn(page))! : await toTheEnd(page);
-        const other = differences(digest(left.files, left.id), one.wanted!);
-        if (other.length > 0) failed.push(`${one.name}, killed at ${said.join(', ')}: ${other.join('; ')}`);
-        log(
-          `${done} kills, ${runs} runs; ${one.name} killed at ${said.join(', ')}: ${other.length ? 'DIFFERS' : 'same bits'}`,
-        );
+        killed.compare(one, left.files, left.id, said);
       } finally {
         await page.process.kill();
       }
@@ -191,31 +168,9 @@ export const browserRuns: Torture = async ({ count, seed, minutes, log }) => {
   try {
     await prepareProfile(template, site.url);
     log('the engine has measured this machine, a model is chosen, its pairs are judged');
-    for (let i = 0; done < count && !over(); i++) {
-      const one = cases[i % cases.length]!;
-      try {
-        if (!one.wanted) await undisturbed(one);
-        await disturbed(one);
-      } catch (error) {
-        failed.push(
-          `${one.name}, run ${runs} (seed ${seed}): ${error instanceof Error ? error.message : String(error)}`,
-        );
-        // Nothing works: it is not to be tried for ever.
-        if (failed.length > 20) break;
-        done += 1;
-      }
-    }
+    return await killed.goThrough(cases, 'runs of the studio', undisturbed, disturbed);
   } finally {
     rmSync(place, { recursive: true, force: true });
     await site.close();
   }
-  return {
-    done,
-    failed,
-    figures: {
-      'runs of the studio': runs,
-      'begun again from nothing': begun,
-      ...Object.fromEntries(phases.map((phase) => [`killed at ${phase}`, killed[phase]])),
-    },
-  };
 };

@@ -5,31 +5,25 @@ import { join } from 'node:path';
 import { NodeFileStore } from '../../../src/cli/files.ts';
 import { openSafetensors } from '../../../src/data/formats/safetensors.ts';
 import { readRun } from '../../../src/data/runs.ts';
-import type { TrainConfig } from '../../../src/training/config.ts';
 import { buildWinnow, type Winnow, winnow } from './cli.ts';
+import { type KilledCase, KilledRuns } from './killedRuns.ts';
 import { Random } from './random.ts';
 import {
-  differences,
   digest,
   type Phase,
   phaseOf,
-  phases,
   type RunFiles,
   smallConfig,
   stepsIn,
   tinyModel,
   writeSmallPairs,
 } from './smallRun.ts';
-import { timeLimit, type Torture } from './torture.ts';
+import type { Torture } from './torture.ts';
 
-const KILLS_OF_A_RUN = 5;
 const PATIENCE_MS = 10 * 60_000;
 
-interface Case {
-  name: string;
-  config: TrainConfig;
-  /** What an undisturbed run came to, and how long its parts took. */
-  wanted?: Record<string, string>;
+interface Case extends KilledCase {
+  /** How long the parts of an undisturbed one took. */
   ms: { prepare: number; step: number; finish: number };
 }
 
@@ -54,9 +48,10 @@ async function whole(run: string): Promise<void> {
   for (const { file } of samples) if (!(await files.exists(file))) throw new Error(`${file} is named and not there`);
 }
 
-export const commandLineRuns: Torture = async ({ count, seed, minutes, log }) => {
-  const over = timeLimit(minutes);
-  const random = new Random(seed);
+export const commandLineRuns: Torture = async (options) => {
+  const { log } = options;
+  const killed = new KilledRuns<Case>(options);
+  const random = new Random(options.seed);
   await buildWinnow();
   const place = mkdtempSync(join(tmpdir(), 'winnow-torture-runs-'));
   writeSmallPairs(join(place, 'pairs'));
@@ -64,9 +59,6 @@ export const commandLineRuns: Torture = async ({ count, seed, minutes, log }) =>
     { name: 'lora-engine', config: smallConfig('lora', 'engine'), ms: { prepare: 0, step: 0, finish: 0 } },
     { name: 'full-onnx', config: smallConfig('full', 'onnx'), ms: { prepare: 0, step: 0, finish: 0 } },
   ];
-  const failed: string[] = [];
-  const killed: Record<Phase, number> = { prepare: 0, step: 0, save: 0, sample: 0, finish: 0 };
-  let [done, runs, begun] = [0, 0, 0];
 
   function train({ name, config }: Case, run: string): Winnow {
     const settings = join(place, `${name}.json`);
@@ -125,60 +117,33 @@ export const commandLineRuns: Torture = async ({ count, seed, minutes, log }) =>
   }
 
   async function disturbed(one: Case): Promise<void> {
-    const run = join(place, one.name, `run-${++runs}`, 'run');
-    const said: string[] = [];
-    for (let kills = 0; kills < KILLS_OF_A_RUN && done < count && !over(); kills++) {
-      const phase = phases[(done + kills) % phases.length]!;
+    const run = join(place, one.name, `run-${killed.runs}`, 'run');
+    const said: Phase[] = [];
+    for (let kills = 0; killed.goesOn(kills); kills++) {
+      const phase = killed.phase(kills);
       const child = train(one, run);
       let ended = false;
       void child.ended.then(() => (ended = true));
       await moment(phase, run, one, () => ended);
       if (ended) {
-        await settled(child, `run ${runs} after ${said.join(', ')}`);
+        await settled(child, `run ${killed.runs} after ${said.join(', ')}`);
         break;
       }
       await child.process.kill();
       const at = phaseOf(filesOf(run), one.config);
       said.push(at);
-      killed[at] += 1;
-      done += 1;
-      if (!existsSync(join(run, 'run.json'))) begun += 1;
+      killed.met(at, existsSync(join(run, 'run.json')));
+      killed.done += 1;
       await whole(run);
     }
-    await settled(train(one, run), `run ${runs} after ${said.join(', ')}`);
-    const other = differences(digest(filesOf(run), 'run'), one.wanted!);
-    if (other.length > 0) failed.push(`${one.name}, killed at ${said.join(', ')}: ${other.join('; ')}`);
-    log(
-      `${done} kills, ${runs} runs; ${one.name} killed at ${said.join(', ')}: ${other.length ? 'DIFFERS' : 'same bits'}`,
-    );
+    await settled(train(one, run), `run ${killed.runs} after ${said.join(', ')}`);
+    killed.compare(one, filesOf(run), 'run', said);
     rmSync(join(run, '..'), { recursive: true, force: true });
   }
 
   try {
-    for (let i = 0; done < count && !over(); i++) {
-      const one = cases[i % cases.length]!;
-      try {
-        if (!one.wanted) await undisturbed(one);
-        await disturbed(one);
-      } catch (error) {
-        failed.push(
-          `${one.name}, run ${runs} (seed ${seed}): ${error instanceof Error ? error.message : String(error)}`,
-        );
-        // Nothing works: it is not to be tried for ever.
-        if (failed.length > 20) break;
-        done += 1;
-      }
-    }
+    return await killed.goThrough(cases, 'runs of the command line', undisturbed, disturbed);
   } finally {
     rmSync(place, { recursive: true, force: true });
   }
-  return {
-    done,
-    failed,
-    figures: {
-      'runs of the command line': runs,
-      'begun again from nothing': begun,
-      ...Object.fromEntries(phases.map((phase) => [`killed at ${phase}`, killed[phase]])),
-    },
-  };
 };

@@ -2,7 +2,7 @@
 import { formatReaders } from './formats.ts';
 import { importReaders } from './imports.ts';
 import { loraReaders } from './lora.ts';
-import { modelReaders } from './models.ts';
+import { modelReaders } from './models/index.ts';
 import type { Reader } from './reader.ts';
 import { recordReaders } from './records.ts';
 
