@@ -4,6 +4,7 @@ import { unzipSync, zlibSync } from 'fflate';
 import { parseParameters, formatParameters } from '../../../../src/data/formats/a1111.ts';
 import { parseCheckpointYaml, yamlNames } from '../../../../src/data/formats/checkpointYaml.ts';
 import { formatJsonl, readJsonLines } from '../../../../src/data/formats/jsonl.ts';
+import { readPictureInfo } from '../../../../src/data/formats/pictureInfo.ts';
 import { decodePng, encodePng, readPngText, writePngText } from '../../../../src/data/formats/png.ts';
 import { readPrompts } from '../../../../src/data/formats/promptList.ts';
 import { openSafetensors, writeSafetensors } from '../../../../src/data/formats/safetensors.ts';
@@ -18,7 +19,7 @@ import { presets } from '../../../../src/training/presets.ts';
 import { limits } from '../../../../src/shared/limits.ts';
 import { png, safetensors } from '../binary.ts';
 import { bytesOf, type Files, textOf } from '../mutate.ts';
-import { allFinite, check, json, numbers, only, type Reader } from './reader.ts';
+import { allFinite, check, json, jsonOnDisk, numbers, onDisk, only, type Reader } from './reader.ts';
 
 // ---- safetensors ----------------------------------------------------------------------------------------------------------------
 
@@ -151,6 +152,13 @@ function readPixels(files: Files): void {
   check(same(decodePng(encodePng({ width, height, data })), { width, height, data }), 'pixels change');
 }
 
+async function readInfo(files: Files): Promise<void> {
+  const { width, height, orientation, bits } = await readPictureInfo(only(files));
+  check(width >= 1 && height >= 1 && width * height <= 2 ** 26, `${width} by ${height} pixels`);
+  check(orientation >= 1 && orientation <= 8, `orientation ${orientation}`);
+  check(Number.isInteger(bits), `${bits} bits`);
+}
+
 function readA1111(files: Files): void {
   const parsed = parseParameters(textOf(only(files)));
   check(
@@ -268,6 +276,30 @@ export const formatReaders: readonly Reader[] = [
     words: ['\0\0\0\x04', '\x01', '\x02', '\x03', '\x04'],
     seeds: () => pictures().map((bytes) => ({ 'x.png': bytes })),
     read: readPixels,
+    share: 0.3,
+  },
+  {
+    name: 'picture-info',
+    sources: ['data/formats/pictureInfo', 'data/formats/bytes'],
+    words: [
+      'Exif\0\0',
+      'II*\0',
+      'MM\0*',
+      '\x01\x12',
+      '\x12\x01',
+      'eXIf',
+      'EXIF',
+      'VP8X',
+      'VP8L',
+      'VP8 ',
+      '\xff\xc2',
+      '\xff\xda',
+    ],
+    seeds: () =>
+      Object.keys(jsonOnDisk('pictures/expected.json'))
+        .filter((name) => !name.startsWith('trailing'))
+        .map((name) => ({ [name]: onDisk(`pictures/${name}`) })),
+    read: readInfo,
     share: 0.3,
   },
   {
