@@ -1,4 +1,4 @@
-/** Where a process writes a file before it is whole, and what is done about those that were killed meanwhile. */
+/** Where a process writes a file or a folder before it is whole, and what is done about those that were killed meanwhile. */
 import { readdir, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
@@ -17,7 +17,7 @@ export async function sweepParts(folder: string): Promise<void> {
   for (const name of await readdir(folder).catch(() => [])) {
     const at = name.lastIndexOf(mark);
     const pid = at < 0 ? undefined : /^(\d+)\.part$/.exec(name.slice(at + mark.length))?.[1];
-    if (pid !== undefined && !isRunning(Number(pid))) await rm(join(folder, name), { force: true });
+    if (pid !== undefined && !isRunning(Number(pid))) await rm(join(folder, name), { recursive: true, force: true });
   }
 }
 

@@ -11,7 +11,8 @@ export interface PairSource {
   file: string;
   /** From 0, in the file. */
   row: number;
-  /** What the row says beside prompt, pictures and label, by the field's own names, so that it can go out again as it came in. */
+  /** What the row says beside prompt, pictures and label, by the field's own names, so that it can go out again as it came in. A point in time is
+   *  ISO 8601 in UTC with all digits that it has (`2023-01-02T03:04:05.000000006Z`); a whole number that a double does not hold is decimal text. */
   fields?: Record<string, string | number | boolean | null> | undefined;
 }
 

@@ -1,21 +1,21 @@
 import { basename, dirname, extname } from 'node:path';
 import { exportKinds, modelExports } from '../../service/export/kinds.ts';
-import { absolute, oneOf, required } from '../arguments.ts';
+import { absolute, doNothing, oneOf, required } from '../arguments.ts';
 import { withEngine } from '../engine.ts';
 import { modelOptions, parseModelRef } from '../modelRef.ts';
+import { exportPairs, isPairsFolder, pairsExportHelp, pairsExportOptions } from '../pairsExport.ts';
 import { badArguments, defineVerb } from '../verb.ts';
 
 export const exportVerb = defineVerb({
   name: 'export',
-  summary: 'write a LoRA, a merged model, or an ONNX file that other tools load',
-  positionals: ['RUN_OR_MODEL'],
+  summary: 'write a LoRA, a merged model, an ONNX file, or judged pairs, in a form that other tools load',
+  positionals: ['RUN_MODEL_OR_PAIRS'],
   options: {
     ...modelOptions,
     as: {
       kind: 'text',
       value: 'KIND',
-      help: exportKinds.map((kind) => `${kind}: ${modelExports[kind].help}`).join('; '),
-      default: 'kohya',
+      help: `of a run or model, ${exportKinds.map((kind) => `${kind}: ${modelExports[kind].help}`).join('; ')} (default: kohya). Of pairs, ${pairsExportHelp} (default: pickapic)`,
     },
     out: { kind: 'text', value: 'PATH', help: 'file, or folder to put it into' },
     precision: {
@@ -23,14 +23,22 @@ export const exportVerb = defineVerb({
       value: 'DTYPE',
       help: 'f32, f16 or bf16, for every weight of a merged model; left out: as the notes say',
     },
+    ...pairsExportOptions,
   },
   notes: [
+    'A folder with a pairs.jsonl is PAIRS. Ties, both-bad, skipped and unjudged pairs are left out, and told, where a form has no place for them. --out names a folder, or for parquet and answers alone a file (.parquet, .jsonl).',
     'Several adapters become one: a LoRA file holds their sum, for the UNet and for the text encoders that they change. An ONNX file is the UNet alone.',
     "A checkpoint keeps each weight as the base model's own file does: fp16 stays fp16, where what little training changed is rounded (--precision f32 keeps it, in twice the size). A diffusers folder has its UNet in f32.",
   ],
   example: 'my-run --as kohya --out my-taste.safetensors',
   async run([model], values, terminal) {
-    const kind = oneOf('as', values.as, exportKinds);
+    const out = absolute(required('out', values.out));
+    if (isPairsFolder(model!)) {
+      doNothing(values, ['precision', 'prediction-type'], 'with pairs');
+      return exportPairs(model!, out, values, terminal);
+    }
+    doNothing(values, Object.keys(pairsExportOptions), 'with a run or a model');
+    const kind = oneOf('as', values.as ?? 'kohya', exportKinds);
     const { extension, holds } = modelExports[kind];
     if (values.precision !== undefined && holds !== 'model')
       throw badArguments(
@@ -40,7 +48,6 @@ export const exportVerb = defineVerb({
     const precision =
       values.precision === undefined ? undefined : oneOf('precision', values.precision, ['f32', 'f16', 'bf16']);
     const ref = parseModelRef(model!, values['prediction-type']);
-    const out = absolute(required('out', values.out));
     // A diffusers folder is --out itself; a single file is --out where that is a file's name.
     const place =
       extension !== null && extname(out) === extension
