@@ -1,6 +1,8 @@
 /** docs/formats.md, written from the records: `npx vitest run src/data/importers/docs.test.ts -u` after a change. */
 import { expect, it } from 'vitest';
 import { exportKinds, modelExports } from '../../service/export/kinds.ts';
+import { pairsExporters } from '../exporters/pairs/table.ts';
+import type { PairsExporter } from '../exporters/pairs/exporter.ts';
 import { exporters } from '../exporters/table.ts';
 import { importers } from './table.ts';
 
@@ -27,6 +29,18 @@ ${[
   row('---', '---', '---'),
   ...Object.values(exporters).map(({ title, extension, what }) => row(title, code([extension]), what)),
   row('Report', code(['.html']), 'One HTML file, images inside'),
+].join('\n')}
+
+## Pairs
+
+\`winnow export PAIRS --as NAME --out PATH\`: a folder, or the one file that PATH names.
+
+${[
+  row('`--as`', 'in the studio', 'one file', 'what'),
+  row('---', '---', '---', '---'),
+  ...Object.entries<PairsExporter>(pairsExporters).map(([name, { title, single, what }]) =>
+    row(code([name]), title, single ? code([single.extension]) : '', what),
+  ),
 ].join('\n')}
 
 ## Models and LoRAs
