@@ -94,6 +94,18 @@ export const browserImports: Torture = async ({ count, seed, minutes, log }) => 
   /** Resolves once the studio is at work; a moment later in any case, for what is over before it is looked at. */
   const begun = (idle: string): Promise<unknown> => page.until(`!(${idle})`, 3000).catch(() => {});
 
+  async function lookUp(): Promise<void> {
+    await page.fill('Or by its Hugging Face id', HUB_ID);
+    if (
+      !(await page.evaluate(
+        `[...document.querySelectorAll('label')].some((one) => one.textContent.trim() === 'Host' && one.control?.offsetParent)`,
+      ))
+    )
+      await page.click('More');
+    await page.fill('Host', `http://127.0.0.1:${port}`);
+    await page.click('Look it up');
+  }
+
   /** Starts the work; `end` resolves when the studio is idle again. */
   async function start(what: What, folder: string): Promise<{ end: () => Promise<unknown> }> {
     if (what === 'export') {
@@ -108,15 +120,13 @@ export const browserImports: Torture = async ({ count, seed, minutes, log }) => 
       await begun(canChoose);
       return { end: () => page.until(canChoose) };
     }
-    await page.fill('Or by its Hugging Face id', HUB_ID);
+    // What was looked up stays on screen where a download failed.
     if (
       !(await page.evaluate(
-        `[...document.querySelectorAll('label')].some((one) => one.textContent.trim() === 'Host' && one.control?.offsetParent)`,
+        `[...document.querySelectorAll('button')].some((one) => /^Download /.test(one.textContent))`,
       ))
     )
-      await page.click('More');
-    await page.fill('Host', `http://127.0.0.1:${port}`);
-    await page.click('Look it up');
+      await lookUp();
     await page.click(/^Download /);
     await begun(canChoose);
     return { end: () => page.until(canChoose) };
