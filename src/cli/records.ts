@@ -16,7 +16,7 @@ import { dirname, join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { formatJsonl, isJson, readRecordBytes } from '../data/formats/jsonl.ts';
 import { isUtf16, MAX_TEXT_BYTES } from '../data/formats/text.ts';
-import { foldLabels, type Label } from '../data/labels.ts';
+import { foldLabels, type LabelState } from '../data/labels.ts';
 import { isForeign, type PairImage } from '../records/foreignImages.ts';
 import type { ImageRecord } from '../records/images.ts';
 import { imageKind, labelKind, pairKind, type RecordKind } from '../records/kinds.ts';
@@ -188,10 +188,11 @@ export function labelsFile(path: string): string {
   );
 }
 
-export function readLabels(path: string, say?: Say): { events: LabelEvent[]; byPair: Map<string, Label> } {
-  const file = labelsFile(path);
-  const events = readRecords(file, labelKind, say);
-  return { events, byPair: foldLabels(events).byPair };
+/** What stands in one label file, or in several together. */
+export function readLabels(paths: string | readonly string[], say?: Say): LabelState & { events: LabelEvent[] } {
+  const files = [paths].flat().map(labelsFile);
+  const events = files.flatMap((file) => readRecords(file, labelKind, say));
+  return { events, ...foldLabels(events) };
 }
 
 /** A request of an earlier version, with today's names. */

@@ -1,6 +1,6 @@
 /** Label events → what stands, what can be undone, what trains; through a real IndexedDB implementation. */
 import 'fake-indexeddb/auto';
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { ImageRecord } from '../records/images.ts';
 import type { LabelEvent } from '../records/labels.ts';
 import type { PairRecord } from '../records/pairs.ts';
@@ -10,6 +10,9 @@ import {
   countLabels,
   foldLabels,
   type Label,
+  labelsOf,
+  type LabelState,
+  merged,
   readLabels,
   repetitionOf,
   retractionOf,
@@ -31,6 +34,8 @@ function label(pair: string, answer: Label['answer'], shownLeft: 0 | 1 = 0, elap
     by: 'person',
   };
 }
+
+const person = (state: LabelState) => labelsOf(state, 'person');
 
 const image = (id: string): ImageRecord => ({
   id,
@@ -92,15 +97,15 @@ it('undoes and redoes several steps, and a new answer ends redo', () => {
   const [a, b, c] = [label('a', 'left'), label('b', 'right'), label('c', 'tie')];
   const undoneTwice = foldLabels([a, b, c, retractionOf(c), retractionOf(b)]);
   expect([...undoneTwice.byPair.keys()]).toEqual(['a']);
-  expect(undoneTwice.undone.map((one) => one.pair)).toEqual(['c', 'b']);
+  expect(person(undoneTwice).undone.map((one) => one.pair)).toEqual(['c', 'b']);
 
-  const redone = repetitionOf(undoneTwice.undone.at(-1)!);
+  const redone = repetitionOf(person(undoneTwice).undone.at(-1)!);
   const afterRedo = foldLabels([a, b, c, retractionOf(c), retractionOf(b), redone]);
   expect([...afterRedo.byPair.keys()]).toEqual(['a', 'b']);
-  expect(afterRedo.undone.map((one) => one.pair)).toEqual(['c']);
+  expect(person(afterRedo).undone.map((one) => one.pair)).toEqual(['c']);
 
   const afterNew = foldLabels([a, b, c, retractionOf(c), retractionOf(b), label('b', 'left', 0, 777)]);
-  expect(afterNew.undone).toEqual([]);
+  expect(person(afterNew).undone).toEqual([]);
   expect(afterNew.byPair.get('b')!.answer).toBe('left');
 });
 
@@ -109,13 +114,175 @@ it('counts an event once, so that what was taken back stays so in files put behi
   const back = retractionOf(a);
   expect([...foldLabels([a, a, back]).byPair.keys()]).toEqual([]);
   expect([...foldLabels([a, back, a]).byPair.keys()]).toEqual([]);
-  expect(foldLabels([a, b, a, b]).given).toEqual([a, b]);
+  expect(person(foldLabels([a, b, a, b])).given).toEqual([a, b]);
 });
 
 it('brings back the earlier answer when a later one for the same pair is taken back', () => {
   const [first, second] = [label('a', 'left'), label('a', 'bothBad')];
   expect(foldLabels([first, second]).byPair.get('a')).toBe(second);
   expect(foldLabels([first, second, retractionOf(second)]).byPair.get('a')).toBe(first);
+});
+
+it('lets each rater take back and give again their own answers alone', () => {
+  const ann = { ...label('a', 'left'), by: 'person:Ann' };
+  const bo = { ...label('a', 'right'), by: 'person:Bo' };
+  const taken = foldLabels([ann, bo, retractionOf(ann)]);
+  expect(labelsOf(taken, 'person:Ann')).toMatchObject({ given: [], undone: [ann] });
+  expect(labelsOf(taken, 'person:Bo')).toMatchObject({ given: [bo], undone: [] });
+  expect(taken.byPair.get('a')).toBe(bo);
+  // Bo goes on: what Ann took back she can still give again.
+  const later = foldLabels([ann, bo, retractionOf(ann), { ...label('b', 'tie'), by: 'person:Bo' }]);
+  const redone = repetitionOf(labelsOf(later, 'person:Ann').undone[0]!);
+  const state = foldLabels([ann, bo, retractionOf(ann), redone]);
+  expect(labelsOf(state, 'person:Ann')).toMatchObject({ given: [redone], undone: [] });
+});
+
+describe('labels of several raters', () => {
+  type Voice = [by: string, answer: Label['answer'], shownLeft?: 0 | 1, clearly?: boolean];
+  const together = (...voices: Voice[]) =>
+    merged(voices.map(([by, answer, side = 0, clearly = false]) => ({ ...label('a', answer, side), by, clearly })));
+  const outcome = (...voices: Voice[]) => {
+    const { raters, by, ...one } = together(...voices);
+    return [winnerOf({ ...one, by }) ?? one.answer, raters ?? [by]];
+  };
+
+  it.each<[string, Voice[], number | string, string[]]>([
+    ['one is taken as it is', [['person', 'right']], 1, ['person']],
+    [
+      'two of three, whichever side it stood on',
+      [
+        ['person:A', 'left'],
+        ['person:B', 'right', 1],
+        ['person:C', 'right'],
+      ],
+      0,
+      ['person:A', 'person:B'],
+    ],
+    [
+      'one against one is a tie',
+      [
+        ['person:A', 'left'],
+        ['person:B', 'right'],
+      ],
+      'tie',
+      ['person:A', 'person:B'],
+    ],
+    [
+      'half is no majority',
+      [
+        ['person:A', 'left'],
+        ['person:B', 'left'],
+        ['person:C', 'right'],
+        ['person:D', 'tie'],
+      ],
+      'tie',
+      ['person:A', 'person:B', 'person:C', 'person:D'],
+    ],
+    [
+      'left against tie is a tie',
+      [
+        ['person:A', 'left'],
+        ['person:B', 'tie'],
+      ],
+      'tie',
+      ['person:A', 'person:B'],
+    ],
+    [
+      'both bad where most say so',
+      [
+        ['person:A', 'bothBad'],
+        ['person:B', 'bothBad'],
+        ['person:C', 'left'],
+      ],
+      'bothBad',
+      ['person:A', 'person:B'],
+    ],
+    [
+      'who skips has no voice',
+      [
+        ['person:A', 'skip'],
+        ['person:B', 'right'],
+      ],
+      1,
+      ['person:B'],
+    ],
+    [
+      'all skip',
+      [
+        ['person:A', 'skip'],
+        ['person:B', 'skip'],
+      ],
+      'skip',
+      ['person:B'],
+    ],
+    [
+      'people before what came with the data',
+      [
+        ['import:7', 'left'],
+        ['import:8', 'left'],
+        ['person', 'right'],
+      ],
+      1,
+      ['person'],
+    ],
+    [
+      'what came with the data before judges',
+      [
+        ['a', 'left'],
+        ['b', 'left'],
+        ['import', 'right'],
+      ],
+      1,
+      ['import'],
+    ],
+    [
+      'a person who skips leaves it to the data',
+      [
+        ['person', 'skip'],
+        ['import', 'right'],
+      ],
+      1,
+      ['import'],
+    ],
+  ])('%s', (_, voices, winner, raters) => {
+    expect(outcome(...voices)).toEqual([winner, raters]);
+  });
+
+  it('is clear where most of those who agree said clearly', () => {
+    const clearly = (...given: boolean[]) =>
+      together(...given.map((one, i): Voice => [`person:${i}`, 'left', 0, one])).clearly;
+    expect([clearly(true, true, false), clearly(true, false), clearly(false, false)]).toEqual([true, false, false]);
+    expect(together(['person:A', 'left', 0, true], ['person:B', 'right', 0, true]).clearly).toBe(false);
+  });
+
+  it('trains on what they come to, and names them', () => {
+    const events = [
+      { ...label('a', 'left'), by: 'person:A' },
+      { ...label('a', 'right', 1), by: 'person:B' },
+      { ...label('b', 'left'), by: 'person:A' },
+      { ...label('b', 'right'), by: 'person:B' },
+    ];
+    const { byPair } = foldLabels(events);
+    expect(trainPairs([pair('a'), pair('b')], byPair, 'sigmoid')).toEqual([
+      expect.objectContaining({
+        pair: 'a',
+        winnerLatents: 'latents/a0.safetensors',
+        by: 'person:A',
+        raters: ['person:A', 'person:B'],
+      }),
+    ]);
+    expect(countLabels(byPair)).toMatchObject({ labels: 2, usable: 1, tie: 1 });
+  });
+
+  it('keeps a pair that was shown again apart: it changes no label and trains nothing', () => {
+    const first = label('a', 'left');
+    const again: Label = { ...label('a', 'left', 1), again: true };
+    const state = foldLabels([first, again]);
+    expect(state.byPair.get('a')).toBe(first);
+    expect(person(state).given).toEqual([first, again]);
+    expect(countLabels(state.byPair).labels).toBe(1);
+    expect(foldLabels([again]).byPair.size).toBe(0);
+  });
 });
 
 it('reads the winner from the side it was shown on', () => {

@@ -1,17 +1,32 @@
 /** Labels are append-only events; everything shown is a projection of them. Undo appends a retraction, redo appends the answer again. */
-import type { Answer, LabelEvent } from '../records/labels.ts';
+import { type Answer, answers, type LabelEvent } from '../records/labels.ts';
+import { raterKindOf, raterKinds } from '../records/raters.ts';
 import { distinctBy } from '../shared/arrays.ts';
 import { type Database, putDurably, readStore } from './db.ts';
 
 export type Label = Extract<LabelEvent, { type: 'label' }>;
 
-export interface LabelState {
-  /** Labels that stand, in the order they were given. A pair may stand here twice: its last label counts. */
+/** What one rater has answered. */
+export interface RaterLabels {
+  /** Labels that stand, in the order they were given, those of pairs shown again among them. A pair may stand here twice: its last label counts. */
   given: Label[];
   /** Labels taken back that redo would give again, last one first to return. A new answer empties it. */
   undone: Label[];
   /** Pair id → the label that counts. */
   byPair: Map<string, Label>;
+}
+
+/** What counts of a pair: its only label as it is, or what several raters' labels come to. */
+export interface MergedLabel extends Label {
+  /** Of several: whose answer it is. */
+  raters?: string[];
+}
+
+export interface LabelState {
+  /** By who gave them, in the order of their first labels. */
+  byRater: Map<string, RaterLabels>;
+  /** Pair id → what counts, and trains (`merged`). */
+  byPair: Map<string, MergedLabel>;
 }
 
 export interface LabelCounts {
@@ -31,22 +46,72 @@ export const readLabels = (db: Database, onDamaged?: (what: string) => void): Pr
 
 export const appendLabel = (db: Database, event: LabelEvent): Promise<void> => putDurably(db, 'labels', [event]);
 
-/** An event counts once, where it stands first: files that were put behind one another hold some twice. */
+const nobody: RaterLabels = { given: [], undone: [], byPair: new Map() };
+
+export const labelsOf = ({ byRater }: LabelState, by: string): RaterLabels => byRater.get(by) ?? nobody;
+
+/** An event counts once, where it stands first: files that were put behind one another hold some twice. Undo and redo are each rater's own. */
 export function foldLabels(events: readonly LabelEvent[]): LabelState {
-  const given: Label[] = [];
-  const undone: Label[] = [];
+  const byRater = new Map<string, RaterLabels>();
+  const raterOf = new Map<string, RaterLabels>();
   for (const event of distinctBy(events, ({ id }) => id)) {
     if (event.type === 'retract') {
-      const index = given.findLastIndex((label) => label.id === event.label);
-      if (index >= 0) undone.push(...given.splice(index, 1));
+      const rater = raterOf.get(event.label);
+      const index = rater?.given.findLastIndex((label) => label.id === event.label) ?? -1;
+      if (rater && index >= 0) rater.undone.push(...rater.given.splice(index, 1));
       continue;
     }
-    const again = undone.at(-1);
-    if (again && isSameAnswer(again, event)) undone.pop();
+    let rater = byRater.get(event.by);
+    if (!rater) byRater.set(event.by, (rater = { given: [], undone: [], byPair: new Map() }));
+    const { given, undone } = rater;
+    const last = undone.at(-1);
+    if (last && isSameAnswer(last, event)) undone.pop();
     else undone.length = 0;
     given.push(event);
+    raterOf.set(event.id, rater);
   }
-  return { given, undone, byPair: new Map(given.map((label) => [label.pair, label])) };
+  const ofPair = new Map<string, Label[]>();
+  for (const rater of byRater.values()) {
+    rater.byPair = new Map(rater.given.filter(({ again }) => !again).map((label) => [label.pair, label]));
+    for (const label of rater.byPair.values()) {
+      const labels = ofPair.get(label.pair);
+      if (labels) labels.push(label);
+      else ofPair.set(label.pair, [label]);
+    }
+  }
+  return { byRater, byPair: new Map([...ofPair].map(([pair, labels]) => [pair, merged(labels)])) };
+}
+
+/** What the labels of one pair, each rater's own, come to. People count before what came with a data set, and that before judges: of the first
+ *  kind that says anything, an answer that more than half of its raters give; where there is none, a tie. A skip is no voice where anybody has one.
+ *  @param labels at least one, in the order of their raters. */
+export function merged(labels: readonly Label[]): MergedLabel {
+  if (labels.length === 1) return labels[0]!;
+  const said = labels.filter(({ answer }) => answer !== 'skip');
+  if (said.length === 0) return labels.at(-1)!;
+  const kind = raterKinds.find((one) => said.some(({ by }) => raterKindOf(by) === one))!;
+  const voices = said.filter(({ by }) => raterKindOf(by) === kind);
+  if (voices.length === 1) return voices[0]!;
+  const last = voices.at(-1)!;
+  const side = last.shownLeft;
+  const answerOf = (label: Label): Answer => answerAsShown(label, side);
+  const more = (some: readonly unknown[], all: readonly unknown[]): boolean => 2 * some.length > all.length;
+  const giving = (answer: Answer): Label[] => voices.filter((label) => answerOf(label) === answer);
+  const answer = answers.find((one) => more(giving(one), voices)) ?? 'tie';
+  const agreed = giving(answer);
+  const whose = more(agreed, voices) ? agreed : voices;
+  return {
+    ...last,
+    answer,
+    clearly:
+      isUsable(answer) &&
+      more(
+        agreed.filter(({ clearly }) => clearly),
+        agreed,
+      ),
+    by: whose[0]!.by,
+    raters: whose.map(({ by }) => by),
+  };
 }
 
 /** A redo repeats the whole answer, its elapsed time too; a person cannot do that by hand. */
@@ -56,6 +121,7 @@ function isSameAnswer(a: Label, b: Label): boolean {
     a.answer === b.answer &&
     a.shownLeft === b.shownLeft &&
     a.clearly === b.clearly &&
+    a.again === b.again &&
     a.elapsedMs === b.elapsedMs
   );
 }

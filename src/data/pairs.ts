@@ -8,7 +8,7 @@ import type { PairRecord } from '../records/pairs.ts';
 import type { TrainPair } from '../records/runs.ts';
 import type { FileStore } from './files.ts';
 import { type Database, putRecords, readStore } from './db.ts';
-import { isUsable, type Label, winnerOf } from './labels.ts';
+import { isUsable, type MergedLabel, winnerOf } from './labels.ts';
 
 export const readPairs = (db: Database, onDamaged?: (what: string) => void): Promise<PairRecord[]> =>
   readStore(db, 'pairs', onDamaged);
@@ -22,7 +22,7 @@ export const trainsOn = (answer: Answer, loss: LossName): boolean =>
 /** Every pair that a loss learns from, as training takes it; both-bad and skipped ones train nothing. */
 export function trainPairs(
   pairs: readonly PairRecord[],
-  byPair: ReadonlyMap<string, Label>,
+  byPair: ReadonlyMap<string, MergedLabel>,
   loss: LossName,
 ): TrainPair[] {
   return pairs.flatMap((pair) => {
@@ -41,6 +41,7 @@ export function trainPairs(
         loserLatents: latentsFileOf(pair.images[loser]),
         ...(strength && losses[loss].readsPreference && { strength }),
         by: label.by,
+        ...(label.raters && { raters: label.raters }),
       },
     ];
   });

@@ -18,6 +18,8 @@ export type LabelEvent =
       at: string;
       /** records/raters.ts. */
       by: string;
+      /** The pair was shown again, sides turned, to see whether its rater agrees with themselves: it changes no label. */
+      again?: true | undefined;
     }
   | { type: 'retract'; id: string; label: string; at: string };
 
@@ -32,6 +34,7 @@ export const labelEventSchema = z.discriminatedUnion('type', [
     elapsedMs: z.number(),
     at: z.string(),
     by: z.string().min(1),
+    again: z.literal(true).optional(),
   }),
   z.looseObject({ type: z.literal('retract'), id: z.string().min(1), label: z.string().min(1), at: z.string() }),
 ]) satisfies z.ZodType<LabelEvent>;

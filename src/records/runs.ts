@@ -32,6 +32,8 @@ export interface TrainPair {
   strength?: Strength | undefined;
   /** Who gave the label, as the label says: 'person', or a judge. Not in records of before it was there. */
   by?: string | undefined;
+  /** Where several raters' labels were merged, all who gave that answer; `by` is the first of them. */
+  raters?: string[] | undefined;
 }
 
 /** Mean over the step's pairs, and each pair on its own (for charts by timestep). Errors are means over C, H, W. */
@@ -171,6 +173,7 @@ export const runSchema = z.looseObject({
         loserLatents: z.string().min(1),
         strength: z.enum(['tie', 'clear']).optional(),
         by: z.string().optional(),
+        raters: z.array(z.string()).min(1).optional(),
       }),
     )
     .min(1),

@@ -6,7 +6,7 @@
  *  differently in the last bit. */
 import { assert } from './assert.ts';
 
-/** What a stream is for. The numbers are part of the format: adding is fine (2, 10 and 11 are free), changing one changes every run. */
+/** What a stream is for. The numbers are part of the format: adding is fine (2 and 10 to 19 are free), changing one changes every run. */
 const purposes = {
   timestep: 0,
   noise: 1,
@@ -17,6 +17,8 @@ const purposes = {
   promptChoice: 7,
   sideOrder: 8,
   showOrder: 9,
+  bootstrap: 20,
+  shownAgain: 21,
 } as const;
 export type Purpose = keyof typeof purposes;
 

@@ -93,7 +93,7 @@ type Strike = { verb: 'answer'; pair: string; answer: Answer; clearly: boolean }
 
 /** What a strike must have written behind the events that stood. */
 function isWritten(strike: Strike, event: LabelEvent, before: readonly LabelEvent[]): boolean {
-  const { given, undone } = foldLabels(before);
+  const { given, undone } = labelsOf(foldLabels(before), 'person');
   if (strike.verb === 'undo') return event.type === 'retract' && event.label === given.at(-1)?.id;
   if (event.type !== 'label') return false;
   if (strike.verb === 'answer')

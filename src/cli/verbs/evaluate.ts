@@ -239,7 +239,9 @@ const runsOf = (refs: readonly ModelRef[]): RunRecord[] => {
 /** A judge that gave the labels says little about what was made of them. */
 const labelledWords = (judge: JudgeInfo, runs: readonly RunRecord[]): string[] =>
   runs.flatMap(({ name, id, pairs }) => {
-    const own = pairs.filter(({ by }) => by !== undefined && hasLabelled(judge, new Set([by]))).length;
+    const own = pairs.filter(
+      ({ by, raters = by === undefined ? [] : [by] }) => hasLabelled(judge, new Set(raters)),
+    ).length;
     return own === 0
       ? []
       : `${judge.title} labelled ${own} of the ${pairs.length} pairs of ${name || nameOf(id)}: of that run it is no independent judge.`;

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { labelKind } from '../../records/kinds.ts';
 import { isForeign } from '../../records/foreignImages.ts';
-import { countLabels, foldLabels, type Label } from '../../data/labels.ts';
+import { countLabels, foldLabels, type Label, labelsOf } from '../../data/labels.ts';
 import { leftSide } from '../../evaluation/blindPlan.ts';
 import { signature } from '../../judges/judge.ts';
 import { scaleNames } from '../../judges/table.ts';
@@ -79,11 +79,7 @@ export const label = defineVerb({
       const judge = await engine.judge(name);
       const by = scaleOf(judge, wanted);
       const signed = signature(judge, by);
-      const judged = new Set(
-        foldLabels(before)
-          .given.filter((event) => event.by === signed)
-          .map((event) => event.pair),
-      );
+      const judged = labelsOf(foldLabels(before), signed).byPair;
       const open = pairs.map((pair, index) => ({ pair, index })).filter(({ pair }) => !judged.has(pair.id));
       const pace = new Pace();
       let stop = false;

@@ -111,6 +111,9 @@ export function compareSources(
 
 const MAX_NAMED = 5;
 
+const isSame = (a: TrainPair[keyof TrainPair], b: TrainPair[keyof TrainPair]): boolean =>
+  JSON.stringify(a) === JSON.stringify(b);
+
 /** Of a pair, on their own: what else it says comes from its label. */
 const compared = new Set<string>(['pair', 'prompt', 'winnerLatents', 'loserLatents'] satisfies (keyof TrainPair)[]);
 
@@ -124,7 +127,7 @@ function pairChanges(record: RunRecord, pairs: readonly TrainPair[], { pairs: ha
     if (now.prompt !== before.prompt) return [`the prompt of pair ${now.pair} has changed`];
     // How sure a label was is not in records of before.
     const keys = Object.keys(record.sources ? { ...before, ...now } : before) as (keyof TrainPair)[];
-    if (keys.some((key) => !compared.has(key) && before[key] !== now[key]))
+    if (keys.some((key) => !compared.has(key) && !isSame(before[key], now[key])))
       return [`the label of pair ${now.pair} has changed`];
     // Records without hashes: files are known by their names, wherever they lie.
     const was = record.sources?.pairs[i] ?? {
