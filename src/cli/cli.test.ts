@@ -372,6 +372,57 @@ describe('label', () => {
   });
 });
 
+describe('raters', () => {
+  const label = (by: string, pair: string, answer: 'left' | 'right'): LabelEvent => ({
+    type: 'label',
+    id: `${by} ${pair}`,
+    pair,
+    answer,
+    shownLeft: 0,
+    clearly: false,
+    elapsedMs: 5,
+    at: '2026-01-01T00:00:00Z',
+    by,
+  });
+  it('puts the files of several together and says how far they agree', async () => {
+    const pairs = join(folder, 'rated');
+    mkdirSync(pairs);
+    writeFileSync(join(pairs, 'pairs.jsonl'), formatJsonl(['p1', 'p2', 'p3'].map((id) => pairRecord(id))));
+    const files = (['Ann', 'Bo'] as const).map((name) => join(folder, `${name}.jsonl`));
+    const ann = [
+      label('person:Ann', 'p1', 'left'),
+      label('person:Ann', 'p2', 'right'),
+      label('person:Ann', 'p3', 'left'),
+    ];
+    const bo = [
+      label('person:Bo', 'p1', 'left'),
+      label('person:Bo', 'p2', 'left'),
+      label('person:Bo', 'elsewhere', 'left'),
+    ];
+    writeFileSync(files[0]!, formatJsonl(ann));
+    writeFileSync(files[1]!, formatJsonl([...bo, ...ann]));
+    const out = join(folder, 'together.jsonl');
+    const first = JSON.parse((await winnow('raters', pairs, ...files, '--out', out, '--json')).out);
+    expect(first).toMatchObject({
+      pairs: 3,
+      ofOthers: 1,
+      merged: { labels: 4, usable: 3, tie: 1 },
+      disputed: 1,
+      // One of two alike; by chance one half would be: 1 * 1/2.
+      agreement: { statistic: 'kappa', units: 2, value: 0, interval: null },
+      added: 6,
+    });
+    expect(first.raters.map((one: { by: string; labels: number }) => [one.by, one.labels])).toEqual([
+      ['person:Ann', 3],
+      ['person:Bo', 3],
+    ]);
+    expect(JSON.parse((await winnow('raters', pairs, ...files, '--out', out, '--json')).out).added).toBe(0);
+    const told = await winnow('raters', pairs, out);
+    expect(told.out).toContain("Cohen's kappa 0.00 over 2 pairs; 1 disputed.");
+    expect((await winnow('raters', pairs)).err).toContain('There is no label file');
+  });
+});
+
 describe('settings of a run', () => {
   const pairs = (): string => join(folder, 'judged');
   beforeAll(() => {

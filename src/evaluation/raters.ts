@@ -95,6 +95,7 @@ export function ratersBlocks(
   { raters, merged, disputed, agreement, pairwise }: RatersFigures,
   nameOf: (by: string) => string,
 ): ReportBlock[] {
+  if (raters.length === 0) return [{ kind: 'text', text: 'Nothing is labelled.' }];
   const blocks: ReportBlock[] = [
     {
       kind: 'table',

@@ -13,3 +13,9 @@ export function raterKindOf(by: string): RaterKind {
 /** As people know them: `NAME`, `RATER`, the judge; '' for whoever has no name. */
 export const raterNameOf = (by: string): string =>
   raterKindOf(by) === 'judge' ? by : by.slice(by.indexOf(':') + 1 || by.length);
+
+/** Whoever sits here and has given no name. */
+export const UNNAMED = 'person';
+
+/** `by` of a person's name. */
+export const personNamed = (name: string): string => `${UNNAMED}:${name}`;

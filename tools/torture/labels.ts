@@ -6,7 +6,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import { foldLabels, type Label } from '../../src/data/labels.ts';
+import { foldLabels, type Label, labelsOf } from '../../src/data/labels.ts';
 import type { Answer, LabelEvent } from '../../src/records/labels.ts';
 import type { PairRecord } from '../../src/records/pairs.ts';
 import { PipedPage, switches } from './lib/browser.ts';

@@ -239,8 +239,8 @@ const runsOf = (refs: readonly ModelRef[]): RunRecord[] => {
 /** A judge that gave the labels says little about what was made of them. */
 const labelledWords = (judge: JudgeInfo, runs: readonly RunRecord[]): string[] =>
   runs.flatMap(({ name, id, pairs }) => {
-    const own = pairs.filter(
-      ({ by, raters = by === undefined ? [] : [by] }) => hasLabelled(judge, new Set(raters)),
+    const own = pairs.filter(({ by, raters = by === undefined ? [] : [by] }) =>
+      hasLabelled(judge, new Set(raters)),
     ).length;
     return own === 0
       ? []

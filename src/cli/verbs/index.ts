@@ -8,6 +8,7 @@ import { generate } from './generate.ts';
 import { label } from './label.ts';
 import { pairs } from './pairs.ts';
 import { plan } from './plan.ts';
+import { raters } from './raters.ts';
 import { train } from './train.ts';
 import { verify } from './verify.ts';
 
@@ -15,6 +16,7 @@ export const verbs: readonly Verb[] = [
   generate,
   pairs,
   label,
+  raters,
   train,
   evaluate,
   exportVerb,

@@ -46,11 +46,12 @@ const options = {
 export const train = defineVerb({
   name: 'train',
   summary: 'fine-tune a model on labelled pairs with Diffusion-DPO',
-  positionals: ['[MODEL]', '[PAIRS]', '[LABELS]'],
+  positionals: ['[MODEL]', '[PAIRS]', '[LABELS]...'],
   options,
   notes: [
     `Losses, by --set loss=NAME, and the settings that each of them reads: ${lossNames.map((name) => [name, ...settingsOf(name)].join(' ')).join('; ')}.`,
-    'PAIRS is a folder of winnow pairs, LABELS a label file or a folder with one (default: PAIRS/labels.jsonl). With --resume none is needed:',
+    'PAIRS is a folder of winnow pairs, LABELS label files or folders with one (default: PAIRS/labels.jsonl): of several raters it takes what their',
+    'labels come to (winnow raters). With --resume none is needed:',
     'where they are given they must be, by content, what the run began with, wherever they lie now.',
     'Ctrl-C saves and stops; --resume goes on to the same numbers as if it had never stopped.',
   ],
@@ -66,7 +67,7 @@ export const train = defineVerb({
         values.resume
           ? `There is no run in ${values.out}.`
           : `${positionals.length === 0 ? 'MODEL' : 'PAIRS'} is missing.`,
-        'Give MODEL and PAIRS: winnow train MODEL PAIRS [LABELS] --out RUN_DIR.',
+        'Give MODEL and PAIRS: winnow train MODEL PAIRS [LABELS]... --out RUN_DIR.',
       );
     }
     if (exists && (values.preset ?? values.config ?? values.reference ?? values.set[0]) !== undefined)
@@ -74,7 +75,8 @@ export const train = defineVerb({
         'A run that is resumed keeps its settings.',
         'Leave out --preset, --config, --reference and --set, or start a new run.',
       );
-    const [model, folder, labels] = positionals;
+    const [model, folder, ...files] = positionals;
+    const labels = files.length > 0 ? files : undefined;
     if (exists && model === undefined && values['prediction-type'] !== undefined)
       throw badArguments(
         '--prediction-type was given without a MODEL.',
@@ -169,7 +171,7 @@ function parsed(text: string): unknown {
 /** What pairs and labels that are given to a run that goes on make: it is compared with what it began with. */
 function givenPairs(
   folder: string,
-  labels: string | undefined,
+  labels: readonly string[] | undefined,
   { pairs: before, config }: RunRecord,
   say: (text: string) => void,
 ): TrainPair[] {
@@ -177,7 +179,7 @@ function givenPairs(
   if (pairs.length === 0)
     throw new WinnowError(
       'SourceChanged',
-      `This run trains on ${before.length} pairs, and ${labelsFile(labels ?? folder)} prefers none of ${folder}.`,
+      `This run trains on ${before.length} pairs, and ${[labels ?? folder].flat().map(labelsFile).join(', ')} prefers none of ${folder}.`,
       'Leave PAIRS and LABELS out to go on with what the run began with.',
     );
   return pairs;

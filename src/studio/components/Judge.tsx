@@ -2,6 +2,8 @@
 import { useState } from 'react';
 import { answerAsShown } from '../../data/labels.ts';
 import type { Answer } from '../../service/types.ts';
+import { judged, ownLabels } from '../store/labelSelectors.ts';
+import { currentRater, profiles } from '../store/ratersSlice.ts';
 import { useStudio } from '../store/useStudio.ts';
 import type { Action } from './action.ts';
 import { Icon, type IconName } from './Icon.tsx';
@@ -9,6 +11,7 @@ import styles from './judge.module.css';
 import { useMeant } from './meant.ts';
 import { HoldButton, PairStage, useHeldKey } from './PairStage.tsx';
 import { usePictures } from './Picture.tsx';
+import { raterColour } from './raterColour.ts';
 import { Keys, Shortcuts } from './Shortcuts.tsx';
 import { IconButton } from './Button.tsx';
 import { ProblemNotice } from './Surface.tsx';
@@ -32,12 +35,16 @@ export function Judge({ compact = false }: { compact?: boolean }) {
   const showing = useStudio((s) => s.showing);
   const saving = useStudio((s) => s.saving);
   const problem = useStudio((s) => s.labelProblem);
-  const canUndo = useStudio((s) => s.labels.given.length > 0);
-  const canRedo = useStudio((s) => s.labels.undone.length > 0);
+  const canUndo = useStudio((s) => ownLabels(s).given.length > 0);
+  const canRedo = useStudio((s) => ownLabels(s).undone.length > 0);
   const singleKeys = useStudio((s) => s.preferences.singleKeys);
   const readOnly = useStudio((s) => s.engineState === 'otherTab');
-  const previous = useStudio((s) => (s.showing ? s.labels.byPair.get(s.showing.pair.id) : undefined));
-  const { answer, undoLabel, redoLabel } = useStudio.getState();
+  const previous = useStudio((s) =>
+    s.showing && !s.showing.again ? judged(s).shown.get(s.showing.pair.id) : undefined,
+  );
+  const rater = useStudio(currentRater);
+  const several = useStudio((s) => profiles(s).length > 1);
+  const { answer, undoLabel, redoLabel, nextRater } = useStudio.getState();
   const [zoomed, setZoomed] = useState(false);
   const [heldButton, setHeldButton] = useState(false);
   const heldKey = useHeldKey('KeyF', singleKeys && showing !== null);
@@ -79,6 +86,7 @@ export function Judge({ compact = false }: { compact?: boolean }) {
       enabled: showing !== null,
       perform: () => setZoomed(!zoomed),
     },
+    { name: 'rater', label: 'Next person who judges', keys: 'r', enabled: several && !saving, perform: nextRater },
   ];
 
   if (!showing || !left || !right) {
@@ -153,6 +161,13 @@ export function Judge({ compact = false }: { compact?: boolean }) {
             onClick={redoLabel}
           />
         </div>
+        {several ? (
+          <button type="button" className={styles.rater} title="Who judges; press for the next" onClick={nextRater}>
+            <i style={{ background: raterColour(rater) }} />
+            <span>{rater.name} judges</span>
+            {singleKeys ? <Keys keys="r" /> : null}
+          </button>
+        ) : null}
         <span className={`small dim ${styles.hint}`}>
           {singleKeys ? 'Hold Shift with an answer for “clearly”' : 'Single-key shortcuts are off: use the buttons'}
         </span>

@@ -1,11 +1,13 @@
 /** Pairs and labels as the screens read them. */
-import { isUsable, type LabelState } from '../../data/labels.ts';
+import { isUsable, type Label, labelsOf, type LabelState, type RaterLabels } from '../../data/labels.ts';
+import { raterKindOf } from '../../records/raters.ts';
 import { trainPairs, trainsOn } from '../../data/pairs.ts';
 import type { PairRecord } from '../../service/types.ts';
 import { shallow } from 'zustand/shallow';
 import type { QueueFilter } from './labelsSlice.ts';
 import { memoised, type Selector } from './memoised.ts';
 import { chosenModel, isPairOf } from './models.ts';
+import { currentRater, type Whose } from './ratersSlice.ts';
 import type { Studio } from './useStudio.ts';
 
 const pairs = (state: Studio): PairRecord[] => state.pairs;
@@ -13,9 +15,35 @@ const labels = (state: Studio): LabelState => state.labels;
 const chosenId = (state: Studio): string | undefined => chosenModel(state)?.id;
 const loss = (state: Studio): Studio['trainConfig']['loss'] => state.trainConfig.loss;
 
-function isIn(filter: QueueFilter, pair: PairRecord, { byPair }: LabelState): boolean {
-  const answer = byPair.get(pair.id)?.answer;
-  if (filter === 'toJudge') return answer === undefined;
+/** What the lists go by. */
+export interface Judged {
+  /** Of who judges now. */
+  own: ReadonlyMap<string, Label>;
+  /** What everybody's come to. */
+  all: ReadonlyMap<string, Label>;
+  /** Of these two, the one that is looked at. */
+  shown: ReadonlyMap<string, Label>;
+}
+
+export function judgedBy(state: LabelState, by: string, whose: Whose): Judged {
+  const own = labelsOf(state, by).byPair;
+  return { own, all: state.byPair, shown: whose === 'mine' ? own : state.byPair };
+}
+
+const raterBy = (state: Studio): string => currentRater(state).by;
+
+/** Of who judges now: what can be taken back and given again. */
+export const ownLabels = (state: Studio): RaterLabels => labelsOf(state.labels, raterBy(state));
+
+export const judged: Selector<Judged> = memoised([labels, raterBy, (state) => state.whose], judgedBy);
+
+/** A label that came with the data, or from a judge: the pair need not be judged here, and can be. */
+const isBrought = (label: Label | undefined): boolean => label !== undefined && raterKindOf(label.by) !== 'person';
+
+function isIn(filter: QueueFilter, { id }: PairRecord, { own, all, shown }: Judged): boolean {
+  if (filter === 'toJudge') return !own.has(id) && !isBrought(all.get(id));
+  if (filter === 'brought') return !own.has(id) && isBrought(all.get(id));
+  const answer = shown.get(id)?.answer;
   if (filter === 'preferred') return answer !== undefined && isUsable(answer);
   return answer === filter;
 }
@@ -23,26 +51,26 @@ function isIn(filter: QueueFilter, pair: PairRecord, { byPair }: LabelState): bo
 /** The pairs of a list. The chosen model learns from its own pairs alone: they come first. */
 export function queueOf(
   all: readonly PairRecord[],
-  judged: LabelState,
+  by: Judged,
   filter: QueueFilter,
   base: string | undefined,
 ): PairRecord[] {
-  const listed = all.filter((pair) => isIn(filter, pair, judged));
+  const listed = all.filter((pair) => isIn(filter, pair, by));
   if (base === undefined) return listed;
   return [...listed.filter((pair) => isPairOf(pair, base)), ...listed.filter((pair) => !isPairOf(pair, base))];
 }
 
 /** The list that is open. */
-export const queue = memoised([pairs, labels, (state) => state.filter, chosenId], queueOf);
+export const queue = memoised([pairs, judged, (state) => state.filter, chosenId], queueOf);
 
-export const filters: QueueFilter[] = ['toJudge', 'preferred', 'tie', 'bothBad', 'skip'];
+export const filters: QueueFilter[] = ['toJudge', 'brought', 'preferred', 'tie', 'bothBad', 'skip'];
 
 /** How many pairs each list holds. */
 export const queueSizes: Selector<Record<QueueFilter, number>> = memoised(
-  [pairs, labels],
-  (all, judged) =>
+  [pairs, judged],
+  (all, by) =>
     Object.fromEntries(
-      filters.map((filter) => [filter, all.filter((pair) => isIn(filter, pair, judged)).length]),
+      filters.map((filter) => [filter, all.filter((pair) => isIn(filter, pair, by)).length]),
     ) as Record<QueueFilter, number>,
   shallow,
 );
@@ -52,8 +80,8 @@ const own = (all: readonly PairRecord[], base: string | undefined): PairRecord[]
 
 /** Pairs that wait to be judged, of the chosen model. */
 export const waiting: Selector<number> = memoised(
-  [pairs, labels, chosenId],
-  (all, judged, base) => own(all, base).filter((pair) => isIn('toJudge', pair, judged)).length,
+  [pairs, judged, chosenId],
+  (all, by, base) => own(all, base).filter((pair) => isIn('toJudge', pair, by)).length,
 );
 
 /** What the chosen model can learn from with the chosen loss: judged pairs that were made by it. */
@@ -65,9 +93,9 @@ export const usablePairs = memoised([pairs, labels, loss, chosenId], (all, { byP
 export const usable: Selector<{ own: number; others: number }> = memoised(
   [pairs, labels, loss, chosenId],
   (all, { byPair }, chosenLoss, base) => {
-    const judged = all.filter((pair) => trainsOn(byPair.get(pair.id)?.answer ?? 'skip', chosenLoss));
-    const ofIt = own(judged, base).length;
-    return { own: ofIt, others: judged.length - ofIt };
+    const learnt = all.filter((pair) => trainsOn(byPair.get(pair.id)?.answer ?? 'skip', chosenLoss));
+    const ofIt = own(learnt, base).length;
+    return { own: ofIt, others: learnt.length - ofIt };
   },
   shallow,
 );

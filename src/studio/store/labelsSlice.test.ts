@@ -1,6 +1,6 @@
 /** Judging through the store, on a real IndexedDB implementation: what is on disk when the next pair shows, undo, redo, filters. */
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { appendLabel, answerAsShown, readLabels } from '../../data/labels.ts';
+import { appendLabel, answerAsShown, labelsOf, readLabels } from '../../data/labels.ts';
 import { readPairs, savePairs } from '../../data/pairs.ts';
 import type { PairRecord } from '../../service/types.ts';
 import { db } from './services.ts';

@@ -6,6 +6,7 @@ import {
   foldLabels,
   isUsable,
   type Label,
+  labelsOf,
   type LabelCounts,
   type LabelState,
   readLabels,
@@ -16,20 +17,24 @@ import { fetchBundledPairs, readPairs, savePairs, storeBundledFiles } from '../.
 import type { Answer, LabelEvent, PairRecord } from '../../service/types.ts';
 import { WinnowError } from '../../shared/errors.ts';
 import { actions, checkOwner } from './action.ts';
-import { queue, queueOf } from './labelSelectors.ts';
+import { dueAgain } from '../../evaluation/selfAgreement.ts';
+import { judgedBy, ownLabels, queue, queueOf } from './labelSelectors.ts';
 import { chosenModel } from './models.ts';
 import { decoded } from './pictures.ts';
 import { type Problem, problemOf } from './problem.ts';
+import { currentRater } from './ratersSlice.ts';
 import { db, files, siteBase } from './services.ts';
 import type { Slice } from './useStudio.ts';
 
-export type QueueFilter = 'toJudge' | 'preferred' | 'tie' | 'bothBad' | 'skip';
+export type QueueFilter = 'toJudge' | 'brought' | 'preferred' | 'tie' | 'bothBad' | 'skip';
 
 /** One showing of a pair: sides are drawn anew each time. */
 export interface Showing {
   pair: PairRecord;
   shownLeft: 0 | 1;
   since: number;
+  /** Judged before by the same rater, who is not told: to see whether they say the same. */
+  again?: true;
 }
 
 export interface LabelsSlice {
@@ -56,6 +61,8 @@ export interface LabelsSlice {
   undoLabel(): Promise<void>;
   redoLabel(): Promise<void>;
   showPair(pair: string): void;
+  /** Another pair where the one on screen does not belong to the list that is open. */
+  settleShowing(): void;
 }
 
 /** Of several with one id the first: it is the one that was shown, and that its label is about. */
@@ -78,6 +85,21 @@ export const labelsSlice: Slice<LabelsSlice> = (set, get) => {
   const showingOf = (pair: PairRecord | undefined): Showing | null =>
     pair ? { pair, shownLeft: drawSide(), since: performance.now() } : null;
 
+  const turned = (side: 0 | 1): 0 | 1 => (side === 0 ? 1 : 0);
+
+  /** A pair that its rater judged before, sides turned. */
+  function showingAgain(label: Label): Showing | null {
+    const showing = showingOf(get().pairs.find(({ id }) => id === label.pair));
+    return showing && { ...showing, shownLeft: turned(label.shownLeft), again: true };
+  }
+
+  /** What is to be shown again now, if anything is. */
+  function due(labels = get().labels, filter = get().filter): Showing | null {
+    const { by } = currentRater(get());
+    const label = filter === 'toJudge' ? dueAgain(labelsOf(labels, by), by) : undefined;
+    return label ? showingAgain(label) : null;
+  }
+
   /** The pair after the one on screen is decoded before it is needed. */
   function lookAhead(): void {
     const listed = queue(get());
@@ -85,16 +107,18 @@ export const labelsSlice: Slice<LabelsSlice> = (set, get) => {
     if (next) void decoded(next.images.map(({ file }) => file));
   }
 
-  function show(pair: PairRecord | undefined): void {
-    set({ showing: showingOf(pair) });
+  function show(pair: PairRecord | undefined, showing = showingOf(pair)): void {
+    set({ showing });
     lookAhead();
   }
+
+  const showFirst = (): void => show(undefined, due() ?? showingOf(queue(get())[0]));
 
   /** Writes one event, then shows what `next` finds in the queue as it will be. The screen changes once, when the event is on disk and the next
    *  pictures are decoded, so that no key meets a pair that is not to be seen yet. */
   async function append(
     event: LabelEvent,
-    next: (queue: PairRecord[]) => PairRecord | undefined,
+    next: (queue: PairRecord[], labels: LabelState) => Showing | null,
     lastAnswer: LabelsSlice['lastAnswer'],
   ): Promise<void> {
     checkOwner(get(), 'Judge there, or take over here.');
@@ -102,12 +126,13 @@ export const labelsSlice: Slice<LabelsSlice> = (set, get) => {
     await appendLabel(await db(), event);
     const labelEvents = [...get().labelEvents, event];
     const labels = foldLabels(labelEvents);
-    const { pairs, filter } = get();
-    const pair = next(queueOf(pairs, labels, filter, chosenModel(get())?.id));
-    if (pair) await decoded(pair.images.map(({ file }) => file));
+    const { pairs, filter, whose } = get();
+    const judged = judgedBy(labels, currentRater(get()).by, whose);
+    const following = next(queueOf(pairs, judged, filter, chosenModel(get())?.id), labels);
+    if (following) await decoded(following.pair.images.map(({ file }) => file));
     const changed = { labelEvents, labels, counts: countLabels(labels.byPair), lastAnswer };
     if (get().showing === showing) {
-      set({ ...changed, showing: showingOf(pair) });
+      set({ ...changed, showing: following && { ...following, since: performance.now() } });
       lookAhead();
     } else {
       // Another list was opened meanwhile: what it shows may have been answered just now.
@@ -118,9 +143,9 @@ export const labelsSlice: Slice<LabelsSlice> = (set, get) => {
 
   /** What is on screen belongs to the list that is open. */
   function settleShowing(): void {
-    const listed = queue(get());
-    const shown = get().showing?.pair.id;
-    if (!listed.some(({ id }) => id === shown)) show(listed[0]);
+    const { showing, filter } = get();
+    if (showing?.again && filter === 'toJudge') return;
+    if (!queue(get()).some(({ id }) => id === showing?.pair.id)) showFirst();
   }
 
   const action = actions(set, get);
@@ -181,12 +206,12 @@ export const labelsSlice: Slice<LabelsSlice> = (set, get) => {
       // Bundled ones first, then in order of making.
       const rank = (pair: PairRecord): number => (pair.origin === 'bundled' ? 0 : 1);
       set({ pairs: all.sort((a, b) => rank(a) - rank(b) || a.createdAt.localeCompare(b.createdAt)) });
-      if (!get().showing) show(queue(get())[0]);
+      if (!get().showing) showFirst();
     },
 
     setFilter(filter) {
       set({ filter });
-      show(queue(get())[0]);
+      showFirst();
     },
 
     judgeNew() {
@@ -197,7 +222,7 @@ export const labelsSlice: Slice<LabelsSlice> = (set, get) => {
     answer: (answer, clearly = false, seen = get().showing) =>
       judged(async () => {
         if (!seen || seen !== get().showing) return;
-        const { pair, shownLeft, since } = seen;
+        const { pair, shownLeft, since, again } = seen;
         // In a filtered list the answer may move the pair out of it: the ones that followed come next.
         const before = queue(get());
         const following = new Set(before.slice(before.findIndex((one) => one.id === pair.id) + 1).map(({ id }) => id));
@@ -210,11 +235,14 @@ export const labelsSlice: Slice<LabelsSlice> = (set, get) => {
           clearly: clearly && isUsable(answer),
           elapsedMs: Math.round(performance.now() - since),
           at: new Date().toISOString(),
-          by: 'person',
+          by: currentRater(get()).by,
+          ...(again && { again }),
         };
         await append(
           event,
-          (queue) => queue.find(({ id }) => following.has(id)) ?? queue.find(({ id }) => id !== pair.id),
+          (queue, labels) =>
+            due(labels) ??
+            showingOf(queue.find(({ id }) => following.has(id)) ?? queue.find(({ id }) => id !== pair.id)),
           { answer, pair: pair.id },
         );
         if (get().labelEvents.length === 1) void get().askToPersist();
@@ -222,21 +250,28 @@ export const labelsSlice: Slice<LabelsSlice> = (set, get) => {
 
     undoLabel: () =>
       judged(async () => {
-        const label = get().labels.given.at(-1);
+        const label = ownLabels(get()).given.at(-1);
         if (!label) return;
-        const taken = get().pairs.find((pair) => pair.id === label.pair);
-        await append(retractionOf(label), (queue) => taken ?? queue[0], null);
+        const taken = showingOf(get().pairs.find((pair) => pair.id === label.pair));
+        // The sides that it was shown on: turned against the first answer, as they were.
+        const again = label.again && taken && { ...taken, shownLeft: label.shownLeft, again: label.again };
+        await append(retractionOf(label), (queue) => again ?? taken ?? showingOf(queue[0]), null);
       }),
 
     redoLabel: () =>
       judged(async () => {
-        const label = get().labels.undone.at(-1);
+        const label = ownLabels(get()).undone.at(-1);
         if (!label) return;
-        await append(repetitionOf(label), (queue) => queue[0], { answer: label.answer, pair: label.pair });
+        await append(repetitionOf(label), (queue, labels) => due(labels) ?? showingOf(queue[0]), {
+          answer: label.answer,
+          pair: label.pair,
+        });
       }),
 
     showPair(id) {
       show(get().pairs.find((pair) => pair.id === id));
     },
+
+    settleShowing,
   };
 };

@@ -3,6 +3,7 @@
  *  blind tests) stand in the table of data/db.ts; models, runs and pictures are the engine's files. */
 import { z } from 'zod';
 import { trainConfigSchema } from '../../data/formats/trainConfig.ts';
+import { UNNAMED } from '../../records/raters.ts';
 import { limits } from '../../shared/limits.ts';
 
 /** An object in localStorage whose values are written together. */
@@ -61,6 +62,11 @@ const lora = z.object({
   parts: z.partialRecord(z.enum(['unet', 'text_encoder', 'text_encoder_2']), z.int().min(0)).exactOptional(),
 });
 
+export const raterColours = ['teal', 'orange', 'violet', 'lime', 'pink', 'blue'] as const;
+export type RaterColour = (typeof raterColours)[number];
+
+const rater = z.object({ name: z.string().trim().min(1).max(40), colour: z.enum(raterColours) });
+
 /** Small choices: nothing here is worth more than a convenience. */
 export const preferences = define({
   key: 'winnow.preferences',
@@ -74,6 +80,10 @@ export const preferences = define({
     loras: eachOf(lora).default([]),
     /** The model that is worked with, by its id; null: the embedded one. */
     baseModel: z.string().nullable().default(null),
+    /** People who judge here beside whoever has given no name. */
+    raters: eachOf(rater).default([]),
+    /** Who judges now: `by` of their labels. */
+    rater: z.string().startsWith(UNNAMED).default(UNNAMED),
   },
 });
 

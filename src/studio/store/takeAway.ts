@@ -5,6 +5,7 @@ import { exporters } from '../../data/exporters/table.ts';
 import { readPicture } from '../../data/images.ts';
 import { outcomeForB } from '../../evaluation/blindPlan.ts';
 import type { Report, ReportBlock, ReportImage } from '../../evaluation/report.ts';
+import { ratersBlocks, ratersFigures } from '../../evaluation/raters.ts';
 import { verdict } from '../../evaluation/verdict.ts';
 import { tally, winRate, type WinRate } from '../../evaluation/winRate.ts';
 import { modelExports } from '../../service/export/kinds.ts';
@@ -12,6 +13,7 @@ import type { ExportKind, ModelRef } from '../../service/types.ts';
 import { listener } from '../app/workers.ts';
 import { comparison, gridModels } from './compareSelectors.ts';
 import { modelNames, titleOf } from './models.ts';
+import { raterTitle } from './ratersSlice.ts';
 import { files, siteBase } from './services.ts';
 import type { TakenFile } from './takeAwaySlice.ts';
 import { useStudio } from './useStudio.ts';
@@ -203,16 +205,7 @@ export async function exportReport(runId: string | undefined): Promise<TakenFile
     }
     sections.push({ title: 'Settings', blocks: [{ kind: 'code', text: JSON.stringify(run.config, null, 2) }] });
   }
-  sections.push({
-    title: 'Labels',
-    blocks: [
-      {
-        kind: 'table',
-        head: ['Labels', 'Usable', 'Ties', 'Both bad', 'Skipped', 'Left chosen'],
-        rows: [[counts.labels, counts.usable, counts.tie, counts.bothBad, counts.skip, counts.left].map(String)],
-      },
-    ],
-  });
+  sections.push({ title: 'Labels', blocks: ratersBlocks(ratersFigures(state.labels), raterTitle) });
   const title = run ? run.name : 'Comparison';
   const { reportHtml } = await import('../../evaluation/report.ts');
   return {

@@ -10,11 +10,13 @@ import type { QueueFilter } from '../../store/labelsSlice.ts';
 import { isOpen } from '../../store/jobsSlice.ts';
 import { queue, queueSizes, usable as usableOf } from '../../store/labelSelectors.ts';
 import { chosenModel, isPairOf } from '../../store/models.ts';
+import { currentRater, profiles } from '../../store/ratersSlice.ts';
 import { useStudio } from '../../store/useStudio.ts';
 import styles from './label.module.css';
 
 const filters: { value: QueueFilter; label: string }[] = [
   { value: 'toJudge', label: 'To judge' },
+  { value: 'brought', label: 'Came labelled' },
   { value: 'preferred', label: 'Preferred' },
   { value: 'tie', label: 'Ties' },
   { value: 'bothBad', label: 'Both bad' },
@@ -33,7 +35,9 @@ export function LabelScreen() {
   // Not because all are judged.
   const noPairs = useStudio((s) => !s.pairs.length && (s.labelProblem !== null || s.lacks !== null));
   const { setFilter } = useStudio.getState();
-  const options = filters.map(({ value, label }) => ({ value, label: `${label} ${sizes[value]}` }));
+  const options = filters
+    .filter(({ value }) => value !== 'brought' || sizes.brought > 0 || filter === 'brought')
+    .map(({ value, label }) => ({ value, label: `${label} ${sizes[value]}` }));
   return (
     <div className={styles.screen}>
       <h1 className={styles.hiddenTitle}>Label</h1>
@@ -46,6 +50,7 @@ export function LabelScreen() {
           <Select label="Which pairs" value={filter} onChange={setFilter} options={options} />
         </div>
       </div>
+      <Whose />
       <OtherModel />
       <Judge />
       {showing || !read ? null : noPairs ? (
@@ -56,6 +61,28 @@ export function LabelScreen() {
         <NothingLeft />
       )}
       {lacks ? null : <KeepMaking />}
+    </div>
+  );
+}
+
+/** Only where there is more than one to choose from. */
+function Whose() {
+  const whose = useStudio((s) => s.whose);
+  const { name } = useStudio(currentRater);
+  const several = useStudio((s) => profiles(s).length > 1 || s.labels.byRater.size > 1);
+  const { setWhose } = useStudio.getState();
+  if (!several) return null;
+  return (
+    <div>
+      <Segmented
+        label="Whose labels are listed"
+        value={whose}
+        onChange={setWhose}
+        options={[
+          { value: 'mine', label: name === 'Me' ? 'My labels' : `${name}’s labels` },
+          { value: 'all', label: 'Everybody’s, merged' },
+        ]}
+      />
     </div>
   );
 }

@@ -1,0 +1,101 @@
+/** Who judges here: profiles, and whose labels the lists go by. A profile is a name and a colour in this browser; labels name their rater
+ *  themselves, and stay when a profile goes. */
+import { personNamed, raterKindOf, raterNameOf, UNNAMED } from '../../records/raters.ts';
+import { WinnowError } from '../../shared/errors.ts';
+import { memoised, type Selector } from './memoised.ts';
+import { type RaterColour, raterColours } from './persisted.ts';
+import type { Slice, Studio } from './useStudio.ts';
+
+export interface Profile {
+  /** As labels name them. */
+  by: string;
+  /** For people: `Me` where none was given. */
+  name: string;
+  colour: RaterColour;
+}
+
+/** mine: of who judges now; all: what everybody's labels come to. */
+export type Whose = 'mine' | 'all';
+
+export interface RatersSlice {
+  whose: Whose;
+  setWhose(whose: Whose): void;
+  /** Who judges from now on. */
+  setRater(by: string): void;
+  nextRater(): void;
+  /** A profile of that name, who judges from now on. Throws BadArguments for none, a long one, or one that is there. */
+  addRater(name: string): void;
+  setRaterColour(by: string, colour: RaterColour): void;
+  /** The profile alone: labels stay. */
+  removeRater(by: string): void;
+}
+
+/** The one without a name first. */
+export const profiles: Selector<Profile[]> = memoised([(state) => state.preferences.raters], (raters) => [
+  { by: UNNAMED, name: 'Me', colour: raterColours[0] },
+  ...raters.map(({ name, colour }) => ({ by: personNamed(name), name, colour })),
+]);
+
+/** Who judges now. */
+export const currentRater = (state: Studio): Profile => {
+  const all = profiles(state);
+  return all.find(({ by }) => by === state.preferences.rater) ?? all[0]!;
+};
+
+/** For people, whoever gave a label. */
+export function raterTitle(by: string): string {
+  const name = raterNameOf(by);
+  const kind = raterKindOf(by);
+  if (kind === 'person') return name || 'Me';
+  if (kind === 'import') return name ? `${name} (came with the data)` : 'Came with the data';
+  return `Judge ${name}`;
+}
+
+export const ratersSlice: Slice<RatersSlice> = (set, get) => ({
+  whose: 'mine',
+
+  setWhose(whose) {
+    set({ whose });
+    get().settleShowing();
+  },
+
+  setRater(by) {
+    get().setPreference('rater', by);
+    // Another list, another draw of the sides; nobody answers what somebody else was shown.
+    get().setFilter(get().filter);
+  },
+
+  nextRater() {
+    const all = profiles(get());
+    const at = all.findIndex(({ by }) => by === currentRater(get()).by);
+    get().setRater(all[(at + 1) % all.length]!.by);
+  },
+
+  addRater(given) {
+    const name = given.trim();
+    const { raters } = get().preferences;
+    if (!name || name.length > 40)
+      throw new WinnowError('BadArguments', 'That is no name for a rater.', 'Give one of 1 to 40 characters.');
+    const taken = profiles(get()).some((one) => one.name.toLowerCase() === name.toLowerCase());
+    if (taken) throw new WinnowError('BadArguments', `${name} judges here already.`, 'Choose another name.');
+    const colour = raterColours[(raters.length + 1) % raterColours.length]!;
+    get().setPreference('raters', [...raters, { name, colour }]);
+    get().setRater(personNamed(name));
+  },
+
+  setRaterColour(by, colour) {
+    get().setPreference(
+      'raters',
+      get().preferences.raters.map((one) => (personNamed(one.name) === by ? { ...one, colour } : one)),
+    );
+  },
+
+  removeRater(by) {
+    const wasCurrent = currentRater(get()).by === by;
+    get().setPreference(
+      'raters',
+      get().preferences.raters.filter(({ name }) => personNamed(name) !== by),
+    );
+    if (wasCurrent) get().setRater(UNNAMED);
+  },
+});
