@@ -42,7 +42,11 @@ export const generationOptions = {
     value: 'ON',
     help: `${samplerOptions.karras.help}; of ${samplersReading('karras')} (default: as the model's scheduler config says)`,
   },
-  init: { kind: 'text', value: 'IMAGE', help: 'image-to-image: a PNG to start from' },
+  init: {
+    kind: 'text',
+    value: 'IMAGE',
+    help: 'image-to-image: a picture to start from (JPEG, PNG or WebP), of the size to be made',
+  },
   strength: {
     kind: 'text',
     value: 'X',

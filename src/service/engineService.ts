@@ -1,8 +1,9 @@
 /** The engine's verbs on one GPUDevice, for the studio's worker and for the command line alike. */
-import { decodePng } from '../data/formats/png.ts';
+import { decodePicture } from '../data/formats/picture.ts';
 import { clear } from '../data/partWriter.ts';
 import '../shared/disposable.ts';
 import { inWords, WinnowError } from '../shared/errors.ts';
+import { fitPicture } from '../shared/fit.ts';
 import type { TrainConfig } from '../training/config.ts';
 import { createGpuExecutor } from '../webgpu/executor.ts';
 import { backendFor } from './choices.ts';
@@ -428,22 +429,23 @@ export class Engine implements EngineService {
     items: readonly { file: string; prompt: string }[],
   ): Promise<Score[]> {
     const { id } = model.folder.info;
+    const judge = await judgeOf(model.folder, name, (path) => this.env.openModel(path));
     await using owned = new AsyncDisposableStack();
     const { value: scorer } = owned.use(
-      await running.cache.use({ key: `${id} judge ${name}`, model: id }, async () =>
-        planJudge(await judgeOf(model.folder, name, (path) => this.env.openModel(path))),
-      ),
+      await running.cache.use({ key: `${id} judge ${name}`, model: id }, () => planJudge(judge)),
     );
     const parts = frozenPartsOn(running, model);
     owned.defer(() => parts.releaseStreamed('text'));
     const scores: Score[] = [];
     for (const { file, prompt } of items) {
-      const png = decodePng(await this.env.files.read(file));
+      const picture = await decodePicture(await this.env.files.read(file));
+      const side = judge.imageSize;
+      const { data, width, height } = side ? fitPicture(picture, { width: side, height: side }, 'crop') : picture;
       scores.push(
         await scorer.score({
-          image: planarFromRgba(png.data, png.width, png.height),
-          width: png.width,
-          height: png.height,
+          image: planarFromRgba(data, width, height),
+          width,
+          height,
           pooled: (await parts.encodeText(prompt)).pooled,
         }),
       );

@@ -317,7 +317,8 @@ export interface EngineService extends ModelStorageService {
   deleteRun(run: string): Promise<void>;
   /** A judge of the first model by its name; or one that a person brings along, by its folder's path (with a slash in it). */
   judge(name: string): Promise<JudgeInfo>;
-  /** What the judge says of PNG files of the store, by all of its scales. */
+  /** What the judge says of pictures of the store (JPEG, PNG, WebP), by all of its scales. Of a picture of another size than it sees, it sees the
+   *  middle. */
   score(judge: string, items: { file: string; prompt: string }[]): Promise<Score[]>;
   /** A LoRA, or a merged model, of a model with its adapters (or of a run, through ModelRef), written to the file store. */
   export(

@@ -1,4 +1,4 @@
-/** PNG files without a canvas: text chunks in and out, and 8-bit pixels. https://www.w3.org/TR/png-3/ */
+/** PNG files without a canvas: text chunks in and out, and pixels. https://www.w3.org/TR/png-3/ */
 import { zlibSync } from 'fflate';
 import { WinnowError } from '../../shared/errors.ts';
 import { inflate } from './inflate.ts';
@@ -40,7 +40,7 @@ function latin1(bytes: Uint8Array): string {
 const fromLatin1 = (text: string): Uint8Array => Uint8Array.from(text, (char) => char.charCodeAt(0));
 
 function bad(what: string): WinnowError {
-  return new WinnowError('BadFile', `The image cannot be read: ${what}.`, 'Choose a PNG with 8 bits a channel.');
+  return new WinnowError('BadFile', `The image cannot be read: ${what}.`, 'Choose a PNG that other programs open.');
 }
 
 function chunk(type: string, data: Uint8Array): Uint8Array {
@@ -223,10 +223,29 @@ export function encodePng(
   ]);
 }
 
-/** Channels by colour type: grey, RGB, palette, grey and alpha, RGBA. */
-const channelsOf: Readonly<Record<number, number>> = { 0: 1, 2: 3, 3: 1, 4: 2, 6: 4 };
+/** Channels and bits a channel, by colour type: grey, RGB, palette, grey and alpha, RGBA. */
+const coloursOf: Readonly<Record<number, { channels: number; depths: readonly number[] }>> = {
+  0: { channels: 1, depths: [1, 2, 4, 8, 16] },
+  2: { channels: 3, depths: [8, 16] },
+  3: { channels: 1, depths: [1, 2, 4, 8] },
+  4: { channels: 2, depths: [8, 16] },
+  6: { channels: 4, depths: [8, 16] },
+};
 
-/** The pixels of an 8-bit PNG that is not interlaced. Throws BadFile with the reason. */
+/** Where a pass begins, and its step, across and down. */
+type Pass = readonly [x: number, y: number, across: number, down: number];
+const wholePass: readonly Pass[] = [[0, 0, 1, 1]];
+const adam7: readonly Pass[] = [
+  [0, 0, 8, 8],
+  [4, 0, 8, 8],
+  [0, 4, 4, 8],
+  [2, 0, 4, 4],
+  [0, 2, 2, 4],
+  [1, 0, 2, 2],
+  [0, 1, 1, 2],
+];
+
+/** The pixels of a PNG, 8 bits each: of 16 the high ones. Throws BadFile with the reason. */
 export function decodePng(png: Uint8Array): Pixels & { data: Uint8Array } {
   const chunks = chunksOf(png);
   const header = chunks[0]!.data;
@@ -234,73 +253,105 @@ export function decodePng(png: Uint8Array): Pixels & { data: Uint8Array } {
   const view = new DataView(header.buffer, header.byteOffset);
   const [width, height] = [view.getUint32(0), view.getUint32(4)];
   const [depth, colour, , , interlace] = header.subarray(8) as unknown as [number, number, number, number, number];
-  const channels = channelsOf[colour];
-  if (depth !== 8 || !channels) throw bad(`it has ${depth} bits a channel and colour type ${colour}`);
-  if (interlace !== 0) throw bad('it is interlaced');
+  const { channels, depths } = coloursOf[colour] ?? { channels: 0, depths: [] };
+  if (!depths.includes(depth)) throw bad(`it has ${depth} bits a channel and colour type ${colour}`);
+  if (interlace > 1) throw bad(`it is interlaced in a way that is not known, ${interlace}`);
   if (width === 0 || height === 0 || width * height > MAX_PIXELS)
     throw bad(
       `it is ${width} by ${height} pixels, and pictures have at most ${MAX_PIXELS.toLocaleString('en')} together`,
     );
 
   const find = (type: string): Uint8Array | undefined => chunks.find((part) => part.type === type)?.data;
-  const stride = width * channels;
-  let rows: Uint8Array;
+  const passes = (interlace ? adam7 : wholePass)
+    .map(([x, y, across, down]) => {
+      const [columns, rows] = [Math.ceil((width - x) / across), Math.ceil((height - y) / down)];
+      return { x, y, across, down, columns, rows, stride: Math.ceil((columns * channels * depth) / 8) };
+    })
+    .filter(({ columns, rows }) => columns > 0 && rows > 0);
+  const total = passes.reduce((sum, { stride, rows }) => sum + (stride + 1) * rows, 0);
+  let lines: Uint8Array;
   try {
     // No more than the header declares, whatever the data would make.
     const packed = concat(chunks.filter((part) => part.type === 'IDAT').map((part) => part.data));
-    rows = inflate(packed, (stride + 1) * height).bytes;
+    lines = inflate(packed, total).bytes;
   } catch {
     throw bad('its pixels are damaged');
   }
-  if (rows.length < (stride + 1) * height) throw bad('it has too few pixels');
+  if (lines.length < total) throw bad('it has too few pixels');
   const palette = find('PLTE');
-  const transparency = find('tRNS');
+  if (colour === 3 && !palette) throw bad('its palette is missing');
+  const paint = painter(depth, colour, palette, find('tRNS'));
   const data = new Uint8Array(width * height * 4);
-  let above = new Uint8Array(stride);
-  for (let y = 0; y < height; y++) {
-    const start = y * (stride + 1);
-    const predict = predictors[rows[start]!];
-    if (!predict) throw bad(`it uses filter ${rows[start]}`);
-    const row = rows.slice(start + 1, start + 1 + stride);
-    for (let i = 0; i < stride; i++) {
-      row[i] =
-        row[i]! + predict(i < channels ? 0 : row[i - channels]!, above[i]!, i < channels ? 0 : above[i - channels]!);
+  const pixelBytes = Math.max(1, (channels * depth) / 8);
+  const samples = new Uint16Array(width * channels);
+  let start = 0;
+  for (const { x, y, across, down, columns, rows, stride } of passes) {
+    let above = new Uint8Array(stride);
+    for (let j = 0; j < rows; j++) {
+      const row = unfiltered(lines, start, above, pixelBytes);
+      unpack(row, depth, samples, columns * channels);
+      for (let i = 0; i < columns; i++)
+        paint(samples, i * channels, data, ((y + j * down) * width + x + i * across) * 4);
+      above = row;
+      start += stride + 1;
     }
-    for (let x = 0; x < width; x++)
-      data.set(
-        rgba(row.subarray(x * channels, (x + 1) * channels), colour, palette, transparency),
-        (y * width + x) * 4,
-      );
-    above = row;
   }
   return { width, height, data };
 }
 
-/** One pixel. tRNS names alpha by palette entry, or the one grey or colour (16 bits each) that is transparent. */
-function rgba(
-  pixel: Uint8Array,
+/** The row whose filter stands at `start`. */
+function unfiltered(lines: Uint8Array, start: number, above: Uint8Array, pixelBytes: number): Uint8Array<ArrayBuffer> {
+  const predict = predictors[lines[start]!];
+  if (!predict) throw bad(`it uses filter ${lines[start]}`);
+  const row = lines.slice(start + 1, start + 1 + above.length);
+  if (lines[start] === 0) return row;
+  for (let i = 0; i < row.length; i++) {
+    const first = i < pixelBytes;
+    row[i] = row[i]! + predict(first ? 0 : row[i - pixelBytes]!, above[i]!, first ? 0 : above[i - pixelBytes]!);
+  }
+  return row;
+}
+
+/** Samples of 1, 2, 4, 8 or 16 bits, the first in the high bits. */
+function unpack(row: Uint8Array, depth: number, samples: Uint16Array, count: number): void {
+  if (depth === 8) samples.set(row.subarray(0, count));
+  else if (depth === 16) for (let i = 0; i < count; i++) samples[i] = (row[2 * i]! << 8) | row[2 * i + 1]!;
+  else {
+    const each = 8 / depth;
+    for (let i = 0; i < count; i++)
+      samples[i] = (row[Math.floor(i / each)]! >> (8 - depth - depth * (i % each))) & ((1 << depth) - 1);
+  }
+}
+
+/** Writes the samples of a pixel as RGBA. tRNS names alpha by palette entry, or the one grey or colour (16 bits each) that is transparent. */
+function painter(
+  depth: number,
   colour: number,
   palette: Uint8Array | undefined,
   transparency: Uint8Array | undefined,
-): [number, number, number, number] {
-  const [a, b, c, d] = pixel as unknown as [number, number, number, number];
-  switch (colour) {
-    case 0:
-      return [a, a, a, transparency?.[1] === a ? 0 : 255];
-    case 2:
-      return [
-        a,
-        b,
-        c,
-        transparency && transparency[1] === a && transparency[3] === b && transparency[5] === c ? 0 : 255,
-      ];
-    case 3: {
-      if (!palette || a * 3 + 2 >= palette.length) throw bad('its palette is too short');
-      return [palette[a * 3]!, palette[a * 3 + 1]!, palette[a * 3 + 2]!, transparency?.[a] ?? 255];
-    }
-    case 4:
-      return [a, a, a, b];
-    default:
-      return [a, b, c, d];
-  }
+): (samples: Uint16Array, from: number, data: Uint8Array, to: number) => void {
+  if (colour === 3)
+    return (samples, from, data, to) => {
+      const entry = samples[from]!;
+      if (entry * 3 + 2 >= palette!.length) throw bad('its palette is too short');
+      for (let c = 0; c < 3; c++) data[to + c] = palette![entry * 3 + c]!;
+      data[to + 3] = transparency?.[entry] ?? 255;
+    };
+  const { channels } = coloursOf[colour]!;
+  const colours = channels < 3 ? 1 : 3;
+  const hasAlpha = channels > colours;
+  const clear =
+    transparency && !hasAlpha && transparency.length >= 2 * colours
+      ? Array.from({ length: colours }, (_, c) => (transparency[2 * c]! << 8) | transparency[2 * c + 1]!)
+      : undefined;
+  const byte = (sample: number): number =>
+    depth === 8 ? sample : depth === 16 ? sample >> 8 : (sample * 255) / ((1 << depth) - 1);
+  return (samples, from, data, to) => {
+    for (let c = 0; c < 3; c++) data[to + c] = byte(samples[from + (colours === 3 ? c : 0)]!);
+    data[to + 3] = hasAlpha
+      ? byte(samples[from + colours]!)
+      : clear?.every((value, c) => samples[from + c] === value)
+        ? 0
+        : 255;
+  };
 }

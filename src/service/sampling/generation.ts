@@ -1,5 +1,6 @@
 /** Pictures from requests: text, sampling, decoding, PNG with its parameters, latents kept for training. */
-import { decodePng, encodePng } from '../../data/formats/png.ts';
+import { decodePicture } from '../../data/formats/picture.ts';
+import { encodePng } from '../../data/formats/png.ts';
 import { checkPrompt } from '../../data/formats/promptList.ts';
 import { writeSafetensors } from '../../data/formats/safetensors.ts';
 import { formatParameters, KARRAS, samplerLabels } from '../../data/formats/a1111.ts';
@@ -160,17 +161,17 @@ export async function makePicture(
   return { latents, image: await parts.decode(latents, height, width) };
 }
 
-/** A PNG of the store as [3, H, W] in [-1, 1]; must have the asked size. */
+/** A picture of the store as [3, H, W] in [-1, 1]; must have the asked size. */
 async function readInit(files: FileStore, file: string, width: number, height: number): Promise<Float32Array> {
-  const png = decodePng(await files.read(file));
-  if (png.width !== width || png.height !== height) {
+  const picture = await decodePicture(await files.read(file));
+  if (picture.width !== width || picture.height !== height) {
     throw new WinnowError(
       'BadArguments',
-      `The start image is ${png.width} by ${png.height} pixels, the picture is to be ${width} by ${height}.`,
+      `The start image is ${picture.width} by ${picture.height} pixels, the picture is to be ${width} by ${height}.`,
       'Resize the image, or choose its size.',
     );
   }
-  return planarFromRgba(png.data, width, height);
+  return planarFromRgba(picture.data, width, height);
 }
 
 /** RGBA bytes → [3, H, W] in [-1, 1]. */

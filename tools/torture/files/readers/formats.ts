@@ -4,6 +4,7 @@ import { unzipSync, zlibSync } from 'fflate';
 import { parseParameters, formatParameters } from '../../../../src/data/formats/a1111.ts';
 import { parseCheckpointYaml, yamlNames } from '../../../../src/data/formats/checkpointYaml.ts';
 import { formatJsonl, readJsonLines } from '../../../../src/data/formats/jsonl.ts';
+import { decodePicture } from '../../../../src/data/formats/picture.ts';
 import { readPictureInfo } from '../../../../src/data/formats/pictureInfo.ts';
 import { decodePng, encodePng, readPngText, writePngText } from '../../../../src/data/formats/png.ts';
 import { readPrompts } from '../../../../src/data/formats/promptList.ts';
@@ -130,6 +131,12 @@ function pictures(): Uint8Array[] {
   ];
 }
 
+/** Of 1 to 16 bits, interlaced. */
+const pillowPngs = (): Uint8Array[] =>
+  Object.keys(jsonOnDisk('pictures/expected.json'))
+    .filter((name) => name.endsWith('.png'))
+    .map((name) => onDisk(`pictures/${name}`));
+
 function readTexts(files: Files): void {
   const bytes = only(files);
   const texts = readPngText(bytes);
@@ -157,6 +164,11 @@ async function readInfo(files: Files): Promise<void> {
   check(width >= 1 && height >= 1 && width * height <= 2 ** 26, `${width} by ${height} pixels`);
   check(orientation >= 1 && orientation <= 8, `orientation ${orientation}`);
   check(Number.isInteger(bits), `${bits} bits`);
+}
+
+async function readPicture(files: Files): Promise<void> {
+  const { width, height, data } = await decodePicture(only(files));
+  check(data.length === width * height * 4, 'other pixels than its size');
 }
 
 function readA1111(files: Files): void {
@@ -274,7 +286,7 @@ export const formatReaders: readonly Reader[] = [
     name: 'png-pixels',
     sources: ['data/formats/png', 'data/formats/inflate'],
     words: ['\0\0\0\x04', '\x01', '\x02', '\x03', '\x04'],
-    seeds: () => pictures().map((bytes) => ({ 'x.png': bytes })),
+    seeds: () => [...pictures(), ...pillowPngs()].map((bytes) => ({ 'x.png': bytes })),
     read: readPixels,
     share: 0.3,
   },
@@ -301,6 +313,17 @@ export const formatReaders: readonly Reader[] = [
         .map((name) => ({ [name]: onDisk(`pictures/${name}`) })),
     read: readInfo,
     share: 0.3,
+  },
+  {
+    name: 'pictures',
+    sources: ['data/formats/picture'],
+    words: ['\xff\xc4', '\xff\xdb', '\xff\xda', 'VP8X', 'VP8L', 'VP8 ', 'ALPH'],
+    seeds: () =>
+      Object.keys(jsonOnDisk('pictures/expected.json'))
+        .filter((name) => /\.(jpg|webp)$/.test(name) && !name.startsWith('trailing'))
+        .map((name) => ({ [name]: onDisk(`pictures/${name}`) })),
+    read: readPicture,
+    share: 0.1,
   },
   {
     name: 'a1111',
