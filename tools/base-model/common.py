@@ -67,14 +67,15 @@ def lr_at(progress, peak, flat=0.3, floor=0.03):
 
 
 class Budget:
-    """Minutes of training, counted over resumes; progress in [0, 1] drives the learning rate."""
+    """Minutes that this thread computed, counted over resumes: on a busy machine the same work takes more of the clock, and is to end
+    at the same learning rate. Progress in [0, 1] drives it."""
 
     def __init__(self, minutes, spent=0.0):
-        self.seconds, self.spent, self.last = minutes * 60, spent, time.monotonic()
+        self.seconds, self.spent, self.last = minutes * 60, spent, time.thread_time()
 
     def tick(self):
-        now = time.monotonic()
-        self.spent, self.last = self.spent + min(now - self.last, 60), now
+        now = time.thread_time()
+        self.spent, self.last = self.spent + now - self.last, now
         return self.spent / self.seconds
 
 
