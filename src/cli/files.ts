@@ -46,7 +46,7 @@ async function syncFolder(folder: string): Promise<void> {
 }
 
 /** Opens the file anew for each range: nothing to close, whoever keeps it. */
-async function openRanges(path: string): Promise<ByteRanges> {
+export async function openRanges(path: string): Promise<ByteRanges> {
   const found = await stat(path).catch(() => undefined);
   if (!found?.isFile()) throw new WinnowError('NotFound', `There is no file ${path}.`, 'Check the path.');
   return {

@@ -1,6 +1,7 @@
 /** Two pictures of one prompt, to be judged. */
 import { z } from 'zod';
-import type { ImageRecord } from './images.ts';
+import { type Fit, fits } from '../shared/fit.ts';
+import { type ImageRecord, side } from './images.ts';
 import { type PairImage, pairImageSchema } from './foreignImages.ts';
 
 /** Of a pair that was brought along. */
@@ -16,6 +17,14 @@ export interface PairSource {
   fields?: Record<string, string | number | boolean | null> | undefined;
 }
 
+/** How pictures are to be sized where they train; what is left out, the model and the run say. */
+export interface PairSizing {
+  /** In pixels. */
+  width?: number | undefined;
+  height?: number | undefined;
+  fit?: Fit | undefined;
+}
+
 export interface PairRecord {
   id: string;
   prompt: string;
@@ -24,6 +33,8 @@ export interface PairRecord {
   /** Where it came from: same prompt and two seeds, or two models at one seed, the bundled set, or somebody else's data. */
   origin: 'seeds' | 'models' | 'bundled' | 'imported';
   source?: PairSource | undefined;
+  /** Of pictures from elsewhere, which keep their own size until they are used: whoever brought them said so. */
+  sizing?: PairSizing | undefined;
   createdAt: string;
 }
 
@@ -43,6 +54,13 @@ export const pairRecordSchema = z.looseObject({
       file: z.string(),
       row: z.int().min(0),
       fields: z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()])).optional(),
+    })
+    .optional(),
+  sizing: z
+    .looseObject({
+      width: side.optional(),
+      height: side.optional(),
+      fit: z.enum(fits).optional(),
     })
     .optional(),
   createdAt: z.string(),

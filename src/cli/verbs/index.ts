@@ -5,6 +5,7 @@ import { download } from './download.ts';
 import { evaluate } from './evaluate.ts';
 import { exportVerb } from './export.ts';
 import { generate } from './generate.ts';
+import { importVerb } from './import.ts';
 import { label } from './label.ts';
 import { pairs } from './pairs.ts';
 import { plan } from './plan.ts';
@@ -15,6 +16,7 @@ import { verify } from './verify.ts';
 export const verbs: readonly Verb[] = [
   generate,
   pairs,
+  importVerb,
   label,
   raters,
   train,

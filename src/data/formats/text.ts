@@ -6,7 +6,7 @@ export const MAX_TEXT_BYTES = 256 * 2 ** 20;
 
 /** The encoding that a file's first bytes give away. UTF-16 without its mark is plain where one of every two bytes is zero, as in most Latin
  *  text. */
-function encodingOf(bytes: Uint8Array): 'utf-8' | 'utf-16le' | 'utf-16be' {
+export function encodingOf(bytes: Uint8Array): 'utf-8' | 'utf-16le' | 'utf-16be' {
   if (bytes[0] === 0xff && bytes[1] === 0xfe) return 'utf-16le';
   if (bytes[0] === 0xfe && bytes[1] === 0xff) return 'utf-16be';
   const head = bytes.subarray(0, Math.min(bytes.length, 4096) & ~1);

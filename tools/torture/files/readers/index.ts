@@ -3,6 +3,7 @@ import { formatReaders } from './formats.ts';
 import { importReaders } from './imports.ts';
 import { loraReaders } from './lora.ts';
 import { modelReaders } from './models/index.ts';
+import { preferenceReaders } from './preferences.ts';
 import type { Reader } from './reader.ts';
 import { recordReaders } from './records.ts';
 
@@ -10,6 +11,7 @@ export const readers: readonly Reader[] = [
   ...formatReaders,
   ...loraReaders,
   ...importReaders,
+  ...preferenceReaders,
   ...recordReaders,
   ...modelReaders,
 ];
