@@ -17,7 +17,8 @@ export interface WinnowSchema extends DBSchema {
 
 export type Database = IDBPDatabase<WinnowSchema>;
 
-type StoreName = 'labels' | 'pairs' | 'images' | 'blindTests';
+const storeNames = ['labels', 'pairs', 'images', 'blindTests'] as const;
+export type StoreName = (typeof storeNames)[number];
 
 /** What is kept as records: how each finds its place, and the check that it passes when it is read. A change of form raises the version and
  *  says in `upgrade` what becomes of records of before. */
@@ -90,6 +91,17 @@ export const putRecords = <Name extends StoreName>(
   values: readonly WinnowSchema[Name]['value'][],
 ): Promise<void> => put(db, store, values, 'relaxed');
 
+/** Several kinds of records: all of them or none, flushed to disk. */
+export async function putTogether(
+  db: Database,
+  records: { [Name in StoreName]: readonly WinnowSchema[Name]['value'][] },
+): Promise<void> {
+  const transaction = db.transaction(storeNames, 'readwrite', { durability: 'strict' });
+  await committed(transaction, async () => {
+    for (const name of storeNames) for (const value of records[name]) await transaction.objectStore(name).put(value);
+  });
+}
+
 async function put<Name extends StoreName>(
   db: Database,
   store: Name,
@@ -97,8 +109,15 @@ async function put<Name extends StoreName>(
   durability: 'strict' | 'relaxed',
 ): Promise<void> {
   const transaction = db.transaction(store, 'readwrite', { durability });
-  try {
+  await committed(transaction, async () => {
     for (const value of values) await transaction.store.put(value);
+  });
+}
+
+/** Rejects with NoDiskSpace; nothing is written then. */
+async function committed(transaction: { done: Promise<void> }, write: () => Promise<void>): Promise<void> {
+  try {
+    await write();
     await transaction.done;
   } catch (error) {
     await transaction.done.catch(() => undefined);

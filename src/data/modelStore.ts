@@ -70,7 +70,8 @@ const schema = z.looseObject({
   addedAt: z.string(),
 }) satisfies z.ZodType<ModelRecord>;
 
-function checkRecord(value: unknown, id: string): ModelRecord {
+/** Throws BadFile. */
+export function checkModelRecord(value: unknown, id: string): ModelRecord {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
   throw new WinnowError(
@@ -141,7 +142,7 @@ export class ModelStore {
   /** Rejects with MissingModel, or with BadFile where the record is damaged. */
   async load(id: string): Promise<ModelRecord> {
     try {
-      return checkRecord(await readJson<unknown>(this.files, this.place(id, 'model.json')), id);
+      return checkModelRecord(await readJson<unknown>(this.files, this.place(id, 'model.json')), id);
     } catch (error) {
       if (!isWinnowError(error, 'NotFound')) throw error;
       throw new WinnowError(
