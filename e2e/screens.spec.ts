@@ -2,7 +2,7 @@
 import AxeBuilder from '@axe-core/playwright';
 import { expect, test } from '@playwright/test';
 
-const screens = ['', 'generate', 'label', 'train', 'compare', 'models', 'library', 'settings'];
+const screens = ['', 'generate', 'label', 'train', 'compare', 'models', 'data', 'library', 'settings'];
 const looks = [
   { width: 1440, height: 900, colorScheme: 'light' },
   { width: 1440, height: 900, colorScheme: 'dark' },

@@ -43,18 +43,34 @@ function alpha(patterns: readonly Pattern[]): number {
   const of = new Map<string, number>();
   let observed = 0;
   for (const { values, count } of patterns) {
-    const inUnit = new Map<string, number>();
-    for (const value of values) {
-      add(of, value, count);
-      add(inUnit, value, 1);
-    }
-    const m = values.length;
-    const alike = [...inUnit.values()].reduce((sum, k) => sum + k * (k - 1), 0);
-    observed += (count * (m * (m - 1) - alike)) / (m - 1);
+    const { inUnit, disagreement } = unitOf(values);
+    for (const [value, times] of inUnit) add(of, value, count * times);
+    observed += count * disagreement;
   }
   const n = [...of.values()].reduce((sum, count) => sum + count, 0);
   const alike = [...of.values()].reduce((sum, count) => sum + count * (count - 1), 0);
   return 1 - ((n - 1) * observed) / (n * (n - 1) - alike);
+}
+
+interface Unit {
+  inUnit: ReadonlyMap<string, number>;
+  /** Ordered pairs of values that differ, by the others in the unit. */
+  disagreement: number;
+}
+
+/** Patterns are resampled a thousand times, and stay the same. */
+const units = new WeakMap<readonly string[], Unit>();
+
+function unitOf(values: readonly string[]): Unit {
+  const known = units.get(values);
+  if (known) return known;
+  const inUnit = new Map<string, number>();
+  for (const value of values) add(inUnit, value, 1);
+  const m = values.length;
+  const alike = [...inUnit.values()].reduce((sum, k) => sum + k * (k - 1), 0);
+  const unit = { inUnit, disagreement: (m * (m - 1) - alike) / (m - 1) };
+  units.set(values, unit);
+  return unit;
 }
 
 const add = (counts: Map<string, number>, value: string, count: number): void =>
@@ -74,6 +90,9 @@ function patternsOf(units: readonly (readonly string[])[]): Pattern[] {
 }
 
 const RESAMPLES = 1000;
+/** Of many raters nearly every unit is a pattern of its own: fewer resamples say as much of so many. */
+const MIN_RESAMPLES = 200;
+const MAX_RESAMPLED = 1_000_000;
 /** Below this a percentile interval is far too narrow. */
 const MIN_UNITS = 20;
 
@@ -84,11 +103,12 @@ function withInterval(patterns: readonly Pattern[], statistic: (patterns: readon
   const agreed = patterns.every(({ values }) => values.every((one) => one === values[0]));
   if (units < MIN_UNITS || agreed || !Number.isFinite(value)) return { value, units, interval: null };
   const stream = new RandomStream({ seed: 0, purpose: 'bootstrap' });
-  const drawn = Array.from({ length: RESAMPLES }, () => statistic(resample(stream, patterns, units)))
+  const resamples = Math.round(Math.min(RESAMPLES, Math.max(MIN_RESAMPLES, MAX_RESAMPLED / patterns.length)));
+  const drawn = Array.from({ length: resamples }, () => statistic(resample(stream, patterns, units)))
     // In which everybody said the same.
     .filter(Number.isFinite)
     .sort((a, b) => a - b);
-  if (drawn.length < 0.95 * RESAMPLES) return { value, units, interval: null };
+  if (drawn.length < 0.95 * resamples) return { value, units, interval: null };
   const at = (share: number): number => drawn[Math.round(share * (drawn.length - 1))]!;
   return { value, units, interval: [at(0.025), at(0.975)] };
 }

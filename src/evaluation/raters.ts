@@ -25,8 +25,8 @@ export interface RatersFigures {
   pairwise: (Agreement & { a: string; b: string })[];
 }
 
-/** Of this many raters every two are compared: of more, the matrix is nothing that anybody reads. */
-const MAX_COMPARED = 12;
+/** Of this many raters, those with most labels, every two are compared: more is nothing that anybody reads. */
+const MAX_COMPARED = 6;
 
 export function ratersFigures({ byRater, byPair }: LabelState): RatersFigures {
   const raters = [...byRater].filter(([, { given }]) => given.length > 0);
@@ -38,7 +38,7 @@ export function ratersFigures({ byRater, byPair }: LabelState): RatersFigures {
       if (others) others.push(what);
       else units.set(pair, [what]);
     }
-  const compared = said.slice(0, MAX_COMPARED);
+  const compared = said.toSorted(([, a], [, b]) => b.size - a.size).slice(0, MAX_COMPARED);
   const pairwise = compared
     .flatMap(([a, ofA], i) => compared.slice(i + 1).map(([b, ofB]) => ({ ...cohensKappa(shared(ofA, ofB)), a, b })))
     .filter((one) => one.units > 0)

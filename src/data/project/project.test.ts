@@ -329,7 +329,7 @@ describe('cut short', () => {
       signal: stop.signal,
       onProgress: ({ doneBytes }) => doneBytes > 4 * 2 ** 20 && stop.abort(),
     });
-    await expect(restoring).rejects.toMatchObject({ name: 'AbortError' });
+    await expect(restoring).rejects.toMatchObject({ name: 'Cancelled' });
     expect(await everything(there)).toEqual({ contents: [], records: [[], [], [], []] });
   });
 });

@@ -25,7 +25,7 @@ import {
   SETTINGS,
   storeOf,
 } from './manifest.ts';
-import type { Progress } from './save.ts';
+import { check, type Progress } from './save.ts';
 
 configure({ useWebWorkers: false });
 
@@ -94,7 +94,7 @@ export async function checkProject(
       const hash = await createSHA256();
       let got = 0;
       await zip.read(entry, (bytes) => {
-        signal?.throwIfAborted();
+        check(signal);
         got += bytes.length;
         if (got > size) throw damaged(name, path);
         hash.update(bytes);
@@ -278,7 +278,7 @@ export async function restoreProject(
         // An empty file has a part, too.
         await files.append(partOf(path), new Uint8Array());
         await zip.read(zip.entries.get(`files/${path}`)!, async (bytes) => {
-          signal?.throwIfAborted();
+          check(signal);
           hash.update(bytes);
           await add(bytes);
           doneBytes += bytes.length;
@@ -335,7 +335,7 @@ interface OpenZip {
 /** By range: the list of entries, then one entry at a time. */
 async function openZip(blob: Blob, name: string): Promise<OpenZip> {
   const notRead = (error: unknown): never => {
-    if (error instanceof WinnowError || (error instanceof DOMException && error.name === 'AbortError')) throw error;
+    if (error instanceof WinnowError) throw error;
     throw new WinnowError(
       'BadFile',
       `${name} cannot be read as a zip: it is damaged, or was not copied whole.`,

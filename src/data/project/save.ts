@@ -63,7 +63,7 @@ export async function saveProject(
     makeZip(inputs(entries, manifest)).pipeTo(
       new WritableStream({
         async write(piece) {
-          signal?.throwIfAborted();
+          check(signal);
           await add(piece);
           bytes += piece.length;
           onProgress({ doneBytes: Math.min(bytes, totalBytes), totalBytes });
@@ -72,6 +72,12 @@ export async function saveProject(
     ),
   );
   return { bytes, manifest };
+}
+
+/** Throws Cancelled. */
+export function check(signal: AbortSignal | undefined): void {
+  if (signal?.aborted)
+    throw new WinnowError('Cancelled', 'It was stopped, and nothing was changed.', 'Start it again.');
 }
 
 /** Bytes that a project will have, nearly, and what of it are the models that can come along. */

@@ -2,6 +2,7 @@
 import type { ComponentType } from 'react';
 import type { IconName } from '../components/Icon.tsx';
 import { CompareScreen } from '../features/compare/CompareScreen.tsx';
+import { DataScreen } from '../features/data/DataScreen.tsx';
 import { GenerateScreen } from '../features/generate/GenerateScreen.tsx';
 import { LabelScreen } from '../features/label/LabelScreen.tsx';
 import { LibraryScreen } from '../features/library/LibraryScreen.tsx';
@@ -26,6 +27,7 @@ export const routes: readonly Route[] = [
   { path: '/train', title: 'Train', icon: 'train', key: 't', screen: TrainScreen },
   { path: '/compare', title: 'Compare', icon: 'compare', key: 'c', screen: CompareScreen },
   { path: '/models', title: 'Models', icon: 'models', key: 'm', screen: ModelsScreen },
+  { path: '/data', title: 'Data', icon: 'data', key: 'd', screen: DataScreen },
   { path: '/library', title: 'Library', icon: 'library', key: 'b', screen: LibraryScreen },
   { path: '/settings', title: 'Settings', icon: 'settings', key: 'o', screen: SettingsScreen },
 ];

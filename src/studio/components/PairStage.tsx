@@ -1,5 +1,5 @@
 /** Two images side by side on neutral grey: choose one by click, tap, or swipe; linked zoom; flicker in place. */
-import { type MouseEvent, type PointerEvent, useEffect, useRef, useState } from 'react';
+import { type CSSProperties, type MouseEvent, type PointerEvent, useEffect, useRef, useState } from 'react';
 import type { PairImage } from '../../service/types.ts';
 import { Picture } from './Picture.tsx';
 import styles from './pairStage.module.css';
@@ -24,6 +24,10 @@ const zoomFactor = 2.6;
 const swipePixels = 56;
 /** Two changes a second: comfortable, and far below what could harm (WCAG 2.3.1). */
 const flickerMs = 450;
+
+/** Both pictures stand in frames of one shape, whole: theirs where they have the same, else one between the two, within what a screen shows well. */
+const frameRatio = (left: PairImage, right: PairImage): number =>
+  Math.min(2.4, Math.max(0.42, Math.sqrt((left.width / left.height) * (right.width / right.height))));
 
 export function PairStage({ left, right, prompt, view, onChoose, compact }: PairStageProps) {
   const [focus, setFocus] = useState({ x: 50, y: 50 });
@@ -53,7 +57,7 @@ export function PairStage({ left, right, prompt, view, onChoose, compact }: Pair
   };
 
   const zoom = view.zoomed ? { transform: `scale(${zoomFactor})`, transformOrigin: `${focus.x}% ${focus.y}%` } : {};
-  const ratio = left.width / left.height;
+  const ratio = frameRatio(left, right);
 
   if (view.flickering) return <Flicker left={left} right={right} prompt={prompt} compact={compact ?? false} />;
   return (
@@ -61,6 +65,7 @@ export function PairStage({ left, right, prompt, view, onChoose, compact }: Pair
       className={styles.stage}
       data-compact={compact || undefined}
       data-zoomed={view.zoomed || undefined}
+      style={{ '--ratio': ratio } as CSSProperties}
       onPointerDown={(event) => (start.current = { x: event.clientX, y: event.clientY })}
       onPointerMove={onMove}
       onPointerUp={onUp}
@@ -115,20 +120,26 @@ export function Flicker({
   compact: boolean;
   names?: [string, string];
 }) {
+  const ratio = frameRatio(left, right);
   const [shown, setShown] = useState<'left' | 'right'>('left');
   useEffect(() => {
     const timer = setInterval(() => setShown((side) => (side === 'left' ? 'right' : 'left')), flickerMs);
     return () => clearInterval(timer);
   }, []);
   return (
-    <div className={styles.stage} data-compact={compact || undefined} data-single>
+    <div
+      className={styles.stage}
+      data-compact={compact || undefined}
+      data-single
+      style={{ '--ratio': ratio } as CSSProperties}
+    >
       <div className={styles.side}>
         <div className={styles.stack}>
           <div style={{ visibility: shown === 'left' ? 'visible' : 'hidden' }}>
-            <Picture file={left.file} alt={`Left: ${prompt}`} ratio={left.width / left.height} />
+            <Picture file={left.file} alt={`Left: ${prompt}`} ratio={ratio} />
           </div>
           <div style={{ visibility: shown === 'right' ? 'visible' : 'hidden' }}>
-            <Picture file={right.file} alt={`Right: ${prompt}`} ratio={right.width / right.height} />
+            <Picture file={right.file} alt={`Right: ${prompt}`} ratio={ratio} />
           </div>
         </div>
         <span className={styles.flickerName}>{names[shown === 'left' ? 0 : 1]}</span>

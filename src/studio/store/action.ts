@@ -20,6 +20,7 @@ const fields: Record<ProblemField, true> = {
   compareProblem: true,
   blindProblem: true,
   modelsProblem: true,
+  projectProblem: true,
 };
 
 export const problemFields = Object.keys(fields) as ProblemField[];

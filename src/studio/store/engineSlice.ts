@@ -125,8 +125,10 @@ export const engineSlice: Slice<EngineSlice> = (set, get) => {
       void get().readStorage();
       await get().checkStorage();
       const stored = get().readStored();
-      if (await claimOwnership(ownership)) await start();
-      else {
+      if (await claimOwnership(ownership)) {
+        await get().undoCutRestore();
+        await start();
+      } else {
         set({ engineState: 'otherTab' });
         await Promise.all([stored, get().readRuns()]);
       }
@@ -135,6 +137,7 @@ export const engineSlice: Slice<EngineSlice> = (set, get) => {
     async takeOverFromOtherTab() {
       set({ preparing: { what: 'Asking the other tab to save and let go', done: 0, total: 0 } });
       await takeOver(ownership);
+      await get().undoCutRestore();
       await get().readStored();
       await start();
     },

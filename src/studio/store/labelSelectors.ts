@@ -1,5 +1,6 @@
 /** Pairs and labels as the screens read them. */
 import { isUsable, type Label, labelsOf, type LabelState, type RaterLabels } from '../../data/labels.ts';
+import { type RatersFigures, ratersFigures } from '../../evaluation/raters.ts';
 import { raterKindOf } from '../../records/raters.ts';
 import { trainPairs, trainsOn } from '../../data/pairs.ts';
 import type { PairRecord } from '../../service/types.ts';
@@ -99,6 +100,9 @@ export const usable: Selector<{ own: number; others: number }> = memoised(
   },
   shallow,
 );
+
+/** What is to be known of everybody who labelled. */
+export const raters: Selector<RatersFigures> = memoised([labels], ratersFigures);
 
 /** Prompts among them. */
 export const usablePrompts: Selector<number> = memoised(

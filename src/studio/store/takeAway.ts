@@ -1,8 +1,11 @@
 /** What a person takes away: LoRA files, a merged model, the labels, a report. Built here, saved by the caller. */
 import type { BlindTestRecord, Question } from '../../data/blindTests.ts';
+import { makeZip } from 'client-zip';
 import { exported } from '../../data/exporters/exporter.ts';
 import { exporters } from '../../data/exporters/table.ts';
+import { type PairsExportKind, type PlannedExport, planPairsExport } from '../../data/exporters/pairs/table.ts';
 import { readPicture } from '../../data/images.ts';
+import { writeInParts } from '../../data/partWriter.ts';
 import { outcomeForB } from '../../evaluation/blindPlan.ts';
 import type { Report, ReportBlock, ReportImage } from '../../evaluation/report.ts';
 import { ratersBlocks, ratersFigures } from '../../evaluation/raters.ts';
@@ -52,6 +55,52 @@ export async function exportModel(
 export function exportLabels(): TakenFile {
   const { labelEvents: events, pairs } = useStudio.getState();
   return exported(exporters.labelEvents, 'winnow-labels', { events, pairs });
+}
+
+/** Judged pairs in a form that others read: one file, or a folder as a zip, written piece by piece. */
+export async function exportPairs(
+  kind: PairsExportKind,
+  keepTies: boolean,
+  onProgress: (share: number) => void,
+): Promise<TakenFile> {
+  const { labelEvents: events, labels, pairs } = useStudio.getState();
+  const store = await files();
+  const name = `winnow-${kind}`;
+  let read = 0;
+  const planned = planPairsExport(
+    kind,
+    {
+      name,
+      pairs,
+      events,
+      byPair: labels.byPair,
+      files: {
+        size: (file) => store.size(file),
+        read: (file) => {
+          onProgress(Math.min(1, ++read / (2 * planned.pairs)));
+          return readPicture(store, file, siteBase);
+        },
+      },
+    },
+    { keepTies },
+  );
+  const { single } = planned;
+  const ending = single?.extension ?? '.zip';
+  const path = `exports/${crypto.randomUUID()}/${name}${ending}`;
+  await writeInParts(store, path, async (add) => {
+    if (single) for await (const piece of single.bytes()) await add(piece);
+    else
+      await makeZip(zipEntries(name, planned)).pipeTo(new WritableStream({ write: (piece: Uint8Array) => add(piece) }));
+  });
+  const bytes = (await store.open(path)).blob ?? new Blob([await store.read(path)]);
+  return { name: `${name}${ending}`, bytes, type: single?.mediaType ?? 'application/zip' };
+}
+
+async function* zipEntries(
+  name: string,
+  { entries }: PlannedExport,
+): AsyncGenerator<{ name: string; input: AsyncIterable<Uint8Array> }> {
+  for await (const { path, bytes } of entries()) yield { name: `${name}/${path}`, input: bytes };
 }
 
 /** For each question of a blind test, how often b was preferred. */

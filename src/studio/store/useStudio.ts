@@ -9,6 +9,7 @@ import { type LabelsSlice, labelsSlice } from './labelsSlice.ts';
 import { type LibrarySlice, librarySlice } from './librarySlice.ts';
 import { type ModelsSlice, modelsSlice } from './modelsSlice.ts';
 import { type PreferencesSlice, preferencesSlice } from './preferencesSlice.ts';
+import { type ProjectSlice, projectSlice } from './projectSlice.ts';
 import { type RatersSlice, ratersSlice } from './ratersSlice.ts';
 import { type TakeAwaySlice, takeAwaySlice } from './takeAwaySlice.ts';
 import { type TrainSlice, trainSlice } from './trainSlice.ts';
@@ -17,6 +18,7 @@ export type Studio = EngineSlice &
   ModelsSlice &
   JobsSlice &
   LabelsSlice &
+  ProjectSlice &
   RatersSlice &
   GenerateSlice &
   TrainSlice &
@@ -34,6 +36,7 @@ export const useStudio = create<Studio>()((...store) => ({
   ...modelsSlice(...store),
   ...jobsSlice(...store),
   ...labelsSlice(...store),
+  ...projectSlice(...store),
   ...ratersSlice(...store),
   ...generateSlice(...store),
   ...trainSlice(...store),
