@@ -20,7 +20,15 @@ beforeEach(async () => {
 });
 afterEach(closeStudio);
 
-const defaults = { singleKeys: true, keepMakingPairs: false, smoothing: 0.6, loras: [], baseModel: null };
+const defaults = {
+  singleKeys: true,
+  keepMakingPairs: false,
+  smoothing: 0.6,
+  loras: [],
+  baseModel: null,
+  raters: [],
+  rater: 'person',
+};
 const lora = { file: 'loras/a', name: 'a', rank: 8, format: 'kohya', parts: { unet: 3 } };
 const config = presets[0]!.config;
 const settings = {
@@ -66,6 +74,8 @@ it('drops a value that fails its check, and keeps the rest', () => {
     smoothing: 7,
     loras: [{ ...lora, rank: null }, lora, null],
     baseModel: 'big',
+    raters: [{ name: 'Ann', colour: 'teal' }, { name: ' ', colour: 'teal' }, { name: 'Bo', colour: 'x' }, null],
+    rater: 'a',
     ofAnotherVersion: 1,
   });
   expect(readDocument(preferences)).toEqual({
@@ -73,6 +83,7 @@ it('drops a value that fails its check, and keeps the rest', () => {
     keepMakingPairs: true,
     loras: [lora],
     baseModel: 'big',
+    raters: [{ name: 'Ann', colour: 'teal' }],
   });
   keep(preferences.key, { loras: null, baseModel: 5 });
   expect(readDocument(preferences)).toEqual(defaults);

@@ -179,3 +179,30 @@ export function writeDocument<Values extends Record<string, z.ZodType>>(
     // Private browsing may refuse; what was chosen then lasts for this visit.
   }
 }
+
+const documents = [preferences.key, drafts.key, theme.key] as const;
+
+/** All of the table as this browser holds it, to be taken to another one. */
+export const heldTexts = (): Record<string, string | null> =>
+  Object.fromEntries(
+    documents.map((key) => {
+      try {
+        return [key, localStorage.getItem(key)];
+      } catch {
+        return [key, null];
+      }
+    }),
+  );
+
+/** What another browser held takes the place of what is held here; it is checked as it is read. */
+export function holdTexts(texts: unknown, keys: readonly string[] = documents): void {
+  const given = objectOf(texts);
+  try {
+    for (const key of keys) {
+      const text = given[key];
+      if (documents.some((one) => one === key) && typeof text === 'string') localStorage.setItem(key, text);
+    }
+  } catch {
+    // A browser that keeps no choices does without them.
+  }
+}

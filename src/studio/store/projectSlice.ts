@@ -3,7 +3,7 @@ import type { CheckedProject } from '../../data/project/restore.ts';
 import type { ProjectManifest } from '../../data/project/manifest.ts';
 import { checkOwner } from './action.ts';
 import { restoreDrafts } from './drafts.ts';
-import { drafts, preferences, type Preferences, readDocument, theme, writeDocument } from './persisted.ts';
+import { heldTexts, holdTexts, preferences, type Preferences, readDocument, writeDocument } from './persisted.ts';
 import { isCancelled, type Problem, problemOf } from './problem.ts';
 import { db, files } from './services.ts';
 import type { TakenFile } from './takeAwaySlice.ts';
@@ -35,36 +35,13 @@ export interface ProjectSlice {
 const saving = () => import('../../data/project/save.ts');
 const restoring = () => import('../../data/project/restore.ts');
 
-const documents = [preferences.key, drafts.key, theme.key] as const;
-
-const stored = (key: string): string | null => {
-  try {
-    return localStorage.getItem(key);
-  } catch {
-    return null;
-  }
-};
-
-/** What this browser keeps of the studio itself, as it keeps it. */
-const settings = (): Record<string, string | null> => Object.fromEntries(documents.map((key) => [key, stored(key)]));
-
 /** Where nothing was made yet the studio becomes the one that was saved; else only people and LoRAs are added. */
 function applySettings(
   saved: unknown,
   { isNew, set, get }: { isNew: boolean; set: (part: Partial<Studio>) => void; get: () => Studio },
 ): void {
-  if (!saved || typeof saved !== 'object') return;
-  const texts = saved as Record<string, unknown>;
   const here = get().preferences;
-  try {
-    for (const key of documents) {
-      const text = texts[key];
-      if (typeof text === 'string' && (isNew || key === preferences.key)) localStorage.setItem(key, text);
-    }
-  } catch {
-    // A browser that keeps no choices does without them.
-    return;
-  }
+  holdTexts(saved, isNew ? undefined : [preferences.key]);
   // Read as whatever is kept: checked, value by value.
   const theirs = readDocument(preferences) as Preferences;
   const added = <T>(own: readonly T[], others: readonly T[], keyOf: (one: T) => string): T[] => [
@@ -130,7 +107,7 @@ export const projectSlice: Slice<ProjectSlice> = (set, get) => {
       const run = runs.find(({ id }) => id === activeRun);
       const atWork = run && run.status !== 'paused' ? run.name || run.id : undefined;
       const path = `exports/${crypto.randomUUID()}/project.zip`;
-      await saveProject({ files: store, db: database, settings: settings(), models, atWork }, path, {
+      await saveProject({ files: store, db: database, settings: heldTexts(), models, atWork }, path, {
         onProgress: ({ doneBytes, totalBytes }) => onProgress(totalBytes ? doneBytes / totalBytes : 1),
       });
       const bytes = (await store.open(path)).blob ?? new Blob([await store.read(path)]);
