@@ -19,7 +19,9 @@ import {
   winnerOf,
 } from './labels.ts';
 import { type LossName, lossNames } from '../losses/table.ts';
-import { readPairs, trainPairs } from './pairs.ts';
+import { latentsFileOf } from '../records/foreignImages.ts';
+import type { TrainConfig } from '../training/config.ts';
+import { pairsFor, readPairs, trainPairs } from './pairs.ts';
 
 function label(pair: string, answer: Label['answer'], shownLeft: 0 | 1 = 0, elapsedMs = 1000): Label {
   return {
@@ -361,4 +363,49 @@ it('counts what stands', () => {
     ]).byPair,
   );
   expect(counts).toEqual({ labels: 4, usable: 2, tie: 1, bothBad: 0, skip: 1, left: 1, right: 1, medianMs: 2500 });
+});
+
+describe('labels count by kind of rater', () => {
+  const pairs = ['a', 'b', 'c', 'd'].map(pair);
+  const said = (of: string, answer: Label['answer'], by: string): LabelEvent => ({ ...label(of, answer), by });
+  const labels = foldLabels([
+    said('a', 'left', 'person'),
+    said('a', 'right', 'import:x'),
+    said('b', 'right', 'import:x'),
+    said('c', 'left', 'a alignment'),
+    said('d', 'left', 'person:Ann'),
+  ]);
+  const taken = (repeats: TrainConfig['repeats']): [string, string, string, number | undefined][] =>
+    pairsFor({ loss: 'sigmoid', repeats }, pairs, labels).map(({ pair: id, winnerLatents, by, repeats: often }) => [
+      id,
+      winnerLatents,
+      by!,
+      often,
+    ]);
+
+  it('once each unless the settings say otherwise', () => {
+    const once = { person: 1, import: 1, judge: 1 };
+    expect(pairsFor({ loss: 'sigmoid', repeats: once }, pairs, labels)).toEqual(
+      trainPairs(pairs, labels.byPair, 'sigmoid'),
+    );
+    expect(taken(once).map(([id, , by, often]) => [id, by, often])).toEqual([
+      ['a', 'person', undefined],
+      ['b', 'import:x', undefined],
+      ['c', 'a alignment', undefined],
+      ['d', 'person:Ann', undefined],
+    ]);
+  });
+
+  it('several times an epoch, or not at all', () => {
+    expect(taken({ person: 3, import: 0, judge: 2 }).map(([id, , , often]) => [id, often])).toEqual([
+      ['a', 3],
+      ['c', 2],
+      ['d', 3],
+    ]);
+  });
+
+  it('and who is left out has no voice: what others said of the pair counts', () => {
+    const [first] = taken({ person: 0, import: 1, judge: 0 });
+    expect(first).toEqual(['a', latentsFileOf(pairs[0]!.images[1]), 'import:x', undefined]);
+  });
 });

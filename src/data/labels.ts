@@ -70,16 +70,27 @@ export function foldLabels(events: readonly LabelEvent[]): LabelState {
     given.push(event);
     raterOf.set(event.id, rater);
   }
-  const ofPair = new Map<string, Label[]>();
-  for (const rater of byRater.values()) {
+  for (const rater of byRater.values())
     rater.byPair = new Map(rater.given.filter(({ again }) => !again).map((label) => [label.pair, label]));
-    for (const label of rater.byPair.values()) {
+  return { byRater, byPair: mergedByPair(byRater.values()) };
+}
+
+function mergedByPair(raters: Iterable<RaterLabels>): Map<string, MergedLabel> {
+  const ofPair = new Map<string, Label[]>();
+  for (const { byPair } of raters) {
+    for (const label of byPair.values()) {
       const labels = ofPair.get(label.pair);
       if (labels) labels.push(label);
       else ofPair.set(label.pair, [label]);
     }
   }
-  return { byRater, byPair: new Map([...ofPair].map(([pair, labels]) => [pair, merged(labels)])) };
+  return new Map([...ofPair].map(([pair, labels]) => [pair, merged(labels)]));
+}
+
+/** What counts of each pair where some raters do not. */
+export function labelsFrom({ byRater, byPair }: LabelState, counts: (by: string) => boolean): Map<string, MergedLabel> {
+  if ([...byRater.keys()].every(counts)) return byPair;
+  return mergedByPair([...byRater].flatMap(([by, labels]) => (counts(by) ? [labels] : [])));
 }
 
 /** What the labels of one pair, each rater's own, come to. People count before what came with a data set, and that before judges: of the first

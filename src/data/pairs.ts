@@ -5,10 +5,12 @@ import { filesOf, isForeign, latentsFileOf, type PairImage } from '../records/fo
 import { pairKind, problemsOf } from '../records/kinds.ts';
 import type { Answer } from '../records/labels.ts';
 import type { PairRecord } from '../records/pairs.ts';
+import { raterKindOf } from '../records/raters.ts';
 import type { TrainPair } from '../records/runs.ts';
+import type { TrainConfig } from '../training/config.ts';
 import type { FileStore } from './files.ts';
 import { type Database, putRecords, readStore } from './db.ts';
-import { isUsable, type MergedLabel, winnerOf } from './labels.ts';
+import { isUsable, labelsFrom, type LabelState, type MergedLabel, winnerOf } from './labels.ts';
 
 export const readPairs = (db: Database, onDamaged?: (what: string) => void): Promise<PairRecord[]> =>
   readStore(db, 'pairs', onDamaged);
@@ -19,15 +21,19 @@ export const savePairs = (db: Database, pairs: readonly PairRecord[]): Promise<v
 export const trainsOn = (answer: Answer, loss: LossName): boolean =>
   isUsable(answer) || (answer === 'tie' && losses[loss].readsPreference);
 
-/** Every pair that a loss learns from, as training takes it; both-bad and skipped ones train nothing. */
+/** Every pair that a loss learns from, as training takes it; both-bad and skipped ones train nothing.
+ *  @param repeats how often each is drawn in an epoch, by who labelled it; 0 leaves it out. */
 export function trainPairs(
   pairs: readonly PairRecord[],
   byPair: ReadonlyMap<string, MergedLabel>,
   loss: LossName,
+  repeats: TrainConfig['repeats'] = { person: 1, import: 1, judge: 1 },
 ): TrainPair[] {
   return pairs.flatMap((pair) => {
     const label = byPair.get(pair.id);
     if (!label || !trainsOn(label.answer, loss)) return [];
+    const often = repeats[raterKindOf(label.by)];
+    if (often === 0) return [];
     const tie = label.answer === 'tie';
     // Sides are shuffled at every showing, so that the order of a tie says nothing.
     const winner = tie ? label.shownLeft : winnerOf(label)!;
@@ -42,10 +48,25 @@ export function trainPairs(
         ...(strength && losses[loss].readsPreference && { strength }),
         by: label.by,
         ...(label.raters && { raters: label.raters }),
+        ...(often > 1 && { repeats: often }),
+        ...(pair.sizing && pair.images.some(isForeign) && { sizing: pair.sizing }),
       },
     ];
   });
 }
+
+/** As a run with these settings takes them: raters of a kind that it leaves out have no voice in what counts of a pair. */
+export const pairsFor = (
+  { loss, repeats }: Pick<TrainConfig, 'loss' | 'repeats'>,
+  pairs: readonly PairRecord[],
+  labels: LabelState,
+): TrainPair[] =>
+  trainPairs(
+    pairs,
+    labelsFrom(labels, (by) => repeats[raterKindOf(by)] > 0),
+    loss,
+    repeats,
+  );
 
 export const isBundledFile = (path: string): boolean => path.startsWith('pairs/');
 

@@ -22,6 +22,9 @@ export interface PictureTold {
   /** In pixels. */
   width: number;
   height: number;
+  /** Of a picture from elsewhere: its size before it was brought to this one, and where this one begins in it, once resized; if left out it is whole,
+   *  and of its own size. In pixels. */
+  original?: { width: number; height: number; left: number; top: number };
   /** Left out where the guidance scale is no input: in training, or where it guides two passes. */
   guidanceScale?: number;
 }

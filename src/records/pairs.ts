@@ -43,6 +43,12 @@ export interface OwnPair extends PairRecord {
   images: [ImageRecord, ImageRecord];
 }
 
+export const pairSizingSchema = z.looseObject({
+  width: side.optional(),
+  height: side.optional(),
+  fit: z.enum(fits).optional(),
+}) satisfies z.ZodType<PairSizing>;
+
 export const pairRecordSchema = z.looseObject({
   id: z.string().min(1),
   prompt: z.string(),
@@ -56,12 +62,6 @@ export const pairRecordSchema = z.looseObject({
       fields: z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()])).optional(),
     })
     .optional(),
-  sizing: z
-    .looseObject({
-      width: side.optional(),
-      height: side.optional(),
-      fit: z.enum(fits).optional(),
-    })
-    .optional(),
+  sizing: pairSizingSchema.optional(),
   createdAt: z.string(),
 }) satisfies z.ZodType<PairRecord>;

@@ -5,6 +5,7 @@ import type { Strength } from '../losses/preference.ts';
 import type { TrainConfig } from '../training/config.ts';
 import type { Backend } from './images.ts';
 import { type ModelRef, modelRefSchema } from './modelRef.ts';
+import { type PairSizing, pairSizingSchema } from './pairs.ts';
 
 /** Stored in every run and given back on resume, so that the same kernels run again. */
 export interface EngineChoices {
@@ -25,7 +26,8 @@ export interface EngineChoices {
 export interface TrainPair {
   pair: string;
   prompt: string;
-  /** Of a tie, the picture that was shown on the left is the winner. */
+  /** Latents, or the picture where it is from elsewhere: the model's VAE makes its latents. Of a tie, the picture that was shown on the left is the
+   *  winner. */
   winnerLatents: string;
   loserLatents: string;
   /** How sure the label is; a plain left or right if left out. Only losses that read it train on ties. */
@@ -34,7 +36,35 @@ export interface TrainPair {
   by?: string | undefined;
   /** Where several raters' labels were merged, all who gave that answer; `by` is the first of them. */
   raters?: string[] | undefined;
+  /** Of pictures from elsewhere, what was said of their size when they came. */
+  sizing?: PairSizing | undefined;
+  /** How often it is drawn in an epoch, as the settings have it for who gave the label; once if left out. */
+  repeats?: number | undefined;
 }
+
+/** Which labels train, and how often each in an epoch, in order of their number: what a run says of itself. */
+export function takenLabels(pairs: readonly TrainPair[]): { by: string; pairs: number; repeats: number }[] {
+  const taken = new Map<string, { by: string; pairs: number; repeats: number }>();
+  for (const { by = '', repeats = 1 } of pairs) {
+    const key = `${by} ${repeats}`;
+    const known = taken.get(key) ?? { by, pairs: 0, repeats };
+    taken.set(key, { ...known, pairs: known.pairs + 1 });
+  }
+  return [...taken.values()].sort((a, b) => b.pairs - a.pairs);
+}
+
+/** Of a few signatures: `80 by person, 3 times an epoch; 12 by a`. */
+export function takenInWords(pairs: readonly TrainPair[]): string {
+  const taken = takenLabels(pairs);
+  const said = taken.slice(0, MAX_NAMED).map(({ by, pairs: count, repeats }) => {
+    const often = repeats > 1 ? `, ${repeats} times an epoch` : '';
+    return `${count} by ${by || 'nobody who is named'}${often}`;
+  });
+  const rest = taken.slice(MAX_NAMED).reduce((sum, { pairs: count }) => sum + count, 0);
+  return [...said, ...(rest > 0 ? [`${rest} by others`] : [])].join('; ');
+}
+
+const MAX_NAMED = 6;
 
 /** Mean over the step's pairs, and each pair on its own (for charts by timestep). Errors are means over C, H, W. */
 export interface StepMetrics {
@@ -83,7 +113,7 @@ export interface SampleRecord {
 export interface RunSources {
   /** Of the model's parts, by name (service/model/identity.ts). */
   model: Record<string, string>;
-  /** Of each pair's latents, in the order of the record's pairs. */
+  /** Of each pair's latents, or of the files of pictures from elsewhere, in the order of the record's pairs. */
   pairs: { winner: string; loser: string }[];
 }
 
@@ -174,6 +204,8 @@ export const runSchema = z.looseObject({
         strength: z.enum(['tie', 'clear']).optional(),
         by: z.string().optional(),
         raters: z.array(z.string()).min(1).optional(),
+        sizing: pairSizingSchema.optional(),
+        repeats: z.int().min(1).max(1000).optional(),
       }),
     )
     .min(1),

@@ -31,7 +31,8 @@ import { RunControl } from './training/runControl.ts';
 import { RunStore } from '../data/runStore.ts';
 import { savedRunRate } from './training/stepRate.ts';
 import { judgeOf, planJudge } from './sampling/judging.ts';
-import { stepSpecOf } from './planning/stepSpec.ts';
+import { denoiserAt, stepSpecOf } from './planning/stepSpec.ts';
+import { type Size, trainingSizes } from './training/buckets.ts';
 import { trainRun } from './training/trainRun.ts';
 import type {
   EngineChoices,
@@ -54,6 +55,7 @@ import type {
   ModelInfo,
   ModelRef,
   OwnPair,
+  PairPictures,
   PairsEvent,
   PairsRequest,
   PredictionType,
@@ -194,23 +196,23 @@ export class Engine implements EngineService {
     return this.jobs.run(job, (signal) => makePairs(this.devicesFor(), signal, request, listener));
   }
 
-  async forecast(
-    ref: ModelRef,
-    config: TrainConfig,
-    size?: { width: number; height: number },
-  ): Promise<MemoryForecast> {
+  async forecast(ref: ModelRef, config: TrainConfig, pairs: readonly PairPictures[] = []): Promise<MemoryForecast> {
     const { device, choices, cache, adapterKey } = await this.devices.current();
     const model = await this.pool.resolve(ref);
-    const { defaultSize, sizeMultiple } = model.folder.info;
-    const latentSize = latentSizeOf(size ?? defaultSize, sizeMultiple);
+    const { info } = model.folder;
+    const [size = info.defaultSize, ...others] = trainingSizes(pairs, info, config);
     const reference = referenceOf(config, choices, model);
-    const spec = stepSpecOf(
-      model,
-      config,
-      latentSize,
-      reference === 'engine' ? 'engine' : 'input',
-      device.device.limits.maxStorageBufferBindingSize,
-    );
+    const at = (pixels: Size): Size => latentSizeOf(pixels, info.sizeMultiple);
+    const spec = {
+      ...stepSpecOf(
+        model,
+        config,
+        at(size),
+        reference === 'engine' ? 'engine' : 'input',
+        device.device.limits.maxStorageBufferBindingSize,
+      ),
+      otherSizes: others.map((other) => denoiserAt(model, at(other))),
+    };
     const forecast = planForecast(spec, device.device.limits, choices.kernelVariants);
     return timed(withKept(forecast, cache.besideReserved(forecast.peakBytes)), {
       runRate: await savedRunRate(this.env.files, adapterKey, reference),

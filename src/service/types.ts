@@ -8,7 +8,7 @@ import type { GenerationSettings, ImageRecord, BackendChoice } from '../records/
 import type { AdapterRef, ModelRef, PredictionType } from '../records/modelRef.ts';
 import type { Answer, LabelEvent } from '../records/labels.ts';
 import type { ForeignImage, PairImage } from '../records/foreignImages.ts';
-import type { OwnPair, PairRecord } from '../records/pairs.ts';
+import type { OwnPair, PairRecord, PairSizing } from '../records/pairs.ts';
 import type {
   Checkpoint,
   EngineChoices,
@@ -194,6 +194,12 @@ export type TrainCommand = 'pause' | 'resume' | 'stop' | 'save' | 'sample';
 
 // ---- forecast -------------------------------------------------------------------------------------------------------------------
 
+/** Of a pair that is to train: its pictures' sizes in pixels, and whether they are from elsewhere. */
+export interface PairPictures {
+  pictures: readonly { width: number; height: number; foreign: boolean }[];
+  sizing?: PairSizing | undefined;
+}
+
 /** Bytes on the GPU, known before step 1. */
 export interface MemoryForecast {
   parts: {
@@ -300,8 +306,8 @@ export interface EngineService extends ModelStorageService {
   modelHash(model: ModelRef): Promise<string>;
   generate(job: string, request: GenerateRequest, listener: Listener<GenerateEvent>): Promise<ImageRecord[]>;
   makePairs(job: string, request: PairsRequest, listener: Listener<PairsEvent>): Promise<OwnPair[]>;
-  /** At the size of the pictures that train; the model's own if left out. */
-  forecast(model: ModelRef, config: TrainConfig, size?: { width: number; height: number }): Promise<MemoryForecast>;
+  /** At the sizes in which pairs with these pictures train; the model's own if there are none. */
+  forecast(model: ModelRef, config: TrainConfig, pairs?: readonly PairPictures[]): Promise<MemoryForecast>;
   /** Resolves when the run is finished or stopped (`pause` keeps it waiting). A run that is resumed on something else than it began with is
    *  refused with SourceChanged, its record as it was. */
   train(job: string, request: TrainRequest, listener: Listener<TrainEvent>): Promise<RunRecord>;

@@ -6,10 +6,11 @@
  *  differently in the last bit. */
 import { assert } from './assert.ts';
 
-/** What a stream is for. The numbers are part of the format: adding is fine (2 and 10 to 19 are free), changing one changes every run. */
+/** What a stream is for. The numbers are part of the format: adding is fine (10 to 19 are free), changing one changes every run. */
 const purposes = {
   timestep: 0,
   noise: 1,
+  posterior: 2,
   promptDropout: 3,
   pairOrder: 4,
   loraInit: 5,

@@ -1,4 +1,5 @@
 /** A run's settings: one JSON file that can be seen, saved and loaded. Plain data; the studio's form and the command line fill the same. */
+import type { Fit } from '../shared/fit.ts';
 import { lossFields, type LossName, losses, type LossSettings, settingsOf } from '../losses/table.ts';
 
 export type ReferenceChoice = 'auto' | 'onnx' | 'engine';
@@ -35,6 +36,14 @@ export interface TrainConfig extends LossSettings {
   /** Timesteps are drawn uniformly from [min, max). */
   timestepRange: [number, number];
   promptDropout: number;
+  /** Of pictures from elsewhere, which the model's VAE encodes: drawn from the posterior at every use, as the published scripts do, or its mean. */
+  posterior: 'sample' | 'mean';
+  /** In pixels, what pictures from elsewhere are brought to; null: each pair to the nearest in shape of the sizes that the model's own goes over
+   *  into (service/training/buckets.ts). Pictures that were made here keep theirs. */
+  size: [width: number, height: number] | null;
+  fit: Fit;
+  /** How often a pair is drawn in an epoch, by who labelled it; 0 leaves it out. kohya's num_repeats. */
+  repeats: Record<'person' | 'import' | 'judge', number>;
   seed: number;
   reference: ReferenceChoice;
   recompute: RecomputeChoice;

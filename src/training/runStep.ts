@@ -6,21 +6,32 @@ import { minSnrScale } from '../losses/minSnr.ts';
 import { losses } from '../losses/table.ts';
 import { type Conditioning, stacked } from '../models/conditioning.ts';
 import { concatFloats } from '../shared/arrays.ts';
-import { drawNumber } from './batch.ts';
+import { BatchOrder, type Draw, drawNumber } from './batch.ts';
 import type { TrainConfig } from './config.ts';
 import type { FrozenReference } from './frozenReference.ts';
 import { learningRateFactor } from './optimisers/schedule.ts';
 import type { StepBatch, Trainer } from './trainer.ts';
 
-/** What training sees of a labelled pair: the two images' latents [C * h * w] as the model has them, and what it is told. */
+/** Of one picture [C * h * w], as the model has them: the same at every use, or those of the n-th draw. */
+export type Latents = Float32Array | ((draw: number) => Promise<Float32Array>);
+
+/** What training sees of a labelled pair: the two images' latents, and what it is told. */
 export interface PreparedPair {
   id: string;
-  winner: Float32Array;
-  loser: Float32Array;
+  winner: Latents;
+  loser: Latents;
   /** Of one sample: the prompt's. */
   conditioning: Conditioning;
+  /** Of the loser, where its picture is told of otherwise; the winner's if left out. */
+  loserConditioning?: Conditioning;
+  /** Of no prompt, winner's and loser's; LoopData's if left out. */
+  unconditional?: readonly [winner: Conditioning, loser: Conditioning];
   /** The chance that the winner is the better one; 1 if left out. */
   preference?: number;
+  /** Of its size, from 0 without gaps, in the order of StepSpec's sizes; 0 if left out. */
+  bucket?: number;
+  /** How often it is drawn in an epoch; once if left out. */
+  repeats?: number;
 }
 
 export interface LoopData {
@@ -58,45 +69,64 @@ export interface StepNumbers {
   pairs: PairNumbers[];
 }
 
+/** Members of each bucket; a pair that is drawn several times in an epoch as often. */
+function bucketsOf(pairs: readonly PreparedPair[]): number[][] {
+  const buckets: number[][] = [];
+  for (const [i, { bucket = 0, repeats = 1 }] of pairs.entries())
+    for (let k = 0; k < repeats; k++) (buckets[bucket] ??= []).push(i);
+  return buckets;
+}
+
+const orders = new WeakMap<readonly PreparedPair[], BatchOrder>();
+
+function orderOf(pairs: readonly PreparedPair[], { seed, pairsPerStep }: TrainConfig): BatchOrder {
+  const known = orders.get(pairs) ?? new BatchOrder(seed, bucketsOf(pairs), pairsPerStep);
+  orders.set(pairs, known);
+  return known;
+}
+
+const latentsOf = async (latents: Latents, draw: number): Promise<Float32Array> =>
+  typeof latents === 'function' ? latents(draw) : latents;
+
 /** The step's micro-batches, winners first in each. */
-export function drawBatches(
+async function drawBatches(
   data: LoopData,
   config: TrainConfig,
   step: number,
-): { batches: StepBatch[]; draws: Pick<PairNumbers, 'pair' | 'timestep' | 'preference'>[] } {
+): Promise<{ batches: StepBatch[]; draws: Pick<PairNumbers, 'pair' | 'timestep' | 'preference'>[] }> {
   const { pairs, alphasCumprod } = data;
-  const elements = pairs[0]!.winner.length;
   const { readsLogit, readsPreference } = losses[config.loss];
-  const settings = {
-    seed: config.seed,
-    pairs: pairs.length,
-    elements,
-    timestepRange: config.timestepRange,
-    promptDropout: config.promptDropout,
-  };
   const draws: Pick<PairNumbers, 'pair' | 'timestep' | 'preference'>[] = [];
-  const batches = Array.from({ length: config.accumulation }, (_, micro) => {
-    const first = (step * config.accumulation + micro) * config.pairsPerStep;
-    const drawn = Array.from({ length: config.pairsPerStep }, (__, slot) => {
-      const draw = drawNumber(first + slot, settings);
-      return { ...draw, source: pairs[draw.pair]! };
-    });
+  const batches: StepBatch[] = [];
+  for (let k = 0; k < config.accumulation; k++) {
+    const micro = step * config.accumulation + k;
+    const { bucket, pairs: chosen } = orderOf(pairs, config).at(micro);
+    const drawn: (Draw & { source: PreparedPair; winner: Float32Array; loser: Float32Array })[] = [];
+    for (const [slot, pair] of chosen.entries()) {
+      const n = micro * config.pairsPerStep + slot;
+      const source = pairs[pair]!;
+      const [winner, loser] = [await latentsOf(source.winner, n), await latentsOf(source.loser, n)];
+      drawn.push({ ...drawNumber(n, { ...config, elements: winner.length }), source, winner, loser });
+    }
     const preference = readsPreference ? drawn.map(({ source }) => source.preference ?? 1) : undefined;
     for (const [slot, { source, timestep }] of drawn.entries())
       draws.push({ pair: source.id, timestep, ...(preference && { preference: preference[slot]! }) });
     const twice = <T>(values: readonly T[]): T[] => [...values, ...values];
-    const latents = concatFloats([
-      ...drawn.map(({ source }) => source.winner),
-      ...drawn.map(({ source }) => source.loser),
-    ]);
+    const latents = concatFloats([...drawn.map(({ winner }) => winner), ...drawn.map(({ loser }) => loser)]);
     const noise = concatFloats(twice(drawn.map((d) => d.noise)));
     const timestep = Float32Array.from(twice(drawn.map((d) => d.timestep)));
-    const told = drawn.map(({ dropPrompt, source }) => (dropPrompt ? data.unconditional : source.conditioning));
-    return {
+    const told = (side: 0 | 1): Conditioning[] =>
+      drawn.map(({ dropPrompt, source }) =>
+        dropPrompt
+          ? (source.unconditional?.[side] ?? data.unconditional)
+          : ((side === 1 ? source.loserConditioning : undefined) ?? source.conditioning),
+      );
+    batches.push({
+      bucket,
       sample: addNoise(alphasCumprod, latents, noise, timestep),
       target: trainingTarget(data.prediction, alphasCumprod, latents, noise, timestep),
       timestep,
-      conditioning: stacked(twice(told)),
+      conditioning: stacked([...told(0), ...told(1)]),
       beta: config.beta,
       ...(readsLogit &&
         config.minSnrGamma !== null && {
@@ -109,8 +139,8 @@ export function drawBatches(
           ),
         }),
       ...(preference && { preference: Float32Array.from(preference) }),
-    };
-  });
+    });
+  }
   return { batches, draws };
 }
 
@@ -129,7 +159,7 @@ export async function runStep(
   config: TrainConfig,
   step: number,
 ): Promise<StepNumbers> {
-  const { batches, draws } = drawBatches(data, config, step);
+  const { batches, draws } = await drawBatches(data, config, step);
   if (reference.kind !== 'engine') for (const batch of batches) batch.referenceErrors = await reference.errors(batch);
   const learningRate = config.learningRate * learningRateFactor(config, step);
   const { micro, gradNorm } = await trainer.run(batches, {

@@ -31,6 +31,8 @@ export const defaultLoss = lossSpecOf('sigmoid', defaultLossSettings);
 
 export interface StepSpec {
   denoiser: Denoiser;
+  /** The same at the sizes of further buckets: pictures of several sizes train, each micro-batch at one of them. */
+  otherSizes?: readonly Denoiser[];
   pairs: number;
   loss: LossSpec;
   mode: TrainMode;

@@ -19,6 +19,8 @@ import {
 
 /** One micro-batch of B pairs, row-major: winners, then losers. */
 export interface StepBatch {
+  /** Whose size it has: 0 of StepSpec's denoiser, 1 on of its other sizes; 0 if left out. */
+  bucket?: number;
   /** [2B, C, H, W] */
   sample: Float32Array;
   target: Float32Array;
@@ -84,8 +86,7 @@ export class Trainer implements Disposable {
   /** What `auto` came to. */
   readonly recompute: Recompute;
   private readonly storages: Record<ArenaKind, Storage[]>;
-  private readonly step: StepGraph;
-  private readonly stepProgram: Program;
+  private readonly steps: StepPrograms;
   private readonly updateGraph: UpdateGraph | undefined;
   private readonly updateProgram: Program | undefined;
   private readonly owned: Disposable;
@@ -95,28 +96,29 @@ export class Trainer implements Disposable {
     spec: StepSpec,
     recompute: Recompute,
     storages: Record<ArenaKind, Storage[]>,
-    step: { graph: StepGraph; program: Program },
+    steps: StepPrograms,
     update: { graph: UpdateGraph; program: Program } | undefined,
   ) {
     this.owned = owned;
     this.spec = spec;
     this.recompute = recompute;
     this.storages = storages;
-    this.step = step.graph;
-    this.stepProgram = step.program;
+    this.steps = steps;
     this.updateGraph = update?.graph;
     this.updateProgram = update?.program;
   }
 
-  /** Builds, plans and compiles. `initial` gives every tensor of the layout; `frozen` holds the rest of the model (in full mode under
+  /** Builds, plans and compiles; for further sizes when they are first needed. `initial` gives every tensor of the layout; `frozen` holds the rest of the model (in full mode under
    *  `reference.<key>` too, if the reference is the engine) and stays its maker's. Where anything is refused, nothing of the trainer is left. */
   static async create(options: {
     executor: Executor;
     spec: StepSpec;
     frozen: ParameterStore;
     initial: (name: string) => Promise<Float32Array>;
+    /** Of several sizes: what their programs may hold of inputs and activations together, in bytes; that of one if it alone takes more. */
+    workingBytes?: number;
   }): Promise<Trainer> {
-    const { executor, spec, frozen, initial } = options;
+    const { executor, spec, frozen, initial, workingBytes = Infinity } = options;
     const { step: graph, recompute } = recomputed(buildStepGraph(spec), spec.recompute ?? 'auto');
     using owned = new DisposableStack();
     const make = (what: string): Storage[] =>
@@ -131,12 +133,20 @@ export class Trainer implements Disposable {
     for (const { name, arena, offset } of spec.layout.entries)
       storages.param[arena]!.write(await initial(name), offset);
 
-    const frozenBindings = await frozen.bindings(graph.graph);
-    const program = owned.use(
-      await executor.compile(graph.graph, {
-        bindings: new Map([...frozenBindings, ...arenaBindings(graph.states, storages)]),
+    const compile = async (graph: StepGraph): Promise<Program> =>
+      executor.compile(graph.graph, {
+        bindings: new Map([...(await frozen.bindings(graph.graph)), ...arenaBindings(graph.states, storages)]),
         label: 'train step',
-      }),
+      });
+    const steps = owned.use(
+      new StepPrograms(
+        { graph, program: await compile(graph) },
+        async (size) => {
+          const other = { ...spec, denoiser: spec.otherSizes![size - 1]! };
+          return recomputed(buildStepGraph(other), recompute).step;
+        },
+        { compile, workingBytes, workingBytesOf: (other) => workingOf(executor.plan(other.graph)) },
+      ),
     );
     const updateGraph = spec.accumulation > 1 ? buildUpdateGraph(spec.layout, spec.accumulation) : undefined;
     const update = updateGraph && {
@@ -148,12 +158,12 @@ export class Trainer implements Disposable {
         }),
       ),
     };
-    return new Trainer(owned.move(), spec, recompute, storages, { graph, program }, update);
+    return new Trainer(owned.move(), spec, recompute, storages, steps, update);
   }
 
   /** Of both programs and all storages. The update's states are the step's. */
   get memory(): MemoryReport {
-    const { plannedBytes: step, allocatedBytes } = this.stepProgram.memory;
+    const { plannedBytes: step, allocatedBytes } = this.steps.memory;
     if (!this.updateProgram) return { plannedBytes: step, allocatedBytes };
     const { plannedBytes: update, allocatedBytes: updateAllocated } = this.updateProgram.memory;
     return {
@@ -169,18 +179,20 @@ export class Trainer implements Disposable {
 
   /** What one step runs: the micro-batch's program and, with accumulation, the update's. For profiling. */
   get programs(): readonly Program[] {
-    return this.updateProgram ? [this.stepProgram, this.updateProgram] : [this.stepProgram];
+    const { program } = this.steps.first;
+    return this.updateProgram ? [program, this.updateProgram] : [program];
   }
 
-  /** Floating-point operations of one step. */
+  /** Floating-point operations of one step, of the first size: others are about as large. */
   get flops(): number {
     return (
-      this.spec.accumulation * graphFlops(this.step.graph) + (this.updateGraph ? graphFlops(this.updateGraph.graph) : 0)
+      this.spec.accumulation * graphFlops(this.steps.first.graph.graph) +
+      (this.updateGraph ? graphFlops(this.updateGraph.graph) : 0)
     );
   }
 
   get dispatchCount(): number {
-    return this.stepProgram.dispatchCount + (this.updateProgram?.dispatchCount ?? 0);
+    return this.steps.first.program.dispatchCount + (this.updateProgram?.dispatchCount ?? 0);
   }
 
   /** Runs one step over `accumulation` micro-batches and updates the trained tensors. */
@@ -206,7 +218,10 @@ export class Trainer implements Disposable {
 
   /** One submit: the step and the copies of its few numbers. The norm is there if the update is part of the graph. */
   private async runMicro(batch: StepBatch, hyper: Float32Array): Promise<MicroResult & { gradNorm?: Float32Array }> {
-    const { graph, outputs, update } = this.step;
+    const {
+      graph: { graph, outputs, update },
+      program,
+    } = await this.steps.at(batch.bucket ?? 0);
     const ones = new Float32Array(this.spec.pairs).fill(1);
     feed(
       graph,
@@ -218,9 +233,9 @@ export class Trainer implements Disposable {
         ...(batch.referenceErrors && { reference_errors: batch.referenceErrors }),
         ...(update && { hyper }),
       },
-      (value, data) => this.stepProgram.write(value, data),
+      (value, data) => program.write(value, data),
     );
-    const [policyErrors, logit, ...rest] = (await this.stepProgram.runAndRead([
+    const [policyErrors, logit, ...rest] = (await program.runAndRead([
       outputs.policyErrors,
       outputs.logit,
       ...(batch.referenceErrors ? [] : [outputs.referenceErrors]),
@@ -262,6 +277,81 @@ export class Trainer implements Disposable {
     this.owned[Symbol.dispose]();
   }
 }
+
+interface StepProgram {
+  graph: StepGraph;
+  program: Program;
+}
+
+/** The first size's, for as long as the trainer lives; those of others from when they are first needed until room is. */
+class StepPrograms implements Disposable {
+  readonly first: StepProgram;
+  /** By size, the one that was used last behind the others. */
+  private readonly others = new Map<number, StepProgram>();
+  private readonly graphs = new Map<number, StepGraph>();
+  private readonly build: (size: number) => Promise<StepGraph>;
+  private readonly how: {
+    compile(graph: StepGraph): Promise<Program>;
+    workingBytes: number;
+    workingBytesOf(graph: StepGraph): number;
+  };
+
+  constructor(first: StepProgram, build: StepPrograms['build'], how: StepPrograms['how']) {
+    this.first = first;
+    this.build = build;
+    this.how = how;
+  }
+
+  async at(size: number): Promise<StepProgram> {
+    if (size === 0) return this.first;
+    const known = this.others.get(size);
+    this.others.delete(size);
+    if (known) {
+      this.others.set(size, known);
+      return known;
+    }
+    const graph = this.graphs.get(size) ?? (await this.build(size));
+    this.graphs.set(size, graph);
+    this.makeRoom(this.how.workingBytesOf(graph));
+    const made = { graph, program: await this.how.compile(graph) };
+    this.others.set(size, made);
+    return made;
+  }
+
+  private makeRoom(bytes: number): void {
+    for (const [size, { program }] of this.others) {
+      const held = [this.first, ...this.others.values()].reduce(
+        (sum, other) => sum + workingOf(other.program.memory.plannedBytes),
+        0,
+      );
+      if (held + bytes <= this.how.workingBytes) return;
+      this.others.delete(size);
+      program[Symbol.dispose]();
+    }
+  }
+
+  /** Of all that are there; parameters and states are the first's. */
+  get memory(): MemoryReport {
+    const { plannedBytes, allocatedBytes } = this.first.program.memory;
+    const total = { ...plannedBytes };
+    let allocated = allocatedBytes;
+    for (const { program } of this.others.values()) {
+      const { inputs, activations } = program.memory.plannedBytes;
+      total.inputs += inputs;
+      total.activations += activations;
+      total.total += inputs + activations;
+      allocated += program.memory.allocatedBytes - (program.memory.plannedBytes.total - inputs - activations);
+    }
+    return { plannedBytes: total, allocatedBytes: allocated };
+  }
+
+  [Symbol.dispose](): void {
+    for (const { program } of [this.first, ...this.others.values()]) program[Symbol.dispose]();
+    this.others.clear();
+  }
+}
+
+const workingOf = ({ inputs, activations }: MemoryReport['plannedBytes']): number => inputs + activations;
 
 function arenaBindings(states: StepStates, storages: Record<ArenaKind, Storage[]>): Map<Value, Storage> {
   return new Map(

@@ -2,7 +2,7 @@
  *  seeds that were not trained on. Runs in a page on the studio's own engine worker; tools/demo.mjs opens the page and keeps the result. */
 import { samplingDefaults } from '../../src/data/embeddedModels.ts';
 import { foldLabels } from '../../src/data/labels.ts';
-import { trainPairs } from '../../src/data/pairs.ts';
+import { pairsFor } from '../../src/data/pairs.ts';
 import { openOpfsStore } from '../../src/data/opfs.ts';
 import { type Outcome, tally, winRate } from '../../src/evaluation/winRate.ts';
 import type {
@@ -168,7 +168,7 @@ window.runDemo = async (options) => {
         name: 'Demo',
         model: base,
         config,
-        pairs: trainPairs(pairs, foldLabels(labels).byPair, config.loss),
+        pairs: pairsFor(config, pairs, foldLabels(labels)),
         resume: false,
       },
       listener((event) => {

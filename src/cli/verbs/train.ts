@@ -1,10 +1,10 @@
 import { basename } from 'node:path';
 import { checkTrainConfig } from '../../data/formats/trainConfig.ts';
 import { importAs } from '../../data/importers/table.ts';
-import { trainPairs } from '../../data/pairs.ts';
+import { pairsFor } from '../../data/pairs.ts';
 import { lossNames, settingsOf } from '../../losses/table.ts';
 import type { ModelRef, RunRecord, TrainConfig, TrainPair } from '../../service/types.ts';
-import { recoveryInWords } from '../../records/runs.ts';
+import { recoveryInWords, takenInWords } from '../../records/runs.ts';
 import { WinnowError } from '../../shared/errors.ts';
 import { idleBecause } from '../../training/config.ts';
 import { type Preset, presetNamed, presets, presetsFor } from '../../training/presets.ts';
@@ -29,7 +29,11 @@ const options = {
     help: `settings for the model's size of latents: ${presetNames.join(', ')} (default: standard)`,
   },
   config: { kind: 'text', value: 'FILE', help: 'settings from a JSON file, as the studio saves them' },
-  set: { kind: 'list', value: 'KEY=VALUE', help: 'one setting on top of them, as --set steps=50' },
+  set: {
+    kind: 'list',
+    value: 'KEY=VALUE',
+    help: 'one setting on top of them, as --set steps=50 or --set repeats.import=0',
+  },
   reference: {
     kind: 'text',
     value: 'NAME',
@@ -107,7 +111,7 @@ export const train = defineVerb({
       among,
       pairs.map(({ prompt }) => prompt),
     );
-    const labelled = trainPairs(pairs, readLabels(labels ?? folder!, say).byPair, config.loss);
+    const labelled = pairsFor(config, pairs, readLabels(labels ?? folder!, say));
     outFolder(out);
     return runTraining(terminal, {
       out,
@@ -136,19 +140,19 @@ async function configOf(
       : await importAs(await pathSource(values.config), 'trainSettings');
   const changed: Record<string, unknown> = { ...given };
   for (const assignment of values.set) {
-    const [, key, text] = /^(\w+)=(.*)$/s.exec(assignment) ?? [];
+    const [, key, part, text] = /^(\w+)(?:\.(\w+))?=(.*)$/s.exec(assignment) ?? [];
     if (key === undefined || !Object.hasOwn(given, key))
       throw badArguments(
         `--set ${assignment} names no setting.`,
         `Give KEY=VALUE, KEY being one of ${Object.keys(given).join(', ')}.`,
       );
-    changed[key] = parsed(text!);
+    changed[key] = part === undefined ? parsed(text!) : { ...Object(changed[key]), [part]: parsed(text!) };
   }
   if (values.reference !== undefined)
     changed['reference'] = oneOf('reference', values.reference, ['auto', 'engine', 'onnx']);
   const config = checkTrainConfig(changed);
   for (const assignment of values.set) {
-    const key = assignment.split('=')[0]! as keyof TrainConfig;
+    const key = assignment.split(/[.=]/)[0]! as keyof TrainConfig;
     const cause = idleBecause(config, key);
     if (cause)
       throw badArguments(
@@ -175,7 +179,7 @@ function givenPairs(
   { pairs: before, config }: RunRecord,
   say: (text: string) => void,
 ): TrainPair[] {
-  const pairs = trainPairs(readPairsAbsolute(folder, say), readLabels(labels ?? folder, say).byPair, config.loss);
+  const pairs = pairsFor(config, readPairsAbsolute(folder, say), readLabels(labels ?? folder, say));
   if (pairs.length === 0)
     throw new WinnowError(
       'SourceChanged',
@@ -220,7 +224,7 @@ function runTraining(terminal: Terminal, { out, name, ...training }: Training): 
         }
         const from = event.resumedAt === null ? '' : `, from step ${event.resumedAt}`;
         terminal.note(
-          `${pairs.length} pairs, ${config.steps} steps${from}; reference: ${reference}; ${(event.memory.peakBytes / 2 ** 20).toFixed(1)} MiB on the GPU`,
+          `${pairs.length} pairs (${takenInWords(pairs)}), ${config.steps} steps${from}; reference: ${reference}; ${(event.memory.peakBytes / 2 ** 20).toFixed(1)} MiB on the GPU`,
         );
       }
       if (event.type === 'recovered') terminal.note(recoveryInWords(event.recovery));

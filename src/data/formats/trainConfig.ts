@@ -4,6 +4,7 @@ import type { LossField } from '../../losses/loss.ts';
 import { lossFields, lossNames, type LossSetting, type LossSettings } from '../../losses/table.ts';
 import { WinnowError } from '../../shared/errors.ts';
 import { parseJson } from '../../shared/json.ts';
+import { fits } from '../../shared/fit.ts';
 import { limits } from '../../shared/limits.ts';
 import { problemsIn } from '../../shared/problems.ts';
 import type { TrainConfig } from '../../training/config.ts';
@@ -12,6 +13,8 @@ import type { TrainConfig } from '../../training/config.ts';
 const MAX_CHARACTERS = 2 ** 26;
 
 const whole = z.number().int();
+const side = whole.min(8).max(limits.side);
+const often = whole.min(0).max(1000).default(1);
 
 /** One number of a loss. Files of before it was there get what reproduces them. */
 function lossSetting({ min, above, max, below, default: initial }: LossField): z.ZodType {
@@ -51,6 +54,11 @@ export const trainConfigSchema = z.strictObject({
     .tuple([whole.min(0), whole.max(1000)])
     .refine(([from, to]) => from < to, 'the first must be smaller than the second'),
   promptDropout: z.number().min(0).max(1),
+  // Not in files of before pictures from elsewhere could train.
+  posterior: z.enum(['sample', 'mean']).default('sample'),
+  size: z.tuple([side, side]).nullable().default(null),
+  fit: z.enum(fits).default('crop'),
+  repeats: z.strictObject({ person: often, import: often, judge: often }).default({ person: 1, import: 1, judge: 1 }),
   seed: whole.min(0),
   reference: z.enum(['auto', 'onnx', 'engine']),
   // Not in files of before it was there.

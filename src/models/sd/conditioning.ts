@@ -2,13 +2,13 @@
 import type { Conditioning, PictureTold, PromptEncoding } from '../conditioning.ts';
 import type { UNetConfig } from './config.ts';
 
-/** Of one sample. SDXL's picture is not cropped, and of the size that it is made in, as its pipelines have it. */
+/** Of one sample. SDXL's picture is not cropped, and of the size that it is made in, as its pipelines have it, unless it is from elsewhere. */
 export function unetConditioning(
   { cross_attention_dim: width, addition_embed_type: added, time_cond_proj_dim: guidanceWidth }: UNetConfig,
   { context, pooled }: PromptEncoding,
   picture: PictureTold,
 ): Conditioning {
-  const { guidanceScale } = picture;
+  const { guidanceScale, original = { ...picture, left: 0, top: 0 } } = picture;
   return {
     encoder_hidden_states: { data: context, shape: [1, context.length / width, width] },
     ...(guidanceWidth > 0 &&
@@ -19,7 +19,14 @@ export function unetConditioning(
       text_embeds: { data: pooled, shape: [1, pooled.length] },
       // Original height and width, crop top and left, target height and width, in pixels.
       time_ids: {
-        data: Float32Array.of(picture.height, picture.width, 0, 0, picture.height, picture.width),
+        data: Float32Array.of(
+          original.height,
+          original.width,
+          original.top,
+          original.left,
+          picture.height,
+          picture.width,
+        ),
         shape: [1, 6],
       },
     }),

@@ -126,7 +126,7 @@ export async function planFolder(
     ),
     dtypeOf,
   };
-  const { recompute, ...step } = planForecast(spec, target.limits, target.variants);
+  const { recompute, workingBytes: _, ...step } = planForecast(spec, target.limits, target.variants);
   if (step.exceeded)
     throw adapterTooSmall(
       { name: 'The training step', ...(step.exceeded as Omit<Exceeded, 'name'>) },

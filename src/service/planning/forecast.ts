@@ -1,7 +1,7 @@
 /** What training and generating will take of the GPU, before anything is allocated: the graphs are planned as they would be compiled. */
 import type { MemoryReport } from '../../graph/executor.ts';
 import { graphFlops } from '../../graph/flops.ts';
-import type { Graph, ParameterDtype } from '../../graph/graph.ts';
+import { Graph, type ParameterDtype } from '../../graph/graph.ts';
 import { type TextEncoderConfig, textEncoderGraph } from '../../models/clip/textEncoder.ts';
 import { denoiserGraph, type DenoiserModel } from '../../models/denoiser.ts';
 import type { LayerOptions } from '../../models/layers.ts';
@@ -9,7 +9,7 @@ import { type VaeConfig, vaeDecoderGraph, vaeScaleFactor } from '../../models/sd
 import { parametersOf } from '../../models/weights.ts';
 import { isWinnowError } from '../../shared/errors.ts';
 import { sizeOf } from '../../shared/shape.ts';
-import type { TrainConfig } from '../../training/config.ts';
+import type { RecomputeChoice, TrainConfig } from '../../training/config.ts';
 import { policyOf } from '../../training/policy.ts';
 import { presetNamed } from '../../training/presets.ts';
 import { type Recompute, recomputed } from '../../training/recompute.ts';
@@ -133,23 +133,35 @@ class Worst {
   }
 }
 
-/** Without a device. `exceeded` names the limit that binds, if one does. */
-export function planForecast(
-  spec: StepSpec,
-  limits: PlanLimits,
-  variants?: KernelVariants,
-): MemoryForecast & { recompute: Recompute } {
+export type StepForecast = MemoryForecast & {
+  recompute: Recompute;
+  /** Of a step at several sizes: what their programs may hold together (Trainer.create). */
+  workingBytes: number;
+};
+
+/** Without a device. `exceeded` names the limit that binds, if one does. Of several sizes: with all programs, or where that is more with two of the
+ *  largest at a time; and what of a step is computed twice goes by the largest. */
+export function planForecast(spec: StepSpec, limits: PlanLimits, variants?: KernelVariants): StepForecast {
   const target = { limits, ...(variants && { variants }) };
   const worst = new Worst();
   const remedy =
     spec.pairs > 1
       ? 'Use fewer pairs per step, or a smaller image size.'
       : 'Use a smaller image size or a smaller model.';
-  const {
-    step: { graph },
-    recompute,
-  } = recomputed(buildStepGraph(spec), spec.recompute ?? 'auto');
+  const denoisers = [spec.denoiser, ...(spec.otherSizes ?? [])];
+  const at = (denoiser: StepSpec['denoiser'], choice: RecomputeChoice): ReturnType<typeof recomputed> =>
+    recomputed(buildStepGraph({ ...spec, denoiser }), choice);
+  const largest = denoisers.reduce((most, one) => (latentsOf(one) > latentsOf(most) ? one : most));
+  const decided = at(largest, spec.recompute ?? 'auto');
+  const { recompute } = decided;
+  const { graph } = decided.step;
   const plannedBytes = { ...planOf(graph, target, worst.note).bytes };
+  const workingBytes = workingOf(plannedBytes);
+  const others = denoisers
+    .filter((one) => one !== largest)
+    .map((one) => workingOf(planOf(at(one, recompute).step.graph, target, worst.note).bytes));
+  const all = others.reduce((sum, bytes) => sum + bytes, workingBytes);
+  plannedBytes.activations += Math.min(all, 2 * workingBytes) - workingBytes;
   let flops = spec.accumulation * graphFlops(graph);
   if (spec.accumulation > 1) {
     // Its states are the step's.
@@ -159,8 +171,17 @@ export function planForecast(
     plannedBytes.activations += activations;
     flops += graphFlops(update);
   }
-  return { ...worst.of(forecastOf(spec, { plannedBytes }, flops), remedy), recompute };
+  return {
+    ...worst.of(forecastOf(spec, { plannedBytes }, flops), remedy),
+    recompute,
+    workingBytes: Math.min(all, 2 * workingBytes),
+  };
 }
+
+const workingOf = ({ inputs, activations }: MemoryReport['plannedBytes']): number => inputs + activations;
+
+/** Of one picture. */
+const latentsOf = (denoiser: StepSpec['denoiser']): number => sizeOf(denoiser.inputs(new Graph(), 1).sample.shape);
 
 /** A whole step reaches about half the rate of its best product kernel (bench/NOTES.md). */
 const stepEfficiency = 0.5;

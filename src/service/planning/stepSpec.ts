@@ -17,6 +17,15 @@ export interface StepModel {
   weights: WeightShapes;
 }
 
+/** At one size in latents. */
+export const denoiserAt = (
+  { folder: { unet, tokens } }: Pick<StepModel, 'folder'>,
+  latentSize: { height: number; width: number },
+): Denoiser => ({
+  inputs: (graph, batch) => unet.model.inputs(graph, { batch, ...latentSize, tokens }),
+  build: (graph, inputs, options) => unet.model.build(graph, inputs, options),
+});
+
 export function stepSpecOf(
   model: StepModel,
   config: TrainConfig,
@@ -26,17 +35,12 @@ export function stepSpecOf(
 ): StepSpec {
   const { model: unet } = model.folder.unet;
   const { weights } = model;
-  const { tokens } = model.folder;
-  const denoiser: Denoiser = {
-    inputs: (graph, batch) => unet.inputs(graph, { batch, ...latentSize, tokens }),
-    build: (graph, inputs, options) => unet.build(graph, inputs, options),
-  };
   const tensors =
     config.mode === 'lora'
       ? loraTensors(unet.loraTargets(config.targets), config.rank)
       : weights.names.map((name) => ({ name, shape: weights.shape(name)! }));
   return {
-    denoiser,
+    denoiser: denoiserAt(model, latentSize),
     pairs: config.pairsPerStep,
     loss: lossSpecOf(config.loss, config),
     mode: config.mode === 'lora' ? { kind: 'lora', scaleOf: () => config.alpha / config.rank } : { kind: 'full' },

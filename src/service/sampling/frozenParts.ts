@@ -120,14 +120,13 @@ export class FrozenParts {
     return image;
   }
 
-  /** image [3, H, W] in [-1, 1] → latents [1, C, h, w] as the diffusion model has them. A posterior is sampled with the generator, as
-   *  diffusers does (retrieve_latents, sample_mode "sample"). */
-  async encode(
+  /** image [3, H, W] in [-1, 1] → the autoencoder's posterior, [1, C, h, w] each, logvar clamped to [-30, 20]; of an AutoencoderTiny its code as
+   *  the mean, alone. Not scaled. */
+  async posterior(
     image: Float32Array,
     imageHeight: number,
     imageWidth: number,
-    generator: TorchGenerator,
-  ): Promise<Float32Array> {
+  ): Promise<{ mean: Float32Array; logvar?: Float32Array }> {
     const { config, weights } = this.model.vae;
     const factor = vaeScaleFactor(config);
     await using part = await this.running(`encode ${imageHeight}x${imageWidth}`, async () => {
@@ -147,9 +146,22 @@ export class FrozenParts {
         return own.make();
       });
     });
-    const { mean, logvar } = posteriorOf(await part.value.run({ image }));
-    if (mean.length !== config.latent_channels * (imageHeight / factor) * (imageWidth / factor))
+    const posterior = posteriorOf(await part.value.run({ image }));
+    if (posterior.mean.length !== config.latent_channels * (imageHeight / factor) * (imageWidth / factor))
       throw new Error('the encoder made latents of another size');
+    return posterior;
+  }
+
+  /** image [3, H, W] in [-1, 1] → latents [1, C, h, w] as the diffusion model has them. A posterior is sampled with the generator, as
+   *  diffusers does (retrieve_latents, sample_mode "sample"). */
+  async encode(
+    image: Float32Array,
+    imageHeight: number,
+    imageWidth: number,
+    generator: TorchGenerator,
+  ): Promise<Float32Array> {
+    const { config } = this.model.vae;
+    const { mean, logvar } = await this.posterior(image, imageHeight, imageWidth);
     const noise = logvar && generator.randn(mean.length);
     const latents = mean.map(
       (mu, i) => (logvar && noise ? mu + Math.exp(0.5 * logvar[i]!) * noise[i]! : mu) * config.scaling_factor,

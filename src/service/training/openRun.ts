@@ -4,12 +4,12 @@ import type { SessionOptions } from '../../onnx/session.ts';
 import { losses } from '../../losses/table.ts';
 import { WinnowError } from '../../shared/errors.ts';
 import type { TrainConfig } from '../../training/config.ts';
-import type { Recompute } from '../../training/recompute.ts';
 import type { StepSpec } from '../../training/stepGraph.ts';
 import type { ResolvedModel } from '../model/modelPool.ts';
+import type { StepForecast } from '../planning/forecast.ts';
 import { isLarge } from '../model/weightWidth.ts';
 import type { GenerationContext } from '../sampling/generation.ts';
-import type { EngineChoices, MemoryForecast, ModelRef, RunRecord, TrainPair, TrainRequest } from '../types.ts';
+import type { EngineChoices, ModelRef, RunRecord, TrainPair, TrainRequest } from '../types.ts';
 import type { RunStore } from '../../data/runStore.ts';
 
 export interface TrainContext extends GenerationContext {
@@ -19,7 +19,7 @@ export interface TrainContext extends GenerationContext {
   /** Of what was measured on the adapter. */
   adapterKey: string;
   /** What a step will take, with the kernels of this context. */
-  plan(spec: StepSpec): MemoryForecast & { recompute: Recompute };
+  plan(spec: StepSpec): StepForecast;
   /** Largest binding, in bytes. */
   maxBindingBytes: number;
   runs: RunStore;

@@ -2,7 +2,7 @@
 import { alphasCumprod, readNoiseSchedule } from '../../diffusion/schedule.ts';
 import { SchedulerConfigReader } from '../../diffusion/schedulerConfig.ts';
 import { preferenceOf } from '../../losses/preference.ts';
-import type { Conditioning } from '../../models/conditioning.ts';
+import type { Conditioning, PromptEncoding } from '../../models/conditioning.ts';
 import { ParameterStore } from '../../models/parameterStore.ts';
 import { withAliases } from '../../models/weights.ts';
 import '../../shared/disposable.ts';
@@ -12,12 +12,16 @@ import type { LoopData, PreparedPair } from '../../training/runStep.ts';
 import type { StepSpec } from '../../training/stepGraph.ts';
 import { Trainer } from '../../training/trainer.ts';
 import type { ResolvedModel } from '../model/modelPool.ts';
-import type { RunRecord } from '../types.ts';
+import type { MemoryForecast, RunRecord } from '../types.ts';
+import type { Size } from './buckets.ts';
 import { restoreState } from './checkpoint.ts';
+import { encodedLatents, encodePictures, toldOf } from './encodePictures.ts';
 import { onnxReference } from './onnxReference.ts';
 import type { TrainContext } from './openRun.ts';
-import type { Sources } from './sources.ts';
-import { stepSpecOf } from '../planning/stepSpec.ts';
+import type { PictureSource, Sources } from './sources.ts';
+import { forecastOf } from '../planning/forecast.ts';
+import { denoiserAt, stepSpecOf } from '../planning/stepSpec.ts';
+import { latentSizeOf } from '../sampling/latentSize.ts';
 
 /** Everything that a run needs to step, to save and to sample. */
 export interface Prepared extends AsyncDisposable {
@@ -28,8 +32,9 @@ export interface Prepared extends AsyncDisposable {
   reference: FrozenReference;
   /** The model's own weights on the device; in full mode a second, frozen copy under `reference.<key>`, where the engine is the reference. */
   frozen: ParameterStore;
-  /** Of the pictures, in pixels. */
-  size: { width: number; height: number };
+  /** Of the pictures, in pixels; of several sizes that of most pairs. */
+  size: Size;
+  memory: MemoryForecast;
   /** The step of the save that it goes on from; null for a run that begins. */
   resumedAt: number | null;
 }
@@ -46,23 +51,26 @@ export async function prepareRun(
   const { config } = record;
   const schedule = readNoiseSchedule(new SchedulerConfigReader(model.folder.scheduler, 'DDPMScheduler'));
   const { sizeMultiple, predictionType } = model.folder.info;
-  const { latentSize } = sources;
-  const size = { height: latentSize.height * sizeMultiple, width: latentSize.width * sizeMultiple };
+  const [latentSize, ...otherSizes] = sources.sizes.map((size) => latentSizeOf(size, sizeMultiple));
+  await encodePictures(context, model, sources, { check, preparing });
   const data: LoopData = {
-    ...(await encodeTexts(context, record, model, sources, size, { check, preparing })),
+    ...(await encodeTexts(context, record, model, sources, { check, preparing })),
     prediction: predictionType,
     alphasCumprod: alphasCumprod(schedule),
   };
 
   check();
   preparing('Preparing the kernels', 0, 1);
-  const spec = stepSpecOf(
-    model,
-    { ...config, recompute: record.recompute ?? config.recompute },
-    latentSize,
-    record.reference === 'engine' ? 'engine' : 'input',
-    context.maxBindingBytes,
-  );
+  const spec: StepSpec = {
+    ...stepSpecOf(
+      model,
+      { ...config, recompute: record.recompute ?? config.recompute },
+      latentSize!,
+      record.reference === 'engine' ? 'engine' : 'input',
+      context.maxBindingBytes,
+    ),
+    ...(otherSizes.length > 0 && { otherSizes: otherSizes.map((size) => denoiserAt(model, size)) }),
+  };
   await using owned = new AsyncDisposableStack();
   // Models that pictures were made with would lie beside the trainer's.
   const planned = context.plan(spec);
@@ -80,6 +88,7 @@ export async function prepareRun(
         executor: context.executor,
         spec: { ...spec, recompute: planned.recompute },
         frozen,
+        workingBytes: planned.workingBytes,
         initial: async (name) => {
           check();
           return lora?.get(name) ?? model.weights.read(name);
@@ -97,6 +106,7 @@ export async function prepareRun(
         model.weights,
         config.pairsPerStep,
         context.sessionOptions(record.choices.onnxProvider),
+        spec.otherSizes,
       ),
     );
     check();
@@ -110,10 +120,16 @@ export async function prepareRun(
     trainer,
     reference,
     frozen,
-    size,
+    size: mostUsed(sources),
+    memory: otherSizes.length > 0 ? planned : forecastOf(spec, trainer.memory, trainer.flops),
     resumedAt,
     [Symbol.asyncDispose]: () => kept.disposeAsync(),
   };
+}
+
+function mostUsed({ pairs, sizes }: Sources): Size {
+  const counts = sizes.map((_, i) => pairs.filter(({ bucket }) => bucket === i).length);
+  return sizes[counts.indexOf(Math.max(...counts))]!;
 }
 
 /** Every prompt of the run, encoded: those that train and those that samples are drawn from, so that the text encoders need not come back
@@ -123,24 +139,37 @@ async function encodeTexts(
   { config }: RunRecord,
   model: ResolvedModel,
   sources: Sources,
-  size: { width: number; height: number },
   { check, preparing }: { check(): void; preparing(what: string, done: number, total: number): void },
 ): Promise<Pick<LoopData, 'pairs' | 'unconditional'>> {
   const parts = context.frozenParts(model);
-  const told = async (prompt: string | null): Promise<Conditioning> => {
+  const latents = encodedLatents(context.env.files, model, config);
+  const encode = (prompt: string | null): Promise<PromptEncoding> => {
     check();
-    return model.folder.unet.model.conditioning(await parts.encodeText(prompt, model.texts), size);
+    return parts.encodeText(prompt, model.texts);
   };
   try {
+    const nothing = await encode(null);
     const pairs: PreparedPair[] = [];
-    for (const [i, { pair, winner, loser }] of sources.pairs.entries()) {
+    for (const [i, { pair, winner, loser, bucket, fit }] of sources.pairs.entries()) {
       if (i % 8 === 0) preparing('Encoding the prompts', i, sources.pairs.length);
-      const preference = preferenceOf(config, pair.strength);
-      pairs.push({ id: pair.pair, winner, loser, conditioning: await told(pair.prompt), preference });
+      const size = sources.sizes[bucket]!;
+      const text = await encode(pair.prompt);
+      const told = (source: PictureSource, prompt: PromptEncoding): Conditioning =>
+        model.folder.unet.model.conditioning(prompt, toldOf(source, size, fit));
+      pairs.push({
+        id: pair.pair,
+        winner: latents(winner, { size, fit, side: 'winner' }),
+        loser: latents(loser, { size, fit, side: 'loser' }),
+        conditioning: told(winner, text),
+        loserConditioning: told(loser, text),
+        unconditional: [told(winner, nothing), told(loser, nothing)],
+        preference: preferenceOf(config, pair.strength),
+        bucket,
+        ...(pair.repeats !== undefined && { repeats: pair.repeats }),
+      });
     }
-    const unconditional = await told(null);
-    if (config.sampleEvery > 0) for (const prompt of config.samplePrompts) await told(prompt);
-    return { pairs, unconditional };
+    if (config.sampleEvery > 0) for (const prompt of config.samplePrompts) await encode(prompt);
+    return { pairs, unconditional: model.folder.unet.model.conditioning(nothing, sources.sizes[0]!) };
   } finally {
     await parts.releaseStreamed('all');
   }

@@ -121,6 +121,10 @@ const changed: { [K in keyof TrainConfig]: TrainConfig[K] | Elsewhere } = {
   loss: 'ipo',
   timestepRange: [0, 500],
   promptDropout: 0,
+  posterior: elsewhere(/posterior === 'sample'/),
+  size: elsewhere(/if \(size\) return/),
+  fit: elsewhere(/config\.fit/),
+  repeats: elsewhere(/repeats\[raterKindOf/),
   seed: 1,
   reference: elsewhere(/reference !== 'auto'\) return reference/),
   recompute: 'blocks',
@@ -147,7 +151,7 @@ const lossReading = (name: string): LossName =>
   lossNames.find((loss) => settingsOf(loss).some((setting) => setting === name)) ?? base.loss;
 
 describe('every setting of a run does something', () => {
-  const code = ['src/service/training', 'src/data/formats']
+  const code = ['src/service/training', 'src/data', 'src/data/formats']
     .flatMap((place) => readdirSync(place).map((file) => join(place, file)))
     .filter((file) => file.endsWith('.ts') && !file.endsWith('.test.ts'))
     .map((file) => readFileSync(file, 'utf8'));

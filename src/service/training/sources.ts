@@ -1,24 +1,41 @@
-/** What a run trains on: its pairs' latents and its model, read once and named by content, so that a run that is resumed can tell whether
- *  they are still what it began with. */
+/** What a run trains on: its pairs' latents, or pictures from elsewhere that become latents, and its model, read once and named by content, so
+ *  that a run that is resumed can tell whether they are still what it began with. */
+import { pictureTypeOf, readPictureInfo } from '../../data/formats/pictureInfo.ts';
 import { openSafetensors } from '../../data/formats/safetensors.ts';
-import { WinnowError } from '../../shared/errors.ts';
+import { isWinnowError, WinnowError } from '../../shared/errors.ts';
 import { checkFinite } from '../../shared/finite.ts';
+import type { Fit } from '../../shared/fit.ts';
 import type { Environment } from '../environment.ts';
 import { partHashes, partNames } from '../model/identity.ts';
 import { isRecordedAs, type ResolvedModel } from '../model/modelPool.ts';
-import type { RunRecord, RunSources, TrainPair } from '../types.ts';
+import { latentSizeOf } from '../sampling/latentSize.ts';
+import type { RunRecord, RunSources, TrainConfig, TrainPair } from '../types.ts';
+import { bucketOf, sameSize, type Size } from './buckets.ts';
 
-export interface PairLatents {
+/** [C * h * w], as the model has them; or a picture from elsewhere, to be encoded. */
+export type PictureSource = { latents: Float32Array } | ForeignSource;
+
+export interface ForeignSource {
+  file: string;
+  /** SHA-256 of the file. */
+  hash: string;
+  /** As it is shown, in pixels. */
+  picture: Size;
+}
+
+export interface PairSource {
   pair: TrainPair;
-  /** [C * h * w], as the model has them. */
-  winner: Float32Array;
-  loser: Float32Array;
+  winner: PictureSource;
+  loser: PictureSource;
+  /** Of `sizes`. */
+  bucket: number;
+  fit: Fit;
 }
 
 export interface Sources {
-  pairs: PairLatents[];
-  /** Of every picture, in latents. */
-  latentSize: { height: number; width: number };
+  pairs: PairSource[];
+  /** In pixels, in which pairs train, in order of their first pair. */
+  sizes: Size[];
   hashes: RunSources;
   /** RunRecord.dataHash. */
   dataHash: string;
@@ -26,30 +43,31 @@ export interface Sources {
 
 /** Reads the pairs and hashes them and the model.
  *  @param check called between files; throws where the run is not to go on.
- *  @throws MissingTensor, BadArguments for pairs of different sizes or of another model, NotFound for files that are gone. */
+ *  @throws MissingTensor, BadFile for pictures that cannot train, BadArguments for latents of another model, NotFound for files that are gone. */
 export async function readSources(
   env: Pick<Environment, 'files' | 'sha256'>,
   model: ResolvedModel,
   pairs: readonly TrainPair[],
+  config: TrainConfig,
   { check, preparing }: { check(): void; preparing(what: string, done: number, total: number): void },
 ): Promise<Sources> {
-  const read: PairLatents[] = [];
+  const read: PairSource[] = [];
   const hashes: RunSources['pairs'] = [];
-  let latentSize = { height: 0, width: 0 };
+  const sizes: Size[] = [];
   for (const [i, pair] of pairs.entries()) {
     check();
     if (i % 8 === 0) preparing('Reading the pairs', i, pairs.length);
-    const winner = await readLatents(env, pair.winnerLatents, model);
-    const loser = await readLatents(env, pair.loserLatents, model);
-    if (i === 0) latentSize = { height: winner.height, width: winner.width };
-    for (const { height, width } of [winner, loser])
-      if (height !== latentSize.height || width !== latentSize.width)
-        throw new WinnowError(
-          'BadArguments',
-          `Pair ${pair.pair} is of another size than the first.`,
-          'Train on pairs of one size.',
-        );
-    read.push({ pair, winner: winner.data, loser: loser.data });
+    const winner = await readPicture(env, pair.winnerLatents, model);
+    const loser = await readPicture(env, pair.loserLatents, model);
+    const size = sizeOfPair(pair, [winner, loser], model, config);
+    const known = sizes.findIndex((other) => sameSize(other, size));
+    read.push({
+      pair,
+      winner: winner.source,
+      loser: loser.source,
+      bucket: known < 0 ? sizes.push(size) - 1 : known,
+      fit: pair.sizing?.fit ?? config.fit,
+    });
     hashes.push({ winner: winner.hash, loser: loser.hash });
   }
   check();
@@ -59,18 +77,58 @@ export async function readSources(
   const data = pairs.map((pair, i) => ({ ...pair, winnerLatents: hashes[i]!.winner, loserLatents: hashes[i]!.loser }));
   return {
     pairs: read,
-    latentSize,
+    sizes,
     hashes: { model: parts, pairs: hashes },
     dataHash: await env.sha256(new TextEncoder().encode(JSON.stringify(data))),
   };
 }
 
-async function readLatents(
+interface ReadPicture {
+  source: PictureSource;
+  /** Of latents: in pixels, what they are. */
+  size?: Size;
+  hash: string;
+}
+
+/** The size that a pair trains in: that of its latents, which cannot have another; else that of the pictures' bucket. */
+function sizeOfPair(
+  { pair, sizing }: TrainPair,
+  pictures: readonly ReadPicture[],
+  { folder: { info } }: ResolvedModel,
+  config: TrainConfig,
+): Size {
+  const [first, ...others] = pictures.flatMap(({ size }) => (size ? [size] : []));
+  if (!first) {
+    const foreign = pictures.flatMap(({ source }) => ('latents' in source ? [] : [source.picture]));
+    const size = bucketOf(foreign, info, sizing, config.size);
+    latentSizeOf(size, info.sizeMultiple);
+    return size;
+  }
+  if (!others.every((other) => sameSize(first, other)))
+    throw new WinnowError(
+      'BadArguments',
+      `The two pictures of pair ${pair} were made in different sizes.`,
+      'Take the pair out: latents cannot be brought to another size.',
+    );
+  return first;
+}
+
+/** Latents, or a picture, by what is in the file. */
+async function readPicture(
   { files, sha256 }: Pick<Environment, 'files' | 'sha256'>,
   file: string,
   { folder: { unet, info } }: ResolvedModel,
-): Promise<{ data: Float32Array; height: number; width: number; hash: string }> {
-  const opened = await openSafetensors(await files.read(file), file);
+): Promise<ReadPicture> {
+  const bytes = await files.read(file);
+  if (pictureTypeOf(bytes)) {
+    const { width, height } = await readPictureInfo(bytes).catch((error: unknown) => {
+      if (!isWinnowError(error, 'BadFile')) throw error;
+      throw new WinnowError('BadFile', `${file}: ${error.message}`, 'Take its pair out, or bring it again.');
+    });
+    const hash = await sha256(bytes);
+    return { source: { file, hash, picture: { width, height } }, hash };
+  }
+  const opened = await openSafetensors(bytes, file);
   const shape = opened.shape('latents');
   if (!shape || shape.length !== 4 || shape[0] !== 1)
     throw new WinnowError('MissingTensor', `${file} has no tensor latents [1, C, h, w].`, 'Make the pair again.');
@@ -85,7 +143,8 @@ async function readLatents(
   checkFinite(data, `The latents of ${file}`, 'Take the pair out, or make it again: its picture was never one.');
   // By its numbers: the header may say more than they.
   const hash = await sha256(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
-  return { data, height: shape[2]!, width: shape[3]!, hash };
+  const size = { height: shape[2]! * info.sizeMultiple, width: shape[3]! * info.sizeMultiple };
+  return { source: { latents: data }, size, hash };
 }
 
 /** Refuses what is not what the run began with, by name. Gives what could not be compared, in a sentence: records of before hashes were kept.
@@ -94,10 +153,10 @@ async function readLatents(
 export function compareSources(
   record: RunRecord,
   pairs: readonly TrainPair[],
-  { hashes }: Sources,
+  sources: Sources,
   model: ResolvedModel,
 ): string | null {
-  const changes = [...pairChanges(record, pairs, hashes), ...modelChanges(record, model, hashes)];
+  const changes = [...pairChanges(record, pairs, sources), ...modelChanges(record, model, sources.hashes)];
   if (changes.length > 0)
     throw new WinnowError(
       'SourceChanged',
@@ -117,7 +176,11 @@ const isSame = (a: TrainPair[keyof TrainPair], b: TrainPair[keyof TrainPair]): b
 /** Of a pair, on their own: what else it says comes from its label. */
 const compared = new Set<string>(['pair', 'prompt', 'winnerLatents', 'loserLatents'] satisfies (keyof TrainPair)[]);
 
-function pairChanges(record: RunRecord, pairs: readonly TrainPair[], { pairs: hashes }: RunSources): string[] {
+function pairChanges(
+  record: RunRecord,
+  pairs: readonly TrainPair[],
+  { pairs: read, hashes: { pairs: hashes } }: Sources,
+): string[] {
   if (pairs.length !== record.pairs.length)
     return [`it trains on ${record.pairs.length} pairs, and the pairs and labels given make ${pairs.length}`];
   const nameOf = (path: string): string => path.split(/[\\/]/).at(-1)!;
@@ -138,7 +201,7 @@ function pairChanges(record: RunRecord, pairs: readonly TrainPair[], { pairs: ha
     if (is.winner === was.winner && is.loser === was.loser) return [];
     return is.winner === was.loser && is.loser === was.winner
       ? [`the label of pair ${now.pair} has changed: its winner was the loser`]
-      : [`the latents of pair ${now.pair} have changed`];
+      : [`the ${'latents' in read[i]!.winner ? 'latents' : 'pictures'} of pair ${now.pair} have changed`];
   });
   const rest = changes.length - MAX_NAMED;
   return rest > 1 ? [...changes.slice(0, MAX_NAMED), `and ${rest} more pairs`] : changes;

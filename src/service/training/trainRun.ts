@@ -5,7 +5,6 @@ import { inWords, isWinnowError } from '../../shared/errors.ts';
 import type { OpenRun } from '../../data/runStore.ts';
 import type { Environment } from '../environment.ts';
 import type { JobSignal } from '../jobs.ts';
-import { forecastOf } from '../planning/forecast.ts';
 import type { Listener, Recovery, RunRecord, TrainEvent, TrainRequest } from '../types.ts';
 import { savedStep } from './checkpoint.ts';
 import { openRun, type TrainDevices } from './openRun.ts';
@@ -43,7 +42,7 @@ export async function trainRun(
       await setStatus(status, 'preparing');
       begun = true;
     }
-    const sources = await readSources(env, model, pairs, progress);
+    const sources = await readSources(env, model, pairs, record.config, progress);
     const unchecked = resumes ? compareSources(record, pairs, sources, model) : null;
     const { hashes, dataHash } = sources;
     const now = { model: ref, modelHash: model.hash, pairs, sources: hashes, dataHash };
@@ -86,13 +85,13 @@ async function trainOn(
   let prepared: Prepared | undefined;
   try {
     prepared = await signal.turn(() => prepareRun(context, run.record, model, sources, progress));
-    const { resumedAt, spec, trainer } = prepared;
+    const { resumedAt, trainer } = prepared;
     run.advance((before) => ({ ...atStep(before, resumedAt ?? 0), recompute: trainer.recompute }));
     await context.runs.truncateMetrics(run.record.id, resumedAt ?? 0);
     listener({
       type: 'started',
       record: run.record,
-      memory: forecastOf(spec, trainer.memory, trainer.flops),
+      memory: prepared.memory,
       resumedAt,
       // Where no step was saved nothing was computed from what it began with.
       unchecked: resumedAt === null ? null : unchecked,

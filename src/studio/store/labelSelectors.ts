@@ -1,9 +1,11 @@
 /** Pairs and labels as the screens read them. */
-import { isUsable, type Label, labelsOf, type LabelState, type RaterLabels } from '../../data/labels.ts';
+import { isUsable, type Label, labelsFrom, labelsOf, type LabelState, type RaterLabels } from '../../data/labels.ts';
 import { type RatersFigures, ratersFigures } from '../../evaluation/raters.ts';
-import { raterKindOf } from '../../records/raters.ts';
-import { trainPairs, trainsOn } from '../../data/pairs.ts';
-import type { PairRecord } from '../../service/types.ts';
+import { type RaterKind, raterKindOf, raterKinds } from '../../records/raters.ts';
+import { pairsFor, trainsOn } from '../../data/pairs.ts';
+import { isForeign } from '../../records/foreignImages.ts';
+import type { PairPictures, PairRecord } from '../../service/types.ts';
+import { distinctBy } from '../../shared/arrays.ts';
 import { shallow } from 'zustand/shallow';
 import type { QueueFilter } from './labelsSlice.ts';
 import { memoised, type Selector } from './memoised.ts';
@@ -15,6 +17,8 @@ const pairs = (state: Studio): PairRecord[] => state.pairs;
 const labels = (state: Studio): LabelState => state.labels;
 const chosenId = (state: Studio): string | undefined => chosenModel(state)?.id;
 const loss = (state: Studio): Studio['trainConfig']['loss'] => state.trainConfig.loss;
+
+const repeats = (state: Studio): Studio['trainConfig']['repeats'] => state.trainConfig.repeats;
 
 /** What the lists go by. */
 export interface Judged {
@@ -85,15 +89,41 @@ export const waiting: Selector<number> = memoised(
   (all, by, base) => own(all, base).filter((pair) => isIn('toJudge', pair, by)).length,
 );
 
-/** What the chosen model can learn from with the chosen loss: judged pairs that were made by it. */
-export const usablePairs = memoised([pairs, labels, loss, chosenId], (all, { byPair }, chosenLoss, base) =>
-  trainPairs(own(all, base), byPair, chosenLoss),
+/** What the chosen model can learn from with the chosen settings: judged pairs that were made by it, or brought along. */
+export const usablePairs = memoised([pairs, labels, loss, repeats, chosenId], (all, given, chosenLoss, often, base) =>
+  pairsFor({ loss: chosenLoss, repeats: often }, own(all, base), given),
 );
+
+/** Who labelled pairs that the chosen model could learn from, if all counted. */
+export const labelledKinds: Selector<RaterKind[]> = memoised(
+  [pairs, labels, chosenId],
+  (all, { byRater }, base) => {
+    const ids = new Set(own(all, base).map(({ id }) => id));
+    const kinds = [...byRater].flatMap(([by, { byPair }]) =>
+      [...byPair.keys()].some((pair) => ids.has(pair)) ? [raterKindOf(by)] : [],
+    );
+    return raterKinds.filter((kind) => kinds.includes(kind));
+  },
+  shallow,
+);
+
+/** Sizes of the pictures among them, each combination once. */
+export const picturesOf = memoised([pairs, usablePairs], (all, taken): PairPictures[] => {
+  const ids = new Set(taken.map(({ pair }) => pair));
+  const found = all
+    .filter(({ id }) => ids.has(id))
+    .map(({ images, sizing }) => ({
+      pictures: images.map((image) => ({ width: image.width, height: image.height, foreign: isForeign(image) })),
+      ...(sizing && { sizing }),
+    }));
+  return distinctBy(found, (pictures) => JSON.stringify(pictures));
+});
 
 /** Judged pairs that the chosen loss learns from, by what they are good for: the chosen model learns from its own alone. */
 export const usable: Selector<{ own: number; others: number }> = memoised(
-  [pairs, labels, loss, chosenId],
-  (all, { byPair }, chosenLoss, base) => {
+  [pairs, labels, loss, repeats, chosenId],
+  (all, given, chosenLoss, often, base) => {
+    const byPair = labelsFrom(given, (by) => often[raterKindOf(by)] > 0);
     const learnt = all.filter((pair) => trainsOn(byPair.get(pair.id)?.answer ?? 'skip', chosenLoss));
     const ofIt = own(learnt, base).length;
     return { own: ofIt, others: learnt.length - ofIt };

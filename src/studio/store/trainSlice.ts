@@ -16,7 +16,7 @@ import { WinnowError } from '../../shared/errors.ts';
 import { presetNamed, presets, presetsFor } from '../../training/presets.ts';
 import { listener } from '../app/workers.ts';
 import { actions } from './action.ts';
-import { usablePairs } from './labelSelectors.ts';
+import { picturesOf, usablePairs } from './labelSelectors.ts';
 import { baseModel, chosenModel } from './models.ts';
 import { forgetPictures } from './pictures.ts';
 import { isCancelled, type Problem } from './problem.ts';
@@ -296,12 +296,8 @@ export const trainSlice: Slice<TrainSlice> = (set, get) => {
       const model = startModel(get());
       if (engineState !== 'ready' || !model || activeRun) return;
       await action({ problem: 'forecastProblem', busy: 'forecasting', latest: true }, async (signal) => {
-        const first = usablePairs(get())[0]?.pair;
-        const image = get().pairs.find(({ id }) => id === first)?.images[0];
         try {
-          const forecast = await get()
-            .engine()
-            .forecast(model, checkTrainConfig(trainConfig), image && { width: image.width, height: image.height });
+          const forecast = await get().engine().forecast(model, checkTrainConfig(trainConfig), picturesOf(get()));
           // What matters to it and changed meanwhile has asked again itself.
           if (!signal.aborted) set({ forecast });
         } catch (error) {

@@ -13,6 +13,7 @@ import {
 } from '../../components/Fields.tsx';
 import { idleBecause } from '../../../training/config.ts';
 import { useStudio } from '../../store/useStudio.ts';
+import { PictureFields, RepeatFields } from './DataSettings.tsx';
 import styles from './train.module.css';
 
 export function ConfigForm() {
@@ -209,6 +210,8 @@ export function ConfigForm() {
             { value: 'blocks', label: 'Smaller' },
           ]}
         />
+        <RepeatFields />
+        <PictureFields />
         <NumberField label="Seed" value={config.seed} min={0} onChange={(seed) => set({ seed })} />
       </Group>
       <Group title="What is kept">

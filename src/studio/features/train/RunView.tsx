@@ -1,5 +1,5 @@
 /** One run: how far it is, what to do with it, its curves and its samples. */
-import { recoveryInWords } from '../../../records/runs.ts';
+import { recoveryInWords, takenInWords } from '../../../records/runs.ts';
 import type { RunRecord } from '../../../service/types.ts';
 import type { Action } from '../../components/action.ts';
 import { ActionButton, Button } from '../../components/Button.tsx';
@@ -103,6 +103,7 @@ function LiveHead({ run }: { run: RunRecord }) {
           </Tag>
         ) : null}
         <Tag>{plural(run.pairs.length, 'pair')}</Tag>
+        <span className="small dim">Labels: {takenInWords(run.pairs)}</span>
       </div>
       {live?.unchecked ? <Notice tone="warn">{live.unchecked}</Notice> : null}
     </>
@@ -146,6 +147,7 @@ function PastHead({ run }: { run: RunRecord }) {
           ) : null}
         </div>
       </div>
+      <p className="small dim">Labels: {takenInWords(run.pairs)}</p>
       {run.error ? <Notice tone="bad">{run.error}</Notice> : null}
     </>
   );
