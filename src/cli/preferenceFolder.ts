@@ -1,28 +1,20 @@
-/** A pairs folder as what an import goes to: pictures beside pairs.jsonl and labels.jsonl, and the import's state in import.json. */
-import { existsSync } from 'node:fs';
+/** A pairs folder as what an import goes to: pictures beside pairs.jsonl and labels.jsonl, and the import's state in imports/. */
 import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { JsonTable } from '../data/formats/jsonRows.ts';
 import type { PreferenceSink } from '../data/preferences/importing.ts';
 import { labelKind, pairKind, problemsOf, type RecordKind } from '../records/kinds.ts';
-import { WinnowError } from '../shared/errors.ts';
 import { asFileError } from './fileErrors.ts';
 import { NodeFileStore, openRanges } from './files.ts';
 import { ownPart, sweepParts } from './parts.ts';
 import { appendRecords } from './records.ts';
 
-const STATE = 'import.json';
-
-export function preferenceFolder(folder: string, say: (text: string) => void): PreferenceSink {
+/** @param name of the import (`importName`). A folder may hold several, and pairs that were made here. */
+export function preferenceFolder(folder: string, name: string, say: (text: string) => void): PreferenceSink {
+  const state = `imports/${name}.json`;
   const store = new NodeFileStore(folder);
   const pairsFile = join(folder, 'pairs.jsonl');
   const labelsFile = join(folder, 'labels.jsonl');
-  if (!existsSync(join(folder, STATE)) && existsSync(pairsFile))
-    throw new WinnowError(
-      'BadArguments',
-      `${folder} holds pairs already, which no import made.`,
-      'Choose another --out.',
-    );
   const made = new Set<string>();
   return {
     async file(path, bytes) {
@@ -56,12 +48,12 @@ export function preferenceFolder(folder: string, say: (text: string) => void): P
       appendRecords(pairsFile, pairs, say);
       appendRecords(labelsFile, events, say);
     },
-    async *kept() {
-      for await (const pair of recordsOf(pairsFile, pairKind)) yield { pair };
+    async *kept(at) {
+      for await (const pair of recordsOf(pairsFile, pairKind)) yield { pair, ofOthers: pair.importedAt !== at };
       for await (const event of recordsOf(labelsFile, labelKind)) yield { event };
     },
-    readState: () => readFile(join(folder, STATE)).catch(() => undefined),
-    writeState: (text) => store.write(STATE, new TextEncoder().encode(text)),
+    readState: () => readFile(join(folder, state)).catch(() => undefined),
+    writeState: (text) => store.write(state, new TextEncoder().encode(text)),
   };
 }
 

@@ -35,6 +35,8 @@ export interface PairRecord {
   source?: PairSource | undefined;
   /** Of pictures from elsewhere, which keep their own size until they are used: whoever brought them said so. */
   sizing?: PairSizing | undefined;
+  /** ISO 8601: of a pair that was brought along, when that import began. */
+  importedAt?: string | undefined;
   createdAt: string;
 }
 
@@ -63,5 +65,6 @@ export const pairRecordSchema = z.looseObject({
     })
     .optional(),
   sizing: pairSizingSchema.optional(),
+  importedAt: z.string().optional(),
   createdAt: z.string(),
 }) satisfies z.ZodType<PairRecord>;

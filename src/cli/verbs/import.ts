@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { type Imported, importPreferences, type RefusedRow } from '../../data/preferences/importing.ts';
+import { type Imported, importName, importPreferences, type RefusedRow } from '../../data/preferences/importing.ts';
 import { openPreferences, type PreferenceSet } from '../../data/preferences/open.ts';
 import type { Place } from '../../data/preferences/places.ts';
 import { type Preview, previewPreferences } from '../../data/preferences/preview.ts';
@@ -100,23 +100,12 @@ export const importVerb = defineVerb({
       return { json: withoutBytes(preview), text: shownPreview(preview) };
     }
     const folder = outFolder(out);
-    const sink = preferenceFolder(folder, (text) => terminal.note(text));
+    const options = { ...range, rater: values.rater, sizing };
+    const sink = preferenceFolder(folder, await importName(set, options), (text) => terminal.note(text));
     const pace = new Pace();
     const imported = await importPreferences(set, sink, {
-      ...range,
-      rater: values.rater,
-      sizing,
+      ...options,
       signal,
-      request: {
-        format: set.format.name,
-        ...range,
-        where: [...where],
-        map,
-        sizing,
-        rater: values.rater,
-        perGroup,
-        split: values.split,
-      },
       onProgress: ({ done, total, pairs, refused }) =>
         terminal.status(
           `row ${done}${total === null ? '' : `/${total}`}, ${pairs} pairs, ${refused} refused${total === null ? '' : pace.left(done, total)}`,

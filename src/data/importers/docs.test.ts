@@ -4,6 +4,7 @@ import { exportKinds, modelExports } from '../../service/export/kinds.ts';
 import { pairsExporters } from '../exporters/pairs/table.ts';
 import type { PairsExporter } from '../exporters/pairs/exporter.ts';
 import { exporters } from '../exporters/table.ts';
+import { formats } from '../preferences/table.ts';
 import { importers } from './table.ts';
 
 const row = (...cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
@@ -12,7 +13,7 @@ const code = (words: readonly string[]): string => words.map((word) => `\`${word
 it('docs/formats.md says of every importer and exporter what its record says', async () => {
   const text = `# Formats
 
-Written from the records of \`src/data/importers/\`, \`src/data/exporters/\` and \`src/service/export/\` (by \`src/data/importers/docs.test.ts\`). Folders of models, LoRAs and pairs are read beside these.
+Written from the records of \`src/data/importers/\`, \`src/data/preferences/\`, \`src/data/exporters/\` and \`src/service/export/\` (by \`src/data/importers/docs.test.ts\`). Folders of models and LoRAs are read beside these.
 
 ## What a person brings
 
@@ -21,6 +22,27 @@ ${[
   row('---', '---', '---'),
   ...Object.values(importers).map(({ title, extensions, what }) => row(title, code(extensions), what)),
 ].join('\n')}
+
+## Preference data that a person brings
+
+\`winnow import SOURCE... --out PAIRS\`, a file, a folder or an address; the format is guessed from the content, or said by \`--as\`. A column is found under the names below, or said by \`--map FIELD=COLUMN\`; other columns are kept, and go out again.
+
+${[
+  row('`--as`', 'what', 'fields, and the names they are looked for under'),
+  row('---', '---', '---'),
+  ...Object.values(formats).map(({ name, what, fields }) =>
+    row(
+      code([name]),
+      what,
+      fields
+        .filter(({ needed, is }) => needed || is === 'label')
+        .map(({ ours, theirs }) => code([...new Set([ours, ...theirs])]))
+        .join('; '),
+    ),
+  ),
+].join('\n')}
+
+Tables are parquet (any compression that pyarrow writes), CSV (any separator, quotes, byte order mark, UTF-8 or UTF-16), JSON and JSONL. Pictures are JPEG, PNG or WebP: as bytes, as the \`Image\` structs of \`datasets\`, as base64, or as paths below the file's folder. They are kept as they came. Rankings of k pictures give at most k pairs: each against its neighbour in rank, and the last against the first. Labels are signed \`import:RATER\` where the data name one, else \`import\`.
 
 ## What a person takes away
 

@@ -5,7 +5,7 @@ import { readLabels } from '../labels.ts';
 import { readPairs } from '../pairs.ts';
 import type { PreferenceSink } from './importing.ts';
 
-/** @param name of the import: the same goes on where it stopped. Letters, digits and `-`. */
+/** @param name of the import (`importName`): the same goes on where it stopped. */
 export function databaseSink(db: Database, files: FileStore, name: string): PreferenceSink {
   const state = `imports/${name}.json`;
   return {
@@ -17,7 +17,7 @@ export function databaseSink(db: Database, files: FileStore, name: string): Pref
       await putDurably(db, 'labels', events);
     },
     async *kept(at) {
-      for (const pair of await readPairs(db)) yield { pair, ofOthers: pair.createdAt !== at };
+      for (const pair of await readPairs(db)) yield { pair, ofOthers: pair.importedAt !== at };
       for (const event of await readLabels(db)) yield { event };
     },
     readState: async () => ((await files.exists(state)) ? files.read(state) : undefined),

@@ -7,8 +7,8 @@ import { isWinnowError, WinnowError } from '../../shared/errors.ts';
 import { parseJson } from '../../shared/json.ts';
 import { filesOf } from '../../records/foreignImages.ts';
 import type { Found, PreferenceSet } from './open.ts';
-import { type Comparison, Refused } from './preference.ts';
-import { isLabel, makeHasher, signedBy, type Stored, storedOf } from './storing.ts';
+import { type OwnData, Refused } from './preference.ts';
+import { isLabel, labelsOf, makeHasher, signedBy, type Stored, storedOf } from './storing.ts';
 import { type Counts, isSorted, Tally } from './tally.ts';
 
 /** Where an import goes: a pairs folder under Node, the database and OPFS in the studio. */
@@ -36,8 +36,6 @@ export interface ImportOptions {
   sizing?: PairSizing | undefined;
   signal?: AbortSignal | undefined;
   onProgress?: (progress: ImportProgress) => void;
-  /** What was asked for; an import that goes on must ask for the same. */
-  request?: Readonly<Record<string, unknown>> | undefined;
   now?: Date;
 }
 
@@ -70,11 +68,13 @@ const MAX_REFUSED = 100_000;
 
 const stateSchema = z.looseObject({
   version: z.literal(1),
-  request: z.record(z.string(), z.unknown()),
   at: z.string(),
   /** Comparisons that were dealt with. */
   done: z.int().min(0),
-  finished: z.boolean(),
+  /** Pairs that it added. */
+  added: z.int().min(0),
+  /** Where it has come to its end. */
+  result: z.object({ pairs: z.int(), usable: z.int(), ties: z.int(), raters: z.int(), prompts: z.int() }).optional(),
   refused: z.array(z.looseObject({ row: z.int(), reason: z.string(), file: z.string() })),
   more: z.int().min(0),
 });
@@ -85,28 +85,18 @@ type State = z.infer<typeof stateSchema>;
 export async function importPreferences(
   set: PreferenceSet,
   sink: PreferenceSink,
-  {
-    skip = 0,
-    limit = Infinity,
-    rater,
-    sizing,
-    signal,
-    onProgress = () => {},
-    request = {},
-    now = new Date(),
-  }: ImportOptions = {},
+  { skip = 0, limit = Infinity, rater, sizing, signal, onProgress = () => {}, now = new Date() }: ImportOptions = {},
 ): Promise<Imported> {
   const hasher = await makeHasher();
   const tally = new Tally(hasher);
-  const state = await openState(
-    sink,
-    { ...request, sources: set.sources.map(({ file, table }) => [file, table.bytes]) },
-    now,
-  );
+  let state = await openState(sink, now);
   const events: LabelEvent[] = [];
   for await (const kept of sink.kept(state.at))
     if ('pair' in kept) tally.addPair(kept.pair, !kept.ofOthers);
     else events.push(kept.event);
+  // What somebody has thrown away since comes again.
+  if (tally.counted < state.added) state = fresh(now);
+  if (state.result) return { ...state.result, format: set.format.name, refused: state.refused, more: state.more };
   tally.addKept(events);
   const batch = new Batch(sink, state);
   const total = set.rows === null ? null : Math.min(limit, Math.max(0, set.rows - skip));
@@ -124,10 +114,13 @@ export async function importPreferences(
       try {
         if (found.refused !== undefined) throw new Refused(found.refused);
         const origin = { format: set.format.name, file: set.sources[found.source]!.file, row: found.row, at: state.at };
-        const stored = found.comparison.own
-          ? await ownStored(found.comparison, rater)
-          : await storedOf(found.comparison, origin, hasher, by);
-        if (sizing) stored.pair.sizing = sizing;
+        const { comparison } = found;
+        const stored = comparison.own
+          ? await ownStored(comparison.own, rater)
+          : comparison.ofPair !== undefined && tally.known(comparison.ofPair)
+            ? labelsOf(comparison.ofPair, comparison.votes, origin, hasher, by)
+            : await storedOf(comparison, origin, hasher, by);
+        if (stored.pair) Object.assign(stored.pair, { ...(sizing && { sizing }), importedAt: state.at });
         await batch.take(stored, tally);
       } catch (error) {
         if (!(error instanceof Refused)) throw error;
@@ -152,32 +145,33 @@ export async function importPreferences(
       'The same import goes on from there.',
     );
   }
-  state.finished = true;
+  state.result = tally.counts();
   await batch.flush(true);
   tell();
-  return { ...tally.counts(), format: set.format.name, refused: state.refused, more: state.more };
+  return { ...state.result, format: set.format.name, refused: state.refused, more: state.more };
 }
 
-async function openState(sink: PreferenceSink, request: Record<string, unknown>, now: Date): Promise<State> {
-  const fresh: State = { version: 1, request, at: now.toISOString(), done: 0, finished: false, refused: [], more: 0 };
+/** Names an import by its files and all that was asked for: one of the same name goes on where it stopped, one of another is another. */
+export async function importName(
+  { request, sources }: PreferenceSet,
+  { skip, limit, rater, sizing }: ImportOptions = {},
+): Promise<string> {
+  const files = sources.map(({ place, file, table }) => [place.name, file, table.bytes]);
+  return (await makeHasher()).of(JSON.stringify([request, { skip, limit, rater, sizing }, files])).slice(0, 16);
+}
+
+const fresh = (now: Date): State => ({ version: 1, at: now.toISOString(), done: 0, added: 0, refused: [], more: 0 });
+
+async function openState(sink: PreferenceSink, now: Date): Promise<State> {
   const bytes = await sink.readState();
-  if (!bytes) return fresh;
+  if (!bytes) return fresh(now);
   const kept = stateSchema.safeParse(parseJson(bytes, { file: 'The state of the import' }));
-  if (!kept.success)
-    throw new WinnowError('BadFile', 'The state of the import is damaged.', 'Import into another place.');
-  // Both as JSON has them.
-  if (JSON.stringify(kept.data.request) !== JSON.stringify(request))
-    throw new WinnowError(
-      'SourceChanged',
-      'Something else was imported here before, or with other settings, or its files have changed.',
-      'Import into another place, or the same again to go on.',
-    );
-  return kept.data;
+  if (kept.success) return kept.data;
+  throw new WinnowError('BadFile', 'The state of the import is damaged.', 'Import into another place.');
 }
 
 /** Our own records stay as they are; of labels without a name, whose they are may be said. */
-async function ownStored({ own }: Comparison, rater: string | undefined): Promise<Stored> {
-  const { pair, events, open } = own!;
+async function ownStored({ pair, events, open }: OwnData, rater: string | undefined): Promise<Stored> {
   const files = new Map<string, Uint8Array>();
   for (const file of pair.images.flatMap(filesOf)) {
     const found = await open(file);
@@ -189,7 +183,7 @@ async function ownStored({ own }: Comparison, rater: string | undefined): Promis
       ? { ...event, by: `${event.by}:${rater}` }
       : event,
   );
-  return { pair: { ...pair }, events: named, files };
+  return { id: pair.id, pair: { ...pair }, events: named, files };
 }
 
 class Batch {
@@ -214,24 +208,24 @@ class Batch {
   }
 
   /** Throws Refused for what another row has given already. */
-  async take({ pair, events, files }: Stored, tally: Tally): Promise<void> {
-    const known = tally.known(pair.id);
-    const turned = known !== undefined && known.sorted !== isSorted(pair);
+  async take({ id, pair, events, files }: Stored, tally: Tally): Promise<void> {
+    const known = tally.known(id);
+    const turned = known !== undefined && pair !== undefined && known.sorted !== isSorted(pair);
     const fresh = events
       // Of a pair that is there with its pictures the other way round.
       .map((event) => (turned && isLabel(event) ? { ...event, shownLeft: (1 - event.shownLeft) as 0 | 1 } : event))
       .filter((event) => !tally.isKept(event) && !(known && isLabel(event) && tally.isKnownAnswer(event)));
     // What was added and not yet counted when an import was cut off is no second of its kind.
-    if (known && fresh.length === 0 && !events.some((event) => tally.isKept(event)))
+    if (known && fresh.length === 0 && !(known.counts && events.some((event) => tally.isKept(event))))
       throw new Refused(known.counts ? `it is the same as row ${known.row}` : 'it is there already');
-    if (!known) {
+    if (!known && pair) {
       for (const [path, bytes] of files) {
         await this.sink.file(path, bytes);
         this.bytes += bytes.length;
       }
       this.pairs.push(pair);
       tally.addPair(pair);
-    }
+    } else if (pair === undefined) tally.countIn(id);
     this.events.push(...fresh);
     tally.addEvents(fresh);
   }
@@ -240,6 +234,7 @@ class Batch {
     const { pairs, events, state } = this;
     [this.pairs, this.events, this.bytes] = [[], [], 0];
     if (last || pairs.length > 0 || events.length > 0) await this.sink.add(pairs, events);
+    state.added += pairs.length;
     this.written = state.done;
     await this.sink.writeState(`${JSON.stringify(state)}\n`);
   }

@@ -8,17 +8,23 @@ import type { Field, PreferenceFormat } from './preference.ts';
 /** Ours → theirs; what no column was found for is missing. */
 export type Mapping = ReadonlyMap<string, string>;
 
+/** A field by its name, or by one that others have for it. */
+export const fieldNamed = ({ fields }: PreferenceFormat, name: string): Field | undefined =>
+  fields.find(({ ours }) => ours === name) ?? fields.find(({ theirs }) => theirs.includes(name));
+
 /** @param said the person's own, ours → theirs; before anything that is guessed. */
 export function mappingOf(
-  { fields }: PreferenceFormat,
+  format: PreferenceFormat,
   columns: readonly string[],
   said: Readonly<Record<string, string>> = {},
 ): Mapping {
   const there = new Set(columns);
   const lower = new Map(columns.map((name) => [name.toLowerCase(), name] as const));
   const used = new Set(Object.values(said));
-  const mapping = new Map(Object.entries(said));
-  for (const { ours, theirs } of fields) {
+  const mapping = new Map(
+    Object.entries(said).map(([name, column]) => [fieldNamed(format, name)?.ours ?? name, column]),
+  );
+  for (const { ours, theirs } of format.fields) {
     if (mapping.has(ours)) continue;
     const names = [ours, ...theirs];
     const found =
@@ -34,7 +40,8 @@ export function mappingOf(
 /** Fields without which there is no pair, and that no column was found for. */
 export const missingOf = ({ fields }: PreferenceFormat, mapping: Mapping): Field[] =>
   fields.filter(
-    ({ ours, needed }) => needed && !mapping.has(ours) && !(typeof needed === 'string' && mapping.has(needed)),
+    ({ ours, needed }) =>
+      needed && !mapping.has(ours) && !(typeof needed === 'object' && needed.some((other) => mapping.has(other))),
   );
 
 /** Throws BadArguments for a field that is none, and MissingColumns for a column that is not there. */
@@ -45,13 +52,14 @@ export function checkSaid(
   file: string,
 ): void {
   for (const [ours, theirs] of Object.entries(said)) {
-    if (!format.fields.some((field) => field.ours === ours))
+    if (!fieldNamed(format, ours))
       throw new WinnowError(
         'BadArguments',
         `${ours} is no field of ${format.name}.`,
         `Its fields are ${format.fields.map((field) => field.ours).join(', ')}.`,
       );
-    if (!columns.includes(theirs.split('.', 1)[0]!) && !columns.includes(theirs)) throw noColumn(theirs, columns, file);
+    if (format.inside === undefined && !columns.includes(theirs.split('.', 1)[0]!) && !columns.includes(theirs))
+      throw noColumn(theirs, columns, file);
   }
 }
 

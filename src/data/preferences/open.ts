@@ -3,11 +3,22 @@
 import { WinnowError } from '../../shared/errors.ts';
 import { type Cells, Later, type Table, type TableRow } from '../formats/rows.ts';
 import { pictureOf, plain } from './cells.ts';
-import { at, checkSaid, fits, listed, type Mapping, mappingOf, missingOf, noColumn, type Where } from './mapping.ts';
+import {
+  at,
+  checkSaid,
+  fieldNamed,
+  fits,
+  listed,
+  type Mapping,
+  mappingOf,
+  missingOf,
+  noColumn,
+  type Where,
+} from './mapping.ts';
 import { inOrder, openFile, type Place } from './places.ts';
 import { type Comparison, type FormatName, type PreferenceFormat, Refused, type Row } from './preference.ts';
 import { splitNamed, splitsOf } from './splits.ts';
-import { everyFormat, formats } from './table.ts';
+import { byContent, formats } from './table.ts';
 import { isTableFile, openTable, tableFiles } from './tables.ts';
 
 export interface OpenOptions {
@@ -55,6 +66,8 @@ export interface PreferenceSet {
   rows: number | null;
   /** What else a person should know, in sentences. */
   notes: readonly string[];
+  /** What it was opened with: the same request on the same files is the same set. */
+  request: Readonly<Record<string, unknown>>;
   read(options?: ReadSet): AsyncGenerator<Found>;
 }
 
@@ -105,6 +118,7 @@ export async function openPreferences(places: readonly Place[], options: OpenOpt
     sources,
     splits,
     notes,
+    request: { format: format.name, where: [...where], map, perGroup, split: options.split },
     rows: counts.includes(null) ? null : counts.reduce<number>((sum, count) => sum + count!, 0),
     read: (reading) => readSet({ format, sources, places, where, perGroup }, reading ?? {}),
   };
@@ -115,7 +129,7 @@ async function ofFolder(
   place: Place,
   asked: PreferenceFormat | undefined,
 ): Promise<{ format: PreferenceFormat; tables: { table: Table; file: string }[] } | undefined> {
-  for (const format of asked ? [asked] : everyFormat()) {
+  for (const format of asked ? [asked] : byContent) {
     const tables = await format.tables?.(place);
     if (tables && tables.length > 0) return { format, tables };
   }
@@ -148,15 +162,14 @@ async function recognise(
   const firsts = await Promise.all(found.map(async ({ table }) => (table.columns.length > 0 ? firstRows(table) : [])));
   const fitsTo = (format: PreferenceFormat, i: number): boolean => {
     const { table } = found[i]!;
-    const ours = new Set(format.fields.map((field) => field.ours));
     return (
-      Object.keys(map).every((name) => ours.has(name)) &&
+      Object.keys(map).every((name) => fieldNamed(format, name)) &&
       missingOf(format, mappingOf(format, table.columns, map)).length === 0 &&
       (given === format || format.recognise(new Set(table.columns), firsts[i]!))
     );
   };
   let format = given;
-  for (let i = 0; format === undefined && i < found.length; i++) format = everyFormat().find((one) => fitsTo(one, i));
+  for (let i = 0; format === undefined && i < found.length; i++) format = byContent.find((one) => fitsTo(one, i));
   if (format === undefined || !found.some((_, i) => fitsTo(format, i))) {
     const { file, table } = found[0]!;
     throw unknown(file, table, given, map);
@@ -186,7 +199,8 @@ function unknown(
   map: Readonly<Record<string, string>>,
 ): WinnowError {
   const missing = (format: PreferenceFormat) => missingOf(format, mappingOf(format, columns, map));
-  const nearest = given ?? everyFormat().toSorted((a, b) => missing(a).length - missing(b).length)[0]!;
+  const nearest =
+    given ?? byContent.filter(({ tables }) => !tables).toSorted((a, b) => missing(a).length - missing(b).length)[0]!;
   const names = missing(nearest).map(({ ours, what }) => `${ours} (${what})`);
   return new WinnowError(
     'MissingColumns',
@@ -262,18 +276,16 @@ async function* groupsOf(
       continue;
     }
     if (where.size > 0 && !fits(row.cells, where)) continue;
-    const key = format.groupBy === undefined ? undefined : mapping.get(format.groupBy);
-    if (key === undefined) {
+    const its = format.groupOf?.(rowOf(row, set, source));
+    if (!its) {
       yield { row: row.row, read: () => readAll([row]) };
       continue;
     }
-    const name = String(plain(at(row.cells, key)) ?? `row ${row.row}`);
-    const group = waiting.get(name) ?? [];
+    const group = waiting.get(its.key) ?? [];
     group.push(row);
-    waiting.set(name, group);
-    const whole = Number(plain(at(row.cells, mapping.get('count') ?? '')) ?? NaN);
-    if (group.length === whole) {
-      waiting.delete(name);
+    waiting.set(its.key, group);
+    if (group.length === its.size) {
+      waiting.delete(its.key);
       count -= group.length - 1;
       yield { row: group[0]!.row, read: () => readAll(group) };
     } else if (++count > MAX_WAITING)
@@ -294,7 +306,11 @@ function rowOf({ row, cells }: TableRow, { format, places }: Reading, { mapping,
     column: (ours) => mapping.get(ours),
     cell: (ours) => {
       const column = mapping.get(ours);
-      return column === undefined ? null : at(cells, column);
+      if (column === undefined) return null;
+      return at(
+        cells,
+        format.inside === undefined || Object.hasOwn(cells, column) ? column : `${format.inside}.${column}`,
+      );
     },
     picture: (cell, what) => pictureOf(cell, what, places, place, file),
     rest: () => {

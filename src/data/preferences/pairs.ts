@@ -26,7 +26,7 @@ const fields: Field[] = [
     what: '1 if the first won, 0 if the second did, 0.5 for a tie',
     theirs: ['label_0', 'label0', 'preference_0', 'label'],
     is: 'label',
-    needed: 'label_1',
+    needed: ['label_1'],
   },
   { ours: 'label_1', what: '1 - label_0', theirs: ['label_1', 'label1', 'preference_1'], is: 'label' },
   { ours: 'has_label', what: 'false where nobody preferred one', theirs: ['has_label'], is: 'more' },

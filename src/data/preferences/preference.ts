@@ -19,8 +19,8 @@ export interface Field {
   theirs: readonly string[];
   /** Prompt, pictures and labels become the pair's own; more than that goes out again as it came in, too. */
   is: 'prompt' | 'picture' | 'label' | 'more';
-  /** Without it there is no pair; a name: that field may stand for it. */
-  needed?: boolean | string;
+  /** Without it there is no pair; unless one of these fields stands for it. */
+  needed?: boolean | readonly string[];
 }
 
 /** A picture where it lies. */
@@ -49,6 +49,8 @@ export interface Comparison {
   votes: readonly Vote[];
   /** What else the row says, as it goes out again. */
   fields: Record<string, string | number | boolean | null>;
+  /** Id of the pair that it was made of, where that is one of ours: its labels go to that. */
+  ofPair?: string | undefined;
   /** Of our own data: the record as it was, its files, and what was said of it. */
   own?: OwnData | undefined;
 }
@@ -88,8 +90,12 @@ export interface PreferenceFormat {
   recognise(columns: ReadonlySet<string>, first: readonly Cells[]): boolean;
   /** Of folders that are no table themselves: theirs, or undefined if it is no such folder. */
   tables?(place: Place): Promise<{ table: Table; file: string }[] | undefined>;
-  /** Where rows stand for pictures and not for groups or pairs: the field that says which belong together. */
-  groupBy?: string;
+  /** The column that holds the fields, where they are not columns themselves. */
+  inside?: string;
+  /** Where a row may give several pairs, or a pair take several rows. */
+  rankings?: boolean;
+  /** Where rows stand for pictures and not for groups or pairs: which belong together, and how many they are. */
+  groupOf?(row: Row): { key: string; size?: number | undefined } | undefined;
   /** Comparisons of one row, or of the rows of one group. Rejects with Refused. */
   read(rows: readonly Row[], options: ReadOptions): Promise<Comparison[]> | Comparison[];
 }

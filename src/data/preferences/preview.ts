@@ -123,7 +123,7 @@ export async function previewPreferences(
   }
   preview.raters = countRaters(raters);
   preview.prompts = prompts.size;
-  const all = set.format.groupBy === undefined && set.rows !== null ? Math.max(0, set.rows - skip) : null;
+  const all = !set.format.rankings && set.rows !== null ? Math.max(0, set.rows - skip) : null;
   preview.total = preview.counted < most ? preview.counted : all === null ? null : Math.min(limit, all);
   preview.bytesNeeded = bytesNeeded(set, preview, seen === 0 ? null : shownBytes / seen);
   return preview;

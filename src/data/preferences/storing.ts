@@ -37,7 +37,10 @@ export async function makeHasher(): Promise<Hasher> {
 }
 
 export interface Stored {
-  pair: PairRecord;
+  /** Of the pair. */
+  id: string;
+  /** Undefined for labels of one that is there. */
+  pair?: PairRecord;
   events: LabelEvent[];
   /** Path in the file store → bytes. */
   files: Map<string, Uint8Array>;
@@ -87,8 +90,17 @@ export async function storedOf(
     createdAt: origin.at,
   };
   const events = comparison.votes.map((vote, i) => labelOf(vote, i, pair.id, origin, hasher, by));
-  return { pair, events, files };
+  return { id: pair.id, pair, events, files };
 }
+
+/** Labels alone, of a pair that is there. */
+export const labelsOf = (
+  id: string,
+  votes: readonly Vote[],
+  origin: Origin,
+  hasher: Hasher,
+  by: (rater: string | undefined) => string,
+): Stored => ({ id, events: votes.map((vote, i) => labelOf(vote, i, id, origin, hasher, by)), files: new Map() });
 
 function labelOf(
   vote: Vote,

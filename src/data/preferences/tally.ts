@@ -12,6 +12,8 @@ interface Known {
   row: number;
   /** Whether its pictures stand in the order of their ids: a later row may have them the other way round. */
   sorted: boolean;
+  /** Hashed. */
+  prompt: string;
   voices: Voice[];
 }
 
@@ -81,10 +83,20 @@ export class Tally {
   addPair(pair: PairRecord, counts = true): void {
     const { id, prompt, source } = pair;
     if (this.pairs.has(id)) return;
-    this.pairs.set(id, { counts, row: source?.row ?? 0, sorted: isSorted(pair), voices: [] });
+    const named = this.hasher.of(prompt).slice(0, 16);
+    this.pairs.set(id, { counts, row: source?.row ?? 0, sorted: isSorted(pair), prompt: named, voices: [] });
     if (!counts) return;
     this.counted++;
-    this.prompts.add(this.hasher.of(prompt).slice(0, 16));
+    this.prompts.add(named);
+  }
+
+  /** A pair of others' that this import says something of. */
+  countIn(id: string): void {
+    const known = this.pairs.get(id);
+    if (!known || known.counts) return;
+    known.counts = true;
+    this.counted++;
+    this.prompts.add(known.prompt);
   }
 
   addKept(events: readonly LabelEvent[]): void {

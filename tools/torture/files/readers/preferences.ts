@@ -2,9 +2,11 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { byteRanges } from '../../../../src/data/formats/bytes.ts';
+import { formatJsonl } from '../../../../src/data/formats/jsonl.ts';
 import { openPreferences } from '../../../../src/data/preferences/open.ts';
 import { inOrder, type Place } from '../../../../src/data/preferences/places.ts';
 import { previewPreferences } from '../../../../src/data/preferences/preview.ts';
+import { importedPair, labelEvent, pairRecord } from '../../../../src/records/testRecords.ts';
 import { bytesOf, type Files } from '../mutate.ts';
 import { allFinite, check, type Reader } from './reader.ts';
 
@@ -40,7 +42,58 @@ async function preview(given: Files): Promise<void> {
 
 const base = 'data/preferences';
 
+const own = (): Files => ({
+  'pairs.jsonl': bytesOf(formatJsonl([pairRecord('p'), importedPair('q')])),
+  'labels.jsonl': bytesOf(formatJsonl([labelEvent('a', 'p'), labelEvent('b', 'q')])),
+});
+const events = (): Files => {
+  const { prompt, images } = pairRecord('p');
+  return { 'mine.jsonl': bytesOf(formatJsonl([{ ...labelEvent('a', 'p'), winner: 0, prompt, images }])) };
+};
+
 export const preferenceReaders: readonly Reader[] = [
+  {
+    name: 'preference sets',
+    sources: ['hpd', 'imagereward', 'rankings', 'metadata', 'folders', 'labelStudio', 'winnow', 'preview', 'tally'].map(
+      (name) => `${base}/${name}`,
+    ),
+    words: [
+      'human_preference',
+      'rank',
+      'image_path',
+      'choice_dist',
+      'generations',
+      'annotations',
+      'was_cancelled',
+      'selected',
+      'shown_left',
+      '?d=',
+      'prefer_0',
+      'file_name',
+      'win/',
+      'retract',
+    ],
+    seeds: (): Files[] => [
+      files('hpd', 'train.json', 'train/0a.jpg', 'train/0b.jpg'),
+      files('hpd', 'test.json', 'test/h0.jpg', 'test/h1.jpg', 'test/h2.jpg'),
+      files('hpdv3', 'train.json', 'images/0w.png', 'images/0l.png'),
+      files('imagereward', 'test.json', 'images/0-0.webp', 'images/0-1.webp', 'images/0-2.webp'),
+      {
+        'a.csv': bytesOf(
+          'image_path,prompt_id,prompt,rank,overall_rating,image_amount_in_total\na.png,1,a cat,1,6,2\nb.png,1,a cat,2,,2\n',
+        ),
+      },
+      files('metadata', 'metadata.jsonl', 'images/0a.png', 'images/0b.png'),
+      files('folders/win-lose', 'win/a.png', 'lose/a.jpg', 'win/a.txt'),
+      files('folders/w-l', 'w/a.png', 'l/a.jpg', 'metadata.jsonl'),
+      files('folders/chosen-rejected', 'chosen/a.png', 'rejected/a.jpg', 'metadata.csv'),
+      files('label-studio', 'export.json', '0a.png', '0b.png'),
+      own(),
+      events(),
+    ],
+    read: preview,
+    share: 0.5,
+  },
   {
     name: 'preference tables',
     sources: [
