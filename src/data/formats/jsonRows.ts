@@ -38,7 +38,8 @@ export class JsonTable implements Table {
       if (Object.keys(cells).length > 0) sample.push(cells);
       if (++read === SAMPLE) break;
     }
-    if (read === 1 && sample.length === 1) {
+    // One row of an array, or of lines, is a row, whatever lists it holds.
+    if (read === 1 && sample.length === 1 && !isRow(sample[0]!) && !(await isArray(file))) {
       const inside = rowsInside(sample[0]!);
       if (inside) return new JsonTable(file, [...new Set(inside.slice(0, SAMPLE).flatMap(Object.keys))], inside);
     }
@@ -54,6 +55,13 @@ export class JsonTable implements Table {
     }
     for await (const row of jsonRows(this.file, signal)) if (row.row >= from) yield row;
   }
+}
+
+const isRow = (cells: Cells): boolean => ['prompt', 'caption'].some((name) => typeof cells[name] === 'string');
+
+async function isArray(file: NamedFile): Promise<boolean> {
+  for await (const piece of textPieces(file)) if (piece.trim() !== '') return piece.trimStart().startsWith('[');
+  return false;
 }
 
 function rowsInside(value: Cells): readonly Cells[] | undefined {

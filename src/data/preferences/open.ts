@@ -199,8 +199,12 @@ function unknown(
   map: Readonly<Record<string, string>>,
 ): WinnowError {
   const missing = (format: PreferenceFormat) => missingOf(format, mappingOf(format, columns, map));
+  const present = (format: PreferenceFormat) => mappingOf(format, columns, map).size;
   const nearest =
-    given ?? byContent.filter(({ tables }) => !tables).toSorted((a, b) => missing(a).length - missing(b).length)[0]!;
+    given ??
+    byContent
+      .filter(({ tables }) => !tables)
+      .toSorted((a, b) => present(b) - present(a) || missing(a).length - missing(b).length)[0]!;
   const names = missing(nearest).map(({ ours, what }) => `${ours} (${what})`);
   return new WinnowError(
     'MissingColumns',

@@ -60,7 +60,7 @@ export const checkCount = (name: string, count: number): void => {
 export function filesPlace(files: readonly File[]): Place {
   const pathOf = (file: File): string => file.webkitRelativePath || file.name;
   const roots = new Set(files.map((file) => pathOf(file).split('/', 1)[0]!));
-  const folder = files.some((file) => file.webkitRelativePath !== '');
+  const folder = files.some((file) => Boolean(file.webkitRelativePath));
   // The chosen folder's own name is no part of the paths in it.
   const cut = folder && roots.size === 1 ? [...roots][0]!.length + 1 : 0;
   const byPath = new Map(files.map((file) => [pathOf(file).slice(cut), file] as const));

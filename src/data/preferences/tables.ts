@@ -6,10 +6,12 @@ import { ParquetTable } from '../formats/parquetRows.ts';
 import type { NamedFile, Table } from '../formats/rows.ts';
 
 const parquet = /\.(parquet|pq)$/i;
+/** Of `datasets.save_to_disk`, whose other files are JSON: known, to be refused. */
+const arrow = /\.arrow$/i;
 const json = /\.(json|jsonl|ndjson)$/i;
 const csv = /\.(csv|tsv)$/i;
 /** By name, of a folder. Parquet goes before what lies beside it. */
-const kinds = [parquet, /\.(json|jsonl|ndjson|csv|tsv)$/i];
+const kinds = [parquet, arrow, /\.(json|jsonl|ndjson|csv|tsv)$/i];
 
 /** Of a folder's files those that may be its tables. */
 export function tableFiles(files: readonly string[]): string[] {
@@ -33,7 +35,7 @@ export async function openTable(file: NamedFile): Promise<Table> {
     throw new WinnowError('BadFile', `${file.name} is a zip file.`, 'Unpack it, and bring the folder.');
   if (magic.startsWith('\x1f\x8b'))
     throw new WinnowError('BadFile', `${file.name} is compressed (gzip).`, 'Unpack it first.');
-  if (magic.startsWith('ARRO') || /\.arrow$/i.test(file.name))
+  if (magic.startsWith('ARRO') || arrow.test(file.name))
     throw new WinnowError('BadFile', `${file.name} is an Arrow file.`, 'Save it as parquet: dataset.to_parquet(…).');
   const first = new TextDecoder()
     .decode(head)

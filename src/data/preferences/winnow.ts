@@ -43,7 +43,10 @@ async function tables(place: Place): Promise<{ table: Table; file: string }[] | 
   const nameOf = (file: string): string => file.split('/').at(-1)!;
   const pairs = place.files.filter((file) => nameOf(file) === PAIRS);
   const found: { table: Table; file: string }[] = [];
-  for (const file of pairs) found.push({ file, table: await ofFolder(place, file) });
+  for (const file of pairs) {
+    const table = await ofFolder(place, file);
+    if (table) found.push({ file, table });
+  }
   if (found.length > 0) return found;
   for (const file of place.files.filter((one) => /\.jsonl$/i.test(one)).slice(0, 100)) {
     const table = await eventsTable(place, file);
@@ -52,9 +55,11 @@ async function tables(place: Place): Promise<{ table: Table; file: string }[] | 
   return found.length > 0 ? found : undefined;
 }
 
-async function ofFolder(place: Place, file: string): Promise<Table> {
+/** Undefined where others call their pairs so, too. */
+async function ofFolder(place: Place, file: string): Promise<Table | undefined> {
   const folder = file.slice(0, -PAIRS.length);
   const table = await openTable(await openFile(place, file));
+  if (table.columns.length > 0 && !['id', 'images'].some((name) => table.columns.includes(name))) return undefined;
   const events = new Map<string, LabelEvent[]>();
   const labels = await place.open(folder + LABELS);
   if (labels && labels.size > 0) await collect(await openTable(await openFile(place, folder + LABELS)), events);
