@@ -205,11 +205,12 @@ function unknown(
     byContent
       .filter(({ tables }) => !tables)
       .toSorted((a, b) => present(b) - present(a) || missing(a).length - missing(b).length)[0]!;
-  const names = missing(nearest).map(({ ours, what }) => `${ours} (${what})`);
+  const lacking = missing(nearest);
+  const names = lacking.map(({ ours, what }) => `${ours} (${what})`);
   return new WinnowError(
     'MissingColumns',
     `${file} lacks ${names.length > 0 ? names.join(', ') : 'what tells its format'}, as ${nearest.name} needs; it has ${listed(columns)}.`,
-    `Say which column is which by ${nearest.fields.filter(({ needed }) => needed).map(({ ours }) => `--map ${ours}=COLUMN`)[0] ?? '--map'}, or which format it is by --as.`,
+    `Say which column is which by --map ${lacking[0] ? `${lacking[0].ours}=COLUMN` : 'FIELD=COLUMN'}, or which format it is by --as.`,
   );
 }
 
