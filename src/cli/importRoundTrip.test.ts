@@ -376,6 +376,8 @@ describe('a file that is not right', () => {
     const missing = await refused(at('few.csv'), '--as', 'pairs', ...out);
     expect(missing.name).toBe('MissingColumns');
     expect(missing.what).toMatch(/few\.csv lacks jpg_1 .*label_0 .*it has caption, jpg_0, colour/);
+    // The format that comes nearest, where none is named.
+    expect((await refused(at('few.csv'), ...out)).remedy).toContain('--map jpg_1=COLUMN --map label_0=COLUMN');
     expect(await refused(parquet, '--where', 'nothing=1', ...out)).toMatchObject({ name: 'MissingColumns' });
     expect(await refused(parquet, '--map', 'jpg_0=nothing', ...out)).toMatchObject({ name: 'MissingColumns' });
     expect(await refused(join(fixtures, 'pickapic'), '--split', 'nothing', ...out)).toMatchObject({
@@ -384,6 +386,48 @@ describe('a file that is not right', () => {
     });
     expect(await refused(at('not there'), ...out)).toMatchObject({ name: 'NotFound' });
     expect(existsSync(at('none'))).toBe(false);
+  });
+});
+
+describe('JSON as others write it', () => {
+  const row = (i: number, label: unknown): Record<string, unknown> => ({
+    caption: `a lamp, "NaN" ${i}`,
+    jpg_0: readFileSync(join(fixtures, 'pairs/beside/images/0_0.png')).toString('base64'),
+    jpg_1: `data:image/png;base64,${readFileSync(join(fixtures, 'pairs/beside/images/1_0.png')).toString('base64')}`,
+    label_0: label,
+  });
+  const rows = [row(0, 1), row(1, 0), row(2, 0.5)];
+  const counts = { pairs: 3, usable: 2, ties: 1, refused: [], raters: 1, prompts: 3, format: 'pairs' };
+
+  it.each([
+    ['an array in one line', JSON.stringify(rows)],
+    ['an object of rows', JSON.stringify({ info: { version: 1 }, data: rows }, null, 2)],
+    ['an object with a row under each key', JSON.stringify(Object.fromEntries(rows.map((one, i) => [`k${i}`, one])))],
+    ['objects one after another over several lines', rows.map((one) => JSON.stringify(one, null, 2)).join('\n')],
+    ['lines with CRLF and a byte order mark', `\ufeff${rows.map((one) => JSON.stringify(one)).join('\r\n')}\r\n`],
+  ])('is read: %s', async (name, text) => {
+    writeFileSync(at(`${name}.json`), text);
+    expect(await imported(at(`${name}.json`), '--out', at(`out ${name}`))).toEqual(counts);
+  });
+
+  it('a line that is broken is refused alone, and so is NaN, which Python writes', async () => {
+    const lines = [
+      JSON.stringify(rows[0]),
+      '{"caption": "broken",',
+      JSON.stringify(row(3, 'X')).replace('"X"', 'NaN'),
+      '[1]',
+      JSON.stringify(rows[1]),
+    ];
+    writeFileSync(at('broken.jsonl'), lines.join('\n'));
+    const { refused: told, ...rest } = await imported(at('broken.jsonl'), '--out', at('out broken'));
+    expect(rest).toMatchObject({ pairs: 2, usable: 2 });
+    expect(told.map(({ row: number }) => number)).toEqual([1, 2, 3]);
+    expect(told[1]!.reason).toContain('no label');
+  });
+
+  it('an array that is cut off is told', async () => {
+    writeFileSync(at('cut.json'), JSON.stringify(rows).slice(0, -40));
+    expect(await refused(at('cut.json'), '--out', at('out cut'))).toMatchObject({ name: 'TruncatedFile' });
   });
 });
 

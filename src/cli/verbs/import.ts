@@ -1,5 +1,11 @@
 import { join } from 'node:path';
-import { type Imported, importName, importPreferences, type RefusedRow } from '../../data/preferences/importing.ts';
+import {
+  type Imported,
+  importName,
+  importPreferences,
+  type PreferenceSink,
+  type RefusedRow,
+} from '../../data/preferences/importing.ts';
 import { openPreferences, type PreferenceSet } from '../../data/preferences/open.ts';
 import type { Place } from '../../data/preferences/places.ts';
 import { type Preview, previewPreferences } from '../../data/preferences/preview.ts';
@@ -9,6 +15,7 @@ import { fits } from '../../shared/fit.ts';
 import { count, oneOf, required, size } from '../arguments.ts';
 import { withEngine } from '../engine.ts';
 import { outFolder } from '../fileErrors.ts';
+import type { ModelRef } from '../../records/modelRef.ts';
 import { parseModelRef } from '../modelRef.ts';
 import { placeOf } from '../places.ts';
 import { preferenceFolder } from '../preferenceFolder.ts';
@@ -96,7 +103,8 @@ export const importVerb = defineVerb({
     const set = await openPreferences(places, { as, split: values.split, where, map, perGroup });
     for (const note of set.notes) terminal.note(note);
     if (out === undefined) {
-      const preview = await previewPreferences(set, { ...range, rater: values.rater, signal });
+      const countTooLong = model && ((prompts: readonly string[]) => countCut(terminal, model, '.', prompts));
+      const preview = await previewPreferences(set, { ...range, rater: values.rater, countTooLong, signal });
       return { json: withoutBytes(preview), text: shownPreview(preview) };
     }
     const folder = outFolder(out);
@@ -137,35 +145,45 @@ function sizingOf(wanted: string | undefined, fit: string | undefined): PairSizi
 }
 
 /** How many of the prompts the model's text encoders do not read to the end. */
-async function cutPrompts(
+async function countCut(
   terminal: Terminal,
-  model: ReturnType<typeof parseModelRef>,
+  model: ModelRef,
   root: string,
-  kept: AsyncIterable<{ pair: { prompt: string } } | { event: unknown }>,
-): Promise<{ cut: number; prompts: number }> {
-  const prompts = new Set<string>();
-  for await (const one of kept) if ('pair' in one) prompts.add(one.pair.prompt);
-  const all = [...prompts];
+  prompts: readonly string[],
+): Promise<number> {
   let cut = 0;
   await withEngine(terminal, { base: model.base, root, gpu: false }, async (engine) => {
-    for (let start = 0; start < all.length; start += PROMPTS)
-      cut += (await engine.readPrompts(model, all.slice(start, start + PROMPTS))).filter(
-        ({ lost }) => lost !== '',
-      ).length;
+    for (let start = 0; start < prompts.length; start += PROMPTS) {
+      const read = await engine.readPrompts(model, prompts.slice(start, start + PROMPTS));
+      cut += read.filter(({ lost }) => lost !== '').length;
+    }
   });
-  const of = `${cut} of ${all.length} prompts`;
-  if (cut > 0) terminal.note(`${of} are longer than ${model.base} reads; their ends do not count.`);
-  return { cut, prompts: all.length };
+  return cut;
 }
 
-function outcome(folder: string, set: PreferenceSet, imported: Imported, cut: { cut: number } | undefined): Outcome {
+/** The same of what a folder holds. */
+async function cutPrompts(
+  terminal: Terminal,
+  model: ModelRef,
+  root: string,
+  kept: ReturnType<PreferenceSink['kept']>,
+): Promise<number> {
+  const prompts = new Set<string>();
+  for await (const one of kept) if ('pair' in one) prompts.add(one.pair.prompt);
+  const cut = await countCut(terminal, model, root, [...prompts]);
+  if (cut > 0)
+    terminal.note(`${cut} of ${prompts.size} prompts are longer than ${model.base} reads; their ends do not count.`);
+  return cut;
+}
+
+function outcome(folder: string, set: PreferenceSet, imported: Imported, cut: number | undefined): Outcome {
   const { pairs, usable, ties, refused, more, raters, prompts, format } = imported;
   const severalFiles = set.sources.length > 1;
   const reason = ({ reason: why, file }: RefusedRow): string => (severalFiles ? `${file}: ${why}` : why);
   const lines = [
     `${pairs} pairs in ${join(folder, 'pairs.jsonl')}, read as ${set.format.title} (${format})`,
     `${usable} with a preference, ${ties} ties; ${prompts} prompts, ${raters} ${raters === 1 ? 'rater' : 'raters'}`,
-    ...(cut && cut.cut > 0 ? [`${cut.cut} prompts are cut off by the model`] : []),
+    ...(cut ? [`${cut} prompts are cut off by the model`] : []),
     ...refusedLines(refused, more, severalFiles),
   ];
   return {
@@ -222,6 +240,7 @@ function shownPreview(preview: Preview): string {
     `of ${counted} rows that were counted: ${usable} with a preference, ${ties} ties, ${refused.length} refused, ${prompts} prompts, ${raters} raters`,
     ...refusedLines(refused, 0, files.length > 1),
     ...(preview.bytesNeeded === null ? [] : [`the pictures take about ${(preview.bytesNeeded / 1e6).toFixed(1)} MB`]),
+    ...(preview.tooLong > 0 ? [`${preview.tooLong} prompts are longer than the model reads`] : []),
     'nothing was written',
   ].join('\n');
 }

@@ -64,10 +64,15 @@ async function isArray(file: NamedFile): Promise<boolean> {
   return false;
 }
 
+/** What a list of rows is called. */
+const wrappers = /^(data|rows|items|records|examples|pairs|results|entries|tasks|train|validation|test)$/i;
+
 function rowsInside(value: Cells): readonly Cells[] | undefined {
   const entries = Object.entries(value);
-  const lists = entries.filter(([, list]) => Array.isArray(list) && list.length > 0 && list.every(isRecord));
-  if (lists.length === 1 && entries.length <= 8) return lists[0]![1] as Cells[];
+  const lists = entries.filter(
+    ([name, list]) => wrappers.test(name) && Array.isArray(list) && list.length > 0 && list.every(isRecord),
+  );
+  if (lists.length === 1) return lists[0]![1] as Cells[];
   if (entries.length > 0 && entries.every(([, row]) => isRecord(row) && Object.keys(row).length > 1))
     return entries.map(([key, row]) => ({ key, ...(row as Cells) }));
   return undefined;
@@ -78,7 +83,7 @@ async function* jsonRows(file: NamedFile, signal?: AbortSignal): AsyncGenerator<
   for await (const text of values(file, signal)) {
     let found: TableRow;
     try {
-      const value = parseJson(text, { file: 'It', limit: MAX_VALUE });
+      const value = parseJson(withoutNaN(text), { file: 'It', limit: MAX_VALUE });
       found = isRecord(value) ? { row, cells: value } : { row, cells: {}, problem: 'it is no JSON object' };
     } catch (error) {
       if (!isWinnowError(error)) throw error;
@@ -88,6 +93,12 @@ async function* jsonRows(file: NamedFile, signal?: AbortSignal): AsyncGenerator<
     row++;
   }
 }
+
+/** Python writes NaN and Infinity into JSON, where they have no place: nothing is said there. */
+const withoutNaN = (text: string): string =>
+  /\b(NaN|Infinity)\b/.test(text)
+    ? text.replace(/"[^"\\]*(?:\\.[^"\\]*)*"|-?\b(?:NaN|Infinity)\b/g, (part) => (part.startsWith('"') ? part : 'null'))
+    : text;
 
 /** Texts of the values one after another; of an array, of its entries. */
 async function* values(file: NamedFile, signal?: AbortSignal): AsyncGenerator<string> {

@@ -13,7 +13,7 @@ export const chosenFormat: PreferenceFormat = {
     {
       ours: 'prompt',
       what: 'the prompt',
-      theirs: ['prompt', 'caption', 'text', 'instruction'],
+      theirs: ['prompt', 'caption', 'text', 'instruction', 'style_prompt', 'quality_prompt', 'simplified_prompt'],
       is: 'prompt',
       needed: true,
     },

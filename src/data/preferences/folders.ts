@@ -81,7 +81,9 @@ async function tableOf(place: Place, { path, win, lose }: Root): Promise<{ table
   const stems = [...new Set([...winners.keys(), ...losers.keys()])].toSorted((a, b) => (a < b ? -1 : 1));
   const there = new Set(place.files);
   const prompts = await listedPrompts(place, path, [win, lose]);
-  const one = shared.find((name) => there.has(path + name));
+  const inRoot = place.files.filter((file) => file.startsWith(path) && /^[^/]+\.txt$/i.test(file.slice(path.length)));
+  const one =
+    shared.find((name) => there.has(path + name)) ?? (inRoot.length === 1 ? inRoot[0]!.slice(path.length) : undefined);
   const text = async (file: string): Promise<string> => {
     const found = await openFile(place, file);
     if (found.size > MAX_TEXT) throw new WinnowError('BadFile', `${file} is too large for a prompt.`, 'Choose a text.');

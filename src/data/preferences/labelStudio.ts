@@ -127,18 +127,18 @@ const choices: Readonly<Record<string, Answer>> = {
   skip: 'skip',
 };
 
+/** A choice beside the pair's own answer stands above it: whoever made it may have clicked a picture before. */
 function answerOf(result: unknown): Answer {
+  let selected: Answer | undefined;
   let chosen: Answer | undefined;
   for (const one of Array.isArray(result) ? result.filter(isRecord) : []) {
     const value = isRecord(one['value']) ? one['value'] : {};
-    if (value['selected'] === 'left' || value['selected'] === 'right') return value['selected'];
+    if (value['selected'] === 'left' || value['selected'] === 'right') selected = value['selected'];
     const [choice] = Array.isArray(value['choices']) ? (value['choices'] as unknown[]) : [];
-    const key = String(choice ?? '')
-      .toLowerCase()
-      .replace(/[^a-z]/g, '');
-    if (Object.hasOwn(choices, key)) chosen ??= choices[key];
+    const key = typeof choice === 'string' ? choice.toLowerCase().replace(/[^a-z]/g, '') : '';
+    if (Object.hasOwn(choices, key)) chosen = choices[key];
   }
-  return chosen ?? 'tie';
+  return chosen ?? selected ?? 'tie';
 }
 
 /** Files of a server, as they may lie here: below the folder that it served, or downloaded beside the export. */

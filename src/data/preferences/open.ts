@@ -16,7 +16,14 @@ import {
   type Where,
 } from './mapping.ts';
 import { inOrder, openFile, type Place } from './places.ts';
-import { type Comparison, type FormatName, type PreferenceFormat, Refused, type Row } from './preference.ts';
+import {
+  type Comparison,
+  type Field,
+  type FormatName,
+  type PreferenceFormat,
+  Refused,
+  type Row,
+} from './preference.ts';
 import { splitNamed, splitsOf } from './splits.ts';
 import { byContent, formats } from './table.ts';
 import { isTableFile, openTable, tableFiles } from './tables.ts';
@@ -198,19 +205,24 @@ function unknown(
   given: PreferenceFormat | undefined,
   map: Readonly<Record<string, string>>,
 ): WinnowError {
-  const missing = (format: PreferenceFormat) => missingOf(format, mappingOf(format, columns, map));
-  const present = (format: PreferenceFormat) => mappingOf(format, columns, map).size;
+  const missing = (format: PreferenceFormat): Field[] => missingOf(format, mappingOf(format, columns, map));
+  const found = (format: PreferenceFormat): number => {
+    const mapping = mappingOf(format, columns, map);
+    return format.fields.filter(({ ours, is }) => is !== 'more' && mapping.has(ours)).length;
+  };
   const nearest =
     given ??
     byContent
-      .filter(({ tables }) => !tables)
-      .toSorted((a, b) => present(b) - present(a) || missing(a).length - missing(b).length)[0]!;
+      .filter((format) => !format.tables && format !== formats.pickapic)
+      .toSorted((a, b) => found(b) - found(a) || missing(a).length - missing(b).length)[0]!;
   const lacking = missing(nearest);
   const names = lacking.map(({ ours, what }) => `${ours} (${what})`);
   return new WinnowError(
     'MissingColumns',
     `${file} lacks ${names.length > 0 ? names.join(', ') : 'what tells its format'}, as ${nearest.name} needs; it has ${listed(columns)}.`,
-    `Say which column is which by --map ${lacking[0] ? `${lacking[0].ours}=COLUMN` : 'FIELD=COLUMN'}, or which format it is by --as.`,
+    lacking.length > 0
+      ? `Say which column is which by ${lacking.map(({ ours }) => `--map ${ours}=COLUMN`).join(' ')}, or which format it is by --as.`
+      : 'Say which format it is by --as.',
   );
 }
 

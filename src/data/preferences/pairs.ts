@@ -10,14 +10,38 @@ const fields: Field[] = [
   {
     ours: 'jpg_0',
     what: 'the first picture',
-    theirs: ['jpg_0', 'image_0', 'img_0', 'image0', 'img0', 'jpg0', 'image_0_path', 'path_0', 'image_a', 'file_0'],
+    theirs: [
+      'jpg_0',
+      'image_0',
+      'img_0',
+      'image0',
+      'img0',
+      'jpg0',
+      'image_0_path',
+      'path_0',
+      'image_a',
+      'file_0',
+      'img0_encoding',
+    ],
     is: 'picture',
     needed: true,
   },
   {
     ours: 'jpg_1',
     what: 'the second picture',
-    theirs: ['jpg_1', 'image_1', 'img_1', 'image1', 'img1', 'jpg1', 'image_1_path', 'path_1', 'image_b', 'file_1'],
+    theirs: [
+      'jpg_1',
+      'image_1',
+      'img_1',
+      'image1',
+      'img1',
+      'jpg1',
+      'image_1_path',
+      'path_1',
+      'image_b',
+      'file_1',
+      'img1_encoding',
+    ],
     is: 'picture',
     needed: true,
   },
@@ -26,9 +50,11 @@ const fields: Field[] = [
     what: '1 if the first won, 0 if the second did, 0.5 for a tie',
     theirs: ['label_0', 'label0', 'preference_0', 'label'],
     is: 'label',
-    needed: ['label_1'],
+    needed: ['label_1', 'votes_0'],
   },
   { ours: 'label_1', what: '1 - label_0', theirs: ['label_1', 'label1', 'preference_1'], is: 'label' },
+  { ours: 'votes_0', what: 'votes for the first', theirs: ['img0_votes', 'votes0'], is: 'more' },
+  { ours: 'votes_1', what: 'votes for the second', theirs: ['img1_votes', 'votes1'], is: 'more' },
   { ours: 'has_label', what: 'false where nobody preferred one', theirs: ['has_label'], is: 'more' },
   { ours: 'best_image_uid', what: 'which one won, by its uid', theirs: ['best_image_uid'], is: 'more' },
   { ours: 'image_0_uid', what: 'uid of the first picture', theirs: ['image_0_uid'], is: 'more' },
@@ -108,15 +134,19 @@ function shareOf(row: Row): number {
   return name === 'label_0' ? value : 1 - value;
 }
 
-/** Pick-a-Pic also names the winner. */
+/** Others count votes, and Pick-a-Pic also names the winner. */
 function withoutLabel(row: Row): number {
+  const [zero, one] = [numberOf(row.cell('votes_0')), numberOf(row.cell('votes_1'))];
+  if (zero !== null && one !== null && zero >= 0 && one >= 0 && zero + one > 0) return zero / (zero + one);
   const best = row.cell('best_image_uid');
   if (typeof best === 'string' && best !== '') {
     if (best === row.cell('image_0_uid')) return 1;
     if (best === row.cell('image_1_uid')) return 0;
     if (best === 'none' || best === 'tie') return 0.5;
   }
-  throw new Refused(`it has no label (${row.column('label_0') ?? row.column('label_1')} is empty)`);
+  throw new Refused(
+    `it has no label (${row.column('label_0') ?? row.column('label_1') ?? row.column('votes_0')} is empty)`,
+  );
 }
 
 const shown = (cell: Cell): string => JSON.stringify(String(plain(cell) ?? '').slice(0, 40));

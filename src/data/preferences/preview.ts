@@ -52,8 +52,8 @@ export interface PreviewOptions {
   skip?: number | undefined;
   limit?: number | undefined;
   rater?: string | undefined;
-  /** Whether a prompt has more tokens than the model reads. */
-  isTooLong?: ((prompt: string) => boolean) | undefined;
+  /** How many of these prompts have more tokens than the model reads. */
+  countTooLong?: ((prompts: readonly string[]) => Promise<number>) | undefined;
   signal?: AbortSignal | undefined;
 }
 
@@ -63,7 +63,7 @@ const LISTED = 200;
 /** Rejects with what is wrong with a file. */
 export async function previewPreferences(
   set: PreferenceSet,
-  { rows = 8, count = 200_000, skip = 0, limit = Infinity, rater, isTooLong, signal }: PreviewOptions = {},
+  { rows = 8, count = 50_000, skip = 0, limit = Infinity, rater, countTooLong, signal }: PreviewOptions = {},
 ): Promise<Preview> {
   const preview: Preview = {
     format: set.format.name,
@@ -116,13 +116,11 @@ export async function previewPreferences(
     const answer = answerOf(voices);
     if (answer === 'left' || answer === 'right') preview.usable++;
     else if (answer === 'tie') preview.ties++;
-    if (!prompts.has(prompt)) {
-      prompts.add(prompt);
-      if (isTooLong?.(prompt)) preview.tooLong++;
-    }
+    prompts.add(prompt);
   }
   preview.raters = countRaters(raters);
   preview.prompts = prompts.size;
+  preview.tooLong = (await countTooLong?.([...prompts])) ?? 0;
   const all = !set.format.rankings && set.rows !== null ? Math.max(0, set.rows - skip) : null;
   preview.total = preview.counted < most ? preview.counted : all === null ? null : Math.min(limit, all);
   preview.bytesNeeded = bytesNeeded(set, preview, seen === 0 ? null : shownBytes / seen);
