@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { byteRanges } from '../../../../src/data/formats/bytes.ts';
 import { formatJsonl } from '../../../../src/data/formats/jsonl.ts';
+import { column, parquetBytes, type ParquetRow } from '../../../../src/data/formats/parquet.ts';
 import { openPreferences } from '../../../../src/data/preferences/open.ts';
 import { inOrder, type Place } from '../../../../src/data/preferences/places.ts';
 import { previewPreferences } from '../../../../src/data/preferences/preview.ts';
@@ -41,6 +42,25 @@ async function preview(given: Files): Promise<void> {
 }
 
 const base = 'data/preferences';
+
+/** As our own exports are. */
+async function* exportedRows(): AsyncGenerator<ParquetRow> {
+  for (const i of [0, 1, 2])
+    yield {
+      caption: `a tree, ${i}`,
+      jpg_0: fixture(`pairs/beside/images/${i}_0.png`),
+      jpg_1: fixture(`pairs/beside/images/${i}_1.png`),
+      label_0: i / 2,
+    };
+}
+const exported = async (): Promise<Uint8Array> => {
+  const { string, binary, double } = column;
+  const columns = [string('caption'), binary('jpg_0'), binary('jpg_1'), double('label_0')];
+  const parts: Uint8Array<ArrayBuffer>[] = [];
+  for await (const part of parquetBytes(columns, exportedRows())) parts.push(part);
+  return new Uint8Array(await new Blob(parts).arrayBuffer());
+};
+const written = await exported();
 
 const own = (): Files => ({
   'pairs.jsonl': bytesOf(formatJsonl([pairRecord('p'), importedPair('q')])),
@@ -141,10 +161,12 @@ export const preferenceReaders: readonly Reader[] = [
   },
   {
     name: 'preference parquet',
-    sources: ['data/formats/parquetRows'],
+    // parquet.ts writes what parquetRows.ts reads.
+    sources: ['data/formats/parquetRows', 'data/formats/parquet'],
     words: ['PAR1', 'caption', 'jpg_0', 'label_0', 'huggingface'],
     seeds: (): Files[] => [
       { 'a.parquet': fixture('codecs/pickapic-none.parquet') },
+      { 'a.parquet': written },
       { 'a.parquet': fixture('codecs/pickapic-zstd.parquet') },
       { 'a.parquet': fixture('codecs/pages-1.parquet') },
       { 'a.parquet': fixture('codecs/pages-2.parquet') },
