@@ -267,6 +267,37 @@ describe('an import that is cut off', () => {
   });
 });
 
+describe('the same command', () => {
+  it('after a correction in the file takes in what is new', async () => {
+    const text = readFileSync(join(fixtures, 'pairs/beside/lines.jsonl'), 'utf8').split('\n').slice(0, 3);
+    cpSync(join(fixtures, 'pairs/beside/images'), at('corrected/images'), { recursive: true });
+    const file = at('corrected/lines.jsonl');
+    writeFileSync(file, text.join('\n'));
+    expect(await imported(file, '--out', at('of corrected'))).toMatchObject({ pairs: 3, usable: 2, ties: 1 });
+    writeFileSync(file, text.join('\n').replace('"label_0": 1', '"label_0": 0'));
+    expect(await imported(file, '--out', at('of corrected'))).toMatchObject({
+      pairs: 1,
+      usable: 1,
+      refused: [{ row: 1 }, { row: 2 }],
+    });
+    const { byPair } = readLabels(at('of corrected'));
+    expect([...byPair.values()].map(({ answer }) => answer)).toEqual(['right', 'right', 'tie']);
+  });
+
+  it('after more was judged brings the new answers', async () => {
+    cpSync(own, at('judged on'), { recursive: true });
+    const before = await imported(at('judged on'), '--out', at('of judged on'));
+    const [, , , , , last] = readPairs(own);
+    writeFileSync(join(at('judged on'), 'labels.jsonl'), formatJsonl([label('z', last!.id, 'person:Ada', 'left')]), {
+      flag: 'a',
+    });
+    expect(await imported(at('judged on'), '--out', at('of judged on'))).toMatchObject({ pairs: 1, usable: 1 });
+    expect(before).toMatchObject({ pairs: 6, usable: 4 });
+    expect(readPairs(at('of judged on'))).toHaveLength(6);
+    expect(readLabels(at('of judged on')).events).toHaveLength(8);
+  });
+});
+
 describe('which rows', () => {
   const source = join(fixtures, 'codecs/pages-1.parquet');
 
@@ -379,6 +410,7 @@ describe('a file that is not right', () => {
     // The format that comes nearest, where none is named.
     expect((await refused(at('few.csv'), ...out)).remedy).toContain('--map jpg_1=COLUMN --map label_0=COLUMN');
     expect(await refused(parquet, '--where', 'nothing=1', ...out)).toMatchObject({ name: 'MissingColumns' });
+    expect(await refused(parquet, '--where', 'jpg_0=nothing', ...out)).toMatchObject({ name: 'BadArguments' });
     expect(await refused(parquet, '--map', 'jpg_0=nothing', ...out)).toMatchObject({ name: 'MissingColumns' });
     expect(await refused(join(fixtures, 'pickapic'), '--split', 'nothing', ...out)).toMatchObject({
       name: 'BadArguments',

@@ -3,7 +3,6 @@
  *  https://parquet.apache.org/docs/file-format/ */
 import type { AsyncBuffer, Compressors, FileMetaData, RowGroup, SchemaTree } from 'hyparquet';
 import { isWinnowError, WinnowError } from '../../shared/errors.ts';
-import { isRecord } from '../../shared/json.ts';
 import { type Cell, Later, type NamedFile, type ReadRows, type Table, type TableRow } from './rows.ts';
 
 /** Rows of light columns in memory at once. */
@@ -46,15 +45,11 @@ interface Column {
   paged: boolean;
 }
 
-/** What a `huggingface` key in the footer says of a column: `Image`, `Value`. */
-export type Features = Readonly<Record<string, string>>;
-
 export class ParquetTable implements Table {
   readonly name: string;
   readonly columns: readonly string[];
   readonly count: number;
   readonly bytes: number;
-  readonly features: Features;
   private readonly file: NamedFile;
   private readonly byName: Map<string, Column>;
   private readonly groups: Group[];
@@ -84,7 +79,6 @@ export class ParquetTable implements Table {
       return group;
     });
     this.count = start;
-    this.features = featuresOf(metadata);
   }
 
   /** Rejects with TruncatedFile, BadFile, or UnsupportedConfig for compression that is not read. */
@@ -109,8 +103,7 @@ export class ParquetTable implements Table {
     return this.sum(column, 'total_compressed_size');
   }
 
-  /** Whether a column's cells are read later. */
-  isHeavy(column: string): boolean {
+  isLater(column: string): boolean {
     return this.byName.get(column)?.heavy ?? false;
   }
 
@@ -372,19 +365,6 @@ function describe(tree: SchemaTree): Column {
   };
   walk(tree);
   return { name: tree.element.name, heavy, paged };
-}
-
-function featuresOf({ key_value_metadata: pairs = [] }: FileMetaData): Features {
-  try {
-    const said: unknown = JSON.parse(pairs.find(({ key }) => key === 'huggingface')?.value ?? 'null');
-    const info = isRecord(said) && isRecord(said['info']) ? said['info']['features'] : undefined;
-    if (!isRecord(info)) return {};
-    return Object.fromEntries(
-      Object.entries(info).map(([name, feature]) => [name, isRecord(feature) ? String(feature['_type'] ?? '') : '']),
-    );
-  } catch {
-    return {};
-  }
 }
 
 /** Ranges that lie in the file: others are a damaged footer's. */

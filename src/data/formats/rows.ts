@@ -44,8 +44,12 @@ export interface Table {
   count: number | null;
   /** Bytes that stand for this column in the file, where the file says so. */
   bytesOf?(column: string): number;
-  /** How much of the file one row takes, where the count is not known: for an estimate. */
+  /** Whether a column's cells are read when they are asked for. */
+  isLater?(column: string): boolean;
+  /** Of its file. */
   bytes: number;
+  /** Of a table that is no file of its own: what tells it from another of its name. */
+  mark?: string;
   /** In order. Rejects with a named error where the file as a whole cannot be read on. */
   rows(options?: ReadRows): AsyncGenerator<TableRow>;
 }

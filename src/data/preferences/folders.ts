@@ -102,6 +102,7 @@ async function tableOf(place: Place, { path, win, lose }: Root): Promise<{ table
     columns: ['prompt', 'chosen', 'rejected'],
     count: stems.length,
     bytes: 0,
+    mark: [...winners.values(), ...losers.values()].join('\n'),
     async *rows({ from = 0, signal } = {}): AsyncGenerator<TableRow> {
       for (let row = from; row < stems.length; row++) {
         signal?.throwIfAborted();

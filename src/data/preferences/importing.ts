@@ -151,13 +151,29 @@ export async function importPreferences(
   return { ...state.result, format: set.format.name, refused: state.refused, more: state.more };
 }
 
+/** Read whole to name an import; of larger files, and of those at an address, only both ends. */
+const MARKED_BYTES = 64 * 2 ** 20;
+const END_BYTES = 2 ** 18;
+
 /** Names an import by its files and all that was asked for: one of the same name goes on where it stopped, one of another is another. */
 export async function importName(
   { request, sources }: PreferenceSet,
   { skip, limit, rater, sizing }: ImportOptions = {},
 ): Promise<string> {
-  const files = sources.map(({ place, file, table }) => [place.name, file, table.bytes]);
-  return (await makeHasher()).of(JSON.stringify([request, { skip, limit, rater, sizing }, files])).slice(0, 16);
+  const hasher = await makeHasher();
+  const files: unknown[] = [];
+  for (const { place, file, table } of sources) {
+    const found = table.mark === undefined ? await place.open(file) : undefined;
+    const ends = found && (place.remote || found.size > MARKED_BYTES) ? END_BYTES : Infinity;
+    const read = async (start: number, end: number): Promise<string> => hasher.of(await found!.read(start, end));
+    const marks = !found
+      ? [hasher.of(table.mark ?? '')]
+      : found.size <= 2 * ends
+        ? [await read(0, found.size)]
+        : [await read(0, ends), await read(found.size - ends, found.size)];
+    files.push([file, table.bytes, ...marks]);
+  }
+  return hasher.of(JSON.stringify([request, { skip, limit, rater, sizing }, files])).slice(0, 16);
 }
 
 const fresh = (now: Date): State => ({ version: 1, at: now.toISOString(), done: 0, added: 0, refused: [], more: 0 });
@@ -225,7 +241,7 @@ class Batch {
       }
       this.pairs.push(pair);
       tally.addPair(pair);
-    } else if (pair === undefined) tally.countIn(id);
+    } else if (fresh.length > 0) tally.countIn(id);
     this.events.push(...fresh);
     tally.addEvents(fresh);
   }

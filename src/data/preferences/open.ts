@@ -117,6 +117,12 @@ export async function openPreferences(places: readonly Place[], options: OpenOpt
     for (const column of where.keys())
       if (!table.columns.includes(column) && !table.columns.includes(column.split('.', 1)[0]!))
         throw noColumn(column, table.columns, file);
+      else if (table.isLater?.(column))
+        throw new WinnowError(
+          'BadArguments',
+          `${column} of ${file} holds bytes, which --where cannot compare.`,
+          'Choose a column of text or numbers.',
+        );
     checkSaid(format, table.columns, map, file);
   }
   const counts = sources.map(({ table }) => table.count);

@@ -9,6 +9,8 @@ export interface Place {
   name: string;
   /** Whether a folder was meant, and so all that lies in it. */
   folder: boolean;
+  /** Whether reading costs a network. */
+  remote?: boolean;
   /** Paths of what was meant, below the place's root, with `/`, in order. */
   files: readonly string[];
   /** A file below the root, whether or not it was meant: pictures lie beside. Undefined if there is none. */
@@ -112,6 +114,7 @@ export async function urlPlace(url: string, signal: AbortSignal, access: HubAcce
   return {
     name: path,
     folder: false,
+    remote: true,
     files: [path],
     open: async (other) => {
       if (other === path) return main;

@@ -113,7 +113,7 @@ function labelOf(
   const signed = by(vote.rater);
   return {
     type: 'label',
-    id: hasher.of(['label', pair, signed, file, row, index].join('\0')).slice(0, ID),
+    id: hasher.of(['label', pair, signed, file, row, index, vote.answer].join('\0')).slice(0, ID),
     pair,
     answer: vote.answer,
     shownLeft: vote.shownLeft ?? 0,

@@ -65,6 +65,8 @@ async function ofFolder(place: Place, file: string): Promise<Table | undefined> 
   if (labels && labels.size > 0) await collect(await openTable(await openFile(place, folder + LABELS)), events);
   return {
     ...asTable(table),
+    // What was judged since is another import.
+    mark: [...events.values()].flatMap((some) => some.map(({ id }) => id)).join('\n'),
     rows: (options) =>
       mapped(table.rows(options), ({ cells }) => {
         const problem = problemsOf(pairKind, cells);
