@@ -18,7 +18,7 @@ import { planarFromRgba } from '../sampling/generation.ts';
 import { latentSizeOf } from '../sampling/latentSize.ts';
 import type { Size } from './buckets.ts';
 import type { TrainContext } from './openRun.ts';
-import type { ForeignSource, PictureSource, Sources } from './sources.ts';
+import { type ForeignSource, namedFor, type PictureSource, type Sources } from './sources.ts';
 
 /** Where what the VAE says of a picture is kept. */
 function encodedFile(
@@ -65,7 +65,7 @@ export async function encodePictures(
     for (const [i, { source, size, fit, file }] of open.entries()) {
       check();
       preparing('Encoding the pictures', i, open.length);
-      const picture = await decodePicture(await files.read(source.file));
+      const picture = await decodePicture(await files.read(source.file)).catch(namedFor(source.file));
       const { data, width, height } = fitPicture(picture, size, fit);
       const { mean, logvar } = await parts.posterior(planarFromRgba(data, width, height), height, width);
       const shape = latentShape(model, size);

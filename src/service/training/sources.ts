@@ -113,6 +113,14 @@ function sizeOfPair(
   return first;
 }
 
+/** Says which picture cannot be used. */
+export const namedFor =
+  (file: string) =>
+  (error: unknown): never => {
+    if (!isWinnowError(error, 'BadFile')) throw error;
+    throw new WinnowError('BadFile', `${file}: ${error.message}`, 'Take its pair out, or bring it again.');
+  };
+
 /** Latents, or a picture, by what is in the file. */
 async function readPicture(
   { files, sha256 }: Pick<Environment, 'files' | 'sha256'>,
@@ -121,10 +129,7 @@ async function readPicture(
 ): Promise<ReadPicture> {
   const bytes = await files.read(file);
   if (pictureTypeOf(bytes)) {
-    const { width, height } = await readPictureInfo(bytes).catch((error: unknown) => {
-      if (!isWinnowError(error, 'BadFile')) throw error;
-      throw new WinnowError('BadFile', `${file}: ${error.message}`, 'Take its pair out, or bring it again.');
-    });
+    const { width, height } = await readPictureInfo(bytes).catch(namedFor(file));
     const hash = await sha256(bytes);
     return { source: { file, hash, picture: { width, height } }, hash };
   }
