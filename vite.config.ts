@@ -16,6 +16,6 @@ export default defineConfig({
   worker: { format: 'es' },
   server: { headers: isolationHeaders },
   preview: { headers: isolationHeaders, port: 4173 },
-  optimizeDeps: { exclude: ['onnxruntime-web', 'uplot'] },
+  optimizeDeps: { exclude: ['onnxruntime-web', 'uplot', '@jsquash/jpeg', '@jsquash/webp'] },
   build: { target: 'es2023', chunkSizeWarningLimit: 1500, assetsInlineLimit: 0 },
 });

@@ -11,7 +11,7 @@ import type { PairRecord, RunRecord, StepMetrics } from '../service/types.ts';
 const root = join(import.meta.dirname, '..', '..');
 const tiny = join(root, 'tools/reference/cases/pipeline-text-to-image/pipeline');
 
-it('trains on what was imported, and goes on to the same bits after a kill', { timeout: 240_000 }, async () => {
+it('trains on what was imported, and goes on to the same bits after a kill', { timeout: 480_000 }, async () => {
   const folder = mkdtempSync(join(tmpdir(), 'winnow-foreign-'));
   /** `killAt`: ended at once as soon as stderr holds this. */
   const winnow = (args: string[], killAt?: string): Promise<{ code: number | null; out: string; err: string }> =>
