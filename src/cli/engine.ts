@@ -12,7 +12,7 @@ import { isCheckpointPath } from './modelRef.ts';
 import type { Terminal } from './terminal.ts';
 
 /** The product's own folder; src/cli and the bundle's .cache/cli lie equally deep in it. */
-const productRoot = join(import.meta.dirname, '..', '..');
+export const productRoot = join(import.meta.dirname, '..', '..');
 
 const settings = join(productRoot, '.cache', 'settings');
 

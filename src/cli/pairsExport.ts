@@ -1,7 +1,7 @@
 /** Pairs to files on disk: `winnow export PAIRS`. What is there is whole: a folder or a file appears under its name when all of it is written. */
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { open, rename, rm } from 'node:fs/promises';
-import { basename, dirname, extname, join } from 'node:path';
+import { basename, dirname, extname, join, relative } from 'node:path';
 import {
   exportDefaults,
   pairsExporters,
@@ -124,25 +124,39 @@ interface Written {
 }
 
 async function writeFolder(out: string, planned: PlannedExport, check: () => void): Promise<Written[]> {
+  return whole(out, async (part) => {
+    const written = await writeEntries(part, planned, check);
+    return written.map(({ file, bytes }) => ({ file: join(out, relative(part, file)), bytes }));
+  });
+}
+
+/** A folder that is there once `fill` has written all of it, and else not.
+ *  @throws BadArguments where there is one already. */
+export async function whole<T>(out: string, fill: (part: string) => Promise<T>): Promise<T> {
   if (existsSync(out) && !(statSync(out).isDirectory() && readdirSync(out).length === 0))
     throw badArguments(`${out} is there already.`, 'Choose another --out, or remove it.');
-  makeFolders(dirname(out));
+  withFiles(out, () => makeFolders(dirname(out)));
   await sweepParts(dirname(out));
   const part = ownPart(out);
   try {
-    const written: Written[] = [];
-    for await (const { path, bytes } of planned.entries()) {
-      const size = await writeStream(join(part, path), bytes, check);
-      written.push({ file: join(out, path), bytes: size });
-    }
+    const filled = await fill(part);
     // An empty folder of that name gives way.
     await rm(out, { recursive: true, force: true });
     await rename(part, out);
-    return written;
+    return filled;
   } catch (error) {
     await rm(part, { recursive: true, force: true });
     throw asFileError(error, out);
   }
+}
+
+export async function writeEntries(folder: string, planned: PlannedExport, check: () => void): Promise<Written[]> {
+  const written: Written[] = [];
+  for await (const { path, bytes } of planned.entries()) {
+    const file = join(folder, path);
+    written.push({ file, bytes: await writeStream(file, bytes, check) });
+  }
+  return written;
 }
 
 async function writeFileWhole(out: string, bytes: AsyncIterable<Uint8Array>, check: () => void): Promise<Written> {

@@ -34,7 +34,8 @@ export interface ImageRecord extends GenerationSettings {
   prompt: string;
   seed: number;
   modelHash: string;
-  ranOn: Backend;
+  /** `diffusers`: made elsewhere, by tools/hand-off/make_pairs.py. */
+  ranOn: Backend | 'diffusers';
   /** ISO 8601. */
   createdAt: string;
   /** PNG with its parameters inside, and the sampler's final latents (safetensors, key `latents` [1, C, h, w], scaled), in the file store. */
@@ -67,7 +68,7 @@ export const imageRecordSchema = z.looseObject({
   prompt: z.string(),
   seed: z.int(),
   modelHash: z.string(),
-  ranOn: z.enum(['engine', 'onnx-webgpu', 'onnx-wasm']),
+  ranOn: z.enum(['engine', 'onnx-webgpu', 'onnx-wasm', 'diffusers']),
   createdAt: z.string(),
   file: place,
   latentsFile: place,

@@ -127,6 +127,23 @@ export interface Recovery {
   from: number;
 }
 
+/** Steps that were taken elsewhere, by tools/hand-off/continue.py. */
+export interface Lineage {
+  by: string;
+  fromStep: number;
+  toStep: number;
+  processes: number;
+  /** `no` or `bf16`. */
+  precision: string;
+  /** Whether AdamW's moments went along: `restored` or `fresh`. */
+  moments: string;
+  device: string;
+}
+
+/** For people, in one line. */
+export const lineageInWords = ({ by, fromStep, toStep, processes, precision, moments, device }: Lineage): string =>
+  `Steps ${fromStep} to ${toStep} were taken by ${by} on ${processes} ${processes === 1 ? 'process' : 'processes'} (${device}${precision === 'no' ? '' : `, ${precision}`}${moments === 'restored' ? '' : `, moments ${moments}`}).`;
+
 /** For people, in one line. */
 export const recoveryInWords = ({ loss, lostAt, from }: Omit<Recovery, 'at'>): string =>
   `${loss} It was opened again, and training went on from step ${from}${lostAt > from ? `; it had taken ${lostAt}` : ''}.`;
@@ -157,6 +174,8 @@ export interface RunRecord {
   samples: SampleRecord[];
   /** Oldest first; not in records of before there were any. */
   recoveries?: Recovery[] | undefined;
+  /** Oldest first; only of runs that went on elsewhere. */
+  lineage?: Lineage[] | undefined;
   createdAt: string;
   updatedAt: string;
   error?: string | undefined;
@@ -220,6 +239,19 @@ export const runSchema = z.looseObject({
   checkpoints: z.array(z.looseObject({ step: count, file: fileBelow('checkpoints'), at: z.string() })),
   samples: z.array(z.looseObject({ step: count, prompt: z.string(), seed: count, file: fileBelow('samples') })),
   recoveries: z.array(z.looseObject({ at: z.string(), loss: z.string(), lostAt: count, from: count })).optional(),
+  lineage: z
+    .array(
+      z.looseObject({
+        by: z.string(),
+        fromStep: count,
+        toStep: count,
+        processes: count,
+        precision: z.string(),
+        moments: z.string(),
+        device: z.string(),
+      }),
+    )
+    .optional(),
   createdAt: z.string(),
   updatedAt: z.string(),
   error: z.string().optional(),

@@ -12,6 +12,7 @@ import { Recoveries } from './device/recoveries.ts';
 import type { Environment } from './environment.ts';
 import { exportModel } from './export/exporting.ts';
 import { zipped } from './export/zipped.ts';
+import { handOff, type HandoffResult } from './handoff/handoff.ts';
 import { modelForecast, planForecast, timed, withKept } from './planning/forecast.ts';
 import {
   generate,
@@ -338,6 +339,15 @@ export class Engine implements EngineService {
       if (folder === undefined) await clear(this.env.files, [target.folder]);
       throw error;
     }
+  }
+
+  /** Writes what goes on with a run elsewhere needs to know of its pairs and its model (handoff/handoff.ts). Needs no GPU. */
+  handOff(
+    run: string,
+    folder: string,
+    options: { withModel: boolean; preparing(what: string, done: number, total: number): void },
+  ): Promise<HandoffResult> {
+    return handOff({ env: this.env, pool: this.pool, runs: this.runStore }, run, folder, options);
   }
 
   /** Whoever asked saves the last one, which may take long; the ones before make room. */

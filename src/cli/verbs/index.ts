@@ -5,6 +5,7 @@ import { download } from './download.ts';
 import { evaluate } from './evaluate.ts';
 import { exportVerb } from './export.ts';
 import { generate } from './generate.ts';
+import { handoff } from './handoff.ts';
 import { importVerb } from './import.ts';
 import { label } from './label.ts';
 import { pairs } from './pairs.ts';
@@ -22,6 +23,7 @@ export const verbs: readonly Verb[] = [
   train,
   evaluate,
   exportVerb,
+  handoff,
   download,
   plan,
   verify,

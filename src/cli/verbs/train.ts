@@ -4,7 +4,7 @@ import { importAs } from '../../data/importers/table.ts';
 import { pairsFor } from '../../data/pairs.ts';
 import { lossNames, settingsOf } from '../../losses/table.ts';
 import type { ModelRef, RunRecord, TrainConfig, TrainPair } from '../../service/types.ts';
-import { recoveryInWords, takenInWords } from '../../records/runs.ts';
+import { lineageInWords, recoveryInWords, takenInWords } from '../../records/runs.ts';
 import { WinnowError } from '../../shared/errors.ts';
 import { idleBecause } from '../../training/config.ts';
 import { type Preset, presetNamed, presets, presetsFor } from '../../training/presets.ts';
@@ -124,8 +124,8 @@ export const train = defineVerb({
   },
 });
 
-async function configOf(
-  values: Values<typeof options>,
+export async function configOf(
+  values: Pick<Values<typeof options>, 'preset' | 'config' | 'set' | 'reference'>,
   among: readonly Preset[],
   prompts: readonly string[],
 ): Promise<TrainConfig> {
@@ -218,6 +218,7 @@ function runTraining(terminal: Terminal, { out, name, ...training }: Training): 
       if (event.type === 'started') {
         const { reference, pairs, config } = event.record;
         if (event.unchecked !== null) terminal.note(event.unchecked);
+        for (const elsewhere of event.record.lineage ?? []) terminal.note(lineageInWords(elsewhere));
         if (training.resume && name !== undefined) {
           naming = engine.renameRun(out, name);
           naming.catch(() => undefined);

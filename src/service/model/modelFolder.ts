@@ -40,6 +40,8 @@ export interface ModelFolder {
   /** scheduler_config.json as it stands. */
   scheduler: SchedulerConfig;
   reader: FolderReader;
+  /** Of UNet and text encoders, paths in the folder. */
+  weightFiles: readonly string[];
   /** By content (identity.ts). */
   parts: Identity['parts'];
 }
@@ -111,6 +113,7 @@ export async function openModelFolder(
     tokens,
     scheduler,
     reader,
+    weightFiles: [unet, ...texts].flatMap((part) => part.files.files),
     parts: hashed,
   };
 }

@@ -1,5 +1,5 @@
 /** One run: how far it is, what to do with it, its curves and its samples. */
-import { recoveryInWords, takenInWords } from '../../../records/runs.ts';
+import { lineageInWords, recoveryInWords, takenInWords } from '../../../records/runs.ts';
 import type { RunRecord } from '../../../service/types.ts';
 import type { Action } from '../../components/action.ts';
 import { ActionButton, Button } from '../../components/Button.tsx';
@@ -32,6 +32,7 @@ export function RunView({ id, overlays }: { id: string; overlays: string[] }) {
         <div className="stack">
           {active ? <LiveHead run={run} /> : <PastHead run={run} />}
           <Recoveries run={run} />
+          <Lineage run={run} />
           <StartedAt run={run} />
           <Health run={run} />
         </div>
@@ -167,6 +168,15 @@ function Recoveries({ run }: { run: RunRecord }) {
   return run.recoveries?.map((recovery) => (
     <p key={recovery.at} className="small" role="status" data-testid="recovery">
       <span className="dim">{printWhen(recovery.at)}</span> {recoveryInWords(recovery)}
+    </p>
+  ));
+}
+
+/** Steps that were taken elsewhere. */
+function Lineage({ run }: { run: RunRecord }) {
+  return run.lineage?.map((elsewhere) => (
+    <p key={elsewhere.toStep} className="small" data-testid="lineage">
+      {lineageInWords(elsewhere)}
     </p>
   ));
 }

@@ -1,0 +1,193 @@
+/** A run as `accelerate launch` goes on with it (tools/hand-off/continue.py): its pairs' latents without loss, what lies under it, and what its
+ *  arithmetic needs to be told. Everything is checked against what the run began with. */
+import type { FileStore } from '../../data/files.ts';
+import { loraParts, writeLora } from '../../data/formats/lora.ts';
+import { column, parquetBytes, type ParquetRow } from '../../data/formats/parquet.ts';
+import { writeSafetensors } from '../../data/formats/safetensors.ts';
+import { writeInParts } from '../../data/partWriter.ts';
+import type { RunStore } from '../../data/runStore.ts';
+import { losses } from '../../losses/table.ts';
+import { preferenceOf } from '../../losses/preference.ts';
+import type { Shape } from '../../shared/shape.ts';
+import type { Environment } from '../environment.ts';
+import { exportModel } from '../export/exporting.ts';
+import { loraSites } from '../model/loraFile.ts';
+import { activeChanges, type ModelPool, type ResolvedModel } from '../model/modelPool.ts';
+import { stepSpecOf } from '../planning/stepSpec.ts';
+import { compareSources, readSources, type Sources } from '../training/sources.ts';
+import type { RunRecord } from '../types.ts';
+
+/** handoff.json, but for the hashes of files and what Winnow ran ahead. */
+export interface Handoff {
+  schema: 1;
+  run: string;
+  /** Steps done. */
+  step: number;
+  base: {
+    id: string;
+    title: string;
+    family: string;
+    /** Of the model inside the folder, where it lies there. */
+    folder: string | null;
+    /** Paths in the model's folder of what must be the same. */
+    files: readonly string[];
+  };
+  below: { file: string; strength: number }[];
+  prediction: string;
+  textStates: string;
+  /** What a dropped prompt is: the empty one encoded, or zeros. */
+  emptyText: 'encoded' | 'zeros';
+  tokens: number;
+  /** Of the first pair's latents, [C, h, w]. */
+  latentShape: Shape;
+  sizeMultiple: number;
+  /** Whether the network is told a picture's size. */
+  timeIds: boolean;
+  /** Trained tensors, in the optimiser's order. */
+  entries: { name: string; shape: Shape }[];
+  /** What continue.py must know to go on with this run; it refuses what it does not know. */
+  needs: readonly string[];
+}
+
+export interface HandoffContext {
+  env: Pick<Environment, 'files' | 'sha256'>;
+  pool: ModelPool;
+  runs: RunStore;
+}
+
+export interface HandoffResult {
+  handoff: Handoff;
+  record: RunRecord;
+  autoencoder: string;
+}
+
+/** Where the model goes, if it goes along. */
+const MODEL = 'model';
+
+/** Writes pairs.parquet, below/ and, if asked for or needed, model/ into a folder of the file store.
+ *  @throws SourceChanged where pairs or model are not what the run began with, NotFound. */
+export async function handOff(
+  { env, pool, runs }: HandoffContext,
+  run: string,
+  folder: string,
+  { withModel, preparing }: { withModel: boolean; preparing(what: string, done: number, total: number): void },
+): Promise<HandoffResult> {
+  const record = await runs.load(run);
+  const model = await pool.resolveRecorded(record.model, record.modelHash);
+  const sources = await readSources(env, model, record.pairs, { check: () => {}, preparing });
+  compareSources(record, record.pairs, sources, model);
+  await writeInParts(env.files, `${folder}/pairs.parquet`, async (add) => {
+    for await (const bytes of parquetBytes(pairColumns, pairRows(record, model, sources))) await add(bytes);
+  });
+  const changes = activeChanges(model.changes);
+  const whole =
+    withModel ||
+    // Neither can be named by files that diffusers opens.
+    model.folder.info.source === 'embedded' ||
+    model.folder.reader.component !== undefined ||
+    changes.some(({ kind }) => kind === 'full');
+  const { info, unet, tokens, pipeline } = model.folder;
+  const spec = stepSpecOf(model, record.config, sources.latentSize, 'input', Number.MAX_SAFE_INTEGER);
+  return {
+    record,
+    autoencoder: model.folder.vae.config.kind,
+    handoff: {
+      schema: 1,
+      run: record.name,
+      step: record.step,
+      base: {
+        id: record.model.base,
+        title: info.title,
+        family: info.family,
+        folder: whole ? MODEL : null,
+        files: whole ? await writeModel(env.files, folder, model, preparing) : model.folder.weightFiles,
+      },
+      below: whole ? [] : await writeBelow(env.files, folder, model),
+      prediction: info.predictionType,
+      textStates: unet.model.textStates,
+      emptyText: pipeline.zeroForNoNegative ? 'zeros' : 'encoded',
+      tokens,
+      latentShape: [unet.model.latentChannels, sources.latentSize.height, sources.latentSize.width],
+      sizeMultiple: info.sizeMultiple,
+      timeIds: unet.model.pooledWidth > 0,
+      entries: spec.layout.entries.map(({ name, shape }) => ({ name, shape })),
+      needs: [],
+    },
+  };
+}
+
+/** The model that the run started from, adapters merged: UNet in f32, as the run has it. Gives the weight files. */
+async function writeModel(
+  files: FileStore,
+  folder: string,
+  model: ResolvedModel,
+  preparing: (what: string, done: number, total: number) => void,
+): Promise<string[]> {
+  const written = await exportModel(model, 'diffusers', {
+    files,
+    folder: `${folder}/${MODEL}`,
+    name: MODEL,
+    listener: ({ file, doneBytes, totalBytes }) => preparing(file, doneBytes, totalBytes),
+  });
+  return written
+    .map(({ name }) => name)
+    .filter((name) => /^(unet|text_encoder(_2)?)\/.*\.safetensors$/.test(name))
+    .toSorted();
+}
+
+/** The adapters under the run, in order. */
+async function writeBelow(
+  files: FileStore,
+  folder: string,
+  { changes, folder: base }: ResolvedModel,
+): Promise<Handoff['below']> {
+  const written: Handoff['below'] = [];
+  for (const change of activeChanges(changes)) {
+    if (change.kind !== 'lora') throw new Error('a full fine-tune lies under the run, and no model was written');
+    const file = `below/${written.length}.safetensors`;
+    const modules = Object.fromEntries(
+      loraParts
+        .slice(0, 1 + base.textEncoders.length)
+        .map((part, i) => [part, i === 0 ? change.modules : change.texts[i - 1]!]),
+    );
+    await files.write(`${folder}/${file}`, writeSafetensors(writeLora(modules, loraSites(base), 'kohya')));
+    written.push({ file, strength: change.strength });
+  }
+  return written;
+}
+
+/** Row i is the run's pair i: the draws are indices into that order. */
+const pairColumns = [
+  column.string('pair'),
+  column.string('caption'),
+  column.binary('latents_w'),
+  column.binary('latents_l'),
+  column.int32List('latent_shape'),
+  column.float('preference'),
+  column.string('by'),
+];
+
+async function* pairRows(
+  { config, pairs }: RunRecord,
+  { folder }: ResolvedModel,
+  sources: Sources,
+): AsyncGenerator<ParquetRow> {
+  const { latentChannels } = folder.unet.model;
+  const { height, width } = sources.latentSize;
+  const { readsPreference } = losses[config.loss];
+  for (const [i, { winner, loser }] of sources.pairs.entries()) {
+    const { pair, prompt, strength, by } = pairs[i]!;
+    yield {
+      pair,
+      caption: prompt,
+      latents_w: bytesOf(winner),
+      latents_l: bytesOf(loser),
+      latent_shape: [latentChannels, height, width],
+      preference: readsPreference ? preferenceOf(config, strength) : null,
+      by,
+    };
+  }
+}
+
+const bytesOf = (values: Float32Array): Uint8Array =>
+  new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
