@@ -75,7 +75,7 @@ const rooms: Record<string, string[]> = {
   planning: ['model', 'sampling'],
   training: ['device', 'model', 'sampling', 'planning'],
   export: ['model', 'sampling'],
-  handoff: ['model', 'planning', 'training', 'export'],
+  handoff: ['model', 'sampling', 'planning', 'training', 'export'],
   verify: ['model', 'sampling', 'training'],
 };
 const sharedByRooms = ['types', 'environment', 'jobs'];

@@ -176,7 +176,7 @@ async function writeData(
   folder: string,
   name: string,
   { pairs, config }: RunRecord,
-  { latentShape, sizeMultiple }: Handoff,
+  { size }: Handoff,
   terminal: Terminal,
 ): Promise<{ pairs: number; ties: number } | null> {
   const pictureOf = (latents: string): string => latents.replace(/\.safetensors$/, '.png');
@@ -189,7 +189,6 @@ async function writeData(
     terminal.note(`No data/ for the published scripts: ${why}.`);
     return null;
   }
-  const [, height, width] = latentShape;
   const made = decided.map(({ pair, prompt, winnerLatents, loserLatents, by = 'person' }, n) => {
     // A file whose first picture always wins misleads whoever looks at it.
     const turned = new RandomStream({ seed: config.seed, purpose: 'sideOrder', pair: n }).int(0, 2) === 1;
@@ -198,8 +197,7 @@ async function writeData(
       foreign: true as const,
       id: `${pair}-${i}`,
       file: pictureOf(file),
-      width: width! * sizeMultiple,
-      height: height! * sizeMultiple,
+      ...size,
       createdAt: '',
     }));
     const at = new Date(0).toISOString();
@@ -233,17 +231,16 @@ const writeSource = async (folder: string, source: ExportSource): Promise<void> 
   void (await writeEntries(folder, planPairsExport('pickapic', source), () => {}));
 
 function factsOf(
-  { handoff: { base, latentShape, sizeMultiple, prediction, below }, autoencoder }: HandoffResult,
+  { handoff: { base, size, prediction, below }, autoencoder }: HandoffResult,
   { step }: RunRecord,
   data: { ties: number } | null,
 ): CommandFacts {
-  const [, height, width] = latentShape;
   return {
     model: base.folder === null ? base.id : `./${base.folder}`,
     family: base.family,
     prediction,
     autoencoder,
-    resolution: Math.min(height!, width!) * sizeMultiple,
+    resolution: Math.min(size.height, size.width),
     data: './data',
     begun: step > 0 || below.length > 0,
     ties: data?.ties ?? 0,

@@ -143,8 +143,7 @@ class Batches:
         self.row = {prompt: i for i, prompt in enumerate(dict.fromkeys(["", *self.pairs.prompts]))}
         self.context, self.pooled = self._texts(accelerator, cache)
         self.zeros = about["emptyText"] == "zeros"
-        # Told of a picture's size (SDXL).
-        self.multiple = about["sizeMultiple"] if about["timeIds"] else None
+        self.order = draws.BatchOrder(self.config["seed"], self.pairs.buckets, self.config["pairsPerStep"])
 
     def _texts(self, accelerator: Accelerator, cache: Path | None) -> tuple[np.ndarray, np.ndarray]:
         """Every prompt, encoded once. With a cache folder they lie on disk, one copy for all processes."""
@@ -168,17 +167,22 @@ class Batches:
         accelerator.wait_for_everyone()
         return tuple(np.load(file, mmap_mode="r") for file in files)
 
+    def draw(self, n: int) -> draws.Draw:
+        return draws.draw(self.config, self.order, n)
+
+    def latents(self, row: dict, side: str, n: int) -> np.ndarray:
+        """[C, h, w], of a picture that was made in Winnow as they are; of one from elsewhere drawn from its posterior."""
+        kept = self.pairs.values(row, f"latents_{side}")
+        if kept is not None:
+            return kept
+        mean, std = (self.pairs.values(row, f"{name}_{side}") for name in ("mean", "std"))
+        return draws.posterior(self.config, n, side, mean, std, self.handoff.about["scalingFactor"])
+
     def of(self, drawn: list[draws.Draw]) -> dict:
-        winners, losers, noise, rows = [], [], [], []
-        preference = []
-        for one in drawn:
-            winner, loser, p = self.pairs.latents(one.pair)
-            winners.append(winner)
-            losers.append(loser)
-            preference.append(p)
-            noise.append(draws.noise(self.config, one.n, winner.shape))
-            rows.append(0 if one.drop_prompt else self.row[self.pairs.prompts[one.pair]])
-        x0 = torch.from_numpy(np.stack(winners + losers)).double()
+        """Winners, then losers; all of one size."""
+        rows = [self.pairs[one.pair] for one in drawn]
+        x0 = torch.from_numpy(np.stack([self.latents(row, side, one.n) for side in "wl" for row, one in zip(rows, drawn)])).double()
+        noise = [draws.noise(self.config, one.n, x0.shape[1:]) for one in drawn]
         eps = torch.from_numpy(np.stack(noise + noise)).double()
         timestep = torch.tensor([one.timestep for one in drawn] * 2)
         alpha = self.alphas[timestep].reshape(-1, 1, 1, 1)
@@ -190,18 +194,19 @@ class Batches:
                 target = signal * eps - deviation * x0
             case "sample":
                 target = x0
-        told = lambda texts: torch.from_numpy(np.stack([texts[row] for row in rows] * 2))
+        texts = [0 if one.drop_prompt else self.row[row["caption"]] for row, one in zip(rows, drawn)]
+        told = lambda of: torch.from_numpy(np.stack([of[text] for text in texts] * 2))
         context, added = told(self.context), {}
-        if self.multiple is not None:
-            height, width = (side * self.multiple for side in x0.shape[2:])
-            time_ids = torch.tensor([[height, width, 0, 0, height, width]], dtype=torch.float32)
-            added = {"text_embeds": told(self.pooled), "time_ids": time_ids.repeat(2 * len(drawn), 1)}
+        if self.handoff.about["timeIds"]:
+            time_ids = torch.tensor([row[f"time_ids_{side}"] for side in "wl" for row in rows], dtype=torch.float32)
+            added = {"text_embeds": told(self.pooled), "time_ids": time_ids}
         if self.zeros:
             dropped = torch.tensor([one.drop_prompt for one in drawn] * 2)
             context[dropped] = 0
             if added:
                 added["text_embeds"][dropped] = 0
         bar = self.alphas[timestep[: len(drawn)]]
+        preference = [1.0 if row["preference"] is None else row["preference"] for row in rows]
         move = lambda tensor: tensor.to(self.device)
         inputs = {"sample": move((signal * x0 + deviation * eps).float()), "timestep": move(timestep), "encoder_hidden_states": move(context)}
         if added:
@@ -228,14 +233,17 @@ def learning_rate(config: dict, steps: int, step: int) -> float:
     return config["learningRate"] * factor
 
 
-def plan(config: dict, rank: int, processes: int, chunk: int) -> list[list[tuple[int, float]]]:
+def plan(config: dict, sizes: int, rank: int, processes: int, chunk: int) -> list[list[tuple[int, float]]]:
     """This rank's part of a step: chunks of (slot, weight). The chunks are those of the whole step, dealt out in turn, so that with the same chunks
     any number of processes adds up the same sums. All ranks have as many, so that they meet in every collective; what is missing is a chunk again,
-    of weight 0."""
+    of weight 0. A chunk stays within a micro-batch where those are of several sizes, and is one where the loss sees it as a whole."""
     size, slots = config["pairsPerStep"], config["accumulation"] * config["pairsPerStep"]
     whole = config["loss"] in WHOLE or config["sdpoMu"] is not None
     length = size if whole else min(chunk, -(-slots // processes))
-    chunks = [[(slot, 1.0) for slot in range(at, min(at + length, slots))] for at in range(0, slots, length)]
+    within = size if whole or sizes > 1 else slots
+    chunks = [
+        [(slot, 1.0) for slot in range(at, min(at + length, start + within))]
+        for start in range(0, slots, within) for at in range(start, start + within, length)]
     mine = chunks[rank::processes]
     return mine + [[(slot, 0.0) for slot, _ in chunks[0]]] * (-(-len(chunks) // processes) - len(mine))
 
@@ -292,11 +300,12 @@ class Run:
     def _reference_table(self, first: int, end: int) -> dict[int, tuple[float, float]]:
         """Of a full fine-tune: the reference's errors for every draw to come, n -> (r_w, r_l). The second copy of the weights is gone then."""
         unet = self.handoff.unet().to(self.accelerator.device)
-        size, chunk = self.config["accumulation"] * self.config["pairsPerStep"], self.args.chunk
-        mine = list(range(first * size, end * size))[self.accelerator.process_index :: self.accelerator.num_processes]
+        size, chunk = self.config["pairsPerStep"], min(self.args.chunk, self.config["pairsPerStep"])
+        # Within micro-batches, which are of one size each.
+        starts = [n + at for n in range(first * self.config["accumulation"] * size, end * self.config["accumulation"] * size, size) for at in range(0, size, chunk)]
         found = []
-        for at in range(0, len(mine), chunk):
-            drawn = [draws.draw(self.config, len(self.handoff.pairs), n) for n in mine[at : at + chunk]]
+        for start in starts[self.accelerator.process_index :: self.accelerator.num_processes]:
+                drawn = [self.batches.draw(n) for n in range(start, min(start + chunk, start - start % size + size))]
             with self.accelerator.autocast():
                 _, r = errors(unet, self.batches.of(drawn))
             found += [(one.n, w, l) for one, w, l in zip(drawn, r[: len(drawn)].tolist(), r[len(drawn) :].tolist())]
@@ -310,9 +319,9 @@ class Run:
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         mine = []
-        chunks = plan(config, accelerator.process_index, accelerator.num_processes, self.args.chunk)
+        chunks = plan(config, len(self.handoff.pairs.buckets), accelerator.process_index, accelerator.num_processes, self.args.chunk)
         for i, chunk in enumerate(chunks):
-            drawn = [draws.draw(config, len(self.handoff.pairs), step * slots + slot) for slot, _ in chunk]
+            drawn = [self.batches.draw(step * slots + slot) for slot, _ in chunk]
             batch = self.batches.of(drawn)
             b = len(drawn)
             if self.table:

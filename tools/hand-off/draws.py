@@ -60,20 +60,43 @@ class Stream:
         radius, angle = np.sqrt(-2 * np.log1p(-u[:, 0])), 2 * np.pi * u[:, 1]
         return np.stack([radius * np.cos(angle), radius * np.sin(angle)], 1).reshape(-1)[:count].astype(np.float32)
 
-    def shuffled(self, count: int) -> list[int]:
-        """0 ... count - 1, by Fisher and Yates from the end."""
-        order = list(range(count))
-        # All at once; a word that is refused takes one more.
-        self.words = np.concatenate([self.take(count), self.words])
-        for i in range(count - 1, 0, -1):
+    def shuffled(self, items: list[int]) -> list[int]:
+        """By Fisher and Yates from the end."""
+        order = list(items)
+        # All words at once; one that is refused takes one more.
+        self.words = np.concatenate([self.take(len(order)), self.words])
+        for i in range(len(order) - 1, 0, -1):
             j = self.int(0, i + 1)
             order[i], order[j] = order[j], order[i]
         return order
 
 
-@lru_cache(maxsize=2)
-def pair_order(seed: int, epoch: int, pairs: int) -> list[int]:
-    return Stream(seed, "pairOrder", step=epoch).shuffled(pairs)
+class BatchOrder:
+    """Which pairs each micro-batch has: all of one size, so that pairs lie in buckets. Each bucket is one endless row of shuffled epochs, and buckets
+    take turns by how many pairs they have (src/training/batch.ts)."""
+
+    def __init__(self, seed: int, buckets: list[list[int]], size: int):
+        self.seed, self.buckets, self.size = seed, buckets, size
+        total, had = sum(map(len, buckets)), [0] * len(buckets)
+        # Of each micro-batch of a round: its bucket, and how many that one had before in the round.
+        self.round: list[tuple[int, int]] = []
+        for m in range(1, total + 1 if len(buckets) > 1 else 1):
+            bucket = max(range(len(buckets)), key=lambda b: (m * len(buckets[b]) - had[b] * total, -b))
+            self.round.append((bucket, had[bucket]))
+            had[bucket] += 1
+        self.epoch = lru_cache(maxsize=2 * len(buckets))(self._epoch)
+
+    def _epoch(self, bucket: int, epoch: int) -> list[int]:
+        return Stream(self.seed, "pairOrder", step=epoch, pair=bucket).shuffled(self.buckets[bucket])
+
+    def at(self, micro: int) -> list[int]:
+        """Indices of the micro-batch's pairs."""
+        bucket, nth = 0, micro
+        if self.round:
+            bucket, before = self.round[micro % len(self.round)]
+            nth = micro // len(self.round) * len(self.buckets[bucket]) + before
+        members = len(self.buckets[bucket])
+        return [self.epoch(bucket, i // members)[i % members] for i in range(nth * self.size, (nth + 1) * self.size)]
 
 
 @dataclass(frozen=True)
@@ -88,11 +111,11 @@ class Draw:
     drop_prompt: bool
 
 
-def draw(config: dict, pairs: int, n: int) -> Draw:
+def draw(config: dict, order: BatchOrder, n: int) -> Draw:
     seed = config["seed"]
     return Draw(
         n,
-        pair_order(seed, n // pairs, pairs)[n % pairs],
+        order.at(n // order.size)[n % order.size],
         Stream(seed, "timestep", step=n).int(*config["timestepRange"]),
         bool(Stream(seed, "promptDropout", step=n).uniforms(1)[0] < config["promptDropout"]),
     )
@@ -101,6 +124,14 @@ def draw(config: dict, pairs: int, n: int) -> Draw:
 def noise(config: dict, n: int, shape: tuple[int, ...]) -> np.ndarray:
     """Shared by the draw's two pictures."""
     return Stream(config["seed"], "noise", step=n).normals(int(np.prod(shape))).reshape(shape)
+
+
+def posterior(config: dict, n: int, side: str, mean: np.ndarray, std: np.ndarray | None, factor: float) -> np.ndarray:
+    """Of a picture from elsewhere, its latents at the n-th draw; f32 throughout, as torch has it. side: w or l."""
+    if std is not None and config["posterior"] == "sample":
+        drawn = Stream(config["seed"], "posterior", step=n, pair="wl".index(side)).normals(mean.size).reshape(mean.shape)
+        mean = mean + std * drawn
+    return mean * np.float32(factor)
 
 
 def image_seeds(seed: int, pair: int) -> tuple[int, int]:
@@ -115,7 +146,8 @@ def self_test() -> None:
     words = philox(np.zeros(1, np.uint64), 0, "timestep", 0, 0)[0]
     assert [f"{int(w):08x}" for w in words] == ["6627e8d5", "e169c58d", "bc57ac4c", "9b00dbd8"], words
     assert np.allclose(noise(config, 0, (4,)), [0.62619793, -0.04662102, -1.67839885, 1.42508280], rtol=1e-7, atol=0)
-    assert [draw(config, 8, n).timestep for n in range(6)] == [541, 97, 191, 172, 553, 604]
-    assert pair_order(0, 0, 8) == [3, 2, 0, 5, 7, 4, 1, 6]
+    order = BatchOrder(0, [list(range(8))], 2)
+    assert [draw(config, order, n).timestep for n in range(6)] == [541, 97, 191, 172, 553, 604]
+    assert [draw(config, order, n).pair for n in range(8)] == [3, 2, 0, 5, 7, 4, 1, 6]
     assert abs(Stream(0, "promptDropout").uniforms(1)[0] - 0.30266034) < 1e-8
     assert [image_seeds(0, n)[0] for n in range(3)] == [3754318685, 3028152036, 2211027358]

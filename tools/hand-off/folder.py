@@ -142,8 +142,12 @@ class Pairs:
         metadata = self.file.metadata
         sizes = [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)]
         self.starts = np.cumsum([0, *sizes])
-        self.prompts = self.file.read(["caption"])["caption"].to_pylist()
-        self.ids = self.file.read(["pair"])["pair"].to_pylist()
+        small = self.file.read(["pair", "caption", "bucket", "repeats"]).to_pydict()
+        self.ids, self.prompts = small["pair"], small["caption"]
+        # Indices by size; a pair that is drawn several times in an epoch stands there as often.
+        self.buckets: list[list[int]] = [[] for _ in range(1 + max(small["bucket"]))]
+        for i, (bucket, repeats) in enumerate(zip(small["bucket"], small["repeats"])):
+            self.buckets[bucket] += [i] * repeats
         largest = max(metadata.row_group(i).total_byte_size for i in range(metadata.num_row_groups))
         self.group = lru_cache(maxsize=max(2, self.KEEP_BYTES // largest))(self._group)
 
@@ -151,15 +155,16 @@ class Pairs:
         return len(self.ids)
 
     def _group(self, i: int) -> list[dict]:
-        return self.file.read_row_group(i, columns=["latents_w", "latents_l", "latent_shape", "preference"]).to_pylist()
+        return self.file.read_row_group(i).to_pylist()
 
-    def latents(self, index: int) -> tuple[np.ndarray, np.ndarray, float]:
-        """Winner's and loser's [C, h, w], and the chance that the winner is the better one."""
+    def __getitem__(self, index: int) -> dict:
         group = int(np.searchsorted(self.starts, index, "right")) - 1
-        row = self.group(group)[index - self.starts[group]]
-        shape = row["latent_shape"]
-        winner, loser = (np.frombuffer(row[name], "<f4").reshape(shape) for name in ("latents_w", "latents_l"))
-        return winner, loser, 1.0 if row["preference"] is None else row["preference"]
+        return self.group(group)[index - self.starts[group]]
+
+    @staticmethod
+    def values(row: dict, name: str) -> np.ndarray | None:
+        """[C, h, w] f32, or None where the row has none."""
+        return None if row[name] is None else np.frombuffer(row[name], "<f4").reshape(row["latent_shape"])
 
 
 def read_state(file: Path) -> tuple[dict[str, torch.Tensor], int]:

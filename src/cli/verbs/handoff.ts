@@ -1,5 +1,5 @@
 import { basename } from 'node:path';
-import { trainPairs } from '../../data/pairs.ts';
+import { pairsFor } from '../../data/pairs.ts';
 import { presets, presetsFor, stableDiffusionPresets } from '../../training/presets.ts';
 import { absolute, count, doNothing, required } from '../arguments.ts';
 import { withEngine } from '../engine.ts';
@@ -94,7 +94,7 @@ async function fromPairs(
         )
       : presets;
   const config = await configOf(settings, among, []);
-  const labelled = trainPairs(pairs, readLabels(values.labels ?? folder, say).byPair, config.loss);
+  const labelled = pairsFor(config, pairs, readLabels(values.labels ?? folder, say));
   const name = basename(asked.out);
   return begunRun({ model, config, pairs: labelled, name }, terminal, (run) =>
     handOffRun(run, asked, terminal, config),

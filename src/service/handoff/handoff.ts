@@ -6,15 +6,20 @@ import { column, parquetBytes, type ParquetRow } from '../../data/formats/parque
 import { writeSafetensors } from '../../data/formats/safetensors.ts';
 import { writeInParts } from '../../data/partWriter.ts';
 import type { RunStore } from '../../data/runStore.ts';
+import type { PictureTold } from '../../models/conditioning.ts';
 import { losses } from '../../losses/table.ts';
 import { preferenceOf } from '../../losses/preference.ts';
+import { isWinnowError, WinnowError } from '../../shared/errors.ts';
 import type { Shape } from '../../shared/shape.ts';
 import type { Environment } from '../environment.ts';
 import { exportModel } from '../export/exporting.ts';
 import { loraSites } from '../model/loraFile.ts';
 import { activeChanges, type ModelPool, type ResolvedModel } from '../model/modelPool.ts';
 import { stepSpecOf } from '../planning/stepSpec.ts';
-import { compareSources, readSources, type Sources } from '../training/sources.ts';
+import { latentSizeOf } from '../sampling/latentSize.ts';
+import type { Size } from '../training/buckets.ts';
+import { encodedPosterior, toldOf } from '../training/encodePictures.ts';
+import { compareSources, type PairSource, type PictureSource, readSources, type Sources } from '../training/sources.ts';
 import type { RunRecord } from '../types.ts';
 
 /** handoff.json, but for the hashes of files and what Winnow ran ahead. */
@@ -40,7 +45,10 @@ export interface Handoff {
   tokens: number;
   /** Of the first pair's latents, [C, h, w]. */
   latentShape: Shape;
-  sizeMultiple: number;
+  /** Of the pictures of its bucket, in pixels. */
+  size: Size;
+  /** The VAE's. */
+  scalingFactor: number;
   /** Whether the network is told a picture's size. */
   timeIds: boolean;
   /** Trained tensors, in the optimiser's order. */
@@ -74,10 +82,10 @@ export async function handOff(
 ): Promise<HandoffResult> {
   const record = await runs.load(run);
   const model = await pool.resolveRecorded(record.model, record.modelHash);
-  const sources = await readSources(env, model, record.pairs, { check: () => {}, preparing });
+  const sources = await readSources(env, model, record.pairs, record.config, { check: () => {}, preparing });
   compareSources(record, record.pairs, sources, model);
   await writeInParts(env.files, `${folder}/pairs.parquet`, async (add) => {
-    for await (const bytes of parquetBytes(pairColumns, pairRows(record, model, sources))) await add(bytes);
+    for await (const bytes of parquetBytes(pairColumns, pairRows(env.files, record, model, sources))) await add(bytes);
   });
   const changes = activeChanges(model.changes);
   const whole =
@@ -87,7 +95,9 @@ export async function handOff(
     model.folder.reader.component !== undefined ||
     changes.some(({ kind }) => kind === 'full');
   const { info, unet, tokens, pipeline } = model.folder;
-  const spec = stepSpecOf(model, record.config, sources.latentSize, 'input', Number.MAX_SAFE_INTEGER);
+  const size = sources.sizes[0]!;
+  const { height, width } = latentSizeOf(size, info.sizeMultiple);
+  const spec = stepSpecOf(model, record.config, { height, width }, 'input', Number.MAX_SAFE_INTEGER);
   return {
     record,
     autoencoder: model.folder.vae.config.kind,
@@ -107,8 +117,9 @@ export async function handOff(
       textStates: unet.model.textStates,
       emptyText: pipeline.zeroForNoNegative ? 'zeros' : 'encoded',
       tokens,
-      latentShape: [unet.model.latentChannels, sources.latentSize.height, sources.latentSize.width],
-      sizeMultiple: info.sizeMultiple,
+      latentShape: [unet.model.latentChannels, height, width],
+      size,
+      scalingFactor: model.folder.vae.config.scaling_factor,
       timeIds: unet.model.pooledWidth > 0,
       entries: spec.layout.entries.map(({ name, shape }) => ({ name, shape })),
       needs: [],
@@ -156,38 +167,82 @@ async function writeBelow(
   return written;
 }
 
-/** Row i is the run's pair i: the draws are indices into that order. */
+const sides = ['w', 'l'] as const;
+
+/** Row i is the run's pair i: the draws are indices into that order. Of winner (w) and loser (l) latents as the model has them, or what the VAE said
+ *  of a picture from elsewhere, unscaled; and what the network is told of its size. */
 const pairColumns = [
   column.string('pair'),
   column.string('caption'),
-  column.binary('latents_w'),
-  column.binary('latents_l'),
+  ...sides.flatMap((side) => [
+    ...['latents', 'mean', 'std'].map((name) => column.binary(`${name}_${side}`)),
+    column.int32List(`time_ids_${side}`),
+  ]),
   column.int32List('latent_shape'),
+  column.int64('bucket'),
+  column.int64('repeats'),
   column.float('preference'),
   column.string('by'),
 ];
 
 async function* pairRows(
-  { config, pairs }: RunRecord,
-  { folder }: ResolvedModel,
-  sources: Sources,
+  files: FileStore,
+  { config }: RunRecord,
+  model: ResolvedModel,
+  { pairs, sizes }: Sources,
 ): AsyncGenerator<ParquetRow> {
-  const { latentChannels } = folder.unet.model;
-  const { height, width } = sources.latentSize;
+  const { info, unet } = model.folder;
   const { readsPreference } = losses[config.loss];
-  for (const [i, { winner, loser }] of sources.pairs.entries()) {
-    const { pair, prompt, strength, by } = pairs[i]!;
+  for (const pair of pairs) {
+    const size = sizes[pair.bucket]!;
+    const { height, width } = latentSizeOf(size, info.sizeMultiple);
+    const { pair: id, prompt, strength, by, repeats = 1 } = pair.pair;
     yield {
-      pair,
+      pair: id,
       caption: prompt,
-      latents_w: bytesOf(winner),
-      latents_l: bytesOf(loser),
-      latent_shape: [latentChannels, height, width],
+      ...(await side(files, model, pair.winner, pair, size, 'w')),
+      ...(await side(files, model, pair.loser, pair, size, 'l')),
+      latent_shape: [unet.model.latentChannels, height, width],
+      bucket: BigInt(pair.bucket),
+      repeats: BigInt(repeats),
       preference: readsPreference ? preferenceOf(config, strength) : null,
       by,
     };
   }
 }
+
+async function side(
+  files: FileStore,
+  model: ResolvedModel,
+  source: PictureSource,
+  { fit, pair }: PairSource,
+  size: Size,
+  which: (typeof sides)[number],
+): Promise<ParquetRow> {
+  const told = { [`time_ids_${which}`]: timeIds(toldOf(source, size, fit)) };
+  if ('latents' in source) return { ...told, [`latents_${which}`]: bytesOf(source.latents) };
+  try {
+    const { mean, std } = await encodedPosterior(files, model, source, { size, fit });
+    return { ...told, [`mean_${which}`]: bytesOf(mean), [`std_${which}`]: std ? bytesOf(std) : null };
+  } catch (error) {
+    if (!isWinnowError(error, 'NotFound')) throw error;
+    throw new WinnowError(
+      'NotFound',
+      `What the VAE said of ${source.file} (pair ${pair.pair}) is not there any more.`,
+      'Resume the run here for a step: it encodes its pictures again.',
+    );
+  }
+}
+
+/** As models/sd/conditioning.ts has them. */
+const timeIds = ({ width, height, original = { width, height, left: 0, top: 0 } }: PictureTold): number[] => [
+  original.height,
+  original.width,
+  original.top,
+  original.left,
+  height,
+  width,
+];
 
 const bytesOf = (values: Float32Array): Uint8Array =>
   new Uint8Array(values.buffer, values.byteOffset, values.byteLength);

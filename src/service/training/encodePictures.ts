@@ -127,6 +127,14 @@ export function encodedLatents(
   };
 }
 
+/** What the VAE said of a picture that was encoded. Rejects with NotFound where it was not. */
+export const encodedPosterior = (
+  files: FileStore,
+  model: ResolvedModel,
+  source: ForeignSource,
+  { size, fit }: { size: Size; fit: Fit },
+): Promise<Posterior> => readPosterior(files, encodedFile(source, model, size, fit), latentShape(model, size));
+
 async function readPosterior(files: FileStore, file: string, shape: readonly number[]): Promise<Posterior> {
   const opened = await openSafetensors(await files.read(file), file);
   const tensor = async (name: string): Promise<Float32Array | undefined> => {
