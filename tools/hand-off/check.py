@@ -20,8 +20,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from diffusers import DDPMScheduler
 from PIL import Image
 from safetensors.torch import load_file, save_file
+
+from losses import logit_scale, pair_losses
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -228,8 +231,27 @@ def back(world: World, check: Check) -> None:
     check("MODEL+RUN draws with its checkpoint", len(made["images"]) == 1)
 
 
+def losses(world: World, check: Check) -> None:
+    """Every loss is the golden cases' (tools/reference/cases/dpo-*), from PyTorch's own errors."""
+    names = {"min_snr_gamma": "minSnrGamma", "label_smoothing": "labelSmoothing", "b": "mapoBeta", "T": "mapoT", "k": "mapoK", "alpha": "dmpoAlpha", "eta": "linearEta"}
+    for folder in sorted((ROOT / "tools/reference/cases").glob("dpo-*")):
+        case = json.loads((folder / "case.json").read_text())
+        config = {"minSnrGamma": None, "labelSmoothing": 0, "loss": case["loss"], "beta": case["beta"]} | {ours: case[theirs] for theirs, ours in names.items() if theirs in case}
+        expected, inputs = load_file(folder / "expected.safetensors"), load_file(folder / "inputs.safetensors")
+        alphas = DDPMScheduler.from_config(case["scheduler_config"]).alphas_cumprod.double()
+        worst, allowed = 0.0, 0.0
+        for k in range(case["steps"]):
+            errors = [expected[f"step.{k}.{name}"].double() for name in ("m_w", "m_l", "r_w", "r_l")]
+            bar = alphas[inputs[f"step.{k}.timestep"]]
+            preference = inputs.get(f"step.{k}.preference", torch.ones_like(errors[0])).double()
+            each, _ = pair_losses(config, *errors, logit_scale(config, bar / (1 - bar)), preference)
+            worst = max(worst, abs(float(each.mean()) - float(expected[f"step.{k}.loss"])))
+            allowed = max(allowed, 10 * case["beta"] * 6e-8 * max(float(e.max()) for e in errors[:2]) + 2e-7 * abs(float(each.mean())))
+        check(f"{folder.name} ({case['loss']})", worst <= allowed, f"off by {worst:.1e} of {allowed:.1e}")
+
+
 def settings(world: World, check: Check) -> None:
-    """Every setting of a run: two steps of a tiny model each, from the first."""
+    """Every setting of a run: a few steps of a tiny model each, from the first."""
     for name, changed in SETTINGS.items():
         handoff = world.once(f"settings-{name.replace(' ', '-')}", lambda folder: winnow(
             "handoff", world.tiny_pairs(TINY), "--model", TINY, "--preset", "quick", *sets({**BASE, "learningRate": 5e-3, **changed}), "--expect", 3, "--out", folder))
@@ -322,7 +344,7 @@ def pictures(world: World, check: Check) -> None:
     check("winnow label takes them", labels["labels"] == 6)
 
 
-PARTS = {part.__name__: part for part in (follow, processes, killed, back, settings, refusals, pictures)}
+PARTS = {part.__name__: part for part in (losses, follow, processes, killed, back, settings, refusals, pictures)}
 
 
 def main() -> None:

@@ -305,7 +305,7 @@ class Run:
         starts = [n + at for n in range(first * self.config["accumulation"] * size, end * self.config["accumulation"] * size, size) for at in range(0, size, chunk)]
         found = []
         for start in starts[self.accelerator.process_index :: self.accelerator.num_processes]:
-                drawn = [self.batches.draw(n) for n in range(start, min(start + chunk, start - start % size + size))]
+            drawn = [self.batches.draw(n) for n in range(start, min(start + chunk, start - start % size + size))]
             with self.accelerator.autocast():
                 _, r = errors(unet, self.batches.of(drawn))
             found += [(one.n, w, l) for one, w, l in zip(drawn, r[: len(drawn)].tolist(), r[len(drawn) :].tolist())]
