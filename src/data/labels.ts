@@ -163,7 +163,8 @@ export function answerAsShown({ answer, shownLeft: before }: Label, shownLeft: 0
 export function countLabels(byPair: ReadonlyMap<string, Label>): LabelCounts {
   const labels = [...byPair.values()];
   const count = (answer: Answer): number => labels.filter((label) => label.answer === answer).length;
-  const times = labels.map((label) => label.elapsedMs).sort((a, b) => a - b);
+  // What came with a data set says nothing of time.
+  const times = labels.flatMap(({ elapsedMs }) => (elapsedMs > 0 ? [elapsedMs] : [])).sort((a, b) => a - b);
   return {
     labels: labels.length,
     usable: count('left') + count('right'),

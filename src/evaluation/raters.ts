@@ -120,7 +120,7 @@ export function ratersBlocks(
       ],
     },
   ];
-  if (agreement)
+  if (agreement && agreement.units > 0)
     blocks.push({
       kind: 'text',
       text: `${agreementTitles[agreement.statistic]}: ${printAgreement(agreement)} over ${agreement.units} pairs that several judged; on ${disputed} they do not say the same. An answer that more than half of a pair's raters give counts, else it is a tie.`,

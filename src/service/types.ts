@@ -304,6 +304,11 @@ export interface EngineService extends ModelStorageService {
   models(): Promise<ModelInfo[]>;
   /** Names what a reference stands for now, as `ImageRecord.modelHash` does: it changes with any file behind it. */
   modelHash(model: ModelRef): Promise<string>;
+  /** What the text encoders take of prompts: the tokens (the same for prompts that give the same pictures), and what is cut off. */
+  readPrompts(
+    ref: ModelRef,
+    prompts: readonly string[],
+  ): Promise<{ prompt: string; tokens: string; lost: string; maxTokens: number }[]>;
   generate(job: string, request: GenerateRequest, listener: Listener<GenerateEvent>): Promise<ImageRecord[]>;
   makePairs(job: string, request: PairsRequest, listener: Listener<PairsEvent>): Promise<OwnPair[]>;
   /** At the sizes in which pairs with these pictures train; the model's own if there are none. */

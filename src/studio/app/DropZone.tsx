@@ -1,4 +1,5 @@
-/** The whole window takes files: a model comes in, an image gives its settings back or becomes a start image, a LoRA goes on the model. */
+/** The whole window takes files: a model comes in, an image gives its settings back or becomes a start image, a LoRA goes on the model,
+ *  preferences of others and a project are looked at on the Data screen. */
 import { useEffect, useState } from 'react';
 import { useLocation } from 'wouter';
 import { Button } from '../components/Button.tsx';
@@ -6,6 +7,9 @@ import { Dialog } from '../components/Surface.tsx';
 import { toast, toastProblem } from '../components/toast.ts';
 import type { Brings } from '../../data/importers/importer.ts';
 import { fileSource, type Imported, importFrom } from '../../data/importers/table.ts';
+import type { Place } from '../../data/preferences/places.ts';
+import { droppedPlace, holdsPreferences, isLabelFile, preferencesAmong } from '../store/droppedPlaces.ts';
+import { addLabelFile } from '../components/labelFile.ts';
 import { type LoraFiles, loraOfFolder, loraSummary, withConfigs } from '../store/loraFiles.ts';
 import { droppedFolder, type ModelFiles, singleFile } from '../store/modelFiles.ts';
 import { type Recall } from '../store/generateSlice.ts';
@@ -48,8 +52,14 @@ export function DropZone() {
       navigate('/models');
       void useStudio.getState().importModel(model);
     }
+    function bringData(place: Place): void {
+      navigate('/data');
+      void useStudio.getState().lookAtData(() => [place]);
+    }
     async function takeFolder(folder: FileSystemDirectoryEntry): Promise<void> {
       try {
+        const place = await droppedPlace(folder);
+        if (holdsPreferences(place)) return bringData(place);
         const files = await droppedFolder(folder);
         const lora = await loraOfFolder(files);
         if (lora) await takeLora(lora);
@@ -60,6 +70,18 @@ export function DropZone() {
     }
     async function takeAll(files: File[]): Promise<void> {
       try {
+        const project = files.find(({ name }) => /\.zip$/i.test(name));
+        if (project) {
+          navigate('/data');
+          return await useStudio.getState().openProject(project);
+        }
+        const [first] = files;
+        if (files.length === 1 && (await isLabelFile(first!))) {
+          navigate('/data');
+          return await addLabelFile(first!);
+        }
+        const place = await preferencesAmong(files);
+        if (place) return bringData(place);
         const used = new Map<Brings, string>();
         for (const lora of withConfigs(files)) void take(lora, used);
       } catch (error) {
@@ -129,7 +151,8 @@ export function DropZone() {
     <>
       {over ? (
         <div className={styles.drop} aria-hidden="true">
-          Drop a model folder or file, a LoRA, an image for its settings, a prompt list, or a training config
+          Drop a model folder or file, a LoRA, preference data, a project, an image for its settings, a prompt list, or
+          a training config
         </div>
       ) : null}
       <Dialog title="Use this image" open={image !== null} onClose={() => setImage(null)} size="sm">

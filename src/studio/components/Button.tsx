@@ -158,21 +158,26 @@ export function FileButton({
 /** React's types do not know the attribute; every browser on a desk does. */
 const wholeFolder: object = { webkitdirectory: '' };
 
-/** Gives every file below the folder that is picked. */
-export function FolderButton({
-  children,
-  onFiles,
-  disabled,
-}: {
+interface FilesProps {
   children: ReactNode;
   onFiles: (files: File[]) => unknown;
   disabled?: boolean;
-}) {
+}
+
+/** Gives every file below the folder that is picked. */
+export const FolderButton = (props: FilesProps) => <SeveralFiles {...props} icon="folder" input={wholeFolder} />;
+
+/** Gives one file or several. */
+export const FilesButton = ({ accept, ...props }: FilesProps & { accept: string }) => (
+  <SeveralFiles {...props} icon="file" input={{ accept }} />
+);
+
+function SeveralFiles({ children, onFiles, disabled, icon, input }: FilesProps & { icon: IconName; input: object }) {
   return (
     <MantineFileButton
       multiple
       disabled={disabled ?? false}
-      inputProps={wholeFolder}
+      inputProps={input}
       onChange={(files) => files.length && attempt(() => onFiles(files))}
     >
       {(props) => (
@@ -182,7 +187,7 @@ export function FolderButton({
           {...variants.normal}
           size="sm"
           disabled={disabled ?? false}
-          leftSection={<Icon name="folder" />}
+          leftSection={<Icon name={icon} />}
           className="button"
           data-look="normal"
         >

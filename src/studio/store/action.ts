@@ -21,6 +21,7 @@ const fields: Record<ProblemField, true> = {
   blindProblem: true,
   modelsProblem: true,
   projectProblem: true,
+  importProblem: true,
 };
 
 export const problemFields = Object.keys(fields) as ProblemField[];

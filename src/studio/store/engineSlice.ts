@@ -126,7 +126,7 @@ export const engineSlice: Slice<EngineSlice> = (set, get) => {
       await get().checkStorage();
       const stored = get().readStored();
       if (await claimOwnership(ownership)) {
-        await get().undoCutRestore();
+        await get().clearLeftovers();
         await start();
       } else {
         set({ engineState: 'otherTab' });
@@ -137,7 +137,7 @@ export const engineSlice: Slice<EngineSlice> = (set, get) => {
     async takeOverFromOtherTab() {
       set({ preparing: { what: 'Asking the other tab to save and let go', done: 0, total: 0 } });
       await takeOver(ownership);
-      await get().undoCutRestore();
+      await get().clearLeftovers();
       await get().readStored();
       await start();
     },

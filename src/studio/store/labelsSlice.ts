@@ -72,6 +72,18 @@ function withoutTwins(pairs: readonly PairRecord[]): PairRecord[] {
   return [...byId.values()];
 }
 
+/** Bundled ones first, then as they were made or came, those of a file in its order. */
+function inOrder(a: PairRecord, b: PairRecord): number {
+  const rank = (pair: PairRecord): number => (pair.origin === 'bundled' ? 0 : 1);
+  const at = ({ importedAt, createdAt }: PairRecord): string => importedAt ?? createdAt;
+  return (
+    rank(a) - rank(b) ||
+    at(a).localeCompare(at(b)) ||
+    (a.source?.file ?? '').localeCompare(b.source?.file ?? '') ||
+    (a.source?.row ?? 0) - (b.source?.row ?? 0)
+  );
+}
+
 const leftOut = (damaged: readonly string[]): WinnowError =>
   new WinnowError(
     'BadFile',
@@ -203,9 +215,7 @@ export const labelsSlice: Slice<LabelsSlice> = (set, get) => {
 
     addPairs(pairs) {
       const all = withoutTwins([...get().pairs, ...pairs]);
-      // Bundled ones first, then in order of making.
-      const rank = (pair: PairRecord): number => (pair.origin === 'bundled' ? 0 : 1);
-      set({ pairs: all.sort((a, b) => rank(a) - rank(b) || a.createdAt.localeCompare(b.createdAt)) });
+      set({ pairs: all.sort(inOrder) });
       if (!get().showing) showFirst();
     },
 

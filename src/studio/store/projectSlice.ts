@@ -5,7 +5,7 @@ import { checkOwner } from './action.ts';
 import { restoreDrafts } from './drafts.ts';
 import { heldTexts, holdTexts, preferences, type Preferences, readDocument, writeDocument } from './persisted.ts';
 import { isCancelled, type Problem, problemOf } from './problem.ts';
-import { db, files } from './services.ts';
+import { db, files, TAKEN, takenPath } from './services.ts';
 import type { TakenFile } from './takeAwaySlice.ts';
 import type { Slice, Studio } from './useStudio.ts';
 
@@ -27,8 +27,8 @@ export interface ProjectSlice {
   restoreProject(): Promise<void>;
   /** Stops what is under way, and forgets the file. */
   forgetProject(): void;
-  /** What a restore that was cut off had written goes again. Before anything is read. */
-  undoCutRestore(): Promise<void>;
+  /** What a restore that was cut off had written goes again, and what was put together to be taken away. Before anything is read. */
+  clearLeftovers(): Promise<void>;
 }
 
 /** Loaded when it is first needed: readers and writers of zips. */
@@ -106,7 +106,7 @@ export const projectSlice: Slice<ProjectSlice> = (set, get) => {
       const [{ saveProject }, database, store] = await Promise.all([saving(), db(), files()]);
       const run = runs.find(({ id }) => id === activeRun);
       const atWork = run && run.status !== 'paused' ? run.name || run.id : undefined;
-      const path = `exports/${crypto.randomUUID()}/project.zip`;
+      const path = takenPath('project.zip');
       await saveProject({ files: store, db: database, settings: heldTexts(), models, atWork }, path, {
         onProgress: ({ doneBytes, totalBytes }) => onProgress(totalBytes ? doneBytes / totalBytes : 1),
       });
@@ -145,9 +145,10 @@ export const projectSlice: Slice<ProjectSlice> = (set, get) => {
       set({ project: null, projectProblem: null });
     },
 
-    async undoCutRestore() {
+    async clearLeftovers() {
       try {
         const store = await files();
+        await store.remove(TAKEN);
         // Most often there is none, and nothing more to load.
         if (!(await store.exists('restoring.json'))) return;
         const { undoCutRestore } = await restoring();

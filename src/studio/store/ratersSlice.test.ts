@@ -110,3 +110,25 @@ it('names raters as people know them', () => {
     'Judge a alignment',
   ]);
 });
+
+it('takes in what somebody else answered, under the name of the file, once', async () => {
+  await bring('a', 'b');
+  await studio().answer('left');
+  const theirs = [
+    { ...labelEvent('x1', 'a'), by: 'person' },
+    { ...labelEvent('x2', 'elsewhere'), by: 'person' },
+    { ...labelEvent('x3', 'b'), by: 'person:Cy' },
+  ];
+  const file = (events: object[], name: string): File =>
+    new File(
+      events.map((event) => `${JSON.stringify(event)}\n`),
+      name,
+    );
+  expect(await studio().addLabels(file(theirs, 'Bo.jsonl'))).toEqual({ added: 2, ofOthers: 1, notes: [] });
+  expect([...studio().labels.byRater.keys()]).toEqual(['person', 'person:Bo', 'person:Cy']);
+  expect((await studio().addLabels(file(theirs, 'Bo.jsonl'))).added).toBe(0);
+  // A copy of one's own, with more than is here.
+  const own = [...studio().labelEvents, { ...labelEvent('x4', 'b'), by: 'person' }];
+  expect((await studio().addLabels(file(own, 'backup.jsonl'))).added).toBe(1);
+  expect(labelsOf(studio().labels, 'person').byPair.has('b')).toBe(true);
+});

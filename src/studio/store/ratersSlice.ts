@@ -2,8 +2,14 @@
  *  themselves, and stay when a profile goes. */
 import { personNamed, raterKindOf, raterNameOf, UNNAMED } from '../../records/raters.ts';
 import { WinnowError } from '../../shared/errors.ts';
+import { putDurably } from '../../data/db.ts';
+import { fileSource, importAs } from '../../data/importers/table.ts';
+import type { LabelEvent } from '../../records/labels.ts';
+import { distinctBy } from '../../shared/arrays.ts';
+import { checkOwner } from './action.ts';
 import { memoised, type Selector } from './memoised.ts';
 import { type RaterColour, raterColours } from './persisted.ts';
+import { db } from './services.ts';
 import type { Slice, Studio } from './useStudio.ts';
 
 export interface Profile {
@@ -28,6 +34,9 @@ export interface RatersSlice {
   setRaterColour(by: string, colour: RaterColour): void;
   /** The profile alone: labels stay. */
   removeRater(by: string): void;
+  /** Labels that somebody gave elsewhere to pairs that are here. Whoever gave no name goes by the file's. Rejects with what is wrong with it.
+   *  @returns ofOthers: labels about other pairs, which are left out. */
+  addLabels(file: File): Promise<{ added: number; ofOthers: number; notes: string[] }>;
 }
 
 /** The one without a name first. */
@@ -97,5 +106,25 @@ export const ratersSlice: Slice<RatersSlice> = (set, get) => ({
       get().preferences.raters.filter(({ name }) => personNamed(name) !== by),
     );
     if (wasCurrent) get().setRater(UNNAMED);
+  },
+
+  async addLabels(file) {
+    checkOwner(get(), 'Bring them there, or take over here.');
+    const { events, notes } = await importAs(fileSource(file), 'labels');
+    const here = new Set(get().labelEvents.map(({ id }) => id));
+    const pairs = new Set(get().pairs.map(({ id }) => id));
+    // A copy of what was given here is one's own.
+    const own = events.some(({ id }) => here.has(id));
+    const name = personNamed(file.name.replace(/\.jsonl$/i, '').slice(0, 40));
+    const named = (event: LabelEvent): LabelEvent =>
+      event.type === 'label' && event.by === UNNAMED && !own ? { ...event, by: name } : event;
+    const fitting = distinctBy(events, ({ id }) => id).filter(
+      (event) => event.type === 'retract' || pairs.has(event.pair),
+    );
+    const added = fitting.filter(({ id }) => !here.has(id)).map(named);
+    const ofOthers = events.filter((event) => event.type === 'label' && !pairs.has(event.pair)).length;
+    if (added.some(({ type }) => type === 'label')) await putDurably(await db(), 'labels', added);
+    await get().readStored();
+    return { added: added.length, ofOthers, notes };
   },
 });

@@ -26,3 +26,8 @@ export function files(): Promise<FileStore> {
   }
   return fileStore;
 }
+
+/** A new place for a file that is put together here to be taken away. It stays until the page is opened again: a download may read it for long. The
+ *  engine's own are in `exports`, which it clears as it starts. */
+export const takenPath = (name: string): string => `${TAKEN}/${crypto.randomUUID()}/${name}`;
+export const TAKEN = 'taken';

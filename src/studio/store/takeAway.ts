@@ -17,7 +17,7 @@ import { listener } from '../app/workers.ts';
 import { comparison, gridModels } from './compareSelectors.ts';
 import { modelNames, titleOf } from './models.ts';
 import { raterTitle } from './ratersSlice.ts';
-import { files, siteBase } from './services.ts';
+import { files, siteBase, takenPath } from './services.ts';
 import type { TakenFile } from './takeAwaySlice.ts';
 import { useStudio } from './useStudio.ts';
 
@@ -86,7 +86,7 @@ export async function exportPairs(
   );
   const { single } = planned;
   const ending = single?.extension ?? '.zip';
-  const path = `exports/${crypto.randomUUID()}/${name}${ending}`;
+  const path = takenPath(`${name}${ending}`);
   await writeInParts(store, path, async (add) => {
     if (single) for await (const piece of single.bytes()) await add(piece);
     else

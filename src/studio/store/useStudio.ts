@@ -4,6 +4,7 @@ import { type CompareSlice, compareSlice } from './compareSlice.ts';
 import { type BlindSlice, blindSlice } from './blindSlice.ts';
 import { type EngineSlice, engineSlice } from './engineSlice.ts';
 import { type GenerateSlice, generateSlice } from './generateSlice.ts';
+import { type ImportSlice, importSlice } from './importSlice.ts';
 import { type JobsSlice, jobsSlice } from './jobsSlice.ts';
 import { type LabelsSlice, labelsSlice } from './labelsSlice.ts';
 import { type LibrarySlice, librarySlice } from './librarySlice.ts';
@@ -18,6 +19,7 @@ export type Studio = EngineSlice &
   ModelsSlice &
   JobsSlice &
   LabelsSlice &
+  ImportSlice &
   ProjectSlice &
   RatersSlice &
   GenerateSlice &
@@ -36,6 +38,7 @@ export const useStudio = create<Studio>()((...store) => ({
   ...modelsSlice(...store),
   ...jobsSlice(...store),
   ...labelsSlice(...store),
+  ...importSlice(...store),
   ...projectSlice(...store),
   ...ratersSlice(...store),
   ...generateSlice(...store),

@@ -2,6 +2,7 @@
 import { Page } from '../../components/Surface.tsx';
 import { plural } from '../../components/words.ts';
 import { useStudio } from '../../store/useStudio.ts';
+import { BringIn } from './BringIn.tsx';
 import { ProjectFile } from './ProjectFile.tsx';
 import { Raters } from './Raters.tsx';
 import { TakePairs } from './TakePairs.tsx';
@@ -17,7 +18,10 @@ export function DataScreen() {
       lead={`${plural(pairs, 'pair')}, ${counts.labels} of them labelled: ${counts.usable} with a preference, ${plural(counts.tie, 'tie')}.`}
     >
       <div className={styles.columns}>
-        <Raters />
+        <div className={styles.column}>
+          <BringIn />
+          <Raters />
+        </div>
         <div className={styles.column}>
           <TakePairs />
           <ProjectFile />

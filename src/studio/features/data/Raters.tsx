@@ -1,8 +1,10 @@
 /** Who labelled, how far they agree with one another and with themselves, and who judges here. */
 import { useState } from 'react';
 import { agreementTitles, printAgreement, printShareOf } from '../../../evaluation/raters.ts';
-import { Button, IconButton } from '../../components/Button.tsx';
+import { acceptOf } from '../../../data/importers/table.ts';
+import { Button, FileButton, IconButton } from '../../components/Button.tsx';
 import { Select, TextField } from '../../components/Fields.tsx';
+import { addLabelFile } from '../../components/labelFile.ts';
 import { raterColour } from '../../components/raterColour.ts';
 import { attempt } from '../../components/toast.ts';
 import { Disclosure, Panel } from '../../components/Surface.tsx';
@@ -74,7 +76,7 @@ export function Raters() {
           <p className="small dim">Nobody has labelled anything yet.</p>
         )}
         {raters.length > SHOWN ? <p className="small dim">And {raters.length - SHOWN} more.</p> : null}
-        {agreement ? (
+        {agreement && agreement.units > 0 ? (
           <p>
             <strong>
               {agreementTitles[agreement.statistic]} <span className="number">{printAgreement(agreement)}</span>
@@ -182,6 +184,12 @@ function Profiles() {
           Add
         </Button>
       </form>
+      <div className="row">
+        <FileButton accept={acceptOf('labels')} onFile={addLabelFile}>
+          Labels from a file
+        </FileButton>
+        <span className="small dim">Somebody’s answers to these pairs, as JSONL.</span>
+      </div>
       {all.length > 1 ? <p className="small dim">On the Label screen R goes to the next one.</p> : null}
     </div>
   );
