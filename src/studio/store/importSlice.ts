@@ -122,12 +122,15 @@ export const importSlice: Slice<ImportSlice> = (set, get) => {
     opened = null;
     const found = await openPreferences(places, openOptions(choices));
     signal.throwIfAborted();
-    const prompts = new Set<string>();
+    let prompts: readonly string[] = [];
     const preview = await previewPreferences(found, {
       ...rangeOf(choices),
       rater: choices.rater || undefined,
       // Counted below: the tokenizer is in the engine.
-      isTooLong: (prompt) => !prompts.add(prompt),
+      countTooLong: async (all) => {
+        prompts = all;
+        return 0;
+      },
       signal,
     });
     signal.throwIfAborted();
@@ -137,7 +140,7 @@ export const importSlice: Slice<ImportSlice> = (set, get) => {
     signal.throwIfAborted();
     const name = places.map((place) => place.name).join(', ');
     set({ bringing: { name, choices, preview, freeBytes, tooLong: null } });
-    void countTooLong([...prompts], signal);
+    void countTooLong(prompts, signal);
   }
 
   /** How many prompts the chosen model does not read to the end. */
