@@ -1,8 +1,11 @@
 /** What a file is, by its content, whatever it is called. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { openPreferences } from './open.ts';
 import { filesPlace } from './places.ts';
 import type { FormatName } from './preference.ts';
+import { previewPreferences } from './preview.ts';
 
 const place = (name: string, ...lines: unknown[]): ReturnType<typeof filesPlace> =>
   filesPlace([new File([lines.map((line) => JSON.stringify(line)).join('\n')], name)]);
@@ -44,4 +47,20 @@ it("datasets' save_to_disk is known, and told what to do instead", async () => {
     return file;
   });
   await expect(openPreferences([filesPlace(files)])).rejects.toThrow(/Arrow file. Save it as parquet/);
+});
+
+it('real groups of ImageReward are counted as they are ranked', async () => {
+  const name = 'imagereward-test-20.json';
+  const bytes = readFileSync(join('tools/preferences/real', name));
+  const set = await openPreferences([filesPlace([new File([bytes], name)])]);
+  const { counted, usable, ties, prompts, raters, format } = await previewPreferences(set, { rows: 0 });
+  // By Python: neighbours in rank, and the last against the first.
+  expect({ counted, usable, ties, prompts, raters, format }).toEqual({
+    counted: 93,
+    usable: 80,
+    ties: 13,
+    prompts: 20,
+    raters: 1,
+    format: 'imagereward',
+  });
 });
