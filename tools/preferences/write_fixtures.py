@@ -40,6 +40,12 @@ def picture(n, kind="PNG", size=(6, 4), mode="RGB"):
     return out.getvalue()
 
 
+def damaged(png):
+    """Another byte in the pixels, which the header does not show."""
+    at = png.index(b"IDAT") + 8
+    return png[:at] + bytes([png[at] ^ 0x55]) + png[at + 1 :]
+
+
 def folder(name):
     path = ROOT / name
     path.mkdir(parents=True, exist_ok=True)
@@ -140,11 +146,12 @@ def pairs():
         {**rows[3], "jpg_0": cmyk},
         {**rows[5], "label_0": -1.0},
         rows[5],
+        {**rows[4], "jpg_0": damaged(rows[4]["jpg_0"])},
     ]
     pq.write_table(pa.Table.from_pylist(bad, schema=pa.schema([("caption", pa.string()), ("jpg_0", pa.binary()), ("jpg_1", pa.binary()), ("label_0", pa.float64())])), where / "bad-rows.parquet")
     expect("pairs/bad-rows.parquet", "pairs", 2, 1, 1, 1, 2, refused=[
         [1, "no prompt"], [2, "1.5"], [3, "JPEG, PNG or WebP"], [4, "cut off"], [5, "no picture"], [6, "prompt is empty"], [7, "same as row 0"],
-        [8, "no label"], [9, "no label"], [10, "0 bytes"], [11, "CMYK"], [12, "-1"]])
+        [8, "no label"], [9, "no label"], [10, "0 bytes"], [11, "CMYK"], [12, "-1"], [14, "picture 0"]])
     # Tables with pictures beside.
     beside = folder("pairs/beside/images")
     listed = []

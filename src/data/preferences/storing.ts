@@ -6,7 +6,8 @@ import type { LabelEvent } from '../../records/labels.ts';
 import type { PairRecord } from '../../records/pairs.ts';
 import { isWinnowError } from '../../shared/errors.ts';
 import type { Label } from '../labels.ts';
-import { type PictureInfo, pictureTypes, readPictureInfo } from '../formats/pictureInfo.ts';
+import { decodePicture } from '../formats/picture.ts';
+import { type PictureInfo, pictureTypes } from '../formats/pictureInfo.ts';
 import { type Comparison, type Picture, Refused, type Vote } from './preference.ts';
 
 export interface LookedAt {
@@ -14,15 +15,16 @@ export interface LookedAt {
   info: PictureInfo;
 }
 
-/** Rejects with Refused where it is no picture that can train. */
+/** Rejects with Refused where it is no picture that can train: all of it is decoded, as a header says nothing of damage behind it. */
 export async function lookAt(picture: Picture, what: string): Promise<LookedAt> {
   const bytes = await picture.read();
   try {
-    return { bytes, info: await readPictureInfo(bytes) };
+    const { info } = await decodePicture(bytes);
+    return { bytes, info };
   } catch (error) {
     if (!isWinnowError(error)) throw error;
     const [sentence] = error.message.split(/\. /, 1);
-    throw new Refused(`${what}: ${sentence!.replace(/^The picture cannot be used: /, '').replace(/\.$/, '')}`);
+    throw new Refused(`${what}: ${sentence!.replace(/^The (picture|image) cannot be (used|read): /, '').replace(/\.$/, '')}`);
   }
 }
 
