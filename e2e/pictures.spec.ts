@@ -44,9 +44,9 @@ test('decodes every picture to the bytes that Node has, or refuses it in the sam
           type: 'module',
         });
         return new Promise<Record<string, string>>((resolve, reject) => {
-          worker.onmessage = ({ data }) => resolve(data as Record<string, string>);
-          worker.onerror = ({ message }) => reject(new Error(message || 'the worker did not start'));
-          worker.postMessage(files);
+          worker.addEventListener('message', ({ data }) => resolve(data as Record<string, string>));
+          worker.addEventListener('error', ({ message }) => reject(new Error(message || 'the worker did not start')));
+          worker.postMessage(files, []);
         });
       },
       [

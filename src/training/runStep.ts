@@ -15,15 +15,18 @@ import type { StepBatch, Trainer } from './trainer.ts';
 /** Of one picture [C * h * w], as the model has them: the same at every use, or those of the n-th draw. */
 export type Latents = Float32Array | ((draw: number) => Promise<Float32Array>);
 
+/** What is there, or is read when it is used. */
+export type AtUse<T extends object> = T | (() => Promise<T>);
+
 /** What training sees of a labelled pair: the two images' latents, and what it is told. */
 export interface PreparedPair {
   id: string;
   winner: Latents;
   loser: Latents;
   /** Of one sample: the prompt's. */
-  conditioning: Conditioning;
+  conditioning: AtUse<Conditioning>;
   /** Of the loser, where its picture is told of otherwise; the winner's if left out. */
-  loserConditioning?: Conditioning;
+  loserConditioning?: AtUse<Conditioning>;
   /** Of no prompt, winner's and loser's; LoopData's if left out. */
   unconditional?: readonly [winner: Conditioning, loser: Conditioning];
   /** The chance that the winner is the better one; 1 if left out. */
@@ -85,6 +88,24 @@ function orderOf(pairs: readonly PreparedPair[], { seed, pairsPerStep }: TrainCo
   return known;
 }
 
+interface Drawn extends Draw {
+  source: PreparedPair;
+  winner: Float32Array;
+  loser: Float32Array;
+  /** Winner's and loser's. */
+  told: readonly [Conditioning, Conditioning];
+}
+
+async function toldOf(
+  { conditioning, loserConditioning = conditioning, unconditional }: PreparedPair,
+  { dropPrompt }: Draw,
+  data: LoopData,
+): Promise<Drawn['told']> {
+  if (dropPrompt) return unconditional ?? [data.unconditional, data.unconditional];
+  const [winner, loser] = [conditioning, loserConditioning].map((told) => (typeof told === 'function' ? told() : told));
+  return [await winner!, await loser!];
+}
+
 const latentsOf = async (latents: Latents, draw: number): Promise<Float32Array> =>
   typeof latents === 'function' ? latents(draw) : latents;
 
@@ -101,12 +122,13 @@ async function drawBatches(
   for (let k = 0; k < config.accumulation; k++) {
     const micro = step * config.accumulation + k;
     const { bucket, pairs: chosen } = orderOf(pairs, config).at(micro);
-    const drawn: (Draw & { source: PreparedPair; winner: Float32Array; loser: Float32Array })[] = [];
+    const drawn: Drawn[] = [];
     for (const [slot, pair] of chosen.entries()) {
       const n = micro * config.pairsPerStep + slot;
       const source = pairs[pair]!;
       const [winner, loser] = [await latentsOf(source.winner, n), await latentsOf(source.loser, n)];
-      drawn.push({ ...drawNumber(n, { ...config, elements: winner.length }), source, winner, loser });
+      const draw = drawNumber(n, { ...config, elements: winner.length });
+      drawn.push({ ...draw, source, winner, loser, told: await toldOf(source, draw, data) });
     }
     const preference = readsPreference ? drawn.map(({ source }) => source.preference ?? 1) : undefined;
     for (const [slot, { source, timestep }] of drawn.entries())
@@ -115,18 +137,12 @@ async function drawBatches(
     const latents = concatFloats([...drawn.map(({ winner }) => winner), ...drawn.map(({ loser }) => loser)]);
     const noise = concatFloats(twice(drawn.map((d) => d.noise)));
     const timestep = Float32Array.from(twice(drawn.map((d) => d.timestep)));
-    const told = (side: 0 | 1): Conditioning[] =>
-      drawn.map(({ dropPrompt, source }) =>
-        dropPrompt
-          ? (source.unconditional?.[side] ?? data.unconditional)
-          : ((side === 1 ? source.loserConditioning : undefined) ?? source.conditioning),
-      );
     batches.push({
       bucket,
       sample: addNoise(alphasCumprod, latents, noise, timestep),
       target: trainingTarget(data.prediction, alphasCumprod, latents, noise, timestep),
       timestep,
-      conditioning: stacked([...told(0), ...told(1)]),
+      conditioning: stacked([...drawn.map(({ told }) => told[0]), ...drawn.map(({ told }) => told[1])]),
       beta: config.beta,
       ...(readsLogit &&
         config.minSnrGamma !== null && {

@@ -54,7 +54,8 @@ const data: LoopData = {
       id: `${bucket}.${i}`,
       winner: normals(4 * bucket + 2 * i, unet.latentChannels * height * width),
       loser: normals(4 * bucket + 2 * i + 1, unet.latentChannels * height * width),
-      conditioning,
+      // Read at each use, or there.
+      conditioning: bucket === 1 ? async () => conditioning : conditioning,
       bucket,
     })),
   ),

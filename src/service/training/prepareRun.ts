@@ -15,6 +15,7 @@ import type { ResolvedModel } from '../model/modelPool.ts';
 import type { MemoryForecast, RunRecord } from '../types.ts';
 import type { Size } from './buckets.ts';
 import { restoreState } from './checkpoint.ts';
+import { EncodedTexts } from './encodedTexts.ts';
 import { encodedLatents, encodePictures, toldOf } from './encodePictures.ts';
 import { onnxReference } from './onnxReference.ts';
 import type { TrainContext } from './openRun.ts';
@@ -143,6 +144,7 @@ async function encodeTexts(
 ): Promise<Pick<LoopData, 'pairs' | 'unconditional'>> {
   const parts = context.frozenParts(model);
   const latents = encodedLatents(context.env.files, model, config);
+  const texts = new EncodedTexts(context.env, model);
   const encode = (prompt: string | null): Promise<PromptEncoding> => {
     check();
     return parts.encodeText(prompt, model.texts);
@@ -153,15 +155,15 @@ async function encodeTexts(
     for (const [i, { pair, winner, loser, bucket, fit }] of sources.pairs.entries()) {
       if (i % 8 === 0) preparing('Encoding the prompts', i, sources.pairs.length);
       const size = sources.sizes[bucket]!;
-      const text = await encode(pair.prompt);
+      const text = await texts.of(pair.prompt, encode);
       const told = (source: PictureSource, prompt: PromptEncoding): Conditioning =>
         model.folder.unet.model.conditioning(prompt, toldOf(source, size, fit));
       pairs.push({
         id: pair.pair,
         winner: latents(winner, { size, fit, side: 'winner' }),
         loser: latents(loser, { size, fit, side: 'loser' }),
-        conditioning: told(winner, text),
-        loserConditioning: told(loser, text),
+        conditioning: typeof text === 'function' ? async () => told(winner, await text()) : told(winner, text),
+        loserConditioning: typeof text === 'function' ? async () => told(loser, await text()) : told(loser, text),
         unconditional: [told(winner, nothing), told(loser, nothing)],
         preference: preferenceOf(config, pair.strength),
         bucket,

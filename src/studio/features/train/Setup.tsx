@@ -71,8 +71,8 @@ export function Setup() {
             </>
           }
         >
-          {plural(others, 'judged pair')} of other models {others === 1 ? 'is' : 'are'} left out: a model learns from
-          pictures it made itself.
+          {plural(others, 'judged pair')} of other models {others === 1 ? 'is' : 'are'} left out: of what models made,
+          one learns from its own.
         </Empty>
       </Panel>
     );
