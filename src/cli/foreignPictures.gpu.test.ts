@@ -64,7 +64,7 @@ it('trains on what was imported, and goes on to the same bits after a kill', { t
   const train = (out: string): string[] => ['train', tiny, 'pairs', ...settings, '--reference', 'engine', '--out', out];
   const whole = await winnow(train('whole/run'));
   expect(whole.code, whole.err).toBe(0);
-  expect(whole.err).toContain('3 pairs (3 by import');
+  expect(whole.err).toContain('3 pairs, 4 steps; labels: 3 by import');
   expect(whole.err).toContain('2 times an epoch');
   const record = JSON.parse(readFileSync(join(folder, 'whole/run/run.json'), 'utf8')) as RunRecord;
   expect(record).toMatchObject({ status: 'finished', step0Logit: 0, config: { repeats: { import: 2 } } });

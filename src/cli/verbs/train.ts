@@ -225,7 +225,7 @@ function runTraining(terminal: Terminal, { out, name, ...training }: Training): 
         }
         const from = event.resumedAt === null ? '' : `, from step ${event.resumedAt}`;
         terminal.note(
-          `${pairs.length} pairs (${takenInWords(pairs)}), ${config.steps} steps${from}; reference: ${reference}; ${(event.memory.peakBytes / 2 ** 20).toFixed(1)} MiB on the GPU`,
+          `${pairs.length} pairs, ${config.steps} steps${from}; labels: ${takenInWords(pairs)}; reference: ${reference}; ${(event.memory.peakBytes / 2 ** 20).toFixed(1)} MiB on the GPU`,
         );
       }
       if (event.type === 'recovered') terminal.note(recoveryInWords(event.recovery));
