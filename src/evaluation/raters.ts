@@ -38,7 +38,8 @@ export function ratersFigures({ byRater, byPair }: LabelState): RatersFigures {
       if (others) others.push(what);
       else units.set(pair, [what]);
     }
-  const compared = said.toSorted(([, a], [, b]) => b.size - a.size).slice(0, MAX_COMPARED);
+  const most = new Set(said.toSorted(([, a], [, b]) => b.size - a.size).slice(0, MAX_COMPARED));
+  const compared = said.filter((one) => most.has(one));
   const pairwise = compared
     .flatMap(([a, ofA], i) => compared.slice(i + 1).map(([b, ofB]) => ({ ...cohensKappa(shared(ofA, ofB)), a, b })))
     .filter((one) => one.units > 0)
