@@ -4,6 +4,7 @@ import { importReaders } from './imports.ts';
 import { loraReaders } from './lora.ts';
 import { modelReaders } from './models/index.ts';
 import { preferenceReaders } from './preferences.ts';
+import { projectReaders } from './project.ts';
 import type { Reader } from './reader.ts';
 import { recordReaders } from './records.ts';
 
@@ -12,6 +13,7 @@ export const readers: readonly Reader[] = [
   ...loraReaders,
   ...importReaders,
   ...preferenceReaders,
+  ...projectReaders,
   ...recordReaders,
   ...modelReaders,
 ];
