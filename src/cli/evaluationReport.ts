@@ -1,6 +1,7 @@
 /** What `winnow evaluate` finds, as one HTML file with its images inside. */
 import { type ReportBlock, reportHtml } from '../evaluation/report.ts';
 import type { JudgeInfo } from '../judges/judge.ts';
+import { ratersBlocks, type RatersFigures } from '../evaluation/raters.ts';
 import { verdict } from '../evaluation/verdict.ts';
 import type { WinRate } from '../evaluation/winRate.ts';
 
@@ -52,6 +53,7 @@ export function evaluationReport(
   { models, comparisons, judge, labelled, count, prompts, backend }: Evaluation,
   items: readonly ShownItem[],
   at: Date,
+  raters?: RatersFigures,
 ): string {
   const title = ({ a, b }: Comparison): string => `${models[b]!.name} over ${models[a]!.name}`;
   return reportHtml({
@@ -73,6 +75,7 @@ export function evaluationReport(
           { kind: 'text', text: 'With the standard deviation over the images, or over the pairs for a gain.' },
         ],
       },
+      ...(raters ? [{ title: 'Labels', blocks: ratersBlocks(raters, (by) => by) }] : []),
       {
         title: 'Images',
         blocks: [

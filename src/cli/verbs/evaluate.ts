@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Outcome as Verdict, tally, winRate } from '../../evaluation/winRate.ts';
+import { ratersFigures } from '../../evaluation/raters.ts';
 import type { Engine } from '../../service/engineService.ts';
 import type { JudgeInfo, Score } from '../../judges/judge.ts';
 import { comparingJudge, hasLabelled } from '../../judges/table.ts';
@@ -24,6 +25,7 @@ import { outFolder } from '../fileErrors.ts';
 import { askedOf, generationOptions, makeImages, sayCuts, saySampler, settingsOf } from '../generation.ts';
 import { judgePath } from '../judges.ts';
 import { parseModelRef, readRunRecord } from '../modelRef.ts';
+import { readLabels } from '../records.ts';
 import { Pace, table } from '../terminal.ts';
 import { defineVerb } from '../verb.ts';
 
@@ -49,6 +51,11 @@ export const evaluate = defineVerb({
       formerly: 'scorer',
     },
     'tie-margin': { kind: 'text', value: 'X', help: 'scores no further apart than this are a tie', default: '0' },
+    labels: {
+      kind: 'list',
+      value: 'FILE',
+      help: 'labels of the pairs that were trained on: the report says who gave them and how far they agree',
+    },
     ...generationOptions,
     out: {
       kind: 'text',
@@ -71,6 +78,7 @@ export const evaluate = defineVerb({
     const margin = number('tie-margin', values['tie-margin'], { min: 0 });
     const named = values.judge === undefined ? undefined : judgePath(values.judge);
     const asked = askedOf(values);
+    const raters = values.labels.length > 0 ? ratersFigures(readLabels(values.labels, say)) : undefined;
     const out = outFolder(required('out', values.out));
     return withEngine(terminal, { base: refs[0]!.base, root: out }, async (engine) => {
       const [info] = await engine.models();
@@ -85,7 +93,7 @@ export const evaluate = defineVerb({
           values.negative ?? '',
         ]);
       const runs = runsOf(refs);
-      const signatures = new Set(runs.flatMap(({ pairs }) => pairs.flatMap(({ by }) => by ?? [])));
+      const signatures = new Set(runs.flatMap(({ pairs }) => pairs.flatMap(({ by, raters }) => raters ?? by ?? [])));
       const judgeName = named ?? comparingJudge(info!.judges, signatures)?.name ?? 'b';
       // Refused before a picture is drawn.
       const judge = await engine.judge(judgeName);
@@ -159,9 +167,9 @@ export const evaluate = defineVerb({
           score: of(model, item)[judge.scales[0]!.name]!,
         })),
       }));
-      writeFileSync(join(out, 'report.html'), evaluationReport(evaluation, shown, new Date()));
+      writeFileSync(join(out, 'report.html'), evaluationReport(evaluation, shown, new Date(), raters));
       return {
-        json: { out, report: join(out, 'report.html'), ...figures },
+        json: { out, report: join(out, 'report.html'), ...figures, ...(raters && { raters }) },
         text: `${describe(evaluation)}\nReport: ${join(values.out!, 'report.html')}`,
       };
     });

@@ -96,6 +96,7 @@ const rangeOf = ({ skip, limit }: ImportChoices): { skip?: number; limit?: numbe
 
 export const importSlice: Slice<ImportSlice> = (set, get) => {
   let stop = new AbortController();
+  let atWork: Promise<void> = Promise.resolve();
   let places: Place[] = [];
   let opened: PreferenceSet | null = null;
 
@@ -108,11 +109,18 @@ export const importSlice: Slice<ImportSlice> = (set, get) => {
     stop = new AbortController();
     const { signal } = stop;
     set({ importWork: what, importProblem: null });
+    // One that was stopped writes what is whole first.
+    const before = atWork;
+    let settle = (): void => {};
+    atWork = new Promise((resolve) => (settle = resolve));
+    await before;
     try {
+      signal.throwIfAborted();
       await run(signal);
     } catch (error) {
       if (!signal.aborted && !isCancelled(error)) set({ importProblem: problemOf(error) });
     } finally {
+      settle();
       if (stop.signal === signal) set({ importWork: null });
     }
   }

@@ -72,6 +72,9 @@ function withoutTwins(pairs: readonly PairRecord[]): PairRecord[] {
   return [...byId.values()];
 }
 
+/** Lists whose pairs this rater has not judged. */
+const asksAgain = (filter: QueueFilter): boolean => filter === 'toJudge' || filter === 'brought';
+
 /** Bundled ones first, then as they were made or came, those of a file in its order. */
 function inOrder(a: PairRecord, b: PairRecord): number {
   const rank = (pair: PairRecord): number => (pair.origin === 'bundled' ? 0 : 1);
@@ -108,7 +111,7 @@ export const labelsSlice: Slice<LabelsSlice> = (set, get) => {
   /** What is to be shown again now, if anything is. */
   function due(labels = get().labels, filter = get().filter): Showing | null {
     const { by } = currentRater(get());
-    const label = filter === 'toJudge' ? dueAgain(labelsOf(labels, by), by) : undefined;
+    const label = asksAgain(filter) ? dueAgain(labelsOf(labels, by), by) : undefined;
     return label ? showingAgain(label) : null;
   }
 
@@ -156,7 +159,7 @@ export const labelsSlice: Slice<LabelsSlice> = (set, get) => {
   /** What is on screen belongs to the list that is open. */
   function settleShowing(): void {
     const { showing, filter } = get();
-    if (showing?.again && filter === 'toJudge') return;
+    if (showing?.again && asksAgain(filter)) return;
     if (!queue(get()).some(({ id }) => id === showing?.pair.id)) showFirst();
   }
 

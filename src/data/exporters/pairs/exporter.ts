@@ -3,7 +3,7 @@
 import type { LabelEvent } from '../../../records/labels.ts';
 import type { PairRecord } from '../../../records/pairs.ts';
 import type { FileStore } from '../../files.ts';
-import type { Label } from '../../labels.ts';
+import type { MergedLabel } from '../../labels.ts';
 import type { JudgedPair } from './judged.ts';
 
 export interface ExportSource {
@@ -13,7 +13,7 @@ export interface ExportSource {
   /** Every answer, in order. */
   events: readonly LabelEvent[];
   /** Pair id → the label that counts. */
-  byPair: ReadonlyMap<string, Label>;
+  byPair: ReadonlyMap<string, MergedLabel>;
   /** Where the pairs' files lie. */
   files: Pick<FileStore, 'read' | 'size'>;
 }

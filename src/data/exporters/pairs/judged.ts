@@ -4,12 +4,12 @@ import { isForeign, type PairImage } from '../../../records/foreignImages.ts';
 import type { PairRecord } from '../../../records/pairs.ts';
 import { raterKindOf } from '../../../records/raters.ts';
 import { nameOf } from '../../../shared/paths.ts';
-import { type Label, winnerOf } from '../../labels.ts';
+import { type MergedLabel, winnerOf } from '../../labels.ts';
 import type { FileStore } from '../../files.ts';
 
 export interface JudgedPair {
   pair: PairRecord;
-  label: Label;
+  label: MergedLabel;
   /** 1: the first picture is better, 0: the second, 0.5: neither. */
   label0: 0 | 0.5 | 1;
 }
@@ -23,7 +23,7 @@ export interface LeftOut {
 
 export function judgedPairs(
   pairs: readonly PairRecord[],
-  byPair: ReadonlyMap<string, Label>,
+  byPair: ReadonlyMap<string, MergedLabel>,
   keepTies: boolean,
 ): { rows: JudgedPair[]; leftOut: LeftOut } {
   const leftOut: LeftOut = { unjudged: 0, bothBad: 0, skip: 0, tie: 0 };
@@ -43,7 +43,8 @@ export type Field = string | number | boolean | null;
 /** What the row said when it came, by the field's names. What depends on the label says what the label says now. */
 export function fieldsOf({ pair, label, label0 }: JudgedPair): Readonly<Record<string, Field>> {
   const fields = pair.source?.fields ?? {};
-  if (raterKindOf(label.by) === 'import') return fields;
+  // Of several who came with it, what they come to is no row's own word.
+  if (raterKindOf(label.by) === 'import' && !label.raters) return fields;
   const now: Record<string, Field> = {
     label_0: label0,
     label_1: 1 - label0,
