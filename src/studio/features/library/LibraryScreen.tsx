@@ -1,4 +1,4 @@
-/** Library: every image made here with its parameters, the runs, the verdicts. */
+/** Library: every image made here with its parameters, the pairs of here and elsewhere, the runs, the verdicts. */
 import { useMemo, useState } from 'react';
 import { Link } from 'wouter';
 import { Button } from '../../components/Button.tsx';
@@ -8,13 +8,15 @@ import { ConfirmButton, Empty, Page, Panel, Tag } from '../../components/Surface
 import { plural, printBytes, printWhen } from '../../components/words.ts';
 import { modelKey, modelNames, titleOf } from '../../store/models.ts';
 import { useStudio } from '../../store/useStudio.ts';
+import { Pairs } from './Pairs.tsx';
 import styles from './library.module.css';
 
-type Part = 'images' | 'runs';
+type Part = 'images' | 'pairs' | 'runs';
 
 export function LibraryScreen() {
   const [part, setPart] = useState<Part>('images');
   const images = useStudio((s) => s.images.length);
+  const pairs = useStudio((s) => s.pairs.length);
   const runs = useStudio((s) => s.runs.length);
   const storage = useStudio((s) => s.storage);
   return (
@@ -34,11 +36,12 @@ export function LibraryScreen() {
           onChange={setPart}
           options={[
             { value: 'images', label: `Images ${images}` },
+            { value: 'pairs', label: `Pairs ${pairs}` },
             { value: 'runs', label: `Runs ${runs}` },
           ]}
         />
       </div>
-      {part === 'images' ? <Images /> : <Runs />}
+      {part === 'images' ? <Images /> : part === 'pairs' ? <Pairs /> : <Runs />}
     </Page>
   );
 }
