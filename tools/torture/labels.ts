@@ -1,7 +1,8 @@
 /** Answers given by keyboard as fast as they are acknowledged, in the built studio in a real Chromium; at a random moment every process of it is
  *  killed, and it is started again on the same profile. An answer is acknowledged when the counter on screen shows it. Every acknowledged one
  *  must be there, once, as it was given: ties, skips, answers taken back and given again, too. What was struck and not acknowledged yet may be
- *  there or not. */
+ *  there or not. A pair that is shown again, to see whether its rater agrees with themselves, counts no label: its answer is acknowledged when
+ *  the next pair shows. */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -88,6 +89,9 @@ const arrows = {
   bothBad: ['ArrowUp', 38],
 } as const;
 
+/** An answer that stands, or was taken back. */
+type Given = Pick<Label, 'pair' | 'again'>;
+
 /** What was struck. */
 type Strike = { verb: 'answer'; pair: string; answer: Answer; clearly: boolean } | { verb: 'undo' } | { verb: 'redo' };
 
@@ -100,6 +104,11 @@ function isWritten(strike: Strike, event: LabelEvent, before: readonly LabelEven
     return event.pair === `pair-${strike.pair}` && event.answer === strike.answer && event.clearly === strike.clearly;
   const same = ({ id: _, at: __, ...rest }: Label): object => rest;
   return isDeepStrictEqual(same(event), undone.at(-1) && same(undone.at(-1)!));
+}
+
+interface Awaited {
+  isShown(screen: Screen): boolean;
+  carryOut(): void;
 }
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => void setTimeout(resolve, ms).unref());
@@ -145,30 +154,56 @@ export const torture: Torture = async ({ count, seed, minutes, log }) => {
     [stood, acknowledged, open] = [[], [], null];
   }
 
-  /** Strikes the key and gives the count that the screen must show for it to be acknowledged. */
-  function strike(page: PipedPage, screen: Screen): { strike: Strike; labels: number } {
+  /** As the screen has them: what stands, and what can be given again. */
+  let [given, undone]: [Given[], Given[]] = [[], []];
+
+  /** What the screen must show for a strike to be acknowledged: a count, or, where that stays, another pair; and then carries it out on
+   *  `given` and `undone`. */
+  function awaitedOf(strike: Strike, { labels, pair }: Screen): Awaited {
+    const more = (by: number, { again }: Given, carryOut: () => void): Awaited => ({
+      isShown: (now) => (again ? now.pair !== pair && now.canAnswer : now.labels === labels + by),
+      carryOut,
+    });
+    if (strike.verb === 'undo') {
+      const last = given.at(-1)!;
+      return more(-1, last, () => undone.push(given.pop()!));
+    }
+    if (strike.verb === 'redo') {
+      const last = undone.at(-1)!;
+      return more(1, last, () => given.push(undone.pop()!));
+    }
+    const id = `pair-${strike.pair}`;
+    const answer: Given = { pair: id, ...(given.some((one) => one.pair === id) && { again: true }) };
+    return more(1, answer, () => {
+      undone = [];
+      given.push(answer);
+    });
+  }
+
+  /** Strikes the key. */
+  function strike(page: PipedPage, screen: Screen): Strike {
     const draw = random.next();
     if (screen.canRedo && draw < 0.3) {
       page.press('Backspace', 'Backspace', 8, true);
-      return { strike: { verb: 'redo' }, labels: screen.labels + 1 };
+      return { verb: 'redo' };
     }
     if (screen.canUndo && draw > 0.85) {
       page.press('Backspace', 'Backspace', 8);
-      return { strike: { verb: 'undo' }, labels: screen.labels - 1 };
+      return { verb: 'undo' };
     }
     const answer = random.of(['left', 'right', 'left', 'right', 'tie', 'bothBad', 'skip'] as const);
     const clearly = (answer === 'left' || answer === 'right') && random.next() < 0.3;
     if (answer === 'skip') page.press(' ', 'Space', 32);
     else page.press(arrows[answer][0], arrows[answer][0], arrows[answer][1], clearly);
-    return { strike: { verb: 'answer', pair: screen.pair!, answer, clearly }, labels: screen.labels + 1 };
+    return { verb: 'answer', pair: screen.pair!, answer, clearly };
   }
 
   /** Starts the browser and checks what is there; then answers until it is killed. */
   async function round(): Promise<void> {
     let page: PipedPage | undefined;
-    let awaited: number | null = null;
+    let awaited: Awaited | null = null;
     let checked = false;
-    let given = 0;
+    let acknowledgedNow = 0;
     const enough = random.integer(1, 8);
     let ripe: () => void = () => {};
     const answered = new Promise<void>((resolve) => (ripe = resolve));
@@ -181,16 +216,17 @@ export const torture: Torture = async ({ count, seed, minutes, log }) => {
       if (screen.canAnswer) shown(screen);
       if (screen.problem) failed.push(`kill ${done + 1}: the studio says ${screen.problem}`);
       if (!checked) return;
-      if (awaited !== null && screen.labels === awaited) {
+      if (awaited?.isShown(screen)) {
+        awaited.carryOut();
         acknowledged.push(open!);
         [open, awaited] = [null, null];
         answers += 1;
-        given += 1;
-        if (given >= enough) ripe();
+        acknowledgedNow += 1;
+        if (acknowledgedNow >= enough) ripe();
       }
       if (awaited !== null || !screen.canAnswer) return;
-      const struck = strike(page!, screen);
-      [open, awaited] = [struck.strike, struck.labels];
+      open = strike(page!, screen);
+      awaited = awaitedOf(open, screen);
     };
 
     page = await PipedPage.open(folder, switches.noGpu, watch, onReport);
@@ -212,7 +248,9 @@ export const torture: Torture = async ({ count, seed, minutes, log }) => {
       const found = await page.evaluate<LabelEvent[]>(readEvents);
       const problem = wrong(found, stood, acknowledged, open);
       if (problem) failed.push(`kill ${done} (seed ${seed}): ${problem}`);
-      const labels = foldLabels(found).byPair.size;
+      const state = foldLabels(found);
+      const labels = state.byPair.size;
+      ({ given, undone } = structuredClone(labelsOf(state, 'person')));
       if (screen.labels !== labels) failed.push(`kill ${done}: ${labels} labels on disk, ${screen.labels} on screen`);
       if (found.length > stood.length + acknowledged.length) unacknowledged += 1;
       [stood, acknowledged, open] = [found, [], null];
