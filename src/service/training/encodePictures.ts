@@ -13,6 +13,7 @@ import { type Fit, fitPicture, fitted } from '../../shared/fit.ts';
 import { sizeOf } from '../../shared/shape.ts';
 import type { TrainConfig } from '../../training/config.ts';
 import type { Latents } from '../../training/runStep.ts';
+import type { JobSignal } from '../jobs.ts';
 import type { ResolvedModel } from '../model/modelPool.ts';
 import { planarFromRgba } from '../sampling/generation.ts';
 import { latentSizeOf } from '../sampling/latentSize.ts';
@@ -37,7 +38,7 @@ function latentShape({ folder: { vae, info } }: ResolvedModel, size: Size): read
   return [1, vae.config.latent_channels, height, width];
 }
 
-/** Encodes what is not there yet. Call it in a turn.
+/** Encodes what is not there yet, a few in each turn: other jobs draw in between.
  *  @param check called between pictures; throws where the run is not to go on: what was encoded stays.
  *  @throws BadFile for a picture that does not decode, NoDiskSpace, NotFinite */
 export async function encodePictures(
@@ -45,6 +46,7 @@ export async function encodePictures(
   model: ResolvedModel,
   sources: Sources,
   { check, preparing }: { check(): void; preparing(what: string, done: number, total: number): void },
+  signal: Pick<JobSignal, 'turn' | 'lastly'>,
 ): Promise<void> {
   const { files } = context.env;
   const wanted = sources.pairs.flatMap(({ winner, loser, bucket, fit }) => {
@@ -62,9 +64,7 @@ export async function encodePictures(
   );
   const parts = context.frozenParts(model);
   try {
-    for (const [i, { source, size, fit, file }] of open.entries()) {
-      check();
-      preparing('Encoding the pictures', i, open.length);
+    const encode = async ({ source, size, fit, file }: (typeof open)[number]): Promise<void> => {
       const picture = await decodePicture(await files.read(source.file)).catch(namedFor(source.file));
       const { data, width, height } = fitPicture(picture, size, fit);
       const { mean, logvar } = await parts.posterior(planarFromRgba(data, width, height), height, width);
@@ -77,11 +77,22 @@ export async function encodePictures(
           'Take its pair out, or take another copy of the VAE: a weight of it may be too large for f16.',
         );
       await files.write(file, writeSafetensors(tensors, { picture: source.hash }));
-    }
+    };
+    for (let start = 0; start < open.length; start += IN_A_TURN)
+      await signal.turn(async () => {
+        for (const [i, one] of open.slice(start, start + IN_A_TURN).entries()) {
+          check();
+          preparing('Encoding the pictures', start + i, open.length);
+          await encode(one);
+        }
+      });
   } finally {
-    await parts.releaseStreamed('all');
+    await signal.lastly(() => parts.releaseStreamed('all'));
   }
 }
+
+/** Pictures. */
+const IN_A_TURN = 8;
 
 async function checkRoom(files: FileStore, bytes: number): Promise<void> {
   const available = await files.available();

@@ -168,6 +168,23 @@ describe('what keeps pictures from training', () => {
     const after = await train(full, { steps: 1 }, {});
     expect(encodings(after.events)).toBe(1);
   }, 60_000);
+
+  it('a stop while they are encoded: what was encoded stays', async () => {
+    const left = await store();
+    const t = await TestTraining.open({ files: left, pairs: 0, openModel: folderOnDisk });
+    const run = t.start({
+      model,
+      pairs,
+      config: testConfig(settings),
+      onEvent: (event) => {
+        if (event.type === 'preparing' && event.what === 'Encoding the pictures' && event.done === 1) void run.cancel();
+      },
+    });
+    await expect(run.record).rejects.toMatchObject({ name: 'Cancelled' });
+    expect((await t.runs.load('r')).status).toBe('stopped');
+    expect(await left.list('encoded')).toHaveLength(2);
+    expect(encodings((await train(left, { steps: 1 }, { id: 'next' })).events)).toBe(1);
+  }, 60_000);
 });
 
 it('tells SDXL of a picture’s own size, of where it was cut, and of the size that it trains in', () => {

@@ -16,7 +16,7 @@ import type { MemoryForecast, RunRecord } from '../types.ts';
 import type { Size } from './buckets.ts';
 import { restoreState } from './checkpoint.ts';
 import { EncodedTexts } from './encodedTexts.ts';
-import { encodedLatents, encodePictures, toldOf } from './encodePictures.ts';
+import { encodedLatents, toldOf } from './encodePictures.ts';
 import { onnxReference } from './onnxReference.ts';
 import type { TrainContext } from './openRun.ts';
 import type { PictureSource, Sources } from './sources.ts';
@@ -40,7 +40,7 @@ export interface Prepared extends AsyncDisposable {
   resumedAt: number | null;
 }
 
-/** Call it in a turn. What was made is let go where it fails.
+/** Call it in a turn, once the pictures from elsewhere are encoded. What was made is let go where it fails.
  *  @param check called between parts of the work; throws where the run is not to go on. */
 export async function prepareRun(
   context: TrainContext,
@@ -53,7 +53,6 @@ export async function prepareRun(
   const schedule = readNoiseSchedule(new SchedulerConfigReader(model.folder.scheduler, 'DDPMScheduler'));
   const { sizeMultiple, predictionType } = model.folder.info;
   const [latentSize, ...otherSizes] = sources.sizes.map((size) => latentSizeOf(size, sizeMultiple));
-  await encodePictures(context, model, sources, { check, preparing });
   const data: LoopData = {
     ...(await encodeTexts(context, record, model, sources, { check, preparing })),
     prediction: predictionType,

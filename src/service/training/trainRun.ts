@@ -7,6 +7,7 @@ import type { Environment } from '../environment.ts';
 import type { JobSignal } from '../jobs.ts';
 import type { Listener, Recovery, RunRecord, TrainEvent, TrainRequest } from '../types.ts';
 import { savedStep } from './checkpoint.ts';
+import { encodePictures } from './encodePictures.ts';
 import { openRun, type TrainDevices } from './openRun.ts';
 import { type Prepared, prepareRun } from './prepareRun.ts';
 import { type RunControl, StopAsked } from './runControl.ts';
@@ -84,6 +85,7 @@ async function trainOn(
 ): Promise<RunRecord> {
   let prepared: Prepared | undefined;
   try {
+    await encodePictures(context, model, sources, progress, signal);
     prepared = await signal.turn(() => prepareRun(context, run.record, model, sources, progress));
     const { resumedAt, trainer } = prepared;
     run.advance((before) => ({ ...atStep(before, resumedAt ?? 0), recompute: trainer.recompute }));
