@@ -56,7 +56,9 @@ export async function openRun(context: TrainContext, request: TrainRequest): Pro
     throw new WinnowError(
       'BadArguments',
       'There are no labelled pairs to train on.',
-      'Judge a few pairs first; only left and right answers train.',
+      Object.values(request.config.repeats).includes(0)
+        ? 'The settings leave some out (repeats): let more kinds count, or judge a few pairs first.'
+        : 'Judge a few pairs first; only left and right answers train.',
     );
   }
   const ref = await withSteps(request.model, runs);
