@@ -360,8 +360,8 @@ describe('which rows', () => {
     expect({ code, ...shown, first: shown.first.length }).toMatchObject({
       code: 0,
       format: 'pairs',
-      counted: 14,
-      total: 14,
+      counted: 15,
+      total: 15,
       first: 5,
     });
     expect(shown.refused.map(({ row }) => row)).toEqual(expect.arrayContaining([1, 2, 3, 4, 5, 6]));
@@ -418,6 +418,30 @@ describe('a file that is not right', () => {
     });
     expect(await refused(at('not there'), ...out)).toMatchObject({ name: 'NotFound' });
     expect(existsSync(at('none'))).toBe(false);
+  });
+});
+
+it('pictures lie in another source', async () => {
+  const apart = mkdtempSync(at('apart-'));
+  writeFileSync(join(apart, 'list.csv'), readFileSync(join(fixtures, 'pairs/beside/crlf-bom.csv')));
+  const { refused: told, ...counts } = await imported(
+    join(apart, 'list.csv'),
+    join(fixtures, 'pairs/beside/images'),
+    '--out',
+    join(apart, 'out'),
+  );
+  expect(counts).toMatchObject({ pairs: 6, usable: 4, ties: 2 });
+  expect(told.map(({ row }) => row)).toEqual([6, 7, 8]);
+});
+
+it('a table in a folder of its own names pictures from the root on', async () => {
+  const set = mkdtempSync(at('set-'));
+  cpSync(join(fixtures, 'pairs/beside/images'), join(set, 'images'), { recursive: true });
+  mkdirSync(join(set, 'annotations'));
+  writeFileSync(join(set, 'annotations/train.jsonl'), readFileSync(join(fixtures, 'pairs/beside/lines.jsonl')));
+  expect(await imported(set, '--out', join(set, '../of-set'))).toMatchObject({
+    pairs: 6,
+    refused: [{ row: 6 }, { row: 7 }, { row: 8 }],
   });
 });
 

@@ -309,6 +309,14 @@ def label_studio():
     ]
     (where / "export.json").write_text(json.dumps(tasks))
     expect("label-studio/export.json", "label-studio", 5, 3, 2, 2, 5, refused=[[4, "skipped"]])
+    # One answer a row.
+    least = [
+        {"id": 100 + i, "prompt": f"a stair, {i}", "left": f"/data/upload/3/0a1b2c3d-{i}a.png", "right": f"/data/upload/3/9f8e7d6c-{i}b.png",
+         "pref": pref, "none": none, "annotator": by, "annotation_id": 50 + i, "created_at": "2026-02-01T10:00:00.000000Z", "lead_time": 2.5}
+        for i, pref, none, by in [(0, "left", None, 2), (0, "left", None, 3), (1, {"selected": "right"}, None, 2), (2, None, "tie", 2), (3, None, "both_bad", 3)]
+    ]
+    (where / "min.json").write_text(json.dumps(least))
+    expect("label-studio/min.json", "label-studio", 4, 2, 1, 2, 4)
 
 
 if __name__ == "__main__":

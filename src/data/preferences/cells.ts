@@ -4,6 +4,7 @@ import { isRecord } from '../../shared/json.ts';
 import { limits } from '../../shared/limits.ts';
 import { pathFrom, type Place } from './places.ts';
 import { type Picture, Refused } from './preference.ts';
+import { splitOf } from './splits.ts';
 
 const decoder = new TextDecoder('utf-8', { fatal: true });
 
@@ -99,13 +100,25 @@ export function timeOf(cell: Cell): string | undefined {
   return Number.isNaN(date.getTime()) ? undefined : date.toISOString();
 }
 
+/** Of a picture's file. */
+const MAX_PICTURE = 256 * 2 ** 20;
+
 /** Where else a set keeps its pictures, below its file's folder. */
 const shelves = (file: string): string[] => {
   const stem = file
     .split('/')
     .at(-1)!
     .replace(/\.[^.]*$/, '');
-  return ['', 'images/', `${stem}/`, `${stem.replace(/^metadata[-_]?/, '')}/`, 'pictures/', 'data/'];
+  const split = splitOf(file);
+  return [
+    '',
+    'images/',
+    ...(split === undefined ? [] : [`${split}/`]),
+    `${stem}/`,
+    `${stem.replace(/^metadata[-_]?/, '')}/`,
+    'pictures/',
+    'data/',
+  ];
 };
 
 /** A picture of whatever a cell holds. `what` it is, in a refusal: `jpg_0`. */
@@ -155,17 +168,34 @@ async function beside(
     throw new Refused(`its picture is an address (${what}: ${short}), and addresses are not followed`);
   const direct = pathFrom(file, path);
   if (direct === undefined) throw new Refused(`the path of its picture leads outside (${what}: ${short})`);
-  for (const one of [place, ...places.filter((other) => other !== place)]) {
-    const from = one === place ? file : '';
-    for (const shelf of shelves(file)) {
-      const below = pathFrom(from, shelf + path);
-      const found = below === undefined ? undefined : await one.open(below);
-      if (!found) continue;
-      if (found.size === 0) throw new Refused(`its picture is empty (0 bytes: ${short})`);
-      if (found.size > 256 * 2 ** 20)
-        throw new Refused(`its picture has ${(found.size / 2 ** 20).toFixed(0)} MiB (${short})`);
-      return found.read(0, found.size);
-    }
+  for (const below of candidates(path, direct, places, place, file)) {
+    const found = await below.place.open(below.path);
+    if (!found) continue;
+    if (found.size === 0) throw new Refused(`its picture is empty (0 bytes: ${short})`);
+    if (found.size > MAX_PICTURE)
+      throw new Refused(`its picture has ${(found.size / 2 ** 20).toFixed(0)} MiB (${short})`);
+    return found.read(0, found.size);
   }
   throw new Refused(`its picture is not there (${what}: ${short})`);
+}
+
+/** Where a picture may lie: from its file's folder, from the root, and below other places, which may be the folder that the path begins with. */
+function* candidates(
+  path: string,
+  direct: string,
+  places: readonly Place[],
+  place: Place,
+  file: string,
+): Generator<{ place: Place; path: string }> {
+  yield { place, path: direct };
+  for (const from of new Set([file, '']))
+    for (const shelf of shelves(file)) {
+      const below = pathFrom(from, shelf + path);
+      if (below !== undefined && below !== direct) yield { place, path: below };
+    }
+  const parts = path.split(/[\\/]/).filter((part) => part !== '' && part !== '.');
+  if (parts.includes('..')) return;
+  for (const other of places)
+    if (other !== place)
+      for (let i = 0; i < Math.min(parts.length, 4); i++) yield { place: other, path: parts.slice(i).join('/') };
 }

@@ -25,27 +25,35 @@ export const labelStudioFormat: PreferenceFormat = {
   title: 'Label Studio',
   what: 'JSON export of the Pairwise template with its pictures; several annotators kept apart',
   fields: [
-    { ours: 'data', what: "the task's own fields", theirs: ['data'], is: 'picture', needed: true },
+    { ours: 'data', what: "the task's own fields", theirs: ['data'], is: 'picture', needed: ['annotator'] },
     {
       ours: 'annotations',
       what: 'what people answered',
       theirs: ['annotations', 'completions'],
       is: 'label',
-      needed: true,
+      needed: ['annotator'],
+    },
+    {
+      ours: 'annotator',
+      what: 'who answered, of an export with one answer a row (JSON-MIN, CSV)',
+      theirs: ['annotator'],
+      is: 'more',
     },
     { ours: 'prompt', what: 'the prompt, a field of data', theirs: [], is: 'prompt' },
     { ours: 'left', what: 'the left picture, a field of data', theirs: [], is: 'picture' },
     { ours: 'right', what: 'the right picture, a field of data', theirs: [], is: 'picture' },
   ],
   inside: 'data',
-  recognise: (_, first) =>
+  recognise: (columns, first) =>
+    (columns.has('annotator') && columns.has('annotation_id')) ||
     first.some(({ data, annotations, completions }) => isRecord(data) && Array.isArray(annotations ?? completions)),
   read: readTask,
 };
 
 async function readTask([row]: readonly Row[]): Promise<Comparison[]> {
   const one = row!;
-  const data = one.cell('data');
+  const alone = one.column('data') === undefined;
+  const data = alone ? one.cells : one.cell('data');
   if (!isRecord(data)) throw new Refused('its data is no object');
   const [left, right] = picturesOf(one, data);
   const said = one.column('prompt');
@@ -53,14 +61,20 @@ async function readTask([row]: readonly Row[]): Promise<Comparison[]> {
     said === undefined ? promptNames.map((name) => data[name]).find((cell) => !isNothing(cell)) : one.cell('prompt'),
   );
   const shownLeft = numberOf(data['shown_left']) === 1 ? 1 : 0;
-  const votes = votesOf(one, shownLeft);
+  const votes = alone ? [voteAlone(one, shownLeft)] : votesOf(one, shownLeft);
   const pictures: [Picture, Picture] = [
     pictureAt(one, left, 'the left picture'),
     pictureAt(one, right, 'the right picture'),
   ];
   const fields = one.rest();
   for (const [name, value] of Object.entries(data))
-    if (value !== left && value !== right && value !== prompt && (value === null || typeof value !== 'object'))
+    if (
+      !alone &&
+      value !== left &&
+      value !== right &&
+      value !== prompt &&
+      (value === null || typeof value !== 'object')
+    )
       fields[`data.${name}`] = value as string | number | boolean | null;
   delete fields['predictions'];
   const id = data['pair'];
@@ -108,6 +122,23 @@ function votesOf(row: Row, shownLeft: 0 | 1): Vote[] {
         shownLeft,
       };
     });
+}
+
+/** Of a row with one answer: it stands under the tag's own name, whatever that is. */
+function voteAlone(row: Row, shownLeft: 0 | 1): Vote {
+  const { annotator, created_at: at, lead_time: lead, ...cells } = row.cells;
+  const said = Object.values(cells).map((cell) => (isRecord(cell) ? cell['selected'] : cell));
+  const asResult = said.map((value) => ({
+    value: value === 'left' || value === 'right' ? { selected: value } : { choices: [value] },
+  }));
+  const seconds = numberOf(lead);
+  return {
+    answer: answerOf(asResult),
+    rater: raterOf(annotator),
+    at: timeOf(at),
+    elapsedMs: seconds === null || seconds < 0 ? undefined : Math.round(seconds * 1000),
+    shownLeft,
+  };
 }
 
 /** A person's number, also where it stands in a record of them. */

@@ -24,7 +24,9 @@ export async function lookAt(picture: Picture, what: string): Promise<LookedAt> 
   } catch (error) {
     if (!isWinnowError(error)) throw error;
     const [sentence] = error.message.split(/\. /, 1);
-    throw new Refused(`${what}: ${sentence!.replace(/^The (picture|image) cannot be (used|read): /, '').replace(/\.$/, '')}`);
+    throw new Refused(
+      `${what}: ${sentence!.replace(/^The (picture|image) cannot be (used|read): /, '').replace(/\.$/, '')}`,
+    );
   }
 }
 
