@@ -27,7 +27,7 @@ function memoryPlace(given: Files): Place {
 
 async function preview(given: Files): Promise<void> {
   const set = await openPreferences([memoryPlace(given)]);
-  const { first, refused, ...counts } = await previewPreferences(set, { rows: 4 });
+  const { first, refused, ...counts } = await previewPreferences(set, { rows: 2 });
   const { counted, usable, ties, prompts, bytesNeeded } = counts;
   allFinite({ counted, usable, ties, prompts, bytesNeeded });
   check(usable + ties <= counted, 'more pairs than rows');
