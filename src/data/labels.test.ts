@@ -2,13 +2,15 @@
 import 'fake-indexeddb/auto';
 import { describe, expect, it } from 'vitest';
 import type { ImageRecord } from '../records/images.ts';
-import type { LabelEvent } from '../records/labels.ts';
+import { answers, type LabelEvent } from '../records/labels.ts';
 import type { PairRecord } from '../records/pairs.ts';
+import { RandomStream } from '../shared/rng.ts';
 import { openDatabase } from './db.ts';
 import {
   appendLabel,
   countLabels,
   foldLabels,
+  foldOne,
   type Label,
   labelsOf,
   type LabelState,
@@ -137,6 +139,39 @@ it('lets each rater take back and give again their own answers alone', () => {
   const redone = repetitionOf(labelsOf(later, 'person:Ann').undone[0]!);
   const state = foldLabels([ann, bo, retractionOf(ann), redone]);
   expect(labelsOf(state, 'person:Ann')).toMatchObject({ given: [redone], undone: [] });
+});
+
+it('folds one event more to what folding all of them gives', () => {
+  const random = new RandomStream({ seed: 1, purpose: 'showOrder' });
+  const raters = ['person', 'person:Ann', 'import:1', 'a'];
+  const sorted = (map: ReadonlyMap<string, Label>) => [...map].toSorted(([a], [b]) => (a < b ? -1 : 1));
+  let state = foldLabels([]);
+  const events: LabelEvent[] = [];
+  for (let i = 0; i < 400; i++) {
+    const by = raters[random.int(0, raters.length)]!;
+    const { given, undone } = labelsOf(state, by);
+    const what = random.int(0, 10);
+    const event: LabelEvent =
+      what < 3 && given.length > 0
+        ? retractionOf(given.at(-1)!)
+        : what < 5 && undone.length > 0
+          ? repetitionOf(undone.at(-1)!)
+          : {
+              ...label(`p${random.int(0, 6)}`, answers[random.int(0, answers.length)]!, random.int(0, 2) as 0 | 1, i),
+              by,
+              ...(what === 9 && { again: true as const }),
+            };
+    events.push(event);
+    state = foldOne(state, event);
+    const whole = foldLabels(events);
+    expect(sorted(state.byPair)).toEqual(sorted(whole.byPair));
+    for (const one of raters) {
+      const { byPair, ...rest } = labelsOf(state, one);
+      expect(rest).toEqual({ given: labelsOf(whole, one).given, undone: labelsOf(whole, one).undone });
+      expect(sorted(byPair)).toEqual(sorted(labelsOf(whole, one).byPair));
+    }
+  }
+  expect(foldOne(state, { type: 'retract', id: 'x', label: 'of nobody', at: '' })).toEqual(state);
 });
 
 describe('labels of several raters', () => {

@@ -70,8 +70,7 @@ export function foldLabels(events: readonly LabelEvent[]): LabelState {
     given.push(event);
     raterOf.set(event.id, rater);
   }
-  for (const rater of byRater.values())
-    rater.byPair = new Map(rater.given.filter(({ again }) => !again).map((label) => [label.pair, label]));
+  for (const rater of byRater.values()) rater.byPair = standing(rater);
   return { byRater, byPair: mergedByPair(byRater.values()) };
 }
 
@@ -92,6 +91,36 @@ export function labelsFrom({ byRater, byPair }: LabelState, counts: (by: string)
   if ([...byRater.keys()].every(counts)) return byPair;
   return mergedByPair([...byRater].flatMap(([by, labels]) => (counts(by) ? [labels] : [])));
 }
+
+/** With one more event, which is new: as folding all of them would give, without going through all. */
+export function foldOne({ byRater, byPair }: LabelState, event: LabelEvent): LabelState {
+  const holds = ({ given }: RaterLabels): boolean =>
+    given.some(({ id }) => event.type === 'retract' && id === event.label);
+  const by = event.type === 'label' ? event.by : [...byRater].find(([, rater]) => holds(rater))?.[0];
+  if (by === undefined) return { byRater, byPair };
+  const { given, undone } = byRater.get(by) ?? nobody;
+  const taken = event.type === 'retract' ? given.findLast(({ id }) => id === event.label) : undefined;
+  const last = undone.at(-1);
+  const rater: RaterLabels =
+    event.type === 'label'
+      ? {
+          given: [...given, event],
+          undone: last && isSameAnswer(last, event) ? undone.slice(0, -1) : [],
+          byPair: new Map(),
+        }
+      : { given: given.filter((label) => label !== taken), undone: [...undone, taken!], byPair: new Map() };
+  rater.byPair = standing(rater);
+  const raters = new Map(byRater).set(by, rater);
+  const { pair } = event.type === 'label' ? event : taken!;
+  const labels = [...raters.values()].flatMap((one) => one.byPair.get(pair) ?? []);
+  const pairs = new Map(byPair);
+  if (labels.length > 0) pairs.set(pair, merged(labels));
+  else pairs.delete(pair);
+  return { byRater: raters, byPair: pairs };
+}
+
+const standing = ({ given }: RaterLabels): Map<string, Label> =>
+  new Map(given.filter(({ again }) => !again).map((label) => [label.pair, label]));
 
 /** What the labels of one pair, each rater's own, come to. People count before what came with a data set, and that before judges: of the first
  *  kind that says anything, an answer that more than half of its raters give; where there is none, a tie. A skip is no voice where anybody has one.

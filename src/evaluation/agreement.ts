@@ -92,7 +92,7 @@ function patternsOf(units: readonly (readonly string[])[]): Pattern[] {
 const RESAMPLES = 1000;
 /** Of many raters nearly every unit is a pattern of its own: fewer resamples say as much of so many. */
 const MIN_RESAMPLES = 200;
-const MAX_RESAMPLED = 1_000_000;
+const MAX_RESAMPLED = 100_000;
 /** Below this a percentile interval is far too narrow. */
 const MIN_UNITS = 20;
 

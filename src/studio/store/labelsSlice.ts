@@ -4,6 +4,7 @@ import {
   appendLabel,
   countLabels,
   foldLabels,
+  foldOne,
   isUsable,
   type Label,
   labelsOf,
@@ -140,7 +141,7 @@ export const labelsSlice: Slice<LabelsSlice> = (set, get) => {
     const { showing } = get();
     await appendLabel(await db(), event);
     const labelEvents = [...get().labelEvents, event];
-    const labels = foldLabels(labelEvents);
+    const labels = foldOne(get().labels, event);
     const { pairs, filter, whose } = get();
     const judged = judgedBy(labels, currentRater(get()).by, whose);
     const following = next(queueOf(pairs, judged, filter, chosenModel(get())?.id), labels);
