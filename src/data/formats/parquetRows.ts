@@ -71,6 +71,7 @@ export class ParquetTable implements Table {
       library.parquetSchema(metadata).children.map((tree) => [tree.element.name, describe(tree)] as const),
     );
     this.columns = [...this.byName.keys()];
+    if (this.columns.some((name) => typeof name !== 'string')) throw new Error('a column without a name');
     let start = 0;
     this.groups = metadata.row_groups.map((rowGroup) => {
       const rows = Number(rowGroup.num_rows);
