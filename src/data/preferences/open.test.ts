@@ -64,3 +64,10 @@ it('real groups of ImageReward are counted as they are ranked', async () => {
     format: 'imagereward',
   });
 });
+
+it('a row of which a picture cannot be taken is refused in the preview, and counts as no pair', async () => {
+  const row = (jpg_0: string) => ({ caption: 'a', jpg_0, jpg_1: 'b.png', label_0: 1 });
+  const set = await openPreferences([place('x.jsonl', row('gone.png'))]);
+  const { counted, usable, refused } = await previewPreferences(set, { rows: 4 });
+  expect({ counted, usable, rows: refused.map((one) => one.row) }).toEqual({ counted: 1, usable: 0, rows: [0] });
+});

@@ -90,6 +90,8 @@ export async function previewPreferences(
   };
   let seen = 0;
   let shownBytes = 0;
+  /** Rows whose pictures cannot be taken, by their place among those that are read. */
+  const lost = new Map<number, string>();
   for await (const found of set.read({ skip, limit: Math.min(rows, limit), signal })) {
     seen++;
     if (found.comparison === undefined) continue;
@@ -97,15 +99,16 @@ export async function previewPreferences(
     preview.first.push(row);
     for (const picture of row.pictures) if ('bytes' in picture) shownBytes += picture.bytes.length;
     const problem = row.pictures.find((picture) => 'problem' in picture);
-    if (problem && 'problem' in problem) refuse(found, problem.problem);
+    if (problem && 'problem' in problem) lost.set(seen - 1, problem.problem);
   }
   const raters = new Set<string>();
   const prompts = new Set<string>();
   const most = Math.min(count, limit);
   for await (const found of set.read({ skip, limit: most, counting: true, signal })) {
+    const why = found.refused ?? lost.get(preview.counted);
     preview.counted++;
-    if (found.comparison === undefined) {
-      refuse(found, found.refused);
+    if (found.comparison === undefined || why !== undefined) {
+      refuse(found, why!);
       continue;
     }
     const { prompt, votes, own } = found.comparison;

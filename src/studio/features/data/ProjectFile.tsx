@@ -63,11 +63,13 @@ function Save() {
   const taking = useStudio((s) => s.taking);
   const atWork = useStudio((s) => s.projectWork !== null);
   const lacks = useStudio((s) => s.lacks !== null);
+  // What is made, brought in or deleted changes it.
+  const kept = useStudio((s) => `${s.pairs.length} ${s.images.length} ${s.runs.length} ${s.importWork}`);
   const { readProjectSize } = useStudio.getState();
   const [chosen, setChosen] = useState<readonly string[]>([]);
   useEffect(() => {
     void readProjectSize();
-  }, [readProjectSize]);
+  }, [readProjectSize, kept]);
   const models = size?.models ?? [];
   const bytes =
     (size?.files ?? 0) + models.reduce((sum, { id, bytes: one }) => sum + (chosen.includes(id) ? one : 0), 0);
@@ -96,7 +98,11 @@ function Save() {
       <div className="row">
         <Button look="primary" icon="save" busy={mine} disabled={taking !== null || atWork || lacks} onClick={save}>
           Save the project
-          {mine && taking.share > 0 ? ` · ${Math.floor(100 * taking.share)} %` : size ? ` (${printBytes(bytes)})` : ''}
+          {mine && taking.share > 0
+            ? ` · ${Math.floor(100 * taking.share)} %`
+            : bytes > 0
+              ? ` (${printBytes(bytes)})`
+              : ''}
         </Button>
       </div>
       {bytes > room ? (

@@ -36,8 +36,11 @@ export function Raters() {
                       {title}
                     </th>
                   ))}
-                  <th scope="col">Left chosen</th>
-                  <th scope="col">Agrees with itself</th>
+                  {['Left chosen', 'Agrees with itself'].map((title) => (
+                    <th key={title} scope="col" className={styles.share}>
+                      {title}
+                    </th>
+                  ))}
                 </tr>
               </thead>
               <tbody>
@@ -52,8 +55,10 @@ export function Raters() {
                         {count}
                       </td>
                     ))}
-                    <td className="number">{printShareOf(one.leftShare)}</td>
-                    <td className="number">{one.self.n ? `${printShareOf(one.self)} of ${one.self.n}` : 'not yet'}</td>
+                    <td className={`number ${styles.share}`}>{printShareOf(one.leftShare)}</td>
+                    <td className={`number ${styles.share}`}>
+                      {one.self.n ? `${printShareOf(one.self)} of ${one.self.n}` : 'not yet'}
+                    </td>
                   </tr>
                 ))}
                 {raters.length > 1 ? (
