@@ -133,7 +133,7 @@ def main():
         weight = 1 + 5 * edges(x)
         with bf16():
             z = vae.encode(x).latents
-            noisy = z + torch.randn_like(z) * torch.rand(len(z), 1, 1, 1) * 0.12
+            noisy = z + torch.randn_like(z) * torch.rand(len(z), 1, 1, 1) * 0.08
             y = vae.decode(noisy).sample.float()
             pairs = zip(critic.features(x)[:3], critic.features(y)[:3]) if critic else ()
         z = z.float()
