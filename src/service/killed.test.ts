@@ -9,7 +9,7 @@ import { isComplete, ModelStore } from '../data/modelStore.ts';
 import { listRuns, writeRun } from '../data/runs.ts';
 import { RunStore } from '../data/runStore.ts';
 import { exportModel } from './export/exporting.ts';
-import { MemoryFileStore } from './memoryFiles.ts';
+import { KilledFiles } from './killedFiles.ts';
 import { ModelPool } from './model/modelPool.ts';
 import { ModelStorage } from './model/modelStorage.ts';
 import { testEnvironment } from './testEnvironment.ts';
@@ -18,36 +18,6 @@ import { testRun } from './testRuns.ts';
 const cases = join(import.meta.dirname, '../../tools/reference/cases');
 const pipeline = (name: string): string => join(cases, name, 'pipeline');
 const signal = { check: () => {}, aborted: new AbortController().signal };
-
-/** After so many writes its process is dead: nothing more happens, whoever asks. */
-class KilledFiles extends MemoryFileStore {
-  left = Infinity;
-  /** What is removed first of a folder. */
-  last = false;
-
-  private async live(work: () => Promise<void>): Promise<void> {
-    if (this.left <= 0) throw new Error('killed');
-    this.left -= 1;
-    await work();
-  }
-
-  override write(path: string, bytes: Uint8Array): Promise<void> {
-    return this.live(() => super.write(path, bytes));
-  }
-
-  override append(path: string, bytes: Uint8Array): Promise<void> {
-    return this.live(() => super.append(path, bytes));
-  }
-
-  override commit(path: string): Promise<void> {
-    return this.live(() => super.commit(path));
-  }
-
-  override async remove(path: string): Promise<void> {
-    const below = await this.list(path);
-    for (const file of [...(this.last ? below.toReversed() : below), path]) await this.live(() => super.remove(file));
-  }
-}
 
 /** Kills the work at every one of its writes. @param check what must hold then, and when it has ended. */
 async function killEverywhere(

@@ -4,6 +4,7 @@ import 'fake-indexeddb/auto';
 import { makeZip } from 'client-zip';
 import { afterEach, describe, expect, it } from 'vitest';
 import { imageRecord, labelEvent, pairRecord } from '../../records/testRecords.ts';
+import { KilledFiles } from '../../service/killedFiles.ts';
 import { MemoryFileStore } from '../../service/memoryFiles.ts';
 import { testRun } from '../../service/testRuns.ts';
 import { type Database, openDatabase, putTogether, readStore } from '../db.ts';
@@ -21,33 +22,6 @@ let opened: Database[] = [];
 afterEach(() => {
   for (const db of opened.splice(0)) db.close();
 });
-
-/** The end of its process: nothing more happens. */
-class KilledFiles extends MemoryFileStore {
-  left = Infinity;
-
-  private async live(work: () => Promise<void>): Promise<void> {
-    if (this.left <= 0) throw new Error('killed');
-    this.left -= 1;
-    await work();
-  }
-
-  override write(path: string, bytes: Uint8Array): Promise<void> {
-    return this.live(() => super.write(path, bytes));
-  }
-
-  override append(path: string, bytes: Uint8Array): Promise<void> {
-    return this.live(() => super.append(path, bytes));
-  }
-
-  override commit(path: string): Promise<void> {
-    return this.live(() => super.commit(path));
-  }
-
-  override remove(path: string): Promise<void> {
-    return this.live(() => super.remove(path));
-  }
-}
 
 interface Place {
   files: KilledFiles;
