@@ -1,5 +1,5 @@
 /** Parquet files, written row group by row group: of what is larger than memory, one group is held. https://parquet.apache.org/docs/file-format/ */
-import { ByteWriter, type KeyValue, ParquetWriter, type SchemaElement } from 'hyparquet-writer';
+import type { KeyValue, SchemaElement } from 'hyparquet-writer';
 
 export interface ParquetColumn {
   name: string;
@@ -61,6 +61,8 @@ export async function* parquetBytes(
   rows: AsyncIterable<ParquetRow>,
   metadata: readonly KeyValue[] = [],
 ): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  // Only what writes one needs it.
+  const { ByteWriter, ParquetWriter } = await import('hyparquet-writer');
   const writer = new ByteWriter();
   const taken = (): Uint8Array<ArrayBuffer> => {
     const bytes = new Uint8Array(writer.getBuffer());
