@@ -40,13 +40,12 @@ export function pathFrom(file: string, path: string): string | undefined {
 }
 
 /** Hidden ones are a tool's own: of git, of a hub's cache, of the desktop. */
-export const isHidden = (path: string): boolean =>
-  path.split('/').some((part) => part.startsWith('.') || part === '__MACOSX');
+const isHidden = (path: string): boolean => path.split('/').some((part) => part.startsWith('.') || part === '__MACOSX');
 
 export const inOrder = (paths: readonly string[]): string[] =>
   paths.filter((path) => !isHidden(path)).toSorted((a, b) => (a < b ? -1 : a > b ? 1 : 0));
 
-export function tooManyFiles(name: string): WinnowError {
+function tooManyFiles(name: string): WinnowError {
   return new WinnowError(
     'BadFile',
     `${name} holds more than ${MAX_FILES.toLocaleString('en')} files.`,
@@ -74,30 +73,6 @@ export function filesPlace(files: readonly File[]): Place {
     files: inOrder([...byPath.keys()]),
     open: async (path) => {
       const file = byPath.get(path);
-      return file && byteRanges(file);
-    },
-  };
-}
-
-/** A folder that was dropped, or opened by the file picker. */
-export async function folderPlace(handle: FileSystemDirectoryHandle): Promise<Place> {
-  const files = new Map<string, FileSystemFileHandle>();
-  const walk = async (folder: FileSystemDirectoryHandle, path: string): Promise<void> => {
-    for await (const [name, entry] of folder.entries()) {
-      const below = path ? `${path}/${name}` : name;
-      if (isHidden(name)) continue;
-      if (entry.kind === 'directory') await walk(entry as FileSystemDirectoryHandle, below);
-      else files.set(below, entry as FileSystemFileHandle);
-      checkCount(handle.name, files.size);
-    }
-  };
-  await walk(handle, '');
-  return {
-    name: handle.name,
-    folder: true,
-    files: inOrder([...files.keys()]),
-    open: async (path) => {
-      const file = await files.get(path)?.getFile();
       return file && byteRanges(file);
     },
   };
