@@ -67,6 +67,8 @@ const judged = (...answers: [pair: string, answer: Answer][]): Partial<Studio> =
 
 let root: Root;
 
+/** The parts, and whatever comes a while after a first drawing (Mantine's indicators move by timers). From then on no time passes, so that what is
+ *  drawn again is drawn for the change. */
 async function show(parts: Record<string, ComponentType>): Promise<void> {
   await act(async () =>
     root.render(
@@ -77,6 +79,7 @@ async function show(parts: Record<string, ComponentType>): Promise<void> {
       </MantineProvider>,
     ),
   );
+  await act(async () => void (await vi.advanceTimersByTimeAsync(5000)));
 }
 
 /** The parts that are drawn again. */
@@ -87,6 +90,7 @@ async function change(to: Partial<Studio> | ((now: Studio) => Partial<Studio>)):
 }
 
 beforeEach(() => {
+  vi.useFakeTimers();
   vi.stubGlobal('IS_REACT_ACT_ENVIRONMENT', true);
   vi.stubGlobal('fetch', never);
   // What this DOM lacks of a browser's.
@@ -112,6 +116,7 @@ beforeEach(() => {
 afterEach(async () => {
   await act(async () => root.unmount());
   document.body.replaceChildren();
+  vi.useRealTimers();
   vi.unstubAllGlobals();
 });
 
