@@ -3,9 +3,11 @@
  *
  *  A kind of judge is one file here and a line of table.ts. It describes itself as models do, by config and weights; what runs a graph and what
  *  encodes a prompt is given to it, so that service/model can list judges and service/sampling run them. */
+import type { ByteRanges } from '../data/formats/bytes.ts';
 import type { Feeds } from '../graph/feed.ts';
-import type { Graph } from '../graph/graph.ts';
+import type { Graph, ParameterDtype } from '../graph/graph.ts';
 import type { TensorSource } from '../models/weights.ts';
+import type { Raster } from '../shared/resize.ts';
 
 /** One thing that a judge says of a picture: any number, and higher is better. */
 export interface JudgeScale {
@@ -14,6 +16,15 @@ export interface JudgeScale {
   title: string;
   /** What it looks at. */
   needs: readonly ('image' | 'prompt')[];
+  /** A difference of two scores, times this, is the logit of a preference. Left out where nobody has fitted one. */
+  logit?: number;
+}
+
+/** What a person should know of a kind of judge before they go by it: sentences. */
+export interface JudgeAbout {
+  purpose: string;
+  /** What it is known to be bad at. */
+  weakness: string;
 }
 
 /** What is said of a judge: plain data. Whether it labelled something, the labels say (`by`). */
@@ -27,25 +38,29 @@ export interface JudgeInfo {
   from: 'model' | 'folder';
   /** The first is what it goes by unless another is asked for. At least one. */
   scales: readonly JudgeScale[];
-  /** Width and height of the pictures that it sees; null: any. */
+  about: JudgeAbout;
+  /** Width and height of the pictures that it sees as they are, and was made for; null: any, each brought to its own size in its own way. */
   imageSize: number | null;
 }
 
 /** By the names of the judge's scales, in their order. */
 export type Score = Readonly<Record<string, number>>;
 
+/** A picture and its prompt. Nothing of it is read, decoded or encoded before the judge asks. */
 export interface Judged {
-  /** [3, height, width] in [-1, 1]. */
-  image: Float32Array;
-  width: number;
-  height: number;
-  /** The prompt's last hidden state at the end token, [D], of the model's text encoder. */
-  pooled: Float32Array;
+  /** The same for files of the same bytes: what a judge keeps of a picture, it keeps under this. */
+  key(): Promise<string>;
+  /** Opaque RGBA in its own size. */
+  picture(): Promise<Raster>;
+  prompt: string;
+  /** The prompt's last hidden state at the end token, [D], of the text encoder of the model whose pictures are judged. */
+  pooled(): Promise<Float32Array>;
 }
 
 export interface Scorer extends AsyncDisposable {
-  /** Every scale of the judge. Rejects with BadArguments for a picture of another size, NotFinite for a score that is no number. */
-  score(item: Judged): Promise<Score>;
+  /** Every scale of the judge for each item, in their order, one by one as they are known; prompts may be read before the first picture is.
+   *  Throws BadArguments for a model that the judge was not made for, NotFinite for a score that is no number. */
+  score(items: readonly Judged[]): AsyncIterable<Score>;
 }
 
 /** What something will take, before any of it is taken. */
@@ -62,6 +77,8 @@ interface RunningGraph extends AsyncDisposable {
 
 /** Runs a graph: our kernels or onnxruntime. */
 export interface GraphRunner {
+  /** How a file's weights are kept by what runs them: for the graph's `dtypeOf`. */
+  dtypes(weights: TensorSource): (key: string) => ParameterDtype;
   plan(graph: Graph, weights: TensorSource): Planned<RunningGraph>;
 }
 
@@ -69,20 +86,33 @@ export interface GraphRunner {
 export interface JudgeFolder {
   /** In messages, with a slash behind it: `scorers/a/`. */
   path: string;
+  /** A small file, whole. Rejects with NotFound. */
   read(file: string): Promise<Uint8Array<ArrayBuffer>>;
+  /** A file to be read by ranges. Rejects with NotFound. */
+  open(file: string): Promise<ByteRanges>;
+  /** Names of its files, where the place can list them. */
+  list?(): Promise<string[]>;
 }
 
 export interface Judge extends JudgeInfo {
+  /** For each prompt what of it the judge does not read, as being too long; '' where it reads all. Left out where all is read. */
+  lost?(prompts: readonly string[]): Promise<string[]>;
   /** Opens no more than the headers of its weights. Rejects with what is wrong with them. */
   plan(runner: GraphRunner): Promise<Planned<Scorer>>;
 }
 
+/** What a kind makes of a folder. */
+export type ReadJudge = Pick<Judge, 'imageSize' | 'plan' | 'lost'> & Partial<Pick<Judge, 'title'>>;
+
 export interface JudgeKind {
-  /** `_class_name` of its config.json. */
-  className: string;
+  /** What lies in its folder, after "a folder with". */
+  takes: string;
   scales: readonly JudgeScale[];
-  /** Throws UnsupportedArchitecture with the config's field. */
-  read(config: Record<string, unknown>, folder: JudgeFolder): Pick<Judge, 'imageSize' | 'plan'>;
+  about: JudgeAbout;
+  /** Undefined for a folder that is of another kind. Reads small files alone. Rejects with what is wrong with one of its own kind:
+   *  UnsupportedArchitecture with the config's field, BadFile, PickleRefused.
+   *  @param config config.json, where there is one. */
+  read(folder: JudgeFolder, config: Record<string, unknown> | undefined): Promise<ReadJudge | undefined>;
 }
 
 /** Labels that a judge gave are signed so: by its name alone where it went by its first scale, as earlier versions signed. */

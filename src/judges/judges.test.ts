@@ -1,8 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { byteRanges } from '../data/formats/bytes.ts';
 import { WinnowError } from '../shared/errors.ts';
-import { type JudgeInfo, signature } from './judge.ts';
+import { type JudgeFolder, type JudgeInfo, signature } from './judge.ts';
 import { comparingJudge, hasLabelled, judgeNamed, judgesOf, type JudgesFolder, readJudge } from './table.ts';
 
 const postcard = join(import.meta.dirname, '../../public/models/postcard');
@@ -10,11 +11,13 @@ const configOf = (name: string): string => readFileSync(join(postcard, `scorers/
 
 /** A place with these files; one that lists its folders, or not. */
 function folder(files: Record<string, string>, lists: boolean): JudgesFolder {
+  const read: JudgesFolder['read'] = async (path) => {
+    if (files[path] === undefined) throw new WinnowError('NotFound', `There is no ${path}.`, 'Check the path.');
+    return new TextEncoder().encode(files[path]);
+  };
   return {
-    read: async (path) => {
-      if (files[path] === undefined) throw new WinnowError('NotFound', `There is no ${path}.`, 'Check the path.');
-      return new TextEncoder().encode(files[path]);
-    },
+    read,
+    open: async (path) => byteRanges(await read(path)),
     ...(lists && {
       folders: async (path: string) => [
         ...new Set(
@@ -26,6 +29,7 @@ function folder(files: Record<string, string>, lists: boolean): JudgesFolder {
     }),
   };
 }
+const place = (files: Record<string, string>, path: string): JudgeFolder => ({ path, ...folder(files, false) });
 const three = {
   'scorers/a/config.json': configOf('a'),
   'scorers/b/config.json': configOf('b'),
@@ -87,10 +91,10 @@ it('a judge that is asked for by name and not read is named with the reason', as
 });
 
 it('one that a person brings along is known by its folder', async () => {
-  const judge = await readJudge(
-    { path: '/judges/mine/', read: async () => new TextEncoder().encode(configOf('a')) },
-    { name: 'mine', from: 'folder' },
-  );
+  const judge = await readJudge(place({ 'config.json': configOf('a') }, '/judges/mine/'), {
+    name: 'mine',
+    from: 'folder',
+  });
   expect(judge).toMatchObject({ name: 'mine', from: 'folder', title: 'Judge mine' });
   expect(judge.scales.map(({ name, needs }) => [name, needs])).toEqual([
     ['appeal', ['image']],
@@ -99,9 +103,7 @@ it('one that a person brings along is known by its folder', async () => {
 });
 
 it('a folder that is no judge’s is named as none', async () => {
-  const read = (path: string): Promise<never> =>
-    Promise.reject(new WinnowError('NotFound', `There is no file ${path}.`, 'Check the path.'));
-  await expect(readJudge({ path: '/src/', read }, { name: 'src', from: 'folder' })).rejects.toMatchObject({
+  await expect(readJudge(place({}, '/src/'), { name: 'src', from: 'folder' })).rejects.toMatchObject({
     name: 'NotFound',
     what: "/src/ is no judge's folder: it has no config.json.",
   });
@@ -117,6 +119,7 @@ describe('who labelled does not judge', () => {
       { name: 'appeal', title: 'Appeal', needs: ['image'] },
       { name: 'alignment', title: 'Alignment', needs: ['image', 'prompt'] },
     ],
+    about: { purpose: '', weakness: '' },
     imageSize: 128,
   }));
   it.each([

@@ -1,6 +1,6 @@
 /** Every kind of judge, and the judges of a folder. */
 import { isWinnowError, WinnowError } from '../shared/errors.ts';
-import { parseJsonObject } from '../shared/json.ts';
+import { parseJsonObject, shown } from '../shared/json.ts';
 import { type Judge, type JudgeFolder, type JudgeInfo, type JudgeKind, signature } from './judge.ts';
 import { winnowScorer } from './winnowScorer.ts';
 
@@ -13,35 +13,31 @@ export const scaleNames: readonly string[] = [
   ...new Set(Object.values(judgeKinds).flatMap(({ scales }) => scales.map(({ name }) => name))),
 ];
 
-/** Reads the config alone. Rejects with NotFound, BadFile, or UnsupportedArchitecture for a class that is no judge of ours. */
+/** Reads its small files alone. Rejects with NotFound, BadFile, or UnsupportedArchitecture for a folder that is no judge of ours. */
 export async function readJudge(folder: JudgeFolder, { name, from }: Pick<JudgeInfo, 'name' | 'from'>): Promise<Judge> {
   const file = `${folder.path}config.json`;
   const bytes = await present(folder.read('config.json'));
-  if (!bytes)
-    throw new WinnowError(
-      'NotFound',
-      `${folder.path} is no judge's folder: it has no config.json.`,
-      'Choose the folder of one, with config.json and its weights.',
-    );
-  const config = parseJsonObject(bytes, { file, remedy: 'Take another copy of the judge.' });
-  const found = Object.entries<JudgeKind>(judgeKinds).find(([, { className }]) => className === config['_class_name']);
-  if (!found)
-    throw new WinnowError(
-      'UnsupportedArchitecture',
-      `${file} is of ${String(config['_class_name'] ?? 'no class').slice(0, 60)}, which is no judge of Winnow's.`,
-      `Choose one of ${Object.values(judgeKinds)
-        .map(({ className }) => className)
-        .join(', ')}.`,
-    );
-  const [kind, { scales, read }] = found;
-  return { name, title: `Judge ${name}`, kind, from, scales, ...read(config, folder) };
+  const config = bytes && parseJsonObject(bytes, { file, remedy: 'Take another copy of the judge.' });
+  for (const [kind, { scales, about, read }] of Object.entries<JudgeKind>(judgeKinds)) {
+    const found = await read(folder, config);
+    if (found) return { name, title: `Judge ${name}`, kind, from, scales, about, ...found };
+  }
+  const takes = `Choose a folder with ${Object.values(judgeKinds)
+    .map((kind) => kind.takes)
+    .join('; or with ')}.`;
+  if (!config) throw new WinnowError('NotFound', `${folder.path} is no judge's folder: it has no config.json.`, takes);
+  const said = config['_class_name'] ?? config['architectures'] ?? config['model_type'];
+  throw new WinnowError(
+    'UnsupportedArchitecture',
+    `${file} is of ${said === undefined ? 'no class' : shown(said).replaceAll('"', '')}, which is no judge of Winnow's.`,
+    takes,
+  );
 }
 
 /** Where judges that come with a model lie in its folder. */
 export const JUDGES = 'scorers';
 
-export interface JudgesFolder {
-  read(path: string): Promise<Uint8Array<ArrayBuffer>>;
+export interface JudgesFolder extends Pick<JudgeFolder, 'read' | 'open'> {
   /** Names of the folders in one, where the place can list them. */
   folders?(path: string): Promise<string[]>;
 }
@@ -62,7 +58,10 @@ async function judgeNames(folder: JudgesFolder): Promise<string[]> {
 
 const judgeIn = (folder: JudgesFolder, name: string): Promise<Judge> => {
   const path = `${JUDGES}/${name}/`;
-  return readJudge({ path, read: (file) => folder.read(`${path}${file}`) }, { name, from: 'model' });
+  return readJudge(
+    { path, read: (file) => folder.read(`${path}${file}`), open: (file) => folder.open(`${path}${file}`) },
+    { name, from: 'model' },
+  );
 };
 
 /** The judges that came with a model. One that is not read (a config in pieces, a kind that is not here) is left out: the model opens without

@@ -7,15 +7,22 @@ import { finiteTensors } from '../models/weights.ts';
 import '../shared/disposable.ts';
 import { WinnowError } from '../shared/errors.ts';
 import { checkFinite } from '../shared/finite.ts';
+import { fitPicture } from '../shared/fit.ts';
+import { planarFromRgba } from '../shared/planar.ts';
 import type { JudgeKind } from './judge.ts';
 
 export const winnowScorer: JudgeKind = {
-  className: 'WinnowScorer',
+  takes: 'config.json (_class_name WinnowScorer) and model.safetensors',
   scales: [
-    { name: 'appeal', title: 'Appeal', needs: ['image'] },
-    { name: 'alignment', title: 'Prompt alignment', needs: ['image', 'prompt'] },
+    { name: 'appeal', title: 'Appeal', needs: ['image'], logit: 1 },
+    { name: 'alignment', title: 'Prompt alignment', needs: ['image', 'prompt'], logit: 1 },
   ],
-  read(json, folder) {
+  about: {
+    purpose: 'Judges pictures of the model it came with, by the taste it was trained on and by their prompts.',
+    weakness: 'Knows the pictures and prompts of that one model alone.',
+  },
+  async read(folder, json) {
+    if (json?.['_class_name'] !== 'WinnowScorer') return undefined;
     const config = parseScorerConfig(json);
     const side = config.image_size;
     return {
@@ -39,32 +46,31 @@ export const winnowScorer: JudgeKind = {
             const running = await make();
             return {
               [Symbol.asyncDispose]: () => running[Symbol.asyncDispose](),
-              async score({ image, width, height, pooled }) {
-                if (width !== side || height !== side)
-                  throw new WinnowError(
-                    'BadArguments',
-                    `The picture is ${width} by ${height} pixels.`,
-                    `This judge sees ${side} by ${side}.`,
+              async *score(items) {
+                for (const item of items) {
+                  const { data } = fitPicture(await item.picture(), { width: side, height: side }, 'crop');
+                  const image = planarFromRgba(data, side, side);
+                  const pooled = await item.pooled();
+                  if (pooled.length !== config.alignment.text_features)
+                    throw new WinnowError(
+                      'BadArguments',
+                      `The model's text encoder gives ${pooled.length} numbers, and this judge reads ${config.alignment.text_features}.`,
+                      'Judge pictures of the model that the judge was made for.',
+                    );
+                  const results = await running.run({ image, pooled });
+                  const appeal = results['appeal']![0]!;
+                  const alignment = alignmentScores(
+                    config,
+                    results['image_projection']!,
+                    results['text_projection']!,
+                  )[0]!;
+                  checkFinite(
+                    [appeal, alignment],
+                    `The scores of ${folder.path}`,
+                    `Its weights (${file}) are too large for what it computes: take another copy.`,
                   );
-                if (pooled.length !== config.alignment.text_features)
-                  throw new WinnowError(
-                    'BadArguments',
-                    `The model's text encoder gives ${pooled.length} numbers, and this judge reads ${config.alignment.text_features}.`,
-                    'Judge pictures of the model that the judge was made for.',
-                  );
-                const results = await running.run({ image, pooled });
-                const appeal = results['appeal']![0]!;
-                const alignment = alignmentScores(
-                  config,
-                  results['image_projection']!,
-                  results['text_projection']!,
-                )[0]!;
-                checkFinite(
-                  [appeal, alignment],
-                  `The scores of ${folder.path}`,
-                  `Its weights (${file}) are too large for what it computes: take another copy.`,
-                );
-                return { appeal, alignment };
+                  yield { appeal, alignment };
+                }
               },
             };
           },

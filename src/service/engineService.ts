@@ -1,9 +1,7 @@
 /** The engine's verbs on one GPUDevice, for the studio's worker and for the command line alike. */
-import { decodePicture } from '../data/formats/picture.ts';
 import { clear } from '../data/partWriter.ts';
 import '../shared/disposable.ts';
 import { inWords, WinnowError } from '../shared/errors.ts';
-import { fitPicture } from '../shared/fit.ts';
 import type { TrainConfig } from '../training/config.ts';
 import { createGpuExecutor } from '../webgpu/executor.ts';
 import { backendFor } from './choices.ts';
@@ -14,13 +12,7 @@ import { exportModel } from './export/exporting.ts';
 import { zipped } from './export/zipped.ts';
 import { handOff, type HandoffResult } from './handoff/handoff.ts';
 import { modelForecast, planForecast, timed, withKept } from './planning/forecast.ts';
-import {
-  generate,
-  type GenerationContext,
-  type GenerationDevices,
-  makePairs,
-  planarFromRgba,
-} from './sampling/generation.ts';
+import { generate, type GenerationContext, type GenerationDevices, makePairs } from './sampling/generation.ts';
 import { Jobs } from './jobs.ts';
 import { frozenPartsOn, openRunning, type Running } from './running.ts';
 import { latentSizeOf } from './sampling/latentSize.ts';
@@ -31,7 +23,8 @@ import { referenceOf, type TrainContext } from './training/openRun.ts';
 import { RunControl } from './training/runControl.ts';
 import { RunStore } from '../data/runStore.ts';
 import { savedRunRate } from './training/stepRate.ts';
-import { judgeOf, planJudge } from './sampling/judging.ts';
+import { judgedFile, judgeOf, planJudge } from './sampling/judging.ts';
+import { engineRunner } from './sampling/partRunner.ts';
 import { denoiserAt, stepSpecOf } from './planning/stepSpec.ts';
 import { type Size, trainingSizes } from './training/buckets.ts';
 import { trainRun } from './training/trainRun.ts';
@@ -444,24 +437,15 @@ export class Engine implements EngineService {
     const judge = await judgeOf(model.folder, name, (path) => this.env.openModel(path));
     await using owned = new AsyncDisposableStack();
     const { value: scorer } = owned.use(
-      await running.cache.use({ key: `${id} judge ${name}`, model: id }, () => planJudge(judge)),
+      await running.cache.use({ key: `${id} judge ${name}`, model: id }, () =>
+        planJudge(judge, engineRunner(running.executor)),
+      ),
     );
     const parts = frozenPartsOn(running, model);
     owned.defer(() => parts.releaseStreamed('text'));
     const scores: Score[] = [];
-    for (const { file, prompt } of items) {
-      const picture = await decodePicture(await this.env.files.read(file));
-      const side = judge.imageSize;
-      const { data, width, height } = side ? fitPicture(picture, { width: side, height: side }, 'crop') : picture;
-      scores.push(
-        await scorer.score({
-          image: planarFromRgba(data, width, height),
-          width,
-          height,
-          pooled: (await parts.encodeText(prompt)).pooled,
-        }),
-      );
-    }
+    const judged = items.map((item) => judgedFile(this.env, parts, item));
+    for await (const score of scorer.score(judged)) scores.push(score);
     return scores;
   }
 }

@@ -12,6 +12,7 @@ import type { FolderReader } from './environment.ts';
 import { MemoryFileStore } from './memoryFiles.ts';
 import { judgeNamed } from '../judges/table.ts';
 import { planJudge } from './sampling/judging.ts';
+import { onnxRunner } from './sampling/partRunner.ts';
 import { testEnvironment } from './testEnvironment.ts';
 import type { GenerationSettings, RunRecord, TrainPair } from './types.ts';
 
@@ -282,7 +283,7 @@ it('a judge with a weight that is none gives no score', async () => {
   const file = 'scorers/a/model.safetensors';
   const reader = changed(postcard, await weights(file, nan, { folder: postcard }));
   const judge = await judgeNamed(reader, 'a', { title: 'Postcard' });
-  await expect(planJudge(judge).then(({ make }) => make())).rejects.toEqual(
+  await expect(planJudge(judge, onnxRunner({ provider: 'wasm' })).then(({ make }) => make())).rejects.toEqual(
     notFinite(/of scorers\/a\/model\.safetensors/),
   );
 });

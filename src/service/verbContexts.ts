@@ -87,7 +87,15 @@ export const lasting = <Context extends GenerationContext>(
 ): GenerationDevices & { context(): Promise<Context> } & Pick<TrainDevices, 'survive'> => ({
   env: context.env,
   pool: context.pool,
-  judge: async (name) => ({ name, title: name, kind: 'winnow-scorer', from: 'model', scales: [], imageSize: null }),
+  judge: async (name) => ({
+    name,
+    title: name,
+    kind: 'winnow-scorer',
+    from: 'model',
+    scales: [],
+    about: { purpose: '', weakness: '' },
+    imageSize: null,
+  }),
   turn: (signal, work) => signal.turn(() => work(context)),
   context: async () => context,
   survive: (error) => Promise.reject(error),

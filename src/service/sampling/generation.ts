@@ -12,6 +12,7 @@ import { RandomStream } from '../../shared/rng.ts';
 import { WinnowError } from '../../shared/errors.ts';
 import { limits } from '../../shared/limits.ts';
 import { nameOf } from '../../shared/paths.ts';
+import { planarFromRgba } from '../../shared/planar.ts';
 import { conditioningOf } from './conditioning.ts';
 import type { Environment } from '../environment.ts';
 import type { FrozenParts } from './frozenParts.ts';
@@ -172,14 +173,6 @@ async function readInit(files: FileStore, file: string, width: number, height: n
     );
   }
   return planarFromRgba(picture.data, width, height);
-}
-
-/** RGBA bytes → [3, H, W] in [-1, 1]. */
-export function planarFromRgba(rgba: Uint8Array | Uint8ClampedArray, width: number, height: number): Float32Array {
-  const out = new Float32Array(3 * width * height);
-  for (let c = 0; c < 3; c++)
-    for (let i = 0; i < width * height; i++) out[c * width * height + i] = (rgba[4 * i + c]! / 255) * 2 - 1;
-  return out;
 }
 
 /** [3, H, W] in [-1, 1] → RGBA bytes; round((x / 2 + 0.5) * 255), as diffusers' VaeImageProcessor. */

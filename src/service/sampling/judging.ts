@@ -1,11 +1,14 @@
 /** The judge that is meant by a name, with what it needs of the model whose pictures it judges. */
-import type { Judge, Scorer } from '../../judges/judge.ts';
+import { decodePicture } from '../../data/formats/picture.ts';
+import type { Judge, Judged, Scorer } from '../../judges/judge.ts';
 import { judgeNamed, readJudge } from '../../judges/table.ts';
 import { nameOf } from '../../shared/paths.ts';
-import type { FolderReader } from '../environment.ts';
+import type { Environment, FolderReader } from '../environment.ts';
 import type { Planned } from '../model/modelCache.ts';
 import type { ModelFolder } from '../model/modelFolder.ts';
-import { onnxRunner } from './partRunner.ts';
+import { keptDtypes } from '../model/weightWidth.ts';
+import type { FrozenParts } from './frozenParts.ts';
+import { onnxRunner, type PartRunner, sizedRunner } from './partRunner.ts';
 
 /** One that came with the model, by its name; one that a person brings along, by its folder's path, which has a slash in it. Rejects with
  *  NotFound, or with why it is not read. */
@@ -17,8 +20,29 @@ export function judgeOf(
   if (!/[\\/]/.test(name)) return judgeNamed(reader, name, info);
   const path = name.replace(/[\\/]+$/, '');
   const folder = open(path);
-  return readJudge({ path: `${path}/`, read: (file) => folder.read(file) }, { name: nameOf(path), from: 'folder' });
+  return readJudge(
+    {
+      path: `${path}/`,
+      read: (file) => folder.read(file),
+      open: (file) => folder.open(file),
+      ...(folder.list && { list: () => folder.list!() }),
+    },
+    { name: nameOf(path), from: 'folder' },
+  );
 }
 
-/** On onnxruntime's wasm: judges are small, and give the same scores on every computer. */
-export const planJudge = (judge: Judge): Promise<Planned<Scorer>> => judge.plan(onnxRunner({ provider: 'wasm' }));
+/** Small judges on onnxruntime's wasm, where they give the same scores on every computer; large ones on our kernels. */
+export const planJudge = (judge: Judge, large: PartRunner): Promise<Planned<Scorer>> =>
+  judge.plan({ dtypes: keptDtypes, ...sizedRunner(onnxRunner({ provider: 'wasm' }), large) });
+
+/** A picture of the store. Read anew whenever a judge asks: there may be thousands. */
+export const judgedFile = (
+  { files, sha256 }: Pick<Environment, 'files' | 'sha256'>,
+  parts: Pick<FrozenParts, 'encodeText'>,
+  { file, prompt }: { file: string; prompt: string },
+): Judged => ({
+  key: async () => sha256(await files.read(file)),
+  picture: async () => decodePicture(await files.read(file)),
+  prompt,
+  pooled: async () => (await parts.encodeText(prompt)).pooled,
+});
