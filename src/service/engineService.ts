@@ -19,6 +19,7 @@ import { latentSizeOf } from './sampling/latentSize.ts';
 import { ADAPTER_CONFIG, alphaMissing, checkConfigSize, openLora, partCounts } from './model/loraFile.ts';
 import { LORAS, ModelPool, type ResolvedModel } from './model/modelPool.ts';
 import { ModelStorage } from './model/modelStorage.ts';
+import { implicitMargins } from './training/implicit.ts';
 import { referenceOf, type TrainContext } from './training/openRun.ts';
 import { RunControl } from './training/runControl.ts';
 import { RunStore } from '../data/runStore.ts';
@@ -40,6 +41,9 @@ import type {
   HubPlan,
   HubRequest,
   ImageRecord,
+  ImplicitEvent,
+  ImplicitMargins,
+  ImplicitRequest,
   ImportedLora,
   JudgeInfo,
   ImportRequest,
@@ -285,6 +289,15 @@ export class Engine implements EngineService {
   async deleteRun(run: string): Promise<void> {
     if (this.controls.has(run)) throw new WinnowError('BadArguments', 'This run is still training.', 'Stop it first.');
     await this.runStore.remove(run);
+  }
+
+  implicit(
+    job: string,
+    request: ImplicitRequest,
+    listener: Listener<ImplicitEvent> = () => {},
+  ): Promise<ImplicitMargins> {
+    const use = new DeviceUse(this.devices, (running) => this.generationContext(running));
+    return this.jobs.run(job, (signal) => implicitMargins(use, this.runStore, signal, request, listener));
   }
 
   async judge(name: string): Promise<JudgeInfo> {

@@ -192,6 +192,50 @@ export type TrainEvent =
 /** save and pause save; stop saves and ends. `resume` and `pause` where they change nothing are carried out at once. */
 export type TrainCommand = 'pause' | 'resume' | 'stop' | 'save' | 'sample';
 
+// ---- implicit reward --------------------------------------------------------------------------------------------------------------
+
+/** What a trained model says of pairs by how much more likely it makes their pictures than the model it came from does. */
+export interface ImplicitRequest {
+  model: ModelRef;
+  /** What it is held against; if left out, the model without its last adapter: what a run started from. */
+  reference?: ModelRef | undefined;
+  /** Latents, or pictures, as training takes them; winner and loser stand for the first and the second picture where nobody has judged. */
+  pairs: readonly TrainPair[];
+  /** Draws of (timestep, noise), common to all pictures: 10 if left out, as the paper has it. */
+  draws?: number | undefined;
+  /** Of the bank; 0 if left out. */
+  seed?: number | undefined;
+  /** Draws lie in [min, max); that of the run on top if left out, else all. */
+  timestepRange?: [number, number] | undefined;
+  /** The run's on top if left out, else the standard preset's. Accuracy does not depend on it. */
+  beta?: number | undefined;
+}
+
+export type ImplicitEvent =
+  | { type: 'preparing'; what: string; done: number; total: number }
+  /** Pictures at one draw through one of the two models. */
+  | { type: 'progress'; done: number; total: number }
+  | { type: 'recovered'; message: string };
+
+export interface ImplicitMargins {
+  beta: number;
+  /** Of the bank's draws, in order. */
+  timesteps: number[];
+  /** In the request's order. */
+  pairs: ImplicitMargin[];
+}
+
+export interface ImplicitMargin {
+  pair: string;
+  /** Mean of the logits: above 0 where the model prefers the winner. */
+  margin: number;
+  /** At each draw. */
+  logits: number[];
+  /** Rewards of the two pictures up to a constant of the prompt; the margin is their difference. */
+  winner: number;
+  loser: number;
+}
+
 // ---- forecast -------------------------------------------------------------------------------------------------------------------
 
 /** Of a pair that is to train: its pictures' sizes in pixels, and whether they are from elsewhere. */
@@ -326,6 +370,8 @@ export interface EngineService extends ModelStorageService {
   metrics(run: string): Promise<StepMetrics[]>;
   renameRun(run: string, name: string): Promise<RunRecord>;
   deleteRun(run: string): Promise<void>;
+  /** Logits and margins of pairs over one bank of draws. */
+  implicit(job: string, request: ImplicitRequest, listener: Listener<ImplicitEvent>): Promise<ImplicitMargins>;
   /** A judge of the first model by its name; or one that a person brings along, by its folder's path (with a slash in it). */
   judge(name: string): Promise<JudgeInfo>;
   /** What the judge says of pictures of the store (JPEG, PNG, WebP), by all of its scales. Of a picture of another size than it sees, it sees the

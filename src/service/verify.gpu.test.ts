@@ -19,7 +19,7 @@ beforeAll(async () => {
 afterAll(() => engine?.destroy());
 
 describe('golden cases on the GPU', () => {
-  it.each(readdirSync(cases).filter((name) => /^(unet|vae|text_encoder|dpo|pipeline)/.test(name)))(
+  it.each(readdirSync(cases).filter((name) => /^(unet|vae|text_encoder|dpo|implicit|pipeline)/.test(name)))(
     '%s',
     async (name) => {
       const result = await verifyCase(

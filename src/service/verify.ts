@@ -4,6 +4,7 @@ import type { Executor } from '../graph/executor.ts';
 import type { SessionOptions } from '../onnx/session.ts';
 import { WinnowError } from '../shared/errors.ts';
 import type { FolderReader } from './environment.ts';
+import { changedWeights } from './model/modelPool.ts';
 import { enginePredictor, onnxPredictor } from './sampling/noisePredictor.ts';
 import { engineRunner, onnxRunner } from './sampling/partRunner.ts';
 import { type Backend, executorBackend, onnxBackend } from './verify/backends.ts';
@@ -12,6 +13,7 @@ import type { CaseResult } from './verify/compare.ts';
 import { suppliedOnnx } from './sampling/suppliedOnnx.ts';
 import { verifyAddNoise, verifyScheduler } from './verify/diffusion.ts';
 import { verifyDpo } from './verify/dpo.ts';
+import { verifyImplicit } from './verify/implicit.ts';
 import { verifyPipeline } from './verify/pipeline.ts';
 import { verifyTextEncoder, verifyTokenizer } from './verify/text.ts';
 import { verifyUNet } from './verify/unet.ts';
@@ -66,6 +68,26 @@ export async function verifyCase(reader: FolderReader, options: VerifyOptions, h
         onnx: () => host.onnx(),
         reference: options.reference,
       });
+    case 'implicit': {
+      if (options.backend === 'onnx') {
+        const onnx = await host.onnx();
+        return verifyImplicit(
+          golden,
+          {
+            name: `onnxruntime ${onnx.provider}`,
+            predictor: ({ folder: { unet }, changes }, size) =>
+              onnxPredictor(unet.model, changedWeights(unet.weights, changes), size, onnx),
+          },
+          2e-3,
+        );
+      }
+      const executor = await host.executor(options.backend);
+      return verifyImplicit(
+        golden,
+        { name: executor.kind, predictor: (model, size) => enginePredictor(executor, model, size) },
+        0,
+      );
+    }
     case 'pipeline':
       return verifyPipeline(golden, {
         runner:

@@ -12,6 +12,8 @@ export const limits = {
   seed: 2 ** 32 - 1,
   /** Pictures, pairs or comparisons of one command. */
   count: 100_000,
+  /** Of (timestep, noise), in a bank that models are held against one another on. */
+  draws: 1000,
   /** Characters of a prompt. */
   prompt: 10_000,
 } as const;

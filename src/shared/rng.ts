@@ -6,7 +6,7 @@
  *  differently in the last bit. */
 import { assert } from './assert.ts';
 
-/** What a stream is for. The numbers are part of the format: adding is fine (10 to 19 are free), changing one changes every run. */
+/** What a stream is for. The numbers are part of the format: adding is fine (15 to 19 are free), changing one changes every run. */
 const purposes = {
   timestep: 0,
   noise: 1,
@@ -18,6 +18,11 @@ const purposes = {
   promptChoice: 7,
   sideOrder: 8,
   showOrder: 9,
+  bankTimestep: 10,
+  bankNoise: 11,
+  heldOut: 12,
+  lookPairs: 13,
+  askedPairs: 14,
   bootstrap: 20,
   shownAgain: 21,
 } as const;

@@ -17,9 +17,9 @@ import transformers
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from common import worst_by_class
-from kinds import add_noise, dpo, pipeline, scheduler, text_encoder, tokenizer, unet, vae
+from kinds import add_noise, dpo, implicit, pipeline, scheduler, text_encoder, tokenizer, unet, vae
 
-KINDS = {kind: module for module in (unet, vae, text_encoder, tokenizer, scheduler, add_noise, dpo, pipeline)
+KINDS = {kind: module for module in (unet, vae, text_encoder, tokenizer, scheduler, add_noise, dpo, implicit, pipeline)
          for kind in module.CASES}
 
 

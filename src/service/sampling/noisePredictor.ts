@@ -12,6 +12,7 @@ import '../../shared/disposable.ts';
 import type { OnnxSession, SessionOptions } from '../../onnx/session.ts';
 import { type AdapterBeside, adapterBeside } from './adapterBeside.ts';
 import type { Planned } from '../model/modelCache.ts';
+import type { ModelFolder } from '../model/modelFolder.ts';
 import { activeChanges, changedWeights, type ResolvedModel } from '../model/modelPool.ts';
 import { fedAs, onnxSession } from './onnxModel.ts';
 import { onnxBytesOf, type RunningPart } from './partRunner.ts';
@@ -51,7 +52,9 @@ export interface EngineOptions {
   kept?: (weights: TensorSource) => (key: string) => ParameterDtype;
 }
 
-type Changed = Pick<ResolvedModel, 'folder' | 'changes'>;
+export interface Changed extends Pick<ResolvedModel, 'changes'> {
+  folder: { unet: Pick<ModelFolder['unet'], 'model' | 'weights'> };
+}
 
 /** A predictor on our own kernels before anything of it is on the device. */
 export interface PlannedPredictor {

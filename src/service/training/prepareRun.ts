@@ -1,25 +1,22 @@
 /** From what a run trains on to what steps: text encoded, kernels compiled, weights and moments where they were. */
 import { alphasCumprod, readNoiseSchedule } from '../../diffusion/schedule.ts';
 import { SchedulerConfigReader } from '../../diffusion/schedulerConfig.ts';
-import { preferenceOf } from '../../losses/preference.ts';
-import type { Conditioning, PromptEncoding } from '../../models/conditioning.ts';
 import { ParameterStore } from '../../models/parameterStore.ts';
 import { withAliases } from '../../models/weights.ts';
 import '../../shared/disposable.ts';
 import { engineReference, type FrozenReference } from '../../training/frozenReference.ts';
 import { initialLora } from '../../training/lora.ts';
-import type { LoopData, PreparedPair } from '../../training/runStep.ts';
+import type { LoopData } from '../../training/runStep.ts';
 import type { StepSpec } from '../../training/stepGraph.ts';
 import { Trainer } from '../../training/trainer.ts';
 import type { ResolvedModel } from '../model/modelPool.ts';
 import type { MemoryForecast, RunRecord } from '../types.ts';
 import type { Size } from './buckets.ts';
 import { restoreState } from './checkpoint.ts';
-import { EncodedTexts } from './encodedTexts.ts';
-import { encodedLatents, toldOf } from './encodePictures.ts';
 import { onnxReference } from './onnxReference.ts';
 import type { TrainContext } from './openRun.ts';
-import type { PictureSource, Sources } from './sources.ts';
+import { preparePairs } from './preparePairs.ts';
+import type { Sources } from './sources.ts';
 import { forecastOf } from '../planning/forecast.ts';
 import { denoiserAt, stepSpecOf } from '../planning/stepSpec.ts';
 import { latentSizeOf } from '../sampling/latentSize.ts';
@@ -54,7 +51,7 @@ export async function prepareRun(
   const { sizeMultiple, predictionType } = model.folder.info;
   const [latentSize, ...otherSizes] = sources.sizes.map((size) => latentSizeOf(size, sizeMultiple));
   const data: LoopData = {
-    ...(await encodeTexts(context, record, model, sources, { check, preparing })),
+    ...(await preparePairs(context, config, model, sources, { check, preparing })),
     prediction: predictionType,
     alphasCumprod: alphasCumprod(schedule),
   };
@@ -130,48 +127,4 @@ export async function prepareRun(
 function mostUsed({ pairs, sizes }: Sources): Size {
   const counts = sizes.map((_, i) => pairs.filter(({ bucket }) => bucket === i).length);
   return sizes[counts.indexOf(Math.max(...counts))]!;
-}
-
-/** Every prompt of the run, encoded: those that train and those that samples are drawn from, so that the text encoders need not come back
- *  while the step holds the GPU. */
-async function encodeTexts(
-  context: TrainContext,
-  { config }: RunRecord,
-  model: ResolvedModel,
-  sources: Sources,
-  { check, preparing }: { check(): void; preparing(what: string, done: number, total: number): void },
-): Promise<Pick<LoopData, 'pairs' | 'unconditional'>> {
-  const parts = context.frozenParts(model);
-  const latents = encodedLatents(context.env.files, model, config);
-  const texts = new EncodedTexts(context.env, model);
-  const encode = (prompt: string | null): Promise<PromptEncoding> => {
-    check();
-    return parts.encodeText(prompt, model.texts);
-  };
-  try {
-    const nothing = await encode(null);
-    const pairs: PreparedPair[] = [];
-    for (const [i, { pair, winner, loser, bucket, fit }] of sources.pairs.entries()) {
-      if (i % 8 === 0) preparing('Encoding the prompts', i, sources.pairs.length);
-      const size = sources.sizes[bucket]!;
-      const text = await texts.of(pair.prompt, encode);
-      const told = (source: PictureSource, prompt: PromptEncoding): Conditioning =>
-        model.folder.unet.model.conditioning(prompt, toldOf(source, size, fit));
-      pairs.push({
-        id: pair.pair,
-        winner: latents(winner, { size, fit, side: 'winner' }),
-        loser: latents(loser, { size, fit, side: 'loser' }),
-        conditioning: typeof text === 'function' ? async () => told(winner, await text()) : told(winner, text),
-        loserConditioning: typeof text === 'function' ? async () => told(loser, await text()) : told(loser, text),
-        unconditional: [told(winner, nothing), told(loser, nothing)],
-        preference: preferenceOf(config, pair.strength),
-        bucket,
-        ...(pair.repeats !== undefined && { repeats: pair.repeats }),
-      });
-    }
-    if (config.sampleEvery > 0) for (const prompt of config.samplePrompts) await encode(prompt);
-    return { pairs, unconditional: model.folder.unet.model.conditioning(nothing, sources.sizes[0]!) };
-  } finally {
-    await parts.releaseStreamed('all');
-  }
 }

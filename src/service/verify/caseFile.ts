@@ -17,6 +17,7 @@ export const caseKinds = [
   'scheduler',
   'add_noise',
   'dpo',
+  'implicit',
   'pipeline',
 ] as const;
 export type CaseKind = (typeof caseKinds)[number];
