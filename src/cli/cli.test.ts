@@ -46,6 +46,7 @@ describe('help', () => {
       'generate',
       'pairs',
       'label',
+      'score',
       'train',
       'evaluate',
       'export',
@@ -78,7 +79,7 @@ describe('help', () => {
 describe('errors', () => {
   it.each([
     [[], 2, ''],
-    [['score', 'x'], 2, 'BadArguments: There is no verb score. Choose one of generate,'],
+    [['sort', 'x'], 2, 'BadArguments: There is no verb sort. Choose one of generate,'],
     [['generate'], 2, 'BadArguments: MODEL is missing.'],
     [['generate', tiny, 'more'], 2, 'BadArguments: "more" is one argument too many.'],
     [['generate', tiny, '--sedes', '1'], 2, `BadArguments: Unknown option '--sedes'.`],

@@ -17,10 +17,29 @@ export const isLabelFile = (asked: string): boolean =>
 
 /** As the engine knows it: a name, or a folder by its absolute path. A judge that came with the model goes before a folder of the same name:
  *  `./a` is the folder. Throws BadArguments for none. */
-export function judgePath(asked: string): string {
+export function judgePath(asked: string, option = 'judge'): string {
   if (asked.trim() === '')
-    throw badArguments('--judge is empty.', "Give a judge's name or the path of its folder, or leave --judge out.");
+    throw badArguments(
+      `--${option} is empty.`,
+      `Give a judge's name or the path of its folder, or leave --${option} out.`,
+    );
   return /[\\/.]/.test(asked) && isFolder(asked) ? absolute(asked) : asked;
+}
+
+/** Whoever is asked by `--by WHO`. */
+export interface Asked {
+  /** As it was given. */
+  text: string;
+  /** As the engine knows the judge. */
+  name: string;
+  /** What it goes by; its first scale if left out. */
+  scale: string | undefined;
+}
+
+/** `a`, `a:alignment`, `judges/mine`, `judges/mine:score`. Throws BadArguments. */
+export function askedJudge(text: string): Asked {
+  const [, name, scale] = (existsSync(text) ? null : /^(.+):([a-z][\w-]*)$/i.exec(text)) ?? [text, text];
+  return { text, name: judgePath(name!, 'by'), scale };
 }
 
 /** What may follow `--by`. */

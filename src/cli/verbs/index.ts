@@ -11,6 +11,7 @@ import { label } from './label.ts';
 import { pairs } from './pairs.ts';
 import { plan } from './plan.ts';
 import { raters } from './raters.ts';
+import { score } from './score.ts';
 import { train } from './train.ts';
 import { verify } from './verify.ts';
 
@@ -20,6 +21,7 @@ export const verbs: readonly Verb[] = [
   importVerb,
   label,
   raters,
+  score,
   train,
   evaluate,
   exportVerb,

@@ -1,0 +1,131 @@
+/** `winnow score` with the judges of the embedded model, on its bundled pairs and on pictures from elsewhere. */
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { formatJsonl } from '../data/formats/jsonl.ts';
+import type { JudgeFigures } from '../evaluation/judgeFigures.ts';
+import type { LabelEvent, PairRecord } from '../service/types.ts';
+import { runCli } from './run.ts';
+
+const root = join(import.meta.dirname, '..', '..');
+const bundled = JSON.parse(readFileSync(join(root, 'public/pairs/pairs.json'), 'utf8')) as PairRecord[];
+const some = bundled.slice(0, 3);
+let folder: string;
+
+async function winnow(...args: string[]): Promise<{ code: number; out: string; err: string }> {
+  let [out, err] = ['', ''];
+  const streams = {
+    out: (text: string) => void (out += text),
+    err: (text: string) => void (err += text),
+    live: false,
+  };
+  const code = await runCli(args, streams);
+  return { code, out, err };
+}
+const json = async (...args: string[]): Promise<JudgeFigures[]> => {
+  const { code, out, err } = await winnow('score', ...args, '--json');
+  expect(code, err).toBe(0);
+  return (JSON.parse(out) as { by: JudgeFigures[] }).by;
+};
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'winnow-score-'));
+  mkdirSync(join(folder, 'pairs/pairs'), { recursive: true });
+  for (const { images } of some)
+    for (const { file } of images) copyFileSync(join(root, 'public', file), join(folder, 'pairs', file));
+  writeFileSync(join(folder, 'pairs/pairs.jsonl'), formatJsonl(some));
+});
+
+describe('pairs', () => {
+  it('are scored by every judge, and by the scale that is asked for', { timeout: 240_000 }, async () => {
+    const pairs = join(folder, 'pairs');
+    const [a, alignment] = await json(pairs, '--by', 'a', '--by', 'a:alignment');
+    expect(Object.keys(a!).toSorted()).toEqual(
+      ['who', 'n', 'accuracy', 'interval', 'ties', 'mean', 'median', 'perPair'].toSorted(),
+    );
+    expect(a).toMatchObject({ who: 'a', n: 3, accuracy: null, interval: null, ties: 0 });
+    expect(a!.perPair.map(({ pair }) => pair)).toEqual(some.map(({ id }) => id));
+    for (const { margin, scores } of a!.perPair) expect(margin).toBe(scores[0]! - scores[1]!);
+    expect(alignment!.who).toBe('a:alignment');
+    expect(alignment!.perPair[0]!.scores).not.toEqual(a!.perPair[0]!.scores);
+
+    // Whoever labelled agrees with themselves.
+    expect((await winnow('label', pairs, '--judge', 'a')).code).toBe(0);
+    const [self, ties] = [
+      await json(pairs, '--by', 'a', '--labels', pairs),
+      await json(pairs, '--by', 'a', '--labels', pairs, '--tie-margin', '1000'),
+    ];
+    expect(self[0]).toMatchObject({ n: 3, accuracy: 1, ties: 0 });
+    expect(ties[0]).toMatchObject({ n: 3, accuracy: 0.5, ties: 3 });
+    const turned = readFileSync(join(pairs, 'labels.jsonl'), 'utf8')
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as LabelEvent)
+      .map((event) => ('answer' in event ? { ...event, answer: event.answer === 'left' ? 'right' : 'left' } : event));
+    writeFileSync(join(folder, 'turned.jsonl'), formatJsonl(turned));
+    expect((await json(pairs, '--by', 'a', '--labels', join(folder, 'turned.jsonl')))[0]).toMatchObject({
+      n: 3,
+      accuracy: 0,
+    });
+    const { out } = await winnow('score', pairs, '--by', 'a', '--labels', pairs);
+    expect(out).toMatch(/^by +pairs +agrees/);
+    expect(out).toMatch(/^a +3 +100/m);
+  });
+});
+
+describe('pictures', () => {
+  it('have the prompts that lie beside or in them, and sizes of their own', { timeout: 240_000 }, async () => {
+    const pictures = join(folder, 'pictures');
+    mkdirSync(join(pictures, 'deep'), { recursive: true });
+    copyFileSync(join(root, 'public', some[0]!.images[0].file), join(pictures, 'own.png'));
+    copyFileSync(join(root, 'tools/reference/pictures/rgb.jpg'), join(pictures, 'deep/rgb.jpg'));
+    copyFileSync(join(root, 'tools/reference/pictures/lossless.webp'), join(pictures, 'lossless.webp'));
+    const [appeal] = await json(pictures, '--by', 'a');
+    expect(appeal!.perPair.map(({ pair, margin }) => [pair, margin])).toEqual([
+      ['deep/rgb.jpg', null],
+      ['lossless.webp', null],
+      ['own.png', null],
+    ]);
+    expect(appeal!.n).toBe(3);
+    // The same picture as in its pair.
+    const [ofPair] = await json(join(folder, 'pairs'), '--by', 'a');
+    expect(appeal!.perPair[2]!.scores[0]).toBe(ofPair!.perPair[0]!.scores[0]);
+
+    const without = await winnow('score', pictures, '--by', 'a:alignment');
+    expect(without.code).toBe(2);
+    expect(without.err).toContain('Judge a reads prompts, and 2 of 3 pictures have none (deep/rgb.jpg).');
+    writeFileSync(join(pictures, 'deep/rgb.txt'), 'a tree\n');
+    writeFileSync(join(pictures, 'metadata.jsonl'), formatJsonl([{ file_name: 'lossless.webp', text: 'a bird' }]));
+    const [alignment] = await json(pictures, '--by', 'a:alignment');
+    const [pairAlignment] = await json(join(folder, 'pairs'), '--by', 'a:alignment');
+    expect(alignment!.perPair[2]!.scores[0]).toBe(pairAlignment!.perPair[0]!.scores[0]);
+  });
+});
+
+describe('what cannot be scored is named', () => {
+  it.each([
+    [['nowhere', '--by', 'a'], /^NotFound: There is no folder nowhere/m],
+    [['PAIRS'], /^BadArguments: --by is missing/m],
+    [['PAIRS', '--by', ''], /^BadArguments: --by is empty/m],
+    [['PAIRS', '--by', 'nobody'], /^NotFound: The model Postcard has no judge nobody\. Choose a or b/m],
+    [['PAIRS', '--by', 'a:beauty'], /^BadArguments: Judge a says nothing of beauty/m],
+    [['PAIRS', '--by', 'a', '--tie-margin=-1'], /^BadArguments: --tie-margin is "-1"/m],
+    [['PAIRS', '--by', 'a', '--labels', 'none.jsonl'], /^NotFound: There is no label file/m],
+    [['EMPTY', '--by', 'a'], /^NotFound: .* holds neither pairs \(pairs\.jsonl\) nor pictures/m],
+    [
+      ['PICTURES', '--by', 'a', '--labels', 'PAIRS'],
+      /^BadArguments: --labels does nothing with pictures that are no pairs/m,
+    ],
+  ])('%j', { timeout: 120_000 }, async (args, message) => {
+    const places: Record<string, string> = {
+      PAIRS: join(folder, 'pairs'),
+      EMPTY: mkdtempSync(join(tmpdir(), 'winnow-empty-')),
+      PICTURES: join(folder, 'pairs/pairs'),
+    };
+    const { code, err, out } = await winnow('score', ...args.map((arg) => places[arg] ?? arg));
+    expect(err).toMatch(message);
+    expect([1, 2]).toContain(code);
+    expect(out).toBe('');
+  });
+});

@@ -1,0 +1,45 @@
+/** Pictures through judges, as every verb that asks one does it: in batches that Ctrl-C ends between, with progress. */
+import type { Engine } from '../service/engineService.ts';
+import type { Score } from '../service/types.ts';
+import { WinnowError } from '../shared/errors.ts';
+import { Pace, type Terminal } from './terminal.ts';
+
+/** Pictures of one turn of the engine. */
+const BATCH = 16;
+
+export interface ToScore {
+  /** In the engine's file store. */
+  file: string;
+  prompt: string;
+}
+
+/** Every scale of the judge for each item, in their order; one that stands there twice is judged once. Rejects with Cancelled after Ctrl-C.
+ *  @param doing in front of the progress: `score`, `judge a`. */
+export async function scoreAll(
+  engine: Pick<Engine, 'score'>,
+  terminal: Terminal,
+  judge: string,
+  items: readonly ToScore[],
+  { doing = 'score', stopped = 'Scoring' }: { doing?: string; stopped?: string } = {},
+): Promise<Score[]> {
+  const keyOf = ({ file, prompt }: ToScore): string => JSON.stringify([file, prompt]);
+  const once = [...new Map(items.map((item) => [keyOf(item), { file: item.file, prompt: item.prompt }])).values()];
+  const scores = new Map<string, Score>();
+  const pace = new Pace();
+  let stop = false;
+  terminal.onInterrupt(() => (stop = true));
+  for (let start = 0; start < once.length; start += BATCH) {
+    if (stop)
+      throw new WinnowError(
+        'Cancelled',
+        `${stopped} was stopped after ${start} of ${once.length} pictures.`,
+        'Give the same command again.',
+      );
+    const batch = once.slice(start, start + BATCH);
+    const found = await engine.score(judge, batch);
+    for (const [i, item] of batch.entries()) scores.set(keyOf(item), found[i]!);
+    const done = start + batch.length;
+    terminal.status(`${doing} ${done}/${once.length}${pace.left(done, once.length)}`, done === once.length);
+  }
+  return items.map((item) => scores.get(keyOf(item))!);
+}

@@ -1,0 +1,138 @@
+import { existsSync } from 'node:fs';
+import {
+  judgeFigures,
+  type JudgeFigures,
+  mean,
+  type Scored,
+  scoredPair,
+  scoredPicture,
+} from '../../evaluation/judgeFigures.ts';
+import { embeddedModels } from '../../data/embeddedModels.ts';
+import type { Engine } from '../../service/engineService.ts';
+import { absolute, doNothing, number } from '../arguments.ts';
+import { withEngine } from '../engine.ts';
+import { percent, range } from '../evaluationReport.ts';
+import { type Asked, askedJudge, scaleOf } from '../judges.ts';
+import { parseModelRef } from '../modelRef.ts';
+import { type PictureSource, pictureSource } from '../pictureSource.ts';
+import { readLabels } from '../records.ts';
+import { scoreAll } from '../scoring.ts';
+import { table, type Terminal } from '../terminal.ts';
+import { badArguments, defineVerb } from '../verb.ts';
+
+export const score = defineVerb({
+  name: 'score',
+  summary: 'what judges say of pairs or of pictures, and how often they side with labels',
+  positionals: ['SOURCE'],
+  options: {
+    by: {
+      kind: 'list',
+      value: 'WHO',
+      help: "a judge that came with the model, by its name (a, b), or the path of one's folder or file; `:SCALE` behind it for another than its first scale (a:alignment)",
+    },
+    labels: {
+      kind: 'list',
+      value: 'FILE',
+      help: 'labels of the pairs, a file or a folder with one: how often each judge prefers what they prefer',
+    },
+    'tie-margin': {
+      kind: 'text',
+      value: 'X',
+      help: 'scores no further apart than this are a tie, which counts half',
+      default: '0',
+    },
+    model: {
+      kind: 'text',
+      value: 'MODEL',
+      help: "whose judges, and whose words (default: the model that made the pictures, else the product's own)",
+    },
+  },
+  notes: [
+    'SOURCE is a pairs folder, or a folder of PNG, JPEG or WebP files. Of a picture on its own the prompt is what images.jsonl or metadata.jsonl says',
+    'of it, else what a text file of its name holds, else what is written in the PNG.',
+    'A margin is the score of the first picture of a pair less that of the second; mean and median are those of all pictures.',
+  ],
+  example: 'pairs --by a --by b --labels pairs/labels.jsonl',
+  async run([folder], values, terminal) {
+    const say = (text: string): void => terminal.note(text);
+    if (values.by.length === 0) throw badArguments('--by is missing.', 'Say who judges: --by a.');
+    const asked = values.by.map(askedJudge);
+    const tieMargin = number('tie-margin', values['tie-margin'], { min: 0 });
+    const source = await pictureSource(folder!, say);
+    if (!source.pairs) doNothing({ labels: values.labels[0] }, ['labels'], 'with pictures that are no pairs');
+    const labels = values.labels.length > 0 ? readLabels(values.labels, say).byPair : undefined;
+    if (labels && !source.pairs!.some(({ id }) => labels.has(id)))
+      throw badArguments(
+        'None of the labels is about these pairs.',
+        'Give the labels of these pairs, or leave them out.',
+      );
+    const base = values.model === undefined ? baseOf(source, say) : parseModelRef(values.model).base;
+    return withEngine(terminal, { base, root: absolute(folder!) }, async (engine) => {
+      const by: JudgeFigures[] = [];
+      const scored: Scored[][] = [];
+      for (const who of asked) scored.push(await scoredBy(engine, terminal, who, source));
+      for (const [i, { text }] of asked.entries()) by.push(judgeFigures(text, scored[i]!, { labels, tieMargin }));
+      return { json: { by }, text: describe(by, source, labels !== undefined) };
+    });
+  },
+});
+
+/** The model whose judges are meant where nobody says so. */
+function baseOf({ madeBy }: PictureSource, say: (text: string) => void): string {
+  if (madeBy !== null && (embeddedModels.includes(madeBy) || existsSync(madeBy))) return madeBy;
+  const [base] = embeddedModels;
+  if (madeBy !== null)
+    say(`The model that made the pictures (${madeBy}) is not here: a judge's name is one of ${base}'s.`);
+  return base!;
+}
+
+async function scoredBy(
+  engine: Engine,
+  terminal: Terminal,
+  { name, scale: wanted, text }: Asked,
+  { pairs, pictures }: PictureSource,
+): Promise<Scored[]> {
+  const judge = await engine.judge(name);
+  const scale = scaleOf(judge, wanted);
+  if (judge.scales.find((one) => one.name === scale)!.needs.includes('prompt')) {
+    const without = pictures.filter(({ prompt }) => prompt === null);
+    if (without.length > 0)
+      throw badArguments(
+        `${judge.title} reads prompts, and ${without.length} of ${pictures.length} pictures have none (${without[0]!.file}).`,
+        'Put a text file of the same name beside each picture, or a metadata.jsonl with file_name and prompt.',
+      );
+  }
+  const scores = await scoreAll(
+    engine,
+    terminal,
+    name,
+    pictures.map(({ file, prompt }) => ({ file, prompt: prompt ?? '' })),
+    { doing: `${text}: picture` },
+  );
+  const numbers = scores.map((one) => one[scale]!);
+  return pairs
+    ? pairs.map(({ id }, i) => scoredPair(id, [numbers[2 * i]!, numbers[2 * i + 1]!]))
+    : pictures.map(({ file }, i) => scoredPicture(file, numbers[i]!));
+}
+
+const plain = (value: number | null): string => (value === null ? '-' : value.toPrecision(5));
+
+function describe(by: readonly JudgeFigures[], { pairs }: PictureSource, labelled: boolean): string {
+  const columns = pairs ? ['pairs', ...(labelled ? ['agrees', '95 %'] : []), 'ties', 'mean margin'] : ['pictures'];
+  return table([
+    ['by', ...columns, 'mean', 'median'],
+    ...by.map(({ who, n, accuracy, interval, ties, mean: middle, median, perPair }) => [
+      who,
+      String(n),
+      ...(pairs
+        ? [
+            ...(labelled ? [accuracy === null ? '-' : percent(accuracy), interval ? range(interval) : '-'] : []),
+            String(ties),
+            plain(mean(perPair.map(({ margin }) => margin!))),
+          ]
+        : []),
+      plain(middle),
+      plain(median),
+    ]),
+  ]);
+}
