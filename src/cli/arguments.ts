@@ -3,6 +3,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { resolve, sep } from 'node:path';
 import { byteRanges } from '../data/formats/bytes.ts';
 import { checkPrompt } from '../data/formats/promptList.ts';
+import type { ListedPrompt } from '../data/formats/promptSets.ts';
 import type { Source } from '../data/importers/importer.ts';
 import { formatsOf, importAs } from '../data/importers/table.ts';
 import { MAX_TEXT_BYTES } from '../data/formats/text.ts';
@@ -108,7 +109,14 @@ export async function pathSource(path: string): Promise<Source> {
 export const promptsHelp = formatsOf('prompts');
 
 /** Prompts given one by one, or in a file. */
-export async function prompts(values: { prompt?: readonly string[]; prompts: string | undefined }): Promise<string[]> {
+export const prompts = async (values: { prompt?: readonly string[]; prompts: string | undefined }): Promise<string[]> =>
+  (await promptSet(values)).map(({ prompt }) => prompt);
+
+/** The same with the categories that the file has. */
+export async function promptSet(values: {
+  prompt?: readonly string[];
+  prompts: string | undefined;
+}): Promise<ListedPrompt[]> {
   const given = values.prompt ?? [];
   if (values.prompts === undefined && given.length === 0)
     throw badArguments('There is no prompt.', `Give ${values.prompt ? '--prompt TEXT or ' : ''}--prompts FILE.`);
@@ -116,7 +124,7 @@ export async function prompts(values: { prompt?: readonly string[]; prompts: str
   const listed = values.prompts === undefined ? [] : await importAs(await pathSource(values.prompts), 'prompts');
   if (given.length + listed.length > limits.count)
     throw badArguments(`${given.length + listed.length} prompts were given.`, `Give at most ${limits.count}.`);
-  return [...given, ...listed];
+  return [...given.map((prompt) => ({ prompt })), ...listed];
 }
 
 /** Refuses options that were given and do nothing here. */

@@ -1,7 +1,6 @@
 /** Prompt lists: text files with a prompt on each line; lines that begin with # are remarks. */
 import { WinnowError } from '../../shared/errors.ts';
 import { limits } from '../../shared/limits.ts';
-import { decodeText } from './text.ts';
 
 /** Line feeds, with or without carriage returns, or those alone. */
 export function parsePrompts(text: string, file = 'This file'): string[] {
@@ -35,9 +34,6 @@ function holdsData(text: string): boolean {
   const whole = text.replace(/^\uFEFF/, '').trim();
   return isData(whole) || isData(whole.split('\n', 1)[0]!);
 }
-
-/** UTF-8 or UTF-16; BadFile for anything else, which would make pictures of garbage. */
-export const readPrompts = (bytes: Uint8Array, file?: string): string[] => parsePrompts(decodeText(bytes, file), file);
 
 /** Throws BadPrompt for what no text encoder reads: it takes 77 tokens. */
 export function checkPrompt(prompt: string): void {

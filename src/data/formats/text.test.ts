@@ -1,6 +1,6 @@
 /** Text of unnamed encoding, and prompt lists in it. */
 import { describe, expect, it } from 'vitest';
-import { readPrompts } from './promptList.ts';
+import { parsePrompts } from './promptList.ts';
 import { decodeText } from './text.ts';
 
 const utf16 = (text: string, bigEndian = false): Uint8Array => {
@@ -8,6 +8,7 @@ const utf16 = (text: string, bigEndian = false): Uint8Array => {
   return new Uint8Array(bigEndian ? bytes.swap16() : bytes);
 };
 const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text);
+const readPrompts = (bytes: Uint8Array, file?: string): string[] => parsePrompts(decodeText(bytes, file), file);
 const list = 'a red house\r\nein Haus für Ödön\r\n# a remark\r\n\r\n夜の灯台';
 const prompts = ['a red house', 'ein Haus für Ödön', '夜の灯台'];
 

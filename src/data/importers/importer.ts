@@ -6,6 +6,7 @@ import type { ImageRecord } from '../../records/images.ts';
 import type { LabelEvent } from '../../records/labels.ts';
 import type { TrainConfig } from '../../training/config.ts';
 import type { ByteRanges } from '../formats/bytes.ts';
+import type { ListedPrompt } from '../formats/promptSets.ts';
 
 /** What files bring, by what is done with it. Several formats may bring the same. */
 export interface Brought {
@@ -19,7 +20,7 @@ export interface Brought {
   /** A model, or what changes one; never read whole. */
   weights: { adapter: boolean };
   trainSettings: TrainConfig;
-  prompts: string[];
+  prompts: ListedPrompt[];
   /** In order. notes: what of the file does not count, in sentences. */
   labels: { events: LabelEvent[]; notes: string[] };
 }

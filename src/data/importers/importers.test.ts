@@ -29,6 +29,9 @@ describe('a file is known', () => {
     ['promptLines', 'list.txt', 'a tree'],
     ['labelEvents', 'labels.jsonl', ''],
     ['trainSettings', 'mine.json', JSON.stringify(presets[0]!.config)],
+    ['promptTable', 'PartiPrompts.tsv', 'Prompt\tCategory\nbond\tAbstract\n'],
+    ['promptJson', 'anime.json', '["a cat"]'],
+    ['promptJson', 'imagereward.json', '[\n    {\n        "id": "1", "prompt": "a cat"}]'],
   ])('as %s by its name %s', async (format, name, content) => {
     expect(await formatOf(file(name, content))).toBe(format);
   });
@@ -65,19 +68,23 @@ it.each(['model.ckpt', 'LoRA.PT', 'a.bin', 'x.pkl', 'x.pth'])('%s is refused as 
 it('what nobody reads is told what is taken, of the uses that there are', async () => {
   const reading = importFrom(file('song.mp3', 'x'), ['prompts', 'trainSettings']);
   await expect(reading).rejects.toThrow(
-    'Winnow has no use for song.mp3. It takes training settings (.json), prompt lists (.txt).',
+    'Winnow has no use for song.mp3. It takes training settings (.json), prompt lists (.txt), prompt tables (.tsv, .csv), prompt sets (.json, .jsonl).',
   );
   // A use that is not asked for does not count.
-  await expect(importFrom(file('a.jsonl', ''), ['prompts'])).rejects.toMatchObject({
+  await expect(importFrom(file('a.safetensors', ''), ['labels'])).rejects.toMatchObject({
     name: 'BadFile',
-    message: 'a.jsonl is of a kind that has no use here: label events. Here Winnow takes prompt lists (.txt).',
+    message:
+      'a.safetensors is of a kind that has no use here: models and LoRAs. Here Winnow takes label events (.jsonl).',
   });
   await expect(importFrom(file('', ''), every)).rejects.toMatchObject({ name: 'BadFile' });
 });
 
 it('a file that is said to be a prompt list is read as one, whatever it is called', async () => {
-  expect(await importAs(file('prompts', '# mine\na tree\r\n\n  a house '), 'prompts')).toEqual(['a tree', 'a house']);
-  await expect(importAs(file('x.csv', '{"a": 1}'), 'prompts')).rejects.toMatchObject({ name: 'BadFile' });
+  expect(await importAs(file('prompts', '# mine\na tree\r\n\n  a house '), 'prompts')).toEqual([
+    { prompt: 'a tree' },
+    { prompt: 'a house' },
+  ]);
+  await expect(importAs(file('x.csv', '{"a": 1}'), 'prompts')).rejects.toMatchObject({ name: 'MissingColumns' });
 });
 
 it.each([

@@ -5,7 +5,7 @@ import type { Brings, Brought, Importer, Source } from './importer.ts';
 import { labelEventsImporter } from './labelEvents.ts';
 import { jpegImporter, pngImporter, webpImporter } from './pictures.ts';
 import { pickleImporter } from './pickles.ts';
-import { promptLinesImporter } from './promptLines.ts';
+import { promptJsonImporter, promptLinesImporter, promptTableImporter } from './promptLines.ts';
 import { safetensorsImporter } from './safetensors.ts';
 import { trainSettingsImporter } from './trainSettings.ts';
 
@@ -17,6 +17,8 @@ const records = {
   pickle: pickleImporter,
   trainSettings: trainSettingsImporter,
   promptLines: promptLinesImporter,
+  promptTable: promptTableImporter,
+  promptJson: promptJsonImporter,
   labelEvents: labelEventsImporter,
 };
 
@@ -55,9 +57,14 @@ const HEAD = 16;
 async function importerFor(source: Source, brings: readonly Brings[]): Promise<Importer | undefined> {
   const candidates = importersOf(brings);
   const name = source.name.toLowerCase();
-  const named = candidates.find(({ extensions }) => extensions.some((extension) => name.endsWith(extension)));
-  if (named && !named.recognise) return named;
+  const endings = candidates.filter(({ extensions }) => extensions.some((extension) => name.endsWith(extension)));
+  const [first] = endings;
+  if (first && endings.every(({ recognise }) => !recognise)) return first;
   const head = await source.read(0, Math.min(HEAD, source.size));
+  // Of several under one ending, that which it begins like; else that which claims the others.
+  const named =
+    endings.find(({ recognise }) => recognise?.(head)) ?? endings.find(({ recognise }) => !recognise) ?? first;
+  if (named && !named.recognise) return named;
   if (named?.recognise?.(head)) return named;
   return candidates.find((one) => (!named || one.brings === named.brings) && one.recognise?.(head)) ?? named;
 }

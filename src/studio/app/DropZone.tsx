@@ -112,7 +112,10 @@ export function DropZone() {
             useStudio.getState().setTrainSettings(brought.value);
             return navigate('/train');
           case 'prompts':
-            useStudio.getState().setPromptList(brought.name, brought.value);
+            useStudio.getState().setPromptList(
+              brought.name,
+              brought.value.map(({ prompt }) => prompt),
+            );
             return navigate('/generate');
           case 'weights':
             if (!brought.value.adapter) return bringIn(singleFile(file));

@@ -221,7 +221,10 @@ export const generateSlice: Slice<GenerateSlice> = (set, get) => {
 
     usePromptFile: (file) =>
       action({ problem: 'generateProblem' }, async () =>
-        get().setPromptList(file.name, await importAs(fileSource(file), 'prompts')),
+        get().setPromptList(
+          file.name,
+          (await importAs(fileSource(file), 'prompts')).map(({ prompt }) => prompt),
+        ),
       ),
 
     setPromptList(name, prompts) {

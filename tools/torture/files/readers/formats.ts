@@ -7,7 +7,7 @@ import { formatJsonl, readJsonLines } from '../../../../src/data/formats/jsonl.t
 import { decodePicture } from '../../../../src/data/formats/picture.ts';
 import { readPictureInfo } from '../../../../src/data/formats/pictureInfo.ts';
 import { decodePng, encodePng, readPngText, writePngText } from '../../../../src/data/formats/png.ts';
-import { readPrompts } from '../../../../src/data/formats/promptList.ts';
+import { readPromptSet } from '../../../../src/data/formats/promptSets.ts';
 import { openSafetensors, writeSafetensors } from '../../../../src/data/formats/safetensors.ts';
 import { decodeText } from '../../../../src/data/formats/text.ts';
 import { parseTrainConfig, printTrainConfig } from '../../../../src/data/formats/trainConfig.ts';
@@ -200,11 +200,14 @@ function readYaml(files: Files): void {
   check(scalingFactor === undefined || (scalingFactor >= 1e-6 && scalingFactor <= 1e6), `scaled by ${scalingFactor}`);
 }
 
-function readPromptList(files: Files): void {
-  const prompts = readPrompts(only(files), 'p.txt');
-  for (const prompt of prompts) check(prompt.length > 0 && prompt.length <= limits.prompt, 'a prompt out of bounds');
-  if (!prompts.some((prompt) => /^[{[\ufeff]/.test(prompt)))
-    check(same(readPrompts(bytesOf(prompts.join('\n'))), prompts), 'prompts change when they are read again');
+async function readPromptList(files: Files): Promise<void> {
+  const [name] = Object.keys(files);
+  const prompts = await readPromptSet(only(files), name!);
+  for (const { prompt, category } of prompts) {
+    check(prompt.length > 0 && prompt.length <= limits.prompt, 'a prompt out of bounds');
+    check(category === undefined || (category.length > 0 && category.length <= 100), 'a category out of bounds');
+  }
+  check(same(await readPromptSet(bytesOf(JSON.stringify(prompts)), 'p.json'), prompts), 'prompts change as JSON');
 }
 
 function readLines(files: Files): void {
@@ -358,12 +361,16 @@ export const formatReaders: readonly Reader[] = [
   },
   {
     name: 'prompts',
-    sources: ['data/formats/promptList', 'data/formats/text'],
+    sources: ['data/formats/promptList', 'data/formats/promptSets', 'data/formats/text'],
     words: ['# remark', '{"prompt": "a"}', '[]', 'x'.repeat(10_001), 'prompt\tcategory', '\r'],
     seeds: (): Files[] => [
       { 'p.txt': bytesOf('a cat\n# remark\r\na dog, "sitting"\n\n  Häuser am See 🌳\nein Hund') },
       { 'p.txt': bytesOf('[{"prompt": "a cat"}]\n') },
       { 'p.txt': bytesOf('{"prompt": "a cat"}\n{"prompt": "a dog"}\n') },
+      { 'p.tsv': bytesOf('Prompt\tCategory\nbond\tAbstract\n"A" in "B"\tSigns\n') },
+      { 'p.csv': bytesOf('Prompts,Category\nA red car.,Colors\n"A cow, at night.",Conflicting\n') },
+      { 'anime.json': bytesOf('["a girl", "a dog"]') },
+      { 'all.json': bytesOf('{"anime": ["a girl"], "photo": ["a dog"]}') },
     ],
     read: readPromptList,
   },
