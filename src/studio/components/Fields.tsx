@@ -8,7 +8,7 @@ import {
   Textarea,
   TextInput,
 } from '@mantine/core';
-import { type MouseEvent, type ReactNode, useId, useRef } from 'react';
+import { type MouseEvent, type ReactNode, useId, useRef, useState } from 'react';
 
 interface Field {
   label: string;
@@ -68,6 +68,59 @@ export function TextArea({
   );
 }
 
+interface Bounds {
+  min?: number | undefined;
+  max?: number | undefined;
+  digits: number;
+  /** Whether it may be left out. */
+  optional?: boolean;
+}
+
+/** Why what was typed is no value of the field; null if it is one. */
+function numberProblem(typed: string | number, { min, max, digits, optional }: Bounds): string | null {
+  const range =
+    min !== undefined && max !== undefined
+      ? ` from ${min} to ${max}`
+      : min !== undefined
+        ? ` of at least ${min}`
+        : max !== undefined
+          ? ` of at most ${max}`
+          : '';
+  const wanted = `Type a${digits > 0 ? '' : ' whole'} number${range}.`;
+  if (typed === '') return optional ? null : wanted;
+  // A number with more digits than can be told apart stays text.
+  if (typeof typed !== 'number' || !Number.isFinite(typed)) return wanted;
+  return typed < (min ?? -Infinity) || typed > (max ?? Infinity) ? wanted : null;
+}
+
+/** What is typed stays as it is typed. Where it is no value the field says so, the value stays what it was, and nothing that reads the field
+ *  starts (fieldProblem.ts). */
+function useTyped<Value extends number | null>(value: Value, bounds: Bounds, onChange: (value: Value) => void) {
+  const [typed, setTyped] = useState<string | number | null>(null);
+  const [valueThen, setValueThen] = useState(value);
+  if (valueThen !== value) {
+    setValueThen(value);
+    setTyped(null);
+  }
+  const error = typed === null ? null : numberProblem(typed, bounds);
+  return {
+    value: error === null ? (value ?? '') : typed!,
+    error,
+    min: bounds.min ?? -Infinity,
+    max: bounds.max ?? Infinity,
+    clampBehavior: 'none' as const,
+    decimalScale: bounds.digits,
+    allowDecimal: bounds.digits > 0,
+    allowNegative: (bounds.min ?? 0) < 0,
+    thousandSeparator: '',
+    onChange: (next: string | number) => {
+      const problem = numberProblem(next, bounds);
+      setTyped(problem === null ? null : next);
+      if (problem === null) onChange((next === '' ? null : next) as Value);
+    },
+  };
+}
+
 export function NumberField({
   label,
   hint,
@@ -86,22 +139,8 @@ export function NumberField({
   step?: number;
   digits?: number;
 }) {
-  return (
-    <NumberInput
-      label={label}
-      description={hint}
-      value={value}
-      onChange={(next) => typeof next === 'number' && Number.isFinite(next) && onChange(next)}
-      {...(min === undefined ? {} : { min })}
-      {...(max === undefined ? {} : { max })}
-      step={step}
-      decimalScale={digits}
-      allowDecimal={digits > 0}
-      allowNegative={(min ?? 0) < 0}
-      disabled={disabled ?? false}
-      thousandSeparator=""
-    />
-  );
+  const typed = useTyped(value, { min, max, digits }, onChange);
+  return <NumberInput label={label} description={hint} step={step} disabled={disabled ?? false} {...typed} />;
 }
 
 /** A number that can be left out: empty is null, and says what that means. */
@@ -124,46 +163,33 @@ export function OptionalNumberField({
   digits?: number;
   empty: string;
 }) {
-  return (
-    <NumberInput
-      label={label}
-      description={hint}
-      value={value ?? ''}
-      placeholder={empty}
-      onChange={(next) => {
-        if (next === '') onChange(null);
-        else if (typeof next === 'number' && Number.isFinite(next)) onChange(next);
-      }}
-      min={min}
-      {...(max === undefined ? {} : { max })}
-      step={step}
-      decimalScale={digits}
-      allowDecimal={digits > 0}
-      allowNegative={false}
-      thousandSeparator=""
-    />
-  );
+  const typed = useTyped(value, { min, max, digits, optional: true }, onChange);
+  return <NumberInput label={label} description={hint} placeholder={empty} step={step} {...typed} />;
 }
 
-/** Numbers over many powers of ten: learning rates. Typed as text, taken when they read as a number. */
+/** Numbers over many powers of ten: learning rates. */
 export function ScientificField({
   label,
   hint,
   value,
   onChange,
 }: Field & { value: number; onChange: (value: number) => void }) {
+  const [typed, setTyped] = useState<string | null>(null);
+  const read = typed?.trim() ? Number(typed) : NaN;
+  const isRead = Number.isFinite(read) && read >= 0;
   return (
     <TextInput
       label={label}
       description={hint}
-      key={value}
-      defaultValue={printNumber(value)}
+      value={typed ?? printNumber(value)}
+      error={typed !== null && !isRead ? 'Type a number, such as 0.0005 or 5e-4.' : null}
       inputMode="decimal"
-      onBlur={(event) => {
-        const next = Number(event.currentTarget.value);
-        if (event.currentTarget.value.trim() && Number.isFinite(next) && next >= 0) onChange(next);
-        else event.currentTarget.value = printNumber(value);
+      onChange={(event) => {
+        const next = event.currentTarget.value;
+        setTyped(next);
+        if (next.trim() && Number.isFinite(Number(next)) && Number(next) >= 0) onChange(Number(next));
       }}
+      onBlur={() => isRead && setTyped(null)}
     />
   );
 }

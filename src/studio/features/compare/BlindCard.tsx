@@ -5,6 +5,7 @@ import { verdict } from '../../../evaluation/verdict.ts';
 import type { Action } from '../../components/action.ts';
 import { ActionButton } from '../../components/Button.tsx';
 import { NumberField, Switch } from '../../components/Fields.tsx';
+import { withFields } from '../../components/fieldProblem.ts';
 import { Shortcuts } from '../../components/Shortcuts.tsx';
 import { Disclosure, Panel } from '../../components/Surface.tsx';
 import { printWhen } from '../../components/words.ts';
@@ -27,7 +28,7 @@ export function BlindCard() {
     label: 'Start the blind test',
     keys: 'b',
     enabled: different && ready,
-    perform: () => startBlindTest({ rounds, questions: three ? allQuestions : ['general'] }),
+    perform: withFields(() => startBlindTest({ rounds, questions: three ? allQuestions : ['general'] })),
   };
   return (
     <Panel title="Blind test">

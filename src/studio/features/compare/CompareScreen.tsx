@@ -3,6 +3,7 @@ import { useState } from 'react';
 import type { Action } from '../../components/action.ts';
 import { ActionButton, Button, IconButton } from '../../components/Button.tsx';
 import { Segmented, TextArea, TextField } from '../../components/Fields.tsx';
+import { withFields } from '../../components/fieldProblem.ts';
 import { ModelPicker } from '../../components/ModelPicker.tsx';
 import { Shortcuts } from '../../components/Shortcuts.tsx';
 import { Disclosure, Page, Panel, ProblemNotice, Progress } from '../../components/Surface.tsx';
@@ -109,7 +110,7 @@ function Sides() {
             : 'Make images',
     keys: 'mod+enter',
     enabled: ready && known && missing > 0 && !comparing,
-    perform: makeComparison,
+    perform: withFields(makeComparison),
   };
   return (
     <Panel>

@@ -4,6 +4,7 @@ import { Button, FileButton, IconButton } from '../../components/Button.tsx';
 import type { Action } from '../../components/action.ts';
 import { ActionButton } from '../../components/Button.tsx';
 import { NumberField, TextArea } from '../../components/Fields.tsx';
+import { withFields } from '../../components/fieldProblem.ts';
 import { ImageGrid } from '../../components/ImageGrid.tsx';
 import { ModelPicker } from '../../components/ModelPicker.tsx';
 import { Shortcuts } from '../../components/Shortcuts.tsx';
@@ -30,8 +31,14 @@ export function GenerateScreen() {
   );
   const { generate, makePairs, cancelJob } = useStudio.getState();
   const actions: Action[] = [
-    { name: 'generate', label: 'Generate', keys: 'mod+enter', enabled: ready, perform: generate },
-    { name: 'makePairs', label: 'Make pairs', keys: 'mod+shift+enter', enabled: ready, perform: () => makePairs() },
+    { name: 'generate', label: 'Generate', keys: 'mod+enter', enabled: ready, perform: withFields(generate) },
+    {
+      name: 'makePairs',
+      label: 'Make pairs',
+      keys: 'mod+shift+enter',
+      enabled: ready,
+      perform: withFields(() => makePairs()),
+    },
     {
       name: 'cancel',
       label: 'Cancel the current job',

@@ -5,6 +5,7 @@ import { presetsFor } from '../../../training/presets.ts';
 import type { Action } from '../../components/action.ts';
 import { ActionButton, Button, FileButton } from '../../components/Button.tsx';
 import { TextArea } from '../../components/Fields.tsx';
+import { withFields } from '../../components/fieldProblem.ts';
 import { ModelPicker } from '../../components/ModelPicker.tsx';
 import { exported } from '../../../data/exporters/exporter.ts';
 import { exporters } from '../../../data/exporters/table.ts';
@@ -37,7 +38,7 @@ export function Setup() {
     label: 'Start training',
     keys: 'mod+enter',
     enabled: ready && !busy && hasUsable,
-    perform: startTraining,
+    perform: withFields(startTraining),
   };
   if (base?.notTrainable) {
     return (
