@@ -13,6 +13,8 @@ const paths = {
   settings: 'M4 7h9M17 7h3M4 12h3M11 12h9M4 17h7M15 17h5M15 5v4M9 10v4M13 15v4',
   left: 'M19 12H5M11 6l-6 6 6 6',
   right: 'M5 12h14M13 6l6 6-6 6',
+  up: 'M12 19V5M6 11l6-6 6 6',
+  down: 'M12 5v14M6 13l6 6 6-6',
   tie: 'M5 9h14M5 15h14',
   bad: 'M6 6l12 12M18 6 6 18',
   skip: 'M5 5l7 7-7 7M13 5l7 7-7 7',

@@ -1,9 +1,15 @@
 /** Fixed prompts and seeds as the run goes on; the first column is the model it starts from. Arrows move, Enter enlarges. */
 import { type KeyboardEvent, useEffect, useRef, useState } from 'react';
 import type { RunRecord, SampleRecord } from '../../../service/types.ts';
+import type { Action } from '../../components/action.ts';
+import { IconButton } from '../../components/Button.tsx';
+import type { IconName } from '../../components/Icon.tsx';
 import { Picture } from '../../components/Picture.tsx';
+import { Shortcuts } from '../../components/Shortcuts.tsx';
 import { Dialog, Panel } from '../../components/Surface.tsx';
 import styles from './train.module.css';
+
+type Move = Action & { icon: IconName };
 
 export function SampleStrip({ run }: { run: RunRecord }) {
   const steps = [...new Set(run.samples.map((sample) => sample.step))].sort((a, b) => a - b);
@@ -37,11 +43,19 @@ export function SampleStrip({ run }: { run: RunRecord }) {
     const move = moves[event.key];
     if (!move) return;
     event.preventDefault();
-    const [r, c] = [row + move[0], column + move[1]];
-    if (open) {
-      if (at(r, c)) setOpen({ row: r, column: c });
-    } else scroller.current?.querySelector<HTMLElement>(`[data-cell="${r},${c}"]`)?.focus();
+    scroller.current?.querySelector<HTMLElement>(`[data-cell="${row + move[0]},${column + move[1]}"]`)?.focus();
   };
+  const moved = (label: string, keys: string, icon: IconName, [rows, columns]: [number, number]): Move => {
+    const to = open && { row: open.row + rows, column: open.column + columns };
+    const enabled = to !== null && at(to.row, to.column) !== undefined;
+    return { name: keys, label, keys, icon, enabled, perform: () => setOpen(to) };
+  };
+  const moves = [
+    moved('The step before', 'left', 'left', [0, -1]),
+    moved('The next step', 'right', 'right', [0, 1]),
+    moved('The prompt above', 'up', 'up', [-1, 0]),
+    moved('The prompt below', 'down', 'down', [1, 0]),
+  ];
 
   if (!rows.length) return null;
   const opened = open ? at(open.row, open.column) : undefined;
@@ -99,20 +113,22 @@ export function SampleStrip({ run }: { run: RunRecord }) {
         onClose={() => setOpen(null)}
         size="lg"
       >
-        {opened && open ? (
-          // oxlint-disable-next-line jsx-a11y/no-static-element-interactions -- the dialog's own arrows
-          <div
-            tabIndex={-1}
-            ref={(element) => element?.focus()}
-            onKeyDown={(event) => onKeyDown(event, open.row, open.column)}
-            style={{ outline: 'none' }}
-          >
+        {opened ? (
+          <>
+            <Shortcuts title="Samples" actions={moves} always />
             <div className={styles.stripBig}>
               <Picture file={opened.file} alt={opened.prompt} />
             </div>
             <p style={{ marginTop: 12 }}>{opened.prompt}</p>
-            <p className="small dim number">seed {opened.seed} · ← → other steps · ↑ ↓ other prompts</p>
-          </div>
+            <div className="spread">
+              <span className="small dim number">seed {opened.seed}</span>
+              <div className="row">
+                {moves.map(({ label, icon, enabled, perform }) => (
+                  <IconButton key={label} icon={icon} label={label} disabled={!enabled} onClick={perform} />
+                ))}
+              </div>
+            </div>
+          </>
         ) : null}
       </Dialog>
     </Panel>
