@@ -89,6 +89,71 @@ test('keys go on judging after a click on a list or a switch', async ({ page }) 
   await expect(page.getByRole('radio', { name: /^Preferred/ })).toBeChecked();
 });
 
+test('reviewing says where one is, shows the answer that stands on its picture, and goes on without answering', async ({
+  page,
+}) => {
+  await open(page);
+  for (let given = 1; given <= 3; given += 1) {
+    await answer(page, given === 2 ? 'ArrowRight' : 'ArrowLeft');
+    await labels(page, given);
+  }
+  await page.goto('/#/label');
+  await list(page, /^Preferred 3/);
+  await expect(page.getByText('Reviewing 1 of 3')).toBeVisible();
+  const mark = page.getByText('Better', { exact: true });
+  await expect(mark).toHaveCount(1);
+  const ringed = (await page.locator('[data-given]').getAttribute('data-answer')) === 'left' ? 'Left' : 'Right';
+  await expect(side(page, ringed).getByText('Better', { exact: true })).toBeVisible();
+  await page.keyboard.press('j');
+  await page.getByRole('button', { name: 'The next pair (J)' }).click();
+  await expect(page.getByText('Reviewing 3 of 3')).toBeVisible();
+  await expect(page.getByRole('button', { name: 'The next pair (J)' })).toBeDisabled();
+  await page.keyboard.press('k');
+  await expect(page.getByText('Reviewing 2 of 3')).toBeVisible();
+  await labels(page, 3);
+});
+
+test('an answer is confirmed, to the eye and in words', async ({ page }) => {
+  await open(page);
+  await answer(page, 'ArrowLeft');
+  await labels(page, 1);
+  await expect(page.getByRole('status').filter({ hasText: 'Left is kept.' })).toBeAttached();
+  await expect(page.getByRole('button', { name: 'Left', exact: true }).last().locator('i')).toBeAttached();
+  await page.keyboard.press('Backspace');
+  await expect(page.getByText('Left is kept.')).toHaveCount(0);
+});
+
+test('looking closer by dragging answers nothing', async ({ page }) => {
+  await open(page);
+  await expect(side(page, 'Left')).toBeVisible();
+  await page.keyboard.press('z');
+  const box = (await side(page, 'Left').boundingBox())!;
+  await page.mouse.move(box.x + 40, box.y + 40);
+  await page.mouse.down();
+  await page.mouse.move(box.x + 120, box.y + 90, { steps: 4 });
+  await page.mouse.up();
+  await page.waitForTimeout(300);
+  await expect(page.getByText(/^1 label/)).toHaveCount(0);
+  await side(page, 'Left').click();
+  await labels(page, 1);
+});
+
+test('a number field says what is not used, and nothing starts from it', async ({ page }) => {
+  await open(page);
+  await page.goto('/#/generate');
+  const seed = page.getByRole('textbox', { name: 'Seed' });
+  await seed.fill('99999999999999999999');
+  await expect(page.getByText('Type a whole number from 0 to 4294967295.')).toBeVisible();
+  await expect(seed).toHaveValue('99999999999999999999');
+  await seed.fill('');
+  await expect(seed).toHaveAttribute('aria-invalid', 'true');
+  await seed.fill('12');
+  await expect(page.getByText('Type a whole number')).toHaveCount(0);
+  const pairs = page.getByRole('textbox', { name: 'Pairs' });
+  await pairs.fill('0');
+  await expect(page.getByText('Type a whole number from 1 to 1000.')).toBeVisible();
+});
+
 test('a double click and a key held down are one answer', async ({ page }) => {
   await open(page);
   await side(page, 'Left').dblclick();

@@ -2,7 +2,7 @@
 import { useState } from 'react';
 import { answerAsShown } from '../../data/labels.ts';
 import type { Answer } from '../../service/types.ts';
-import { judged, ownLabels } from '../store/labelSelectors.ts';
+import { asksAgain, judged, ownLabels, queue } from '../store/labelSelectors.ts';
 import { currentRater, profiles } from '../store/ratersSlice.ts';
 import { useStudio } from '../store/useStudio.ts';
 import type { Action } from './action.ts';
@@ -31,6 +31,35 @@ const answers: { answer: Answer; clearly: boolean; label: string; keys: string; 
 const spoken = ({ answer, clearly, label }: (typeof answers)[number]): string =>
   clearly ? `${answer === 'left' ? 'Left' : 'Right'}, clearly` : label;
 
+const saidOf = (last: { answer: Answer; clearly: boolean }): string =>
+  spoken(answers.find(({ answer, clearly }) => answer === last.answer && clearly === last.clearly)!);
+
+/** What an answer says of each picture, as they stand. */
+function marksOf(answer: Answer, clearly: boolean): { left?: string; right?: string } {
+  if (answer === 'left' || answer === 'right') return { [answer]: clearly ? 'Clearly better' : 'Better' };
+  if (answer === 'tie') return { left: 'Tie', right: 'Tie' };
+  return answer === 'bothBad' ? { left: 'Bad', right: 'Bad' } : {};
+}
+
+/** Looking through what was judged: where one is, and on without an answer. */
+function Review({ at, of }: { at: number; of: number }) {
+  const { stepShowing } = useStudio.getState();
+  const steps: Action[] = [
+    { name: 'previous', label: 'The pair before', keys: 'k', enabled: at > 0, perform: () => stepShowing(-1) },
+    { name: 'next', label: 'The next pair', keys: 'j', enabled: at + 1 < of, perform: () => stepShowing(1) },
+  ];
+  return (
+    <div className={styles.review}>
+      <Shortcuts title="Reviewing" actions={steps} />
+      <IconButton icon="left" label="The pair before (K)" disabled={at === 0} onClick={() => stepShowing(-1)} />
+      <span className="number" aria-live="polite">
+        Reviewing {at + 1} of {of}
+      </span>
+      <IconButton icon="right" label="The next pair (J)" disabled={at + 1 >= of} onClick={() => stepShowing(1)} />
+    </div>
+  );
+}
+
 export function Judge({ compact = false }: { compact?: boolean }) {
   const showing = useStudio((s) => s.showing);
   const saving = useStudio((s) => s.saving);
@@ -42,6 +71,10 @@ export function Judge({ compact = false }: { compact?: boolean }) {
   const previous = useStudio((s) =>
     s.showing && !s.showing.again ? judged(s).shown.get(s.showing.pair.id) : undefined,
   );
+  const lastAnswer = useStudio((s) => s.lastAnswer);
+  const isReview = useStudio((s) => s.showing !== null && !s.showing.again && !asksAgain(s.filter));
+  const at = useStudio((s) => (isReview ? queue(s).findIndex(({ id }) => id === s.showing?.pair.id) : -1));
+  const listed = useStudio((s) => (isReview ? queue(s).length : 0));
   const rater = useStudio(currentRater);
   const several = useStudio((s) => profiles(s).length > 1);
   const { answer, undoLabel, redoLabel, nextRater } = useStudio.getState();
@@ -104,6 +137,7 @@ export function Judge({ compact = false }: { compact?: boolean }) {
   return (
     <div className={styles.judge} onPointerDownCapture={onPointerDownCapture}>
       <Shortcuts title="Judging" actions={actions} />
+      {at >= 0 ? <Review at={at} of={listed} /> : null}
       <p className={styles.prompt} aria-live="polite">
         {pair.prompt || 'No prompt'}
       </p>
@@ -119,6 +153,7 @@ export function Judge({ compact = false }: { compact?: boolean }) {
               }
             : undefined
         }
+        marks={previous && isReview ? marksOf(answerAsShown(previous, shownLeft), previous.clearly) : undefined}
         compact={compact}
       />
       <div className={styles.answers} role="group" aria-label="Which one do you like more?">
@@ -141,11 +176,17 @@ export function Judge({ compact = false }: { compact?: boolean }) {
             }}
           >
             {icon ? <Icon name={icon} /> : null}
+            {lastAnswer?.answer === given && lastAnswer.clearly === clearly ? (
+              <i key={lastAnswer.id} className={styles.glow} aria-hidden />
+            ) : null}
             <span>{label}</span>
             {singleKeys && !clearly ? <Keys keys={keys} first /> : null}
           </button>
         ))}
       </div>
+      <p className={styles.said} role="status">
+        {lastAnswer ? <span key={lastAnswer.id}>{saidOf(lastAnswer)} is kept.</span> : null}
+      </p>
       <div className={styles.tools}>
         <div className="row">
           <IconButton

@@ -15,6 +15,8 @@ interface PairStageProps {
   /** Said to screen readers; never which one is better. */
   prompt: string;
   view: StageView;
+  /** What was said of each picture, where an answer stands. */
+  marks?: { left?: string; right?: string } | undefined;
   /** Left out where there is nothing to choose, or nothing to see yet. */
   onChoose?: ((side: 'left' | 'right', clearly: boolean, event: MouseEvent | PointerEvent) => void) | undefined;
   compact?: boolean;
@@ -22,6 +24,8 @@ interface PairStageProps {
 
 const zoomFactor = 2.6;
 const swipePixels = 56;
+/** A pointer that went farther than this while it was down has dragged, and means no answer. */
+const dragPixels = 6;
 /** Two changes a second: comfortable, and far below what could harm (WCAG 2.3.1). */
 const flickerMs = 450;
 
@@ -29,11 +33,11 @@ const flickerMs = 450;
 const frameRatio = (left: PairImage, right: PairImage): number =>
   Math.min(2.4, Math.max(0.42, Math.sqrt((left.width / left.height) * (right.width / right.height))));
 
-export function PairStage({ left, right, prompt, view, onChoose, compact }: PairStageProps) {
+export function PairStage({ left, right, prompt, view, marks, onChoose, compact }: PairStageProps) {
   const [focus, setFocus] = useState({ x: 50, y: 50 });
   const [drag, setDrag] = useState(0);
   const start = useRef<{ x: number; y: number } | null>(null);
-  const swiped = useRef(false);
+  const dragged = useRef(false);
 
   const onMove = (event: PointerEvent<HTMLDivElement>): void => {
     const box = (event.target as HTMLElement).closest<HTMLElement>(`.${styles['side']}`)?.getBoundingClientRect();
@@ -42,7 +46,10 @@ export function PairStage({ left, right, prompt, view, onChoose, compact }: Pair
         x: ((event.clientX - box.left) / box.width) * 100,
         y: ((event.clientY - box.top) / box.height) * 100,
       });
-    if (start.current && event.pointerType === 'touch' && !view.zoomed) setDrag(event.clientX - start.current.x);
+    const from = start.current;
+    if (!from) return;
+    if (Math.hypot(event.clientX - from.x, event.clientY - from.y) > dragPixels) dragged.current = true;
+    if (event.pointerType === 'touch' && !view.zoomed) setDrag(event.clientX - from.x);
   };
   const onUp = (event: PointerEvent<HTMLDivElement>): void => {
     const from = start.current;
@@ -51,8 +58,6 @@ export function PairStage({ left, right, prompt, view, onChoose, compact }: Pair
     if (!from || event.pointerType !== 'touch' || view.zoomed) return;
     const [dx, dy] = [event.clientX - from.x, event.clientY - from.y];
     if (Math.abs(dx) < swipePixels || Math.abs(dx) < 1.5 * Math.abs(dy)) return;
-    swiped.current = true;
-    setTimeout(() => (swiped.current = false), 0);
     onChoose?.(dx < 0 ? 'left' : 'right', false, event);
   };
 
@@ -66,7 +71,10 @@ export function PairStage({ left, right, prompt, view, onChoose, compact }: Pair
       data-compact={compact || undefined}
       data-zoomed={view.zoomed || undefined}
       style={{ '--ratio': ratio } as CSSProperties}
-      onPointerDown={(event) => (start.current = { x: event.clientX, y: event.clientY })}
+      onPointerDown={(event) => {
+        start.current = { x: event.clientX, y: event.clientY };
+        dragged.current = false;
+      }}
       onPointerMove={onMove}
       onPointerUp={onUp}
       onPointerCancel={() => {
@@ -86,7 +94,8 @@ export function PairStage({ left, right, prompt, view, onChoose, compact }: Pair
             disabled={!onChoose}
             aria-label={`${side === 'left' ? 'Left' : 'Right'} image${onChoose ? ' is better' : ''}`}
             onClick={(event) => {
-              if (swiped.current) return;
+              // A key presses without a pointer.
+              if (event.detail > 0 && dragged.current) return;
               // Focus stays off the image, so that Space means skip again.
               if (event.detail > 0) event.currentTarget.blur();
               onChoose?.(side, event.shiftKey, event);
@@ -99,6 +108,7 @@ export function PairStage({ left, right, prompt, view, onChoose, compact }: Pair
               style={zoom}
               ratio={ratio}
             />
+            {marks?.[side] ? <span className={styles.mark}>{marks[side]}</span> : null}
           </button>
         );
       })}

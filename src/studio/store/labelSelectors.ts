@@ -68,6 +68,9 @@ export function queueOf(
 /** The list that is open. */
 export const queue = memoised([pairs, judged, (state) => state.filter, chosenId], queueOf);
 
+/** Lists whose pairs this rater has not judged. */
+export const asksAgain = (filter: QueueFilter): boolean => filter === 'toJudge' || filter === 'brought';
+
 export const filters: QueueFilter[] = ['toJudge', 'brought', 'preferred', 'tie', 'bothBad', 'skip'];
 
 /** How many pairs each list holds. */

@@ -19,7 +19,7 @@ import type { Answer, LabelEvent, PairRecord } from '../../service/types.ts';
 import { WinnowError } from '../../shared/errors.ts';
 import { actions, checkOwner } from './action.ts';
 import { dueAgain } from '../../evaluation/selfAgreement.ts';
-import { judgedBy, ownLabels, queue, queueOf } from './labelSelectors.ts';
+import { asksAgain, judgedBy, ownLabels, queue, queueOf } from './labelSelectors.ts';
 import { chosenModel } from './models.ts';
 import { decoded } from './pictures.ts';
 import { type Problem, problemOf } from './problem.ts';
@@ -48,7 +48,7 @@ export interface LabelsSlice {
   /** An answer is being written; the next pair waits for it. */
   saving: boolean;
   /** The answer just given, for a moment's glow. */
-  lastAnswer: { answer: Answer; pair: string } | null;
+  lastAnswer: { id: string; answer: Answer; clearly: boolean } | null;
   labelProblem: Problem | null;
   pairsRead: boolean;
   /** Reads labels, pairs and images from disk; brings in the bundled pairs. */
@@ -62,6 +62,8 @@ export interface LabelsSlice {
   undoLabel(): Promise<void>;
   redoLabel(): Promise<void>;
   showPair(pair: string): void;
+  /** The next pair of the list, or the one before, without an answer. */
+  stepShowing(by: 1 | -1): void;
   /** Another pair where the one on screen does not belong to the list that is open. */
   settleShowing(): void;
 }
@@ -72,9 +74,6 @@ function withoutTwins(pairs: readonly PairRecord[]): PairRecord[] {
   for (const pair of pairs) if (!byId.has(pair.id)) byId.set(pair.id, pair);
   return [...byId.values()];
 }
-
-/** Lists whose pairs this rater has not judged. */
-const asksAgain = (filter: QueueFilter): boolean => filter === 'toJudge' || filter === 'brought';
 
 /** Bundled ones first, then as they were made or came, those of a file in its order. */
 function inOrder(a: PairRecord, b: PairRecord): number {
@@ -94,6 +93,8 @@ const leftOut = (damaged: readonly string[]): WinnowError =>
     `${damaged.length === 1 ? 'One record' : `${damaged.length} records`} of this browser's storage cannot be read: ${damaged.slice(0, 3).join(', ')}${damaged.length > 3 ? ', and more' : ''}.`,
     'They are left out and stay where they are; everything else is here.',
   );
+
+const shortOf = ({ id, answer, clearly }: Label): LabelsSlice['lastAnswer'] => ({ id, answer, clearly });
 
 export const labelsSlice: Slice<LabelsSlice> = (set, get) => {
   const drawSide = (): 0 | 1 => (crypto.getRandomValues(new Uint8Array(1))[0]! & 1 ? 1 : 0);
@@ -257,7 +258,7 @@ export const labelsSlice: Slice<LabelsSlice> = (set, get) => {
           (queue, labels) =>
             due(labels) ??
             showingOf(queue.find(({ id }) => following.has(id)) ?? queue.find(({ id }) => id !== pair.id)),
-          { answer, pair: pair.id },
+          shortOf(event),
         );
         if (get().labelEvents.length === 1) void get().askToPersist();
       }),
@@ -276,14 +277,18 @@ export const labelsSlice: Slice<LabelsSlice> = (set, get) => {
       judged(async () => {
         const label = ownLabels(get()).undone.at(-1);
         if (!label) return;
-        await append(repetitionOf(label), (queue, labels) => due(labels) ?? showingOf(queue[0]), {
-          answer: label.answer,
-          pair: label.pair,
-        });
+        const event = repetitionOf(label);
+        await append(event, (queue, labels) => due(labels) ?? showingOf(queue[0]), shortOf(event));
       }),
 
     showPair(id) {
       show(get().pairs.find((pair) => pair.id === id));
+    },
+
+    stepShowing(by) {
+      const listed = queue(get());
+      const at = listed.findIndex(({ id }) => id === get().showing?.pair.id);
+      if (at >= 0 && listed[at + by]) show(listed[at + by]);
     },
 
     settleShowing,
