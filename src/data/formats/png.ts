@@ -5,6 +5,8 @@ import { inflate } from './inflate.ts';
 
 const SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
 
+export const isPng = (bytes: Uint8Array): boolean => SIGNATURE.every((byte, i) => bytes[i] === byte);
+
 interface Chunk {
   type: string;
   data: Uint8Array;
@@ -65,7 +67,7 @@ function concat(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
 
 /** All chunks from IHDR to IEND; throws BadFile where the file is no PNG, cut off or damaged. */
 function chunksOf(png: Uint8Array): Chunk[] {
-  if (!SIGNATURE.every((byte, i) => png[i] === byte)) throw bad('it is not a PNG file');
+  if (!isPng(png)) throw bad('it is not a PNG file');
   const view = new DataView(png.buffer, png.byteOffset, png.byteLength);
   const chunks: Chunk[] = [];
   for (let at = 8; ;) {

@@ -71,7 +71,7 @@ export function GenerateScreen() {
           ) : (
             <Empty icon="generate" title="Nothing made yet">
               {lacks ? 'Images could not be kept here: see above. ' : 'Images appear here with their settings. '}Drop a
-              PNG made here, or by most other tools, on the window to get its settings back.
+              picture made here, or by most other tools, on the window to get its settings back.
             </Empty>
           )}
         </div>

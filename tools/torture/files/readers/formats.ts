@@ -279,7 +279,13 @@ export const formatReaders: readonly Reader[] = [
   },
   {
     name: 'png-texts',
-    sources: ['data/formats/png', 'data/formats/inflate', 'data/imageParameters'],
+    sources: [
+      'data/formats/png',
+      'data/formats/inflate',
+      'data/imageParameters',
+      'data/pictureSettings/found',
+      'data/pictureSettings/a1111',
+    ],
     words: a1111Words,
     seeds: () => pictures().map((bytes) => ({ 'x.png': bytes })),
     read: readTexts,
@@ -330,7 +336,7 @@ export const formatReaders: readonly Reader[] = [
   },
   {
     name: 'a1111',
-    sources: ['data/formats/a1111', 'data/imageParameters'],
+    sources: ['data/formats/a1111', 'data/imageParameters', 'data/pictureSettings/found', 'data/pictureSettings/a1111'],
     words: a1111Words,
     seeds: (): Files[] => [
       { 'x.txt': bytesOf(a1111Text) },
