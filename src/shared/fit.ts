@@ -34,7 +34,7 @@ export function fitted({ width, height }: Size, wanted: Size, fit: Fit): Fitted 
 }
 
 /** Python's round, which CenterCrop calls. */
-function roundHalfEven(x: number): number {
+export function roundHalfEven(x: number): number {
   const floor = Math.floor(x);
   return x - floor === 0.5 ? floor + (Math.abs(floor) % 2) : Math.round(x);
 }
