@@ -30,6 +30,8 @@ export const limits = {
   /** Transformer layers after one resnet, and in a network together. */
   depth: 64,
   depths: 1024,
+  /** Pixels of a picture that an encoder sees. */
+  imageSide: 4096,
   /** Image pixels per latent pixel, along one axis. */
   vaeFactor: 128,
 } as const;

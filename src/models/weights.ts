@@ -11,6 +11,8 @@ export interface TensorSource {
   shape(name: string): Shape | undefined;
   /** The tensor as f32, row-major. */
   read(name: string): Promise<Float32Array>;
+  /** Rows [begin, end) of its first axis alone, where the source can read so. */
+  readRows?(name: string, begin: number, end: number): Promise<Float32Array>;
   /** For a tensor that is stored in half width, and so can be kept in it without loss: which. Undefined for any other. */
   half?(name: string): HalfDtype | undefined;
   /** The bits of such a tensor, row-major. */
@@ -51,7 +53,7 @@ export function finiteTensors<S extends TensorSource>(
   remedy = 'The file is damaged, or was saved after its training had diverged: take another copy, or an earlier save.',
 ): S {
   const what = (name: string): string => `The weights ${name} of ${fileOf(name)}`;
-  const { readHalf } = source;
+  const { readHalf, readRows } = source;
   return {
     ...source,
     async read(name: string) {
@@ -59,6 +61,13 @@ export function finiteTensors<S extends TensorSource>(
       checkFinite(data, what(name), remedy);
       return data;
     },
+    ...(readRows && {
+      async readRows(name: string, begin: number, end: number) {
+        const data = await readRows.call(source, name, begin, end);
+        checkFinite(data, what(name), remedy);
+        return data;
+      },
+    }),
     ...(readHalf && {
       async readHalf(name: string) {
         const bits = await readHalf.call(source, name);
@@ -77,7 +86,11 @@ export function parametersOf(graph: Graph): Value[] {
 }
 
 /** Throws MissingTensor or WrongShape at the first parameter that the source cannot fill. */
-export function checkParameters(parameters: readonly Value[], source: TensorSource, file = 'The weights'): void {
+export function checkParameters(
+  parameters: readonly Pick<Value, 'name' | 'shape'>[],
+  source: TensorSource,
+  file = 'The weights',
+): void {
   for (const { name, shape } of parameters) {
     const found = source.shape(name);
     if (!found) {

@@ -39,6 +39,7 @@ export interface SafetensorsFile {
   info(name: string): TensorInfo | undefined;
   shape(name: string): Shape | undefined;
   read(name: string, rows?: Rows): Promise<Float32Array>;
+  readRows(name: string, begin: number, end: number): Promise<Float32Array>;
   /** f16 or bf16 where the tensor is stored so. */
   half(name: string): HalfDtype | undefined;
   /** The bits of such a tensor. */
@@ -152,6 +153,10 @@ export async function openSafetensors(source: ByteSource, file = 'The file'): Pr
     shape: (name) => tensors.get(name)?.shape,
     read: async (name, rows) => {
       const { info, data } = await load(name, rows);
+      return decode(info.dtype, data);
+    },
+    readRows: async (name, begin, end) => {
+      const { info, data } = await load(name, [begin, end]);
       return decode(info.dtype, data);
     },
     half: (name) => halves[tensors.get(name)?.dtype ?? ''],

@@ -7,6 +7,7 @@ import type { Shape } from '../../shared/shape.ts';
 import { type Config, ConfigReader, limits, unsupported } from '../config.ts';
 import { type LayerOptions, Layers } from '../layers.ts';
 import { parametersOf } from '../weights.ts';
+import { readActivation, transformerLayer } from './layer.ts';
 
 export interface TextEncoderConfig {
   kind: (typeof textEncoderKinds)[number];
@@ -21,14 +22,6 @@ export interface TextEncoderConfig {
   layer_norm_eps: number;
   eos_token_id: number;
 }
-
-const activations: Readonly<Record<string, UnaryFn>> = {
-  quick_gelu: 'quickGelu',
-  gelu: 'gelu',
-  relu: 'relu',
-  silu: 'silu',
-  swish: 'silu',
-};
 
 export const textEncoderKinds = ['CLIPTextModel', 'CLIPTextModelWithProjection'] as const;
 
@@ -57,7 +50,7 @@ export function parseTextEncoderConfig(config: Config, as?: TextEncoderConfig['k
     num_hidden_layers: read.int('num_hidden_layers', 12, limits.textLayers),
     num_attention_heads: heads,
     max_position_embeddings: read.int('max_position_embeddings', 77, limits.tokens),
-    hidden_act: activations[read.oneOf('hidden_act', 'quick_gelu', Object.keys(activations))]!,
+    hidden_act: readActivation(read),
     layer_norm_eps: read.number('layer_norm_eps', 1e-5, { min: 0, max: 1 }),
     eos_token_id: read.number('eos_token_id', 49407, { min: 0, max: limits.rows }),
   };
@@ -67,16 +60,32 @@ export function parseTextEncoderConfig(config: Config, as?: TextEncoderConfig['k
  *  is not normalised (hidden_states[-2]). */
 export type TextStates = 'last_hidden_state' | 'penultimate';
 
+/** Rows of it are what `input_ids` stand for. */
+export const TOKEN_TABLE = 'text_model.embeddings.token_embedding.weight';
+
 /** The encoder as a graph of its own: `input_ids` i32 [B, T] and `eos_index` i32 [B] (pooledPositions) → the states that are asked for, under
- *  their names, and `pooled`: the last states at the end token [B, D], projected to [B, projection_dim] WithProjection. */
+ *  their names, and `pooled`: the last states at the end token [B, D], projected to [B, projection_dim] WithProjection.
+ *  @param embedded it takes `inputs_embeds` [B, T, D] instead, the rows of TOKEN_TABLE: a table of 50,000 words need not be on the device. */
 export function textEncoderGraph(
   config: TextEncoderConfig,
-  { batch = 1, tokens, states }: { batch?: number; tokens: number; states: readonly TextStates[] },
+  {
+    batch = 1,
+    tokens,
+    states,
+    embedded = false,
+  }: { batch?: number; tokens: number; states: readonly TextStates[]; embedded?: boolean },
   options: LayerOptions = {},
 ): Graph {
   const graph = new Graph();
-  const ids = graph.input('input_ids', [batch, tokens], 'i32');
-  const encoded = buildTextEncoder(graph, config, ids, graph.input('eos_index', [batch], 'i32'), options);
+  const words = embedded
+    ? graph.input('inputs_embeds', [batch, tokens, config.hidden_size])
+    : new Layers(graph, options).embedding(
+        TOKEN_TABLE.replace(/\.weight$/, ''),
+        graph.input('input_ids', [batch, tokens], 'i32'),
+        config.vocab_size,
+        config.hidden_size,
+      );
+  const encoded = buildTextEncoder(graph, config, words, graph.input('eos_index', [batch], 'i32'), options);
   for (const name of states) graph.output(name, encoded[name]);
   graph.output('pooled', encoded.pooled);
   return graph;
@@ -101,12 +110,12 @@ export function pooledPositions(config: TextEncoderConfig, ids: Int32Array, toke
 function buildTextEncoder(
   graph: Graph,
   config: TextEncoderConfig,
-  ids: Value,
+  words: Value,
   eosIndex: Value,
   options: LayerOptions,
 ): Record<TextStates | 'pooled', Value> {
   const layers = new Layers(graph, options);
-  const [, tokens] = ids.shape as [number, number];
+  const [, tokens] = words.shape as [number, number, number];
   assert(
     tokens <= config.max_position_embeddings,
     `${tokens} tokens, max_position_embeddings is ${config.max_position_embeddings}`,
@@ -122,32 +131,13 @@ function buildTextEncoder(
     [table],
     `${at}.position_embedding`,
   );
-  const words = layers.embedding(`${at}.token_embedding`, ids, config.vocab_size, width);
   let hidden = graph.op('add', {}, [words, layers.reshape(`${at}.positions`, positions, [1, tokens, width])], at);
 
   let penultimate = hidden;
   for (let i = 0; i < config.num_hidden_layers; i++) {
     const path = `text_model.encoder.layers.${i}`;
     penultimate = hidden;
-    const normed = layers.layerNorm(`${path}.layer_norm1`, hidden, eps);
-    const [q, k, v] = ['q_proj', 'k_proj', 'v_proj'].map((name) =>
-      layers.linear(`${path}.self_attn.${name}`, normed, width),
-    ) as [Value, Value, Value];
-    const attended = graph.op(
-      'attention',
-      { heads: config.num_attention_heads, causal: true },
-      [q, k, v],
-      `${path}.self_attn`,
-    );
-    hidden = layers.linear(`${path}.self_attn.out_proj`, attended, width, { residual: hidden });
-    const inner = layers.linear(
-      `${path}.mlp.fc1`,
-      layers.layerNorm(`${path}.layer_norm2`, hidden, eps),
-      config.intermediate_size,
-    );
-    hidden = layers.linear(`${path}.mlp.fc2`, layers.unary(`${path}.mlp.act`, inner, config.hidden_act), width, {
-      residual: hidden,
-    });
+    hidden = transformerLayer(layers, path, hidden, { ...config, causal: true });
   }
   const lastHiddenState = layers.layerNorm('text_model.final_layer_norm', hidden, eps);
   const atEnd = graph.op('takeToken', {}, [lastHiddenState, eosIndex], 'pooler_output');
