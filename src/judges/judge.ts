@@ -64,13 +64,13 @@ export interface Scorer extends AsyncDisposable {
 }
 
 /** What something will take, before any of it is taken. */
-interface Planned<T> {
+export interface Planned<T> {
   bytes: number;
   onDevice: boolean;
   make(): Promise<T>;
 }
 
-interface RunningGraph extends AsyncDisposable {
+export interface RunningGraph extends AsyncDisposable {
   /** All of its outputs; f32. */
   run(feeds: Feeds): Promise<Record<string, Float32Array>>;
 }

@@ -1,11 +1,16 @@
 /** Every kind of judge, and the judges of a folder. */
 import { isWinnowError, WinnowError } from '../shared/errors.ts';
 import { parseJsonObject, shown } from '../shared/json.ts';
+import { aesthetic, clip, hps, pickscore } from './clip/kinds.ts';
 import { type Judge, type JudgeFolder, type JudgeInfo, type JudgeKind, signature } from './judge.ts';
 import { winnowScorer } from './winnowScorer.ts';
 
 export const judgeKinds = {
   'winnow-scorer': winnowScorer,
+  aesthetic,
+  pickscore,
+  hps,
+  clip,
 } satisfies Record<string, JudgeKind>;
 
 /** Of all kinds: what a judge may be asked to go by. */

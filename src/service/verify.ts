@@ -14,6 +14,7 @@ import { suppliedOnnx } from './sampling/suppliedOnnx.ts';
 import { verifyAddNoise, verifyScheduler } from './verify/diffusion.ts';
 import { verifyDpo } from './verify/dpo.ts';
 import { verifyImplicit } from './verify/implicit.ts';
+import { verifyJudge, verifyResize } from './verify/judge.ts';
 import { verifyPipeline } from './verify/pipeline.ts';
 import { verifyTextEncoder, verifyTokenizer } from './verify/text.ts';
 import { verifyUNet } from './verify/unet.ts';
@@ -103,6 +104,13 @@ export async function verifyCase(reader: FolderReader, options: VerifyOptions, h
             ? onnxPredictor(folder.unet.model, folder.unet.weights, size, await host.onnx())
             : enginePredictor(await host.executor(options.backend), { folder, changes: [] }, size),
       });
+    case 'resize':
+      return verifyResize(golden);
+    case 'judge':
+      return verifyJudge(
+        golden,
+        options.backend === 'onnx' ? onnxRunner(await host.onnx()) : engineRunner(await host.executor(options.backend)),
+      );
     default:
       throw new Error(`no verifier for ${golden.kind satisfies never}`);
   }

@@ -17,3 +17,10 @@ const parameterCount = (weights: Pick<TensorSource, 'names' | 'shape'>): number 
 export const keptDtypes = (
   weights: Pick<TensorSource, 'names' | 'shape' | 'half'>,
 ): ((key: string) => ParameterDtype) => storedDtypes(weights, isLarge(parameterCount(weights)) ? 'stored' : 'f32');
+
+/** The same of a judge: large weights in f32 are rounded to f16, which moves a score by less than the half precision that judges are published
+ *  and run in, and halves gigabytes. */
+export const judgeDtypes = (
+  weights: Pick<TensorSource, 'names' | 'shape' | 'half'>,
+): ((key: string) => ParameterDtype) =>
+  isLarge(parameterCount(weights)) ? (key) => weights.half?.(key) ?? 'f16' : () => 'f32';

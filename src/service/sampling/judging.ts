@@ -6,7 +6,7 @@ import { nameOf } from '../../shared/paths.ts';
 import type { Environment, FolderReader } from '../environment.ts';
 import type { Planned } from '../model/modelCache.ts';
 import type { ModelFolder } from '../model/modelFolder.ts';
-import { keptDtypes } from '../model/weightWidth.ts';
+import { judgeDtypes } from '../model/weightWidth.ts';
 import type { FrozenParts } from './frozenParts.ts';
 import { onnxRunner, type PartRunner, sizedRunner } from './partRunner.ts';
 
@@ -33,7 +33,7 @@ export function judgeOf(
 
 /** Small judges on onnxruntime's wasm, where they give the same scores on every computer; large ones on our kernels. */
 export const planJudge = (judge: Judge, large: PartRunner): Promise<Planned<Scorer>> =>
-  judge.plan({ dtypes: keptDtypes, ...sizedRunner(onnxRunner({ provider: 'wasm' }), large) });
+  judge.plan({ dtypes: judgeDtypes, ...sizedRunner(onnxRunner({ provider: 'wasm' }), large) });
 
 /** A picture of the store. Read anew whenever a judge asks: there may be thousands. */
 export const judgedFile = (

@@ -19,6 +19,8 @@ export const caseKinds = [
   'dpo',
   'implicit',
   'pipeline',
+  'resize',
+  'judge',
 ] as const;
 export type CaseKind = (typeof caseKinds)[number];
 

@@ -1,0 +1,163 @@
+/** CLIP's two towers at work: prompts first, then pictures, each once. Of towers that are large only one is loaded at a time. */
+import type { Graph } from '../../graph/graph.ts';
+import { pooledPositions, textEncoderGraph, TOKEN_TABLE } from '../../models/clip/textEncoder.ts';
+import type { ClipTokenizer } from '../../models/clip/tokenizer.ts';
+import { visionEncoderGraph } from '../../models/clip/visionEncoder.ts';
+import { checkParameters, parametersOf, type TensorSource } from '../../models/weights.ts';
+import '../../shared/disposable.ts';
+import { WinnowError } from '../../shared/errors.ts';
+import type { GraphRunner, Judged, Planned, RunningGraph } from '../judge.ts';
+import { preprocess } from '../preprocess.ts';
+import type { ClipFiles } from './folder.ts';
+
+/** Embeddings that are kept, of a few kilobytes each. */
+const MOST = 4096;
+
+/** The last of a few thousand things, by key. */
+class Kept {
+  private readonly values = new Map<string, Float32Array>();
+
+  get(key: string): Float32Array | undefined {
+    return this.values.get(key);
+  }
+
+  set(key: string, value: Float32Array): void {
+    this.values.set(key, value);
+    if (this.values.size > MOST) this.values.delete(this.values.keys().next().value!);
+  }
+}
+
+export class ClipTowers implements AsyncDisposable {
+  /** While it works: the larger of the two where they take turns. */
+  readonly bytes: number;
+  readonly onDevice: boolean;
+  private readonly files: ClipFiles;
+  private readonly runner: GraphRunner;
+  private readonly planned: Planned<RunningGraph>;
+  private vision: RunningGraph | undefined;
+  private readonly prompts = new Kept();
+  private readonly pictures = new Kept();
+  private readonly rows = new Kept();
+
+  /** Throws MissingTensor or WrongShape, naming the file, where weights and config do not belong together.
+   *  @param readsText whether the judge reads prompts. */
+  constructor(files: ClipFiles, runner: GraphRunner, readsText: boolean) {
+    this.files = files;
+    this.runner = runner;
+    const { config, weights, file } = files;
+    const vision = visionEncoderGraph(config.vision, this.options);
+    checkParameters(parametersOf(vision), weights, file);
+    this.planned = runner.plan(vision, weights);
+    const { bytes, onDevice } = this.planned;
+    this.onDevice = onDevice;
+    let text = 0;
+    if (readsText) {
+      if (!config.text || !weights.shape('text_model.final_layer_norm.weight'))
+        throw new WinnowError(
+          'MissingTensor',
+          `${file} has no text tower, and this judge reads prompts.`,
+          'Take the whole model, with both towers.',
+        );
+      const graph = this.textGraph(config.text.max_position_embeddings);
+      checkParameters([...parametersOf(graph), this.table()], weights, file);
+      text = runner.plan(graph, weights).bytes;
+    }
+    this.bytes = onDevice ? Math.max(bytes, text) : bytes + text;
+  }
+
+  /** Embeddings [N, projection_dim] of prompts, projected and not normalised, of which only those are computed that are not known. A large text
+   *  tower is loaded for it, and let go; and so is a vision tower before. */
+  async encodePrompts(prompts: readonly string[], tokenizer: ClipTokenizer): Promise<Float32Array[]> {
+    const known = new Map(prompts.map((prompt) => [prompt, this.prompts.get(prompt)]));
+    const missing = [...known.keys()].filter((prompt) => !known.get(prompt));
+    if (missing.length > 0) {
+      const length = Math.min(tokenizer.maxLength, this.files.config.text!.max_position_embeddings);
+      const rows = missing.map((prompt) => {
+        const ids = tokenizer.encode(prompt, length);
+        return { ids, end: Math.max(0, ids.indexOf(tokenizer.eosId)) };
+      });
+      for (const [i, embedding] of (await this.encodeRows(rows)).entries()) {
+        known.set(missing[i]!, embedding);
+        this.prompts.set(missing[i]!, embedding);
+      }
+    }
+    return prompts.map((prompt) => known.get(prompt)!);
+  }
+
+  /** The same of token ids [N, tokens], as a CLIPModel pools them. */
+  encodeIds(ids: Int32Array, tokens: number): Promise<Float32Array[]> {
+    const ends = pooledPositions(this.files.config.text!, ids, tokens);
+    return this.encodeRows(
+      Array.from(ends, (end, row) => ({ ids: ids.subarray(row * tokens, (row + 1) * tokens), end })),
+    );
+  }
+
+  /** A picture's embedding [projection_dim], projected and not normalised: kept under its key. */
+  async encodePicture({ key, picture }: Pick<Judged, 'key' | 'picture'>): Promise<Float32Array> {
+    const name = await key();
+    const known = this.pictures.get(name);
+    if (known) return known;
+    const { data } = preprocess(await picture(), this.files.preprocess);
+    const embedding = await this.encodePixels(data);
+    this.pictures.set(name, embedding);
+    return embedding;
+  }
+
+  /** pixel_values [3, S, S]. */
+  async encodePixels(data: Float32Array): Promise<Float32Array> {
+    this.vision ??= await this.planned.make();
+    return (await this.vision.run({ pixel_values: data }))['image_embeds']!;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const { vision } = this;
+    this.vision = undefined;
+    await vision?.[Symbol.asyncDispose]();
+  }
+
+  private async encodeRows(rows: readonly { ids: Int32Array; end: number }[]): Promise<Float32Array[]> {
+    // What follows the end token changes nothing: no token sees a later one.
+    const tokens = Math.max(...rows.map(({ end }) => end)) + 1;
+    const graph = this.textGraph(tokens);
+    const planned = this.runner.plan(graph, this.files.weights);
+    if (planned.onDevice) await this[Symbol.asyncDispose]();
+    await using text = await planned.make();
+    const embeddings: Float32Array[] = [];
+    for (const { ids, end } of rows) {
+      const inputs_embeds = await this.embedded(ids.subarray(0, tokens));
+      const results = await text.run({ inputs_embeds, eos_index: Int32Array.of(end) });
+      embeddings.push(new Float32Array(results['pooled']!));
+    }
+    return embeddings;
+  }
+
+  /** Words' rows of the token table, which is as large as a third of the text tower: read one by one, and kept. */
+  private async embedded(ids: Int32Array): Promise<Float32Array> {
+    const width = this.files.config.text!.hidden_size;
+    const out = new Float32Array(ids.length * width);
+    for (const [place, id] of ids.entries()) {
+      let row = this.rows.get(`${id}`);
+      if (!row) this.rows.set(`${id}`, (row = await readRow(this.files.weights, id, width)));
+      out.set(row, place * width);
+    }
+    return out;
+  }
+
+  private textGraph(tokens: number): Graph {
+    return textEncoderGraph(this.files.config.text!, { tokens, states: [], embedded: true }, this.options);
+  }
+
+  private table(): { name: string; shape: readonly number[] } {
+    const { vocab_size: rows, hidden_size: width } = this.files.config.text!;
+    return { name: TOKEN_TABLE, shape: [rows, width] };
+  }
+
+  private get options(): { dtypeOf: ReturnType<GraphRunner['dtypes']> } {
+    return { dtypeOf: this.runner.dtypes(this.files.weights) };
+  }
+}
+
+const readRow = async (weights: TensorSource, row: number, width: number): Promise<Float32Array> =>
+  weights.readRows
+    ? weights.readRows(TOKEN_TABLE, row, row + 1)
+    : (await weights.read(TOKEN_TABLE)).slice(row * width, (row + 1) * width);
