@@ -110,18 +110,21 @@ export const promptsHelp = formatsOf('prompts');
 
 /** Prompts given one by one, or in a file. */
 export const prompts = async (values: { prompt?: readonly string[]; prompts: string | undefined }): Promise<string[]> =>
-  (await promptSet(values)).map(({ prompt }) => prompt);
+  (await promptSet({ ...values, prompts: values.prompts === undefined ? [] : [values.prompts] })).map(
+    ({ prompt }) => prompt,
+  );
 
-/** The same with the categories that the file has. */
+/** Of several files, with the categories that they have. */
 export async function promptSet(values: {
   prompt?: readonly string[];
-  prompts: string | undefined;
+  prompts: readonly string[];
 }): Promise<ListedPrompt[]> {
   const given = values.prompt ?? [];
-  if (values.prompts === undefined && given.length === 0)
+  if (values.prompts.length === 0 && given.length === 0)
     throw badArguments('There is no prompt.', `Give ${values.prompt ? '--prompt TEXT or ' : ''}--prompts FILE.`);
   for (const prompt of given) checkPrompt(prompt);
-  const listed = values.prompts === undefined ? [] : await importAs(await pathSource(values.prompts), 'prompts');
+  const listed: ListedPrompt[] = [];
+  for (const file of values.prompts) listed.push(...(await importAs(await pathSource(file), 'prompts')));
   if (given.length + listed.length > limits.count)
     throw badArguments(`${given.length + listed.length} prompts were given.`, `Give at most ${limits.count}.`);
   return [...given.map((prompt) => ({ prompt })), ...listed];

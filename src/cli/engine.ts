@@ -29,19 +29,21 @@ export function openModel(id: string): FolderReader {
 export interface EngineOptions {
   /** Base of the models at work; scorers are the first one's. */
   base: string;
+  /** Bases of further models at work. */
+  others?: readonly string[];
   /** Where images, pairs and what is exported go. */
   root: string;
   /** False for what needs no GPU. */
   gpu?: boolean;
 }
 
-export async function openEnvironment({ base, root, gpu = true }: EngineOptions): Promise<Environment> {
+export async function openEnvironment({ base, others = [], root, gpu = true }: EngineOptions): Promise<Environment> {
   return {
     gpu: gpu ? (await openNodeGpu()).gpu : undefined,
     hasOnnxWebgpu: false,
     memoryBytes: totalmem(),
     files: new NodeFileStore(root, settings),
-    embeddedModels: [base],
+    embeddedModels: [...new Set([base, ...others])],
     openModel,
     sha256: async (bytes) => createHash('sha256').update(bytes).digest('hex'),
     now: () => new Date(),

@@ -5,7 +5,7 @@ import { type SamplerOption, samplerOptions } from '../diffusion/samplers/option
 import { samplerNames, samplerReads, samplersReading, substitution } from '../diffusion/samplers/table.ts';
 import type { Engine } from '../service/engineService.ts';
 import type { GenerationSettings, ImageRecord, ModelInfo, ModelRef } from '../service/types.ts';
-import { isWinnowError } from '../shared/errors.ts';
+import { isWinnowError, WinnowError } from '../shared/errors.ts';
 import { checkFinite } from '../shared/finite.ts';
 import { limits } from '../shared/limits.ts';
 import { absolute, count, doNothing, number, oneOf, size } from './arguments.ts';
@@ -197,48 +197,93 @@ async function isPicture(folder: string, { file, latentsFile }: ImageRecord): Pr
   }
 }
 
+/** What is drawn: with a picture of its own to start from, where it has one. */
+export interface WantedImage {
+  prompt: string;
+  seed: number;
+  init?: GenerationSettings['init'];
+}
+
 /** Makes the images that the folder (the engine's own) lacks, each noted in images.jsonl when it is there. Returns one for every item. */
 export async function makeImages(
   engine: Engine,
   terminal: Terminal,
   folder: string,
   settings: GenerationSettings,
-  items: readonly { prompt: string; seed: number }[],
+  items: readonly WantedImage[],
   label = 'image',
 ): Promise<ImageRecord[]> {
   const say = (text: string): void => terminal.note(text);
   const made = new Map(readImages(folder, say).map((record) => [keyOf(record), record]));
   const modelHash = await engine.modelHash(settings.model);
-  const wanted = { ...(await identified(settings)), modelHash };
-  for (const item of items) {
-    const key = keyOf({ ...wanted, ...item });
+  const common = { ...(await identified(settings)), modelHash };
+  const wanted = await Promise.all(
+    items.map(async (item) => ({
+      item,
+      key: keyOf({
+        ...common,
+        ...item,
+        ...(item.init && { init: { ...item.init, sha256: await hashFile(item.init.file) } }),
+      }),
+    })),
+  );
+  for (const { key } of wanted) {
     const record = made.get(key);
     if (record && !(await isPicture(folder, record))) made.delete(key);
   }
-  const missing = items.filter((item) => !made.has(keyOf({ ...wanted, ...item })));
+  const missing = wanted.filter(({ key }) => !made.has(key)).map(({ item }) => item);
   if (missing.length < items.length)
     terminal.note(`${items.length - missing.length} of ${items.length} images are there already`);
   if (missing.length > 0) {
     const job = 'generate';
-    terminal.onInterrupt(() => void engine.cancel(job));
-    const pace = new Pace();
-    await engine.generate(job, { ...settings, items: missing }, (event) => {
-      if (event.type === 'preparing') terminal.status(event.what);
-      else if (event.type === 'step') {
-        const done = event.item + event.step / event.steps;
-        terminal.status(
-          `${label} ${event.item + 1}/${event.items}, step ${event.step}/${event.steps}${pace.left(done, event.items)}`,
-        );
-      } else if (event.type === 'recovered') terminal.note(event.message);
-      else {
-        appendImages(folder, [event.record], say);
-        made.set(keyOf(event.record), event.record);
-        terminal.status(
-          `${label} ${event.item + 1}/${event.items}${pace.left(event.item + 1, event.items)}`,
-          event.item + 1 === event.items,
-        );
-      }
+    let stop = false;
+    terminal.onInterrupt(() => {
+      stop = true;
+      void engine.cancel(job);
     });
+    const pace = new Pace();
+    let before = 0;
+    // One request for all that start from the same: noise, or a picture.
+    for (const part of byInit(missing)) {
+      if (stop) throw new WinnowError('Cancelled', 'Generating was stopped.', 'The same command goes on.');
+      const { init = settings.init } = part[0]!;
+      const request = {
+        ...settings,
+        ...(init && { init: (await identified({ ...settings, init })).init! }),
+        items: part.map(({ prompt, seed }) => ({ prompt, seed })),
+      };
+      const start = before;
+      await engine.generate(job, request, (event) => {
+        if (event.type === 'preparing') terminal.status(event.what);
+        else if (event.type === 'step') {
+          const done = start + event.item + event.step / event.steps;
+          terminal.status(
+            `${label} ${start + event.item + 1}/${missing.length}, step ${event.step}/${event.steps}${pace.left(done, missing.length)}`,
+          );
+        } else if (event.type === 'recovered') terminal.note(event.message);
+        else {
+          appendImages(folder, [event.record], say);
+          made.set(keyOf(event.record), event.record);
+          const done = start + event.item + 1;
+          terminal.status(
+            `${label} ${done}/${missing.length}${pace.left(done, missing.length)}`,
+            done === missing.length,
+          );
+        }
+      });
+      before += part.length;
+    }
   }
-  return items.map((item) => made.get(keyOf({ ...wanted, ...item }))!);
+  return wanted.map(({ key }) => made.get(key)!);
+}
+
+function byInit(items: readonly WantedImage[]): WantedImage[][] {
+  const parts = new Map<string, WantedImage[]>();
+  for (const item of items) {
+    const key = item.init?.file ?? '';
+    const part = parts.get(key);
+    if (part) part.push(item);
+    else parts.set(key, [item]);
+  }
+  return [...parts.values()];
 }

@@ -7,7 +7,7 @@ export type OptionSpec =
   /** formerly: its name in earlier versions, which is still read. */
   | { kind: 'text'; value: string; help: string; default?: string; formerly?: string }
   /** May be given several times. */
-  | { kind: 'list'; value: string; help: string }
+  | { kind: 'list'; value: string; help: string; formerly?: string }
   | { kind: 'flag'; help: string };
 
 export type Options = Readonly<Record<string, OptionSpec>>;
@@ -71,7 +71,8 @@ function parse<O extends Options>(
   const config: NonNullable<ParseArgsConfig['options']> = {};
   for (const [name, option] of Object.entries(spec.options)) {
     config[name] = { type: option.kind === 'flag' ? 'boolean' : 'string', multiple: option.kind === 'list' };
-    if (formerName(option) !== undefined) config[formerName(option)!] = { type: 'string' };
+    if (formerName(option) !== undefined)
+      config[formerName(option)!] = { type: 'string', multiple: option.kind === 'list' };
   }
   const see = `See winnow ${spec.name} --help.`;
   let parsed: { positionals: string[]; values: Record<string, unknown> };
@@ -99,7 +100,7 @@ function parse<O extends Options>(
   return { positionals, values: values as Values<O> };
 }
 
-const formerName = (option: OptionSpec): string | undefined => (option.kind === 'text' ? option.formerly : undefined);
+const formerName = (option: OptionSpec): string | undefined => (option.kind === 'flag' ? undefined : option.formerly);
 
 function helpText({ name, summary, positionals, options, notes = [], example }: VerbSpec<Options>): string {
   const rows = [

@@ -1,4 +1,5 @@
 /** A report as one HTML file: its images are inside, nothing is fetched, no script runs. The caller says what is in it; this is only the form. */
+import { pictureTypeOf } from '../data/formats/pictureInfo.ts';
 import { escape } from './html.ts';
 import { printLines, printShare } from './reportCharts.ts';
 
@@ -22,6 +23,7 @@ export type ReportBlock =
   | { kind: 'code'; text: string };
 
 export interface ReportImage {
+  /** PNG, JPEG or WebP. */
   png: Uint8Array;
   alt: string;
   caption?: string;
@@ -83,7 +85,7 @@ function printBlock(block: ReportBlock): string {
 }
 
 const printImage = ({ png, alt, caption }: ReportImage): string =>
-  `<figure><img src="data:image/png;base64,${base64(png)}" alt="${escape(alt)}">${caption ? `<figcaption>${escape(caption)}</figcaption>` : ''}</figure>`;
+  `<figure><img src="data:image/${pictureTypeOf(png) ?? 'png'};base64,${base64(png)}" alt="${escape(alt)}">${caption ? `<figcaption>${escape(caption)}</figcaption>` : ''}</figure>`;
 
 /** In parts: spreading a whole picture into arguments would overflow the stack. */
 function base64(bytes: Uint8Array): string {

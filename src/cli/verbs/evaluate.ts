@@ -1,43 +1,67 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Outcome as Verdict, tally, winRate } from '../../evaluation/winRate.ts';
+import { decodePicture } from '../../data/formats/picture.ts';
+import { embeddedModels } from '../../data/embeddedModels.ts';
+import type { ListedPrompt } from '../../data/formats/promptSets.ts';
+import { armFigures, type ComparedItem } from '../../evaluation/armFigures.ts';
+import { Bootstrap } from '../../evaluation/bootstrap.ts';
+import { type Diversity, diversityOf, smallPicture } from '../../evaluation/diversity.ts';
 import { ratersFigures } from '../../evaluation/raters.ts';
-import type { Engine } from '../../service/engineService.ts';
-import type { JudgeInfo, Score } from '../../judges/judge.ts';
+import { standardMarkdown, standardTable } from '../../evaluation/standardTable.ts';
+import type { JudgeInfo } from '../../judges/judge.ts';
 import { comparingJudge, hasLabelled } from '../../judges/table.ts';
-import type { ImageRecord, ModelRef, RunRecord } from '../../service/types.ts';
+import type { Engine } from '../../service/engineService.ts';
+import type { ModelRef, RunRecord, Score } from '../../service/types.ts';
+import { distinctBy } from '../../shared/arrays.ts';
 import { WinnowError } from '../../shared/errors.ts';
+import { parseJsonObject } from '../../shared/json.ts';
+import { limits } from '../../shared/limits.ts';
 import { nameOf } from '../../shared/paths.ts';
-import { checkTotal, count, distinct, number, prompts, promptsHelp, required, seeds } from '../arguments.ts';
-import { withEngine } from '../engine.ts';
 import {
-  type Comparison,
+  absolute,
+  checkTotal,
+  count,
+  distinct,
+  number,
+  promptSet,
+  promptsHelp,
+  required,
+  seeds,
+} from '../arguments.ts';
+import { type Arm, armHelp, openPictures, parseArm, picturesFor, refsOf, runsOf } from '../arms.ts';
+import { productRoot, withEngine } from '../engine.ts';
+import {
+  describe,
   type Evaluation,
   evaluationReport,
+  figuresOf,
+  type JudgedEvaluation,
   MOST_SHOWN,
-  percent,
-  plain,
-  range,
-  signed,
-  type Spread,
+  type ShownItem,
 } from '../evaluationReport.ts';
 import { outFolder } from '../fileErrors.ts';
 import { askedOf, generationOptions, makeImages, sayCuts, saySampler, settingsOf } from '../generation.ts';
 import { judgePath } from '../judges.ts';
-import { parseModelRef, readRunRecord } from '../modelRef.ts';
 import { readLabels } from '../records.ts';
-import { Pace, table } from '../terminal.ts';
-import { defineVerb } from '../verb.ts';
+import { scoreAll } from '../scoring.ts';
+import { Pace, type Terminal } from '../terminal.ts';
+import { badArguments, defineVerb } from '../verb.ts';
 
-/** Images scored in one turn of the engine. */
-const BATCH = 8;
+/** Pictures inside the report, in bytes: with more it would be too large to send. */
+const MOST_SHOWN_BYTES = 40 * 2 ** 20;
+/** Every two are compared. */
+const MOST_ARMS = 20;
 
 export const evaluate = defineVerb({
   name: 'evaluate',
-  summary: 'compare models on the same prompts and seeds by a judge',
+  summary: 'compare models on the same prompts and seeds by judges',
   positionals: ['MODEL', 'MODEL...'],
   options: {
-    prompts: { kind: 'text', value: 'FILE', help: `${promptsHelp}; take ones that were not trained on` },
+    prompts: {
+      kind: 'list',
+      value: 'FILE',
+      help: `${promptsHelp}; take ones that were not trained on (default: those of the first folder of pictures)`,
+    },
     seeds: { kind: 'text', value: 'LIST', help: 'seeds, as 0-3,7', default: '0-1' },
     count: {
       kind: 'text',
@@ -45,12 +69,21 @@ export const evaluate = defineVerb({
       help: 'comparisons of two models, spread over prompts and seeds (default: all)',
     },
     judge: {
-      kind: 'text',
+      kind: 'list',
       value: 'NAME|FOLDER',
-      help: "a judge that came with the first model, or the path of one's folder (default: the first that did not label what the runs trained on)",
+      help: "a judge that came with the first model, or the path of one's folder; the first that is given decides (default: the first that did not label what the runs trained on)",
       formerly: 'scorer',
     },
-    'tie-margin': { kind: 'text', value: 'X', help: 'scores no further apart than this are a tie', default: '0' },
+    'tie-margin': {
+      kind: 'text',
+      value: 'X',
+      help: 'scores of the first judge no further apart than this are a tie',
+      default: '0',
+    },
+    standard: {
+      kind: 'flag',
+      help: 'print the table that papers print, in Markdown: mean, median and win rate over the first model by every judge',
+    },
     labels: {
       kind: 'list',
       value: 'FILE',
@@ -66,115 +99,201 @@ export const evaluate = defineVerb({
   notes: [
     'Each model after the first is compared with every one before it: same prompt, same seed, whichever image the judge scores higher wins.',
     'A prompt or seed that stands there twice counts once, and so do prompts that are the same tokens to every model.',
+    ...armHelp,
   ],
   example: 'postcard postcard+my-run --prompts public/prompts/test.txt --count 100 --out evaluation',
   async run(models, values, terminal) {
-    const refs = models.map((model) => parseModelRef(model, values['prediction-type']));
+    const arms = numbered(models.map((model) => parseArm(model, values['prediction-type'])));
+    if (arms.length > MOST_ARMS)
+      throw badArguments(`${arms.length} models were given.`, `Compare at most ${MOST_ARMS} at a time.`);
+    const refs = arms.flatMap(refsOf);
     const say = (text: string): void => terminal.note(text);
-    const given = distinct('prompts', await prompts({ prompts: values.prompts }), say);
+    const listed = values.prompts.length > 0 ? await promptSet({ prompts: values.prompts }) : [];
+    const folders = new Map<Arm, Awaited<ReturnType<typeof openPictures>>>();
+    for (const arm of arms) if (arm.kind === 'pictures') folders.set(arm, await openPictures(arm, listed, say));
+    const [pictured] = folders.values();
+    const given = onceEach(
+      values.prompts.length > 0 || !pictured
+        ? values.prompts.length > 0
+          ? listed
+          : await promptSet({ prompts: [] })
+        : pictured.prompts.map((prompt) => ({ prompt })),
+      say,
+    );
     const seedList = distinct('seeds', seeds('seeds', values.seeds), say);
     checkTotal(given.length, seedList.length);
     const most = values.count === undefined ? Infinity : count('count', values.count);
     const margin = number('tie-margin', values['tie-margin'], { min: 0 });
-    const named = values.judge === undefined ? undefined : judgePath(values.judge);
+    const named = distinct(
+      'judges',
+      values.judge.map((judge) => judgePath(judge)),
+      say,
+    );
     const asked = askedOf(values);
     const raters = values.labels.length > 0 ? ratersFigures(readLabels(values.labels, say)) : undefined;
     const out = outFolder(required('out', values.out));
-    return withEngine(terminal, { base: refs[0]!.base, root: out }, async (engine) => {
-      const [info] = await engine.models();
-      saySampler(terminal, info!, values.scheduler);
-      const list = await apart(engine, refs, given, say);
-      const every = seedList.flatMap((seed) => list.map((prompt) => ({ prompt, seed })));
-      const wanted = Math.min(every.length, most);
-      const items = Array.from({ length: wanted }, (_, i) => every[Math.floor((i * every.length) / wanted)]!);
-      for (const base of new Set(refs.map((ref) => ref.base)))
-        await sayCuts(engine, terminal, { base, adapters: [] }, [
+    const bases = [...new Set(refs.map(({ base }) => base))];
+    const [base = embeddedModels[0]!, ...others] = bases;
+    return withEngine(terminal, { base, others, root: out }, async (engine) => {
+      const infos = await engine.models();
+      const infoOf = (ref: ModelRef) => infos[bases.indexOf(ref.base)]!;
+      const [info] = infos;
+      if (refs.length > 0) saySampler(terminal, info!, values.scheduler);
+      // What a folder holds stands there by its words.
+      const list = folders.size > 0 ? given : await apartOf(engine, refs, given, say);
+      const items = spreadOut(list, seedList, most);
+      // Refused before a picture is drawn.
+      const brought = new Map([...folders].map(([arm, folder]) => [arm, picturesFor(folder, items, seedList)]));
+      for (const one of bases)
+        await sayCuts(engine, terminal, { base: one, adapters: [] }, [
           ...items.map(({ prompt }) => prompt),
           values.negative ?? '',
         ]);
       const runs = runsOf(refs);
-      const signatures = new Set(runs.flatMap(({ pairs }) => pairs.flatMap(({ by, raters }) => raters ?? by ?? [])));
-      const judgeName = named ?? comparingJudge(info!.judges, signatures)?.name ?? 'b';
-      // Refused before a picture is drawn.
-      const judge = await engine.judge(judgeName);
-      const labelled = labelledWords(judge, runs);
-      for (const text of labelled) say(text);
-      const images: ImageRecord[][] = [];
-      for (const [i, ref] of refs.entries())
-        images.push(
-          await makeImages(
+      const signatures = new Set(runs.flatMap(({ pairs }) => pairs.flatMap(({ by, raters: all }) => all ?? by ?? [])));
+      const names = named.length > 0 ? named : [comparingJudge(info!.judges, signatures)?.name ?? 'b'];
+      const judges: JudgeInfo[] = [];
+      for (const name of names) judges.push(await engine.judge(name));
+      const labelled = judges.map((judge) => labelledWords(judge, runs));
+      for (const text of labelled.flat()) say(text);
+
+      const files: string[][] = [];
+      let backend = 'nothing here';
+      for (const [i, arm] of arms.entries()) {
+        const label = `model ${i + 1}/${arms.length}, image`;
+        if (arm.kind === 'pictures') {
+          files.push(brought.get(arm)!);
+          continue;
+        }
+        let made = await makeImages(engine, terminal, out, settingsOf(asked, arm.ref, infoOf(arm.ref)), items, label);
+        if (arm.refine) {
+          const { ref, strength } = arm.refine;
+          made = await makeImages(
             engine,
             terminal,
             out,
-            settingsOf(asked, ref, info!),
-            items,
-            `model ${i + 1}/${refs.length}, image`,
-          ),
-        );
-
-      const pace = new Pace();
-      const flat = images.flat();
-      const scores: Score[] = [];
-      let stop = false;
-      terminal.onInterrupt(() => (stop = true));
-      for (let start = 0; start < flat.length; start += BATCH) {
-        if (stop)
-          throw new WinnowError(
-            'Cancelled',
-            'The evaluation was stopped.',
-            'Its images are kept: the same command goes on.',
+            { ...settingsOf(asked, ref, infoOf(ref)), width: made[0]!.width, height: made[0]!.height },
+            items.map((item, at) => ({ ...item, init: { file: absolute(join(out, made[at]!.file)), strength } })),
+            `model ${i + 1}/${arms.length}, second pass, image`,
           );
-        scores.push(
-          ...(await engine.score(
-            judgeName,
-            flat.slice(start, start + BATCH).map(({ file, prompt }) => ({ file, prompt })),
-          )),
-        );
-        terminal.status(
-          `score ${scores.length}/${flat.length}${pace.left(scores.length, flat.length)}`,
-          scores.length === flat.length,
-        );
+        }
+        if (backend === 'nothing here') backend = made[0]!.ranOn;
+        files.push(made.map(({ file }) => file));
       }
-      const of = (model: number, item: number): Score => scores[model * items.length + item]!;
+
+      const judged: JudgedEvaluation[] = [];
+      for (const [at, judge] of judges.entries()) {
+        const scores = await scoreAll(
+          engine,
+          terminal,
+          names[at]!,
+          files.flatMap((all) => all.map((file, i) => ({ file, prompt: items[i]!.prompt }))),
+          { doing: judges.length > 1 ? `${judge.name}: score` : 'score', stopped: 'The evaluation' },
+        );
+        const byArm = arms.map((_, arm): Score[] => scores.slice(arm * items.length, (arm + 1) * items.length));
+        judged.push({
+          judge,
+          labelled: labelled[at]!,
+          scores: byArm,
+          figures: armFigures(items, {
+            scales: judge.scales.map(({ name }) => name),
+            scores: byArm,
+            tieMargin: at === 0 ? margin : 0,
+          }),
+        });
+      }
       const evaluation: Evaluation = {
-        models: refs.map((ref, i) => ({
-          name: shortName(ref),
-          scores: byScale(judge, (scale) => spread(items.map((_, item) => of(i, item)[scale]!))),
-        })),
-        comparisons: refs.flatMap((_, b) =>
-          Array.from({ length: b }, (_, a) =>
-            compare(
-              a,
-              b,
-              items.map((_, item) => [of(a, item), of(b, item)]),
-              { judge, margin },
-            ),
+        names: arms.map(({ name }) => name),
+        items,
+        judged,
+        diversity: await diversity(terminal, out, items, files),
+        standard: standardTable(
+          arms.map(({ name }) => name),
+          judged.flatMap(({ judge, labelled: own, figures }) =>
+            judge.scales.map(({ name, title }) => ({
+              title: judge.scales.length > 1 ? `${judge.title}, ${title.toLowerCase()}` : judge.title,
+              optimised: own.length > 0,
+              figures: figures[name]!,
+            })),
           ),
         ),
-        judge,
-        labelled,
-        prompts: new Set(items.map(({ prompt }) => prompt)).size,
-        count: items.length,
-        backend: images[0]![0]!.ranOn,
+        sameNoise: folders.size === 0,
+        backend,
       };
       const figures = figuresOf(evaluation);
       writeFileSync(join(out, 'figures.json'), `${JSON.stringify(figures, null, 2)}\n`);
-      const shown = items.slice(0, MOST_SHOWN).map(({ prompt, seed }, item) => ({
-        prompt,
-        seed,
-        images: images.map((made, model) => ({
-          png: readFileSync(join(out, made[item]!.file)),
-          score: of(model, item)[judge.scales[0]!.name]!,
-        })),
-      }));
-      writeFileSync(join(out, 'report.html'), evaluationReport(evaluation, shown, new Date(), raters));
+      writeFileSync(
+        join(out, 'report.html'),
+        evaluationReport(evaluation, shown(out, evaluation, files), new Date(), raters),
+      );
       return {
         json: { out, report: join(out, 'report.html'), ...figures, ...(raters && { raters }) },
-        text: `${describe(evaluation)}\nReport: ${join(values.out!, 'report.html')}`,
+        text: `${values.standard ? standardMarkdown(evaluation.standard) : describe(evaluation)}\nReport: ${join(values.out!, 'report.html')}`,
       };
     });
   },
 });
+
+/** Two of the same name are told apart by their places. */
+const numbered = (arms: readonly Arm[]): Arm[] =>
+  arms.map((arm, i) =>
+    arms.some((other, j) => j !== i && other.name === arm.name) ? { ...arm, name: `${arm.name} (${i + 1})` } : arm,
+  );
+
+function onceEach(listed: readonly ListedPrompt[], say: (text: string) => void): ListedPrompt[] {
+  const once = new Set(
+    distinct(
+      'prompts',
+      listed.map(({ prompt }) => prompt),
+      say,
+    ),
+  );
+  const prompts = distinctBy(listed, ({ prompt }) => prompt).filter(({ prompt }) => once.has(prompt));
+  if (prompts.some(({ category }) => category !== undefined)) return prompts;
+  const known = bundledCategories();
+  return prompts.map(({ prompt }) => {
+    const category = known.get(prompt);
+    return { prompt, ...(category !== undefined && { category }) };
+  });
+}
+
+/** Of the prompts that come with the product. */
+function bundledCategories(): Map<string, string> {
+  const file = join(productRoot, 'public/prompts/categories.json');
+  const { train, test } = parseJsonObject(readFileSync(file), { file }) as Record<
+    'train' | 'test',
+    Record<string, string[]>
+  >;
+  return new Map(
+    [train, test].flatMap((lists) =>
+      Object.entries(lists).flatMap(([category, all]) => all.map((prompt): [string, string] => [prompt, category])),
+    ),
+  );
+}
+
+/** Every prompt with every seed, or `most` of them, evenly spread. */
+function spreadOut(list: readonly ListedPrompt[], seedList: readonly number[], most: number): ComparedItem[] {
+  const every = seedList.flatMap((seed) => list.map((listed) => ({ ...listed, seed })));
+  const wanted = Math.min(every.length, most, limits.count);
+  return Array.from({ length: wanted }, (_, i) => every[Math.floor((i * every.length) / wanted)]!);
+}
+
+async function apartOf(
+  engine: Engine,
+  refs: readonly ModelRef[],
+  given: readonly ListedPrompt[],
+  say: (text: string) => void,
+): Promise<ListedPrompt[]> {
+  const kept = new Set(
+    await apart(
+      engine,
+      refs,
+      given.map(({ prompt }) => prompt),
+      say,
+    ),
+  );
+  return given.filter(({ prompt }) => kept.has(prompt));
+}
 
 /** Of prompts that are the same tokens to every model (the same words in another case, or the same up to where they are cut off) the first:
  *  their pictures are the same, and would be one comparison that counts as two. */
@@ -196,54 +315,6 @@ export async function apart(
   return kept;
 }
 
-const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
-
-function spread(values: readonly number[]): Spread {
-  const middle = mean(values);
-  return {
-    mean: middle,
-    deviation:
-      values.length > 1
-        ? Math.sqrt(values.reduce((sum, value) => sum + (value - middle) ** 2, 0) / (values.length - 1))
-        : 0,
-  };
-}
-
-/** Something of each scale of a judge. */
-const byScale = <T>({ scales }: JudgeInfo, of: (scale: string) => T): Record<string, T> =>
-  Object.fromEntries(scales.map(({ name }) => [name, of(name)]));
-
-function compare(
-  a: number,
-  b: number,
-  scores: readonly (readonly [Score, Score])[],
-  { judge, margin }: { judge: JudgeInfo; margin: number },
-): Comparison {
-  const gains = (scale: string): number[] => scores.map(([before, after]) => after[scale]! - before[scale]!);
-  const first = judge.scales[0]!.name;
-  return {
-    a,
-    b,
-    // The margin is on the scale that decides.
-    rates: byScale(judge, (scale) =>
-      winRate(
-        tally(
-          gains(scale).map((gain): Verdict =>
-            Math.abs(gain) <= (scale === first ? margin : 0) ? 'tie' : gain > 0 ? 'win' : 'loss',
-          ),
-        ),
-      ),
-    ),
-    gains: byScale(judge, (scale) => spread(gains(scale))),
-  };
-}
-
-/** The runs behind the models. */
-const runsOf = (refs: readonly ModelRef[]): RunRecord[] => {
-  const paths = refs.flatMap(({ adapters }) => adapters.flatMap((one) => (one.kind === 'run' ? [one.run] : [])));
-  return [...new Set(paths)].map(readRunRecord);
-};
-
 /** A judge that gave the labels says little about what was made of them. */
 const labelledWords = (judge: JudgeInfo, runs: readonly RunRecord[]): string[] =>
   runs.flatMap(({ name, id, pairs }) => {
@@ -255,62 +326,60 @@ const labelledWords = (judge: JudgeInfo, runs: readonly RunRecord[]): string[] =
       : `${judge.title} labelled ${own} of the ${pairs.length} pairs of ${name || nameOf(id)}: of that run it is no independent judge.`;
   });
 
-/** What machines read. A rate is null where nothing was decided. The scale that decides stands under the names it had when it was the only one. */
-function figuresOf({ models, comparisons, judge, ...rest }: Evaluation): object {
-  const [first, ...others] = judge.scales.map(({ name }) => name);
-  return {
-    models: models.map(({ name, scores }) => ({ name, ...scores })),
-    judge,
-    ...rest,
-    comparisons: comparisons.map(({ a, b, rates, gains }) => {
-      const { rate, ...decided } = rates[first!]!;
-      return {
-        a,
-        b,
-        winRate: rate,
-        ...decided,
-        ...Object.fromEntries(Object.entries(gains).map(([scale, gain]) => [`${scale}Gain`, gain])),
-        ...Object.fromEntries(others.map((scale) => [`${scale}WinRate`, rates[scale]!.rate])),
-      };
-    }),
-  };
+/** Null where no prompt has two seeds. */
+async function diversity(
+  terminal: Terminal,
+  out: string,
+  items: readonly ComparedItem[],
+  files: readonly (readonly string[])[],
+): Promise<Diversity[] | null> {
+  const prompts = [...new Set(items.map(({ prompt }) => prompt))];
+  const of = prompts.map((prompt) => items.flatMap((item, at) => (item.prompt === prompt ? at : [])));
+  if (of.every((group) => group.length < 2)) return null;
+  const pace = new Pace();
+  const total = files.length * items.length;
+  let done = 0;
+  let stop = false;
+  terminal.onInterrupt(() => (stop = true));
+  const features: Float32Array[][][] = [];
+  for (const all of files) {
+    const ofModel: Float32Array[][] = [];
+    for (const group of of) {
+      const vectors: Float32Array[] = [];
+      for (const item of group) {
+        if (stop)
+          throw new WinnowError(
+            'Cancelled',
+            'The evaluation was stopped.',
+            'Its images are kept: the same command goes on.',
+          );
+        vectors.push(smallPicture(await decodePicture(readFileSync(pathIn(out, all[item]!)))));
+        done++;
+      }
+      ofModel.push(vectors);
+      terminal.status(`diversity ${done}/${total}${pace.left(done, total)}`, done === total);
+    }
+    features.push(ofModel);
+  }
+  return diversityOf(features, new Bootstrap(prompts.length));
 }
 
-function describe({ models, comparisons, judge }: Evaluation): string {
-  const scales = judge.scales.map(({ name }) => name);
-  const rows = models.map(({ name, scores }, i) => [
-    `${i + 1} ${name}`,
-    ...scales.map((scale) => plain(scores[scale]!)),
-  ]);
-  const duels = comparisons.map(({ a, b, rates, gains }) => {
-    const { rate, interval, wins, losses, ties, n } = rates[scales[0]!]!;
-    return [
-      `${b + 1} over ${a + 1}`,
-      percent(rate),
-      range(interval),
-      ...[wins, losses, ties, n].map(String),
-      ...scales.map((scale) => signed(gains[scale]!)),
-    ];
-  });
-  return [
-    table([['model', ...scales], ...rows]),
-    '',
-    table([
-      ['', 'win rate', '95 % interval', 'wins', 'losses', 'ties', 'n', ...scales.map((scale) => `${scale} gain`)],
-      ...duels,
-    ]),
-  ].join('\n');
-}
+/** Made here, or an absolute path of a picture from elsewhere. */
+const pathIn = (out: string, file: string): string => (absolute(file) === file ? file : join(out, file));
 
-/** As typed, without the folders things lie in: a report travels. */
-const shortName = ({ base, adapters }: ModelRef): string =>
-  [
-    nameOf(base),
-    ...adapters.map((adapter) =>
-      [
-        nameOf(adapter.kind === 'run' ? adapter.run : adapter.file),
-        adapter.kind === 'run' && adapter.step !== undefined ? `@${adapter.step}` : '',
-        adapter.strength === 1 ? '' : `:${adapter.strength}`,
-      ].join(''),
-    ),
-  ].join(' + ');
+/** The first items, as many as fit. */
+function shown(out: string, { items, judged }: Evaluation, files: readonly (readonly string[])[]): ShownItem[] {
+  const found: ShownItem[] = [];
+  let bytes = 0;
+  const [{ judge, scores }] = judged as [JudgedEvaluation];
+  for (const [at, { prompt, seed }] of items.slice(0, MOST_SHOWN).entries()) {
+    const images = files.map((all, model) => ({
+      png: new Uint8Array(readFileSync(pathIn(out, all[at]!))),
+      score: scores[model]![at]![judge.scales[0]!.name]!,
+    }));
+    bytes += images.reduce((sum, { png }) => sum + png.length, 0);
+    if (found.length > 0 && bytes > MOST_SHOWN_BYTES) break;
+    found.push({ prompt, seed, images });
+  }
+  return found;
+}

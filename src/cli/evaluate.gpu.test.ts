@@ -1,0 +1,150 @@
+/** `winnow evaluate` with every kind of side: a model, a model whose pictures are gone over once more, and pictures that were made elsewhere. */
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { beforeAll, expect, it } from 'vitest';
+import type { ImageRecord } from '../service/types.ts';
+import { runCli } from './run.ts';
+
+interface Spread {
+  n: number;
+  mean: number;
+  median: number;
+  meanInterval: [number, number];
+}
+interface Figures {
+  models: {
+    name: string;
+    appeal: Spread;
+    by: Record<string, Record<string, Spread>>;
+    diversity: { distance: number; share: { value: number } | null };
+  }[];
+  judge: { name: string };
+  judges: { name: string }[];
+  prompts: number;
+  count: number;
+  sameNoise: boolean;
+  comparisons: {
+    a: number;
+    b: number;
+    winRate: number | null;
+    wins: number;
+    losses: number;
+    ties: number;
+    appealGain: Spread;
+    alignmentWinRate: number | null;
+    by: Record<string, Record<string, { categories: { category: string }[]; deviations: { gain: number } | null }>>;
+  }[];
+  strengths: Record<string, Record<string, { strength: number; elo: number }[] | null>>;
+  standard: { columns: { title: string; optimised: boolean }[]; rows: { name: string; average: number | null }[] };
+}
+
+let folder: string;
+
+async function winnow(...args: string[]): Promise<{ code: number; out: string; err: string }> {
+  let [out, err] = ['', ''];
+  const streams = { out: (text: string) => void (out += text), err: (text: string) => void (err += text), live: false };
+  const code = await runCli(args, streams);
+  return { code, out, err };
+}
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'winnow-evaluate-'));
+  writeFileSync(
+    join(folder, 'prompts.csv'),
+    'Prompt,Category\n"a purple cat, by the sea",creatures\none yellow house below the mountains,buildings\n',
+  );
+});
+
+it('compares sides of every kind by several judges', { timeout: 400_000 }, async () => {
+  const out = join(folder, 'first');
+  const common = ['--prompts', join(folder, 'prompts.csv'), '--seeds', '3-4', '--steps', '2'];
+  const alone = await winnow('evaluate', 'postcard', 'again=postcard', ...common, '--out', out, '--json');
+  expect(alone.code, alone.err).toBe(0);
+  const same = JSON.parse(alone.out) as Figures;
+  // The very same pictures: every comparison is a tie, and nothing is decided.
+  expect(same.comparisons[0]).toMatchObject({ winRate: null, wins: 0, losses: 0, ties: 4, alignmentWinRate: null });
+  expect(same).toMatchObject({ prompts: 2, count: 4, sameNoise: true, judge: { name: 'b' } });
+  expect(readFileSync(join(out, 'report.html'), 'utf8')).toContain('All 4 comparisons were ties.');
+
+  // Elsewhere they have other names, and their numbers say what they are of.
+  const records = readFileSync(join(out, 'images.jsonl'), 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as ImageRecord);
+  const theirs = join(folder, 'theirs');
+  mkdirSync(theirs);
+  for (const { file, prompt, seed } of records)
+    copyFileSync(join(out, file), join(theirs, `${prompt.startsWith('a purple') ? 0 : 1}_${seed}.png`));
+
+  const args = [
+    'evaluate',
+    'postcard',
+    'twice=postcard++0.5:postcard',
+    theirs,
+    ...common,
+    '--judge',
+    'b',
+    '--judge',
+    'a',
+  ];
+  const made = await winnow(...args, '--out', out, '--json');
+  expect(made.code, made.err).toBe(0);
+  expect(made.err).toContain('4 of 4 images are there already');
+  const figures = JSON.parse(made.out) as Figures;
+  expect(figures.models.map(({ name }) => name)).toEqual(['postcard', 'twice', 'theirs']);
+  expect(figures.judges.map(({ name }) => name)).toEqual(['b', 'a']);
+  expect(figures.sameNoise).toBe(false);
+  const [base, twice, elsewhere] = figures.models;
+  expect(elsewhere!.by).toEqual(base!.by);
+  expect(twice!.by['a']!['appeal']!.mean).not.toBe(base!.by['a']!['appeal']!.mean);
+  expect(base!.appeal).toEqual(base!.by['b']!['appeal']);
+  expect(base!.appeal.meanInterval[0]).toBeLessThanOrEqual(base!.appeal.mean);
+  expect(elsewhere!.diversity.share!.value).toBe(1);
+  expect(twice!.diversity.distance).toBeGreaterThan(0);
+  const [first, second, third] = figures.comparisons;
+  expect([first, second, third].map((one) => [one!.a, one!.b])).toEqual([
+    [0, 1],
+    [0, 2],
+    [1, 2],
+  ]);
+  expect(second).toMatchObject({ winRate: null, ties: 4 });
+  expect(first!.wins + first!.losses).toBe(4);
+  expect(third).toMatchObject({ wins: first!.losses, losses: first!.wins });
+  expect(first!.appealGain.mean).toBeCloseTo(twice!.appeal.mean - base!.appeal.mean, 8);
+  expect(first!.by['a']!['alignment']!.categories.map(({ category }) => category)).toEqual(['buildings', 'creatures']);
+  expect(first!.by['b']!['appeal']!.deviations).not.toBeNull();
+  expect(figures.strengths['b']!['appeal']!).toHaveLength(3);
+  expect(figures.standard.columns.map(({ title }) => title)).toEqual([
+    'Judge b, appeal',
+    'Judge b, prompt alignment',
+    'Judge a, appeal',
+    'Judge a, prompt alignment',
+  ]);
+  const html = readFileSync(join(out, 'report.html'), 'utf8');
+  expect(html.match(/<img /g)).toHaveLength(12);
+  for (const title of ['twice over postcard', 'All on one scale', 'As papers print it'])
+    expect(html).toContain(`<h2>${title}</h2>`);
+  expect(html).not.toMatch(/(?:src|href)="(?!data:)/);
+
+  // The second passes start from the first's pictures, and are known again.
+  const again = await winnow(...args, '--standard', '--out', out);
+  expect(again.code, again.err).toBe(0);
+  expect(again.err.match(/4 of 4 images are there already/g)).toHaveLength(3);
+  expect(again.out).toMatch(/^\| model \| Judge b, appeal \| median \| win rate \(95 %\) \|/);
+  expect(again.out.split('\n').filter((line) => line.startsWith('| '))).toHaveLength(5);
+  expect(readdirSync(join(out, 'images')).filter((name) => name.endsWith('.png'))).toHaveLength(8);
+});
+
+it('refuses folders of other prompts before anything is drawn', { timeout: 240_000 }, async () => {
+  const other = join(folder, 'other');
+  mkdirSync(other);
+  writeFileSync(join(other, 'x.png'), '');
+  writeFileSync(join(other, 'x.txt'), 'a horse');
+  const out = join(folder, 'refused');
+  const args = ['evaluate', 'postcard', other, '--seeds', '0', '--out', out];
+  const result = await winnow(...args, '--prompts', join(folder, 'prompts.csv'));
+  expect(result.code).toBe(2);
+  expect(result.err).toMatch(/BadArguments: other holds pictures of other prompts: it has none of 2 of the 2/);
+  expect(readdirSync(out)).toEqual([]);
+});
