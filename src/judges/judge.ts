@@ -4,7 +4,7 @@
  *  A kind of judge is one file here and a line of table.ts. It describes itself as models do, by config and weights; what runs a graph and what
  *  encodes a prompt is given to it, so that service/model can list judges and service/sampling run them. */
 import type { ByteRanges } from '../data/formats/bytes.ts';
-import type { Feeds } from '../graph/feed.ts';
+import type { Feeds, Tensor } from '../graph/feed.ts';
 import type { Graph, ParameterDtype } from '../graph/graph.ts';
 import type { TensorSource } from '../models/weights.ts';
 import type { Raster } from '../shared/resize.ts';
@@ -82,10 +82,33 @@ export interface GraphRunner {
   plan(graph: Graph, weights: TensorSource): Planned<RunningGraph>;
 }
 
+/** All that runs judges. */
+export interface JudgeRunner extends GraphRunner {
+  /** A model of somebody else's as it is, by onnxruntime. */
+  file(file: OnnxFile): Planned<RunningFile>;
+}
+
+/** An ONNX model, with the files beside it that hold its weights, by the names that it has for them. */
+export interface OnnxFile {
+  /** Of all of them. */
+  bytes: number;
+  read(): Promise<{ model: Uint8Array; beside: { path: string; data: Uint8Array }[] }>;
+}
+
+interface RunningFile extends AsyncDisposable {
+  /** @param outputs those that are wanted; as f32. */
+  run(feeds: Readonly<Record<string, Tensor>>, outputs: readonly string[]): Promise<Record<string, Float32Array>>;
+}
+
+/** Whether a path names a file of a judge's rather than its folder. */
+export const isJudgeFile = (path: string): boolean => /\.(onnx|safetensors|json)$/i.test(path);
+
 /** Read access to what lies in a judge's folder. */
 export interface JudgeFolder {
   /** In messages, with a slash behind it: `scorers/a/`. */
   path: string;
+  /** The file in it that was asked for, where it was one. */
+  file?: string | undefined;
   /** A small file, whole. Rejects with NotFound. */
   read(file: string): Promise<Uint8Array<ArrayBuffer>>;
   /** A file to be read by ranges. Rejects with NotFound. */
@@ -98,11 +121,14 @@ export interface Judge extends JudgeInfo {
   /** For each prompt what of it the judge does not read, as being too long; '' where it reads all. Left out where all is read. */
   lost?(prompts: readonly string[]): Promise<string[]>;
   /** Opens no more than the headers of its weights. Rejects with what is wrong with them. */
-  plan(runner: GraphRunner): Promise<Planned<Scorer>>;
+  plan(runner: JudgeRunner): Promise<Planned<Scorer>>;
 }
 
+/** What is said of it: what a worker may post. */
+export const infoOf = ({ plan: _plan, lost: _lost, ...info }: Judge): JudgeInfo => info;
+
 /** What a kind makes of a folder. */
-export type ReadJudge = Pick<Judge, 'imageSize' | 'plan' | 'lost'> & Partial<Pick<Judge, 'title'>>;
+export type ReadJudge = Pick<Judge, 'imageSize' | 'plan' | 'lost'> & Partial<Pick<Judge, 'title' | 'scales' | 'about'>>;
 
 export interface JudgeKind {
   /** What lies in its folder, after "a folder with". */

@@ -3,6 +3,7 @@ import { isWinnowError, WinnowError } from '../shared/errors.ts';
 import { parseJsonObject, shown } from '../shared/json.ts';
 import { aesthetic, clip, hps, pickscore } from './clip/kinds.ts';
 import { type Judge, type JudgeFolder, type JudgeInfo, type JudgeKind, signature } from './judge.ts';
+import { DESCRIPTION, onnxJudge } from './onnx/onnxJudge.ts';
 import { winnowScorer } from './winnowScorer.ts';
 
 export const judgeKinds = {
@@ -11,6 +12,8 @@ export const judgeKinds = {
   pickscore,
   hps,
   clip,
+  // Last: a folder of another kind may hold ONNX files, too. One that is named, or described, is meant.
+  onnx: onnxJudge,
 } satisfies Record<string, JudgeKind>;
 
 /** Of all kinds: what a judge may be asked to go by. */
@@ -23,7 +26,9 @@ export async function readJudge(folder: JudgeFolder, { name, from }: Pick<JudgeI
   const file = `${folder.path}config.json`;
   const bytes = await present(folder.read('config.json'));
   const config = bytes && parseJsonObject(bytes, { file, remedy: 'Take another copy of the judge.' });
+  const meansOnnx = /\.onnx$/i.test(folder.file ?? '') || (await present(folder.open(DESCRIPTION))) !== undefined;
   for (const [kind, { scales, about, read }] of Object.entries<JudgeKind>(judgeKinds)) {
+    if (meansOnnx && kind !== 'onnx') continue;
     const found = await read(folder, config);
     if (found) return { name, title: `Judge ${name}`, kind, from, scales, about, ...found };
   }

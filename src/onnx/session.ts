@@ -30,9 +30,9 @@ export interface OnnxSession extends AsyncDisposable {
   readonly threads: number;
   readonly inputNames: readonly string[];
   readonly outputNames: readonly string[];
-  /** Feeds every input by name, returns every output: f32, row-major, the caller's to keep. Work of ours that the inputs depend on must
-   *  have been submitted before. */
-  run(feeds: Readonly<Record<string, Tensor>>): Promise<Record<string, Float32Array>>;
+  /** Feeds every input by name, returns the outputs asked for, or every one: f32, row-major, the caller's to keep. Work of ours that the inputs
+   *  depend on must have been submitted before. */
+  run(feeds: Readonly<Record<string, Tensor>>, outputs?: readonly string[]): Promise<Record<string, Float32Array>>;
 }
 
 // onnxruntime refuses a second session while one is being created on a device (webgpuRegisterDevice), and running two at once corrupts
@@ -89,9 +89,13 @@ function wrap(
   { provider, threads, shared }: { provider: OnnxProvider; threads: number; shared: SharedDevice | undefined },
 ): OnnxSession {
   const types = new Map(session.inputMetadata.map((input) => [input.name, input.isTensor ? input.type : undefined]));
-  async function run(feeds: Readonly<Record<string, Tensor>>): Promise<Record<string, Float32Array>> {
+  async function run(
+    feeds: Readonly<Record<string, Tensor>>,
+    outputs: readonly string[] = session.outputNames,
+  ): Promise<Record<string, Float32Array>> {
     const results = await session.run(
       Object.fromEntries(Object.entries(feeds).map(([name, feed]) => [name, toTensor(ort, feed, types.get(name))])),
+      outputs,
     );
     return Object.fromEntries(Object.entries(results).map(([name, tensor]) => [name, toFloats(name, tensor)]));
   }
@@ -100,13 +104,13 @@ function wrap(
     threads,
     inputNames: session.inputNames,
     outputNames: session.outputNames,
-    run: (feeds) => oneAtATime(() => named('run a model', run(feeds), shared)),
+    run: (feeds, outputs) => oneAtATime(() => named('run a model', run(feeds, outputs), shared)),
     // One that does not let itself be released has lost its device.
     [Symbol.asyncDispose]: () => oneAtATime(() => session.release()).catch(() => undefined),
   };
 }
 
-/** In the type that the model asks for: files of others take ids in 64 bits, or numbers in half width. */
+/** In the type that the model asks for: files of others take ids in 64 bits, numbers in half width, or bytes. */
 function toTensor(ort: Ort, { data, shape }: Tensor, type: string | undefined): OrtTensor {
   if (type === 'int64')
     return new ort.Tensor(
@@ -114,6 +118,7 @@ function toTensor(ort: Ort, { data, shape }: Tensor, type: string | undefined): 
       BigInt64Array.from(data, (value) => BigInt(value)),
       shape,
     );
+  if (type === 'uint8') return new ort.Tensor('uint8', Uint8Array.from(data), shape);
   if (data instanceof Int32Array) return new ort.Tensor('int32', data, shape);
   return type === 'float16'
     ? new ort.Tensor('float16', encodeF16(data), shape)
@@ -127,6 +132,7 @@ function toFloats(name: string, tensor: OrtTensor): Float32Array {
     const { buffer, byteOffset, length } = data as Uint16Array;
     return decodeF16(new Uint16Array(buffer, byteOffset, length));
   }
+  if (data instanceof Float64Array) return Float32Array.from(data);
   assert(data instanceof Float32Array, `output ${name} is ${type}, expected float32`);
   return data;
 }

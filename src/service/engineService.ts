@@ -1,5 +1,6 @@
 /** The engine's verbs on one GPUDevice, for the studio's worker and for the command line alike. */
 import { clear } from '../data/partWriter.ts';
+import { infoOf } from '../judges/judge.ts';
 import '../shared/disposable.ts';
 import { inWords, WinnowError } from '../shared/errors.ts';
 import type { TrainConfig } from '../training/config.ts';
@@ -302,8 +303,7 @@ export class Engine implements EngineService {
 
   async judge(name: string): Promise<JudgeInfo> {
     const folder = await this.pool.folder(this.env.embeddedModels[0]!);
-    const { plan: _, ...info } = await judgeOf(folder, name, (path) => this.env.openModel(path));
-    return info;
+    return infoOf(await judgeOf(folder, name, (path) => this.env.openModel(path)));
   }
 
   score(name: string, items: { file: string; prompt: string }[]): Promise<Score[]> {

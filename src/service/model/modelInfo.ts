@@ -3,6 +3,7 @@ import { samplingDefaults } from '../../data/embeddedModels.ts';
 import { samplerOptions } from '../../diffusion/samplers/options.ts';
 import { usualSampler } from '../../diffusion/samplers/table.ts';
 import { SchedulerConfigReader } from '../../diffusion/schedulerConfig.ts';
+import { infoOf } from '../../judges/judge.ts';
 import { judgesOf } from '../../judges/table.ts';
 import type { FolderReader } from '../environment.ts';
 import type { ModelWeights } from './identity.ts';
@@ -42,7 +43,7 @@ export async function modelInfo(
     notTrainable: unet.guidanceInput
       ? 'Its UNet was distilled to take the guidance scale as an input (time_cond_proj_dim), for which there is no preference loss: train the model it was distilled from.'
       : null,
-    judges: (await judgesOf(reader)).map(({ plan: _, ...judge }) => judge),
+    judges: (await judgesOf(reader)).map(infoOf),
   };
 }
 

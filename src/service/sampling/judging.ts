@@ -1,7 +1,8 @@
 /** The judge that is meant by a name, with what it needs of the model whose pictures it judges. */
 import { decodePicture } from '../../data/formats/picture.ts';
-import type { Judge, Judged, Scorer } from '../../judges/judge.ts';
+import { isJudgeFile, type Judge, type Judged, type JudgeRunner, type Scorer } from '../../judges/judge.ts';
 import { judgeNamed, readJudge } from '../../judges/table.ts';
+import { createSession } from '../../onnx/session.ts';
 import { nameOf } from '../../shared/paths.ts';
 import type { Environment, FolderReader } from '../environment.ts';
 import type { Planned } from '../model/modelCache.ts';
@@ -10,30 +11,42 @@ import { judgeDtypes } from '../model/weightWidth.ts';
 import type { FrozenParts } from './frozenParts.ts';
 import { onnxRunner, type PartRunner, sizedRunner } from './partRunner.ts';
 
-/** One that came with the model, by its name; one that a person brings along, by its folder's path, which has a slash in it. Rejects with
- *  NotFound, or with why it is not read. */
+/** One that came with the model, by its name; one that a person brings along, by the path of its folder, or of a file in it, which has a slash in it.
+ *  Rejects with NotFound, or with why it is not read. */
 export function judgeOf(
   { reader, info }: Pick<ModelFolder, 'reader' | 'info'>,
   name: string,
   open: (path: string) => FolderReader,
 ): Promise<Judge> {
   if (!/[\\/]/.test(name)) return judgeNamed(reader, name, info);
-  const path = name.replace(/[\\/]+$/, '');
+  const whole = name.replace(/[\\/]+$/, '');
+  const file = isJudgeFile(whole) ? nameOf(whole) : undefined;
+  const path = file === undefined ? whole : whole.slice(0, -file.length).replace(/[\\/]+$/, '');
   const folder = open(path);
   return readJudge(
     {
       path: `${path}/`,
+      file,
       read: (file) => folder.read(file),
       open: (file) => folder.open(file),
       ...(folder.list && { list: () => folder.list!() }),
     },
-    { name: nameOf(path), from: 'folder' },
+    { name: nameOf(whole), from: 'folder' },
   );
 }
 
 /** Small judges on onnxruntime's wasm, where they give the same scores on every computer; large ones on our kernels. */
 export const planJudge = (judge: Judge, large: PartRunner): Promise<Planned<Scorer>> =>
-  judge.plan({ dtypes: judgeDtypes, ...sizedRunner(onnxRunner({ provider: 'wasm' }), large) });
+  judge.plan({ dtypes: judgeDtypes, ...sizedRunner(onnxRunner({ provider: 'wasm' }), large), file: onWasm });
+
+const onWasm: JudgeRunner['file'] = ({ bytes, read }) => ({
+  bytes,
+  onDevice: false,
+  async make() {
+    const { model, beside } = await read();
+    return createSession(model, { provider: 'wasm', ...(beside.length > 0 && { externalData: beside }) });
+  },
+});
 
 /** A picture of the store. Read anew whenever a judge asks: there may be thousands. */
 export const judgedFile = (

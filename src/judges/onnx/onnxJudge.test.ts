@@ -1,0 +1,236 @@
+/** ONNX judges against scores that Pillow, numpy, transformers' tokenizer and onnxruntime gave (tools/judges/onnx/write_fixtures.py). */
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { folderReader } from '../../cli/files.ts';
+import { byteRanges } from '../../data/formats/bytes.ts';
+import { readOnnxHeader } from '../../data/formats/onnxHeader.ts';
+import { decodePicture } from '../../data/formats/picture.ts';
+import type { ModelFolder } from '../../service/model/modelFolder.ts';
+import { judgeOf, planJudge } from '../../service/sampling/judging.ts';
+import { onnxRunner } from '../../service/sampling/partRunner.ts';
+import type { Judge, Judged } from '../judge.ts';
+
+const fixtures = join(import.meta.dirname, '../../../tools/judges/onnx');
+const expected = JSON.parse(readFileSync(join(fixtures, 'expected.json'), 'utf8')) as Record<
+  string,
+  { needsPrompt: boolean; scores: { picture: string; prompt: string; score: number }[] }
+>;
+const none = {} as Pick<ModelFolder, 'reader' | 'info'>;
+const open = (path: string): Promise<Judge> => judgeOf(none, path, (folder) => folderReader(folder));
+const judged = (picture: string, prompt: string): Judged => ({
+  key: async () => picture,
+  picture: async () => decodePicture(new Uint8Array(readFileSync(join(fixtures, 'pictures', picture)))),
+  prompt,
+  pooled: () => Promise.reject(new Error('an ONNX judge asks for no words of the model')),
+});
+
+async function scores(judge: Judge, items: readonly Judged[]): Promise<number[]> {
+  // An ONNX file is run as it is.
+  const large = onnxRunner({ provider: 'wasm' });
+  await using scorer = await (await planJudge(judge, large)).make();
+  const found: number[] = [];
+  for await (const { score } of scorer.score(items)) found.push(score!);
+  return found;
+}
+
+describe('gives the scores that the field’s own libraries give', () => {
+  it.each(Object.keys(expected))('%s', async (name) => {
+    const { needsPrompt, scores: wanted } = expected[name]!;
+    const judge = await open(join(fixtures, 'judges', name));
+    expect(judge.scales).toHaveLength(1);
+    expect(judge.scales[0]!.needs.includes('prompt')).toBe(needsPrompt);
+    expect(judge.kind).toBe('onnx');
+    const found = await scores(
+      judge,
+      wanted.map(({ picture, prompt }) => judged(picture, prompt)),
+    );
+    // Half-width inputs are of 11 bits.
+    const tolerance = name === 'letterbox' ? 1e-4 : 1e-5;
+    for (const [i, { score }] of wanted.entries())
+      expect(Math.abs(found[i]! - score) / Math.max(1, Math.abs(score)), `${i}`).toBeLessThan(tolerance);
+    expect(new Set(found).size).toBeGreaterThan(1);
+  });
+});
+
+it('is named by its file, too, and says what of a prompt it does not read', async () => {
+  const byFile = await open(join(fixtures, 'judges/timm/tiny.onnx'));
+  expect(byFile).toMatchObject({ name: 'tiny.onnx', title: 'Judge tiny.onnx', from: 'folder' });
+  const [first] = expected['timm']!.scores;
+  expect((await scores(byFile, [judged(first!.picture, '')]))[0]).toBeCloseTo(first!.score, 5);
+  const cosine = await open(join(fixtures, 'judges/cosine/judge.json'));
+  expect(cosine.title).toBe('Cosine');
+  expect(cosine.about.purpose).toContain('between -100 and 100');
+  expect(cosine.scales[0]!.logit).toBe(1);
+  const [short, long] = await cosine.lost!([
+    'a tree',
+    'one two three four five six seven eight nine ten eleven twelve',
+  ]);
+  expect(short).toBe('');
+  expect(long).toMatch(/twelve$/);
+});
+
+it('what a file asks for is read without its weights', async () => {
+  const bytes = new Uint8Array(readFileSync(join(fixtures, 'judges/both-towers/model.onnx')));
+  let read = 0;
+  const header = await readOnnxHeader(
+    {
+      size: bytes.length,
+      read: async (start, end) => {
+        read += end - start;
+        return bytes.subarray(start, end);
+      },
+    },
+    'model.onnx',
+  );
+  expect(header).toEqual({
+    inputs: [
+      { name: 'input_ids', type: 'int64', dims: [null, null] },
+      { name: 'pixel_values', type: 'float32', dims: [null, 3, null, null] },
+      { name: 'attention_mask', type: 'int64', dims: [null, null] },
+    ],
+    outputs: [
+      { name: 'logits_per_image', type: 'float32', dims: [null, null] },
+      { name: 'logits_per_text', type: 'float32', dims: [null, null] },
+      { name: 'text_embeds', type: 'float32', dims: [null, 6] },
+      { name: 'image_embeds', type: 'float32', dims: [null, 6] },
+    ],
+    external: [],
+  });
+  const beside = byteRanges(new Uint8Array(readFileSync(join(fixtures, 'judges/letterbox/model.onnx'))));
+  expect((await readOnnxHeader(beside, 'model.onnx')).external).toEqual(['model.onnx.data']);
+});
+
+describe('what is wrong with a folder is named, before anything runs', () => {
+  type Json = Record<string, unknown>;
+  const edit = (file: string, change: (json: Json) => unknown) => (folder: string) => {
+    const path = join(folder, file);
+    writeFileSync(path, JSON.stringify(change(JSON.parse(readFileSync(path, 'utf8')) as Json)));
+  };
+  const cut = (folder: string): void => {
+    const path = join(folder, 'model.onnx');
+    writeFileSync(path, readFileSync(path).subarray(0, 300));
+  };
+  it.each<[what: string, judge: string, change: (folder: string) => void, message: RegExp]>([
+    [
+      'another width',
+      'head',
+      edit('preprocessor_config.json', (json) => ({ ...json, crop_size: 48 })),
+      /takes pictures of 32 by 32 pixels, and its preprocessing makes 48 by 48/,
+    ],
+    [
+      'no preprocessing',
+      'head',
+      (folder) => rmSync(join(folder, 'preprocessor_config.json')),
+      /Nothing says how pictures come to .*onnx\/model\.onnx/,
+    ],
+    [
+      'a kernel that nobody named',
+      'head',
+      edit('preprocessor_config.json', ({ resample: _, ...json }) => json),
+      /does not say resample/,
+    ],
+    [
+      'an odd preprocessor',
+      'head',
+      edit('preprocessor_config.json', (json) => ({ ...json, image_std: [0, 1, 1] })),
+      /image_std/,
+    ],
+    [
+      'no tokenizer',
+      'cosine',
+      (folder) => rmSync(join(folder, 'tokenizer.json')),
+      /reads prompts and has no tokenizer/,
+    ],
+    [
+      'a tower that is missing',
+      'cosine',
+      edit('judge.json', (json) => ({ ...json, text: null })),
+      /wants inputs that nobody feeds: tokens/,
+    ],
+    [
+      'an output that is not there',
+      'cosine',
+      edit('judge.json', (json) => ({ ...json, score: { output: 'score' } })),
+      /has no output score \(it has image_features, text_features\)/,
+    ],
+    [
+      'another dtype',
+      'labels',
+      edit('judge.json', (json) => ({ ...json, image: { ...(json['image'] as object), dtype: 'float32' } })),
+      /takes img as uint8, not as float32/,
+    ],
+    [
+      'another length',
+      'cosine',
+      edit('judge.json', (json) => ({ ...json, text: { ...(json['text'] as object), padTo: 24 } })),
+      /takes 20 tokens, and prompts are padded to 24/,
+    ],
+    [
+      'another tokenizer',
+      'cosine',
+      edit('judge.json', (json) => ({ ...json, text: { ...(json['text'] as object), tokenizer: 'bert' } })),
+      /text\.tokenizer: is of another kind/,
+    ],
+    [
+      'a field of another kind',
+      'labels',
+      edit('judge.json', (json) => ({ ...json, scale: 'x' })),
+      /judge\.json is not right \(scale: expected number/,
+    ],
+    [
+      'a model elsewhere',
+      'labels',
+      edit('judge.json', (json) => ({ ...json, model: '../model.onnx' })),
+      /model: leads out of its folder/,
+    ],
+    [
+      'a model that is not there',
+      'labels',
+      edit('judge.json', (json) => ({ ...json, model: 'other.onnx' })),
+      /has no other\.onnx, which its judge\.json names/,
+    ],
+    ['a model that is cut off', 'labels', cut, /model\.onnx is cut off, or is no ONNX model/],
+    [
+      'no model at all',
+      'labels',
+      (folder) => writeFileSync(join(folder, 'model.onnx'), 'hello, this is text'),
+      /is cut off, or is no ONNX model|is no ONNX model/,
+    ],
+    [
+      'weights that are not there',
+      'letterbox',
+      (folder) => rmSync(join(folder, 'model.onnx.data')),
+      /There is no file .*model\.onnx\.data/,
+    ],
+    [
+      'two models',
+      'timm',
+      (folder) => cpSync(join(folder, 'tiny.onnx'), join(folder, 'other.onnx')),
+      /holds several models: other\.onnx, tiny\.onnx/,
+    ],
+    [
+      'labels that are not as many',
+      'labels',
+      edit('judge.json', (json) => ({ ...json, score: { output: 'logits', weights: [1, 2] } })),
+      /gives 7 numbers as logits, and the judge weighs 2/,
+    ],
+  ])('%s', async (_, name, change, message) => {
+    const folder = mkdtempSync(join(tmpdir(), 'winnow-onnx-'));
+    cpSync(join(fixtures, 'judges', name), folder, { recursive: true });
+    change(folder);
+    const asked = open(folder).then((judge) => scores(judge, [judged('wide.png', '')]));
+    await expect(asked).rejects.toThrow(message);
+    await expect(asked).rejects.toHaveProperty('remedy');
+  });
+
+  it('a picture that is too long and narrow', async () => {
+    const judge = await open(join(fixtures, 'judges/head'));
+    const line: Judged = {
+      ...judged('wide.png', ''),
+      picture: async () => ({ width: 70_000, height: 1, data: new Uint8Array(280_000) }),
+    };
+    await expect(scores(judge, [line])).rejects.toThrow(/too long and narrow/);
+  });
+});

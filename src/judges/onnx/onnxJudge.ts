@@ -1,0 +1,274 @@
+/** Any ONNX model that scores pictures, run as it is by onnxruntime: judge.json says how it is fed and read, or else its inputs and outputs and the
+ *  preprocessor_config.json beside it do. */
+import { type OnnxHeader, type OnnxPort, readOnnxHeader } from '../../data/formats/onnxHeader.ts';
+import type { ByteRanges } from '../../data/formats/bytes.ts';
+import type { Tensor } from '../../graph/feed.ts';
+import type { ClipTokenizer } from '../../models/clip/tokenizer.ts';
+import '../../shared/disposable.ts';
+import { WinnowError } from '../../shared/errors.ts';
+import { checkFinite } from '../../shared/finite.ts';
+import { parseJsonObject } from '../../shared/json.ts';
+import type { Judged, JudgeFolder, JudgeKind, JudgeScale } from '../judge.ts';
+import type { Preprocess } from '../preprocess.ts';
+import { optional, readTokenizer } from '../tokenizer.ts';
+import { type Description, parseDescription, type TextInput } from './description.ts';
+import { inferred } from './infer.ts';
+import { modelSize, pixelsOf, preprocessOf } from './pixels.ts';
+import { outputsRead, scoreOf } from './reading.ts';
+
+const SCORE: JudgeScale = { name: 'score', title: 'Score', needs: ['image'] };
+export const DESCRIPTION = 'judge.json';
+const PREPROCESSOR = 'preprocessor_config.json';
+
+/** onnxruntime takes a model whole, into a heap of at most 4 GiB, and a copy of it beside. */
+const MOST_BYTES = 1.5 * 2 ** 30;
+
+export const onnxJudge: JudgeKind = {
+  takes: `an .onnx model and ${DESCRIPTION} or ${PREPROCESSOR}`,
+  scales: [SCORE],
+  about: {
+    purpose: 'Gives pictures the scores of a model that somebody else made.',
+    weakness:
+      'Nobody here has measured how well it judges: see what it says of pairs that people judged (winnow score).',
+  },
+  async read(folder, config) {
+    const found = await describedModel(folder, config);
+    if (!found) return undefined;
+    const { description, header, source } = found;
+    const file = `${folder.path}${description.model}`;
+    const how = preprocessOf(description.image, source);
+    checkPorts(description, header, how, file);
+    const { text, name, purpose, weakness, range, pairProbability } = description;
+    const tokenizer = text && (await tokenizerOf(folder, text));
+    const said = range ? ` Its scores usually lie between ${range[0]} and ${range[1]}.` : '';
+    return {
+      imageSize: null,
+      ...(name !== undefined && { title: name }),
+      scales: [
+        {
+          ...SCORE,
+          needs: text ? ['image', 'prompt'] : ['image'],
+          ...(pairProbability && { logit: 1 }),
+        },
+      ],
+      about: {
+        purpose: `${purpose ?? onnxJudge.about.purpose}${said}`,
+        weakness: weakness ?? onnxJudge.about.weakness,
+      },
+      ...(tokenizer && {
+        lost: async (prompts) => prompts.map((prompt) => tokenizer.lost(text.prefix + prompt, text.maxLength)),
+      }),
+      async plan(runner) {
+        const opened = await openModel(folder, description.model, header);
+        const { bytes, onDevice, make } = runner.file(opened);
+        return {
+          bytes,
+          onDevice,
+          async make() {
+            const running = await make();
+            const wanted = outputsRead(description);
+            async function one(item: Judged): Promise<number> {
+              const { input, dtype } = description.image;
+              const pixels = pixelsOf(await item.picture(), description.image, how);
+              const feeds: Record<string, Tensor> = {
+                [input]: dtype === 'uint8' ? { ...pixels, data: pixels.data.map(asByte) } : pixels,
+                ...(text && tokenizer && textFeeds(item.prompt, text, tokenizer)),
+              };
+              const score = scoreOf(description, await running.run(feeds, wanted), file);
+              checkFinite([score], `The score of ${file}`, 'Take another export of the model.');
+              return score;
+            }
+            return {
+              [Symbol.asyncDispose]: () => running[Symbol.asyncDispose](),
+              async *score(items) {
+                for (const item of items) yield { [SCORE.name]: await one(item) };
+              },
+            };
+          },
+        };
+      },
+    };
+  },
+};
+
+const asByte = (value: number): number => Math.min(255, Math.max(0, Math.round(value)));
+
+interface DescribedModel {
+  description: Description;
+  header: OnnxHeader;
+  /** Of the preprocessing, in messages. */
+  source: string;
+}
+
+/** Undefined for a folder without a judge.json and without an .onnx file. */
+async function describedModel(
+  folder: JudgeFolder,
+  config: Record<string, unknown> | undefined,
+): Promise<DescribedModel | undefined> {
+  const named = folder.file !== undefined && /\.onnx$/i.test(folder.file) ? folder.file : undefined;
+  const json = async (file: string): Promise<Record<string, unknown> | undefined> => {
+    const bytes = await optional(folder.read(file));
+    return bytes && parseJsonObject(bytes, { file: `${folder.path}${file}`, limit: 2 ** 20 });
+  };
+  const said = await json(DESCRIPTION);
+  if (said) {
+    const source = `${folder.path}${DESCRIPTION}`;
+    const description = parseDescription(named === undefined ? said : { ...said, model: named }, source);
+    const model = await optional(folder.open(description.model));
+    if (!model)
+      throw new WinnowError(
+        'NotFound',
+        `${folder.path} has no ${description.model}, which its ${DESCRIPTION} names.`,
+        'Put the model there, or correct the name.',
+      );
+    return { description, header: await readOnnxHeader(model, `${folder.path}${description.model}`), source };
+  }
+  const model = named ?? (await onlyModel(folder));
+  if (model === undefined) return undefined;
+  const ranges = await folder.open(model);
+  const preprocessor = (await json(PREPROCESSOR)) ?? timmConfig(config);
+  if (!preprocessor)
+    throw new WinnowError(
+      'BadFile',
+      `Nothing says how pictures come to ${folder.path}${model}: there is neither a ${DESCRIPTION} nor a ${PREPROCESSOR} beside it.`,
+      'Put the one there that it was published with, or describe it (docs/judges.md).',
+    );
+  const header = await readOnnxHeader(ranges, `${folder.path}${model}`);
+  const description = inferred(model, header, preprocessor);
+  return { description, header, source: `${folder.path}${PREPROCESSOR}` };
+}
+
+const timmConfig = (config: Record<string, unknown> | undefined): Record<string, unknown> | undefined =>
+  config && ('pretrained_cfg' in config || 'input_size' in config) ? config : undefined;
+
+/** As exporters and hubs place it; else the only one at the top. */
+async function onlyModel(folder: JudgeFolder): Promise<string | undefined> {
+  for (const usual of ['model.onnx', 'onnx/model.onnx']) if (await optional(folder.open(usual))) return usual;
+  const files = ((await folder.list?.()) ?? []).filter((file) => /^[^\\/]+\.onnx$/i.test(file));
+  if (files.length > 1)
+    throw new WinnowError(
+      'BadArguments',
+      `${folder.path} holds several models: ${files.slice(0, 4).join(', ')}.`,
+      'Give the path of one of them.',
+    );
+  return files[0];
+}
+
+async function tokenizerOf(folder: JudgeFolder, text: TextInput): Promise<ClipTokenizer> {
+  const tokenizer = await readTokenizer(folder);
+  if (!tokenizer)
+    throw new WinnowError(
+      'NotFound',
+      `${folder.path} reads prompts and has no tokenizer.`,
+      'Put the tokenizer.json of the model there, or its vocab.json and merges.txt.',
+    );
+  if (text.padTo !== null && text.padTo < text.maxLength)
+    throw new WinnowError(
+      'BadFile',
+      `${folder.path}${DESCRIPTION} pads prompts to ${text.padTo} tokens and keeps ${text.maxLength}.`,
+      'Correct padTo or maxLength.',
+    );
+  return tokenizer;
+}
+
+/** [1, T] of each input. */
+function textFeeds(prompt: string, text: TextInput, tokenizer: ClipTokenizer): Record<string, Tensor> {
+  const count = Math.min(text.maxLength, tokenizer.tokenize(text.prefix + prompt).length + 2);
+  const ids = tokenizer.encode(text.prefix + prompt, count);
+  const length = text.padTo ?? count;
+  const padded = new Int32Array(length).fill(text.padId ?? tokenizer.padId);
+  padded.set(ids);
+  const shape = [1, length];
+  return {
+    [text.ids]: { data: padded, shape },
+    ...(text.mask !== null && { [text.mask]: { data: Int32Array.from(padded, (_, i) => (i < count ? 1 : 0)), shape } }),
+  };
+}
+
+/** What was described against what the graph has. */
+function checkPorts(
+  { image, text, score }: Description,
+  { inputs, outputs }: OnnxHeader,
+  how: Preprocess,
+  file: string,
+): void {
+  const refuse = (what: string): never => {
+    throw new WinnowError(
+      'BadFile',
+      `${file} ${what}.`,
+      `Correct ${DESCRIPTION}, or take another export of the model.`,
+    );
+  };
+  const names = (ports: readonly OnnxPort[]): string =>
+    ports
+      .slice(0, 8)
+      .map(({ name }) => name)
+      .join(', ');
+  const input = (name: string): OnnxPort =>
+    inputs.find((port) => port.name === name) ?? refuse(`has no input ${name} (it has ${names(inputs)})`);
+  const fed = [image.input, ...(text ? [text.ids, ...(text.mask === null ? [] : [text.mask])] : [])];
+  const missing = inputs.filter(({ name }) => !fed.includes(name));
+  if (missing.length > 0) refuse(`wants inputs that nobody feeds: ${names(missing)}`);
+  const { dims, type } = input(image.input);
+  if (type !== image.dtype) refuse(`takes ${image.input} as ${type}, not as ${image.dtype}`);
+  const size = modelSize(image, how);
+  const [across, down, colour] = image.layout === 'NCHW' ? [dims[3], dims[2], dims[1]] : [dims[2], dims[1], dims[3]];
+  if (dims.length !== 4 || (colour !== null && colour !== 3))
+    refuse(
+      `takes ${image.input} as [${dims.map((dim) => dim ?? '?').join(', ')}], which is no picture in ${image.layout}`,
+    );
+  const differs = (fixed: number | null | undefined, made: number | undefined): boolean =>
+    typeof fixed === 'number' && fixed !== made;
+  if (differs(across, size?.width) || differs(down, size?.height))
+    refuse(
+      `takes pictures of ${across ?? 'any'} by ${down ?? 'any'} pixels, and its preprocessing makes ${size ? `${size.width} by ${size.height}` : 'them as large as they come'}`,
+    );
+  if (text) {
+    const { type: ids, dims: tokens } = input(text.ids);
+    if (text.mask !== null) input(text.mask);
+    if (ids !== text.dtype) refuse(`takes ${text.ids} as ${ids}, not as ${text.dtype}`);
+    if (differs(tokens[1], text.padTo ?? undefined))
+      refuse(`takes ${tokens[1]} tokens, and prompts are padded to ${text.padTo ?? 'their own length'}`);
+  }
+  for (const name of outputsRead({ score })) {
+    const output =
+      outputs.find((port) => port.name === name) ?? refuse(`has no output ${name} (it has ${names(outputs)})`);
+    if (!output.type.startsWith('float')) refuse(`gives ${name} as ${output.type}, which is no score`);
+  }
+}
+
+/** With the files beside it that hold its weights. */
+async function openModel(
+  folder: JudgeFolder,
+  path: string,
+  { external }: OnnxHeader,
+): Promise<{ bytes: number; read(): Promise<{ model: Uint8Array; beside: { path: string; data: Uint8Array }[] }> }> {
+  const model = await folder.open(path);
+  const inside = path.replace(/[^\\/]*$/, '');
+  const beside: { path: string; ranges: ByteRanges }[] = [];
+  for (const name of external) {
+    if (name.split(/[\\/]/).includes('..') || /^([\\/]|[a-z]:)/i.test(name))
+      throw new WinnowError(
+        'BadFile',
+        `${folder.path}${path} has weights outside its folder (${name.slice(0, 80)}).`,
+        'Take another export of the model.',
+      );
+    beside.push({ path: name, ranges: await folder.open(`${inside}${name}`) });
+  }
+  const bytes = beside.reduce((sum, { ranges }) => sum + ranges.size, model.size);
+  if (bytes > MOST_BYTES)
+    throw new WinnowError(
+      'BadFile',
+      `${folder.path}${path} has ${(bytes / 2 ** 30).toFixed(1)} GiB of weights, and onnxruntime holds at most ${MOST_BYTES / 2 ** 30}.`,
+      'Take a smaller export (f16), or the judge as safetensors where Winnow knows its kind.',
+    );
+  const whole = ({ read, size }: ByteRanges): Promise<Uint8Array> => read(0, size);
+  return {
+    bytes,
+    async read() {
+      const data: { path: string; data: Uint8Array }[] = [];
+      for (const { path: name, ranges } of beside) data.push({ path: name, data: await whole(ranges) });
+      return { model: await whole(model), beside: data };
+    },
+  };
+}
