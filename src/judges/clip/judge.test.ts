@@ -1,0 +1,321 @@
+/** Judges that are a CLIP, from the folders in which people have them. Numbers are those of the cases that transformers and torch wrote
+ *  (tools/judges); that a case's every number is met, service/verify/judges.test.ts shows. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { byteRanges } from '../../data/formats/bytes.ts';
+import { openSafetensors, type SafetensorsFile, writeSafetensors } from '../../data/formats/safetensors.ts';
+import { cpuExecutor } from '../../oracle/run.ts';
+import { engineRunner } from '../../service/sampling/partRunner.ts';
+import { WinnowError } from '../../shared/errors.ts';
+import type { GraphRunner, Judged, JudgeFolder, Score } from '../judge.ts';
+import { readJudge } from '../table.ts';
+
+const cases = join(import.meta.dirname, '../../../tools/judges/cases');
+type Files = Record<string, Uint8Array | string | object>;
+
+/** A case's folder as a person would have it. */
+function filesOf(name: string, weights = 'model.safetensors'): Files {
+  const read = (file: string): Uint8Array | undefined => {
+    try {
+      return readFileSync(join(cases, name, file));
+    } catch {
+      return undefined;
+    }
+  };
+  const files = {
+    'config.json': read('config.json'),
+    [weights]: read('weights.safetensors'),
+    'mlp.safetensors': read('head.safetensors'),
+    'preprocessor_config.json': read('preprocessor_config.json'),
+    ...Object.fromEntries(
+      ['tokenizer.json', 'vocab.json', 'merges.txt', 'tokenizer_config.json', 'special_tokens_map.json'].map((file) => [
+        file,
+        read(`tokenizer/${file}`),
+      ]),
+    ),
+  };
+  return Object.fromEntries(Object.entries(files).filter(([, bytes]) => bytes)) as Files;
+}
+
+const jsonOf = (files: Files, name: string): Record<string, unknown> =>
+  JSON.parse(new TextDecoder().decode(files[name] as Uint8Array)) as Record<string, unknown>;
+
+function folder(files: Files, path = '/judges/mine/'): JudgeFolder {
+  const read = async (name: string): Promise<Uint8Array<ArrayBuffer>> => {
+    const file = files[name];
+    if (file === undefined) throw new WinnowError('NotFound', `There is no file ${name}.`, 'Check the path.');
+    if (file instanceof Uint8Array) return new Uint8Array(file);
+    return new TextEncoder().encode(typeof file === 'string' ? file : JSON.stringify(file));
+  };
+  return {
+    path,
+    read,
+    open: async (name) => byteRanges(await read(name)),
+    list: async () => Object.keys(files),
+  };
+}
+const judgeOf = (files: Files, path?: string): ReturnType<typeof readJudge> =>
+  readJudge(folder(files, path), { name: 'mine', from: 'folder' });
+
+/** Says what runs: `make` and `run` of each tower, and when one is let go. */
+function recording(said: string[]): GraphRunner {
+  const runner = engineRunner(cpuExecutor());
+  return {
+    dtypes: () => () => 'f32',
+    plan(graph, weights) {
+      const { bytes, onDevice, make } = runner.plan(graph, weights);
+      const tower = graph.outputs.has('image_embeds') ? 'vision' : 'text';
+      return {
+        bytes,
+        onDevice,
+        async make() {
+          said.push(`make ${tower}`);
+          const running = await make();
+          return {
+            async run(feeds) {
+              said.push(tower);
+              return running.run(feeds);
+            },
+            async [Symbol.asyncDispose]() {
+              said.push(`free ${tower}`);
+              await running[Symbol.asyncDispose]();
+            },
+          };
+        },
+      };
+    },
+  };
+}
+
+const tensorsOf = (name: string, file: string): Promise<SafetensorsFile> =>
+  openSafetensors(readFileSync(join(cases, name, file)));
+
+/** The case's pictures, with its prompts. */
+async function itemsOf(name: string): Promise<Judged[]> {
+  const inputs = await tensorsOf(name, 'inputs.safetensors');
+  const { prompts = [] } = JSON.parse(readFileSync(join(cases, name, 'case.json'), 'utf8')) as { prompts?: string[] };
+  return Promise.all(
+    [0, 1, 2].map(async (i): Promise<Judged> => {
+      const [height, width] = inputs.shape(`image.${i}`) as [number, number, number];
+      const rgb = await inputs.read(`image.${i}`);
+      const data = new Uint8Array(4 * width * height).fill(255);
+      for (let k = 0; k < rgb.length; k++) data[4 * Math.floor(k / 3) + (k % 3)] = rgb[k]!;
+      return {
+        key: async () => `${name} ${i}`,
+        picture: async () => ({ width, height, data }),
+        prompt: prompts[i] ?? '',
+        pooled: () => Promise.reject(new Error('the model’s encoder was asked')),
+      };
+    }),
+  );
+}
+
+async function scored(scores: AsyncIterable<Score>): Promise<number[]> {
+  const out: number[] = [];
+  for await (const score of scores) out.push(Object.values(score)[0]!);
+  return out;
+}
+
+describe('scores what torch does', () => {
+  it.each([
+    ['judge-clip', 'clip', 'model.safetensors', '/judges/mine/'],
+    ['judge-clip-big-g', 'clip', 'open_clip_model.safetensors', '/judges/mine/'],
+    ['judge-pickscore', 'pickscore', 'model.safetensors', '/judges/yuvalkirstain--PickScore_v1/'],
+    ['judge-hps', 'hps', 'HPS_v2.1_compressed.safetensors', '/judges/mine/'],
+    ['judge-aesthetic-v1', 'aesthetic', 'model.safetensors', '/judges/mine/'],
+    ['judge-aesthetic-v2', 'aesthetic', 'model.safetensors', '/judges/mine/'],
+    ['judge-aesthetic-v2-relu', 'aesthetic', 'model.safetensors', '/judges/mine/'],
+  ])('%s, as the kind %s, in %s', async (name, kind, weights, path) => {
+    const judge = await judgeOf(filesOf(name, weights), path);
+    expect(judge).toMatchObject({ kind, imageSize: null });
+    await using scorer = await (await judge.plan(recording([]))).make();
+    const scores = await scored(scorer.score(await itemsOf(name)));
+    const expected = await (await tensorsOf(name, 'expected.safetensors')).read('score');
+    scores.forEach((score, i) => expect(Math.abs(score - expected[i]!) / Math.abs(expected[i]!)).toBeLessThan(1e-5));
+  });
+});
+
+it('reads all prompts, lets the text tower go, and then sees each picture once', async () => {
+  const said: string[] = [];
+  const judge = await judgeOf(filesOf('judge-pickscore'), '/PickScore/');
+  const planned = await judge.plan(recording(said));
+  const items = await itemsOf('judge-pickscore');
+  {
+    await using scorer = await planned.make();
+    await scored(scorer.score([...items, ...items]));
+    const towers = ['make text', ...items.map(() => 'text'), 'free text', 'make vision', ...items.map(() => 'vision')];
+    expect(said.splice(0)).toEqual(towers);
+    // Another prompt: of two large towers one is there at a time; the pictures are known.
+    await scored(scorer.score([{ ...items[0]!, prompt: 'another' }]));
+    expect(said.splice(0)).toEqual(['free vision', 'make text', 'text', 'free text']);
+    await scored(scorer.score(items));
+    expect(said.splice(0)).toEqual([]);
+  }
+  expect(planned.onDevice).toBe(true);
+});
+
+describe('is known by what lies in its folder and what it is called', () => {
+  const clip = filesOf('judge-clip');
+  it.each<[string, Files, string, string, string]>([
+    ['nothing said', clip, '/judges/x/', 'clip', 'CLIPScore'],
+    ['a folder called PickScore', clip, '/judges/PickScore_v1/', 'pickscore', 'PickScore'],
+    ['a folder called hpsv21', clip, '/judges/RE-N-Y--hpsv21/', 'hps', 'HPS v2.1'],
+    ['a folder called HPSv2-hf', clip, '/judges/HPSv2-hf/', 'hps', 'HPS v2'],
+    ['a folder called chips', clip, '/judges/chips/', 'clip', 'CLIPScore'],
+    ['judge.json', { ...clip, 'judge.json': { judge: 1, recipe: 'hps' } }, '/judges/x/', 'hps', 'HPS v2'],
+    ['a head', { ...filesOf('judge-aesthetic-v2') }, '/judges/x/', 'aesthetic', 'LAION aesthetic'],
+  ])('%s', async (_, files, path, kind, title) => {
+    expect(await judgeOf(files, path)).toMatchObject({ kind, title });
+  });
+});
+
+describe('a judge that cannot be one is refused by name', () => {
+  const clip = filesOf('judge-clip');
+  const config = jsonOf(clip, 'config.json') as { text_config: object; vision_config: object };
+  const wide = { ...config, vision_config: { ...config.vision_config, intermediate_size: 96 } };
+  /** The weights without some tensors, or with others. */
+  const weights = async (
+    change: (name: string, data: Float32Array) => Float32Array | undefined,
+    name = 'judge-clip',
+  ): Promise<Uint8Array> => {
+    const file = await tensorsOf(name, 'weights.safetensors');
+    const kept = await Promise.all(
+      file.names.map(async (key) => [key, change(key, await file.read(key)), file.shape(key)!] as const),
+    );
+    return writeSafetensors(
+      Object.fromEntries(kept.flatMap(([key, data, shape]) => (data ? [[key, { shape, data }]] : []))),
+    );
+  };
+  const without = (part: string): Promise<Uint8Array> =>
+    weights((name, data) => (name.startsWith(part) ? undefined : data));
+
+  it.each<[string, () => Promise<Files>, string, RegExp]>([
+    [
+      'another width than its config',
+      async () => ({ ...clip, 'config.json': wide }),
+      'WrongShape',
+      /mine\/model\.safetensors: vision_model\.encoder\.layers\.0\.mlp\.fc1\.weight has shape \[80, 128\], the config makes it \[96, 128\]/,
+    ],
+    [
+      'no vision tower',
+      async () => ({ ...clip, 'model.safetensors': await without('vision_model') }),
+      'MissingTensor',
+      /has no vision tower of CLIP/,
+    ],
+    [
+      'no text tower',
+      async () => ({ ...clip, 'model.safetensors': await without('text_model') }),
+      'MissingTensor',
+      /has no text tower, and this judge reads prompts/,
+    ],
+    [
+      'a tokenizer of another model',
+      async () => ({ ...filesOf('judge-pickscore'), 'config.json': jsonWithVocabulary() }),
+      'BadFile',
+      /The tokenizer of \/judges\/mine\/ is another model's/,
+    ],
+    [
+      'no tokenizer for a vocabulary of its own',
+      async () => Object.fromEntries(Object.entries(clip).filter(([name]) => !/^(vocab|tokenizer|merges)/.test(name))),
+      'NotFound',
+      /has no tokenizer/,
+    ],
+    [
+      'an activation that is not computed',
+      async () => ({
+        ...clip,
+        'config.json': { ...config, text_config: { ...config.text_config, hidden_act: 'gelu_new' } },
+      }),
+      'UnsupportedArchitecture',
+      /hidden_act is "gelu_new".*Choose a judge/,
+    ],
+    [
+      'weights without a config, of a width that is not known',
+      async () => ({ 'HPS.safetensors': clip['model.safetensors']! }),
+      'UnsupportedArchitecture',
+      /come without a config.*Put the config\.json/,
+    ],
+    [
+      'a processor of another size',
+      async () => ({
+        ...clip,
+        'preprocessor_config.json': { size: { shortest_edge: 224 }, crop_size: { height: 224, width: 224 } },
+      }),
+      'BadFile',
+      /makes pictures of 224 by 224 pixels, and the vision tower sees 24 by 24/,
+    ],
+    [
+      'a head of another width',
+      async () => ({ ...filesOf('judge-aesthetic-v2'), 'mlp.safetensors': head(768) }),
+      'WrongShape',
+      /should be \[1, 24\].*ViT-L\/14 gives 768/,
+    ],
+    [
+      'a head alone',
+      async () => ({ 'mlp.safetensors': head(768) }),
+      'MissingTensor',
+      /has an aesthetic head \(mlp\.safetensors\), and no vision tower.*clip-vit-large-patch14/,
+    ],
+    [
+      'a pickle',
+      async () => ({ 'HPS_v2.1_compressed.pt': 'PK', 'open_clip_config.json': {} }),
+      'PickleRefused',
+      /HPS_v2\.1_compressed\.pt is a pickle.*RE-N-Y\/hpsv21/,
+    ],
+    [
+      'shards',
+      async () => ({ 'config.json': config, 'model.safetensors.index.json': {} }),
+      'NotFound',
+      /has its weights in shards/,
+    ],
+    [
+      'a weight that is no number',
+      async () => ({
+        ...clip,
+        'model.safetensors': await weights((name, data) =>
+          name === 'visual_projection.weight' ? data.fill(NaN) : data,
+        ),
+      }),
+      'NotFinite',
+      /visual_projection\.weight of \/judges\/mine\/model\.safetensors/,
+    ],
+  ])('%s', async (_, files, name, message) => {
+    const opening = (async () => {
+      const judge = await judgeOf(await files());
+      await using scorer = await (await judge.plan(recording([]))).make();
+      return await scored(scorer.score(await itemsOf('judge-clip')));
+    })();
+    await expect(opening).rejects.toThrow(message);
+    await expect(opening).rejects.toMatchObject({ name });
+  });
+
+  function jsonWithVocabulary(): object {
+    const own = jsonOf(filesOf('judge-pickscore'), 'config.json') as { text_config: { vocab_size: number } };
+    // One token fewer than the tokenizer gives.
+    return { ...own, text_config: { ...own.text_config, vocab_size: own.text_config.vocab_size - 1 } };
+  }
+  function head(width: number): Uint8Array {
+    return writeSafetensors({
+      weight: { shape: [1, width], data: new Float32Array(width) },
+      bias: { shape: [1], data: new Float32Array(1) },
+    });
+  }
+});
+
+it('says what of a prompt it does not read', async () => {
+  const judge = await judgeOf(filesOf('judge-clip'));
+  const [none, rest] = await judge.lost!(['a photo', `${'sea '.repeat(75)}moon and stars`]);
+  expect(none).toBe('');
+  expect(rest).toBe('moon and stars');
+  expect((await judgeOf(filesOf('judge-aesthetic-v2'))).lost).toBeUndefined();
+});
+
+it('leaves a folder that is no CLIP to others', async () => {
+  await expect(judgeOf({ 'config.json': { model_type: 'bert' } })).rejects.toMatchObject({
+    name: 'UnsupportedArchitecture',
+  });
+  await expect(
+    judgeOf({ 'other.safetensors': writeSafetensors({ x: { shape: [1], data: Float32Array.of(1) } }) }),
+  ).rejects.toMatchObject({ name: 'NotFound' });
+});
