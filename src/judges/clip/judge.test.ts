@@ -8,7 +8,7 @@ import { openSafetensors, type SafetensorsFile, writeSafetensors } from '../../d
 import { cpuExecutor } from '../../oracle/run.ts';
 import { engineRunner } from '../../service/sampling/partRunner.ts';
 import { WinnowError } from '../../shared/errors.ts';
-import type { GraphRunner, Judged, JudgeFolder, Score } from '../judge.ts';
+import type { Judged, JudgeFolder, JudgeRunner, Score } from '../judge.ts';
 import { readJudge } from '../table.ts';
 
 const cases = join(import.meta.dirname, '../../../tools/judges/cases');
@@ -59,10 +59,13 @@ const judgeOf = (files: Files, path?: string): ReturnType<typeof readJudge> =>
   readJudge(folder(files, path), { name: 'mine', from: 'folder' });
 
 /** Says what runs: `make` and `run` of each tower, and when one is let go. */
-function recording(said: string[]): GraphRunner {
+function recording(said: string[]): JudgeRunner {
   const runner = engineRunner(cpuExecutor());
   return {
     dtypes: () => () => 'f32',
+    file() {
+      throw new Error('no judge of this kind is a file');
+    },
     plan(graph, weights) {
       const { bytes, onDevice, make } = runner.plan(graph, weights);
       const tower = graph.outputs.has('image_embeds') ? 'vision' : 'text';
