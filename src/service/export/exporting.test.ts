@@ -258,6 +258,16 @@ it('marks an SDXL that predicts v', async () => {
   ]);
 });
 
+it.each(['diffusers', 'single-file'] as const)('a %s has the usual steps and guidance of its base', async (kind) => {
+  const files = new MemoryFileStore();
+  const openModel = (id: string): FolderReader => ({ ...folderReader(id), origin: { source: 'embedded' } });
+  const model = await tuned(files, postcard, openModel);
+  expect(model.folder.info.defaults).toMatchObject({ steps: 12, guidanceScale: 3 });
+  const { folder } = await exported(model, files, kind);
+  expect(folder.info.source).toBe('disk');
+  expect(folder.info.defaults).toEqual(model.folder.info.defaults);
+});
+
 it('leaves parts that it does not write out of the index', async () => {
   const base = pipeline('pipeline-text-to-image');
   const index = {

@@ -20,7 +20,7 @@ import type { LoraModule } from '../../shared/lora.ts';
 import { nameOf } from '../../shared/paths.ts';
 import { loraSites } from '../model/loraFile.ts';
 import type { ResolvedModel, WeightChange } from '../model/modelPool.ts';
-import { readFolderJson, readOptional, SCHEDULER_FILE, schedulerFile } from '../model/modelConfigs.ts';
+import { readFolderJson, readOptional, SCHEDULER_FILE, schedulerFile, withUsual } from '../model/modelConfigs.ts';
 import { latentSizeOf } from '../sampling/latentSize.ts';
 import { onnxBytes } from '../sampling/onnxModel.ts';
 import { singleFileMetadata, singleFileTensors } from './singleFileExport.ts';
@@ -189,7 +189,7 @@ async function writeFolder(
     made.push(await streamed(target, `${path}.safetensors`, tensorsOf(source, dtypeOf), { format: 'pt' }));
   const index = await readFolderJson(folder.reader, 'model_index.json');
   const has = (part: string): boolean => made.some(({ name }) => name.startsWith(`${part}/`));
-  const own = Object.entries(index).map(([part, value]) => [
+  const own = Object.entries(withUsual(index, folder.info.defaults)).map(([part, value]) => [
     part,
     Array.isArray(value) && !has(part) ? [null, null] : part === 'requires_safety_checker' ? false : value,
   ]);

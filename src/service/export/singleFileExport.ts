@@ -25,13 +25,14 @@ import { WinnowError } from '../../shared/errors.ts';
 import { parseJson } from '../../shared/json.ts';
 import type { Shape } from '../../shared/shape.ts';
 import type { FolderReader } from '../environment.ts';
-import { readFolderJson, readOptional, SCHEDULER_FILE, schedulerFile } from '../model/modelConfigs.ts';
+import { readFolderJson, readOptional, SCHEDULER_FILE, schedulerFile, withUsual } from '../model/modelConfigs.ts';
 import type { ModelFolder, TextPart } from '../model/modelFolder.ts';
 import { clipMerges, FOLDER_METADATA } from '../model/singleFile.ts';
 
 /** Of a folder's files, those that a checkpoint keeps in its metadata. */
+const INDEX_FILE = 'model_index.json';
 const configFiles = [
-  'model_index.json',
+  INDEX_FILE,
   SCHEDULER_FILE,
   'unet/config.json',
   'vae/config.json',
@@ -175,6 +176,8 @@ async function smallFiles(reader: FolderReader, folder: ModelFolder): Promise<Re
   const add = async (path: string): Promise<void> => {
     const bytes = path === SCHEDULER_FILE ? await schedulerFile(reader, folder.info) : await readOptional(reader, path);
     if (bytes) files[path] = new TextDecoder().decode(bytes);
+    if (bytes && path === INDEX_FILE)
+      files[path] = JSON.stringify(withUsual(await readFolderJson(reader, path), folder.info.defaults), null, 2);
   };
   for (const path of configFiles) await add(path);
   const family = familyOf(folder);

@@ -1,5 +1,6 @@
 /** What a diffusers folder says of its model in its small files, checked, and checked against one another: all that opening it does before a
  *  weight file is touched, and all that planning needs. What is not supported is refused by its field. */
+import { z } from 'zod';
 import { checkNoiseOf } from '../../diffusion/samplers/table.ts';
 import { type NoiseScheduleConfig, readNoiseSchedule } from '../../diffusion/schedule.ts';
 import {
@@ -18,6 +19,7 @@ import { openDenoiser } from '../../models/families.ts';
 import { parseVaeConfig, type VaeConfig, vaeKinds, vaeScaleFactor } from '../../models/sd/vae.ts';
 import { WinnowError } from '../../shared/errors.ts';
 import { parseJson, parseJsonObject, shown } from '../../shared/json.ts';
+import { limits } from '../../shared/limits.ts';
 import type { FolderReader } from '../environment.ts';
 import type { ModelInfo, PredictionType } from '../types.ts';
 import { defaultSize } from './defaultSize.ts';
@@ -66,11 +68,36 @@ export interface PartConfigs {
 /** Of a whole folder. */
 export interface ModelConfigs extends PartConfigs {
   pipeline: Pipeline;
+  /** What the folder itself says of how its pictures are made; no part of who the model is. */
+  usual: Usual | null;
   vae: VaeConfig;
   /** scheduler_config.json, for the class that model_index.json opens it with, predicting what is said beside. */
   scheduler: SchedulerConfig;
   schedule: NoiseScheduleConfig;
 }
+
+/** Of a model_index.json: how its pictures are made unless somebody says otherwise, under diffusers' names. diffusers itself leaves out what begins
+ *  with an underscore. */
+const USUAL = '_winnow';
+
+type Usual = Pick<ModelInfo['defaults'], 'steps' | 'guidanceScale'>;
+
+/** Null where it says nothing, or nothing that can be. */
+function readUsual(index: Config): Usual | null {
+  const usual = usualSchema.safeParse(index[USUAL]);
+  return usual.success ? { steps: usual.data.num_inference_steps, guidanceScale: usual.data.guidance_scale } : null;
+}
+
+const usualSchema = z.object({
+  num_inference_steps: z.int().min(1).max(limits.steps),
+  guidance_scale: z.number().min(0).max(limits.guidanceScale),
+});
+
+/** An index for an export: opened again, its model has the same usual settings. */
+export const withUsual = (index: Config, { steps, guidanceScale }: Usual): Config => ({
+  ...index,
+  [USUAL]: { num_inference_steps: steps, guidance_scale: guidanceScale },
+});
 
 /** Of a whole folder with its tokenizers. */
 export interface WholeConfigs extends ModelConfigs {
@@ -195,7 +222,7 @@ export async function readModelConfigs(
   const schedule = readNoiseSchedule(new SchedulerConfigReader(scheduler, className));
   const parts = { pipeline, unet, vae, texts };
   checkParts(parts);
-  return { ...parts, ...sizesOf(parts, unetConfig), scheduler, schedule };
+  return { ...parts, ...sizesOf(parts, unetConfig), usual: readUsual(index), scheduler, schedule };
 }
 
 /** Of a folder without model_index.json. Rejects as readModelConfigs. */

@@ -65,8 +65,9 @@ function familyOf({ pipeline, unet }: ModelConfigs): string {
 }
 
 /** Steps and guidance as the models' own pages have them. Turbo models say so only by their names and by their schedulers' trailing steps. */
-function defaultsOf(id: string, { pipeline, unet, scheduler: config }: ModelConfigs): ModelInfo['defaults'] {
+function defaultsOf(id: string, { pipeline, unet, usual, scheduler: config }: ModelConfigs): ModelInfo['defaults'] {
   const scheduler = usualSampler(String(config['_class_name']));
+  if (usual) return { ...usual, scheduler };
   if (unet.guidanceInput) return { steps: 4, guidanceScale: 8.5, scheduler };
   if (scheduler === 'LCMScheduler') return { steps: 4, guidanceScale: 1, scheduler };
   if (/turbo/i.test(id) && config['timestep_spacing'] === 'trailing') return { steps: 1, guidanceScale: 1, scheduler };
