@@ -16,6 +16,7 @@ const fields: Record<ProblemField, true> = {
   generateProblem: true,
   labelProblem: true,
   trainProblem: true,
+  settingsProblem: true,
   forecastProblem: true,
   compareProblem: true,
   blindProblem: true,

@@ -4,7 +4,7 @@ import { testRun } from '../../service/testRuns.ts';
 import type { RunRecord, StepMetrics, TrainEvent } from '../../service/types.ts';
 import type { Engine } from '../app/workers.ts';
 import { closeStudio, openStudio, studio } from './testStudio.ts';
-import { canResume } from './trainSlice.ts';
+import { canResume, forecastQuestion } from './trainSlice.ts';
 import { useStudio } from './useStudio.ts';
 
 const step = (n: number): TrainEvent => ({
@@ -142,4 +142,20 @@ it.each(['preparing', 'running', 'paused', 'stopped', 'failed'] as const)(
 
 it('has nothing to go on with where a run is finished', () => {
   expect(canResume(testRun({ status: 'finished' }), null)).toBe(false);
+});
+
+it('a bad settings file is the settings’ problem, until others are taken', async () => {
+  const before = studio().trainConfig;
+  await studio().loadTrainFile(new File(['{"steps": "many"}'], 'settings.json'));
+  expect(studio().settingsProblem?.message).toContain('settings.json');
+  expect(studio()).toMatchObject({ trainProblem: null, trainConfig: before });
+  await studio().loadTrainConfig('{');
+  expect(studio().settingsProblem).not.toBeNull();
+  await studio().loadTrainConfig(JSON.stringify({ ...before, steps: 7 }));
+  expect(studio()).toMatchObject({ settingsProblem: null, trainConfig: { ...before, steps: 7 } });
+});
+
+it('asks for a forecast again when the run at work has ended', () => {
+  const during = forecastQuestion({ ...studio(), activeRun: 'r' });
+  expect(forecastQuestion({ ...studio(), activeRun: null })).not.toBe(during);
 });

@@ -53,6 +53,8 @@ export interface TrainSlice {
   live: LiveRun | null;
   metrics: Record<string, StepMetrics[]>;
   trainProblem: Problem | null;
+  /** Of settings that were typed or brought as a file. */
+  settingsProblem: Problem | null;
   /** From the click on: what must be read before a run begins takes a moment, and a second click must not begin a second run. */
   training: boolean;
   choosePreset(name: string): void;
@@ -62,6 +64,7 @@ export interface TrainSlice {
   setTrainModel(model: ModelRef): void;
   loadTrainConfig(text: string): Promise<void>;
   loadTrainFile(file: File): Promise<void>;
+  forgetSettingsProblem(): void;
   setTrainSettings(trainConfig: TrainConfig): void;
   readForecast(): Promise<void>;
   startTraining(): Promise<void>;
@@ -91,6 +94,7 @@ export const forecastQuestion = (state: Studio): string => {
     [mode, rank, targets, pairsPerStep, accumulation, reference, recompute, loss],
     startModel(state),
     state.engineState === 'ready',
+    state.activeRun === null,
   ]);
 };
 
@@ -251,6 +255,7 @@ export const trainSlice: Slice<TrainSlice> = (set, get) => {
     live: null,
     metrics: {},
     trainProblem: null,
+    settingsProblem: null,
     training: false,
 
     choosePreset(name) {
@@ -282,14 +287,16 @@ export const trainSlice: Slice<TrainSlice> = (set, get) => {
     setTrainModel: (trainModel) => set({ trainModel }),
 
     loadTrainConfig: (text) =>
-      action({ problem: 'trainProblem' }, () => get().setTrainSettings(parseTrainConfig(text))),
+      action({ problem: 'settingsProblem' }, () => get().setTrainSettings(parseTrainConfig(text))),
 
     loadTrainFile: (file) =>
-      action({ problem: 'trainProblem' }, async () =>
+      action({ problem: 'settingsProblem' }, async () =>
         get().setTrainSettings(await importAs(fileSource(file), 'trainSettings')),
       ),
 
-    setTrainSettings: (trainConfig) => set({ trainConfig, presetName: null, trainProblem: null }),
+    setTrainSettings: (trainConfig) => set({ trainConfig, presetName: null, settingsProblem: null }),
+
+    forgetSettingsProblem: () => set({ settingsProblem: null }),
 
     async readForecast() {
       const { engineState, trainConfig, activeRun } = get();

@@ -13,6 +13,7 @@ export function Forecast() {
   const state = useStudio((s) => s.engineState);
   const forecast = useStudio((s) => s.forecast);
   const problem = useStudio((s) => s.forecastProblem);
+  const busy = useStudio((s) => s.activeRun !== null);
   const working = useStudio((s) => s.forecasting);
   const { readForecast } = useStudio.getState();
   // A moment after the last keystroke.
@@ -51,7 +52,13 @@ export function Forecast() {
           <Exceeded forecast={forecast} />
         </div>
       ) : problem ? null : (
-        <p className="small dim">{state === 'ready' ? 'Planning memory and time.' : withoutEngine[state]}</p>
+        <p className="small dim">
+          {state !== 'ready'
+            ? withoutEngine[state]
+            : busy
+              ? 'A run is at work: memory and time of the next one are planned when it has ended.'
+              : 'Planning memory and time.'}
+        </p>
       )}
     </Panel>
   );

@@ -12,7 +12,7 @@ import { exporters } from '../../../data/exporters/table.ts';
 import { acceptOf } from '../../../data/importers/table.ts';
 import { saveTaken } from '../../components/files.ts';
 import { Shortcuts } from '../../components/Shortcuts.tsx';
-import { Disclosure, Empty, Notice, Panel } from '../../components/Surface.tsx';
+import { Disclosure, Empty, Notice, Panel, ProblemNotice } from '../../components/Surface.tsx';
 import { plural } from '../../components/words.ts';
 import { printTrainConfig } from '../../../data/formats/trainConfig.ts';
 import { trainsOn } from '../../../data/pairs.ts';
@@ -192,12 +192,15 @@ function Presets() {
 
 function ConfigFile() {
   const config = useStudio((s) => s.trainConfig);
-  const { loadTrainConfig, loadTrainFile } = useStudio.getState();
+  const problem = useStudio((s) => s.settingsProblem);
+  const { loadTrainConfig, loadTrainFile, forgetSettingsProblem } = useStudio.getState();
   const [text, setText] = useState(printTrainConfig(config));
   useEffect(() => setText(printTrainConfig(config)), [config]);
+  useEffect(() => forgetSettingsProblem, [forgetSettingsProblem]);
   return (
     <div className="stack">
       <TextArea label="Training settings as JSON" mono value={text} onChange={setText} rows={8} />
+      <ProblemNotice problem={problem} />
       <div className="row">
         <Button disabled={text === printTrainConfig(config)} onClick={() => loadTrainConfig(text)}>
           Apply
