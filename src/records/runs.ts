@@ -127,6 +127,45 @@ export interface Recovery {
   from: number;
 }
 
+/** What a look at some pairs says of them, over one bank of draws. */
+export interface LookFigures {
+  pairs: number;
+  /** Pairs whose winner the model prefers, a tie counting half. */
+  right: number;
+  /** Mean implicit margin, and the mean of -log sigmoid of the margins: ln 2 where the model prefers nothing. */
+  margin: number;
+  loss: number;
+  /** The winners' error over the reference's: above 1 the model draws them worse than at the start. */
+  winnerError: number;
+}
+
+/** A run looks, between two steps, at pairs that it keeps back and at as many or fewer that it trains on. */
+export interface Look {
+  /** Steps that it had taken. */
+  step: number;
+  /** Of (timestep, noise), common to all pairs and all looks of the run. */
+  draws: number;
+  heldOut: LookFigures;
+  training: LookFigures;
+}
+
+/** Why a run ended before its last step, other than by a person. */
+export interface EndedEarly {
+  by: 'early stop' | 'drift guard';
+  step: number;
+  /** What happened, and what was done, for people. */
+  words: string;
+}
+
+/** The drift guard went back to an earlier checkpoint, and on from there at a lower rate. */
+export interface Setback {
+  at: string;
+  /** Steps that it had taken, and those of the checkpoint. */
+  step: number;
+  to: number;
+  words: string;
+}
+
 /** Steps that were taken elsewhere, by tools/hand-off/continue.py. */
 export interface Lineage {
   by: string;
@@ -172,6 +211,11 @@ export interface RunRecord {
   adapter: string;
   checkpoints: Checkpoint[];
   samples: SampleRecord[];
+  /** Oldest first; only of runs that hold pairs out. */
+  looks?: Look[] | undefined;
+  ended?: EndedEarly | undefined;
+  /** Oldest first. */
+  setbacks?: Setback[] | undefined;
   /** Oldest first; not in records of before there were any. */
   recoveries?: Recovery[] | undefined;
   /** Oldest first; only of runs that went on elsewhere. */
@@ -198,6 +242,15 @@ export const choicesSchema = z.looseObject({
   failures: z.record(z.string(), z.string()).default({}),
   flopsPerSecond: z.number().min(0).default(0),
 }) satisfies z.ZodType<EngineChoices>;
+
+const finite = z.number();
+const figures = z.looseObject({
+  pairs: z.int().min(1),
+  right: finite.min(0),
+  margin: finite,
+  loss: finite,
+  winnerError: finite,
+}) satisfies z.ZodType<LookFigures>;
 
 /** All but the settings, which have a check of their own. What later versions add is kept. */
 export const runSchema = z.looseObject({
@@ -238,6 +291,9 @@ export const runSchema = z.looseObject({
   adapter: z.string(),
   checkpoints: z.array(z.looseObject({ step: count, file: fileBelow('checkpoints'), at: z.string() })),
   samples: z.array(z.looseObject({ step: count, prompt: z.string(), seed: count, file: fileBelow('samples') })),
+  looks: z.array(z.looseObject({ step: count, draws: z.int().min(1), heldOut: figures, training: figures })).optional(),
+  ended: z.looseObject({ by: z.enum(['early stop', 'drift guard']), step: count, words: z.string() }).optional(),
+  setbacks: z.array(z.looseObject({ at: z.string(), step: count, to: count, words: z.string() })).optional(),
   recoveries: z.array(z.looseObject({ at: z.string(), loss: z.string(), lostAt: count, from: count })).optional(),
   lineage: z
     .array(

@@ -1,4 +1,5 @@
 /** The engine's verbs on one GPUDevice, for the studio's worker and for the command line alike. */
+import { MIN_PAIRS } from '../data/heldOut.ts';
 import { clear } from '../data/partWriter.ts';
 import { infoOf } from '../judges/judge.ts';
 import '../shared/disposable.ts';
@@ -202,10 +203,12 @@ export class Engine implements EngineService {
     const [size = info.defaultSize, ...others] = trainingSizes(pairs, info, config);
     const reference = referenceOf(config, choices, model);
     const at = (pixels: Size): Size => latentSizeOf(pixels, info.sizeMultiple);
+    // With fewer pairs none are held out.
+    const holdsOut = pairs.length === 0 || pairs.length >= MIN_PAIRS;
     const spec = {
       ...stepSpecOf(
         model,
-        config,
+        holdsOut ? config : { ...config, heldOut: 0 },
         at(size),
         reference === 'engine' ? 'engine' : 'input',
         device.device.limits.maxStorageBufferBindingSize,

@@ -11,12 +11,16 @@ import type { ForeignImage, PairImage } from '../records/foreignImages.ts';
 import type { OwnPair, PairRecord, PairSizing } from '../records/pairs.ts';
 import type {
   Checkpoint,
+  EndedEarly,
   EngineChoices,
+  Look,
+  LookFigures,
   Recovery,
   RunRecord,
   RunSources,
   RunStatus,
   SampleRecord,
+  Setback,
   StepMetrics,
   TrainPair,
 } from '../records/runs.ts';
@@ -27,6 +31,7 @@ export type {
   AdapterRef,
   Answer,
   Checkpoint,
+  EndedEarly,
   EngineChoices,
   ForeignImage,
   GenerationSettings,
@@ -35,6 +40,8 @@ export type {
   JudgeInfo,
   JudgeScale,
   LabelEvent,
+  Look,
+  LookFigures,
   ModelRef,
   OwnPair,
   PairImage,
@@ -47,6 +54,7 @@ export type {
   SampleRecord,
   BackendChoice,
   Score,
+  Setback,
   StepMetrics,
   StoredModel,
   TrainPair,
@@ -183,6 +191,7 @@ export type TrainEvent =
   /** unchecked: what of a resumed run could not be compared with what it began with, in a sentence. */
   | { type: 'started'; record: RunRecord; memory: MemoryForecast; resumedAt: number | null; unchecked: string | null }
   | { type: 'step'; metrics: StepMetrics; steps: number; etaSeconds: number }
+  | { type: 'look'; look: Look }
   | { type: 'sample'; sample: SampleRecord }
   | { type: 'checkpoint'; checkpoint: Checkpoint }
   /** The device was lost, and another one opened: the run goes on from its last save. `preparing` and `started` follow. */
@@ -255,6 +264,8 @@ export interface MemoryForecast {
     reference: number;
     /** Models that pictures were made with and that may stay beside it. */
     kept?: number;
+    /** What looks at held-out pairs take beside a step. */
+    looks?: number;
   };
   peakBytes: number;
   /** The adapter's limit that binds, if one does, and by how much. */

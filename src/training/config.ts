@@ -47,6 +47,13 @@ export interface TrainConfig extends LossSettings {
   seed: number;
   reference: ReferenceChoice;
   recompute: RecomputeChoice;
+  /** Share of the pairs that is kept back, by prompt, and only looked at (data/heldOut.ts); 0 means none. */
+  heldOut: number;
+  /** Looks at the held-out pairs, one each saveEvery steps, that may pass without one being the best yet before the run ends; 0 means no end. */
+  earlyStop: number;
+  /** What is done where a run leaves its model behind (evaluation/driftGuard.ts): it stops, or goes back to its best checkpoint and on at half the
+   *  rate. */
+  driftGuard: 'off' | 'stop' | 'back';
   /** 0 means never. */
   sampleEvery: number;
   saveEvery: number;

@@ -45,6 +45,8 @@ export interface StepSpec {
   reference: 'engine' | 'input';
   /** Micro-batches per step; above 1 the update is a graph of its own. */
   accumulation: number;
+  /** Samples of a batch of a look at pairs (service/training/looks.ts), a forward pass beside the step; none if left out. */
+  lookBatch?: number;
   /** What the backward pass computes anew (training/recompute.ts); `auto` if left out. */
   recompute?: RecomputeChoice;
 }

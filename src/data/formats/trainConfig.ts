@@ -63,6 +63,10 @@ export const trainConfigSchema = z.strictObject({
   reference: z.enum(['auto', 'onnx', 'engine']),
   // Not in files of before it was there.
   recompute: z.enum(['auto', 'cheap', 'blocks']).default('auto'),
+  // Not in files of before pairs were held out: they go on as they began.
+  heldOut: z.number().min(0).max(0.5).default(0),
+  earlyStop: whole.min(0).max(1000).default(0),
+  driftGuard: z.enum(['off', 'stop', 'back']).default('off'),
   sampleEvery: whole.min(0).max(1_000_000),
   saveEvery: whole.min(0).max(1_000_000),
   keepCheckpoints: whole.min(1).max(1_000_000),

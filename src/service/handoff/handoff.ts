@@ -1,5 +1,6 @@
 /** A run as `accelerate launch` goes on with it (tools/hand-off/continue.py): its pairs' latents without loss, what lies under it, and what its
  *  arithmetic needs to be told. Everything is checked against what the run began with. */
+import { heldOutOf } from '../../data/heldOut.ts';
 import type { FileStore } from '../../data/files.ts';
 import { loraParts, writeLora } from '../../data/formats/lora.ts';
 import { column, parquetBytes, type ParquetRow } from '../../data/formats/parquet.ts';
@@ -187,13 +188,16 @@ const pairColumns = [
 
 async function* pairRows(
   files: FileStore,
-  { config }: RunRecord,
+  { config, pairs: all }: RunRecord,
   model: ResolvedModel,
   { pairs, sizes }: Sources,
 ): AsyncGenerator<ParquetRow> {
   const { info, unet } = model.folder;
   const { readsPreference } = losses[config.loss];
-  for (const pair of pairs) {
+  // Held-out pairs stay here: what goes on elsewhere must not train on them either.
+  const { pairs: heldOut } = heldOutOf(all, config);
+  for (const [i, pair] of pairs.entries()) {
+    if (heldOut.has(i)) continue;
     const size = sizes[pair.bucket]!;
     const { height, width } = latentSizeOf(size, info.sizeMultiple);
     const { pair: id, prompt, strength, by, repeats = 1 } = pair.pair;

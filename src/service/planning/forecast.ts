@@ -171,12 +171,29 @@ export function planForecast(spec: StepSpec, limits: PlanLimits, variants?: Kern
     plannedBytes.activations += activations;
     flops += graphFlops(update);
   }
+  const looks = spec.lookBatch
+    ? workingOf(planOf(forwardOf(spec, largest, spec.lookBatch), target, worst.note).bytes)
+    : 0;
   return {
-    ...worst.of(forecastOf(spec, { plannedBytes }, flops), remedy),
+    ...worst.of(withLooks(forecastOf(spec, { plannedBytes }, flops), looks), remedy),
     recompute,
     workingBytes: Math.min(all, 2 * workingBytes),
   };
 }
+
+/** The denoiser with the weights in training. */
+function forwardOf(spec: StepSpec, denoiser: StepSpec['denoiser'], batch: number): Graph {
+  const graph = new Graph();
+  const params = spec.layout.arenas.map((elements, i) => graph.state(`param.${i}`, [elements]));
+  const { options } = policyOf(graph, spec, params, (...parameter) => graph.parameter(...parameter));
+  const dtypeOf = spec.dtypeOf && { dtypeOf: spec.dtypeOf };
+  graph.output('noise_pred', denoiser.build(graph, denoiser.inputs(graph, batch), { ...options, ...dtypeOf }));
+  return graph;
+}
+
+/** With what looks at held-out pairs take beside a step. */
+export const withLooks = (planned: MemoryForecast, looks: number): MemoryForecast =>
+  looks > 0 ? { ...planned, parts: { ...planned.parts, looks }, peakBytes: planned.peakBytes + looks } : planned;
 
 const workingOf = ({ inputs, activations }: MemoryReport['plannedBytes']): number => inputs + activations;
 

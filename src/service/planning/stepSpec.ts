@@ -6,7 +6,8 @@ import type { TrainConfig } from '../../training/config.ts';
 import type { Denoiser } from '../../training/denoiser.ts';
 import { loraTensors } from '../../training/lora.ts';
 import { lossSpecOf, type StepSpec } from '../../training/stepGraph.ts';
-import { keptDtypes } from '../model/weightWidth.ts';
+import { isLarge, keptDtypes } from '../model/weightWidth.ts';
+import { sizeOf } from '../../shared/shape.ts';
 
 /** Names and shapes of weights, and which of them are stored in half width. */
 export type WeightShapes = Pick<TensorSource, 'names' | 'shape' | 'half'>;
@@ -25,6 +26,10 @@ export const denoiserAt = (
   inputs: (graph, batch) => unet.model.inputs(graph, { batch, ...latentSize, tokens }),
   build: (graph, inputs, options) => unet.model.build(graph, inputs, options),
 });
+
+/** Samples of a batch of a look at pairs: of a large model one, so that it takes little beside a step. */
+const lookBatchOf = ({ names, shape }: WeightShapes): number =>
+  isLarge(names.reduce((sum, name) => sum + sizeOf(shape(name)!), 0)) ? 1 : 8;
 
 export function stepSpecOf(
   model: StepModel,
@@ -47,6 +52,7 @@ export function stepSpecOf(
     layout: layoutArenas(tensors, Math.floor(maxBindingBytes / 4)),
     dtypeOf: keptDtypes(weights),
     reference,
+    ...(config.heldOut > 0 && { lookBatch: lookBatchOf(weights) }),
     accumulation: config.accumulation,
     recompute: config.recompute,
   };

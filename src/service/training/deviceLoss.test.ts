@@ -56,13 +56,15 @@ async function onFragileDevices({
   files = new WatchedFiles(),
   later = async () => {},
   changes = {},
+  pairs = 3,
 }: {
   most?: number;
   files?: WatchedFiles;
   later?: () => Promise<void>;
   changes?: Partial<TrainContext>;
+  pairs?: number;
 } = {}): Promise<Fragile> {
-  const t = await TestTraining.open({ files, ...changes });
+  const t = await TestTraining.open({ files, pairs, ...changes });
   let device = fragile();
   let opened = 1;
   let isLost = false;
@@ -170,6 +172,30 @@ describe('a run whose device is lost', () => {
     expect(await hash(t)).toBe((await undisturbed()).state);
     for (const { file } of (await onDisk(t)).checkpoints) expect(await t.files.exists(file)).toBe(true);
     expect(await t.files.list('runs/r/checkpoints')).toEqual([checkpointPath('r', 2), checkpointPath('r', 4)]);
+  });
+
+  it('looks at its held-out pairs as if it had never been disturbed', async () => {
+    const config = testConfig({ heldOut: 0.1 });
+    const whole = await TestTraining.open({ pairs: 20 });
+    const { looks } = await whole.start({ config }).record;
+    expect(looks?.map(({ step }) => step)).toEqual([2, 4]);
+    const { t, lose, start } = await onFragileDevices({ pairs: 20 });
+    let losses = 0;
+    const run = start({
+      config,
+      onEvent(event) {
+        // While the reference is looked at; between a look and its save; after the step before a look.
+        const looking = event.type === 'preparing' && event.what === 'Looking at held-out pairs' && losses === 0;
+        const looked = event.type === 'look' && event.look.step === 2 && losses === 1;
+        if (!looking && !looked && !(stepTaken(4)(event) && losses === 2)) return;
+        losses++;
+        lose();
+      },
+    });
+    expect((await run.record).looks).toEqual(looks);
+    expect(losses).toBe(3);
+    expect((await onDisk(t)).looks).toEqual(looks);
+    expect(await hash(t)).toBe(await hash(whole));
   });
 
   it('draws the samples that were under way anew', async () => {

@@ -19,6 +19,10 @@ export function checkStep({ step, loss, gradNorm, pairs }: StepNumbers): void {
   checkFinite([gradNorm], `Step ${step}: the gradients`, lower);
 }
 
+/** Throws NotFinite where a look at a pair gives no numbers. */
+export const checkLook = (step: number, pair: string, errors: ArrayLike<number>): void =>
+  checkFinite(errors, `After ${step} steps what the policy makes of pair ${pair}`, lower);
+
 /** Throws NotFinite for a tensor that is about to be saved. */
 export function checkTensor(step: number, name: string, data: Float32Array): void {
   checkFinite(data, `After ${step} steps the trained weights ${name}`, lower);

@@ -6,18 +6,19 @@ import { withAliases } from '../../models/weights.ts';
 import '../../shared/disposable.ts';
 import { engineReference, type FrozenReference } from '../../training/frozenReference.ts';
 import { initialLora } from '../../training/lora.ts';
+import { heldOutOf } from '../../data/heldOut.ts';
 import type { LoopData } from '../../training/runStep.ts';
 import type { StepSpec } from '../../training/stepGraph.ts';
 import { Trainer } from '../../training/trainer.ts';
 import type { ResolvedModel } from '../model/modelPool.ts';
 import type { MemoryForecast, RunRecord } from '../types.ts';
 import type { Size } from './buckets.ts';
-import { restoreState } from './checkpoint.ts';
 import { onnxReference } from './onnxReference.ts';
+import { Looks } from './looks.ts';
 import type { TrainContext } from './openRun.ts';
 import { preparePairs } from './preparePairs.ts';
 import type { Sources } from './sources.ts';
-import { forecastOf } from '../planning/forecast.ts';
+import { forecastOf, withLooks } from '../planning/forecast.ts';
 import { denoiserAt, stepSpecOf } from '../planning/stepSpec.ts';
 import { latentSizeOf } from '../sampling/latentSize.ts';
 
@@ -33,11 +34,11 @@ export interface Prepared extends AsyncDisposable {
   /** Of the pictures, in pixels; of several sizes that of most pairs. */
   size: Size;
   memory: MemoryForecast;
-  /** The step of the save that it goes on from; null for a run that begins. */
-  resumedAt: number | null;
+  /** Where pairs are held out. */
+  looks?: Looks;
 }
 
-/** Call it in a turn, once the pictures from elsewhere are encoded. What was made is let go where it fails.
+/** Call it in a turn, once the pictures from elsewhere are encoded. The weights are those that a run begins with. What was made is let go where it fails.
  *  @param check called between parts of the work; throws where the run is not to go on. */
 export async function prepareRun(
   context: TrainContext,
@@ -50,8 +51,11 @@ export async function prepareRun(
   const schedule = readNoiseSchedule(new SchedulerConfigReader(model.folder.scheduler, 'DDPMScheduler'));
   const { sizeMultiple, predictionType } = model.folder.info;
   const [latentSize, ...otherSizes] = sources.sizes.map((size) => latentSizeOf(size, sizeMultiple));
+  const { pairs: all, unconditional } = await preparePairs(context, config, model, sources, { check, preparing });
+  const { pairs: heldOut } = heldOutOf(record.pairs, config);
   const data: LoopData = {
-    ...(await preparePairs(context, config, model, sources, { check, preparing })),
+    pairs: all.filter((_, i) => !heldOut.has(i)),
+    unconditional,
     prediction: predictionType,
     alphasCumprod: alphasCumprod(schedule),
   };
@@ -61,7 +65,7 @@ export async function prepareRun(
   const spec: StepSpec = {
     ...stepSpecOf(
       model,
-      { ...config, recompute: record.recompute ?? config.recompute },
+      { ...config, recompute: record.recompute ?? config.recompute, heldOut: heldOut.size > 0 ? config.heldOut : 0 },
       latentSize!,
       record.reference === 'engine' ? 'engine' : 'input',
       context.maxBindingBytes,
@@ -108,7 +112,17 @@ export async function prepareRun(
     );
     check();
   }
-  const resumedAt = await restoreState(context.env.files, record, trainer);
+  const looks = Looks.of(record.pairs, all, {
+    data,
+    config,
+    denoiser: spec.denoiser,
+    stepFlops: trainer.flops,
+    sizes: [latentSize!, ...otherSizes].map((size) => ({
+      batch: spec.lookBatch ?? 1,
+      ...size,
+      tokens: model.folder.tokens,
+    })),
+  });
   const kept = owned.move();
   return {
     model,
@@ -118,8 +132,11 @@ export async function prepareRun(
     reference,
     frozen,
     size: mostUsed(sources),
-    memory: otherSizes.length > 0 ? planned : forecastOf(spec, trainer.memory, trainer.flops),
-    resumedAt,
+    memory:
+      otherSizes.length > 0
+        ? planned
+        : withLooks(forecastOf(spec, trainer.memory, trainer.flops), planned.parts.looks ?? 0),
+    ...(looks && { looks }),
     [Symbol.asyncDispose]: () => kept.disposeAsync(),
   };
 }

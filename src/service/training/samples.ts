@@ -1,15 +1,14 @@
 /** The fixed prompts and seeds through the weights as they are now. */
 import { encodePng } from '../../data/formats/png.ts';
-import type { Value } from '../../graph/graph.ts';
-import { denoiserGraph, type DenoiserSize } from '../../models/denoiser.ts';
+import type { DenoiserSize } from '../../models/denoiser.ts';
 import '../../shared/disposable.ts';
 import { loraModules } from '../../training/lora.ts';
-import { policyOf } from '../../training/policy.ts';
 import { ResolvedModel, type WeightChange } from '../model/modelPool.ts';
 import { makePicture, rgbaFromPlanar } from '../sampling/generation.ts';
-import { type NoisePredictor, programPredictor } from '../sampling/noisePredictor.ts';
+import type { NoisePredictor } from '../sampling/noisePredictor.ts';
 import type { RunRecord, SampleRecord } from '../types.ts';
 import type { TrainContext } from './openRun.ts';
+import { currentPredictor } from './policyPredictor.ts';
 import type { Prepared } from './prepareRun.ts';
 import { StopAsked } from './runControl.ts';
 import { samplePath } from '../../data/runStore.ts';
@@ -76,28 +75,6 @@ export async function drawSamples(training: Training): Promise<boolean> {
 
 const isShot = (sample: SampleRecord, step: number, { prompt, seed }: { prompt: string; seed: number }): boolean =>
   sample.step === step && sample.prompt === prompt && sample.seed === seed;
-
-/** The denoiser with the weights as they are, sharing the trainer's storages. */
-async function currentPredictor(
-  context: TrainContext,
-  { model, spec, frozen, trainer }: Prepared,
-  size: DenoiserSize,
-): Promise<NoisePredictor> {
-  const { model: unet } = model.folder.unet;
-  let params: Value[] = [];
-  const forward = denoiserGraph(unet, size, (graph) => {
-    params = spec.layout.arenas.map((elements, i) => graph.state(`param.${i}`, [elements]));
-    const { options } = policyOf(graph, spec, params, (...parameter) => graph.parameter(...parameter));
-    return { ...options, ...(spec.dtypeOf && { dtypeOf: spec.dtypeOf }) };
-  });
-  const { graph } = forward;
-  const bindings = new Map([
-    ...(await frozen.bindings(graph)),
-    ...trainer.paramArenas().map((storage, i) => [params[i]!, storage] as const),
-  ]);
-  const program = await context.executor.compile(graph, { bindings, label: 'sample' });
-  return programPredictor(program, forward, program);
-}
 
 /** The model as it is now. */
 async function currentModel(

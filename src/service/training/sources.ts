@@ -2,6 +2,7 @@
  *  that a run that is resumed can tell whether they are still what it began with. */
 import { pictureTypeOf, readPictureInfo } from '../../data/formats/pictureInfo.ts';
 import { openSafetensors } from '../../data/formats/safetensors.ts';
+import { heldOutOf } from '../../data/heldOut.ts';
 import { isWinnowError, WinnowError } from '../../shared/errors.ts';
 import { checkFinite } from '../../shared/finite.ts';
 import type { Fit } from '../../shared/fit.ts';
@@ -34,7 +35,7 @@ export interface PairSource {
 
 export interface Sources {
   pairs: PairSource[];
-  /** In pixels, in which pairs train, in order of their first pair. */
+  /** In pixels, in which pairs train, in order of their first pair; then those that held-out pairs alone have. */
   sizes: Size[];
   hashes: RunSources;
   /** RunRecord.dataHash. */
@@ -54,22 +55,29 @@ export async function readSources(
   const read: PairSource[] = [];
   const hashes: RunSources['pairs'] = [];
   const sizes: Size[] = [];
+  const own: Size[] = [];
   for (const [i, pair] of pairs.entries()) {
     check();
     if (i % 8 === 0) preparing('Reading the pairs', i, pairs.length);
     const winner = await readPicture(env, pair.winnerLatents, model);
     const loser = await readPicture(env, pair.loserLatents, model);
-    const size = sizeOfPair(pair, [winner, loser], model, config);
-    const known = sizes.findIndex((other) => sameSize(other, size));
     read.push({
       pair,
       winner: winner.source,
       loser: loser.source,
-      bucket: known < 0 ? sizes.push(size) - 1 : known,
+      bucket: 0,
       fit: pair.sizing?.fit ?? config.fit,
     });
+    own.push(sizeOfPair(pair, [winner, loser], model, config));
     hashes.push({ winner: winner.hash, loser: loser.hash });
   }
+  const { pairs: heldOut } = heldOutOf(pairs, config);
+  const bucketOfSize = (size: Size): number => {
+    const known = sizes.findIndex((other) => sameSize(other, size));
+    return known < 0 ? sizes.push(size) - 1 : known;
+  };
+  for (const last of [false, true])
+    for (const [i, source] of read.entries()) if (heldOut.has(i) === last) source.bucket = bucketOfSize(own[i]!);
   check();
   preparing('Checking the model', 0, 1);
   const parts = await partHashes(model, env);

@@ -1,4 +1,5 @@
 /** Steps a prepared run to its end: between two steps it saves, samples, and does what it is told. */
+import { bestLook } from '../../evaluation/looks.ts';
 import { isWinnowError, WinnowError } from '../../shared/errors.ts';
 import { runStep } from '../../training/runStep.ts';
 import type { JobSignal } from '../jobs.ts';
@@ -7,7 +8,7 @@ import { saveState } from './checkpoint.ts';
 import { checkStep } from './finiteStep.ts';
 import type { TrainContext } from './openRun.ts';
 import type { Prepared } from './prepareRun.ts';
-import type { RunControl } from './runControl.ts';
+import { type RunControl, StopAsked } from './runControl.ts';
 import type { OpenRun } from '../../data/runStore.ts';
 import { drawSamples } from './samples.ts';
 import { saveRunRate, StepTimes } from './stepRate.ts';
@@ -61,10 +62,12 @@ class Loop {
     const { config } = this.record;
     // Also those that a stop or a kill kept from being drawn.
     if (isDue(config.sampleEvery, this.record.step)) await this.sample();
+    await this.look();
     while (this.record.step < config.steps) {
       if (await this.obey()) return this.record;
       await this.step();
       const { step } = this.record;
+      await this.look();
       if (step === config.steps) break;
       if (isDue(config.saveEvery, step)) await this.save();
       if (isDue(config.sampleEvery, step)) await this.sample();
@@ -90,6 +93,25 @@ class Loop {
     run.advance((record) => ({ ...record, step: step + 1, ...(step0Logit !== undefined && { step0Logit }) }));
     const left = config.steps - this.record.step;
     listener({ type: 'step', metrics, steps: config.steps, etaSeconds: (left * this.times.usualMs!) / 1000 });
+  }
+
+  /** At held-out pairs, where it is due and there was none: before the save of the same step, so that the record on disk has both. */
+  private async look(): Promise<void> {
+    const { context, signal, control, listener, run, prepared } = this.training;
+    const { step, config, looks = [] } = this.record;
+    const due = step > 0 && (step === config.steps || isDue(config.saveEvery, step));
+    if (!prepared.looks || !due || looks.some((look) => look.step === step)) return;
+    try {
+      const look = await prepared.looks.take(context, prepared, step, signal, () => {
+        signal.check();
+        control.check();
+      });
+      run.advance((record) => ({ ...record, looks: [...(record.looks ?? []), look] }));
+      listener({ type: 'look', look });
+    } catch (error) {
+      // A run that is stopped looks when it goes on from here.
+      if (!(error instanceof StopAsked)) throw error;
+    }
   }
 
   /** Does what waits to be done, and waits while the run is paused. True once it was stopped. */
@@ -163,8 +185,10 @@ class Loop {
       const checkpoint: Checkpoint = { step, file, at: context.env.now().toISOString() };
       const { checkpoints } = await run.update((record) => ({
         ...record,
-        checkpoints: [...record.checkpoints.filter((other) => other.step !== step), checkpoint].slice(
-          -config.keepCheckpoints,
+        checkpoints: keptCheckpoints(
+          [...record.checkpoints.filter((other) => other.step !== step), checkpoint],
+          config.keepCheckpoints,
+          bestLook(record.looks)?.step,
         ),
         updatedAt: checkpoint.at,
       }));
@@ -173,5 +197,9 @@ class Loop {
     });
   }
 }
+
+/** The last ones, and the best. */
+const keptCheckpoints = (all: readonly Checkpoint[], keep: number, best: number | undefined): Checkpoint[] =>
+  all.filter(({ step }, i) => i >= all.length - keep || step === best);
 
 const isDue = (every: number, step: number): boolean => every > 0 && step % every === 0;

@@ -6,7 +6,7 @@ import type { OpenRun } from '../../data/runStore.ts';
 import type { Environment } from '../environment.ts';
 import type { JobSignal } from '../jobs.ts';
 import type { Listener, Recovery, RunRecord, TrainEvent, TrainRequest } from '../types.ts';
-import { savedStep } from './checkpoint.ts';
+import { restoreState, savedStep } from './checkpoint.ts';
 import { encodePictures } from './encodePictures.ts';
 import { openRun, type TrainDevices } from './openRun.ts';
 import { type Prepared, prepareRun } from './prepareRun.ts';
@@ -87,7 +87,9 @@ async function trainOn(
   try {
     await encodePictures(context, model, sources, progress, signal);
     prepared = await signal.turn(() => prepareRun(context, run.record, model, sources, progress));
-    const { resumedAt, trainer } = prepared;
+    const { trainer, looks } = prepared;
+    await looks?.refer(context, prepared, signal, progress);
+    const resumedAt = await signal.turn(() => restoreState(context.env.files, run.record, trainer));
     run.advance((before) => ({ ...atStep(before, resumedAt ?? 0), recompute: trainer.recompute }));
     await context.runs.truncateMetrics(run.record.id, resumedAt ?? 0);
     listener({
@@ -138,9 +140,11 @@ async function recover(
 }
 
 /** What lies after the save that it goes on from is made anew. */
-const atStep = (record: RunRecord, step: number): RunRecord => ({
+const atStep = ({ ended, looks, ...record }: RunRecord, step: number): RunRecord => ({
   ...record,
   step,
+  ...(looks && { looks: looks.filter((look) => look.step <= step) }),
+  ...(ended && ended.step <= step && { ended }),
   samples: record.samples.filter((sample) => sample.step <= step),
   checkpoints: record.checkpoints.filter((checkpoint) => checkpoint.step <= step),
 });

@@ -11,6 +11,7 @@ const parts: Record<keyof Required<MemoryForecast['parts']>, { label: string; sh
   optimiser: { label: 'Optimiser', shade: 'color-mix(in srgb, var(--accent-strong) 38%, var(--panel))' },
   activations: { label: 'Activations', shade: 'color-mix(in srgb, var(--winner) 55%, var(--panel))' },
   reference: { label: 'Reference', shade: 'var(--line-strong)' },
+  looks: { label: 'Looks at held-out pairs', shade: 'color-mix(in srgb, var(--winner) 30%, var(--panel))' },
   kept: { label: 'Models kept ready', shade: 'color-mix(in srgb, var(--line-strong) 45%, var(--panel))' },
 };
 

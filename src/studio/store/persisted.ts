@@ -112,6 +112,12 @@ export const drafts = define({
       ...stored,
       kept: mapEntries(stored['kept'], (one) => ({ ...one, settings: { eta: 0, ...objectOf(one['settings']) } })),
     }),
+    // Nor did the next run hold pairs out, or stop where it leaves its model behind: it does as the presets have it.
+    (stored) => ({
+      ...stored,
+      ...(stored['trainConfig'] !== undefined && { trainConfig: guarded(stored['trainConfig']) }),
+      kept: mapEntries(stored['kept'], (one) => ({ ...one, trainConfig: guarded(one['trainConfig']) })),
+    }),
   ],
   values: {
     /** Not the models, the list and the start image: they may be gone by now. */
@@ -142,6 +148,8 @@ export const theme = { key: 'mantine-color-scheme-value', initial: 'auto' } as c
 
 const objectOf = (value: unknown): Record<string, unknown> =>
   value && typeof value === 'object' && !Array.isArray(value) ? { ...value } : {};
+
+const guarded = (config: unknown): unknown => ({ heldOut: 0.1, driftGuard: 'stop', ...objectOf(config) });
 
 const mapEntries = (value: unknown, change: (entry: Record<string, unknown>) => unknown): Record<string, unknown> =>
   Object.fromEntries(Object.entries(objectOf(value)).map(([name, one]) => [name, change(objectOf(one))]));

@@ -136,6 +136,10 @@ export const trainSlice: Slice<TrainSlice> = (set, get) => {
           // Metrics count from 0, the record counts steps taken.
           changeRun(id, () => ({ step: event.metrics.step + 1, status: 'running' }));
           return setLive({ preparing: null, etaSeconds: event.etaSeconds });
+        case 'look':
+          return changeRun(id, ({ looks = [] }) => ({
+            looks: [...looks.filter(({ step }) => step < event.look.step), event.look],
+          }));
         case 'sample':
           return changeRun(id, ({ samples }) => ({
             samples: [...samples.filter((one) => one.file !== event.sample.file), event.sample],

@@ -1,0 +1,50 @@
+/** What a run's looks at its held-out pairs say. */
+import type { Checkpoint, Look, LookFigures, RunRecord } from '../records/runs.ts';
+import { wilsonInterval } from './wilson.ts';
+
+/** Beyond it a model draws the winners so much worse than the one it came from that no preference is worth it: the winners' error over the
+ *  reference's. Runs of the bundled presets stay within 1.05 (tools/base-model/README.md). */
+export const MAX_WINNER_ERROR = 1.3;
+
+export const accuracyOf = ({ right, pairs }: LookFigures): number => right / pairs;
+
+/** Wilson's, 95 %. */
+export const accuracyInterval = ({ right, pairs }: LookFigures): [low: number, high: number] =>
+  wilsonInterval(right, pairs);
+
+/** The look with the lowest held-out loss: a proper score, which a model does not better by being surer than it is right. Looks beyond the bound of
+ *  drift do not count. Of equal ones the first. */
+export function bestLook(looks: readonly Look[] = []): Look | undefined {
+  const sound = looks.filter(({ heldOut }) => heldOut.winnerError <= MAX_WINNER_ERROR);
+  return sound.reduce<Look | undefined>(
+    (best, look) => (!best || look.heldOut.loss < best.heldOut.loss ? look : best),
+    undefined,
+  );
+}
+
+/** The checkpoint to take: that of the best look; the last one of a run without looks, or where that checkpoint is gone. */
+export function bestCheckpoint({
+  checkpoints,
+  looks,
+}: Pick<RunRecord, 'checkpoints' | 'looks'>): Checkpoint | undefined {
+  const best = bestLook(looks);
+  return checkpoints.find(({ step }) => step === best?.step) ?? checkpoints.at(-1);
+}
+
+/** Whether so many looks went by without one that was better than those before. */
+export function hasStalled(looks: readonly Look[], patience: number): boolean {
+  if (patience === 0) return false;
+  const best = bestLook(looks);
+  const since = best ? looks.filter(({ step }) => step > best.step).length : looks.length;
+  return since >= patience;
+}
+
+const percent = (share: number): string => `${Math.round(100 * share)} %`;
+
+/** For people, in one line: `held-out 8 of 10 right (80 %, 49 to 94 %), margin +0.41; training 9 of 10, margin +0.60`. */
+export function lookInWords({ heldOut, training }: Look): string {
+  const [low, high] = accuracyInterval(heldOut);
+  return `held-out ${heldOut.right} of ${heldOut.pairs} right (${percent(accuracyOf(heldOut))}, ${Math.round(100 * low)} to ${percent(high)}), margin ${signed(heldOut.margin)}; training ${training.right} of ${training.pairs}, margin ${signed(training.margin)}`;
+}
+
+const signed = (value: number): string => `${value < 0 ? '−' : '+'}${Math.abs(value).toFixed(2)}`;
