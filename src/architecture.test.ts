@@ -32,7 +32,7 @@ const mayImport: Record<string, string[]> = {
   judges: ['graph', 'models', 'data/formats'],
   diffusion: [],
   training: ['graph', 'autodiff', 'models', 'diffusion', 'losses'],
-  evaluation: ['records', 'data'],
+  evaluation: ['records', 'data', 'losses'],
   records: ['losses', 'training/config'],
   data: ['records', 'losses', 'diffusion/samplers/table', 'diffusion/samplers/options', 'training/config'],
   service: engine,

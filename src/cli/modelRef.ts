@@ -6,6 +6,7 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { embeddedModels } from '../data/embeddedModels.ts';
 import { parseRunRecord } from '../data/runs.ts';
+import { bestLook } from '../evaluation/looks.ts';
 import type { AdapterRef, ModelRef, PredictionType, RunRecord } from '../service/types.ts';
 import { WinnowError } from '../shared/errors.ts';
 import { absolute, oneOf } from './arguments.ts';
@@ -54,14 +55,14 @@ function splitPaths(text: string): string[] {
 /** Far beyond what any adapter bears. */
 const maxStrength = 1000;
 
-/** `PATH[@step][:strength]`. */
+/** `PATH[@step][:strength]`; the step may be `best`. */
 function suffixed(text: string): { path: string; step?: number; strength: number } {
   if (existsSync(text)) return { path: text, strength: 1 };
-  const match = /^(.+?)(?:@(\d+))?(?::(-?\d*\.?\d+(?:e[+-]?\d+)?))?$/i.exec(text);
+  const match = /^(.+?)(?:@(\d+|best))?(?::(-?\d*\.?\d+(?:e[+-]?\d+)?))?$/i.exec(text);
   if (!match)
     throw badArguments(
       `${JSON.stringify(text)} names no model and no adapter.`,
-      'Give MODEL+FILE[:strength] or MODEL+RUN[@step][:strength].',
+      'Give MODEL+FILE[:strength] or MODEL+RUN[@step or @best][:strength].',
     );
   const strength = match[3] === undefined ? 1 : Number(match[3]);
   if (!(Math.abs(strength) <= maxStrength))
@@ -69,10 +70,22 @@ function suffixed(text: string): { path: string; step?: number; strength: number
       `${text.slice(-80)} gives a strength of ${strength}.`,
       `Choose one from -${maxStrength} to ${maxStrength}.`,
     );
-  const step = match[2] === undefined ? undefined : Number(match[2]);
+  const step = match[2] === undefined ? undefined : match[2] === 'best' ? bestOf(match[1]!) : Number(match[2]);
   if (step !== undefined && step > MOST_STEPS)
     throw badArguments(`${text.slice(-80)} names a step beyond any run's.`, 'Give the step of a save.');
   return { path: match[1]!, ...(step !== undefined && { step }), strength };
+}
+
+/** The step of a run's best checkpoint, by its looks at held-out pairs. */
+function bestOf(path: string): number {
+  if (!isRun(path)) throw noLora(path);
+  const best = bestLook(readRunRecord(path).looks);
+  if (!best)
+    throw badArguments(
+      `${path} has no best checkpoint: it held no pairs out, or no look was better than its start.`,
+      'Give the step of a save, or leave it out for the last one.',
+    );
+  return best.step;
 }
 
 function baseOf(text: string): ModelRef {

@@ -6,23 +6,29 @@ import { wilsonInterval } from './wilson.ts';
  *  reference's. Runs of the bundled presets stay within 1.05 (tools/base-model/README.md). */
 export const MAX_WINNER_ERROR = 1.3;
 
+/** Mean size of a pair's logit beyond which preferences have run away: at 10 a loss by logits has nothing left to learn. */
+export const MAX_LOGIT = 50;
+
 export const accuracyOf = ({ right, pairs }: LookFigures): number => right / pairs;
 
 /** Wilson's, 95 %. */
 export const accuracyInterval = ({ right, pairs }: LookFigures): [low: number, high: number] =>
   wilsonInterval(right, pairs);
 
-/** The look with the lowest held-out loss: a proper score, which a model does not better by being surer than it is right. Looks beyond the bound of
- *  drift do not count. Of equal ones the first. */
+/** The look with the lowest held-out loss: a proper score, which a model does not better by being surer than it is right. Of equal ones the first.
+ *  Undefined where none is better than the start, or those that are have drifted beyond the bound. */
 export function bestLook(looks: readonly Look[] = []): Look | undefined {
-  const sound = looks.filter(({ heldOut }) => heldOut.winnerError <= MAX_WINNER_ERROR);
+  const sound = looks.filter(
+    ({ heldOut: { loss, margin, winnerError } }) =>
+      loss < Math.LN2 && margin <= MAX_LOGIT && winnerError <= MAX_WINNER_ERROR,
+  );
   return sound.reduce<Look | undefined>(
     (best, look) => (!best || look.heldOut.loss < best.heldOut.loss ? look : best),
     undefined,
   );
 }
 
-/** The checkpoint to take: that of the best look; the last one of a run without looks, or where that checkpoint is gone. */
+/** The checkpoint to take: that of the best look; the last one where there is none, or its checkpoint is gone. */
 export function bestCheckpoint({
   checkpoints,
   looks,

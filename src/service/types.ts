@@ -192,6 +192,8 @@ export type TrainEvent =
   | { type: 'started'; record: RunRecord; memory: MemoryForecast; resumedAt: number | null; unchecked: string | null }
   | { type: 'step'; metrics: StepMetrics; steps: number; etaSeconds: number }
   | { type: 'look'; look: Look }
+  /** The drift guard went back to an earlier checkpoint; the record is of that step. */
+  | { type: 'setback'; setback: Setback; record: RunRecord }
   | { type: 'sample'; sample: SampleRecord }
   | { type: 'checkpoint'; checkpoint: Checkpoint }
   /** The device was lost, and another one opened: the run goes on from its last save. `preparing` and `started` follow. */

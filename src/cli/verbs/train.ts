@@ -1,7 +1,10 @@
 import { basename } from 'node:path';
 import { checkTrainConfig } from '../../data/formats/trainConfig.ts';
 import { importAs } from '../../data/importers/table.ts';
+import { heldOutOf } from '../../data/heldOut.ts';
 import { pairsFor } from '../../data/pairs.ts';
+import { bestLook, lookInWords } from '../../evaluation/looks.ts';
+import { runVerdict } from '../../evaluation/runVerdict.ts';
 import { lossNames, settingsOf } from '../../losses/table.ts';
 import type { ModelRef, RunRecord, TrainConfig, TrainPair } from '../../service/types.ts';
 import { lineageInWords, recoveryInWords, takenInWords } from '../../records/runs.ts';
@@ -57,6 +60,9 @@ export const train = defineVerb({
     'PAIRS is a folder of winnow pairs, LABELS label files or folders with one (default: PAIRS/labels.jsonl): of several raters it takes what their',
     'labels come to (winnow raters). With --resume none is needed:',
     'where they are given they must be, by content, what the run began with, wherever they lie now.',
+    'A tenth of the pairs is held out (--set heldOut=0 for none) and looked at whenever the run saves; MODEL+RUN_DIR@best is the best of its saves.',
+    'It stops by itself where it leaves the model behind (--set driftGuard=off, or back to go on from its best save at half the rate), and on request',
+    'where it gets no better (--set earlyStop=LOOKS).',
     'Ctrl-C saves and stops; --resume goes on to the same numbers as if it had never stopped.',
   ],
   example: 'postcard pairs pairs/labels.jsonl --preset quick --out my-run',
@@ -224,11 +230,16 @@ function runTraining(terminal: Terminal, { out, name, ...training }: Training): 
           naming.catch(() => undefined);
         }
         const from = event.resumedAt === null ? '' : `, from step ${event.resumedAt}`;
+        const { pairs: heldOut, because } = heldOutOf(pairs, config);
+        const kept = heldOut.size > 0 ? `, ${heldOut.size} of them held out` : '';
+        if (because !== null) terminal.note(because);
         terminal.note(
-          `${pairs.length} pairs, ${config.steps} steps${from}; labels: ${takenInWords(pairs)}; reference: ${reference}; ${(event.memory.peakBytes / 2 ** 20).toFixed(1)} MiB on the GPU`,
+          `${pairs.length} pairs${kept}, ${config.steps} steps${from}; labels: ${takenInWords(pairs)}; reference: ${reference}; ${(event.memory.peakBytes / 2 ** 20).toFixed(1)} MiB on the GPU`,
         );
       }
       if (event.type === 'recovered') terminal.note(recoveryInWords(event.recovery));
+      if (event.type === 'look') terminal.note(`step ${event.look.step}: ${lookInWords(event.look)}`);
+      if (event.type === 'setback') terminal.note(event.setback.words);
       if (event.type === 'checkpoint') terminal.note(`saved ${event.checkpoint.file}`);
       if (event.type === 'step') {
         const { metrics, steps } = event;
@@ -242,7 +253,15 @@ function runTraining(terminal: Terminal, { out, name, ...training }: Training): 
     await naming;
     const stopped = record.status === 'stopped';
     const text = `${stopped ? 'Stopped' : 'Finished'} at step ${record.step} of ${record.config.steps}; step-0 logit ${record.step0Logit ?? 'unknown'} (reference: ${record.reference}); run in ${out}${stopped ? '; go on with --resume' : ''}`;
-    return { json: record, text, ...(stopped && { exitCode: 130 }) };
+    const { because: nothingHeldOut } = heldOutOf(record.pairs, record.config);
+    const verdict = runVerdict({ run: record, nothingHeldOut });
+    const best = bestLook(record.looks);
+    const take = best ? `\nbest checkpoint: step ${best.step} (${out}@best)` : '';
+    return {
+      json: { ...record, verdict },
+      text: [text, ...verdict.map(({ text: sentence }) => sentence)].join('\n') + take,
+      ...(stopped && { exitCode: 130 }),
+    };
   };
   return withRunLock(out, () => withEngine(terminal, { base: training.model.base, root: out }, work));
 }

@@ -1,7 +1,7 @@
 /** What a run saves: a checkpoint that others can load, and the state that resuming needs. The state names weights and moments by tensor, as
  *  torch does (`exp_avg`, `exp_avg_sq`): how they are packed into arenas is the adapter's business (its binding limit cuts them). */
 import type { FileStore } from '../../data/files.ts';
-import { writeLora } from '../../data/formats/lora.ts';
+import { readLora, writeLora } from '../../data/formats/lora.ts';
 import {
   openSafetensors,
   type SafetensorsFile,
@@ -17,7 +17,7 @@ import { layoutOfSizes } from '../../training/arena.ts';
 import { loraModules } from '../../training/lora.ts';
 import { type TrainedKind, trainedKinds, type Trainer } from '../../training/trainer.ts';
 import type { ResolvedModel } from '../model/modelPool.ts';
-import type { RunRecord } from '../types.ts';
+import type { RunRecord, Setback } from '../types.ts';
 import { checkTensor } from './finiteStep.ts';
 import { checkpointPath, statePath } from '../../data/runStore.ts';
 
@@ -37,6 +37,8 @@ export async function saveState(
   const { entries } = trainer.spec.layout;
   // Checkpoints travel; where the run lies does not.
   const metadata = { run: nameOf(id), step: String(step) };
+  const { setbacks = [] } = record;
+  const back = setbacks.length > 0 && { setbacks: String(setbacks.length) };
   const trained = readerOf(trainer);
   const read = async (kind: TrainedKind, name: string): Promise<Float32Array> => {
     const data = await trained(kind, name);
@@ -70,7 +72,7 @@ export async function saveState(
       })),
     );
     await writeInParts(files, statePath(id), (add) =>
-      streamSafetensors(tensors, { ...metadata, version: STATE_VERSION }, add),
+      streamSafetensors(tensors, { ...metadata, version: STATE_VERSION, ...back }, add),
     );
   } catch (error) {
     if (!before) await clear(files, [file]);
@@ -88,6 +90,16 @@ function readerOf(trainer: Trainer): (kind: TrainedKind, name: string) => Promis
     return held.tensors.get(name)!;
   };
 }
+
+/** What lies after the save that it goes on from is made anew. */
+export const atStep = ({ ended, looks, ...record }: RunRecord, step: number): RunRecord => ({
+  ...record,
+  step,
+  ...(looks && { looks: looks.filter((look) => look.step <= step) }),
+  ...(ended && ended.step <= step && { ended }),
+  samples: record.samples.filter((sample) => sample.step <= step),
+  checkpoints: record.checkpoints.filter((checkpoint) => checkpoint.step <= step),
+});
 
 interface SavedState {
   state: SafetensorsFile;
@@ -110,17 +122,34 @@ async function openState(files: FileStore, { id, config }: RunRecord): Promise<S
 }
 
 /** The step of the last save; null where nothing was saved. @throws BadFile */
-export const savedStep = async (files: FileStore, record: RunRecord): Promise<number | null> =>
-  (await openState(files, record))?.step ?? null;
+export async function savedStep(files: FileStore, record: RunRecord): Promise<number | null> {
+  const saved = await openState(files, record);
+  return saved && (unfinishedSetback(record, saved)?.to ?? saved.step);
+}
+
+/** The last time that the run went back, where it was cut off before the state of there was saved. */
+const unfinishedSetback = ({ setbacks = [] }: RunRecord, { state }: SavedState): Setback | undefined =>
+  setbacks.length > Number(state.metadata['setbacks'] ?? 0) ? setbacks.at(-1) : undefined;
 
 /** Of a trainer, what goes on from a state. */
 type Restorable = Pick<Trainer, 'restore'> & { readonly spec: Pick<Trainer['spec'], 'layout'> };
 
-/** Sets weights and moments to those of the last save and gives its step; null where nothing was saved.
+/** Sets weights and moments to those of the last save and gives its step; null where nothing was saved. Where the run has gone back since, to the
+ *  weights of that checkpoint, its moments at 0.
  *  @throws BadFile, MissingTensor, WrongShape; the trainer is then not to be used. */
-export async function restoreState(files: FileStore, record: RunRecord, trainer: Restorable): Promise<number | null> {
+export async function restoreState(
+  files: FileStore,
+  record: RunRecord,
+  trainer: Restorable,
+  model: Pick<ResolvedModel, 'folder'>,
+): Promise<number | null> {
   const saved = await openState(files, record);
   if (!saved) return null;
+  const back = unfinishedSetback(record, saved);
+  if (back) {
+    await restoreCheckpoint(files, record, trainer, model, back.to);
+    return back.to;
+  }
   const { state, path, step, version } = saved;
   const read = version === '1' ? readerOfArenas(state, path, trainer) : readerOfNames(state);
   const { entries } = trainer.spec.layout;
@@ -138,6 +167,26 @@ export async function restoreState(files: FileStore, record: RunRecord, trainer:
     }
   for (const kind of trainedKinds) for (const { name } of entries) trainer.restore(kind, name, await read(kind, name));
   return step;
+}
+
+async function restoreCheckpoint(
+  files: FileStore,
+  { checkpoints, config }: RunRecord,
+  trainer: Restorable,
+  { folder }: Pick<ResolvedModel, 'folder'>,
+  step: number,
+): Promise<void> {
+  const checkpoint = checkpoints.find((one) => one.step === step);
+  if (!checkpoint) throw new WinnowError('NotFound', `This run has no checkpoint at step ${step}.`, startAnew);
+  const file = await openSafetensors(await files.open(checkpoint.file), checkpoint.file);
+  const { entries } = trainer.spec.layout;
+  const lora =
+    config.mode === 'lora' ? (await readLora(file, { unet: folder.unet.model.loraTargets('all') })).modules.unet : null;
+  for (const { name, shape } of entries) {
+    const [, path, part] = /^(.*)\.lora_(down|up)\.weight$/.exec(name) ?? [];
+    trainer.restore('param', name, lora ? lora.get(path!)![part as 'down' | 'up'] : await file.read(name));
+    for (const kind of ['m', 'v'] as const) trainer.restore(kind, name, new Float32Array(sizeOf(shape)));
+  }
 }
 
 const startAnew = 'Bring back a copy of the run, or start a new one from its last checkpoint.';

@@ -1,10 +1,21 @@
 /** Steps a prepared run to its end: between two steps it saves, samples, and does what it is told. */
-import { bestLook } from '../../evaluation/looks.ts';
+import { driftOf, goodCheckpoint, MAX_SETBACKS, WINDOW } from '../../evaluation/driftGuard.ts';
+import { bestLook, hasStalled } from '../../evaluation/looks.ts';
 import { isWinnowError, WinnowError } from '../../shared/errors.ts';
 import { runStep } from '../../training/runStep.ts';
 import type { JobSignal } from '../jobs.ts';
-import type { Checkpoint, Listener, RunRecord, RunStatus, TrainCommand, TrainEvent } from '../types.ts';
-import { saveState } from './checkpoint.ts';
+import type {
+  Checkpoint,
+  EndedEarly,
+  Listener,
+  RunRecord,
+  RunStatus,
+  Setback,
+  StepMetrics,
+  TrainCommand,
+  TrainEvent,
+} from '../types.ts';
+import { atStep, restoreState, saveState } from './checkpoint.ts';
 import { checkStep } from './finiteStep.ts';
 import type { TrainContext } from './openRun.ts';
 import type { Prepared } from './prepareRun.ts';
@@ -48,6 +59,8 @@ class Loop {
   private paused: boolean;
   /** Samples of this step were left for a stop. */
   private interrupted = false;
+  /** The last steps, for the drift guard; those since the run last went back. */
+  private recent: StepMetrics[] = [];
 
   constructor(training: Training) {
     this.training = training;
@@ -59,16 +72,22 @@ class Loop {
   }
 
   async run(): Promise<RunRecord> {
+    const { context } = this.training;
     const { config } = this.record;
     // Also those that a stop or a kill kept from being drawn.
     if (isDue(config.sampleEvery, this.record.step)) await this.sample();
-    await this.look();
-    while (this.record.step < config.steps) {
+    if (!(await this.look()) && (await this.obey())) return this.record;
+    const from = this.record.setbacks?.at(-1)?.to ?? 0;
+    this.recent = (await context.runs.metrics(this.record.id)).filter(({ step }) => step >= from).slice(-WINDOW);
+    await this.guard();
+    while (this.record.step < config.steps && !this.record.ended) {
       if (await this.obey()) return this.record;
       await this.step();
       const { step } = this.record;
-      await this.look();
-      if (step === config.steps) break;
+      if (!(await this.look()) && (await this.obey())) return this.record;
+      await this.guard();
+      if (this.record.step === config.steps || this.record.ended) break;
+      if (this.record.step !== step) continue;
       if (isDue(config.saveEvery, step)) await this.save();
       if (isDue(config.sampleEvery, step)) await this.sample();
     }
@@ -78,29 +97,32 @@ class Loop {
 
   private async step(): Promise<void> {
     const { context, signal, listener, run, prepared } = this.training;
-    const { config, step } = this.record;
+    const { config, step, setbacks = [] } = this.record;
+    const settings = { ...config, learningRate: config.learningRate * SETBACK_RATE ** setbacks.length };
     const { numbers, elapsedMs } = await signal.turn(async () => {
       // From here on the GPU is this run's alone.
       const start = performance.now();
-      const numbers = await runStep(prepared.trainer, prepared.reference, prepared.data, config, step);
+      const numbers = await runStep(prepared.trainer, prepared.reference, prepared.data, settings, step);
       return { numbers, elapsedMs: performance.now() - start };
     });
     checkStep(numbers);
     this.times.add(elapsedMs);
     const metrics = { ...numbers, elapsedMs };
     await context.runs.appendMetrics(this.record.id, metrics);
+    this.recent = [...this.recent, metrics].slice(-WINDOW);
     const step0Logit = step === 0 ? Math.max(...numbers.pairs.map(({ logit }) => Math.abs(logit))) : undefined;
     run.advance((record) => ({ ...record, step: step + 1, ...(step0Logit !== undefined && { step0Logit }) }));
     const left = config.steps - this.record.step;
     listener({ type: 'step', metrics, steps: config.steps, etaSeconds: (left * this.times.usualMs!) / 1000 });
   }
 
-  /** At held-out pairs, where it is due and there was none: before the save of the same step, so that the record on disk has both. */
-  private async look(): Promise<void> {
+  /** At held-out pairs, where it is due and there was none: before the save of the same step, so that the record on disk has both. False where a stop came
+   *  in between: the run looks when it goes on from here. */
+  private async look(): Promise<boolean> {
     const { context, signal, control, listener, run, prepared } = this.training;
     const { step, config, looks = [] } = this.record;
     const due = step > 0 && (step === config.steps || isDue(config.saveEvery, step));
-    if (!prepared.looks || !due || looks.some((look) => look.step === step)) return;
+    if (!prepared.looks || !due || looks.some((look) => look.step === step)) return true;
     try {
       const look = await prepared.looks.take(context, prepared, step, signal, () => {
         signal.check();
@@ -108,10 +130,63 @@ class Loop {
       });
       run.advance((record) => ({ ...record, looks: [...(record.looks ?? []), look] }));
       listener({ type: 'look', look });
+      return true;
     } catch (error) {
-      // A run that is stopped looks when it goes on from here.
-      if (!(error instanceof StopAsked)) throw error;
+      if (error instanceof StopAsked) return false;
+      throw error;
     }
+  }
+
+  /** Ends a run that does not get better, or leaves its model behind; or takes it back. What it decides follows from the record and the steps, so that
+   *  a run that goes on decides the same. */
+  private async guard(): Promise<void> {
+    const { run } = this.training;
+    const { step, looks = [], config, setbacks = [], ended } = this.record;
+    if (ended || step === 0) return;
+    const end = (by: EndedEarly['by'], words: string): void =>
+      run.advance((record) => ({ ...record, ended: { by, step, words } }));
+    const drift = config.driftGuard === 'off' ? null : driftOf({ looks, config, recent: this.recent });
+    const best = bestLook(looks);
+    if (drift !== null) {
+      const back =
+        config.driftGuard === 'back' && setbacks.length < MAX_SETBACKS ? goodCheckpoint(this.record) : undefined;
+      if (back) return this.goBack(back, drift);
+      const to = best
+        ? ` The checkpoint to take is that of step ${best.step}.`
+        : looks.length > 0
+          ? ' No look was better than the model it came from: lower the rate, raise beta, or look through the labels.'
+          : ' Lower the rate, or raise beta.';
+      return end('drift guard', `${drift} Training stopped at step ${step}.${to}`);
+    }
+    // A run at its last step ends anyway.
+    if (step < config.steps && looks.at(-1)?.step === step && hasStalled(looks, config.earlyStop))
+      end(
+        'early stop',
+        `${config.earlyStop === 1 ? 'The last look was' : `The last ${config.earlyStop} looks were`} no better than ${best ? `that of step ${best.step}` : 'the start'}. Training ended at step ${step}.`,
+      );
+  }
+
+  /** The record first: where that is cut off, resuming does the rest (checkpoint.ts). */
+  private async goBack({ step: to }: Checkpoint, drift: string): Promise<void> {
+    const { context, signal, run, prepared, listener } = this.training;
+    const { step } = this.record;
+    const setback: Setback = {
+      at: context.env.now().toISOString(),
+      step,
+      to,
+      words: `${drift} At step ${step} it went back to the checkpoint of step ${to}, and on at half the rate.`,
+    };
+    await signal.turn(async () => {
+      const record = await run.update((before) => ({
+        ...atStep(before, to),
+        setbacks: [...(before.setbacks ?? []), setback],
+      }));
+      await context.runs.truncateMetrics(record.id, to);
+      await restoreState(context.env.files, record, prepared.trainer, prepared.model);
+    });
+    this.recent = [];
+    await this.save();
+    listener({ type: 'setback', setback, record: this.record });
   }
 
   /** Does what waits to be done, and waits while the run is paused. True once it was stopped. */
@@ -197,6 +272,9 @@ class Loop {
     });
   }
 }
+
+/** Of the learning rate, each time that a run goes back. */
+const SETBACK_RATE = 0.5;
 
 /** The last ones, and the best. */
 const keptCheckpoints = (all: readonly Checkpoint[], keep: number, best: number | undefined): Checkpoint[] =>

@@ -6,7 +6,7 @@ import type { OpenRun } from '../../data/runStore.ts';
 import type { Environment } from '../environment.ts';
 import type { JobSignal } from '../jobs.ts';
 import type { Listener, Recovery, RunRecord, TrainEvent, TrainRequest } from '../types.ts';
-import { restoreState, savedStep } from './checkpoint.ts';
+import { atStep, restoreState, savedStep } from './checkpoint.ts';
 import { encodePictures } from './encodePictures.ts';
 import { openRun, type TrainDevices } from './openRun.ts';
 import { type Prepared, prepareRun } from './prepareRun.ts';
@@ -89,7 +89,7 @@ async function trainOn(
     prepared = await signal.turn(() => prepareRun(context, run.record, model, sources, progress));
     const { trainer, looks } = prepared;
     await looks?.refer(context, prepared, signal, progress);
-    const resumedAt = await signal.turn(() => restoreState(context.env.files, run.record, trainer));
+    const resumedAt = await signal.turn(() => restoreState(context.env.files, run.record, trainer, model));
     run.advance((before) => ({ ...atStep(before, resumedAt ?? 0), recompute: trainer.recompute }));
     await context.runs.truncateMetrics(run.record.id, resumedAt ?? 0);
     listener({
@@ -138,16 +138,6 @@ async function recover(
   listener({ type: 'recovered', recovery, record });
   return { context, paused };
 }
-
-/** What lies after the save that it goes on from is made anew. */
-const atStep = ({ ended, looks, ...record }: RunRecord, step: number): RunRecord => ({
-  ...record,
-  step,
-  ...(looks && { looks: looks.filter((look) => look.step <= step) }),
-  ...(ended && ended.step <= step && { ended }),
-  samples: record.samples.filter((sample) => sample.step <= step),
-  checkpoints: record.checkpoints.filter((checkpoint) => checkpoint.step <= step),
-});
 
 async function fail(run: OpenRun, listener: Listener<TrainEvent>, error: unknown): Promise<void> {
   const cancelled = isWinnowError(error, 'Cancelled');

@@ -1,5 +1,6 @@
 /** Which model: a base, any checkpoint of a run, or a LoRA from disk, with its strength; the chosen base first. */
 import { acceptOf } from '../../data/importers/table.ts';
+import { bestCheckpoint } from '../../evaluation/looks.ts';
 import type { AdapterRef, ModelRef } from '../../service/types.ts';
 import { loraSummary, withConfigs } from '../store/loraFiles.ts';
 import { chosenModel, modelNames, strengthOf, titleOf, tunedModel, withStrength } from '../store/models.ts';
@@ -48,7 +49,11 @@ export function ModelPicker({
         .filter((run) => run.model.base === id && run.checkpoints.length > 0)
         .map((run) => ({
           group: run.name,
-          items: run.checkpoints.toReversed().map(({ step }) => add(tunedModel(run, step))),
+          // The best first, then the newest.
+          items: [
+            bestCheckpoint(run)!,
+            ...run.checkpoints.filter((one) => one !== bestCheckpoint(run)).toReversed(),
+          ].map(({ step }) => add(tunedModel(run, step))),
         }));
       const files = loras
         .filter((lora) => (lora.base ?? models[0]?.id) === id)

@@ -1,11 +1,12 @@
 /** Model references as the studio names and compares them. */
+import { bestCheckpoint, bestLook } from '../../evaluation/looks.ts';
 import { isForeign } from '../../records/foreignImages.ts';
 import type { AdapterRef, ModelInfo, ModelRef, PairRecord, RunRecord } from '../../service/types.ts';
 import { memoised, sameRows } from './memoised.ts';
 import type { Preferences } from './persisted.ts';
 
 /** A run as one speaks of it: the same from step to step. */
-export type NamedRun = Pick<RunRecord, 'id' | 'name' | 'model' | 'checkpoints' | 'config'>;
+export type NamedRun = Pick<RunRecord, 'id' | 'name' | 'model' | 'checkpoints' | 'config' | 'looks'>;
 
 export interface ModelNames {
   models: readonly ModelInfo[];
@@ -30,7 +31,14 @@ export const baseModel = memoised([(state) => chosenModel(state)?.id], (id): Mod
 export const namedRuns = memoised(
   [(state) => state.runs],
   (runs): readonly NamedRun[] =>
-    runs.map(({ id, name, model, checkpoints, config }) => ({ id, name, model, checkpoints, config })),
+    runs.map(({ id, name, model, checkpoints, config, looks }) => ({
+      id,
+      name,
+      model,
+      checkpoints,
+      config,
+      ...(looks && { looks }),
+    })),
   sameRows,
 );
 
@@ -65,14 +73,15 @@ export function adapterTitle(adapter: AdapterRef, { runs, loras }: ModelNames): 
   const strength = adapter.strength === 1 ? '' : ` × ${adapter.strength}`;
   if (adapter.kind === 'file')
     return `${loras.find((lora) => lora.file === adapter.file)?.name ?? adapter.file}${strength}`;
-  const name = runs.find((run) => run.id === adapter.run)?.name ?? 'A deleted run';
-  return `${name}${adapter.step === undefined ? '' : ` · step ${adapter.step}`}${strength}`;
+  const run = runs.find(({ id }) => id === adapter.run);
+  const best = adapter.step !== undefined && bestLook(run?.looks)?.step === adapter.step ? ', its best' : '';
+  return `${run?.name ?? 'A deleted run'}${adapter.step === undefined ? '' : ` · step ${adapter.step}${best}`}${strength}`;
 }
 
-/** A run's result: the last checkpoint, or the one of a step. It brings what the run started from (service/model/modelPool.ts). */
+/** A run's result: its best checkpoint, or the one of a step. It brings what the run started from (service/model/modelPool.ts). */
 export function tunedModel(
-  run: Pick<RunRecord, 'id' | 'model' | 'checkpoints'>,
-  step = run.checkpoints.at(-1)?.step,
+  run: Pick<RunRecord, 'id' | 'model' | 'checkpoints' | 'looks'>,
+  step = bestCheckpoint(run)?.step,
   strength = 1,
 ): ModelRef {
   return {

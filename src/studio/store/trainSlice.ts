@@ -153,6 +153,13 @@ export const trainSlice: Slice<TrainSlice> = (set, get) => {
               (a, b) => a.step - b.step,
             ),
           }));
+        case 'setback': {
+          const { setback, record } = event;
+          set(({ metrics }) => ({
+            metrics: { ...metrics, [id]: (metrics[id] ?? []).filter(({ step }) => step < setback.to) },
+          }));
+          return putRun(record);
+        }
         case 'recovered': {
           const { recovery, record } = event;
           // The steps after the save are made anew.
