@@ -1,5 +1,6 @@
 /** What a run's looks at its held-out pairs say. */
 import type { Checkpoint, Look, LookFigures, RunRecord } from '../records/runs.ts';
+import type { ReportBlock } from './report.ts';
 import { wilsonInterval } from './wilson.ts';
 
 /** Beyond it a model draws the winners so much worse than the one it came from that no preference is worth it: the winners' error over the
@@ -54,3 +55,35 @@ export function lookInWords({ heldOut, training }: Look): string {
 }
 
 const signed = (value: number): string => `${value < 0 ? '−' : '+'}${Math.abs(value).toFixed(2)}`;
+
+/** For a report: accuracy of the look that counts with its interval, and all looks as lines. */
+export function lookBlocks(looks: readonly Look[] = []): ReportBlock[] {
+  const shown = bestLook(looks) ?? looks.at(-1);
+  if (!shown) return [];
+  const series = (value: (figures: LookFigures) => number): Extract<ReportBlock, { kind: 'lines' }>['series'] => [
+    { label: 'held out', points: looks.map(({ step, heldOut }) => ({ x: step, y: value(heldOut) })) },
+    { label: 'training', points: looks.map(({ step, training }) => ({ x: step, y: value(training) })) },
+  ];
+  return [
+    {
+      kind: 'share',
+      label: `Right on ${shown.heldOut.pairs} held-out pairs, step ${shown.step}, ${shown.draws} draws`,
+      rate: accuracyOf(shown.heldOut),
+      interval: accuracyInterval(shown.heldOut),
+    },
+    {
+      kind: 'lines',
+      title: 'Right',
+      xLabel: 'step',
+      mark: { value: 0.5, label: 'chance' },
+      series: series(accuracyOf),
+    },
+    {
+      kind: 'lines',
+      title: 'Implicit margin',
+      xLabel: 'step',
+      mark: { value: 0, label: 'the start' },
+      series: series(({ margin }) => margin),
+    },
+  ];
+}

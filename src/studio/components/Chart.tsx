@@ -20,6 +20,8 @@ interface ChartProps {
   explain?: string;
   series: Series[];
   mark?: { value: number; label: string };
+  /** A second one. */
+  beside?: { value: number; label: string } | undefined;
   /** 0: none, to 0.99. */
   smoothing?: number;
   log?: boolean;
@@ -44,6 +46,7 @@ export function Chart({
   explain,
   series,
   mark,
+  beside,
   smoothing = 0,
   log = false,
   range,
@@ -55,6 +58,7 @@ export function Chart({
   const shape = JSON.stringify([
     shown.map(({ label, color, overlay, dashed }) => [label, color, overlay, dashed]),
     mark,
+    beside,
     log,
     range,
     smoothing > 0,
@@ -103,7 +107,7 @@ export function Chart({
             : [line];
         }),
       ],
-      hooks: { draw: mark ? [(u) => drawMark(u, mark, inks)] : [] },
+      hooks: { draw: [mark, beside].flatMap((line) => (line ? [(u: uPlot) => drawMark(u, line, inks)] : [])) },
     }),
     tableOf(shown, smoothing),
   );
@@ -140,7 +144,7 @@ export function Chart({
         className={styles.plot}
         style={{ height }}
         role="img"
-        aria-label={`${title}: ${words || 'no values yet'}${mark ? `, reference line ${mark.label}` : ''}`}
+        aria-label={`${title}: ${words || 'no values yet'}${[mark, beside].map((line) => (line ? `, reference line ${line.label}` : '')).join('')}`}
       />
     </figure>
   );

@@ -4,17 +4,21 @@ import { makeZip } from 'client-zip';
 import { exported } from '../../data/exporters/exporter.ts';
 import { exporters } from '../../data/exporters/table.ts';
 import { type PairsExportKind, type PlannedExport, planPairsExport } from '../../data/exporters/pairs/table.ts';
+import { heldOutOf } from '../../data/heldOut.ts';
 import { readPicture } from '../../data/images.ts';
 import { writeInParts } from '../../data/partWriter.ts';
 import { outcomeForB } from '../../evaluation/blindPlan.ts';
+import { lookBlocks } from '../../evaluation/looks.ts';
 import type { Report, ReportBlock, ReportImage } from '../../evaluation/report.ts';
 import { ratersBlocks, ratersFigures } from '../../evaluation/raters.ts';
+import { runVerdict } from '../../evaluation/runVerdict.ts';
 import { verdict } from '../../evaluation/verdict.ts';
 import { tally, winRate, type WinRate } from '../../evaluation/winRate.ts';
 import { modelExports } from '../../service/export/kinds.ts';
 import type { ExportKind, ModelRef } from '../../service/types.ts';
 import { listener } from '../app/workers.ts';
 import { comparison, gridModels } from './compareSelectors.ts';
+import { ownSelfAgreement } from './labelSelectors.ts';
 import { modelNames, titleOf } from './models.ts';
 import { raterTitle } from './ratersSlice.ts';
 import { files, siteBase, takenPath } from './services.ts';
@@ -173,11 +177,14 @@ export async function exportReport(runId: string | undefined): Promise<TakenFile
     });
 
   if (run) {
+    const { because: nothingHeldOut } = heldOutOf(run.pairs, run.config);
+    const verdictOfRun = runVerdict({ run, nothingHeldOut, selfAgreement: ownSelfAgreement(state) });
     const steps = [...new Set(run.samples.map((sample) => sample.step))].sort((a, b) => a - b);
     const kept = gridModels(run).length;
     sections.push({
       title: 'The run',
       blocks: [
+        ...verdictOfRun.map(({ text }): ReportBlock => ({ kind: 'text', text })),
         {
           kind: 'figures',
           figures: [
@@ -209,6 +216,7 @@ export async function exportReport(runId: string | undefined): Promise<TakenFile
           mark: { value: 0.5, label: 'chance' },
           series: [{ label: 'accuracy', points: metrics.map((one) => ({ x: one.step, y: one.implicitAccuracy })) }],
         },
+        ...lookBlocks(run.looks),
         {
           kind: 'lines',
           title: 'Error against the reference',

@@ -229,6 +229,35 @@ export function ConfigForm() {
           onChange={(keepCheckpoints) => set({ keepCheckpoints })}
         />
         <NumberField
+          label="Pairs held out"
+          hint="A share, by prompt; looked at whenever it saves, never trained on. 0 is none."
+          value={config.heldOut}
+          min={0}
+          max={0.5}
+          step={0.05}
+          digits={2}
+          onChange={(heldOut) => set({ heldOut })}
+        />
+        <NumberField
+          label="Stop early after"
+          hint="Looks in a row that are no better; 0 is never."
+          value={config.earlyStop}
+          min={0}
+          max={1000}
+          onChange={(earlyStop) => set({ earlyStop })}
+        />
+        <Select
+          label="Drift guard"
+          hint="Where it loses what the model knew, or its preferences run away."
+          value={config.driftGuard}
+          onChange={(driftGuard) => set({ driftGuard })}
+          options={[
+            { value: 'stop', label: 'Stops the run' },
+            { value: 'back', label: 'Goes back, at half the rate' },
+            { value: 'off', label: 'Off' },
+          ]}
+        />
+        <NumberField
           label="Sample every"
           hint="Steps; 0 is never."
           value={config.sampleEvery}

@@ -10,6 +10,7 @@ import { plural, printBytes, printDuration, printWhen } from '../../components/w
 import { canResume } from '../../store/trainSlice.ts';
 import { useStudio } from '../../store/useStudio.ts';
 import { Curves } from './Curves.tsx';
+import { Looks, Setbacks, Verdict } from './Looks.tsx';
 import { SampleStrip } from './SampleStrip.tsx';
 import { statusWords } from './RunsList.tsx';
 import styles from './train.module.css';
@@ -31,7 +32,9 @@ export function RunView({ id, overlays }: { id: string; overlays: string[] }) {
       <Panel>
         <div className="stack">
           {active ? <LiveHead run={run} /> : <PastHead run={run} />}
+          {active ? null : <Verdict run={run} />}
           <Recoveries run={run} />
+          <Setbacks run={run} />
           <Lineage run={run} />
           <StartedAt run={run} />
           <Health run={run} />
@@ -39,6 +42,7 @@ export function RunView({ id, overlays }: { id: string; overlays: string[] }) {
       </Panel>
       <div className={styles.live}>
         <SampleStrip run={run} />
+        <Looks run={run} />
         <Curves run={run} overlays={overlays} />
       </div>
     </>

@@ -1,0 +1,100 @@
+/** What a run's held-out pairs say: its looks as lines, and at its end a verdict in words. */
+import { heldOutOf } from '../../../data/heldOut.ts';
+import { accuracyOf, bestLook, lookInWords } from '../../../evaluation/looks.ts';
+import { runVerdict } from '../../../evaluation/runVerdict.ts';
+import type { Look, LookFigures, RunRecord } from '../../../service/types.ts';
+import { Chart, type Series } from '../../components/Chart.tsx';
+import { Notice, Panel, Tag } from '../../components/Surface.tsx';
+import { plural, printPercent, printWhen } from '../../components/words.ts';
+import { ownSelfAgreement } from '../../store/labelSelectors.ts';
+import { useStudio } from '../../store/useStudio.ts';
+import styles from './train.module.css';
+
+export function Looks({ run }: { run: RunRecord }) {
+  const self = useStudio(ownSelfAgreement);
+  const { looks } = run;
+  const { pairs: heldOut, because } = heldOutOf(run.pairs, run.config);
+  if (because !== null)
+    return (
+      <p className="small dim" data-testid="nothing-held-out">
+        {because}
+      </p>
+    );
+  if (heldOut.size === 0) return null;
+  if (!looks?.length)
+    return (
+      <p className="small dim">
+        {plural(heldOut.size, 'pair')} {heldOut.size === 1 ? 'is' : 'are'} held out: the run looks at them each time
+        that it saves.
+      </p>
+    );
+  const best = bestLook(looks);
+  const last = looks.at(-1)!;
+  return (
+    <Panel title="Held-out pairs" aside={best ? <Tag tone="good">best at step {best.step}</Tag> : null}>
+      <div className="stack">
+        <p className="small" data-testid="last-look">
+          <span className="dim">
+            Step {last.step}, over {plural(last.draws, 'draw')}:
+          </span>{' '}
+          {lookInWords(last)}
+        </p>
+        <div className={styles.charts}>
+          <Chart
+            title="Right on held-out pairs"
+            explain="How often it prefers what you prefer, in pairs that it never trained on; over one fixed bank of draws."
+            series={lines(looks, accuracyOf)}
+            mark={{ value: 0.5, label: 'chance' }}
+            beside={Number.isNaN(self) ? undefined : { value: self, label: 'you, with yourself' }}
+            range={[0, 1]}
+            print={printPercent}
+          />
+          <Chart
+            title="Margin"
+            explain="How sure it is of what you prefer; 0 at the start."
+            series={lines(looks, ({ margin }) => margin)}
+            mark={{ value: 0, label: 'the start' }}
+          />
+        </div>
+      </div>
+    </Panel>
+  );
+}
+
+const lines = (looks: readonly Look[], value: (figures: LookFigures) => number): Series[] =>
+  (['heldOut', 'training'] as const).map((which) => ({
+    label: which === 'heldOut' ? 'held out' : 'training',
+    color: which === 'heldOut' ? '--accent-strong' : '--winner',
+    dashed: which === 'training',
+    points: looks.map((look) => ({ x: look.step, y: value(look[which]) })),
+  }));
+
+/** Of a run that has ended. */
+export function Verdict({ run }: { run: RunRecord }) {
+  const selfAgreement = useStudio(ownSelfAgreement);
+  if (run.status !== 'finished' && run.status !== 'stopped') return null;
+  const { because } = heldOutOf(run.pairs, run.config);
+  const sentences = runVerdict({ run, nothingHeldOut: because, selfAgreement });
+  return (
+    <div className="stack" role="status" data-testid="verdict">
+      {sentences.map(({ rule, group, text }) =>
+        group === 'ended' ? (
+          <Notice key={rule} tone="warn">
+            {text}
+          </Notice>
+        ) : (
+          <p key={rule}>{group === 'next' ? <strong>{text}</strong> : text}</p>
+        ),
+      )}
+    </div>
+  );
+}
+
+/** Times that the drift guard took it back. */
+export function Setbacks({ run }: { run: RunRecord }) {
+  return run.setbacks?.map(({ at, words }) => (
+    <p key={at} className="small" role="status" data-testid="setback">
+      <span className="dim">{printWhen(at)}</span> {words}
+    </p>
+  ));
+}
