@@ -8,6 +8,7 @@ import { type ImportSlice, importSlice } from './importSlice.ts';
 import { type JobsSlice, jobsSlice } from './jobsSlice.ts';
 import { type LabelsSlice, labelsSlice } from './labelsSlice.ts';
 import { type LibrarySlice, librarySlice } from './librarySlice.ts';
+import { type MarginsSlice, marginsSlice } from './marginsSlice.ts';
 import { type ModelsSlice, modelsSlice } from './modelsSlice.ts';
 import { type PreferencesSlice, preferencesSlice } from './preferencesSlice.ts';
 import { type ProjectSlice, projectSlice } from './projectSlice.ts';
@@ -24,6 +25,7 @@ export type Studio = EngineSlice &
   RatersSlice &
   GenerateSlice &
   TrainSlice &
+  MarginsSlice &
   CompareSlice &
   BlindSlice &
   LibrarySlice &
@@ -43,6 +45,7 @@ export const useStudio = create<Studio>()((...store) => ({
   ...ratersSlice(...store),
   ...generateSlice(...store),
   ...trainSlice(...store),
+  ...marginsSlice(...store),
   ...compareSlice(...store),
   ...blindSlice(...store),
   ...librarySlice(...store),

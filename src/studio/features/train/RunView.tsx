@@ -11,6 +11,7 @@ import { canResume } from '../../store/trainSlice.ts';
 import { useStudio } from '../../store/useStudio.ts';
 import { Curves } from './Curves.tsx';
 import { Looks, Setbacks, Verdict } from './Looks.tsx';
+import { Margins } from './Margins.tsx';
 import { SampleStrip } from './SampleStrip.tsx';
 import { statusWords } from './RunsList.tsx';
 import styles from './train.module.css';
@@ -43,6 +44,7 @@ export function RunView({ id, overlays }: { id: string; overlays: string[] }) {
       <div className={styles.live}>
         <SampleStrip run={run} />
         <Looks run={run} />
+        {active ? null : <Margins run={run} />}
         <Curves run={run} overlays={overlays} />
       </div>
     </>

@@ -1,0 +1,174 @@
+/** All pairs of a run by how far it agrees with their labels, the disputed first: where a label may be the wrong way round, or the model is. */
+import { useState } from 'react';
+import { useLocation } from 'wouter';
+import { heldOutOf } from '../../../data/heldOut.ts';
+import { winnerOf } from '../../../data/labels.ts';
+import { byTimestep, disputedFirst, marginIn, timestepBins } from '../../../evaluation/margins.ts';
+import type { RunRecord } from '../../../service/types.ts';
+import type { Action } from '../../components/action.ts';
+import { Button } from '../../components/Button.tsx';
+import { Picture } from '../../components/Picture.tsx';
+import { Shortcuts } from '../../components/Shortcuts.tsx';
+import { Panel, Progress, Tag } from '../../components/Surface.tsx';
+import { plural, printPercent } from '../../components/words.ts';
+import type { RunMargins } from '../../store/marginsSlice.ts';
+import { useStudio } from '../../store/useStudio.ts';
+import styles from './train.module.css';
+
+/** At a time. */
+const PAGE = 20;
+/** Of timesteps: little, middling and much noise. */
+const BINS = 3;
+
+export function Margins({ run }: { run: RunRecord }) {
+  const found = useStudio((s) => s.margins[run.id]);
+  const progress = useStudio((s) => s.marginsProgress);
+  const reading = useStudio((s) => s.readingMargins);
+  const free = useStudio((s) => s.engineState === 'ready' && s.activeRun === null);
+  const { readMargins } = useStudio.getState();
+  if (run.checkpoints.length === 0) return null;
+  return (
+    <Panel
+      title="Disputed labels"
+      aside={
+        <Button icon="label" busy={reading} disabled={!free} onClick={() => readMargins(run.id)}>
+          {found ? 'Look again' : `Look at all ${run.pairs.length} pairs`}
+        </Button>
+      }
+    >
+      {reading ? (
+        <Progress label="Looking at the pairs" value={progress ? progress.done / progress.total : null} />
+      ) : found ? (
+        <Table run={run} found={found} />
+      ) : (
+        <p className="small dim">Where this run is surest that a label is wrong: judge those again first.</p>
+      )}
+    </Panel>
+  );
+}
+
+function Table({ run, found }: { run: RunRecord; found: RunMargins }) {
+  const [most, setMost] = useState(PAGE);
+  const [selected, setSelected] = useState(0);
+  const [, navigate] = useLocation();
+  const { showPair } = useStudio.getState();
+  const known = useStudio((s) => s.pairs);
+  const { pairs: heldOut } = heldOutOf(run.pairs, run.config);
+  const held = new Set([...heldOut].map((i) => run.pairs[i]!.pair));
+  const rows = disputedFirst(found.pairs);
+  const bins = timestepBins(found.timesteps, BINS);
+  const here = new Set(known.map(({ id }) => id));
+  const again = (pair: string): void => {
+    showPair(pair);
+    navigate('/label');
+  };
+  const current = rows[selected];
+  const actions: Action[] = [
+    {
+      name: 'again',
+      label: 'Judge the selected pair again',
+      keys: 'j',
+      enabled: current !== undefined && here.has(current.pair),
+      perform: () => again(current!.pair),
+    },
+    {
+      name: 'next',
+      label: 'Next pair of the table',
+      keys: 'period',
+      perform: () => setSelected(Math.min(selected + 1, Math.min(most, rows.length) - 1)),
+    },
+    {
+      name: 'before',
+      label: 'Pair of the table before',
+      keys: 'comma',
+      perform: () => setSelected(Math.max(0, selected - 1)),
+    },
+  ];
+  const against = rows.filter(({ margin }) => margin < 0).length;
+  return (
+    <div className="stack">
+      <Shortcuts title="Disputed labels" actions={actions} />
+      <p className="small" data-testid="margins">
+        By step {found.step}, over {plural(found.timesteps.length, 'draw')}: it disagrees with {against} of{' '}
+        {plural(rows.length, 'label')}.{' '}
+        <span className="dim">
+          {byTimestep(rows, found.timesteps, BINS)
+            .map(
+              ({ from, to, right, margin }) =>
+                `t ${from} to ${to}: ${printPercent(right / rows.length)} right, margin ${margin.toFixed(2)}`,
+            )
+            .join('; ')}
+        </span>
+      </p>
+      <div className={styles.margins} tabIndex={0} role="region" aria-label="Pairs, the disputed first">
+        <table>
+          <thead>
+            <tr>
+              <th scope="col">Preferred, and the other</th>
+              <th scope="col">Prompt</th>
+              <th scope="col">Margin</th>
+              {bins.map(({ from, to }) => (
+                <th key={from} scope="col">
+                  t {from}–{to}
+                </th>
+              ))}
+              <th scope="col">
+                <span className="dim">j</span>
+              </th>
+            </tr>
+          </thead>
+          <tbody>
+            {rows.slice(0, most).map((row, i) => (
+              <tr key={row.pair} aria-selected={i === selected} onClick={() => setSelected(i)}>
+                <td>
+                  <Two pair={row.pair} />
+                </td>
+                <td className="small">
+                  {run.pairs.find(({ pair }) => pair === row.pair)?.prompt}{' '}
+                  {held.has(row.pair) ? <Tag>held out</Tag> : null}
+                </td>
+                <td className="number" data-against={row.margin < 0 || undefined}>
+                  {row.margin.toFixed(2)}
+                </td>
+                {bins.map((bin) => (
+                  <td key={bin.from} className="number small">
+                    {marginIn(bin, found.timesteps, row).toFixed(2)}
+                  </td>
+                ))}
+                <td>
+                  {here.has(row.pair) ? (
+                    <Button icon="label" onClick={() => again(row.pair)}>
+                      Judge again
+                    </Button>
+                  ) : null}
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+      {rows.length > most ? (
+        <div>
+          <Button icon="more" onClick={() => setMost(most + PAGE)}>
+            Show {Math.min(PAGE, rows.length - most)} more
+          </Button>
+        </div>
+      ) : null}
+    </div>
+  );
+}
+
+/** The preferred picture first. */
+function Two({ pair: id }: { pair: string }) {
+  const pair = useStudio((s) => s.pairs.find((one) => one.id === id));
+  const label = useStudio((s) => s.labels.byPair.get(id));
+  if (!pair) return null;
+  const second = label ? winnerOf(label) === 1 : false;
+  const [first, other] = second ? [pair.images[1], pair.images[0]] : pair.images;
+  return (
+    <span className={styles.marginPictures}>
+      <Picture file={first.file} alt="preferred" thumbnail />
+      <Picture file={other.file} alt="the other" thumbnail />
+    </span>
+  );
+}
