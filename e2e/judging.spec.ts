@@ -154,6 +154,25 @@ test('a number field says what is not used, and nothing starts from it', async (
   await expect(page.getByText('Type a whole number from 1 to 1000.')).toBeVisible();
 });
 
+test('a start picture is looked at when it is chosen', async ({ page }) => {
+  await open(page);
+  await page.goto('/#/generate');
+  await page.getByRole('button', { name: 'More', exact: true }).click();
+  const choose = async (name: string, buffer: Buffer): Promise<void> => {
+    const [chooser] = await Promise.all([
+      page.waitForEvent('filechooser'),
+      page.getByRole('button', { name: 'Start from an image' }).click(),
+    ]);
+    await chooser.setFiles({ name, mimeType: 'image/png', buffer });
+  };
+  await choose('broken.png', Buffer.from('no picture'));
+  await expect(page.getByText('The start image could not be read.')).toBeVisible();
+  await expect(page.getByText('Start image: broken.png')).toHaveCount(0);
+  const red = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGNgYGAAAAAEAAH2FzhVAAAAAElFTkSuQmCC';
+  await choose('red.png', Buffer.from(red, 'base64'));
+  await expect(page.getByText('Start image: red.png')).toBeVisible();
+});
+
 test('a double click and a key held down are one answer', async ({ page }) => {
   await open(page);
   await side(page, 'Left').dblclick();

@@ -11,9 +11,8 @@ import { WinnowError } from '../../shared/errors.ts';
 import { fileSource, importAs, importFrom } from '../../data/importers/table.ts';
 import type { LoraFiles } from './loraFiles.ts';
 import type { Preferences } from './persisted.ts';
-import { fitPicture } from './pictures.ts';
+import { fitPicture, keepStartPicture } from './pictures.ts';
 import { bundledPrompts, drawPrompts, randomSeed } from './prompts.ts';
-import { files } from './services.ts';
 import type { Slice } from './useStudio.ts';
 
 export interface GenerateDraft {
@@ -69,7 +68,7 @@ export interface GenerateSlice {
   usePromptFile(file: File): Promise<void>;
   setPromptList(name: string, prompts: string[]): void;
   drawPromptList(count: number): Promise<void>;
-  setInitImage(name: string, bytes: Uint8Array): Promise<void>;
+  setInitImage(name: string, bytes: Uint8Array<ArrayBuffer>): Promise<void>;
   recall(parameters: Partial<ImageRecord>, what: Recall): void;
   /** Checks somebody's LoRA against the chosen model and keeps it. */
   addLora(files: LoraFiles): Promise<AdapterRef>;
@@ -241,8 +240,7 @@ export const generateSlice: Slice<GenerateSlice> = (set, get) => {
 
     setInitImage: (name, bytes) =>
       action({ problem: 'generateProblem' }, async () => {
-        const file = `init/${crypto.randomUUID()}`;
-        await (await files()).write(file, bytes);
+        const file = await keepStartPicture(bytes);
         get().setDraft({ init: { file, name, strength: get().draft.init?.strength ?? 0.6 } });
       }),
 

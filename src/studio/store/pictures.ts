@@ -81,12 +81,25 @@ async function enlarge(picture: Blob): Promise<Blob> {
   return canvas.convertToBlob({ type: 'image/png' });
 }
 
+/** Rejects with BadFile for what this browser does not show. The caller closes it. */
+async function decodeStart(bytes: Uint8Array<ArrayBuffer>): Promise<ImageBitmap> {
+  return createImageBitmap(new Blob([bytes])).catch(() => {
+    throw new WinnowError('BadFile', 'The start image could not be read.', 'Choose a PNG, JPEG or WebP image.');
+  });
+}
+
+/** Keeps a picture to start from, if it is one. Rejects with BadFile before anything is written. @returns its path. */
+export async function keepStartPicture(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
+  (await decodeStart(bytes)).close();
+  const file = `init/${crypto.randomUUID()}`;
+  await (await files()).write(file, bytes);
+  return file;
+}
+
 /** A copy of a picture as PNG at a size, its middle kept and its edges cut. @returns the copy's path. */
 export async function fitPicture(file: string, width: number, height: number): Promise<string> {
   const store = await files();
-  const bitmap = await createImageBitmap(new Blob([await store.read(file)])).catch(() => {
-    throw new WinnowError('BadFile', 'The start image could not be read.', 'Choose a PNG, JPEG or WebP image.');
-  });
+  const bitmap = await decodeStart(await store.read(file));
   const canvas = new OffscreenCanvas(width, height);
   const scale = Math.max(width / bitmap.width, height / bitmap.height);
   const context = canvas.getContext('2d')!;
@@ -98,6 +111,7 @@ export async function fitPicture(file: string, width: number, height: number): P
     bitmap.width * scale,
     bitmap.height * scale,
   );
+  bitmap.close();
   const copy = `${file}-${width}x${height}.png`;
   await store.write(copy, new Uint8Array(await (await canvas.convertToBlob({ type: 'image/png' })).arrayBuffer()));
   return copy;
