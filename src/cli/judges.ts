@@ -1,5 +1,5 @@
 /** Judges as they are named on the command line. */
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { JudgeInfo } from '../judges/judge.ts';
 import { judgeKinds } from '../judges/table.ts';
@@ -8,22 +8,31 @@ import { badArguments } from './verb.ts';
 
 const isFolder = (path: string): boolean => existsSync(path) && statSync(path).isDirectory();
 
-/** A folder with a judge's config; any other is one with labels. */
-const isJudgeFolder = (path: string): boolean => existsSync(join(path, 'config.json')) && isFolder(path);
+/** What lies in a judge's folder, whatever its kind; one without is one with labels. */
+const judgeFiles = ['config.json', 'judge.json', 'preprocessor_config.json', 'open_clip_config.json', 'model.onnx'];
+
+const isJudgeFolder = (path: string): boolean =>
+  isFolder(path) &&
+  (judgeFiles.some((file) => existsSync(join(path, file))) ||
+    readdirSync(path).some((file) => /\.(onnx|safetensors)$/i.test(file)));
+
+/** A file that is a judge's by its name: of JSON judge.json alone, as labels are JSON, too. */
+const isFileOfJudge = (path: string): boolean =>
+  /\.(onnx|safetensors)$|(^|[\\/])judge\.json$/i.test(path) && existsSync(path) && statSync(path).isFile();
 
 /** Whether labels are taken in: from a file by its path or under a name that lies here, or from a folder of pairs. */
 export const isLabelFile = (asked: string): boolean =>
-  (/[\\/.]/.test(asked) || existsSync(asked)) && !isJudgeFolder(asked);
+  (/[\\/.]/.test(asked) || existsSync(asked)) && !isJudgeFolder(asked) && !isFileOfJudge(asked);
 
-/** As the engine knows it: a name, or a folder by its absolute path. A judge that came with the model goes before a folder of the same name:
+/** As the engine knows it: a name, or a folder or a file by its absolute path. A judge that came with the model goes before a folder of the same name:
  *  `./a` is the folder. Throws BadArguments for none. */
 export function judgePath(asked: string, option = 'judge'): string {
   if (asked.trim() === '')
     throw badArguments(
       `--${option} is empty.`,
-      `Give a judge's name or the path of its folder, or leave --${option} out.`,
+      `Give a judge's name or the path of its folder or file, or leave --${option} out.`,
     );
-  return /[\\/.]/.test(asked) && isFolder(asked) ? absolute(asked) : asked;
+  return (/[\\/.]/.test(asked) && isFolder(asked)) || isFileOfJudge(asked) ? absolute(asked) : asked;
 }
 
 /** Whoever is asked by `--by WHO`. */
@@ -37,9 +46,9 @@ export interface Asked {
 }
 
 /** `a`, `a:alignment`, `judges/mine`, `judges/mine:score`. Throws BadArguments. */
-export function askedJudge(text: string): Asked {
+export function askedJudge(text: string, option = 'by'): Asked {
   const [, name, scale] = (existsSync(text) ? null : /^(.+):([a-z][\w-]*)$/i.exec(text)) ?? [text, text];
-  return { text, name: judgePath(name!, 'by'), scale };
+  return { text, name: judgePath(name!, option), scale };
 }
 
 /** What may follow `--by`. */

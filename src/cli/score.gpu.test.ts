@@ -103,6 +103,24 @@ describe('pictures', () => {
   });
 });
 
+it('a judge of one’s own is named by its folder or by its file', { timeout: 240_000 }, async () => {
+  const judges = join(root, 'tools/judges/onnx/judges');
+  const [byFolder, byFile] = await json(
+    join(folder, 'pairs'),
+    ...['--by', join(judges, 'head'), '--by', join(judges, 'labels/judge.json')],
+  );
+  expect(byFolder!.perPair).toHaveLength(3);
+  expect(byFolder!.perPair[0]!.scores).not.toEqual(byFile!.perPair[0]!.scores);
+  const { code, out, err } = await winnow(
+    'label',
+    ...[join(folder, 'pairs'), '--by', join(judges, 'head'), '--tie-margin', '1000', '--json'],
+    ...['--out', join(folder, 'ties.jsonl')],
+  );
+  expect(code, err).toBe(0);
+  expect(JSON.parse(out)).toMatchObject({ added: 3, tie: 3, usable: 0 });
+  expect(readFileSync(join(folder, 'ties.jsonl'), 'utf8')).toContain('"by":"head"');
+});
+
 describe('what cannot be scored is named', () => {
   it.each([
     [['nowhere', '--by', 'a'], /^NotFound: There is no folder nowhere/m],
@@ -127,5 +145,50 @@ describe('what cannot be scored is named', () => {
     expect(err).toMatch(message);
     expect([1, 2]).toContain(code);
     expect(out).toBe('');
+  });
+});
+
+describe('a model with its run', () => {
+  it('rates pairs by its implicit reward, and pictures that are no pairs not', { timeout: 480_000 }, async () => {
+    const pairs = join(folder, 'small');
+    const tiny = join(root, 'tools/reference/cases/pipeline-tiny-v/pipeline');
+    const ok = async (...args: string[]): Promise<void> => {
+      const { code, err } = await winnow(...args);
+      expect(code, err).toBe(0);
+    };
+    await ok('pairs', tiny, '--prompt', 'a tree', '--count', '2', '--steps', '1', '--out', pairs);
+    const made = readFileSync(join(pairs, 'pairs.jsonl'), 'utf8').trim().split('\n');
+    const labels = made.map((line, i) => ({
+      type: 'label',
+      id: `l${i}`,
+      pair: (JSON.parse(line) as PairRecord).id,
+      answer: i === 0 ? 'left' : 'right',
+      shownLeft: 0,
+      clearly: false,
+      elapsedMs: 1,
+      at: '2026-01-01T00:00:00Z',
+      by: 'person',
+    }));
+    writeFileSync(join(pairs, 'labels.jsonl'), formatJsonl(labels));
+    const settings = [
+      'steps=12',
+      'pairsPerStep=2',
+      'rank=4',
+      'warmupSteps=0',
+      'sampleEvery=0',
+      'learningRate=0.01',
+      'beta=500',
+    ];
+    const run = join(folder, 'run');
+    await ok('train', tiny, pairs, pairs, ...settings.flatMap((one) => ['--set', one]), '--out', run);
+    const [trained] = await json(pairs, '--by', `${tiny}+${run}`, '--labels', pairs);
+    // It learned these two.
+    expect(trained).toMatchObject({ n: 2, accuracy: 1, ties: 0 });
+    for (const { margin, scores } of trained!.perPair) expect(margin!).toBeCloseTo(scores[0]! - scores[1]!, 6);
+    expect(trained!.perPair[0]!.margin).toBeGreaterThan(0);
+    expect(trained!.perPair[1]!.margin).toBeLessThan(0);
+    const { code, err } = await winnow('score', join(pairs, 'images'), '--by', run);
+    expect(code).toBe(2);
+    expect(err).toContain('and these are no pairs');
   });
 });

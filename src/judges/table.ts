@@ -16,11 +16,6 @@ export const judgeKinds = {
   onnx: onnxJudge,
 } satisfies Record<string, JudgeKind>;
 
-/** Of all kinds: what a judge may be asked to go by. */
-export const scaleNames: readonly string[] = [
-  ...new Set(Object.values(judgeKinds).flatMap(({ scales }) => scales.map(({ name }) => name))),
-];
-
 /** Reads its small files alone. Rejects with NotFound, BadFile, or UnsupportedArchitecture for a folder that is no judge of ours. */
 export async function readJudge(folder: JudgeFolder, { name, from }: Pick<JudgeInfo, 'name' | 'from'>): Promise<Judge> {
   const file = `${folder.path}config.json`;

@@ -5,14 +5,13 @@ import { isForeign } from '../../records/foreignImages.ts';
 import { countLabels, foldLabels, type Label, labelsOf } from '../../data/labels.ts';
 import { leftSide } from '../../evaluation/blindPlan.ts';
 import { signature } from '../../judges/judge.ts';
-import { scaleNames } from '../../judges/table.ts';
 import type { ImageRecord, LabelEvent, PairRecord } from '../../service/types.ts';
 import { distinctBy } from '../../shared/arrays.ts';
 import { WinnowError } from '../../shared/errors.ts';
 import { formatsOf, importAs } from '../../data/importers/table.ts';
-import { absolute, doNothing, number, oneOf, pathSource, required } from '../arguments.ts';
+import { absolute, doNothing, number, pathSource, required } from '../arguments.ts';
 import { withEngine } from '../engine.ts';
-import { isLabelFile, judgePath, scaleHelp, scaleOf } from '../judges.ts';
+import { askedJudge, isLabelFile, judgePath, scaleHelp, scaleOf } from '../judges.ts';
 import { parseModelRef } from '../modelRef.ts';
 import { appendRecords, labelsFile, readLabels, readPairs, readRecords } from '../records.ts';
 import { Pace } from '../terminal.ts';
@@ -29,13 +28,13 @@ export const label = defineVerb({
     judge: {
       kind: 'text',
       value: 'NAME|FOLDER|FILE',
-      help: `a judge that came with the model, by its name; one of yours, by its folder's path; or a file to take labels in from: ${formatsOf('labels')}`,
+      help: `a judge that came with the model, by its name; one of yours, by the path of its folder or file; or a file to take labels in from: ${formatsOf('labels')}`,
       formerly: 'scorer',
     },
     by: {
       kind: 'text',
-      value: 'SCALE',
-      help: `what it goes by: ${scaleHelp} (default: the judge's first)`,
+      value: 'SCALE|WHO',
+      help: `what it goes by: ${scaleHelp} (default: the judge's first); without --judge the judge, as in winnow score: a, a:alignment, a path`,
     },
     'tie-margin': { kind: 'text', value: 'X', help: 'scores no further apart than this are a tie (default: 0)' },
     'clear-margin': {
@@ -53,15 +52,17 @@ export const label = defineVerb({
   async run([folder], values, terminal) {
     const say = (text: string): void => terminal.note(text);
     const pairs = readPairs(folder!, say);
-    const asked = required('judge', values.judge);
+    // `--by a:alignment` is `--judge a --by alignment`.
+    const who = values.judge === undefined && values.by !== undefined ? askedJudge(values.by) : undefined;
+    const asked = who?.name ?? required('judge', values.judge);
     const file = absolute(values.out ?? join(folder!, 'labels.jsonl'));
     const before = readRecords(file, labelKind, say);
-    if (isLabelFile(asked)) {
+    if (!who && isLabelFile(asked)) {
       doNothing(values, ['by', 'tie-margin', 'clear-margin', 'model'], 'where labels are taken in from a file');
       return mergeLabels(asked, file, before, pairs, say);
     }
 
-    const wanted = values.by === undefined ? undefined : oneOf('by', values.by, scaleNames);
+    const wanted = who ? who.scale : values.by;
     const margin = number('tie-margin', values['tie-margin'] ?? '0', { min: 0 });
     const clearMargin =
       values['clear-margin'] === undefined ? Infinity : number('clear-margin', values['clear-margin'], { min: margin });

@@ -4,7 +4,7 @@ import { withEngine } from '../engine.ts';
 import { outFolder } from '../fileErrors.ts';
 import { askedOf, generationOptions, identified, sayCuts, saySampler, settingsOf } from '../generation.ts';
 import { labellingJudge } from '../../judges/table.ts';
-import { judgePath } from '../judges.ts';
+import { askedJudge, scaleOf } from '../judges.ts';
 import { parseModelRef } from '../modelRef.ts';
 import { appendRecords, claimFolder, pairsFile, readPairsSoFar } from '../records.ts';
 import { Pace } from '../terminal.ts';
@@ -27,8 +27,8 @@ export const pairs = defineVerb({
     },
     judge: {
       kind: 'text',
-      value: 'NAME|FOLDER',
-      help: "judge for --best-of: one that came with the model, or the path of one's folder (default: the model's first)",
+      value: 'NAME|FOLDER|FILE',
+      help: "judge for --best-of: one that came with the model, or the path of one's folder or file; `:SCALE` behind it for another than its first scale (default: the model's first)",
       formerly: 'scorer',
     },
     ...generationOptions,
@@ -49,7 +49,7 @@ export const pairs = defineVerb({
     if (k === undefined) doNothing(values, ['judge'], 'without --best-of');
     if (k !== undefined && against)
       throw badArguments('--best-of and --against were both given.', 'Choose one of them.');
-    const named = values.judge === undefined ? undefined : judgePath(values.judge);
+    const named = values.judge === undefined ? undefined : askedJudge(values.judge, 'judge');
     const asked = askedOf(values);
     const out = outFolder(required('out', values.out));
     const say = (text: string): void => terminal.note(text);
@@ -60,15 +60,15 @@ export const pairs = defineVerb({
       const used = list.slice(0, wanted);
       for (const model of against ? [ref, against] : [ref])
         await sayCuts(engine, terminal, model, [...used, values.negative ?? '']);
-      const judge = named ?? labellingJudge(info!.judges)?.name ?? 'a';
+      const judge = named?.name ?? labellingJudge(info!.judges)?.name ?? 'a';
       // Refused before a picture is drawn.
-      if (k !== undefined) await engine.judge(judge);
+      if (k !== undefined) scaleOf(await engine.judge(judge), named?.scale);
       const request = {
         ...(await identified(settingsOf(asked, ref, info!))),
         prompts: list,
         seed,
         ...(against && { against }),
-        ...(k !== undefined && { bestOf: { k, judge } }),
+        ...(k !== undefined && { bestOf: { k, judge, ...(named?.scale && { scale: named.scale }) } }),
       };
       claimFolder(out, {
         ...request,

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import {
   judgeFigures,
   type JudgeFigures,
@@ -8,16 +9,18 @@ import {
   scoredPicture,
 } from '../../evaluation/judgeFigures.ts';
 import { embeddedModels } from '../../data/embeddedModels.ts';
+import { isForeign, latentsFileOf } from '../../records/foreignImages.ts';
 import type { Engine } from '../../service/engineService.ts';
+import type { ModelRef, PairImage, PairRecord } from '../../service/types.ts';
 import { absolute, doNothing, number } from '../arguments.ts';
 import { withEngine } from '../engine.ts';
 import { percent, range } from '../evaluationReport.ts';
 import { type Asked, askedJudge, scaleOf } from '../judges.ts';
-import { parseModelRef } from '../modelRef.ts';
+import { isRun, parseModelRef } from '../modelRef.ts';
 import { type PictureSource, pictureSource } from '../pictureSource.ts';
 import { readLabels } from '../records.ts';
 import { scoreAll } from '../scoring.ts';
-import { table, type Terminal } from '../terminal.ts';
+import { Pace, table, type Terminal } from '../terminal.ts';
 import { badArguments, defineVerb } from '../verb.ts';
 
 export const score = defineVerb({
@@ -28,7 +31,7 @@ export const score = defineVerb({
     by: {
       kind: 'list',
       value: 'WHO',
-      help: "a judge that came with the model, by its name (a, b), or the path of one's folder or file; `:SCALE` behind it for another than its first scale (a:alignment)",
+      help: "a judge that came with the model, by its name (a, b), or the path of one's folder or file, `:SCALE` behind it for another than its first scale (a:alignment); or MODEL+RUN, for its implicit reward",
     },
     labels: {
       kind: 'list',
@@ -50,13 +53,14 @@ export const score = defineVerb({
   notes: [
     'SOURCE is a pairs folder, or a folder of PNG, JPEG or WebP files. Of a picture on its own the prompt is what images.jsonl or metadata.jsonl says',
     'of it, else what a text file of its name holds, else what is written in the PNG.',
+    'MODEL+RUN rates pairs by how much more likely its training made each picture (over 10 draws of timestep and noise, the same for all pairs).',
     'A margin is the score of the first picture of a pair less that of the second; mean and median are those of all pictures.',
   ],
   example: 'pairs --by a --by b --labels pairs/labels.jsonl',
   async run([folder], values, terminal) {
     const say = (text: string): void => terminal.note(text);
     if (values.by.length === 0) throw badArguments('--by is missing.', 'Say who judges: --by a.');
-    const asked = values.by.map(askedJudge);
+    const asked = values.by.map(whoOf);
     const tieMargin = number('tie-margin', values['tie-margin'], { min: 0 });
     const source = await pictureSource(folder!, say);
     if (!source.pairs) doNothing({ labels: values.labels[0] }, ['labels'], 'with pictures that are no pairs');
@@ -66,16 +70,76 @@ export const score = defineVerb({
         'None of the labels is about these pairs.',
         'Give the labels of these pairs, or leave them out.',
       );
-    const base = values.model === undefined ? baseOf(source, say) : parseModelRef(values.model).base;
+    const [trained] = asked.flatMap((who) => ('ref' in who ? [who.ref.base] : []));
+    // A judge's name is one of a model's; who brings none needs none.
+    const onlyTrained = asked.every((who) => 'ref' in who);
+    const base =
+      values.model !== undefined ? parseModelRef(values.model).base : onlyTrained ? trained! : baseOf(source, say);
     return withEngine(terminal, { base, root: absolute(folder!) }, async (engine) => {
       const by: JudgeFigures[] = [];
       const scored: Scored[][] = [];
-      for (const who of asked) scored.push(await scoredBy(engine, terminal, who, source));
+      for (const who of asked)
+        scored.push(
+          'ref' in who
+            ? await implicitly(engine, terminal, who, { folder: folder!, pairs: source.pairs })
+            : await scoredBy(engine, terminal, who, source),
+        );
       for (const [i, { text }] of asked.entries()) by.push(judgeFigures(text, scored[i]!, { labels, tieMargin }));
       return { json: { by }, text: describe(by, source, labels !== undefined) };
     });
   },
 });
+
+/** A model with what it was trained to. */
+interface Trained {
+  /** As it was given. */
+  text: string;
+  ref: ModelRef;
+}
+
+/** A path that is there is a judge's, unless it is a run's; `MODEL+RUN` names no judge. */
+const whoOf = (text: string): Asked | Trained =>
+  isRun(text) || (text.includes('+') && !existsSync(text)) ? { text, ref: parseModelRef(text) } : askedJudge(text);
+
+/** The rewards of the pictures of a pair by the model, up to a constant of the prompt: their difference is the pair's mean logit over the bank. */
+async function implicitly(
+  engine: Engine,
+  terminal: Terminal,
+  { text, ref }: Trained,
+  { folder, pairs }: { folder: string; pairs: PairRecord[] | null },
+): Promise<Scored[]> {
+  if (!pairs)
+    throw badArguments(
+      `${text} rates the two pictures of a pair against one another, and these are no pairs.`,
+      'Give a pairs folder.',
+    );
+  const latents = (image: PairImage): string => absolute(join(folder, latentsFileOf(image)));
+  const job = `implicit ${text}`;
+  terminal.onInterrupt(() => void engine.cancel(job));
+  const pace = new Pace();
+  const { pairs: rated } = await engine.implicit(
+    job,
+    {
+      model: ref,
+      pairs: pairs.map(({ id, prompt, images, sizing }) => ({
+        pair: id,
+        prompt,
+        winnerLatents: latents(images[0]),
+        loserLatents: latents(images[1]),
+        ...(sizing && images.some(isForeign) && { sizing }),
+      })),
+    },
+    (event) => {
+      if (event.type === 'recovered') terminal.note(event.message);
+      if (event.type === 'progress')
+        terminal.status(
+          `${text}: draw ${event.done}/${event.total}${pace.left(event.done, event.total)}`,
+          event.done === event.total,
+        );
+    },
+  );
+  return rated.map(({ pair, winner, loser, margin }) => ({ pair, margin, scores: [winner, loser] }));
+}
 
 /** The model whose judges are meant where nobody says so. */
 function baseOf({ madeBy }: PictureSource, say: (text: string) => void): string {
