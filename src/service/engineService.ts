@@ -9,7 +9,7 @@ import { createGpuExecutor } from '../webgpu/executor.ts';
 import { backendFor } from './choices.ts';
 import { Devices, DeviceUse } from './device/devices.ts';
 import { Recoveries } from './device/recoveries.ts';
-import type { Environment } from './environment.ts';
+import type { Environment, FolderReader } from './environment.ts';
 import { exportModel } from './export/exporting.ts';
 import { zipped } from './export/zipped.ts';
 import { handOff, type HandoffResult } from './handoff/handoff.ts';
@@ -27,6 +27,7 @@ import { RunControl } from './training/runControl.ts';
 import { RunStore } from '../data/runStore.ts';
 import { savedRunRate } from './training/stepRate.ts';
 import { judgedFile, judgeOf, planJudge } from './sampling/judging.ts';
+import { judgeContents, JUDGES_ROOT, placeOf, storedJudges } from './sampling/storedJudges.ts';
 import { engineRunner } from './sampling/partRunner.ts';
 import { denoiserAt, stepSpecOf } from './planning/stepSpec.ts';
 import { type Size, trainingSizes } from './training/buckets.ts';
@@ -64,6 +65,7 @@ import type {
   Score,
   StepMetrics,
   StorageEvent,
+  StoredJudge,
   StoredModel,
   SystemReport,
   TrainCommand,
@@ -78,6 +80,7 @@ export class Engine implements EngineService {
   private readonly runStore: RunStore;
   private readonly pool: ModelPool;
   private readonly storage: ModelStorage;
+  private readonly judgeStorage: ModelStorage;
   private readonly controls = new Map<string, RunControl>();
   private readonly exported: string[] = [];
   private readonly devices: Devices<Running>;
@@ -86,6 +89,13 @@ export class Engine implements EngineService {
     this.env = env;
     this.runStore = new RunStore(env.files);
     this.storage = new ModelStorage({ files: env.files, taken: env.embeddedModels, now: env.now });
+    this.judgeStorage = new ModelStorage({
+      files: env.files,
+      taken: [],
+      now: env.now,
+      root: JUDGES_ROOT,
+      contents: judgeContents,
+    });
     this.pool = new ModelPool(env, this.runStore);
     this.devices = new Devices({
       open: (listener) => openRunning(env, this.pool, listener),
@@ -304,9 +314,36 @@ export class Engine implements EngineService {
     return this.jobs.run(job, (signal) => implicitMargins(use, this.runStore, signal, request, listener));
   }
 
+  storedJudges(): Promise<StoredJudge[]> {
+    return storedJudges(this.judgeStorage);
+  }
+
+  importJudge(job: string, request: ImportRequest, listener: Listener<StorageEvent>): Promise<string> {
+    return this.jobs.run(job, (signal) => this.judgeStorage.importModel(signal, request, listener));
+  }
+
+  planJudgeDownload(request: HubRequest): Promise<HubPlan> {
+    return this.judgeStorage.planDownload(request);
+  }
+
+  downloadJudge(job: string, request: HubRequest, listener: Listener<StorageEvent>): Promise<string> {
+    return this.jobs.run(job, (signal) => this.judgeStorage.downloadModel(signal, request, listener));
+  }
+
+  async deleteJudge(id: string): Promise<void> {
+    await this.judgeStorage.delete(id);
+    const running = await this.devices.opened();
+    await running?.cache.letGo(({ key }) => key.endsWith(` judge ${placeOf(id)}`));
+  }
+
+  private openJudge(path: string): FolderReader {
+    const inStore = path.startsWith(`${JUDGES_ROOT}/`);
+    return inStore ? this.judgeStorage.store.reader(path.slice(JUDGES_ROOT.length + 1)) : this.env.openModel(path);
+  }
+
   async judge(name: string): Promise<JudgeInfo> {
     const folder = await this.pool.folder(this.env.embeddedModels[0]!);
-    return infoOf(await judgeOf(folder, name, (path) => this.env.openModel(path)));
+    return infoOf(await judgeOf(folder, name, (path) => this.openJudge(path)));
   }
 
   score(name: string, items: { file: string; prompt: string }[]): Promise<Score[]> {
@@ -405,7 +442,7 @@ export class Engine implements EngineService {
     return {
       env: this.env,
       pool: this.pool,
-      judge: async (name, { folder }) => judgeOf(folder, name, (path) => this.env.openModel(path)),
+      judge: async (name, { folder }) => judgeOf(folder, name, (path) => this.openJudge(path)),
       turn: (...args) => use.turn(...args),
     };
   }
@@ -450,7 +487,7 @@ export class Engine implements EngineService {
     items: readonly { file: string; prompt: string }[],
   ): Promise<Score[]> {
     const { id } = model.folder.info;
-    const judge = await judgeOf(model.folder, name, (path) => this.env.openModel(path));
+    const judge = await judgeOf(model.folder, name, (path) => this.openJudge(path));
     await using owned = new AsyncDisposableStack();
     const { value: scorer } = owned.use(
       await running.cache.use({ key: `${id} judge ${name}`, model: id }, () =>

@@ -101,6 +101,15 @@ export interface ModelInfo {
   judges: JudgeInfo[];
 }
 
+/** A judge that was brought into storage. */
+export interface StoredJudge extends StoredModel {
+  /** What requests name it by. */
+  place: string;
+  /** What was read of it; null where it does not open, or is not whole. */
+  info: JudgeInfo | null;
+  problem: { name: string; message: string } | null;
+}
+
 /** Files of a diffusers folder, by their paths inside it; or one single-file checkpoint. */
 export interface ImportRequest {
   name: string;
@@ -163,8 +172,8 @@ export interface PairsRequest extends GenerationSettings {
   seed: number;
   /** Second model: each pair is one seed through both. */
   against?: ModelRef;
-  /** Draw this many images of a prompt and keep the best and the worst by the judge's first scale. */
-  bestOf?: { k: number; judge: string };
+  /** Draw this many images of a prompt and keep the best and the worst by the judge: by its first scale if none is named. */
+  bestOf?: { k: number; judge: string; scale?: string | undefined };
 }
 
 export type PairsEvent = GenerateEvent | { type: 'pair'; pair: OwnPair; done: number; total: number };
@@ -352,9 +361,20 @@ export interface ModelStorageService {
   modelForecast(model: string, size: { width: number; height: number }): Promise<ModelForecast>;
 }
 
+/** Judges in storage: verbs of the engine's worker. They come in as models do. */
+export interface JudgeStorageService {
+  /** Newest first, what cannot be opened too. */
+  storedJudges(): Promise<StoredJudge[]>;
+  /** Copies a judge into storage, streaming; checked before anything is copied. Resolves with its id. */
+  importJudge(job: string, request: ImportRequest, listener: Listener<StorageEvent>): Promise<string>;
+  planJudgeDownload(request: HubRequest): Promise<HubPlan>;
+  downloadJudge(job: string, request: HubRequest, listener: Listener<StorageEvent>): Promise<string>;
+  deleteJudge(id: string): Promise<void>;
+}
+
 /** The engine's verbs. One job runs at a time, in order of call; `cancel` ends the named job at its next step with a Cancelled error, and
  *  resolves when it has ended. Every verb rejects with a named error (shared/errors.ts). */
-export interface EngineService extends ModelStorageService {
+export interface EngineService extends ModelStorageService, JudgeStorageService {
   /** Opens the device, measures what is to be measured, once. */
   start(listener?: Listener<{ what: string; done: number; total: number }>): Promise<SystemReport>;
   /** The embedded models and the stored ones that open; the embedded ones first. */
@@ -385,7 +405,8 @@ export interface EngineService extends ModelStorageService {
   deleteRun(run: string): Promise<void>;
   /** Logits and margins of pairs over one bank of draws. */
   implicit(job: string, request: ImplicitRequest, listener: Listener<ImplicitEvent>): Promise<ImplicitMargins>;
-  /** A judge of the first model by its name; or one that a person brings along, by its folder's path (with a slash in it). */
+  /** A judge of the first model by its name; or one that a person brings along, by its place in storage (`judges/ID`), or the path of its folder or of
+   *  a file in it (with a slash in it). */
   judge(name: string): Promise<JudgeInfo>;
   /** What the judge says of pictures of the store (JPEG, PNG, WebP), by all of its scales. Of a picture of another size than it sees, it sees the
    *  middle. */

@@ -16,10 +16,10 @@ import {
   repositoryReader,
 } from '../../data/hub/repository.ts';
 import { type HubAccess, hubAccess } from '../../data/hub/request.ts';
-import { chooseModelFiles, insideTopFolder, type ModelChoice } from '../../data/modelFiles.ts';
+import { chooseModelFiles, insideTopFolder } from '../../data/modelFiles.ts';
 import { isComplete, type ModelRecord, ModelStore, type StoredFile, totalBytes } from '../../data/modelStore.ts';
 import { readThrough } from '../../data/partWriter.ts';
-import { WinnowError } from '../../shared/errors.ts';
+import { isWinnowError, WinnowError } from '../../shared/errors.ts';
 import type { FolderReader } from '../environment.ts';
 import type { JobSignal } from '../jobs.ts';
 import { checkModelConfigs, openModelFolder } from './modelFolder.ts';
@@ -42,8 +42,33 @@ interface Options {
   now(): Date;
   /** Folder of the models' folders; `models` if left out. */
   root?: string;
+  /** What they are; models if left out. */
+  contents?: StorageContents;
   access?: HubAccess;
 }
+
+/** What lies in a storage's folders: which files of it are needed, and whether they are any good. */
+export interface StorageContents {
+  /** In messages: `model`. */
+  what: string;
+  /** Rejects where there is nothing to choose. @param what the folder or repository, in messages @param source disk: a copy */
+  choose<F extends { path: string }>(files: readonly F[], what: string, source: 'disk' | 'hub'): F[];
+  /** Before a copy. Rejects with what is wrong with it. */
+  check(reader: FolderReader): Promise<void>;
+  /** Before a download: no more than what is quickly read. */
+  checkRemote(reader: FolderReader): Promise<void>;
+}
+
+const modelContents: StorageContents = {
+  what: 'model',
+  choose: (files, what, source) => chooseModelFiles(files, { what, onnx: source === 'disk' }).files,
+  check: async (reader) => {
+    await openModelFolder('model', { openModel: () => reader, sha256: async () => '' });
+  },
+  checkRemote: async (reader) => {
+    await checkModelConfigs(reader);
+  },
+};
 
 const neverCancelled: Signal = { check: () => {}, aborted: new AbortController().signal };
 
@@ -51,6 +76,7 @@ export class ModelStorage {
   readonly store: ModelStore;
   private readonly options: Options;
   private readonly access: HubAccess;
+  private readonly contents: StorageContents;
   /** Ids that are being written. */
   private readonly busy = new Set<string>();
 
@@ -58,6 +84,7 @@ export class ModelStorage {
     this.options = options;
     this.store = new ModelStore(options.files, options.root);
     this.access = options.access ?? hubAccess;
+    this.contents = options.contents ?? modelContents;
   }
 
   list(): Promise<StoredModel[]> {
@@ -74,7 +101,11 @@ export class ModelStorage {
 
   async delete(id: string): Promise<void> {
     if (this.busy.has(id))
-      throw new WinnowError('BadArguments', 'This model is just being brought in.', 'Cancel that first.');
+      throw new WinnowError(
+        'BadArguments',
+        `This ${this.contents.what} is just being brought in.`,
+        'Cancel that first.',
+      );
     await this.store.remove(id);
   }
 
@@ -87,8 +118,9 @@ export class ModelStorage {
 
   /** Resolves with the new model's id. */
   async importModel(signal: Signal, { name, files }: ImportRequest, listener: Listener<StorageEvent>): Promise<string> {
-    const { files: chosen } = chooseModelFiles(insideTopFolder(files), { what: name, onnx: true });
-    await checkBlobs(chosen);
+    const all = insideTopFolder(files);
+    const chosen = await this.chosen(all, name, 'disk', () => this.contents.check(blobReader(all)));
+    await this.contents.check(blobReader(chosen));
     const sizes = chosen.map(({ path, file }) => ({ path, size: file.size }));
     await this.checkRoom(totalBytes(sizes));
     const id =
@@ -207,9 +239,28 @@ export class ModelStorage {
   private async choose(signal: Signal, request: HubRequest): Promise<{ repository: HubRepository; files: HubFile[] }> {
     hubAddress(request);
     const repository = await openRepository(this.access, signal, request);
-    const choice: ModelChoice<HubFile> = chooseModelFiles(repository.files, { what: repository.id, onnx: false });
-    await checkModelConfigs(repositoryReader(this.access, signal, { ...repository, files: choice.files }));
-    return { repository, files: choice.files };
+    const readerOf = (files: HubFile[]): FolderReader =>
+      repositoryReader(this.access, signal, { ...repository, files });
+    const files = await this.chosen(repository.files, repository.id, 'hub', () =>
+      this.contents.checkRemote(readerOf(repository.files)),
+    );
+    await this.contents.checkRemote(readerOf(files));
+    return { repository, files };
+  }
+
+  /** Where nothing can be chosen, what is wrong with all that is there says more than that: pickles are refused by name. */
+  private async chosen<F extends { path: string }>(
+    files: readonly F[],
+    what: string,
+    source: 'disk' | 'hub',
+    check: () => Promise<void>,
+  ): Promise<F[]> {
+    try {
+      return this.contents.choose(files, what, source);
+    } catch (error) {
+      if (this.contents !== modelContents && isWinnowError(error, 'NotFound')) await check();
+      throw error;
+    }
   }
 
   /** A download of the same model: the unfinished one, or the finished one of the same commit. */
@@ -272,7 +323,11 @@ export class ModelStorage {
 
   private async exclusively<T>(id: string, work: () => Promise<T>): Promise<T> {
     if (this.busy.has(id))
-      throw new WinnowError('BadArguments', 'This model is already being brought in.', 'Wait for that, or cancel it.');
+      throw new WinnowError(
+        'BadArguments',
+        `This ${this.contents.what} is already being brought in.`,
+        'Wait for that, or cancel it.',
+      );
     this.busy.add(id);
     try {
       return await work();
@@ -286,7 +341,7 @@ export class ModelStorage {
     if (available === null || bytes <= available) return;
     throw new WinnowError(
       'NoDiskSpace',
-      `This model takes ${gigabytes(bytes)} more, and there is room for ${gigabytes(available)}.`,
+      `This ${this.contents.what} takes ${gigabytes(bytes)} more, and there is room for ${gigabytes(available)}.`,
       'Delete models or runs that you no longer need, or free some disk space.',
     );
   }
@@ -308,8 +363,8 @@ function reusable(record: ModelRecord, files: readonly HubFile[]): StoredFile[] 
   );
 }
 
-/** Opens the model where it lies: configs, tokenizers, and the headers of its weights. Its weights are not read, nor hashed. */
-async function checkBlobs(files: readonly { path: string; file: Blob }[]): Promise<void> {
+/** Files where they lie: nothing is hashed. */
+function blobReader(files: readonly { path: string; file: Blob }[]): FolderReader {
   const find = (path: string): Blob => {
     const found = files.find((file) => file.path === path);
     if (!found)
@@ -320,11 +375,10 @@ async function checkBlobs(files: readonly { path: string; file: Blob }[]): Promi
       );
     return found.file;
   };
-  const reader: FolderReader = {
+  return {
     read: async (path) => readBlob(find(path)),
     open: async (path) => byteRanges(find(path)),
     list: async () => files.map(({ path }) => path),
     sha256: async () => '',
   };
-  await openModelFolder('model', { openModel: () => reader, sha256: async () => '' });
 }

@@ -378,7 +378,11 @@ export async function makePairs(
   const sides: Easel[] = [];
   for (const model of against ? [settings.model, against] : [settings.model])
     sides.push(easels.use(await setUp(devices, signal, { ...settings, model }, listener)));
-  if (bestOf) checkSees(await devices.judge(bestOf.judge, sides[0]!.model), settings);
+  if (bestOf) {
+    const judge = await devices.judge(bestOf.judge, sides[0]!.model);
+    checkSees(judge, settings);
+    checkScale(judge, bestOf.scale);
+  }
   const promptOf = (n: number): string => prompts[n % prompts.length]!;
   for (let n = first; n < count; n++) {
     if ((n - first) % TEXTS_AHEAD === 0) {
@@ -394,7 +398,7 @@ export async function makePairs(
       for (const side of sides)
         for (const [i, item] of items.entries()) images.push(...(await side.draw([item], i, perPair)));
       kept = bestOf
-        ? await bestAndWorst(devices, signal, sides[0]!.model, images, bestOf.judge, listener)
+        ? await bestAndWorst(devices, signal, sides[0]!.model, images, bestOf, listener)
         : [images[0]!, images[1]!];
     } catch (error) {
       // Nobody keeps a record of a picture that was still to be chosen from.
@@ -432,18 +436,27 @@ async function removePicture({ env }: GenerationDevices, { file, latentsFile }: 
   await env.files.remove(latentsFile);
 }
 
-/** By the judge's first scale. The pictures in between are removed. */
+function checkScale({ title, scales }: JudgeInfo, scale: string | undefined): void {
+  if (scale === undefined || scales.some(({ name }) => name === scale)) return;
+  throw new WinnowError(
+    'BadArguments',
+    `${title} says nothing of ${scale}.`,
+    `Choose one of ${scales.map(({ name }) => name).join(', ')}.`,
+  );
+}
+
+/** The pictures in between are removed. */
 async function bestAndWorst(
   devices: GenerationDevices,
   signal: JobSignal,
   model: ResolvedModel,
   images: ImageRecord[],
-  judge: string,
+  { judge, scale }: NonNullable<PairsRequest['bestOf']>,
   listener: Listener<GenerateEvent>,
 ): Promise<[ImageRecord, ImageRecord]> {
   const scores = await devices.turn(signal, (context) => context.score(judge, model, images), tellOfLoss(listener));
   const order = images
-    .map((record, i) => ({ record, score: Object.values(scores[i]!)[0]! }))
+    .map((record, i) => ({ record, score: scale === undefined ? Object.values(scores[i]!)[0]! : scores[i]![scale]! }))
     .sort((a, b) => b.score - a.score);
   for (const { record } of order.slice(1, -1)) await removePicture(devices, record);
   // In the order they were made: which is better is for the label to say.

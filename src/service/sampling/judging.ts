@@ -1,7 +1,15 @@
 /** The judge that is meant by a name, with what it needs of the model whose pictures it judges. */
 import { decodePicture } from '../../data/formats/picture.ts';
-import { isJudgeFile, type Judge, type Judged, type JudgeRunner, type Scorer } from '../../judges/judge.ts';
+import {
+  isJudgeFile,
+  type Judge,
+  type Judged,
+  type JudgeFolder,
+  type JudgeRunner,
+  type Scorer,
+} from '../../judges/judge.ts';
 import { judgeNamed, readJudge } from '../../judges/table.ts';
+import { raterKindOf } from '../../records/raters.ts';
 import { createSession } from '../../onnx/session.ts';
 import { nameOf } from '../../shared/paths.ts';
 import type { Environment, FolderReader } from '../environment.ts';
@@ -22,18 +30,21 @@ export function judgeOf(
   const whole = name.replace(/[\\/]+$/, '');
   const file = isJudgeFile(whole) ? nameOf(whole) : undefined;
   const path = file === undefined ? whole : whole.slice(0, -file.length).replace(/[\\/]+$/, '');
-  const folder = open(path);
   return readJudge(
-    {
-      path: `${path}/`,
-      file,
-      read: (file) => folder.read(file),
-      open: (file) => folder.open(file),
-      ...(folder.list && { list: () => folder.list!() }),
-    },
-    { name: nameOf(whole), from: 'folder' },
+    { ...judgeFolderOf(open(path), `${path}/`), file },
+    { name: ownName(nameOf(whole)), from: 'folder' },
   );
 }
+
+/** Labels go by whose name they bear: of a folder `person` they would be a person's. */
+export const ownName = (name: string): string => (raterKindOf(name) === 'judge' ? name : `judge ${name}`);
+
+export const judgeFolderOf = (folder: FolderReader, path: string): JudgeFolder => ({
+  path,
+  read: (file) => folder.read(file),
+  open: (file) => folder.open(file),
+  ...(folder.list && { list: () => folder.list!() }),
+});
 
 /** Small judges on onnxruntime's wasm, where they give the same scores on every computer; large ones on our kernels. */
 export const planJudge = (judge: Judge, large: PartRunner): Promise<Planned<Scorer>> =>

@@ -12,6 +12,8 @@ import { secondModel } from '../../store/generateSelectors.ts';
 import { useDraft } from '../../store/useDraft.ts';
 import { useStudio } from '../../store/useStudio.ts';
 
+const keyOf = (judge: string, scale: string | undefined): string => `${judge} ${scale ?? ''}`;
+
 const noJudges: readonly JudgeInfo[] = [];
 
 export function MakePairs({ action }: { action: Action }) {
@@ -77,7 +79,15 @@ export function MakePairs({ action }: { action: Action }) {
 function BestOf({ bestOf, judges }: { bestOf: NonNullable<PairsRequest['bestOf']>; judges: readonly JudgeInfo[] }) {
   const { width, height } = useDraft('width', 'height');
   const { setDraft } = useStudio.getState();
-  const side = judges.find(({ name }) => name === bestOf.judge)?.imageSize ?? null;
+  const judge = judges.find(({ name }) => name === bestOf.judge);
+  const side = judge?.imageSize ?? null;
+  const choices = judges.flatMap(({ name, title, scales }) =>
+    scales.map((scale) => ({
+      key: keyOf(name, scale.name),
+      by: { judge: name, scale: scale.name },
+      label: `${title}: ${scale.title.toLowerCase()}`,
+    })),
+  );
   return (
     <>
       <NumberField
@@ -95,12 +105,9 @@ function BestOf({ bestOf, judges }: { bestOf: NonNullable<PairsRequest['bestOf']
             ? `It sees ${side} × ${side} pixels; choose that size.`
             : 'It picks the two; which of them is better is for you to say.'
         }
-        value={bestOf.judge}
-        onChange={(judge) => setDraft({ bestOf: { ...bestOf, judge } })}
-        options={judges.map(({ name, title, scales }) => ({
-          value: name,
-          label: `${title}: ${scales[0]!.title.toLowerCase()}`,
-        }))}
+        value={keyOf(bestOf.judge, bestOf.scale ?? judge?.scales[0]?.name)}
+        onChange={(key) => setDraft({ bestOf: { k: bestOf.k, ...choices.find((one) => one.key === key)!.by } })}
+        options={choices.map(({ key, label }) => ({ value: key, label }))}
       />
     </>
   );

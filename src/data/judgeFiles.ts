@@ -1,0 +1,48 @@
+/** Which files of a judge's folder or repository are needed, by their paths alone: configs, tokenizer, and its weights in one form. Pickles and the
+ *  weights of other frameworks stay where they are. */
+import { WinnowError } from '../shared/errors.ts';
+import { tokenizerFiles } from './modelFiles.ts';
+
+const small: ReadonlySet<string> = new Set([
+  'config.json',
+  'judge.json',
+  'preprocessor_config.json',
+  'open_clip_config.json',
+  'model.safetensors.index.json',
+  ...['', 'tokenizer/'].flatMap((folder) => tokenizerFiles.map((file) => `${folder}${file}`)),
+]);
+
+const isWeights = (path: string): boolean => /^[^/]+\.safetensors$/i.test(path);
+/** A head beside a tower: LAION's. */
+const isHead = (path: string): boolean => /(mlp|head)[^/]*\.safetensors$/i.test(path);
+const isOnnx = (path: string): boolean => /^(onnx\/)?[^/]+\.onnx$/i.test(path);
+/** What exporters put beside a model that is too large for one file. */
+const isBeside = (path: string, model: string): boolean =>
+  path !== model && path.startsWith(model.replace(/\.onnx$/i, '')) && /(\.onnx[._]data|\.data|\.pb|\.bin)$/i.test(path);
+
+/** Small ones first. Rejects with NotFound where there is nothing that could score a picture.
+ *  @param what the folder or repository, in messages */
+export function chooseJudgeFiles<F extends { path: string }>(files: readonly F[], what: string): F[] {
+  const has = (path: string): boolean => files.some((file) => file.path === path);
+  const described = has('judge.json');
+  const safetensors = described ? [] : files.filter(({ path }) => isWeights(path));
+  const whole = safetensors.filter(({ path }) => path === 'model.safetensors');
+  const weights =
+    whole.length > 0 ? safetensors.filter(({ path }) => path === 'model.safetensors' || isHead(path)) : safetensors;
+  const onnx = weights.length > 0 ? [] : onnxOf(files, described);
+  if (weights.length + onnx.length === 0)
+    throw new WinnowError(
+      'NotFound',
+      `${what} holds neither a .safetensors nor an .onnx file.`,
+      'Choose the folder of a judge, with its config and its weights.',
+    );
+  return [...files.filter(({ path }) => small.has(path)), ...weights, ...onnx];
+}
+
+function onnxOf<F extends { path: string }>(files: readonly F[], described: boolean): F[] {
+  const all = files.filter(({ path }) => isOnnx(path));
+  const usual = ['model.onnx', 'onnx/model.onnx'].find((path) => all.some((file) => file.path === path));
+  // Which of several is meant, judge.json says.
+  const models = described || usual === undefined ? all : all.filter(({ path }) => path === usual);
+  return files.filter(({ path }) => models.some((model) => model.path === path || isBeside(path, model.path)));
+}

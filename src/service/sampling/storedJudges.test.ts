@@ -1,0 +1,99 @@
+/** Judges brought into storage: checked before anything is copied, listed with what they are, deleted. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { folderReader } from '../../cli/files.ts';
+import { Engine } from '../engineService.ts';
+import { MemoryFileStore } from '../memoryFiles.ts';
+import { testEnvironment } from '../testEnvironment.ts';
+import type { ImportRequest } from '../types.ts';
+
+const judges = 'tools/judges/onnx/judges';
+const filesOf = (name: string, changes: Record<string, Blob | null> = {}): ImportRequest['files'] => {
+  const found: Record<string, Blob | null> = {};
+  for (const entry of readdirSync(join(judges, name), { recursive: true, withFileTypes: true })) {
+    const path = join(entry.parentPath, entry.name);
+    if (entry.isFile()) found[path.slice(join(judges, name).length + 1)] = new Blob([readFileSync(path)]);
+  }
+  return Object.entries({ ...found, ...changes }).flatMap(([path, file]) =>
+    file ? [{ path: `my judge/${path}`, file }] : [],
+  );
+};
+const newEngine = (files: MemoryFileStore): Engine =>
+  new Engine(
+    testEnvironment({
+      files,
+      embeddedModels: ['postcard'],
+      openModel: () => folderReader('public/models/postcard', { source: 'embedded' }),
+    }),
+  );
+
+it('comes in with what it needs, is listed with what it is for, and goes', async () => {
+  const files = new MemoryFileStore();
+  const engine = newEngine(files);
+  const seen: number[] = [];
+  const request = {
+    name: 'My cosine',
+    files: filesOf('cosine', { 'README.md': new Blob(['x']), 'pytorch_model.bin': new Blob(['x']) }),
+  };
+  const id = await engine.importJudge(
+    'job',
+    request,
+    (event) => event.type === 'progress' && seen.push(event.doneBytes),
+  );
+  expect(id).toBe('My-cosine');
+  expect(seen.at(-1)).toBeGreaterThan(0);
+  expect((await files.list('judges')).map((path) => path.slice('judges/My-cosine/'.length)).toSorted()).toEqual([
+    'judge.json',
+    'model.json',
+    'model.onnx',
+    'special_tokens_map.json',
+    'tokenizer.json',
+    'tokenizer_config.json',
+  ]);
+  // A new page, too.
+  const again = newEngine(files);
+  const [stored] = await again.storedJudges();
+  expect(stored).toMatchObject({
+    id,
+    place: 'judges/My-cosine',
+    complete: true,
+    problem: null,
+    info: { title: 'Cosine', kind: 'onnx', from: 'folder', name: 'My-cosine' },
+  });
+  expect(stored!.info!.about.weakness).not.toBe('');
+  expect(await again.judge('judges/My-cosine')).toEqual(stored!.info);
+  // The list of models is another one.
+  expect(await again.storedModels()).toEqual([]);
+  await again.deleteJudge(id);
+  expect(await files.list('judges')).toEqual([]);
+  await expect(again.judge('judges/My-cosine')).rejects.toThrow();
+});
+
+it('is refused by name before anything is copied', async () => {
+  const refused = async (files: ImportRequest['files'], message: RegExp): Promise<void> => {
+    const store = new MemoryFileStore();
+    await expect(newEngine(store).importJudge('job', { name: 'x', files }, () => {})).rejects.toThrow(message);
+    expect(await store.list('')).toEqual([]);
+  };
+  const preprocessor = JSON.parse(readFileSync(join(judges, 'head/preprocessor_config.json'), 'utf8')) as object;
+  const wider = new Blob([JSON.stringify({ ...preprocessor, crop_size: 48 })]);
+  await refused(filesOf('head', { 'preprocessor_config.json': wider }), /takes pictures of 32 by 32 pixels/);
+  await refused(filesOf('head', { 'onnx/model.onnx': null }), /.+/);
+  await refused(filesOf('cosine', { 'tokenizer.json': null }), /has no tokenizer/);
+  await refused(
+    [
+      { path: 'p/config.json', file: new Blob(['{"model_type": "clip", "architectures": ["CLIPModel"]}']) },
+      { path: 'p/pytorch_model.bin', file: new Blob(['x']) },
+    ],
+    /pickle/i,
+  );
+  await refused([{ path: 'p/readme.md', file: new Blob(['x']) }], /.+/);
+});
+
+it('one of a name that is a person’s does not sign as a person', async () => {
+  const engine = newEngine(new MemoryFileStore());
+  await engine.importJudge('job', { name: 'person', files: filesOf('head') }, () => {});
+  expect((await engine.judge('judges/person')).name).toBe('judge person');
+  expect((await engine.storedJudges())[0]!.info!.name).toBe('judge person');
+});
