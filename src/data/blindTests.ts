@@ -1,8 +1,8 @@
-/** Blind tests of two models, kept with the run. */
+/** Blind tests, kept as they are answered. */
 import type { BlindTestRecord } from '../records/blindTests.ts';
 import { type Database, putDurably, readStore } from './db.ts';
 
-export type { BlindAnswer, BlindRound, BlindTestRecord, Question } from '../records/blindTests.ts';
+export type { BlindAnswer, BlindRound, BlindTestRecord, PlannedRound, Question } from '../records/blindTests.ts';
 
 export const readBlindTests = (db: Database, onDamaged?: (what: string) => void): Promise<BlindTestRecord[]> =>
   readStore(db, 'blindTests', onDamaged);

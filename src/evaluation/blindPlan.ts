@@ -31,3 +31,23 @@ export function outcomeForB(left: Contender, answer: BlindAnswer): Outcome {
   if (answer === 'tie') return 'tie';
   return (answer === 'left') === (left === 'b') ? 'win' : 'loss';
 }
+
+/** Every two of several models in turn, so that each pair of them comes as often as any other; which pair begins and which item meets which pair
+ *  is chance. Shuffled like a plan of two. */
+export function studyPlan<Item>({
+  items,
+  models,
+  seed,
+}: {
+  items: readonly Item[];
+  models: number;
+  seed: number;
+}): { item: Item; left: Contender; between: [number, number] }[] {
+  const every = Array.from({ length: models }, (_, b) =>
+    Array.from({ length: b }, (__, a): [number, number] => [a, b]),
+  );
+  const pairs = new RandomStream({ seed, purpose: 'showOrder', step: 1 }).shuffled(every.flat());
+  return blindPlan({ items: items.map((item, i) => ({ item, between: pairs[i % pairs.length]! })), seed }).showings.map(
+    ({ item: { item, between }, left }) => ({ item, left, between }),
+  );
+}

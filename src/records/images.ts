@@ -51,7 +51,7 @@ export const place = z
 
 export const side = z.int().min(1).max(65_536);
 
-export const imageRecordSchema = z.looseObject({
+export const generationSettingsSchema = z.looseObject({
   model: modelRefSchema,
   negativePrompt: z.string(),
   steps: z.int().min(1).max(100_000),
@@ -64,6 +64,9 @@ export const imageRecordSchema = z.looseObject({
   schedulerConfig: z.record(z.string(), z.unknown()).optional(),
   sampler: z.enum(['auto', 'engine', 'onnx']),
   init: z.looseObject({ file: z.string().min(1), strength: z.number(), sha256: z.string().optional() }).optional(),
+}) satisfies z.ZodType<GenerationSettings>;
+
+export const imageRecordSchema = generationSettingsSchema.extend({
   id: z.string().min(1),
   prompt: z.string(),
   seed: z.int(),

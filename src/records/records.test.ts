@@ -31,6 +31,18 @@ const blindTest = {
   createdAt: '',
 };
 
+const { rounds: _rounds, ...unbegun } = blindTest;
+const study = {
+  ...unbegun,
+  rounds: [{ ...blindTest.rounds[0], category: 'animals', between: [2, 0] }],
+  others: [{ title: 'other', model: image.model }],
+  rater: 'Ada',
+  plan: {
+    showings: [{ prompt: 'a', seed: 1, category: 'animals', between: [2, 0], shownLeft: 'b' }],
+    settings: [image],
+  },
+};
+
 describe('a record that the product wrote', () => {
   const pictured = {
     ...image,
@@ -48,6 +60,7 @@ describe('a record that the product wrote', () => {
     ['image with every option', imageKind, pictured],
     ['image of a later version, with a field more', imageKind, { ...image, later: [1] }],
     ['blind test', blindTestKind, blindTest],
+    ['study of three models', blindTestKind, study],
   ])('%s passes untouched', (_, kind, value) => {
     expect(checkRecord(kind, value, 'x')).toBe(value);
   });
@@ -95,7 +108,10 @@ describe('a record that is none', () => {
     [imageKind, { ...image, model: { base: 'x', adapters: [{ kind: 'lora' }] } }, /model\.adapters\.0/],
     [blindTestKind, { ...blindTest, rounds: [{ ...blindTest.rounds[0], shownLeft: 0 }] }, /rounds\.0\.shownLeft/],
     [blindTestKind, { ...blindTest, version: 2 }, /version/],
-  ])('%o is named by its field', (kind, value, field) => {
+    [blindTestKind, { ...study, rater: '' }, /rater/],
+    [blindTestKind, { ...study, rounds: [{ ...blindTest.rounds[0], between: [1, 1] }] }, /rounds\.0\.between/],
+    [blindTestKind, { ...study, plan: { showings: [], settings: [{}] } }, /plan\.settings\.0/],
+  ])('number %# is named by its field', (kind, value, field) => {
     expect(() => checkRecord(kind, value, 'labels.jsonl: line 7')).toThrow(
       expect.objectContaining({ name: 'BadFile', message: expect.stringMatching(/^labels\.jsonl: line 7 is no /) }),
     );

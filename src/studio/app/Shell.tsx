@@ -8,6 +8,7 @@ import { Icon } from '../components/Icon.tsx';
 import { Shortcuts } from '../components/Shortcuts.tsx';
 import { Empty, Notice, ProblemNotice } from '../components/Surface.tsx';
 import { toast } from '../components/toast.ts';
+import { isStudying } from '../store/blindSlice.ts';
 import { useStudio } from '../store/useStudio.ts';
 import { DropZone } from './DropZone.tsx';
 import { KeyHelp } from './KeyHelp.tsx';
@@ -19,6 +20,36 @@ import { TopBar } from './TopBar.tsx';
 export function Shell() {
   const [location, navigate] = useLocation();
   const [helpOpen, setHelpOpen] = useState(false);
+  const studying = useStudio(isStudying);
+  if (studying) return <Study />;
+  return <Places location={location} navigate={navigate} helpOpen={helpOpen} setHelpOpen={setHelpOpen} />;
+}
+
+/** Somebody else judges: nothing of models, runs and settings is on screen, and no key leads there. */
+function Study() {
+  const Screen = routes.find(({ path }) => path === '/compare')!.screen;
+  return (
+    <div className={styles.body}>
+      <main id="main" tabIndex={-1} className={styles.main}>
+        <ErrorBoundary resetKey="study">
+          <Screen />
+        </ErrorBoundary>
+      </main>
+    </div>
+  );
+}
+
+function Places({
+  location,
+  navigate,
+  helpOpen,
+  setHelpOpen,
+}: {
+  location: string;
+  navigate: (to: string) => void;
+  helpOpen: boolean;
+  setHelpOpen: (open: boolean) => void;
+}) {
   const actions: Action[] = [
     ...routes.map(({ path, title, key }) => ({
       name: `go${title}`,

@@ -1,10 +1,13 @@
 /** A blind test through the store, on a real IndexedDB implementation: what is on disk is what was judged. */
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { type BlindRound, type BlindTestRecord, readBlindTests } from '../../data/blindTests.ts';
+import { type BlindRound, type BlindTestRecord, type Question, readBlindTests } from '../../data/blindTests.ts';
+import { blindFigures } from '../../evaluation/blindFigures.ts';
 import { imageRecord } from '../../records/testRecords.ts';
+import type { GenerateRequest } from '../../service/types.ts';
+import { isBlindDone, isOpenStudy, isStudying, judgedRounds } from './blindSlice.ts';
 import { db } from './services.ts';
 import { blindResults } from './takeAway.ts';
-import { closeStudio, openStudio, studio } from './testStudio.ts';
+import { closeStudio, modelInfo, openStudio, studio } from './testStudio.ts';
 import { useStudio } from './useStudio.ts';
 
 const rounds: BlindRound[] = [0, 1, 2].map((seed) => ({
@@ -36,6 +39,8 @@ function begin(change: Partial<BlindTestRecord> = {}): void {
     blind: { record: { ...record, ...change }, ready: rounds, index: 0, question: 0, since: 0, stopped: false },
   });
 }
+
+vi.mock('./pictures.ts', async (original) => ({ ...(await original<object>()), loadPicture: async () => undefined }));
 
 beforeEach(async () => {
   await openStudio();
@@ -136,4 +141,91 @@ it('judges nothing in a tab that only looks', async () => {
   await studio().undoBlind();
   expect(studio().blindProblem?.name).toBe('SecondTab');
   expect(await onDisk()).toEqual([[['left']]]);
+});
+
+const models = ['m', 'n', 'o'].map((base) => ({ base, adapters: [] }));
+const some = ['a cat', 'a dog', 'a fox', 'a house', 'a tower', 'a tree'].map((prompt, i) => ({
+  prompt,
+  category: i < 3 ? 'animals' : 'others',
+}));
+
+/** An engine that draws at once, and pictures that need not be shown. */
+async function studioThatDraws(): Promise<{ drawn: { base: string; prompt: string }[] }> {
+  const drawn: { base: string; prompt: string }[] = [];
+  await openStudio({
+    engine: {
+      models: () => models.map(({ base }) => modelInfo(base)),
+      generate: (_job, request) => {
+        const { items, ...settings } = request as GenerateRequest;
+        return items.map(({ prompt, seed }) => {
+          drawn.push({ base: settings.model.base, prompt });
+          return imageRecord(`${settings.model.base} ${prompt}`, { ...settings, prompt, seed });
+        });
+      },
+    },
+  });
+  return { drawn };
+}
+
+it('asks of three models, every two in turn, and puts them on one scale', async () => {
+  const { drawn } = await studioThatDraws();
+  await studio().startBlindTest({ rounds: 6, questions: ['general'], models, prompts: some });
+  const { ready } = studio().blind!;
+  expect(ready.map(({ between }) => between!.join()).toSorted()).toEqual(['0,1', '0,1', '0,2', '0,2', '1,2', '1,2']);
+  // Only the two that are shown are drawn.
+  expect(drawn).toHaveLength(12);
+  for (const { between, images, prompt, category } of ready) {
+    expect([images.a, images.b].map(({ model }) => model.base)).toEqual(between!.map((place) => models[place]!.base));
+    expect(category).toBe(some.find((one) => one.prompt === prompt)!.category);
+  }
+  // Whoever stands further behind in the list is better.
+  for (const { shownLeft } of ready) await studio().answerBlind(shownLeft === 'b' ? 'left' : 'right');
+  expect(studio().blind).toMatchObject({ index: 6 });
+  const [figures] = blindFigures((await readBlindTests(await db()))[0]!);
+  expect(figures!.duels.map(({ rate }) => [rate.wins, rate.losses])).toEqual([
+    [2, 0],
+    [2, 0],
+    [2, 0],
+  ]);
+  const strengths = figures!.strengths!.map(({ strength }) => strength);
+  expect(strengths).toEqual(strengths.toSorted((a, b) => a - b));
+});
+
+it('a study is there before its first answer, is left and gone on with, and ends without a name', async () => {
+  await studioThatDraws();
+  const options = { rounds: 6, questions: ['general', 'appeal'] as Question[], models, prompts: some, rater: 'Ada' };
+  await studio().startBlindTest(options);
+  expect(isStudying(studio())).toBe(true);
+  const sides = studio().blind!.ready.map(({ prompt, shownLeft }) => [prompt, shownLeft]);
+  await studio().pauseStudy();
+  expect(studio().blind).toBeNull();
+  const [begun] = await readBlindTests(await db());
+  expect([begun!.rater, judgedRounds(begun!), isOpenStudy(begun!)]).toEqual(['Ada', 0, true]);
+
+  await studio().resumeStudy(begun!.id);
+  for (let i = 0; i < 5; i += 1) await studio().answerBlind('left');
+  await studio().pauseStudy();
+  // As after a reload: from what is on disk.
+  useStudio.setState({ blindTests: await readBlindTests(await db()) });
+  await studio().resumeStudy(begun!.id);
+  expect(studio().blind).toMatchObject({ index: 2, question: 1 });
+  expect(studio().blind!.ready.map(({ prompt, shownLeft }) => [prompt, shownLeft])).toEqual(sides);
+  for (let i = 0; i < 7; i += 1) await studio().answerBlind('right');
+  expect(isBlindDone(studio().blind!)).toBe(true);
+  expect(isStudying(studio())).toBe(true);
+  studio().revealStudy();
+  expect(isStudying(studio())).toBe(false);
+  const [done] = await readBlindTests(await db());
+  expect(isOpenStudy(done!)).toBe(false);
+  expect(blindFigures(done!).map(({ answered }) => answered)).toEqual([6, 6]);
+  expect(done!.rounds.map(({ answers }) => answers.length)).toEqual([2, 2, 2, 2, 2, 2]);
+
+  await studio().removeBlindTest(done!.id);
+  expect(await onDisk()).toEqual([]);
+});
+
+it('starts nothing of one model', async () => {
+  await studioThatDraws();
+  await studio().startBlindTest({ rounds: 2, questions: ['general'], models: [models[0]!, models[0]!], prompts: some });
+  expect(studio().blind).toBeNull();
 });

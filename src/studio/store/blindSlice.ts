@@ -1,5 +1,6 @@
-/** The blind test: fresh prompts, the same seed through both models, sides shuffled, names hidden until the end. What is on disk is what was
- *  judged: every answer, and every answer that is taken back, is there before the screen shows it. */
+/** The blind test: fresh prompts, the same seed through two models at a time, sides shuffled, names hidden until the end. What is on disk is what
+ *  was judged: every answer, and every answer that is taken back, is there before the screen shows it. A study is one of a fixed length that
+ *  somebody else judges, by name, and that can be left and gone on with. */
 import {
   type BlindAnswer,
   type BlindRound,
@@ -8,14 +9,18 @@ import {
   type Question,
   saveBlindTest,
 } from '../../data/blindTests.ts';
+import type { ListedPrompt } from '../../data/formats/promptSets.ts';
 import type { ImageRecord, ModelRef } from '../../service/types.ts';
-import { blindPlan } from '../../evaluation/blindPlan.ts';
+import { betweenOf } from '../../evaluation/blindFigures.ts';
+import { studyPlan } from '../../evaluation/blindPlan.ts';
+import { distinctBy } from '../../shared/arrays.ts';
 import { actions, checkOwner } from './action.ts';
+import { comparedModels } from './compareSelectors.ts';
 import { settingsFor } from './generateSelectors.ts';
 import { modelKey, modelNames, titleOf } from './models.ts';
 import { loadPicture } from './pictures.ts';
 import type { Problem } from './problem.ts';
-import { bundledPrompts, drawPrompts, randomSeed } from './prompts.ts';
+import { bundledPromptSet, drawPrompts, randomSeed } from './prompts.ts';
 import { db } from './services.ts';
 import type { Slice } from './useStudio.ts';
 
@@ -27,17 +32,29 @@ export interface BlindTest {
   question: number;
   since: number;
   stopped: boolean;
+  /** Of a study: its end was reached, and whoever has set it up has asked for the names. */
+  revealed?: boolean;
 }
 
 export interface BlindSlice {
   blind: BlindTest | null;
   blindProblem: Problem | null;
-  /** Of the two models that are compared, or of others. */
+  /** Of the models that are compared, or of others. */
   startBlindTest(options: {
     rounds: number;
     questions: Question[];
-    models?: { a: ModelRef; b: ModelRef };
+    models?: readonly ModelRef[];
+    /** Drawn from these, instead of from the bundled ones that training never saw. */
+    prompts?: readonly ListedPrompt[];
+    /** Whoever judges: makes it a study. */
+    rater?: string;
   }): Promise<void>;
+  /** Goes on with a study where it was left. */
+  resumeStudy(id: string): Promise<void>;
+  /** Leaves a study; what was judged is kept, and it can be gone on with. */
+  pauseStudy(): Promise<void>;
+  revealStudy(): void;
+  removeBlindTest(id: string): Promise<void>;
   /** @param at the question that is answered, the one on screen if left out: where another one has taken its place, nothing happens. */
   answerBlind(answer: BlindAnswer, at?: { index: number; question: number }): Promise<void>;
   /** Takes the last answer back. */
@@ -51,40 +68,51 @@ const chunk = 4;
 
 export const isBlindDone = (blind: BlindTest): boolean => blind.stopped || blind.index >= blind.record.planned;
 
+/** Whether somebody is at a study: they see nothing of models. */
+export const isStudying = ({ blind }: { blind: BlindTest | null }): boolean =>
+  blind?.record.rater !== undefined && !blind.revealed;
+
+/** Rounds of which every question is answered. */
+export const judgedRounds = ({ rounds, questions }: BlindTestRecord): number =>
+  rounds.filter(({ answers }) => answers.length >= questions.length).length;
+
+/** Studies that can be gone on with. */
+export const isOpenStudy = (test: BlindTestRecord): boolean =>
+  test.rater !== undefined && test.plan !== undefined && judgedRounds(test) < test.planned;
+
 export const blindSlice: Slice<BlindSlice> = (set, get) => {
   const change = (id: string, next: (blind: BlindTest) => Partial<BlindTest>): void =>
     set(({ blind }) => (blind?.record.id === id ? { blind: { ...blind, ...next(blind) } } : {}));
 
-  /** Both models through the same prompts and seeds, a few rounds at a time, so that judging starts early. */
-  async function makeRounds(id: string, prompts: readonly string[], seed: number): Promise<void> {
-    const { a, b } = get().blind!.record;
-    // As they are now: nothing that is set while the test runs may come between the two.
-    const settings = { a: settingsFor(get(), a.model), b: settingsFor(get(), b.model) };
-    const { showings } = blindPlan({ items: prompts.map((prompt, index) => ({ prompt, seed: seed + index })), seed });
-    for (let start = 0; start < showings.length; start += chunk) {
+  /** The models through the same prompts and seeds, a few rounds at a time, so that judging starts early. */
+  async function makeRounds(id: string, from: number): Promise<void> {
+    const { showings, settings } = get().blind!.record.plan!;
+    for (let start = from; start < showings.length; start += chunk) {
       const blind = get().blind;
       if (blind?.record.id !== id || blind.stopped) return;
       const part = showings.slice(start, start + chunk);
-      const items = part.map(({ item }) => item);
-      const sides: ImageRecord[][] = [];
-      for (const side of ['a', 'b'] as const) {
-        sides.push(await get().runImages('blind', 'Blind test', { ...settings[side], items }));
+      const made = part.map(() => new Map<number, ImageRecord>());
+      for (const [place, how] of settings.entries()) {
+        const mine = part.flatMap((round, at) => (betweenOf(round).includes(place) ? at : []));
+        if (mine.length === 0) continue;
+        const items = mine.map((at) => ({ prompt: part[at]!.prompt, seed: part[at]!.seed }));
+        const images = await get().runImages('blind', 'Blind test', { ...how, items });
+        mine.forEach((at, i) => made[at]!.set(place, images[i]!));
       }
-      const rounds = part.map(({ item, left }, index): BlindRound => ({
-        ...item,
-        images: { a: sides[0]![index]!, b: sides[1]![index]! },
-        shownLeft: left,
-        answers: [],
-      }));
-      await Promise.all(
-        rounds.flatMap((round) => [loadPicture(round.images.a.file), loadPicture(round.images.b.file)]),
-      );
+      const rounds = part.map((planned, at): BlindRound => {
+        const [a, b] = betweenOf(planned);
+        return { ...planned, images: { a: made[at]!.get(a)!, b: made[at]!.get(b)! }, answers: [] };
+      });
+      await loadPictures(rounds);
       change(id, ({ ready, index, since }) => ({
         ready: [...ready, ...rounds],
         since: index >= ready.length ? performance.now() : since,
       }));
     }
   }
+
+  const loadPictures = async (rounds: readonly BlindRound[]): Promise<void> =>
+    void (await Promise.all(rounds.flatMap(({ images }) => [loadPicture(images.a.file), loadPicture(images.b.file)])));
 
   const action = actions(set, get);
   let last: Promise<void> = Promise.resolve();
@@ -97,11 +125,13 @@ export const blindSlice: Slice<BlindSlice> = (set, get) => {
 
   /** On disk, then in the list of tests. */
   async function keep(record: BlindTestRecord): Promise<void> {
-    if (record.rounds.length) await saveBlindTest(await db(), record);
+    // A study is there from the start; of a test nothing is left that nobody answered.
+    const isKept = record.rounds.length > 0 || record.rater !== undefined;
+    if (isKept) await saveBlindTest(await db(), record);
     else await deleteBlindTest(await db(), record.id);
     set(({ blindTests }) => {
       const others = blindTests.filter(({ id }) => id !== record.id);
-      return { blindTests: record.rounds.length ? [record, ...others] : others };
+      return { blindTests: isKept ? [record, ...others] : others };
     });
   }
 
@@ -131,15 +161,18 @@ export const blindSlice: Slice<BlindSlice> = (set, get) => {
     blind: null,
     blindProblem: null,
 
-    async startBlindTest({ rounds, questions, models }) {
-      const { compareA, compareB } = models ? { compareA: models.a, compareB: models.b } : get();
-      if (!compareA || !compareB || modelKey(compareA) === modelKey(compareB)) return;
+    async startBlindTest({ rounds, questions, models, prompts, rater }) {
+      const chosen = distinctBy(models ?? comparedModels(get()), modelKey);
+      if (chosen.length < 2) return;
       const names = modelNames(get());
+      const [a, b, ...others] = chosen.map((model) => ({ title: titleOf(model, names), model }));
       const record: BlindTestRecord = {
         version: 1,
         id: crypto.randomUUID(),
-        a: { title: titleOf(compareA, names), model: compareA },
-        b: { title: titleOf(compareB, names), model: compareB },
+        a: a!,
+        b: b!,
+        ...(others.length > 0 && { others }),
+        ...(rater !== undefined && { rater }),
         questions,
         planned: rounds,
         rounds: [],
@@ -150,13 +183,59 @@ export const blindSlice: Slice<BlindSlice> = (set, get) => {
       });
       await action({ problem: 'blindProblem' }, async () => {
         try {
-          await makeRounds(record.id, drawPrompts(await bundledPrompts('test'), rounds), randomSeed());
+          const seed = randomSeed();
+          const drawn = drawPrompts(prompts?.length ? prompts : await bundledPromptSet('test'), rounds);
+          const items = drawn.map((listed, index) => ({ ...listed, seed: seed + index }));
+          const plan = {
+            showings: studyPlan({ items, models: chosen.length, seed }).map(({ item, left, between }) => ({
+              ...item,
+              ...(chosen.length > 2 && { between }),
+              shownLeft: left,
+            })),
+            // As they are now: nothing that is set while the test runs may come between the models.
+            settings: chosen.map((model) => settingsFor(get(), model)),
+          };
+          change(record.id, ({ record: now }) => ({ record: { ...now, plan } }));
+          if (rater !== undefined && get().blind?.record.id === record.id) await keep(get().blind!.record);
+          await makeRounds(record.id, 0);
         } catch (error) {
-          change(record.id, ({ ready, record: now }) => ({ record: { ...now, planned: ready.length } }));
+          if (rater === undefined)
+            change(record.id, ({ ready, record: now }) => ({ record: { ...now, planned: ready.length } }));
           throw error;
         }
       });
     },
+
+    async resumeStudy(id) {
+      const record = get().blindTests.find((test) => test.id === id);
+      if (!record || !isOpenStudy(record)) return;
+      const index = judgedRounds(record);
+      const question = record.rounds[index]?.answers.length ?? 0;
+      set({
+        blind: { record, ready: record.rounds, index, question, since: performance.now(), stopped: false },
+        blindProblem: null,
+      });
+      await action({ problem: 'blindProblem' }, async () => {
+        await loadPictures(record.rounds.slice(index));
+        await makeRounds(id, record.rounds.length);
+      });
+    },
+
+    async pauseStudy() {
+      await last;
+      const { jobs } = get();
+      set({ blind: null });
+      for (const job of jobs) if (job.kind === 'blind') await get().cancelJob(job.id);
+    },
+
+    revealStudy: () => set(({ blind }) => (blind ? { blind: { ...blind, revealed: true } } : {})),
+
+    removeBlindTest: (id) =>
+      action({ problem: 'blindProblem' }, async () => {
+        checkOwner(get(), 'Delete it there, or take over here.');
+        await deleteBlindTest(await db(), id);
+        set(({ blindTests }) => ({ blindTests: blindTests.filter((test) => test.id !== id) }));
+      }),
 
     answerBlind: (answer, at) =>
       inTurn(async () => {

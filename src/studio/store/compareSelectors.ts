@@ -1,5 +1,6 @@
 /** What is compared, as the screens read it: which pictures are there, which are missing. */
 import type { GenerationSettings, ImageRecord, ModelRef } from '../../service/types.ts';
+import { distinctBy } from '../../shared/arrays.ts';
 import { settingsFor } from './generateSelectors.ts';
 import { memoised, sameRows, type Selector } from './memoised.ts';
 import { modelKey, type NamedRun, tunedModel } from './models.ts';
@@ -82,6 +83,24 @@ export const comparison: Selector<readonly ComparedPair[]> = memoised(
   sameRows,
 );
 
+/** All that are compared, each once: A, B and those beyond. */
+export const comparedModels = ({ compareA, compareB, compareOthers }: Studio): ModelRef[] =>
+  distinctBy(
+    [compareA, compareB, ...compareOthers].filter((model) => model !== null),
+    modelKey,
+  );
+
+/** Of those beyond A and B, by prompt and seed as in `comparison`. */
+export const otherPictures: Selector<readonly { model: ModelRef; images: readonly (ImageRecord | undefined)[] }[]> =
+  memoised(
+    [(state) => state.compareOthers, (state) => state.comparePrompts, (state) => state.compareSeeds, pictureIn],
+    (others, prompts, seeds, find) =>
+      others.map((model) => ({
+        model,
+        images: prompts.flatMap((prompt) => seeds.map((seed) => find(model, prompt, seed))),
+      })),
+  );
+
 /** The one that is shown large. */
 export const shownPair = (state: Studio): ComparedPair | undefined =>
   comparison(state).find(
@@ -93,15 +112,21 @@ export const areSame = ({ compareA, compareB }: Studio): boolean =>
   compareA !== null && compareB !== null && modelKey(compareA) === modelKey(compareB);
 
 /** Pictures to be made before all are there. */
-export const missingPictures = (state: Studio): number =>
-  areSame(state)
-    ? 0
-    : comparison(state)
-        .filter(({ prompt }) => prompt)
-        .reduce(
-          (sum, { a, b }) => sum + Number(state.compareA !== null && !a) + Number(state.compareB !== null && !b),
-          0,
-        );
+export function missingPictures(state: Studio): number {
+  if (comparedModels(state).length < 2) return 0;
+  const pairs = comparison(state);
+  const others = otherPictures(state);
+  return pairs.reduce(
+    (sum, { prompt, a, b }, at) =>
+      prompt
+        ? sum +
+          Number(state.compareA !== null && !a) +
+          Number(state.compareB !== null && !b && !areSame(state)) +
+          others.filter(({ images }) => !images[at]).length
+        : sum,
+    0,
+  );
+}
 
 /** Columns of the evolution grid: what the run started from, then every kept checkpoint. */
 export function gridModels(run: NamedRun): { step: number; model: ModelRef }[] {

@@ -1,7 +1,7 @@
 /** The same prompts and seeds through two models, and one prompt through a run's checkpoints. */
 import { actions } from './action.ts';
 import type { ImageRecord, ModelRef } from '../../service/types.ts';
-import { cellKey, gridModels, pictureIn } from './compareSelectors.ts';
+import { cellKey, comparedModels, gridModels, pictureIn } from './compareSelectors.ts';
 import { settingsFor } from './generateSelectors.ts';
 import { baseModel, modelKey, modelNames, titleOf, tunedModel } from './models.ts';
 import type { Problem } from './problem.ts';
@@ -13,6 +13,8 @@ export type CompareView = 'sideBySide' | 'slider' | 'flicker' | 'difference' | '
 export interface CompareSlice {
   compareA: ModelRef | null;
   compareB: ModelRef | null;
+  /** Beyond two. */
+  compareOthers: ModelRef[];
   comparePrompts: string[];
   compareSeeds: number[];
   /** Index into comparePrompts and compareSeeds. */
@@ -29,7 +31,10 @@ export interface CompareSlice {
   comparing: boolean;
   setCompare(
     change: Partial<
-      Pick<CompareSlice, 'compareA' | 'compareB' | 'comparePrompts' | 'compareSeeds' | 'compareView' | 'gridRun'>
+      Pick<
+        CompareSlice,
+        'compareA' | 'compareB' | 'compareOthers' | 'comparePrompts' | 'compareSeeds' | 'compareView' | 'gridRun'
+      >
     >,
   ): void;
   moveCompare(by: { prompt?: number; seed?: number }): void;
@@ -68,6 +73,7 @@ export const compareSlice: Slice<CompareSlice> = (set, get) => {
   return {
     compareA: null,
     compareB: null,
+    compareOthers: [],
     comparePrompts: [],
     compareSeeds: [1, 2],
     comparePosition: { prompt: 0, seed: 0 },
@@ -159,11 +165,9 @@ export const compareSlice: Slice<CompareSlice> = (set, get) => {
 
     makeComparison: () =>
       action({ problem: 'compareProblem', busy: 'comparing' }, async () => {
-        const { compareA, compareB, compareSeeds } = get();
+        const { compareSeeds } = get();
         const prompts = get().comparePrompts.filter(Boolean);
-        if (!compareA || !compareB) return;
-        await fill(compareA, prompts, compareSeeds);
-        await fill(compareB, prompts, compareSeeds);
+        for (const model of comparedModels(get())) await fill(model, prompts, compareSeeds);
       }),
 
     makeGrid: () =>

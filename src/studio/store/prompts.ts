@@ -1,5 +1,6 @@
 /** Prompt lists: the two that came with the studio, and files of a person, one prompt a line. */
 import { parsePrompts } from '../../data/formats/promptList.ts';
+import type { ListedPrompt } from '../../data/formats/promptSets.ts';
 import { WinnowError } from '../../shared/errors.ts';
 import { siteBase } from './services.ts';
 
@@ -23,9 +24,26 @@ export function bundledPrompts(list: 'train' | 'test'): Promise<string[]> {
   return prompts;
 }
 
+/** The same with their categories, which lie beside them; without, where those are not there. */
+export async function bundledPromptSet(list: 'train' | 'test'): Promise<ListedPrompt[]> {
+  const prompts = await bundledPrompts(list);
+  const categories = await fetch(`${siteBase}prompts/categories.json`)
+    .then((response) => response.json() as Promise<Record<'train' | 'test', Record<string, string[]>>>)
+    .catch(() => null);
+  const of = new Map(
+    Object.entries(categories?.[list] ?? {}).flatMap(([category, all]) =>
+      all.map((prompt): [string, string] => [prompt, category]),
+    ),
+  );
+  return prompts.map((prompt) => {
+    const category = of.get(prompt);
+    return { prompt, ...(category !== undefined && { category }) };
+  });
+}
+
 /** `count` of them, each once while they last. */
-export function drawPrompts(prompts: readonly string[], count: number): string[] {
-  const drawn: string[] = [];
+export function drawPrompts<T>(prompts: readonly T[], count: number): T[] {
+  const drawn: T[] = [];
   while (drawn.length < count && prompts.length) drawn.push(...shuffled(prompts).slice(0, count - drawn.length));
   return drawn;
 }

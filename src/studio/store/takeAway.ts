@@ -7,7 +7,7 @@ import { type PairsExportKind, type PlannedExport, planPairsExport } from '../..
 import { heldOutOf } from '../../data/heldOut.ts';
 import { readPicture } from '../../data/images.ts';
 import { writeInParts } from '../../data/partWriter.ts';
-import { outcomeForB } from '../../evaluation/blindPlan.ts';
+import { blindFigures, modelsOf } from '../../evaluation/blindFigures.ts';
 import { lookBlocks } from '../../evaluation/looks.ts';
 import type { Report, ReportBlock, ReportImage } from '../../evaluation/report.ts';
 import { ratersBlocks, ratersFigures } from '../../evaluation/raters.ts';
@@ -107,14 +107,76 @@ async function* zipEntries(
   for await (const { path, bytes } of entries()) yield { name: `${name}/${path}`, input: bytes };
 }
 
-/** For each question of a blind test, how often b was preferred. */
+/** For each question of a blind test of two, how often b was preferred. */
 export function blindResults(test: BlindTestRecord): { question: Question; result: WinRate }[] {
-  return test.questions.map((question) => {
-    const outcomes = test.rounds.flatMap((round) =>
-      round.answers.filter((one) => one.question === question).map((one) => outcomeForB(round.shownLeft, one.answer)),
-    );
-    return { question, result: winRate(tally(outcomes)) };
-  });
+  return blindFigures(test).map(({ question, duels }) => ({
+    question,
+    result: duels[0]?.rate ?? winRate(tally([])),
+  }));
+}
+
+/** A test in blocks of a report: every two models, all on one scale, by category. */
+function blindBlocks(test: BlindTestRecord): ReportBlock[] {
+  const models = modelsOf(test);
+  return [
+    {
+      kind: 'text',
+      text: `${models
+        .map(({ title }) => title)
+        .toReversed()
+        .join(
+          ' against ',
+        )}, sides shuffled, names hidden${test.rater === undefined ? '' : `, judged by ${test.rater}`}; ${new Date(test.createdAt).toLocaleString()}.`,
+    },
+    ...blindFigures(test).flatMap(({ question, duels, strengths }): ReportBlock[] => [
+      ...(duels.length === 0
+        ? [{ kind: 'text' as const, text: `${questionTitles[question]} Nothing was answered.` }]
+        : []),
+      ...duels.flatMap(({ a, b, rate, categories }): ReportBlock[] => {
+        const said = verdict(rate, models[b]!.title);
+        return [
+          {
+            kind: 'share',
+            label:
+              models.length > 2
+                ? `${questionTitles[question]} ${models[b]!.title} over ${models[a]!.title}`
+                : questionTitles[question],
+            rate: rate.rate,
+            interval: rate.interval,
+          },
+          { kind: 'text', text: `${said.counted} ${said.concluded}` },
+          ...(categories.length > 0
+            ? [
+                {
+                  kind: 'table' as const,
+                  head: ['category', 'wins', 'losses', 'ties', 'win rate', '95 % interval'],
+                  rows: categories.map(({ category, rate: of }) => [
+                    category,
+                    ...[of.wins, of.losses, of.ties].map(String),
+                    Number.isNaN(of.rate) ? 'none decided' : `${Math.round(100 * of.rate)} %`,
+                    `${Math.round(100 * of.interval[0])} to ${Math.round(100 * of.interval[1])} %`,
+                  ]),
+                },
+              ]
+            : []),
+        ];
+      }),
+      ...(strengths
+        ? [
+            {
+              kind: 'table' as const,
+              head: ['model', 'log odds over the first (Bradley-Terry)', '95 % interval', 'Elo'],
+              rows: strengths.map(({ strength, interval, elo }, i) => [
+                models[i]!.title,
+                strength.toFixed(2),
+                interval ? interval.map((end) => end.toFixed(2)).join(' to ') : '-',
+                elo.toFixed(0),
+              ]),
+            },
+          ]
+        : []),
+    ]),
+  ];
 }
 
 /** The run that is compared (or just the models), its curves and samples, the comparison, the blind tests. */
@@ -140,26 +202,14 @@ export async function exportReport(runId: string | undefined): Promise<TakenFile
   const tests = state.blindTests.filter(
     (test) =>
       !run ||
-      [test.a, test.b].some(({ model }) =>
+      modelsOf(test).some(({ model }) =>
         model.adapters.some((adapter) => adapter.kind === 'run' && adapter.run === run.id),
       ),
   );
   if (tests.length) {
     sections.push({
       title: 'Blind tests',
-      blocks: tests.flatMap((test): ReportBlock[] => [
-        {
-          kind: 'text',
-          text: `${test.b.title} against ${test.a.title}, sides shuffled, names hidden; ${new Date(test.createdAt).toLocaleString()}.`,
-        },
-        ...blindResults(test).flatMap(({ question, result }): ReportBlock[] => {
-          const said = verdict(result, test.b.title);
-          return [
-            { kind: 'share', label: questionTitles[question], rate: result.rate, interval: result.interval },
-            { kind: 'text', text: `${said.counted} ${said.concluded}` },
-          ];
-        }),
-      ]),
+      blocks: tests.flatMap(blindBlocks),
     });
   }
 

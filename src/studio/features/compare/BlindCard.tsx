@@ -1,41 +1,57 @@
-/** Starts a blind test, and keeps the verdicts of those that were. */
-import { useState } from 'react';
-import type { Question } from '../../../data/blindTests.ts';
+/** Starts a blind test or a study, and keeps the verdicts of those that were. */
+import { useMemo, useState } from 'react';
+import type { BlindTestRecord, Question } from '../../../data/blindTests.ts';
+import type { ListedPrompt } from '../../../data/formats/promptSets.ts';
+import { acceptOf, fileSource, importAs } from '../../../data/importers/table.ts';
+import { blindFigures, modelsOf } from '../../../evaluation/blindFigures.ts';
 import { verdict } from '../../../evaluation/verdict.ts';
 import type { Action } from '../../components/action.ts';
-import { ActionButton } from '../../components/Button.tsx';
-import { NumberField, Switch } from '../../components/Fields.tsx';
+import { ActionButton, Button, FileButton, IconButton } from '../../components/Button.tsx';
+import { NumberField, Switch, TextField } from '../../components/Fields.tsx';
 import { withFields } from '../../components/fieldProblem.ts';
 import { Shortcuts } from '../../components/Shortcuts.tsx';
 import { Disclosure, Panel } from '../../components/Surface.tsx';
-import { printWhen } from '../../components/words.ts';
-import { areSame } from '../../store/compareSelectors.ts';
-import { blindResults } from '../../store/takeAway.ts';
+import { toastProblem } from '../../components/toast.ts';
+import { plural, printWhen } from '../../components/words.ts';
+import { isOpenStudy, judgedRounds } from '../../store/blindSlice.ts';
+import { comparedModels } from '../../store/compareSelectors.ts';
 import { useStudio } from '../../store/useStudio.ts';
 import styles from './compare.module.css';
 
 const allQuestions: Question[] = ['general', 'appeal', 'alignment'];
 
 export function BlindCard() {
-  const different = useStudio((s) => s.compareA !== null && s.compareB !== null && !areSame(s));
+  const models = useStudio((s) => comparedModels(s).length);
   const ready = useStudio((s) => s.engineState === 'ready');
-  const tests = useStudio((s) => s.blindTests);
   const { startBlindTest } = useStudio.getState();
   const [rounds, setRounds] = useState(20);
   const [three, setThree] = useState(false);
+  const [set, setSet] = useState<{ name: string; prompts: ListedPrompt[] } | null>(null);
+  const [rater, setRater] = useState('');
+  const begin = (by?: string): Promise<void> =>
+    startBlindTest({
+      rounds,
+      questions: three ? allQuestions : ['general'],
+      ...(set && { prompts: set.prompts }),
+      ...(by !== undefined && { rater: by }),
+    });
+  const enabled = models > 1 && ready;
   const start: Action = {
     name: 'blind',
     label: 'Start the blind test',
     keys: 'b',
-    enabled: different && ready,
-    perform: withFields(() => startBlindTest({ rounds, questions: three ? allQuestions : ['general'] })),
+    enabled,
+    perform: withFields(() => begin()),
   };
+  const name = rater.trim().slice(0, 40);
+  const pairs = (models * (models - 1)) / 2;
   return (
     <Panel title="Blind test">
       <div className="stack">
         <Shortcuts title="Blind test" actions={[start]} />
         <p className="small dim">
-          A and B on prompts that training never saw. Sides shuffled, names hidden until the end.
+          {models > 2 ? `${models} models, two at a time,` : 'A and B'} on prompts that training never saw. Sides
+          shuffled, names hidden until the end.
         </p>
         <NumberField
           label="Comparisons"
@@ -43,7 +59,13 @@ export function BlindCard() {
           min={1}
           max={400}
           onChange={setRounds}
-          hint={rounds < 40 ? 'So few show only a large difference.' : undefined}
+          hint={
+            rounds < 40 * pairs
+              ? models > 2
+                ? `Of every two models about ${Math.floor(rounds / pairs)}: so few show only a large difference.`
+                : 'So few show only a large difference.'
+              : undefined
+          }
         />
         <Switch
           label="Ask three questions"
@@ -51,26 +73,111 @@ export function BlindCard() {
           checked={three}
           onChange={setThree}
         />
+        <div className="row">
+          <FileButton
+            accept={acceptOf('prompts')}
+            look="quiet"
+            onFile={async (file) => {
+              try {
+                setSet({ name: file.name, prompts: await importAs(fileSource(file), 'prompts') });
+              } catch (error) {
+                toastProblem(error);
+              }
+            }}
+          >
+            Own prompts
+          </FileButton>
+          {set ? (
+            <>
+              <span className="small dim">
+                {set.name}: {plural(set.prompts.length, 'prompt')}
+              </span>
+              <IconButton icon="close" label="Use the bundled prompts" onClick={() => setSet(null)} />
+            </>
+          ) : null}
+        </div>
         <ActionButton action={start} look="primary" icon="eye" full />
-        {tests.length ? (
-          <Disclosure label={`Earlier verdicts (${tests.length})`}>
-            <ul className={styles.verdicts}>
-              {tests.map((test) => (
-                <li key={test.id}>
-                  <span className="small dim">
-                    {printWhen(test.createdAt)}: {test.b.title} against {test.a.title}
-                  </span>
-                  {blindResults(test).map(({ question, result }) => (
-                    <p key={question} className="small">
-                      {verdict(result, 'B').counted}
-                    </p>
-                  ))}
-                </li>
-              ))}
-            </ul>
-          </Disclosure>
-        ) : null}
+        <Disclosure label="A study for somebody else">
+          <div className="stack">
+            <p className="small dim">
+              The same, for another person on this computer: nothing about models is on screen until the end, and it can
+              be left and gone on with.
+            </p>
+            <TextField label="Who judges" value={rater} onChange={setRater} />
+            <Button full icon="eye" disabled={!enabled || name === ''} onClick={withFields(() => begin(name))}>
+              Start the study
+            </Button>
+          </div>
+        </Disclosure>
+        <Studies />
       </div>
     </Panel>
+  );
+}
+
+/** Studies to go on with, and earlier verdicts. */
+function Studies() {
+  const tests = useStudio((s) => s.blindTests);
+  const ready = useStudio((s) => s.engineState === 'ready');
+  const { resumeStudy, removeBlindTest } = useStudio.getState();
+  const open = tests.filter(isOpenStudy);
+  const done = tests.filter((test) => !isOpenStudy(test));
+  return (
+    <>
+      {open.length ? (
+        <ul className={styles.verdicts} aria-label="Studies to go on with">
+          {open.map((test) => (
+            <li key={test.id} className="spread">
+              <span className="small">
+                {test.rater}: {judgedRounds(test)} of {test.planned}
+              </span>
+              <span className="row">
+                <Button disabled={!ready} onClick={() => resumeStudy(test.id)}>
+                  Go on
+                </Button>
+                <IconButton
+                  icon="remove"
+                  label={`Delete the study of ${test.rater}`}
+                  onClick={() => removeBlindTest(test.id)}
+                />
+              </span>
+            </li>
+          ))}
+        </ul>
+      ) : null}
+      {done.length ? (
+        <Disclosure label={`Earlier verdicts (${done.length})`}>
+          <ul className={styles.verdicts}>
+            {done.map((test) => (
+              <EarlierVerdict key={test.id} test={test} />
+            ))}
+          </ul>
+        </Disclosure>
+      ) : null}
+    </>
+  );
+}
+
+function EarlierVerdict({ test }: { test: BlindTestRecord }) {
+  const models = modelsOf(test);
+  const figures = useMemo(() => blindFigures(test), [test]);
+  return (
+    <li>
+      <span className="small dim">
+        {printWhen(test.createdAt)}
+        {test.rater === undefined ? '' : ` (${test.rater})`}:{' '}
+        {models
+          .map(({ title }) => title)
+          .toReversed()
+          .join(' against ')}
+      </span>
+      {figures.flatMap(({ question, duels }) =>
+        duels.map(({ a, b, rate }) => (
+          <p key={`${question} ${a} ${b}`} className="small">
+            {verdict(rate, models.length > 2 ? `${models[b]!.title} against ${models[a]!.title}` : 'B').counted}
+          </p>
+        )),
+      )}
+    </li>
   );
 }

@@ -1,6 +1,8 @@
 /** The blind test itself: one question at a time, then the verdict and the names. */
-import { useState } from 'react';
+import { useMemo, useState } from 'react';
 import type { BlindAnswer } from '../../../data/blindTests.ts';
+import { betweenOf, type BlindFigures, blindFigures, modelsOf } from '../../../evaluation/blindFigures.ts';
+import type { DuelRate } from '../../../evaluation/duels.ts';
 import { verdict } from '../../../evaluation/verdict.ts';
 import type { Action } from '../../components/action.ts';
 import { Button, IconButton } from '../../components/Button.tsx';
@@ -13,8 +15,8 @@ import { Keys, Shortcuts } from '../../components/Shortcuts.tsx';
 import { Disclosure, Empty, Page, Panel, ProblemNotice, Progress } from '../../components/Surface.tsx';
 import { plural, printPercent } from '../../components/words.ts';
 import { isOpen } from '../../store/jobsSlice.ts';
-import { isBlindDone } from '../../store/blindSlice.ts';
-import { blindResults, exportReport, questionTitles } from '../../store/takeAway.ts';
+import { isBlindDone, isStudying } from '../../store/blindSlice.ts';
+import { exportReport, questionTitles } from '../../store/takeAway.ts';
 import { useStudio } from '../../store/useStudio.ts';
 import styles from './compare.module.css';
 import { WinBar } from './WinBar.tsx';
@@ -27,7 +29,35 @@ const answers: { answer: BlindAnswer; label: string; keys: string }[] = [
 
 export function BlindTestView() {
   const blind = useStudio((s) => s.blind)!;
-  return isBlindDone(blind) ? <BlindVerdict /> : <BlindRoundView />;
+  const studying = useStudio(isStudying);
+  if (!isBlindDone(blind)) return <BlindRoundView />;
+  return studying ? <StudyDone /> : <BlindVerdict />;
+}
+
+/** The end of a study, for whoever judged: nothing about models before somebody asks for it. */
+function StudyDone() {
+  const { record } = useStudio((s) => s.blind)!;
+  const { revealStudy, pauseStudy } = useStudio.getState();
+  return (
+    <Page title="Thank you" lead={`That was the last of ${plural(record.planned, 'comparison')}.`}>
+      <Panel>
+        <Empty
+          icon="eye"
+          title="Hand the computer back"
+          actions={
+            <>
+              <Button onClick={pauseStudy}>Close</Button>
+              <Button look="primary" onClick={revealStudy}>
+                Show the results
+              </Button>
+            </>
+          }
+        >
+          Every answer of {record.rater} is kept. The results name the models.
+        </Empty>
+      </Panel>
+    </Page>
+  );
 }
 
 function BlindRoundView() {
@@ -35,7 +65,8 @@ function BlindRoundView() {
   const problem = useStudio((s) => s.blindProblem);
   const job = useStudio((s) => s.jobs.find((one) => one.kind === 'blind' && isOpen(one)));
   const singleKeys = useStudio((s) => s.preferences.singleKeys);
-  const { answerBlind, undoBlind, stopBlindTest, closeBlindTest } = useStudio.getState();
+  const { answerBlind, undoBlind, stopBlindTest, closeBlindTest, pauseStudy } = useStudio.getState();
+  const studying = useStudio(isStudying);
   const [zoomed, setZoomed] = useState(false);
   const [heldButton, setHeldButton] = useState(false);
   const held = useHeldKey('KeyF', singleKeys) || heldButton;
@@ -81,14 +112,24 @@ function BlindRoundView() {
         <h1 className={styles.question}>{questionTitles[question]}</h1>
         <div className="row">
           <span className="small dim number" role="status">
+            {studying ? `${blind.record.rater} · ` : ''}
             {Math.min(blind.index + 1, blind.record.planned)} of {blind.record.planned}
             {blind.record.questions.length > 1
               ? ` · question ${blind.question + 1} of ${blind.record.questions.length}`
               : ''}
           </span>
-          <Button icon="stop" onClick={blind.index === 0 ? () => stopBlindTest().then(closeBlindTest) : stopBlindTest}>
-            {blind.index === 0 ? 'Leave' : 'End here'}
-          </Button>
+          {studying ? (
+            <Button icon="pause" onClick={pauseStudy}>
+              Go on later
+            </Button>
+          ) : (
+            <Button
+              icon="stop"
+              onClick={blind.index === 0 ? () => stopBlindTest().then(closeBlindTest) : stopBlindTest}
+            >
+              {blind.index === 0 ? 'Leave' : 'End here'}
+            </Button>
+          )}
         </div>
       </div>
       <Progress label="Blind test" value={blind.index / blind.record.planned} />
@@ -165,27 +206,36 @@ function BlindRoundView() {
   );
 }
 
+/** What models are called in a verdict: by a letter, as on the screen of before. */
+const letter = (place: number): string => String.fromCharCode(65 + place);
+
 function BlindVerdict() {
   const blind = useStudio((s) => s.blind)!;
   const problem = useStudio((s) => s.blindProblem);
   const { closeBlindTest, startBlindTest, generateWith, take } = useStudio.getState();
   const { record } = blind;
-  const results = blindResults(record);
-  const runs = [record.b, record.a].flatMap(({ model }) =>
-    model.adapters.flatMap((adapter) => (adapter.kind === 'run' ? [adapter.run] : [])),
-  );
+  const models = modelsOf(record);
+  const results = useMemo(() => blindFigures(record), [record]);
+  const runs = models
+    .toReversed()
+    .flatMap(({ model }) => model.adapters.flatMap((adapter) => (adapter.kind === 'run' ? [adapter.run] : [])));
   const saveReport = async (): Promise<void> => {
     const file = await take('report', () => exportReport(runs[0]));
     if (file) saveBytes(file.bytes, file.name, file.type);
   };
-  const decisive = results[0]?.result;
+  const decisive = results[0];
   const lefts = record.rounds.flatMap((round) => round.answers.filter(({ answer }) => answer !== 'tie'));
   return (
     <Page
       title="The verdict"
       lead={
         <>
-          <b>B</b> is {record.b.title}. <b>A</b> is {record.a.title}.
+          {models.toReversed().map(({ title }, i) => (
+            <span key={letter(models.length - 1 - i)}>
+              <b>{letter(models.length - 1 - i)}</b> is {title}.{' '}
+            </span>
+          ))}
+          {record.rater === undefined ? null : `Judged by ${record.rater}.`}
         </>
       }
       actions={
@@ -202,24 +252,14 @@ function BlindVerdict() {
       <ProblemNotice problem={problem} />
       <Panel>
         <div className={styles.verdict}>
-          {results.map(({ question, result }) => {
-            const said = verdict(result, 'B');
-            return (
-              <section key={question} data-side={said.side} aria-label={questionTitles[question]}>
-                {results.length > 1 ? <h2>{questionTitles[question]}</h2> : null}
-                <p className={`number ${styles.rate}`}>{Number.isNaN(result.rate) ? '–' : printPercent(result.rate)}</p>
-                <WinBar result={result} />
-                <p className={styles.said}>
-                  {said.counted} <strong>{said.concluded}</strong>
-                </p>
-                <p className="small dim number">
-                  {result.wins} for B · {result.losses} for A · {plural(result.ties, 'tie')} · 95 % interval{' '}
-                  {printPercent(result.interval[0])} to {printPercent(result.interval[1])} · sign test p ={' '}
-                  {result.pValue < 0.001 ? '< 0.001' : result.pValue.toFixed(3)}
-                </p>
-              </section>
-            );
-          })}
+          {results.map((figures) => (
+            <QuestionVerdict
+              key={figures.question}
+              figures={figures}
+              several={results.length > 1}
+              models={models.length}
+            />
+          ))}
         </div>
       </Panel>
       {lefts.length >= 10 ? (
@@ -234,52 +274,118 @@ function BlindVerdict() {
           icon="eye"
           onClick={() =>
             startBlindTest({
-              rounds: Math.max(20, 2 * (decisive?.n ?? 0)),
+              rounds: Math.max(20, 2 * (decisive?.answered ?? 0)),
               questions: record.questions,
-              models: { a: record.a.model, b: record.b.model },
+              models: models.map(({ model }) => model),
             })
           }
         >
           A longer test
         </Button>
-        <Button
-          icon="generate"
-          href="#/generate"
-          onClick={() => generateWith((decisive?.rate ?? 0) > 0.5 ? record.b.model : record.a.model)}
-        >
+        <Button icon="generate" href="#/generate" onClick={() => generateWith(models[bestOf(decisive)]!.model)}>
           New pairs from the better model
         </Button>
       </div>
       <Disclosure label="Every round, with names">
         <ul className={styles.rounds}>
-          {record.rounds.map((round) => (
-            <li key={`${round.prompt} ${round.seed}`}>
-              <div className={styles.roundImages}>
-                <figure>
-                  <Picture file={round.images.a.file} alt={`A: ${round.prompt}`} thumbnail />
-                  <figcaption>A</figcaption>
-                </figure>
-                <figure>
-                  <Picture file={round.images.b.file} alt={`B: ${round.prompt}`} thumbnail />
-                  <figcaption>B</figcaption>
-                </figure>
-              </div>
-              <p className="small">{round.prompt}</p>
-              <p className="small dim">
-                {round.answers
-                  .map(({ answer }) =>
-                    answer === 'tie'
-                      ? 'no difference'
-                      : (answer === 'left') === (round.shownLeft === 'b')
-                        ? 'you chose B'
-                        : 'you chose A',
-                  )
-                  .join(' · ')}
-              </p>
-            </li>
-          ))}
+          {record.rounds.map((round) => {
+            const [a, b] = betweenOf(round).map(letter);
+            return (
+              <li key={`${round.prompt} ${round.seed}`}>
+                <div className={styles.roundImages}>
+                  <figure>
+                    <Picture file={round.images.a.file} alt={`${a}: ${round.prompt}`} thumbnail />
+                    <figcaption>{a}</figcaption>
+                  </figure>
+                  <figure>
+                    <Picture file={round.images.b.file} alt={`${b}: ${round.prompt}`} thumbnail />
+                    <figcaption>{b}</figcaption>
+                  </figure>
+                </div>
+                <p className="small">{round.prompt}</p>
+                <p className="small dim">
+                  {round.answers
+                    .map(({ answer }) =>
+                      answer === 'tie'
+                        ? 'no difference'
+                        : `${record.rater ?? 'you'} chose ${(answer === 'left') === (round.shownLeft === 'b') ? b : a}`,
+                    )
+                    .join(' · ')}
+                </p>
+              </li>
+            );
+          })}
         </ul>
       </Disclosure>
     </Page>
+  );
+}
+
+/** Place of the model that won most: of several by their strength. */
+function bestOf(figures: BlindFigures | undefined): number {
+  const { strengths, duels } = figures ?? { strengths: null, duels: [] };
+  if (strengths) return strengths.reduce((best, one, i) => (one.strength > strengths[best]!.strength ? i : best), 0);
+  return (duels[0]?.rate.rate ?? 0) > 0.5 ? duels[0]!.b : 0;
+}
+
+function QuestionVerdict({
+  figures: { question, duels, strengths },
+  several,
+  models,
+}: {
+  figures: BlindFigures;
+  several: boolean;
+  models: number;
+}) {
+  return (
+    <section
+      data-side={duels.length === 1 ? verdict(duels[0]!.rate, 'B').side : 'open'}
+      aria-label={questionTitles[question]}
+    >
+      {several || models > 2 ? <h2>{questionTitles[question]}</h2> : null}
+      {duels.length === 0 ? <p className={styles.said}>Nothing was compared. So nothing can be said.</p> : null}
+      {duels.map((duel) => (
+        <DuelVerdict key={`${duel.a} ${duel.b}`} duel={duel} />
+      ))}
+      {strengths ? (
+        <table className={styles.figures}>
+          <caption className="small dim">All on one scale: log odds of winning over A, 95 % interval.</caption>
+          <tbody>
+            {strengths.map(({ strength, interval }, place) => (
+              <tr key={letter(place)}>
+                <th scope="row">{letter(place)}</th>
+                <td className="number">{strength.toFixed(2)}</td>
+                <td className="number dim">{interval ? interval.map((end) => end.toFixed(2)).join(' to ') : ''}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      ) : models > 2 ? (
+        <p className="small dim">Too few rounds to put all models on one scale.</p>
+      ) : null}
+    </section>
+  );
+}
+
+function DuelVerdict({ duel: { a, b, rate, categories } }: { duel: DuelRate }) {
+  const said = verdict(rate, letter(b));
+  return (
+    <>
+      <p className={`number ${styles.rate}`}>{Number.isNaN(rate.rate) ? '–' : printPercent(rate.rate)}</p>
+      <WinBar result={rate} a={letter(a)} b={letter(b)} />
+      <p className={styles.said}>
+        {said.counted} <strong>{said.concluded}</strong>
+      </p>
+      <p className="small dim number">
+        {rate.wins} for {letter(b)} · {rate.losses} for {letter(a)} · {plural(rate.ties, 'tie')} · 95 % interval{' '}
+        {printPercent(rate.interval[0])} to {printPercent(rate.interval[1])} · sign test p ={' '}
+        {rate.pValue < 0.001 ? '< 0.001' : rate.pValue.toFixed(3)}
+      </p>
+      {categories.map(({ category, rate: of }) => (
+        <p key={category} className="small dim number">
+          {category}: {verdict(of, letter(b)).counted}
+        </p>
+      ))}
+    </>
   );
 }

@@ -8,6 +8,7 @@ import { ModelPicker } from '../../components/ModelPicker.tsx';
 import { Shortcuts } from '../../components/Shortcuts.tsx';
 import { Disclosure, Page, Panel, ProblemNotice, Progress } from '../../components/Surface.tsx';
 import { plural } from '../../components/words.ts';
+import { MOST_MODELS } from '../../../records/blindTests.ts';
 import { areSame, missingPictures } from '../../store/compareSelectors.ts';
 import type { CompareView } from '../../store/compareSlice.ts';
 import { isOpen } from '../../store/jobsSlice.ts';
@@ -96,7 +97,8 @@ function Sides() {
   const comparing = useStudio((s) => s.comparing);
   const same = useStudio(areSame);
   const missing = useStudio(missingPictures);
-  const known = useModelHashes([a, b]);
+  const others = useStudio((s) => s.compareOthers);
+  const known = useModelHashes([a, b, ...others]);
   const { setCompare, swapCompare, makeComparison, cancelJob } = useStudio.getState();
   const make: Action = {
     name: 'make',
@@ -122,6 +124,7 @@ function Sides() {
         </div>
         <ModelPicker label="B" value={b} onChange={(compareB) => setCompare({ compareB })} withFile />
       </div>
+      <OtherModels />
       {same ? (
         <p className="small dim" style={{ marginTop: 8 }}>
           {hasTuned
@@ -142,11 +145,45 @@ function Sides() {
             />
             <Button onClick={() => cancelJob(job.id)}>Cancel</Button>
           </div>
-        ) : same ? null : (
+        ) : same && others.length === 0 ? null : (
           <ActionButton action={make} look={known && missing ? 'primary' : 'normal'} />
         )}
       </div>
     </Panel>
+  );
+}
+
+/** Beyond A and B. */
+function OtherModels() {
+  const others = useStudio((s) => s.compareOthers);
+  const last = useStudio((s) => s.compareB);
+  const { setCompare } = useStudio.getState();
+  return (
+    <div className={styles.others}>
+      {others.map((model, at) => {
+        const name = String.fromCharCode(67 + at);
+        return (
+          <div key={name} className={styles.other}>
+            <ModelPicker
+              label={name}
+              value={model}
+              onChange={(chosen) => setCompare({ compareOthers: others.with(at, chosen) })}
+              withFile
+            />
+            <IconButton
+              icon="close"
+              label={`Compare without ${name}`}
+              onClick={() => setCompare({ compareOthers: others.toSpliced(at, 1) })}
+            />
+          </div>
+        );
+      })}
+      {last && others.length < MOST_MODELS - 2 ? (
+        <Button look="quiet" onClick={() => setCompare({ compareOthers: [...others, last] })}>
+          Another model
+        </Button>
+      ) : null}
+    </div>
   );
 }
 

@@ -1,14 +1,17 @@
-/** Every prompt and seed as a small A|B; one click brings it up. */
+/** Every prompt and seed as a small A|B, and C and more behind it; one click brings it up. */
 import { Picture } from '../../components/Picture.tsx';
-import { comparison } from '../../store/compareSelectors.ts';
+import { comparison, otherPictures } from '../../store/compareSelectors.ts';
 import { useStudio } from '../../store/useStudio.ts';
 import styles from './compare.module.css';
 
 export function PairThumbs() {
   const pairs = useStudio(comparison);
   const position = useStudio((s) => s.comparePosition);
+  const others = useStudio(otherPictures);
   const { showComparison } = useStudio.getState();
-  const cells = pairs.filter(({ a, b }) => a ?? b);
+  const cells = pairs
+    .map((pair, at) => ({ ...pair, others: others.map(({ images }) => images[at]) }))
+    .filter(({ a, b, others: more }) => a ?? b ?? more.find(Boolean));
   if (cells.length < 2) return null;
   return (
     <ul className={styles.thumbs} aria-label="Every prompt and seed">
@@ -23,6 +26,9 @@ export function PairThumbs() {
           >
             <Picture file={cell.a?.file} alt="" thumbnail />
             <Picture file={cell.b?.file} alt="" thumbnail />
+            {cell.others.map((image, at) => (
+              <Picture key={String.fromCharCode(67 + at)} file={image?.file} alt="" thumbnail />
+            ))}
           </button>
         </li>
       ))}

@@ -3,10 +3,10 @@ import type { WinRate } from '../../../evaluation/winRate.ts';
 import { printPercent } from '../../components/words.ts';
 import styles from './compare.module.css';
 
-export function WinBar({ result: { rate, interval } }: { result: WinRate }) {
+export function WinBar({ result: { rate, interval }, a = 'A', b = 'B' }: { result: WinRate; a?: string; b?: string }) {
   const words = Number.isNaN(rate)
     ? 'nothing decided'
-    : `B won ${printPercent(rate)}, 95 % interval ${printPercent(interval[0])} to ${printPercent(interval[1])}`;
+    : `${b} won ${printPercent(rate)}, 95 % interval ${printPercent(interval[0])} to ${printPercent(interval[1])}`;
   return (
     <div className={styles.winBar} role="img" aria-label={words}>
       <span className={styles.winMiddle} />
@@ -15,8 +15,8 @@ export function WinBar({ result: { rate, interval } }: { result: WinRate }) {
         style={{ left: `${interval[0] * 100}%`, right: `${100 - interval[1] * 100}%` }}
       />
       {Number.isNaN(rate) ? null : <span className={styles.winDot} style={{ left: `${rate * 100}%` }} />}
-      <span className={styles.winA}>A</span>
-      <span className={styles.winB}>B</span>
+      <span className={styles.winA}>{a}</span>
+      <span className={styles.winB}>{b}</span>
     </div>
   );
 }

@@ -7,6 +7,7 @@ import { ImageGrid } from '../../components/ImageGrid.tsx';
 import { ConfirmButton, Empty, Page, Panel, Tag } from '../../components/Surface.tsx';
 import { plural, printBytes, printWhen } from '../../components/words.ts';
 import { modelKey, modelNames, titleOf } from '../../store/models.ts';
+import { modelsOf } from '../../../evaluation/blindFigures.ts';
 import { useStudio } from '../../store/useStudio.ts';
 import { Pairs } from './Pairs.tsx';
 import styles from './library.module.css';
@@ -139,7 +140,7 @@ function Runs() {
               {plural(run.checkpoints.length, 'checkpoint')} · {printWhen(run.createdAt)}
             </span>
             {tests.some((test) =>
-              [test.a, test.b].some((side) =>
+              modelsOf(test).some((side) =>
                 side.model.adapters.some((adapter) => adapter.kind === 'run' && adapter.run === run.id),
               ),
             ) ? (
