@@ -211,9 +211,11 @@ export const evaluate = defineVerb({
           arms.map(({ name }) => name),
           judged.flatMap(({ judge, labelled: own, figures }) =>
             judge.scales.map(({ name, title }) => ({
-              title: judge.scales.length > 1 ? `${judge.title}, ${title.toLowerCase()}` : judge.title,
+              title: `${judge.title}${judge.scales.length > 1 ? `, ${title.toLowerCase()}` : ''}${judge.kind === 'hps' ? ' × 100' : ''}`,
               optimised: own.length > 0,
               figures: figures[name]!,
+              // Papers print HPS as 100 times its cosine.
+              factor: judge.kind === 'hps' ? 100 : 1,
             })),
           ),
         ),
