@@ -50,6 +50,13 @@ describe('the pairs that a run keeps back', () => {
     expect(pairs.size).toBe(8);
   });
 
+  it('are none that were chosen for their doubt', () => {
+    const all = pairsOf(60).map((pair, i) => (i % 3 === 0 ? pair : { ...pair, chosen: true }));
+    const { pairs } = heldOutOf(all, tenth);
+    expect(pairs.size).toBe(6);
+    expect([...pairs].every((i) => i % 3 === 0)).toBe(true);
+  });
+
   it('follow from pairs and seed alone', () => {
     expect(heldOutOf(pairsOf(50), tenth)).toEqual(heldOutOf(pairsOf(50), tenth));
     expect([...heldOutOf(pairsOf(50), tenth).pairs]).not.toEqual([

@@ -19,16 +19,17 @@ export interface HeldOut {
 }
 
 /** All pairs of a prompt are kept back or none: a model that saw a prompt with other pictures would be asked about something it has been told. Ties
- *  of those prompts are kept back, too, and do not count. */
+ *  of those prompts are kept back, too, and do not count. Prompts with a pair that was chosen for a model's doubt are not: it would look worse than it is. */
 export function heldOutOf(
-  pairs: readonly Pick<TrainPair, 'prompt' | 'strength'>[],
+  pairs: readonly Pick<TrainPair, 'prompt' | 'strength' | 'chosen'>[],
   { heldOut, seed }: Pick<TrainConfig, 'heldOut' | 'seed'>,
 ): HeldOut {
   const none = (because: string | null): HeldOut => ({ pairs: new Set(), because });
   if (heldOut === 0) return none(null);
-  const byPrompt = new Map<string, { pairs: number[]; decided: number }>();
-  for (const [i, { prompt, strength }] of pairs.entries()) {
-    const group = byPrompt.get(prompt) ?? { pairs: [], decided: 0 };
+  const byPrompt = new Map<string, { pairs: number[]; decided: number; chosen: boolean }>();
+  for (const [i, { prompt, strength, chosen = false }] of pairs.entries()) {
+    const group = byPrompt.get(prompt) ?? { pairs: [], decided: 0, chosen: false };
+    group.chosen ||= chosen;
     group.pairs.push(i);
     if (strength !== 'tie') group.decided++;
     byPrompt.set(prompt, group);
@@ -43,7 +44,7 @@ export function heldOutOf(
   let count = 0;
   const take = (fits: (size: number) => boolean): void => {
     for (const group of groups)
-      if (count < wanted && group.decided > 0 && !kept.includes(group) && fits(group.decided)) {
+      if (count < wanted && group.decided > 0 && !group.chosen && !kept.includes(group) && fits(group.decided)) {
         kept.push(group);
         count += group.decided;
       }
@@ -52,7 +53,7 @@ export function heldOutOf(
   take((size) => count < MIN_HELD_OUT && count + size <= most);
   if (count < MIN_HELD_OUT)
     return none(
-      `No pairs are held out: whole prompts are kept back, and the ${decided} pairs are of ${byPrompt.size === 1 ? 'one prompt' : `only ${byPrompt.size} prompts`}.`,
+      `No pairs are held out: whole prompts are kept back, and the ${decided} pairs are of ${byPrompt.size === 1 ? 'one prompt' : `only ${byPrompt.size} prompts`}${groups.some(({ chosen }) => chosen) ? ', not counting those that were chosen' : ''}.`,
     );
   return { pairs: new Set(kept.flatMap((group) => group.pairs)), because: null };
 }

@@ -48,6 +48,7 @@ export function trainPairs(
         ...(strength && losses[loss].readsPreference && { strength }),
         by: label.by,
         ...(label.raters && { raters: label.raters }),
+        ...(pair.asked && pair.asked.why !== 'random' && { chosen: true }),
         ...(often > 1 && { repeats: often }),
         ...(pair.sizing && pair.images.some(isForeign) && { sizing: pair.sizing }),
       },

@@ -25,6 +25,9 @@ export interface PairSizing {
   fit?: Fit | undefined;
 }
 
+/** Why a candidate of a round is shown when it is: drawn at random, for the model's doubt, or behind both. */
+export type AskedFor = 'random' | 'chosen' | 'rest';
+
 export interface PairRecord {
   id: string;
   prompt: string;
@@ -35,6 +38,8 @@ export interface PairRecord {
   source?: PairSource | undefined;
   /** Of pictures from elsewhere, which keep their own size until they are used: whoever brought them said so. */
   sizing?: PairSizing | undefined;
+  /** Of a candidate of a round: the run that it was drawn and doubted by, when, and its place among the others. */
+  asked?: { round: string; at: string; order: number; why: AskedFor } | undefined;
   /** ISO 8601: of a pair that was brought along, when that import began. */
   importedAt?: string | undefined;
   createdAt: string;
@@ -65,6 +70,14 @@ export const pairRecordSchema = z.looseObject({
     })
     .optional(),
   sizing: pairSizingSchema.optional(),
+  asked: z
+    .looseObject({
+      round: z.string(),
+      at: z.string(),
+      order: z.int().min(0),
+      why: z.enum(['random', 'chosen', 'rest']),
+    })
+    .optional(),
   importedAt: z.string().optional(),
   createdAt: z.string(),
 }) satisfies z.ZodType<PairRecord>;

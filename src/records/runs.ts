@@ -38,6 +38,8 @@ export interface TrainPair {
   raters?: string[] | undefined;
   /** Of pictures from elsewhere, what was said of their size when they came. */
   sizing?: PairSizing | undefined;
+  /** It was asked about because a model doubted it: it trains, and no figure is made of it. */
+  chosen?: boolean | undefined;
   /** How often it is drawn in an epoch, as the settings have it for who gave the label; once if left out. */
   repeats?: number | undefined;
 }
@@ -277,6 +279,7 @@ export const runSchema = z.looseObject({
         by: z.string().optional(),
         raters: z.array(z.string()).min(1).optional(),
         sizing: pairSizingSchema.optional(),
+        chosen: z.boolean().optional(),
         repeats: z.int().min(1).max(1000).optional(),
       }),
     )

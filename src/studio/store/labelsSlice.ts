@@ -54,6 +54,8 @@ export interface LabelsSlice {
   /** Reads labels, pairs and images from disk; brings in the bundled pairs. */
   readStored(): Promise<void>;
   addPairs(pairs: readonly PairRecord[]): void;
+  /** Of which more is known now; they may have another place in the list. */
+  replacePairs(pairs: readonly PairRecord[]): void;
   setFilter(filter: QueueFilter): void;
   /** Back to the pairs that are not judged yet, if another list is open. */
   judgeNew(): void;
@@ -75,13 +77,14 @@ function withoutTwins(pairs: readonly PairRecord[]): PairRecord[] {
   return [...byId.values()];
 }
 
-/** Bundled ones first, then as they were made or came, those of a file in its order. */
+/** Bundled ones first, then as they were made or came, those of a file in its order, those of a round as they are to be asked. */
 function inOrder(a: PairRecord, b: PairRecord): number {
   const rank = (pair: PairRecord): number => (pair.origin === 'bundled' ? 0 : 1);
-  const at = ({ importedAt, createdAt }: PairRecord): string => importedAt ?? createdAt;
+  const at = ({ asked, importedAt, createdAt }: PairRecord): string => asked?.at ?? importedAt ?? createdAt;
   return (
     rank(a) - rank(b) ||
     at(a).localeCompare(at(b)) ||
+    (a.asked?.order ?? 0) - (b.asked?.order ?? 0) ||
     (a.source?.file ?? '').localeCompare(b.source?.file ?? '') ||
     (a.source?.row ?? 0) - (b.source?.row ?? 0)
   );
@@ -222,6 +225,16 @@ export const labelsSlice: Slice<LabelsSlice> = (set, get) => {
       const all = withoutTwins([...get().pairs, ...pairs]);
       set({ pairs: all.sort(inOrder) });
       if (!get().showing) showFirst();
+    },
+
+    replacePairs(pairs) {
+      const known = new Map(pairs.map((pair) => [pair.id, pair]));
+      set({
+        pairs: get()
+          .pairs.map((pair) => known.get(pair.id) ?? pair)
+          .sort(inOrder),
+      });
+      lookAhead();
     },
 
     setFilter(filter) {

@@ -13,6 +13,7 @@ import { type ModelsSlice, modelsSlice } from './modelsSlice.ts';
 import { type PreferencesSlice, preferencesSlice } from './preferencesSlice.ts';
 import { type ProjectSlice, projectSlice } from './projectSlice.ts';
 import { type RatersSlice, ratersSlice } from './ratersSlice.ts';
+import { type RoundsSlice, roundsSlice } from './roundsSlice.ts';
 import { type TakeAwaySlice, takeAwaySlice } from './takeAwaySlice.ts';
 import { type TrainSlice, trainSlice } from './trainSlice.ts';
 
@@ -26,6 +27,7 @@ export type Studio = EngineSlice &
   GenerateSlice &
   TrainSlice &
   MarginsSlice &
+  RoundsSlice &
   CompareSlice &
   BlindSlice &
   LibrarySlice &
@@ -46,6 +48,7 @@ export const useStudio = create<Studio>()((...store) => ({
   ...generateSlice(...store),
   ...trainSlice(...store),
   ...marginsSlice(...store),
+  ...roundsSlice(...store),
   ...compareSlice(...store),
   ...blindSlice(...store),
   ...librarySlice(...store),

@@ -12,6 +12,7 @@ import { useStudio } from '../../store/useStudio.ts';
 import { Curves } from './Curves.tsx';
 import { Looks, Setbacks, Verdict } from './Looks.tsx';
 import { Margins } from './Margins.tsx';
+import { NextRound } from './NextRound.tsx';
 import { SampleStrip } from './SampleStrip.tsx';
 import { statusWords } from './RunsList.tsx';
 import styles from './train.module.css';
@@ -34,6 +35,7 @@ export function RunView({ id, overlays }: { id: string; overlays: string[] }) {
         <div className="stack">
           {active ? <LiveHead run={run} /> : <PastHead run={run} />}
           {active ? null : <Verdict run={run} />}
+          {active ? null : <NextRound run={run} />}
           <Recoveries run={run} />
           <Setbacks run={run} />
           <Lineage run={run} />

@@ -1,0 +1,40 @@
+/** Going on from what a run came to: new pairs of it to judge, and it as what the next run starts from. */
+import { useState } from 'react';
+import { useLocation } from 'wouter';
+import type { RunRecord } from '../../../service/types.ts';
+import { Button } from '../../components/Button.tsx';
+import { NumberField } from '../../components/Fields.tsx';
+import { Disclosure } from '../../components/Surface.tsx';
+import { useStudio } from '../../store/useStudio.ts';
+
+export function NextRound({ run }: { run: RunRecord }) {
+  const [ask, setAsk] = useState(20);
+  const stage = useStudio((s) => s.roundStage);
+  const busy = useStudio((s) => s.startingRound);
+  const free = useStudio((s) => s.engineState === 'ready' && s.activeRun === null);
+  const [, navigate] = useLocation();
+  const { startRound, judgeNew } = useStudio.getState();
+  if (run.checkpoints.length === 0) return null;
+  const start = async (): Promise<void> => {
+    if (!(await startRound(run.id, ask))) return;
+    judgeNew();
+    navigate('/label');
+  };
+  return (
+    <Disclosure label="Next round">
+      <div className="stack">
+        <p className="small dim">
+          Its best checkpoint draws twice as many pairs as you are to judge. Those that it is least certain of come
+          first, and three in ten at random: only these are ever held out. The next run starts from it, and is held
+          against it.
+        </p>
+        <div className="row">
+          <NumberField label="Pairs to judge" value={ask} min={4} max={500} onChange={setAsk} />
+          <Button look="primary" icon="generate" busy={busy} disabled={!free} onClick={start}>
+            {stage ?? 'Start the next round'}
+          </Button>
+        </div>
+      </div>
+    </Disclosure>
+  );
+}
