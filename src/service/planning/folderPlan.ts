@@ -119,7 +119,8 @@ export async function planFolder(
   const spec = {
     ...stepSpecOf(
       { folder: { unet: { model: unet }, tokens }, weights },
-      config,
+      // A look at held-out pairs is a moment between two steps, and takes less than a sample.
+      { ...config, heldOut: 0 },
       latentSize,
       reference,
       target.limits.maxStorageBufferBindingSize,

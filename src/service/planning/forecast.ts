@@ -319,6 +319,7 @@ export function modelForecast(
       alpha: 8,
       pairsPerStep: 1,
       accumulation: 1,
+      heldOut: 0,
       ...changes,
     };
     const step = { folder: { unet: model.unet, tokens: model.tokens }, weights: model.unet.weights };
