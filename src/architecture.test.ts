@@ -51,6 +51,7 @@ const mayImport: Record<string, string[]> = {
     'training/config',
   ],
   studio: [
+    'judges/judge',
     'service/types',
     'service/export/kinds',
     'evaluation',

@@ -107,14 +107,23 @@ it('a judge of one’s own is named by its folder or by its file', { timeout: 24
   const judges = join(root, 'tools/judges/onnx/judges');
   const [byFolder, byFile] = await json(
     join(folder, 'pairs'),
-    ...['--by', join(judges, 'head'), '--by', join(judges, 'labels/judge.json')],
+    '--by',
+    join(judges, 'head'),
+    '--by',
+    join(judges, 'labels/judge.json'),
   );
   expect(byFolder!.perPair).toHaveLength(3);
   expect(byFolder!.perPair[0]!.scores).not.toEqual(byFile!.perPair[0]!.scores);
   const { code, out, err } = await winnow(
     'label',
-    ...[join(folder, 'pairs'), '--by', join(judges, 'head'), '--tie-margin', '1000', '--json'],
-    ...['--out', join(folder, 'ties.jsonl')],
+    join(folder, 'pairs'),
+    '--by',
+    join(judges, 'head'),
+    '--tie-margin',
+    '1000',
+    '--json',
+    '--out',
+    join(folder, 'ties.jsonl'),
   );
   expect(code, err).toBe(0);
   expect(JSON.parse(out)).toMatchObject({ added: 3, tie: 3, usable: 0 });

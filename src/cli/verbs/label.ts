@@ -1,9 +1,8 @@
-import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { labelKind } from '../../records/kinds.ts';
 import { isForeign } from '../../records/foreignImages.ts';
-import { countLabels, foldLabels, type Label, labelsOf } from '../../data/labels.ts';
-import { leftSide } from '../../evaluation/blindPlan.ts';
+import { countLabels, foldLabels, labelsOf } from '../../data/labels.ts';
+import { judgeLabel } from '../../evaluation/judgeLabel.ts';
 import { signature } from '../../judges/judge.ts';
 import type { ImageRecord, LabelEvent, PairRecord } from '../../service/types.ts';
 import { distinctBy } from '../../shared/arrays.ts';
@@ -102,7 +101,7 @@ export const label = defineVerb({
         appendRecords(
           file,
           batch.map(({ pair, index }, i) =>
-            labelOf(pair.id, index, [scores[2 * i]![by]!, scores[2 * i + 1]![by]!], {
+            judgeLabel(pair.id, index, [scores[2 * i]![by]!, scores[2 * i + 1]![by]!], {
               signed,
               margin,
               clearMargin,
@@ -118,34 +117,6 @@ export const label = defineVerb({
     return outcome(file, before.length, pairs);
   },
 });
-
-function labelOf(
-  pair: string,
-  index: number,
-  scores: readonly [number, number],
-  {
-    signed,
-    margin,
-    clearMargin,
-    elapsedMs,
-  }: { signed: string; margin: number; clearMargin: number; elapsedMs: number },
-): Label {
-  // Sides by a coin, as when a person judges; a judge of ours does not mind, but statistics of sides stay comparable.
-  const shownLeft = leftSide({ seed: 0, pair: index }) === 'a' ? 0 : 1;
-  const lead = scores[shownLeft] - scores[shownLeft === 0 ? 1 : 0];
-  const answer = Math.abs(lead) <= margin ? 'tie' : lead > 0 ? 'left' : 'right';
-  return {
-    type: 'label',
-    id: randomUUID(),
-    pair,
-    answer,
-    shownLeft,
-    clearly: answer !== 'tie' && Math.abs(lead) > clearMargin,
-    elapsedMs,
-    at: new Date().toISOString(),
-    by: signed,
-  };
-}
 
 async function mergeLabels(
   from: string,

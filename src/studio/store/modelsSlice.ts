@@ -153,6 +153,7 @@ export const modelsSlice: Slice<ModelsSlice> = (set, get) => {
       get().forgetModelHashes();
       get().settleBase();
       await get().readStoredModels();
+      await get().readJudges();
     },
 
     readStoredModels: () =>

@@ -54,6 +54,7 @@ export const idleEngine: typeof WorkerForTests.verbs = {
   start: () => ({ features: [], limits: {}, adapter: {}, choices: {} }),
   models: () => [modelInfo()],
   storedModels: () => [],
+  storedJudges: () => [],
   runs: () => [],
   unreadableRuns: () => [],
   metrics: () => [],

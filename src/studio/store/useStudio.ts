@@ -6,6 +6,7 @@ import { type EngineSlice, engineSlice } from './engineSlice.ts';
 import { type GenerateSlice, generateSlice } from './generateSlice.ts';
 import { type ImportSlice, importSlice } from './importSlice.ts';
 import { type JobsSlice, jobsSlice } from './jobsSlice.ts';
+import { type JudgesSlice, judgesSlice } from './judgesSlice.ts';
 import { type LabelsSlice, labelsSlice } from './labelsSlice.ts';
 import { type LibrarySlice, librarySlice } from './librarySlice.ts';
 import { type MarginsSlice, marginsSlice } from './marginsSlice.ts';
@@ -21,6 +22,7 @@ export type Studio = EngineSlice &
   ModelsSlice &
   JobsSlice &
   LabelsSlice &
+  JudgesSlice &
   ImportSlice &
   ProjectSlice &
   RatersSlice &
@@ -42,6 +44,7 @@ export const useStudio = create<Studio>()((...store) => ({
   ...modelsSlice(...store),
   ...jobsSlice(...store),
   ...labelsSlice(...store),
+  ...judgesSlice(...store),
   ...importSlice(...store),
   ...projectSlice(...store),
   ...ratersSlice(...store),

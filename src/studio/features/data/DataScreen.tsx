@@ -3,6 +3,7 @@ import { Page } from '../../components/Surface.tsx';
 import { plural } from '../../components/words.ts';
 import { useStudio } from '../../store/useStudio.ts';
 import { BringIn } from './BringIn.tsx';
+import { JudgeLabels } from './JudgeLabels.tsx';
 import { ProjectFile } from './ProjectFile.tsx';
 import { Raters } from './Raters.tsx';
 import { TakePairs } from './TakePairs.tsx';
@@ -20,6 +21,7 @@ export function DataScreen() {
       <div className={styles.columns}>
         <div className={styles.column}>
           <BringIn />
+          <JudgeLabels />
           <Raters />
         </div>
         <div className={styles.column}>

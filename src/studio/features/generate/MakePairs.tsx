@@ -20,7 +20,10 @@ export function MakePairs({ action }: { action: Action }) {
   const draft = useDraft('list', 'model', 'against', 'bestOf', 'pairCount');
   const isTyped = useStudio((s) => s.draft.prompt.trim() !== '');
   const toJudge = useStudio(waiting);
-  const judges = useStudio(chosenModel)?.judges ?? noJudges;
+  const own = useStudio(chosenModel)?.judges ?? noJudges;
+  const stored = useStudio((s) => s.storedJudges);
+  // Requests name one that was brought by its place.
+  const judges = [...own, ...stored.flatMap(({ place, info }) => (info ? [{ ...info, name: place }] : []))];
   const { setDraft } = useStudio.getState();
   const same = draft.against !== null && draft.model !== null && modelKey(draft.against) === modelKey(draft.model);
   const from = draft.list

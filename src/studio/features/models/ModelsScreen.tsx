@@ -3,6 +3,7 @@ import { Page, ProblemNotice } from '../../components/Surface.tsx';
 import { useStudio } from '../../store/useStudio.ts';
 import { AddModel } from './AddModel.tsx';
 import { ComingIn } from './ComingIn.tsx';
+import { Judges } from './Judges.tsx';
 import { ModelDetail } from './ModelDetail.tsx';
 import { ModelForecastPanel } from './ModelForecastPanel.tsx';
 import { ModelList } from './ModelList.tsx';
@@ -27,6 +28,7 @@ export function ModelsScreen() {
           <ModelList entries={entries} viewed={entry?.id} />
           <div className={styles.add}>
             <AddModel />
+            <Judges />
           </div>
         </div>
         <div className={styles.main}>

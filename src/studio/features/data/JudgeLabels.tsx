@@ -1,0 +1,88 @@
+/** A judge labels the pairs: labels of its own, which count where no person has judged, and train as often as the run's settings say. */
+import { useState } from 'react';
+import { signature } from '../../../judges/judge.ts';
+import { labelsOf } from '../../../data/labels.ts';
+import { Button } from '../../components/Button.tsx';
+import { NumberField, Select } from '../../components/Fields.tsx';
+import { Panel, ProblemNotice, Progress } from '../../components/Surface.tsx';
+import { plural } from '../../components/words.ts';
+import type { AskedJudge } from '../../store/judgesSlice.ts';
+import { useStudio } from '../../store/useStudio.ts';
+
+export function JudgeLabels() {
+  const own = useStudio((s) => s.models[0]?.judges);
+  const stored = useStudio((s) => s.storedJudges);
+  const labels = useStudio((s) => s.labels);
+  const pairs = useStudio((s) => s.pairs);
+  const judging = useStudio((s) => s.judging);
+  const ready = useStudio((s) => s.engineState === 'ready');
+  const problem = useStudio((s) => s.labelProblem);
+  const { labelBy, stopJudging } = useStudio.getState();
+  const [chosen, setChosen] = useState('');
+  const [margin, setMargin] = useState(0);
+  const judges: AskedJudge[] = [
+    ...(own ?? []).map((info) => ({ place: info.name, info })),
+    ...stored.flatMap(({ place, info }) => (info ? [{ place, info }] : [])),
+  ];
+  const choices = judges.flatMap((judge) =>
+    judge.info.scales.map(({ name, title }) => ({
+      judge,
+      scale: name,
+      key: `${judge.place} ${name}`,
+      label: `${judge.info.title}: ${title.toLowerCase()}`,
+    })),
+  );
+  const choice = choices.find(({ key }) => key === chosen) ?? choices[0];
+  if (!choice) return null;
+  const signed = signature(choice.judge.info, choice.scale);
+  const { byPair } = labelsOf(labels, signed);
+  const open = pairs.filter(({ id }) => !byPair.has(id)).length;
+  return (
+    <Panel title="Have a judge label">
+      <div className="stack">
+        <p className="small dim">
+          Its labels stay apart from people&rsquo;s, which count first. How often they train is a setting of the run.
+        </p>
+        <Select
+          label="Judge"
+          hint={choice.judge.info.about.weakness}
+          value={choice.key}
+          onChange={setChosen}
+          options={choices.map(({ key, label }) => ({ value: key, label }))}
+        />
+        <NumberField
+          label="Tie margin"
+          hint="Scores no further apart than this are a tie."
+          value={margin}
+          min={0}
+          max={1000}
+          step={0.1}
+          digits={3}
+          onChange={setMargin}
+        />
+        {judging ? (
+          <>
+            <Progress label="A judge is labelling" value={judging.total > 0 ? judging.done / judging.total : null} />
+            <div className="row">
+              <span className="small number">
+                {judging.done} of {judging.total}
+              </span>
+              <Button icon="close" onClick={stopJudging}>
+                Stop
+              </Button>
+            </div>
+          </>
+        ) : (
+          <Button
+            icon="label"
+            disabled={!ready || open === 0}
+            onClick={() => labelBy(choice.judge, choice.scale, signed, margin)}
+          >
+            {open === 0 ? 'It has labelled all pairs' : `Label ${plural(open, 'pair')}`}
+          </Button>
+        )}
+        <ProblemNotice problem={problem} />
+      </div>
+    </Panel>
+  );
+}

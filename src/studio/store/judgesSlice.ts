@@ -1,0 +1,158 @@
+/** Judges that a person brought, and what judges say of the pairs: labels of their own, beside the person's. */
+import { appendLabel, countLabels, foldOne, labelsOf } from '../../data/labels.ts';
+import { judgeLabel } from '../../evaluation/judgeLabel.ts';
+import type { HubPlan, HubRequest, JudgeInfo, PairRecord, StorageEvent, StoredJudge } from '../../service/types.ts';
+import { WinnowError } from '../../shared/errors.ts';
+import { listener } from '../app/workers.ts';
+import { actions, checkOwner } from './action.ts';
+import type { ModelFiles } from './modelFiles.ts';
+import { db } from './services.ts';
+import type { Slice } from './useStudio.ts';
+
+/** Somebody who can be asked. */
+export interface AskedJudge {
+  /** What requests name it by. */
+  place: string;
+  info: JudgeInfo;
+}
+
+export interface JudgesSlice {
+  storedJudges: StoredJudge[];
+  judgePlan: HubPlan | null;
+  planningJudge: boolean;
+  /** Pairs that a judge is labelling now. */
+  judging: { done: number; total: number } | null;
+  judgeAtWork: boolean;
+  readJudges(): Promise<void>;
+  importJudge(files: ModelFiles): Promise<void>;
+  planJudge(request: HubRequest): Promise<void>;
+  forgetJudgePlan(): void;
+  downloadJudge(request: HubRequest): Promise<void>;
+  deleteJudge(id: string): Promise<void>;
+  /** Labels every pair that it has not labelled; scores no further apart than the margin are a tie. What was labelled stays, however it ends. */
+  labelBy(judge: AskedJudge, scale: string, signed: string, margin: number): Promise<void>;
+  stopJudging(): void;
+}
+
+/** Pairs scored in one turn of the engine. */
+const BATCH = 4;
+
+export const judgesSlice: Slice<JudgesSlice> = (set, get) => {
+  const action = actions(set, get);
+  let stopped = false;
+
+  async function bringIn(
+    kind: 'copy' | 'download',
+    title: string,
+    files: readonly { path: string; size: number }[],
+    bring: (job: string, follow: (event: StorageEvent) => void) => Promise<string>,
+  ): Promise<void> {
+    await action({ problem: 'modelsProblem' }, async () => {
+      if (get().modelWork)
+        throw new WinnowError('BadArguments', 'Something else is still on its way in.', 'Wait for it, or cancel it.');
+      const job = crypto.randomUUID();
+      set({
+        modelWork: { kind, title, job, files, file: '', doneBytes: 0, totalBytes: 0, retry: null, cancelling: false },
+      });
+      void get().askToPersist();
+      try {
+        await bring(job, (event) =>
+          set(({ modelWork }) => {
+            if (modelWork?.job !== job) return {};
+            if (event.type === 'retry') return { modelWork: { ...modelWork, retry: `${event.file}: ${event.reason}` } };
+            const { file, doneBytes, totalBytes } = event;
+            return { modelWork: { ...modelWork, file, doneBytes, totalBytes, retry: null } };
+          }),
+        );
+        set({ judgePlan: null });
+      } finally {
+        set({ modelWork: null });
+        await get().readJudges();
+        void get().readStorage();
+      }
+    });
+  }
+
+  return {
+    storedJudges: [],
+    judgePlan: null,
+    planningJudge: false,
+    judging: null,
+    judgeAtWork: false,
+
+    readJudges: async () => {
+      await action({ problem: 'modelsProblem', background: true }, async () => {
+        set({ storedJudges: await get().engine().storedJudges() });
+      });
+    },
+
+    importJudge: ({ name, files }) =>
+      bringIn('copy', name, [], (job, follow) => get().engine().importJudge(job, { name, files }, listener(follow))),
+
+    planJudge: async (request) => {
+      await action({ problem: 'modelsProblem', busy: 'planningJudge' }, async () => {
+        set({ judgePlan: null });
+        set({ judgePlan: await get().engine().planJudgeDownload(request) });
+      });
+    },
+
+    forgetJudgePlan: () => set({ judgePlan: null }),
+
+    downloadJudge: (request) =>
+      bringIn('download', request.id, get().judgePlan?.files ?? [], (job, follow) =>
+        get().engine().downloadJudge(job, request, listener(follow)),
+      ),
+
+    deleteJudge: async (id) => {
+      await action({ problem: 'modelsProblem' }, async () => {
+        await get().engine().deleteJudge(id);
+        await get().readJudges();
+        void get().readStorage();
+      });
+    },
+
+    labelBy: async ({ place }, scale, signed, margin) => {
+      await action({ problem: 'labelProblem', busy: 'judgeAtWork' }, async () => {
+        checkOwner(get(), 'Have it judge there, or take over here.');
+        stopped = false;
+        const known = labelsOf(get().labels, signed).byPair;
+        const open = get()
+          .pairs.map((pair, index) => ({ pair, index }))
+          .filter(({ pair }) => !known.has(pair.id));
+        set({ judging: { done: 0, total: open.length } });
+        try {
+          for (let start = 0; start < open.length; start += BATCH) {
+            if (stopped) break;
+            const batch = open.slice(start, start + BATCH);
+            const begin = performance.now();
+            const scores = await get()
+              .engine()
+              .score(
+                place,
+                batch.flatMap(({ pair }) => toScore(pair)),
+              );
+            const elapsedMs = (performance.now() - begin) / batch.length;
+            for (const [i, { pair, index }] of batch.entries()) {
+              const both = [scores[2 * i]![scale]!, scores[2 * i + 1]![scale]!] as const;
+              const event = judgeLabel(pair.id, index, both, { signed, margin, clearMargin: Infinity, elapsedMs });
+              await appendLabel(await db(), event);
+              const labels = foldOne(get().labels, event);
+              set({ labels, labelEvents: [...get().labelEvents, event], counts: countLabels(labels.byPair) });
+            }
+            set({ judging: { done: start + batch.length, total: open.length } });
+          }
+        } finally {
+          set({ judging: null });
+          get().settleShowing();
+        }
+      });
+    },
+
+    stopJudging: () => {
+      stopped = true;
+    },
+  };
+};
+
+const toScore = ({ images, prompt }: PairRecord): { file: string; prompt: string }[] =>
+  images.map(({ file }) => ({ file, prompt }));
