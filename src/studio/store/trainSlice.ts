@@ -89,9 +89,9 @@ export const startModel = (state: Studio): ModelRef | null => state.trainModel ?
 
 /** What memory and time of the next run depend on, in one text. */
 export const forecastQuestion = (state: Studio): string => {
-  const { mode, rank, targets, pairsPerStep, accumulation, reference, recompute, loss } = state.trainConfig;
+  const { mode, rank, targets, pairsPerStep, accumulation, reference, recompute, loss, heldOut } = state.trainConfig;
   return JSON.stringify([
-    [mode, rank, targets, pairsPerStep, accumulation, reference, recompute, loss],
+    [mode, rank, targets, pairsPerStep, accumulation, reference, recompute, loss, heldOut > 0],
     startModel(state),
     state.engineState === 'ready',
     state.activeRun === null,
