@@ -6,7 +6,7 @@ import { WinnowError } from '../shared/errors.ts';
 import type { FolderReader } from './environment.ts';
 import { changedWeights } from './model/modelPool.ts';
 import { enginePredictor, onnxPredictor } from './sampling/noisePredictor.ts';
-import { engineRunner, onnxRunner } from './sampling/partRunner.ts';
+import { engineRunner, onnxRunner, type PartRunner } from './sampling/partRunner.ts';
 import { type Backend, executorBackend, onnxBackend } from './verify/backends.ts';
 import { openCase } from './verify/caseFile.ts';
 import type { CaseResult } from './verify/compare.ts';
@@ -15,6 +15,7 @@ import { verifyAddNoise, verifyScheduler } from './verify/diffusion.ts';
 import { verifyDpo } from './verify/dpo.ts';
 import { verifyImplicit } from './verify/implicit.ts';
 import { verifyJudge, verifyResize } from './verify/judge.ts';
+import { verifyKnownScores } from './verify/knownScores.ts';
 import { verifyPipeline } from './verify/pipeline.ts';
 import { verifyTextEncoder, verifyTokenizer } from './verify/text.ts';
 import { verifyUNet } from './verify/unet.ts';
@@ -36,6 +37,23 @@ export interface VerifyHost {
   /** Provider and device for onnxruntime. */
   onnx(): Promise<SessionOptions>;
 }
+
+/** Holds a judge against the scores that are printed of it. */
+export async function verifyJudgeFolder(
+  judge: FolderReader,
+  {
+    path,
+    pictures,
+    backend,
+    sha256,
+  }: { path: string; pictures: FolderReader; backend: VerifyBackend; sha256(bytes: Uint8Array): Promise<string> },
+  host: VerifyHost,
+): Promise<CaseResult> {
+  return verifyKnownScores(judge, path, pictures, await runnerOf(backend, host), sha256);
+}
+
+const runnerOf = async (backend: VerifyBackend, host: VerifyHost): Promise<PartRunner> =>
+  backend === 'onnx' ? onnxRunner(await host.onnx()) : engineRunner(await host.executor(backend));
 
 /** Runs one case. Rejects with a named error where the case cannot be run at all. */
 export async function verifyCase(reader: FolderReader, options: VerifyOptions, host: VerifyHost): Promise<CaseResult> {
@@ -91,10 +109,7 @@ export async function verifyCase(reader: FolderReader, options: VerifyOptions, h
     }
     case 'pipeline':
       return verifyPipeline(golden, {
-        runner:
-          options.backend === 'onnx'
-            ? onnxRunner(await host.onnx())
-            : engineRunner(await host.executor(options.backend)),
+        runner: await runnerOf(options.backend, host),
         supplied:
           ({ reader }) =>
           async (part) =>
@@ -107,10 +122,7 @@ export async function verifyCase(reader: FolderReader, options: VerifyOptions, h
     case 'resize':
       return verifyResize(golden);
     case 'judge':
-      return verifyJudge(
-        golden,
-        options.backend === 'onnx' ? onnxRunner(await host.onnx()) : engineRunner(await host.executor(options.backend)),
-      );
+      return verifyJudge(golden, await runnerOf(options.backend, host));
     default:
       throw new Error(`no verifier for ${golden.kind satisfies never}`);
   }

@@ -1,4 +1,5 @@
-import { type CaseResult, formatCase, verifyCase, type VerifyHost } from '../../service/verify.ts';
+import { createHash } from 'node:crypto';
+import { type CaseResult, formatCase, verifyCase, type VerifyHost, verifyJudgeFolder } from '../../service/verify.ts';
 import { openExecutor } from '../../service/executors.ts';
 import { oneOf } from '../arguments.ts';
 import { listAdapters, openNodeGpu } from '../device.ts';
@@ -22,26 +23,53 @@ export const verify = defineVerb({
       help: 'frozen reference of dpo cases: engine or onnx',
       default: 'engine',
     },
+    judge: {
+      kind: 'text',
+      value: 'FOLDER',
+      help: 'holds a published judge (PickScore, HPS v2 and v2.1, CLIP ViT-H/14, LAION aesthetic v2) against the scores that are printed of it',
+    },
+    pictures: {
+      kind: 'text',
+      value: 'FOLDER',
+      help: 'where the pictures of --judge lie: 1.webp to 4.webp of github.com/THUDM/ImageReward, assets/images (default: in its folder)',
+    },
     adapter: {
       kind: 'text',
       value: 'NAME',
       help: 'GPU adapter by a part of its name; `list` shows what there is (default: the best)',
     },
   },
-  notes: ['Exit code 0 only if every tensor of every case is within its tolerance.'],
+  notes: [
+    'Exit code 0 only if every tensor of every case is within its tolerance.',
+    'Scores of --judge may differ by 0.0006 (cosines) or 0.03 (aesthetic): large weights are kept in half width.',
+  ],
   example: 'tools/reference/cases/unet-sd tools/reference/cases/dpo-lora --reference onnx',
   async run(folders, values, terminal) {
     if (values.adapter === 'list') {
       const adapters = await listAdapters();
       return { json: { adapters }, text: adapters.map(({ name, source }) => `${name} (${source})`).join('\n') };
     }
-    if (folders.length === 0)
-      throw badArguments('CASE_DIR is missing.', 'Give the folder of a case, one with a case.json.');
+    if (folders.length === 0 && values.judge === undefined)
+      throw badArguments('CASE_DIR is missing.', 'Give the folder of a case, one with a case.json; or --judge FOLDER.');
     const backend = oneOf('backend', values.backend, ['webgpu', 'cpu', 'onnx']);
     const reference = oneOf('reference', values.reference, ['engine', 'onnx']);
     const host = makeHost(values.adapter);
     const results: CaseResult[] = [];
     const failures: { folder: string; error: { name: string; what: string } }[] = [];
+    if (values.judge !== undefined) {
+      const result = await verifyJudgeFolder(
+        folderReader(values.judge),
+        {
+          path: `${values.judge.replace(/[\\/]+$/, '')}/`,
+          pictures: folderReader(values.pictures ?? values.judge),
+          backend,
+          sha256: async (bytes) => createHash('sha256').update(bytes).digest('hex'),
+        },
+        host,
+      );
+      results.push(result);
+      terminal.print(formatCase(result));
+    }
     for (const [i, folder] of folders.entries()) {
       if (folders.length > 1) terminal.status(`case ${i + 1}/${folders.length}`);
       try {

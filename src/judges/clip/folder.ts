@@ -96,7 +96,7 @@ export async function openClipFiles(
   });
   return {
     recipe,
-    title: titleOf(recipe, `${name} ${folder.path}`, parsed),
+    title: titleOf(recipe, `${name} ${folder.path}`, parsed, head),
     config: parsed,
     weights,
     file,
@@ -179,6 +179,7 @@ function titleOf(
   recipe: Recipe,
   called: string,
   { vision: { hidden_size: width, patch_size: patch } }: ClipConfig,
+  head: TensorSource | undefined,
 ): string {
   const size = { 768: 'B', 1024: 'L', 1280: 'H', 1664: 'bigG' }[width];
   switch (recipe) {
@@ -189,7 +190,8 @@ function titleOf(
     case 'hps':
       return /v?2[._]?1/i.test(called) ? 'HPS v2.1' : 'HPS v2';
     case 'aesthetic':
-      return 'LAION aesthetic';
+      if (head?.shape('11.weight')) return 'LAION aesthetic v2 (ReLU)';
+      return head?.shape('7.weight') ? 'LAION aesthetic v2' : 'LAION aesthetic v1';
     default:
       throw new Error(`no title for ${recipe satisfies never}`);
   }

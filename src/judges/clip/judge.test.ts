@@ -167,7 +167,8 @@ describe('is known by what lies in its folder and what it is called', () => {
     ['a folder called HPSv2-hf', clip, '/judges/HPSv2-hf/', 'hps', 'HPS v2'],
     ['a folder called chips', clip, '/judges/chips/', 'clip', 'CLIPScore'],
     ['judge.json', { ...clip, 'judge.json': { judge: 1, recipe: 'hps' } }, '/judges/x/', 'hps', 'HPS v2'],
-    ['a head', { ...filesOf('judge-aesthetic-v2') }, '/judges/x/', 'aesthetic', 'LAION aesthetic'],
+    ['a head of one layer', filesOf('judge-aesthetic-v1'), '/judges/x/', 'aesthetic', 'LAION aesthetic v1'],
+    ['a head', { ...filesOf('judge-aesthetic-v2') }, '/judges/x/', 'aesthetic', 'LAION aesthetic v2'],
   ])('%s', async (_, files, path, kind, title) => {
     expect(await judgeOf(files, path)).toMatchObject({ kind, title });
   });

@@ -23,7 +23,8 @@ const norm = (x: ArrayLike<number>): number => {
   return Math.max(Math.sqrt(sum), 1e-12);
 };
 
-function cosine(image: Float32Array, text: Float32Array | undefined): number {
+/** Of two vectors of any length. */
+export function cosine(image: Float32Array, text: Float32Array | undefined): number {
   let dot = 0;
   for (let i = 0; i < image.length; i++) dot += image[i]! * text![i]!;
   return dot / (norm(image) * norm(text!));
