@@ -46,7 +46,12 @@ def width(heads: int, head: int, mlp: int, layers: int = 2) -> dict:
 
 B_TEXT = width(1, 64, 64)
 H_VISION, H_TEXT = width(2, 80, 64), width(1, 64, 80, 1)
+FULL = dict(
+    vision=width(16, 80, 5120, 32), text=width(16, 64, 4096, 24) | dict(eos_token_id=2), projection=1024, act="gelu", side=224, patch=14)
 CASES = {
+    # All of ViT-H/14 in f16, as PickScore and HPS are: 2 GB. In float32: in float64 it takes 8 GB of memory.
+    "pickscore-full": dict(seed=709, recipe="pickscore", layout="hf", half=True, ids=True, vocab=49408, large=True, dtype=torch.float32,
+                           pictures=[(333, 500)], config=towers(**FULL)),
     # OpenAI's B/32 as its config is: whatever equals B/32 is left out, and so is the activation (quick_gelu); a nested projection_dim that
     # is stale; the processor's file.
     "clip": dict(seed=701, recipe="clip", layout="hf", processor=True, drop=("hidden_act",), stale_projection=True,
@@ -175,10 +180,10 @@ def write(name: str, folder: Path, spec: dict) -> None:
     fields: dict = {"recipe": recipe}
     inputs: dict[str, torch.Tensor] = {}
     if spec.get("ids"):
-        vocab = 60
-        ids = torch.randint(1, vocab - 2, (3, 12), generator=generator(seed))
+        vocab, count = spec.get("vocab", 60), len(spec.get("pictures", PICTURES))
+        ids = torch.randint(1, vocab - 2, (count, 12), generator=generator(seed))
         ids[:, 0] = vocab - 2
-        for row, at in enumerate((5, 11, 1)):
+        for row, at in enumerate((5, 11, 1)[:count]):
             ids[row, at:] = vocab - 1
         inputs["input_ids"] = ids
     else:
@@ -209,7 +214,7 @@ def write(name: str, folder: Path, spec: dict) -> None:
             stored[f"{tower}_model.embeddings.position_ids"] = torch.arange(count)[None]
     save_file({k: v.contiguous().clone() for k, v in stored.items()}, str(folder / "weights.safetensors"))
 
-    images = [picture(*size, seed * 11 + i) for i, size in enumerate(PICTURES)]
+    images = [picture(*size, seed * 11 + i) for i, size in enumerate(spec.get("pictures", PICTURES))]
     processor = write_processor(folder, spec, side)
     pixels = []
     for i, image in enumerate(images):
@@ -218,8 +223,9 @@ def write(name: str, folder: Path, spec: dict) -> None:
             np.asarray(processor(Image.fromarray(image), return_tensors="np")["pixel_values"][0]))
         pixels.append(own)
     expected = {f"pixel_values.{i}": p for i, p in enumerate(pixels)}
-    model = model.double().eval()
-    vision = model.vision_model(pixel_values=torch.stack(pixels).double()).pooler_output
+    model = model.to(spec.get("dtype", torch.float64)).eval()
+    dtype = model.dtype
+    vision = model.vision_model(pixel_values=torch.stack(pixels).to(dtype)).pooler_output
     image_embeds = model.visual_projection(vision)
     text_embeds = model.text_projection(model.text_model(input_ids=ids).pooler_output)
     cos = torch.nn.functional.cosine_similarity(image_embeds, text_embeds)

@@ -3,7 +3,7 @@
 
     python write_cases.py --out cases                     # the committed set
     python write_cases.py --out /tmp/new --seed 1         # the same shapes, weights and pictures nobody has seen
-    python write_cases.py --out /tmp/new --only resize
+    python write_cases.py --out /tmp/new --only judge --name pickscore-full --large
 """
 
 import argparse
@@ -28,6 +28,7 @@ def main() -> None:
     parser.add_argument("--only", choices=("judge", "resize"), action="append", help="a kind; may be given more than once")
     parser.add_argument("--name", action="append", help="a case; may be given more than once")
     parser.add_argument("--seed", type=int, default=0, help="shifts every seed")
+    parser.add_argument("--large", action="store_true", help="also the cases that are too large to commit")
     args = parser.parse_args()
 
     warnings.filterwarnings("ignore")
@@ -37,7 +38,7 @@ def main() -> None:
         if args.only and kind not in args.only:
             continue
         for name, spec in module.CASES.items():
-            if args.name and name not in args.name:
+            if (args.name and name not in args.name) or (spec.get("large") and not args.large):
                 continue
             folder = args.out / f"{kind}-{name}"
             shutil.rmtree(folder, ignore_errors=True)

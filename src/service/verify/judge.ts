@@ -13,12 +13,13 @@ import { clipRecipes } from '../../judges/clip/kinds.ts';
 import { ClipTowers } from '../../judges/clip/towers.ts';
 import { preprocess } from '../../judges/preprocess.ts';
 import { clipTensors, parseClipConfig } from '../../models/clip/clip.ts';
-import { finiteTensors } from '../../models/weights.ts';
+import type { ParameterDtype } from '../../graph/graph.ts';
+import { finiteTensors, storedDtypes, type TensorSource } from '../../models/weights.ts';
 import '../../shared/disposable.ts';
 import { resizePicture, resizePlanes } from '../../shared/resize.ts';
 import { readFolderJson, readOptional } from '../model/modelConfigs.ts';
 import type { PartRunner } from '../sampling/partRunner.ts';
-import { badCase, field, type GoldenCase, openTensors } from './caseFile.ts';
+import { badCase, field, type GoldenCase } from './caseFile.ts';
 import { type CaseResult, compareCase } from './compare.ts';
 
 /** [H, W, 3] → opaque RGBA. */
@@ -75,7 +76,7 @@ async function openFiles(golden: GoldenCase, recipe: Recipe): Promise<ClipFiles>
     title: golden.name,
     config,
     weights: clipTensors(
-      finiteTensors(await openTensors(reader, file), () => file),
+      finiteTensors(await openSafetensors(await reader.open(file), file), () => file),
       file,
     ),
     file,
@@ -101,7 +102,10 @@ export async function verifyJudge(golden: GoldenCase, runner: PartRunner): Promi
   const { prompts } = fields;
   const texts = Array.isArray(prompts) && prompts.every((prompt) => typeof prompt === 'string') ? prompts : undefined;
   const withText = reads || texts !== undefined || ids;
-  await using towers = new ClipTowers(files, { dtypes: () => () => 'f32', ...runner }, withText);
+  // Each tensor in the width that its file has, as judges run; onnxruntime takes f32.
+  const dtypes = (weights: TensorSource): ((key: string) => ParameterDtype) =>
+    storedDtypes(weights, runner.name.startsWith('onnx') ? 'f32' : 'stored');
+  await using towers = new ClipTowers(files, { dtypes, ...runner }, withText);
   const outputs = new Map<string, ArrayLike<number>>();
   const flat = (rows: readonly Float32Array[]): Float32Array => Float32Array.from(rows.flatMap((row) => [...row]));
   let text: Float32Array[] | undefined;
