@@ -21,7 +21,12 @@ export async function readJudge(folder: JudgeFolder, { name, from }: Pick<JudgeI
   const file = `${folder.path}config.json`;
   const bytes = await present(folder.read('config.json'));
   const config = bytes && parseJsonObject(bytes, { file, remedy: 'Take another copy of the judge.' });
-  const meansOnnx = /\.onnx$/i.test(folder.file ?? '') || (await present(folder.open(DESCRIPTION))) !== undefined;
+  const described = await present(folder.read(DESCRIPTION));
+  // A description of ours may also say what a CLIP is (`recipe`), and is then no ONNX model's.
+  const meansOnnx =
+    /\.onnx$/i.test(folder.file ?? '') ||
+    (described !== undefined &&
+      parseJsonObject(described, { file: `${folder.path}${DESCRIPTION}` })['recipe'] === undefined);
   for (const [kind, { scales, about, read }] of Object.entries<JudgeKind>(judgeKinds)) {
     if (meansOnnx && kind !== 'onnx') continue;
     const found = await read(folder, config);

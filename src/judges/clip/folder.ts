@@ -12,7 +12,8 @@ import { ClipTokenizer, type TokenizerFiles } from '../../models/clip/tokenizer.
 import { CLIP_VOCAB_SIZE, clipTokenizerFile } from '../../models/clip/vocabulary/vocabulary.ts';
 import { finiteTensors, type TensorSource } from '../../models/weights.ts';
 import { isWinnowError, WinnowError } from '../../shared/errors.ts';
-import { isRecord, parseJson, parseJsonObject } from '../../shared/json.ts';
+import { isRecord, parseJson, parseJsonObject, shown } from '../../shared/json.ts';
+import { nameOf } from '../../shared/paths.ts';
 import type { JudgeFolder } from '../judge.ts';
 import { clipPreprocess, hpsPreprocess, type Preprocess, readPreprocessor } from '../preprocess.ts';
 import { headTensors } from './aestheticHead.ts';
@@ -83,7 +84,12 @@ export async function openClipFiles(
     return undefined;
   const head = (await findHead(folder, listed)) ?? headTensors(tensors);
   const said = await json('judge.json');
-  const recipe = recipeOf(said, head !== undefined, [name, folder.path, config?.['_name_or_path'], said?.['name']]);
+  const recipe = recipeOf(said, head !== undefined, [
+    name,
+    nameOf(folder.path),
+    config?.['_name_or_path'],
+    said?.['name'],
+  ]);
   const weights = clipTensors(
     finiteTensors(tensors, () => file),
     file,
@@ -96,7 +102,7 @@ export async function openClipFiles(
   });
   return {
     recipe,
-    title: titleOf(recipe, `${name} ${folder.path}`, parsed, head),
+    title: titleOf(recipe, `${name} ${nameOf(folder.path)}`, parsed, head),
     config: parsed,
     weights,
     file,
@@ -124,7 +130,9 @@ async function findWeights(
 ): Promise<{ name: string; tensors: SafetensorsFile } | undefined> {
   const known = ['model.safetensors', 'open_clip_model.safetensors'];
   const others = listed.filter((name) => name.endsWith('.safetensors') && !known.includes(name) && !isHead(name));
-  for (const name of [...known, ...others]) {
+  const { file } = folder;
+  const asked = file !== undefined && /\.safetensors$/i.test(file) && !isHead(file) ? file : undefined;
+  for (const name of asked === undefined ? [...known, ...others] : [asked]) {
     const bytes = await present(folder.open(name));
     if (bytes) return { name, tensors: await openSafetensors(bytes, `${folder.path}${name}`) };
   }
@@ -169,6 +177,12 @@ async function findHead(folder: JudgeFolder, listed: readonly string[]): Promise
 function recipeOf(said: Record<string, unknown> | undefined, hasHead: boolean, names: readonly unknown[]): Recipe {
   const own = recipes.find((recipe) => recipe === said?.['recipe']);
   if (own) return own;
+  if (said?.['recipe'] !== undefined)
+    throw new WinnowError(
+      'BadFile',
+      `judge.json: recipe is ${shown(said['recipe'])}.`,
+      `Write one of ${recipes.join(', ')}.`,
+    );
   if (hasHead) return 'aesthetic';
   const called = names.filter((name) => typeof name === 'string').join(' ');
   if (/pick[-_ ]?score/i.test(called)) return 'pickscore';

@@ -268,6 +268,12 @@ describe('a judge that cannot be one is refused by name', () => {
       /HPS_v2\.1_compressed\.pt is a pickle.*RE-N-Y\/hpsv21/,
     ],
     [
+      'a recipe that is none',
+      async () => ({ ...clip, 'judge.json': { judge: 1, recipe: 'taste' } }),
+      'BadFile',
+      /recipe is "taste"/,
+    ],
+    [
       'shards',
       async () => ({ 'config.json': config, 'model.safetensors.index.json': {} }),
       'NotFound',
@@ -305,6 +311,15 @@ describe('a judge that cannot be one is refused by name', () => {
       bias: { shape: [1], data: new Float32Array(1) },
     });
   }
+});
+
+it('is the file that is asked for, where a folder has several', async () => {
+  const hps = filesOf('judge-hps', 'HPS_v2.1.safetensors');
+  const both = { ...filesOf('judge-clip'), ...hps };
+  expect(await judgeOf({ ...both, 'config.json': hps['config.json']! })).toMatchObject({ kind: 'clip' });
+  const asked = { ...folder({ ...both, 'config.json': hps['config.json']! }), file: 'HPS_v2.1.safetensors' };
+  const judge = await readJudge(asked, { name: 'HPS_v2.1.safetensors', from: 'folder' });
+  expect(judge).toMatchObject({ kind: 'hps', title: 'HPS v2.1' });
 });
 
 it('says what of a prompt it does not read', async () => {
