@@ -46,15 +46,15 @@ test('a study hides the models until its end, and goes on where it was left', as
     (record) =>
       new Promise<void>((resolve, reject) => {
         const opening = indexedDB.open('winnow');
-        opening.onerror = () => reject(new Error('not opened'));
-        opening.onsuccess = () => {
+        opening.addEventListener('error', () => reject(new Error('not opened')));
+        opening.addEventListener('success', () => {
           const writing = opening.result.transaction('blindTests', 'readwrite');
           writing.objectStore('blindTests').put(record);
-          writing.oncomplete = () => {
+          writing.addEventListener('complete', () => {
             opening.result.close();
             resolve();
-          };
-        };
+          });
+        });
       }),
     study,
   );

@@ -56,7 +56,7 @@ function read(nodes: Nodes): Found | undefined {
   const { inputs } = sampler;
   const latent = linked(nodes, inputs['latent_image']);
   const prompt = textOf(nodes, inputs['positive'], 'positive');
-  const model = [...nodes.values()].find(({ kind }) => /^CheckpointLoader/.test(kind))?.inputs['ckpt_name'];
+  const model = [...nodes.values()].find(({ kind }) => kind.startsWith('CheckpointLoader'))?.inputs['ckpt_name'];
   return {
     prompt,
     negativePrompt: textOf(nodes, inputs['negative'], 'negative'),
@@ -71,7 +71,7 @@ function read(nodes: Nodes): Found | undefined {
       ...(prompt === undefined ? ['Its prompt is made by nodes that Winnow does not follow.'] : []),
       ...(all.length > 1 ? [`Its graph samples ${all.length} times: these are the settings of the first.`] : []),
       ...(isFirst(sampler) ? [] : ['It began from another picture, which is not in this one.']),
-      ...([...nodes.values()].some(({ kind }) => /LoraLoader/.test(kind)) ? ['Its LoRAs are left out.'] : []),
+      ...([...nodes.values()].some(({ kind }) => kind.includes('LoraLoader')) ? ['Its LoRAs are left out.'] : []),
     ],
   };
 }
