@@ -1,6 +1,6 @@
 /** Pictures in another size, byte for byte as Pillow's Image.resize makes them: a kernel as wide as the reduction (so with antialias), across and
- *  then down, each pass rounded to 8 bits. torchvision's Resize is that, for the pictures that the published scripts give it.
- *  python-pillow/Pillow src/libImaging/Resample.c
+ *  then down, or down first where Pillow 13 does, each pass rounded to 8 bits. torchvision's Resize is that, for the pictures that the published
+ *  scripts give it. python-pillow/Pillow src/libImaging/Resample.c
  *  And as torch resizes tensors (`resizePlanes`), which some scripts do: the same kernel in f32, without rounding. */
 
 /** RGBA or any other channels, 8 bits each, row by row. */
@@ -92,31 +92,37 @@ function fixedPoint({ weight, ...places }: Weights<Float64Array>): Weights<Int32
   return { ...places, weight: Int32Array.from(weight, (w) => Math.trunc((w < 0 ? -0.5 : 0.5) + w * 2 ** PRECISION)) };
 }
 
+/** Since version 13 (pull request 9549): where the height shrinks by more than twice what the width shrinks by. Before, and for the rest, across
+ *  is first; on pictures of that shape the versions differ by 1 in some bytes. */
+const isDownFirst = (from: Size, to: Size): boolean =>
+  to.height < from.height && from.height - to.height > 2 * (from.width - to.width);
+
 /** @param channels of a pixel. Gives the same bytes where nothing changes. */
 export function resizePicture(
-  { width, height, data }: Raster,
-  size: Size,
+  { data, ...from }: Raster,
+  to: Size,
   kernel: ResizeKernel,
   channels = 4,
 ): Raster & { data: Uint8Array } {
-  const across = pass(data, kernel, {
-    lines: height,
-    line: width * channels,
-    step: channels,
-    from: width,
-    to: size.width,
-    channels,
-  });
-  const line = size.width * channels;
-  const down = pass(across, kernel, {
-    lines: 1,
-    line: height * line,
-    step: line,
-    from: height,
-    to: size.height,
-    channels: line,
-  });
-  return { width: size.width, height: size.height, data: down };
+  const across = (pixels: Raster['data'], lines: number): Uint8Array =>
+    pass(pixels, kernel, {
+      lines,
+      line: from.width * channels,
+      step: channels,
+      from: from.width,
+      to: to.width,
+      channels,
+    });
+  const down = (pixels: Raster['data'], width: number): Uint8Array => {
+    const line = width * channels;
+    const heights = { from: from.height, to: to.height };
+    return pass(pixels, kernel, { lines: 1, line: from.height * line, step: line, ...heights, channels: line });
+  };
+  return {
+    width: to.width,
+    height: to.height,
+    data: isDownFirst(from, to) ? across(down(data, from.width), to.height) : down(across(data, from.height), to.width),
+  };
 }
 
 export const resizeBilinear = (picture: Raster, size: Size): Raster & { data: Uint8Array } =>

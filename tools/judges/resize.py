@@ -17,6 +17,10 @@ CASES = {
     # One axis alone: its pass is the only one.
     "pillow-across": dict(seed=3, mode="pillow", image=(40, 67), size=(40, 32)),
     "pillow-down": dict(seed=4, mode="pillow", image=(67, 40), size=(29, 40)),
+    # Down first, since Pillow 13: both where the width grows and where it shrinks by less; and where neither goes first by a tie.
+    "pillow-tall": dict(seed=9, mode="pillow", image=(90, 40), size=(32, 21)),
+    "pillow-wider": dict(seed=10, mode="pillow", image=(50, 31), size=(43, 60)),
+    "pillow-tie": dict(seed=11, mode="pillow", image=(60, 60), size=(30, 45)),
     "pillow-narrow": dict(seed=5, mode="pillow", image=(3, 150), size=(2, 11)),
     "float-shrink": dict(seed=6, mode="float", image=(90, 121), size=(32, 43)),
     "float-enlarge": dict(seed=7, mode="float", image=(23, 17), size=(61, 45)),

@@ -99,12 +99,9 @@ def rounded(x):
 
 
 def resized(image, size, resample, floats):
-    """Pillow's two 8-bit passes; or, of tensors, its passes over 32-bit floats, which is torch's antialiased resize.
-
-    Across and then down, as Pillow had it when the scores in print were made; 13.0 goes down first where that is less work, which rounds some
-    bytes the other way."""
+    """Pillow's two 8-bit passes; or, of tensors, its passes over 32-bit floats, which is torch's antialiased resize."""
     if not floats:
-        return np.asarray(image.resize((size[0], image.height), resample).resize(size, resample), np.float32)
+        return np.asarray(image.resize(size, resample), np.float32)
     planes = [Image.fromarray(np.asarray(image)[..., c].astype(np.float32) / 255, "F").resize(size, resample) for c in range(3)]
     return np.stack([np.asarray(plane) for plane in planes], -1) * np.float32(255)
 
