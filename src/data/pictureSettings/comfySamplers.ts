@@ -22,6 +22,9 @@ const names: Readonly<Record<string, string>> = {
 /** ComfyUI's schedules are named as A1111's are, in small letters and with underscores. */
 export function comfySampler(name: unknown, schedule: unknown): { name: string; schedule?: string } | undefined {
   if (typeof name !== 'string' || !name) return undefined;
-  const known = names[name.replace(/_gpu$/, '')];
-  return { name: known ?? name, ...(typeof schedule === 'string' && { schedule: schedule.replaceAll('_', ' ') }) };
+  const own = name.replace(/_gpu$/, '');
+  return {
+    name: Object.hasOwn(names, own) ? names[own]! : name,
+    ...(typeof schedule === 'string' && { schedule: schedule.replaceAll('_', ' ') }),
+  };
 }

@@ -3,6 +3,8 @@ import { formatReaders } from './formats.ts';
 import { importReaders } from './imports.ts';
 import { loraReaders } from './lora.ts';
 import { modelReaders } from './models/index.ts';
+import { onnxReaders } from './onnx.ts';
+import { pictureSettingsReaders } from './pictureSettings.ts';
 import { preferenceReaders } from './preferences.ts';
 import { projectReaders } from './project.ts';
 import type { Reader } from './reader.ts';
@@ -12,6 +14,8 @@ export const readers: readonly Reader[] = [
   ...formatReaders,
   ...loraReaders,
   ...importReaders,
+  ...onnxReaders,
+  ...pictureSettingsReaders,
   ...preferenceReaders,
   ...projectReaders,
   ...recordReaders,
