@@ -109,7 +109,7 @@ describe('a run that holds pairs out', () => {
       saveEvery: 1,
       steps: 5,
       keepCheckpoints: 1,
-      learningRate: 0.3,
+      learningRate: 0.01,
       driftGuard: 'off' as const,
     };
     const { checkpoints, looks } = await t.start({ config: drift }).record;
