@@ -60,7 +60,7 @@ test('a folder is read, used and deleted', async ({ page }) => {
   await openModels(page);
 
   // What was read of it.
-  await page.locator('input[webkitdirectory]').setInputFiles(tinyV);
+  await page.locator('input[webkitdirectory]').first().setInputFiles(tinyV);
   await expect(page.getByRole('heading', { name: 'pipeline', exact: true })).toBeVisible({ timeout: 60_000 });
   await expect(fact(page, 'Pipeline')).toHaveText('StableDiffusionPipeline');
   await expect(fact(page, 'Predicts')).toHaveText('velocity (v)');
@@ -197,7 +197,7 @@ test('a pickle is refused by name, and so is a folder without weights', async ({
   });
   await expect(page.getByRole('alert').getByText(/pickle checkpoint/)).toBeVisible();
 
-  await page.locator('input[webkitdirectory]').setInputFiles(join(tinyV, 'scheduler'));
+  await page.locator('input[webkitdirectory]').first().setInputFiles(join(tinyV, 'scheduler'));
   await expect(page.getByRole('main').getByRole('alert')).toContainText('scheduler has neither a');
 });
 

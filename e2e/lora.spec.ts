@@ -23,7 +23,10 @@ test('a LoRA is dropped, and says what it holds', async ({ page }) => {
   await page.goto('/');
   await expect(page.getByText('Measured here')).toBeVisible({ timeout: 300_000 });
   await page.goto('/#/models');
-  await page.locator('input[webkitdirectory]').setInputFiles(join(reference, 'cases/pipeline-text-to-image/pipeline'));
+  await page
+    .locator('input[webkitdirectory]')
+    .first()
+    .setInputFiles(join(reference, 'cases/pipeline-text-to-image/pipeline'));
   await expect(page.getByRole('heading', { name: 'pipeline', exact: true })).toBeVisible({ timeout: 60_000 });
   await page.getByRole('button', { name: 'Use this model' }).click();
   await page.goto('/#/generate');

@@ -54,6 +54,12 @@ it.each([
   expectNamed(given, /^BadArguments: --judge is empty\./m);
 });
 
+it('a judge that is a pickle, or is not there', async () => {
+  const by = (path: string) => winnow('score', folder, '--by', path);
+  expectNamed(await by(join(folder, 'HPS_v2.1_compressed.pt')), /^PickleRefused: .*RE-N-Y\/hpsv21/m);
+  expectNamed(await by(join(folder, 'nobody/judge')), /^NotFound: There is no judge at /m);
+});
+
 describe('numbers beyond their bounds', () => {
   const generate = ['generate', tiny, '--prompt', 'a', '--out', 'never'];
   const pairs = ['pairs', tiny, '--prompt', 'a', '--out', 'never'];

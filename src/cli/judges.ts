@@ -1,8 +1,10 @@
 /** Judges as they are named on the command line. */
 import { existsSync, readdirSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import type { JudgeInfo } from '../judges/judge.ts';
+import { isPickle, pickleRefused } from '../judges/clip/pickles.ts';
 import { judgeKinds } from '../judges/table.ts';
+import { WinnowError } from '../shared/errors.ts';
 import { absolute } from './arguments.ts';
 import { badArguments } from './verb.ts';
 
@@ -25,13 +27,17 @@ export const isLabelFile = (asked: string): boolean =>
   (/[\\/.]/.test(asked) || existsSync(asked)) && !isJudgeFolder(asked) && !isFileOfJudge(asked);
 
 /** As the engine knows it: a name, or a folder or a file by its absolute path. A judge that came with the model goes before a folder of the same name:
- *  `./a` is the folder. Throws BadArguments for none. */
+ *  `./a` is the folder. Throws BadArguments for none, NotFound for a path where nothing
+ *  lies, PickleRefused. */
 export function judgePath(asked: string, option = 'judge'): string {
   if (asked.trim() === '')
     throw badArguments(
       `--${option} is empty.`,
       `Give a judge's name or the path of its folder or file, or leave --${option} out.`,
     );
+  if (isPickle(asked) && !isFolder(asked)) throw pickleRefused(basename(asked), dirname(absolute(asked)));
+  if (/[\\/]/.test(asked) && !existsSync(asked))
+    throw new WinnowError('NotFound', `There is no judge at ${asked}.`, 'Give the path of its folder or file.');
   return (/[\\/.]/.test(asked) && isFolder(asked)) || isFileOfJudge(asked) ? absolute(asked) : asked;
 }
 
