@@ -104,6 +104,7 @@ def main():
         opt.load_state_dict(state["opt"])
         average.shadow, average.steps, step = state["ema"], state["step"], state["step"]
         budget.spent = state["spent"]
+    unet.to(memory_format=torch.channels_last)  # a sixth faster in bf16 on a CPU
     count = len(latents) - 1000
 
     def checkpoint():
@@ -113,7 +114,7 @@ def main():
     running, p, saved = [], budget.tick(), budget.spent
     while p < 1:
         index = torch.randint(count, (args.batch,))
-        x = latents[index]
+        x = latents[index].contiguous(memory_format=torch.channels_last)
         h = states[index, torch.randint(states.shape[1], (args.batch,))].float()
         h[torch.rand(args.batch) < 0.10] = empty
         # Half uniform, half around the middle, where shapes are decided.
