@@ -8,15 +8,16 @@ import {
   parseClipConfig,
   parseOpenClipConfig,
 } from '../../models/clip/clip.ts';
-import { ClipTokenizer, type TokenizerFiles } from '../../models/clip/tokenizer.ts';
+import { ClipTokenizer } from '../../models/clip/tokenizer.ts';
 import { CLIP_VOCAB_SIZE, clipTokenizerFile } from '../../models/clip/vocabulary/vocabulary.ts';
 import { finiteTensors, type TensorSource } from '../../models/weights.ts';
 import { isWinnowError, WinnowError } from '../../shared/errors.ts';
-import { isRecord, parseJson, parseJsonObject, shown } from '../../shared/json.ts';
+import { isRecord, parseJsonObject, shown } from '../../shared/json.ts';
 import { nameOf } from '../../shared/paths.ts';
 import type { JudgeFolder } from '../judge.ts';
 import { clipPreprocess, hpsPreprocess, type Preprocess, readPreprocessor } from '../preprocess.ts';
 import { headTensors } from './aestheticHead.ts';
+import { readTokenizer } from '../tokenizer.ts';
 import { isPickle, pickleRefused } from './pickles.ts';
 
 /** clip: 100 cos; pickscore: exp(logit_scale) cos; hps: cos of whole pictures; aesthetic: a head on the image embedding. */
@@ -108,7 +109,7 @@ export async function openClipFiles(
     file,
     ...(head && { head }),
     preprocess: preprocessOf(recipe, parsed, await json('preprocessor_config.json'), openClip),
-    tokenizer: () => readTokenizer(folder, parsed),
+    tokenizer: () => tokenizerOf(folder, parsed),
   };
 }
 
@@ -243,26 +244,10 @@ function sees(preprocess: Preprocess, side: number): Preprocess {
   return preprocess;
 }
 
-const tokenizerNames = [
-  'tokenizer.json',
-  'vocab.json',
-  'merges.txt',
-  'tokenizer_config.json',
-  'special_tokens_map.json',
-  'added_tokens.json',
-] as const satisfies readonly (keyof TokenizerFiles)[];
-
-/** @param at a folder in the judge's own, with a slash behind it. Rejects with BadFile for one that does not fit the text tower. */
-export async function readTokenizer(folder: JudgeFolder, { text }: ClipConfig, at = ''): Promise<ClipTokenizer> {
-  const files: TokenizerFiles = {};
-  for (const name of tokenizerNames) {
-    const bytes = await present(folder.read(`${at}${name}`));
-    if (!bytes) continue;
-    if (name === 'merges.txt') files[name] = new TextDecoder().decode(bytes);
-    else files[name] = parseJson(bytes, { file: `${folder.path}${at}${name}`, remedy });
-  }
-  const brought = files['tokenizer.json'] ?? files['vocab.json'];
-  if (brought === undefined) {
+/** Rejects with BadFile for one that does not fit the text tower. */
+export async function tokenizerOf(folder: JudgeFolder, { text }: ClipConfig): Promise<ClipTokenizer> {
+  const tokenizer = await readTokenizer(folder);
+  if (!tokenizer) {
     if (text?.vocab_size !== CLIP_VOCAB_SIZE)
       throw new WinnowError(
         'NotFound',
@@ -271,7 +256,6 @@ export async function readTokenizer(folder: JudgeFolder, { text }: ClipConfig, a
       );
     return ownTokenizer();
   }
-  const tokenizer = new ClipTokenizer(files);
   if (!text) return tokenizer;
   // Configs of before 2023 say 2, whatever the tokenizer has.
   const { eos_token_id: end, vocab_size: size } = text;

@@ -84,7 +84,6 @@ const description = z
 
 export type ImageInput = z.infer<typeof image>;
 export type TextInput = z.infer<typeof text>;
-export type ScoreReading = z.infer<typeof score>;
 export type Description = z.infer<typeof description>;
 
 /** Throws BadFile with the field. @param what the file, in messages */

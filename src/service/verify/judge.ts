@@ -5,7 +5,7 @@ import {
   type ClipFiles,
   forJudges,
   preprocessOf,
-  readTokenizer,
+  tokenizerOf,
   type Recipe,
   recipes,
 } from '../../judges/clip/folder.ts';
@@ -83,11 +83,7 @@ async function openFiles(golden: GoldenCase, recipe: Recipe): Promise<ClipFiles>
     ...(head && { head }),
     preprocess: preprocessOf(recipe, config, processor && (await readFolderJson(reader, 'preprocessor_config.json'))),
     tokenizer: () =>
-      readTokenizer(
-        { path: '', read: (name) => reader.read(name), open: (name) => reader.open(name) },
-        config,
-        'tokenizer/',
-      ),
+      tokenizerOf({ path: '', read: (name) => reader.read(name), open: (name) => reader.open(name) }, config),
   };
 }
 

@@ -6,7 +6,6 @@ import { imageRecord } from '../../records/testRecords.ts';
 import type { GenerateRequest } from '../../service/types.ts';
 import { isBlindDone, isOpenStudy, isStudying, judgedRounds } from './blindSlice.ts';
 import { db } from './services.ts';
-import { blindResults } from './takeAway.ts';
 import { closeStudio, modelInfo, openStudio, studio } from './testStudio.ts';
 import { useStudio } from './useStudio.ts';
 
@@ -57,7 +56,7 @@ it('takes an answer back on disk, in the verdict and in the list of tests', asyn
   const [test] = await readBlindTests(await db());
   expect(studio().blind!.record).toEqual(test);
   expect(studio().blindTests).toEqual([test]);
-  expect(blindResults(test!)[0]!.result).toMatchObject({ wins: 1, losses: 0, n: 1 });
+  expect(blindFigures(test!)[0]!.duels[0]!.rate).toMatchObject({ wins: 1, losses: 0, n: 1 });
 });
 
 it('leaves nothing of a test whose only answer was taken back', async () => {

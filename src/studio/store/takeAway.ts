@@ -13,7 +13,6 @@ import type { Report, ReportBlock, ReportImage } from '../../evaluation/report.t
 import { ratersBlocks, ratersFigures } from '../../evaluation/raters.ts';
 import { runVerdict } from '../../evaluation/runVerdict.ts';
 import { verdict } from '../../evaluation/verdict.ts';
-import { tally, winRate, type WinRate } from '../../evaluation/winRate.ts';
 import { modelExports } from '../../service/export/kinds.ts';
 import type { ExportKind, ModelRef } from '../../service/types.ts';
 import { listener } from '../app/workers.ts';
@@ -105,14 +104,6 @@ async function* zipEntries(
   { entries }: PlannedExport,
 ): AsyncGenerator<{ name: string; input: AsyncIterable<Uint8Array> }> {
   for await (const { path, bytes } of entries()) yield { name: `${name}/${path}`, input: bytes };
-}
-
-/** For each question of a blind test of two, how often b was preferred. */
-export function blindResults(test: BlindTestRecord): { question: Question; result: WinRate }[] {
-  return blindFigures(test).map(({ question, duels }) => ({
-    question,
-    result: duels[0]?.rate ?? winRate(tally([])),
-  }));
 }
 
 /** A test in blocks of a report: every two models, all on one scale, by category. */
