@@ -137,10 +137,21 @@ export async function sayCuts(
   prompts: readonly string[],
 ): Promise<void> {
   const read = await engine.readPrompts(model, [...new Set(prompts)]);
-  const cut = read.filter(({ lost }) => lost !== '');
-  for (const { prompt, lost, maxTokens } of cut.slice(0, MOST_TOLD))
+  tellCuts(
+    terminal,
+    read.filter(({ lost }) => lost !== ''),
+    ({ maxTokens }) => `the text encoder reads ${maxTokens} tokens at most`,
+  );
+}
+
+export function tellCuts<Cut extends { prompt: string; lost: string }>(
+  terminal: Pick<Terminal, 'note'>,
+  cut: readonly Cut[],
+  why: (cut: Cut) => string,
+): void {
+  for (const one of cut.slice(0, MOST_TOLD))
     terminal.note(
-      `The following part of ${quoted(prompt)} is cut off, because the text encoder reads ${maxTokens} tokens at most: ${quoted(lost, 2000)}`,
+      `The following part of ${quoted(one.prompt)} is cut off, because ${why(one)}: ${quoted(one.lost, 2000)}`,
     );
   if (cut.length > MOST_TOLD) terminal.note(`${cut.length - MOST_TOLD} more prompts are cut off.`);
 }

@@ -100,6 +100,13 @@ describe('pictures', () => {
     const [alignment] = await json(pictures, '--by', 'a:alignment');
     const [pairAlignment] = await json(join(folder, 'pairs'), '--by', 'a:alignment');
     expect(alignment!.perPair[2]!.scores[0]).toBe(pairAlignment!.perPair[0]!.scores[0]);
+
+    // What a judge does not read of a prompt is said.
+    writeFileSync(join(pictures, 'deep/rgb.txt'), `${'a tree '.repeat(90)}and a moon\n`);
+    const cut = await winnow('score', pictures, '--by', join(root, 'tools/judges/onnx/judges/cosine'));
+    expect(cut.code).toBe(0);
+    expect(cut.err).toMatch(/^The following part of "a tree a tree .*" is cut off, because judge .*and a moon"$/m);
+    expect(cut.err).not.toContain('"a bird" is cut off');
   });
 });
 

@@ -2,6 +2,7 @@
 import type { Engine } from '../service/engineService.ts';
 import type { Score } from '../service/types.ts';
 import { WinnowError } from '../shared/errors.ts';
+import { tellCuts } from './generation.ts';
 import { Pace, type Terminal } from './terminal.ts';
 
 /** Pictures of one turn of the engine. */
@@ -13,10 +14,20 @@ export interface ToScore {
   prompt: string;
 }
 
+/** Says of which prompts a judge reads only the beginning. */
+export async function sayJudgeCuts(
+  engine: Pick<Engine, 'judgeCuts'>,
+  terminal: Terminal,
+  judge: string,
+  prompts: readonly string[],
+): Promise<void> {
+  tellCuts(terminal, await engine.judgeCuts(judge, [...new Set(prompts)]), () => `judge ${judge} reads no more`);
+}
+
 /** Every scale of the judge for each item, in their order; one that stands there twice is judged once. Rejects with Cancelled after Ctrl-C.
  *  @param doing in front of the progress: `score`, `judge a`. */
 export async function scoreAll(
-  engine: Pick<Engine, 'score'>,
+  engine: Pick<Engine, 'score' | 'judgeCuts'>,
   terminal: Terminal,
   judge: string,
   items: readonly ToScore[],
@@ -25,6 +36,12 @@ export async function scoreAll(
   const keyOf = ({ file, prompt }: ToScore): string => JSON.stringify([file, prompt]);
   const once = [...new Map(items.map((item) => [keyOf(item), { file: item.file, prompt: item.prompt }])).values()];
   const scores = new Map<string, Score>();
+  await sayJudgeCuts(
+    engine,
+    terminal,
+    judge,
+    once.map(({ prompt }) => prompt),
+  );
   const pace = new Pace();
   let stop = false;
   terminal.onInterrupt(() => (stop = true));

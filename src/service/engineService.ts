@@ -1,7 +1,7 @@
 /** The engine's verbs on one GPUDevice, for the studio's worker and for the command line alike. */
 import { MIN_PAIRS } from '../data/heldOut.ts';
 import { clear } from '../data/partWriter.ts';
-import { infoOf } from '../judges/judge.ts';
+import { infoOf, type Judge } from '../judges/judge.ts';
 import '../shared/disposable.ts';
 import { inWords, WinnowError } from '../shared/errors.ts';
 import type { TrainConfig } from '../training/config.ts';
@@ -341,9 +341,18 @@ export class Engine implements EngineService {
     return inStore ? this.judgeStorage.store.reader(path.slice(JUDGES_ROOT.length + 1)) : this.env.openModel(path);
   }
 
-  async judge(name: string): Promise<JudgeInfo> {
+  private async judgeCalled(name: string): Promise<Judge> {
     const folder = await this.pool.folder(this.env.embeddedModels[0]!);
-    return infoOf(await judgeOf(folder, name, (path) => this.openJudge(path)));
+    return judgeOf(folder, name, (path) => this.openJudge(path));
+  }
+
+  async judge(name: string): Promise<JudgeInfo> {
+    return infoOf(await this.judgeCalled(name));
+  }
+
+  async judgeCuts(name: string, prompts: readonly string[]): Promise<{ prompt: string; lost: string }[]> {
+    const lost = (await (await this.judgeCalled(name)).lost?.(prompts)) ?? [];
+    return prompts.flatMap((prompt, i) => (lost[i] ? { prompt, lost: lost[i] } : []));
   }
 
   score(name: string, items: { file: string; prompt: string }[]): Promise<Score[]> {

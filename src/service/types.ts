@@ -408,6 +408,8 @@ export interface EngineService extends ModelStorageService, JudgeStorageService 
   /** A judge of the first model by its name; or one that a person brings along, by its place in storage (`judges/ID`), or the path of its folder or of
    *  a file in it (with a slash in it). */
   judge(name: string): Promise<JudgeInfo>;
+  /** The prompts that the judge does not read to their end, being too long for it, and what it does not read. */
+  judgeCuts(judge: string, prompts: readonly string[]): Promise<{ prompt: string; lost: string }[]>;
   /** What the judge says of pictures of the store (JPEG, PNG, WebP), by all of its scales. Of a picture of another size than it sees, it sees the
    *  middle. */
   score(judge: string, items: { file: string; prompt: string }[]): Promise<Score[]>;

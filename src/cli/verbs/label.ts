@@ -11,6 +11,7 @@ import { formatsOf, importAs } from '../../data/importers/table.ts';
 import { absolute, doNothing, number, pathSource, required } from '../arguments.ts';
 import { withEngine } from '../engine.ts';
 import { askedJudge, isLabelFile, judgePath, scaleHelp, scaleOf } from '../judges.ts';
+import { sayJudgeCuts } from '../scoring.ts';
 import { parseModelRef } from '../modelRef.ts';
 import { appendRecords, labelsFile, readLabels, readPairs, readRecords } from '../records.ts';
 import { Pace } from '../terminal.ts';
@@ -81,6 +82,12 @@ export const label = defineVerb({
       const signed = signature(judge, by);
       const judged = labelsOf(foldLabels(before), signed).byPair;
       const open = pairs.map((pair, index) => ({ pair, index })).filter(({ pair }) => !judged.has(pair.id));
+      await sayJudgeCuts(
+        engine,
+        terminal,
+        name,
+        open.map(({ pair }) => pair.prompt),
+      );
       const pace = new Pace();
       let stop = false;
       terminal.onInterrupt(() => (stop = true));
