@@ -77,6 +77,9 @@ class Loop {
     // Also those that a stop or a kill kept from being drawn.
     if (isDue(config.sampleEvery, this.record.step)) await this.sample();
     if (!(await this.look()) && (await this.obey())) return this.record;
+    const { step, checkpoints } = this.record;
+    // A save that a kill cut off after its state.
+    if (step > 0 && !checkpoints.some((checkpoint) => checkpoint.step === step)) await this.save();
     const from = this.record.setbacks?.at(-1)?.to ?? 0;
     this.recent = (await context.runs.metrics(this.record.id)).filter(({ step }) => step >= from).slice(-WINDOW);
     await this.guard();
@@ -110,8 +113,7 @@ class Loop {
     const metrics = { ...numbers, elapsedMs };
     await context.runs.appendMetrics(this.record.id, metrics);
     this.recent = [...this.recent, metrics].slice(-WINDOW);
-    const step0Logit = step === 0 ? Math.max(...numbers.pairs.map(({ logit }) => Math.abs(logit))) : undefined;
-    run.advance((record) => ({ ...record, step: step + 1, ...(step0Logit !== undefined && { step0Logit }) }));
+    run.advance((record) => ({ ...record, step: step + 1, ...(step === 0 && { step0Logit: largestLogit(metrics) }) }));
     const left = config.steps - this.record.step;
     listener({ type: 'step', metrics, steps: config.steps, etaSeconds: (left * this.times.usualMs!) / 1000 });
   }
@@ -272,6 +274,9 @@ class Loop {
     });
   }
 }
+
+/** Over a step's pairs, without sign: 0 at the first step of a run whose policy is its reference. */
+export const largestLogit = ({ pairs }: StepMetrics): number => Math.max(...pairs.map(({ logit }) => Math.abs(logit)));
 
 /** Of the learning rate, each time that a run goes back. */
 const SETBACK_RATE = 0.5;

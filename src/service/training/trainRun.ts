@@ -12,7 +12,7 @@ import { openRun, type TrainDevices } from './openRun.ts';
 import { type Prepared, prepareRun } from './prepareRun.ts';
 import { type RunControl, StopAsked } from './runControl.ts';
 import { compareSources, readSources, type Sources } from './sources.ts';
-import { setStatus, trainLoop, type Training } from './trainLoop.ts';
+import { largestLogit, setStatus, trainLoop, type Training } from './trainLoop.ts';
 import type { ResolvedModel } from '../model/modelPool.ts';
 
 /** Resolves with the record of a run that is finished, or was stopped. A run whose resumption is refused stays as it was. */
@@ -90,8 +90,14 @@ async function trainOn(
     const { trainer, looks } = prepared;
     await looks?.refer(context, prepared, signal, progress);
     const resumedAt = await signal.turn(() => restoreState(context.env.files, run.record, trainer, model));
-    run.advance((before) => ({ ...atStep(before, resumedAt ?? 0), recompute: trainer.recompute }));
     await context.runs.truncateMetrics(run.record.id, resumedAt ?? 0);
+    // The record on disk may be older than the state: a step's numbers are there before both.
+    const [first] = await context.runs.metrics(run.record.id);
+    run.advance((before) => ({
+      ...atStep(before, resumedAt ?? 0),
+      step0Logit: first?.step === 0 ? largestLogit(first) : before.step0Logit,
+      recompute: trainer.recompute,
+    }));
     listener({
       type: 'started',
       record: run.record,
