@@ -112,6 +112,8 @@ for (const reference of ['engine', 'onnx'] as const) {
 
     // Compare: base and tuned side by side, then blind by keyboard.
     await page.getByRole('link', { name: 'Compare with base' }).click();
+    await page.getByRole('button', { name: 'As on Generate' }).click();
+    await expect(page.getByText(/^2 steps · guidance/)).toBeVisible();
     await page.getByRole('button', { name: /^Make \d+ images/ }).click();
     await expect(page.getByText('All images are here')).toBeVisible({ timeout: 300_000 });
     await field(page, 'Comparisons', '2');

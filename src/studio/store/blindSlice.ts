@@ -15,8 +15,7 @@ import { betweenOf } from '../../evaluation/blindFigures.ts';
 import { studyPlan } from '../../evaluation/blindPlan.ts';
 import { distinctBy } from '../../shared/arrays.ts';
 import { actions, checkOwner } from './action.ts';
-import { comparedModels } from './compareSelectors.ts';
-import { settingsFor } from './generateSelectors.ts';
+import { comparedModels, compareSettingsFor } from './compareSelectors.ts';
 import { modelKey, modelNames, titleOf } from './models.ts';
 import { loadPicture } from './pictures.ts';
 import type { Problem } from './problem.ts';
@@ -193,7 +192,7 @@ export const blindSlice: Slice<BlindSlice> = (set, get) => {
               shownLeft: left,
             })),
             // As they are now: nothing that is set while the test runs may come between the models.
-            settings: chosen.map((model) => settingsFor(get(), model)),
+            settings: chosen.map((model) => compareSettingsFor(get(), model)),
           };
           change(record.id, ({ record: now }) => ({ record: { ...now, plan } }));
           if (rater !== undefined && get().blind?.record.id === record.id) await keep(get().blind!.record);

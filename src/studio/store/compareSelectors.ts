@@ -1,7 +1,8 @@
 /** What is compared, as the screens read it: which pictures are there, which are missing. */
 import type { GenerationSettings, ImageRecord, ModelRef } from '../../service/types.ts';
 import { distinctBy } from '../../shared/arrays.ts';
-import { settingsFor } from './generateSelectors.ts';
+import { WinnowError } from '../../shared/errors.ts';
+import { type PictureSettings, ownSettings, requestSettings } from './generateSelectors.ts';
 import { memoised, sameRows, type Selector } from './memoised.ts';
 import { modelKey, type NamedRun, tunedModel } from './models.ts';
 import type { Studio } from './useStudio.ts';
@@ -37,19 +38,47 @@ export function cellKey(settings: GenerationSettings, model: string, prompt: str
   ]);
 }
 
+/** How pictures of a base model are made for a comparison: as was chosen there, else as it is by itself. Undefined where it is not here. */
+export function comparedBy(
+  { compareSettings, models }: Pick<Studio, 'compareSettings' | 'models'>,
+  base: string,
+): PictureSettings | undefined {
+  const info = models.find(({ id }) => id === base);
+  return compareSettings[base] ?? (info && ownSettings(info));
+}
+
+/** The same as a request has it. Throws NotFound where the base model is not here. */
+export function compareSettingsFor(
+  state: Pick<Studio, 'compareSettings' | 'models'>,
+  model: ModelRef,
+): GenerationSettings {
+  const own = comparedBy(state, model.base);
+  if (!own)
+    throw new WinnowError(
+      'NotFound',
+      `The model ${model.base} is not here any more.`,
+      'Choose another one to compare.',
+    );
+  return requestSettings(
+    own,
+    model,
+    state.models.find(({ id }) => id === model.base),
+  );
+}
+
 /** Finds the picture of a model as it is now, for a prompt and a seed: none before the model's hash is known. */
 export const pictureIn = memoised(
   [
-    (state) => state.draft,
-    (state) => state.kept,
+    (state) => state.compareSettings,
     (state) => state.models,
     (state) => state.modelHashes,
     (state) => state.compareCells,
   ],
-  (draft, kept, models, hashes, cells) =>
+  (compareSettings, models, hashes, cells) =>
     (model: ModelRef, prompt: string, seed: number): ImageRecord | undefined => {
       const hash = hashes[modelKey(model)];
-      return hash ? cells[cellKey(settingsFor({ draft, kept, models }, model), hash, prompt, seed)] : undefined;
+      if (!hash || !comparedBy({ compareSettings, models }, model.base)) return undefined;
+      return cells[cellKey(compareSettingsFor({ compareSettings, models }, model), hash, prompt, seed)];
     },
 );
 

@@ -74,3 +74,24 @@ it('shows no picture of a model from before it was said what it predicts', async
   await studio().makeComparison();
   expect(shown()).toEqual(['v_prediction', 'v_prediction+first']);
 });
+
+it('keeps finished pictures in view whatever is set on Generate, until somebody asks for the same here', async () => {
+  studio().setDraft({ steps: 7, width: 64, negativePrompt: 'fog', sampler: 'engine' });
+  expect(shown()).toEqual(['first', 'first+first']);
+  studio().compareAsGenerated();
+  expect(shown()).toEqual([undefined, undefined]);
+  await studio().makeComparison();
+  expect(shown()).toEqual(['first', 'first+first']);
+  const [image] = studio().images;
+  expect(image).toMatchObject({ steps: 7, width: 64, negativePrompt: 'fog', sampler: 'engine' });
+  // The earlier ones are there too.
+  studio().compareAsModelsAre();
+  expect(shown()).toEqual(['first', 'first+first']);
+  expect(made).toHaveLength(4);
+});
+
+it('draws a blind test as the comparison is drawn', async () => {
+  studio().setDraft({ steps: 7 });
+  await studio().startBlindTest({ rounds: 1, questions: ['general'], prompts: [{ prompt: 'a house' }] });
+  expect(studio().blind!.record.plan!.settings.map(({ steps }) => steps)).toEqual([30, 30]);
+});

@@ -1,8 +1,8 @@
 /** The same prompts and seeds through two models, and one prompt through a run's checkpoints. */
 import { actions } from './action.ts';
 import type { ImageRecord, ModelRef } from '../../service/types.ts';
-import { cellKey, comparedModels, gridModels, pictureIn } from './compareSelectors.ts';
-import { settingsFor } from './generateSelectors.ts';
+import { cellKey, comparedModels, compareSettingsFor, gridModels, pictureIn } from './compareSelectors.ts';
+import { draftSettings, type PictureSettings } from './generateSelectors.ts';
 import { baseModel, modelKey, modelNames, titleOf, tunedModel } from './models.ts';
 import type { Problem } from './problem.ts';
 import { bundledPrompts, drawPrompts } from './prompts.ts';
@@ -17,6 +17,8 @@ export interface CompareSlice {
   compareOthers: ModelRef[];
   comparePrompts: string[];
   compareSeeds: number[];
+  /** How pictures are made for a comparison, by base model: as was chosen here; what is set on Generate is no matter. */
+  compareSettings: Record<string, PictureSettings>;
   /** Index into comparePrompts and compareSeeds. */
   comparePosition: { prompt: number; seed: number };
   compareView: CompareView;
@@ -37,6 +39,10 @@ export interface CompareSlice {
       >
     >,
   ): void;
+  /** Makes pictures of the chosen model from now on as the Generate screen would. */
+  compareAsGenerated(): void;
+  /** Makes pictures of every model from now on as it is by itself. */
+  compareAsModelsAre(): void;
   moveCompare(by: { prompt?: number; seed?: number }): void;
   showComparison(prompt: number, seed: number): void;
   swapCompare(): void;
@@ -59,7 +65,7 @@ export const compareSlice: Slice<CompareSlice> = (set, get) => {
   /** What is missing of a model's cells, in one request; the same settings and sampler for every side. */
   async function fill(model: ModelRef, prompts: readonly string[], seeds: readonly number[]): Promise<void> {
     await get().readModelHashes([model]);
-    const settings = settingsFor(get(), model);
+    const settings = compareSettingsFor(get(), model);
     const items = prompts
       .flatMap((prompt) => seeds.map((seed) => ({ prompt, seed })))
       .filter(({ prompt, seed }) => !pictureIn(get())(model, prompt, seed));
@@ -76,6 +82,7 @@ export const compareSlice: Slice<CompareSlice> = (set, get) => {
     compareOthers: [],
     comparePrompts: [],
     compareSeeds: [1, 2],
+    compareSettings: {},
     comparePosition: { prompt: 0, seed: 0 },
     compareView: 'sideBySide',
     compareCells: {},
@@ -94,6 +101,13 @@ export const compareSlice: Slice<CompareSlice> = (set, get) => {
         },
       });
     },
+
+    compareAsGenerated: () =>
+      set(({ compareSettings, draft }) => ({
+        compareSettings: draft.base ? { ...compareSettings, [draft.base]: draftSettings(draft) } : compareSettings,
+      })),
+
+    compareAsModelsAre: () => set({ compareSettings: {} }),
 
     moveCompare({ prompt = 0, seed = 0 }) {
       const { comparePrompts, compareSeeds, comparePosition } = get();

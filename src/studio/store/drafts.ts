@@ -13,9 +13,20 @@ export function restoreDrafts(): void {
   }));
 }
 
-const valuesOf = ({ draft, trainConfig, presetName, kept, comparePrompts, compareSeeds }: Studio) => {
-  const { list: _list, model: _model, init: _init, against: _against, bestOf: _bestOf, ...own } = draft;
-  return { draft: own, trainConfig, presetName, kept, comparePrompts, compareSeeds };
+const names = [
+  'draft',
+  'trainConfig',
+  'presetName',
+  'kept',
+  'comparePrompts',
+  'compareSeeds',
+  'compareSettings',
+] as const satisfies readonly (keyof Studio)[];
+
+const valuesOf = (studio: Studio) => {
+  const { list: _list, model: _model, init: _init, against: _against, bestOf: _bestOf, ...draft } = studio.draft;
+  const { trainConfig, presetName, kept, comparePrompts, compareSeeds, compareSettings } = studio;
+  return { draft, trainConfig, presetName, kept, comparePrompts, compareSeeds, compareSettings };
 };
 
 export function keepDrafts(): void {
@@ -27,13 +38,7 @@ export function keepDrafts(): void {
     writeDocument(drafts, valuesOf(useStudio.getState()));
   };
   useStudio.subscribe((now, before) => {
-    const same =
-      now.draft === before.draft &&
-      now.trainConfig === before.trainConfig &&
-      now.kept === before.kept &&
-      now.comparePrompts === before.comparePrompts &&
-      now.compareSeeds === before.compareSeeds;
-    if (same) return;
+    if (names.every((name) => now[name] === before[name])) return;
     clearTimeout(timer);
     timer = setTimeout(write, delayMs);
   });

@@ -1,11 +1,12 @@
 /** What pictures are made with: the chosen model's own settings, and those on the screen. */
 import { type SamplerOption, samplerOptions } from '../../diffusion/samplers/options.ts';
 import { samplerReads } from '../../diffusion/samplers/table.ts';
-import type { GenerationSettings, ModelInfo, ModelRef } from '../../service/types.ts';
+import type { GenerationSettings, ModelInfo, ModelRef, PairsRequest } from '../../service/types.ts';
 import type { GenerateDraft } from './generateSlice.ts';
 import { isOpen } from './jobsSlice.ts';
 import { waiting } from './labelSelectors.ts';
-import { baseModel, tunedModel } from './models.ts';
+import { memoised, type Selector } from './memoised.ts';
+import { baseModel, chosenModel, namedRuns, tunedModel } from './models.ts';
 import type { Studio } from './useStudio.ts';
 
 /** What goes with a base model: its own size, and how pictures of it are made. */
@@ -51,20 +52,45 @@ export function secondModel(state: Studio): ModelRef | null {
   return run ? tunedModel(run) : base;
 }
 
-/** Every setting but prompt and seed, for a model. Another base than the one on the screen brings its own size, steps and guidance. */
+/** How pictures are made on a screen, whatever of. */
+export type PictureSettings = BaseSettings & Pick<GenerateDraft, 'negativePrompt' | 'sampler'>;
+
+/** A model's own. */
+export const ownSettings = (info: ModelInfo): PictureSettings => ({
+  ...defaultSettings(info),
+  negativePrompt: '',
+  sampler: 'auto',
+});
+
+/** Those on the Generate screen. */
+export const draftSettings = (draft: GenerateDraft): PictureSettings => ({
+  ...baseSettings(draft),
+  negativePrompt: draft.negativePrompt,
+  sampler: draft.sampler,
+});
+
+/** Every setting but prompt and seed, for a model, as the Generate screen has it. Another base than the one on the screen brings its own size, steps
+ *  and guidance. */
 export function settingsFor(
   { draft, kept, models }: Pick<Studio, 'draft' | 'kept' | 'models'>,
   model: ModelRef,
 ): GenerationSettings {
   const info = models.find(({ id }) => id === model.base);
-  const { karras, eta, guidanceRescale, ...own } =
+  const own =
     model.base === draft.base || !info ? baseSettings(draft) : (kept[info.id]?.settings ?? defaultSettings(info));
+  return requestSettings({ ...draftSettings(draft), ...own }, model, info);
+}
+
+/** What acts of them, as a request has it. */
+export function requestSettings(
+  { karras, eta, guidanceRescale, ...own }: PictureSettings,
+  model: ModelRef,
+  info: ModelInfo | undefined,
+): GenerationSettings {
   const reads = (option: SamplerOption): boolean => samplerReads(own.scheduler, option);
   return {
     model,
-    negativePrompt: draft.negativePrompt,
     ...own,
-    sampler: draft.sampler,
     ...(guidanceRescale > 0 && isGuided(own, info) ? { guidanceRescale } : {}),
     ...(eta > 0 && reads('eta') ? { eta } : {}),
     ...(reads('karras') && karras !== (info?.karras ?? false)
@@ -72,6 +98,34 @@ export function settingsFor(
       : {}),
   };
 }
+
+/** What more pairs to judge are made by: as the last ones that somebody asked for. */
+export interface PairRecipe {
+  settings: GenerationSettings;
+  /** Null: drawn from the bundled list. One prompt, or a list by its name. */
+  from: { name: string; prompts: string[] } | null;
+  against?: ModelRef | undefined;
+  bestOf?: PairsRequest['bestOf'];
+}
+
+/** For the chosen model; one that asked for another, or for a run that is gone, stands for nothing any more. Null before a model is known. */
+export const pairRecipe: Selector<PairRecipe | null> = memoised(
+  [(state) => state.lastPairs, chosenModel, namedRuns],
+  (last, info, runs) => {
+    if (!info) return null;
+    const isHere = ({ base, adapters }: ModelRef): boolean =>
+      base === info.id && adapters.every((one) => one.kind === 'file' || runs.some(({ id }) => id === one.run));
+    if (last && [last.settings.model, ...(last.against ? [last.against] : [])].every(isHere)) return last;
+    return { settings: requestSettings(ownSettings(info), { base: info.id, adapters: [] }, info), from: null };
+  },
+);
+
+/** The same for a round, which takes more than one prompt, and pictures from noise. */
+export const roundRecipe: Selector<Pick<PairRecipe, 'settings' | 'from'> | null> = memoised([pairRecipe], (recipe) => {
+  if (!recipe) return null;
+  const { init: _, ...settings } = recipe.settings;
+  return { settings, from: (recipe.from?.prompts.length ?? 0) > 1 ? recipe.from : null };
+});
 
 export const bufferAhead = 4;
 

@@ -2,8 +2,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { imageParameters } from '../../data/imageParameters.ts';
 import { samplerNames, samplerReads } from '../../diffusion/samplers/table.ts';
-import type { ModelInfo } from '../../service/types.ts';
-import { isGuided, pictureModel, settingsFor } from './generateSelectors.ts';
+import type { ModelInfo, PairsRequest } from '../../service/types.ts';
+import { isGuided, pairRecipe, pictureModel, settingsFor } from './generateSelectors.ts';
 import { closeStudio, modelInfo, openStudio, studio } from './testStudio.ts';
 import { useStudio } from './useStudio.ts';
 
@@ -76,4 +76,42 @@ it('asks for pairs of the best and the worst by a judge, and forgets them with t
   useStudio.setState({ models: [modelInfo('other')] });
   studio().adoptDefaults();
   expect(studio().draft.bestOf).toBeNull();
+});
+
+describe('more pairs to judge', () => {
+  const runPairs = vi.fn(async () => []);
+  const asked = () => runPairs.mock.lastCall as unknown as [string, PairsRequest];
+  beforeEach(() => {
+    vi.stubGlobal('fetch', async () => new Response('a bundled prompt\n'));
+    useStudio.setState({ runPairs });
+  });
+
+  it('are the model’s own before any were asked for, whatever is on Generate', async () => {
+    studio().setDraft({ prompt: 'a draft', width: 64, steps: 3, negativePrompt: 'fog', count: 1 });
+    await studio().makeMorePairs(2);
+    expect(studio().labelProblem).toBeNull();
+    expect(asked()).toMatchObject(['2 more pairs', { width: 512, steps: 30, negativePrompt: '', count: 2 }]);
+    expect(asked()[1].prompts).toEqual(['a bundled prompt', 'a bundled prompt']);
+  });
+
+  it('are made as the last that were asked for, and by the model’s own again where that is wanted', async () => {
+    studio().setDraft({ prompt: 'a tree', width: 64, bestOf: { k: 4, judge: 'a' } });
+    await studio().makePairs(2);
+    studio().setDraft({ prompt: 'a draft', width: 96, bestOf: null });
+    await studio().makeMorePairs(3);
+    expect(asked()[1]).toMatchObject({ prompts: ['a tree', 'a tree', 'a tree'], width: 64, bestOf: { k: 4 } });
+    studio().forgetLastPairs();
+    await studio().makeMorePairs(1);
+    expect(asked()[1]).toMatchObject({ prompts: ['a bundled prompt'], width: 512 });
+    expect(asked()[1]).not.toHaveProperty('bestOf');
+  });
+
+  it('forget a recipe of another model, or of a run that is gone', () => {
+    const last = pairRecipe(studio())!;
+    const ofRun = { ...last.settings.model, adapters: [{ kind: 'run' as const, run: 'gone', strength: 1 }] };
+    for (const model of [ofRun, { base: 'other', adapters: [] }]) {
+      useStudio.setState({ lastPairs: { ...last, settings: { ...last.settings, model, steps: 3 } } });
+      expect(pairRecipe(studio())!.settings).toEqual(last.settings);
+    }
+  });
 });

@@ -4,7 +4,15 @@ import { samplingDefaults } from '../../data/embeddedModels.ts';
 import type { AdapterRef, GenerationSettings, ImageRecord, ModelRef, PairsRequest } from '../../service/types.ts';
 import { samplerOptions } from '../../diffusion/samplers/options.ts';
 import { actions } from './action.ts';
-import { bufferAhead, defaultSettings, pairsAreDue, pictureModel, settingsFor } from './generateSelectors.ts';
+import {
+  bufferAhead,
+  defaultSettings,
+  type PairRecipe,
+  pairRecipe,
+  pairsAreDue,
+  pictureModel,
+  settingsFor,
+} from './generateSelectors.ts';
 import { chosenModel, modelKey } from './models.ts';
 import type { Problem } from './problem.ts';
 import { WinnowError } from '../../shared/errors.ts';
@@ -51,6 +59,8 @@ export type Recall = 'all' | 'seed' | 'prompt';
 export interface GenerateSlice {
   draft: GenerateDraft;
   generateProblem: Problem | null;
+  /** How the last pairs were made that somebody asked for. */
+  lastPairs: PairRecipe | null;
   /** Pairs are being made while a person judges. */
   toppingUp: boolean;
   setDraft(change: Partial<GenerateDraft>): void;
@@ -63,6 +73,10 @@ export interface GenerateSlice {
   generate(): Promise<void>;
   /** From the prompt, the list, or, with neither, prompts drawn from the bundled list. */
   makePairs(count?: number): Promise<void>;
+  /** More of them, as `pairRecipe` says; whatever is on the Generate screen meanwhile. */
+  makeMorePairs(count: number): Promise<void>;
+  /** More pairs are made as the model is by itself, of bundled prompts. */
+  forgetLastPairs(): void;
   /** Keeps a few pairs ahead of the person who judges. */
   topUpPairs(): Promise<void>;
   usePromptFile(file: File): Promise<void>;
@@ -98,6 +112,22 @@ export const generateSlice: Slice<GenerateSlice> = (set, get) => {
     return seed;
   };
 
+  const runRecipe = (
+    { settings: how, against, bestOf }: PairRecipe,
+    title: string,
+    prompts: string[],
+    { count, seed }: { count: number; seed: number },
+  ): Promise<unknown> =>
+    get().runPairs(title, { ...how, ...(against && { against }), ...(bestOf && { bestOf }), prompts, count, seed });
+
+  /** Throws, as the engine says why, where there is no model yet. */
+  async function runMore(title: string, count: number): Promise<void> {
+    const recipe = pairRecipe(get());
+    if (!recipe) get().engine();
+    const prompts = drawPrompts(recipe!.from?.prompts ?? (await bundledPrompts('train')), count);
+    await runRecipe(recipe!, title, prompts, { count, seed: randomSeed() });
+  }
+
   return {
     draft: {
       prompt: '',
@@ -122,6 +152,7 @@ export const generateSlice: Slice<GenerateSlice> = (set, get) => {
       bestOf: null,
     },
     generateProblem: null,
+    lastPairs: null,
     toppingUp: false,
 
     setDraft: (change) => set(({ draft }) => ({ draft: { ...draft, ...change } })),
@@ -182,35 +213,34 @@ export const generateSlice: Slice<GenerateSlice> = (set, get) => {
         const { draft } = get();
         const wanted = count ?? draft.pairCount;
         const typed = draft.prompt.trim();
-        const prompts = draft.list?.prompts ?? (typed ? [typed] : drawPrompts(await bundledPrompts('train'), wanted));
         const own = settings();
-        const against =
-          draft.against && modelKey(draft.against) !== modelKey(own.model) ? { against: draft.against } : {};
-        await get().runPairs(`${wanted} pairs`, {
-          ...own,
-          ...(await startImage()),
-          ...against,
+        const recipe: PairRecipe = {
+          settings: { ...own, ...(await startImage()) },
+          from: draft.list ?? (typed ? { name: typed, prompts: [typed] } : null),
+          ...(draft.against && modelKey(draft.against) !== modelKey(own.model) && { against: draft.against }),
           ...(draft.bestOf && { bestOf: draft.bestOf }),
-          prompts,
-          count: wanted,
-          seed: nextSeed(),
-        });
+        };
+        set({ lastPairs: recipe });
+        await runRecipe(
+          recipe,
+          `${wanted} pairs`,
+          recipe.from?.prompts ?? drawPrompts(await bundledPrompts('train'), wanted),
+          { count: wanted, seed: nextSeed() },
+        );
       }),
+
+    makeMorePairs: (count) =>
+      action({ problem: 'labelProblem' }, async () => {
+        await runMore(`${count} more pairs`, count);
+      }),
+
+    forgetLastPairs: () => set({ lastPairs: null }),
 
     async topUpPairs() {
       if (!pairsAreDue(get())) return;
-      const { draft } = get();
       // Said where it was asked for: on Label.
       const made = await action({ problem: 'labelProblem', busy: 'toppingUp', background: true }, async () => {
-        const prompts = draft.list
-          ? drawPrompts(draft.list.prompts, bufferAhead)
-          : drawPrompts(await bundledPrompts('train'), bufferAhead);
-        await get().runPairs('Pairs while you judge', {
-          ...settings(),
-          prompts,
-          count: prompts.length,
-          seed: randomSeed(),
-        });
+        await runMore('Pairs while you judge', bufferAhead);
         return true;
       });
       // Cancelled or refused, it is not begun again by itself.

@@ -122,6 +122,15 @@ it('takes drafts of before the newer settings were there, completed', () => {
   expect(studio().trainConfig).toEqual(config);
 });
 
+it('goes on comparing by what was set on Generate when that was the way', () => {
+  keep(drafts.key, { version: 2, draft: { ...settings, base: 'm', negativePrompt: '', sampler: 'auto' } });
+  restoreDrafts();
+  expect(studio().compareSettings).toEqual({ m: { ...settings, eta: 0, negativePrompt: '', sampler: 'auto' } });
+  keep(drafts.key, { version: 3, draft: { ...settings, base: 'm' }, compareSettings: { bad: { steps: 0 } } });
+  restoreDrafts();
+  expect(studio().compareSettings).toEqual({});
+});
+
 it('brings back what was set, to the last moment before the page went', async () => {
   let leave = (): void => {};
   vi.stubGlobal('addEventListener', (type: string, listener: () => void) => {
@@ -131,12 +140,15 @@ it('brings back what was set, to the last moment before the page went', async ()
   studio().setDraft({ prompt: 'a house', steps: 7, list: { name: 'own', prompts: ['p'] } });
   studio().setTrainConfig({ rank: 3 });
   studio().setPreference('smoothing', 0.3);
+  studio().setDraft({ base: 'm', width: 64, height: 64 });
+  studio().compareAsGenerated();
   leave();
-  const { draft, trainConfig } = studio();
+  const { draft, trainConfig, compareSettings } = studio();
   await openStudio();
   restoreDrafts();
   expect(studio().draft).toEqual({ ...draft, list: null });
-  expect(studio()).toMatchObject({ trainConfig, presetName: null });
+  expect(studio()).toMatchObject({ trainConfig, presetName: null, compareSettings });
+  expect(Object.keys(compareSettings)).toEqual(['m']);
   expect(readDocument(preferences)).toEqual({ ...defaults, smoothing: 0.3 });
 });
 

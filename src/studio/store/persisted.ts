@@ -91,6 +91,8 @@ export type Preferences = Output<(typeof preferences)['values']>;
 
 const side = z.int().min(0).max(limits.side);
 
+const sampler = z.enum(['auto', 'engine', 'onnx']);
+
 const settings = {
   steps: z.int().min(1).max(limits.steps),
   guidanceScale: z.number().min(0).max(limits.guidanceScale),
@@ -118,6 +120,16 @@ export const drafts = define({
       ...(stored['trainConfig'] !== undefined && { trainConfig: guarded(stored['trainConfig']) }),
       kept: mapEntries(stored['kept'], (one) => ({ ...one, trainConfig: guarded(one['trainConfig']) })),
     }),
+    // Comparisons were made by what was set on Generate: the pictures that are there stay in view.
+    (stored) => {
+      const own = objectOf(stored['draft']);
+      const { base } = own;
+      return {
+        ...stored,
+        ...(typeof base === 'string' &&
+          base !== '' && { compareSettings: { [base]: { guidanceRescale: 0, eta: 0, karras: false, ...own } } }),
+      };
+    },
   ],
   values: {
     /** Not the models, the list and the start image: they may be gone by now. */
@@ -129,7 +141,7 @@ export const drafts = define({
       seedLocked: z.boolean(),
       count: z.int().min(1).max(limits.count),
       base: z.string(),
-      sampler: z.enum(['auto', 'engine', 'onnx']),
+      sampler,
       pairCount: z.int().min(1).max(limits.count),
     }),
     trainConfig: trainConfigSchema,
@@ -140,6 +152,8 @@ export const drafts = define({
     ),
     comparePrompts: z.array(z.string()),
     compareSeeds: z.array(z.int().min(0).max(limits.seed)).min(1),
+    /** By model id. */
+    compareSettings: eachBy(z.object({ ...settings, negativePrompt: z.string(), sampler })),
   },
 });
 

@@ -6,8 +6,10 @@ import { foldLabels } from '../../data/labels.ts';
 import { testRun } from '../../service/testRuns.ts';
 import type { ImplicitRequest, Listener, OwnPair, PairsEvent, PairsRequest } from '../../service/types.ts';
 import { queue } from './labelSelectors.ts';
+import { roundRecipe } from './generateSelectors.ts';
 import { db } from './services.ts';
 import { closeStudio, openStudio, pairOf, studio } from './testStudio.ts';
+import { useStudio } from './useStudio.ts';
 
 afterEach(closeStudio);
 
@@ -44,7 +46,10 @@ async function onEngine(): Promise<{ drawn: PairsRequest[]; asked: ImplicitReque
     },
   });
   await studio().readRuns();
-  studio().setDraft({ list: { name: 'a list', prompts: Array.from({ length: 30 }, (_, i) => `prompt ${i}`) } });
+  // As after pairs of a list were made; what is on Generate by now is no matter.
+  const from = { name: 'a list', prompts: Array.from({ length: 30 }, (_, i) => `prompt ${i}`) };
+  useStudio.setState({ lastPairs: { settings: roundRecipe(studio())!.settings, from } });
+  studio().setDraft({ list: { name: 'another', prompts: ['of Generate'] }, steps: 3 });
   return told;
 }
 
@@ -52,7 +57,8 @@ it('asks about pairs of its best checkpoint, first those that it doubts and thre
   const { drawn, asked } = await onEngine();
   expect(await studio().startRound('r', 10)).toBe(true);
   expect(studio().trainProblem).toBeNull();
-  expect(drawn).toMatchObject([{ count: 20, model: best }]);
+  expect(drawn).toMatchObject([{ count: 20, model: best, steps: 30 }]);
+  expect(drawn[0]!.prompts).not.toContain('of Generate');
   expect(asked).toMatchObject([{ model: best, reference: run.model }]);
   const stored = new Map((await readPairs(await db())).map((pair) => [pair.id, pair]));
   const listed = queue(studio()).filter(({ id }) => id.startsWith('new'));

@@ -5,7 +5,7 @@ import { latentsFileOf } from '../../records/foreignImages.ts';
 import type { ImplicitEvent, PairRecord } from '../../service/types.ts';
 import { listener } from '../app/workers.ts';
 import { actions } from './action.ts';
-import { settingsFor } from './generateSelectors.ts';
+import { roundRecipe } from './generateSelectors.ts';
 import { tunedModel } from './models.ts';
 import { bundledPrompts, drawPrompts, randomSeed } from './prompts.ts';
 import { db } from './services.ts';
@@ -35,13 +35,15 @@ export const roundsSlice: Slice<RoundsSlice> = (set, get) => {
         get().generateWith(model);
         get().setTrainModel(model);
         const count = CANDIDATES * ask;
-        const { draft } = get();
-        const prompts = drawPrompts(draft.list?.prompts ?? (await bundledPrompts('train')), count);
+        const { settings: own, from } = roundRecipe(get())!;
+        const settings = { ...own, model };
+        set({ lastPairs: { settings, from } });
+        const prompts = drawPrompts(from?.prompts ?? (await bundledPrompts('train')), count);
         const seed = randomSeed();
         try {
           set({ roundStage: 'Drawing pairs' });
           const made = await get().runPairs(`Next round of ${run.name}`, {
-            ...settingsFor(get(), model),
+            ...settings,
             prompts,
             count,
             seed,

@@ -1,5 +1,7 @@
 /** Compare: the same prompts and seeds through two models; blind, when it matters. */
 import { useState } from 'react';
+import { shallow } from 'zustand/shallow';
+import { useShallow } from 'zustand/react/shallow';
 import type { Action } from '../../components/action.ts';
 import { ActionButton, Button, IconButton } from '../../components/Button.tsx';
 import { Segmented, TextArea, TextField } from '../../components/Fields.tsx';
@@ -7,10 +9,20 @@ import { withFields } from '../../components/fieldProblem.ts';
 import { ModelPicker } from '../../components/ModelPicker.tsx';
 import { Shortcuts } from '../../components/Shortcuts.tsx';
 import { Disclosure, Page, Panel, ProblemNotice, Progress } from '../../components/Surface.tsx';
+import { settingsInWords } from '../../components/settingsWords.ts';
 import { plural } from '../../components/words.ts';
+import { distinctBy } from '../../../shared/arrays.ts';
 import { MOST_MODELS } from '../../../records/blindTests.ts';
-import { areSame, missingPictures } from '../../store/compareSelectors.ts';
+import {
+  areSame,
+  comparedBy,
+  comparedModels,
+  compareSettingsFor,
+  missingPictures,
+} from '../../store/compareSelectors.ts';
 import type { CompareView } from '../../store/compareSlice.ts';
+import { draftSettings } from '../../store/generateSelectors.ts';
+import { memoised } from '../../store/memoised.ts';
 import { isOpen } from '../../store/jobsSlice.ts';
 import { bundledPrompts, drawPrompts } from '../../store/prompts.ts';
 import { useStudio } from '../../store/useStudio.ts';
@@ -22,6 +34,20 @@ import { EvolutionGrid } from './EvolutionGrid.tsx';
 import { PairThumbs } from './PairThumbs.tsx';
 import { TakeAway } from './TakeAway.tsx';
 import { TwoImages } from './TwoImages.tsx';
+
+/** A line for every base model that is compared. */
+const howComparedInWords = memoised(
+  [comparedModels, (state) => state.compareSettings, (state) => state.models],
+  (compared, compareSettings, models) =>
+    distinctBy(
+      compared.filter(({ base }) => comparedBy({ compareSettings, models }, base)),
+      ({ base }) => base,
+    ).map((model, _, { length }) => {
+      const words = settingsInWords(compareSettingsFor({ compareSettings, models }, model));
+      return length > 1 ? `${models.find(({ id }) => id === model.base)!.title}: ${words}` : words;
+    }),
+  (a, b) => a.join('\n') === b.join('\n'),
+);
 
 const views: { value: CompareView; label: string }[] = [
   { value: 'sideBySide', label: 'Side by side' },
@@ -179,9 +205,9 @@ function OtherModels() {
         );
       })}
       {last && others.length < MOST_MODELS - 2 ? (
-        <Button look="quiet" onClick={() => setCompare({ compareOthers: [...others, last] })}>
-          Another model
-        </Button>
+        <div className={styles.addModel}>
+          <Button onClick={() => setCompare({ compareOthers: [...others, last] })}>Another model</Button>
+        </div>
       ) : null}
     </div>
   );
@@ -231,12 +257,43 @@ function PromptsAndSeeds() {
               if (compareSeeds.length) setCompare({ compareSeeds });
             }}
           />
-          <p className="small dim">
-            Steps, guidance, size and scheduler are those of the Generate screen, for both sides; another base model
-            than the one in use keeps its own.
-          </p>
         </div>
       </Disclosure>
+      <HowMade />
+    </div>
+  );
+}
+
+/** How the pictures of both sides are made: what is set on Generate is no matter before somebody says so here. */
+function HowMade() {
+  const words = useStudio(howComparedInWords);
+  const { isOwn, isDraft } = useStudio(
+    useShallow((s) => {
+      const drawn = s.draft.base && comparedBy(s, s.draft.base);
+      return {
+        isOwn: Object.keys(s.compareSettings).length === 0,
+        isDraft: !drawn || shallow(drawn, draftSettings(s.draft)),
+      };
+    }),
+  );
+  const { compareAsGenerated, compareAsModelsAre } = useStudio.getState();
+  return (
+    <div className={styles.how}>
+      {words.map((line) => (
+        <span key={line} className="small dim">
+          {line}
+        </span>
+      ))}
+      {isDraft ? null : (
+        <Button look="quiet" icon="generate" onClick={compareAsGenerated}>
+          As on Generate
+        </Button>
+      )}
+      {isOwn ? null : (
+        <Button look="quiet" icon="refresh" onClick={compareAsModelsAre}>
+          The model’s own
+        </Button>
+      )}
     </div>
   );
 }

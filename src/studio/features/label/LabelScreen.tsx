@@ -4,12 +4,13 @@ import { Button } from '../../components/Button.tsx';
 import { Segmented, Select, Switch } from '../../components/Fields.tsx';
 import { Judge } from '../../components/Judge.tsx';
 import { Empty, Notice, Progress } from '../../components/Surface.tsx';
+import { recipeInWords } from '../../components/settingsWords.ts';
 import { plural, printSeconds } from '../../components/words.ts';
-import { pairsAreDue } from '../../store/generateSelectors.ts';
+import { pairRecipe, pairsAreDue } from '../../store/generateSelectors.ts';
 import type { QueueFilter } from '../../store/labelsSlice.ts';
 import { isOpen } from '../../store/jobsSlice.ts';
 import { queue, queueSizes, usable as usableOf } from '../../store/labelSelectors.ts';
-import { chosenModel, isPairOf } from '../../store/models.ts';
+import { chosenModel, isPairOf, modelNames } from '../../store/models.ts';
 import { currentRater, profiles } from '../../store/ratersSlice.ts';
 import { useStudio } from '../../store/useStudio.ts';
 import styles from './label.module.css';
@@ -166,7 +167,7 @@ function NothingLeft() {
   const usable = useStudio((s) => usableOf(s).own);
   const ready = useStudio((s) => s.engineState === 'ready');
   const making = useStudio((s) => s.jobs.find((job) => job.kind === 'pairs' && isOpen(job)));
-  const { makePairs, setFilter } = useStudio.getState();
+  const { makeMorePairs, setFilter } = useStudio.getState();
   if (filter !== 'toJudge') {
     return (
       <Empty
@@ -196,7 +197,7 @@ function NothingLeft() {
             look={usable >= enough.taste ? 'normal' : 'primary'}
             icon="generate"
             disabled={!ready}
-            onClick={() => makePairs(8)}
+            onClick={() => makeMorePairs(8)}
           >
             Make 8 more pairs
           </Button>
@@ -231,6 +232,26 @@ function KeepMaking() {
         checked={keep}
         onChange={(on) => setPreference('keepMakingPairs', on)}
       />
+      <Recipe />
     </div>
+  );
+}
+
+/** What more pairs are made of: as the last that were asked for, and never by what happens to be on Generate. */
+function Recipe() {
+  const recipe = useStudio(pairRecipe);
+  const names = useStudio(modelNames);
+  const isOwn = useStudio((s) => s.lastPairs !== pairRecipe(s));
+  const { forgetLastPairs } = useStudio.getState();
+  if (!recipe) return null;
+  return (
+    <p className={`small dim ${styles.recipe}`}>
+      <span>More pairs are made of: {recipeInWords(recipe, names)}</span>
+      {isOwn ? null : (
+        <Button look="quiet" icon="refresh" onClick={forgetLastPairs}>
+          The model’s own
+        </Button>
+      )}
+    </p>
   );
 }

@@ -4,7 +4,9 @@ import { useLocation } from 'wouter';
 import type { RunRecord } from '../../../service/types.ts';
 import { Button } from '../../components/Button.tsx';
 import { NumberField } from '../../components/Fields.tsx';
+import { settingsInWords } from '../../components/settingsWords.ts';
 import { Disclosure } from '../../components/Surface.tsx';
+import { roundRecipe } from '../../store/generateSelectors.ts';
 import { useStudio } from '../../store/useStudio.ts';
 
 export function NextRound({ run }: { run: RunRecord }) {
@@ -12,6 +14,7 @@ export function NextRound({ run }: { run: RunRecord }) {
   const stage = useStudio((s) => s.roundStage);
   const busy = useStudio((s) => s.startingRound);
   const free = useStudio((s) => s.engineState === 'ready' && s.activeRun === null);
+  const recipe = useStudio(roundRecipe);
   const [, navigate] = useLocation();
   const { startRound, judgeNew } = useStudio.getState();
   if (run.checkpoints.length === 0) return null;
@@ -28,6 +31,12 @@ export function NextRound({ run }: { run: RunRecord }) {
           first, and three in ten at random: only these are ever held out. The next run starts from it, and is held
           against it.
         </p>
+        {recipe ? (
+          <p className="small dim">
+            {recipe.from ? `Prompts of ${recipe.from.name}` : 'Prompts of the bundled list'} ·{' '}
+            {settingsInWords(recipe.settings)}
+          </p>
+        ) : null}
         <div className="row">
           <NumberField label="Pairs to judge" value={ask} min={4} max={500} onChange={setAsk} />
           <Button look="primary" icon="generate" busy={busy} disabled={!free} onClick={start}>
