@@ -38,6 +38,8 @@ export interface BlindTestRecord {
   questions: Question[];
   /** Rounds asked for; `rounds` holds those that were answered. */
   planned: number;
+  /** Somebody ended it before all were answered, and has seen what it came to: it cannot be gone on with. */
+  ended?: true | undefined;
   rounds: BlindRound[];
   createdAt: string;
 }
@@ -89,6 +91,7 @@ export const blindTestSchema = z.looseObject({
     .optional(),
   questions: z.array(question),
   planned: z.int().min(0),
+  ended: z.literal(true).optional(),
   rounds: z.array(roundSchema),
   createdAt: z.string(),
 }) satisfies z.ZodType<BlindTestRecord>;

@@ -3,8 +3,10 @@ import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { type BlindRound, type BlindTestRecord, type Question, readBlindTests } from '../../data/blindTests.ts';
 import { blindFigures } from '../../evaluation/blindFigures.ts';
 import { imageRecord } from '../../records/testRecords.ts';
+import { WinnowError } from '../../shared/errors.ts';
 import type { GenerateRequest } from '../../service/types.ts';
-import { isBlindDone, isOpenStudy, isStudying, judgedRounds } from './blindSlice.ts';
+import { endedEarlyInWords, isBlindDone, isStudying, isUnfinished, judgedRounds } from './blindSlice.ts';
+import { WorkerForTests } from '../app/workerForTests.ts';
 import { db } from './services.ts';
 import { closeStudio, modelInfo, openStudio, studio } from './testStudio.ts';
 import { useStudio } from './useStudio.ts';
@@ -196,17 +198,17 @@ it('a study is there before its first answer, is left and gone on with, and ends
   await studio().startBlindTest(options);
   expect(isStudying(studio())).toBe(true);
   const sides = studio().blind!.ready.map(({ prompt, shownLeft }) => [prompt, shownLeft]);
-  await studio().pauseStudy();
+  await studio().pauseBlindTest();
   expect(studio().blind).toBeNull();
   const [begun] = await readBlindTests(await db());
-  expect([begun!.rater, judgedRounds(begun!), isOpenStudy(begun!)]).toEqual(['Ada', 0, true]);
+  expect([begun!.rater, judgedRounds(begun!), isUnfinished(begun!)]).toEqual(['Ada', 0, true]);
 
-  await studio().resumeStudy(begun!.id);
+  await studio().resumeBlindTest(begun!.id);
   for (let i = 0; i < 5; i += 1) await studio().answerBlind('left');
-  await studio().pauseStudy();
+  await studio().pauseBlindTest();
   // As after a reload: from what is on disk.
   useStudio.setState({ blindTests: await readBlindTests(await db()) });
-  await studio().resumeStudy(begun!.id);
+  await studio().resumeBlindTest(begun!.id);
   expect(studio().blind).toMatchObject({ index: 2, question: 1 });
   expect(studio().blind!.ready.map(({ prompt, shownLeft }) => [prompt, shownLeft])).toEqual(sides);
   for (let i = 0; i < 7; i += 1) await studio().answerBlind('right');
@@ -215,7 +217,7 @@ it('a study is there before its first answer, is left and gone on with, and ends
   studio().revealStudy();
   expect(isStudying(studio())).toBe(false);
   const [done] = await readBlindTests(await db());
-  expect(isOpenStudy(done!)).toBe(false);
+  expect(isUnfinished(done!)).toBe(false);
   expect(blindFigures(done!).map(({ answered }) => answered)).toEqual([6, 6]);
   expect(done!.rounds.map(({ answers }) => answers.length)).toEqual([2, 2, 2, 2, 2, 2]);
 
@@ -227,4 +229,64 @@ it('starts nothing of one model', async () => {
   await studioThatDraws();
   await studio().startBlindTest({ rounds: 2, questions: ['general'], models: [models[0]!, models[0]!], prompts: some });
   expect(studio().blind).toBeNull();
+});
+
+it('is no verdict before its end: it is left, and gone on with where it was', async () => {
+  await studioThatDraws();
+  await studio().startBlindTest({ rounds: 5, questions: ['appeal'], models: models.slice(0, 2), prompts: some });
+  const sides = studio().blind!.ready.map(({ prompt, seed, shownLeft }) => [prompt, seed, shownLeft]);
+  await studio().answerBlind('left');
+  await studio().pauseBlindTest();
+  // As after a reload, with other settings by then.
+  useStudio.setState({ blindTests: await readBlindTests(await db()) });
+  const [left] = studio().blindTests;
+  expect(isUnfinished(left!)).toBe(true);
+  studio().setDraft({ base: 'm', width: 64, height: 64 });
+  studio().compareAsGenerated();
+  await studio().resumeBlindTest(left!.id);
+  expect(studio().blind).toMatchObject({ index: 1, drawing: false });
+  expect(studio().blind!.ready.map(({ prompt, seed, shownLeft }) => [prompt, seed, shownLeft])).toEqual(sides);
+  expect(new Set(studio().blind!.ready.map(({ images }) => images.a.width))).toEqual(new Set([512]));
+  for (let i = 0; i < 4; i += 1) await studio().answerBlind('right');
+  const [done] = await readBlindTests(await db());
+  expect([isUnfinished(done!), endedEarlyInWords(done!)]).toEqual([false, null]);
+});
+
+it('is kept as ended where somebody wants what it came to before its end, and is not gone on with', async () => {
+  await studioThatDraws();
+  await studio().startBlindTest({ rounds: 5, questions: ['general'], models: models.slice(0, 2), prompts: some });
+  await studio().answerBlind('left');
+  await studio().stopBlindTest();
+  const [ended] = await readBlindTests(await db());
+  expect([ended!.ended, isUnfinished(ended!), endedEarlyInWords(ended!)]).toEqual([
+    true,
+    false,
+    'Ended early, after 1 of 5.',
+  ]);
+  studio().closeBlindTest();
+  await studio().resumeBlindTest(ended!.id);
+  expect(studio().blind).toBeNull();
+  // Earlier versions kept no plan: there is nothing to go on with.
+  const { plan: _, ended: __, ...old } = ended!;
+  expect([isUnfinished(old), endedEarlyInWords(old)]).toEqual([false, 'Ended early, after 1 of 5.']);
+});
+
+it('goes on with what is missing where drawing failed in between', async () => {
+  const { drawn } = await studioThatDraws();
+  const generate = WorkerForTests.verbs['generate']!;
+  let calls = 0;
+  WorkerForTests.verbs['generate'] = (...args) => {
+    calls += 1;
+    if (calls === 3) throw new WinnowError('GpuError', 'The GPU failed.', 'Try again.');
+    return generate(...args);
+  };
+  await studio().restartEngine();
+  await studio().startBlindTest({ rounds: 6, questions: ['general'], models: models.slice(0, 2), prompts: some });
+  expect(studio().blindProblem?.name).toBe('GpuError');
+  const { record: begun, ready } = studio().blind!;
+  expect([ready.length, studio().blind!.drawing, begun.planned]).toEqual([4, false, 6]);
+  await studio().resumeBlindTest(begun.id);
+  expect(studio().blindProblem).toBeNull();
+  expect(studio().blind!.ready).toHaveLength(6);
+  expect(drawn).toHaveLength(12);
 });

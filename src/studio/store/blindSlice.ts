@@ -1,6 +1,6 @@
 /** The blind test: fresh prompts, the same seed through two models at a time, sides shuffled, names hidden until the end. What is on disk is what
- *  was judged: every answer, and every answer that is taken back, is there before the screen shows it. A study is one of a fixed length that
- *  somebody else judges, by name, and that can be left and gone on with. */
+ *  was judged: every answer, and every answer that is taken back, is there before the screen shows it. It can be left and
+ *  gone on with, and is no verdict before its end. A study is one that somebody else judges, by name. */
 import {
   type BlindAnswer,
   type BlindRound,
@@ -10,7 +10,7 @@ import {
   saveBlindTest,
 } from '../../data/blindTests.ts';
 import type { ListedPrompt } from '../../data/formats/promptSets.ts';
-import type { ImageRecord, ModelRef } from '../../service/types.ts';
+import type { GenerationSettings, ImageRecord, ModelRef } from '../../service/types.ts';
 import { betweenOf } from '../../evaluation/blindFigures.ts';
 import { studyPlan } from '../../evaluation/blindPlan.ts';
 import { distinctBy } from '../../shared/arrays.ts';
@@ -31,6 +31,8 @@ export interface BlindTest {
   question: number;
   since: number;
   stopped: boolean;
+  /** Its next rounds are being drawn. */
+  drawing?: boolean;
   /** Of a study: its end was reached, and whoever has set it up has asked for the names. */
   revealed?: boolean;
 }
@@ -47,18 +49,20 @@ export interface BlindSlice {
     prompts?: readonly ListedPrompt[];
     /** Whoever judges: makes it a study. */
     rater?: string;
+    /** How each of the models draws: as they are compared if left out. */
+    settings?: readonly GenerationSettings[];
   }): Promise<void>;
-  /** Goes on with a study where it was left. */
-  resumeStudy(id: string): Promise<void>;
-  /** Leaves a study; what was judged is kept, and it can be gone on with. */
-  pauseStudy(): Promise<void>;
+  /** Goes on where it was left; draws what is missing of the one on screen. */
+  resumeBlindTest(id: string): Promise<void>;
+  /** Leaves it; what was judged is kept, and it can be gone on with. */
+  pauseBlindTest(): Promise<void>;
   revealStudy(): void;
   removeBlindTest(id: string): Promise<void>;
   /** @param at the question that is answered, the one on screen if left out: where another one has taken its place, nothing happens. */
   answerBlind(answer: BlindAnswer, at?: { index: number; question: number }): Promise<void>;
   /** Takes the last answer back. */
   undoBlind(): Promise<void>;
-  /** Ends it here; what was judged counts. */
+  /** Ends it here for good; what was judged counts. */
   stopBlindTest(): Promise<void>;
   closeBlindTest(): void;
 }
@@ -75,9 +79,13 @@ export const isStudying = ({ blind }: { blind: BlindTest | null }): boolean =>
 export const judgedRounds = ({ rounds, questions }: BlindTestRecord): number =>
   rounds.filter(({ answers }) => answers.length >= questions.length).length;
 
-/** Studies that can be gone on with. */
-export const isOpenStudy = (test: BlindTestRecord): boolean =>
-  test.rater !== undefined && test.plan !== undefined && judgedRounds(test) < test.planned;
+/** Not at its end, and can be gone on with. */
+export const isUnfinished = (test: BlindTestRecord): boolean =>
+  !test.ended && test.plan !== undefined && judgedRounds(test) < Math.min(test.planned, test.plan.showings.length);
+
+/** For people: where a test came to less than was asked for. Tests of earlier versions did, where they were left. */
+export const endedEarlyInWords = (test: BlindTestRecord): string | null =>
+  judgedRounds(test) < test.planned ? `Ended early, after ${judgedRounds(test)} of ${test.planned}.` : null;
 
 export const blindSlice: Slice<BlindSlice> = (set, get) => {
   const change = (id: string, next: (blind: BlindTest) => Partial<BlindTest>): void =>
@@ -85,6 +93,15 @@ export const blindSlice: Slice<BlindSlice> = (set, get) => {
 
   /** The models through the same prompts and seeds, a few rounds at a time, so that judging starts early. */
   async function makeRounds(id: string, from: number): Promise<void> {
+    change(id, () => ({ drawing: true }));
+    try {
+      await drawRounds(id, from);
+    } finally {
+      change(id, () => ({ drawing: false }));
+    }
+  }
+
+  async function drawRounds(id: string, from: number): Promise<void> {
     const { showings, settings } = get().blind!.record.plan!;
     for (let start = from; start < showings.length; start += chunk) {
       const blind = get().blind;
@@ -160,7 +177,7 @@ export const blindSlice: Slice<BlindSlice> = (set, get) => {
     blind: null,
     blindProblem: null,
 
-    async startBlindTest({ rounds, questions, models, prompts, rater }) {
+    async startBlindTest({ rounds, questions, models, prompts, rater, settings }) {
       const chosen = distinctBy(models ?? comparedModels(get()), modelKey);
       if (chosen.length < 2) return;
       const names = modelNames(get());
@@ -181,33 +198,30 @@ export const blindSlice: Slice<BlindSlice> = (set, get) => {
         blind: { record, ready: [], index: 0, question: 0, since: performance.now(), stopped: false },
       });
       await action({ problem: 'blindProblem' }, async () => {
-        try {
-          const seed = randomSeed();
-          const drawn = drawPrompts(prompts?.length ? prompts : await bundledPromptSet('test'), rounds);
-          const items = drawn.map((listed, index) => ({ ...listed, seed: seed + index }));
-          const plan = {
-            showings: studyPlan({ items, models: chosen.length, seed }).map(({ item, left, between }) => ({
-              ...item,
-              ...(chosen.length > 2 && { between }),
-              shownLeft: left,
-            })),
-            // As they are now: nothing that is set while the test runs may come between the models.
-            settings: chosen.map((model) => compareSettingsFor(get(), model)),
-          };
-          change(record.id, ({ record: now }) => ({ record: { ...now, plan } }));
-          if (rater !== undefined && get().blind?.record.id === record.id) await keep(get().blind!.record);
-          await makeRounds(record.id, 0);
-        } catch (error) {
-          if (rater === undefined)
-            change(record.id, ({ ready, record: now }) => ({ record: { ...now, planned: ready.length } }));
-          throw error;
-        }
+        const seed = randomSeed();
+        const drawn = drawPrompts(prompts?.length ? prompts : await bundledPromptSet('test'), rounds);
+        const items = drawn.map((listed, index) => ({ ...listed, seed: seed + index }));
+        const plan = {
+          showings: studyPlan({ items, models: chosen.length, seed }).map(({ item, left, between }) => ({
+            ...item,
+            ...(chosen.length > 2 && { between }),
+            shownLeft: left,
+          })),
+          // As they are now: nothing that is set while the test runs may come between the models.
+          settings: chosen.map((model, place) => settings?.[place] ?? compareSettingsFor(get(), model)),
+        };
+        change(record.id, ({ record: now }) => ({ record: { ...now, plan } }));
+        if (rater !== undefined && get().blind?.record.id === record.id) await keep(get().blind!.record);
+        await makeRounds(record.id, 0);
       });
     },
 
-    async resumeStudy(id) {
+    async resumeBlindTest(id) {
+      const { blind } = get();
+      if (blind?.record.id === id)
+        return void (await action({ problem: 'blindProblem' }, () => makeRounds(id, blind.ready.length)));
       const record = get().blindTests.find((test) => test.id === id);
-      if (!record || !isOpenStudy(record)) return;
+      if (!record || !isUnfinished(record)) return;
       const index = judgedRounds(record);
       const question = record.rounds[index]?.answers.length ?? 0;
       set({
@@ -220,7 +234,7 @@ export const blindSlice: Slice<BlindSlice> = (set, get) => {
       });
     },
 
-    async pauseStudy() {
+    async pauseBlindTest() {
       await last;
       const { jobs } = get();
       set({ blind: null });
@@ -275,7 +289,14 @@ export const blindSlice: Slice<BlindSlice> = (set, get) => {
       if (!blind) return;
       set({ blind: { ...blind, stopped: true } });
       for (const job of jobs) if (job.kind === 'blind') await get().cancelJob(job.id);
-      await last;
+      await inTurn(async () => {
+        const record = get().blind?.record;
+        if (!record?.rounds.length || judgedRounds(record) >= record.planned) return;
+        checkOwner(get(), elsewhere);
+        const ended = { ...record, ended: true as const };
+        await keep(ended);
+        change(record.id, () => ({ record: ended }));
+      });
     },
 
     closeBlindTest: () => set({ blind: null }),

@@ -16,6 +16,7 @@ import { verdict } from '../../evaluation/verdict.ts';
 import { modelExports } from '../../service/export/kinds.ts';
 import type { ExportKind, ModelRef } from '../../service/types.ts';
 import { listener } from '../app/workers.ts';
+import { endedEarlyInWords, isUnfinished } from './blindSlice.ts';
 import { comparison, gridModels } from './compareSelectors.ts';
 import { ownSelfAgreement } from './labelSelectors.ts';
 import { modelNames, titleOf } from './models.ts';
@@ -117,7 +118,7 @@ function blindBlocks(test: BlindTestRecord): ReportBlock[] {
         .toReversed()
         .join(
           ' against ',
-        )}, sides shuffled, names hidden${test.rater === undefined ? '' : `, judged by ${test.rater}`}; ${new Date(test.createdAt).toLocaleString()}.`,
+        )}, sides shuffled, names hidden${test.rater === undefined ? '' : `, judged by ${test.rater}`}; ${[`${new Date(test.createdAt).toLocaleString()}.`, endedEarlyInWords(test)].filter(Boolean).join(' ')}`,
     },
     ...blindFigures(test).flatMap(({ question, duels, strengths }): ReportBlock[] => [
       ...(duels.length === 0
@@ -192,10 +193,12 @@ export async function exportReport(runId: string | undefined): Promise<TakenFile
   const sections: Report['sections'] = [];
   const tests = state.blindTests.filter(
     (test) =>
-      !run ||
-      modelsOf(test).some(({ model }) =>
-        model.adapters.some((adapter) => adapter.kind === 'run' && adapter.run === run.id),
-      ),
+      // No verdict before its end.
+      !isUnfinished(test) &&
+      (!run ||
+        modelsOf(test).some(({ model }) =>
+          model.adapters.some((adapter) => adapter.kind === 'run' && adapter.run === run.id),
+        )),
   );
   if (tests.length) {
     sections.push({

@@ -10,11 +10,12 @@ import { ActionButton, Button, FileButton, IconButton } from '../../components/B
 import { NumberField, Switch, TextField } from '../../components/Fields.tsx';
 import { withFields } from '../../components/fieldProblem.ts';
 import { Shortcuts } from '../../components/Shortcuts.tsx';
-import { Disclosure, Panel } from '../../components/Surface.tsx';
+import { ConfirmButton, Disclosure, Panel } from '../../components/Surface.tsx';
 import { toastProblem } from '../../components/toast.ts';
 import { plural, printWhen } from '../../components/words.ts';
-import { isOpenStudy, judgedRounds } from '../../store/blindSlice.ts';
+import { endedEarlyInWords, isUnfinished, judgedRounds } from '../../store/blindSlice.ts';
 import { comparedModels } from '../../store/compareSelectors.ts';
+import { questionTitles } from '../../store/takeAway.ts';
 import { useStudio } from '../../store/useStudio.ts';
 import styles from './compare.module.css';
 
@@ -109,36 +110,50 @@ export function BlindCard() {
             </Button>
           </div>
         </Disclosure>
-        <Studies />
+        <Earlier />
       </div>
     </Panel>
   );
 }
 
-/** Studies to go on with, and earlier verdicts. */
-function Studies() {
+const titlesOf = (test: BlindTestRecord): string =>
+  modelsOf(test)
+    .map(({ title }) => title)
+    .toReversed()
+    .join(' against ');
+
+/** Tests and studies to go on with, and earlier verdicts. */
+function Earlier() {
   const tests = useStudio((s) => s.blindTests);
   const ready = useStudio((s) => s.engineState === 'ready');
-  const { resumeStudy, removeBlindTest } = useStudio.getState();
-  const open = tests.filter(isOpenStudy);
-  const done = tests.filter((test) => !isOpenStudy(test));
+  const { resumeBlindTest, removeBlindTest } = useStudio.getState();
+  const open = tests.filter(isUnfinished);
+  const done = tests.filter((test) => !isUnfinished(test));
   return (
     <>
       {open.length ? (
-        <ul className={styles.verdicts} aria-label="Studies to go on with">
+        <ul className={styles.verdicts} aria-label="Tests to go on with">
           {open.map((test) => (
             <li key={test.id} className="spread">
               <span className="small">
-                {test.rater}: {judgedRounds(test)} of {test.planned}
+                <span>
+                  {test.rater ?? 'Unfinished'}: {judgedRounds(test)} of {test.planned}
+                </span>
+                <br />
+                <span className="dim">
+                  {test.questions.map((question) => questionTitles[question]).join(' ')} {titlesOf(test)}
+                </span>
               </span>
               <span className="row">
-                <Button disabled={!ready} onClick={() => resumeStudy(test.id)}>
+                <Button disabled={!ready} onClick={() => resumeBlindTest(test.id)}>
                   Go on
                 </Button>
-                <IconButton
+                <ConfirmButton
                   icon="remove"
-                  label={`Delete the study of ${test.rater}`}
-                  onClick={() => removeBlindTest(test.id)}
+                  label={test.rater === undefined ? 'Delete the unfinished test' : `Delete the study of ${test.rater}`}
+                  question={`${plural(judgedRounds(test), 'answered comparison')} will be gone. Pictures stay.`}
+                  confirm="Delete"
+                  onConfirm={() => removeBlindTest(test.id)}
                 />
               </span>
             </li>
@@ -165,15 +180,12 @@ function EarlierVerdict({ test }: { test: BlindTestRecord }) {
     <li>
       <span className="small dim">
         {printWhen(test.createdAt)}
-        {test.rater === undefined ? '' : ` (${test.rater})`}:{' '}
-        {models
-          .map(({ title }) => title)
-          .toReversed()
-          .join(' against ')}
+        {test.rater === undefined ? '' : ` (${test.rater})`}: {titlesOf(test)}. {endedEarlyInWords(test)}
       </span>
       {figures.flatMap(({ question, duels }) =>
         duels.map(({ a, b, rate }) => (
           <p key={`${question} ${a} ${b}`} className="small">
+            <span className="dim">{questionTitles[question]}</span>{' '}
             {verdict(rate, models.length > 2 ? `${models[b]!.title} against ${models[a]!.title}` : 'B').counted}
           </p>
         )),

@@ -12,10 +12,10 @@ import { useMeant } from '../../components/meant.ts';
 import { Picture, usePictures } from '../../components/Picture.tsx';
 import { saveBytes } from '../../components/files.ts';
 import { Keys, Shortcuts } from '../../components/Shortcuts.tsx';
-import { Disclosure, Empty, Page, Panel, ProblemNotice, Progress } from '../../components/Surface.tsx';
+import { ConfirmButton, Disclosure, Empty, Page, Panel, ProblemNotice, Progress } from '../../components/Surface.tsx';
 import { plural, printPercent } from '../../components/words.ts';
 import { isOpen } from '../../store/jobsSlice.ts';
-import { isBlindDone, isStudying } from '../../store/blindSlice.ts';
+import { endedEarlyInWords, isBlindDone, isStudying, judgedRounds } from '../../store/blindSlice.ts';
 import { exportReport, questionTitles } from '../../store/takeAway.ts';
 import { useStudio } from '../../store/useStudio.ts';
 import styles from './compare.module.css';
@@ -37,7 +37,7 @@ export function BlindTestView() {
 /** The end of a study, for whoever judged: nothing about models before somebody asks for it. */
 function StudyDone() {
   const { record } = useStudio((s) => s.blind)!;
-  const { revealStudy, pauseStudy } = useStudio.getState();
+  const { revealStudy, pauseBlindTest } = useStudio.getState();
   return (
     <Page title="Thank you" lead={`That was the last of ${plural(record.planned, 'comparison')}.`}>
       <Panel>
@@ -46,7 +46,7 @@ function StudyDone() {
           title="Hand the computer back"
           actions={
             <>
-              <Button onClick={pauseStudy}>Close</Button>
+              <Button onClick={pauseBlindTest}>Close</Button>
               <Button look="primary" onClick={revealStudy}>
                 Show the results
               </Button>
@@ -65,7 +65,7 @@ function BlindRoundView() {
   const problem = useStudio((s) => s.blindProblem);
   const job = useStudio((s) => s.jobs.find((one) => one.kind === 'blind' && isOpen(one)));
   const singleKeys = useStudio((s) => s.preferences.singleKeys);
-  const { answerBlind, undoBlind, stopBlindTest, closeBlindTest, pauseStudy } = useStudio.getState();
+  const { answerBlind, undoBlind, stopBlindTest, pauseBlindTest, resumeBlindTest } = useStudio.getState();
   const studying = useStudio(isStudying);
   const [zoomed, setZoomed] = useState(false);
   const [heldButton, setHeldButton] = useState(false);
@@ -118,17 +118,17 @@ function BlindRoundView() {
               ? ` · question ${blind.question + 1} of ${blind.record.questions.length}`
               : ''}
           </span>
-          {studying ? (
-            <Button icon="pause" onClick={pauseStudy}>
-              Go on later
-            </Button>
-          ) : (
-            <Button
-              icon="stop"
-              onClick={blind.index === 0 ? () => stopBlindTest().then(closeBlindTest) : stopBlindTest}
-            >
-              {blind.index === 0 ? 'Leave' : 'End here'}
-            </Button>
+          {/* Of a test nothing is kept that nobody answered. */}
+          <Button icon="pause" onClick={pauseBlindTest}>
+            {studying || canUndo ? 'Go on later' : 'Leave'}
+          </Button>
+          {studying || !canUndo ? null : (
+            <ConfirmButton
+              label="End here"
+              question={`The names are shown, and it cannot be gone on with: it came to ${judgedRounds(blind.record)} of ${plural(blind.record.planned, 'comparison')}.`}
+              confirm="End it"
+              onConfirm={stopBlindTest}
+            />
           )}
         </div>
       </div>
@@ -195,10 +195,28 @@ function BlindRoundView() {
         </>
       ) : (
         <Panel>
-          <Empty icon="refresh" title={blind.index === 0 ? 'Making the first rounds' : 'The next round is on its way'}>
-            {job
-              ? `Image ${Math.min(job.done + 1, job.total)} of ${job.total}${job.steps ? `, step ${job.step} of ${job.steps}` : ''}`
-              : 'One moment'}
+          <Empty
+            icon={blind.drawing === false ? 'warn' : 'refresh'}
+            title={
+              blind.drawing === false
+                ? 'The next rounds are not there'
+                : blind.index === 0
+                  ? 'Making the first rounds'
+                  : 'The next round is on its way'
+            }
+            actions={
+              blind.drawing === false ? (
+                <Button look="primary" onClick={() => resumeBlindTest(blind.record.id)}>
+                  Make them
+                </Button>
+              ) : undefined
+            }
+          >
+            {blind.drawing === false
+              ? 'Making them was broken off. What was judged is kept.'
+              : job
+                ? `Image ${Math.min(job.done + 1, job.total)} of ${job.total}${job.steps ? `, step ${job.step} of ${job.steps}` : ''}`
+                : 'One moment'}
           </Empty>
         </Panel>
       )}
@@ -235,7 +253,8 @@ function BlindVerdict() {
               <b>{letter(models.length - 1 - i)}</b> is {title}.{' '}
             </span>
           ))}
-          {record.rater === undefined ? null : `Judged by ${record.rater}.`}
+          {record.rater === undefined ? null : `Judged by ${record.rater}. `}
+          {endedEarlyInWords(record)}
         </>
       }
       actions={
@@ -253,12 +272,7 @@ function BlindVerdict() {
       <Panel>
         <div className={styles.verdict}>
           {results.map((figures) => (
-            <QuestionVerdict
-              key={figures.question}
-              figures={figures}
-              several={results.length > 1}
-              models={models.length}
-            />
+            <QuestionVerdict key={figures.question} figures={figures} models={models.length} />
           ))}
         </div>
       </Panel>
@@ -277,6 +291,7 @@ function BlindVerdict() {
               rounds: Math.max(20, 2 * (decisive?.answered ?? 0)),
               questions: record.questions,
               models: models.map(({ model }) => model),
+              ...(record.plan && { settings: record.plan.settings }),
             })
           }
         >
@@ -330,11 +345,9 @@ function bestOf(figures: BlindFigures | undefined): number {
 
 function QuestionVerdict({
   figures: { question, duels, strengths },
-  several,
   models,
 }: {
   figures: BlindFigures;
-  several: boolean;
   models: number;
 }) {
   return (
@@ -342,7 +355,7 @@ function QuestionVerdict({
       data-side={duels.length === 1 ? verdict(duels[0]!.rate, 'B').side : 'open'}
       aria-label={questionTitles[question]}
     >
-      {several || models > 2 ? <h2>{questionTitles[question]}</h2> : null}
+      <h2>{questionTitles[question]}</h2>
       {duels.length === 0 ? <p className={styles.said}>Nothing was compared. So nothing can be said.</p> : null}
       {duels.map((duel) => (
         <DuelVerdict key={`${duel.a} ${duel.b}`} duel={duel} />

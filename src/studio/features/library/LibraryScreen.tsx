@@ -8,6 +8,7 @@ import { ConfirmButton, Empty, Page, Panel, Tag } from '../../components/Surface
 import { plural, printBytes, printWhen } from '../../components/words.ts';
 import { modelKey, modelNames, titleOf } from '../../store/models.ts';
 import { modelsOf } from '../../../evaluation/blindFigures.ts';
+import { isUnfinished } from '../../store/blindSlice.ts';
 import { useStudio } from '../../store/useStudio.ts';
 import { Pairs } from './Pairs.tsx';
 import styles from './library.module.css';
@@ -112,7 +113,8 @@ function Images() {
 
 function Runs() {
   const runs = useStudio((s) => s.runs);
-  const tests = useStudio((s) => s.blindTests);
+  const all = useStudio((s) => s.blindTests);
+  const tests = all.filter((test) => !isUnfinished(test));
   const { compareWithRun } = useStudio.getState();
   if (!runs.length) {
     return (

@@ -6,6 +6,7 @@ import { Judge } from '../../components/Judge.tsx';
 import { Empty, Panel } from '../../components/Surface.tsx';
 import { plural } from '../../components/words.ts';
 import { usable as ownUsable } from '../../store/labelSelectors.ts';
+import { isUnfinished } from '../../store/blindSlice.ts';
 import { useStudio } from '../../store/useStudio.ts';
 import { NoWebGPU } from './NoWebGPU.tsx';
 import { ResumeCard } from './ResumeCard.tsx';
@@ -105,7 +106,7 @@ export function StartScreen() {
 function TheLoop() {
   const labels = useStudio((s) => s.counts.labels);
   const runs = useStudio((s) => s.runs.length);
-  const tests = useStudio((s) => s.blindTests.length);
+  const tests = useStudio((s) => s.blindTests.filter((test) => !isUnfinished(test)).length);
   const images = useStudio((s) => s.images.length);
   const steps = [
     {
