@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { askOrder } from './activeChoice.ts';
+import { askOrder, secondCheckpoint } from './activeChoice.ts';
 
 const candidates = Array.from({ length: 40 }, (_, i) => ({ pair: `p${i}`, margin: (i % 2 === 0 ? 1 : -1) * i }));
 
@@ -34,5 +34,43 @@ describe('the pairs of a round that are asked first', () => {
   it('are all of them where there are fewer', () => {
     expect(askOrder(candidates.slice(0, 3), { ask: 20, seed: 0 }).filter(({ why }) => why === 'rest')).toEqual([]);
     expect(askOrder([], { ask: 20, seed: 0 })).toEqual([]);
+  });
+});
+
+describe('where two checkpoints disagree', () => {
+  const margins: [string, number, number][] = [
+    // Both sure of the same picture, whatever their margins: nothing to ask.
+    ['both sure', 8, 30],
+    ['turned', -2, 2],
+    ['one is undecided', 0, 2],
+    ['both undecided', 0, 0],
+    ['turned, and surer', 5, -5],
+  ];
+  const apart = margins.map(([pair, margin, other]) => ({ pair, margin, other }));
+
+  it('is asked first, by the chance that each gives to a picture', () => {
+    // Of five two are drawn at random: without them, in order.
+    const order = askOrder(apart, { ask: 4, seed: 1 });
+    const random = new Set(order.filter(({ why }) => why === 'random').map(({ pair }) => pair));
+    const ranked = ['turned, and surer', 'turned', 'one is undecided', 'both sure', 'both undecided'].filter(
+      (pair) => !random.has(pair),
+    );
+    expect(random.size).toBe(2);
+    expect(new Set(order.filter(({ why }) => why === 'chosen').map(({ pair }) => pair))).toEqual(
+      new Set(ranked.slice(0, 2)),
+    );
+    expect(order.at(-1)).toEqual({ pair: ranked[2], why: 'rest' });
+  });
+
+  it('is the best and the last, or the one before', () => {
+    const checkpoints = [10, 20, 30].map((step) => ({ step, file: `checkpoints/${step}`, at: '' }));
+    const figures = { pairs: 4, right: 4, margin: 1, loss: 1, winnerError: 1 };
+    const look = (step: number, loss: number) => ({ step, draws: 2, heldOut: { ...figures, loss }, training: figures });
+    const second = (...losses: number[]) =>
+      secondCheckpoint({ checkpoints, looks: losses.map((loss, i) => look(10 * (i + 1), loss)) })?.step;
+    expect(second(0.3, 0.5, 0.6)).toBe(30);
+    expect(second(0.5, 0.4, 0.3)).toBe(20);
+    expect(second()).toBe(20);
+    expect(secondCheckpoint({ checkpoints: checkpoints.slice(0, 1) })).toBeUndefined();
   });
 });

@@ -28,7 +28,7 @@ const run = testRun({
 });
 const best = { base: 'm', adapters: [{ kind: 'run' as const, run: 'r', step: 10, strength: 1 }] };
 
-/** Draws pairs whose margin is their number, and keeps what it was asked. */
+/** Draws pairs whose margin is their number, and keeps what it was asked. The last checkpoint turns the surest seven of twenty. */
 async function onEngine(): Promise<{ drawn: PairsRequest[]; asked: ImplicitRequest[] }> {
   const told = { drawn: [] as PairsRequest[], asked: [] as ImplicitRequest[] };
   await openStudio({
@@ -40,7 +40,11 @@ async function onEngine(): Promise<{ drawn: PairsRequest[]; asked: ImplicitReque
       },
       implicit: async (_: string, request: ImplicitRequest) => {
         told.asked.push(request);
-        const pairs = request.pairs.map(({ pair }, i) => ({ pair, margin: i, logits: [i], winner: i, loser: 0 }));
+        const turns = JSON.stringify(request.model).includes('"step":20');
+        const pairs = request.pairs.map(({ pair }, i) => {
+          const margin = turns && i >= 13 ? -i : i;
+          return { pair, margin, logits: [margin], winner: margin, loser: 0 };
+        });
         return { beta: 1000, timesteps: [500], pairs };
       },
     },
@@ -69,6 +73,20 @@ it('asks about pairs of its best checkpoint, first those that it doubts and thre
   expect(studio().trainModel).toEqual(best);
   expect(studio().draft.model).toEqual(best);
   expect(studio()).toMatchObject({ startingRound: false, roundStage: null });
+});
+
+it('asks where its best checkpoint and its last one disagree', async () => {
+  const { asked } = await onEngine();
+  expect(await studio().startRound('r', 10, 'disagreement')).toBe(true);
+  const last = { base: 'm', adapters: [{ kind: 'run' as const, run: 'r', step: 20, strength: 1 }] };
+  expect(asked).toMatchObject([
+    { model: best, reference: run.model },
+    { model: last, reference: run.model },
+  ]);
+  const order = studio().pairs.flatMap(({ id, asked: one }) => (one ? [{ id, ...one }] : []));
+  const first = order.filter((one) => one.order < 10).map(({ id }) => id);
+  expect(first).toEqual(expect.arrayContaining(Array.from({ length: 7 }, (_, i) => `new ${13 + i} `)));
+  expect(order.filter(({ why }) => why === 'random')).toHaveLength(3);
 });
 
 it('tells training which of them were not drawn at random', async () => {

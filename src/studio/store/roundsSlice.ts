@@ -1,8 +1,10 @@
-/** The next round: pairs of what a run came to, those first that it is least certain of, and that model as what the next run starts from. */
+/** The next round: pairs of what a run came to, those first that it is least certain of or where two of its checkpoints disagree, and that model as
+ *  what the next run starts from. */
 import { savePairs } from '../../data/pairs.ts';
-import { askOrder, CANDIDATES } from '../../evaluation/activeChoice.ts';
+import { askOrder, CANDIDATES, type ChoiceRule, secondCheckpoint } from '../../evaluation/activeChoice.ts';
 import { latentsFileOf } from '../../records/foreignImages.ts';
-import type { ImplicitEvent, PairRecord } from '../../service/types.ts';
+import type { ImplicitEvent, ImplicitMargin, ModelRef, OwnPair, PairRecord, RunRecord } from '../../service/types.ts';
+import { WinnowError } from '../../shared/errors.ts';
 import { listener } from '../app/workers.ts';
 import { actions } from './action.ts';
 import { roundRecipe } from './generateSelectors.ts';
@@ -17,20 +19,41 @@ export interface RoundsSlice {
   roundStage: string | null;
   /** Draws candidates by the run's best checkpoint, marks which of them are asked first, and sets that checkpoint as what pictures and the next run
    *  start from. True where there are pairs to judge then. */
-  startRound(run: string, ask: number): Promise<boolean>;
+  startRound(run: string, ask: number, rule?: ChoiceRule): Promise<boolean>;
 }
 
 export const roundsSlice: Slice<RoundsSlice> = (set, get) => {
   const action = actions(set, get);
+
+  /** Of a model over what the run started from. */
+  async function marginsOf(run: RunRecord, model: ModelRef, made: readonly OwnPair[]): Promise<ImplicitMargin[]> {
+    const pairs = made.map(({ id, prompt, images }) => ({
+      pair: id,
+      prompt,
+      winnerLatents: latentsFileOf(images[0]),
+      loserLatents: latentsFileOf(images[1]),
+    }));
+    const request = { model, reference: run.model, pairs };
+    const margins = await get()
+      .engine()
+      .implicit(
+        `round ${run.id}`,
+        request,
+        listener((_: ImplicitEvent) => undefined),
+      );
+    return margins.pairs;
+  }
+
   return {
     startingRound: false,
     roundStage: null,
 
-    async startRound(id, ask) {
+    async startRound(id, ask, rule = 'doubt') {
       const done = await action({ problem: 'trainProblem', busy: 'startingRound' }, async () => {
         const run = get().runs.find((one) => one.id === id);
         if (!run?.checkpoints.length) return false;
         const model = tunedModel(run);
+        const second = rule === 'disagreement' ? secondModelOf(run) : undefined;
         get().useModel(model.base);
         get().generateWith(model);
         get().setTrainModel(model);
@@ -49,25 +72,12 @@ export const roundsSlice: Slice<RoundsSlice> = (set, get) => {
             seed,
           });
           set({ roundStage: 'Looking for the pairs to ask about' });
-          const { pairs: margins } = await get()
-            .engine()
-            .implicit(
-              `round ${id}`,
-              {
-                model,
-                reference: run.model,
-                pairs: made.map((pair) => ({
-                  pair: pair.id,
-                  prompt: pair.prompt,
-                  winnerLatents: latentsFileOf(pair.images[0]),
-                  loserLatents: latentsFileOf(pair.images[1]),
-                })),
-              },
-              listener((_: ImplicitEvent) => undefined),
-            );
+          const margins = await marginsOf(run, model, made);
+          const others = second && new Map((await marginsOf(run, second, made)).map((one) => [one.pair, one.margin]));
+          const candidates = margins.map(({ pair, margin }) => ({ pair, margin, other: others?.get(pair) }));
           const at = new Date().toISOString();
           const byId = new Map<string, PairRecord>(made.map((pair) => [pair.id, pair]));
-          const asked = askOrder(margins, { ask, seed }).map(({ pair, why }, order) => ({
+          const asked = askOrder(candidates, { ask, seed }).map(({ pair, why }, order) => ({
             ...byId.get(pair)!,
             asked: { round: id, at, order, why },
           }));
@@ -82,3 +92,14 @@ export const roundsSlice: Slice<RoundsSlice> = (set, get) => {
     },
   };
 };
+
+/** What a run's best checkpoint is held against where the two disagree. @throws BadArguments */
+function secondModelOf(run: RunRecord): ModelRef {
+  const second = secondCheckpoint(run);
+  if (second) return tunedModel(run, second.step);
+  throw new WinnowError(
+    'BadArguments',
+    'This run has one checkpoint, which agrees with itself.',
+    'Ask first about those that it doubts.',
+  );
+}
