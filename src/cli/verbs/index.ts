@@ -11,6 +11,7 @@ import { label } from './label.ts';
 import { pairs } from './pairs.ts';
 import { plan } from './plan.ts';
 import { raters } from './raters.ts';
+import { round } from './round.ts';
 import { score } from './score.ts';
 import { train } from './train.ts';
 import { verify } from './verify.ts';
@@ -24,6 +25,7 @@ export const verbs: readonly Verb[] = [
   score,
   train,
   evaluate,
+  round,
   exportVerb,
   handoff,
   download,

@@ -1,13 +1,13 @@
 import { limits } from '../../shared/limits.ts';
 import { count, doNothing, number, prompts, promptsHelp, required } from '../arguments.ts';
+import { drawnPairs } from '../drawnPairs.ts';
 import { withEngine } from '../engine.ts';
 import { outFolder } from '../fileErrors.ts';
 import { askedOf, generationOptions, identified, sayCuts, saySampler, settingsOf } from '../generation.ts';
 import { labellingJudge } from '../../judges/table.ts';
 import { askedJudge, scaleOf } from '../judges.ts';
 import { parseModelRef } from '../modelRef.ts';
-import { appendRecords, claimFolder, pairsFile, readPairsSoFar } from '../records.ts';
-import { Pace } from '../terminal.ts';
+import { claimFolder, pairsFile } from '../records.ts';
 import { badArguments, defineVerb } from '../verb.ts';
 
 export const pairs = defineVerb({
@@ -52,7 +52,6 @@ export const pairs = defineVerb({
     const named = values.judge === undefined ? undefined : askedJudge(values.judge, 'judge');
     const asked = askedOf(values);
     const out = outFolder(required('out', values.out));
-    const say = (text: string): void => terminal.note(text);
     return withEngine(terminal, { base: ref.base, root: out }, async (engine) => {
       const [info] = await engine.models();
       saySampler(terminal, info!, values.scheduler);
@@ -75,22 +74,7 @@ export const pairs = defineVerb({
         modelHash: await engine.modelHash(ref),
         ...(against && { againstHash: await engine.modelHash(against) }),
       });
-      const made = readPairsSoFar(out, say);
-      const first = made.length;
-      if (first > 0) terminal.note(`${Math.min(first, wanted)} of ${wanted} pairs are there already`);
-      terminal.onInterrupt(() => void engine.cancel('pairs'));
-      const pace = new Pace();
-      if (first < wanted) pace.left(first, wanted);
-      await engine.makePairs('pairs', { ...request, count: wanted, first }, (event) => {
-        if (event.type === 'recovered') terminal.note(event.message);
-        if (event.type !== 'pair') return;
-        appendRecords(pairsFile(out), [event.pair], say);
-        made.push(event.pair);
-        terminal.status(
-          `pair ${event.done}/${event.total}${pace.left(event.done, event.total)}`,
-          event.done === event.total,
-        );
-      });
+      const made = await drawnPairs(engine, terminal, pairsFile(out), { ...request, count: wanted });
       return { json: { out, pairs: made }, text: `${made.length} pairs in ${values.out}` };
     });
   },

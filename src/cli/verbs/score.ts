@@ -1,5 +1,4 @@
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import {
   judgeFigures,
   type JudgeFigures,
@@ -9,18 +8,18 @@ import {
   scoredPicture,
 } from '../../evaluation/judgeFigures.ts';
 import { embeddedModels } from '../../data/embeddedModels.ts';
-import { isForeign, latentsFileOf } from '../../records/foreignImages.ts';
 import type { Engine } from '../../service/engineService.ts';
-import type { ModelRef, PairImage, PairRecord } from '../../service/types.ts';
+import type { ModelRef, PairRecord } from '../../service/types.ts';
 import { absolute, doNothing, number } from '../arguments.ts';
 import { withEngine } from '../engine.ts';
 import { percent, range } from '../evaluationReport.ts';
+import { implicitOfPairs } from '../implicit.ts';
 import { type Asked, askedJudge, scaleOf } from '../judges.ts';
 import { isRun, parseModelRef } from '../modelRef.ts';
 import { type PictureSource, pictureSource } from '../pictureSource.ts';
 import { readLabels } from '../records.ts';
 import { scoreAll } from '../scoring.ts';
-import { Pace, table, type Terminal } from '../terminal.ts';
+import { table, type Terminal } from '../terminal.ts';
 import { badArguments, defineVerb } from '../verb.ts';
 
 export const score = defineVerb({
@@ -105,39 +104,15 @@ const whoOf = (text: string): Asked | Trained =>
 async function implicitly(
   engine: Engine,
   terminal: Terminal,
-  { text, ref }: Trained,
+  trained: Trained,
   { folder, pairs }: { folder: string; pairs: PairRecord[] | null },
 ): Promise<Scored[]> {
   if (!pairs)
     throw badArguments(
-      `${text} rates the two pictures of a pair against one another, and these are no pairs.`,
+      `${trained.text} rates the two pictures of a pair against one another, and these are no pairs.`,
       'Give a pairs folder.',
     );
-  const latents = (image: PairImage): string => absolute(join(folder, latentsFileOf(image)));
-  const job = `implicit ${text}`;
-  terminal.onInterrupt(() => void engine.cancel(job));
-  const pace = new Pace();
-  const { pairs: rated } = await engine.implicit(
-    job,
-    {
-      model: ref,
-      pairs: pairs.map(({ id, prompt, images, sizing }) => ({
-        pair: id,
-        prompt,
-        winnerLatents: latents(images[0]),
-        loserLatents: latents(images[1]),
-        ...(sizing && images.some(isForeign) && { sizing }),
-      })),
-    },
-    (event) => {
-      if (event.type === 'recovered') terminal.note(event.message);
-      if (event.type === 'progress')
-        terminal.status(
-          `${text}: draw ${event.done}/${event.total}${pace.left(event.done, event.total)}`,
-          event.done === event.total,
-        );
-    },
-  );
+  const rated = await implicitOfPairs(engine, terminal, trained, { folder, pairs });
   return rated.map(({ pair, winner, loser, margin }) => ({ pair, margin, scores: [winner, loser] }));
 }
 
