@@ -198,7 +198,7 @@ it('keeps no pairs ahead where they were refused, and says why', async () => {
   WorkerForTests.verbs = { ...verbs, makePairs };
   await studio().restartEngine();
   studio().setPreference('keepMakingPairs', true);
-  studio().setDraft({ list: { name: 'own', prompts: ['p'] } });
+  vi.stubGlobal('fetch', async () => new Response('p\n'));
   await studio().topUpPairs();
   expect(studio().labelProblem?.name).toBe('OutOfGpuMemory');
   await studio().topUpPairs();
