@@ -17,6 +17,7 @@ function Dock() {
   const preparing = useStudio((s) => s.live?.preparing?.what);
   const etaSeconds = useStudio((s) => s.live?.etaSeconds);
   const loss = useStudio((s) => (s.activeRun ? s.metrics[s.activeRun]?.at(-1)?.loss : undefined));
+  const own = useStudio((s) => s.engineState === 'ready');
   const { commandRun } = useStudio.getState();
   const paused = run?.status === 'paused';
   return (
@@ -33,7 +34,7 @@ function Dock() {
           {etaSeconds && !paused ? ` · ${printDuration(etaSeconds)} left` : ''}
         </span>
       ) : null}
-      <Button icon={paused ? 'play' : 'pause'} onClick={() => commandRun(paused ? 'resume' : 'pause')}>
+      <Button icon={paused ? 'play' : 'pause'} disabled={!own} onClick={() => commandRun(paused ? 'resume' : 'pause')}>
         {paused ? 'Resume' : 'Pause'}
       </Button>
       <Link href="/train">Open</Link>

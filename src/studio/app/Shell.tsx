@@ -136,6 +136,8 @@ function Standing() {
   const state = useStudio((s) => s.engineState);
   const problem = useStudio((s) => s.engineProblem);
   const takingOver = useStudio((s) => s.preparing !== null);
+  const gone = useStudio((s) => s.ownerGone);
+  const training = useStudio((s) => s.activeRun !== null);
   const lacks = useStudio((s) => s.lacks);
   const { takeOverFromOtherTab, restartEngine } = useStudio.getState();
   if (state === 'otherTab') {
@@ -143,14 +145,16 @@ function Standing() {
       <div className={styles.banner}>
         <Notice
           tone="warn"
-          title="Winnow is at work in another tab"
+          title={gone ? 'The tab that Winnow was at work in is closed' : 'Winnow is at work in another tab'}
           actions={
             <Button busy={takingOver} onClick={takeOverFromOtherTab}>
               Take over here
             </Button>
           }
         >
-          This tab only looks, so that nothing is written twice. Taking over saves and pauses what runs there.
+          {gone
+            ? 'This tab only looks until it takes over.'
+            : `This tab only looks, so that nothing is written twice${training ? ', and follows the run that trains there' : ''}. Taking over saves and pauses what runs there.`}
         </Notice>
       </div>
     );

@@ -173,12 +173,14 @@ export function ConfirmButton({
   confirm,
   onConfirm,
   icon,
+  disabled = false,
 }: {
   label: string;
   question: string;
   confirm: string;
   onConfirm: () => unknown;
   icon?: IconName;
+  disabled?: boolean;
 }) {
   const [open, setOpen] = useState(false);
   // What is asked is what is done, whatever the screen behind shows by then.
@@ -189,7 +191,13 @@ export function ConfirmButton({
   };
   return (
     <>
-      {icon ? <IconButton icon={icon} label={label} onClick={ask} /> : <Button onClick={ask}>{label}</Button>}
+      {icon ? (
+        <IconButton icon={icon} label={label} disabled={disabled} onClick={ask} />
+      ) : (
+        <Button disabled={disabled} onClick={ask}>
+          {label}
+        </Button>
+      )}
       <Dialog title={label} open={open} onClose={() => setOpen(false)} size="sm">
         <div className="stack">
           <p>{asked.question}</p>

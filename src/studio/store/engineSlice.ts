@@ -3,8 +3,9 @@ import { WinnowError } from '../../shared/errors.ts';
 import type { ModelInfo, SystemReport } from '../../service/types.ts';
 import { connectEngine, type Engine, type EngineConnection, listener } from '../app/workers.ts';
 import { problemFields } from './action.ts';
-import { claimOwnership, type Ownership, saveMs, takeOver } from './ownership.ts';
+import { claimOwnership, isOwned, type Ownership, saveMs, takeOver } from './ownership.ts';
 import { type Problem, problemOf } from './problem.ts';
+import { hearRunNews, tellRunNews } from './runNews.ts';
 import type { Slice, Studio } from './useStudio.ts';
 
 export type EngineState = 'starting' | 'ready' | 'failed' | 'noWebGPU' | 'otherTab';
@@ -16,6 +17,8 @@ export interface EngineSlice {
   system: SystemReport | null;
   models: ModelInfo[];
   engineProblem: Problem | null;
+  /** The tab that worked, while this one looked, is not there any more. */
+  ownerGone: boolean;
   /** Claims this tab's right to work, reads what is stored, then starts the engine. Called once. */
   boot(): Promise<void>;
   takeOverFromOtherTab(): Promise<void>;
@@ -23,6 +26,9 @@ export interface EngineSlice {
   /** The running engine; rejects by name when there is none. */
   engine(): Engine;
 }
+
+/** How often a tab that looks sees whether another one is still there. */
+const lookMs = 2000;
 
 let connection: EngineConnection | null = null;
 
@@ -49,8 +55,22 @@ export const engineSlice: Slice<EngineSlice> = (set, get) => {
     },
   };
 
+  /** Until this tab works itself. */
+  function lookOn(): void {
+    tellRunNews({ type: 'hello' });
+    const timer = setInterval(async () => {
+      if (get().engineState !== 'otherTab') return clearInterval(timer);
+      const ownerGone = !(await isOwned().catch(() => true));
+      if (ownerGone === get().ownerGone || get().engineState !== 'otherTab') return;
+      set({ ownerGone });
+      if (!ownerGone) return tellRunNews({ type: 'hello' });
+      get().forgetActiveRun();
+      void get().readRuns();
+    }, lookMs);
+  }
+
   async function loseOwnership(stolen: boolean): Promise<void> {
-    set({ engineState: 'otherTab', preparing: null });
+    set({ engineState: 'otherTab', ownerGone: false, preparing: null });
     const { activeRun, live } = get();
     // What is being prepared has nothing to save; a worker that is gone rejects at once.
     if (activeRun && connection && !stolen && !live?.preparing)
@@ -60,6 +80,7 @@ export const engineSlice: Slice<EngineSlice> = (set, get) => {
     get().forgetActiveRun();
     // What was saved, as the other tab finds it.
     void get().readRuns();
+    lookOn();
   }
 
   async function start(): Promise<void> {
@@ -120,8 +141,10 @@ export const engineSlice: Slice<EngineSlice> = (set, get) => {
     system: null,
     models: [],
     engineProblem: null,
+    ownerGone: false,
 
     async boot() {
+      hearRunNews(get().followRun);
       void get().readStorage();
       await get().checkStorage();
       const stored = get().readStored();
@@ -131,12 +154,14 @@ export const engineSlice: Slice<EngineSlice> = (set, get) => {
       } else {
         set({ engineState: 'otherTab' });
         await Promise.all([stored, get().readRuns()]);
+        lookOn();
       }
     },
 
     async takeOverFromOtherTab() {
       set({ preparing: { what: 'Asking the other tab to save and let go', done: 0, total: 0 } });
       await takeOver(ownership);
+      get().forgetActiveRun();
       await get().clearLeftovers();
       await get().readStored();
       await start();

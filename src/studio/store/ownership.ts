@@ -20,6 +20,12 @@ export function claimOwnership(ownership: Ownership): Promise<boolean> {
   return new Promise((resolve) => hold({ ifAvailable: true }, ownership, resolve, () => resolve(true)));
 }
 
+/** Whether any tab has the lock: the one that had it may have been closed. */
+export async function isOwned(): Promise<boolean> {
+  const { held = [] } = await navigator.locks.query();
+  return held.some(({ name }) => name === lockName);
+}
+
 export async function takeOver(ownership: Ownership): Promise<void> {
   if (!navigator.locks) return;
   const channel = new BroadcastChannel(channelName);

@@ -1,6 +1,7 @@
 /** Runs: the settings of the next one, the one at work, and all that were. */
 import { storeBundledFiles } from '../../data/pairs.ts';
 import { listRuns, newestFirst, runFolder } from '../../data/runs.ts';
+import { RunStore } from '../../data/runStore.ts';
 import type {
   MemoryForecast,
   ModelRef,
@@ -25,6 +26,7 @@ import { files, siteBase } from './services.ts';
 import { checkTrainConfig, parseTrainConfig } from '../../data/formats/trainConfig.ts';
 import { fileSource, importAs } from '../../data/importers/table.ts';
 import type { Slice, Studio } from './useStudio.ts';
+import { type RunNews, tellRunNews } from './runNews.ts';
 import { keepAwake } from './wakeLock.ts';
 
 /** Of the run at work; gone with the page. */
@@ -75,6 +77,8 @@ export interface TrainSlice {
   renameRun(run: string, name: string): Promise<void>;
   duplicateRun(run: string): void;
   deleteRun(run: string): Promise<void>;
+  /** For a tab that looks: what the one that works tells of the run it trains. */
+  followRun(news: RunNews): void;
   /** The worker is gone: whatever it trained is now a stopped run. */
   forgetActiveRun(): void;
 }
@@ -190,6 +194,23 @@ export const trainSlice: Slice<TrainSlice> = (set, get) => {
     }));
   }
 
+  /** The run that this tab trains. */
+  let own: string | null = null;
+
+  function tellOwn(): void {
+    const { live, runs, metrics } = get();
+    if (!own || !live) return;
+    tellRunNews({
+      type: 'run',
+      run: {
+        id: own,
+        record: runs.find(({ id }) => id === own),
+        live: { ...live, awake: false },
+        metrics: metrics[own] ?? [],
+      },
+    });
+  }
+
   async function work(request: {
     run: string;
     name: string;
@@ -212,6 +233,8 @@ export const trainSlice: Slice<TrainSlice> = (set, get) => {
         unchecked: null,
       },
     });
+    own = id;
+    tellOwn();
     void keepAwake(true).then((awake) => setLive({ awake }));
     addEventListener('beforeunload', warnBeforeLeaving);
     const follow = onEvent(id);
@@ -221,7 +244,11 @@ export const trainSlice: Slice<TrainSlice> = (set, get) => {
       const record = await engine.train(
         id,
         request,
-        listener((event: TrainEvent) => over || follow(event)),
+        listener((event: TrainEvent) => {
+          if (over) return;
+          follow(event);
+          tellRunNews({ type: 'event', id, event });
+        }),
       );
       over = true;
       if (get().activeRun !== id) return;
@@ -376,9 +403,11 @@ export const trainSlice: Slice<TrainSlice> = (set, get) => {
     readRuns: () => action({ problem: 'trainProblem', background: true }, () => readAll(get().activeRun)),
 
     async readMetrics(id) {
-      if (get().engineState !== 'ready' || id === get().activeRun) return;
+      const { engineState, activeRun, engine } = get();
+      if (engineState === 'starting' || id === activeRun) return;
       await action({ problem: 'trainProblem', background: true }, async () => {
-        putMetrics(id, await get().engine().metrics(id));
+        const source = engineState === 'ready' ? engine() : new RunStore(await files());
+        putMetrics(id, await source.metrics(id));
       });
     },
 
@@ -414,7 +443,26 @@ export const trainSlice: Slice<TrainSlice> = (set, get) => {
         void get().readStorage();
       }),
 
+    followRun(news) {
+      if (news.type === 'hello') return tellOwn();
+      if (get().engineState !== 'otherTab') return;
+      if (news.type === 'event') return onEvent(news.id)(news.event);
+      const { run } = news;
+      if (!run) {
+        get().forgetActiveRun();
+        return void get().readRuns();
+      }
+      if (run.record) putRun(run.record);
+      set(({ metrics }) => ({
+        activeRun: run.id,
+        live: run.live,
+        metrics: { ...metrics, [run.id]: run.metrics },
+      }));
+    },
+
     forgetActiveRun() {
+      if (own) tellRunNews({ type: 'run', run: null });
+      own = null;
       removeEventListener('beforeunload', warnBeforeLeaving);
       void keepAwake(false);
       set({ activeRun: null, live: null });

@@ -10,7 +10,7 @@ import { ActionButton, Button, FileButton, IconButton } from '../../components/B
 import { NumberField, Switch, TextField } from '../../components/Fields.tsx';
 import { withFields } from '../../components/fieldProblem.ts';
 import { Shortcuts } from '../../components/Shortcuts.tsx';
-import { ConfirmButton, Disclosure, Panel } from '../../components/Surface.tsx';
+import { ConfirmButton, Disclosure, Panel, ProblemNotice } from '../../components/Surface.tsx';
 import { toastProblem } from '../../components/toast.ts';
 import { plural, printWhen } from '../../components/words.ts';
 import { endedEarlyInWords, isUnfinished, judgedRounds } from '../../store/blindSlice.ts';
@@ -36,6 +36,7 @@ export function BlindCard() {
       ...(set && { prompts: set.prompts }),
       ...(by !== undefined && { rater: by }),
     });
+  const problem = useStudio((s) => s.blindProblem);
   const enabled = models > 1 && ready;
   const start: Action = {
     name: 'blind',
@@ -50,6 +51,7 @@ export function BlindCard() {
     <Panel title="Blind test">
       <div className="stack">
         <Shortcuts title="Blind test" actions={[start]} />
+        <ProblemNotice problem={problem} />
         <p className="small dim">
           {models > 2 ? `${models} models, two at a time,` : 'A and B'} on prompts that training never saw. Sides
           shuffled, names hidden until the end.

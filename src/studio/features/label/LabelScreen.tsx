@@ -220,6 +220,7 @@ function KeepMaking() {
   const keep = useStudio((s) => s.preferences.keepMakingPairs);
   const training = useStudio((s) => s.activeRun !== null);
   const due = useStudio(pairsAreDue);
+  const looksOnly = useStudio((s) => s.engineState === 'otherTab');
   const { setPreference, topUpPairs } = useStudio.getState();
   useEffect(() => {
     if (due) void topUpPairs();
@@ -230,6 +231,7 @@ function KeepMaking() {
         label="Keep making pairs while I judge"
         {...(training && keep ? { hint: 'Training and pairs take turns, so both are slower.' } : {})}
         checked={keep}
+        disabled={looksOnly}
         onChange={(on) => setPreference('keepMakingPairs', on)}
       />
       <Recipe />

@@ -55,6 +55,7 @@ export function RunView({ id, overlays }: { id: string; overlays: string[] }) {
 
 function LiveHead({ run }: { run: RunRecord }) {
   const live = useStudio((s) => s.live);
+  const enabled = useStudio((s) => s.engineState === 'ready');
   const { commandRun } = useStudio.getState();
   const paused = run.status === 'paused';
   const actions: Action[] = [
@@ -62,11 +63,12 @@ function LiveHead({ run }: { run: RunRecord }) {
       name: 'pause',
       label: paused ? 'Resume' : 'Pause',
       keys: 'p',
+      enabled,
       perform: () => commandRun(paused ? 'resume' : 'pause'),
     },
-    { name: 'save', label: 'Save now', keys: 's', perform: () => commandRun('save') },
-    { name: 'sample', label: 'Sample now', keys: 'n', perform: () => commandRun('sample') },
-    { name: 'stop', label: 'Stop and keep', perform: () => commandRun('stop') },
+    { name: 'save', label: 'Save now', keys: 's', enabled, perform: () => commandRun('save') },
+    { name: 'sample', label: 'Sample now', keys: 'n', enabled, perform: () => commandRun('sample') },
+    { name: 'stop', label: 'Stop and keep', enabled, perform: () => commandRun('stop') },
   ];
   const icons = { pause: paused ? 'play' : 'pause', save: 'save', sample: 'sample', stop: 'stop' } as const;
   return (
@@ -104,6 +106,7 @@ function LiveHead({ run }: { run: RunRecord }) {
       </div>
       <Progress label="Training progress" value={live?.preparing ? null : run.step / run.config.steps} />
       <div className="row" role="status">
+        {enabled ? null : <Tag>trains in another tab</Tag>}
         {live?.preparing ? <Tag tone="accent">{live.preparing.what}</Tag> : null}
         {live?.resumedAt == null ? null : <Tag tone="good">resumed at step {live.resumedAt}, optimiser restored</Tag>}
         {live?.awake ? (

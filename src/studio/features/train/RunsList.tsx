@@ -162,6 +162,7 @@ function RunRow({
           <ConfirmButton
             icon="remove"
             label={`Delete ${run.name}`}
+            disabled={!ready}
             question="Its checkpoints, samples and metrics are removed from this browser. Labels and images stay."
             confirm="Delete"
             onConfirm={() => deleteRun(run.id)}
