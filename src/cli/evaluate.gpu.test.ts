@@ -1,5 +1,5 @@
 /** `winnow evaluate` with every kind of side: a model, a model whose pictures are gone over once more, and pictures that were made elsewhere. */
-import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, expect, it } from 'vitest';
@@ -20,6 +20,7 @@ interface Figures {
     diversity: { distance: number; share: { value: number } | null };
   }[];
   judge: { name: string };
+  diversityBy: string | null;
   judges: { name: string }[];
   prompts: number;
   count: number;
@@ -134,6 +135,35 @@ it('compares sides of every kind by several judges', { timeout: 400_000 }, async
   expect(again.out).toMatch(/^\| model \| Judge b, appeal \| median \| win rate \(95 %\) \|/);
   expect(again.out.split('\n').filter((line) => line.startsWith('| '))).toHaveLength(5);
   expect(readdirSync(join(out, 'images')).filter((name) => name.endsWith('.png'))).toHaveLength(8);
+
+  // With a CLIP among the judges, how far pictures are apart goes by its embedding.
+  expect(figures.diversityBy).toBeNull();
+  const clip = join(folder, 'PickScore');
+  const of = join(import.meta.dirname, '../../tools/judges/cases/judge-pickscore');
+  cpSync(of, clip, { recursive: true });
+  copyFileSync(join(of, 'weights.safetensors'), join(clip, 'model.safetensors'));
+  const seen = await winnow(
+    'evaluate',
+    'postcard',
+    theirs,
+    ...common,
+    '--judge',
+    'b',
+    '--judge',
+    clip,
+    '--out',
+    out,
+    '--json',
+  );
+  expect(seen.code, seen.err).toBe(0);
+  const byClip = JSON.parse(seen.out) as Figures;
+  expect(byClip.diversityBy).toBe('PickScore');
+  expect(byClip.models[1]!.diversity).toMatchObject({
+    distance: byClip.models[0]!.diversity.distance,
+    share: { value: 1 },
+  });
+  expect(byClip.models[0]!.diversity.distance).not.toBe(base!.diversity.distance);
+  expect(readFileSync(join(out, 'report.html'), 'utf8')).toContain('embeddings by PickScore');
 });
 
 it('refuses folders of other prompts before anything is drawn', { timeout: 240_000 }, async () => {

@@ -3,19 +3,47 @@
 import { type Bootstrap, type Interval, weightedMean } from './bootstrap.ts';
 
 export interface Diversity {
-  /** Mean over prompts of the root mean square distance between two seeds. */
+  /** Mean over prompts of the distance between two seeds: root mean square of pixels, or 1 less the cosine of embeddings. */
   distance: number;
   interval: Interval | null;
   /** Against the first model, prompt by prompt drawn together; null for itself. */
   share: { value: number; interval: Interval | null } | null;
 }
 
+/** Of all models, and what it was figured of. */
+export interface DiversityFigures {
+  /** Title of the judge by whose embedding of pictures; null: by their pixels. */
+  by: string | null;
+  models: Diversity[];
+}
+
+type Distance = (a: Float32Array, b: Float32Array) => number;
+
+/** Root mean square, of pixels. */
+export const pixelDistance: Distance = (a, b) => {
+  let squares = 0;
+  for (let at = 0; at < a.length; at++) squares += (a[at]! - b[at]!) ** 2;
+  return Math.sqrt(squares / a.length);
+};
+
+/** 1 less the cosine, of embeddings of any length. */
+export const cosineDistance: Distance = (a, b) => {
+  let [dot, ofA, ofB] = [0, 0, 0];
+  for (let at = 0; at < a.length; at++) {
+    dot += a[at]! * b[at]!;
+    ofA += a[at]! ** 2;
+    ofB += b[at]! ** 2;
+  }
+  return 1 - dot / Math.sqrt(ofA * ofB);
+};
+
 /** @param features of each model, of each prompt, of each seed: vectors of one length. Null where no prompt has two seeds. */
 export function diversityOf(
   features: readonly (readonly (readonly Float32Array[])[])[],
   bootstrap: Bootstrap,
+  distance: Distance = pixelDistance,
 ): Diversity[] | null {
-  const byModel = features.map((prompts) => prompts.map(meanDistance));
+  const byModel = features.map((prompts) => prompts.map((vectors) => meanDistance(vectors, distance)));
   const all = new Uint8Array(bootstrap.groups).fill(1);
   if (byModel.some((distances) => Number.isNaN(weightedMean(distances, all)))) return null;
   const [base] = byModel;
@@ -31,14 +59,19 @@ export function diversityOf(
   });
 }
 
+/** Places of each prompt's items: its seeds. */
+export function seedsOf(items: readonly { prompt: string }[]): number[][] {
+  const places = new Map<string, number[]>();
+  items.forEach(({ prompt }, at) => places.set(prompt, [...(places.get(prompt) ?? []), at]));
+  return [...places.values()];
+}
+
 /** NaN of fewer than two. */
-function meanDistance(vectors: readonly Float32Array[]): number {
+function meanDistance(vectors: readonly Float32Array[], distance: Distance): number {
   let [sum, n] = [0, 0];
   vectors.forEach((a, i) =>
     vectors.slice(i + 1).forEach((b) => {
-      let squares = 0;
-      for (let at = 0; at < a.length; at++) squares += (a[at]! - b[at]!) ** 2;
-      sum += Math.sqrt(squares / a.length);
+      sum += distance(a, b);
       n++;
     }),
   );

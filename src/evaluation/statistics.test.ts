@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { Bootstrap, type Interval, quantile } from './bootstrap.ts';
 import { bradleyTerry, type Duel } from './bradleyTerry.ts';
-import { diversityOf, smallPicture } from './diversity.ts';
+import { cosineDistance, diversityOf, seedsOf, smallPicture } from './diversity.ts';
 import { bestOf, bestOfNormals, otherSeedRate, pairedGain } from './pairedGain.ts';
 import { spreadOf } from './spread.ts';
 import { signTest, wilsonInterval } from './wilson.ts';
@@ -163,6 +163,16 @@ describe('diversity', () => {
     expect(found[0]!.share).toBeNull();
     expect(found[1]!.share!.value).toBeCloseTo(distances[1]! / distances[0]!, 6);
     expect(diversityOf([[[vectors[0]![0]![0]!]]], new Bootstrap(1))).toBeNull();
+  });
+  it('goes by the angle between embeddings, whatever their length', () => {
+    const [x, xy, y] = [Float32Array.of(2, 0), Float32Array.of(1, 1), Float32Array.of(0, 5)];
+    expect([cosineDistance(x, x), cosineDistance(x, y)]).toEqual([0, 1]);
+    const [first, second] = diversityOf([[[x, y]], [[x, xy]]], new Bootstrap(1), cosineDistance)!;
+    expect(first!.distance).toBeCloseTo(1, 12);
+    expect(second!.distance).toBeCloseTo(1 - Math.SQRT1_2, 12);
+    expect(second!.share!.value).toBeCloseTo(1 - Math.SQRT1_2, 12);
+    const items = ['a', 'b', 'a', '__proto__'].map((prompt) => ({ prompt }));
+    expect(seedsOf(items)).toEqual([[0, 2], [1], [3]]);
   });
   it('looks at pictures shrunk by area, of any size', () => {
     const picture = (width: number, height: number, of: (x: number, y: number) => number): Float32Array => {

@@ -41,6 +41,8 @@ export interface JudgeInfo {
   about: JudgeAbout;
   /** Width and height of the pictures that it sees as they are, and was made for; null: any, each brought to its own size in its own way. */
   imageSize: number | null;
+  /** It also says by an embedding how near pictures are to one another. */
+  embeds?: true;
 }
 
 /** By the names of the judge's scales, in their order. */
@@ -61,6 +63,8 @@ export interface Scorer extends AsyncDisposable {
   /** Every scale of the judge for each item, in their order, one by one as they are known; prompts may be read before the first picture is.
    *  Throws BadArguments for a model that the judge was not made for, NotFinite for a score that is no number. */
   score(items: readonly Judged[]): AsyncIterable<Score>;
+  /** Where each picture lies, not normalised, of one length; of judges that say so of themselves. */
+  embed?(items: readonly Pick<Judged, 'key' | 'picture'>[]): AsyncIterable<Float32Array>;
 }
 
 /** What something will take, before any of it is taken. */
@@ -128,7 +132,8 @@ export interface Judge extends JudgeInfo {
 export const infoOf = ({ plan: _plan, lost: _lost, ...info }: Judge): JudgeInfo => info;
 
 /** What a kind makes of a folder. */
-export type ReadJudge = Pick<Judge, 'imageSize' | 'plan' | 'lost'> & Partial<Pick<Judge, 'title' | 'scales' | 'about'>>;
+export type ReadJudge = Pick<Judge, 'imageSize' | 'plan' | 'lost' | 'embeds'> &
+  Partial<Pick<Judge, 'title' | 'scales' | 'about'>>;
 
 export interface JudgeKind {
   /** What lies in its folder, after "a folder with". */
@@ -144,3 +149,40 @@ export interface JudgeKind {
 /** Labels that a judge gave are signed so: by its name alone where it went by its first scale, as earlier versions signed. */
 export const signature = ({ name, scales }: Pick<JudgeInfo, 'name' | 'scales'>, scale: string): string =>
   scale === scales[0]!.name ? name : `${name} ${scale}`;
+
+/** The judge that labels and selects unless another is named: the first. */
+export const labellingJudge = (judges: readonly JudgeInfo[]): JudgeInfo | undefined => judges[0];
+
+/** Whether a judge gave some of the labels that are signed so, by whatever scale. */
+export const hasLabelled = (judge: JudgeInfo, signatures: ReadonlySet<string>): boolean =>
+  judge.scales.some(({ name }) => signatures.has(signature(judge, name)));
+
+/** The judge that compares unless another is named: the first that did not label; of which nobody knows, the one that labels by default did. */
+export function comparingJudge(judges: readonly JudgeInfo[], signatures: ReadonlySet<string>): JudgeInfo | undefined {
+  const labelled = judges.some((judge) => hasLabelled(judge, signatures));
+  const free = judges.filter((judge, i) => (labelled ? !hasLabelled(judge, signatures) : i > 0));
+  return free[0] ?? judges[0];
+}
+
+/** A judge that gave the labels says little about what was made of them: sentences, one a run that trained on some of its own.
+ *  @param runs by their names, with who signed the labels of their pairs. */
+export const labelledWords = (
+  judge: JudgeInfo,
+  runs: readonly {
+    name: string;
+    pairs: readonly { by?: string | undefined; raters?: readonly string[] | undefined }[];
+  }[],
+): string[] =>
+  runs.flatMap(({ name, pairs }) => {
+    const own = pairs.filter(({ by, raters = by === undefined ? [] : [by] }) =>
+      hasLabelled(judge, new Set(raters)),
+    ).length;
+    return own === 0
+      ? []
+      : `${judge.title} labelled ${own} of the ${pairs.length} pairs of ${name}: of that run it is no independent judge.`;
+  });
+
+/** Who signed labels of these pairs. */
+export const signaturesOf = (
+  pairs: readonly { by?: string | undefined; raters?: readonly string[] | undefined }[],
+): Set<string> => new Set(pairs.flatMap(({ by, raters }) => raters ?? by ?? []));

@@ -4,7 +4,8 @@ import { describe, expect, it } from 'vitest';
 import { byteRanges } from '../data/formats/bytes.ts';
 import { WinnowError } from '../shared/errors.ts';
 import { type JudgeFolder, type JudgeInfo, signature } from './judge.ts';
-import { comparingJudge, hasLabelled, judgeNamed, judgesOf, type JudgesFolder, readJudge } from './table.ts';
+import { comparingJudge, hasLabelled } from './judge.ts';
+import { judgeNamed, judgesOf, type JudgesFolder, readJudge } from './table.ts';
 
 const postcard = join(import.meta.dirname, '../../public/models/postcard');
 const configOf = (name: string): string => readFileSync(join(postcard, `scorers/${name}/config.json`), 'utf8');

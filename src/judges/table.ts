@@ -2,7 +2,7 @@
 import { isWinnowError, WinnowError } from '../shared/errors.ts';
 import { parseJsonObject, shown } from '../shared/json.ts';
 import { aesthetic, clip, hps, pickscore } from './clip/kinds.ts';
-import { type Judge, type JudgeFolder, type JudgeInfo, type JudgeKind, signature } from './judge.ts';
+import type { Judge, JudgeFolder, JudgeInfo, JudgeKind } from './judge.ts';
 import { DESCRIPTION, onnxJudge } from './onnx/onnxJudge.ts';
 import { winnowScorer } from './winnowScorer.ts';
 
@@ -109,18 +109,4 @@ async function present<T>(reading: Promise<T>): Promise<T | undefined> {
     if (isWinnowError(error) && error.name === 'NotFound') return undefined;
     throw error;
   }
-}
-
-/** The judge that labels and selects unless another is named: the first. */
-export const labellingJudge = (judges: readonly JudgeInfo[]): JudgeInfo | undefined => judges[0];
-
-/** Whether a judge gave some of the labels that are signed so, by whatever scale. */
-export const hasLabelled = (judge: JudgeInfo, signatures: ReadonlySet<string>): boolean =>
-  judge.scales.some(({ name }) => signatures.has(signature(judge, name)));
-
-/** The judge that compares unless another is named: the first that did not label; of which nobody knows, the one that labels by default did. */
-export function comparingJudge(judges: readonly JudgeInfo[], signatures: ReadonlySet<string>): JudgeInfo | undefined {
-  const labelled = judges.some((judge) => hasLabelled(judge, signatures));
-  const free = judges.filter((judge, i) => (labelled ? !hasLabelled(judge, signatures) : i > 0));
-  return free[0] ?? judges[0];
 }

@@ -1,7 +1,7 @@
 /** The engine's verbs on one GPUDevice, for the studio's worker and for the command line alike. */
 import { MIN_PAIRS } from '../data/heldOut.ts';
 import { clear } from '../data/partWriter.ts';
-import { infoOf, type Judge } from '../judges/judge.ts';
+import { infoOf, type Judge, type Scorer } from '../judges/judge.ts';
 import '../shared/disposable.ts';
 import { inWords, WinnowError } from '../shared/errors.ts';
 import type { TrainConfig } from '../training/config.ts';
@@ -26,7 +26,7 @@ import { referenceOf, type TrainContext } from './training/openRun.ts';
 import { RunControl } from './training/runControl.ts';
 import { RunStore } from '../data/runStore.ts';
 import { savedRunRate } from './training/stepRate.ts';
-import { judgedFile, judgeOf, planJudge } from './sampling/judging.ts';
+import { embeddings, judgedFile, judgeOf, planJudge, smallPictures } from './sampling/judging.ts';
 import { judgeContents, JUDGES_ROOT, placeOf, storedJudges } from './sampling/storedJudges.ts';
 import { engineRunner } from './sampling/partRunner.ts';
 import { denoiserAt, stepSpecOf } from './planning/stepSpec.ts';
@@ -366,6 +366,19 @@ export class Engine implements EngineService {
     });
   }
 
+  features(name: string | null, files: readonly string[]): Promise<Float32Array[]> {
+    if (name === null) return smallPictures(this.env, files);
+    return this.jobs.run(`features ${this.env.newId()}`, async (signal) => {
+      const model = await this.pool.resolve({ base: this.env.embeddedModels[0]!, adapters: [] });
+      const use = new DeviceUse(this.devices, (running) => running);
+      return use.turn(
+        signal,
+        (running) => this.withScorer(running, name, model, (scorer) => embeddings(this.env, scorer, name, files)),
+        () => {},
+      );
+    });
+  }
+
   async export(
     ref: ModelRef,
     kind: ExportKind,
@@ -489,12 +502,31 @@ export class Engine implements EngineService {
     };
   }
 
-  private async scoreFiles(
+  private scoreFiles(
     running: Running,
     name: string,
     model: ResolvedModel,
     items: readonly { file: string; prompt: string }[],
   ): Promise<Score[]> {
+    return this.withScorer(running, name, model, async (scorer) => {
+      const parts = frozenPartsOn(running, model);
+      try {
+        const judged = items.map((item) => judgedFile(this.env, parts, item));
+        const scores: Score[] = [];
+        for await (const score of scorer.score(judged)) scores.push(score);
+        return scores;
+      } finally {
+        await parts.releaseStreamed('text');
+      }
+    });
+  }
+
+  private async withScorer<T>(
+    running: Running,
+    name: string,
+    model: ResolvedModel,
+    use: (scorer: Scorer) => Promise<T>,
+  ): Promise<T> {
     const { id } = model.folder.info;
     const judge = await judgeOf(model.folder, name, (path) => this.openJudge(path));
     await using owned = new AsyncDisposableStack();
@@ -503,11 +535,6 @@ export class Engine implements EngineService {
         planJudge(judge, engineRunner(running.executor)),
       ),
     );
-    const parts = frozenPartsOn(running, model);
-    owned.defer(() => parts.releaseStreamed('text'));
-    const scores: Score[] = [];
-    const judged = items.map((item) => judgedFile(this.env, parts, item));
-    for await (const score of scorer.score(judged)) scores.push(score);
-    return scores;
+    return await use(scorer);
   }
 }

@@ -413,6 +413,9 @@ export interface EngineService extends ModelStorageService, JudgeStorageService 
   /** What the judge says of pictures of the store (JPEG, PNG, WebP), by all of its scales. Of a picture of another size than it sees, it sees the
    *  middle. */
   score(judge: string, items: { file: string; prompt: string }[]): Promise<Score[]>;
+  /** Vectors of pictures of the store, for how far apart they are: a judge's embeddings; pixels, shrunk to 32 by 32, where none is named.
+   *  Rejects with BadArguments for a judge without. */
+  features(judge: string | null, files: readonly string[]): Promise<Float32Array[]>;
   /** A LoRA, or a merged model, of a model with its adapters (or of a run, through ModelRef), written to the file store. */
   export(
     model: ModelRef,

@@ -1,17 +1,22 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { decodePicture } from '../../data/formats/picture.ts';
 import { embeddedModels } from '../../data/embeddedModels.ts';
 import type { ListedPrompt } from '../../data/formats/promptSets.ts';
 import { armFigures, type ComparedItem } from '../../evaluation/armFigures.ts';
 import { Bootstrap } from '../../evaluation/bootstrap.ts';
-import { type Diversity, diversityOf, smallPicture } from '../../evaluation/diversity.ts';
+import {
+  cosineDistance,
+  type DiversityFigures,
+  diversityOf,
+  pixelDistance,
+  seedsOf,
+} from '../../evaluation/diversity.ts';
 import { ratersFigures } from '../../evaluation/raters.ts';
-import { standardMarkdown, standardTable } from '../../evaluation/standardTable.ts';
-import type { JudgeInfo } from '../../judges/judge.ts';
-import { comparingJudge, hasLabelled } from '../../judges/table.ts';
+import { standardOf } from '../../evaluation/judgedReport.ts';
+import { standardMarkdown } from '../../evaluation/standardTable.ts';
+import { comparingJudge, type JudgeInfo, labelledWords, signaturesOf } from '../../judges/judge.ts';
 import type { Engine } from '../../service/engineService.ts';
-import type { ModelRef, RunRecord, Score } from '../../service/types.ts';
+import type { ModelRef, Score } from '../../service/types.ts';
 import { distinctBy } from '../../shared/arrays.ts';
 import { WinnowError } from '../../shared/errors.ts';
 import { parseJsonObject } from '../../shared/json.ts';
@@ -49,6 +54,8 @@ import { badArguments, defineVerb } from '../verb.ts';
 
 /** Pictures inside the report, in bytes: with more it would be too large to send. */
 const MOST_SHOWN_BYTES = 40 * 2 ** 20;
+/** Pictures whose features are asked for in one turn of the engine. */
+const FEATURES = 16;
 /** Every two are compared. */
 const MOST_ARMS = 20;
 
@@ -149,8 +156,8 @@ export const evaluate = defineVerb({
           ...items.map(({ prompt }) => prompt),
           values.negative ?? '',
         ]);
-      const runs = runsOf(refs);
-      const signatures = new Set(runs.flatMap(({ pairs }) => pairs.flatMap(({ by, raters: all }) => all ?? by ?? [])));
+      const runs = runsOf(refs).map(({ name, id, pairs }) => ({ name: name || nameOf(id), pairs }));
+      const signatures = signaturesOf(runs.flatMap(({ pairs }) => pairs));
       const names = named.length > 0 ? named : [comparingJudge(info!.judges, signatures)?.name ?? 'b'];
       const judges: JudgeInfo[] = [];
       for (const name of names) judges.push(await engine.judge(name));
@@ -206,18 +213,12 @@ export const evaluate = defineVerb({
         names: arms.map(({ name }) => name),
         items,
         judged,
-        diversity: await diversity(terminal, out, items, files),
-        standard: standardTable(
-          arms.map(({ name }) => name),
-          judged.flatMap(({ judge, labelled: own, figures }) =>
-            judge.scales.map(({ name, title }) => ({
-              title: `${judge.title}${judge.scales.length > 1 ? `, ${title.toLowerCase()}` : ''}${judge.kind === 'hps' ? ' × 100' : ''}`,
-              optimised: own.length > 0,
-              figures: figures[name]!,
-              // Papers print HPS as 100 times its cosine.
-              factor: judge.kind === 'hps' ? 100 : 1,
-            })),
-          ),
+        diversity: await diversity(
+          engine,
+          terminal,
+          judges.map((info, at) => ({ name: names[at]!, info })),
+          items,
+          files,
         ),
         sameNoise: folders.size === 0,
         backend,
@@ -230,7 +231,7 @@ export const evaluate = defineVerb({
       );
       return {
         json: { out, report: join(out, 'report.html'), ...figures, ...(raters && { raters }) },
-        text: `${values.standard ? standardMarkdown(evaluation.standard) : describe(evaluation)}\nReport: ${join(values.out!, 'report.html')}`,
+        text: `${values.standard ? standardMarkdown(standardOf(evaluation)) : describe(evaluation)}\nReport: ${join(values.out!, 'report.html')}`,
       };
     });
   },
@@ -317,27 +318,17 @@ export async function apart(
   return kept;
 }
 
-/** A judge that gave the labels says little about what was made of them. */
-const labelledWords = (judge: JudgeInfo, runs: readonly RunRecord[]): string[] =>
-  runs.flatMap(({ name, id, pairs }) => {
-    const own = pairs.filter(({ by, raters = by === undefined ? [] : [by] }) =>
-      hasLabelled(judge, new Set(raters)),
-    ).length;
-    return own === 0
-      ? []
-      : `${judge.title} labelled ${own} of the ${pairs.length} pairs of ${name || nameOf(id)}: of that run it is no independent judge.`;
-  });
-
-/** Null where no prompt has two seeds. */
+/** By the embedding of the first judge that has one, else by pixels; null where no prompt has two seeds. */
 async function diversity(
+  engine: Pick<Engine, 'features'>,
   terminal: Terminal,
-  out: string,
+  judges: readonly { name: string; info: JudgeInfo }[],
   items: readonly ComparedItem[],
   files: readonly (readonly string[])[],
-): Promise<Diversity[] | null> {
-  const prompts = [...new Set(items.map(({ prompt }) => prompt))];
-  const of = prompts.map((prompt) => items.flatMap((item, at) => (item.prompt === prompt ? at : [])));
-  if (of.every((group) => group.length < 2)) return null;
+): Promise<DiversityFigures | null> {
+  const groups = seedsOf(items);
+  if (groups.every((group) => group.length < 2)) return null;
+  const judge = judges.find(({ info }) => info.embeds);
   const pace = new Pace();
   const total = files.length * items.length;
   let done = 0;
@@ -345,25 +336,27 @@ async function diversity(
   terminal.onInterrupt(() => (stop = true));
   const features: Float32Array[][][] = [];
   for (const all of files) {
-    const ofModel: Float32Array[][] = [];
-    for (const group of of) {
-      const vectors: Float32Array[] = [];
-      for (const item of group) {
-        if (stop)
-          throw new WinnowError(
-            'Cancelled',
-            'The evaluation was stopped.',
-            'Its images are kept: the same command goes on.',
-          );
-        vectors.push(smallPicture(await decodePicture(readFileSync(pathIn(out, all[item]!)))));
-        done++;
-      }
-      ofModel.push(vectors);
-      terminal.status(`diversity ${done}/${total}${pace.left(done, total)}`, done === total);
+    const vectors: Float32Array[] = [];
+    while (vectors.length < all.length) {
+      if (stop)
+        throw new WinnowError(
+          'Cancelled',
+          'The evaluation was stopped.',
+          'Its images are kept: the same command goes on.',
+        );
+      vectors.push(
+        ...(await engine.features(judge?.name ?? null, all.slice(vectors.length, vectors.length + FEATURES))),
+      );
+      terminal.status(
+        `diversity ${done + vectors.length}/${total}${pace.left(done + vectors.length, total)}`,
+        done + vectors.length === total,
+      );
     }
-    features.push(ofModel);
+    done += all.length;
+    features.push(groups.map((group) => group.map((at) => vectors[at]!)));
   }
-  return diversityOf(features, new Bootstrap(prompts.length));
+  const models = diversityOf(features, new Bootstrap(groups.length), judge ? cosineDistance : pixelDistance);
+  return models && { by: judge?.info.title ?? null, models };
 }
 
 /** Made here, or an absolute path of a picture from elsewhere. */

@@ -4,7 +4,7 @@ import { drawnPairs } from '../drawnPairs.ts';
 import { withEngine } from '../engine.ts';
 import { outFolder } from '../fileErrors.ts';
 import { askedOf, generationOptions, identified, sayCuts, saySampler, settingsOf } from '../generation.ts';
-import { labellingJudge } from '../../judges/table.ts';
+import { labellingJudge } from '../../judges/judge.ts';
 import { askedJudge, scaleOf } from '../judges.ts';
 import { parseModelRef } from '../modelRef.ts';
 import { claimFolder, pairsFile } from '../records.ts';

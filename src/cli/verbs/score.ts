@@ -7,12 +7,12 @@ import {
   scoredPair,
   scoredPicture,
 } from '../../evaluation/judgeFigures.ts';
+import { percent, range } from '../../evaluation/judgedReport.ts';
 import { embeddedModels } from '../../data/embeddedModels.ts';
 import type { Engine } from '../../service/engineService.ts';
 import type { ModelRef, PairRecord } from '../../service/types.ts';
 import { absolute, doNothing, number } from '../arguments.ts';
 import { withEngine } from '../engine.ts';
-import { percent, range } from '../evaluationReport.ts';
 import { implicitOfPairs } from '../implicit.ts';
 import { type Asked, askedJudge, scaleOf } from '../judges.ts';
 import { isRun, parseModelRef } from '../modelRef.ts';

@@ -137,6 +137,25 @@ describe('scores what torch does', () => {
     const expected = await (await tensorsOf(name, 'expected.safetensors')).read('score');
     scores.forEach((score, i) => expect(Math.abs(score - expected[i]!) / Math.abs(expected[i]!)).toBeLessThan(1e-5));
   });
+  it('and lays pictures where torch does, without another look at them', async () => {
+    const name = 'judge-pickscore';
+    const judge = await judgeOf(filesOf(name));
+    expect(judge.embeds).toBe(true);
+    const said: string[] = [];
+    await using scorer = await (await judge.plan(recording(said))).make();
+    const items = await itemsOf(name);
+    await scored(scorer.score(items));
+    const before = said.length;
+    const expected = await (await tensorsOf(name, 'expected.safetensors')).read('image_embeds');
+    const vectors: Float32Array[] = [];
+    for await (const vector of scorer.embed!(items)) vectors.push(vector);
+    expect(said).toHaveLength(before);
+    vectors.forEach((vector, i) => {
+      const wanted = expected.subarray(i * vector.length, (i + 1) * vector.length);
+      const scale = Math.max(...wanted.map(Math.abs));
+      vector.forEach((x, at) => expect(Math.abs(x - wanted[at]!) / scale).toBeLessThan(1e-5));
+    });
+  });
 });
 
 it('reads all prompts, lets the text tower go, and then sees each picture once', async () => {

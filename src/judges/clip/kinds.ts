@@ -131,6 +131,17 @@ export async function planClipJudge(
             yield { [scale.name]: score } satisfies Score;
           }
         },
+        async *embed(items) {
+          for (const item of items) {
+            const embedding = await towers.encodePicture(item);
+            checkFinite(
+              embedding,
+              `The embedding of ${files.file}`,
+              'Its weights are too large for what it computes: take another copy.',
+            );
+            yield embedding;
+          }
+        },
       };
     },
   };
@@ -149,6 +160,7 @@ const kind = (recipe: Recipe): JudgeKind => ({
     return {
       title: files.title,
       imageSize: null,
+      embeds: true,
       plan: (runner) => planClipJudge(files, runner),
       ...(clipRecipes[recipe].scales[0]!.needs.includes('prompt') && { lost: lostBy(files) }),
     };

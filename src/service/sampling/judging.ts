@@ -1,5 +1,6 @@
 /** The judge that is meant by a name, with what it needs of the model whose pictures it judges. */
 import { decodePicture } from '../../data/formats/picture.ts';
+import { smallPicture } from '../../evaluation/diversity.ts';
 import {
   isJudgeFile,
   type Judge,
@@ -11,6 +12,7 @@ import {
 import { judgeNamed, readJudge } from '../../judges/table.ts';
 import { raterKindOf } from '../../records/raters.ts';
 import { createSession } from '../../onnx/session.ts';
+import { WinnowError } from '../../shared/errors.ts';
 import { nameOf } from '../../shared/paths.ts';
 import type { Environment, FolderReader } from '../environment.ts';
 import type { Planned } from '../model/modelCache.ts';
@@ -59,14 +61,51 @@ const onWasm: JudgeRunner['file'] = ({ bytes, read }) => ({
   },
 });
 
+/** What a judge keeps of a picture of the store. */
+const storedPicture = (
+  { files, sha256 }: Pick<Environment, 'files' | 'sha256'>,
+  file: string,
+): Pick<Judged, 'key' | 'picture'> => ({
+  key: async () => sha256(await files.read(file)),
+  picture: async () => decodePicture(await files.read(file)),
+});
+
+/** Where pictures of the store lie by a judge. Rejects with BadArguments for one that does not say. */
+export async function embeddings(
+  env: Pick<Environment, 'files' | 'sha256'>,
+  scorer: Scorer,
+  name: string,
+  files: readonly string[],
+): Promise<Float32Array[]> {
+  const vectors: Float32Array[] = [];
+  const found = scorer.embed?.(files.map((file) => storedPicture(env, file)));
+  if (!found)
+    throw new WinnowError(
+      'BadArguments',
+      `Judge ${name} has no embedding of pictures.`,
+      'Take a CLIP, or compare pictures by their pixels.',
+    );
+  for await (const vector of found) vectors.push(vector);
+  return vectors;
+}
+
+/** The same by pixels, [32 * 32 * 3] each. */
+export async function smallPictures(
+  { files: store }: Pick<Environment, 'files'>,
+  files: readonly string[],
+): Promise<Float32Array[]> {
+  const vectors: Float32Array[] = [];
+  for (const file of files) vectors.push(smallPicture(await decodePicture(await store.read(file))));
+  return vectors;
+}
+
 /** A picture of the store. Read anew whenever a judge asks: there may be thousands. */
 export const judgedFile = (
-  { files, sha256 }: Pick<Environment, 'files' | 'sha256'>,
+  env: Pick<Environment, 'files' | 'sha256'>,
   parts: Pick<FrozenParts, 'encodeText'>,
   { file, prompt }: { file: string; prompt: string },
 ): Judged => ({
-  key: async () => sha256(await files.read(file)),
-  picture: async () => decodePicture(await files.read(file)),
+  ...storedPicture(env, file),
   prompt,
   pooled: async () => (await parts.encodeText(prompt)).pooled,
 });
