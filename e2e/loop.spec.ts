@@ -116,6 +116,11 @@ for (const reference of ['engine', 'onnx'] as const) {
     await expect(page.getByText(/^2 steps · guidance/)).toBeVisible();
     await page.getByRole('button', { name: /^Make \d+ images/ }).click();
     await expect(page.getByText('All images are here')).toBeVisible({ timeout: 300_000 });
+    await page.getByRole('button', { name: /^Have \d+ pictures judged/ }).click();
+    await expect(page.getByRole('button', { name: 'All is judged' })).toBeVisible({ timeout: 120_000 });
+    await expect(
+      page.getByText(/pictures of each model over \d+ prompts, gains and wins over the first/),
+    ).toBeVisible();
     await field(page, 'Comparisons', '2');
     await page.getByRole('button', { name: 'Start the blind test' }).click();
     for (const [index, key] of (['ArrowLeft', 'ArrowRight'] as const).entries()) {

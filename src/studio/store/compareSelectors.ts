@@ -113,11 +113,42 @@ export const comparison: Selector<readonly ComparedPair[]> = memoised(
 );
 
 /** All that are compared, each once: A, B and those beyond. */
-export const comparedModels = ({ compareA, compareB, compareOthers }: Studio): ModelRef[] =>
+export const comparedModels = ({
+  compareA,
+  compareB,
+  compareOthers,
+}: Pick<Studio, 'compareA' | 'compareB' | 'compareOthers'>): ModelRef[] =>
   distinctBy(
     [compareA, compareB, ...compareOthers].filter((model) => model !== null),
     modelKey,
   );
+
+/** A prompt and seed of which every model has its picture. */
+export interface ComparedCell {
+  prompt: string;
+  seed: number;
+  /** In the order of `comparedModels`. */
+  images: readonly ImageRecord[];
+}
+
+const modelsCompared: Selector<readonly ModelRef[]> = memoised(
+  [sideA, sideB, (state) => state.compareOthers],
+  (compareA, compareB, compareOthers) => comparedModels({ compareA, compareB, compareOthers }),
+);
+
+/** Of what is compared, what is there in full, each once; [] of fewer than two models. */
+export const comparedCells: Selector<readonly ComparedCell[]> = memoised(
+  [modelsCompared, (state) => state.comparePrompts, (state) => state.compareSeeds, pictureIn],
+  (models, prompts, seeds, find) =>
+    models.length < 2
+      ? []
+      : [...new Set(prompts)].filter(Boolean).flatMap((prompt) =>
+          seeds.flatMap((seed) => {
+            const images = models.flatMap((model) => find(model, prompt, seed) ?? []);
+            return images.length === models.length ? [{ prompt, seed, images }] : [];
+          }),
+        ),
+);
 
 /** Of those beyond A and B, by prompt and seed as in `comparison`. */
 export const otherPictures: Selector<readonly { model: ModelRef; images: readonly (ImageRecord | undefined)[] }[]> =

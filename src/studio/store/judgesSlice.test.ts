@@ -1,5 +1,6 @@
 import { afterEach, expect, it } from 'vitest';
 import { readLabels } from '../../data/labels.ts';
+import { signature } from '../../judges/judge.ts';
 import type { JudgeInfo } from '../../service/types.ts';
 import { db } from './services.ts';
 import { closeStudio, openStudio, pairOf } from './testStudio.ts';
@@ -46,4 +47,56 @@ it('a judge labels what it has not labelled, ties within the margin, apart from 
   await labelBy({ place: 'judges/taste', info }, 'score', 'taste', 0.1);
   expect(useStudio.getState().labelEvents).toHaveLength(3);
   expect(useStudio.getState().judging).toBeNull();
+});
+
+it('goes by the scale that is asked for, and signs by it', async () => {
+  await openStudio({
+    engine: {
+      score: (_judge: string, items: { file: string }[]) =>
+        items.map(({ file }) => {
+          const first = file.endsWith('0.png');
+          return { score: first ? 1 : 0, alignment: first ? 0 : 1 };
+        }),
+    },
+  });
+  useStudio.getState().addPairs([pairOf('p')]);
+  const both: JudgeInfo = {
+    ...info,
+    scales: [...info.scales, { name: 'alignment', title: 'Prompt alignment', needs: ['image', 'prompt'] }],
+  };
+  const { labelBy } = useStudio.getState();
+  for (const { name } of both.scales)
+    await labelBy({ place: 'judges/taste', info: both }, name, signature(both, name), 0);
+  const { byRater } = useStudio.getState().labels;
+  const won = (signed: string): number => {
+    const { answer, shownLeft } = byRater.get(signed)!.byPair.get('p')!;
+    return answer === 'left' ? shownLeft : 1 - shownLeft;
+  };
+  expect([...byRater.keys()]).toEqual(['taste', 'taste alignment']);
+  expect([won('taste'), won('taste alignment')]).toEqual([0, 1]);
+});
+
+it('asks once what of each prompt a judge does not read, and again of another judge in its place', async () => {
+  const asked: string[][] = [];
+  await openStudio({
+    engine: {
+      judgeCuts: (_place: string, prompts: string[]) => {
+        asked.push(prompts);
+        return prompts.filter((prompt) => prompt.length > 10).map((prompt) => ({ prompt, lost: prompt.slice(10) }));
+      },
+      deleteJudge: () => undefined,
+    },
+  });
+  const { readJudgeCuts, deleteJudge } = useStudio.getState();
+  const lost = () => [...(useStudio.getState().judgeLost['judges/taste'] ?? [])];
+  await readJudgeCuts('judges/taste', ['short', 'much too long']);
+  await readJudgeCuts('judges/taste', ['much too long', '__proto__']);
+  expect(asked).toEqual([['short', 'much too long'], ['__proto__']]);
+  expect(lost()).toEqual([
+    ['short', ''],
+    ['much too long', 'ong'],
+    ['__proto__', ''],
+  ]);
+  await deleteJudge('taste');
+  expect(lost()).toEqual([]);
 });

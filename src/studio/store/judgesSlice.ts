@@ -5,6 +5,7 @@ import type { HubPlan, HubRequest, JudgeInfo, PairRecord, StorageEvent, StoredJu
 import { WinnowError } from '../../shared/errors.ts';
 import { listener } from '../app/workers.ts';
 import { actions, checkOwner } from './action.ts';
+import { memoised, type Selector } from './memoised.ts';
 import type { ModelFiles } from './modelFiles.ts';
 import { db } from './services.ts';
 import type { Slice } from './useStudio.ts';
@@ -23,6 +24,10 @@ export interface JudgesSlice {
   /** Pairs that a judge is labelling now. */
   judging: { done: number; total: number } | null;
   judgeAtWork: boolean;
+  /** By a judge's place: for prompts that were asked for, what of each it does not read; '' where it reads all. */
+  judgeLost: Readonly<Record<string, ReadonlyMap<string, string>>>;
+  /** Asks for those that are not known. */
+  readJudgeCuts(place: string, prompts: readonly string[]): Promise<void>;
   readJudges(): Promise<void>;
   importJudge(files: ModelFiles): Promise<void>;
   planJudge(request: HubRequest): Promise<void>;
@@ -33,6 +38,15 @@ export interface JudgesSlice {
   labelBy(judge: AskedJudge, scale: string, signed: string, margin: number): Promise<void>;
   stopJudging(): void;
 }
+
+/** All that can be asked: of the embedded model, and those that a person brought. */
+export const knownJudges: Selector<readonly AskedJudge[]> = memoised(
+  [(state) => state.models[0]?.judges, (state) => state.storedJudges],
+  (own = [], stored) => [
+    ...own.map((info) => ({ place: info.name, info })),
+    ...stored.flatMap(({ place, info }) => (info ? [{ place, info }] : [])),
+  ],
+);
 
 /** Pairs scored in one turn of the engine. */
 const BATCH = 4;
@@ -67,6 +81,7 @@ export const judgesSlice: Slice<JudgesSlice> = (set, get) => {
         set({ judgePlan: null });
       } finally {
         set({ modelWork: null });
+        get().forgetJudged();
         await get().readJudges();
         void get().readStorage();
       }
@@ -79,6 +94,28 @@ export const judgesSlice: Slice<JudgesSlice> = (set, get) => {
     planningJudge: false,
     judging: null,
     judgeAtWork: false,
+    judgeLost: {},
+
+    readJudgeCuts: async (place, prompts) => {
+      const missing = prompts.filter((prompt) => !get().judgeLost[place]?.has(prompt));
+      if (missing.length === 0) return;
+      // A judge that is not read says so where it is asked to judge.
+      const cuts = await get()
+        .engine()
+        .judgeCuts(place, missing)
+        .catch(() => null);
+      if (!cuts) return;
+      const lost = new Map(cuts.map((cut) => [cut.prompt, cut.lost]));
+      set(({ judgeLost }) => ({
+        judgeLost: {
+          ...judgeLost,
+          [place]: new Map([
+            ...(judgeLost[place] ?? []),
+            ...missing.map((prompt) => [prompt, lost.get(prompt) ?? ''] as const),
+          ]),
+        },
+      }));
+    },
 
     readJudges: async () => {
       await action({ problem: 'modelsProblem', background: true }, async () => {
@@ -106,6 +143,7 @@ export const judgesSlice: Slice<JudgesSlice> = (set, get) => {
     deleteJudge: async (id) => {
       await action({ problem: 'modelsProblem' }, async () => {
         await get().engine().deleteJudge(id);
+        get().forgetJudged();
         await get().readJudges();
         void get().readStorage();
       });

@@ -17,9 +17,9 @@ import { modelExports } from '../../service/export/kinds.ts';
 import type { ExportKind, ModelRef } from '../../service/types.ts';
 import { listener } from '../app/workers.ts';
 import { endedEarlyInWords, isUnfinished } from './blindSlice.ts';
-import { comparison, gridModels } from './compareSelectors.ts';
+import { comparedCells, gridModels } from './compareSelectors.ts';
+import type { JudgedComparison } from './judgedComparison.ts';
 import { ownSelfAgreement } from './labelSelectors.ts';
-import { modelNames, titleOf } from './models.ts';
 import { raterTitle } from './ratersSlice.ts';
 import { files, siteBase, takenPath } from './services.ts';
 import type { TakenFile } from './takeAwaySlice.ts';
@@ -171,14 +171,37 @@ function blindBlocks(test: BlindTestRecord): ReportBlock[] {
   ];
 }
 
+/** What judges say, with what they do not read of prompts. */
+async function judgedBlocks(judged: JudgedComparison): Promise<Report['sections']> {
+  const { judgedSections } = await import('../../evaluation/judgedReport.ts');
+  const { judgeLost } = useStudio.getState();
+  const cuts = judged.judged.flatMap(({ place, judge }): ReportBlock[] => {
+    const cut = [...new Set(judged.items.map(({ prompt }) => prompt))].filter((prompt) =>
+      judgeLost[place]?.get(prompt),
+    );
+    return cut.length === 0
+      ? []
+      : [
+          {
+            kind: 'text',
+            text: `${judge.title} reads only the beginning of ${cut.length} of the prompts, which are too long for it: ${cut
+              .slice(0, 5)
+              .map((prompt) => `“${prompt.slice(0, 60)}” without “${judgeLost[place]!.get(prompt)}”`)
+              .join('; ')}${cut.length > 5 ? ', and others' : ''}.`,
+          },
+        ];
+  });
+  const [first, ...others] = judgedSections(judged);
+  return [{ title: `Judged: ${first!.title}`, blocks: [...first!.blocks, ...cuts] }, ...others];
+}
+
 /** The run that is compared (or just the models), its curves and samples, the comparison, the blind tests. */
 export async function exportReport(runId: string | undefined): Promise<TakenFile> {
   const state = useStudio.getState();
   const run = state.runs.find(({ id }) => id === runId);
-  const names = modelNames(state);
-  const { counts, compareA, compareB } = state;
+  const { counts, compareA, compareB, compareOthers } = state;
   if (run) await state.readMetrics(run.id);
-  await state.readModelHashes([compareA, compareB]);
+  await state.readModelHashes([compareA, compareB, ...compareOthers]);
   const metrics = run ? (useStudio.getState().metrics[run.id] ?? []) : [];
   const store = await files().catch(() => null);
   const picture = async (file: string, alt: string, caption?: string): Promise<ReportImage | null> => {
@@ -207,17 +230,31 @@ export async function exportReport(runId: string | undefined): Promise<TakenFile
     });
   }
 
+  const { judgedComparison, comparedNames } = await import('./judgedComparison.ts');
+  const judged = judgedComparison(useStudio.getState());
+  if (judged) sections.push(...(await judgedBlocks(judged)));
+
   const rows: { title: string; images: (ReportImage | null)[] }[] = [];
-  for (const { prompt, seed, a, b } of comparison(useStudio.getState()))
-    if (a && b)
-      rows.push({
-        title: `${prompt} (seed ${seed})`,
-        images: await Promise.all([a, b].map(({ file }) => picture(file, prompt))),
-      });
-  if (rows.length && compareA && compareB)
+  const [decides] = judged?.judged ?? [];
+  const scale = decides?.judge.scales[0];
+  for (const { prompt, seed, images } of comparedCells(useStudio.getState()))
+    rows.push({
+      title: `${prompt} (seed ${seed})`,
+      images: await Promise.all(
+        images.map(({ id, file }) => {
+          const score = decides && scale && state.comparedScores[decides.place]?.[id]?.[scale.name];
+          return picture(
+            file,
+            prompt,
+            score === undefined ? undefined : `${scale!.title.toLowerCase()} ${score.toFixed(3)}`,
+          );
+        }),
+      ),
+    });
+  if (rows.length)
     sections.push({
       title: 'Side by side',
-      blocks: [{ kind: 'images', columns: [titleOf(compareA, names), titleOf(compareB, names)], rows }],
+      blocks: [{ kind: 'images', columns: comparedNames(useStudio.getState()), rows }],
     });
 
   if (run) {

@@ -1,6 +1,7 @@
 /** The studio's one store, made of slices. Components read from it and call its verbs; nothing else changes state. */
 import { create, type StateCreator } from 'zustand';
 import { type CompareSlice, compareSlice } from './compareSlice.ts';
+import { type ComparedScoresSlice, comparedScoresSlice } from './comparedScoresSlice.ts';
 import { type BlindSlice, blindSlice } from './blindSlice.ts';
 import { type EngineSlice, engineSlice } from './engineSlice.ts';
 import { type GenerateSlice, generateSlice } from './generateSlice.ts';
@@ -31,6 +32,7 @@ export type Studio = EngineSlice &
   MarginsSlice &
   RoundsSlice &
   CompareSlice &
+  ComparedScoresSlice &
   BlindSlice &
   LibrarySlice &
   TakeAwaySlice &
@@ -53,6 +55,7 @@ export const useStudio = create<Studio>()((...store) => ({
   ...marginsSlice(...store),
   ...roundsSlice(...store),
   ...compareSlice(...store),
+  ...comparedScoresSlice(...store),
   ...blindSlice(...store),
   ...librarySlice(...store),
   ...takeAwaySlice(...store),

@@ -31,6 +31,7 @@ import { BlindCard } from './BlindCard.tsx';
 import { BlindTestView } from './BlindTestView.tsx';
 import styles from './compare.module.css';
 import { EvolutionGrid } from './EvolutionGrid.tsx';
+import { Judged } from './Judged.tsx';
 import { PairThumbs } from './PairThumbs.tsx';
 import { TakeAway } from './TakeAway.tsx';
 import { TwoImages } from './TwoImages.tsx';
@@ -103,6 +104,7 @@ function Compare() {
         <div className={styles.main}>
           {view === 'grid' ? <EvolutionGrid /> : <TwoImages view={view} />}
           {view === 'grid' ? null : <PairThumbs />}
+          {view === 'grid' ? null : <Judged />}
         </div>
         <div className={styles.aside}>
           <BlindCard />

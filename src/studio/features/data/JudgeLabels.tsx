@@ -1,17 +1,17 @@
 /** A judge labels the pairs: labels of its own, which count where no person has judged, and train as often as the run's settings say. */
-import { useState } from 'react';
+import { useMemo, useState } from 'react';
 import { signature } from '../../../judges/judge.ts';
 import { labelsOf } from '../../../data/labels.ts';
 import { Button } from '../../components/Button.tsx';
 import { NumberField, Select } from '../../components/Fields.tsx';
+import { JudgeCuts } from '../../components/JudgeCuts.tsx';
 import { Panel, ProblemNotice, Progress } from '../../components/Surface.tsx';
 import { plural } from '../../components/words.ts';
-import type { AskedJudge } from '../../store/judgesSlice.ts';
+import { knownJudges } from '../../store/judgesSlice.ts';
 import { useStudio } from '../../store/useStudio.ts';
 
 export function JudgeLabels() {
-  const own = useStudio((s) => s.models[0]?.judges);
-  const stored = useStudio((s) => s.storedJudges);
+  const judges = useStudio(knownJudges);
   const labels = useStudio((s) => s.labels);
   const pairs = useStudio((s) => s.pairs);
   const judging = useStudio((s) => s.judging);
@@ -20,10 +20,7 @@ export function JudgeLabels() {
   const { labelBy, stopJudging } = useStudio.getState();
   const [chosen, setChosen] = useState('');
   const [margin, setMargin] = useState(0);
-  const judges: AskedJudge[] = [
-    ...(own ?? []).map((info) => ({ place: info.name, info })),
-    ...stored.flatMap(({ place, info }) => (info ? [{ place, info }] : [])),
-  ];
+  const prompts = useMemo(() => [...new Set(pairs.map(({ prompt }) => prompt))], [pairs]);
   const choices = judges.flatMap((judge) =>
     judge.info.scales.map(({ name, title }) => ({
       judge,
@@ -50,6 +47,7 @@ export function JudgeLabels() {
           onChange={setChosen}
           options={choices.map(({ key, label }) => ({ value: key, label }))}
         />
+        <JudgeCuts judge={choice.judge} prompts={prompts} />
         <NumberField
           label="Tie margin"
           hint="Scores no further apart than this are a tie."

@@ -1,0 +1,40 @@
+/** What a judge does not read of prompts, being too long for it: said before it judges. */
+import { useEffect } from 'react';
+import type { AskedJudge } from '../store/judgesSlice.ts';
+import { useStudio } from '../store/useStudio.ts';
+import { Disclosure, Notice } from './Surface.tsx';
+import { plural } from './words.ts';
+
+/** Prompts told in full; the others are counted. */
+const MOST_TOLD = 20;
+
+/** @param prompts the same list while it holds the same prompts. */
+export function JudgeCuts({ judge: { place, info }, prompts }: { judge: AskedJudge; prompts: readonly string[] }) {
+  const ready = useStudio((s) => s.engineState === 'ready');
+  const lost = useStudio((s) => s.judgeLost[place]);
+  const { readJudgeCuts } = useStudio.getState();
+  useEffect(() => {
+    if (ready) void readJudgeCuts(place, prompts);
+  }, [ready, place, prompts, readJudgeCuts]);
+  const cut = prompts.filter((prompt) => lost?.get(prompt));
+  if (cut.length === 0) return null;
+  return (
+    <Notice tone="warn">
+      <p>
+        {info.title} reads only the beginning of {plural(cut.length, 'prompt')}: the rest is too long for it.
+      </p>
+      <Disclosure label="What it does not read">
+        <ul>
+          {cut.slice(0, MOST_TOLD).map((prompt) => (
+            <li key={prompt} className="small">
+              {shortened(prompt)}: <q>{lost!.get(prompt)}</q>
+            </li>
+          ))}
+        </ul>
+        {cut.length > MOST_TOLD ? <p className="small dim">And of {cut.length - MOST_TOLD} more.</p> : null}
+      </Disclosure>
+    </Notice>
+  );
+}
+
+const shortened = (text: string): string => (text.length > 60 ? `${text.slice(0, 60)}…` : text);

@@ -1,0 +1,115 @@
+/** Figures of what judges say of the pictures that are compared, as `winnow evaluate` figures them. */
+import { armFigures } from '../../evaluation/armFigures.ts';
+import { Bootstrap } from '../../evaluation/bootstrap.ts';
+import {
+  cosineDistance,
+  type DiversityFigures,
+  diversityOf,
+  pixelDistance,
+  seedsOf,
+} from '../../evaluation/diversity.ts';
+import type { JudgedModels } from '../../evaluation/judgedReport.ts';
+import { shallow } from 'zustand/shallow';
+import { labelledWords } from '../../judges/judge.ts';
+import type { JudgeInfo } from '../../service/types.ts';
+import { distinctBy } from '../../shared/arrays.ts';
+import { type ComparedCell, comparedCells } from './compareSelectors.ts';
+import { comparedRunIds, comparingJudges, featuresBy } from './comparedScoresSlice.ts';
+import { type AskedJudge, knownJudges } from './judgesSlice.ts';
+import { memoised, type Selector } from './memoised.ts';
+import { modelKey, modelNames, titleOf } from './models.ts';
+
+export interface JudgedComparison extends JudgedModels<JudgeInfo> {
+  /** With their pictures: those that every judge has scored. */
+  items: ComparedCell[];
+  /** With their places. */
+  judged: readonly (JudgedModels<JudgeInfo>['judged'][number] & Pick<AskedJudge, 'place'>)[];
+}
+
+type Figures = Omit<JudgedComparison, 'names' | 'judged'> & {
+  judged: Omit<JudgedComparison['judged'][number], 'labelled'>[];
+};
+
+/** By whoever is chosen, over the pictures that all of them have scored; null where there are none. Two seconds for 500 prompts. */
+const judgedFigures: Selector<Figures | null> = memoised(
+  [
+    comparedCells,
+    comparingJudges,
+    (state) => state.comparedScores,
+    (state) => state.comparedFeatures,
+    (state) => state.judgingComparison,
+  ],
+  (cells, judges, scores, features, working) => {
+    // Drawn again for every batch, intervals would take longer than the scores.
+    if (working || judges.length === 0) return null;
+    const items = cells.filter(({ images }) =>
+      judges.every(({ place }) => images.every(({ id }) => scores[place]?.[id] !== undefined)),
+    );
+    if (items.length === 0) return null;
+    const models = items[0]!.images.map((_, model) => items.map(({ images }) => images[model]!.id));
+    return {
+      items,
+      judged: judges.map(({ place, info }) => ({
+        place,
+        judge: info,
+        figures: armFigures(items, {
+          scales: info.scales.map(({ name }) => name),
+          scores: models.map((ids) => ids.map((id) => scores[place]![id]!)),
+          tieMargin: 0,
+        }),
+      })),
+      diversity: diversity(),
+    };
+
+    function diversity(): DiversityFigures | null {
+      const by = featuresBy(items, judges);
+      if (by === null || !models.every((ids) => ids.every((id) => features[by]?.[id]))) return null;
+      const groups = seedsOf(items);
+      const found = diversityOf(
+        models.map((ids) => groups.map((group) => group.map((at) => features[by]![ids[at]!]!))),
+        new Bootstrap(groups.length),
+        by === '' ? pixelDistance : cosineDistance,
+      );
+      return found && { by: judges.find(({ place }) => place === by)?.info.title ?? null, models: found };
+    }
+  },
+);
+
+/** As the screen letters them, and by their titles. */
+export const comparedNames: Selector<string[]> = memoised(
+  [(state) => state.compareA, (state) => state.compareB, (state) => state.compareOthers, modelNames],
+  (a, b, others, names) => {
+    const places = [a, b, ...others].map((model, place) => ({ model, place }));
+    return distinctBy(
+      places.flatMap(({ model, place }) => (model ? [{ model, place }] : [])),
+      ({ model }) => modelKey(model),
+    ).map(({ model, place }) => `${String.fromCharCode(65 + place)} · ${titleOf(model, names)}`);
+  },
+  shallow,
+);
+
+/** By a judge's place, of which of the compared runs it labelled pairs, in sentences. */
+export const labelledByJudges: Selector<Readonly<Record<string, string[]>>> = memoised(
+  [knownJudges, comparedRunIds, (state) => state.runs],
+  (judges, ids, runs) =>
+    Object.fromEntries(
+      judges.map(({ place, info }) => [
+        place,
+        labelledWords(
+          info,
+          runs.filter(({ id }) => ids.split(' ').includes(id)),
+        ),
+      ]),
+    ),
+  (a, b) => JSON.stringify(a) === JSON.stringify(b),
+);
+
+export const judgedComparison: Selector<JudgedComparison | null> = memoised(
+  [judgedFigures, comparedNames, labelledByJudges],
+  (found, names, labelled) =>
+    found && {
+      ...found,
+      names,
+      judged: found.judged.map((one) => ({ ...one, labelled: labelled[one.place]! })),
+    },
+);
