@@ -582,6 +582,10 @@ export const cases: { readonly [K in OpKind]: readonly Case<K>[] } = {
     adamCase('no clipping', 70, [1e-3, 0.95, 0.99, 1e-6, 0.1, 1 - 0.95 ** 3, 1 - 0.99 ** 3, 0]),
     adamCase('no gradient', 5, [1e-3, 0.9, 0.999, 1e-8, 1e-2, 0.1, 0.001, 1], { gradDeviation: 0, norm: 0 }),
   ],
+  ema: [
+    { name: 'first step', params: none, inputs: [normal([333]), normal([333]), values(1)] },
+    { name: 'later step', params: none, inputs: [normal([1000]), normal([1000]), values(1e-3)] },
+  ],
 };
 
 function range(length: number): number[] {

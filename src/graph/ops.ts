@@ -132,6 +132,8 @@ export interface StepParams {
    *  (lr, beta1, beta2, eps, weight_decay, 1 - beta1^t, 1 - beta2^t, max_grad_norm; <= 0 means no clipping). grad is first scaled by
    *  min(1, max_grad_norm / (norm + 1e-6)) (torch.nn.utils.clip_grad_norm_). No outputs. */
   adamw: Record<never, never>;
+  /** Mutates average (input 0): average -= weight * (average - param). average, param of one shape, weight [1]. No outputs. */
+  ema: Record<never, never>;
 }
 
 export interface OpParams extends ForwardParams, GradParams, StepParams {}
@@ -149,6 +151,7 @@ export const mutatedInputs: { readonly [K in StepOp]: readonly number[] } = {
   accumulate: [0],
   zero: [0],
   adamw: [0, 2, 3],
+  ema: [0],
 };
 
 /** The input that may be a parameter in half width: weights with many elements. What is small (norms, biases) stays f32, and so does whatever

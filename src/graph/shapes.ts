@@ -307,4 +307,10 @@ export const shapeOf: { readonly [K in OpKind]: ShapeRule<K> } = {
     same(inputs[5]!, [8], 'hyper', path);
     return [];
   },
+  ema: (_, inputs, path) => {
+    count(inputs, 3, path);
+    same(inputs[1]!, inputs[0]!, 'average and param differ', path);
+    same(inputs[2]!, [1], 'weight', path);
+    return [];
+  },
 };

@@ -42,7 +42,7 @@ import {
   layerNormGradParams,
 } from './kernels/norms.ts';
 import { preferenceLoss, sdpoSafeguard } from './kernels/preferenceLoss.ts';
-import { accumulate, adamw, globalNorm, zero } from './kernels/step.ts';
+import { accumulate, adamw, ema, globalNorm, zero } from './kernels/step.ts';
 import type { CpuKernel } from './tensor.ts';
 
 export const kernels: { readonly [K in OpKind]: CpuKernel<K> } = {
@@ -96,4 +96,5 @@ export const kernels: { readonly [K in OpKind]: CpuKernel<K> } = {
   accumulate,
   zero,
   adamw,
+  ema,
 };

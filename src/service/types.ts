@@ -273,6 +273,8 @@ export interface MemoryForecast {
     optimiser: number;
     activations: number;
     reference: number;
+    /** The average of what is trained, where one is kept. */
+    ema?: number;
     /** Models that pictures were made with and that may stay beside it. */
     kept?: number;
     /** What looks at held-out pairs take beside a step. */

@@ -29,6 +29,9 @@ export interface TrainConfig extends LossSettings {
   weightDecay: number;
   /** Global norm; 0 means no clipping. */
   maxGradNorm: number;
+  /** Decay of an average of the trained weights (optimisers/ema.ts), which is then what is sampled, looked at and saved as checkpoints; 0 means
+   *  none. */
+  ema: number;
   /** Scale of `logit = -(beta / 2) ((m_w - r_w) - (m_l - r_l))`, errors being means over C, H, W (Salesforce's and diffusers' SDXL
    *  script's beta; twice the beta of diffusers' SD 1.5 script). */
   beta: number;

@@ -28,6 +28,7 @@ const standard: TrainConfig = {
   adamEps: 1e-8,
   weightDecay: 1e-2,
   maxGradNorm: 1,
+  ema: 0,
   beta: 1000,
   loss: 'sigmoid',
   ...defaultLossSettings,

@@ -9,6 +9,7 @@ import { concatFloats } from '../shared/arrays.ts';
 import { BatchOrder, type Draw, drawNumber } from './batch.ts';
 import type { TrainConfig } from './config.ts';
 import type { FrozenReference } from './frozenReference.ts';
+import { emaDecay } from './optimisers/ema.ts';
 import { learningRateFactor } from './optimisers/schedule.ts';
 import type { StepBatch, Trainer } from './trainer.ts';
 
@@ -186,6 +187,7 @@ export async function runStep(
     weightDecay: config.weightDecay,
     maxGradNorm: config.maxGradNorm,
     t: step + 1,
+    emaDecay: emaDecay(config.ema, step + 1),
   });
   const b = config.pairsPerStep;
   const { loss, params } = trainer.spec.loss;

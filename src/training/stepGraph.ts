@@ -1,4 +1,4 @@
-/** The graph of one training step: reference errors, policy errors, preference loss, gradients, clipping, AdamW.
+/** The graph of one training step: reference errors, policy errors, preference loss, gradients, clipping, AdamW, average of the weights.
  *
  *  A batch holds 2B samples: B winners, then the B losers of the same pairs, with the pair's timestep and noise in both halves
  *  (Diffusion-DPO, arXiv 2311.12908, final loss; SalesforceAIResearch/DiffusionDPO train.py:1122-1145). */
@@ -45,6 +45,8 @@ export interface StepSpec {
   reference: 'engine' | 'input';
   /** Micro-batches per step; above 1 the update is a graph of its own. */
   accumulation: number;
+  /** Whether an average of the trained tensors is kept (optimisers/ema.ts). */
+  ema?: boolean;
   /** Samples of a batch of a look at pairs (service/training/looks.ts), a forward pass beside the step; none if left out. */
   lookBatch?: number;
   /** What the backward pass computes anew (training/recompute.ts); `auto` if left out. */
@@ -61,13 +63,15 @@ export interface StepOutputs {
   loss: Value;
 }
 
-/** Flat states: trained tensors, their gradients (over a micro-batch; and summed over micro-batches if there are several), AdamW's moments. */
+/** Flat states: trained tensors, their gradients (over a micro-batch; and summed over micro-batches if there are several), AdamW's moments, the
+ *  average of the trained tensors where one is kept. */
 export interface StepStates {
   param: Value[];
   grad: Value[];
   sum: Value[];
   m: Value[];
   v: Value[];
+  ema: Value[];
 }
 
 export interface UpdateValues {
@@ -77,7 +81,7 @@ export interface UpdateValues {
 
 /** Its inputs, by name: the denoiser's; `target` [2B, C, H, W], the noise, or v, or x0, as the model's prediction type asks; `beta` [1];
  *  `logit_scale` [B], 1 or min(SNR, gamma) / SNR; `preference` [B], the chance that the winner is the better one; with an outside reference
- *  `reference_errors` [2B]; with the update `hyper` [8] (graph/ops.ts adamw). */
+ *  `reference_errors` [2B]; with the update `hyper` [8] (graph/ops.ts adamw), and `ema_weight` [1], 1 - decay, where an average is kept. */
 export interface StepGraph {
   graph: Graph;
   outputs: StepOutputs;
@@ -92,7 +96,9 @@ export interface UpdateGraph {
   update: UpdateValues;
 }
 
-function flatStates(graph: Graph, layout: ArenaLayout, accumulation: number): StepStates {
+type UpdateSpec = Pick<StepSpec, 'layout' | 'accumulation' | 'ema'>;
+
+function flatStates(graph: Graph, { layout, accumulation, ema = false }: UpdateSpec): StepStates {
   const make = (what: string): Value[] => layout.arenas.map((elements, i) => graph.state(`${what}.${i}`, [elements]));
   return {
     param: make('param'),
@@ -100,6 +106,7 @@ function flatStates(graph: Graph, layout: ArenaLayout, accumulation: number): St
     sum: accumulation > 1 ? make('gradSum') : [],
     m: make('adam.m'),
     v: make('adam.v'),
+    ema: ema ? make('ema') : [],
   };
 }
 
@@ -110,15 +117,19 @@ function appendUpdate(graph: Graph, states: StepStates): UpdateValues {
   grads.forEach((grad, i) =>
     graph.node('adamw', {}, [states.param[i]!, grad, states.m[i]!, states.v[i]!, gradNorm, hyper]),
   );
+  if (states.ema.length > 0) {
+    const weight = graph.input('ema_weight', [1]);
+    states.ema.forEach((average, i) => graph.node('ema', {}, [average, states.param[i]!, weight]));
+  }
   for (const sum of states.sum) graph.node('zero', {}, [sum]);
   graph.output('gradNorm', gradNorm);
   return { gradNorm };
 }
 
 /** The update alone: after the last of several micro-batches. */
-export function buildUpdateGraph(layout: ArenaLayout, accumulation: number): UpdateGraph {
+export function buildUpdateGraph(spec: UpdateSpec): UpdateGraph {
   const graph = new Graph();
-  const states = flatStates(graph, layout, accumulation);
+  const states = flatStates(graph, spec);
   return { graph, states, update: appendUpdate(graph, states) };
 }
 
@@ -127,7 +138,7 @@ export function buildStepGraph(spec: StepSpec): StepGraph {
   const { denoiser, pairs, layout, mode } = spec;
   const graph = new Graph();
   const batch = 2 * pairs;
-  const states = flatStates(graph, layout, spec.accumulation);
+  const states = flatStates(graph, spec);
   const inputs = denoiser.inputs(graph, batch);
   const target = graph.input('target', inputs.sample.shape);
   const beta = graph.input('beta', [1]);

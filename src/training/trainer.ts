@@ -44,7 +44,7 @@ export const batchFeeds = ({ sample, timestep, conditioning, target }: StepBatch
   target,
 });
 
-/** AdamW's numbers for one step. t counts from 1. maxGradNorm 0 means no clipping. */
+/** AdamW's numbers for one step, and the decay of the average where one is kept. t counts from 1. maxGradNorm 0 means no clipping. */
 export interface UpdateSettings {
   lr: number;
   beta1: number;
@@ -53,6 +53,7 @@ export interface UpdateSettings {
   weightDecay: number;
   maxGradNorm: number;
   t: number;
+  emaDecay?: number;
 }
 
 /** [2B], [2B], [B]. */
@@ -62,9 +63,13 @@ export interface MicroResult {
   logit: Float32Array;
 }
 
-/** What is kept of each trained tensor for a run to go on: its weights and AdamW's moments. */
-export const trainedKinds = ['param', 'm', 'v'] as const;
-export type TrainedKind = (typeof trainedKinds)[number];
+/** What is kept of each trained tensor for a run to go on: its weights, AdamW's moments, and the average of the weights where there is one. */
+export const trainedKinds = ({ ema = false }: Pick<StepSpec, 'ema'>): readonly TrainedKind[] =>
+  ema ? ['param', 'm', 'v', 'ema'] : ['param', 'm', 'v'];
+export type TrainedKind = 'param' | 'm' | 'v' | 'ema';
+
+/** What training comes to, and is sampled, looked at and taken away: the average of the weights where one is kept, else the weights. */
+export const resultKind = ({ ema = false }: Pick<StepSpec, 'ema'>): 'param' | 'ema' => (ema ? 'ema' : 'param');
 
 /** The bias corrections belong to the betas as the kernel has them, in f32. */
 const hyperOf = ({ lr, beta1, beta2, eps, weightDecay, maxGradNorm, t }: UpdateSettings): Float32Array =>
@@ -129,9 +134,13 @@ export class Trainer implements Disposable {
       sum: spec.accumulation > 1 ? make('gradSum') : [],
       m: make('adam.m'),
       v: make('adam.v'),
+      ema: spec.ema ? make('ema') : [],
     };
-    for (const { name, arena, offset } of spec.layout.entries)
-      storages.param[arena]!.write(await initial(name), offset);
+    for (const { name, arena, offset } of spec.layout.entries) {
+      const data = await initial(name);
+      storages.param[arena]!.write(data, offset);
+      storages.ema[arena]?.write(data, offset);
+    }
 
     const compile = async (graph: StepGraph): Promise<Program> =>
       executor.compile(graph.graph, {
@@ -148,7 +157,7 @@ export class Trainer implements Disposable {
         { compile, workingBytes, workingBytesOf: (other) => workingOf(executor.plan(other.graph)) },
       ),
     );
-    const updateGraph = spec.accumulation > 1 ? buildUpdateGraph(spec.layout, spec.accumulation) : undefined;
+    const updateGraph = spec.accumulation > 1 ? buildUpdateGraph(spec) : undefined;
     const update = updateGraph && {
       graph: updateGraph,
       program: owned.use(
@@ -200,7 +209,7 @@ export class Trainer implements Disposable {
     batches: readonly StepBatch[],
     update: UpdateSettings,
   ): Promise<{ micro: MicroResult[]; gradNorm: number }> {
-    const hyper = hyperOf(update);
+    const hyper = { hyper: hyperOf(update), ...this.emaWeight(update) };
     const micro: MicroResult[] = [];
     let gradNorm: Float32Array | undefined;
     for (const batch of batches) {
@@ -210,14 +219,14 @@ export class Trainer implements Disposable {
     }
     if (this.updateProgram && this.updateGraph) {
       const { updateProgram } = this;
-      feed(this.updateGraph.graph, { hyper }, (value, data) => updateProgram.write(value, data));
+      feed(this.updateGraph.graph, hyper, (value, data) => updateProgram.write(value, data));
       [gradNorm] = await this.updateProgram.runAndRead([this.updateGraph.update.gradNorm]);
     }
     return { micro, gradNorm: gradNorm![0]! };
   }
 
   /** One submit: the step and the copies of its few numbers. The norm is there if the update is part of the graph. */
-  private async runMicro(batch: StepBatch, hyper: Float32Array): Promise<MicroResult & { gradNorm?: Float32Array }> {
+  private async runMicro(batch: StepBatch, hyper: Feeds): Promise<MicroResult & { gradNorm?: Float32Array }> {
     const {
       graph: { graph, outputs, update },
       program,
@@ -231,7 +240,7 @@ export class Trainer implements Disposable {
         logit_scale: batch.logitScale ?? ones,
         preference: batch.preference ?? ones,
         ...(batch.referenceErrors && { reference_errors: batch.referenceErrors }),
-        ...(update && { hyper }),
+        ...(update && hyper),
       },
       (value, data) => program.write(value, data),
     );
@@ -245,7 +254,11 @@ export class Trainer implements Disposable {
     return { policyErrors, logit, referenceErrors, ...(update ? { gradNorm: rest[0]! } : {}) };
   }
 
-  /** Trained tensors (`param`), AdamW's moments (`m`, `v`), or the gradients of the last micro-batch before clipping (`grad`), by name. */
+  private emaWeight({ emaDecay = 0 }: UpdateSettings): Feeds {
+    return this.spec.ema ? { ema_weight: Float32Array.of(1 - emaDecay) } : {};
+  }
+
+  /** Trained tensors (`param`), AdamW's moments (`m`, `v`), the average of the weights (`ema`), or the gradients of the last micro-batch before clipping (`grad`), by name. */
   async tensors(kind: TrainedKind | 'grad' = 'param'): Promise<Map<string, Float32Array>> {
     const arenas = await Promise.all(this.storages[kind].map((storage) => storage.read()));
     return new Map(
@@ -268,9 +281,9 @@ export class Trainer implements Disposable {
     this.storages[kind][arena]!.write(data, offset);
   }
 
-  /** The flat arena a tensor lies in, for programs that sample with the weights in training. */
-  paramArenas(): readonly Storage[] {
-    return this.storages.param;
+  /** The flat arenas of what training has come to (`resultKind`), for programs that sample with it where it lies. */
+  resultArenas(): readonly Storage[] {
+    return this.storages[resultKind(this.spec)];
   }
 
   [Symbol.dispose](): void {

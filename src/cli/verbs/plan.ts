@@ -24,6 +24,7 @@ export const plan = defineVerb({
     targets: { kind: 'text', value: 'WHICH', help: 'layers with a LoRA: attention or all (default: all)' },
     pairs: { kind: 'text', value: 'N', help: 'pairs in a micro-batch', default: '1' },
     accumulation: { kind: 'text', value: 'N', help: 'micro-batches in a step', default: '1' },
+    ema: { kind: 'flag', help: 'with an average of the trained weights' },
     weights: {
       kind: 'text',
       value: 'DTYPE',
@@ -64,6 +65,7 @@ export const plan = defineVerb({
       targets: oneOf('targets', values.targets ?? 'all', ['attention', 'all']),
       pairsPerStep: count('pairs', values.pairs, { max: 64 }),
       accumulation: count('accumulation', values.accumulation, { max: 1024 }),
+      ema: values.ema ? 0.99 : 0,
       reference,
       recompute: oneOf('recompute', values.recompute, ['auto', 'cheap', 'blocks']),
     });
@@ -93,6 +95,7 @@ export const plan = defineVerb({
         rank: mode === 'lora' ? rank : null,
         pairs: config.pairsPerStep,
         accumulation: config.accumulation,
+        ema: values.ema,
         adapter,
         ...planned,
       },
@@ -109,6 +112,7 @@ const held: Record<string, string> = {
   weights: 'weights of the UNet',
   adapter: 'weights of the LoRA',
   optimiser: "optimiser (AdamW's two moments)",
+  ema: 'average of the trained weights',
   activations: 'activations and inputs',
   reference: 'reference, second copy of the weights',
   preparing: 'text encoders, before the first step',

@@ -47,6 +47,8 @@ export const trainConfigSchema = z.strictObject({
   adamEps: z.number().positive().max(1),
   weightDecay: z.number().min(0).max(100),
   maxGradNorm: z.number().min(0).max(1e9),
+  // Not in files of before an average could be kept.
+  ema: z.number().min(0).lt(1).default(0),
   beta: z.number().positive().max(1e9),
   loss: z.enum(lossNames),
   ...lossSettings,

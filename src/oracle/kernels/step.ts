@@ -1,4 +1,4 @@
-/** Float64 optimiser ops: global norm, gradient accumulation, AdamW. */
+/** Float64 optimiser ops: global norm, gradient accumulation, AdamW, average of weights. */
 import type { CpuKernel } from '../tensor.ts';
 
 /** Any number of tensors → [1], the 2-norm of all their elements. Divided by the largest magnitude before squaring: f32 kernels must do
@@ -18,6 +18,12 @@ export const accumulate: CpuKernel<'accumulate'> = ({ factor }, [acc, x]) => {
 
 export const zero: CpuKernel<'zero'> = (_, [x]) => {
   x!.data.fill(0);
+};
+
+/** average, param of one shape, weight [1] (1 - decay): diffusers' EMAModel.step. */
+export const ema: CpuKernel<'ema'> = (_, [average, param, weight]) => {
+  for (let i = 0; i < average!.data.length; i++)
+    average!.data[i]! -= weight!.data[0]! * (average!.data[i]! - param!.data[i]!);
 };
 
 /** param, grad, m, v of one shape, norm [1], hyper [8] = (lr, beta1, beta2, eps, weight_decay, 1 - beta1^t, 1 - beta2^t, max_grad_norm).

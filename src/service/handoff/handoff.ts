@@ -123,7 +123,7 @@ export async function handOff(
       scalingFactor: model.folder.vae.config.scaling_factor,
       timeIds: unet.model.pooledWidth > 0,
       entries: spec.layout.entries.map(({ name, shape }) => ({ name, shape })),
-      needs: [],
+      needs: record.config.ema > 0 ? ['an average of its weights'] : [],
     },
   };
 }

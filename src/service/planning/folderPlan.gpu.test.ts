@@ -189,7 +189,7 @@ it.each<[Model, Partial<TrainConfig>, 'engine' | 'input', ParameterDtype]>([
     );
     const bindings = new Map([
       ...(await frozen.bindings(sampling)),
-      ...trainer.paramArenas().map((storage, i) => [params[i]!, storage] as const),
+      ...trainer.resultArenas().map((storage, i) => [params[i]!, storage] as const),
     ]);
     const predictor = await executor.compile(sampling, { bindings });
     expect(liveBytes()).toBe(planned.moments.sample);

@@ -72,6 +72,19 @@ it('says what the choices change', async () => {
   expect(await plan({ recompute: 'blocks', targets: 'attention' })).toBeLessThan(blocks);
 });
 
+it('counts an average of what is trained, which is as large as that', async () => {
+  const plan = (changes: Partial<TrainConfig>): Promise<FolderPlan> =>
+    planFolder(configs('stable-diffusion-v1-5'), onePair({ targets: 'attention', ...changes }), engine);
+  for (const accumulation of [1, 2]) {
+    const [without, with_] = [await plan({ accumulation }), await plan({ accumulation, ema: 0.99 })];
+    expect(without.parts.ema).toBeUndefined();
+    expect(with_.parts).toEqual({ ...without.parts, ema: without.parts.adapter, activations: with_.parts.activations });
+    // Its decay is one number more.
+    expect(with_.parts.activations - without.parts.activations).toBeLessThan(1024);
+    expect(with_.peakBytes).toBeGreaterThan(without.peakBytes);
+  }
+});
+
 const narrow = {
   _class_name: 'UNet2DConditionModel',
   block_out_channels: [16, 32],

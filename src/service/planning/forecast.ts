@@ -85,13 +85,20 @@ export function forecastOf(
 ): MemoryForecast {
   const trained = 4 * spec.layout.arenas.reduce((sum, elements) => sum + elements, 0);
   const gradients = trained * (spec.accumulation > 1 ? 2 : 1);
+  const ema = spec.ema ? trained : 0;
   const { parameters, state, inputs, activations } = plannedBytes;
   const held =
     spec.mode.kind === 'full'
       ? { weights: trained, adapter: 0, reference: parameters }
       : { weights: parameters, adapter: trained, reference: 0 };
   return forecast(
-    { ...held, gradients, optimiser: state - trained - gradients, activations: activations + inputs },
+    {
+      ...held,
+      gradients,
+      optimiser: state - trained - gradients - ema,
+      activations: activations + inputs,
+      ...(ema > 0 && { ema }),
+    },
     flopsPerStep,
   );
 }
@@ -165,7 +172,7 @@ export function planForecast(spec: StepSpec, limits: PlanLimits, variants?: Kern
   let flops = spec.accumulation * graphFlops(graph);
   if (spec.accumulation > 1) {
     // Its states are the step's.
-    const update = buildUpdateGraph(spec.layout, spec.accumulation).graph;
+    const update = buildUpdateGraph(spec).graph;
     const { inputs, activations } = planOf(update, target, worst.note).bytes;
     plannedBytes.inputs += inputs;
     plannedBytes.activations += activations;

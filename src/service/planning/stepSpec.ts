@@ -54,6 +54,7 @@ export function stepSpecOf(
     reference,
     ...(config.heldOut > 0 && { lookBatch: lookBatchOf(weights) }),
     accumulation: config.accumulation,
+    ema: config.ema > 0,
     recompute: config.recompute,
   };
 }

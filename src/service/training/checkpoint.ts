@@ -1,5 +1,5 @@
-/** What a run saves: a checkpoint that others can load, and the state that resuming needs. The state names weights and moments by tensor, as
- *  torch does (`exp_avg`, `exp_avg_sq`): how they are packed into arenas is the adapter's business (its binding limit cuts them). */
+/** What a run saves: a checkpoint that others can load, and the state that resuming needs. The state names weights, moments and the average of the
+ *  weights by tensor, as torch does (`exp_avg`, `exp_avg_sq`): how they are packed into arenas is the adapter's business (its binding limit cuts them). */
 import type { FileStore } from '../../data/files.ts';
 import { readLora, writeLora } from '../../data/formats/lora.ts';
 import {
@@ -15,14 +15,14 @@ import { nameOf } from '../../shared/paths.ts';
 import { sameShape, sizeOf } from '../../shared/shape.ts';
 import { layoutOfSizes } from '../../training/arena.ts';
 import { loraModules } from '../../training/lora.ts';
-import { type TrainedKind, trainedKinds, type Trainer } from '../../training/trainer.ts';
+import { resultKind, type TrainedKind, trainedKinds, type Trainer } from '../../training/trainer.ts';
 import type { ResolvedModel } from '../model/modelPool.ts';
 import type { RunRecord, Setback } from '../types.ts';
 import { checkTensor } from './finiteStep.ts';
 import { checkpointPath, statePath } from '../../data/runStore.ts';
 
 const STATE_VERSION = '2';
-const prefixes: Readonly<Record<TrainedKind, string>> = { param: 'param', m: 'exp_avg', v: 'exp_avg_sq' };
+const prefixes: Readonly<Record<TrainedKind, string>> = { param: 'param', m: 'exp_avg', v: 'exp_avg_sq', ema: 'ema' };
 const keyOf = (kind: TrainedKind, name: string): string => `${prefixes[kind]}.${name}`;
 
 /** Writes the checkpoint, then the state; the record that names them is the caller's to write. Gives the checkpoint's path. Where there is no
@@ -35,6 +35,7 @@ export async function saveState(
 ): Promise<string> {
   const { config, step, id } = record;
   const { entries } = trainer.spec.layout;
+  const result = resultKind(trainer.spec);
   // Checkpoints travel; where the run lies does not.
   const metadata = { run: nameOf(id), step: String(step) };
   const { setbacks = [] } = record;
@@ -48,8 +49,8 @@ export async function saveState(
   const file = checkpointPath(id, step);
   const before = await files.exists(file);
   if (config.mode === 'lora') {
-    const tensors = await trainer.tensors();
-    for (const [name, data] of tensors) checkTensor(step, keyOf('param', name), data);
+    const tensors = await trainer.tensors(result);
+    for (const [name, data] of tensors) checkTensor(step, keyOf(result, name), data);
     const modules = loraModules(tensors, config.rank, config.alpha);
     const sites = { unet: model.folder.unet.model.loraTargets('all') };
     await files.write(file, writeSafetensors(writeLora({ unet: modules }, sites, 'kohya'), metadata));
@@ -58,12 +59,12 @@ export async function saveState(
       name,
       shape,
       dtype: 'F32',
-      data: () => read('param', name),
+      data: () => read(result, name),
     }));
     await writeInParts(files, file, (add) => streamSafetensors(tensors, metadata, add));
   }
   try {
-    const tensors = trainedKinds.flatMap((kind) =>
+    const tensors = trainedKinds(trainer.spec).flatMap((kind) =>
       entries.map(({ name, shape }): TensorToStream => ({
         name: keyOf(kind, name),
         shape,
@@ -132,7 +133,7 @@ const unfinishedSetback = ({ setbacks = [] }: RunRecord, { state }: SavedState):
   setbacks.length > Number(state.metadata['setbacks'] ?? 0) ? setbacks.at(-1) : undefined;
 
 /** Of a trainer, what goes on from a state. */
-type Restorable = Pick<Trainer, 'restore'> & { readonly spec: Pick<Trainer['spec'], 'layout'> };
+type Restorable = Pick<Trainer, 'restore'> & { readonly spec: Pick<Trainer['spec'], 'layout' | 'ema'> };
 
 /** Sets weights and moments to those of the last save and gives its step; null where nothing was saved. Where the run has gone back since, to the
  *  weights of that checkpoint, its moments at 0.
@@ -153,7 +154,7 @@ export async function restoreState(
   const { state, path, step, version } = saved;
   const read = version === '1' ? readerOfArenas(state, path, trainer) : readerOfNames(state);
   const { entries } = trainer.spec.layout;
-  for (const kind of version === '1' ? (['param'] as const) : trainedKinds)
+  for (const kind of version === '1' ? (['param'] as const) : trainedKinds(trainer.spec))
     for (const { name, shape } of entries) {
       const key = keyOf(kind, name);
       const found = state.shape(key);
@@ -165,7 +166,8 @@ export async function restoreState(
           startAnew,
         );
     }
-  for (const kind of trainedKinds) for (const { name } of entries) trainer.restore(kind, name, await read(kind, name));
+  for (const kind of trainedKinds(trainer.spec))
+    for (const { name } of entries) trainer.restore(kind, name, await read(kind, name));
   return step;
 }
 
@@ -184,7 +186,9 @@ async function restoreCheckpoint(
     config.mode === 'lora' ? (await readLora(file, { unet: folder.unet.model.loraTargets('all') })).modules.unet : null;
   for (const { name, shape } of entries) {
     const [, path, part] = /^(.*)\.lora_(down|up)\.weight$/.exec(name) ?? [];
-    trainer.restore('param', name, lora ? lora.get(path!)![part as 'down' | 'up'] : await file.read(name));
+    const data = lora ? lora.get(path!)![part as 'down' | 'up'] : await file.read(name);
+    trainer.restore('param', name, data);
+    if (trainer.spec.ema) trainer.restore('ema', name, data);
     for (const kind of ['m', 'v'] as const) trainer.restore(kind, name, new Float32Array(sizeOf(shape)));
   }
 }

@@ -6,7 +6,7 @@ import { type NoisePredictor, programPredictor } from '../sampling/noisePredicto
 import type { TrainContext } from './openRun.ts';
 import type { Prepared } from './prepareRun.ts';
 
-/** The denoiser with the weights as they are, sharing the trainer's storages. */
+/** The denoiser with the weights as they are, or their average where one is kept, sharing the trainer's storages. */
 export async function currentPredictor(
   context: Pick<TrainContext, 'executor'>,
   { model, spec, frozen, trainer }: Pick<Prepared, 'model' | 'spec' | 'frozen' | 'trainer'>,
@@ -22,7 +22,7 @@ export async function currentPredictor(
   const { graph } = forward;
   const bindings = new Map([
     ...(await frozen.bindings(graph)),
-    ...trainer.paramArenas().map((storage, i) => [params[i]!, storage] as const),
+    ...trainer.resultArenas().map((storage, i) => [params[i]!, storage] as const),
   ]);
   const program = await context.executor.compile(graph, { bindings, label: 'sample' });
   return programPredictor(program, forward, program);

@@ -3,6 +3,7 @@ import { encodePng } from '../../data/formats/png.ts';
 import type { DenoiserSize } from '../../models/denoiser.ts';
 import '../../shared/disposable.ts';
 import { loraModules } from '../../training/lora.ts';
+import { resultKind } from '../../training/trainer.ts';
 import { ResolvedModel, type WeightChange } from '../model/modelPool.ts';
 import { makePicture, rgbaFromPlanar } from '../sampling/generation.ts';
 import type { NoisePredictor } from '../sampling/noisePredictor.ts';
@@ -83,7 +84,7 @@ async function currentModel(
   { config, step, id }: RunRecord,
 ): Promise<ResolvedModel> {
   if (step === 0) return model;
-  const tensors = await trainer.tensors();
+  const tensors = await trainer.tensors(resultKind(spec));
   const made = { strength: 1, hash: `${id}@${step}` };
   const change: WeightChange =
     config.mode === 'lora'

@@ -24,7 +24,7 @@ import { presets } from '../../training/presets.ts';
 import { recomputed } from '../../training/recompute.ts';
 import { runStep, type StepNumbers } from '../../training/runStep.ts';
 import { buildStepGraph } from '../../training/stepGraph.ts';
-import { Trainer } from '../../training/trainer.ts';
+import { resultKind, Trainer } from '../../training/trainer.ts';
 import type { RunRecord } from '../types.ts';
 import { MemoryFileStore } from '../memoryFiles.ts';
 import { testRun } from '../testRuns.ts';
@@ -93,7 +93,7 @@ async function train(config: TrainConfig, steps = 2): Promise<Outcome> {
   };
   const numbers: StepNumbers[] = [];
   for (let step = 0; step < steps; step++) numbers.push(await runStep(trainer, engineReference, data, config, step));
-  return { graph, numbers, weights: await trainer.tensors() };
+  return { graph, numbers, weights: await trainer.tensors(resultKind(spec)) };
 }
 
 /** Who reads a setting that no step does: a pattern in the code of a run. */
@@ -117,6 +117,7 @@ const changed: { [K in keyof TrainConfig]: TrainConfig[K] | Elsewhere } = {
   adamEps: 0.5,
   weightDecay: 0.5,
   maxGradNorm: 1e-6,
+  ema: 0.9,
   beta: 20,
   loss: 'ipo',
   timestepRange: [0, 500],

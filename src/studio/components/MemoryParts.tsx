@@ -9,6 +9,7 @@ const parts: Record<keyof Required<MemoryForecast['parts']>, { label: string; sh
   adapter: { label: 'What learns', shade: 'var(--accent-strong)' },
   gradients: { label: 'Gradients', shade: 'color-mix(in srgb, var(--accent-strong) 65%, var(--panel))' },
   optimiser: { label: 'Optimiser', shade: 'color-mix(in srgb, var(--accent-strong) 38%, var(--panel))' },
+  ema: { label: 'Average of what learns', shade: 'color-mix(in srgb, var(--accent-strong) 20%, var(--panel))' },
   activations: { label: 'Activations', shade: 'color-mix(in srgb, var(--winner) 55%, var(--panel))' },
   reference: { label: 'Reference', shade: 'var(--line-strong)' },
   looks: { label: 'Looks at held-out pairs', shade: 'color-mix(in srgb, var(--winner) 30%, var(--panel))' },

@@ -93,9 +93,10 @@ export const startModel = (state: Studio): ModelRef | null => state.trainModel ?
 
 /** What memory and time of the next run depend on, in one text. */
 export const forecastQuestion = (state: Studio): string => {
-  const { mode, rank, targets, pairsPerStep, accumulation, reference, recompute, loss, heldOut } = state.trainConfig;
+  const { mode, rank, targets, pairsPerStep, accumulation, reference, recompute, loss, heldOut, ema } =
+    state.trainConfig;
   return JSON.stringify([
-    [mode, rank, targets, pairsPerStep, accumulation, reference, recompute, loss, heldOut > 0],
+    [mode, rank, targets, pairsPerStep, accumulation, reference, recompute, loss, heldOut > 0, ema > 0],
     startModel(state),
     state.engineState === 'ready',
     state.activeRun === null,

@@ -45,6 +45,7 @@ import {
 import {
   lowerAccumulate,
   lowerAdamw,
+  lowerEma,
   lowerGlobalNorm,
   lowerPreferenceLoss,
   lowerSdpoSafeguard,
@@ -103,4 +104,5 @@ export const lower: { readonly [K in OpKind]: LowerToWgsl<K> } = {
   accumulate: lowerAccumulate,
   zero: lowerZero,
   adamw: lowerAdamw,
+  ema: lowerEma,
 };

@@ -1,4 +1,4 @@
-/** Lowerings of the ops of a training step: preference losses, gradient norm, accumulation, AdamW. */
+/** Lowerings of the ops of a training step: preference losses, gradient norm, accumulation, AdamW, average of weights. */
 import type { Value } from '../../graph/graph.ts';
 import { losses } from '../../losses/table.ts';
 import { sizeOf } from '../../shared/shape.ts';
@@ -6,6 +6,7 @@ import accumulateCode from './accumulate.wgsl?raw';
 import adamwCode from './adamw.wgsl?raw';
 import { type Dispatch, grid1d, kernelOf, type LowerToWgsl, type Scratch } from './dispatch.ts';
 import { flat } from './elementwise.ts';
+import emaCode from './ema.wgsl?raw';
 import globalNormCode from './globalNorm.register.wgsl?raw';
 import globalNormFinishCode from './globalNormFinish.wgsl?raw';
 import globalNormWorkgroupCode from './globalNorm.workgroup.wgsl?raw';
@@ -18,6 +19,7 @@ import totalCode from './shared/total.wgsl?raw';
 const accumulate = kernelOf('accumulate', accumulateCode);
 const zero = kernelOf('zero', zeroCode);
 const adamw = kernelOf('adamw', adamwCode);
+const ema = kernelOf('ema', emaCode);
 const globalNorm = kernelOf('globalNorm.register', globalNormCode, totalCode);
 const globalNormWorkgroup = kernelOf('globalNorm.workgroup', globalNormWorkgroupCode, totalCode);
 const globalNormFinish = kernelOf('globalNormFinish', globalNormFinishCode);
@@ -134,4 +136,9 @@ export const lowerZero: LowerToWgsl<'zero'> = ({ inputs }, context) =>
 export const lowerAdamw: LowerToWgsl<'adamw'> = ({ inputs }, context) => {
   const [param, grad, m, v, norm, hyper] = inputs as [Value, Value, Value, Value, Value, Value];
   return flat(adamw, sizeOf(param.shape), [grad, norm, hyper], [param, m, v], context);
+};
+
+export const lowerEma: LowerToWgsl<'ema'> = ({ inputs }, context) => {
+  const [average, param, weight] = inputs as [Value, Value, Value];
+  return flat(ema, sizeOf(average.shape), [param, weight], [average], context);
 };

@@ -129,6 +129,16 @@ export function ConfigForm() {
           digits={5}
           onChange={(adamBeta2) => set({ adamBeta2 })}
         />
+        <NumberField
+          label="Average of the weights"
+          hint="Decay of an EMA, 0.99 for short runs: it is then what is sampled, looked at and saved. 0 is none."
+          value={config.ema}
+          min={0}
+          max={0.99999}
+          step={0.01}
+          digits={5}
+          onChange={(ema) => set({ ema })}
+        />
         <ScientificField label="Adam epsilon" value={config.adamEps} onChange={(adamEps) => set({ adamEps })} />
       </Group>
       <Group title="What the labels mean">
