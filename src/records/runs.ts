@@ -129,6 +129,14 @@ export interface Recovery {
   from: number;
 }
 
+/** More steps were asked for of a run that had taken all of its own. */
+export interface Extension {
+  at: string;
+  /** Steps of the run before and since. */
+  from: number;
+  to: number;
+}
+
 /** What a look at some pairs says of them, over one bank of draws. */
 export interface LookFigures {
   pairs: number;
@@ -189,6 +197,10 @@ export const lineageInWords = ({ by, fromStep, toStep, processes, precision, mom
 export const recoveryInWords = ({ loss, lostAt, from }: Omit<Recovery, 'at'>): string =>
   `${loss} It was opened again, and training went on from step ${from}${lostAt > from ? `; it had taken ${lostAt}` : ''}.`;
 
+/** For people, in one line. */
+export const extensionInWords = ({ from, to }: Omit<Extension, 'at'>): string =>
+  `It was to take ${from} steps; ${to - from} more were asked for, ${to} in all.`;
+
 /** `runs/<id>/run.json` in the file store. */
 export interface RunRecord {
   version: 1;
@@ -220,6 +232,8 @@ export interface RunRecord {
   setbacks?: Setback[] | undefined;
   /** Oldest first; not in records of before there were any. */
   recoveries?: Recovery[] | undefined;
+  /** Oldest first; only of runs that were asked for more steps. */
+  extensions?: Extension[] | undefined;
   /** Oldest first; only of runs that went on elsewhere. */
   lineage?: Lineage[] | undefined;
   createdAt: string;
@@ -298,6 +312,7 @@ export const runSchema = z.looseObject({
   ended: z.looseObject({ by: z.enum(['early stop', 'drift guard']), step: count, words: z.string() }).optional(),
   setbacks: z.array(z.looseObject({ at: z.string(), step: count, to: count, words: z.string() })).optional(),
   recoveries: z.array(z.looseObject({ at: z.string(), loss: z.string(), lostAt: count, from: count })).optional(),
+  extensions: z.array(z.looseObject({ at: z.string(), from: count, to: count })).optional(),
   lineage: z
     .array(
       z.looseObject({

@@ -193,6 +193,8 @@ export interface TrainRequest {
   /** On resume name and settings are the run's own. */
   config: TrainConfig;
   resume: boolean;
+  /** On resume, of a run that has taken all of its steps: so many on top, in all at most what settings may ask for. */
+  more?: number | undefined;
 }
 
 export type TrainEvent =

@@ -14,6 +14,8 @@ export const limits = {
   count: 100_000,
   /** Of (timestep, noise), in a bank that models are held against one another on. */
   draws: 1000,
+  /** Steps of a training run. */
+  trainSteps: 1_000_000,
   /** Characters of a prompt. */
   prompt: 10_000,
 } as const;

@@ -11,7 +11,8 @@ import { lineageInWords, recoveryInWords, takenInWords } from '../../records/run
 import { WinnowError } from '../../shared/errors.ts';
 import { idleBecause } from '../../training/config.ts';
 import { type Preset, presetNamed, presets, presetsFor } from '../../training/presets.ts';
-import { absolute, oneOf, required, pathSource } from '../arguments.ts';
+import { limits } from '../../shared/limits.ts';
+import { absolute, count, oneOf, required, pathSource } from '../arguments.ts';
 import type { Engine } from '../../service/engineService.ts';
 import { withEngine } from '../engine.ts';
 import { outFolder } from '../fileErrors.ts';
@@ -46,6 +47,11 @@ const options = {
   resume: {
     kind: 'flag',
     help: 'go on with the run in --out from its last save; starts it if there is none and MODEL and PAIRS are given',
+  },
+  more: {
+    kind: 'text',
+    value: 'STEPS',
+    help: 'with --resume, of a run that is finished: so many steps on top (of a cosine rate over all of them together)',
   },
   out: { kind: 'text', value: 'RUN_DIR', help: 'folder of the run: run.json, metrics.jsonl, checkpoints/, samples/' },
 } as const;
@@ -85,6 +91,11 @@ export const train = defineVerb({
         'A run that is resumed keeps its settings.',
         'Leave out --preset, --config, --reference and --set, or start a new run.',
       );
+    if (values.more !== undefined && !exists)
+      throw badArguments(
+        '--more was given without a run to go on with.',
+        'Give the folder of a finished run with --out, and --resume.',
+      );
     const [model, folder, ...files] = positionals;
     const labels = files.length > 0 ? files : undefined;
     if (exists && model === undefined && values['prediction-type'] !== undefined)
@@ -101,6 +112,9 @@ export const train = defineVerb({
         model: model === undefined ? record.model : parseModelRef(model, values['prediction-type']),
         config: record.config,
         pairs: folder === undefined ? [] : givenPairs(folder, labels, record, say),
+        ...(values.more !== undefined && {
+          more: count('more', values.more, { max: limits.trainSteps }),
+        }),
       });
     }
     const ref = parseModelRef(model!, values['prediction-type']);
@@ -203,6 +217,7 @@ interface Training {
   model: ModelRef;
   config: TrainConfig;
   pairs: TrainPair[];
+  more?: number;
 }
 
 function runTraining(terminal: Terminal, { out, name, ...training }: Training): Promise<Outcome> {

@@ -39,7 +39,7 @@ export const trainConfigSchema = z.strictObject({
   learningRate: z.number().positive().max(1),
   lrSchedule: z.enum(['constant', 'cosine']),
   warmupSteps: whole.min(0).max(1_000_000),
-  steps: whole.min(1).max(1_000_000),
+  steps: whole.min(1).max(limits.trainSteps),
   pairsPerStep: whole.min(1).max(64),
   accumulation: whole.min(1).max(1024),
   adamBeta1: z.number().min(0).lt(1),

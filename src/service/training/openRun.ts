@@ -3,6 +3,7 @@ import type { Executor } from '../../graph/executor.ts';
 import type { SessionOptions } from '../../onnx/session.ts';
 import { losses } from '../../losses/table.ts';
 import { WinnowError } from '../../shared/errors.ts';
+import { limits } from '../../shared/limits.ts';
 import type { TrainConfig } from '../../training/config.ts';
 import type { StepSpec } from '../../training/stepGraph.ts';
 import type { ResolvedModel } from '../model/modelPool.ts';
@@ -44,11 +45,13 @@ export interface OpenedRun {
   /** Where they lie now. */
   pairs: TrainPair[];
   resumes: boolean;
+  /** What the record becomes where more steps are asked for. */
+  extended: (record: RunRecord) => RunRecord;
 }
 
 /** Reads a run's record, or makes a new one; writes nothing.
  *  @throws BadArguments without pairs or with ties for a loss that does not read them, UnsupportedArchitecture for a model that cannot be
- *  trained, NotFound, BadFile. */
+ *  trained, for more steps of a run that is not at its end, NotFound, BadFile. */
 export async function openRun(context: TrainContext, request: TrainRequest): Promise<OpenedRun> {
   const { env, runs, choices, adapterName } = context;
   const earlier = request.resume ? await runs.load(request.run) : undefined;
@@ -78,9 +81,12 @@ export async function openRun(context: TrainContext, request: TrainRequest): Pro
       `There are ties among the pairs, and the loss ${loss} does not read them.`,
       'Leave them out, or train with the loss soft.',
     );
-  if (earlier) return { record: earlier, ref, model, pairs, resumes: true };
-  const { run, name, config } = request;
   const now = env.now().toISOString();
+  if (earlier) {
+    const extended = request.more === undefined ? same : extension(earlier, request.more, now);
+    return { record: earlier, ref, model, pairs, resumes: true, extended };
+  }
+  const { run, name, config } = request;
   const record: RunRecord = {
     version: 1,
     id: run,
@@ -101,7 +107,39 @@ export async function openRun(context: TrainContext, request: TrainRequest): Pro
     createdAt: now,
     updatedAt: now,
   };
-  return { record, ref, model, pairs, resumes: false };
+  return { record, ref, model, pairs, resumes: false, extended: same };
+}
+
+const same = (record: RunRecord): RunRecord => record;
+
+/** More steps of a run that has taken all of its own. @throws BadArguments */
+function extension(
+  { status, step, config, ended }: RunRecord,
+  more: number,
+  at: string,
+): (run: RunRecord) => RunRecord {
+  if (status !== 'finished' || ended || step !== config.steps)
+    throw new WinnowError(
+      'BadArguments',
+      ended
+        ? `This run ended at step ${ended.step} by itself: ${ended.words}`
+        : `This run has taken ${step} of its ${config.steps} steps.`,
+      ended
+        ? 'Start a new run from its best checkpoint.'
+        : 'Resume it first; more can be asked for when it is finished.',
+    );
+  const to = config.steps + more;
+  if (!Number.isInteger(more) || more < 1 || to > limits.trainSteps)
+    throw new WinnowError(
+      'BadArguments',
+      `${more} more steps were asked for.`,
+      `Choose a whole number from 1 to ${limits.trainSteps - config.steps}.`,
+    );
+  return ({ config: own, extensions = [], ...record }) => ({
+    ...record,
+    config: { ...own, steps: to },
+    extensions: [...extensions, { at, from: config.steps, to }],
+  });
 }
 
 /** Runs on top at the steps that they are at: they may go on, and are then another model. */

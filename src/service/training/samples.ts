@@ -62,15 +62,14 @@ export async function drawSamples(training: Training): Promise<boolean> {
         encodePng({ width, height, data: rgbaFromPlanar(picture.image, width, height) }),
       );
       const sample = { step, prompt, seed, file };
-      run.advance((record) => ({ ...record, samples: [...record.samples, sample] }));
+      // Each as it is drawn: where the run is cut off here, what was drawn is not drawn again.
+      await run.update((record) => ({ ...record, samples: [...record.samples, sample] }));
       listener({ type: 'sample', sample });
     }
     return true;
   } catch (error) {
     if (error instanceof StopAsked) return false;
     throw error;
-  } finally {
-    await run.update((record) => record);
   }
 }
 

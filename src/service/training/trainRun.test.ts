@@ -249,6 +249,17 @@ describe('stop while a run is prepared', () => {
       );
   });
 
+  it('finds on disk each sample as it is drawn', async () => {
+    const t = await TestTraining.open();
+    const named: Promise<number>[] = [];
+    const run = t.start({
+      config: testConfig({ steps: 1, sampleEvery: 1, samplePrompts: ['a tree', 'a house'], sampleSeeds: [0] }),
+      onEvent: ({ type }) => type === 'sample' && named.push(onDisk(t).then(({ samples }) => samples.length)),
+    });
+    await run.record;
+    expect(await Promise.all(named)).toEqual([1, 2, 3, 4]);
+  });
+
   it('of a run that goes on leaves it where it was', async () => {
     const t = await TestTraining.open();
     const stopped = await at(isStep(1), 'stop').start(t).record;

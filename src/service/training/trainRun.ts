@@ -25,7 +25,7 @@ export async function trainRun(
 ): Promise<RunRecord> {
   const context = await devices.context();
   const { env, runs } = context;
-  const { record, ref, model, pairs, resumes } = await openRun(context, request);
+  const { record, ref, model, pairs, resumes, extended } = await openRun(context, request);
   // It may have a new name since it was read: a model takes its time to open.
   const run = resumes ? await runs.takeAgain(record.id) : runs.take(record);
   const status = { context, run, listener };
@@ -47,7 +47,7 @@ export async function trainRun(
     const unchecked = resumes ? compareSources(record, pairs, sources, model) : null;
     const { hashes, dataHash } = sources;
     const now = { model: ref, modelHash: model.hash, pairs, sources: hashes, dataHash };
-    run.advance((before) => ({ ...before, ...now }));
+    run.advance((before) => ({ ...extended(before), ...now }));
     await setStatus(status, 'preparing');
     begun = true;
     const work = { env, signal, control, listener, run, model, sources, progress, unchecked };

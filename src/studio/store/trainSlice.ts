@@ -10,7 +10,7 @@ import type {
   TrainCommand,
   TrainConfig,
   TrainEvent,
-  TrainPair,
+  TrainRequest,
   UnreadableRun,
 } from '../../service/types.ts';
 import { WinnowError } from '../../shared/errors.ts';
@@ -70,7 +70,8 @@ export interface TrainSlice {
   setTrainSettings(trainConfig: TrainConfig): void;
   readForecast(): Promise<void>;
   startTraining(): Promise<void>;
-  resumeRun(run: string): Promise<void>;
+  /** @param more steps on top, of a run that has taken all of its own. */
+  resumeRun(run: string, more?: number): Promise<void>;
   commandRun(command: TrainCommand): Promise<void>;
   readRuns(): Promise<void>;
   readMetrics(run: string): Promise<void>;
@@ -87,6 +88,10 @@ export interface TrainSlice {
  *  taken its last step writes and draws what is missing. */
 export const canResume = (run: RunRecord, activeRun: string | null): boolean =>
   run.id !== activeRun && run.status !== 'finished';
+
+/** A run that has taken all of its steps, and did not end by itself. */
+export const canExtend = (run: RunRecord, activeRun: string | null): boolean =>
+  run.id !== activeRun && run.status === 'finished' && !run.ended && run.step === run.config.steps;
 
 /** What the next run starts from; null before a model is known. */
 export const startModel = (state: Studio): ModelRef | null => state.trainModel ?? baseModel(state);
@@ -212,14 +217,7 @@ export const trainSlice: Slice<TrainSlice> = (set, get) => {
     });
   }
 
-  async function work(request: {
-    run: string;
-    name: string;
-    model: ModelRef;
-    config: TrainConfig;
-    pairs: TrainPair[];
-    resume: boolean;
-  }): Promise<void> {
+  async function work(request: TrainRequest): Promise<void> {
     const engine = get().engine();
     const id = request.run;
     set({
@@ -387,12 +385,13 @@ export const trainSlice: Slice<TrainSlice> = (set, get) => {
         });
       }),
 
-    resumeRun: (id) =>
+    resumeRun: (id, more) =>
       begin(async () => {
         const run = get().runs.find((one) => one.id === id);
         if (!run) return;
         await get().readMetrics(id);
-        await work({ run: id, name: run.name, model: run.model, config: run.config, pairs: run.pairs, resume: true });
+        const { name, model, config, pairs } = run;
+        await work({ run: id, name, model, config, pairs, resume: true, ...(more !== undefined && { more }) });
       }),
 
     commandRun: (command) =>

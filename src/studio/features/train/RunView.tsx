@@ -1,13 +1,17 @@
 /** One run: how far it is, what to do with it, its curves and its samples. */
-import { lineageInWords, recoveryInWords, takenInWords } from '../../../records/runs.ts';
+import { useState } from 'react';
+import { limits } from '../../../shared/limits.ts';
+import { extensionInWords, lineageInWords, recoveryInWords, takenInWords } from '../../../records/runs.ts';
 import type { RunRecord } from '../../../service/types.ts';
 import type { Action } from '../../components/action.ts';
 import { ActionButton, Button } from '../../components/Button.tsx';
+import { NumberField } from '../../components/Fields.tsx';
+import { withFields } from '../../components/fieldProblem.ts';
 import { Icon } from '../../components/Icon.tsx';
 import { Shortcuts } from '../../components/Shortcuts.tsx';
-import { Notice, Panel, Progress, Tag } from '../../components/Surface.tsx';
+import { Disclosure, Notice, Panel, Progress, Tag } from '../../components/Surface.tsx';
 import { plural, printBytes, printDuration, printWhen } from '../../components/words.ts';
-import { canResume } from '../../store/trainSlice.ts';
+import { canExtend, canResume } from '../../store/trainSlice.ts';
 import { useStudio } from '../../store/useStudio.ts';
 import { Curves } from './Curves.tsx';
 import { Looks, Setbacks, Verdict } from './Looks.tsx';
@@ -35,10 +39,12 @@ export function RunView({ id, overlays }: { id: string; overlays: string[] }) {
         <div className="stack">
           {active ? <LiveHead run={run} /> : <PastHead run={run} />}
           {active ? null : <Verdict run={run} />}
+          {active ? null : <MoreSteps run={run} />}
           {active ? null : <NextRound run={run} />}
           <Recoveries run={run} />
           <Setbacks run={run} />
           <Lineage run={run} />
+          <Extensions run={run} />
           <StartedAt run={run} />
           <Health run={run} />
         </div>
@@ -163,6 +169,47 @@ function PastHead({ run }: { run: RunRecord }) {
       {run.error ? <Notice tone="bad">{run.error}</Notice> : null}
     </>
   );
+}
+
+/** Further on the same run, with its optimiser. */
+function MoreSteps({ run }: { run: RunRecord }) {
+  const activeRun = useStudio((s) => s.activeRun);
+  const free = useStudio((s) => s.engineState === 'ready' && s.activeRun === null && !s.training);
+  const [more, setMore] = useState(Math.min(40, run.config.steps));
+  const { resumeRun } = useStudio.getState();
+  if (!canExtend(run, activeRun)) return null;
+  return (
+    <Disclosure label="More steps">
+      <div className="stack">
+        <p className="small dim">
+          It goes on where it ended, with its optimiser and on the same pairs
+          {run.config.lrSchedule === 'cosine'
+            ? '; its learning rate falls over all steps together, so it rises again first.'
+            : ': to the same numbers as if it had been as long from the first.'}
+        </p>
+        <div className="row">
+          <NumberField
+            label="Steps on top"
+            value={more}
+            min={1}
+            max={limits.trainSteps - run.config.steps}
+            onChange={setMore}
+          />
+          <Button icon="play" disabled={!free} onClick={withFields(() => resumeRun(run.id, more))}>
+            Train {plural(more, 'more step')}
+          </Button>
+        </div>
+      </div>
+    </Disclosure>
+  );
+}
+
+function Extensions({ run }: { run: RunRecord }) {
+  return run.extensions?.map((extension) => (
+    <p key={extension.at} className="small" data-testid="extension">
+      <span className="dim">{printWhen(extension.at)}</span> {extensionInWords(extension)}
+    </p>
+  ));
 }
 
 function Figure({ name, value }: { name: string; value: string }) {
