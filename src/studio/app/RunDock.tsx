@@ -9,7 +9,7 @@ import styles from './shell.module.css';
 export function RunDock() {
   const [location] = useLocation();
   const active = useStudio((s) => s.activeRun !== null);
-  return active && location !== '/train' ? <Dock /> : null;
+  return active && !/^\/train(\/|$)/.test(location) ? <Dock /> : null;
 }
 
 function Dock() {

@@ -39,6 +39,10 @@ function Study() {
   );
 }
 
+/** A screen, or something on it. */
+const isAt = (location: string, path: string): boolean =>
+  location === path || (path !== '/' && location.startsWith(`${path}/`));
+
 function Places({
   location,
   navigate,
@@ -82,7 +86,7 @@ function Places({
             key={path}
             href={path}
             className={styles.place!}
-            aria-current={location === path ? 'page' : undefined}
+            aria-current={isAt(location, path) ? 'page' : undefined}
             data-apart={title === 'Models' || undefined}
           >
             <Icon name={icon} size={21} />
@@ -97,7 +101,7 @@ function Places({
           <ErrorBoundary resetKey={location}>
             <RouteSwitch>
               {routes.map(({ path, screen }) => (
-                <RoutePath key={path} path={path} component={screen} />
+                <RoutePath key={path} path={path === '/' ? path : `${path}/*?`} component={screen} />
               ))}
               <RoutePath>
                 <Empty

@@ -10,17 +10,23 @@ import { saveFile } from './files.ts';
 import styles from './imageGrid.module.css';
 import { Picture } from './Picture.tsx';
 import { Shortcuts } from './Shortcuts.tsx';
-import { ConfirmButton, Dialog } from './Surface.tsx';
+import { ConfirmButton, Dialog, Notice } from './Surface.tsx';
 import { printWhen } from './words.ts';
 
 const pageSize = 60;
 
 export function ImageGrid({ images, size = 150 }: { images: readonly ImageRecord[]; size?: number }) {
   const [shown, setShown] = useState(pageSize);
-  const [openId, setOpenId] = useState<string | null>(null);
+  const [location, navigate] = useLocation();
+  const screen = `/${location.split('/')[1] ?? ''}`;
+  const openId = /^\/[a-z]+\/image\/(.+)$/.exec(location)?.[1];
   const index = images.findIndex((image) => image.id === openId);
+  const read = useStudio((s) => s.pairsRead);
   return (
     <>
+      {openId !== undefined && index < 0 && read ? (
+        <Notice tone="warn">The picture of this address is not among these any more.</Notice>
+      ) : null}
       <ul
         className={styles.grid}
         style={{ gridTemplateColumns: `repeat(auto-fill, minmax(min(${size}px, 42%), 1fr))` }}
@@ -31,7 +37,7 @@ export function ImageGrid({ images, size = 150 }: { images: readonly ImageRecord
               type="button"
               className={styles.card}
               aria-label={`Open image: ${image.prompt || 'no prompt'}, seed ${image.seed}`}
-              onClick={() => setOpenId(image.id)}
+              onClick={() => navigate(`${screen}/image/${image.id}`)}
             >
               <Picture file={image.file} alt="" ratio={image.width / image.height} thumbnail />
               <span className={styles.caption}>
@@ -52,8 +58,11 @@ export function ImageGrid({ images, size = 150 }: { images: readonly ImageRecord
       {index >= 0 ? (
         <ImageDetail
           image={images[index]!}
-          onClose={() => setOpenId(null)}
-          onMove={(by) => setOpenId(images[index + by]?.id ?? openId)}
+          onClose={() => navigate(screen, { replace: true })}
+          onMove={(by) => {
+            const next = images[index + by];
+            if (next) navigate(`${screen}/image/${next.id}`, { replace: true });
+          }}
         />
       ) : null}
     </>

@@ -8,7 +8,8 @@ import type { Problem } from './problem.ts';
 import { bundledPrompts, drawPrompts } from './prompts.ts';
 import type { Slice } from './useStudio.ts';
 
-export type CompareView = 'sideBySide' | 'slider' | 'flicker' | 'difference' | 'grid';
+export const compareViews = ['sideBySide', 'slider', 'flicker', 'difference', 'grid'] as const;
+export type CompareView = (typeof compareViews)[number];
 
 export interface CompareSlice {
   compareA: ModelRef | null;

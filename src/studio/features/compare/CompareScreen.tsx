@@ -30,6 +30,7 @@ import { useModelHashes } from './modelHashes.ts';
 import { BlindCard } from './BlindCard.tsx';
 import { BlindTestView } from './BlindTestView.tsx';
 import styles from './compare.module.css';
+import { useCompareAddress } from './useCompareAddress.ts';
 import { EvolutionGrid } from './EvolutionGrid.tsx';
 import { Judged } from './Judged.tsx';
 import { PairThumbs } from './PairThumbs.tsx';
@@ -64,6 +65,7 @@ export function CompareScreen() {
 }
 
 function Compare() {
+  useCompareAddress();
   const view = useStudio((s) => s.compareView);
   const problem = useStudio((s) => s.compareProblem);
   const { setCompare, moveCompare, swapCompare } = useStudio.getState();

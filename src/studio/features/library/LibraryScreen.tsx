@@ -152,7 +152,7 @@ function Runs() {
               <Link href="/compare" onClick={() => compareWithRun(run.id)}>
                 Compare
               </Link>
-              <Link href="/train">Open in Train</Link>
+              <Link href={`/train/${run.id}`}>Open in Train</Link>
             </span>
           </li>
         ))}

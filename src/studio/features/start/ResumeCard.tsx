@@ -31,7 +31,7 @@ export function ResumeCard() {
           disabled={!ready || busy}
           onClick={() => {
             void resumeRun(run.id);
-            navigate('/train');
+            navigate(`/train/${run.id}`);
           }}
         >
           Resume

@@ -1,7 +1,8 @@
 /** Train: set a run up, watch the one at work, go back to those that were. */
-import { useEffect, useState } from 'react';
+import { useCallback, useEffect, useRef, useState } from 'react';
+import { useLocation } from 'wouter';
 import { Button } from '../../components/Button.tsx';
-import { Page, ProblemNotice } from '../../components/Surface.tsx';
+import { Empty, Page, ProblemNotice } from '../../components/Surface.tsx';
 import { useStudio } from '../../store/useStudio.ts';
 import { RunsList } from './RunsList.tsx';
 import { RunView } from './RunView.tsx';
@@ -10,16 +11,24 @@ import { Setup } from './Setup.tsx';
 export function TrainScreen() {
   const activeRun = useStudio((s) => s.activeRun);
   const problem = useStudio((s) => s.trainProblem);
-  const [opened, setViewed] = useState<string | null>(activeRun);
-  // One that was deleted is not in view any more.
-  const name = useStudio((s) => s.runs.find(({ id }) => id === opened)?.name);
-  const viewed = opened === activeRun || name !== undefined ? opened : null;
+  const [location, navigate] = useLocation();
+  // `/train` is the run at work, or what there is to set up where there is none; `/train/new` that in any case.
+  const opened = /^\/train\/(.+)$/.exec(location)?.[1] ?? null;
+  const asked = opened === 'new' ? null : opened;
+  const name = useStudio((s) => s.runs.find(({ id }) => id === asked)?.name);
+  const known = asked === activeRun || name !== undefined;
+  const viewed = known ? asked : null;
+  const reading = useStudio((s) => s.engineState === 'starting');
   const [overlays, setOverlays] = useState<string[]>([]);
   const { readMetrics } = useStudio.getState();
+  const view = useCallback((id: string) => navigate(`/train/${id}`), [navigate]);
+  const began = useRef(activeRun);
 
   useEffect(() => {
-    if (activeRun) setViewed(activeRun);
-  }, [activeRun]);
+    if (activeRun && (opened === null || activeRun !== began.current))
+      navigate(`/train/${activeRun}`, { replace: opened === null });
+    began.current = activeRun;
+  }, [activeRun, opened, navigate]);
   useEffect(() => {
     for (const id of [viewed, ...overlays]) if (id) void readMetrics(id);
   }, [viewed, overlays, readMetrics]);
@@ -32,20 +41,30 @@ export function TrainScreen() {
       wide
       actions={
         viewed ? (
-          <Button icon="train" onClick={() => setViewed(null)}>
+          <Button icon="train" onClick={() => view('new')}>
             {activeRun ? 'Set up the next run' : 'New run'}
           </Button>
         ) : undefined
       }
     >
       <ProblemNotice problem={problem} />
-      {viewed ? <RunView id={viewed} overlays={overlays.filter((id) => id !== viewed)} /> : <Setup />}
+      {viewed ? (
+        <RunView id={viewed} overlays={overlays.filter((id) => id !== viewed)} />
+      ) : asked === null ? (
+        <Setup />
+      ) : (
+        <Empty
+          icon="train"
+          title={reading ? 'Reading the runs' : 'This run is not here any more'}
+          actions={<Button onClick={() => view('new')}>New run</Button>}
+        />
+      )}
       <RunsList
         viewed={viewed}
         overlays={overlays}
-        onView={setViewed}
+        onView={view}
         onOverlay={toggleOverlay}
-        onDuplicate={() => setViewed(null)}
+        onDuplicate={() => view('new')}
       />
     </Page>
   );
