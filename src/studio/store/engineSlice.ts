@@ -58,15 +58,19 @@ export const engineSlice: Slice<EngineSlice> = (set, get) => {
   /** Until this tab works itself. */
   function lookOn(): void {
     tellRunNews({ type: 'hello' });
-    const timer = setInterval(async () => {
-      if (get().engineState !== 'otherTab') return clearInterval(timer);
-      const ownerGone = !(await isOwned().catch(() => true));
-      if (ownerGone === get().ownerGone || get().engineState !== 'otherTab') return;
-      set({ ownerGone });
-      if (!ownerGone) return tellRunNews({ type: 'hello' });
-      get().forgetActiveRun();
-      void get().readRuns();
+    const timer = setInterval(() => {
+      if (get().engineState === 'otherTab') void lookForOwner();
+      else clearInterval(timer);
     }, lookMs);
+  }
+
+  async function lookForOwner(): Promise<void> {
+    const ownerGone = !(await isOwned().catch(() => true));
+    if (ownerGone === get().ownerGone || get().engineState !== 'otherTab') return;
+    set({ ownerGone });
+    if (!ownerGone) return tellRunNews({ type: 'hello' });
+    get().forgetActiveRun();
+    void get().readRuns();
   }
 
   async function loseOwnership(stolen: boolean): Promise<void> {
