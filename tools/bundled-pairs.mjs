@@ -1,45 +1,55 @@
-/** Makes the pairs that are there at the first visit, with the embedded model and the command line: `node tools/bundled-pairs.mjs`.
- *  Prompts are spread over the train list's categories; seeds are drawn from 0 and stand in pairs.json. */
+/** Makes the pairs that are there at the first visit, with the embedded model and the command line:
+ *  `PYTHON=.venv/bin/python node tools/bundled-pairs.mjs` (tools/base-model/requirements.txt). Several pairs are made of each of some prompts
+ *  of the train list, with seeds from 0 on; of their pictures the twelve pairs that teach most are put together
+ *  (tools/base-model/choose_pairs.py). */
 import { spawnSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 
 const count = 12;
+const perCategory = 6;
+const pairsOfAPrompt = 4;
 const { train } = JSON.parse(readFileSync('public/prompts/categories.json', 'utf8'));
-const lists = Object.values(train);
-// Evenly spaced through each category's list, one category after the other.
-const prompts = Array.from({ length: count }, (_, i) => {
-  const list = lists[i % lists.length];
-  return list[Math.floor((list.length * (Math.floor(i / lists.length) + 0.5)) / Math.ceil(count / lists.length))];
-});
+// Evenly spaced through each category's list.
+const prompts = Object.values(train).flatMap((list) =>
+  Array.from({ length: perCategory }, (_, i) => list[Math.floor((list.length * (i + 0.5)) / perCategory)]),
+);
+const candidates = prompts.flatMap((prompt) => Array(pairsOfAPrompt).fill(prompt));
 const model = process.argv[2] ?? 'postcard';
+
+function run(command, ...args) {
+  const { status, stdout } = spawnSync(command, args, { stdio: ['ignore', 'pipe', 'inherit'], encoding: 'utf8' });
+  if (status !== 0) process.exit(1);
+  return stdout;
+}
+
 const work = mkdtempSync(join(tmpdir(), 'pairs-'));
 try {
-  writeFileSync(join(work, 'prompts.txt'), `${prompts.join('\n')}\n`);
-  const args = [
-    'tools/cli/winnow.mjs',
-    'pairs',
-    model,
-    '--prompts',
-    join(work, 'prompts.txt'),
-    '--count',
-    String(count),
-    '--seed',
-    '0',
-    '--backend',
-    'onnx',
-    '--out',
-    join(work, 'out'),
-  ];
-  if (spawnSync(process.execPath, args, { stdio: 'inherit' }).status !== 0) process.exit(1);
+  writeFileSync(join(work, 'prompts.txt'), `${candidates.join('\n')}\n`);
+  const options = {
+    prompts: join(work, 'prompts.txt'),
+    count: candidates.length,
+    seed: 0,
+    backend: 'onnx',
+    out: join(work, 'out'),
+  };
+  const given = Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)]);
+  run(process.execPath, 'tools/cli/winnow.mjs', 'pairs', model, ...given);
+  const folder = join('public/models', model);
+  const python = process.env.PYTHON ?? 'python';
+  const chosen = run(python, 'tools/base-model/choose_pairs.py', folder, join(work, 'out'), '--count', String(count));
   const pairs = readFileSync(join(work, 'out', 'pairs.jsonl'), 'utf8')
     .trim()
     .split('\n')
     .map((line) => JSON.parse(line));
+  const kept = JSON.parse(chosen).map((sides) => ({
+    ...pairs[sides[0][0]],
+    images: sides.map(([pair, side]) => pairs[pair].images[side]),
+  }));
   rmSync('public/pairs', { recursive: true, force: true });
   mkdirSync('public/pairs', { recursive: true });
-  const bundled = pairs.map((pair, n) => ({
+  const bundled = kept.map((pair, n) => ({
     ...pair,
     // Another model's pairs are other pairs: a browser may still hold the old ones.
     id: `bundled-${pair.images[0].modelHash.slice(0, 8)}-${n}`,
