@@ -18,13 +18,14 @@ export const isHalf = (dtype: Dtype): dtype is HalfDtype => bytesPerElement[dtyp
 /** Where a value comes from.
  *  input: written by the host before a run. parameter: a model tensor, by its checkpoint key. state: persists between runs and may be
  *  mutated by step ops (arenas, moments). constant: data known when the graph is built. view: elements [offset, offset + size) of a
- *  1-D state, no storage of its own. node: an output of a node. */
+ *  1-D state, no storage of its own; where a plan makes one (webgpu/windows.ts), of any value. rowStride: it is a block of a matrix, whose rows
+ *  lie so many elements apart. node: an output of a node. */
 export type Source =
   | { kind: 'input' }
   | { kind: 'parameter' }
   | { kind: 'state' }
   | { kind: 'constant'; data: Float32Array | Int32Array }
-  | { kind: 'view'; of: Value; offset: number }
+  | { kind: 'view'; of: Value; offset: number; rowStride?: number }
   | { kind: 'node'; node: Node; output: number };
 
 export interface Value {
@@ -162,7 +163,10 @@ export function mutates(node: Node): readonly Value[] {
 export function storageRoot(graph: Graph, value: Value): { root: Value; offset: number } {
   const placed = graph.placements.get(value);
   if (placed) return { root: placed.arena, offset: placed.offset };
-  if (value.source.kind === 'view') return { root: value.source.of, offset: value.source.offset };
+  if (value.source.kind === 'view') {
+    const { root, offset } = storageRoot(graph, value.source.of);
+    return { root, offset: offset + value.source.offset };
+  }
   if (value.source.kind === 'node' && value.source.node.op === 'reshape')
     return storageRoot(graph, value.source.node.inputs[0]!);
   return { root: value, offset: 0 };

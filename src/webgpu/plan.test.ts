@@ -6,7 +6,8 @@ import { buildCase } from '../graph/caseData.ts';
 import { cases } from '../graph/cases.ts';
 import { Graph } from '../graph/graph.ts';
 import type { OpKind } from '../graph/ops.ts';
-import { ALIGNMENT, DEFAULT_LIMITS, type Plan, planGraph, printPlan } from './plan.ts';
+import { ALIGNMENT } from './kernels/dispatch.ts';
+import { DEFAULT_LIMITS, type Plan, planGraph, printPlan } from './plan.ts';
 
 function checkPlan(plan: Plan): void {
   const { buffers, tenants, dispatches, bytes } = plan;

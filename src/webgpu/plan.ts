@@ -16,8 +16,9 @@ import type { OpKind } from '../graph/ops.ts';
 import { assert } from '../shared/assert.ts';
 import { WinnowError } from '../shared/errors.ts';
 import { sizeOf } from '../shared/shape.ts';
-import type { Dispatch, LowerContext, Operand, Scratch } from './kernels/dispatch.ts';
+import { ALIGNMENT, type Dispatch, type LowerContext, type Operand, type Scratch } from './kernels/dispatch.ts';
 import { lower } from './kernels/lower.ts';
+import { inWindows } from './windows.ts';
 
 export type PlanLimits = LowerContext['limits'] &
   Pick<GPUSupportedLimits, 'maxBufferSize' | 'maxStorageBuffersPerShaderStage'>;
@@ -85,8 +86,6 @@ export interface PlanOptions {
   onExceeded?: (exceeded: Exceeded) => void;
 }
 
-/** Offsets of bindings are multiples of this on every device (minStorageBufferOffsetAlignment). */
-export const ALIGNMENT = 256;
 /** Packed buffers stay below this: one huge allocation is refused sooner than several middling ones. */
 const CHUNK_BYTES = 64 * 2 ** 20;
 
@@ -108,7 +107,7 @@ export function planGraph(
 ): Plan {
   const nodes = liveNodes(graph);
   const lowered = nodes.map((node) =>
-    (lower[node.op] as (node: Node, context: LowerContext) => Dispatch[])(node, { limits, variant }),
+    inWindows(node, limits.maxStorageBufferBindingSize).flatMap((piece) => lowerNode(piece, { limits, variant })),
   );
   const buffers: PlannedBuffer[] = [];
   const home = new Map<Value | Scratch, Place>();
@@ -179,10 +178,10 @@ export function planGraph(
     const place = home.get(root);
     if (!place) return undefined;
     if (root === value) return place;
-    const bytes = offset * 4;
+    const bytes = offset * bytesPerElement[root.dtype];
     assert(
       bytes % ALIGNMENT === 0,
-      `${value.name} begins at element ${offset} of ${root.name}, which is no multiple of ${ALIGNMENT / 4}`,
+      `${value.name} begins at element ${offset} of ${root.name}, which is no multiple of ${ALIGNMENT / bytesPerElement[root.dtype]}`,
     );
     // A view's rounding to whole vec4s may reach into the gap before the next one, which alignment keeps free, but not past the end.
     return {
@@ -309,15 +308,16 @@ function lifetimes(
       else found.set(root, { item: root, name: root.name, bytes: bytesOfValue(root), first: at, last: at });
     }
     for (const operand of lowered[at]!.flatMap((dispatch) => [...dispatch.reads, ...dispatch.writes])) {
-      if (isScratch(operand) && !found.has(operand)) {
-        found.set(operand, {
-          item: operand,
-          name: `${node.name} ${operand.scratch}`,
-          bytes: bytesOf(operand.elements),
-          first: at,
-          last: at,
-        });
-      }
+      // A value that the graph does not know is one that the pieces of a node hand one another (windows.ts).
+      const item = isScratch(operand) ? operand : storageRoot(graph, operand).root;
+      if (home.has(item) || found.has(item)) continue;
+      found.set(item, {
+        item,
+        name: isScratch(item) ? `${node.name} ${item.scratch}` : item.name,
+        bytes: isScratch(item) ? bytesOf(item.elements) : bytesOfValue(item),
+        first: at,
+        last: at,
+      });
     }
   });
   for (const value of graph.outputs.values()) {

@@ -24,6 +24,10 @@ const FLIP = false;
 const SCALE = 1.0f;
 const BIAS = false;
 const RESIDUAL = false;
+// Whether y is added to, as it was before.
+const IN_PLACE = false;
+// Where in what is bound the weights begin.
+const W_FIRST = 0u;
 // How weights are kept. 0: f32; 1: f16, two to a word; 2: bf16, two to a word.
 const W_FORMAT = 0u;
 const ROW_BLOCKS = 4u;
@@ -55,10 +59,10 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(workgroup_id) group: 
   let image = column / (CLASS_HEIGHT * CLASS_WIDTH);
   let oy = ((column / CLASS_WIDTH) % CLASS_HEIGHT) * DILATION + offset.y;
   let ox = (column % CLASS_WIDTH) * DILATION + offset.x;
-  let at_row0 = min(first_row + lane, ROWS - 1u) * W_ROW;
-  let at_row1 = min(first_row + lane + 4u, ROWS - 1u) * W_ROW;
-  let at_row2 = min(first_row + lane + 8u, ROWS - 1u) * W_ROW;
-  let at_row3 = min(first_row + lane + 12u, ROWS - 1u) * W_ROW;
+  let at_row0 = min(first_row + lane, ROWS - 1u) * W_ROW + W_FIRST;
+  let at_row1 = min(first_row + lane + 4u, ROWS - 1u) * W_ROW + W_FIRST;
+  let at_row2 = min(first_row + lane + 8u, ROWS - 1u) * W_ROW + W_FIRST;
+  let at_row3 = min(first_row + lane + 12u, ROWS - 1u) * W_ROW + W_FIRST;
   var c0 = vec4f(); var x0 = vec4f(); var y0 = vec4f(); var d0 = vec4f();
   var c1 = vec4f(); var x1 = vec4f(); var y1 = vec4f(); var d1 = vec4f();
   var c2 = vec4f(); var x2 = vec4f(); var y2 = vec4f(); var d2 = vec4f();
@@ -126,6 +130,9 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(workgroup_id) group: 
         value *= SCALE;
         if (RESIDUAL) {
           value += residual[at];
+        }
+        if (IN_PLACE) {
+          value += y[at];
         }
         y[at] = value;
       }

@@ -14,8 +14,18 @@ import {
   type LowerToWgsl,
   type Operand,
   type Scratch,
+  stretchOf,
 } from './dispatch.ts';
-import { lowerProduct, productVariant, QUAD_WORKGROUP_SIZE, quadGrid, rowBlocksOf, sumSplits, tiling } from './gemm.ts';
+import {
+  addedTo,
+  lowerProduct,
+  productVariant,
+  QUAD_WORKGROUP_SIZE,
+  quadGrid,
+  rowBlocksOf,
+  sumSplits,
+  tiling,
+} from './gemm.ts';
 import conv2dLoadsCode from './shared/conv2dLoads.wgsl?raw';
 import widenedCode from './shared/widened.wgsl?raw';
 
@@ -36,8 +46,9 @@ export const lowerConv2d: LowerToWgsl<'conv2d'> = ({ inputs, outputs, params }, 
   const residual = params.residual ? inputs[params.bias ? 3 : 2] : undefined;
   const [batch, channels, height, width] = axes4(x.shape);
   const [, rows, outHeight, outWidth] = axes4(y.shape);
+  const { rowStride } = stretchOf(weight);
   if (isPointwise(weight.shape, stride, padding)) {
-    return pointwise({ weight, x, y, rowStride: channels, depthStride: 1, scale, bias, residual }, context);
+    return pointwise({ weight, x, y, rowStride, depthStride: 1, scale, bias, residual }, context);
   }
   const constants = {
     BATCH: batch,
@@ -53,7 +64,7 @@ export const lowerConv2d: LowerToWgsl<'conv2d'> = ({ inputs, outputs, params }, 
     DILATION: 1,
     PAD_TOP: padding[0],
     PAD_LEFT: padding[1],
-    W_ROW: channels * weight.shape[2]! * weight.shape[3]!,
+    W_ROW: rowStride,
     W_CHANNEL: weight.shape[2]! * weight.shape[3]!,
     FLIP: false,
   };
@@ -184,12 +195,13 @@ function pointwise(
   const [batch, channels, height, width] = axes4(x.shape);
   const rows = y.shape[1]!;
   const plane = height * width;
+  const { operand, first } = stretchOf(weight);
   return lowerProduct(
     {
       rows,
       columns: batch * plane,
       depth: [1, channels],
-      a: { value: weight, row: rowStride, depth: [0, depthStride] },
+      a: { value: operand, first, row: rowStride, depth: [0, depthStride] },
       b: { value: x, column: [channels * plane, 1], depth: [0, plane] },
       c: { value: y, row: plane, column: [rows * plane, 1] },
       columnsInner: plane,
@@ -218,18 +230,26 @@ function convolution(
   context: LowerContext,
 ): Dispatch[] {
   const { BATCH, CHANNELS, ROWS, OUT_HEIGHT, OUT_WIDTH, KERNEL_HEIGHT, KERNEL_WIDTH, DILATION } = shape;
-  const constants = { ...shape, W_FORMAT: formatOf[weight.dtype] };
+  const { operand, first } = stretchOf(weight);
+  const constants = { ...shape, W_FORMAT: formatOf[weight.dtype], ...(first > 0 && { W_FIRST: first }) };
   const classes = DILATION * DILATION;
   const columns = BATCH * Math.ceil(OUT_HEIGHT / DILATION) * Math.ceil(OUT_WIDTH / DILATION);
-  const epilogue = { SCALE: scale, BIAS: bias !== undefined, RESIDUAL: residual !== undefined };
-  const reads: Operand[] = [x, weight, bias ?? x, residual ?? x];
+  const added = addedTo(y, residual);
+  const epilogue = { SCALE: scale, BIAS: bias !== undefined, ...added.constants };
+  const reads: Operand[] = [x, operand, bias ?? x, added.read ?? x];
 
   if (productVariant(context, 'conv2d') === 'quad') {
     const rowBlocks = rowBlocksOf(ROWS);
     return [
       {
         kernel: quad,
-        constants: { ...constants, ...epilogue, ROW_BLOCKS: rowBlocks, WORKGROUP_SIZE: QUAD_WORKGROUP_SIZE },
+        constants: {
+          ...constants,
+          ...epilogue,
+          ...(operand !== weight && { WEIGHTS: sizeOf(operand.shape) }),
+          ROW_BLOCKS: rowBlocks,
+          WORKGROUP_SIZE: QUAD_WORKGROUP_SIZE,
+        },
         reads,
         writes: [y],
         workgroups: quadGrid(ROWS, columns, rowBlocks, context, classes),
@@ -250,7 +270,7 @@ function convolution(
     {
       kernel,
       constants: { ...constants, SCALE: 1, BIAS: false, RESIDUAL: false, ...tiles, C_SPLIT: size },
-      reads: [x, weight, x, x],
+      reads: [x, operand, x, x],
       writes: [partials],
       workgroups,
     },

@@ -25,9 +25,13 @@ const FLIP = false;
 const SCALE = 1.0f;
 const BIAS = false;
 const RESIDUAL = false;
+// Whether y is added to, as it was before.
+const IN_PLACE = false;
 const THREADS = 8u;
 const SPLIT_DEPTH = 36u;
 const C_SPLIT = 0u;
+// Where in what is bound the weights begin.
+const W_FIRST = 0u;
 // How weights are kept. 0: f32; 1: f16, two to a word; 2: bf16, two to a word.
 const W_FORMAT = 0u;
 
@@ -60,7 +64,7 @@ fn load_weight(row: u32, k: u32, end: u32, tap0: vec2u) -> f32 {
     return 0.0;
   }
   let at = ky * KERNEL_WIDTH + kx;
-  return weight_at(row * W_ROW + (k / TAPS) * W_CHANNEL + select(at, KERNEL_HEIGHT * KERNEL_WIDTH - 1u - at, FLIP));
+  return weight_at(W_FIRST + row * W_ROW + (k / TAPS) * W_CHANNEL + select(at, KERNEL_HEIGHT * KERNEL_WIDTH - 1u - at, FLIP));
 }
 
 fn load_pixel(column: u32, k: u32, end: u32, tap0: vec2u, offset: vec2u) -> f32 {
@@ -93,6 +97,9 @@ fn store_y(row: u32, column: u32, split: u32, offset: vec2u, sum: f32) {
   value *= SCALE;
   if (RESIDUAL) {
     value += residual[at];
+  }
+  if (IN_PLACE) {
+    value += y[at];
   }
   y[split * C_SPLIT + at] = value;
 }

@@ -1,6 +1,7 @@
 /** What a WGSL lowering makes of a node: plain data, testable without a device. */
 import type { OpKind } from '../../graph/ops.ts';
-import type { Dtype, Node, Value } from '../../graph/graph.ts';
+import { bytesPerElement, type Dtype, type Node, type Value } from '../../graph/graph.ts';
+import { sizeOf } from '../../shared/shape.ts';
 
 /** Complete WGSL with the name of its file. */
 export interface KernelSource {
@@ -50,6 +51,27 @@ export type LowerToWgsl<K extends OpKind> = (node: Node<K>, context: LowerContex
 
 /** What kernels call the ways a tensor's elements lie in memory: whole words, or halves two to a word. */
 export const formatOf: Readonly<Record<Dtype, number>> = { f32: 0, i32: 0, f16: 1, bf16: 2 };
+
+/** Offsets of bindings are multiples of this on every device (minStorageBufferOffsetAlignment). */
+export const ALIGNMENT = 256;
+
+/** What a kernel binds to read a weight [rows, ...], and where in it the weight lies, in elements: of a block (graph.ts `rowStride`) the stretch
+ *  that it lies in, from where a binding may begin. */
+export function stretchOf(weight: Value): { operand: Value; first: number; rowStride: number } {
+  const rowElements = sizeOf(weight.shape.slice(1));
+  const { source } = weight;
+  if (source.kind !== 'view' || source.rowStride === undefined)
+    return { operand: weight, first: 0, rowStride: rowElements };
+  const unit = ALIGNMENT / bytesPerElement[weight.dtype];
+  const first = source.offset % unit;
+  const elements = first + (weight.shape[0]! - 1) * source.rowStride + rowElements;
+  const operand: Value = {
+    ...weight,
+    shape: [elements],
+    source: { kind: 'view', of: source.of, offset: source.offset - first },
+  };
+  return { operand, first, rowStride: source.rowStride };
+}
 
 /** Folds a 1-D grid over the per-dimension limit; the kernel recovers its index as `id.x + id.y * (num_workgroups.x * WORKGROUP_SIZE)`. */
 export function grid1d(

@@ -28,10 +28,15 @@ const SCALE = 1.0f;
 const BIAS = false;
 const BIAS_BY_ROW = false;
 const RESIDUAL = false;
+// Whether c is added to, as it was before.
+const IN_PLACE = false;
 const WORKGROUP_SIZE = 16u;
 const A_LENGTH = 160u;
 const B_LENGTH = 160u;
 const C_LENGTH = 400u;
+// Where in what is bound a and b begin.
+const A_FIRST = 0u;
+const B_FIRST = 0u;
 // How the elements of a and b are kept. 0: f32; 1: f16, two to a word; 2: bf16, two to a word.
 const A_FORMAT = 0u;
 const B_FORMAT = 0u;
@@ -53,18 +58,18 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) grid:
   let first_row = (quad / column_quads) * 4u * ROW_BLOCKS;
   let first_column = (quad % column_quads) * 16u + lane;
   // Rows and columns past the edge repeat the last one and are not stored.
-  let at_a_x = min(first_row + lane + 0u, ROWS - 1u) * A_ROW;
-  let at_a_y = min(first_row + lane + 4u, ROWS - 1u) * A_ROW;
-  let at_a_z = min(first_row + lane + 8u, ROWS - 1u) * A_ROW;
-  let at_a_w = min(first_row + lane + 12u, ROWS - 1u) * A_ROW;
+  let at_a_x = min(first_row + lane + 0u, ROWS - 1u) * A_ROW + A_FIRST;
+  let at_a_y = min(first_row + lane + 4u, ROWS - 1u) * A_ROW + A_FIRST;
+  let at_a_z = min(first_row + lane + 8u, ROWS - 1u) * A_ROW + A_FIRST;
+  let at_a_w = min(first_row + lane + 12u, ROWS - 1u) * A_ROW + A_FIRST;
   let column_x = min(first_column + 0u, COLUMNS - 1u);
-  let at_b_x = (column_x / COLUMNS_INNER) * B_COLUMN_OUTER + (column_x % COLUMNS_INNER) * B_COLUMN;
+  let at_b_x = (column_x / COLUMNS_INNER) * B_COLUMN_OUTER + (column_x % COLUMNS_INNER) * B_COLUMN + B_FIRST;
   let column_y = min(first_column + 4u, COLUMNS - 1u);
-  let at_b_y = (column_y / COLUMNS_INNER) * B_COLUMN_OUTER + (column_y % COLUMNS_INNER) * B_COLUMN;
+  let at_b_y = (column_y / COLUMNS_INNER) * B_COLUMN_OUTER + (column_y % COLUMNS_INNER) * B_COLUMN + B_FIRST;
   let column_z = min(first_column + 8u, COLUMNS - 1u);
-  let at_b_z = (column_z / COLUMNS_INNER) * B_COLUMN_OUTER + (column_z % COLUMNS_INNER) * B_COLUMN;
+  let at_b_z = (column_z / COLUMNS_INNER) * B_COLUMN_OUTER + (column_z % COLUMNS_INNER) * B_COLUMN + B_FIRST;
   let column_w = min(first_column + 12u, COLUMNS - 1u);
-  let at_b_w = (column_w / COLUMNS_INNER) * B_COLUMN_OUTER + (column_w % COLUMNS_INNER) * B_COLUMN;
+  let at_b_w = (column_w / COLUMNS_INNER) * B_COLUMN_OUTER + (column_w % COLUMNS_INNER) * B_COLUMN + B_FIRST;
   var c0 = vec4f(); var x0 = vec4f(); var y0 = vec4f(); var d0 = vec4f();
   var c1 = vec4f(); var x1 = vec4f(); var y1 = vec4f(); var d1 = vec4f();
   var c2 = vec4f(); var x2 = vec4f(); var y2 = vec4f(); var d2 = vec4f();
@@ -115,6 +120,9 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) grid:
         value *= SCALE;
         if (RESIDUAL) {
           value += residual[at];
+        }
+        if (IN_PLACE) {
+          value += c[at];
         }
         c[at] = value;
       }

@@ -38,15 +38,22 @@ export interface Product {
   columns: number;
   /** k = outer * depth[1] + inner. */
   depth: readonly [outer: number, inner: number];
-  a: { value: Value; row: number; depth: readonly [outer: number, inner: number] };
+  /** first: element that the matrix begins with. */
+  a: { value: Value; first?: number; row: number; depth: readonly [outer: number, inner: number] };
   /** n = outer * columnsInner + inner, in B and C alike. */
-  b: { value: Value; column: readonly [outer: number, inner: number]; depth: readonly [outer: number, inner: number] };
+  b: {
+    value: Value;
+    first?: number;
+    column: readonly [outer: number, inner: number];
+    depth: readonly [outer: number, inner: number];
+  };
   c: { value: Value; row: number; column: readonly [outer: number, inner: number] };
   columnsInner: number;
   scale: number;
   bias?: Value | undefined;
   /** Whether the bias belongs to C's rows rather than its columns. */
   biasByRow?: boolean;
+  /** C itself: the product is added to what C is. */
   residual?: Value | undefined;
 }
 
@@ -83,6 +90,16 @@ export function quadGrid(
 
 export const QUAD_WORKGROUP_SIZE = 16;
 
+/** How a product's kernel adds `residual` to what it writes: from a binding, or in place where it is the output itself. */
+export function addedTo(
+  y: Value,
+  residual: Value | undefined,
+): { read: Value | undefined; constants: Record<string, boolean> } {
+  return residual === y
+    ? { read: undefined, constants: { RESIDUAL: false, IN_PLACE: true } }
+    : { read: residual, constants: { RESIDUAL: residual !== undefined } };
+}
+
 /** The dispatch that sums `splits` partial products and does what the product would have done at its end. */
 export function sumSplits(
   partials: Scratch,
@@ -97,6 +114,7 @@ export function sumSplits(
   context: LowerContext,
 ): Dispatch {
   const size = sizeOf(y.shape);
+  const added = addedTo(y, residual);
   return {
     kernel: splitSum,
     constants: {
@@ -106,9 +124,9 @@ export function sumSplits(
       BIAS: bias !== undefined,
       BIAS_STRIDE: biasStride,
       BIAS_LENGTH: bias ? sizeOf(bias.shape) : 1,
-      RESIDUAL: residual !== undefined,
+      ...added.constants,
     },
-    reads: [partials, bias ?? partials, residual ?? partials],
+    reads: [partials, bias ?? partials, added.read ?? partials],
     writes: [y],
     workgroups: grid1d(size, 64, context.limits),
   };
@@ -134,10 +152,13 @@ export function lowerProduct(product: Product, context: LowerContext): Dispatch[
     COLUMNS_INNER: columnsInner,
     A_FORMAT: formatOf[a.value.dtype],
     B_FORMAT: formatOf[b.value.dtype],
+    ...(a.first && { A_FIRST: a.first }),
+    ...(b.first && { B_FIRST: b.first }),
   };
-  const epilogue = { SCALE: scale, BIAS: bias !== undefined, BIAS_BY_ROW: biasByRow, RESIDUAL: residual !== undefined };
+  const added = addedTo(c.value, residual);
+  const epilogue = { SCALE: scale, BIAS: bias !== undefined, BIAS_BY_ROW: biasByRow, ...added.constants };
   // What is absent is bound to A, and not read.
-  const reads: Operand[] = [a.value, b.value, bias ?? a.value, residual ?? a.value];
+  const reads: Operand[] = [a.value, b.value, bias ?? a.value, added.read ?? a.value];
 
   if (productVariant(context, 'gemm') === 'quad') {
     // A quad covers 16 columns but as few as 4 rows: what is narrow (a LoRA's rank) had better be the rows.
@@ -187,8 +208,8 @@ function transposed({ rows, columns, a, b, c, biasByRow = false, ...rest }: Prod
     ...rest,
     rows: columns,
     columns: rows,
-    a: { value: b.value, row: b.column[1], depth: b.depth },
-    b: { value: a.value, column: [0, a.row], depth: a.depth },
+    a: { value: b.value, ...(b.first && { first: b.first }), row: b.column[1], depth: b.depth },
+    b: { value: a.value, ...(a.first && { first: a.first }), column: [0, a.row], depth: a.depth },
     c: { value: c.value, row: c.column[1], column: [0, c.row] },
     columnsInner: rows,
     biasByRow: !biasByRow,

@@ -22,10 +22,15 @@ const SCALE = 1.0f;
 const BIAS = false;
 const BIAS_BY_ROW = false;
 const RESIDUAL = false;
+// Whether c is added to, as it was before.
+const IN_PLACE = false;
 // Invocations a side of the workgroup: 8 or 16, for tiles of 32 x 32 or 64 x 64.
 const THREADS = 8u;
 const SPLIT_DEPTH = 16u;
 const C_SPLIT = 0u;
+// Where in what is bound a and b begin.
+const A_FIRST = 0u;
+const B_FIRST = 0u;
 // How the elements of a and b are kept. 0: f32; 1: f16, two to a word; 2: bf16, two to a word.
 const A_FORMAT = 0u;
 const B_FORMAT = 0u;
@@ -49,14 +54,14 @@ fn load_a(row: u32, k: u32, end: u32) -> f32 {
   if (row >= ROWS || k >= end) {
     return 0.0;
   }
-  return a_at(row * A_ROW + (k / DEPTH_INNER) * A_DEPTH_OUTER + (k % DEPTH_INNER) * A_DEPTH);
+  return a_at(A_FIRST + row * A_ROW + (k / DEPTH_INNER) * A_DEPTH_OUTER + (k % DEPTH_INNER) * A_DEPTH);
 }
 
 fn load_b(column: u32, k: u32, end: u32) -> f32 {
   if (column >= COLUMNS || k >= end) {
     return 0.0;
   }
-  return b_at((column / COLUMNS_INNER) * B_COLUMN_OUTER + (column % COLUMNS_INNER) * B_COLUMN
+  return b_at(B_FIRST + (column / COLUMNS_INNER) * B_COLUMN_OUTER + (column % COLUMNS_INNER) * B_COLUMN
     + (k / DEPTH_INNER) * B_DEPTH_OUTER + (k % DEPTH_INNER) * B_DEPTH);
 }
 
@@ -72,6 +77,9 @@ fn store_c(row: u32, column: u32, split: u32, sum: f32) {
   y *= SCALE;
   if (RESIDUAL) {
     y += residual[at];
+  }
+  if (IN_PLACE) {
+    y += c[at];
   }
   c[split * C_SPLIT + at] = y;
 }

@@ -12,6 +12,7 @@ import {
   type KernelSource,
   type LowerContext,
   type LowerToWgsl,
+  stretchOf,
 } from './dispatch.ts';
 import { flat, WORKGROUP_SIZE } from './elementwise.ts';
 import embeddingCode from './embedding.wgsl?raw';
@@ -187,17 +188,22 @@ export const lowerUpsampleNearestGrad: LowerToWgsl<'upsampleNearestGrad'> = (nod
 export const lowerEmbedding: LowerToWgsl<'embedding'> = ({ inputs, outputs }, { limits }) => {
   const [table, ids] = inputs as [Value, Value];
   const half = isHalf(table.dtype);
+  const { source } = table;
+  const block = source.kind === 'view' && source.rowStride !== undefined;
+  const { operand, first } = stretchOf(table);
+  assert(first === 0, `${table.name}: entries that begin where no binding may`);
   const lanes = half ? 1 : lanesOf(table.shape[1]!);
   const constants = {
     ROWS: sizeOf(ids.shape),
     WIDTH: table.shape[1]! / lanes,
     ...(half && { FORMAT: formatOf[table.dtype] }),
+    ...(block && { FIRST: source.offset / source.rowStride!, ENTRIES: table.shape[0]! }),
   };
   return [
     {
       kernel: half ? embeddingHalf : atLanes(embedding, lanes),
       constants,
-      reads: inputs,
+      reads: [operand, ids],
       writes: outputs,
       workgroups: grid1d(constants.ROWS * constants.WIDTH, WORKGROUP_SIZE, limits),
     },

@@ -10,6 +10,8 @@ const BIAS = false;
 const BIAS_STRIDE = 1u;
 const BIAS_LENGTH = 1u;
 const RESIDUAL = false;
+// Whether y is added to, as it was before.
+const IN_PLACE = false;
 const WORKGROUP_SIZE = 64u;
 
 @group(0) @binding(0) var<storage, read> partials: array<f32>;
@@ -33,6 +35,9 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) grid:
   sum *= SCALE;
   if (RESIDUAL) {
     sum += residual[i];
+  }
+  if (IN_PLACE) {
+    sum += y[i];
   }
   y[i] = sum;
 }
