@@ -155,6 +155,7 @@ export const engineSlice: Slice<EngineSlice> = (set, get) => {
       if (await claimOwnership(ownership)) {
         await get().clearLeftovers();
         await start();
+        if (get().engineState === 'ready') void get().restoreQueue();
       } else {
         set({ engineState: 'otherTab' });
         await Promise.all([stored, get().readRuns()]);
@@ -169,6 +170,7 @@ export const engineSlice: Slice<EngineSlice> = (set, get) => {
       await get().clearLeftovers();
       await get().readStored();
       await start();
+      if (get().engineState === 'ready') void get().restoreQueue();
     },
 
     async restartEngine() {

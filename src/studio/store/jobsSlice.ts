@@ -10,6 +10,8 @@ import type {
   PairsRequest,
 } from '../../service/types.ts';
 import { listener } from '../app/workers.ts';
+import { WinnowError } from '../../shared/errors.ts';
+import { forgetJob, keepDone, keepJob, type Kept, type KeptJob, keptJobs, MOST_TRIES } from './keptQueue.ts';
 import { isCancelled, type Problem, problemOf } from './problem.ts';
 import { db } from './services.ts';
 import type { Slice } from './useStudio.ts';
@@ -41,11 +43,16 @@ export const isOpen = ({ state }: Pick<Job, 'state'>): boolean => state === 'wai
 
 export interface JobsSlice {
   jobs: Job[];
-  runImages(kind: JobKind, title: string, request: GenerateRequest): Promise<ImageRecord[]>;
-  runPairs(title: string, request: PairsRequest): Promise<OwnPair[]>;
+  /** @param from of a job of before the page was opened: its id, and how many pictures are made. Resolves with those that are made now. */
+  runImages(kind: JobKind, title: string, request: GenerateRequest, from?: Begun): Promise<ImageRecord[]>;
+  runPairs(title: string, request: PairsRequest, from?: Begun): Promise<OwnPair[]>;
+  /** Goes on with what a reload, a crash or a take-over cut off. */
+  restoreQueue(): Promise<void>;
   cancelJob(id: string): Promise<void>;
   dismissJob(id: string): void;
 }
+
+type Begun = Pick<Kept, 'id' | 'done'>;
 
 interface Intake {
   image(record: ImageRecord): Promise<void>;
@@ -56,15 +63,14 @@ export const jobsSlice: Slice<JobsSlice> = (set, get) => {
   const update = (id: string, change: (job: Job) => Partial<Job>): void =>
     set(({ jobs }) => ({ jobs: jobs.map((job) => (job.id === id ? { ...job, ...change(job) } : job)) }));
 
-  function add(kind: JobKind, title: string, total: number): string {
-    const id = crypto.randomUUID();
+  function add(kind: JobKind, title: string, total: number, id: string, done: number): void {
     const job: Job = {
       id,
       kind,
       title,
       state: 'waiting',
       message: '',
-      done: 0,
+      done,
       total,
       step: 0,
       steps: 0,
@@ -83,7 +89,6 @@ export const jobsSlice: Slice<JobsSlice> = (set, get) => {
         job,
       ],
     }));
-    return id;
   }
 
   /** Progress of an open job. Events and the result travel on different ports: one that comes after the end changes nothing. */
@@ -127,6 +132,11 @@ export const jobsSlice: Slice<JobsSlice> = (set, get) => {
     };
   }
 
+  /** Only of one that is at work: once it has ended, nothing of it is kept. */
+  async function noteDone(id: string, done: number): Promise<void> {
+    if (get().jobs.some((job) => job.id === id && isOpen(job))) await keepDone(id, done);
+  }
+
   async function finish<Result>(id: string, work: Promise<Result>): Promise<Result> {
     try {
       const result = await work;
@@ -136,49 +146,103 @@ export const jobsSlice: Slice<JobsSlice> = (set, get) => {
       update(id, () => (isCancelled(error) ? { state: 'cancelled' } : { state: 'failed', problem: problemOf(error) }));
       throw error;
     } finally {
+      // What another tab took over goes on there.
+      if (get().engineState !== 'otherTab') await forgetJob(id);
       void get().readStorage();
     }
   }
 
+  const begun = (): Pick<KeptJob, 'version' | 'since' | 'from' | 'tries'> => ({
+    version: 1,
+    since: Date.now(),
+    from: 0,
+    tries: 0,
+  });
+
   return {
     jobs: [],
 
-    async runImages(kind, title, request) {
+    async runImages(kind, title, request, from) {
       const engine = get().engine();
-      const id = add(kind, title, request.items.length);
+      const { id, done } = from ?? { id: crypto.randomUUID(), done: 0 };
+      add(kind, title, request.items.length, id, done);
       const take = intake();
+      const keeps = kind === 'images';
+      let made = done;
+      const onEvent = follow(id, {
+        ...take,
+        image: async (record) => {
+          await take.image(record);
+          made += 1;
+          if (keeps) await noteDone(id, made);
+        },
+      });
       return finish(
         id,
         (async () => {
           // What could not be kept is not made.
           await db();
-          const records = await engine.generate(id, request, listener(follow(id, take)));
+          if (keeps && !from) await keepJob(id, { ...begun(), kind: 'images', title, request });
+          const left = { ...request, items: request.items.slice(done) };
+          const records = await engine.generate(id, left, listener(onEvent));
           await Promise.all(records.map(take.image));
           return records;
         })(),
       );
     },
 
-    async runPairs(title, request) {
+    async runPairs(title, request, from) {
       const engine = get().engine();
-      const id = add('pairs', title, request.count * (request.bestOf?.k ?? 2));
+      const { id, done } = from ?? { id: crypto.randomUUID(), done: 0 };
+      const perPair = request.bestOf?.k ?? 2;
+      add('pairs', title, request.count * perPair, id, done * perPair);
       const take = intake();
       // Of those that a judge chooses from only the chosen stay: a pair brings its own.
       const onImage = follow(id, take, !request.bestOf);
       const onEvent = (event: PairsEvent): void => {
         if (event.type !== 'pair') return onImage(event);
         update(id, () => ({ pairs: event.done }));
-        void take.pair(event.pair).catch((error) => update(id, () => ({ problem: problemOf(error) })));
+        void take
+          .pair(event.pair)
+          .then(() => noteDone(id, event.done))
+          .catch((error) => update(id, () => ({ problem: problemOf(error) })));
       };
       return finish(
         id,
         (async () => {
           await db();
-          const pairs = await engine.makePairs(id, request, listener(onEvent));
+          if (!from) await keepJob(id, { ...begun(), kind: 'pairs', title, request });
+          const pairs = await engine.makePairs(id, done > 0 ? { ...request, first: done } : request, listener(onEvent));
           await Promise.all(pairs.map(take.pair));
           return pairs;
         })(),
       );
+    },
+
+    async restoreQueue() {
+      const kept = await keptJobs().catch(() => []);
+      for (const { id, job, done } of kept) {
+        if (get().jobs.some((one) => one.id === id && isOpen(one))) continue;
+        const tries = done > job.from ? 0 : job.tries + 1;
+        if (tries > MOST_TRIES) {
+          await forgetJob(id);
+          add(job.kind, job.title, 1, id, 0);
+          const cutOff = new WinnowError(
+            'EngineCrashed',
+            `“${job.title}” was cut off ${tries} times before it came any further.`,
+            'Ask for it again, perhaps smaller.',
+          );
+          update(id, () => ({ state: 'failed', problem: problemOf(cutOff) }));
+          continue;
+        }
+        await keepJob(id, { ...job, from: done, tries });
+        const working =
+          job.kind === 'images'
+            ? get().runImages('images', job.title, job.request, { id, done })
+            : get().runPairs(job.title, job.request, { id, done });
+        // The queue says what went wrong.
+        working.catch(() => undefined);
+      }
     },
 
     async cancelJob(id) {
