@@ -1,6 +1,7 @@
 /** Which files of a judge's folder or repository are needed, by their paths alone: configs, tokenizer, and its weights in one form. Pickles and the
  *  weights of other frameworks stay where they are. */
 import { WinnowError } from '../shared/errors.ts';
+import { isHeadFile, isTestPicture, MOST_TESTS } from './formats/judgeFolder.ts';
 import { tokenizerFiles } from './modelFiles.ts';
 
 const small: ReadonlySet<string> = new Set([
@@ -13,8 +14,6 @@ const small: ReadonlySet<string> = new Set([
 ]);
 
 const isWeights = (path: string): boolean => /^[^/]+\.safetensors$/i.test(path);
-/** A head beside a tower: LAION's. */
-const isHead = (path: string): boolean => /(mlp|head)[^/]*\.safetensors$/i.test(path);
 const isOnnx = (path: string): boolean => /^(onnx\/)?[^/]+\.onnx$/i.test(path);
 /** What exporters put beside a model that is too large for one file. */
 const isBeside = (path: string, model: string): boolean =>
@@ -24,12 +23,22 @@ const isBeside = (path: string, model: string): boolean =>
  *  @param what the folder or repository, in messages */
 export function chooseJudgeFiles<F extends { path: string }>(files: readonly F[], what: string): F[] {
   const has = (path: string): boolean => files.some((file) => file.path === path);
-  const described = has('judge.json');
-  const safetensors = described ? [] : files.filter(({ path }) => isWeights(path));
+  // What is described is an ONNX model, or a CLIP by its recipe.
+  const described = has('judge.json') ? onnxOf(files, true) : [];
+  const safetensors = described.length > 0 ? [] : files.filter(({ path }) => isWeights(path));
   const whole = safetensors.filter(({ path }) => path === 'model.safetensors');
   const weights =
-    whole.length > 0 ? safetensors.filter(({ path }) => path === 'model.safetensors' || isHead(path)) : safetensors;
-  const onnx = weights.length > 0 ? [] : onnxOf(files, described);
+    whole.length > 0 ? safetensors.filter(({ path }) => path === 'model.safetensors' || isHeadFile(path)) : safetensors;
+  const onnx =
+    described.length > 0
+      ? [
+          ...described,
+          ...files.filter(({ path }) => isHeadFile(path)),
+          ...files.filter(({ path }) => isTestPicture(path)).slice(0, MOST_TESTS),
+        ]
+      : weights.length > 0
+        ? []
+        : onnxOf(files, false);
   if (weights.length + onnx.length === 0)
     throw new WinnowError(
       'NotFound',

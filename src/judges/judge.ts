@@ -65,7 +65,20 @@ export interface Scorer extends AsyncDisposable {
   score(items: readonly Judged[]): AsyncIterable<Score>;
   /** Where each picture lies, not normalised, of one length; of judges that say so of themselves. */
   embed?(items: readonly Pick<Judged, 'key' | 'picture'>[]): AsyncIterable<Float32Array>;
+  /** The scores that its makers say it gives, as it gives them here; of judges that came with some. `score` rejects where one is off. */
+  selfTest?(): Promise<TestedScore[]>;
 }
+
+/** Of one known picture. */
+export interface TestedScore {
+  image: string;
+  prompt: string;
+  wanted: number;
+  found: number;
+  tolerance: number;
+}
+
+export const isWithin = ({ wanted, found, tolerance }: TestedScore): boolean => Math.abs(found - wanted) <= tolerance;
 
 /** What something will take, before any of it is taken. */
 export interface Planned<T> {

@@ -16,6 +16,7 @@ import { verifyDpo } from './verify/dpo.ts';
 import { verifyImplicit } from './verify/implicit.ts';
 import { verifyJudge, verifyResize } from './verify/judge.ts';
 import { verifyKnownScores } from './verify/knownScores.ts';
+import { verifySelfTest } from './verify/selfTest.ts';
 import { verifyPipeline } from './verify/pipeline.ts';
 import { verifyTextEncoder, verifyTokenizer } from './verify/text.ts';
 import { verifyUNet } from './verify/unet.ts';
@@ -49,7 +50,10 @@ export async function verifyJudgeFolder(
   }: { path: string; pictures: FolderReader; backend: VerifyBackend; sha256(bytes: Uint8Array): Promise<string> },
   host: VerifyHost,
 ): Promise<CaseResult> {
-  return verifyKnownScores(judge, path, pictures, await runnerOf(backend, host), sha256);
+  const runner = await runnerOf(backend, host);
+  return (
+    (await verifySelfTest(judge, path, runner)) ?? (await verifyKnownScores(judge, path, pictures, runner, sha256))
+  );
 }
 
 const runnerOf = async (backend: VerifyBackend, host: VerifyHost): Promise<PartRunner> =>

@@ -1,12 +1,25 @@
 /** What a judge.json says: how any ONNX model that scores pictures is fed and read. The form is docs/judges.md's; its `image.preprocessor` is
  *  transformers' preprocessor_config.json, field by field. */
 import { z } from 'zod';
+import { isHeadFile, isTestPicture, MOST_TESTS } from '../../data/formats/judgeFolder.ts';
 import { WinnowError } from '../../shared/errors.ts';
+import { isRecord } from '../../shared/json.ts';
 import { problemsIn } from '../../shared/problems.ts';
 
 const side = z.int().min(1).max(8192);
 const factor = z.number().min(-1e6).max(1e6);
 const name = z.string().min(1).max(200);
+/** A picture and a prompt with the score that the judge is known to give, before it is turned round. */
+const known = z.strictObject({
+  image: z
+    .string()
+    .max(200)
+    .refine(isTestPicture, 'is no .png, .jpg or .webp file of the folder itself or of its selfTest/'),
+  prompt: z.string().max(10_000).default(''),
+  score: z.number().min(-1e6).max(1e6),
+  tolerance: z.number().min(0).max(1e6).default(0.01),
+});
+
 /** Of the folder, never out of it. */
 const file = name.refine(
   (path) => !path.split(/[\\/]/).includes('..') && !/^([\\/]|[a-z]:)/i.test(path),
@@ -50,6 +63,11 @@ const text = z.looseObject({
 const score = z.union([
   z.strictObject({
     output: name,
+    normalize: z.boolean().default(true),
+    head: file.refine(isHeadFile, 'is no .safetensors file with head or mlp in its name'),
+  }),
+  z.strictObject({
+    output: name,
     softmax: z.boolean().default(false),
     weights: z.array(factor).min(1).max(10_000),
   }),
@@ -74,6 +92,7 @@ const description = z
     shift: factor.default(0),
     range: z.tuple([factor, factor]).optional(),
     pairProbability: z.enum(['softmax']).nullable().default(null),
+    selfTest: z.array(known).max(MOST_TESTS).default([]),
     purpose: z.string().max(500).optional(),
     weakness: z.string().max(500).optional(),
   })
@@ -84,10 +103,17 @@ const description = z
 
 export type ImageInput = z.infer<typeof image>;
 export type TextInput = z.infer<typeof text>;
+export type KnownScore = z.infer<typeof known>;
 export type Description = z.infer<typeof description>;
 
 /** Throws BadFile with the field. @param what the file, in messages */
 export function parseDescription(value: unknown, what: string): Description {
+  if (isRecord(value) && value['command'] !== undefined)
+    throw new WinnowError(
+      'UnsupportedArchitecture',
+      `${what} asks for a program to be run (command), which Winnow does for no judge: a folder of data must not start programs.`,
+      'Score the pairs with that program, and take its answers in as labels (winnow label PAIRS --judge FILE), or export the judge to ONNX.',
+    );
   const result = description.safeParse(value);
   if (result.success) return result.data;
   throw new WinnowError(

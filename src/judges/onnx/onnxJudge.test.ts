@@ -13,6 +13,7 @@ import { onnxRunner } from '../../service/sampling/partRunner.ts';
 import type { Judge, Judged } from '../judge.ts';
 
 const fixtures = join(import.meta.dirname, '../../../tools/judges/onnx');
+const heads = join(fixtures, '../cases/judge-aesthetic-v2');
 const expected = JSON.parse(readFileSync(join(fixtures, 'expected.json'), 'utf8')) as Record<
   string,
   { needsPrompt: boolean; scores: { picture: string; prompt: string; score: number }[] }
@@ -209,6 +210,48 @@ describe('what is wrong with a folder is named, before anything runs', () => {
       'timm',
       (folder) => cpSync(join(folder, 'tiny.onnx'), join(folder, 'other.onnx')),
       /holds several models: other\.onnx, tiny\.onnx/,
+    ],
+    [
+      'a head that is not there',
+      'laion-head',
+      (folder) => rmSync(join(folder, 'mlp.safetensors')),
+      /has no mlp\.safetensors, which its judge\.json names as the head/,
+    ],
+    [
+      'a head that is a pickle',
+      'laion-head',
+      edit('judge.json', (json) => ({ ...json, score: { output: 'image_embeds', head: 'sac+logos+ava1.pth' } })),
+      /judge\.json is not right/,
+    ],
+    [
+      'a head of another width',
+      'laion-head',
+      (folder) => cpSync(join(heads, 'head.safetensors'), join(folder, 'mlp.safetensors')),
+      /gives 6 numbers as image_embeds, and its head reads 24/,
+    ],
+    [
+      'a score that is known and not given',
+      'laion-head',
+      edit('judge.json', (json) => ({ ...json, scale: 2 })),
+      /says that wide\.png scores -?[\d.]+, and it scores -?[\d.]+ here/,
+    ],
+    [
+      'a known picture that is not there',
+      'laion-head',
+      (folder) => rmSync(join(folder, 'wide.png')),
+      /has no wide\.png, whose score its judge\.json knows/,
+    ],
+    [
+      'a known picture elsewhere',
+      'laion-head',
+      edit('judge.json', (json) => ({ ...json, selfTest: [{ image: '../wide.png', score: 1 }] })),
+      /selfTest.*is no \.png, \.jpg or \.webp file of the folder/,
+    ],
+    [
+      'a program to be run',
+      'laion-head',
+      edit('judge.json', (json) => ({ judge: 1, name: json['name'], command: ['python', 'score.py'] })),
+      /asks for a program to be run \(command\)/,
     ],
     [
       'labels that are not as many',

@@ -2,16 +2,27 @@
  *  preprocessor_config.json beside it do. */
 import { type OnnxHeader, type OnnxPort, readOnnxHeader } from '../../data/formats/onnxHeader.ts';
 import type { ByteRanges } from '../../data/formats/bytes.ts';
+import { decodePicture } from '../../data/formats/picture.ts';
+import { openSafetensors } from '../../data/formats/safetensors.ts';
 import type { Tensor } from '../../graph/feed.ts';
 import type { ClipTokenizer } from '../../models/clip/tokenizer.ts';
+import { finiteTensors, type TensorSource } from '../../models/weights.ts';
 import '../../shared/disposable.ts';
 import { WinnowError } from '../../shared/errors.ts';
 import { checkFinite } from '../../shared/finite.ts';
 import { parseJsonObject } from '../../shared/json.ts';
-import type { Judged, JudgeFolder, JudgeKind, JudgeScale } from '../judge.ts';
+import { headTensors, openHead } from '../clip/aestheticHead.ts';
+import {
+  isWithin,
+  type Judged,
+  type JudgeFolder,
+  type JudgeKind,
+  type JudgeScale,
+  type TestedScore,
+} from '../judge.ts';
 import type { Preprocess } from '../preprocess.ts';
 import { optional, readTokenizer } from '../tokenizer.ts';
-import { type Description, parseDescription, type TextInput } from './description.ts';
+import { type Description, type KnownScore, parseDescription, type TextInput } from './description.ts';
 import { inferred } from './infer.ts';
 import { modelSize, pixelsOf, preprocessOf } from './pixels.ts';
 import { outputsRead, scoreOf } from './reading.ts';
@@ -40,6 +51,14 @@ export const onnxJudge: JudgeKind = {
     checkPorts(description, header, how, file);
     const { text, name, purpose, weakness, range, pairProbability } = description;
     const tokenizer = text && (await tokenizerOf(folder, text));
+    const layers = 'head' in description.score ? await layersOf(folder, description.score.head) : undefined;
+    for (const { image } of description.selfTest)
+      if (!(await optional(folder.open(image))))
+        throw new WinnowError(
+          'NotFound',
+          `${folder.path} has no ${image}, whose score its ${DESCRIPTION} knows (selfTest).`,
+          'Put the picture there, or leave it out of selfTest.',
+        );
     const said = range ? ` Its scores usually lie between ${range[0]} and ${range[1]}.` : '';
     return {
       imageSize: null,
@@ -60,6 +79,7 @@ export const onnxJudge: JudgeKind = {
       }),
       async plan(runner) {
         const opened = await openModel(folder, description.model, header);
+        const head = layers && { score: await openHead(layers, widthOf(layers)), width: widthOf(layers) };
         const { bytes, onDevice, make } = runner.file(opened);
         return {
           bytes,
@@ -67,22 +87,27 @@ export const onnxJudge: JudgeKind = {
           async make() {
             const running = await make();
             const wanted = outputsRead(description);
-            async function one(item: Judged): Promise<number> {
+            async function one(item: Pick<Judged, 'picture' | 'prompt'>): Promise<number> {
               const { input, dtype } = description.image;
               const pixels = pixelsOf(await item.picture(), description.image, how);
               const feeds: Record<string, Tensor> = {
                 [input]: dtype === 'uint8' ? { ...pixels, data: pixels.data.map(asByte) } : pixels,
                 ...(text && tokenizer && textFeeds(item.prompt, text, tokenizer)),
               };
-              const score = scoreOf(description, await running.run(feeds, wanted), file);
+              const score = scoreOf(description, await running.run(feeds, wanted), file, head);
               checkFinite([score], `The score of ${file}`, 'Take another export of the model.');
               return score;
             }
+            const selfTest = (): Promise<TestedScore[]> => tested(folder, description.selfTest, one);
+            let passed: Promise<void> | undefined;
             return {
               [Symbol.asyncDispose]: () => running[Symbol.asyncDispose](),
               async *score(items) {
-                for (const item of items) yield { [SCORE.name]: await one(item) };
+                await (passed ??= selfTest().then((found) => checkTested(found, `${folder.path}${DESCRIPTION}`)));
+                const sign = description.higherIsBetter ? 1 : -1;
+                for (const item of items) yield { [SCORE.name]: sign * (await one(item)) };
               },
+              ...(description.selfTest.length > 0 && { selfTest }),
             };
           },
         };
@@ -90,6 +115,52 @@ export const onnxJudge: JudgeKind = {
     };
   },
 };
+
+/** Of a head on an embedding. Reads its header alone. */
+async function layersOf(folder: JudgeFolder, name: string): Promise<TensorSource> {
+  const file = `${folder.path}${name}`;
+  const bytes = await optional(folder.open(name));
+  if (!bytes)
+    throw new WinnowError(
+      'NotFound',
+      `${folder.path} has no ${name}, which its ${DESCRIPTION} names as the head.`,
+      'Put the head there, or correct the name.',
+    );
+  const tensors = finiteTensors(await openSafetensors(bytes, file), () => file);
+  const layers = headTensors(tensors, true);
+  if (!layers)
+    throw new WinnowError('MissingTensor', `${file} has no layers of a head.`, 'Take another copy of the head.');
+  return layers;
+}
+
+/** Of the embedding that a head reads: its first layer's. */
+const widthOf = (layers: TensorSource): number =>
+  layers.shape(layers.names.find((name) => name === '0.weight') ?? '')?.[1] ?? 0;
+
+/** The scores that a judge is known to give, as it gives them here. */
+async function tested(
+  folder: JudgeFolder,
+  known: readonly KnownScore[],
+  score: (item: Pick<Judged, 'picture' | 'prompt'>) => Promise<number>,
+): Promise<TestedScore[]> {
+  const found: TestedScore[] = [];
+  for (const { image, prompt, score: wanted, tolerance } of known) {
+    const given = await score({ picture: async () => decodePicture(await folder.read(image)), prompt });
+    found.push({ image, prompt, wanted, found: given, tolerance });
+  }
+  return found;
+}
+
+/** Before the first score: a judge that is fed in another way than it was made for gives numbers, too. */
+function checkTested(found: readonly TestedScore[], source: string): void {
+  const off = found.find((one) => !isWithin(one));
+  if (off)
+    throw new WinnowError(
+      'BadFile',
+      `${source} says that ${off.image} scores ${off.wanted}, and it scores ${Number(off.found.toPrecision(6))} here.`,
+      'Correct what it says of preprocessing, prompt and score, or take another export of the model.',
+    );
+}
 
 const asByte = (value: number): number => Math.min(255, Math.max(0, Math.round(value)));
 

@@ -1,6 +1,13 @@
 /** A score from what a model gives for one picture. */
 import { WinnowError } from '../../shared/errors.ts';
+import type { AestheticHead } from '../clip/aestheticHead.ts';
 import type { Description } from './description.ts';
+
+/** On an embedding of so many numbers. */
+export interface Head {
+  score: AestheticHead;
+  width: number;
+}
 
 export type Outputs = Readonly<Record<string, Float32Array>>;
 
@@ -8,14 +15,18 @@ export type Outputs = Readonly<Record<string, Float32Array>>;
 export const outputsRead = ({ score }: Pick<Description, 'score'>): string[] =>
   'dot' in score ? [...score.dot] : [score.output];
 
-/** Higher is better. Throws BadFile where the model gives something else than was described. */
-export function scoreOf({ score, higherIsBetter, scale, shift }: Description, outputs: Outputs, model: string): number {
-  const raw = rawScore(score, outputs, model);
-  const value = raw * scale + shift;
-  return higherIsBetter ? value : -value;
+/** As its makers print it: not turned round yet where lower is better. Throws BadFile where the model gives something else than was described.
+ *  @param head where the score is a head's */
+export function scoreOf(
+  { score, scale, shift }: Pick<Description, 'score' | 'scale' | 'shift'>,
+  outputs: Outputs,
+  model: string,
+  head?: Head,
+): number {
+  return rawScore(score, outputs, model, head) * scale + shift;
 }
 
-function rawScore(score: Description['score'], outputs: Outputs, model: string): number {
+function rawScore(score: Description['score'], outputs: Outputs, model: string, head: Head | undefined): number {
   const bad = (what: string): WinnowError =>
     new WinnowError('BadFile', `${model} ${what}.`, 'Correct judge.json, or take another export of the model.');
   if ('dot' in score) {
@@ -26,6 +37,12 @@ function rawScore(score: Description['score'], outputs: Outputs, model: string):
     return (score.scale * a.reduce((sum, value, i) => sum + value * b[i]!, 0)) / (length(a) * length(b));
   }
   const values = outputs[score.output]!;
+  if ('head' in score) {
+    if (values.length !== head!.width)
+      throw bad(`gives ${values.length} numbers as ${score.output}, and its head reads ${head!.width}`);
+    const length = score.normalize ? Math.max(Math.hypot(...values), 1e-12) : 1;
+    return head!.score(Float64Array.from(values, (value) => value / length));
+  }
   if ('weights' in score) {
     if (values.length !== score.weights.length)
       throw bad(`gives ${values.length} numbers as ${score.output}, and the judge weighs ${score.weights.length}`);

@@ -70,6 +70,37 @@ it('comes in with what it needs, is listed with what it is for, and goes', async
   await expect(again.judge('judges/My-cosine')).rejects.toThrow();
 });
 
+it('brings the head and the known pictures that its judge.json names, and a CLIP that is described', async () => {
+  const files = new MemoryFileStore();
+  const engine = newEngine(files);
+  const id = await engine.importJudge('job', { name: 'head', files: filesOf('laion-head') }, () => {});
+  expect((await files.list(`judges/${id}`)).map((path) => path.split('/').at(-1)).toSorted()).toEqual([
+    'judge.json',
+    'mlp.safetensors',
+    'model.json',
+    'model.onnx',
+    'wide.png',
+  ]);
+  const [stored] = await engine.storedJudges();
+  expect(stored!.problem).toBeNull();
+  const clip = 'tools/judges/cases/judge-pickscore';
+  const blob = (path: string): Blob => new Blob([readFileSync(join(clip, path))]);
+  const described = await engine.importJudge(
+    'job',
+    {
+      name: 'mine',
+      files: [
+        { path: 'mine/judge.json', file: new Blob(['{"judge": 1, "recipe": "pickscore"}']) },
+        { path: 'mine/config.json', file: blob('config.json') },
+        { path: 'mine/model.safetensors', file: blob('weights.safetensors') },
+        { path: 'mine/tokenizer.json', file: blob('tokenizer/tokenizer.json') },
+      ],
+    },
+    () => {},
+  );
+  expect(await engine.judge(`judges/${described}`)).toMatchObject({ title: 'PickScore', embeds: true });
+});
+
 it('is refused by name before anything is copied', async () => {
   const refused = async (files: ImportRequest['files'], message: RegExp): Promise<void> => {
     const store = new MemoryFileStore();

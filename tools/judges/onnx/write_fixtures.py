@@ -16,6 +16,7 @@ import onnx
 import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
+from safetensors.numpy import save_file
 from transformers import CLIPTokenizerFast
 
 HERE = Path(__file__).parent
@@ -25,6 +26,7 @@ TOKENIZER = HERE.parents[1] / "reference/cases/tokenizer-json/tokenizer"
 PROMPTS = ["a red bird in the hills", "", "Café, 12 houses & a long, long sentence that goes on and on until it is cut " * 3]
 MEAN, STD = [0.48145466, 0.4578275, 0.40821073], [0.26862954, 0.26130258, 0.27577711]
 expected: dict[str, dict] = {}
+heads: dict[str, list] = {}
 
 
 def write_pictures():
@@ -187,6 +189,13 @@ def read(outputs, said):
         if score.get("softmax"):
             values = np.exp(values - values.max()) / np.exp(values - values.max()).sum()
         raw = float(values @ np.asarray(score["weights"]))
+    elif "head" in score:
+        x = outputs[score["output"]].reshape(-1).astype(np.float64)
+        if score.get("normalize", True):
+            x = x / np.linalg.norm(x)
+        for weight, bias in heads[score["head"]]:
+            x = weight.astype(np.float64) @ x + bias
+        raw = float(x[0])
     else:
         raw = float(outputs[score["output"]].reshape(-1)[score.get("index", 0)])
     value = raw * said.get("scale", 1) + said.get("shift", 0)
@@ -320,6 +329,26 @@ def main():
     net.image("x", 1, to="y")
     net.save(path, [("x", F32, [1, 3, "h", "w"])], [("y", F32, [1, 1])])
     case("border", said)
+
+    # LAION's head on the embedding of a plain export, with what it is known to say.
+    said = {
+        "image": {"input": "pixel_values", "preprocessor": clip_preprocessor(32)},
+        "score": {"output": "image_embeds", "normalize": True, "head": "mlp.safetensors"},
+    }
+    rng = np.random.default_rng(8)
+    sizes = [6, 20, 12, 8, 4, 1]
+    layers = [(rng.normal(0, 1 / math.sqrt(a), (b, a)).astype(np.float32), rng.normal(0, 0.1, b).astype(np.float32)) for a, b in zip(sizes, sizes[1:])]
+    heads[said["score"]["head"]] = layers
+    path = folder("laion-head", judge=said)
+    save_file({f"layers.{i}.{kind}": x for i, pair in zip((0, 2, 4, 6, 7), layers) for kind, x in zip(("weight", "bias"), pair)}, path / "mlp.safetensors")
+    net = Net(9)
+    net.image("pixel_values", to="image_embeds")
+    net.save(path, [("pixel_values", F32, ["n", 3, 32, 32])], [("image_embeds", F32, ["n", 6])])
+    case("laion-head", said)
+    known = expected["laion-head"]["scores"][0]
+    shutil.copy(PICTURES / known["picture"], path / known["picture"])
+    said["selfTest"] = [{"image": known["picture"], "prompt": "", "score": round(known["score"], 5), "tolerance": 1e-4}]
+    (path / "judge.json").write_text(json.dumps({"judge": 1, "model": "model.onnx", **said}, indent=2) + "\n")
 
     # timm's way of saying it.
     path = folder("timm", config_json={

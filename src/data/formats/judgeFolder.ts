@@ -1,0 +1,10 @@
+/** What may lie beside a judge's model under names of its judge.json: known before that is read, when a folder is brought in. */
+
+/** Known scores that one judge.json may hold. */
+export const MOST_TESTS = 16;
+
+/** A head beside a tower or a model. */
+export const isHeadFile = (path: string): boolean => /^[^\\/]*(mlp|head)[^\\/]*\.safetensors$/i.test(path);
+
+/** A picture whose score is known. */
+export const isTestPicture = (path: string): boolean => /^(selfTest\/)?[^\\/]+\.(png|jpe?g|webp)$/i.test(path);
