@@ -109,3 +109,36 @@ it.concurrent.for(['f16', 'bf16'] as const)('reads every %s number exactly', asy
     expect(program.memory.allocatedBytes).toBe(program.memory.plannedBytes.total);
   }
 });
+
+it.concurrent.for(['f16', 'bf16'] as const)(
+  'a product with weights in %s gives the bits of the same numbers in f32',
+  async (dtype, { expect }) => {
+    // An odd depth, and one whose words are read in pairs; rows and columns past a block's edge.
+    for (const [rows, columns, depth] of [
+      [21, 37, 50],
+      [5, 18, 33],
+    ] as const) {
+      const bits = Uint16Array.from(
+        { length: columns * depth },
+        (_, i) => 0x2000 + ((i * 2654435761) % 0x1e00) + (i % 3 === 0 ? 0x8000 : 0),
+      );
+      const x = Float32Array.from({ length: rows * depth }, (_, i) => Math.sin(i) + 0.01);
+      for (const variant of ['workgroup', 'quad']) {
+        const results: Float32Array[] = [];
+        for (const kept of ['f32', dtype] as const) {
+          const graph = new Graph();
+          const weight = graph.parameter('weight', [columns, depth], kept);
+          const input = graph.input('x', [rows, depth]);
+          graph.output('y', graph.op('linear', { bias: false, residual: false, scale: 1 }, [input, weight]));
+          using storage = executorOf(variant).storage('weight', bits.length, kept);
+          storage.write(kept === 'f32' ? decodeHalf(dtype, bits) : bits);
+          using program = await executorOf(variant).compile(graph, { bindings: new Map([[weight, storage]]) });
+          program.write(input, x);
+          results.push(...(await program.runAndRead([...graph.outputs.values()])));
+        }
+        expect(results[1], variant).toEqual(results[0]);
+        expect(new Set(results[0]).size).toBeGreaterThan(rows);
+      }
+    }
+  },
+);

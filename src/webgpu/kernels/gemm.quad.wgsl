@@ -24,6 +24,8 @@ const C_COLUMN = 1u;
 const C_COLUMN_OUTER = 0u;
 const COLUMNS_INNER = 20u;
 const ROW_BLOCKS = 4u;
+// 2 where b is kept in halves and both of a word lie one behind the other in depth: each word is then read and widened once (gemm.ts unrolls).
+const K_STEP = 1u;
 const SCALE = 1.0f;
 const BIAS = false;
 const BIAS_BY_ROW = false;
@@ -75,33 +77,41 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) grid:
   var c2 = vec4f(); var x2 = vec4f(); var y2 = vec4f(); var d2 = vec4f();
   var c3 = vec4f(); var x3 = vec4f(); var y3 = vec4f(); var d3 = vec4f();
   for (var outer = 0u; outer < DEPTH_OUTER; outer++) {
-    for (var k = 0u; k < DEPTH_INNER; k++) {
-      let ka = outer * A_DEPTH_OUTER + k * A_DEPTH;
+    for (var k = 0u; k < DEPTH_INNER; k += K_STEP) {
       let kb = outer * B_DEPTH_OUTER + k * B_DEPTH;
-      let columns_k = vec4f(b_at(at_b_x + kb), b_at(at_b_y + kb), b_at(at_b_z + kb), b_at(at_b_w + kb));
-      let a0 = a_at(at_a_x + ka);
-      c0 += a0 * columns_k;
-      x0 += quadSwapX(a0) * columns_k;
-      y0 += quadSwapY(a0) * columns_k;
-      d0 += quadSwapDiagonal(a0) * columns_k;
-      if (ROW_BLOCKS > 1u) {
-        let a1 = a_at(at_a_y + ka);
-        c1 += a1 * columns_k;
-        x1 += quadSwapX(a1) * columns_k;
-        y1 += quadSwapY(a1) * columns_k;
-        d1 += quadSwapDiagonal(a1) * columns_k;
+      var b_x = vec2f(); var b_y = vec2f(); var b_z = vec2f(); var b_w = vec2f();
+      if (K_STEP == 2u) {
+        b_x = b_pair(at_b_x + kb); b_y = b_pair(at_b_y + kb); b_z = b_pair(at_b_z + kb); b_w = b_pair(at_b_w + kb);
+      } else {
+        b_x.x = b_at(at_b_x + kb); b_y.x = b_at(at_b_y + kb); b_z.x = b_at(at_b_z + kb); b_w.x = b_at(at_b_w + kb);
       }
-      if (ROW_BLOCKS > 2u) {
-        let a2 = a_at(at_a_z + ka);
-        c2 += a2 * columns_k;
-        x2 += quadSwapX(a2) * columns_k;
-        y2 += quadSwapY(a2) * columns_k;
-        d2 += quadSwapDiagonal(a2) * columns_k;
-        let a3 = a_at(at_a_w + ka);
-        c3 += a3 * columns_k;
-        x3 += quadSwapX(a3) * columns_k;
-        y3 += quadSwapY(a3) * columns_k;
-        d3 += quadSwapDiagonal(a3) * columns_k;
+      for (var i = 0u; i < K_STEP; i++) {
+        let ka = outer * A_DEPTH_OUTER + (k + i) * A_DEPTH;
+        let columns_k = vec4f(b_x[i], b_y[i], b_z[i], b_w[i]);
+        let a0 = a_at(at_a_x + ka);
+        c0 += a0 * columns_k;
+        x0 += quadSwapX(a0) * columns_k;
+        y0 += quadSwapY(a0) * columns_k;
+        d0 += quadSwapDiagonal(a0) * columns_k;
+        if (ROW_BLOCKS > 1u) {
+          let a1 = a_at(at_a_y + ka);
+          c1 += a1 * columns_k;
+          x1 += quadSwapX(a1) * columns_k;
+          y1 += quadSwapY(a1) * columns_k;
+          d1 += quadSwapDiagonal(a1) * columns_k;
+        }
+        if (ROW_BLOCKS > 2u) {
+          let a2 = a_at(at_a_z + ka);
+          c2 += a2 * columns_k;
+          x2 += quadSwapX(a2) * columns_k;
+          y2 += quadSwapY(a2) * columns_k;
+          d2 += quadSwapDiagonal(a2) * columns_k;
+          let a3 = a_at(at_a_w + ka);
+          c3 += a3 * columns_k;
+          x3 += quadSwapX(a3) * columns_k;
+          y3 += quadSwapY(a3) * columns_k;
+          d3 += quadSwapDiagonal(a3) * columns_k;
+        }
       }
     }
   }

@@ -14,6 +14,7 @@ import {
 } from './dispatch.ts';
 import quadCode from './gemm.quad.wgsl?raw';
 import workgroupCode from './gemm.workgroup.wgsl?raw';
+import { unroll } from './unroll.ts';
 import splitSumCode from './splitSum.wgsl?raw';
 import gemmLoadsCode from './shared/gemmLoads.wgsl?raw';
 import widenedCode from './shared/widened.wgsl?raw';
@@ -169,10 +170,18 @@ export function lowerProduct(product: Product, context: LowerContext): Dispatch[
       B_LENGTH: sizeOf(b.value.shape),
       C_LENGTH: sizeOf(c.value.shape),
     };
+    const kStep = hasPairs(product) ? 2 : 1;
     return [
       {
-        kernel: quad,
-        constants: { ...strides, ...epilogue, ...lengths, ROW_BLOCKS: rowBlocks, WORKGROUP_SIZE: QUAD_WORKGROUP_SIZE },
+        kernel: unroll(quad, 'K_STEP', kStep),
+        constants: {
+          ...strides,
+          ...epilogue,
+          ...lengths,
+          ROW_BLOCKS: rowBlocks,
+          K_STEP: kStep,
+          WORKGROUP_SIZE: QUAD_WORKGROUP_SIZE,
+        },
         reads,
         writes: [c.value],
         workgroups: quadGrid(rows, columns, rowBlocks, context),
@@ -201,6 +210,12 @@ export function lowerProduct(product: Product, context: LowerContext): Dispatch[
     sumSplits(partials, splits, c.value, { scale, bias, biasStride: biasByRow ? c.row : 1, residual }, context),
   ];
 }
+
+/** Whether B is kept in halves, and both of every word belong to one column, one behind the other in depth. */
+const hasPairs = ({ b, depth }: Product): boolean =>
+  formatOf[b.value.dtype] > 0 &&
+  b.depth[1] === 1 &&
+  [depth[1], b.depth[0], ...b.column].every((stride) => stride % 2 === 0);
 
 /** The same product as Cᵀ = B Aᵀ. */
 function transposed({ rows, columns, a, b, c, biasByRow = false, ...rest }: Product): Product {

@@ -8,3 +8,11 @@ fn widened(word: u32, at: u32, format: u32) -> f32 {
   }
   return bitcast<f32>(half << 16u);
 }
+
+// Both.
+fn widenedPair(word: u32, format: u32) -> vec2f {
+  if (format == 1u) {
+    return unpack2x16float(word);
+  }
+  return vec2f(bitcast<f32>(word << 16u), bitcast<f32>(word & 0xffff0000u));
+}
