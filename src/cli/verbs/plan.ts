@@ -5,7 +5,7 @@ import { targetOf } from '../../service/planning/forecast.ts';
 import { type FolderPlan, planFolder } from '../../service/planning/folderPlan.ts';
 import { presetNamed } from '../../training/presets.ts';
 import { openDevice } from '../../webgpu/device.ts';
-import { count, doNothing, oneOf, size } from '../arguments.ts';
+import { count, doNothing, number, oneOf, size } from '../arguments.ts';
 import { openNodeGpu } from '../device.ts';
 import { openModel } from '../engine.ts';
 import { folderReader } from '../files.ts';
@@ -30,6 +30,7 @@ export const plan = defineVerb({
       value: 'DTYPE',
       help: 'how frozen weights are kept: f16, bf16, f32, or stored, as the files have them (default: stored, or f16 where there are none)',
     },
+    'held-out': { kind: 'text', value: 'SHARE', help: 'of pairs that are held out and looked at (default: 0.1)' },
     recompute: {
       kind: 'text',
       value: 'WHAT',
@@ -66,6 +67,7 @@ export const plan = defineVerb({
       pairsPerStep: count('pairs', values.pairs, { max: 64 }),
       accumulation: count('accumulation', values.accumulation, { max: 1024 }),
       ema: values.ema ? 0.99 : 0,
+      heldOut: number('held-out', values['held-out'] ?? '0.1', { min: 0, max: 0.5 }),
       reference,
       recompute: oneOf('recompute', values.recompute, ['auto', 'cheap', 'blocks']),
     });
@@ -136,6 +138,9 @@ function describe(plan: FolderPlan, adapter: string | null): string {
     '',
     table([
       ['while prompts are encoded, before the first step', bytes(plan.moments.texts)],
+      ...(plan.moments.look === null
+        ? []
+        : [['while held-out pairs are looked at between steps', bytes(plan.moments.look)]]),
       [
         'while a sample is drawn between steps, if samples are asked for',
         plan.moments.sample === null ? 'too large here' : bytes(plan.moments.sample),

@@ -72,6 +72,17 @@ it('says what the choices change', async () => {
   expect(await plan({ recompute: 'blocks', targets: 'attention' })).toBeLessThan(blocks);
 });
 
+it('plans a look at held-out pairs as a moment of its own, which the step is without', async () => {
+  const plan = (heldOut: number): Promise<FolderPlan> =>
+    planFolder(configs('stable-diffusion-v1-5'), onePair({ heldOut, targets: 'attention' }), engine);
+  const [without, with_] = [await plan(0), await plan(0.1)];
+  expect(without.moments.look).toBeNull();
+  expect(with_).toEqual({ ...without, moments: { ...without.moments, look: with_.moments.look } });
+  expect(with_.moments.look!).toBeGreaterThan(with_.moments.step);
+  // A look is one picture, a sample two, with the decoder.
+  expect(with_.moments.look!).toBeLessThan(with_.moments.sample!);
+});
+
 it('counts an average of what is trained, which is as large as that', async () => {
   const plan = (changes: Partial<TrainConfig>): Promise<FolderPlan> =>
     planFolder(configs('stable-diffusion-v1-5'), onePair({ targets: 'attention', ...changes }), engine);

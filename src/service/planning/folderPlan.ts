@@ -22,9 +22,10 @@ import { keptDtypes } from '../model/weightWidth.ts';
 export interface FolderPlan extends MemoryForecast {
   /** preparing: what encoding the prompts takes beyond all the rest, where it takes more. The parts sum to peakBytes. */
   parts: MemoryForecast['parts'] & { preparing?: number };
-  /** Bytes on the GPU while the prompts are encoded, before the first step; in a step; and while a sample is drawn between two steps, which a
-   *  run does only where it is asked to (null: this size cannot be decoded here). peakBytes is the larger of the first two. */
-  moments: { texts: number; step: number; sample: number | null };
+  /** Bytes on the GPU while the prompts are encoded, before the first step; in a step; and between two steps, while held-out pairs are looked at (null:
+   *  the settings hold none out) and while a sample is drawn, which a run does only where it is asked to (null: this size cannot be decoded here).
+   *  peakBytes is the larger of the first two. */
+  moments: { texts: number; step: number; look: number | null; sample: number | null };
   /** In pixels. */
   width: number;
   height: number;
@@ -119,15 +120,17 @@ export async function planFolder(
   const spec = {
     ...stepSpecOf(
       { folder: { unet: { model: unet }, tokens }, weights },
-      // A look at held-out pairs is a moment between two steps, and takes less than a sample.
-      { ...config, heldOut: 0 },
+      config,
       latentSize,
       reference,
       target.limits.maxStorageBufferBindingSize,
     ),
     dtypeOf,
   };
-  const { recompute, workingBytes: _, ...step } = planForecast(spec, target.limits, target.variants);
+  const { recompute, workingBytes: _, ...planned } = planForecast(spec, target.limits, target.variants);
+  // A look at held-out pairs is a moment between two steps.
+  const { looks = 0, ...stepParts } = planned.parts;
+  const step = { ...planned, parts: stepParts, peakBytes: planned.peakBytes - looks };
   if (step.exceeded)
     throw adapterTooSmall(
       { name: 'The training step', ...(step.exceeded as Omit<Exceeded, 'name'>) },
@@ -135,6 +138,7 @@ export async function planFolder(
     );
   const moments = {
     step: step.peakBytes,
+    look: config.heldOut > 0 ? planned.peakBytes : null,
     ...planMoments(
       { unet: { model: unet, weights, dtypeOf }, ...(vae && { vae }), textEncoders, tokens },
       spec,
@@ -153,6 +157,7 @@ export async function planFolder(
     moments: {
       texts: moments.texts,
       step: moments.step,
+      look: moments.look,
       sample: moments.sample === null ? null : moments.step + moments.sample,
     },
     width,
