@@ -30,6 +30,16 @@ const luck = { right: 11 };
 /** For each rule a run of which it speaks, and what of it. */
 const cases: Record<string, [RunFacts, RegExp]> = {
   ended: [facts({ ended: { by: 'early stop', step: 50, words: 'It ended.' } }), /^It ended\.$/],
+  solved: [
+    facts({
+      solved: [
+        { step: 50, pairs: ['a', 'b'] },
+        { step: 75, pairs: ['c'] },
+      ],
+      config: { ...presets[1]!.config, solvedMargin: 3 },
+    }),
+    /left out 3 pairs that it was sure of \(a margin of 3 or more\), between step 50 and step 75/,
+  ],
   setbacks: [facts({ setbacks: [{ at: '', step: 50, to: 25, words: 'It went back.' }] }), /^It went back\.$/],
   'nothing held out': [facts({}, { nothingHeldOut: 'There are 7.' }), /not known\. There are 7\./],
   learned: [facts(heldOut(look(100))), /18 of 20 right at step 100 \(70 % to 97 %, beyond luck\)/],

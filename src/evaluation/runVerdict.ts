@@ -1,17 +1,17 @@
 /** What a run came to, in plain words: what improved, by how much, how sure, what to do next. Each sentence is a rule's; the first of each group that
  *  has something to say says it. */
-import type { Look, LookFigures, RunRecord } from '../records/runs.ts';
+import { type Look, type LookFigures, type RunRecord, solvedInWords } from '../records/runs.ts';
 import { accuracyInterval, accuracyOf, bestLook } from './looks.ts';
 
 export interface RunFacts {
-  run: Pick<RunRecord, 'looks' | 'ended' | 'setbacks' | 'config' | 'pairs' | 'step' | 'status'>;
+  run: Pick<RunRecord, 'looks' | 'ended' | 'setbacks' | 'solved' | 'config' | 'pairs' | 'step' | 'status'>;
   /** Why it holds nothing out, in a sentence. */
   nothingHeldOut: string | null;
   /** How often whoever judged agrees with themselves, shown a pair again; NaN or left out where that is not known. */
   selfAgreement?: number | undefined;
 }
 
-export type Group = 'ended' | 'learned' | 'margin' | 'drift' | 'next';
+export type Group = 'ended' | 'learned' | 'margin' | 'solved' | 'drift' | 'next';
 
 interface Facts extends RunFacts {
   looks: readonly Look[];
@@ -42,6 +42,7 @@ const isLast = ({ looks, best }: Facts): boolean => best !== undefined && best =
 
 export const verdictRules: readonly { name: string; group: Group; says: Rule }[] = [
   { name: 'ended', group: 'ended', says: ({ run }) => run.ended?.words ?? null },
+  { name: 'solved', group: 'solved', says: ({ run }) => solvedInWords(run) },
   { name: 'setbacks', group: 'ended', says: ({ run }) => run.setbacks?.at(-1)?.words ?? null },
   {
     name: 'nothing held out',
@@ -197,7 +198,7 @@ export interface Sentence {
   text: string;
 }
 
-const groups: readonly Group[] = ['ended', 'learned', 'margin', 'drift', 'next'];
+const groups: readonly Group[] = ['ended', 'learned', 'margin', 'solved', 'drift', 'next'];
 
 export function runVerdict(facts: RunFacts): Sentence[] {
   const { looks = [] } = facts.run;

@@ -159,9 +159,26 @@ export interface Look {
   training: LookFigures;
 }
 
+/** Pairs that were solved at a step, which later ones leave out (training/solved.ts). */
+export interface Solved {
+  /** Steps that it had taken. */
+  step: number;
+  pairs: string[];
+}
+
+/** For people, in one line; null where none was. */
+export function solvedInWords({ solved = [], config }: Pick<RunRecord, 'solved' | 'config'>): string | null {
+  const [first, ...more] = solved;
+  if (!first) return null;
+  const count = solved.reduce((sum, { pairs }) => sum + pairs.length, 0);
+  const when =
+    more.length === 0 ? `from step ${first.step} on` : `between step ${first.step} and step ${more.at(-1)!.step}`;
+  return `It left out ${count === 1 ? 'one pair' : `${count} pairs`} that it was sure of (a margin of ${config.solvedMargin} or more), ${when}.`;
+}
+
 /** Why a run ended before its last step, other than by a person. */
 export interface EndedEarly {
-  by: 'early stop' | 'drift guard';
+  by: 'early stop' | 'drift guard' | 'solved';
   step: number;
   /** What happened, and what was done, for people. */
   words: string;
@@ -227,6 +244,8 @@ export interface RunRecord {
   samples: SampleRecord[];
   /** Oldest first; only of runs that hold pairs out. */
   looks?: Look[] | undefined;
+  /** Oldest first; only of runs that leave pairs out. */
+  solved?: Solved[] | undefined;
   ended?: EndedEarly | undefined;
   /** Oldest first. */
   setbacks?: Setback[] | undefined;
@@ -309,7 +328,10 @@ export const runSchema = z.looseObject({
   checkpoints: z.array(z.looseObject({ step: count, file: fileBelow('checkpoints'), at: z.string() })),
   samples: z.array(z.looseObject({ step: count, prompt: z.string(), seed: count, file: fileBelow('samples') })),
   looks: z.array(z.looseObject({ step: count, draws: z.int().min(1), heldOut: figures, training: figures })).optional(),
-  ended: z.looseObject({ by: z.enum(['early stop', 'drift guard']), step: count, words: z.string() }).optional(),
+  solved: z.array(z.looseObject({ step: count, pairs: z.array(z.string()).min(1) })).optional(),
+  ended: z
+    .looseObject({ by: z.enum(['early stop', 'drift guard', 'solved']), step: count, words: z.string() })
+    .optional(),
   setbacks: z.array(z.looseObject({ at: z.string(), step: count, to: count, words: z.string() })).optional(),
   recoveries: z.array(z.looseObject({ at: z.string(), loss: z.string(), lostAt: count, from: count })).optional(),
   extensions: z.array(z.looseObject({ at: z.string(), from: count, to: count })).optional(),

@@ -21,6 +21,7 @@ import type {
   RunStatus,
   SampleRecord,
   Setback,
+  Solved,
   StepMetrics,
   TrainPair,
 } from '../records/runs.ts';
@@ -55,6 +56,7 @@ export type {
   BackendChoice,
   Score,
   Setback,
+  Solved,
   StepMetrics,
   StoredModel,
   TrainPair,
@@ -203,6 +205,8 @@ export type TrainEvent =
   | { type: 'started'; record: RunRecord; memory: MemoryForecast; resumedAt: number | null; unchecked: string | null }
   | { type: 'step'; metrics: StepMetrics; steps: number; etaSeconds: number }
   | { type: 'look'; look: Look }
+  /** Later steps leave these out. */
+  | { type: 'solved'; solved: Solved }
   /** The drift guard went back to an earlier checkpoint; the record is of that step. */
   | { type: 'setback'; setback: Setback; record: RunRecord }
   | { type: 'sample'; sample: SampleRecord }

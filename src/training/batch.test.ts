@@ -61,6 +61,17 @@ it('never lets one size run ahead of the others by more than a micro-batch', () 
   }
 });
 
+it('begins anew with other pairs in an order of its own, and gives a size without any no turn', () => {
+  const left = [[], [1, 3, 5], [7]];
+  const [first, second] = [1, 2].map((times) => {
+    const order = new BatchOrder(5, left, 1, times);
+    return Array.from({ length: 40 }, (_, micro) => order.at(micro));
+  });
+  expect(new Set(first!.map(({ bucket }) => bucket))).toEqual(new Set([1, 2]));
+  expect(first!.filter(({ pairs }) => pairs[0] === 7)).toHaveLength(10);
+  expect(first).not.toEqual(second);
+});
+
 it('is the same wherever it begins', () => {
   const whole = new BatchOrder(5, buckets, 3);
   const all = Array.from({ length: 60 }, (_, micro) => whole.at(micro));

@@ -40,15 +40,18 @@ export class BatchOrder {
   private readonly seed: number;
   private readonly buckets: readonly (readonly number[])[];
   private readonly pairsPerStep: number;
+  private readonly times: number;
   /** Of each micro-batch of a round (one for each pair): its bucket, and how many that one had before in the round. */
   private readonly round: { bucket: number; before: number }[] = [];
   private shuffled: { bucket: number; epoch: number; pairs: readonly number[] } | undefined;
 
-  /** @param buckets indices of pairs; one that is drawn several times in an epoch stands there as often. */
-  constructor(seed: number, buckets: readonly (readonly number[])[], pairsPerStep: number) {
+  /** @param buckets indices of pairs; one that is drawn several times in an epoch stands there as often.
+   *  @param times the order was begun anew before, each time with other pairs. */
+  constructor(seed: number, buckets: readonly (readonly number[])[], pairsPerStep: number, times = 0) {
     this.seed = seed;
     this.buckets = buckets;
     this.pairsPerStep = pairsPerStep;
+    this.times = times;
     const all = buckets.reduce((sum, { length }) => sum + length, 0);
     const had = buckets.map(() => 0);
     for (let m = 1; m <= (buckets.length > 1 ? all : 0); m++) {
@@ -78,7 +81,8 @@ export class BatchOrder {
     const members = this.buckets[bucket]!;
     const epoch = Math.floor(i / members.length);
     if (this.shuffled?.bucket !== bucket || this.shuffled.epoch !== epoch) {
-      const stream = new RandomStream({ seed: this.seed, purpose: 'pairOrder', step: epoch, pair: bucket });
+      const pair = (this.times % 2 ** 16) * 2 ** 16 + bucket;
+      const stream = new RandomStream({ seed: this.seed, purpose: 'pairOrder', step: epoch, pair });
       this.shuffled = { bucket, epoch, pairs: stream.shuffled(members) };
     }
     return this.shuffled.pairs[i % members.length]!;

@@ -54,6 +54,8 @@ export interface TrainConfig extends LossSettings {
   heldOut: number;
   /** Looks at the held-out pairs, one each saveEvery steps, that may pass without one being the best yet before the run ends; 0 means no end. */
   earlyStop: number;
+  /** Margin from which on a pair is solved (training/solved.ts): later steps leave it out. It is decided every saveEvery steps; 0 means never. */
+  solvedMargin: number;
   /** What is done where a run leaves its model behind (evaluation/driftGuard.ts): it stops, or goes back to its best checkpoint and on at half the
    *  rate. */
   driftGuard: 'off' | 'stop' | 'back';
@@ -67,10 +69,11 @@ export interface TrainConfig extends LossSettings {
 
 /** What makes a setting without effect on a run with these settings; null where it acts. The form shows what acts, the command line refuses
  *  the rest. */
-export function idleBecause(config: TrainConfig, setting: keyof TrainConfig): 'mode' | 'loss' | null {
-  const { mode, loss } = config;
+export function idleBecause(config: TrainConfig, setting: keyof TrainConfig): 'mode' | 'loss' | 'saveEvery' | null {
+  const { mode, loss, saveEvery } = config;
   if (setting === 'rank' || setting === 'alpha' || setting === 'targets') return mode === 'lora' ? null : 'mode';
   if (setting === 'beta') return losses[loss].readsLogit ? null : 'loss';
+  if (setting === 'solvedMargin') return !losses[loss].readsLogit ? 'loss' : saveEvery === 0 ? 'saveEvery' : null;
   if (setting in lossFields) return settingsOf(loss).some((one) => one === setting) ? null : 'loss';
   return null;
 }

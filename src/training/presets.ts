@@ -43,6 +43,7 @@ const standard: TrainConfig = {
   recompute: 'auto',
   heldOut: 0.1,
   earlyStop: 0,
+  solvedMargin: 0,
   driftGuard: 'stop',
   sampleEvery: 25,
   saveEvery: 25,

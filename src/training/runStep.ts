@@ -44,6 +44,8 @@ export interface LoopData {
   unconditional: Conditioning;
   prediction: PredictionType;
   alphasCumprod: Float32Array;
+  /** Where pairs were left out (solved.ts): the step from which on these are drawn, and how often that was so. */
+  since?: { step: number; times: number };
 }
 
 export interface PairNumbers {
@@ -78,13 +80,14 @@ function bucketsOf(pairs: readonly PreparedPair[]): number[][] {
   const buckets: number[][] = [];
   for (const [i, { bucket = 0, repeats = 1 }] of pairs.entries())
     for (let k = 0; k < repeats; k++) (buckets[bucket] ??= []).push(i);
-  return buckets;
+  // One of which nothing is left has no turn.
+  return Array.from(buckets, (members) => members ?? []);
 }
 
 const orders = new WeakMap<readonly PreparedPair[], BatchOrder>();
 
-function orderOf(pairs: readonly PreparedPair[], { seed, pairsPerStep }: TrainConfig): BatchOrder {
-  const known = orders.get(pairs) ?? new BatchOrder(seed, bucketsOf(pairs), pairsPerStep);
+function orderOf({ pairs, since }: LoopData, { seed, pairsPerStep }: TrainConfig): BatchOrder {
+  const known = orders.get(pairs) ?? new BatchOrder(seed, bucketsOf(pairs), pairsPerStep, since?.times);
   orders.set(pairs, known);
   return known;
 }
@@ -116,13 +119,13 @@ async function drawBatches(
   config: TrainConfig,
   step: number,
 ): Promise<{ batches: StepBatch[]; draws: Pick<PairNumbers, 'pair' | 'timestep' | 'preference'>[] }> {
-  const { pairs, alphasCumprod } = data;
+  const { pairs, alphasCumprod, since } = data;
   const { readsLogit, readsPreference } = losses[config.loss];
   const draws: Pick<PairNumbers, 'pair' | 'timestep' | 'preference'>[] = [];
   const batches: StepBatch[] = [];
   for (let k = 0; k < config.accumulation; k++) {
     const micro = step * config.accumulation + k;
-    const { bucket, pairs: chosen } = orderOf(pairs, config).at(micro);
+    const { bucket, pairs: chosen } = orderOf(data, config).at(micro - (since?.step ?? 0) * config.accumulation);
     const drawn: Drawn[] = [];
     for (const [slot, pair] of chosen.entries()) {
       const n = micro * config.pairsPerStep + slot;

@@ -68,6 +68,8 @@ export const trainConfigSchema = z.strictObject({
   // Not in files of before pairs were held out: they go on as they began.
   heldOut: z.number().min(0).max(0.5).default(0),
   earlyStop: whole.min(0).max(1000).default(0),
+  // Not in files of before pairs could be left out.
+  solvedMargin: z.number().min(0).max(1000).default(0),
   driftGuard: z.enum(['off', 'stop', 'back']).default('off'),
   sampleEvery: whole.min(0).max(1_000_000),
   saveEvery: whole.min(0).max(1_000_000),

@@ -123,7 +123,10 @@ export async function handOff(
       scalingFactor: model.folder.vae.config.scaling_factor,
       timeIds: unet.model.pooledWidth > 0,
       entries: spec.layout.entries.map(({ name, shape }) => ({ name, shape })),
-      needs: record.config.ema > 0 ? ['an average of its weights'] : [],
+      needs: [
+        ...(record.config.ema > 0 ? ['an average of its weights'] : []),
+        ...(record.config.solvedMargin > 0 ? ['its solved pairs left out'] : []),
+      ],
     },
   };
 }

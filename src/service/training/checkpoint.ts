@@ -93,10 +93,11 @@ function readerOf(trainer: Trainer): (kind: TrainedKind, name: string) => Promis
 }
 
 /** What lies after the save that it goes on from is made anew. */
-export const atStep = ({ ended, looks, ...record }: RunRecord, step: number): RunRecord => ({
+export const atStep = ({ ended, looks, solved, ...record }: RunRecord, step: number): RunRecord => ({
   ...record,
   step,
   ...(looks && { looks: looks.filter((look) => look.step <= step) }),
+  ...(solved && { solved: solved.filter((one) => one.step <= step) }),
   ...(ended && ended.step <= step && { ended }),
   samples: record.samples.filter((sample) => sample.step <= step),
   checkpoints: record.checkpoints.filter((checkpoint) => checkpoint.step <= step),

@@ -131,6 +131,7 @@ const changed: { [K in keyof TrainConfig]: TrainConfig[K] | Elsewhere } = {
   recompute: 'blocks',
   heldOut: elsewhere(/heldOutOf\(record\.pairs, config\)/),
   earlyStop: elsewhere(/config\.earlyStop/),
+  solvedMargin: elsewhere(/config\.solvedMargin/),
   driftGuard: elsewhere(/config\.driftGuard/),
   sampleEvery: elsewhere(/config\.sampleEvery/),
   saveEvery: elsewhere(/config\.saveEvery/),

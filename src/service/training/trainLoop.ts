@@ -2,7 +2,8 @@
 import { driftOf, goodCheckpoint, MAX_SETBACKS, WINDOW } from '../../evaluation/driftGuard.ts';
 import { bestLook, hasStalled } from '../../evaluation/looks.ts';
 import { isWinnowError, WinnowError } from '../../shared/errors.ts';
-import { runStep } from '../../training/runStep.ts';
+import { type LoopData, runStep } from '../../training/runStep.ts';
+import { SOLVED_DRAWS, SolvedTally, withoutSolved } from '../../training/solved.ts';
 import type { JobSignal } from '../jobs.ts';
 import type {
   Checkpoint,
@@ -61,10 +62,14 @@ class Loop {
   private interrupted = false;
   /** The last steps, for the drift guard; those since the run last went back. */
   private recent: StepMetrics[] = [];
+  /** What is sure of its pairs, and what of them it still draws. */
+  private tally = new SolvedTally();
+  private data: LoopData;
 
   constructor(training: Training) {
     this.training = training;
     this.paused = training.paused;
+    this.data = training.prepared.data;
   }
 
   private get record(): RunRecord {
@@ -72,7 +77,6 @@ class Loop {
   }
 
   async run(): Promise<RunRecord> {
-    const { context } = this.training;
     const { config } = this.record;
     // Also those that a stop or a kill kept from being drawn.
     if (isDue(config.sampleEvery, this.record.step)) await this.sample();
@@ -81,14 +85,16 @@ class Loop {
     // A save that a kill cut off after its state.
     if (step > 0 && !checkpoints.some((checkpoint) => checkpoint.step === step)) await this.save();
     const from = this.record.setbacks?.at(-1)?.to ?? 0;
-    this.recent = (await context.runs.metrics(this.record.id)).filter(({ step }) => step >= from).slice(-WINDOW);
+    this.recent = (await this.taken()).filter(({ step }) => step >= from).slice(-WINDOW);
     await this.guard();
+    this.leaveOut();
     while (this.record.step < config.steps && !this.record.ended) {
       if (await this.obey()) return this.record;
       await this.step();
       const { step } = this.record;
       if (!(await this.look()) && (await this.obey())) return this.record;
       await this.guard();
+      if (this.record.step === step) this.leaveOut();
       if (this.record.step === config.steps || this.record.ended) break;
       if (this.record.step !== step) continue;
       if (isDue(config.saveEvery, step)) await this.save();
@@ -105,7 +111,7 @@ class Loop {
     const { numbers, elapsedMs } = await signal.turn(async () => {
       // From here on the GPU is this run's alone.
       const start = performance.now();
-      const numbers = await runStep(prepared.trainer, prepared.reference, prepared.data, settings, step);
+      const numbers = await runStep(prepared.trainer, prepared.reference, this.data, settings, step);
       return { numbers, elapsedMs: performance.now() - start };
     });
     checkStep(numbers);
@@ -113,6 +119,7 @@ class Loop {
     const metrics = { ...numbers, elapsedMs };
     await context.runs.appendMetrics(this.record.id, metrics);
     this.recent = [...this.recent, metrics].slice(-WINDOW);
+    this.tally.add(metrics.pairs);
     run.advance((record) => ({ ...record, step: step + 1, ...(step === 0 && { step0Logit: largestLogit(metrics) }) }));
     const left = config.steps - this.record.step;
     listener({ type: 'step', metrics, steps: config.steps, etaSeconds: (left * this.times.usualMs!) / 1000 });
@@ -168,6 +175,38 @@ class Loop {
       );
   }
 
+  /** The steps on disk; what is drawn next, and what decides it, are as they were after them. */
+  private async taken(): Promise<StepMetrics[]> {
+    const { context, prepared } = this.training;
+    const metrics = await context.runs.metrics(this.record.id);
+    this.tally = new SolvedTally(metrics);
+    this.data = withoutSolved(prepared.data, this.record.solved ?? []);
+    return metrics;
+  }
+
+  /** Where it is due, leaves out the pairs that it is sure of; where none is left, it ends. What it decides follows from the steps alone. */
+  private leaveOut(): void {
+    const { listener, run } = this.training;
+    const { step, config, solved = [], ended } = this.record;
+    if (config.solvedMargin === 0 || ended || step === 0 || step === config.steps || !isDue(config.saveEvery, step))
+      return;
+    const pairs = this.tally.solvedOf(
+      this.data.pairs.map(({ id }) => id),
+      config.solvedMargin,
+    );
+    if (pairs.length === 0 || solved.some((one) => one.step === step)) return;
+    const found = { step, pairs };
+    const all = [...solved, found];
+    this.data = withoutSolved(this.training.prepared.data, all);
+    const words = `Every pair that it trains on is solved: at its last ${SOLVED_DRAWS} draws each had a margin of ${config.solvedMargin} or more. Training ended at step ${step}.`;
+    run.advance((record) => ({
+      ...record,
+      solved: all,
+      ...(this.data.pairs.length === 0 && { ended: { by: 'solved', step, words } }),
+    }));
+    listener({ type: 'solved', solved: found });
+  }
+
   /** The record first: where that is cut off, resuming does the rest (checkpoint.ts). */
   private async goBack({ step: to }: Checkpoint, drift: string): Promise<void> {
     const { context, signal, run, prepared, listener } = this.training;
@@ -187,6 +226,7 @@ class Loop {
       await restoreState(context.env.files, record, prepared.trainer, prepared.model);
     });
     this.recent = [];
+    await this.taken();
     await this.save();
     listener({ type: 'setback', setback, record: this.record });
   }

@@ -150,6 +150,10 @@ export const trainSlice: Slice<TrainSlice> = (set, get) => {
           return changeRun(id, ({ looks = [] }) => ({
             looks: [...looks.filter(({ step }) => step < event.look.step), event.look],
           }));
+        case 'solved':
+          return changeRun(id, ({ solved = [] }) => ({
+            solved: [...solved.filter(({ step }) => step < event.solved.step), event.solved],
+          }));
         case 'sample':
           return changeRun(id, ({ samples }) => ({
             samples: [...samples.filter((one) => one.file !== event.sample.file), event.sample],

@@ -256,6 +256,18 @@ export function ConfigForm() {
           max={1000}
           onChange={(earlyStop) => set({ earlyStop })}
         />
+        {acts('solvedMargin') ? (
+          <NumberField
+            label="Leave out from a margin of"
+            hint="Pairs that it is sure of at their last three draws, decided at every save: 3 is a chance of 95 %. Wrong labels stay. 0 is never."
+            value={config.solvedMargin}
+            min={0}
+            max={1000}
+            step={0.5}
+            digits={2}
+            onChange={(solvedMargin) => set({ solvedMargin })}
+          />
+        ) : null}
         <Select
           label="Drift guard"
           hint="Where it loses what the model knew, or its preferences run away."

@@ -2,6 +2,7 @@
 import { heldOutOf } from '../../../data/heldOut.ts';
 import { accuracyOf, bestLook, lookInWords } from '../../../evaluation/looks.ts';
 import { runVerdict } from '../../../evaluation/runVerdict.ts';
+import { solvedInWords } from '../../../records/runs.ts';
 import type { Look, LookFigures, RunRecord } from '../../../service/types.ts';
 import { Chart, type Series } from '../../components/Chart.tsx';
 import { Notice, Panel, Tag } from '../../components/Surface.tsx';
@@ -87,6 +88,16 @@ export function Verdict({ run }: { run: RunRecord }) {
         ),
       )}
     </div>
+  );
+}
+
+/** Pairs that a run at work has left out so far; its verdict says so at the end. */
+export function LeftOut({ run }: { run: RunRecord }) {
+  const words = solvedInWords(run);
+  return words === null ? null : (
+    <p className="small" role="status">
+      {words}
+    </p>
   );
 }
 
