@@ -21,6 +21,9 @@ import { openPreferences } from '../data/preferences/open.ts';
 import { filesOf } from '../records/foreignImages.ts';
 import type { LabelEvent } from '../records/labels.ts';
 import type { PairRecord } from '../records/pairs.ts';
+import { heldOutOf } from '../data/heldOut.ts';
+import { pairsFor } from '../data/pairs.ts';
+import { presetNamed } from '../training/presets.ts';
 import { placeOf } from './places.ts';
 import { preferenceFolder } from './preferenceFolder.ts';
 import { readLabels, readPairs } from './records.ts';
@@ -28,6 +31,7 @@ import { runCli } from './run.ts';
 
 const top = join(import.meta.dirname, '../..');
 const fixtures = join(top, 'tools/preferences/fixtures');
+const standard = presetNamed('standard')!.config;
 const root = mkdtempSync(join(tmpdir(), 'winnow-import-'));
 const at = (name: string): string => join(root, name);
 
@@ -107,6 +111,41 @@ describe('our own data', () => {
     expect(readLabels(at('again')).events).toEqual(readLabels(own).events);
     for (const file of readPairs(own).flatMap(({ images }) => images.flatMap(filesOf)))
       expect(readFileSync(join(at('again'), file)).equals(readFileSync(join(own, file)))).toBe(true);
+  });
+
+  it('goes out and comes in with why its pairs were asked, so that a run holds out the same ones', async () => {
+    const [made, folder] = [at('round'), at('round-out')];
+    cpSync(join(own, 'pairs'), join(made, 'pairs'), { recursive: true });
+    const pairs = Array.from({ length: 24 }, (_, i): PairRecord => ({
+      ...readPairs(own)[i % 6]!,
+      // In no order of their names.
+      id: `pair ${(7 * i) % 24}`,
+      prompt: `prompt ${i}`,
+      asked: { round: 'run', at: '2026-01-02T03:04:05.000Z', order: i, why: i % 3 === 0 ? 'chosen' : 'random' },
+    }));
+    writeFileSync(join(made, 'pairs.jsonl'), formatJsonl(pairs));
+    writeFileSync(
+      join(made, 'labels.jsonl'),
+      formatJsonl(pairs.map(({ id }) => label(`l ${id}`, id, 'person', 'left'))),
+    );
+    const heldOut = (from: string): string[] => {
+      const train = pairsFor(standard, readPairs(from), readLabels(from));
+      return [...heldOutOf(train, standard).pairs].map((i) => train[i]!.pair);
+    };
+    expect(heldOut(made)).toHaveLength(4);
+    const chosen = new Set(pairs.filter(({ asked }) => asked!.why === 'chosen').map(({ id }) => id));
+    expect(heldOut(made).filter((id) => chosen.has(id))).toEqual([]);
+    expect((await winnow(['export', made, '--as', 'jsonl', '--out', folder])).code).toBe(0);
+    await imported(folder, '--out', at('round-again'));
+    expect(heldOut(at('round-again'))).toEqual(heldOut(made));
+    // Labels alone say it, too.
+    expect((await winnow(['export', made, '--as', 'jsonl', '--out', at('round.jsonl')])).code).toBe(0);
+    cpSync(at('round.jsonl'), join(folder, 'alone/round.jsonl'));
+    cpSync(join(made, 'pairs'), join(folder, 'alone/pairs'), { recursive: true });
+    await imported(join(folder, 'alone'), '--out', at('round-alone'));
+    expect(readPairs(at('round-alone')).map(({ id, asked }) => [id, asked])).toEqual(
+      pairs.map(({ id, asked }) => [id, asked]),
+    );
   });
 
   it('says whose labels without a name are, where that is said', async () => {

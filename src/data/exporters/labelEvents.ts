@@ -17,7 +17,8 @@ export const labelEventsExporter: Exporter<{ events: readonly LabelEvent[]; pair
       events.map((event) => {
         const pair = event.type === 'label' ? byId.get(event.pair) : undefined;
         if (event.type === 'retract' || !pair) return event;
-        return { ...event, prompt: pair.prompt, winner: winnerOf(event), images: pair.images };
+        const { prompt, images, asked } = pair;
+        return { ...event, prompt, winner: winnerOf(event), images, ...(asked && { asked }) };
       }),
     );
   },

@@ -115,14 +115,21 @@ async function collect(
   const pairOf = new Map<string, string>();
   for await (const { cells } of table.rows()) {
     if (problemsOf(labelKind, cells) !== null) continue;
-    const { prompt, images, winner: _, ...rest } = cells;
+    const { prompt, images, asked, winner: _, ...rest } = cells;
     const event = (pairs ? rest : cells) as unknown as LabelEvent;
     const pair = event.type === 'label' ? event.pair : pairOf.get(event.label);
     if (pair === undefined) continue;
     pairOf.set(event.id, pair);
     events.set(pair, [...(events.get(pair) ?? []), event]);
     if (pairs && event.type === 'label' && !pairs.has(pair))
-      pairs.set(pair, { id: pair, prompt, images, origin: originOf(images), createdAt: event.at });
+      pairs.set(pair, {
+        id: pair,
+        prompt,
+        images,
+        origin: originOf(images),
+        ...(asked !== undefined && { asked }),
+        createdAt: event.at,
+      });
   }
 }
 

@@ -3,13 +3,17 @@
 import 'fake-indexeddb/auto';
 import { makeZip } from 'client-zip';
 import { afterEach, describe, expect, it } from 'vitest';
+import type { TrainPair } from '../../records/runs.ts';
 import { imageRecord, labelEvent, pairRecord } from '../../records/testRecords.ts';
 import { KilledFiles } from '../../service/killedFiles.ts';
 import { MemoryFileStore } from '../../service/memoryFiles.ts';
 import { testRun } from '../../service/testRuns.ts';
 import { type Database, openDatabase, putTogether, readStore } from '../db.ts';
+import { heldOutOf } from '../heldOut.ts';
+import { foldLabels } from '../labels.ts';
 import { ModelStore } from '../modelStore.ts';
-import { writeRun } from '../runs.ts';
+import { pairsFor } from '../pairs.ts';
+import { listRuns, writeRun } from '../runs.ts';
 import { MANIFEST, type ProjectManifest } from './manifest.ts';
 import { type CheckedProject, checkProject, restoreProject, undoCutRestore } from './restore.ts';
 import { type ProjectRequest, saveProject } from './save.ts';
@@ -122,6 +126,35 @@ describe('what was saved', () => {
     expect(await everything(there)).toEqual(await everything(here));
     expect(await there.files.exists('settings/choices-x.json')).toBe(false);
     expect(await there.files.exists('restoring.json')).toBe(false);
+  });
+
+  it('holds the same pairs out, in the runs that come along and in those that are begun with its pairs', async () => {
+    const here = await filled();
+    const { config } = testRun();
+    const pairs = Array.from({ length: 24 }, (_, i) =>
+      pairRecord(`pair ${(7 * i) % 24}`, {
+        prompt: `prompt ${i}`,
+        asked: { round: 'r', at: '2026-01-02T00:00:00Z', order: i, why: i % 3 === 0 ? 'chosen' : 'random' },
+      }),
+    );
+    await putTogether(here.db, {
+      pairs,
+      labels: pairs.map(({ id }) => labelEvent(`l ${id}`, id)),
+      images: [],
+      blindTests: [],
+    });
+    const heldOut = (train: readonly TrainPair[]): string[] =>
+      [...heldOutOf(train, config).pairs].map((i) => train[i]!.pair);
+    const asTrained = async ({ db }: Place): Promise<TrainPair[]> =>
+      pairsFor(config, await readStore(db, 'pairs'), foldLabels(await readStore(db, 'labels')));
+    const trained = await asTrained(here);
+    await writeRun(here.files, testRun({ id: 'held', pairs: trained }));
+    expect(heldOut(trained)).toHaveLength(4);
+    const there = await empty();
+    await restoreProject(await check(await saved(here), there), there);
+    const run = (await listRuns(there.files)).runs.find(({ id }) => id === 'held')!;
+    expect(heldOut(run.pairs)).toEqual(heldOut(trained));
+    expect(heldOut(await asTrained(there))).toEqual(heldOut(trained));
   });
 
   it('names models that did not come along, unless they are here as they were', async () => {

@@ -169,6 +169,18 @@ it('shows of pairs with one id the first, before and after a reload', async () =
   ).toEqual(['prompt d']);
 });
 
+it('lists what came in together from another Winnow in the order that it was made in, whatever its names', async () => {
+  const made = ['z', 'y', 'x'].map((id, i) =>
+    pairOf(id, { createdAt: `2026-01-0${i + 1}T00:00:00Z`, importedAt: '2026-02-01T00:00:00Z' }),
+  );
+  await savePairs(await db(), made);
+  // By their names, as after a reload.
+  const stored = await readPairs(await db());
+  expect(stored.slice(-3).map(({ id }) => id)).toEqual(['x', 'y', 'z']);
+  studio().addPairs(stored);
+  expect(studio().pairs.flatMap(({ id, importedAt }) => (importedAt ? [id] : []))).toEqual(['z', 'y', 'x']);
+});
+
 it('leaves a pair that another tab has judged meanwhile', async () => {
   expect(studio().showing?.pair.id).toBe('a');
   await appendLabel(await db(), {

@@ -86,7 +86,9 @@ function inOrder(a: PairRecord, b: PairRecord): number {
     at(a).localeCompare(at(b)) ||
     (a.asked?.order ?? 0) - (b.asked?.order ?? 0) ||
     (a.source?.file ?? '').localeCompare(b.source?.file ?? '') ||
-    (a.source?.row ?? 0) - (b.source?.row ?? 0)
+    (a.source?.row ?? 0) - (b.source?.row ?? 0) ||
+    // Of a folder of ours they came together, and were made one after the other.
+    a.createdAt.localeCompare(b.createdAt)
   );
 }
 
