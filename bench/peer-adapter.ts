@@ -38,7 +38,8 @@ export const info = { name: 'winnow', version: '0.1.0', layout: 'NCHW', wantsDev
 
 async function openExecutor(): Promise<GpuExecutor> {
   const engine = await openDevice(navigator.gpu);
-  return createGpuExecutor(engine, { variants: (await tuneKernels(engine)).variants });
+  const { variants, flopsPerSecond } = await tuneKernels(engine);
+  return createGpuExecutor(engine, { variants, flopsPerSecond });
 }
 
 const sourceOf = (tensors: Tensors): TensorSource => ({

@@ -41,9 +41,9 @@ const postcard = {
 
 export async function main([name = 'nano', mode = 'full', profile = '']: string[]): Promise<void> {
   const engine = await openNodeDevice();
-  const { variants, measuredMs } = await tuneKernels(engine);
+  const { variants, measuredMs, flopsPerSecond } = await tuneKernels(engine);
   console.log(engine.driver, variants, measuredMs);
-  const executor = createGpuExecutor(engine, { variants });
+  const executor = createGpuExecutor(engine, { variants, flopsPerSecond });
   const config = parseUNetConfig(name === 'nano' ? nano : postcard);
   const [height, width] = config.sample_size!;
   const inputs = (graph: Graph, batch: number): ReturnType<typeof unetInputs> =>

@@ -35,7 +35,7 @@ export interface Program extends Disposable {
   readonly dispatchCount: number;
   /** Sets an input, parameter or state. Data is f32 (i32 for i32 values), row-major; a parameter of half width rounds it to nearest even. */
   write(value: Value, data: Float32Array | Int32Array): void;
-  /** Runs every node in order, once. On the GPU: one submit. Resolves when the work is queued; read() waits for it. */
+  /** Runs every node in order, once. On the GPU: one submit, or as many as its rate asks for. Resolves when the work is queued; read() waits for it. */
   run(): Promise<void>;
   /** Runs once and reads these values. On the GPU: the copies are part of the run's own submit. */
   runAndRead(values: readonly Value[]): Promise<Float32Array[]>;

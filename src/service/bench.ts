@@ -79,8 +79,8 @@ export async function benchEngine(
   owned.defer(() => engine.destroy());
   const folder = await openModelFolder(id, env);
   onProgress('Measuring kernel variants');
-  const { variants } = await tuneKernels(engine);
-  const executor = createGpuExecutor(engine, { variants });
+  const { variants, flopsPerSecond } = await tuneKernels(engine);
+  const executor = createGpuExecutor(engine, { variants, flopsPerSecond });
   const forward = await benchForward(executor, folder, repeats, onProgress);
   const { step, kernels } = await benchStep(executor, folder, { config, repeats }, onProgress);
   return {

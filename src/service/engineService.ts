@@ -491,7 +491,10 @@ export class Engine implements EngineService {
       executor:
         choices === running.choices
           ? running.executor
-          : createGpuExecutor(device, { variants: choices.kernelVariants }),
+          : createGpuExecutor(device, {
+              variants: choices.kernelVariants,
+              flopsPerSecond: running.choices.flopsPerSecond,
+            }),
       choices,
       adapterName: device.adapterName,
       adapterKey: running.adapterKey,

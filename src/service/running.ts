@@ -49,7 +49,7 @@ export async function openRunning(env: Environment, pool: ModelPool, listener: O
   if (!choices) {
     listener({ what: 'Measuring kernels', done: 2, total: 4 });
     const { variants: kernelVariants, measuredMs, flopsPerSecond } = await tuneKernels(device);
-    const executor = createGpuExecutor(device, { variants: kernelVariants });
+    const executor = createGpuExecutor(device, { variants: kernelVariants, flopsPerSecond });
     const sampler = await measureBackends({
       model,
       executor,
@@ -66,7 +66,10 @@ export async function openRunning(env: Environment, pool: ModelPool, listener: O
     };
     await saveChoices(env.files, key.slice(0, 16), choices);
   }
-  const executor = createGpuExecutor(device, { variants: choices.kernelVariants });
+  const executor = createGpuExecutor(device, {
+    variants: choices.kernelVariants,
+    flopsPerSecond: choices.flopsPerSecond,
+  });
   const { vendor, architecture, device: name, description, software, features, limits } = device.adapter;
   const report: SystemReport = {
     adapter: { vendor, architecture, device: name, description, isFallback: software },

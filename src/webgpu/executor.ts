@@ -1,8 +1,7 @@
-/** Runs any graph on the GPU: buffers, bind groups and pipelines are made once, a run encodes the same list again: one encoder, one
- *  compute pass, one submit. */
+/** Runs any graph on the GPU: buffers, bind groups and pipelines are made once, a run encodes the same list again, in as few
+ *  submits as hold the GPU for a moment each (turns.ts). */
 import type { CompileOptions, Executor, MemoryReport, Program, Storage } from '../graph/executor.ts';
-import { flopsOf } from '../graph/flops.ts';
-import { bytesPerElement, type Dtype, type Graph, isHalf, type Node, type Value } from '../graph/graph.ts';
+import { bytesPerElement, type Dtype, type Graph, isHalf, type Value } from '../graph/graph.ts';
 import { assert } from '../shared/assert.ts';
 import { WinnowError } from '../shared/errors.ts';
 import '../shared/disposable.ts';
@@ -11,14 +10,15 @@ import { sizeOf } from '../shared/shape.ts';
 import type { EngineDevice } from './device.ts';
 import { type CompileProgress, pipelinesOf } from './pipelines.ts';
 import { bytesOf, checkBuffer, type Place, type Plan, type PlannedDispatch, planGraph } from './plan.ts';
+import { maxFlops, submitGroups } from './turns.ts';
 import { chooseVariant, type KernelVariants, untunedVariants } from './variants.ts';
 
 export interface GpuExecutorOptions {
   /** Which variant of each kernel class to use (webgpu/tune.ts); else what suits this kind of adapter. The same record gives the same bits. */
   variants?: KernelVariants;
-  /** A run is split into submits of about so many operations, where one alone would hold the GPU for so long that the page freezes or the
-   *  system's watchdog (two seconds on Windows) takes the device away. */
-  maxFlopsPerSubmit?: number;
+  /** The best rate of a product here (webgpu/tune.ts): a run is split into submits that hold the GPU for a quarter of a second at most
+   *  (webgpu/turns.ts). Taken as low if left out, or 0. */
+  flopsPerSecond?: number;
   onCompileProgress?: CompileProgress;
 }
 
@@ -39,27 +39,6 @@ export interface GpuExecutor extends Executor {
   compile(graph: Graph, options?: CompileOptions): Promise<GpuProgram>;
   /** Pipelines compiled so far on this device, over all programs. */
   readonly pipelineCount: number;
-}
-
-/** A tenth of a second at 2 TFLOP/s, which integrated GPUs reach; a step of the embedded model has 4 GFLOP and stays one submit. */
-const FLOPS_PER_SUBMIT = 2e11;
-
-/** Consecutive dispatches in groups of at most `most` operations, or of one dispatch; at least one group. */
-function submitGroups(steps: readonly GpuStep[], most: number): GpuStep[][] {
-  const dispatches = new Map<Node, number>();
-  for (const { node } of steps) dispatches.set(node, (dispatches.get(node) ?? 0) + 1);
-  const groups: GpuStep[][] = [[]];
-  let flops = 0;
-  for (const step of steps) {
-    const own = flopsOf(step.node) / dispatches.get(step.node)!;
-    if (flops + own > most && groups.at(-1)!.length > 0) {
-      groups.push([]);
-      flops = 0;
-    }
-    groups.at(-1)!.push(step);
-    flops += own;
-  }
-  return groups;
 }
 
 const storageUsage = (): GPUBufferUsageFlags =>
@@ -188,10 +167,11 @@ async function download(
 
 export function createGpuExecutor(
   engine: EngineDevice,
-  { variants, maxFlopsPerSubmit = FLOPS_PER_SUBMIT, onCompileProgress }: GpuExecutorOptions = {},
+  { variants, flopsPerSecond = 0, onCompileProgress }: GpuExecutorOptions = {},
 ): GpuExecutor {
   const { device } = engine;
   const pipelines = pipelinesOf(device);
+  const most = maxFlops(engine.adapter, flopsPerSecond);
   const variant = chooseVariant(variants ?? untunedVariants(engine.adapter, device.features));
 
   async function compile(
@@ -209,7 +189,7 @@ export function createGpuExecutor(
         `${value.name} is ${value.dtype}, storage ${storage.label} ${storage.dtype}`,
       );
     }
-    const plan = planGraph(graph, { limits: device.limits, variant, bound: bindings });
+    const plan = planGraph(graph, { limits: device.limits, variant, bound: bindings, maxFlops: most.dispatch });
     const compiled = await engine.wait(
       pipelines.compile(
         plan.dispatches.map(({ dispatch }) => dispatch),
@@ -262,7 +242,7 @@ export function createGpuExecutor(
       return { buffer: buffers[buffer]!, offset, elements: sizeOf(value.shape), dtype: value.dtype };
     };
 
-    const groups = submitGroups(steps, maxFlopsPerSubmit);
+    const groups = submitGroups(steps, most.submit);
     // Storages that were refused: they are not asked about when they are made.
     engine.check();
     const kept = owned.move();

@@ -12,12 +12,14 @@ import {
   storageRoot,
   type Value,
 } from '../graph/graph.ts';
+import { flopsOf } from '../graph/flops.ts';
 import type { OpKind } from '../graph/ops.ts';
 import { assert } from '../shared/assert.ts';
 import { WinnowError } from '../shared/errors.ts';
 import { sizeOf } from '../shared/shape.ts';
 import { ALIGNMENT, type Dispatch, type LowerContext, type Operand, type Scratch } from './kernels/dispatch.ts';
 import { lower } from './kernels/lower.ts';
+import { inTurns, type Turn } from './turns.ts';
 import { inWindows } from './windows.ts';
 
 export type PlanLimits = LowerContext['limits'] &
@@ -53,6 +55,8 @@ export interface Place {
 export interface PlannedDispatch {
   node: Node;
   dispatch: Dispatch;
+  /** Of a product (graph/flops.ts); of its sums and of all else 0. */
+  flops: number;
   /** In binding order: reads, then writes. */
   places: Place[];
 }
@@ -82,6 +86,8 @@ export interface PlanOptions {
   variant?: LowerContext['variant'];
   /** Values whose storage the caller brings; those that share one storage map to the same key. */
   bound?: ReadonlyMap<Value, unknown>;
+  /** What one dispatch may take on; more runs in turns, to the same bits. Unlimited if left out. */
+  maxFlops?: number;
   /** Told of every limit that is exceeded; by default the first one throws AdapterTooSmall. */
   onExceeded?: (exceeded: Exceeded) => void;
 }
@@ -102,12 +108,17 @@ export function planGraph(
     limits = DEFAULT_LIMITS,
     variant = (_, options) => options[0]!,
     bound = new Map(),
+    maxFlops = Infinity,
     onExceeded = refuse,
   }: PlanOptions = {},
 ): Plan {
   const nodes = liveNodes(graph);
   const lowered = nodes.map((node) =>
-    inWindows(node, limits.maxStorageBufferBindingSize).flatMap((piece) => lowerNode(piece, { limits, variant })),
+    inWindows(node, limits.maxStorageBufferBindingSize).flatMap((piece) =>
+      lowerNode(piece, { limits, variant }).flatMap((dispatch, i) =>
+        inTurns(dispatch, i === 0 ? flopsOf(piece) : 0, maxFlops),
+      ),
+    ),
   );
   const buffers: PlannedBuffer[] = [];
   const home = new Map<Value | Scratch, Place>();
@@ -192,14 +203,14 @@ export function planGraph(
   };
 
   const dispatches = nodes.flatMap((node, at) =>
-    lowered[at]!.map((dispatch): PlannedDispatch => {
+    lowered[at]!.map(({ dispatch, flops }): PlannedDispatch => {
       const places = [...dispatch.reads, ...dispatch.writes].map((operand) => {
         const place = isScratch(operand) ? home.get(operand) : placeOfRoot(operand);
         assert(place, `${node.name}: ${dispatch.kernel.name} binds ${operandName(operand)}, which has no storage`);
         return place;
       });
       checkDispatch(node, dispatch, places, limits, onExceeded);
-      return { node, dispatch, places };
+      return { node, dispatch, flops, places };
     }),
   );
 
@@ -295,7 +306,7 @@ interface Tenancy {
 function lifetimes(
   graph: Graph,
   nodes: readonly Node[],
-  lowered: readonly Dispatch[][],
+  lowered: readonly Turn[][],
   home: ReadonlyMap<Value | Scratch, Place>,
 ): Tenancy[] {
   const found = new Map<Value | Scratch, Tenancy>();
@@ -307,7 +318,7 @@ function lifetimes(
       if (tenancy) tenancy.last = at;
       else found.set(root, { item: root, name: root.name, bytes: bytesOfValue(root), first: at, last: at });
     }
-    for (const operand of lowered[at]!.flatMap((dispatch) => [...dispatch.reads, ...dispatch.writes])) {
+    for (const operand of lowered[at]!.flatMap(({ dispatch }) => [...dispatch.reads, ...dispatch.writes])) {
       // A value that the graph does not know is one that the pieces of a node hand one another (windows.ts).
       const item = isScratch(operand) ? operand : storageRoot(graph, operand).root;
       if (home.has(item) || found.has(item)) continue;

@@ -4,7 +4,6 @@
  *  to 100 µs. Without it, every dispatch is submitted and awaited on its own, and the cost of an empty submit is taken off. */
 import type { EngineDevice } from './device.ts';
 import { encodeStep, type GpuProgram, type GpuStep } from './executor.ts';
-import { flopsOf } from '../graph/flops.ts';
 import '../shared/disposable.ts';
 
 export interface ProfileRow {
@@ -12,7 +11,7 @@ export interface ProfileRow {
   op: string;
   kernel: string;
   ms: number;
-  /** Of the whole node, on its first dispatch; 0 for what is no product. */
+  /** 0 for what is no product. */
   flops: number;
 }
 
@@ -33,10 +32,13 @@ export async function profileProgram(
   const { steps } = program;
   const ms = clock === 'timestamp-query' ? await byTimestamps(engine, steps) : await bySubmits(engine, steps);
   engine.check();
-  const rows = steps.map(({ node, dispatch }, i): ProfileRow => {
-    const first = steps[i - 1]?.node !== node;
-    return { node: node.name, op: node.op, kernel: dispatch.kernel.name, ms: ms[i]!, flops: first ? flopsOf(node) : 0 };
-  });
+  const rows = steps.map(({ node, dispatch, flops }, i): ProfileRow => ({
+    node: node.name,
+    op: node.op,
+    kernel: dispatch.kernel.name,
+    ms: ms[i]!,
+    flops,
+  }));
   return { clock, rows };
 }
 

@@ -30,8 +30,14 @@ fn largest(x: vec4f) -> f32 {
   return max(max(x.x, x.y), max(x.z, x.w));
 }
 
+// The first workgroup of this dispatch: a grid that would hold the GPU for long runs in turns (turns.ts).
+const FIRST_X = 0u;
+const FIRST_Y = 0u;
+const FIRST_Z = 0u;
+
 @compute @workgroup_size(4)
-fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) lane: u32) {
+fn main(@builtin(workgroup_id) turn: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let workgroup = turn + vec3u(FIRST_X, FIRST_Y, FIRST_Z);
   let query = (workgroup.x * 4u + lane) * 4u;
   let batch = workgroup.z;
   let batch_head = batch * HEADS + workgroup.y;

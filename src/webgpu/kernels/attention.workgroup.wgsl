@@ -38,8 +38,14 @@ var<workgroup> v_tile: array<Lanes, TILE * STRIDE>;
 /** Parts of scores: [ROWS, TILE, 4]. */
 var<workgroup> parts: array<f32, ROWS * TILE * 4u>;
 
+// The first workgroup of this dispatch: a grid that would hold the GPU for long runs in turns (turns.ts).
+const FIRST_X = 0u;
+const FIRST_Y = 0u;
+const FIRST_Z = 0u;
+
 @compute @workgroup_size(WORKGROUP_SIZE)
-fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) local: u32) {
+fn main(@builtin(workgroup_id) turn: vec3u, @builtin(local_invocation_index) local: u32) {
+  let workgroup = turn + vec3u(FIRST_X, FIRST_Y, FIRST_Z);
   let lane = local % 4u;
   let query = workgroup.x * ROWS + local / 4u;
   let column = workgroup.y * WIDTH;

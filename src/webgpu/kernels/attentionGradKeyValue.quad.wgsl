@@ -42,8 +42,14 @@ fn visible(scores: vec4f, key: u32, first: u32) -> vec4f {
   return scores;
 }
 
+// The first workgroup of this dispatch: a grid that would hold the GPU for long runs in turns (turns.ts).
+const FIRST_X = 0u;
+const FIRST_Y = 0u;
+const FIRST_Z = 0u;
+
 @compute @workgroup_size(4)
-fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) lane: u32) {
+fn main(@builtin(workgroup_id) turn: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let workgroup = turn + vec3u(FIRST_X, FIRST_Y, FIRST_Z);
   let key = (workgroup.x * 4u + lane) * 4u;
   let batch = workgroup.z;
   let batch_head = batch * HEADS + workgroup.y;

@@ -84,8 +84,14 @@ fn store_c(row: u32, column: u32, split: u32, sum: f32) {
   c[split * C_SPLIT + at] = y;
 }
 
+// The first workgroup of this dispatch: a grid that would hold the GPU for long runs in turns (turns.ts).
+const FIRST_X = 0u;
+const FIRST_Y = 0u;
+const FIRST_Z = 0u;
+
 @compute @workgroup_size(THREADS, THREADS)
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local: vec3u, @builtin(local_invocation_index) index: u32) {
+fn main(@builtin(workgroup_id) turn: vec3u, @builtin(local_invocation_id) local: vec3u, @builtin(local_invocation_index) index: u32) {
+  let group = turn + vec3u(FIRST_X, FIRST_Y, FIRST_Z);
   let first_row = group.y * TILE;
   let first_column = group.x * TILE;
   let end = min(DEPTH, (group.z + 1u) * SPLIT_DEPTH);
