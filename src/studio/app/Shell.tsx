@@ -15,14 +15,23 @@ import { KeyHelp } from './KeyHelp.tsx';
 import { routes } from './routes.tsx';
 import { RunDock } from './RunDock.tsx';
 import styles from './shell.module.css';
+import { TabTitle } from './TabTitle.tsx';
 import { TopBar } from './TopBar.tsx';
 
 export function Shell() {
   const [location, navigate] = useLocation();
   const [helpOpen, setHelpOpen] = useState(false);
   const studying = useStudio(isStudying);
-  if (studying) return <Study />;
-  return <Places location={location} navigate={navigate} helpOpen={helpOpen} setHelpOpen={setHelpOpen} />;
+  return (
+    <>
+      <TabTitle />
+      {studying ? (
+        <Study />
+      ) : (
+        <Places location={location} navigate={navigate} helpOpen={helpOpen} setHelpOpen={setHelpOpen} />
+      )}
+    </>
+  );
 }
 
 /** Somebody else judges: nothing of models, runs and settings is on screen, and no key leads there. */

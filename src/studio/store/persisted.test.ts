@@ -23,6 +23,7 @@ afterEach(closeStudio);
 const defaults = {
   singleKeys: true,
   keepMakingPairs: false,
+  notify: false,
   smoothing: 0.6,
   loras: [],
   baseModel: null,

@@ -75,6 +75,8 @@ export const preferences = define({
     /** Shortcuts of one key without a modifier (WCAG 2.1.4). */
     singleKeys: z.boolean().default(true),
     keepMakingPairs: z.boolean().default(false),
+    /** By the browser, at the end of a long job while the tab is hidden. */
+    notify: z.boolean().default(false),
     smoothing: z.number().min(0).max(0.99).default(0.6),
     /** LoRA files that were brought in, newest first. */
     loras: eachOf(lora).default([]),

@@ -1,6 +1,6 @@
 /** Settings: storage, keys, colours, and what to send along with a bug report. */
 import { useMantineColorScheme } from '@mantine/core';
-import { useEffect } from 'react';
+import { useEffect, useState } from 'react';
 import { Button } from '../../components/Button.tsx';
 import { Segmented, Switch } from '../../components/Fields.tsx';
 import { saveBytes } from '../../components/files.ts';
@@ -16,6 +16,11 @@ export function SettingsScreen() {
       <Storage />
       <Panel title="Keys">
         <SingleKeys />
+      </Panel>
+      <Panel title="While it works">
+        <div className="stack">
+          <Notify />
+        </div>
       </Panel>
       <Panel title="Colours">
         <Colours />
@@ -89,6 +94,33 @@ function SingleKeys() {
       hint="Arrows, digits and letters without Ctrl or Cmd. Press ? for the list; with this off, use the question mark button at the top."
       checked={singleKeys}
       onChange={(on) => setPreference('singleKeys', on)}
+    />
+  );
+}
+
+function Notify() {
+  const notify = useStudio((s) => s.preferences.notify);
+  const [refused, setRefused] = useState(false);
+  const { setPreference } = useStudio.getState();
+  const possible = 'Notification' in globalThis;
+  const choose = async (on: boolean): Promise<void> => {
+    const granted = !on || (await Notification.requestPermission()) === 'granted';
+    setRefused(!granted);
+    setPreference('notify', on && granted);
+  };
+  return (
+    <Switch
+      label="Notify me at the end of a long job"
+      hint={
+        !possible
+          ? 'This browser has no notifications; the tab’s title says it.'
+          : refused
+            ? 'The browser refused: allow notifications for this page in its settings. The tab’s title says it in any case.'
+            : 'While this tab is hidden. Asks the browser first; nothing leaves this computer.'
+      }
+      checked={notify && possible && !refused}
+      disabled={!possible}
+      onChange={(on) => void choose(on)}
     />
   );
 }
