@@ -27,6 +27,7 @@ import type {
 } from '../records/runs.ts';
 import type { TrainConfig } from '../training/config.ts';
 import type { ExportKind } from './export/kinds.ts';
+import type { Preview } from './sampling/previews.ts';
 
 export type {
   AdapterRef,
@@ -48,6 +49,7 @@ export type {
   PairImage,
   PairRecord,
   PredictionType,
+  Preview,
   Recovery,
   RunRecord,
   RunSources,
@@ -155,11 +157,13 @@ export interface SystemReport {
 export interface GenerateRequest extends GenerationSettings {
   /** One image for each prompt and seed. */
   items: { prompt: string; seed: number }[];
+  /** Whether steps come with a rough look of the picture, as soon as there is a map for it; no if left out. */
+  previews?: boolean | undefined;
 }
 
 export type GenerateEvent =
   | { type: 'preparing'; what: string; done: number; total: number }
-  | { type: 'step'; item: number; items: number; step: number; steps: number }
+  | { type: 'step'; item: number; items: number; step: number; steps: number; preview?: Preview }
   | { type: 'image'; item: number; items: number; record: ImageRecord }
   /** The GPU was lost and opened again: what was under way is made anew. In a sentence or two, for people. */
   | { type: 'recovered'; message: string };
@@ -176,6 +180,8 @@ export interface PairsRequest extends GenerationSettings {
   against?: ModelRef;
   /** Draw this many images of a prompt and keep the best and the worst by the judge: by its first scale if none is named. */
   bestOf?: { k: number; judge: string; scale?: string | undefined };
+  /** As of pictures. */
+  previews?: boolean | undefined;
 }
 
 export type PairsEvent = GenerateEvent | { type: 'pair'; pair: OwnPair; done: number; total: number };

@@ -23,6 +23,8 @@ import type { ModelPool, ResolvedModel } from '../model/modelPool.ts';
 import type { NoisePredictor } from './noisePredictor.ts';
 import type { DenoiserSize } from '../../models/denoiser.ts';
 import type { Predictors } from './predictors.ts';
+import { type Preview, PreviewMap } from './previews.ts';
+import type { ModelFolder } from '../model/modelFolder.ts';
 import { sampleLatents } from './sampling.ts';
 import type {
   EngineChoices,
@@ -115,8 +117,10 @@ export async function makePicture(
     ranOn: EngineChoices['sampler'];
     /** Instead of one made from the model's weights: a run samples with what it trains. It stays the caller's. */
     predictor?: (size: DenoiserSize) => Promise<NoisePredictor>;
+    /** Learns from the picture, and is asked at each step. */
+    previews?: PreviewMap | undefined;
   },
-  onStep: (step: number, steps: number) => void,
+  onStep: (step: number, steps: number, preview: Preview | null) => void,
 ): Promise<Picture> {
   const { folder } = model;
   checkSettings(settings);
@@ -157,9 +161,11 @@ export async function makePicture(
         },
       }),
     },
-    onStep,
+    (step, steps, denoised) => onStep(step, steps, settings.previews?.look(denoised(), height, width) ?? null),
   );
-  return { latents, image: await parts.decode(latents, height, width) };
+  const image = await parts.decode(latents, height, width);
+  settings.previews?.learn(latents, image, height, width);
+  return { latents, image };
 }
 
 /** A picture of the store as [3, H, W] in [-1, 1]; must have the asked size. */
@@ -219,15 +225,31 @@ interface Standing {
   held: Disposable;
 }
 
+/** By models as they are opened. */
+const previewMaps = new WeakMap<ModelFolder, PreviewMap>();
+
+const previewPath = ({ folder }: ResolvedModel): string => `settings/preview-${folder.info.hash}.json`;
+
+async function previewsOf({ files }: Environment, model: ResolvedModel): Promise<PreviewMap> {
+  const known = previewMaps.get(model.folder);
+  if (known) return known;
+  const map = new PreviewMap(model.folder.vae.config.latent_channels);
+  previewMaps.set(model.folder, map);
+  await map.read(files, previewPath(model));
+  return map;
+}
+
 async function setUp(
   { env, pool, turn }: GenerationDevices,
   signal: JobSignal,
   asked: GenerationSettings,
   listener: Listener<GenerateEvent>,
+  withPreviews: boolean,
 ): Promise<Easel> {
   const settings = asked.init ? { ...asked, init: await identified(env, asked.init) } : asked;
   listener({ type: 'preparing', what: 'Opening the model', done: 0, total: 1 });
   const model = await pool.resolve(settings.model);
+  const previews = withPreviews ? await previewsOf(env, model) : undefined;
   let standing: Standing | undefined;
   let ahead: readonly string[] = [];
 
@@ -266,11 +288,11 @@ async function setUp(
       for (const [i, { prompt, seed }] of items.entries()) {
         const item = first + i;
         const record = await inTurn(async ({ context, ranOn }) => {
-          const onStep = (step: number, steps: number): void => {
-            listener({ type: 'step', item, items: total, step, steps });
+          const onStep = (step: number, steps: number, preview: Preview | null): void => {
+            listener({ type: 'step', item, items: total, step, steps, ...(preview && { preview }) });
             signal.check();
           };
-          const picture = await makePicture(context, model, { ...settings, prompt, seed, ranOn }, onStep);
+          const picture = await makePicture(context, model, { ...settings, prompt, seed, ranOn, previews }, onStep);
           const id = env.newId();
           const made: ImageRecord = {
             ...settings,
@@ -292,6 +314,7 @@ async function setUp(
       return records;
     },
     async [Symbol.asyncDispose]() {
+      await previews?.write(env.files, previewPath(model));
       if (!standing) return;
       const { held, parts } = standing;
       held[Symbol.dispose]();
@@ -309,11 +332,11 @@ const tellOfLoss =
 export async function generate(
   devices: GenerationDevices,
   signal: JobSignal,
-  { items, ...settings }: GenerateRequest,
+  { items, previews = false, ...settings }: GenerateRequest,
   listener: Listener<GenerateEvent>,
 ): Promise<ImageRecord[]> {
   for (const item of items) checkSettings({ ...settings, ...item });
-  await using easel = await setUp(devices, signal, settings, listener);
+  await using easel = await setUp(devices, signal, settings, listener, previews);
   const records: ImageRecord[] = [];
   for (let first = 0; first < items.length; first += TEXTS_AHEAD) {
     const next = items.slice(first, first + TEXTS_AHEAD);
@@ -368,7 +391,7 @@ export async function makePairs(
   request: PairsRequest,
   listener: Listener<PairsEvent>,
 ): Promise<OwnPair[]> {
-  const { prompts, count, first = 0, seed, against, bestOf, ...settings } = request;
+  const { prompts, count, first = 0, seed, against, bestOf, previews = false, ...settings } = request;
   if (prompts.length === 0)
     throw new WinnowError('BadPrompt', 'There is no prompt to make pairs of.', 'Type one, or choose a prompt list.');
   for (const prompt of prompts) checkSettings({ ...settings, prompt, seed });
@@ -377,7 +400,7 @@ export async function makePairs(
   await using easels = new AsyncDisposableStack();
   const sides: Easel[] = [];
   for (const model of against ? [settings.model, against] : [settings.model])
-    sides.push(easels.use(await setUp(devices, signal, { ...settings, model }, listener)));
+    sides.push(easels.use(await setUp(devices, signal, { ...settings, model }, listener, previews)));
   if (bestOf) {
     const judge = await devices.judge(bestOf.judge, sides[0]!.model);
     checkSees(judge, settings);

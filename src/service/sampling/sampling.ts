@@ -41,7 +41,8 @@ export interface SamplingResult {
 export async function sampleLatents(
   predictor: NoisePredictor,
   request: SamplingRequest,
-  onStep: (step: number, steps: number) => void = () => {},
+  /** `denoised`: what the picture would come to by this step's prediction. */
+  onStep: (step: number, steps: number, denoised: () => Float32Array) => void = () => {},
 ): Promise<SamplingResult> {
   const { seed, steps, guidanceScale, guidanceRescale = 0, eta = 0, latentShape, batch, conditioning, init } = request;
   const size = latentShape[0] * latentShape[1] * latentShape[2];
@@ -90,9 +91,10 @@ export async function sampleLatents(
         })
       : output;
     checkFinite(noisePred, `The guided prediction at ${step}`, `Lower the guidance scale (${guidanceScale}).`);
+    const before = x;
     ({ x, state } = sampler.step(noisePred, i, x, state, sampler.needsNoise(i) ? generator.randn(size) : undefined));
     checkFinite(x, `The latents after ${step}`, scheduler);
-    onStep(i - first + 1, sampler.timesteps.length - first);
+    onStep(i - first + 1, sampler.timesteps.length - first, () => sampler.denoised(noisePred, i, before));
   }
   return { latents: x, initialLatents };
 }

@@ -2,10 +2,10 @@
 import { afterEach, expect, it, vi } from 'vitest';
 import { readImages } from '../../data/images.ts';
 import { imageRecord } from '../../records/testRecords.ts';
-import type { GenerateEvent, Listener, PairsEvent, PairsRequest } from '../../service/types.ts';
+import type { GenerateEvent, GenerateRequest, Listener, PairsEvent, PairsRequest } from '../../service/types.ts';
 import type { Engine } from '../app/workers.ts';
 import { db } from './services.ts';
-import { closeStudio, openStudio, pairOf, studio } from './testStudio.ts';
+import { closeStudio, never, openStudio, pairOf, studio } from './testStudio.ts';
 
 afterEach(closeStudio);
 
@@ -52,4 +52,31 @@ it('takes a picture once whose event comes after the result', async () => {
   void tell({ type: 'image', index: 0, record } as never);
   await new Promise((resolve) => setTimeout(resolve, 20));
   expect(studio().images).toEqual([record]);
+});
+
+it('shows a picture in the making as far as it is, where that is wanted, and none of a blind test', async () => {
+  const asked: boolean[] = [];
+  let tell: Listener<GenerateEvent> = () => undefined;
+  await openStudio({
+    engine: {
+      generate: (_: string, request: GenerateRequest, listener: Listener<GenerateEvent>) => {
+        asked.push(request.previews!);
+        tell = listener;
+        return never();
+      },
+    },
+  });
+  const request = { ...imageRecord('x'), items: [{ prompt: 'a tree', seed: 1 }] };
+  void studio().runImages('images', 'pictures', request);
+  await vi.waitFor(() => expect(asked).toEqual([true]));
+  void studio().runImages('blind', 'blind', request);
+  await vi.waitFor(() => expect(asked).toEqual([true, false]));
+  studio().setPreference('previews', false);
+  void studio().runImages('images', 'more', request);
+  await vi.waitFor(() => expect(asked).toEqual([true, false, false]));
+  const preview = { width: 1, height: 1, data: new Uint8ClampedArray(4) };
+  tell({ type: 'step', item: 0, items: 1, step: 1, steps: 2, preview });
+  await vi.waitFor(() => expect(studio().jobs.at(-1)!.preview).toEqual(preview));
+  tell({ type: 'image', item: 0, items: 1, record: imageRecord('x') });
+  await vi.waitFor(() => expect(studio().jobs.at(-1)).toMatchObject({ done: 1, preview: undefined }));
 });

@@ -8,6 +8,7 @@ import type {
   OwnPair,
   PairsEvent,
   PairsRequest,
+  Preview,
 } from '../../service/types.ts';
 import { listener } from '../app/workers.ts';
 import { WinnowError } from '../../shared/errors.ts';
@@ -32,6 +33,8 @@ export interface Job {
   step: number;
   steps: number;
   pairs: number;
+  /** The current one, roughly. */
+  preview?: Preview | undefined;
   startedAt: number;
   /** What befell it, and it goes on all the same. */
   note: string;
@@ -125,9 +128,12 @@ export const jobsSlice: Slice<JobsSlice> = (set, get) => {
   function follow(id: string, take: Intake, keeps = true): (event: GenerateEvent) => void {
     return (event) => {
       if (event.type === 'preparing') return progress(id, () => ({ message: event.what }));
-      if (event.type === 'step') return progress(id, () => ({ step: event.step, steps: event.steps }));
+      if (event.type === 'step') {
+        const { step, steps, preview } = event;
+        return progress(id, () => ({ step, steps, preview }));
+      }
       if (event.type === 'recovered') return update(id, () => ({ note: event.message }));
-      progress(id, (job) => ({ done: job.done + 1, step: 0 }));
+      progress(id, (job) => ({ done: job.done + 1, step: 0, preview: undefined }));
       if (keeps) void take.image(event.record).catch((error) => update(id, () => ({ problem: problemOf(error) })));
     };
   }
@@ -183,7 +189,9 @@ export const jobsSlice: Slice<JobsSlice> = (set, get) => {
           // What could not be kept is not made.
           await db();
           if (keeps && !from) await keepJob(id, { ...begun(), kind: 'images', title, request });
-          const left = { ...request, items: request.items.slice(done) };
+          const { previews } = get().preferences;
+          // What is judged blind is not seen before.
+          const left = { ...request, items: request.items.slice(done), previews: keeps && previews };
           const records = await engine.generate(id, left, listener(onEvent));
           await Promise.all(records.map(take.image));
           return records;
@@ -212,7 +220,9 @@ export const jobsSlice: Slice<JobsSlice> = (set, get) => {
         (async () => {
           await db();
           if (!from) await keepJob(id, { ...begun(), kind: 'pairs', title, request });
-          const pairs = await engine.makePairs(id, done > 0 ? { ...request, first: done } : request, listener(onEvent));
+          const { previews } = get().preferences;
+          const left = { ...request, previews, ...(done > 0 && { first: done }) };
+          const pairs = await engine.makePairs(id, left, listener(onEvent));
           await Promise.all(pairs.map(take.pair));
           return pairs;
         })(),

@@ -24,6 +24,7 @@ const defaults = {
   singleKeys: true,
   keepMakingPairs: false,
   notify: false,
+  previews: true,
   smoothing: 0.6,
   loras: [],
   baseModel: null,

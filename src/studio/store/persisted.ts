@@ -77,6 +77,8 @@ export const preferences = define({
     keepMakingPairs: z.boolean().default(false),
     /** By the browser, at the end of a long job while the tab is hidden. */
     notify: z.boolean().default(false),
+    /** Pictures in sight while they are drawn. */
+    previews: z.boolean().default(true),
     smoothing: z.number().min(0).max(0.99).default(0.6),
     /** LoRA files that were brought in, newest first. */
     loras: eachOf(lora).default([]),

@@ -1,4 +1,6 @@
 /** What the engine makes now and next, with progress per step and cancel. */
+import { useEffect, useRef } from 'react';
+import type { Preview } from '../../../service/types.ts';
 import { Button, IconButton } from '../../components/Button.tsx';
 import { Panel, Progress, ProblemNotice, Tag } from '../../components/Surface.tsx';
 import type { Job } from '../../store/jobsSlice.ts';
@@ -51,8 +53,26 @@ function JobRow({ job }: { job: Job }) {
           <Button onClick={() => cancelJob(job.id)}>Cancel</Button>
         </span>
       </div>
+      {job.preview ? <Rough preview={job.preview} /> : null}
       {job.note ? <p className="small dim">{job.note}</p> : null}
       <Progress label={`Progress of ${job.title}`} value={job.state === 'waiting' ? 0 : fraction} />
     </div>
+  );
+}
+
+/** The picture as far as it is; what it will be is on its way. */
+function Rough({ preview: { width, height, data } }: { preview: Preview }) {
+  const canvas = useRef<HTMLCanvasElement>(null);
+  useEffect(() => canvas.current?.getContext('2d')?.putImageData(new ImageData(data, width, height), 0, 0));
+  return (
+    <canvas
+      ref={canvas}
+      className={styles.rough}
+      style={{ aspectRatio: `${width} / ${height}` }}
+      width={width}
+      height={height}
+      role="img"
+      aria-label="The picture in the making"
+    />
   );
 }

@@ -20,6 +20,7 @@ export function SettingsScreen() {
       <Panel title="While it works">
         <div className="stack">
           <Notify />
+          <Previews />
         </div>
       </Panel>
       <Panel title="Colours">
@@ -121,6 +122,19 @@ function Notify() {
       checked={notify && possible && !refused}
       disabled={!possible}
       onChange={(on) => void choose(on)}
+    />
+  );
+}
+
+function Previews() {
+  const previews = useStudio((s) => s.preferences.previews);
+  const { setPreference } = useStudio.getState();
+  return (
+    <Switch
+      label="Show pictures while they are drawn"
+      hint="Rough, from what is in the making: a fitted map of the latents, without the decoder."
+      checked={previews}
+      onChange={(on) => setPreference('previews', on)}
     />
   );
 }
