@@ -1,6 +1,7 @@
 /** The folder of a judge that is a CLIP: its config, weights and tokenizer in the layouts that people publish. Small files and the header of its
  *  weights are read, no more. */
 import { openSafetensors, type SafetensorsFile } from '../../data/formats/safetensors.ts';
+import { openSharded } from '../../data/formats/shardedSafetensors.ts';
 import {
   type ClipConfig,
   clipConfigOfShapes,
@@ -133,9 +134,23 @@ async function findWeights(
   const others = listed.filter((name) => name.endsWith('.safetensors') && !known.includes(name) && !isHead(name));
   const { file } = folder;
   const asked = file !== undefined && /\.safetensors$/i.test(file) && !isHead(file) ? file : undefined;
-  for (const name of asked === undefined ? [...known, ...others] : [asked]) {
+  const opened = async (name: string): Promise<SafetensorsFile | undefined> => {
     const bytes = await present(folder.open(name));
-    if (bytes) return { name, tensors: await openSafetensors(bytes, `${folder.path}${name}`) };
+    return bytes && openSafetensors(bytes, `${folder.path}${name}`);
+  };
+  for (const name of asked === undefined ? known : [asked]) {
+    const tensors = await opened(name);
+    if (tensors) return { name, tensors };
+  }
+  const index = asked === undefined ? await present(folder.read(INDEX)) : undefined;
+  if (index) {
+    const open = async (name: string): Promise<SafetensorsFile> =>
+      openSafetensors(await folder.open(name), `${folder.path}${name}`);
+    return { name: INDEX, tensors: await openSharded(index, `${folder.path}${INDEX}`, open) };
+  }
+  for (const name of asked === undefined ? others : []) {
+    const tensors = await opened(name);
+    if (tensors) return { name, tensors };
   }
   const pickles = ['pytorch_model.bin', 'open_clip_pytorch_model.bin', ...listed.filter(isPickle)];
   for (const name of pickles)
@@ -148,13 +163,11 @@ async function findWeights(
       'Put config.json and model.safetensors of openai/clip-vit-large-patch14 beside it.',
     );
   if (!isOurs) return undefined;
-  const shards = await present(folder.open('model.safetensors.index.json'));
-  throw new WinnowError(
-    'NotFound',
-    shards ? `${folder.path} has its weights in shards.` : `${folder.path} has no weights (model.safetensors).`,
-    shards ? 'Save them as one file (save_pretrained with max_shard_size="20GB").' : 'Take the whole folder.',
-  );
+  throw new WinnowError('NotFound', `${folder.path} has no weights (model.safetensors).`, 'Take the whole folder.');
 }
+
+/** Of weights in several files. */
+const INDEX = 'model.safetensors.index.json';
 
 const isHead = (name: string): boolean =>
   name.endsWith('.safetensors') && /^(head|mlp)\.|linearMSE|reluMSE|vit_[lb]_\d+_linear/i.test(name);

@@ -94,6 +94,24 @@ function recording(said: string[]): JudgeRunner {
 const tensorsOf = (name: string, file: string): Promise<SafetensorsFile> =>
   openSafetensors(readFileSync(join(cases, name, file)));
 
+/** A case's folder with its weights in two files, each in its own width, as save_pretrained writes large ones. */
+async function sharded(name: string): Promise<Files> {
+  const { 'model.safetensors': _, ...files } = filesOf(name);
+  const weights = await tensorsOf(name, 'weights.safetensors');
+  const map: Record<string, string> = {};
+  const shards: Files = {};
+  for (const part of [0, 1]) {
+    const file = `model-0000${part + 1}-of-00002.safetensors`;
+    const own = weights.names.filter((_name, i) => i % 2 === part);
+    const read = async (key: string): Promise<[string, { shape: readonly number[]; data: Float32Array }]> => {
+      map[key] = file;
+      return [key, { shape: weights.shape(key)!, data: await weights.read(key) }];
+    };
+    shards[file] = writeSafetensors(Object.fromEntries(await Promise.all(own.map(read))));
+  }
+  return { ...files, ...shards, 'model.safetensors.index.json': { metadata: { total_size: 1 }, weight_map: map } };
+}
+
 /** The case's pictures, with its prompts. */
 async function itemsOf(name: string): Promise<Judged[]> {
   const inputs = await tensorsOf(name, 'inputs.safetensors');
@@ -132,6 +150,14 @@ describe('scores what torch does', () => {
   ])('%s, as the kind %s, in %s', async (name, kind, weights, path) => {
     const judge = await judgeOf(filesOf(name, weights), path);
     expect(judge).toMatchObject({ kind, imageSize: null });
+    await using scorer = await (await judge.plan(recording([]))).make();
+    const scores = await scored(scorer.score(await itemsOf(name)));
+    const expected = await (await tensorsOf(name, 'expected.safetensors')).read('score');
+    scores.forEach((score, i) => expect(Math.abs(score - expected[i]!) / Math.abs(expected[i]!)).toBeLessThan(1e-5));
+  });
+  it('with its weights in several files and an index', async () => {
+    const name = 'judge-pickscore';
+    const judge = await judgeOf(await sharded(name), '/judges/PickScore/');
     await using scorer = await (await judge.plan(recording([]))).make();
     const scores = await scored(scorer.score(await itemsOf(name)));
     const expected = await (await tensorsOf(name, 'expected.safetensors')).read('score');
@@ -293,10 +319,28 @@ describe('a judge that cannot be one is refused by name', () => {
       /recipe is "taste"/,
     ],
     [
-      'shards',
+      'shards with an index that is none',
       async () => ({ 'config.json': config, 'model.safetensors.index.json': {} }),
+      'BadFile',
+      /model\.safetensors\.index\.json has no weight_map/,
+    ],
+    [
+      'a shard that is not there',
+      async () => {
+        const { 'model-00002-of-00002.safetensors': _, ...files } = await sharded('judge-clip');
+        return files;
+      },
       'NotFound',
-      /has its weights in shards/,
+      /model-00002-of-00002\.safetensors/,
+    ],
+    [
+      'a shard of something else',
+      async () => {
+        const files = await sharded('judge-clip');
+        return { ...files, 'model-00002-of-00002.safetensors': files['model-00001-of-00002.safetensors']! };
+      },
+      'BadFile',
+      /says that .* is in model-00002-of-00002\.safetensors, which does not have it/,
     ],
     [
       'a weight that is no number',

@@ -1,10 +1,10 @@
 /** The weight files of one component of a diffusers folder: one file, or shards behind an index; plain, or a variant (`fp16`). They are
  *  opened by range: the headers are read, tensors only when asked for. */
 import { openSafetensors, type SafetensorsFile } from '../../data/formats/safetensors.ts';
+import { readShardIndex } from '../../data/formats/shardedSafetensors.ts';
 import { weightVariants } from '../../data/modelFiles.ts';
 import { finiteTensors, type TensorSource } from '../../models/weights.ts';
 import { isWinnowError, WinnowError } from '../../shared/errors.ts';
-import { isRecord, parseJsonObject } from '../../shared/json.ts';
 import { sizeOf } from '../../shared/shape.ts';
 import type { FolderReader } from '../environment.ts';
 
@@ -69,15 +69,9 @@ async function openOptional(reader: FolderReader, path: string): Promise<Shard['
 }
 
 async function openShards(reader: FolderReader, folder: string, indexBytes: Uint8Array): Promise<Shard[]> {
-  const bad = (what: string): WinnowError =>
-    new WinnowError('BadFile', `The index of ${folder}'s weights ${what}.`, 'Download the model folder again.');
-  const { weight_map: map } = parseJsonObject(indexBytes, {
-    file: `The index of ${folder}'s weights`,
-    remedy: 'Download the model folder again.',
-  });
-  if (!isRecord(map) || !Object.values(map).every((file) => typeof file === 'string' && !/[\\/]/.test(file)))
-    throw bad('has no weight_map of tensors to files');
-  const names = Object.entries(map as Record<string, string>);
+  const what = `The index of ${folder}'s weights`;
+  const remedy = 'Download the model folder again.';
+  const names = readShardIndex(indexBytes, { what, remedy });
   const shards: Shard[] = [];
   for (const path of new Set(names.map(([, file]) => `${folder}/${file}`))) {
     const file = await openOptional(reader, path);
@@ -92,7 +86,7 @@ async function openShards(reader: FolderReader, folder: string, indexBytes: Uint
   const byPath = new Map(shards.map(({ path, file }) => [path, file.tensors]));
   for (const [name, file] of names)
     if (!byPath.get(`${folder}/${file}`)!.shape(name))
-      throw bad(`says that ${name} is in ${file}, which does not have it`);
+      throw new WinnowError('BadFile', `${what} says that ${name} is in ${file}, which does not have it.`, remedy);
   return shards;
 }
 

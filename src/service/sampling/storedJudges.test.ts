@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { folderReader } from '../../cli/files.ts';
+import { chooseJudgeFiles } from '../../data/judgeFiles.ts';
 import { Engine } from '../engineService.ts';
 import { MemoryFileStore } from '../memoryFiles.ts';
 import { testEnvironment } from '../testEnvironment.ts';
@@ -99,6 +100,13 @@ it('brings the head and the known pictures that its judge.json names, and a CLIP
     () => {},
   );
   expect(await engine.judge(`judges/${described}`)).toMatchObject({ title: 'PickScore', embeds: true });
+  const shards = ['model-00001-of-00002.safetensors', 'model-00002-of-00002.safetensors'];
+  const listed = ['config.json', 'README.md', ...shards, 'model.safetensors.index.json'].map((path) => ({ path }));
+  expect(chooseJudgeFiles(listed, 'x').map(({ path }) => path)).toEqual([
+    'config.json',
+    'model.safetensors.index.json',
+    ...shards,
+  ]);
 });
 
 it('is refused by name before anything is copied', async () => {
