@@ -210,6 +210,8 @@ export type TrainEvent =
   /** unchecked: what of a resumed run could not be compared with what it began with, in a sentence. */
   | { type: 'started'; record: RunRecord; memory: MemoryForecast; resumedAt: number | null; unchecked: string | null }
   | { type: 'step'; metrics: StepMetrics; steps: number; etaSeconds: number }
+  /** What it does between two steps, and how far it is (total 0: not known); null when that is done. */
+  | { type: 'doing'; doing: { what: string; done: number; total: number } | null }
   | { type: 'look'; look: Look }
   /** Later steps leave these out. */
   | { type: 'solved'; solved: Solved }

@@ -238,6 +238,10 @@ function runTraining(terminal: Terminal, { out, name, ...training }: Training): 
     let naming: Promise<unknown> | undefined;
     const record = await engine.train('train', request, (event) => {
       if (event.type === 'preparing') terminal.status(`${event.what} (${event.done}/${event.total})`);
+      if (event.type === 'doing' && event.doing)
+        terminal.status(
+          event.doing.total > 0 ? `${event.doing.what} (${event.doing.done}/${event.doing.total})` : event.doing.what,
+        );
       if (event.type === 'started') {
         const { reference, pairs, config } = event.record;
         if (event.unchecked !== null) terminal.note(event.unchecked);

@@ -44,7 +44,8 @@ export async function drawSamples(training: Training): Promise<boolean> {
         : context.predictors.make(await currentModel(context, prepared, run.record), ranOn, wanted);
     let known: NoisePredictor | undefined;
     const predictor = async (wanted: DenoiserSize): Promise<NoisePredictor> => (known ??= made.use(await make(wanted)));
-    for (const { prompt, seed, index } of shots) {
+    for (const [done, { prompt, seed, index }] of shots.entries()) {
+      listener({ type: 'doing', doing: { what: 'Drawing samples', done, total: shots.length } });
       check();
       const { defaults } = model.folder.info;
       const picture = await signal.turn(() =>
@@ -70,6 +71,8 @@ export async function drawSamples(training: Training): Promise<boolean> {
   } catch (error) {
     if (error instanceof StopAsked) return false;
     throw error;
+  } finally {
+    listener({ type: 'doing', doing: null });
   }
 }
 

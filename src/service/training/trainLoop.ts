@@ -57,6 +57,7 @@ export async function trainLoop(training: Training): Promise<RunRecord> {
 class Loop {
   private readonly training: Training;
   private readonly times = new StepTimes();
+  private readonly lastMs = { save: 0, look: 0, sample: 0 };
   private paused: boolean;
   /** Samples of this step were left for a stop. */
   private interrupted = false;
@@ -122,7 +123,33 @@ class Loop {
     this.tally.add(metrics.pairs);
     run.advance((record) => ({ ...record, step: step + 1, ...(step === 0 && { step0Logit: largestLogit(metrics) }) }));
     const left = config.steps - this.record.step;
-    listener({ type: 'step', metrics, steps: config.steps, etaSeconds: (left * this.times.usualMs!) / 1000 });
+    const etaSeconds = (left * this.times.usualMs! + this.betweenMs()) / 1000;
+    listener({ type: 'step', metrics, steps: config.steps, etaSeconds });
+  }
+
+  /** What saves, looks and rounds of samples will still take, by the last of each. */
+  private betweenMs(): number {
+    const { step, config } = this.record;
+    const { saveEvery, sampleEvery, steps } = config;
+    const before = (every: number): number =>
+      every > 0 ? Math.floor((steps - 1) / every) - Math.floor(step / every) : 0;
+    const saves = before(saveEvery) + 1;
+    const { save, look, sample } = this.lastMs;
+    return saves * (save + look) + (sampleEvery > 0 ? (before(sampleEvery) + 1) * sample : 0);
+  }
+
+  /** Says that it is at it, and remembers how long it took. */
+  private async timed<T>(kind: keyof Loop['lastMs'], what: string | null, work: () => Promise<T>): Promise<T> {
+    const { listener } = this.training;
+    const start = performance.now();
+    if (what !== null) listener({ type: 'doing', doing: { what, done: 0, total: 0 } });
+    try {
+      const result = await work();
+      this.lastMs[kind] = performance.now() - start;
+      return result;
+    } finally {
+      if (what !== null) listener({ type: 'doing', doing: null });
+    }
   }
 
   /** At held-out pairs, where it is due and there was none: before the save of the same step, so that the record on disk has both. False where a stop came
@@ -133,10 +160,13 @@ class Loop {
     const due = step > 0 && (step === config.steps || isDue(config.saveEvery, step));
     if (!prepared.looks || !due || looks.some((look) => look.step === step)) return true;
     try {
-      const look = await prepared.looks.take(context, prepared, step, signal, () => {
-        signal.check();
-        control.check();
-      });
+      const { looks: watched } = prepared;
+      const look = await this.timed('look', 'Looking at held-out pairs', () =>
+        watched.take(context, prepared, step, signal, () => {
+          signal.check();
+          control.check();
+        }),
+      );
       run.advance((record) => ({ ...record, looks: [...(record.looks ?? []), look] }));
       listener({ type: 'look', look });
       return true;
@@ -288,13 +318,17 @@ class Loop {
   }
 
   private async sample(): Promise<boolean> {
-    const drawn = await drawSamples(this.training);
+    const drawn = await this.timed('sample', null, () => drawSamples(this.training));
     this.interrupted = !drawn;
     return drawn;
   }
 
   /** Checkpoint and state, then the record that names them; what it no longer names goes last. */
   private save(): Promise<void> {
+    return this.timed('save', 'Saving', () => this.writeSave());
+  }
+
+  private writeSave(): Promise<void> {
     const { context, signal, run, prepared, listener } = this.training;
     return signal.turn(async () => {
       const { step, id, config } = this.record;

@@ -258,6 +258,13 @@ describe('stop while a run is prepared', () => {
     });
     await run.record;
     expect(await Promise.all(named)).toEqual([1, 2, 3, 4]);
+    // And hears between the steps what it does.
+    const doing = run.events.flatMap((event) => (event.type === 'doing' ? [event.doing] : []));
+    expect(doing.map((one) => one && `${one.what} ${one.done} ${one.total}`)).toEqual([
+      ...['Drawing samples 0 2', 'Drawing samples 1 2', null],
+      ...['Saving 0 0', null],
+      ...['Drawing samples 0 2', 'Drawing samples 1 2', null],
+    ]);
   });
 
   it('of a run that goes on leaves it where it was', async () => {

@@ -14,7 +14,7 @@ export function RunDock() {
 
 function Dock() {
   const run = useStudio((s) => s.runs.find((one) => one.id === s.activeRun));
-  const preparing = useStudio((s) => s.live?.preparing?.what);
+  const preparing = useStudio((s) => (s.live?.preparing ?? s.live?.doing)?.what);
   const etaSeconds = useStudio((s) => s.live?.etaSeconds);
   const loss = useStudio((s) => (s.activeRun ? s.metrics[s.activeRun]?.at(-1)?.loss : undefined));
   const own = useStudio((s) => s.engineState === 'ready');

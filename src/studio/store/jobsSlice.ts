@@ -35,6 +35,10 @@ export interface Job {
   pairs: number;
   /** The current one, roughly. */
   preview?: Preview | undefined;
+  /** When its first step was taken, ms since 1970, and what was made before. */
+  ran?: { since: number; from: number } | undefined;
+  /** It was told to end, and does at its next step. */
+  cancelling?: true | undefined;
   startedAt: number;
   /** What befell it, and it goes on all the same. */
   note: string;
@@ -43,6 +47,13 @@ export interface Job {
 
 /** At work, or before it. */
 export const isOpen = ({ state }: Pick<Job, 'state'>): boolean => state === 'waiting' || state === 'running';
+
+/** Of a job at work, by what it has made since its first step; null before there is a rate. */
+export function secondsLeft({ ran, done, step, steps, total }: Job, now: number): number | null {
+  if (!ran) return null;
+  const made = done + (steps > 0 ? step / steps : 0);
+  return made > ran.from ? ((now - ran.since) / 1000 / (made - ran.from)) * (total - made) : null;
+}
 
 export interface JobsSlice {
   jobs: Job[];
@@ -127,10 +138,19 @@ export const jobsSlice: Slice<JobsSlice> = (set, get) => {
 
   function follow(id: string, take: Intake, keeps = true): (event: GenerateEvent) => void {
     return (event) => {
-      if (event.type === 'preparing') return progress(id, () => ({ message: event.what }));
+      if (event.type === 'preparing') {
+        const { what, done, total } = event;
+        return progress(id, () => ({ message: total > 1 ? `${what} ${done} of ${total}` : what }));
+      }
       if (event.type === 'step') {
         const { step, steps, preview } = event;
-        return progress(id, () => ({ step, steps, preview }));
+        return progress(id, ({ ran, done }) => ({
+          step,
+          steps,
+          preview,
+          // From the end of the first step on: what came before it is no rate.
+          ran: ran ?? { since: Date.now(), from: done + step / steps },
+        }));
       }
       if (event.type === 'recovered') return update(id, () => ({ note: event.message }));
       progress(id, (job) => ({ done: job.done + 1, step: 0, preview: undefined }));
@@ -257,6 +277,7 @@ export const jobsSlice: Slice<JobsSlice> = (set, get) => {
 
     async cancelJob(id) {
       if (!get().jobs.some((job) => job.id === id && isOpen(job))) return;
+      update(id, () => ({ cancelling: true }));
       try {
         await get().engine().cancel(id);
       } catch (error) {

@@ -159,3 +159,27 @@ it('asks for a forecast again when the run at work has ended', () => {
   const during = forecastQuestion({ ...studio(), activeRun: 'r' });
   expect(forecastQuestion({ ...studio(), activeRun: null })).not.toBe(during);
 });
+
+it('says what a run does between its steps, and what it was told and has not done yet', async () => {
+  const { tell, end } = fakeEngine(stale);
+  let carriedOut = (): void => undefined;
+  const engine = studio().engine();
+  const command = () => new Promise<void>((resolve) => (carriedOut = resolve));
+  useStudio.setState({ engine: () => ({ ...engine, command }) as unknown as Engine });
+  const resuming = studio().resumeRun('r');
+  await settle();
+  tell({ type: 'started', record: stale, memory: { parts: {} } as never, resumedAt: 2, unchecked: null });
+  const doing = { what: 'Drawing samples', done: 1, total: 6 };
+  tell({ type: 'doing', doing });
+  expect(studio().live?.doing).toEqual(doing);
+  tell({ type: 'doing', doing: null });
+  expect(studio().live?.doing).toBeNull();
+  const pausing = studio().commandRun('pause');
+  await settle();
+  expect(studio().commanding).toBe('pause');
+  carriedOut();
+  await pausing;
+  expect(studio().commanding).toBeNull();
+  end({ ...stale, status: 'finished' });
+  await resuming;
+});

@@ -33,6 +33,8 @@ import { keepAwake } from './wakeLock.ts';
 export interface LiveRun {
   preparing: { what: string; done: number; total: number } | null;
   memory: MemoryForecast | null;
+  /** Between two steps. */
+  doing?: { what: string; done: number; total: number } | null;
   etaSeconds: number | null;
   /** The step it went on from; null for a new run. */
   resumedAt: number | null;
@@ -55,6 +57,8 @@ export interface TrainSlice {
   live: LiveRun | null;
   metrics: Record<string, StepMetrics[]>;
   trainProblem: Problem | null;
+  /** What the run at work was told and has not carried out yet. */
+  commanding: TrainCommand | null;
   /** Of settings that were typed or brought as a file. */
   settingsProblem: Problem | null;
   /** From the click on: what must be read before a run begins takes a moment, and a second click must not begin a second run. */
@@ -146,6 +150,8 @@ export const trainSlice: Slice<TrainSlice> = (set, get) => {
           // Metrics count from 0, the record counts steps taken.
           changeRun(id, () => ({ step: event.metrics.step + 1, status: 'running' }));
           return setLive({ preparing: null, etaSeconds: event.etaSeconds });
+        case 'doing':
+          return setLive({ doing: event.doing });
         case 'look':
           return changeRun(id, ({ looks = [] }) => ({
             looks: [...looks.filter(({ step }) => step < event.look.step), event.look],
@@ -296,6 +302,7 @@ export const trainSlice: Slice<TrainSlice> = (set, get) => {
     live: null,
     metrics: {},
     trainProblem: null,
+    commanding: null,
     settingsProblem: null,
     training: false,
 
@@ -401,7 +408,13 @@ export const trainSlice: Slice<TrainSlice> = (set, get) => {
     commandRun: (command) =>
       guarded(async () => {
         const run = get().activeRun;
-        if (run) await get().engine().command(run, command);
+        if (!run) return;
+        try {
+          set({ commanding: command });
+          await get().engine().command(run, command);
+        } finally {
+          if (get().commanding === command) set({ commanding: null });
+        }
       }),
 
     readRuns: () => action({ problem: 'trainProblem', background: true }, () => readAll(get().activeRun)),

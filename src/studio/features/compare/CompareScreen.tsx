@@ -10,7 +10,7 @@ import { ModelPicker } from '../../components/ModelPicker.tsx';
 import { Shortcuts } from '../../components/Shortcuts.tsx';
 import { Disclosure, Page, Panel, ProblemNotice, Progress } from '../../components/Surface.tsx';
 import { settingsInWords } from '../../components/settingsWords.ts';
-import { plural } from '../../components/words.ts';
+import { plural, printDuration } from '../../components/words.ts';
 import { distinctBy } from '../../../shared/arrays.ts';
 import { MOST_MODELS } from '../../../records/blindTests.ts';
 import {
@@ -23,7 +23,7 @@ import {
 import type { CompareView } from '../../store/compareSlice.ts';
 import { draftSettings } from '../../store/generateSelectors.ts';
 import { memoised } from '../../store/memoised.ts';
-import { isOpen } from '../../store/jobsSlice.ts';
+import { isOpen, secondsLeft } from '../../store/jobsSlice.ts';
 import { bundledPrompts, drawPrompts } from '../../store/prompts.ts';
 import { useStudio } from '../../store/useStudio.ts';
 import { useModelHashes } from './modelHashes.ts';
@@ -124,6 +124,7 @@ function Sides() {
   const ready = useStudio((s) => s.engineState === 'ready');
   const hasTuned = useStudio((s) => s.runs.some((run) => run.checkpoints.length));
   const job = useStudio((s) => s.jobs.find((one) => one.kind === 'compare' && isOpen(one)));
+  const left = job ? secondsLeft(job, Date.now()) : null;
   const comparing = useStudio((s) => s.comparing);
   const same = useStudio(areSame);
   const missing = useStudio(missingPictures);
@@ -167,7 +168,8 @@ function Sides() {
         {job ? (
           <div className={styles.progress}>
             <span className="small number">
-              {job.title}: {job.done} of {job.total}
+              {job.title}: {job.message || `${job.done} of ${job.total}`}
+              {left === null ? '' : ` · ${printDuration(left)} left`}
             </span>
             <Progress
               label="Images for the comparison"

@@ -3,7 +3,8 @@ import { useEffect, useRef } from 'react';
 import type { Preview } from '../../../service/types.ts';
 import { Button, IconButton } from '../../components/Button.tsx';
 import { Panel, Progress, ProblemNotice, Tag } from '../../components/Surface.tsx';
-import type { Job } from '../../store/jobsSlice.ts';
+import { printDuration } from '../../components/words.ts';
+import { type Job, secondsLeft } from '../../store/jobsSlice.ts';
 import { useStudio } from '../../store/useStudio.ts';
 import styles from './generate.module.css';
 
@@ -27,6 +28,7 @@ export function Queue() {
 function JobRow({ job }: { job: Job }) {
   const training = useStudio((s) => s.activeRun !== null);
   const { cancelJob, dismissJob } = useStudio.getState();
+  const left = secondsLeft(job, Date.now());
   const within = job.steps > 0 ? job.step / job.steps : 0;
   const fraction = job.total > 0 ? Math.min(1, (job.done + within) / job.total) : null;
   if (job.state === 'failed')
@@ -48,9 +50,13 @@ function JobRow({ job }: { job: Job }) {
             <span className="dim">
               image {Math.min(job.done + 1, job.total)} of {job.total}
               {job.steps ? ` · step ${job.step} of ${job.steps}` : ''}
+              {left === null ? '' : ` · ${printDuration(left)} left`}
             </span>
           ) : null}
-          <Button onClick={() => cancelJob(job.id)}>Cancel</Button>
+          {job.cancelling ? <Tag>ends at its next step</Tag> : null}
+          <Button disabled={job.cancelling} onClick={() => cancelJob(job.id)}>
+            Cancel
+          </Button>
         </span>
       </div>
       {job.preview ? <Rough preview={job.preview} /> : null}

@@ -2,7 +2,7 @@
 import { useState } from 'react';
 import { limits } from '../../../shared/limits.ts';
 import { extensionInWords, lineageInWords, recoveryInWords, takenInWords } from '../../../records/runs.ts';
-import type { RunRecord } from '../../../service/types.ts';
+import type { RunRecord, TrainCommand } from '../../../service/types.ts';
 import type { Action } from '../../components/action.ts';
 import { ActionButton, Button } from '../../components/Button.tsx';
 import { NumberField } from '../../components/Fields.tsx';
@@ -28,7 +28,7 @@ export function RunView({ id, overlays }: { id: string; overlays: string[] }) {
   if (!run) {
     return (
       <Panel>
-        <p role="status">{preparing?.what ?? 'Preparing the run'}</p>
+        <p role="status">{preparing ? counted(preparing) : 'Preparing the run'}</p>
         <Progress label="Preparing" value={preparing?.total ? preparing.done / preparing.total : null} />
       </Panel>
     );
@@ -60,8 +60,21 @@ export function RunView({ id, overlays }: { id: string; overlays: string[] }) {
   );
 }
 
+/** Told, and not done yet: a step is not broken off. */
+const commandWords: Record<TrainCommand, string> = {
+  pause: 'pausing: it ends this step and saves',
+  resume: 'going on',
+  save: 'saves when this step is done',
+  sample: 'draws samples when this step is done',
+  stop: 'stopping: it ends this step and saves',
+};
+
+const counted = ({ what, done, total }: { what: string; done: number; total: number }): string =>
+  total > 1 ? `${what} ${Math.min(done + 1, total)} of ${total}` : what;
+
 function LiveHead({ run }: { run: RunRecord }) {
   const live = useStudio((s) => s.live);
+  const commanding = useStudio((s) => s.commanding);
   const enabled = useStudio((s) => s.engineState === 'ready');
   const { commandRun } = useStudio.getState();
   const paused = run.status === 'paused';
@@ -111,10 +124,21 @@ function LiveHead({ run }: { run: RunRecord }) {
           ))}
         </div>
       </div>
-      <Progress label="Training progress" value={live?.preparing ? null : run.step / run.config.steps} />
+      <Progress
+        label="Training progress"
+        value={
+          live?.preparing
+            ? live.preparing.total > 1
+              ? live.preparing.done / live.preparing.total
+              : null
+            : run.step / run.config.steps
+        }
+      />
       <div className="row" role="status">
         {enabled ? null : <Tag>trains in another tab</Tag>}
-        {live?.preparing ? <Tag tone="accent">{live.preparing.what}</Tag> : null}
+        {live?.preparing ? <Tag tone="accent">{counted(live.preparing)}</Tag> : null}
+        {live?.doing && !live.preparing ? <Tag tone="accent">{counted(live.doing)}</Tag> : null}
+        {commanding ? <Tag tone="accent">{commandWords[commanding]}</Tag> : null}
         {live?.resumedAt == null ? null : <Tag tone="good">resumed at step {live.resumedAt}, optimiser restored</Tag>}
         {live?.awake ? (
           <Tag>
