@@ -261,9 +261,14 @@ describe('stop while a run is prepared', () => {
     // And hears between the steps what it does.
     const doing = run.events.flatMap((event) => (event.type === 'doing' ? [event.doing] : []));
     expect(doing.map((one) => one && `${one.what} ${one.done} ${one.total}`)).toEqual([
-      ...['Drawing samples 0 2', 'Drawing samples 1 2', null],
-      ...['Saving 0 0', null],
-      ...['Drawing samples 0 2', 'Drawing samples 1 2', null],
+      'Drawing samples 0 2',
+      'Drawing samples 1 2',
+      null,
+      'Saving 0 0',
+      null,
+      'Drawing samples 0 2',
+      'Drawing samples 1 2',
+      null,
     ]);
   });
 
