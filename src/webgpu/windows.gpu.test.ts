@@ -1,11 +1,13 @@
 /** Windows on the GPU, in every variant of the kernels, against the float64 oracle: a device that lets a shader see next to nothing. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { openNodeDevice, type NodeDevice } from '../cli/device.ts';
+import { openNodeDevice, openNodeGpu, type NodeDevice } from '../cli/device.ts';
 import { Graph, type ParameterDtype, type Value } from '../graph/graph.ts';
 import { evaluate } from '../oracle/run.ts';
 import '../shared/disposable.ts';
 import { sizeOf } from '../shared/shape.ts';
+import { type EngineDevice, openDevice } from './device.ts';
 import { createGpuExecutor, type GpuExecutor } from './executor.ts';
+import { DEFAULT_LIMITS } from './plan.ts';
 import { cuts } from './testWindows.ts';
 
 let engine: NodeDevice;
@@ -78,6 +80,45 @@ describe.each(['workgroup', 'quad'])('%s', (variant) => {
     );
     expect(dispatches).toBe(weights === 'f32' ? 7 : 4);
   });
+});
+
+/** A device as an adapter gives it that offers no more than WebGPU asks of all. */
+async function openDefaultDevice(): Promise<EngineDevice> {
+  const { gpu } = await openNodeGpu();
+  const requestAdapter = async (options?: GPURequestAdapterOptions): Promise<GPUAdapter | null> => {
+    const adapter = await gpu.requestAdapter(options);
+    if (adapter) {
+      const request = adapter.requestDevice.bind(adapter);
+      adapter.requestDevice = ({ requiredLimits: _, ...asked } = {}) => request(asked);
+    }
+    return adapter;
+  };
+  return openDevice({ requestAdapter } as GPU);
+}
+
+it('looks words up in the table of a real text encoder on a device of the default limits', async () => {
+  const small = await openDefaultDevice();
+  using closed = new DisposableStack();
+  closed.defer(() => small.destroy());
+  const { maxStorageBufferBindingSize, maxBufferSize } = DEFAULT_LIMITS;
+  expect(small.device.limits).toMatchObject({ maxStorageBufferBindingSize, maxBufferSize });
+  // CLIP's, in f32: 145 MiB.
+  const graph = new Graph();
+  const table = graph.parameter('table', [49408, 768]);
+  const ids = graph.input('ids', [1, 77], 'i32');
+  const rows = graph.op('embedding', {}, [table, ids]);
+  graph.output('rows', rows);
+  using program = await createGpuExecutor(small).compile(graph);
+  expect(program.dispatchCount).toBe(2);
+  const asked = Int32Array.from({ length: 77 }, (_, i) => (i * 641) % 49408).fill(49407, 76);
+  program.write(
+    table,
+    new Float32Array(49408 * 768).map((_, i) => i % 16_777_213),
+  );
+  program.write(ids, asked);
+  await program.run();
+  const got = await program.read(rows);
+  expect(got).toEqual(got.map((_, i) => (asked[Math.floor(i / 768)]! * 768 + (i % 768)) % 16_777_213));
 });
 
 const tensor = (graph: Graph, name: string, shape: readonly number[], dtype: ParameterDtype): Value =>

@@ -215,7 +215,7 @@ export function lowerProduct(product: Product, context: LowerContext): Dispatch[
 const hasPairs = ({ b, depth }: Product): boolean =>
   formatOf[b.value.dtype] > 0 &&
   b.depth[1] === 1 &&
-  [depth[1], b.depth[0], ...b.column].every((stride) => stride % 2 === 0);
+  [b.first ?? 0, depth[1], b.depth[0], ...b.column].every((stride) => stride % 2 === 0);
 
 /** The same product as Cᵀ = B Aᵀ. */
 function transposed({ rows, columns, a, b, c, biasByRow = false, ...rest }: Product): Product {
