@@ -260,10 +260,10 @@ function runTraining(terminal: Terminal, { out, name, ...training }: Training): 
       }
       if (event.type === 'recovered') terminal.note(recoveryInWords(event.recovery));
       if (event.type === 'look') terminal.note(`step ${event.look.step}: ${lookInWords(event.look)}`);
-      if (event.type === 'solved')
-        terminal.note(
-          `step ${event.solved.step}: ${event.solved.pairs.length} pairs are solved and left out from here on`,
-        );
+      if (event.type === 'solved') {
+        const { step, pairs } = event.solved;
+        terminal.note(`step ${step}: solved and left out from here on: ${pairs.length}`);
+      }
       if (event.type === 'setback') terminal.note(event.setback.words);
       if (event.type === 'checkpoint') terminal.note(`saved ${event.checkpoint.file}`);
       if (event.type === 'step') {

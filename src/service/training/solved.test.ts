@@ -83,6 +83,17 @@ describe('a run that leaves solved pairs out', () => {
     expect(numbers(metrics).slice(first, first + 1)).not.toEqual(others.slice(first, first + 1));
   });
 
+  it('decides at its last step, too, where more are asked for: as if it had been as long from the first', async () => {
+    const t = await leaning();
+    const first = record.solved![0]!.step;
+    const short = await t.start({ config: { ...config, steps: first } }).record;
+    expect(short).toMatchObject({ status: 'finished', step: first });
+    expect(short.solved).toBeUndefined();
+    const longer = await t.start({ resume: true, pairs: [], more: config.steps - first }).record;
+    expect(longer.solved).toEqual(record.solved);
+    expect(await state(t)).toBe(await state(whole));
+  });
+
   it('ends where none is left, and says so', () => {
     expect(record.solved!.flatMap(({ pairs }) => pairs).toSorted()).toEqual(whole.pairs.map(({ pair }) => pair));
     expect(record).toMatchObject({ status: 'finished', ended: { by: 'solved', step: record.step } });
