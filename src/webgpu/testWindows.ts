@@ -23,7 +23,7 @@ export const cut = <K extends OpKind>(
   pieces: number,
 ): Cut => ({ name, op, params, shapes, most, pieces }) as unknown as Cut;
 
-const conv = (bias: boolean, residual: boolean): OpParams['conv2d'] => ({
+export const conv = (bias: boolean, residual: boolean): OpParams['conv2d'] => ({
   stride: 1,
   padding: [1, 1, 1, 1],
   bias,

@@ -8,7 +8,7 @@ import type { Tensor } from '../oracle/tensor.ts';
 import { sizeOf } from '../shared/shape.ts';
 import { ALIGNMENT, stretchOf } from './kernels/dispatch.ts';
 import { DEFAULT_LIMITS, planGraph } from './plan.ts';
-import { built, cut, cuts } from './testWindows.ts';
+import { built, conv, cut, cuts } from './testWindows.ts';
 import { inWindows } from './windows.ts';
 
 /** Runs nodes whose operands are windows of one another's arrays. */
@@ -92,4 +92,19 @@ it('leaves whole what no window can hold', () => {
   expect(inWindows(node, 512)).toEqual([node]);
   const planes = built(cut('', 'upsampleNearest', { height: 14, width: 14 }, [[1, 12, 7, 7]], 0, 1));
   expect(inWindows(planes.node, 2048)).toEqual([planes.node]);
+  // The second picture begins at byte 972.
+  const pictures = built(
+    cut(
+      '',
+      'conv2d',
+      conv(false, false),
+      [
+        [2, 3, 9, 9],
+        [3, 3, 3, 3],
+      ],
+      0,
+      1,
+    ),
+  );
+  expect(inWindows(pictures.node, 1024)).toEqual([pictures.node]);
 });

@@ -17,8 +17,17 @@ interface Run {
 export function inWindows(node: Node, maxBytes: number): readonly Node[] {
   if ([...node.inputs, ...node.outputs].every((value) => bytes(value) <= maxBytes)) return [node];
   const pieces = new Pieces(node, maxBytes);
-  return cut(node, pieces) ? pieces.nodes : [node];
+  return cut(node, pieces) && pieces.nodes.every(mayBegin) ? pieces.nodes : [node];
 }
+
+/** Whether all that a node binds begins where a binding may; a block of a weight is bound with what lies before it. */
+const mayBegin = ({ inputs, outputs }: Node): boolean =>
+  [...inputs, ...outputs].every(
+    ({ source, dtype }) =>
+      source.kind !== 'view' ||
+      source.rowStride !== undefined ||
+      (source.offset * bytesPerElement[dtype]) % ALIGNMENT === 0,
+  );
 
 const bytes = ({ shape, dtype }: Value): number => bytesPerElement[dtype] * sizeOf(shape);
 
