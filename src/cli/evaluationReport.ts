@@ -1,17 +1,7 @@
 /** What `winnow evaluate` finds: as JSON, as text, and as one HTML file with its images inside. */
 import type { Compared, ScaleFigures } from '../evaluation/armFigures.ts';
-import {
-  between,
-  type JudgedModels,
-  judgedSections,
-  percent,
-  plain,
-  promptsOf,
-  range,
-  sign,
-  signed,
-  standardOf,
-} from '../evaluation/judgedReport.ts';
+import { between, percent, plain, promptsOf, range, sign, signed } from '../evaluation/figureWords.ts';
+import { type JudgedModels, judgedSections, standardOf } from '../evaluation/judgedReport.ts';
 import { ratersBlocks, type RatersFigures } from '../evaluation/raters.ts';
 import { reportHtml } from '../evaluation/report.ts';
 import type { JudgeInfo, Score } from '../judges/judge.ts';

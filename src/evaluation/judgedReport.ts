@@ -2,9 +2,9 @@
 import type { Compared, ComparedItem, ScaleFigures } from './armFigures.ts';
 import { FEW_GROUPS, type Interval } from './bootstrap.ts';
 import type { DiversityFigures } from './diversity.ts';
+import { between, distanceWords, percent, plain, promptsOf, range, sign, signed } from './figureWords.ts';
 import { bestOf } from './pairedGain.ts';
 import type { Report, ReportBlock } from './report.ts';
-import type { Spread } from './spread.ts';
 import { standardCells, type StandardTable, standardTable } from './standardTable.ts';
 import { verdict } from './verdict.ts';
 import type { WinRate } from './winRate.ts';
@@ -33,18 +33,6 @@ export interface JudgedModels<Judge extends ToldJudge = ToldJudge> {
   }[];
   diversity: DiversityFigures | null;
 }
-
-export const percent = (share: number): string =>
-  Number.isNaN(share) ? 'none decided' : `${(100 * share).toFixed(1)} %`;
-export const range = ([low, high]: readonly [number, number]): string => `${percent(low)} to ${percent(high)}`;
-export const plain = ({ mean, deviation }: Spread): string => `${mean.toFixed(3)} ± ${deviation.toFixed(3)}`;
-export const signed = (gain: Spread): string => `${gain.mean >= 0 ? '+' : ''}${plain(gain)}`;
-export const between = (interval: Interval | null): string =>
-  interval ? `${interval[0].toFixed(3)} to ${interval[1].toFixed(3)}` : '-';
-export const sign = (value: number): string => `${value >= 0 ? '+' : ''}${value.toFixed(2)}`;
-
-export const promptsOf = ({ items }: Pick<JudgedModels, 'items'>): number =>
-  new Set(items.map(({ prompt }) => prompt)).size;
 
 /** Papers print HPS as 100 times its cosine. */
 export const standardOf = ({ names, judged }: JudgedModels): StandardTable =>
@@ -135,11 +123,6 @@ function comparisonBlocks({ names, judged, diversity }: JudgedModels, at: number
       : []),
   ];
 }
-
-export const distanceWords = ({ by }: DiversityFigures): string =>
-  by === null
-    ? 'The distance is the root mean square of pixels in [0, 1], pictures shrunk to 32 by 32.'
-    : `The distance is 1 less the cosine of two pictures’ embeddings by ${by}.`;
 
 const sharesRange = (interval: Interval | null): string =>
   interval ? `95 % interval ${range(interval)}` : 'one prompt';

@@ -7,7 +7,7 @@ import {
   scoredPair,
   scoredPicture,
 } from '../../evaluation/judgeFigures.ts';
-import { percent, range } from '../../evaluation/judgedReport.ts';
+import { percent, range } from '../../evaluation/figureWords.ts';
 import { embeddedModels } from '../../data/embeddedModels.ts';
 import type { Engine } from '../../service/engineService.ts';
 import type { ModelRef, PairRecord } from '../../service/types.ts';

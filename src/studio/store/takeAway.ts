@@ -18,7 +18,7 @@ import type { ExportKind, ModelRef } from '../../service/types.ts';
 import { listener } from '../app/workers.ts';
 import { endedEarlyInWords, isUnfinished } from './blindSlice.ts';
 import { comparedCells, gridModels } from './compareSelectors.ts';
-import type { JudgedComparison } from './judgedComparison.ts';
+import { comparedNames, type JudgedComparison, judgedComparison } from './judgedComparison.ts';
 import { ownSelfAgreement } from './labelSelectors.ts';
 import { raterTitle } from './ratersSlice.ts';
 import { files, siteBase, takenPath } from './services.ts';
@@ -230,7 +230,6 @@ export async function exportReport(runId: string | undefined): Promise<TakenFile
     });
   }
 
-  const { judgedComparison, comparedNames } = await import('./judgedComparison.ts');
   const judged = judgedComparison(useStudio.getState());
   if (judged) sections.push(...(await judgedBlocks(judged)));
 

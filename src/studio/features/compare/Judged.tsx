@@ -1,7 +1,7 @@
 /** Judges on what is compared: who is asked, and what they say in figures. */
 import { useMemo } from 'react';
 import { FEW_GROUPS, type Interval } from '../../../evaluation/bootstrap.ts';
-import { between, distanceWords, percent, promptsOf, range, sign } from '../../../evaluation/judgedReport.ts';
+import { between, distanceWords, percent, promptsOf, range, sign } from '../../../evaluation/figureWords.ts';
 import { Button } from '../../components/Button.tsx';
 import { Switch } from '../../components/Fields.tsx';
 import { JudgeCuts } from '../../components/JudgeCuts.tsx';
