@@ -1,7 +1,7 @@
 /** Which files of a judge's folder or repository are needed, by their paths alone: configs, tokenizer, and its weights in one form. Pickles and the
  *  weights of other frameworks stay where they are. */
 import { WinnowError } from '../shared/errors.ts';
-import { isHeadFile, isTestPicture, MOST_TESTS } from './formats/judgeFolder.ts';
+import { isHeadFile, isTestPicture, MOST_TESTS } from './judgeNames.ts';
 import { tokenizerFiles } from './modelFiles.ts';
 
 const small: ReadonlySet<string> = new Set([

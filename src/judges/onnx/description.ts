@@ -1,7 +1,7 @@
 /** What a judge.json says: how any ONNX model that scores pictures is fed and read. The form is docs/judges.md's; its `image.preprocessor` is
  *  transformers' preprocessor_config.json, field by field. */
 import { z } from 'zod';
-import { isHeadFile, isTestPicture, MOST_TESTS } from '../../data/formats/judgeFolder.ts';
+import { isHeadFile, isTestPicture, MOST_TESTS } from '../../data/judgeNames.ts';
 import { WinnowError } from '../../shared/errors.ts';
 import { isRecord } from '../../shared/json.ts';
 import { problemsIn } from '../../shared/problems.ts';

@@ -131,11 +131,11 @@ class Loop {
   private betweenMs(): number {
     const { step, config } = this.record;
     const { saveEvery, sampleEvery, steps } = config;
-    const before = (every: number): number =>
-      every > 0 ? Math.floor((steps - 1) / every) - Math.floor(step / every) : 0;
-    const saves = before(saveEvery) + 1;
+    // Those due after this step and before the last, and those at the end.
+    const times = (every: number): number =>
+      1 + (every > 0 ? Math.floor((steps - 1) / every) - Math.floor((step - 1) / every) : 0);
     const { save, look, sample } = this.lastMs;
-    return saves * (save + look) + (sampleEvery > 0 ? (before(sampleEvery) + 1) * sample : 0);
+    return times(saveEvery) * (save + look) + (sampleEvery > 0 ? times(sampleEvery) * sample : 0);
   }
 
   /** Says that it is at it, and remembers how long it took. */

@@ -3,7 +3,7 @@ import type { Reader } from '../reader.ts';
 import { modelConfigsReader } from './modelConfigs.ts';
 import { schedulersReader } from './schedulers.ts';
 import { tokenizersReader } from './tokenizers.ts';
-import { weightsReader } from './weights.ts';
+import { shardsReader, weightsReader } from './weights.ts';
 import { checkpointsReader } from './checkpoints.ts';
 import { scorersReader } from './scorers.ts';
 import { modelFilesReader } from './modelFiles.ts';
@@ -14,6 +14,7 @@ export const modelReaders: readonly Reader[] = [
   schedulersReader,
   tokenizersReader,
   weightsReader,
+  shardsReader,
   checkpointsReader,
   scorersReader,
   modelFilesReader,

@@ -1,7 +1,10 @@
 /** Weights of a part: of one file, or of shards by an index. */
-import { writeSafetensors } from '../../../../../src/data/formats/safetensors.ts';
+import { openSafetensors, writeSafetensors } from '../../../../../src/data/formats/safetensors.ts';
+import { openSharded } from '../../../../../src/data/formats/shardedSafetensors.ts';
 import { openComponentWeights } from '../../../../../src/service/model/weightFiles.ts';
 import { bytesOf, type Files } from '../../mutate.ts';
+import { WinnowError } from '../../../../../src/shared/errors.ts';
+import { sizeOf } from '../../../../../src/shared/shape.ts';
 import { check, json, type Reader } from '../reader.ts';
 import { folder } from './folder.ts';
 
@@ -58,4 +61,36 @@ export const weightsReader: Reader = {
     { 'config.json': json({}) },
   ],
   read: readWeights,
+};
+
+const index = 'model.safetensors.index.json';
+const shards = ['model-00001-of-00002.safetensors', 'model-00002-of-00002.safetensors'] as const;
+
+/** A judge's, by its index. */
+async function readShards(files: Files): Promise<void> {
+  const bytes = (file: string): Uint8Array => {
+    if (Object.hasOwn(files, file)) return files[file]!;
+    throw new WinnowError('NotFound', `There is no file ${file}.`, 'Take the whole folder again.');
+  };
+  const opened = await openSharded(bytes(index), index, async (file) => openSafetensors(bytes(file), file));
+  for (const name of opened.names) {
+    const { length } = await opened.read(name);
+    check(length === sizeOf(opened.shape(name)!), `${name} has ${length} numbers`);
+    if (opened.half(name)) await opened.readHalf(name);
+  }
+}
+
+export const shardsReader: Reader = {
+  name: 'shards',
+  sources: ['data/formats/shardedSafetensors'],
+  words: ['weight_map', 'metadata', 'a.weight', 'b.weight', ...shards, '../x.safetensors', '..', '__proto__'],
+  seeds: (): Files[] => [
+    {
+      [index]: json({ weight_map: { 'a.weight': shards[0], 'b.weight': shards[1], 'c.weight': shards[1] } }),
+      [shards[0]]: weights('a.weight'),
+      [shards[1]]: weights('b.weight', 'c.weight'),
+    },
+    { [index]: json({ weight_map: { 'a.weight': shards[0] } }), [shards[0]]: weights('a.weight', 'b.weight') },
+  ],
+  read: readShards,
 };
