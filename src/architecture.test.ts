@@ -29,7 +29,7 @@ const mayImport: Record<string, string[]> = {
   webgpu: ['graph', 'losses'],
   onnx: ['graph'],
   models: ['graph'],
-  judges: ['graph', 'models', 'data/formats'],
+  judges: ['graph', 'models', 'data/formats', 'data/judgeNames'],
   diffusion: [],
   training: ['graph', 'autodiff', 'models', 'diffusion', 'losses'],
   evaluation: ['records', 'data', 'losses'],
