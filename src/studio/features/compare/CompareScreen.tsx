@@ -127,6 +127,7 @@ function Sides() {
   const left = job ? secondsLeft(job, Date.now()) : null;
   const comparing = useStudio((s) => s.comparing);
   const same = useStudio(areSame);
+  const several = useStudio((s) => comparedModels(s).length > 1);
   const missing = useStudio(missingPictures);
   const others = useStudio((s) => s.compareOthers);
   const known = useModelHashes([a, b, ...others]);
@@ -177,7 +178,7 @@ function Sides() {
             />
             <Button onClick={() => cancelJob(job.id)}>Cancel</Button>
           </div>
-        ) : same && others.length === 0 ? null : (
+        ) : a && b && !several ? null : (
           <ActionButton action={make} look={known && missing ? 'primary' : 'normal'} />
         )}
       </div>
