@@ -104,7 +104,7 @@ function Figures({ found }: { found: JudgedComparison }) {
   const prompts = promptsOf(found);
   return (
     <>
-      <div className={styles.gridScroll}>
+      <div className={styles.figuresScroll}>
         <table className={styles.figures}>
           <caption className="small dim">
             {plural(items.length, 'picture')} of each model over {plural(prompts, 'prompt')}, gains and wins over the

@@ -15,19 +15,15 @@ export function Looks({ run }: { run: RunRecord }) {
   const self = useStudio(ownSelfAgreement);
   const { looks } = run;
   const { pairs: heldOut, because } = heldOutOf(run.pairs, run.config);
-  if (because !== null)
-    return (
-      <p className="small dim" data-testid="nothing-held-out">
-        {because}
-      </p>
-    );
-  if (heldOut.size === 0) return null;
+  if (because !== null || heldOut.size === 0) return null;
   if (!looks?.length)
     return (
-      <p className="small dim">
-        {plural(heldOut.size, 'pair')} {heldOut.size === 1 ? 'is' : 'are'} held out: the run looks at them each time
-        that it saves.
-      </p>
+      <Panel title="Held-out pairs">
+        <p className="small dim">
+          {plural(heldOut.size, 'pair')} {heldOut.size === 1 ? 'is' : 'are'} held out: the run looks at them each time
+          that it saves.
+        </p>
+      </Panel>
     );
   const best = bestLook(looks);
   const last = looks.at(-1)!;
@@ -89,6 +85,13 @@ export function Verdict({ run }: { run: RunRecord }) {
       )}
     </div>
   );
+}
+
+/** Why a run looks at no pairs; once it has ended its verdict says so. */
+export function NothingHeldOut({ run }: { run: RunRecord }) {
+  const { because } = heldOutOf(run.pairs, run.config);
+  if (because === null || run.status === 'finished' || run.status === 'stopped') return null;
+  return <p className="small dim">{because}</p>;
 }
 
 /** Pairs that a run at work has left out so far; its verdict says so at the end. */

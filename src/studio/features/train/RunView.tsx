@@ -14,7 +14,7 @@ import { plural, printBytes, printDuration, printWhen } from '../../components/w
 import { canExtend, canResume } from '../../store/trainSlice.ts';
 import { useStudio } from '../../store/useStudio.ts';
 import { Curves } from './Curves.tsx';
-import { LeftOut, Looks, Setbacks, Verdict } from './Looks.tsx';
+import { LeftOut, Looks, NothingHeldOut, Setbacks, Verdict } from './Looks.tsx';
 import { Margins } from './Margins.tsx';
 import { NextRound } from './NextRound.tsx';
 import { SampleStrip } from './SampleStrip.tsx';
@@ -44,6 +44,7 @@ export function RunView({ id, overlays }: { id: string; overlays: string[] }) {
           <Recoveries run={run} />
           <Setbacks run={run} />
           {active ? <LeftOut run={run} /> : null}
+          <NothingHeldOut run={run} />
           <Lineage run={run} />
           <Extensions run={run} />
           <StartedAt run={run} />
