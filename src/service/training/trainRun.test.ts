@@ -366,6 +366,11 @@ const untimed = async (t: TestTraining): Promise<unknown> =>
 it.each([
   ['a run', { saveEvery: 1, keepCheckpoints: 2 }, 3],
   ['one that keeps only its last checkpoint', { saveEvery: 2, keepCheckpoints: 1 }, 3],
+  [
+    'one that draws samples',
+    { saveEvery: 2, keepCheckpoints: 2, sampleEvery: 2, samplePrompts: ['a tree'], sampleSeeds: [0, 1] },
+    3,
+  ],
   ['one that looks at held-out pairs', { saveEvery: 2, keepCheckpoints: 2, heldOut: 0.1 }, 20],
 ])(
   '%s goes on from the last save after a kill at any change of a file, to the same bits and record',
