@@ -85,6 +85,8 @@ export const browserRuns: Torture = async (options) => {
         writeFileSync(settings, JSON.stringify(config));
         await page.click(/^As a file/);
         await page.choose('Load file', [settings]);
+        // They are in the form once it says so.
+        await page.until(`/own settings/.test(document.body.textContent)`);
         await page.click(/^Start training/);
       }
       return { page, before: left ? stepsIn(left.files) : 0, finished: false };
