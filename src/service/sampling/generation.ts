@@ -23,8 +23,7 @@ import type { ModelPool, ResolvedModel } from '../model/modelPool.ts';
 import type { NoisePredictor } from './noisePredictor.ts';
 import type { DenoiserSize } from '../../models/denoiser.ts';
 import type { Predictors } from './predictors.ts';
-import { type Preview, PreviewMap } from './previews.ts';
-import type { ModelFolder } from '../model/modelFolder.ts';
+import { keepPreviews, type Preview, type PreviewMap, previewsOf } from './previews.ts';
 import { sampleLatents } from './sampling.ts';
 import type {
   EngineChoices,
@@ -225,20 +224,6 @@ interface Standing {
   held: Disposable;
 }
 
-/** By models as they are opened. */
-const previewMaps = new WeakMap<ModelFolder, PreviewMap>();
-
-const previewPath = ({ folder }: ResolvedModel): string => `settings/preview-${folder.info.hash}.json`;
-
-async function previewsOf({ files }: Environment, model: ResolvedModel): Promise<PreviewMap> {
-  const known = previewMaps.get(model.folder);
-  if (known) return known;
-  const map = new PreviewMap(model.folder.vae.config.latent_channels);
-  previewMaps.set(model.folder, map);
-  await map.read(files, previewPath(model));
-  return map;
-}
-
 async function setUp(
   { env, pool, turn }: GenerationDevices,
   signal: JobSignal,
@@ -249,7 +234,7 @@ async function setUp(
   const settings = asked.init ? { ...asked, init: await identified(env, asked.init) } : asked;
   listener({ type: 'preparing', what: 'Opening the model', done: 0, total: 1 });
   const model = await pool.resolve(settings.model);
-  const previews = withPreviews ? await previewsOf(env, model) : undefined;
+  const previews = withPreviews ? await previewsOf(env.files, model.folder) : undefined;
   let standing: Standing | undefined;
   let ahead: readonly string[] = [];
 
@@ -314,7 +299,7 @@ async function setUp(
       return records;
     },
     async [Symbol.asyncDispose]() {
-      await previews?.write(env.files, previewPath(model));
+      if (previews) await keepPreviews(env.files, model.folder, previews);
       if (!standing) return;
       const { held, parts } = standing;
       held[Symbol.dispose]();

@@ -63,6 +63,9 @@ it('comes back from what was kept of it, and from nothing that does not fit', as
   const again = new PreviewMap(channels);
   await again.read(files, 'settings/preview-x.json');
   expect(again.look(drawn(9), height, width)).toEqual(map.look(drawn(9), height, width));
+  // What is learned then comes on top.
+  for (const one of [map, again]) one.learn(drawn(2), decoded(drawn(2)), height, width);
+  expect(again.look(drawn(9), height, width)).toEqual(map.look(drawn(9), height, width));
   const other = new PreviewMap(16);
   await other.read(files, 'settings/preview-x.json');
   expect(other.look(new Float32Array(16), 1, 1)).toBeNull();

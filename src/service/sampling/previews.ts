@@ -2,6 +2,7 @@
  *  before. It costs a few multiplications a latent, where the decoder costs as much as a step. */
 import { z } from 'zod';
 import { type FileStore, readJson, writeJson } from '../../data/files.ts';
+import type { ModelFolder } from '../model/modelFolder.ts';
 
 export interface Preview {
   /** Of the latents. */
@@ -11,7 +12,8 @@ export interface Preview {
   data: Uint8ClampedArray<ArrayBuffer>;
 }
 
-const fileSchema = z.object({ version: z.literal(1), weights: z.array(z.array(z.number())).length(3) });
+/** The sums, so that what is learned comes on top of what was. */
+const fileSchema = z.object({ version: z.literal(2), squares: z.array(z.number()), products: z.array(z.number()) });
 
 /** Keeps the fit from running away where latents hardly differ. */
 const RIDGE = 1e-3;
@@ -19,8 +21,8 @@ const RIDGE = 1e-3;
 export class PreviewMap {
   private readonly channels: number;
   /** Sums over latents: inputs by inputs, and inputs by colours; the last input is 1. */
-  private readonly squares: Float64Array;
-  private readonly products: Float64Array;
+  private readonly squares: Float64Array<ArrayBuffer>;
+  private readonly products: Float64Array<ArrayBuffer>;
   private weights: number[][] | null = null;
 
   constructor(channels: number) {
@@ -46,6 +48,12 @@ export class PreviewMap {
           for (let i = 0; i < size; i += 1) products[colour * size + i]! += row[i]! * mean;
         }
       }
+    this.fit();
+  }
+
+  private fit(): void {
+    const { squares, products } = this;
+    const size = this.channels + 1;
     this.weights = [0, 1, 2].map((colour) =>
       solved(squares, products.subarray(colour * size, (colour + 1) * size), size),
     );
@@ -68,18 +76,44 @@ export class PreviewMap {
     return { width, height, data };
   }
 
-  /** As it was kept; nothing where there is none, or none that fits. */
+  /** As it was kept, before anything is learned; nothing where there is none, or none that fits. */
   async read(files: FileStore, path: string): Promise<void> {
-    const found = fileSchema.safeParse(await readJson(files, path).catch(() => null));
-    if (found.success && found.data.weights.every(({ length }) => length === this.channels + 1))
-      this.weights ??= found.data.weights;
+    const { success, data } = fileSchema.safeParse(await readJson(files, path).catch(() => null));
+    const { squares, products } = this;
+    if (!success || data.squares.length !== squares.length || data.products.length !== products.length) return;
+    squares.set(data.squares);
+    products.set(data.products);
+    this.fit();
   }
 
   /** A preview is worth no failure. */
   async write(files: FileStore, path: string): Promise<void> {
-    if (this.weights) await writeJson(files, path, { version: 1, weights: this.weights }).catch(() => undefined);
+    const { weights, squares, products } = this;
+    if (!weights) return;
+    await writeJson(files, path, { version: 2, squares: [...squares], products: [...products] }).catch(() => undefined);
   }
 }
+
+/** By models as they are opened. */
+const maps = new WeakMap<ModelFolder, Promise<PreviewMap>>();
+
+const previewPath = ({ info }: ModelFolder): string => `settings/preview-${info.hash}.json`;
+
+/** The one of a model, with what was kept of it. */
+export function previewsOf(files: FileStore, folder: ModelFolder): Promise<PreviewMap> {
+  const known =
+    maps.get(folder) ??
+    (async () => {
+      const map = new PreviewMap(folder.vae.config.latent_channels);
+      await map.read(files, previewPath(folder));
+      return map;
+    })();
+  maps.set(folder, known);
+  return known;
+}
+
+export const keepPreviews = (files: FileStore, folder: ModelFolder, map: PreviewMap): Promise<void> =>
+  map.write(files, previewPath(folder));
 
 function blockMean(
   image: Float32Array,

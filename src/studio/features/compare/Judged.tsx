@@ -92,9 +92,6 @@ function ChooseJudges() {
   );
 }
 
-/** Digits that a score is worth: as few as tell the models apart. */
-const digits = (value: number): string => value.toFixed(3);
-
 const Between = ({ interval }: { interval: Interval | null }) =>
   interval ? <span className="small dim">{between(interval)}</span> : null;
 
@@ -110,7 +107,7 @@ function Figures({ found }: { found: JudgedComparison }) {
             {plural(items.length, 'picture')} of each model over {plural(prompts, 'prompt')}, gains and wins over the
             first.{' '}
             {prompts < FEW_GROUPS
-              ? `95 % intervals over so few prompts are too narrow.`
+              ? '95 % intervals over so few prompts are too narrow.'
               : '95 % intervals, drawn over prompts.'}
           </caption>
           <thead>
@@ -140,10 +137,10 @@ function Figures({ found }: { found: JudgedComparison }) {
                     <tr key={name} className="number">
                       <th scope="row">{name}</th>
                       <td>
-                        {digits(spread.mean)} <Between interval={spread.meanInterval} />
+                        {spread.mean.toFixed(3)} <Between interval={spread.meanInterval} />
                       </td>
                       <td>
-                        {digits(spread.median)} <Between interval={spread.medianInterval} />
+                        {spread.median.toFixed(3)} <Between interval={spread.medianInterval} />
                       </td>
                       {over ? (
                         <>
