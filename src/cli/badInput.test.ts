@@ -10,7 +10,7 @@ import { distinct, number, prompts, seeds, size } from './arguments.ts';
 import { outFolder } from './fileErrors.ts';
 import { NodeFileStore } from './files.ts';
 import { parseModelRef } from './modelRef.ts';
-import { runCli } from './run.ts';
+import { winnow } from './testCli.ts';
 
 const root = join(import.meta.dirname, '..', '..');
 const tiny = join(root, 'tools/reference/cases/pipeline-tiny-v/pipeline');
@@ -27,16 +27,6 @@ beforeAll(() => {
   writeFileSync(join(folder, 'pairs', 'labels.jsonl'), formatJsonl([labelEvent('l', 'p')]));
   writeFileSync(join(folder, 'latin1.txt'), Buffer.from('un café\n', 'latin1'));
 });
-
-async function winnow(...args: string[]): Promise<{ code: number; out: string; err: string }> {
-  let [out, err] = ['', ''];
-  const code = await runCli(args, {
-    out: (text) => void (out += text),
-    err: (text) => void (err += text),
-    live: false,
-  });
-  return { code, out, err };
-}
 
 /** One line that names the error, and no stack. */
 function expectNamed({ code, out, err }: { code: number; out: string; err: string }, name: RegExp): void {

@@ -16,6 +16,7 @@ import { NodeFileStore } from './files.ts';
 import { parseModelRef } from './modelRef.ts';
 import { appendRecords, readRecords } from './records.ts';
 import { runCli } from './run.ts';
+import { winnow } from './testCli.ts';
 import { duration, Pace, Terminal } from './terminal.ts';
 import { verbs } from './verbs/index.ts';
 
@@ -27,16 +28,6 @@ let folder: string;
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'winnow-cli-'));
 });
-
-async function winnow(...args: string[]): Promise<{ code: number; out: string; err: string }> {
-  let [out, err] = ['', ''];
-  const code = await runCli(args, {
-    out: (text) => void (out += text),
-    err: (text) => void (err += text),
-    live: false,
-  });
-  return { code, out, err };
-}
 
 describe('help', () => {
   it('lists the verbs', async () => {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, expect, it } from 'vitest';
 import type { ImageRecord } from '../service/types.ts';
-import { runCli } from './run.ts';
+import { winnow } from './testCli.ts';
 
 interface Spread {
   n: number;
@@ -41,13 +41,6 @@ interface Figures {
 }
 
 let folder: string;
-
-async function winnow(...args: string[]): Promise<{ code: number; out: string; err: string }> {
-  let [out, err] = ['', ''];
-  const streams = { out: (text: string) => void (out += text), err: (text: string) => void (err += text), live: false };
-  const code = await runCli(args, streams);
-  return { code, out, err };
-}
 
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'winnow-evaluate-'));

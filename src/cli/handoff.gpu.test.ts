@@ -11,18 +11,11 @@ import { pairKind } from '../records/kinds.ts';
 import type { PairRecord, RunRecord, StepMetrics } from '../service/types.ts';
 import { labelEvent } from '../records/testRecords.ts';
 import { appendRecords, readRecords } from './records.ts';
-import { runCli } from './run.ts';
+import { winnow } from './testCli.ts';
 
 const tiny = join(import.meta.dirname, '../../tools/reference/cases/pipeline-tiny-v/pipeline');
 let folder: string;
 const at = (...path: string[]): string => join(folder, ...path);
-
-async function winnow(...args: string[]): Promise<{ code: number; out: string; err: string }> {
-  let [out, err] = ['', ''];
-  const streams = { out: (text: string) => void (out += text), err: (text: string) => void (err += text), live: false };
-  const code = await runCli(args, streams);
-  return { code, out, err };
-}
 
 async function done<T>(...args: string[]): Promise<T> {
   const { code, out, err } = await winnow(...args, '--json');

@@ -6,7 +6,7 @@ import { expect, it } from 'vitest';
 import { formatNames } from '../data/preferences/table.ts';
 import { isForeign } from '../records/foreignImages.ts';
 import { readLabels, readPairs } from './records.ts';
-import { runCli } from './run.ts';
+import { winnow } from './testCli.ts';
 
 interface Case {
   source: string;
@@ -25,12 +25,6 @@ const fixtures = join(import.meta.dirname, '../../tools/preferences/fixtures');
 const cases = JSON.parse(readFileSync(join(fixtures, 'expected.json'), 'utf8')) as Case[];
 const root = mkdtempSync(join(tmpdir(), 'winnow-import-'));
 let count = 0;
-
-async function winnow(...args: string[]): Promise<{ code: number; out: string; err: string }> {
-  let [out, err] = ['', ''];
-  const code = await runCli(args, { out: (text) => (out += text), err: (text) => (err += text), live: false });
-  return { code, out, err };
-}
 
 it.each(
   cases

@@ -27,7 +27,7 @@ import { presetNamed } from '../training/presets.ts';
 import { placeOf } from './places.ts';
 import { preferenceFolder } from './preferenceFolder.ts';
 import { readLabels, readPairs } from './records.ts';
-import { runCli } from './run.ts';
+import { winnow } from './testCli.ts';
 
 const top = join(import.meta.dirname, '../..');
 const fixtures = join(top, 'tools/preferences/fixtures');
@@ -45,21 +45,14 @@ interface Answer {
   format: string;
 }
 
-async function winnow(args: string[]): Promise<{ code: number; out: string; err: string }> {
-  let [out, err] = ['', ''];
-  const streams = { out: (text: string) => void (out += text), err: (text: string) => void (err += text), live: false };
-  const code = await runCli(args, streams);
-  return { code, out, err };
-}
-
 async function imported(...args: string[]): Promise<Answer> {
-  const { code, out, err } = await winnow(['import', ...args, '--json']);
+  const { code, out, err } = await winnow('import', ...args, '--json');
   expect({ code, err: code === 0 ? '' : err }).toEqual({ code: 0, err: '' });
   return JSON.parse(out) as Answer;
 }
 
 async function refused(...args: string[]): Promise<{ name: string; what: string; remedy: string }> {
-  const { code, out } = await winnow(['import', ...args, '--json']);
+  const { code, out } = await winnow('import', ...args, '--json');
   expect(code).not.toBe(0);
   return (JSON.parse(out) as { error: { name: string; what: string; remedy: string } }).error;
 }
@@ -135,11 +128,11 @@ describe('our own data', () => {
     expect(heldOut(made)).toHaveLength(4);
     const chosen = new Set(pairs.filter(({ asked }) => asked!.why === 'chosen').map(({ id }) => id));
     expect(heldOut(made).filter((id) => chosen.has(id))).toEqual([]);
-    expect((await winnow(['export', made, '--as', 'jsonl', '--out', folder])).code).toBe(0);
+    expect((await winnow('export', made, '--as', 'jsonl', '--out', folder)).code).toBe(0);
     await imported(folder, '--out', at('round-again'));
     expect(heldOut(at('round-again'))).toEqual(heldOut(made));
     // Labels alone say it, too.
-    expect((await winnow(['export', made, '--as', 'jsonl', '--out', at('round.jsonl')])).code).toBe(0);
+    expect((await winnow('export', made, '--as', 'jsonl', '--out', at('round.jsonl'))).code).toBe(0);
     cpSync(at('round.jsonl'), join(folder, 'alone/round.jsonl'));
     cpSync(join(made, 'pairs'), join(folder, 'alone/pairs'), { recursive: true });
     await imported(join(folder, 'alone'), '--out', at('round-alone'));
@@ -162,7 +155,7 @@ describe('our own data', () => {
     ['jsonl', { pairs: 6, usable: 4, ties: 1, raters: 3, prompts: 6, format: 'winnow' }],
   ])('comes in from its own export --as %s', async (form, counts) => {
     const folder = at(`export-${form}`);
-    const { code, err } = await winnow(['export', own, '--as', form, '--out', folder]);
+    const { code, err } = await winnow('export', own, '--as', form, '--out', folder);
     expect({ code, err: code === 0 ? '' : err }).toEqual({ code: 0, err: '' });
     const { refused: none, ...answer } = await imported(folder, '--out', at(`from-${form}`));
     expect(none).toEqual([]);
@@ -184,7 +177,7 @@ describe('our own data', () => {
 
   it('is judged on a Label Studio server, and the answers come back to the pairs that they are about', async () => {
     const tasks = at('tasks');
-    expect((await winnow(['export', own, '--as', 'label-studio', '--out', tasks])).code).toBe(0);
+    expect((await winnow('export', own, '--as', 'label-studio', '--out', tasks)).code).toBe(0);
     const file = readdirSync(tasks).find((name) => name.endsWith('.json'))!;
     const listed = JSON.parse(readFileSync(join(tasks, file), 'utf8')) as {
       data: { pair: string; shown_left: number };
@@ -394,7 +387,7 @@ describe('which rows', () => {
   });
 
   it('are shown before anything is written', async () => {
-    const { code, out } = await winnow(['import', join(fixtures, 'pairs/bad-rows.parquet'), '--preview', '--json']);
+    const { code, out } = await winnow('import', join(fixtures, 'pairs/bad-rows.parquet'), '--preview', '--json');
     const shown = JSON.parse(out) as { counted: number; usable: number; refused: { row: number }[]; first: unknown[] };
     expect({ code, ...shown, first: shown.first.length }).toMatchObject({
       code: 0,

@@ -6,7 +6,7 @@ import { expect, it } from 'vitest';
 import { formatJsonl, readJsonLines } from '../data/formats/jsonl.ts';
 import { encodePng } from '../data/formats/png.ts';
 import type { ImageRecord, ModelRef } from '../service/types.ts';
-import { runCli } from './run.ts';
+import { winnow } from './testCli.ts';
 
 const root = join(import.meta.dirname, '..', '..');
 const folder = mkdtempSync(join(tmpdir(), 'winnow-pictures-'));
@@ -14,15 +14,6 @@ const model = join(folder, 'model');
 cpSync(join(root, 'tools/reference/cases/pipeline-image-to-image/pipeline'), model, { recursive: true });
 const out = join(folder, 'out');
 
-async function winnow(...args: string[]): Promise<{ code: number; out: string; err: string }> {
-  let [text, err] = ['', ''];
-  const code = await runCli(args, {
-    out: (part) => void (text += part),
-    err: (part) => void (err += part),
-    live: false,
-  });
-  return { code, out: text, err };
-}
 const settings = ['--prompt', 'a cat', '--steps', '2', '--size', '16x24', '--backend', 'onnx'];
 /** How many pictures the folder has afterwards. */
 async function generate(...more: string[]): Promise<number> {

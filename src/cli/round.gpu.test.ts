@@ -7,23 +7,12 @@ import { beforeAll, expect, it } from 'vitest';
 import { formatJsonl, readJsonLines } from '../data/formats/jsonl.ts';
 import { labelEvent } from '../records/testRecords.ts';
 import type { ModelRef, OwnPair, PairRecord, RunRecord } from '../service/types.ts';
-import { runCli } from './run.ts';
+import { winnow } from './testCli.ts';
 
 const root = join(import.meta.dirname, '..', '..');
 const tiny = join(root, 'tools/reference/cases/pipeline-tiny-v/pipeline');
 let folder: string;
 let run: string;
-
-async function winnow(...args: string[]): Promise<{ code: number; out: string; err: string }> {
-  let [out, err] = ['', ''];
-  const streams = {
-    out: (text: string) => void (out += text),
-    err: (text: string) => void (err += text),
-    live: false,
-  };
-  const code = await runCli(args, streams);
-  return { code, out, err };
-}
 
 async function json<T>(...args: string[]): Promise<T> {
   const { code, out, err } = await winnow(...args, '--json');

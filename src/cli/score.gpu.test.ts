@@ -6,23 +6,13 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { formatJsonl } from '../data/formats/jsonl.ts';
 import type { JudgeFigures } from '../evaluation/judgeFigures.ts';
 import type { LabelEvent, PairRecord } from '../service/types.ts';
-import { runCli } from './run.ts';
+import { winnow } from './testCli.ts';
 
 const root = join(import.meta.dirname, '..', '..');
 const bundled = JSON.parse(readFileSync(join(root, 'public/pairs/pairs.json'), 'utf8')) as PairRecord[];
 const some = bundled.slice(0, 3);
 let folder: string;
 
-async function winnow(...args: string[]): Promise<{ code: number; out: string; err: string }> {
-  let [out, err] = ['', ''];
-  const streams = {
-    out: (text: string) => void (out += text),
-    err: (text: string) => void (err += text),
-    live: false,
-  };
-  const code = await runCli(args, streams);
-  return { code, out, err };
-}
 const json = async (...args: string[]): Promise<JudgeFigures[]> => {
   const { code, out, err } = await winnow('score', ...args, '--json');
   expect(code, err).toBe(0);

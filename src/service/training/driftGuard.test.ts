@@ -1,26 +1,13 @@
 /** Runs that leave their model behind, on the oracle. */
 import { describe, expect, it } from 'vitest';
 import { heldOutOf } from '../../data/heldOut.ts';
-import { openSafetensors, writeSafetensors } from '../../data/formats/safetensors.ts';
+import { openSafetensors } from '../../data/formats/safetensors.ts';
 import { statePath } from '../../data/runStore.ts';
-import { RandomStream } from '../../shared/rng.ts';
 import type { RunRecord, TrainConfig } from '../types.ts';
-import { testConfig, TestTraining, WatchedFiles } from './testTraining.ts';
+import { leaning, testConfig, TestTraining, WatchedFiles } from './testTraining.ts';
 
 const guarded = (changes: Partial<TrainConfig>): TrainConfig =>
   testConfig({ steps: 12, saveEvery: 2, heldOut: 0.1, driftGuard: 'stop', lrSchedule: 'constant', ...changes });
-
-/** Pairs with something to learn: all winners lean one way, all losers the other. */
-async function leaning(files?: WatchedFiles): Promise<TestTraining> {
-  const t = await TestTraining.open({ pairs: 20, ...(files && { files }) });
-  for (const [i, { winnerLatents, loserLatents }] of t.pairs.entries())
-    for (const [side, file] of [winnerLatents, loserLatents].entries()) {
-      const noise = new RandomStream({ seed: 1, purpose: 'noise', step: i, pair: side }).normals(8 ** 3);
-      const data = noise.map((z, at) => 0.3 * z + (side === 0 ? 1 : -1) * (at % 2 === 0 ? 0.7 : -0.7));
-      await t.files.write(file, writeSafetensors({ latents: { shape: [1, 8, 8, 8], data } }));
-    }
-  return t;
-}
 
 async function state(t: TestTraining): Promise<Record<string, string>> {
   const file = await openSafetensors(await t.files.read(statePath('r')));
@@ -45,7 +32,7 @@ const ended = (record: RunRecord): unknown => ({
 
 describe('the drift guard of a run', () => {
   it('stops one with an absurd learning rate, and says what happened', async () => {
-    const t = await leaning();
+    const t = await leaning(20);
     const record = await t.start({ config: guarded({ learningRate: 1 }) }).record;
     if (process.env.SHOW) console.log(ended(record));
     expect(record).toMatchObject({ status: 'finished', ended: { by: 'drift guard', step: record.step } });
@@ -58,7 +45,7 @@ describe('the drift guard of a run', () => {
 
   it('takes one back to its best checkpoint, and on at half the rate, to the same bits where that was cut off', async () => {
     const config = guarded({ beta: 2500, learningRate: 0.3, warmupSteps: 20, steps: 13, driftGuard: 'back' });
-    const whole = await leaning();
+    const whole = await leaning(20);
     const run = whole.start({ config });
     const record = await run.record;
     if (process.env.SHOW) console.log(ended(record));
@@ -75,7 +62,7 @@ describe('the drift guard of a run', () => {
     expect(last.learningRate).toBeCloseTo(rate * last.step, 6);
 
     const files = new WatchedFiles();
-    const t = await leaning(files);
+    const t = await leaning(20, files);
     let kills = 0;
     let wentBack = false;
     files.before = (_, path) => {
@@ -100,13 +87,13 @@ describe('the drift guard of a run', () => {
   });
 
   it('stops one at beta 10 that is free to leave its model', async () => {
-    const record = await (await leaning()).start({ config: guarded({ beta: 10, learningRate: 0.3 }) }).record;
+    const record = await (await leaning(20)).start({ config: guarded({ beta: 10, learningRate: 0.3 }) }).record;
     if (process.env.SHOW) console.log(ended(record));
     expect(record.ended?.words).toMatch(/worse than the model it came from/);
   });
 
   it('stops one whose labels say the opposite of those that were held out', async () => {
-    const t = await leaning();
+    const t = await leaning(20);
     const config = guarded({ learningRate: 5e-3 });
     const { pairs: held } = heldOutOf(t.pairs, config);
     const pairs = t.pairs.map((pair, i) =>
@@ -118,7 +105,7 @@ describe('the drift guard of a run', () => {
   });
 
   it('leaves one within bounds alone', async () => {
-    const record = await (await leaning()).start({ config: guarded({ learningRate: 2e-3 }) }).record;
+    const record = await (await leaning(20)).start({ config: guarded({ learningRate: 2e-3 }) }).record;
     if (process.env.SHOW) console.log(ended(record));
     expect(record).toMatchObject({ status: 'finished', step: 12 });
     expect(record.ended).toBeUndefined();
@@ -127,6 +114,6 @@ describe('the drift guard of a run', () => {
 
   it('does nothing where it is off', async () => {
     const config = guarded({ learningRate: 1, driftGuard: 'off', steps: 6 });
-    expect((await (await leaning()).start({ config }).record).step).toBe(6);
+    expect((await (await leaning(20)).start({ config }).record).step).toBe(6);
   });
 });

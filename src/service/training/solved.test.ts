@@ -1,25 +1,11 @@
 /** Runs that leave out the pairs they are sure of, on the oracle: from when on, to the same bits however they come to their end, and what is said. */
 import { createHash } from 'node:crypto';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { writeSafetensors } from '../../data/formats/safetensors.ts';
 import { statePath } from '../../data/runStore.ts';
 import { solvedInWords } from '../../records/runs.ts';
-import { RandomStream } from '../../shared/rng.ts';
 import { SOLVED_DRAWS, SolvedTally } from '../../training/solved.ts';
 import type { RunRecord, StepMetrics, TrainEvent } from '../types.ts';
-import { testConfig, TestTraining, WatchedFiles } from './testTraining.ts';
-
-/** Pairs with something to learn: winners lean one way, losers the other. */
-async function leaning(files?: WatchedFiles): Promise<TestTraining> {
-  const t = await TestTraining.open({ pairs: 4, ...(files && { files }) });
-  for (const [i, { winnerLatents, loserLatents }] of t.pairs.entries())
-    for (const [side, file] of [winnerLatents, loserLatents].entries()) {
-      const noise = new RandomStream({ seed: 1, purpose: 'noise', step: i, pair: side }).normals(8 ** 3);
-      const data = noise.map((z, at) => 0.3 * z + (side === 0 ? 1 : -1) * (at % 2 === 0 ? 0.7 : -0.7));
-      await t.files.write(file, writeSafetensors({ latents: { shape: [1, 8, 8, 8], data } }));
-    }
-  return t;
-}
+import { leaning, testConfig, TestTraining, WatchedFiles } from './testTraining.ts';
 
 const config = testConfig({
   steps: 12,
@@ -48,7 +34,7 @@ describe('a run that leaves solved pairs out', () => {
   let metrics: StepMetrics[];
 
   beforeAll(async () => {
-    whole = await leaning();
+    whole = await leaning(4);
     const run = whole.start({ config });
     record = await run.record;
     events = run.events;
@@ -75,7 +61,7 @@ describe('a run that leaves solved pairs out', () => {
   });
 
   it('takes the same steps as any other up to there', async () => {
-    const plain = await leaning();
+    const plain = await leaning(4);
     await plain.start({ config: { ...config, solvedMargin: 0 } }).record;
     const others = numbers(await plain.runs.metrics('r'));
     const first = record.solved![0]!.step;
@@ -84,7 +70,7 @@ describe('a run that leaves solved pairs out', () => {
   });
 
   it('decides at its last step, too, where more are asked for: as if it had been as long from the first', async () => {
-    const t = await leaning();
+    const t = await leaning(4);
     const first = record.solved![0]!.step;
     const short = await t.start({ config: { ...config, steps: first } }).record;
     expect(short).toMatchObject({ status: 'finished', step: first });
@@ -106,7 +92,7 @@ describe('a run that leaves solved pairs out', () => {
     // Up to the steps that are drawn without.
     for (let n = 0; changes.filter((path) => path.includes('metrics')).length < 2; n++) {
       const files = new WatchedFiles();
-      const t = await leaning(files);
+      const t = await leaning(4, files);
       let left: number | undefined;
       files.before = (_, path) => {
         if (left === 0) changes.push(path);

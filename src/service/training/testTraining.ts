@@ -239,3 +239,15 @@ export async function writeLatents(files: MemoryFileStore, path: string, purpose
   const data = new RandomStream({ seed, purpose: 'noise' }).normals(8 ** 3);
   await files.write(path, writeSafetensors({ latents: { shape: [1, 8, 8, 8], data: Float32Array.from(data) } }));
 }
+
+/** So many pairs with something to learn: all winners lean one way, all losers the other. */
+export async function leaning(pairs: number, files?: MemoryFileStore): Promise<TestTraining> {
+  const t = await TestTraining.open({ pairs, ...(files && { files }) });
+  for (const [i, { winnerLatents, loserLatents }] of t.pairs.entries())
+    for (const [side, file] of [winnerLatents, loserLatents].entries()) {
+      const noise = new RandomStream({ seed: 1, purpose: 'noise', step: i, pair: side }).normals(8 ** 3);
+      const data = noise.map((z, at) => 0.3 * z + (side === 0 ? 1 : -1) * (at % 2 === 0 ? 0.7 : -0.7));
+      await t.files.write(file, writeSafetensors({ latents: { shape: [1, 8, 8, 8], data } }));
+    }
+  return t;
+}
