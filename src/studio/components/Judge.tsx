@@ -64,7 +64,8 @@ export function Judge({ compact = false }: { compact?: boolean }) {
   const showing = useStudio((s) => s.showing);
   const saving = useStudio((s) => s.saving);
   const problem = useStudio((s) => s.labelProblem);
-  const canUndo = useStudio((s) => ownLabels(s).given.length > 0);
+  // An answer that is still being written can be taken back: that comes after it.
+  const canUndo = useStudio((s) => s.saving || ownLabels(s).given.length > 0);
   const canRedo = useStudio((s) => ownLabels(s).undone.length > 0);
   const singleKeys = useStudio((s) => s.preferences.singleKeys);
   const readOnly = useStudio((s) => s.engineState === 'otherTab');
@@ -102,14 +103,14 @@ export function Judge({ compact = false }: { compact?: boolean }) {
       name: 'undo',
       label: 'Undo the last answer',
       keys: 'backspace, mod+z',
-      enabled: canUndo && !saving && !readOnly,
+      enabled: canUndo && !readOnly,
       perform: undoLabel,
     },
     {
       name: 'redo',
       label: 'Redo',
       keys: 'shift+backspace, mod+shift+z',
-      enabled: canRedo && !saving && !readOnly,
+      enabled: canRedo && !readOnly,
       perform: redoLabel,
     },
     {

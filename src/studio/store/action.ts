@@ -68,6 +68,30 @@ export function actions(set: Store[0], get: Store[1]): Action {
   };
 }
 
+export interface InTurn {
+  (work: () => Promise<void>): Promise<void>;
+  /** When all that was asked for so far has ended. */
+  settled(): Promise<void>;
+}
+
+/** @returns what runs verbs one after the other, in the order in which they were asked for, however fast that was: what is taken back while its
+ *  answer is still being written is taken back. */
+export function inTurn(action: Action, how: How): InTurn {
+  let last = Promise.resolve();
+  let open = 0;
+  async function run(work: () => Promise<void>): Promise<void> {
+    await action(how, work);
+    open -= 1;
+  }
+  const add = (work: () => Promise<void>): Promise<void> => {
+    open += 1;
+    // What nothing stands before begins at once.
+    last = open === 1 ? run(work) : last.then(() => run(work));
+    return last;
+  };
+  return Object.assign(add, { settled: () => last });
+}
+
 /** A tab that only looks changes nothing. Throws SecondTab.
  *  @param remedy what to do instead. */
 export function checkOwner({ engineState }: Pick<Studio, 'engineState'>, remedy: string): void {

@@ -14,7 +14,7 @@ import type { GenerationSettings, ImageRecord, ModelRef } from '../../service/ty
 import { betweenOf } from '../../evaluation/blindFigures.ts';
 import { studyPlan } from '../../evaluation/blindPlan.ts';
 import { distinctBy } from '../../shared/arrays.ts';
-import { actions, checkOwner } from './action.ts';
+import { actions, checkOwner, inTurn } from './action.ts';
 import { comparedModels, compareSettingsFor } from './compareSelectors.ts';
 import { modelKey, modelNames, titleOf } from './models.ts';
 import { loadPicture } from './pictures.ts';
@@ -131,13 +131,8 @@ export const blindSlice: Slice<BlindSlice> = (set, get) => {
     void (await Promise.all(rounds.flatMap(({ images }) => [loadPicture(images.a.file), loadPicture(images.b.file)])));
 
   const action = actions(set, get);
-  let last: Promise<void> = Promise.resolve();
-
-  /** One answer after the other, in the order of the keys: each about what the one before left on screen. */
-  function inTurn(work: () => Promise<void>): Promise<void> {
-    last = last.then(() => action({ problem: 'blindProblem' }, work));
-    return last;
-  }
+  /** Each answer about what the one before left on screen. */
+  const judging = inTurn(action, { problem: 'blindProblem' });
 
   /** On disk, then in the list of tests. */
   async function keep(record: BlindTestRecord): Promise<void> {
@@ -235,7 +230,7 @@ export const blindSlice: Slice<BlindSlice> = (set, get) => {
     },
 
     async pauseBlindTest() {
-      await last;
+      await judging.settled();
       const { jobs } = get();
       set({ blind: null });
       for (const job of jobs) if (job.kind === 'blind') await get().cancelJob(job.id);
@@ -251,7 +246,7 @@ export const blindSlice: Slice<BlindSlice> = (set, get) => {
       }),
 
     answerBlind: (answer, at) =>
-      inTurn(async () => {
+      judging(async () => {
         const { blind } = get();
         const round = blind?.ready[blind.index];
         if (!blind || !round || isBlindDone(blind)) return;
@@ -273,7 +268,7 @@ export const blindSlice: Slice<BlindSlice> = (set, get) => {
       }),
 
     undoBlind: () =>
-      inTurn(async () => {
+      judging(async () => {
         const { blind } = get();
         if (!blind || (blind.index === 0 && blind.question === 0)) return;
         checkOwner(get(), elsewhere);
@@ -289,7 +284,7 @@ export const blindSlice: Slice<BlindSlice> = (set, get) => {
       if (!blind) return;
       set({ blind: { ...blind, stopped: true } });
       for (const job of jobs) if (job.kind === 'blind') await get().cancelJob(job.id);
-      await inTurn(async () => {
+      await judging(async () => {
         const record = get().blind?.record;
         if (!record?.rounds.length || judgedRounds(record) >= record.planned) return;
         checkOwner(get(), elsewhere);

@@ -88,6 +88,21 @@ it('goes back and forth over several answers', async () => {
   expect(await readLabels(await db())).toHaveLength(7);
 });
 
+it('takes back what is still being written, in the order in which the keys were struck', async () => {
+  await Promise.all([studio().answer('left'), studio().undoLabel()]);
+  expect(studio().counts.labels).toBe(0);
+  expect(studio().showing?.pair.id).toBe('a');
+  await Promise.all([studio().redoLabel(), studio().undoLabel(), studio().undoLabel(), studio().redoLabel()]);
+  expect(studio().counts.labels).toBe(1);
+  expect((await readLabels(await db())).map(({ type }) => type)).toEqual([
+    'label',
+    'retract',
+    'label',
+    'retract',
+    'label',
+  ]);
+});
+
 it('draws the sides anew at every showing', () => {
   const sides = new Set(
     Array.from({ length: 64 }, () => {

@@ -17,7 +17,7 @@ import {
 import { fetchBundledPairs, readPairs, savePairs, storeBundledFiles } from '../../data/pairs.ts';
 import type { Answer, LabelEvent, PairRecord } from '../../service/types.ts';
 import { WinnowError } from '../../shared/errors.ts';
-import { actions, checkOwner } from './action.ts';
+import { actions, checkOwner, inTurn } from './action.ts';
 import { dueAgain } from '../../evaluation/selfAgreement.ts';
 import { asksAgain, judgedBy, ownLabels, queue, queueOf } from './labelSelectors.ts';
 import { chosenModel } from './models.ts';
@@ -137,11 +137,13 @@ export const labelsSlice: Slice<LabelsSlice> = (set, get) => {
   const showFirst = (): void => show(undefined, due() ?? showingOf(queue(get())[0]));
 
   /** Writes one event, then shows what `next` finds in the queue as it will be. The screen changes once, when the event is on disk and the next
-   *  pictures are decoded, so that no key meets a pair that is not to be seen yet. */
+   *  pictures are decoded, so that no key meets a pair that is not to be seen yet.
+   *  @param asked the list that was open when the event was asked for. */
   async function append(
     event: LabelEvent,
     next: (queue: PairRecord[], labels: LabelState) => Showing | null,
     lastAnswer: LabelsSlice['lastAnswer'],
+    asked: QueueFilter,
   ): Promise<void> {
     checkOwner(get(), 'Judge there, or take over here.');
     const { showing } = get();
@@ -153,7 +155,7 @@ export const labelsSlice: Slice<LabelsSlice> = (set, get) => {
     const following = next(queueOf(pairs, judged, filter, chosenModel(get())?.id), labels);
     if (following) await decoded(following.pair.images.map(({ file }) => file));
     const changed = { labelEvents, labels, counts: countLabels(labels.byPair), lastAnswer };
-    if (get().showing === showing) {
+    if (get().showing === showing && get().filter === asked) {
       set({ ...changed, showing: following && { ...following, since: performance.now() } });
       lookAhead();
     } else {
@@ -171,8 +173,7 @@ export const labelsSlice: Slice<LabelsSlice> = (set, get) => {
   }
 
   const action = actions(set, get);
-  /** One answer at a time. */
-  const judged = (work: () => Promise<void>) => action({ problem: 'labelProblem', busy: 'saving' }, work);
+  const judging = inTurn(action, { problem: 'labelProblem', busy: 'saving' });
 
   const empty = foldLabels([]);
 
@@ -249,8 +250,9 @@ export const labelsSlice: Slice<LabelsSlice> = (set, get) => {
       else settleShowing();
     },
 
-    answer: (answer, clearly = false, seen = get().showing) =>
-      judged(async () => {
+    answer(answer, clearly = false, seen = get().showing) {
+      const { filter } = get();
+      return judging(async () => {
         if (!seen || seen !== get().showing) return;
         const { pair, shownLeft, since, again } = seen;
         // In a filtered list the answer may move the pair out of it: the ones that followed come next.
@@ -274,27 +276,33 @@ export const labelsSlice: Slice<LabelsSlice> = (set, get) => {
             due(labels) ??
             showingOf(queue.find(({ id }) => following.has(id)) ?? queue.find(({ id }) => id !== pair.id)),
           shortOf(event),
+          filter,
         );
         if (get().labelEvents.length === 1) void get().askToPersist();
-      }),
+      });
+    },
 
-    undoLabel: () =>
-      judged(async () => {
+    undoLabel() {
+      const { filter } = get();
+      return judging(async () => {
         const label = ownLabels(get()).given.at(-1);
         if (!label) return;
         const taken = showingOf(get().pairs.find((pair) => pair.id === label.pair));
         // The sides that it was shown on: turned against the first answer, as they were.
         const again = label.again && taken && { ...taken, shownLeft: label.shownLeft, again: label.again };
-        await append(retractionOf(label), (queue) => again ?? taken ?? showingOf(queue[0]), null);
-      }),
+        await append(retractionOf(label), (queue) => again ?? taken ?? showingOf(queue[0]), null, filter);
+      });
+    },
 
-    redoLabel: () =>
-      judged(async () => {
+    redoLabel() {
+      const { filter } = get();
+      return judging(async () => {
         const label = ownLabels(get()).undone.at(-1);
         if (!label) return;
         const event = repetitionOf(label);
-        await append(event, (queue, labels) => due(labels) ?? showingOf(queue[0]), shortOf(event));
-      }),
+        await append(event, (queue, labels) => due(labels) ?? showingOf(queue[0]), shortOf(event), filter);
+      });
+    },
 
     showPair(id) {
       show(get().pairs.find((pair) => pair.id === id));

@@ -94,7 +94,7 @@ function BlindRoundView() {
       name: 'undo',
       label: 'Take the last answer back',
       keys: 'backspace, mod+z',
-      enabled: canUndo,
+      // Also while the first answer is being written: it is taken back after that.
       perform: undoBlind,
     },
     {
