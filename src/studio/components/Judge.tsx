@@ -120,7 +120,7 @@ export function Judge({ compact = false }: { compact?: boolean }) {
       enabled: showing !== null,
       perform: () => setZoomed(!zoomed),
     },
-    { name: 'rater', label: 'Next person who judges', keys: 'r', enabled: several && !saving, perform: nextRater },
+    { name: 'rater', label: 'Next person who judges', keys: 'r', enabled: several, perform: nextRater },
   ];
 
   if (!showing || !left || !right) {

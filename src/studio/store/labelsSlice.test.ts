@@ -103,6 +103,21 @@ it('takes back what is still being written, in the order in which the keys were 
   ]);
 });
 
+it('writes an answer for who gave it, and takes it back for who took it back, whoever judges by then', async () => {
+  studio().addRater('Ann');
+  const taking = [studio().answer('left'), studio().undoLabel(), studio().redoLabel()];
+  studio().nextRater();
+  await Promise.all(taking);
+  const events = await readLabels(await db());
+  expect(events.map((event) => (event.type === 'label' ? event.by : event.type))).toEqual([
+    'person:Ann',
+    'retract',
+    'person:Ann',
+  ]);
+  expect(labelsOf(studio().labels, 'person').given).toEqual([]);
+  expect(studio().showing?.pair.id).toBe('a');
+});
+
 it('draws the sides anew at every showing', () => {
   const sides = new Set(
     Array.from({ length: 64 }, () => {

@@ -19,7 +19,7 @@ import type { Answer, LabelEvent, PairRecord } from '../../service/types.ts';
 import { WinnowError } from '../../shared/errors.ts';
 import { actions, checkOwner, inTurn } from './action.ts';
 import { dueAgain } from '../../evaluation/selfAgreement.ts';
-import { asksAgain, judgedBy, ownLabels, queue, queueOf } from './labelSelectors.ts';
+import { asksAgain, judgedBy, queue, queueOf } from './labelSelectors.ts';
 import { chosenModel } from './models.ts';
 import { decoded } from './pictures.ts';
 import { type Problem, problemOf } from './problem.ts';
@@ -77,6 +77,12 @@ function withoutTwins(pairs: readonly PairRecord[]): PairRecord[] {
   return [...byId.values()];
 }
 
+/** Whose key it was, and what list they had before them: it may be another one's turn before the work begins. */
+interface Asked {
+  filter: QueueFilter;
+  by: string;
+}
+
 /** Bundled ones first, then as they were made or came, those of a file in its order, those of a round as they are to be asked. */
 function inOrder(a: PairRecord, b: PairRecord): number {
   const rank = (pair: PairRecord): number => (pair.origin === 'bundled' ? 0 : 1);
@@ -106,6 +112,9 @@ export const labelsSlice: Slice<LabelsSlice> = (set, get) => {
 
   const showingOf = (pair: PairRecord | undefined): Showing | null =>
     pair ? { pair, shownLeft: drawSide(), since: performance.now() } : null;
+
+  const now = (): Asked => ({ filter: get().filter, by: currentRater(get()).by });
+  const isNow = ({ filter, by }: Asked): boolean => filter === get().filter && by === currentRater(get()).by;
 
   const turned = (side: 0 | 1): 0 | 1 => (side === 0 ? 1 : 0);
 
@@ -138,12 +147,12 @@ export const labelsSlice: Slice<LabelsSlice> = (set, get) => {
 
   /** Writes one event, then shows what `next` finds in the queue as it will be. The screen changes once, when the event is on disk and the next
    *  pictures are decoded, so that no key meets a pair that is not to be seen yet.
-   *  @param asked the list that was open when the event was asked for. */
+   *  @param asked when the key was struck. */
   async function append(
     event: LabelEvent,
     next: (queue: PairRecord[], labels: LabelState) => Showing | null,
     lastAnswer: LabelsSlice['lastAnswer'],
-    asked: QueueFilter,
+    asked: Asked,
   ): Promise<void> {
     checkOwner(get(), 'Judge there, or take over here.');
     const { showing } = get();
@@ -155,7 +164,7 @@ export const labelsSlice: Slice<LabelsSlice> = (set, get) => {
     const following = next(queueOf(pairs, judged, filter, chosenModel(get())?.id), labels);
     if (following) await decoded(following.pair.images.map(({ file }) => file));
     const changed = { labelEvents, labels, counts: countLabels(labels.byPair), lastAnswer };
-    if (get().showing === showing && get().filter === asked) {
+    if (get().showing === showing && isNow(asked)) {
       set({ ...changed, showing: following && { ...following, since: performance.now() } });
       lookAhead();
     } else {
@@ -251,7 +260,7 @@ export const labelsSlice: Slice<LabelsSlice> = (set, get) => {
     },
 
     answer(answer, clearly = false, seen = get().showing) {
-      const { filter } = get();
+      const asked = now();
       return judging(async () => {
         if (!seen || seen !== get().showing) return;
         const { pair, shownLeft, since, again } = seen;
@@ -267,7 +276,7 @@ export const labelsSlice: Slice<LabelsSlice> = (set, get) => {
           clearly: clearly && isUsable(answer),
           elapsedMs: Math.round(performance.now() - since),
           at: new Date().toISOString(),
-          by: currentRater(get()).by,
+          by: asked.by,
           ...(again && { again }),
         };
         await append(
@@ -276,31 +285,31 @@ export const labelsSlice: Slice<LabelsSlice> = (set, get) => {
             due(labels) ??
             showingOf(queue.find(({ id }) => following.has(id)) ?? queue.find(({ id }) => id !== pair.id)),
           shortOf(event),
-          filter,
+          asked,
         );
         if (get().labelEvents.length === 1) void get().askToPersist();
       });
     },
 
     undoLabel() {
-      const { filter } = get();
+      const asked = now();
       return judging(async () => {
-        const label = ownLabels(get()).given.at(-1);
+        const label = labelsOf(get().labels, asked.by).given.at(-1);
         if (!label) return;
         const taken = showingOf(get().pairs.find((pair) => pair.id === label.pair));
         // The sides that it was shown on: turned against the first answer, as they were.
         const again = label.again && taken && { ...taken, shownLeft: label.shownLeft, again: label.again };
-        await append(retractionOf(label), (queue) => again ?? taken ?? showingOf(queue[0]), null, filter);
+        await append(retractionOf(label), (queue) => again ?? taken ?? showingOf(queue[0]), null, asked);
       });
     },
 
     redoLabel() {
-      const { filter } = get();
+      const asked = now();
       return judging(async () => {
-        const label = ownLabels(get()).undone.at(-1);
+        const label = labelsOf(get().labels, asked.by).undone.at(-1);
         if (!label) return;
         const event = repetitionOf(label);
-        await append(event, (queue, labels) => due(labels) ?? showingOf(queue[0]), shortOf(event), filter);
+        await append(event, (queue, labels) => due(labels) ?? showingOf(queue[0]), shortOf(event), asked);
       });
     },
 
