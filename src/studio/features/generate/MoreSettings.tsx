@@ -32,7 +32,7 @@ export function MoreSettings() {
     chosenModel(s)?.guidanceInput ? 'This model reads no negative prompt.' : '1 is none: no negative prompt is read.',
   );
   const model = useStudio(chosenModel);
-  const modelSize = model?.defaultSize ?? { width: 96, height: 96 };
+  const modelSize = model?.defaultSize ?? { width: draft.width, height: draft.height };
   const chosen = useStudio((s) => s.system?.choices.sampler);
   const { setDraft, resetSettings, setInitImage } = useStudio.getState();
   const largest = Math.max(1024, 2 * modelSize.width, 2 * modelSize.height);
