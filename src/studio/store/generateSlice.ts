@@ -58,6 +58,8 @@ export type Recall = 'all' | 'seed' | 'prompt';
 
 export interface GenerateSlice {
   draft: GenerateDraft;
+  /** What of it a person set before the models were known: no default takes its place. */
+  earlyDraft: Partial<GenerateDraft>;
   generateProblem: Problem | null;
   /** How the last pairs were made that somebody asked for. */
   lastPairs: PairRecipe | null;
@@ -151,22 +153,28 @@ export const generateSlice: Slice<GenerateSlice> = (set, get) => {
       against: null,
       bestOf: null,
     },
+    earlyDraft: {},
     generateProblem: null,
     lastPairs: null,
     toppingUp: false,
 
-    setDraft: (change) => set(({ draft }) => ({ draft: { ...draft, ...change } })),
+    setDraft: (change) =>
+      set(({ draft, earlyDraft, models }) => ({
+        draft: { ...draft, ...change },
+        ...(models.length === 0 && { earlyDraft: { ...earlyDraft, ...change } }),
+      })),
 
     adoptDefaults() {
       const model = chosenModel(get());
       if (!model) return;
-      const { draft, kept } = get();
+      const { draft, kept, earlyDraft } = get();
       const base = { base: model.id, model: { base: model.id, adapters: [] } };
       if (draft.width === 0 || (draft.base !== '' && draft.base !== model.id)) {
         // What was set for this model before comes back with it.
         get().setDraft({
-          ...base,
           ...(kept[model.id]?.settings ?? defaultSettings(model)),
+          ...earlyDraft,
+          ...base,
           against: null,
           bestOf: null,
         });
@@ -174,6 +182,7 @@ export const generateSlice: Slice<GenerateSlice> = (set, get) => {
         set({ compareA: null, compareB: null, gridRun: null });
         if (draft.base) get().setFilter(get().filter);
       } else if (draft.model === null) get().setDraft(base);
+      set({ earlyDraft: {}, earlySettings: false });
       if (!draft.prompt)
         void bundledPrompts('train').then(
           (prompts) => get().setDraft({ prompt: drawPrompts(prompts, 1)[0] ?? '' }),

@@ -26,6 +26,22 @@ beforeEach(async () => {
 });
 afterEach(closeStudio);
 
+it('keeps what was set before the engine knew its models, and that alone', async () => {
+  await openStudio({ state: { models: [] } });
+  studio().setDraft({ steps: 5, prompt: 'a house' });
+  studio().setTrainSettings({ ...studio().trainConfig, rank: 3, steps: 7 });
+  useStudio.setState({ models });
+  studio().adoptDefaults();
+  expect(studio().draft).toMatchObject({ base: 'embedded', width: 96, steps: 5, guidanceScale: 3, prompt: 'a house' });
+  expect(studio()).toMatchObject({ presetName: null, trainConfig: { rank: 3, steps: 7 } });
+  studio().useModel('big');
+  expect(studio().draft).toMatchObject({ width: 512, steps: 30 });
+  expect(studio()).toMatchObject({ presetName: 'quick', trainConfig: { rank: 8, beta: 5000 } });
+  studio().useModel('embedded');
+  expect(studio().draft.steps).toBe(5);
+  expect(studio().trainConfig).toMatchObject({ rank: 3, steps: 7 });
+});
+
 it('gives a model that is not square both of its sides', () => {
   useStudio.setState({ models: [...models, modelInfo('wide', { defaultSize: { width: 640, height: 448 } })] });
   studio().useModel('wide');

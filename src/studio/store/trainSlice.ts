@@ -47,6 +47,8 @@ export interface LiveRun {
 export interface TrainSlice {
   presetName: string | null;
   trainConfig: TrainConfig;
+  /** A person chose them before the models were known: no default takes their place. */
+  earlySettings: boolean;
   trainModel: ModelRef | null;
   forecast: MemoryForecast | null;
   forecastProblem: Problem | null;
@@ -289,9 +291,13 @@ export const trainSlice: Slice<TrainSlice> = (set, get) => {
 
   const first = presets[0]!;
 
+  const setSettings = (change: Pick<TrainSlice, 'trainConfig' | 'presetName'>): void =>
+    set(({ models }) => ({ ...change, earlySettings: models.length === 0 }));
+
   return {
     presetName: first.name,
     trainConfig: first.config,
+    earlySettings: false,
     trainModel: null,
     forecast: null,
     forecastProblem: null,
@@ -310,7 +316,7 @@ export const trainSlice: Slice<TrainSlice> = (set, get) => {
       const preset = presetNamed(name, presetsFor(chosenModel(get())));
       if (!preset) return;
       const { samplePrompts, sampleSeeds } = get().trainConfig;
-      set({
+      setSettings({
         presetName: name,
         trainConfig: {
           ...preset.config,
@@ -325,12 +331,12 @@ export const trainSlice: Slice<TrainSlice> = (set, get) => {
       const before = model && get().kept[model.id];
       const { samplePrompts } = get().trainConfig;
       set({ trainModel: null, forecast: null, forecastProblem: null });
+      if (get().earlySettings) return;
       if (before) set({ presetName: before.presetName, trainConfig: { ...before.trainConfig, samplePrompts } });
       else get().choosePreset(get().presetName ?? first.name);
     },
 
-    setTrainConfig: (change) =>
-      set(({ trainConfig }) => ({ trainConfig: { ...trainConfig, ...change }, presetName: null })),
+    setTrainConfig: (change) => setSettings({ trainConfig: { ...get().trainConfig, ...change }, presetName: null }),
 
     setTrainModel: (trainModel) => set({ trainModel }),
 
@@ -342,7 +348,10 @@ export const trainSlice: Slice<TrainSlice> = (set, get) => {
         get().setTrainSettings(await importAs(fileSource(file), 'trainSettings')),
       ),
 
-    setTrainSettings: (trainConfig) => set({ trainConfig, presetName: null, settingsProblem: null }),
+    setTrainSettings(trainConfig) {
+      setSettings({ trainConfig, presetName: null });
+      set({ settingsProblem: null });
+    },
 
     forgetSettingsProblem: () => set({ settingsProblem: null }),
 
