@@ -41,6 +41,8 @@ export interface ImageRecord extends GenerationSettings {
   /** PNG with its parameters inside, and the sampler's final latents (safetensors, key `latents` [1, C, h, w], scaled), in the file store. */
   file: string;
   latentsFile: string;
+  /** Marked by a person. */
+  starred?: boolean | undefined;
 }
 
 /** In the file store, or below the folder that the record lies in: never out of it. */
@@ -75,6 +77,7 @@ export const imageRecordSchema = generationSettingsSchema.extend({
   createdAt: z.string(),
   file: place,
   latentsFile: place,
+  starred: z.boolean().optional(),
 }) satisfies z.ZodType<ImageRecord>;
 
 /** Pictures travel; where things lie on the computer that made them is nobody else's business. */

@@ -1,33 +1,23 @@
 /** Every pair, from here or from elsewhere, with what its labels come to. */
-import { useState } from 'react';
+import { useMemo, useState } from 'react';
 import { useLocation } from 'wouter';
-import { isForeign } from '../../../records/foreignImages.ts';
 import { winnerOf } from '../../../data/labels.ts';
 import type { PairRecord } from '../../../service/types.ts';
-import { Button } from '../../components/Button.tsx';
 import { Select, TextField } from '../../components/Fields.tsx';
 import { Picture } from '../../components/Picture.tsx';
 import { Empty } from '../../components/Surface.tsx';
+import { VirtualGrid } from '../../components/VirtualGrid.tsx';
 import { plural, printSize } from '../../components/words.ts';
+import { type PairFilter, pairsListed } from '../../store/librarySelectors.ts';
 import { useStudio } from '../../store/useStudio.ts';
 import styles from './library.module.css';
 
-/** At a time: pictures of others may be large. */
-const PAGE = 48;
-
-type From = 'all' | 'here' | 'elsewhere';
-
 export function Pairs() {
   const pairs = useStudio((s) => s.pairs);
-  const [text, setText] = useState('');
-  const [from, setFrom] = useState<From>('all');
-  const [most, setMost] = useState(PAGE);
-  const words = text.toLowerCase().split(/\s+/).filter(Boolean);
-  const listed = pairs.filter(
-    (pair) =>
-      (from === 'all' || (from === 'elsewhere') === pair.images.some(isForeign)) &&
-      words.every((word) => pair.prompt.toLowerCase().includes(word)),
-  );
+  const labels = useStudio((s) => s.labels.byPair);
+  const [filter, setFilter] = useState<PairFilter>({ text: '', from: 'all', said: 'all', order: 'newest' });
+  const change = (part: Partial<PairFilter>): void => setFilter({ ...filter, ...part });
+  const listed = useMemo(() => pairsListed(pairs, labels, filter), [pairs, labels, filter]);
   if (!pairs.length)
     return (
       <Empty icon="label" title="No pairs yet">
@@ -37,33 +27,52 @@ export function Pairs() {
   return (
     <>
       <div className={styles.filters}>
-        <TextField label="Find" value={text} onChange={setText} placeholder="words of a prompt" />
-        <Select<From>
+        <TextField
+          label="Find"
+          value={filter.text}
+          onChange={(text) => change({ text })}
+          placeholder="words of a prompt"
+        />
+        <Select<PairFilter['from']>
           label="From"
-          value={from}
-          onChange={setFrom}
+          value={filter.from}
+          onChange={(from) => change({ from })}
           options={[
             { value: 'all', label: 'Here and elsewhere' },
             { value: 'here', label: 'Made here' },
             { value: 'elsewhere', label: 'Elsewhere' },
           ]}
         />
+        <Select<PairFilter['said']>
+          label="Label"
+          value={filter.said}
+          onChange={(said) => change({ said })}
+          options={[
+            { value: 'all', label: 'Judged or not' },
+            { value: 'none', label: 'Not judged' },
+            { value: 'preferred', label: 'One is preferred' },
+            { value: 'tie', label: 'A tie' },
+            { value: 'bothBad', label: 'Both bad' },
+            { value: 'skip', label: 'Skipped' },
+          ]}
+        />
+        <Select<PairFilter['order']>
+          label="Order"
+          value={filter.order}
+          onChange={(order) => change({ order })}
+          options={[
+            { value: 'newest', label: 'Newest first' },
+            { value: 'oldest', label: 'Oldest first' },
+            { value: 'prompt', label: 'By prompt' },
+          ]}
+        />
         <span className={`small dim number ${styles.count}`} role="status">
           {listed.length === pairs.length ? plural(pairs.length, 'pair') : `${listed.length} of ${pairs.length}`}
         </span>
       </div>
-      <ul className={styles.pairs} aria-label="Pairs">
-        {listed.slice(0, most).map((pair) => (
-          <Pair key={pair.id} pair={pair} />
-        ))}
-      </ul>
-      {listed.length > most ? (
-        <div>
-          <Button icon="more" onClick={() => setMost(most + PAGE)}>
-            Show {Math.min(PAGE, listed.length - most)} more
-          </Button>
-        </div>
-      ) : null}
+      <VirtualGrid label="Pairs" items={listed} size={230}>
+        {(pair) => ({ key: pair.id, cell: <Pair pair={pair} /> })}
+      </VirtualGrid>
     </>
   );
 }
@@ -82,29 +91,27 @@ function Pair({ pair }: { pair: PairRecord }) {
         : 'the second is preferred';
   const sizes = [...new Set(pair.images.map(printSize))].join(', ');
   return (
-    <li>
-      <button
-        type="button"
-        className={styles.pair}
-        aria-label={`${pair.prompt || 'No prompt'}: ${said}. Judge it again`}
-        onClick={() => {
-          showPair(pair.id);
-          navigate('/label');
-        }}
-      >
-        <span className={styles.two}>
-          {pair.images.map((image, i) => (
-            <span key={image.id} className={styles.side} data-preferred={winner === i || undefined}>
-              <Picture file={image.file} alt="" thumbnail />
-            </span>
-          ))}
-        </span>
-        <span className={`small ${styles.prompt}`}>{pair.prompt || 'No prompt'}</span>
-        <span className="small dim">
-          {said} · {sizes}
-          {pair.source ? ` · ${pair.source.file}, row ${pair.source.row}` : ''}
-        </span>
-      </button>
-    </li>
+    <button
+      type="button"
+      className={styles.pair}
+      aria-label={`${pair.prompt || 'No prompt'}: ${said}. Judge it again`}
+      onClick={() => {
+        showPair(pair.id);
+        navigate('/label');
+      }}
+    >
+      <span className={styles.two}>
+        {pair.images.map((image, i) => (
+          <span key={image.id} className={styles.side} data-preferred={winner === i || undefined}>
+            <Picture file={image.file} alt="" thumbnail />
+          </span>
+        ))}
+      </span>
+      <span className={`small ${styles.prompt}`}>{pair.prompt || 'No prompt'}</span>
+      <span className={`small dim ${styles.said}`}>
+        {said} · {sizes}
+        {pair.source ? ` · ${pair.source.file}, row ${pair.source.row}` : ''}
+      </span>
+    </button>
   );
 }
