@@ -5,7 +5,6 @@ import type { Action } from '../../components/action.ts';
 import { ActionButton } from '../../components/Button.tsx';
 import { NumberField, TextArea } from '../../components/Fields.tsx';
 import { withFields } from '../../components/fieldProblem.ts';
-import { ImageGrid } from '../../components/ImageGrid.tsx';
 import { ModelPicker } from '../../components/ModelPicker.tsx';
 import { Shortcuts } from '../../components/Shortcuts.tsx';
 import { Disclosure, Empty, Page, Panel, ProblemNotice, Tag } from '../../components/Surface.tsx';
@@ -15,6 +14,7 @@ import { chosenModel } from '../../store/models.ts';
 import { randomSeed } from '../../store/prompts.ts';
 import { useDraft } from '../../store/useDraft.ts';
 import { useStudio } from '../../store/useStudio.ts';
+import { Current } from './Current.tsx';
 import styles from './generate.module.css';
 import { MakePairs } from './MakePairs.tsx';
 import { MoreSettings } from './MoreSettings.tsx';
@@ -22,7 +22,7 @@ import { Queue } from './Queue.tsx';
 import { StartImage } from './StartImage.tsx';
 
 export function GenerateScreen() {
-  const images = useStudio((s) => s.images);
+  const isEmpty = useStudio((s) => s.images.length === 0);
   const ready = useStudio((s) => s.engineState === 'ready');
   const problem = useStudio((s) => s.generateProblem);
   const lacks = useStudio((s) => s.lacks !== null);
@@ -62,17 +62,19 @@ export function GenerateScreen() {
               <MoreSettings />
             </div>
           </Panel>
+        </div>
+        <div className={styles.pairs}>
           <MakePairs action={actions[1]!} />
         </div>
         <div className={styles.results}>
           <Queue />
-          {images.length ? (
-            <ImageGrid images={images} />
-          ) : (
+          {isEmpty ? (
             <Empty icon="generate" title="Nothing made yet">
               {lacks ? 'Images could not be kept here: see above. ' : 'Images appear here with their settings. '}Drop a
               picture made here, or by most other tools, on the window to get its settings back.
             </Empty>
+          ) : (
+            <Current />
           )}
         </div>
       </div>
