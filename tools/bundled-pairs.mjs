@@ -1,14 +1,14 @@
 /** Makes the pairs that are there at the first visit, with the embedded model and the command line:
  *  `PYTHON=.venv/bin/python node tools/bundled-pairs.mjs` (tools/base-model/requirements.txt). Several pairs are made of each of some prompts
- *  of the train list, with seeds from 0 on; of their pictures the twelve pairs that teach most are put together
+ *  of the train list, with seeds from 0 on; of their pictures the pairs that teach most are put together, those that teach most first
  *  (tools/base-model/choose_pairs.py). */
 import { spawnSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 
-const count = 12;
-const perCategory = 6;
+const count = 24;
+const perCategory = 8;
 const pairsOfAPrompt = 4;
 const { train } = JSON.parse(readFileSync('public/prompts/categories.json', 'utf8'));
 // Evenly spaced through each category's list.

@@ -9,6 +9,14 @@ export interface Preset {
   title: string;
   description: string;
   config: TrainConfig;
+  /** What differs from so many pairs with a preference on; the last that applies. */
+  byPairs?: readonly (Partial<TrainConfig> & { from: number })[];
+}
+
+/** What a preset sets for `pairs` pairs with a preference. */
+export function configFor({ config, byPairs = [] }: Preset, pairs: number): TrainConfig {
+  const { from: _, ...change } = byPairs.findLast(({ from }) => pairs >= from) ?? { from: 0 };
+  return { ...config, ...change };
 }
 
 const standard: TrainConfig = {

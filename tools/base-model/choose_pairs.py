@@ -7,7 +7,7 @@ pair tells of a taste by what its pictures differ in: vividness (mean chroma), l
 (gradient energy), and appeal by scorer A, each in deviations over all pictures. Only pictures that show what their
 prompt says are looked at (alignment by A, the better three quarters), and only pairs whose appeals differ visibly. Of
 these those are taken, one after the other, that add most to the determinant of the differences' products (D-optimal),
-each of another first thing. Prints the places of their pictures as JSON: [[[pair, side], [pair, side]], ...].
+each of another first thing among twelve. Prints the places of their pictures as JSON: [[[pair, side], [pair, side]], ...].
 """
 
 import argparse
@@ -42,14 +42,16 @@ def thing(prompt):
 
 
 def spread(differences, things, count):
-    """Rows that make a large determinant together, greedily, no thing twice."""
+    """Rows that make a large determinant together, greedily, no thing twice in a dozen."""
     left, taken, total = list(range(len(differences))), [], 1e-2 * np.eye(differences.shape[1])
     while left and len(taken) < count:
         inverse = np.linalg.inv(total)
-        best = max(left, key=lambda i: differences[i] @ inverse @ differences[i])
+        seen = {things[k] for k in taken[len(taken) // 12 * 12 :]}
+        others = [i for i in left if things[i] not in seen] or left
+        best = max(others, key=lambda i: differences[i] @ inverse @ differences[i])
         taken.append(best)
         total += np.outer(differences[best], differences[best])
-        left = [i for i in left if things[i] not in {things[k] for k in taken}]
+        left.remove(best)
     return taken
 
 
@@ -58,7 +60,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("model", type=Path)
     parser.add_argument("pairs", type=Path)
-    parser.add_argument("--count", type=int, default=12)
+    parser.add_argument("--count", type=int, default=24)
     args = parser.parse_args()
     pairs = [json.loads(line) for line in (args.pairs / "pairs.jsonl").read_text().splitlines()]
     images = np.stack([np.asarray(Image.open(args.pairs / i["file"]).convert("RGB")) for p in pairs for i in p["images"]])

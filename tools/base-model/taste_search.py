@@ -3,6 +3,7 @@
     python taste_search.py public/models/postcard --labels 12 24 --set lr=5e-4,1e-3 --set beta=1000 --seeds 0 1 2
 
 Labels: pairs of two random seeds of a training prompt (--of 4: best and worst of four), the better one by scorer A.
+--pairs public/pairs: those of the first visit, the first of them first; a seed then decides order, noise and LoRA alone.
 Judged by scorer B on test prompts, the same seed before and after. Gain: mean rise of B's appeal in deviations of the
 base within a prompt (over seeds). Every combination of the settings is run for every number of labels and every
 seed; a seed decides pairs, order, noise and LoRA. One JSON line a run, appended to --out; lines there are not run again.
@@ -21,6 +22,7 @@ from pathlib import Path
 
 import torch
 from diffusers import DDPMScheduler
+from safetensors.torch import load_file
 from torch.nn import functional as F
 
 from common import bf16, to_uint8
@@ -49,6 +51,20 @@ def label(model, scorer, count, of, seed):
     z = model.sample(hidden.repeat_interleave(of, 0), seeded_noise(seeds, shape(model)), **SAMPLER)
     s = scorer(model.decode(z), pooled.repeat_interleave(of, 0))[0].view(count, of)
     z = z.view(count, of, *z.shape[1:])
+    rows = torch.arange(count)
+    return z[rows, s.argmax(1)], z[rows, s.argmin(1)], hidden
+
+
+@torch.no_grad()
+def bundled(model, scorer, count, folder):
+    """The same of the first `count` pairs of a folder with pairs.json."""
+    pairs = json.loads((folder / "pairs.json").read_text())[:count]
+    if len(pairs) < count:
+        raise SystemExit(f"{folder} holds {len(pairs)} pairs.")
+    hidden, pooled = model.read([p["prompt"] for p in pairs])
+    z = torch.stack([load_file(folder.parent / i["latentsFile"])["latents"].float() for p in pairs for i in p["images"]])
+    z = z.view(count, 2, *z.shape[-3:])
+    s = scorer(model.decode(z.flatten(0, 1)), pooled.repeat_interleave(2, 0))[0].view(count, 2)
     rows = torch.arange(count)
     return z[rows, s.argmax(1)], z[rows, s.argmin(1)], hidden
 
@@ -112,6 +128,7 @@ def main():
     parser.add_argument("model", type=Path)
     parser.add_argument("--labels", type=int, nargs="+", default=[12])
     parser.add_argument("--of", type=int, default=2)
+    parser.add_argument("--pairs", type=Path, help="folder with pairs.json")
     parser.add_argument("--set", action="append", default=[], help="name=value,value...")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--test", type=int, default=300)
@@ -144,11 +161,12 @@ def main():
     for values in itertools.product(*choices.values()):
         changed = dict(zip(choices, values))
         for count, seed in itertools.product(args.labels, args.seeds):
-            key = {"labels": count, "of": args.of, "seed": seed, "test": args.test, **changed}
+            source = {"pairs": str(args.pairs)} if args.pairs else {"of": args.of}
+            key = {"labels": count, **source, "seed": seed, "test": args.test, **changed}
             if any(all(d.get(k) == v for k, v in key.items()) and d["changed"] == len(changed) for d in done):
                 continue
             if (count, seed) not in made:
-                made[count, seed] = label(model, a, count, args.of, seed)
+                made[count, seed] = bundled(model, a, count, args.pairs) if args.pairs else label(model, a, count, args.of, seed)
             start = time.process_time()
             with torch.enable_grad():
                 unet, tail = tune(model, made[count, seed], seed, **{**QUICK, **changed})

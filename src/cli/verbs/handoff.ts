@@ -82,7 +82,8 @@ async function fromPairs(
       ['prediction-type', 'expect', 'with-model'],
       'without --model',
     );
-    return handOffPairs(folder, values.labels, asked, await configOf(settings, stableDiffusionPresets, []), terminal);
+    const config = await configOf(settings, stableDiffusionPresets, { prompts: [], preferring: () => 0 });
+    return handOffPairs(folder, values.labels, asked, config, terminal);
   }
   const say = (text: string): void => terminal.note(text);
   const model = parseModelRef(values.model, values['prediction-type']);
@@ -93,8 +94,12 @@ async function fromPairs(
           presetsFor((await engine.models())[0]),
         )
       : presets;
-  const config = await configOf(settings, among, []);
-  const labelled = pairsFor(config, pairs, readLabels(values.labels ?? folder, say));
+  const given = readLabels(values.labels ?? folder, say);
+  const config = await configOf(settings, among, {
+    prompts: [],
+    preferring: (preset) => pairsFor(preset, pairs, given).length,
+  });
+  const labelled = pairsFor(config, pairs, given);
   const name = basename(asked.out);
   return begunRun({ model, config, pairs: labelled, name }, terminal, (run) =>
     handOffRun(run, asked, terminal, config),

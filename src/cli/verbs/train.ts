@@ -10,7 +10,7 @@ import type { ModelRef, RunRecord, TrainConfig, TrainPair } from '../../service/
 import { lineageInWords, recoveryInWords, takenInWords } from '../../records/runs.ts';
 import { WinnowError } from '../../shared/errors.ts';
 import { idleBecause } from '../../training/config.ts';
-import { type Preset, presetNamed, presets, presetsFor } from '../../training/presets.ts';
+import { configFor, type Preset, presetNamed, presets, presetsFor } from '../../training/presets.ts';
 import { limits } from '../../shared/limits.ts';
 import { absolute, count, oneOf, required, pathSource } from '../arguments.ts';
 import type { Engine } from '../../service/engineService.ts';
@@ -128,12 +128,12 @@ export const train = defineVerb({
             presetsFor((await engine.models())[0]),
           )
         : presets;
-    const config = await configOf(
-      values,
-      among,
-      pairs.map(({ prompt }) => prompt),
-    );
-    const labelled = pairsFor(config, pairs, readLabels(labels ?? folder!, say));
+    const given = readLabels(labels ?? folder!, say);
+    const config = await configOf(values, among, {
+      prompts: pairs.map(({ prompt }) => prompt),
+      preferring: (preset) => pairsFor(preset, pairs, given).length,
+    });
+    const labelled = pairsFor(config, pairs, given);
     outFolder(out);
     return runTraining(terminal, {
       out,
@@ -146,10 +146,11 @@ export const train = defineVerb({
   },
 });
 
+/** @param pairs what the run takes; `preferring` says how many of them prefer one of their pictures, which presets go by. */
 export async function configOf(
   values: Pick<Values<typeof options>, 'preset' | 'config' | 'set' | 'reference'>,
   among: readonly Preset[],
-  prompts: readonly string[],
+  pairs: { prompts: readonly string[]; preferring: (config: TrainConfig) => number },
 ): Promise<TrainConfig> {
   if (values.preset !== undefined && values.config !== undefined)
     throw badArguments('--preset and --config were both given.', 'Choose one of them.');
@@ -158,7 +159,10 @@ export async function configOf(
   // Presets leave the sample prompts open; a file says what it wants.
   const given =
     values.config === undefined
-      ? { ...preset.config, samplePrompts: [...new Set(prompts)].slice(0, 2) }
+      ? {
+          ...configFor(preset, pairs.preferring(preset.config)),
+          samplePrompts: [...new Set(pairs.prompts)].slice(0, 2),
+        }
       : await importAs(await pathSource(values.config), 'trainSettings');
   const changed: Record<string, unknown> = { ...given };
   for (const assignment of values.set) {

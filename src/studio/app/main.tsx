@@ -4,10 +4,12 @@ import '@mantine/notifications/styles.layer.css';
 import './global.css';
 import { createRoot } from 'react-dom/client';
 import { keepDrafts, restoreDrafts } from '../store/drafts.ts';
+import { fitPreset } from '../store/fitPreset.ts';
 import { useStudio } from '../store/useStudio.ts';
 import { App } from './App.tsx';
 
 restoreDrafts();
 keepDrafts();
+fitPreset();
 void useStudio.getState().boot();
 createRoot(document.getElementById('root')!).render(<App />);

@@ -14,10 +14,10 @@ import type {
   UnreadableRun,
 } from '../../service/types.ts';
 import { WinnowError } from '../../shared/errors.ts';
-import { presetNamed, presets, presetsFor } from '../../training/presets.ts';
+import { configFor, presetNamed, presets, presetsFor } from '../../training/presets.ts';
 import { listener } from '../app/workers.ts';
 import { actions } from './action.ts';
-import { picturesOf, usablePairs } from './labelSelectors.ts';
+import { picturesOf, usable, usablePairs } from './labelSelectors.ts';
 import { baseModel, chosenModel } from './models.ts';
 import { forgetPictures } from './pictures.ts';
 import { isCancelled, type Problem } from './problem.ts';
@@ -319,7 +319,7 @@ export const trainSlice: Slice<TrainSlice> = (set, get) => {
       setSettings({
         presetName: name,
         trainConfig: {
-          ...preset.config,
+          ...configFor(preset, usable(get()).own),
           samplePrompts,
           sampleSeeds: samplePrompts.length ? sampleSeeds : preset.config.sampleSeeds,
         },

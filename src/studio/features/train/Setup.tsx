@@ -1,7 +1,7 @@
 /** Before a run: what there is to learn from, how to learn it, what it will take. */
 import { useEffect, useState } from 'react';
 import { useShallow } from 'zustand/react/shallow';
-import { presetsFor } from '../../../training/presets.ts';
+import { configFor, presetsFor } from '../../../training/presets.ts';
 import type { Action } from '../../components/action.ts';
 import { ActionButton, Button, FileButton } from '../../components/Button.tsx';
 import { TextArea } from '../../components/Fields.tsx';
@@ -166,26 +166,31 @@ function Readiness() {
 function Presets() {
   const chosen = useStudio((s) => s.presetName);
   const presets = presetsFor(useStudio(chosenModel));
+  const pairs = useStudio((s) => usable(s).own);
   const { choosePreset } = useStudio.getState();
   return (
     <fieldset className={styles.presets}>
       <legend className="fieldLabel">Preset {chosen ? '' : <span className="dim">(own settings)</span>}</legend>
-      {presets.map(({ name, title, description, config }) => (
-        <label key={name} className={styles.preset} data-chosen={chosen === name || undefined}>
-          <input
-            type="radio"
-            name="preset"
-            value={name}
-            checked={chosen === name}
-            onChange={() => choosePreset(name)}
-          />
-          <strong>{title}</strong>
-          <span className="small dim">{description}</span>
-          <span className="small dim number">
-            {config.steps} steps · {config.mode === 'lora' ? `LoRA, rank ${config.rank}` : 'every weight'}
-          </span>
-        </label>
-      ))}
+      {presets.map((preset) => {
+        const { name, title, description } = preset;
+        const config = configFor(preset, pairs);
+        return (
+          <label key={name} className={styles.preset} data-chosen={chosen === name || undefined}>
+            <input
+              type="radio"
+              name="preset"
+              value={name}
+              checked={chosen === name}
+              onChange={() => choosePreset(name)}
+            />
+            <strong>{title}</strong>
+            <span className="small dim">{description}</span>
+            <span className="small dim number">
+              {config.steps} steps · {config.mode === 'lora' ? `LoRA, rank ${config.rank}` : 'every weight'}
+            </span>
+          </label>
+        );
+      })}
     </fieldset>
   );
 }
