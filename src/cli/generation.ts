@@ -1,8 +1,8 @@
 /** Options that all verbs share which make images, and the images made from them. */
 import { checkPrompt } from '../data/formats/promptList.ts';
 import { openSafetensors } from '../data/formats/safetensors.ts';
-import { type SamplerOption, samplerOptions } from '../diffusion/samplers/options.ts';
-import { samplerNames, samplerReads, samplersReading, substitution } from '../diffusion/samplers/table.ts';
+import { type SamplerOption, samplerOptions, samplerReads } from '../diffusion/samplers/options.ts';
+import { samplerNames, samplersReading, substitution } from '../diffusion/samplers/table.ts';
 import type { Engine } from '../service/engineService.ts';
 import type { GenerationSettings, ImageRecord, ModelInfo, ModelRef } from '../service/types.ts';
 import { isWinnowError, WinnowError } from '../shared/errors.ts';

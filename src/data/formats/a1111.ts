@@ -7,7 +7,8 @@
  *
  *  https://github.com/AUTOMATIC1111/stable-diffusion-webui, modules/infotext_utils.py. Read in time linear in the text. */
 
-import { samplerCalled, samplerNames, samplerReads, samplers } from '../../diffusion/samplers/table.ts';
+import { samplerReads } from '../../diffusion/samplers/options.ts';
+import { samplerCalled, samplerNames, samplers } from '../../diffusion/samplers/table.ts';
 
 export interface ParametersText {
   prompt: string;

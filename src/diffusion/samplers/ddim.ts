@@ -31,7 +31,6 @@ export const ddimSampler: SamplerRecord = {
   a1111: 'DDIM',
   // The same steps, with room for several at a time.
   alsoClasses: ['DDIMParallelScheduler'],
-  reads: ['eta'],
   make: ddim,
 };
 

@@ -1,5 +1,6 @@
 /** docs/samplers.md, written from the records: `npx vitest run src/diffusion/samplers/docs.test.ts -u` after a change. */
 import { expect, it } from 'vitest';
+import { type SamplerOption, samplerOptions, samplerReads } from './options.ts';
 import { samplerNames, samplers } from './table.ts';
 
 const row = (...cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
@@ -15,13 +16,16 @@ ${[
   row('class', 'title', 'what it does', 'of one step', 'reads', "A1111's name", 'source'),
   row('---', '---', '---', '---', '---', '---', '---'),
   ...samplerNames.map((name) => {
-    const { title, what, formula, source, a1111, reads, alsoClasses = [] } = samplers[name];
+    const { title, what, formula, source, a1111, alsoClasses = [] } = samplers[name];
     return row(
       [name, ...alsoClasses].map((one) => `\`${one}\``).join(', '),
       title,
       what,
       `\`${formula}\``,
-      reads.map((option) => `\`${option}\``).join(', '),
+      (Object.keys(samplerOptions) as SamplerOption[])
+        .filter((option) => samplerReads(name, option))
+        .map((option) => `\`${option}\``)
+        .join(', '),
       a1111,
       source,
     );

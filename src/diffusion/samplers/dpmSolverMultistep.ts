@@ -54,7 +54,6 @@ export const dpmSolverMultistepSampler: SamplerRecord = {
   formula: "x' = (sigma' / sigma) x - alpha' (e^-h - 1) (x0 + D1 / 2)",
   source: 'https://arxiv.org/abs/2211.01095',
   a1111: 'DPM++ 2M',
-  reads: ['karras'],
   make: dpmSolverMultistep,
 };
 

@@ -25,7 +25,6 @@ export const eulerSampler: SamplerRecord = {
   formula: "x' = x + (x - x0) / sigma (sigma' - sigma)",
   source: 'https://arxiv.org/abs/2206.00364',
   a1111: 'Euler',
-  reads: ['karras'],
   make: euler,
 };
 

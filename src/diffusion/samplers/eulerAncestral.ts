@@ -34,7 +34,6 @@ export const eulerAncestralSampler: SamplerRecord = {
   source: 'https://github.com/crowsonkb/k-diffusion',
   a1111: 'Euler a',
   otherNames: ['Euler ancestral'],
-  reads: [],
   make: eulerAncestral,
 };
 

@@ -3,7 +3,8 @@ import { WinnowError } from '../../shared/errors.ts';
 import { shown } from '../../shared/json.ts';
 import { type SchedulerConfig, SchedulerConfigReader } from '../schedulerConfig.ts';
 import { checkEta, type Sampler, type SamplerOptions } from './sampler.ts';
-import { samplerNames, samplerOfClass, samplerReads, samplers, samplersReading } from './table.ts';
+import { samplerReads } from './options.ts';
+import { samplerNames, samplerOfClass, samplers, samplersReading } from './table.ts';
 
 /** A sampler with the numbers of a model's scheduler config; of another class than the config's if `className` says so
  *  (`className.from_config(config)` in diffusers). */

@@ -40,7 +40,6 @@ export const lcmSampler: SamplerRecord = {
   formula: "x' = sqrt(a') (c_skip x + c_out x0) + sqrt(1 - a') noise",
   source: 'https://arxiv.org/abs/2310.04378',
   a1111: 'LCM',
-  reads: [],
   make: lcm,
 };
 

@@ -1,4 +1,7 @@
-/** Options of a picture that only some samplers read. Forms, bounds and the command line's help derive from them. */
+/** Options of a picture that only some samplers read; others refuse them. Forms, bounds and the command line's help derive from them. What a
+ *  sampler reads stands here, not in its record, so that a form that asks need not load all samplers. */
+import type { SamplerName } from './table.ts';
+
 export const samplerOptions = {
   eta: {
     title: 'Eta',
@@ -9,6 +12,7 @@ export const samplerOptions = {
     max: 1,
     step: 0.1,
     digits: 2,
+    readBy: ['DDIMScheduler'],
   },
   karras: {
     title: 'Karras noise levels',
@@ -16,7 +20,11 @@ export const samplerOptions = {
     help: 'Karras noise levels, on or off',
     /** Of the scheduler's config. */
     field: 'use_karras_sigmas',
+    readBy: ['EulerDiscreteScheduler', 'DPMSolverMultistepScheduler'],
   },
-} as const;
+} as const satisfies Record<string, { readBy: readonly SamplerName[]; [more: string]: unknown }>;
 
 export type SamplerOption = keyof typeof samplerOptions;
+
+export const samplerReads = (name: string, option: SamplerOption): boolean =>
+  samplerOptions[option].readBy.some((one) => one === name);

@@ -58,7 +58,6 @@ export const pndmSampler: SamplerRecord = {
   source: 'https://arxiv.org/abs/2202.09778',
   a1111: 'PLMS',
   otherNames: ['PNDM'],
-  reads: [],
   make: pndm,
 };
 

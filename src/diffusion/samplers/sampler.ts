@@ -8,7 +8,6 @@ import { WinnowError } from '../../shared/errors.ts';
 import type { PredictionType } from '../prediction.ts';
 import type { NoiseScheduleConfig } from '../schedule.ts';
 import type { SchedulerConfigReader } from '../schedulerConfig.ts';
-import type { SamplerOption } from './options.ts';
 
 export interface SamplerRecord {
   /** For people. */
@@ -23,8 +22,6 @@ export interface SamplerRecord {
   otherNames?: readonly string[];
   /** Other classes of diffusers whose steps are the same. */
   alsoClasses?: readonly string[];
-  /** Options that it reads; others are refused. */
-  reads: readonly SamplerOption[];
   /** Throws UnsupportedConfig for a field's value that it does not have, BadArguments for steps out of range. */
   make(config: SchedulerConfigReader, options: SamplerOptions): Sampler;
 }

@@ -3,9 +3,9 @@ import { RandomStream } from '../../shared/rng.ts';
 import { alphasCumprod, readNoiseSchedule } from '../schedule.ts';
 import { type SchedulerConfig, SchedulerConfigReader } from '../schedulerConfig.ts';
 import { pipelineSchedulerConfig, samplerFromConfig, samplerTakesStrength } from './fromConfig.ts';
-import type { SamplerOption } from './options.ts';
+import { type SamplerOption, samplerReads } from './options.ts';
 import { initialState, type Sampler, startIndex } from './sampler.ts';
-import { samplerNames, samplerReads } from './table.ts';
+import { samplerNames } from './table.ts';
 
 // The scheduler configs of two published models, as their files have them.
 const sd15: SchedulerConfig = {

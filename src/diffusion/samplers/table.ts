@@ -6,7 +6,7 @@ import { dpmSolverMultistepSampler } from './dpmSolverMultistep.ts';
 import { eulerSampler } from './euler.ts';
 import { eulerAncestralSampler } from './eulerAncestral.ts';
 import { lcmSampler } from './lcm.ts';
-import type { SamplerOption } from './options.ts';
+import { type SamplerOption, samplerReads } from './options.ts';
 import { pndmSampler } from './pndm.ts';
 import type { SamplerRecord } from './sampler.ts';
 
@@ -24,9 +24,6 @@ export const samplers: Readonly<Record<SamplerName, SamplerRecord>> = records;
 export const samplerNames = Object.keys(records) as readonly SamplerName[];
 export const isSamplerName = (name: unknown): name is SamplerName =>
   typeof name === 'string' && Object.hasOwn(records, name);
-
-export const samplerReads = (name: string, option: SamplerOption): boolean =>
-  isSamplerName(name) && samplers[name].reads.includes(option);
 
 /** For messages: `DDIMScheduler`. */
 export const samplersReading = (option: SamplerOption): string =>

@@ -1,6 +1,5 @@
 /** What pictures are made with: the chosen model's own settings, and those on the screen. */
-import { type SamplerOption, samplerOptions } from '../../diffusion/samplers/options.ts';
-import { samplerReads } from '../../diffusion/samplers/table.ts';
+import { type SamplerOption, samplerOptions, samplerReads } from '../../diffusion/samplers/options.ts';
 import type { GenerationSettings, ModelInfo, ModelRef, PairsRequest } from '../../service/types.ts';
 import type { GenerateDraft } from './generateSlice.ts';
 import { isOpen } from './jobsSlice.ts';

@@ -1,7 +1,8 @@
 /** What is asked for holds what acts, and nothing else. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { imageParameters } from '../../data/imageParameters.ts';
-import { samplerNames, samplerReads } from '../../diffusion/samplers/table.ts';
+import { samplerReads } from '../../diffusion/samplers/options.ts';
+import { samplerNames } from '../../diffusion/samplers/table.ts';
 import type { ModelInfo, PairsRequest } from '../../service/types.ts';
 import { isGuided, pairRecipe, pictureModel, settingsFor } from './generateSelectors.ts';
 import { closeStudio, modelInfo, openStudio, studio } from './testStudio.ts';
