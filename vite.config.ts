@@ -17,5 +17,5 @@ export default defineConfig({
   server: { headers: isolationHeaders },
   preview: { headers: isolationHeaders, port: 4173 },
   optimizeDeps: { exclude: ['onnxruntime-web', 'uplot', '@jsquash/jpeg', '@jsquash/webp'] },
-  build: { target: 'es2023', chunkSizeWarningLimit: 1500, assetsInlineLimit: 0 },
+  build: { target: 'es2023', chunkSizeWarningLimit: 1500, assetsInlineLimit: 0, modulePreload: { polyfill: false } },
 });

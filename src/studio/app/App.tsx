@@ -1,6 +1,5 @@
 /** Providers around the shell. Routes live in the hash, so that any static host serves them. */
 import { localStorageColorSchemeManager, MantineProvider } from '@mantine/core';
-import { Notifications } from '@mantine/notifications';
 import { Router } from 'wouter';
 import { useHashLocation } from 'wouter/use-hash-location';
 import { theme as themeKept } from '../store/persisted.ts';
@@ -17,7 +16,6 @@ export function App() {
       colorSchemeManager={colorScheme}
       defaultColorScheme={themeKept.initial}
     >
-      <Notifications position="top-right" />
       <Router hook={useHashLocation}>
         <Shell />
       </Router>

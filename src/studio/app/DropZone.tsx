@@ -3,7 +3,7 @@
 import { useEffect, useState } from 'react';
 import { useLocation } from 'wouter';
 import { Button } from '../components/Button.tsx';
-import { Dialog } from '../components/Surface.tsx';
+import { Dialog } from '../components/Dialog.tsx';
 import { toast, toastProblem } from '../components/toast.ts';
 import type { Brings } from '../../data/importers/importer.ts';
 import { fileSource, type Imported, importFrom } from '../../data/importers/table.ts';

@@ -1,7 +1,7 @@
 /** Every key that works here and now, from the actions themselves. */
 import { Switch } from '../components/Fields.tsx';
 import { Keys, useKeyList } from '../components/Shortcuts.tsx';
-import { Dialog } from '../components/Surface.tsx';
+import { Dialog } from '../components/Dialog.tsx';
 import { useStudio } from '../store/useStudio.ts';
 import styles from './shell.module.css';
 

@@ -5,26 +5,31 @@ import type { Action } from '../components/action.ts';
 import { Button } from '../components/Button.tsx';
 import { ErrorBoundary } from '../components/ErrorBoundary.tsx';
 import { Icon } from '../components/Icon.tsx';
+import { inChunk } from '../components/inChunk.tsx';
 import { Shortcuts } from '../components/Shortcuts.tsx';
 import { Empty, Notice, ProblemNotice } from '../components/Surface.tsx';
 import { toast } from '../components/toast.ts';
 import { isStudying } from '../store/blindSlice.ts';
 import { useStudio } from '../store/useStudio.ts';
-import { DropZone } from './DropZone.tsx';
-import { KeyHelp } from './KeyHelp.tsx';
 import { routes } from './routes.tsx';
 import { RunDock } from './RunDock.tsx';
 import styles from './shell.module.css';
 import { TabTitle } from './TabTitle.tsx';
 import { TopBar } from './TopBar.tsx';
 
+const KeyHelp = inChunk(async () => (await import('./KeyHelp.tsx')).KeyHelp);
+const DropZone = inChunk(async () => (await import('./DropZone.tsx')).DropZone);
+const Toasts = inChunk(async () => (await import('./Toasts.tsx')).Toasts);
+
 export function Shell() {
   const [location, navigate] = useLocation();
   const [helpOpen, setHelpOpen] = useState(false);
   const studying = useStudio(isStudying);
+  const later = useStudio((s) => s.firstShown);
   return (
     <>
       <TabTitle />
+      {later ? <Toasts /> : null}
       {studying ? (
         <Study />
       ) : (
@@ -52,6 +57,11 @@ function Study() {
 const isAt = (location: string, path: string): boolean =>
   location === path || (path !== '/' && location.startsWith(`${path}/`));
 
+/** So that each shows at once. What does not come is asked for again by whoever opens it, and said there. */
+async function loadScreens(): Promise<void> {
+  for (const { screen } of routes) if ('load' in screen) await screen.load().catch(() => undefined);
+}
+
 function Places({
   location,
   navigate,
@@ -63,6 +73,11 @@ function Places({
   helpOpen: boolean;
   setHelpOpen: (open: boolean) => void;
 }) {
+  const later = useStudio((s) => s.firstShown);
+  // One after the other, so that whichever is asked for now need not wait for all.
+  useEffect(() => {
+    if (later) void loadScreens();
+  }, [later]);
   const actions: Action[] = [
     ...routes.map(({ path, title, key }) => ({
       name: `go${title}`,
@@ -124,8 +139,12 @@ function Places({
         </main>
         <RunDock />
       </div>
-      <KeyHelp open={helpOpen} onClose={() => setHelpOpen(false)} />
-      <DropZone />
+      {later ? (
+        <>
+          <KeyHelp open={helpOpen} onClose={() => setHelpOpen(false)} />
+          <DropZone />
+        </>
+      ) : null}
       <ModelGone />
     </div>
   );

@@ -1,5 +1,5 @@
 /** Buttons, over Mantine's. */
-import { ActionIcon, Button as MantineButton, FileButton as MantineFileButton, Tooltip } from '@mantine/core';
+import { ActionIcon, Button as MantineButton, FileButton as MantineFileButton } from '@mantine/core';
 import type { ReactNode } from 'react';
 import type { Action } from './action.ts';
 import { Icon, type IconName } from './Icon.tsx';
@@ -99,20 +99,19 @@ export function IconButton({
   size?: number;
 }) {
   return (
-    <Tooltip label={label} openDelay={400}>
-      <ActionIcon
-        variant="subtle"
-        color="gray"
-        size={size}
-        aria-label={label}
-        aria-pressed={pressed}
-        disabled={disabled ?? false}
-        onClick={() => attempt(onClick)}
-        className="iconButton"
-      >
-        <Icon name={icon} />
-      </ActionIcon>
-    </Tooltip>
+    <ActionIcon
+      variant="subtle"
+      color="gray"
+      size={size}
+      title={label}
+      aria-label={label}
+      aria-pressed={pressed}
+      disabled={disabled ?? false}
+      onClick={() => attempt(onClick)}
+      className="iconButton"
+    >
+      <Icon name={icon} />
+    </ActionIcon>
   );
 }
 
@@ -212,11 +211,9 @@ export function IconFileButton({
   return (
     <MantineFileButton multiple accept={accept} onChange={(files) => files.length && attempt(() => onFiles(files))}>
       {(props) => (
-        <Tooltip label={label} openDelay={400}>
-          <ActionIcon {...props} variant="default" size={36} aria-label={label} className="iconButton">
-            <Icon name={icon} />
-          </ActionIcon>
-        </Tooltip>
+        <ActionIcon {...props} variant="default" size={36} title={label} aria-label={label} className="iconButton">
+          <Icon name={icon} />
+        </ActionIcon>
       )}
     </MantineFileButton>
   );

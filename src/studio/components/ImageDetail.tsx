@@ -8,7 +8,7 @@ import type { Action } from './action.ts';
 import { ActionButton, Button, IconButton } from './Button.tsx';
 import { saveFile } from './files.ts';
 import styles from './imageGrid.module.css';
-import { ConfirmButton } from './Surface.tsx';
+import { ConfirmButton } from './Dialog.tsx';
 import { printWhen } from './words.ts';
 
 interface Moves {

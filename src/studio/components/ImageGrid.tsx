@@ -7,7 +7,8 @@ import styles from './imageGrid.module.css';
 import { Picture } from './Picture.tsx';
 import { Marks, type Selection, SelectionBar, useSelection } from './selection.tsx';
 import { Shortcuts } from './Shortcuts.tsx';
-import { Dialog, Notice } from './Surface.tsx';
+import { Dialog } from './Dialog.tsx';
+import { Notice } from './Surface.tsx';
 import { VirtualGrid } from './VirtualGrid.tsx';
 
 export function ImageGrid({ images, size = 150 }: { images: readonly ImageRecord[]; size?: number }) {

@@ -6,7 +6,7 @@ import { Button, IconButton } from './Button.tsx';
 import { saveTaken } from './files.ts';
 import styles from './imageGrid.module.css';
 import { Shortcuts } from './Shortcuts.tsx';
-import { ConfirmButton } from './Surface.tsx';
+import { ConfirmButton } from './Dialog.tsx';
 import { plural, printPercent } from './words.ts';
 
 export interface Selection {

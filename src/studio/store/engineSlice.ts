@@ -1,4 +1,5 @@
 /** The engine's worker, what it found on this machine, and which tab may use it. */
+import type { StoreApi } from 'zustand';
 import { WinnowError } from '../../shared/errors.ts';
 import type { ModelInfo, SystemReport } from '../../service/types.ts';
 import { connectEngine, type Engine, type EngineConnection, listener } from '../app/workers.ts';
@@ -42,13 +43,25 @@ async function within<Value>(ms: number, work: Promise<Value>): Promise<Value | 
   }
 }
 
+/** Resolves once the studio is so. */
+function until(store: StoreApi<Studio>, isSo: (studio: Studio) => boolean): Promise<void> {
+  return new Promise((resolve) => {
+    if (isSo(store.getState())) return resolve();
+    const stop = store.subscribe((studio) => {
+      if (!isSo(studio)) return;
+      stop();
+      resolve();
+    });
+  });
+}
+
 /** Every screen's, but for those that say that there was no engine. */
 function withoutEnd(studio: Studio): Partial<Studio> {
   const ended = problemFields.filter((field) => /^Engine(Crashed|Ended)$/.test(studio[field]?.name ?? ''));
   return Object.fromEntries(ended.map((field) => [field, null]));
 }
 
-export const engineSlice: Slice<EngineSlice> = (set, get) => {
+export const engineSlice: Slice<EngineSlice> = (set, get, store) => {
   const ownership: Ownership = {
     onLost(letGo) {
       void loseOwnership(letGo === null).finally(() => letGo?.());
@@ -154,6 +167,8 @@ export const engineSlice: Slice<EngineSlice> = (set, get) => {
       const stored = get().readStored();
       if (await claimOwnership(ownership)) {
         await get().clearLeftovers();
+        // The engine's program is larger than that of the page.
+        await until(store, ({ firstShown }) => firstShown);
         await start();
         if (get().engineState === 'ready') void get().restoreQueue();
       } else {

@@ -4,6 +4,7 @@ import { samplingDefaults } from '../../data/embeddedModels.ts';
 import type { AdapterRef, GenerationSettings, ImageRecord, ModelRef, PairsRequest } from '../../service/types.ts';
 import { samplerOptions } from '../../diffusion/samplers/options.ts';
 import { actions } from './action.ts';
+import { readAs, readFor } from './broughtFile.ts';
 import {
   bufferAhead,
   defaultSettings,
@@ -16,7 +17,6 @@ import {
 import { chosenModel, modelKey } from './models.ts';
 import type { Problem } from './problem.ts';
 import { WinnowError } from '../../shared/errors.ts';
-import { fileSource, importAs, importFrom } from '../../data/importers/table.ts';
 import type { LoraFiles } from './loraFiles.ts';
 import type { Preferences } from './persisted.ts';
 import { fitPicture, keepStartPicture } from './pictures.ts';
@@ -261,7 +261,7 @@ export const generateSlice: Slice<GenerateSlice> = (set, get) => {
       action({ problem: 'generateProblem' }, async () =>
         get().setPromptList(
           file.name,
-          (await importAs(fileSource(file), 'prompts')).map(({ prompt }) => prompt),
+          (await readAs(file, 'prompts')).map(({ prompt }) => prompt),
         ),
       ),
 
@@ -313,7 +313,7 @@ export const generateSlice: Slice<GenerateSlice> = (set, get) => {
 
     async addLora({ file, config }) {
       const base = chosenModel(get())?.id;
-      const { value } = await importFrom(fileSource(file), ['weights']);
+      const { value } = await readFor(file, ['weights']);
       if (!value.adapter)
         throw new WinnowError(
           'BadFile',

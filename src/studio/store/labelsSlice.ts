@@ -51,6 +51,8 @@ export interface LabelsSlice {
   lastAnswer: { id: string; answer: Answer; clearly: boolean } | null;
   labelProblem: Problem | null;
   pairsRead: boolean;
+  /** The first pair is on screen, or there is none: what only comes later may be loaded now. */
+  firstShown: boolean;
   /** Reads labels, pairs and images from disk; brings in the bundled pairs. */
   readStored(): Promise<void>;
   addPairs(pairs: readonly PairRecord[]): void;
@@ -181,6 +183,13 @@ export const labelsSlice: Slice<LabelsSlice> = (set, get) => {
     if (!queue(get()).some(({ id }) => id === showing?.pair.id)) showFirst();
   }
 
+  function allRead(): void {
+    if (get().pairsRead) return;
+    set({ pairsRead: true });
+    const first = get().showing?.pair.images.map(({ file }) => file) ?? [];
+    void decoded(first).then(() => set({ firstShown: true }));
+  }
+
   const action = actions(set, get);
   const judging = inTurn(action, { problem: 'labelProblem', busy: 'saving' });
 
@@ -197,6 +206,7 @@ export const labelsSlice: Slice<LabelsSlice> = (set, get) => {
     lastAnswer: null,
     labelProblem: null,
     pairsRead: false,
+    firstShown: false,
 
     readStored: () =>
       action({ problem: 'labelProblem', background: true }, async () => {
@@ -222,14 +232,14 @@ export const labelsSlice: Slice<LabelsSlice> = (set, get) => {
             bundled.filter((pair) => !known.has(pair.id)),
           );
           get().addPairs(bundled);
-          set({ pairsRead: true });
+          allRead();
           // Judging need not wait for it, training does.
           await storeBundledFiles(siteBase, await files(), bundled);
         } catch (error) {
           // What the browser does not keep is said once, above every screen.
           if (!get().lacks) throw error;
         } finally {
-          set({ pairsRead: true });
+          allRead();
         }
       }),
 

@@ -12,7 +12,7 @@ import type {
 import { WinnowError } from '../../shared/errors.ts';
 import { listener } from '../app/workers.ts';
 import { actions } from './action.ts';
-import { fileSource, importFrom } from '../../data/importers/table.ts';
+import { readFor } from './broughtFile.ts';
 import { type BaseSettings, baseSettings } from './generateSelectors.ts';
 import { type ModelFiles, singleFile } from './modelFiles.ts';
 import { type Problem, problemOf } from './problem.ts';
@@ -206,7 +206,7 @@ export const modelsSlice: Slice<ModelsSlice> = (set, get) => {
 
     async importFile(file) {
       const info = await action({ problem: 'modelsProblem' }, async () => {
-        const { value } = await importFrom(fileSource(file), ['weights']);
+        const { value } = await readFor(file, ['weights']);
         if (value.adapter)
           throw new WinnowError(
             'BadFile',

@@ -3,10 +3,10 @@
 import { personNamed, raterKindOf, raterNameOf, UNNAMED } from '../../records/raters.ts';
 import { WinnowError } from '../../shared/errors.ts';
 import { putDurably } from '../../data/db.ts';
-import { fileSource, importAs } from '../../data/importers/table.ts';
 import type { LabelEvent } from '../../records/labels.ts';
 import { distinctBy } from '../../shared/arrays.ts';
 import { checkOwner } from './action.ts';
+import { readAs } from './broughtFile.ts';
 import { memoised, type Selector } from './memoised.ts';
 import { type RaterColour, raterColours } from './persisted.ts';
 import { db } from './services.ts';
@@ -110,7 +110,7 @@ export const ratersSlice: Slice<RatersSlice> = (set, get) => ({
 
   async addLabels(file) {
     checkOwner(get(), 'Bring them there, or take over here.');
-    const { events, notes } = await importAs(fileSource(file), 'labels');
+    const { events, notes } = await readAs(file, 'labels');
     const here = new Set(get().labelEvents.map(({ id }) => id));
     const pairs = new Set(get().pairs.map(({ id }) => id));
     // A copy of what was given here is one's own.

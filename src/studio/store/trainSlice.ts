@@ -17,6 +17,7 @@ import { WinnowError } from '../../shared/errors.ts';
 import { configFor, presetNamed, presets, presetsFor } from '../../training/presets.ts';
 import { listener } from '../app/workers.ts';
 import { actions } from './action.ts';
+import { readAs } from './broughtFile.ts';
 import { picturesOf, usable, usablePairs } from './labelSelectors.ts';
 import { baseModel, chosenModel } from './models.ts';
 import { forgetPictures } from './pictures.ts';
@@ -24,7 +25,6 @@ import { isCancelled, type Problem } from './problem.ts';
 import { bundledPrompts, drawPrompts } from './prompts.ts';
 import { files, siteBase } from './services.ts';
 import { checkTrainConfig, parseTrainConfig } from '../../data/formats/trainConfig.ts';
-import { fileSource, importAs } from '../../data/importers/table.ts';
 import type { Slice, Studio } from './useStudio.ts';
 import { type RunNews, tellRunNews } from './runNews.ts';
 import { keepAwake } from './wakeLock.ts';
@@ -344,9 +344,7 @@ export const trainSlice: Slice<TrainSlice> = (set, get) => {
       action({ problem: 'settingsProblem' }, () => get().setTrainSettings(parseTrainConfig(text))),
 
     loadTrainFile: (file) =>
-      action({ problem: 'settingsProblem' }, async () =>
-        get().setTrainSettings(await importAs(fileSource(file), 'trainSettings')),
-      ),
+      action({ problem: 'settingsProblem' }, async () => get().setTrainSettings(await readAs(file, 'trainSettings'))),
 
     setTrainSettings(trainConfig) {
       setSettings({ trainConfig, presetName: null });

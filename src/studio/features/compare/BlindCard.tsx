@@ -10,7 +10,8 @@ import { ActionButton, Button, FileButton, IconButton } from '../../components/B
 import { NumberField, Switch, TextField } from '../../components/Fields.tsx';
 import { withFields } from '../../components/fieldProblem.ts';
 import { Shortcuts } from '../../components/Shortcuts.tsx';
-import { ConfirmButton, Disclosure, Panel, ProblemNotice } from '../../components/Surface.tsx';
+import { ConfirmButton } from '../../components/Dialog.tsx';
+import { Disclosure, Panel, ProblemNotice } from '../../components/Surface.tsx';
 import { toastProblem } from '../../components/toast.ts';
 import { plural, printWhen } from '../../components/words.ts';
 import { endedEarlyInWords, isUnfinished, judgedRounds } from '../../store/blindSlice.ts';

@@ -5,7 +5,8 @@ import { samplerOfClass, samplers, substitution } from '../../../diffusion/sampl
 import type { ModelInfo, PredictionType, StoredModel } from '../../../service/types.ts';
 import { Button } from '../../components/Button.tsx';
 import { Select } from '../../components/Fields.tsx';
-import { ConfirmButton, Disclosure, Notice, Panel, ProblemNotice, Tag } from '../../components/Surface.tsx';
+import { ConfirmButton } from '../../components/Dialog.tsx';
+import { Disclosure, Notice, Panel, ProblemNotice, Tag } from '../../components/Surface.tsx';
 import { toast } from '../../components/toast.ts';
 import { plural, printBytes, printCount, printSize, printWhen } from '../../components/words.ts';
 import { chosenModel } from '../../store/models.ts';

@@ -2,16 +2,18 @@
 import { useLayoutEffect } from 'react';
 import { Link } from 'wouter';
 import { Button } from '../../components/Button.tsx';
+import { inChunk } from '../../components/inChunk.tsx';
 import { Judge } from '../../components/Judge.tsx';
 import { Empty, Panel } from '../../components/Surface.tsx';
 import { plural } from '../../components/words.ts';
 import { usable as ownUsable } from '../../store/labelSelectors.ts';
 import { isUnfinished } from '../../store/blindSlice.ts';
 import { useStudio } from '../../store/useStudio.ts';
-import { NoWebGPU } from './NoWebGPU.tsx';
 import { ResumeCard } from './ResumeCard.tsx';
 import styles from './start.module.css';
 import { SystemCheck } from './SystemCheck.tsx';
+
+const NoWebGPU = inChunk(async () => (await import('./NoWebGPU.tsx')).NoWebGPU);
 
 export function StartScreen() {
   const showing = useStudio((s) => s.showing !== null);

@@ -6,7 +6,8 @@ import { IconButton } from '../../components/Button.tsx';
 import type { IconName } from '../../components/Icon.tsx';
 import { Picture } from '../../components/Picture.tsx';
 import { Shortcuts } from '../../components/Shortcuts.tsx';
-import { Dialog, Panel } from '../../components/Surface.tsx';
+import { Dialog } from '../../components/Dialog.tsx';
+import { Panel } from '../../components/Surface.tsx';
 import styles from './train.module.css';
 
 type Move = Action & { icon: IconName };
