@@ -57,6 +57,7 @@ import type {
   ModelRef,
   OwnPair,
   PairPictures,
+  PromptReading,
   PairsEvent,
   PairsRequest,
   PredictionType,
@@ -185,15 +186,13 @@ export class Engine implements EngineService {
   }
 
   /** What the text encoders take of prompts: the tokens (the same for prompts that give the same pictures), and what is cut off. Needs no GPU. */
-  async readPrompts(
-    ref: ModelRef,
-    prompts: readonly string[],
-  ): Promise<{ prompt: string; tokens: string; lost: string; maxTokens: number }[]> {
+  async readPrompts(ref: ModelRef, prompts: readonly string[]): Promise<PromptReading[]> {
     const { textEncoders, tokens: maxTokens } = await this.pool.folder(ref.base);
     return prompts.map((prompt) => ({
       prompt,
       tokens: textEncoders.map(({ tokenizer }) => tokenizer.encode(prompt, maxTokens).join()).join(';'),
       lost: textEncoders.map(({ tokenizer }) => tokenizer.lost(prompt, maxTokens)).find((text) => text !== '') ?? '',
+      count: Math.max(...textEncoders.map(({ tokenizer }) => tokenizer.tokenize(prompt).length)),
       maxTokens,
     }));
   }

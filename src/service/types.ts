@@ -388,6 +388,18 @@ export interface JudgeStorageService {
   deleteJudge(id: string): Promise<void>;
 }
 
+export interface PromptReading {
+  prompt: string;
+  /** The same for prompts that give the same pictures. */
+  tokens: string;
+  /** What is cut off. */
+  lost: string;
+  /** Of the prompt's own, cut off or not; of several text encoders the most. */
+  count: number;
+  /** That an encoder takes, its start and end among them. */
+  maxTokens: number;
+}
+
 /** The engine's verbs. One job runs at a time, in order of call; `cancel` ends the named job at its next step with a Cancelled error, and
  *  resolves when it has ended. Every verb rejects with a named error (shared/errors.ts). */
 export interface EngineService extends ModelStorageService, JudgeStorageService {
@@ -397,11 +409,8 @@ export interface EngineService extends ModelStorageService, JudgeStorageService 
   models(): Promise<ModelInfo[]>;
   /** Names what a reference stands for now, as `ImageRecord.modelHash` does: it changes with any file behind it. */
   modelHash(model: ModelRef): Promise<string>;
-  /** What the text encoders take of prompts: the tokens (the same for prompts that give the same pictures), and what is cut off. */
-  readPrompts(
-    ref: ModelRef,
-    prompts: readonly string[],
-  ): Promise<{ prompt: string; tokens: string; lost: string; maxTokens: number }[]>;
+  /** What the text encoders take of prompts. */
+  readPrompts(ref: ModelRef, prompts: readonly string[]): Promise<PromptReading[]>;
   generate(job: string, request: GenerateRequest, listener: Listener<GenerateEvent>): Promise<ImageRecord[]>;
   makePairs(job: string, request: PairsRequest, listener: Listener<PairsEvent>): Promise<OwnPair[]>;
   /** At the sizes in which pairs with these pictures train; the model's own if there are none. */

@@ -1,4 +1,4 @@
-"""Write public/prompts: train.txt, test.txt (one prompt a line) and categories.json.
+"""Write public/prompts: train.txt, test.txt (one prompt a line), categories.json and words.json (what captions say).
 
     python make_prompts.py OUT --count 400
 
@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from captions import caption
+from captions import BESIDE, LAND, TIME, WEATHER, WHERE, caption
 from objects import CATEGORIES, OBJECTS
-from world import NOTHING, is_held_out, sample_scene
+from world import ATTRIBUTES, NOTHING, is_held_out, sample_scene
 
 
 def prompts(count, test, seed):
@@ -35,6 +35,23 @@ def prompts(count, test, seed):
     return out
 
 
+def words():
+    """What a prompt can say, by kind; `comma` where captions set it apart."""
+    said = lambda table: [text for texts in table.values() for text in texts]
+    kinds = [
+        *((name, objects, False) for name, objects in CATEGORIES.items()),
+        ("colours", ATTRIBUTES["colour"], False),
+        ("how many", ATTRIBUTES["count"], False),
+        ("beside one another", BESIDE, False),
+        ("where", list(WHERE.values()), False),
+        ("land", said(LAND), False),
+        ("time of day", said(TIME), False),
+        ("weather", said(WEATHER), True),
+        ("light", [f"the {body} to the {side}" for body in ("sun", "moon") for side in ("left", "right")], True),
+    ]
+    return [{"kind": kind, "words": list(found), "comma": comma} for kind, found, comma in kinds]
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("out", type=Path)
@@ -49,6 +66,7 @@ def main():
         record[name] = {c: [t for t, o in single if o in objects] for c, objects in CATEGORIES.items()}
         record[name]["pairs"] = [t for t, a, _ in rows if a["beside"] != NOTHING]
     (args.out / "categories.json").write_text(json.dumps(record, indent=1) + "\n")
+    (args.out / "words.json").write_text(json.dumps(words(), indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,14 @@
 /** What the Generate screen asks for: prompt or list, seeds, settings; and the verbs that start work with it. */
 import { readBlob } from '../../data/formats/bytes.ts';
 import { samplingDefaults } from '../../data/embeddedModels.ts';
-import type { AdapterRef, GenerationSettings, ImageRecord, ModelRef, PairsRequest } from '../../service/types.ts';
+import type {
+  AdapterRef,
+  GenerationSettings,
+  ImageRecord,
+  ModelRef,
+  PairsRequest,
+  PromptReading,
+} from '../../service/types.ts';
 import { samplerOptions } from '../../diffusion/samplers/options.ts';
 import { actions } from './action.ts';
 import { readAs, readFor } from './broughtFile.ts';
@@ -63,6 +70,8 @@ export interface GenerateSlice {
   generateProblem: Problem | null;
   /** How the last pairs were made that somebody asked for. */
   lastPairs: PairRecipe | null;
+  /** What the model takes of the prompt; null before the engine has said it. */
+  promptReading: PromptReading | null;
   /** Pairs are being made while a person judges. */
   toppingUp: boolean;
   setDraft(change: Partial<GenerateDraft>): void;
@@ -72,6 +81,8 @@ export interface GenerateSlice {
   resetSettings(): void;
   /** The model to generate with; with another base that becomes the chosen one. */
   generateWith(model: ModelRef): void;
+  /** Has the model say what it takes of the prompt. */
+  readPrompt(): Promise<void>;
   generate(): Promise<void>;
   /** From the prompt, the list, or, with neither, prompts drawn from the bundled list. */
   makePairs(count?: number): Promise<void>;
@@ -156,6 +167,7 @@ export const generateSlice: Slice<GenerateSlice> = (set, get) => {
     earlyDraft: {},
     generateProblem: null,
     lastPairs: null,
+    promptReading: null,
     toppingUp: false,
 
     setDraft: (change) =>
@@ -199,6 +211,18 @@ export const generateSlice: Slice<GenerateSlice> = (set, get) => {
     generateWith(model) {
       if (model.base !== get().draft.base) get().useModel(model.base);
       get().setDraft({ model });
+    },
+
+    async readPrompt() {
+      const model = pictureModel(get());
+      const { prompt } = get().draft;
+      if (!model || get().engineState !== 'ready') return;
+      const [reading] = await get()
+        .engine()
+        .readPrompts({ base: model.base, adapters: [] }, [prompt])
+        .catch(() => []);
+      // What was typed meanwhile is asked for by itself.
+      if (get().draft.prompt === prompt) set({ promptReading: reading ?? null });
     },
 
     generate: () =>

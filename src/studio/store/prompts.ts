@@ -41,6 +41,49 @@ export async function bundledPromptSet(list: 'train' | 'test'): Promise<ListedPr
   });
 }
 
+/** What the captions of the embedded model say, by kind. */
+export interface KindOfWords {
+  kind: string;
+  words: string[];
+  /** Captions set it apart. */
+  comma: boolean;
+}
+
+export interface KnownWords {
+  kinds: KindOfWords[];
+  /** Each by itself, in lower case. */
+  known: ReadonlySet<string>;
+}
+
+const wordsIn = (text: string): string[] => text.toLowerCase().match(/\p{L}+/gu) ?? [];
+
+/** What the embedded model has learnt to draw: the words of the prompts that came with it, those of a kind together where the list of kinds
+ *  lies beside them. */
+export async function knownWords(): Promise<KnownWords> {
+  const lists = await Promise.all([bundledPrompts('train'), bundledPrompts('test')]);
+  const known = new Set(lists.flat().flatMap(wordsIn));
+  const kinds = await fetch(`${siteBase}prompts/words.json`)
+    .then((response) => response.json() as Promise<KindOfWords[]>)
+    .catch(() => []);
+  return {
+    known,
+    kinds: kinds
+      .map((one) => ({ ...one, words: one.words.filter((words) => wordsIn(words).every((word) => known.has(word))) }))
+      .filter(({ words }) => words.length > 0),
+  };
+}
+
+/** The words of a prompt that are not among the known ones, each once. */
+export const unknownWords = (prompt: string, known: ReadonlySet<string>): string[] => [
+  ...new Set(wordsIn(prompt).filter((word) => !known.has(word))),
+];
+
+/** A prompt that says one thing more. */
+export function withWords(prompt: string, words: string, comma: boolean): string {
+  const before = prompt.trimEnd();
+  return before ? `${before}${comma && !before.endsWith(',') ? ',' : ''} ${words}` : words;
+}
+
 /** `count` of them, each once while they last. */
 export function drawPrompts<T>(prompts: readonly T[], count: number): T[] {
   const drawn: T[] = [];

@@ -1,16 +1,13 @@
 /** Generate: a prompt, Generate, and what came of it; everything else under More. */
-import { acceptOf } from '../../../data/importers/table.ts';
-import { Button, FileButton, IconButton } from '../../components/Button.tsx';
+import { IconButton } from '../../components/Button.tsx';
 import type { Action } from '../../components/action.ts';
 import { ActionButton } from '../../components/Button.tsx';
-import { NumberField, TextArea } from '../../components/Fields.tsx';
+import { NumberField } from '../../components/Fields.tsx';
 import { withFields } from '../../components/fieldProblem.ts';
 import { ModelPicker } from '../../components/ModelPicker.tsx';
 import { Shortcuts } from '../../components/Shortcuts.tsx';
-import { Disclosure, Empty, Page, Panel, ProblemNotice, Tag } from '../../components/Surface.tsx';
+import { Empty, Page, Panel, ProblemNotice, Tag } from '../../components/Surface.tsx';
 import { plural } from '../../components/words.ts';
-import { isGuided } from '../../store/generateSelectors.ts';
-import { chosenModel } from '../../store/models.ts';
 import { randomSeed } from '../../store/prompts.ts';
 import { useDraft } from '../../store/useDraft.ts';
 import { useStudio } from '../../store/useStudio.ts';
@@ -18,6 +15,7 @@ import { Current } from './Current.tsx';
 import styles from './generate.module.css';
 import { MakePairs } from './MakePairs.tsx';
 import { MoreSettings } from './MoreSettings.tsx';
+import { PromptFields } from './PromptFields.tsx';
 import { Queue } from './Queue.tsx';
 import { StartImage } from './StartImage.tsx';
 
@@ -79,60 +77,6 @@ export function GenerateScreen() {
         </div>
       </div>
     </Page>
-  );
-}
-
-function PromptFields() {
-  const draft = useDraft('prompt', 'negativePrompt', 'list', 'guidanceScale');
-  const model = useStudio(chosenModel);
-  const { setDraft, usePromptFile, drawPromptList } = useStudio.getState();
-  return (
-    <>
-      {draft.list ? (
-        <div className={styles.list}>
-          <div className="spread">
-            <strong>
-              {plural(draft.list.prompts.length, 'prompt')} from {draft.list.name}
-            </strong>
-            <IconButton icon="close" label="Use one prompt instead" onClick={() => setDraft({ list: null })} />
-          </div>
-          <Disclosure label="Show them">
-            <ul className={styles.prompts}>
-              {draft.list.prompts.map((prompt, index) => (
-                // oxlint-disable-next-line react/no-array-index-key -- a list may hold a prompt twice
-                <li key={`${index} ${prompt}`}>{prompt}</li>
-              ))}
-            </ul>
-          </Disclosure>
-        </div>
-      ) : (
-        <TextArea
-          label="Prompt"
-          value={draft.prompt}
-          rows={3}
-          placeholder="What should be in the picture?"
-          hint={model ? `Up to ${model.maxTokens - 2} tokens; the rest is not read.` : undefined}
-          onChange={(prompt) => setDraft({ prompt })}
-        />
-      )}
-      {isGuided(draft, model) ? (
-        <TextArea
-          label="Negative prompt"
-          value={draft.negativePrompt}
-          rows={1}
-          placeholder="What should not be there"
-          onChange={(negativePrompt) => setDraft({ negativePrompt })}
-        />
-      ) : null}
-      <div className="row">
-        <FileButton accept={acceptOf('prompts')} look="quiet" onFile={usePromptFile}>
-          List from a file
-        </FileButton>
-        <Button look="quiet" icon="list" onClick={() => drawPromptList(12)}>
-          Draw 12 prompts
-        </Button>
-      </div>
-    </>
   );
 }
 

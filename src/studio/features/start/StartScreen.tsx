@@ -1,10 +1,11 @@
 /** Start: a pair to judge at once, what this machine can do, the run that stopped, the loop in five steps. */
 import { useLayoutEffect } from 'react';
-import { Link } from 'wouter';
+import { Link, useLocation } from 'wouter';
 import { Button } from '../../components/Button.tsx';
 import { inChunk } from '../../components/inChunk.tsx';
 import { Judge } from '../../components/Judge.tsx';
-import { Empty, Panel } from '../../components/Surface.tsx';
+import { ModelWords, useKnownWords } from '../../components/ModelWords.tsx';
+import { Disclosure, Empty, Panel } from '../../components/Surface.tsx';
 import { plural } from '../../components/words.ts';
 import { usable as ownUsable } from '../../store/labelSelectors.ts';
 import { isUnfinished } from '../../store/blindSlice.ts';
@@ -98,10 +99,30 @@ export function StartScreen() {
         </section>
         <aside className={styles.aside}>
           <SystemCheck />
+          <WhatItDraws />
           <TheLoop />
         </aside>
       </div>
     </div>
+  );
+}
+
+/** A word begins a prompt on Generate. */
+function WhatItDraws() {
+  const words = useKnownWords();
+  const [, navigate] = useLocation();
+  const { setDraft } = useStudio.getState();
+  if (!words?.kinds.length) return null;
+  const begin = (prompt: string): void => {
+    setDraft({ prompt, list: null });
+    navigate('/generate');
+  };
+  return (
+    <Panel>
+      <Disclosure label="What can this model draw?">
+        <ModelWords words={words} onWords={begin} onPrompt={begin} />
+      </Disclosure>
+    </Panel>
   );
 }
 
