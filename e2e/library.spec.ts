@@ -108,3 +108,19 @@ test('Generate shows the current picture large, and those before it as a strip',
   await expect(page.getByLabel('Seed', { exact: true })).toHaveValue('297');
   await expect(current.getByText('3 of 300')).toBeVisible();
 });
+
+test('a small picture is shown smooth, or each pixel as a whole number of the screen’s', async ({ page }) => {
+  await fill(page, 2);
+  await page.goto('/#/generate');
+  const picture = page.getByRole('figure', { name: 'Current image' }).getByRole('img');
+  await expect(picture).toBeVisible();
+  const smooth = await picture.evaluate((image: HTMLImageElement) => image.naturalWidth);
+  await page.keyboard.press('x');
+  // The picture's own pixels, where a smooth one is four times as large.
+  const own = smooth / 4;
+  await expect(picture).toHaveJSProperty('naturalWidth', own);
+  await expect(picture).toHaveCSS('image-rendering', 'pixelated');
+  const { width } = (await picture.boundingBox())!;
+  expect(width % own).toBe(0);
+  expect(width).toBeGreaterThan(own);
+});

@@ -22,7 +22,8 @@ interface PairStageProps {
   compact?: boolean;
 }
 
-const zoomFactor = 2.6;
+/** A whole number: pictures in whole steps stay so. */
+const zoomFactor = 3;
 const swipePixels = 56;
 /** A pointer that went farther than this while it was down has dragged, and means no answer. */
 const dragPixels = 6;

@@ -1,26 +1,26 @@
-/** One picture of the file store, smooth at any size, on neutral grey while it loads. */
-import { type CSSProperties, useEffect, useState } from 'react';
-import { decodedPicture, loadPicture } from '../store/pictures.ts';
+/** One picture of the file store, on neutral grey while it loads: smooth at any size, or each of its pixels as so many of the screen's. */
+import { type CSSProperties, useEffect, useRef, useState } from 'react';
+import { areEnlarged, decodedPicture, loadPicture } from '../store/pictures.ts';
+import { useStudio } from '../store/useStudio.ts';
 import styles from './picture.module.css';
 
 /** @returns the object URL, null while it loads, 'missing' if there is no such file, 'unreadable' if it cannot be read or shown. */
 export function usePicture(file: string | undefined, thumbnail = false): string | null {
-  const [loaded, setLoaded] = useState<{ file: string; url: string } | null>(null);
+  const enlarged = useStudio(areEnlarged) && !thumbnail;
+  const [loaded, setLoaded] = useState<{ file: string; enlarged: boolean; url: string } | null>(null);
   useEffect(() => {
     if (!file) return;
     let current = true;
-    loadPicture(file, !thumbnail).then(
-      (url) => current && setLoaded({ file, url }),
-      (error: unknown) =>
-        current &&
-        setLoaded({ file, url: error instanceof Error && error.name === 'NotFound' ? 'missing' : 'unreadable' }),
+    const set = (url: string): void => void (current && setLoaded({ file, enlarged, url }));
+    loadPicture(file, enlarged).then(set, (error: unknown) =>
+      set(error instanceof Error && error.name === 'NotFound' ? 'missing' : 'unreadable'),
     );
     return () => {
       current = false;
     };
-  }, [file, thumbnail]);
+  }, [file, enlarged]);
   if (!file) return null;
-  return loaded?.file === file ? loaded.url : (decodedPicture(file, !thumbnail) ?? null);
+  return loaded?.file === file && loaded.enlarged === enlarged ? loaded.url : (decodedPicture(file, enlarged) ?? null);
 }
 
 export const isShown = (url: string | null): boolean => url !== null && url !== 'missing' && url !== 'unreadable';
@@ -46,13 +46,63 @@ export function Picture({
   thumbnail?: boolean;
 }) {
   const url = usePicture(file, thumbnail);
+  const frame = useRef<HTMLSpanElement>(null);
+  const inSteps = useStudio((s) => !areEnlarged(s)) && !thumbnail;
+  const [natural, setNatural] = useState<Size | null>(null);
+  const steps = useSteps(frame, inSteps ? natural : null);
   return (
-    <span className={styles.frame} style={{ aspectRatio: ratio }}>
+    <span ref={frame} className={styles.frame} style={{ aspectRatio: ratio }}>
       {url === 'missing' ? <span className={styles.missing}>This file is gone</span> : null}
       {url === 'unreadable' ? <span className={styles.missing}>This picture cannot be read here</span> : null}
       {url && isShown(url) ? (
-        <img className={styles.picture} src={url} alt={alt} style={style} draggable={false} />
+        <img
+          className={styles.picture}
+          src={url}
+          alt={alt}
+          style={{ ...steps, ...style }}
+          draggable={false}
+          onLoad={({ currentTarget: { naturalWidth: width, naturalHeight: height } }) => setNatural({ width, height })}
+        />
       ) : null}
     </span>
   );
+}
+
+interface Size {
+  width: number;
+  height: number;
+}
+
+/** Of a picture in a box, px of the page: as many whole pixels of the screen for each of its own as there is room for, on the screen's own
+ *  grid. Undefined where there is room for less than one. */
+export function wholeSteps(
+  picture: Size,
+  box: Size,
+  pixelRatio: number,
+): { width: number; height: number; left: number; top: number; steps: number } | undefined {
+  const fits = Math.min(box.width / picture.width, box.height / picture.height) * pixelRatio;
+  // A box that is a hair too small for rounding's sake is not.
+  const steps = Math.floor(fits + 0.01);
+  if (steps < 1) return undefined;
+  const [width, height] = [(picture.width * steps) / pixelRatio, (picture.height * steps) / pixelRatio];
+  const onGrid = (px: number): number => Math.max(0, Math.floor(px * pixelRatio) / pixelRatio);
+  return { width, height, left: onGrid((box.width - width) / 2), top: onGrid((box.height - height) / 2), steps };
+}
+
+/** How it lies in its frame, as the frame grows and shrinks. */
+function useSteps(frame: { current: HTMLElement | null }, natural: Size | null): CSSProperties {
+  const [box, setBox] = useState<Size | null>(null);
+  useEffect(() => {
+    const element = frame.current;
+    if (!natural || !element) return;
+    const measure = (): void => setBox({ width: element.clientWidth, height: element.clientHeight });
+    measure();
+    const observer = new ResizeObserver(measure);
+    observer.observe(element);
+    return () => observer.disconnect();
+  }, [frame, natural]);
+  const placed = natural && box && wholeSteps(natural, box, devicePixelRatio);
+  if (!placed) return {};
+  const { steps: _, ...place } = placed;
+  return { ...place, inset: 'auto', left: place.left, top: place.top, imageRendering: 'pixelated' };
 }

@@ -17,7 +17,7 @@ import { distinctBy } from '../../shared/arrays.ts';
 import { actions, checkOwner, inTurn } from './action.ts';
 import { comparedModels, compareSettingsFor } from './compareSelectors.ts';
 import { modelKey, modelNames, titleOf } from './models.ts';
-import { loadPicture } from './pictures.ts';
+import { areEnlarged, loadPicture } from './pictures.ts';
 import type { Problem } from './problem.ts';
 import { bundledPromptSet, drawPrompts, randomSeed } from './prompts.ts';
 import { db } from './services.ts';
@@ -127,8 +127,12 @@ export const blindSlice: Slice<BlindSlice> = (set, get) => {
     }
   }
 
-  const loadPictures = async (rounds: readonly BlindRound[]): Promise<void> =>
-    void (await Promise.all(rounds.flatMap(({ images }) => [loadPicture(images.a.file), loadPicture(images.b.file)])));
+  const loadPictures = async (rounds: readonly BlindRound[]): Promise<void> => {
+    const enlarged = areEnlarged(get());
+    await Promise.all(
+      rounds.flatMap(({ images }) => [loadPicture(images.a.file, enlarged), loadPicture(images.b.file, enlarged)]),
+    );
+  };
 
   const action = actions(set, get);
   /** Each answer about what the one before left on screen. */

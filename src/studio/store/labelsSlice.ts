@@ -21,7 +21,7 @@ import { actions, checkOwner, inTurn } from './action.ts';
 import { dueAgain } from '../../evaluation/selfAgreement.ts';
 import { asksAgain, judgedBy, queue, queueOf } from './labelSelectors.ts';
 import { chosenModel } from './models.ts';
-import { decoded } from './pictures.ts';
+import { areEnlarged, decoded } from './pictures.ts';
 import { type Problem, problemOf } from './problem.ts';
 import { currentRater } from './ratersSlice.ts';
 import { db, files, siteBase } from './services.ts';
@@ -137,7 +137,11 @@ export const labelsSlice: Slice<LabelsSlice> = (set, get) => {
   function lookAhead(): void {
     const listed = queue(get());
     const next = listed[listed.findIndex((one) => one.id === get().showing?.pair.id) + 1];
-    if (next) void decoded(next.images.map(({ file }) => file));
+    if (next)
+      void decoded(
+        next.images.map(({ file }) => file),
+        areEnlarged(get()),
+      );
   }
 
   function show(pair: PairRecord | undefined, showing = showingOf(pair)): void {
@@ -164,7 +168,11 @@ export const labelsSlice: Slice<LabelsSlice> = (set, get) => {
     const { pairs, filter, whose } = get();
     const judged = judgedBy(labels, currentRater(get()).by, whose);
     const following = next(queueOf(pairs, judged, filter, chosenModel(get())?.id), labels);
-    if (following) await decoded(following.pair.images.map(({ file }) => file));
+    if (following)
+      await decoded(
+        following.pair.images.map(({ file }) => file),
+        areEnlarged(get()),
+      );
     const changed = { labelEvents, labels, counts: countLabels(labels.byPair), lastAnswer };
     if (get().showing === showing && isNow(asked)) {
       set({ ...changed, showing: following && { ...following, since: performance.now() } });
@@ -187,7 +195,7 @@ export const labelsSlice: Slice<LabelsSlice> = (set, get) => {
     if (get().pairsRead) return;
     set({ pairsRead: true });
     const first = get().showing?.pair.images.map(({ file }) => file) ?? [];
-    void decoded(first).then(() => set({ firstShown: true }));
+    void decoded(first, areEnlarged(get())).then(() => set({ firstShown: true }));
   }
 
   const action = actions(set, get);

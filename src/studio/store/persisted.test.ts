@@ -25,6 +25,7 @@ const defaults = {
   keepMakingPairs: false,
   notify: false,
   previews: true,
+  scaling: 'smooth',
   smoothing: 0.6,
   loras: [],
   baseModel: null,

@@ -79,6 +79,8 @@ export const preferences = define({
     notify: z.boolean().default(false),
     /** Pictures in sight while they are drawn. */
     previews: z.boolean().default(true),
+    /** Of small pictures that are shown large: by a good filter, or each pixel as so many of the screen's. */
+    scaling: z.enum(['smooth', 'steps']).default('smooth'),
     smoothing: z.number().min(0).max(0.99).default(0.6),
     /** LoRA files that were brought in, newest first. */
     loras: eachOf(lora).default([]),

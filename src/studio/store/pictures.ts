@@ -2,6 +2,7 @@
 import { readPicture } from '../../data/images.ts';
 import { isBundledFile } from '../../data/pairs.ts';
 import { WinnowError } from '../../shared/errors.ts';
+import type { Preferences } from './persisted.ts';
 import { files, siteBase } from './services.ts';
 
 const capacity = 600;
@@ -12,20 +13,24 @@ const ready = new Map<string, string>();
 const keyOf = (file: string, enlarged: boolean): string => `${enlarged} ${file}`;
 
 /** The URL of a picture that is decoded already: it shows at once. */
-export const decodedPicture = (file: string, enlarged = true): string | undefined => ready.get(keyOf(file, enlarged));
+export const decodedPicture = (file: string, enlarged: boolean): string | undefined => ready.get(keyOf(file, enlarged));
 
 const decodingMs = 3000;
 
-/** Resolves when all are decoded or cannot be, and in the end without them: whoever waits for pictures must not wait for ever. */
-export async function decoded(files: readonly string[]): Promise<void> {
+/** Whether pictures that are shown large are enlarged before: in whole steps they are not. */
+export const areEnlarged = ({ preferences }: { preferences: Preferences }): boolean => preferences.scaling === 'smooth';
+
+/** Resolves when all are decoded or cannot be, and in the end without them: whoever waits for pictures must not wait for ever.
+ *  @param enlarged as `areEnlarged` says. */
+export async function decoded(files: readonly string[], enlarged: boolean): Promise<void> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const enough = new Promise((resolve) => (timer = setTimeout(resolve, decodingMs)));
-  await Promise.race([Promise.allSettled(files.map((file) => loadPicture(file))), enough]);
+  await Promise.race([Promise.allSettled(files.map((file) => loadPicture(file, enlarged))), enough]);
   clearTimeout(timer);
 }
 
-/** @param enlarged for showing it large; thumbnails go without. */
-export function loadPicture(file: string, enlarged = true): Promise<string> {
+/** @param enlarged for showing it large; thumbnails, and what is shown in whole steps, go without. */
+export function loadPicture(file: string, enlarged: boolean): Promise<string> {
   const key = keyOf(file, enlarged);
   const known = urls.get(key);
   if (known) {

@@ -7,6 +7,7 @@ import { ActionButton, Button, IconButton } from '../../components/Button.tsx';
 import { Segmented, TextArea, TextField } from '../../components/Fields.tsx';
 import { withFields } from '../../components/fieldProblem.ts';
 import { ModelPicker } from '../../components/ModelPicker.tsx';
+import { scaleAction } from '../../components/ScaleSwitch.tsx';
 import { Shortcuts } from '../../components/Shortcuts.tsx';
 import { Disclosure, Page, Panel, ProblemNotice, Progress } from '../../components/Surface.tsx';
 import { settingsInWords } from '../../components/settingsWords.ts';
@@ -79,6 +80,7 @@ function Compare() {
       keys: 'd',
       perform: () => setCompare({ compareView: view === 'difference' ? 'sideBySide' : 'difference' }),
     },
+    scaleAction(),
     { name: 'nextPrompt', label: 'Next prompt', keys: 'right', perform: () => moveCompare({ prompt: 1 }) },
     { name: 'previousPrompt', label: 'Previous prompt', keys: 'left', perform: () => moveCompare({ prompt: -1 }) },
     { name: 'nextSeed', label: 'Next seed', keys: 'down', perform: () => moveCompare({ seed: 1 }) },

@@ -6,6 +6,7 @@ import { IconButton } from '../../components/Button.tsx';
 import { Flicker, HoldButton, PairStage, useHeldKey } from '../../components/PairStage.tsx';
 import { Icon } from '../../components/Icon.tsx';
 import { isShown, Picture, usePicture } from '../../components/Picture.tsx';
+import { ScaleSwitch } from '../../components/ScaleSwitch.tsx';
 import { Keys } from '../../components/Shortcuts.tsx';
 import { Empty } from '../../components/Surface.tsx';
 import { shownPair } from '../../store/compareSelectors.ts';
@@ -63,6 +64,7 @@ export function TwoImages({ view }: { view: CompareView }) {
             {view === 'sideBySide' ? (
               <IconButton icon="zoom" label="Zoom both images" pressed={zoomed} onClick={() => setZoomed(!zoomed)} />
             ) : null}
+            <ScaleSwitch />
           </div>
           <span className={styles.sideName}>
             <b>B</b> {titleOf(b, names)}
@@ -95,6 +97,7 @@ function SliderView({ left, right }: { left: ImageRecord; right: ImageRecord }) 
 function Difference({ left, right }: { left: ImageRecord; right: ImageRecord }) {
   const urlA = usePicture(left.file);
   const urlB = usePicture(right.file);
+  const inSteps = useStudio((s) => s.preferences.scaling === 'steps');
   const canvas = useRef<HTMLCanvasElement>(null);
   const [mean, setMean] = useState<number | null>(null);
   useEffect(() => {
@@ -138,7 +141,7 @@ function Difference({ left, right }: { left: ImageRecord; right: ImageRecord }) 
         <canvas
           ref={canvas}
           className={styles.canvas}
-          style={{ aspectRatio: left.width / left.height }}
+          style={{ aspectRatio: left.width / left.height, imageRendering: inSteps ? 'pixelated' : 'auto' }}
           role="img"
           aria-label={`Difference between A and B: ${mean === null ? 'not measured yet' : `${(mean * 100).toFixed(1)} % on average`}`}
         />

@@ -6,6 +6,7 @@ import type { ImageRecord } from '../../../service/types.ts';
 import { Button, IconButton } from '../../components/Button.tsx';
 import { ImageAbout, imageActions } from '../../components/ImageDetail.tsx';
 import { Picture } from '../../components/Picture.tsx';
+import { scaleAction, ScaleSwitch } from '../../components/ScaleSwitch.tsx';
 import { Marks, type Selection, SelectionBar, useSelection } from '../../components/selection.tsx';
 import { Shortcuts } from '../../components/Shortcuts.tsx';
 import { Notice } from '../../components/Surface.tsx';
@@ -31,7 +32,7 @@ export function Current() {
   const actions = imageActions(image, { onMove, onUsed: () => undefined });
   return (
     <>
-      <Shortcuts title="Image" actions={actions} />
+      <Shortcuts title="Image" actions={[...actions, scaleAction()]} />
       {asked !== undefined && found < 0 && read ? (
         <Notice tone="warn">The picture of this address is not among these any more.</Notice>
       ) : null}
@@ -51,6 +52,7 @@ export function Current() {
               disabled={at === images.length - 1}
               onClick={() => onMove(1)}
             />
+            <ScaleSwitch />
           </div>
         </figure>
         <ImageAbout image={image} actions={actions} onClose={() => navigate('/generate', { replace: true })} />

@@ -26,6 +26,9 @@ export function SettingsScreen() {
       <Panel title="Colours">
         <Colours />
       </Panel>
+      <Panel title="Small pictures">
+        <Scaling />
+      </Panel>
       <Diagnostics />
     </Page>
   );
@@ -152,6 +155,30 @@ function Colours() {
         { value: 'dark', label: 'Dark' },
       ]}
     />
+  );
+}
+
+function Scaling() {
+  const scaling = useStudio((s) => s.preferences.scaling);
+  const { setPreference } = useStudio.getState();
+  return (
+    <div className="stack">
+      <div>
+        <Segmented
+          label="Small pictures, shown large"
+          value={scaling}
+          onChange={(next) => setPreference('scaling', next)}
+          options={[
+            { value: 'smooth', label: 'Smooth' },
+            { value: 'steps', label: 'Pixel by pixel' },
+          ]}
+        />
+      </div>
+      <p className="small dim">
+        Everywhere alike, on both sides of a pair. Pixel by pixel, each pixel of a picture is the same whole number of
+        the screen’s.
+      </p>
+    </div>
   );
 }
 
