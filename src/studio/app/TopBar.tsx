@@ -31,7 +31,7 @@ export function TopBar({ onHelp }: { onHelp: () => void }) {
         label={`${schemes[colorScheme][1]} (change)`}
         onClick={() => setColorScheme(next[colorScheme])}
       />
-      <IconButton icon="help" label="All keys (?)" onClick={onHelp} />
+      <IconButton icon="help" label="All keys" of="help" onClick={onHelp} />
     </section>
   );
 }
@@ -54,7 +54,7 @@ function EngineChip() {
     otherTab: { tone: 'idle', text: 'At work in another tab' },
   }[state];
   return (
-    <Link href="/" className={styles.chip!} title="Engine">
+    <Link href="/" className={styles.chip!} title="Engine" data-quiet={engine.tone === 'good' || undefined}>
       <i className={styles.dot} data-tone={engine.tone} />
       <span>{engine.text}</span>
     </Link>

@@ -3,7 +3,7 @@ import { ActionIcon, Button as MantineButton, FileButton as MantineFileButton } 
 import type { ReactNode } from 'react';
 import type { Action } from './action.ts';
 import { Icon, type IconName } from './Icon.tsx';
-import { Keys } from './Shortcuts.tsx';
+import { Keys, useKeyHint } from './Shortcuts.tsx';
 import { attempt } from './toast.ts';
 
 type Look = 'primary' | 'normal' | 'quiet' | 'danger';
@@ -25,6 +25,8 @@ interface ButtonProps {
   busy?: boolean;
   full?: boolean;
   keys?: string | undefined;
+  /** The name of the action that has the keys. */
+  of?: string | undefined;
   pressed?: boolean;
   href?: string;
 }
@@ -39,6 +41,7 @@ export function Button({
   busy,
   full,
   keys,
+  of,
   pressed,
   href,
 }: ButtonProps) {
@@ -48,7 +51,7 @@ export function Button({
     fullWidth: full ?? false,
     loading: busy ?? false,
     leftSection: icon ? <Icon name={icon} /> : null,
-    rightSection: keys ? <Keys keys={keys} first /> : null,
+    rightSection: keys ? <Keys of={of} keys={keys} first /> : null,
     'data-look': look,
     className: 'button',
   };
@@ -75,9 +78,9 @@ export function Button({
 export function ActionButton({
   action,
   ...props
-}: { action: Action } & Omit<ButtonProps, 'children' | 'onClick' | 'disabled' | 'keys'>) {
+}: { action: Action } & Omit<ButtonProps, 'children' | 'onClick' | 'disabled' | 'keys' | 'of'>) {
   return (
-    <Button {...props} onClick={action.perform} disabled={action.enabled === false} keys={action.keys}>
+    <Button {...props} onClick={action.perform} disabled={action.enabled === false} keys={action.keys} of={action.name}>
       {action.label}
     </Button>
   );
@@ -85,7 +88,8 @@ export function ActionButton({
 
 export function IconButton({
   icon,
-  label,
+  label: name,
+  of,
   onClick,
   disabled,
   pressed,
@@ -93,11 +97,14 @@ export function IconButton({
 }: {
   icon: IconName;
   label: string;
+  /** The name of the action that does the same: its keys are said. */
+  of?: string;
   onClick: () => unknown;
   disabled?: boolean;
   pressed?: boolean;
   size?: number;
 }) {
+  const label = name + useKeyHint(of);
   return (
     <ActionIcon
       variant="subtle"

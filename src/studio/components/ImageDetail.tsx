@@ -29,8 +29,8 @@ export function imageActions(image: ImageRecord, { onMove, onUsed }: Moves): Act
     { name: 'useAll', label: 'Use all', keys: 'a', perform: use('all') },
     { name: 'useSeed', label: 'Use seed', keys: 's', perform: use('seed') },
     { name: 'usePrompt', label: 'Use prompt', keys: 'p', perform: use('prompt') },
-    { name: 'next', label: 'Next image', keys: 'right', perform: () => onMove(1) },
-    { name: 'previous', label: 'Previous image', keys: 'left', perform: () => onMove(-1) },
+    { name: 'nextImage', label: 'Next image', keys: 'right', perform: () => onMove(1) },
+    { name: 'previousImage', label: 'Previous image', keys: 'left', perform: () => onMove(-1) },
     {
       name: 'star',
       label: image.starred ? 'Take the star away' : 'Star',
@@ -98,7 +98,8 @@ export function ImageAbout({
         </Button>
         <IconButton
           icon="star"
-          label={image.starred ? 'Take the star away (.)' : 'Star (.)'}
+          label={image.starred ? 'Take the star away' : 'Star'}
+          of="star"
           pressed={image.starred === true}
           onClick={() => starImages([image.id], !image.starred)}
         />

@@ -41,21 +41,37 @@ function marksOf(answer: Answer, clearly: boolean): { left?: string; right?: str
   return answer === 'bothBad' ? { left: 'Bad', right: 'Bad' } : {};
 }
 
+/** Of the answer as an action. */
+const nameOf = ({ answer, clearly }: { answer: Answer; clearly: boolean }): string =>
+  clearly ? `${answer}Clearly` : answer;
+
 /** Looking through what was judged: where one is, and on without an answer. */
 function Review({ at, of }: { at: number; of: number }) {
   const { stepShowing } = useStudio.getState();
   const steps: Action[] = [
-    { name: 'previous', label: 'The pair before', keys: 'k', enabled: at > 0, perform: () => stepShowing(-1) },
-    { name: 'next', label: 'The next pair', keys: 'j', enabled: at + 1 < of, perform: () => stepShowing(1) },
+    { name: 'previousPair', label: 'The pair before', keys: 'k', enabled: at > 0, perform: () => stepShowing(-1) },
+    { name: 'nextPair', label: 'The next pair', keys: 'j', enabled: at + 1 < of, perform: () => stepShowing(1) },
   ];
   return (
     <div className={styles.review}>
       <Shortcuts title="Reviewing" actions={steps} />
-      <IconButton icon="left" label="The pair before (K)" disabled={at === 0} onClick={() => stepShowing(-1)} />
+      <IconButton
+        icon="left"
+        label="The pair before"
+        of="previousPair"
+        disabled={at === 0}
+        onClick={() => stepShowing(-1)}
+      />
       <span className="number" aria-live="polite">
         Reviewing {at + 1} of {of}
       </span>
-      <IconButton icon="right" label="The next pair (J)" disabled={at + 1 >= of} onClick={() => stepShowing(1)} />
+      <IconButton
+        icon="right"
+        label="The next pair"
+        of="nextPair"
+        disabled={at + 1 >= of}
+        onClick={() => stepShowing(1)}
+      />
     </div>
   );
 }
@@ -93,7 +109,7 @@ export function Judge({ compact = false }: { compact?: boolean }) {
     canAnswer || (given === 'skip' && showing !== null && !saving && !readOnly && seen === 'lost');
   const actions: Action[] = [
     ...answers.map((one): Action => ({
-      name: spoken(one),
+      name: nameOf(one),
       label: spoken(one),
       keys: one.keys,
       enabled: can(one.answer),
@@ -181,7 +197,7 @@ export function Judge({ compact = false }: { compact?: boolean }) {
               <i key={lastAnswer.id} className={styles.glow} aria-hidden />
             ) : null}
             <span>{label}</span>
-            {singleKeys && !clearly ? <Keys keys={keys} first /> : null}
+            {singleKeys && !clearly ? <Keys of={nameOf({ answer: given, clearly })} keys={keys} first /> : null}
           </button>
         ))}
       </div>
@@ -192,22 +208,18 @@ export function Judge({ compact = false }: { compact?: boolean }) {
         <div className="row">
           <IconButton
             icon="undo"
-            label="Undo the last answer (Backspace)"
+            label="Undo the last answer"
+            of="undo"
             disabled={!canUndo || readOnly}
             onClick={undoLabel}
           />
-          <IconButton
-            icon="redo"
-            label="Redo (Shift + Backspace)"
-            disabled={!canRedo || readOnly}
-            onClick={redoLabel}
-          />
+          <IconButton icon="redo" label="Redo" of="redo" disabled={!canRedo || readOnly} onClick={redoLabel} />
         </div>
         {several ? (
           <button type="button" className={styles.rater} title="Who judges; press for the next" onClick={nextRater}>
             <i style={{ background: raterColour(rater) }} />
             <span>{rater.name} judges</span>
-            {singleKeys ? <Keys keys="r" /> : null}
+            {singleKeys ? <Keys of="rater" keys="r" /> : null}
           </button>
         ) : null}
         <span className={`small dim ${styles.hint}`}>
@@ -217,7 +229,13 @@ export function Judge({ compact = false }: { compact?: boolean }) {
           <HoldButton label="Hold to flicker between the two images" onHold={setHeldButton}>
             <Icon name="flicker" /> Flicker {singleKeys ? <Keys keys="f" /> : null}
           </HoldButton>
-          <IconButton icon="zoom" label="Zoom both images (Z)" pressed={zoomed} onClick={() => setZoomed(!zoomed)} />
+          <IconButton
+            icon="zoom"
+            label="Zoom both images"
+            of="zoom"
+            pressed={zoomed}
+            onClick={() => setZoomed(!zoomed)}
+          />
         </div>
       </div>
       <ProblemNotice problem={problem} />

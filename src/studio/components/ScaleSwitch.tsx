@@ -20,7 +20,8 @@ export function ScaleSwitch() {
   return (
     <IconButton
       icon="pixels"
-      label={inSteps ? 'Pixel by pixel, in whole steps: show smooth (X)' : 'Smooth: show pixel by pixel (X)'}
+      label={inSteps ? 'Pixel by pixel, in whole steps: show smooth' : 'Smooth: show pixel by pixel'}
+      of="scale"
       pressed={inSteps}
       onClick={scaleAction().perform}
     />

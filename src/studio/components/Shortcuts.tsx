@@ -3,7 +3,7 @@ import { useEffect } from 'react';
 import { useHotkeys } from 'react-hotkeys-hook';
 import { create } from 'zustand';
 import { useStudio } from '../store/useStudio.ts';
-import { type Action, isSingleKey, printKeys } from './action.ts';
+import { type Action, isSingleKey, keysInWords, keysOf, printKeys } from './action.ts';
 import { attempt } from './toast.ts';
 
 interface KeyList {
@@ -43,7 +43,8 @@ export function Shortcuts({
 function Shortcut({ action, always }: { action: Action; always: boolean }) {
   const singleKeys = useStudio((s) => s.preferences.singleKeys);
   const resting = useKeyList((s) => s.resting);
-  const { keys = '', enabled = true, typed = false, perform } = action;
+  const keys = useStudio((s) => keysOf(s.preferences.keys, action));
+  const { enabled = true, typed = false, perform } = action;
   const allowed = enabled && (always || !resting) && (singleKeys || !isSingleKey(keys));
   useHotkeys(
     keys,
@@ -108,9 +109,35 @@ if (typeof document !== 'undefined') {
   );
 }
 
+/** ` (C)`: the keys of an action at hand, to go behind a label. */
+export function useKeyHint(name: string | undefined): string {
+  const chosen = useStudio((s) => (name === undefined ? undefined : s.preferences.keys[name]));
+  const own = useKeyList(({ groups }) =>
+    name === undefined
+      ? undefined
+      : Object.values(groups)
+          .flat()
+          .find((action) => action.name === name)?.keys,
+  );
+  const keys = chosen ?? own;
+  return keys ? ` (${keysInWords(keys)})` : '';
+}
+
 /** Decoration beside a named command, unless it is `spoken`. */
-export function Keys({ keys, first = false, spoken = false }: { keys: string; first?: boolean; spoken?: boolean }) {
-  const groups = printKeys(keys);
+export function Keys({
+  of,
+  keys,
+  first = false,
+  spoken = false,
+}: {
+  /** The action's name: a person may have chosen other keys for it. */
+  of?: string | undefined;
+  keys: string;
+  first?: boolean;
+  spoken?: boolean;
+}) {
+  const chosen = useStudio((s) => (of === undefined ? undefined : s.preferences.keys[of]));
+  const groups = printKeys(chosen ?? keys);
   return (
     <span aria-hidden={!spoken} className="keys">
       {(first ? groups.slice(0, 1) : groups).map((parts) => (

@@ -80,7 +80,7 @@ export function SelectionBar({ selection, listed }: { selection: Selection; list
           Select all {listed}
         </Button>
       ) : null}
-      <IconButton icon="close" label="Select nothing (Esc)" onClick={clear} />
+      <IconButton icon="close" label="Select nothing" of="clearSelection" onClick={clear} />
     </div>
   );
 }

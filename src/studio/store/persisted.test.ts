@@ -22,6 +22,7 @@ afterEach(closeStudio);
 
 const defaults = {
   singleKeys: true,
+  keys: {},
   keepMakingPairs: false,
   notify: false,
   previews: true,

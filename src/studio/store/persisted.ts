@@ -74,6 +74,8 @@ export const preferences = define({
   values: {
     /** Shortcuts of one key without a modifier (WCAG 2.1.4). */
     singleKeys: z.boolean().default(true),
+    /** Of actions, by name, where a person chose others. */
+    keys: eachBy(z.string().min(1).max(40)).default({}),
     keepMakingPairs: z.boolean().default(false),
     /** By the browser, at the end of a long job while the tab is hidden. */
     notify: z.boolean().default(false),

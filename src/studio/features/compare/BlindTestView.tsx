@@ -170,14 +170,15 @@ function BlindRoundView() {
                   if (canAnswer && isMeant(event)) void answerBlind(answer, at);
                 }}
               >
-                {label} {singleKeys ? <Keys keys={keys} first /> : null}
+                {label} {singleKeys ? <Keys of={answer} keys={keys} first /> : null}
               </button>
             ))}
           </div>
           <div className="spread">
             <IconButton
               icon="undo"
-              label="Take the last answer back (Backspace)"
+              label="Take the last answer back"
+              of="undo"
               disabled={!canUndo}
               onClick={undoBlind}
             />
@@ -187,7 +188,8 @@ function BlindRoundView() {
               </HoldButton>
               <IconButton
                 icon="zoom"
-                label="Zoom both images (Z)"
+                label="Zoom both images"
+                of="zoom"
                 pressed={zoomed}
                 onClick={() => setZoomed(!zoomed)}
               />

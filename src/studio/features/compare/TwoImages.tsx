@@ -33,11 +33,16 @@ export function TwoImages({ view }: { view: CompareView }) {
   return (
     <div className="stack">
       <div className={styles.where}>
-        <IconButton icon="left" label="Previous prompt (←)" onClick={() => moveCompare({ prompt: -1 })} />
+        <IconButton
+          icon="left"
+          label="Previous prompt"
+          of="previousPrompt"
+          onClick={() => moveCompare({ prompt: -1 })}
+        />
         <p aria-live="polite">
           <strong>{prompt ?? ''}</strong> <span className="dim number">seed {seed}</span>
         </p>
-        <IconButton icon="right" label="Next prompt (→)" onClick={() => moveCompare({ prompt: 1 })} />
+        <IconButton icon="right" label="Next prompt" of="nextPrompt" onClick={() => moveCompare({ prompt: 1 })} />
       </div>
       {!left || !right || !a || !b ? (
         <div className={styles.nothing}>

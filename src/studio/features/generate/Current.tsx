@@ -42,13 +42,20 @@ export function Current() {
             <Picture file={image.file} alt={`${image.prompt}, seed ${image.seed}`} ratio={image.width / image.height} />
           </div>
           <div className={styles.turn}>
-            <IconButton icon="left" label="Newer image (←)" disabled={at === 0} onClick={() => onMove(-1)} />
+            <IconButton
+              icon="left"
+              label="Newer image"
+              of="previousImage"
+              disabled={at === 0}
+              onClick={() => onMove(-1)}
+            />
             <span className="small number">
               {at + 1} of {images.length}
             </span>
             <IconButton
               icon="right"
-              label="Older image (→)"
+              label="Older image"
+              of="nextImage"
               disabled={at === images.length - 1}
               onClick={() => onMove(1)}
             />
