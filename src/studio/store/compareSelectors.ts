@@ -47,10 +47,12 @@ export function comparedBy(
   return compareSettings[base] ?? (info && ownSettings(info));
 }
 
-/** The same as a request has it. Throws NotFound where the base model is not here. */
+/** The same as a request has it. Throws NotFound where the base model is not here.
+ *  @param change on top. */
 export function compareSettingsFor(
   state: Pick<Studio, 'compareSettings' | 'models'>,
   model: ModelRef,
+  change: Partial<PictureSettings> = {},
 ): GenerationSettings {
   const own = comparedBy(state, model.base);
   if (!own)
@@ -60,7 +62,7 @@ export function compareSettingsFor(
       'Choose another one to compare.',
     );
   return requestSettings(
-    own,
+    { ...own, ...change },
     model,
     state.models.find(({ id }) => id === model.base),
   );
@@ -75,10 +77,10 @@ export const pictureIn = memoised(
     (state) => state.compareCells,
   ],
   (compareSettings, models, hashes, cells) =>
-    (model: ModelRef, prompt: string, seed: number): ImageRecord | undefined => {
+    (model: ModelRef, prompt: string, seed: number, change: Partial<PictureSettings> = {}): ImageRecord | undefined => {
       const hash = hashes[modelKey(model)];
       if (!hash || !comparedBy({ compareSettings, models }, model.base)) return undefined;
-      return cells[cellKey(compareSettingsFor({ compareSettings, models }, model), hash, prompt, seed)];
+      return cells[cellKey(compareSettingsFor({ compareSettings, models }, model, change), hash, prompt, seed)];
     },
 );
 

@@ -1,6 +1,7 @@
-/** The same prompts and seeds through two models, and one prompt through a run's checkpoints. */
+/** The same prompts and seeds through two models, a grid over two things, and one prompt through a run's checkpoints. */
 import { actions } from './action.ts';
 import type { ImageRecord, ModelRef } from '../../service/types.ts';
+import { axisOf, cellAt, type GridAxis, type GridCell, placesOf } from './compareGrid.ts';
 import { cellKey, comparedModels, compareSettingsFor, gridModels, pictureIn } from './compareSelectors.ts';
 import { draftSettings, type PictureSettings } from './generateSelectors.ts';
 import { baseModel, modelKey, modelNames, titleOf, tunedModel } from './models.ts';
@@ -8,7 +9,7 @@ import type { Problem } from './problem.ts';
 import { bundledPrompts, drawPrompts } from './prompts.ts';
 import type { Slice } from './useStudio.ts';
 
-export const compareViews = ['sideBySide', 'slider', 'flicker', 'difference', 'grid'] as const;
+export const compareViews = ['sideBySide', 'slider', 'flicker', 'difference', 'grid', 'scrub'] as const;
 export type CompareView = (typeof compareViews)[number];
 
 export interface CompareSlice {
@@ -29,6 +30,8 @@ export interface CompareSlice {
   modelHashes: Record<string, string | null>;
   /** The run whose steps the grid shows. */
   gridRun: string | null;
+  gridX: GridAxis;
+  gridY: GridAxis;
   compareProblem: Problem | null;
   /** Pictures for the comparison or the grid are being made, from the click on. */
   comparing: boolean;
@@ -36,7 +39,15 @@ export interface CompareSlice {
     change: Partial<
       Pick<
         CompareSlice,
-        'compareA' | 'compareB' | 'compareOthers' | 'comparePrompts' | 'compareSeeds' | 'compareView' | 'gridRun'
+        | 'compareA'
+        | 'compareB'
+        | 'compareOthers'
+        | 'comparePrompts'
+        | 'compareSeeds'
+        | 'compareView'
+        | 'gridRun'
+        | 'gridX'
+        | 'gridY'
       >
     >,
   ): void;
@@ -56,26 +67,44 @@ export interface CompareSlice {
   /** What lies behind references has changed, or may have: of those that name a run or a LoRA file, or of all. */
   forgetModelHashes(about?: string): void;
   makeComparison(): Promise<void>;
+  /** What is missing of the grid. */
   makeGrid(): Promise<void>;
+  /** One prompt and seed through every checkpoint of the run. */
+  makeScrub(): Promise<void>;
 }
 
 export const compareSlice: Slice<CompareSlice> = (set, get) => {
   const action = actions(set, get);
   let epoch = 0;
 
-  /** What is missing of a model's cells, in one request; the same settings and sampler for every side. */
-  async function fill(model: ModelRef, prompts: readonly string[], seeds: readonly number[]): Promise<void> {
-    await get().readModelHashes([model]);
-    const settings = compareSettingsFor(get(), model);
-    const items = prompts
-      .flatMap((prompt) => seeds.map((seed) => ({ prompt, seed })))
-      .filter(({ prompt, seed }) => !pictureIn(get())(model, prompt, seed));
-    if (!items.length) return;
-    await get().runImages('compare', titleOf(model, modelNames(get())), {
-      ...settings,
-      items,
-    });
+  /** What is missing of these cells. Switching adapters is the expensive axis: a request for each model, and of it for each way of drawing. */
+  async function fill(cells: readonly GridCell[]): Promise<void> {
+    const requests = new Map<string, [GridCell, ...GridCell[]]>();
+    for (const cell of cells) {
+      const key = JSON.stringify([modelKey(cell.model), cell.settings]);
+      const of = requests.get(key);
+      if (of) of.push(cell);
+      else requests.set(key, [cell]);
+    }
+    const models = [...new Set(cells.map(({ model }) => modelKey(model)))];
+    const placeOf = ([{ model }]: [GridCell, ...GridCell[]]): number => models.indexOf(modelKey(model));
+    for (const [first, ...rest] of [...requests.values()].sort((a, b) => placeOf(a) - placeOf(b))) {
+      const { model, settings } = first;
+      await get().readModelHashes([model]);
+      const find = pictureIn(get());
+      const items = [first, ...rest]
+        .filter(({ prompt, seed }) => !find(model, prompt, seed, settings))
+        .map(({ prompt, seed }) => ({ prompt, seed }));
+      if (!items.length) continue;
+      await get().runImages('compare', titleOf(model, modelNames(get())), {
+        ...compareSettingsFor(get(), model, settings),
+        items,
+      });
+    }
   }
+
+  const cellsOf = (model: ModelRef, prompts: readonly string[], seeds: readonly number[]): GridCell[] =>
+    prompts.flatMap((prompt) => seeds.map((seed) => ({ model, prompt, seed, settings: {} })));
 
   return {
     compareA: null,
@@ -89,6 +118,8 @@ export const compareSlice: Slice<CompareSlice> = (set, get) => {
     compareCells: {},
     modelHashes: {},
     gridRun: null,
+    gridX: axisOf('checkpoint'),
+    gridY: axisOf('seed'),
     compareProblem: null,
     comparing: false,
 
@@ -182,17 +213,23 @@ export const compareSlice: Slice<CompareSlice> = (set, get) => {
       action({ problem: 'compareProblem', busy: 'comparing' }, async () => {
         const { compareSeeds } = get();
         const prompts = get().comparePrompts.filter(Boolean);
-        for (const model of comparedModels(get())) await fill(model, prompts, compareSeeds);
+        for (const model of comparedModels(get())) await fill(cellsOf(model, prompts, compareSeeds));
       }),
 
     makeGrid: () =>
       action({ problem: 'compareProblem', busy: 'comparing' }, async () => {
+        const [columns, rows] = [get().gridX, get().gridY].map((axis) => placesOf(axis, get()).places);
+        await fill(columns!.flatMap((x) => rows!.flatMap((y) => cellAt(x, y, get()) ?? [])));
+      }),
+
+    makeScrub: () =>
+      action({ problem: 'compareProblem', busy: 'comparing' }, async () => {
         const { gridRun, runs, comparePrompts, comparePosition, compareSeeds } = get();
         const run = runs.find((one) => one.id === gridRun);
         const prompt = comparePrompts[comparePosition.prompt];
-        if (!run || prompt === undefined) return;
-        // Switching adapters is the expensive axis: one request a step, all seeds in it.
-        for (const model of gridModels(run)) await fill(model.model, [prompt], compareSeeds);
+        const seed = compareSeeds[comparePosition.seed];
+        if (!run || prompt === undefined || seed === undefined) return;
+        await fill(gridModels(run).flatMap(({ model }) => cellsOf(model, [prompt], [seed])));
       }),
   };
 };

@@ -21,6 +21,7 @@ import {
   compareSettingsFor,
   missingPictures,
 } from '../../store/compareSelectors.ts';
+import { seedsIn } from '../../store/compareGrid.ts';
 import type { CompareView } from '../../store/compareSlice.ts';
 import { draftSettings } from '../../store/generateSelectors.ts';
 import { memoised } from '../../store/memoised.ts';
@@ -32,9 +33,10 @@ import { BlindCard } from './BlindCard.tsx';
 import { BlindTestView } from './BlindTestView.tsx';
 import styles from './compare.module.css';
 import { useCompareAddress } from './useCompareAddress.ts';
-import { EvolutionGrid } from './EvolutionGrid.tsx';
+import { GridView } from './GridView.tsx';
 import { Judged } from './Judged.tsx';
 import { PairThumbs } from './PairThumbs.tsx';
+import { Scrub } from './Scrub.tsx';
 import { TakeAway } from './TakeAway.tsx';
 import { TwoImages } from './TwoImages.tsx';
 
@@ -57,7 +59,8 @@ const views: { value: CompareView; label: string }[] = [
   { value: 'slider', label: 'Slider' },
   { value: 'flicker', label: 'Flicker' },
   { value: 'difference', label: 'Difference' },
-  { value: 'grid', label: 'Evolution' },
+  { value: 'grid', label: 'Grid' },
+  { value: 'scrub', label: 'Through training' },
 ];
 
 export function CompareScreen() {
@@ -106,9 +109,17 @@ function Compare() {
       <ProblemNotice problem={problem} />
       <div className={styles.columns}>
         <div className={styles.main}>
-          {view === 'grid' ? <EvolutionGrid /> : <TwoImages view={view} />}
-          {view === 'grid' ? null : <PairThumbs />}
-          {view === 'grid' ? null : <Judged />}
+          {view === 'grid' ? (
+            <GridView />
+          ) : view === 'scrub' ? (
+            <Scrub />
+          ) : (
+            <>
+              <TwoImages view={view} />
+              <PairThumbs />
+              <Judged />
+            </>
+          )}
         </div>
         <div className={styles.aside}>
           <BlindCard />
@@ -154,7 +165,7 @@ function Sides() {
       <div className={styles.sides}>
         <ModelPicker label="A" value={a} onChange={(compareA) => setCompare({ compareA })} withFile />
         <div className={styles.swap}>
-          <IconButton icon="swap" label="Swap A and B (C)" onClick={swapCompare} />
+          <IconButton icon="swap" label="Swap A and B" of="swap" onClick={swapCompare} />
         </div>
         <ModelPicker label="B" value={b} onChange={(compareB) => setCompare({ compareB })} withFile />
       </div>
@@ -252,18 +263,12 @@ function PromptsAndSeeds() {
           </div>
           <TextField
             label="Seeds"
+            hint="Such as 1, 2, .., 8."
             value={seedText}
             onChange={(text) => {
               setSeedText(text);
-              const compareSeeds = [
-                ...new Set(
-                  text
-                    .split(/[,\s]+/)
-                    .filter(Boolean)
-                    .map(Number),
-                ),
-              ].filter((seed) => Number.isInteger(seed) && seed >= 0);
-              if (compareSeeds.length) setCompare({ compareSeeds });
+              const compareSeeds = seedsIn(text);
+              if (compareSeeds) setCompare({ compareSeeds });
             }}
           />
         </div>

@@ -1,95 +1,160 @@
-/** One prompt through a run's checkpoints: a column a step, a row a seed. */
-import { Button } from '../../components/Button.tsx';
-import { Select } from '../../components/Fields.tsx';
+/** Pictures over any two of checkpoints, models, strengths, prompts, seeds and settings, with what stands along each side. */
+import { useMemo } from 'react';
+import { Button, IconButton } from '../../components/Button.tsx';
+import { Select, TextField } from '../../components/Fields.tsx';
 import { Picture } from '../../components/Picture.tsx';
-import { Empty } from '../../components/Surface.tsx';
+import { ScaleSwitch } from '../../components/ScaleSwitch.tsx';
 import { plural } from '../../components/words.ts';
-import { gridModels, pictureIn } from '../../store/compareSelectors.ts';
-import { namedRuns } from '../../store/models.ts';
+import { axes, axisKinds, type AxisKind, axisOf, cellAt, type GridAxis, placesOf } from '../../store/compareGrid.ts';
+import { pictureIn } from '../../store/compareSelectors.ts';
 import { useStudio } from '../../store/useStudio.ts';
 import { useModelHashes } from './modelHashes.ts';
 import styles from './compare.module.css';
+import { RunChoice } from './RunChoice.tsx';
 
-export function EvolutionGrid() {
-  const runs = useStudio(namedRuns);
-  const gridRun = useStudio((s) => s.gridRun);
+export function GridView() {
+  const [x, y] = [useStudio((s) => s.gridX), useStudio((s) => s.gridY)];
   const prompt = useStudio((s) => s.comparePrompts[s.comparePosition.prompt] ?? '');
-  const seeds = useStudio((s) => s.compareSeeds);
+  const seed = useStudio((s) => s.compareSeeds[s.comparePosition.seed]);
   const ready = useStudio((s) => s.engineState === 'ready');
   const working = useStudio((s) => s.comparing);
   const find = useStudio(pictureIn);
+  // What places are made of.
+  const [a, b, others] = [
+    useStudio((s) => s.compareA),
+    useStudio((s) => s.compareB),
+    useStudio((s) => s.compareOthers),
+  ];
+  const [prompts, seeds] = [useStudio((s) => s.comparePrompts), useStudio((s) => s.compareSeeds)];
+  const [run, runs] = [useStudio((s) => s.gridRun), useStudio((s) => s.runs)];
   const { setCompare, makeGrid, moveCompare } = useStudio.getState();
-  const choices = runs.filter((run) => run.checkpoints.length > 0);
-  const run = choices.find((one) => one.id === gridRun);
-  const columns = run ? gridModels(run) : [];
-  const known = useModelHashes(columns.map(({ model }) => model));
-  if (!choices.length) {
-    return (
-      <Empty icon="train" title="No run to follow yet" actions={<Button href="#/train">Go to Train</Button>}>
-        The grid shows how one prompt changes from checkpoint to checkpoint.
-      </Empty>
-    );
-  }
-  const missing = columns.reduce(
-    (sum, { model }) => sum + seeds.filter((seed) => !find(model, prompt, seed)).length,
-    0,
-  );
+  const { columns, rows, cells } = useMemo(() => {
+    const state = useStudio.getState();
+    const [along, down] = [placesOf(x, state), placesOf(y, state)];
+    return {
+      columns: along,
+      rows: down,
+      cells: down.places.map((row) => along.places.map((column) => cellAt(column, row, state))),
+    };
+    // Read as they are in the store.
+    // oxlint-disable-next-line react-hooks/exhaustive-deps
+  }, [x, y, a, b, others, prompts, seeds, prompt, seed, run, runs]);
+  const all = cells.flat().filter((cell) => cell !== null);
+  const known = useModelHashes(all.map(({ model }) => model));
+  const pictureOf = (cell: (typeof all)[number] | null) =>
+    cell ? find(cell.model, cell.prompt, cell.seed, cell.settings) : undefined;
+  const missing = all.filter((cell) => !pictureOf(cell)).length;
+  const kinds = [x.kind, y.kind];
   return (
     <div className="stack">
       <div className={styles.gridHead}>
-        <Select
-          label="Run"
-          value={gridRun}
-          onChange={(id) => setCompare({ gridRun: id })}
-          options={choices.map(({ id, name }) => ({ value: id, label: name }))}
+        <AxisField
+          name="Across"
+          axis={x}
+          problem={columns.problem}
+          onChange={(gridX) => setCompare({ gridX })}
+          other={y}
         />
-        <div className={styles.gridPrompt}>
-          <Button icon="left" look="quiet" onClick={() => moveCompare({ prompt: -1 })}>
-            Previous
-          </Button>
-          <strong>{prompt}</strong>
-          <Button icon="right" look="quiet" onClick={() => moveCompare({ prompt: 1 })}>
-            Next
-          </Button>
-        </div>
-        {missing > 0 && run && known ? (
+        <IconButton icon="swap" label="Swap across and down" onClick={() => setCompare({ gridX: y, gridY: x })} />
+        <AxisField name="Down" axis={y} problem={rows.problem} onChange={(gridY) => setCompare({ gridY })} other={x} />
+        {kinds.includes('checkpoint') ? <RunChoice /> : null}
+        {missing > 0 && known ? (
           <Button look="primary" disabled={!ready || working} onClick={makeGrid}>
             Make {plural(missing, 'image')}
           </Button>
         ) : null}
+        <ScaleSwitch />
       </div>
-      {run ? (
+      {kinds.includes('prompt') ? null : (
+        <div className={styles.gridPrompt}>
+          <IconButton
+            icon="left"
+            label="Previous prompt"
+            of="previousPrompt"
+            onClick={() => moveCompare({ prompt: -1 })}
+          />
+          <p>
+            <strong>{prompt}</strong> {kinds.includes('seed') ? null : <span className="dim number">seed {seed}</span>}
+          </p>
+          <IconButton icon="right" label="Next prompt" of="nextPrompt" onClick={() => moveCompare({ prompt: 1 })} />
+        </div>
+      )}
+      {columns.places.length && rows.places.length ? (
         <div className={styles.gridScroll}>
           <table className={styles.grid}>
             <thead>
               <tr>
-                <th scope="col">Seed</th>
-                {columns.map(({ step }) => (
-                  <th key={step} scope="col" className="number">
-                    {step === 0 ? 'base' : `step ${step}`}
+                <td />
+                {columns.places.map(({ label }) => (
+                  <th key={label} scope="col" className="number">
+                    {label}
                   </th>
                 ))}
               </tr>
             </thead>
             <tbody>
-              {seeds.map((seed) => (
-                <tr key={seed}>
+              {rows.places.map((row, down) => (
+                <tr key={row.label}>
                   <th scope="row" className="number">
-                    {seed}
+                    {row.label}
                   </th>
-                  {columns.map(({ step, model }) => (
-                    <td key={step}>
-                      <Picture
-                        file={find(model, prompt, seed)?.file}
-                        alt={`${prompt}, seed ${seed}, ${step === 0 ? 'base' : `step ${step}`}`}
-                      />
-                    </td>
-                  ))}
+                  {columns.places.map((column, along) => {
+                    const image = pictureOf(cells[down]![along]!);
+                    return (
+                      <td key={column.label}>
+                        <Picture
+                          file={image?.file}
+                          alt={`${column.label}, ${row.label}`}
+                          {...(image && { ratio: image.width / image.height })}
+                        />
+                      </td>
+                    );
+                  })}
                 </tr>
               ))}
             </tbody>
           </table>
         </div>
+      ) : null}
+    </div>
+  );
+}
+
+function AxisField({
+  name,
+  axis,
+  problem,
+  other,
+  onChange,
+}: {
+  name: string;
+  axis: GridAxis;
+  problem: string | null;
+  /** The other one: what stands there cannot stand here. */
+  other: GridAxis;
+  onChange: (axis: GridAxis) => void;
+}) {
+  return (
+    <div className={styles.axis}>
+      <Select<AxisKind>
+        label={name}
+        value={axis.kind}
+        onChange={(kind) => onChange(axisOf(kind))}
+        options={axisKinds
+          .filter((kind) => kind !== other.kind)
+          .map((kind) => ({ value: kind, label: axes[kind].title }))}
+      />
+      {'numbers' in axes[axis.kind] ? (
+        <TextField
+          label={`${name}: ${axes[axis.kind].title.toLowerCase()}`}
+          value={axis.text}
+          onChange={(text) => onChange({ ...axis, text })}
+        />
+      ) : null}
+      {problem ? (
+        <p className="small dim" role="status">
+          {problem}
+        </p>
       ) : null}
     </div>
   );

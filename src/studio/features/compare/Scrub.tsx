@@ -1,0 +1,107 @@
+/** One prompt and seed through a run's checkpoints, one after the other in one place. */
+import { useEffect, useState } from 'react';
+import { Button, IconButton } from '../../components/Button.tsx';
+import { SliderField } from '../../components/Fields.tsx';
+import { Picture } from '../../components/Picture.tsx';
+import { ScaleSwitch } from '../../components/ScaleSwitch.tsx';
+import { Empty } from '../../components/Surface.tsx';
+import { plural } from '../../components/words.ts';
+import { gridModels, pictureIn } from '../../store/compareSelectors.ts';
+import { namedRuns } from '../../store/models.ts';
+import { useStudio } from '../../store/useStudio.ts';
+import styles from './compare.module.css';
+import { useModelHashes } from './modelHashes.ts';
+import { RunChoice } from './RunChoice.tsx';
+
+/** Two a second: what changes is seen, and nothing flashes. */
+const TURN_MS = 500;
+
+export function Scrub() {
+  const runs = useStudio(namedRuns);
+  const gridRun = useStudio((s) => s.gridRun);
+  const prompt = useStudio((s) => s.comparePrompts[s.comparePosition.prompt] ?? '');
+  const seed = useStudio((s) => s.compareSeeds[s.comparePosition.seed] ?? 0);
+  const ready = useStudio((s) => s.engineState === 'ready');
+  const working = useStudio((s) => s.comparing);
+  const find = useStudio(pictureIn);
+  const { makeScrub, moveCompare } = useStudio.getState();
+  const run = runs.find(({ id, checkpoints }) => id === gridRun && checkpoints.length > 0);
+  const turns = run ? gridModels(run) : [];
+  const known = useModelHashes(turns.map(({ model }) => model));
+  const [chosen, setChosen] = useState(0);
+  const [playing, setPlaying] = useState(false);
+  useEffect(() => {
+    if (!playing || turns.length < 2) return;
+    const timer = setInterval(() => setChosen((at) => (at + 1) % turns.length), TURN_MS);
+    return () => clearInterval(timer);
+  }, [playing, turns.length]);
+  if (!runs.some(({ checkpoints }) => checkpoints.length > 0))
+    return (
+      <Empty icon="train" title="No run to follow yet" actions={<Button href="#/train">Go to Train</Button>}>
+        Here one picture changes from checkpoint to checkpoint.
+      </Empty>
+    );
+  const at = Math.min(chosen, Math.max(0, turns.length - 1));
+  const nameOf = (turn: number): string => (turns[turn]?.step ? `step ${turns[turn].step}` : 'base');
+  const pictures = turns.map(({ model }) => find(model, prompt, seed));
+  const missing = pictures.filter((picture) => !picture).length;
+  const image = pictures[at];
+  return (
+    <div className="stack">
+      <div className={styles.gridHead}>
+        <RunChoice />
+        {missing > 0 && known && turns.length ? (
+          <Button look="primary" disabled={!ready || working} onClick={makeScrub}>
+            Make {plural(missing, 'image')}
+          </Button>
+        ) : null}
+        <ScaleSwitch />
+      </div>
+      <div className={styles.gridPrompt}>
+        <IconButton
+          icon="left"
+          label="Previous prompt"
+          of="previousPrompt"
+          onClick={() => moveCompare({ prompt: -1 })}
+        />
+        <p aria-live="polite">
+          <strong>{prompt}</strong> <span className="dim number">seed {seed}</span>
+        </p>
+        <IconButton icon="right" label="Next prompt" of="nextPrompt" onClick={() => moveCompare({ prompt: 1 })} />
+      </div>
+      <div className={styles.single}>
+        <div className={styles.singleInner}>
+          <Picture
+            file={image?.file}
+            alt={`${prompt}, seed ${seed}, ${nameOf(at)}`}
+            {...(image && { ratio: image.width / image.height })}
+          />
+        </div>
+        <span className={styles.stageNote}>{turns.length ? nameOf(at) : ''}</span>
+      </div>
+      {turns.length > 1 ? (
+        <div className={styles.scrub}>
+          <IconButton
+            icon={playing ? 'pause' : 'play'}
+            label={playing ? 'Stop' : 'Play'}
+            onClick={() => setPlaying(!playing)}
+          />
+          <div data-takes-arrows>
+            <SliderField
+              label="Checkpoint"
+              value={at}
+              onChange={(turn) => {
+                setPlaying(false);
+                setChosen(turn);
+              }}
+              min={0}
+              max={turns.length - 1}
+              step={1}
+              print={nameOf}
+            />
+          </div>
+        </div>
+      ) : null}
+    </div>
+  );
+}
