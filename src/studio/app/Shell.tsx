@@ -11,7 +11,7 @@ import { Empty, Notice, ProblemNotice } from '../components/Surface.tsx';
 import { toast } from '../components/toast.ts';
 import { isStudying } from '../store/blindSlice.ts';
 import { useStudio } from '../store/useStudio.ts';
-import { routes } from './routes.tsx';
+import { type Route, routes } from './routes.tsx';
 import { RunDock } from './RunDock.tsx';
 import styles from './shell.module.css';
 import { TabTitle } from './TabTitle.tsx';
@@ -62,6 +62,19 @@ async function loadScreens(): Promise<void> {
   for (const { screen } of routes) if ('load' in screen) await screen.load().catch(() => undefined);
 }
 
+const firstApart = routes.findIndex(({ path }) => path === '/models');
+/** The loop; then what it works with and what it leaves. */
+const [loop, apart] = [routes.slice(0, firstApart), routes.slice(firstApart)];
+
+function RailLink({ route: { path, title, icon }, location }: { route: Route; location: string }) {
+  return (
+    <Link href={path} className={styles.place!} aria-current={isAt(location, path) ? 'page' : undefined}>
+      <Icon name={icon} size={21} />
+      <span>{title}</span>
+    </Link>
+  );
+}
+
 function Places({
   location,
   navigate,
@@ -78,6 +91,8 @@ function Places({
   useEffect(() => {
     if (later) void loadScreens();
   }, [later]);
+  const [moreOpen, setMoreOpen] = useState(false);
+  useEffect(() => setMoreOpen(false), [location]);
   const actions: Action[] = [
     ...routes.map(({ path, title, key }) => ({
       name: `go${title}`,
@@ -105,18 +120,25 @@ function Places({
           <img src="./icon.svg" alt="" width={34} height={34} />
           <span>Winnow</span>
         </span>
-        {routes.map(({ path, title, icon }) => (
-          <Link
-            key={path}
-            href={path}
-            className={styles.place!}
-            aria-current={isAt(location, path) ? 'page' : undefined}
-            data-apart={title === 'Models' || undefined}
-          >
-            <Icon name={icon} size={21} />
-            <span>{title}</span>
-          </Link>
+        {loop.map((route) => (
+          <RailLink key={route.path} route={route} location={location} />
         ))}
+        <button
+          type="button"
+          className={`${styles.place} ${styles.moreButton}`}
+          aria-expanded={moreOpen}
+          aria-controls="apart"
+          data-current={apart.some(({ path }) => isAt(location, path)) || undefined}
+          onClick={() => setMoreOpen(!moreOpen)}
+        >
+          <Icon name="list" size={21} />
+          <span>Menu</span>
+        </button>
+        <div id="apart" className={styles.apart} data-open={moreOpen || undefined}>
+          {apart.map((route) => (
+            <RailLink key={route.path} route={route} location={location} />
+          ))}
+        </div>
       </nav>
       <div className={styles.body}>
         <TopBar onHelp={() => setHelpOpen(true)} />
