@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 
 const count = 24;
-const perCategory = 8;
+const perCategory = 10;
 const pairsOfAPrompt = 4;
 const { train } = JSON.parse(readFileSync('public/prompts/categories.json', 'utf8'));
 // Evenly spaced through each category's list.

@@ -7,7 +7,7 @@ pair tells of a taste by what its pictures differ in: vividness (mean chroma), l
 (gradient energy), and appeal by scorer A, each in deviations over all pictures. Only pictures that show what their
 prompt says are looked at (alignment by A, the better three quarters), and only pairs whose appeals differ visibly. Of
 these those are taken, one after the other, that add most to the determinant of the differences' products (D-optimal),
-each of another first thing among twelve. Prints the places of their pictures as JSON: [[[pair, side], [pair, side]], ...].
+no prompt twice, and each of another first thing among twelve. Prints the places of their pictures as JSON: [[[pair, side], [pair, side]], ...].
 """
 
 import argparse
@@ -41,17 +41,17 @@ def thing(prompt):
     return min(places)[1] if places else prompt
 
 
-def spread(differences, things, count):
-    """Rows that make a large determinant together, greedily, no thing twice in a dozen."""
+def spread(differences, prompts, count):
+    """Rows that make a large determinant together, greedily: no prompt twice, no thing twice in a dozen."""
     left, taken, total = list(range(len(differences))), [], 1e-2 * np.eye(differences.shape[1])
     while left and len(taken) < count:
         inverse = np.linalg.inv(total)
-        seen = {things[k] for k in taken[len(taken) // 12 * 12 :]}
-        others = [i for i in left if things[i] not in seen] or left
+        seen = {thing(prompts[k]) for k in taken[len(taken) // 12 * 12 :]}
+        others = [i for i in left if thing(prompts[i]) not in seen] or left
         best = max(others, key=lambda i: differences[i] @ inverse @ differences[i])
         taken.append(best)
         total += np.outer(differences[best], differences[best])
-        left.remove(best)
+        left = [i for i in left if prompts[i] != prompts[best]]
     return taken
 
 
@@ -78,7 +78,7 @@ def main():
     both = [two for places in of.values() for two in combinations(places, 2)]
     differences = np.stack([features[a] - features[b] for a, b in both])
     fit = np.flatnonzero(np.abs(differences[:, 3]) >= 1)
-    taken = fit[spread(differences[fit], [thing(pairs[both[i][0] // 2]["prompt"]) for i in fit], args.count)]
+    taken = fit[spread(differences[fit], [pairs[both[i][0] // 2]["prompt"] for i in fit], args.count)]
     print(json.dumps([[[k // 2, k % 2] for k in both[i]] for i in taken]))
 
 

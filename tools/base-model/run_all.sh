@@ -22,7 +22,7 @@ python train_autoencoder.py "$work" --minutes "${MINUTES_AUTOENCODER:-120}" $(st
 python train_text.py "$work" --steps "${STEPS_TEXT:-1200}"
 python train_unet.py "$work" --minutes "${MINUTES_UNET:-120}" $(start unet)
 python train_autoencoder.py "$work" --minutes "${MINUTES_SHARPEN:-20}" --sharpen
-python train_scorers.py "$work" --minutes "${MINUTES_SCORER:-3}"
+python train_scorers.py "$work" --minutes "${MINUTES_SCORER:-7}"
 python export.py "$work" "$model"
 python check_folder.py "$model"
 case $model in

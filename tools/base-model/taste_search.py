@@ -25,7 +25,8 @@ from diffusers import DDPMScheduler
 from safetensors.torch import load_file
 from torch.nn import functional as F
 
-from common import bf16, to_uint8
+from classifier import correct, load_classifier
+from common import NAMES, bf16, to_uint8
 from dpo_check import add_lora
 from evaluate import write_sheet
 from make_prompts import prompts
@@ -133,6 +134,7 @@ def main():
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--test", type=int, default=300)
     parser.add_argument("--out", type=Path, default=Path("taste.jsonl"))
+    parser.add_argument("--judge", type=Path, help="WORK/classifier-judge.pt: attributes right, beside the base's")
     parser.add_argument("--sheet", type=Path, help="picture: a row before, then a row after each run")
     args = parser.parse_args()
     model = Model.load(args.model)
@@ -140,6 +142,11 @@ def main():
     rows = prompts(400, True, 202)[: args.test]
     hidden, pooled = model.read([t for t, _, _ in rows])
     noise = seeded_noise(range(50_000, 50_000 + len(rows)), shape(model))
+
+    judge = load_classifier(args.judge, 1) if args.judge else None
+    attributes = torch.tensor([[a[k] for k in NAMES] for _, a, _ in rows])
+    said = torch.tensor([sum(1 << NAMES.index(k) for k in names) for _, _, names in rows])
+    right = lambda images: sum(correct(judge, images, attributes, said).values()) / len(NAMES)
 
     def look(unet=None):
         images = model.decode(model.sample(hidden, noise, unet, **SAMPLER))
@@ -177,7 +184,8 @@ def main():
             line = {
                 **key, "changed": len(changed), "gain": round(rise.mean().item(), 3), "error": round(rise.std().item() / len(rise) ** 0.5, 3),
                 "wins": round((rise > 0).float().mean().item(), 3), "alignment wins": round((after[1] > base[1]).float().mean().item(), 3),
-                "diversity": round((after[2].flatten(1).var(0).mean() / base[2].flatten(1).var(0).mean()).item(), 3), **tail, "cpu seconds": round(spent, 1),
+                "diversity": round((after[2].flatten(1).var(0).mean() / base[2].flatten(1).var(0).mean()).item(), 3), **({"attributes / base": round(right(after[2]) / right(base[2]), 3)} if judge else {}),
+                **tail, "cpu seconds": round(spent, 1),
             }
             print(json.dumps(line), flush=True)
             with args.out.open("a") as f:
