@@ -18,10 +18,11 @@ def seeded_noise(seeds, shape=(12, 16, 16)):
 
 
 @torch.no_grad()
-def sample(unet, hidden, empty, noise, steps=12, guidance=3.0, start=None, strength=1.0, batch=50, fast=True):
+def sample(unet, hidden, empty, noise, steps=12, guidance=3.0, start=None, strength=1.0, negative=None, batch=50, fast=True):
     """hidden [N, 40, 96], empty [40, 96], noise [N, 12, 16, 16] -> latents [N, 12, 16, 16].
 
-    With start [N, 12, 16, 16] and strength < 1: noised to that point and denoised from there.
+    With start [N, 12, 16, 16] and strength < 1: noised to that point and denoised from there. negative: another UNet for
+    the unconditional branch.
     """
     out = []
     for i in range(0, len(noise), batch):
@@ -37,8 +38,10 @@ def sample(unet, hidden, empty, noise, steps=12, guidance=3.0, start=None, stren
         h = torch.cat([empty.expand(len(x), -1, -1), hidden[i : i + batch].float()])
         for t in timesteps:
             with torch.autocast("cpu", torch.bfloat16, enabled=fast):
-                v = unet(torch.cat([x, x]), t, h).sample.float()
-            u, c = v.chunk(2)
+                if negative is None:
+                    u, c = unet(torch.cat([x, x]), t, h).sample.float().chunk(2)
+                else:
+                    u, c = (net(x, t, part).sample.float() for net, part in zip((negative, unet), h.chunk(2)))
             x = scheduler.step(u + guidance * (c - u), t, x).prev_sample
         out.append(x.contiguous())
     return torch.cat(out)

@@ -10,13 +10,15 @@ seed; a seed decides pairs, order, noise and LoRA. One JSON line a run, appended
 
 Settings, with the preset "quick": lr 5e-4, beta 1000, steps 40, batch 4 pairs, rank 8, draws 1 (timesteps and noises a
 pair and step, whose errors are averaged before the sigmoid), low 0 and high 1000 (timesteps), warmup 5, cosine 1
-(else flat), balanced 0 (1: every pair equally often), flip 0 (share of labels turned around), dropout 0.1.
+(else flat), balanced 0 (1: every pair equally often), flip 0 (share of labels turned around), dropout 0.1; and the
+numbers of the losses (docs/losses.md).
 """
 
 import argparse
 import itertools
 import json
 import math
+import sys
 import time
 from pathlib import Path
 
@@ -35,8 +37,14 @@ from sampling import seeded_noise
 from scorer import read_scorer
 from train_unet import NOISE
 
+sys.path.append(str(Path(__file__).parents[1] / "hand-off"))
+from losses import logit_scale, pair_losses, safeguard  # noqa: E402
+
 QUICK = dict(
     lr=5e-4, beta=1000, steps=40, batch=4, rank=8, draws=1, low=0, high=1000, warmup=5, cosine=1, balanced=0, flip=0, dropout=0.1
+)
+LOSS = dict(
+    loss="sigmoid", labelSmoothing=0, mapoBeta=0.1, mapoT=1000, mapoK=0.5, dmpoAlpha=0.01, linearEta=1e-3, minSnrGamma=None, sdpoMu=None
 )
 SAMPLER = dict(steps=12, guidance=3.0)
 
@@ -75,23 +83,31 @@ def shape(model):
     return c.in_channels, c.sample_size, c.sample_size
 
 
-def tune(model, pairs, seed, lr, beta, steps, batch, rank, draws, low, high, warmup, cosine, balanced, flip, dropout):
-    """-> the tuned UNet, and means of the last third: winner and loser errors over the reference's, implicit accuracy."""
+def tune(
+    model, pairs, seed, lr, beta, steps, batch, rank, draws, low, high, warmup, cosine, balanced, flip, dropout,
+    start=None, anchor=None, preference=None, **loss,
+):
+    """-> the tuned UNet, and means of the last third: winner and loser errors over the reference's, implicit accuracy.
+
+    start: the UNet that is tuned, if not the model's own. anchor: the reference, if not that. preference [P]: what `soft` reads.
+    """
     torch.manual_seed(seed)
+    config = {**LOSS, "beta": beta, **loss}
     w, l, hidden = pairs
     turned = torch.rand(len(w)) < flip
     m = turned[:, None, None, None]
     w, l = torch.where(m, l, w), torch.where(m, w, l)
+    preference = torch.ones(len(w)) if preference is None else preference
     steps, batch, rank, draws = int(steps), int(batch), int(rank), int(draws)
-    unet = add_lora(model.unet, rank)
+    unet = add_lora(start or model.unet, rank)
     params = [p for p in unet.parameters() if p.requires_grad]
     opt = torch.optim.AdamW(params, lr, betas=(0.9, 0.99), weight_decay=1e-2)
     schedule, empty = DDPMScheduler(**NOISE), model.read([""])[0][0]
     order = torch.cat([torch.randperm(len(w)) for _ in range(steps * batch // len(w) + 1)])
     tail = []
     for step in range(steps):
-        rows = order[step * batch : (step + 1) * batch] if balanced else torch.randint(len(w), (batch,))
-        rows = rows.repeat(draws)
+        pick = order[step * batch : (step + 1) * batch] if balanced else torch.randint(len(w), (batch,))
+        rows = pick.repeat(draws)
         t = torch.randint(int(low), int(high), (len(rows),)).repeat(2)
         noise = torch.randn_like(w[rows]).repeat(2, 1, 1, 1)
         x = torch.cat([w[rows], l[rows]])
@@ -100,25 +116,29 @@ def tune(model, pairs, seed, lr, beta, steps, batch, rank, draws, low, high, war
         h = h.repeat(2, 1, 1)
         noisy, target = schedule.add_noise(x, noise, t), schedule.get_velocity(x, noise, t)
 
-        def errors():
+        def errors(net):
             with bf16():
-                v = unet(noisy, t, h).sample
-            return (v.float() - target).square().mean((1, 2, 3)).view(2, draws, batch).mean(1)
+                v = net(noisy, t, h).sample
+            e = v.float() - target
+            return e, e.square().mean((1, 2, 3)).double().view(2, draws, batch).mean(1)
 
         with torch.no_grad():
             unet.disable_adapters()
-            r_w, r_l = errors()
+            r_w, r_l = errors(anchor or unet)[1]
             unet.enable_adapters()
-        m_w, m_l = errors()
-        logit = -(beta / 2) * ((m_w - r_w) - (m_l - r_l))
-        loss = -F.logsigmoid(logit).mean()
+        e, (m_w, m_l) = errors(unet)
+        held = safeguard(config, *e.detach().chunk(2))
+        bar = schedule.alphas_cumprod[t[: len(rows)]].double().view(draws, batch)
+        scale = logit_scale(config, bar / (1 - bar)).mean(0)
+        values, logit = pair_losses(config, m_w, held * m_l + (1 - held) * m_l.detach(), r_w, r_l, scale, preference[pick].double())
+        loss = values.mean()
         after = max(0, step - warmup) / max(1, steps - warmup)
         opt.param_groups[0]["lr"] = lr * min(1, (step + 1) / max(1, warmup)) * (0.5 * (1 + math.cos(math.pi * after)) if cosine else 1)
         opt.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(params, 1.0)
         opt.step()
-        tail.append([(m_w / r_w).mean().item(), (m_l / r_l).mean().item(), (logit > 0).float().mean().item()])
+        tail.append([(m_w / r_w).mean().item(), (m_l / r_l).mean().item(), (logit > 0).double().mean().item()])
     names = ["winner / reference", "loser / reference", "implicit accuracy"]
     return unet.eval(), dict(zip(names, [round(v, 3) for v in torch.tensor(tail[-max(1, steps // 3) :]).mean(0).tolist()]))
 
@@ -163,7 +183,7 @@ def main():
         torch.save((base, deviation), cache)
         print(f"base: deviation within a prompt {deviation:.3f}, over the test set {base[0].std().item():.3f}", flush=True)
     done = [json.loads(line) for line in args.out.read_text().splitlines()] if args.out.exists() else []
-    choices = {k: [float(x) for x in v.split(",")] for k, v in (s.split("=") for s in args.set)}
+    choices = {k: [x if k == "loss" else float(x) for x in v.split(",")] for k, v in (s.split("=") for s in args.set)}
     shown, made = [base[2][:10]], {}
     for values in itertools.product(*choices.values()):
         changed = dict(zip(choices, values))
