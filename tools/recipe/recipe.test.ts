@@ -1,0 +1,35 @@
+/** The paper's rows: what docs/paper.md says of them. */
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { plans } from './engine.mjs';
+
+const root = join(import.meta.dirname, '..', '..');
+const paper = readFileSync(join(root, 'docs/paper.md'), 'utf8');
+const listed = readFileSync(join(import.meta.dirname, 'rows/__init__.py'), 'utf8');
+const names = readdirSync(join(import.meta.dirname, 'rows'))
+  .filter((file) => file.endsWith('.py') && file !== '__init__.py')
+  .map((file) => file.slice(0, -'.py'.length).replaceAll('_', '-'));
+const sections = new Map(
+  paper.split(/^## /m).map((section) => [/`npm run reproduce -- ([a-z-]+)`/.exec(section)?.[1], section]),
+);
+
+it.each(names)('%s stands in docs/paper.md with its command, its figures or that it was not run', (name) => {
+  expect(listed).toContain(`"${name}"`);
+  const section = sections.get(name) ?? '';
+  expect(section).toContain('**The paper.**');
+  const results = join(root, 'bench/results/paper', `${name}.json`);
+  if (!existsSync(results)) return expect(section).toContain('Not run.');
+  const { model, arms, reading } = JSON.parse(readFileSync(results, 'utf8')) as {
+    model: string;
+    arms: Record<string, object>;
+    reading: string[];
+  };
+  expect(section).toContain(`model ${model}`);
+  for (const arm of Object.keys(arms)) expect(section).toContain(`| ${arm} |`);
+  for (const sentence of reading) expect(section).toContain(sentence);
+});
+
+it('has a row for every plan of the engine', () => {
+  expect(names).toEqual(expect.arrayContaining(Object.keys(plans)));
+});

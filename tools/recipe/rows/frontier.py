@@ -1,0 +1,22 @@
+"""Gain against drift and alignment: a curve a rate, points are beta."""
+
+from row import Row, chosen, says, standard
+
+POINTS = {5e-4: (1000, 300, 2500, 5000), 1e-3: (1000, 2500, 5000), 2.5e-4: (300, 1000)}
+
+
+def reading(figures, extra):
+    good = {n: f for n, f in figures.items() if f["wins b alignment"]["mean"] >= 0.45 and f["winner error"]["mean"] <= 1.1 and f["diversity"]["mean"] >= 0.9}
+    if not good:
+        return ["No point keeps alignment wins at 45 %, the winner's error below 1.1 and diversity at 90 % of the base's."] if figures else []
+    best = max(good, key=lambda n: good[n]["gain b"]["mean"])
+    return [f"The most gain within the bounds (alignment wins 45 %, winner's error 1.1, diversity 90 %) is at {best}: {says(good[best]['gain b'])} by B, alignment {says(good[best]['wins b alignment'])}, drift {good[best]['drift']['mean']:.4f}."]
+
+
+ROW = Row(
+    "frontier", "Frontier: gain against drift and alignment",
+    "None: the paper gives one point a model.",
+    "The standard run with 100 pairs over rates and betas. Drift is the mean square distance of the tuned model's predictions from the base's on held-out pictures.",
+    {f"rate {lr:g}, beta {b}": standard(chosen(100), beta=b, **({} if lr == 5e-4 else {"lr": lr})) for lr, betas in POINTS.items() for b in betas},
+    reading,
+)

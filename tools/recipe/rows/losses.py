@@ -1,0 +1,47 @@
+import torch
+
+from figures import span
+from rig import Pairs
+from row import Row, chosen, says, standard
+
+
+def soft(rig, seed):
+    """Preferences as the studio's: 0.95 where A's margin is in the upper half (clearly), else 0.8."""
+    p = chosen(100)(rig, seed)
+    return Pairs(f"{p.key}|soft", p.w, p.l, p.hidden, p.margin, torch.where(p.margin >= p.margin.median(), 0.95, 0.8))
+
+
+def arm(loss, pairs=chosen(100), **settings):
+    return standard(pairs, loss=loss, **settings)
+
+
+def reading(figures, extra):
+    if "sigmoid" not in figures:
+        return []
+    base = figures["sigmoid"]
+    up, down, same = [], [], []
+    for name, f in figures.items():
+        if name == "sigmoid":
+            continue
+        gain, mine = span(f["gain b"]), span(base["gain b"])
+        if not gain or not mine:
+            continue
+        group = up if gain[0] > mine[1] else down if gain[1] < mine[0] else same
+        group.append(name)
+    words = [(up, "more"), (down, "less"), (same, "about as much (intervals meet)")]
+    out = [f"Against `sigmoid` ({says(base['gain b'])} by B) gain {word}: {', '.join(f'`{n}`' for n in names)}." for names, word in words if names]
+    gentle = [n for n in up if figures[n]["winner error"]["mean"] <= base["winner error"]["mean"] and figures[n]["wins b alignment"]["mean"] >= base["wins b alignment"]["mean"]]
+    out.append(f"More gain with no more error and no less alignment than `sigmoid`: {', '.join(f'`{n}`' for n in gentle) or 'none'}.")
+    return out + ["One beta each is no ranking: strength and loss are confounded, and only a loss whose whole frontier lies above is better (see Frontier)."]
+
+
+ROW = Row(
+    "losses", "Losses: all of ours at one strength",
+    "No row of the paper: it has DPO and SFT alone (55.5 % of comparisons for SFT on SD 1.5). Later papers claim each of the others to be better.",
+    "The standard run with 100 pairs, the same pairs, steps and rate for all, each loss at its own defaults ([losses.md](losses.md)).",
+    {
+        "sigmoid": arm("sigmoid"), "sigmoid, safeguarded (SDPO 0.9)": arm("sigmoid", sdpoMu=0.9), "sigmoid, min-SNR 5": arm("sigmoid", minSnrGamma=5), "sigmoid, smoothed 0.1": arm("sigmoid", labelSmoothing=0.1),
+        "robust, 0.1": arm("robust", labelSmoothing=0.1), "soft": arm("soft", soft), "ipo": arm("ipo"), "hinge": arm("hinge"), "kto": arm("kto"), "mapo": arm("mapo"), "dmpo": arm("dmpo"), "linear": arm("linear"), "sft": arm("sft"),
+    },
+    reading,
+)
