@@ -137,7 +137,7 @@ test('a folder is read, used and deleted', async ({ page }) => {
   await page.getByRole('button', { name: 'Use this model' }).click();
   await page.goto('/#/generate');
   await page.getByRole('button', { name: 'More', exact: true }).click();
-  await expect(page.getByRole('textbox', { name: 'Width' })).toHaveValue('96');
+  await expect(page.getByRole('textbox', { name: 'Width' })).toHaveValue('128');
   await expect(page.getByRole('textbox', { name: 'Steps' })).toHaveValue('12');
   await page.goto('/#/models');
   await page.getByRole('button', { name: /^pipeline/ }).click();

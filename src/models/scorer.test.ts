@@ -11,7 +11,7 @@ import { checkParameters, parametersOf } from './weights.ts';
 const top = join(import.meta.dirname, '../..');
 const open = (path: string) => openSafetensors(readFileSync(join(top, path)), path);
 
-describe.each(['a', 'b'])('scorer %s', (name) => {
+describe.each(['a', 'b', 'c'])('scorer %s', (name) => {
   it('scores as PyTorch does', async () => {
     const folder = `public/models/postcard/scorers/${name}`;
     const config = parseScorerConfig(

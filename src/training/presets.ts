@@ -1,5 +1,5 @@
-/** Settings to start from, in two sets. The embedded model's were tried: beta is for its latents, found by a sweep
- *  (tools/base-model/README.md). Stable Diffusion's are those of the published scripts, brought to one pair at a time; they are not tried
+/** Settings to start from, in two sets. The embedded model's were tried: beta is for its latents, and looks are decided at the noisy
+ *  timesteps (tools/base-model/README.md). Stable Diffusion's are those of the published scripts, brought to one pair at a time; they are not tried
  *  here. */
 import { defaultLossSettings } from '../losses/table.ts';
 import type { TrainConfig } from './config.ts';
@@ -19,7 +19,7 @@ export function configFor({ config, byPairs = [] }: Preset, pairs: number): Trai
   return { ...config, ...change };
 }
 
-const standard: TrainConfig = {
+const common: TrainConfig = {
   version: 1,
   mode: 'lora',
   rank: 8,
@@ -60,30 +60,34 @@ const standard: TrainConfig = {
   sampleSeeds: [0, 1],
 };
 
+const standard: TrainConfig = { ...common, learningRate: 1e-3, beta: 2000, timestepRange: [500, 1000] };
+
 export const presets: readonly Preset[] = [
   {
     name: 'quick',
     title: 'Quick taste',
     description: 'A first look at what your labels do, from a dozen pairs on.',
-    config: { ...standard, steps: 40, warmupSteps: 5, sampleEvery: 10, saveEvery: 10 },
+    config: { ...standard, beta: 1500, steps: 36, warmupSteps: 5, sampleEvery: 12, saveEvery: 12 },
+    byPairs: [{ from: 20, steps: 48 }],
   },
   {
     name: 'standard',
     title: 'Standard',
     description: 'For about a hundred labelled pairs.',
-    config: standard,
+    config: { ...standard, steps: 100 },
+    byPairs: [{ from: 80, steps: 120 }],
   },
   {
     name: 'careful',
     title: 'Careful',
     description: 'Gentler and longer: stays closer to the base model.',
-    config: { ...standard, beta: 2500, steps: 200, warmupSteps: 20 },
+    config: { ...common, beta: 2500, steps: 200, warmupSteps: 20 },
   },
   {
     name: 'full',
     title: 'Every weight',
     description: 'Full fine-tuning instead of a LoRA: more memory, and a whole model as its result.',
-    config: { ...standard, mode: 'full', learningRate: 2e-5, beta: 2500 },
+    config: { ...common, mode: 'full', learningRate: 2e-5, beta: 2500 },
   },
 ];
 
@@ -92,7 +96,7 @@ export const presets: readonly Preset[] = [
  *  32 pairs (LoRA) and 2048 (every weight); here a step sees few pairs, so that the rate stays at the low end of what is reported to work:
  *  1e-5 to 1e-4 for a LoRA, 1e-6 for every weight. */
 const stableDiffusion: TrainConfig = {
-  ...standard,
+  ...common,
   targets: 'attention',
   learningRate: 5e-5,
   warmupSteps: 20,

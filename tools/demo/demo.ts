@@ -15,7 +15,7 @@ import type {
 } from '../../src/service/types.ts';
 import { RandomStream } from '../../src/shared/rng.ts';
 import { connectEngine, listener } from '../../src/studio/app/workers.ts';
-import { presetNamed } from '../../src/training/presets.ts';
+import { configFor, presetNamed } from '../../src/training/presets.ts';
 
 export interface DemoOptions {
   pairs: number;
@@ -151,9 +151,10 @@ window.runDemo = async (options) => {
 
   const preset = presetNamed(options.preset);
   if (!preset) throw new Error(`no preset is named ${options.preset}`);
+  const chosen = configFor(preset, options.pairs);
   const config = {
-    ...preset.config,
-    steps: options.steps || preset.config.steps,
+    ...chosen,
+    steps: options.steps || chosen.steps,
     reference: options.reference,
     seed: options.seed,
     sampleEvery: 0,

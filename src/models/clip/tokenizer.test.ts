@@ -83,7 +83,7 @@ it('finds a token of whole words where no letter touches it, also one of two uni
 it.each([
   [
     `${Array.from({ length: 8 }, (_, i) => `a red house number ${i}`).join(' ')} and a huge blue whale, Ünïcode café!`,
-    'a red house number 3 a red house number 4 a red house number 5 a red house number 6 a red house number 7 and a huge blue whale , ünïcode café !',
+    'number 3 a red house number 4 a red house number 5 a red house number 6 a red house number 7 and a huge blue whale , ünïcode café !',
   ],
   ['a red house', ''],
   ['x'.repeat(60), 'x'.repeat(30)],
