@@ -1,4 +1,4 @@
-/** A grid over two settings is drawn, labelled, and there again after a reload. */
+/** A grid over two settings is drawn, and labelled. */
 import { expect, test } from '@playwright/test';
 
 test('a grid over guidance and seeds is drawn with labels', async ({ page }) => {
