@@ -60,14 +60,14 @@ const common: TrainConfig = {
   sampleSeeds: [0, 1],
 };
 
-const standard: TrainConfig = { ...common, learningRate: 1e-3, beta: 2000, timestepRange: [500, 1000] };
+const standard: TrainConfig = { ...common, learningRate: 1e-3, beta: 1500, timestepRange: [500, 1000] };
 
 export const presets: readonly Preset[] = [
   {
     name: 'quick',
     title: 'Quick taste',
     description: 'A first look at what your labels do, from a dozen pairs on.',
-    config: { ...standard, beta: 1500, steps: 36, warmupSteps: 5, sampleEvery: 12, saveEvery: 12 },
+    config: { ...standard, steps: 36, warmupSteps: 5, sampleEvery: 12, saveEvery: 12 },
     byPairs: [{ from: 20, steps: 48 }],
   },
   {
