@@ -84,7 +84,9 @@ test('a folder is read, used and deleted', async ({ page }) => {
   await page.getByText('Our kernels', { exact: true }).click();
   await page.getByRole('textbox', { name: 'Prompt', exact: true }).fill('golden light, the tall tree');
   await page.keyboard.press('Control+Enter');
-  await expect(page.getByRole('main').getByText(/^seed \d+$/)).toBeVisible({ timeout: 300_000 });
+  await expect(
+    page.getByRole('figure', { name: 'Current image' }).getByRole('img', { name: /, seed \d+$/ }),
+  ).toBeVisible({ timeout: 300_000 });
 
   // Labels of the embedded model's pairs do not train it.
   await page.goto('/#/label');

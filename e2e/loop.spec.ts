@@ -66,11 +66,13 @@ for (const reference of ['engine', 'onnx'] as const) {
     if (reference === 'engine') await page.getByText('Our kernels', { exact: true }).click();
     await page.getByRole('textbox', { name: 'Prompt', exact: true }).fill('a red house in the hills');
     await page.keyboard.press('Control+Enter');
-    await expect(page.getByRole('main').getByText(/^seed \d+$/)).toBeVisible({ timeout: 300_000 });
+    await expect(
+      page.getByRole('figure', { name: 'Current image' }).getByRole('img', { name: /, seed \d+$/ }),
+    ).toBeVisible({ timeout: 300_000 });
     await page.getByText('Fastest', { exact: true }).click();
     await field(page, 'Pairs', '1');
     await page.getByRole('button', { name: 'Make 1 pair' }).click();
-    await expect(page.getByRole('link', { name: /Judge the 7 pairs/ })).toBeVisible({ timeout: 120_000 });
+    await expect(page.getByRole('link', { name: /Judge the 19 pairs/ })).toBeVisible({ timeout: 120_000 });
     await page.goto('/#/label');
     await judge(page, 1);
 
