@@ -55,7 +55,7 @@ const cases: Record<string, [RunFacts, RegExp]> = {
   'no better than the start': [facts(heldOut(look(50, { margin: -0.2, ...luck }))), /No checkpoint was better/],
   drifted: [facts(heldOut(look(100, { winnerError: 1.2 }))), /20 % worse than before/],
   stayed: [facts(heldOut(look(100))), /as well as before \(1 % better\)/],
-  'stopped by a person': [facts({ status: 'stopped', step: 30 }), /resume it, it has taken 30 of 120 steps/],
+  'stopped by a person': [facts({ status: 'stopped', step: 30 }), /resume it, it has taken 30 of 100 steps/],
   'lower the rate': [
     facts({ ended: { by: 'drift guard', step: 30, words: '' } }),
     /lower the learning rate or raise beta/,

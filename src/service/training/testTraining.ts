@@ -45,6 +45,7 @@ export const testConfig = (changes: Partial<TrainConfig> = {}): TrainConfig => (
   alpha: 1,
   targets: 'attention',
   learningRate: 1e-2,
+  timestepRange: [0, 1000],
   warmupSteps: 0,
   beta: 500,
   steps: 4,

@@ -55,7 +55,7 @@ it('gives each model its own size, steps and presets, and keeps what was set for
     steps: 12,
     scheduler: 'DPMSolverMultistepScheduler',
   });
-  expect(studio().trainConfig.beta).toBe(1000);
+  expect(studio().trainConfig.beta).toBe(1500);
   studio().setDraft({ prompt: 'a house', steps: 5, guidanceRescale: 0.5 });
   studio().setTrainConfig({ rank: 3 });
 
@@ -80,7 +80,7 @@ it('gives each model its own size, steps and presets, and keeps what was set for
 
   studio().useModel('embedded');
   expect(studio().draft).toMatchObject({ prompt: 'a house', width: 96, steps: 5, guidanceRescale: 0.5 });
-  expect(studio().trainConfig).toMatchObject({ beta: 1000, rank: 3 });
+  expect(studio().trainConfig).toMatchObject({ beta: 1500, rank: 3 });
   expect(studio().presetName).toBeNull();
 });
 
