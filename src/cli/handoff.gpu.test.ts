@@ -161,7 +161,7 @@ it('begins a run of pairs, as train would', { timeout: 240_000 }, async () => {
   const [first] = readFileSync(at('run', 'metrics.jsonl'), 'utf8').split('\n');
   const { elapsedMs: _, ...row } = written.expect[0]!;
   expect(JSON.parse(first!)).toMatchObject(row);
-  expect(read<RunRecord>(at('new', 'run.json')).config).toMatchObject({ steps: 2, rank: 2, saveEvery: 12 });
+  expect(read<RunRecord>(at('new', 'run.json')).config).toMatchObject({ steps: 2, rank: 2, saveEvery: 8 });
 });
 
 it('hands pairs alone to the published scripts', async () => {

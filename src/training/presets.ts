@@ -67,8 +67,8 @@ export const presets: readonly Preset[] = [
     name: 'quick',
     title: 'Quick taste',
     description: 'A first look at what your labels do, from a dozen pairs on.',
-    config: { ...standard, steps: 36, warmupSteps: 5, sampleEvery: 12, saveEvery: 12 },
-    byPairs: [{ from: 20, steps: 48 }],
+    config: { ...standard, steps: 16, warmupSteps: 5, sampleEvery: 8, saveEvery: 8 },
+    byPairs: [{ from: 20, steps: 24 }],
   },
   {
     name: 'standard',

@@ -23,15 +23,15 @@ async function judge(count: number, from: string): Promise<void> {
 }
 
 it('takes more steps once there are more pairs, and fewer when labels are taken back', async () => {
-  expect(studio().trainConfig.steps).toBe(36);
+  expect(studio().trainConfig.steps).toBe(16);
   await judge(20, 'a');
-  expect(studio()).toMatchObject({ presetName: 'quick', trainConfig: { steps: 48 } });
+  expect(studio()).toMatchObject({ presetName: 'quick', trainConfig: { steps: 24 } });
   await studio().undoLabel();
-  expect(studio().trainConfig.steps).toBe(36);
+  expect(studio().trainConfig.steps).toBe(16);
 });
 
 it('leaves own settings as they are', async () => {
   studio().setTrainConfig({ rank: 3 });
   await judge(20, 'a');
-  expect(studio()).toMatchObject({ presetName: null, trainConfig: { steps: 36, rank: 3 } });
+  expect(studio()).toMatchObject({ presetName: null, trainConfig: { steps: 16, rank: 3 } });
 });
