@@ -4,7 +4,7 @@ import type { ReportBlock } from './report.ts';
 import { wilsonInterval } from './wilson.ts';
 
 /** Beyond it a model draws the winners so much worse than the one it came from that no preference is worth it: the winners' error over the
- *  reference's. Runs of the bundled presets stay within 1.05 (tools/base-model/README.md). */
+ *  reference's. Runs of the bundled presets stay within 1.1 (tools/base-model/README.md). */
 export const MAX_WINNER_ERROR = 1.3;
 
 /** Mean size of a pair's logit beyond which preferences have run away: at 10 a loss by logits has nothing left to learn. */

@@ -10,6 +10,7 @@ import { pictureIn } from '../../store/compareSelectors.ts';
 import { useStudio } from '../../store/useStudio.ts';
 import { useModelHashes } from './modelHashes.ts';
 import styles from './compare.module.css';
+import { PromptTurn } from './PromptTurn.tsx';
 import { RunChoice } from './RunChoice.tsx';
 
 export function GridView() {
@@ -27,7 +28,7 @@ export function GridView() {
   ];
   const [prompts, seeds] = [useStudio((s) => s.comparePrompts), useStudio((s) => s.compareSeeds)];
   const [run, runs] = [useStudio((s) => s.gridRun), useStudio((s) => s.runs)];
-  const { setCompare, makeGrid, moveCompare } = useStudio.getState();
+  const { setCompare, makeGrid } = useStudio.getState();
   const { columns, rows, cells } = useMemo(() => {
     const state = useStudio.getState();
     const [along, down] = [placesOf(x, state), placesOf(y, state)];
@@ -66,18 +67,9 @@ export function GridView() {
         <ScaleSwitch />
       </div>
       {kinds.includes('prompt') ? null : (
-        <div className={styles.gridPrompt}>
-          <IconButton
-            icon="left"
-            label="Previous prompt"
-            of="previousPrompt"
-            onClick={() => moveCompare({ prompt: -1 })}
-          />
-          <p>
-            <strong>{prompt}</strong> {kinds.includes('seed') ? null : <span className="dim number">seed {seed}</span>}
-          </p>
-          <IconButton icon="right" label="Next prompt" of="nextPrompt" onClick={() => moveCompare({ prompt: 1 })} />
-        </div>
+        <PromptTurn className={styles.gridPrompt}>
+          {kinds.includes('seed') ? null : <span className="dim number">seed {seed}</span>}
+        </PromptTurn>
       )}
       {columns.places.length && rows.places.length ? (
         <div className={styles.gridScroll}>

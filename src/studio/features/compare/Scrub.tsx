@@ -10,6 +10,7 @@ import { gridModels, pictureIn } from '../../store/compareSelectors.ts';
 import { namedRuns } from '../../store/models.ts';
 import { useStudio } from '../../store/useStudio.ts';
 import styles from './compare.module.css';
+import { PromptTurn } from './PromptTurn.tsx';
 import { useModelHashes } from './modelHashes.ts';
 import { RunChoice } from './RunChoice.tsx';
 
@@ -24,7 +25,7 @@ export function Scrub() {
   const ready = useStudio((s) => s.engineState === 'ready');
   const working = useStudio((s) => s.comparing);
   const find = useStudio(pictureIn);
-  const { makeScrub, moveCompare } = useStudio.getState();
+  const { makeScrub } = useStudio.getState();
   const run = runs.find(({ id, checkpoints }) => id === gridRun && checkpoints.length > 0);
   const turns = run ? gridModels(run) : [];
   const known = useModelHashes(turns.map(({ model }) => model));
@@ -57,18 +58,9 @@ export function Scrub() {
         ) : null}
         <ScaleSwitch />
       </div>
-      <div className={styles.gridPrompt}>
-        <IconButton
-          icon="left"
-          label="Previous prompt"
-          of="previousPrompt"
-          onClick={() => moveCompare({ prompt: -1 })}
-        />
-        <p aria-live="polite">
-          <strong>{prompt}</strong> <span className="dim number">seed {seed}</span>
-        </p>
-        <IconButton icon="right" label="Next prompt" of="nextPrompt" onClick={() => moveCompare({ prompt: 1 })} />
-      </div>
+      <PromptTurn className={styles.gridPrompt}>
+        <span className="dim number">seed {seed}</span>
+      </PromptTurn>
       <div className={styles.single}>
         <div className={styles.singleInner}>
           <Picture

@@ -14,6 +14,7 @@ import type { CompareView } from '../../store/compareSlice.ts';
 import { modelNames, titleOf } from '../../store/models.ts';
 import { useStudio } from '../../store/useStudio.ts';
 import styles from './compare.module.css';
+import { PromptTurn } from './PromptTurn.tsx';
 import { NothingMade } from './NothingMade.tsx';
 
 export function TwoImages({ view }: { view: CompareView }) {
@@ -25,25 +26,15 @@ export function TwoImages({ view }: { view: CompareView }) {
   const right = useStudio((s) => shownPair(s)?.b);
   const names = useStudio(modelNames);
   const singleKeys = useStudio((s) => s.preferences.singleKeys);
-  const { moveCompare } = useStudio.getState();
   const [zoomed, setZoomed] = useState(false);
   const [heldButton, setHeldButton] = useState(false);
   const held = useHeldKey('KeyF', singleKeys) || heldButton;
 
   return (
     <div className="stack">
-      <div className={styles.where}>
-        <IconButton
-          icon="left"
-          label="Previous prompt"
-          of="previousPrompt"
-          onClick={() => moveCompare({ prompt: -1 })}
-        />
-        <p aria-live="polite">
-          <strong>{prompt ?? ''}</strong> <span className="dim number">seed {seed}</span>
-        </p>
-        <IconButton icon="right" label="Next prompt" of="nextPrompt" onClick={() => moveCompare({ prompt: 1 })} />
-      </div>
+      <PromptTurn className={styles.where}>
+        <span className="dim number">seed {seed}</span>
+      </PromptTurn>
       {!left || !right || !a || !b ? (
         <div className={styles.nothing}>
           <NothingMade />
