@@ -4,7 +4,7 @@ import { heldOutOf } from '../../data/heldOut.ts';
 import { openSafetensors } from '../../data/formats/safetensors.ts';
 import { statePath } from '../../data/runStore.ts';
 import { bestLook } from '../../evaluation/looks.ts';
-import { presets } from '../../training/presets.ts';
+import { configFor, presets } from '../../training/presets.ts';
 import { planFolder } from '../planning/folderPlan.ts';
 import type { Look, RunRecord } from '../types.ts';
 import { implicitMargins } from './implicit.ts';
@@ -138,12 +138,15 @@ describe('how much a look sees', () => {
 
   it.each(presets)(
     'is about a tenth of the arithmetic of the preset $name on the embedded model, whatever the pairs',
-    async ({ config }) => {
-      const { flopsPerStep, flopsPerForward } = await planFolder(folderOnDisk('public/models/postcard'), config, {
-        reference: 'engine',
-      });
-      const budget = lookBudget(config, { stepFlops: flopsPerStep, forwardFlops: flopsPerForward });
+    async (preset) => {
+      const { flopsPerStep, flopsPerForward } = await planFolder(
+        folderOnDisk('public/models/postcard'),
+        preset.config,
+        { reference: 'engine' },
+      );
       for (const pairs of [20, 100, 500]) {
+        const config = configFor(preset, pairs);
+        const budget = lookBudget(config, { stepFlops: flopsPerStep, forwardFlops: flopsPerForward });
         const { pairs: held } = heldOutOf(
           Array.from({ length: pairs }, (_, i) => ({ prompt: `prompt ${i}` })),
           config,
