@@ -1,21 +1,27 @@
 /** The studio: index.html, the workers it names, and onnxruntime's wasm files beside them. Relative base, so that any static host serves it. */
 import react from '@vitejs/plugin-react';
 import { defineConfig } from 'vite';
+import { isolationHeaders, siteHeaders } from './src/shared/siteHeaders.ts';
 import { ortAssets } from './tools/vite-ort-assets.ts';
+import { serviceWorker } from './tools/vite-service-worker.ts';
 import { uplotLocale } from './tools/vite-uplot-locale.ts';
-
-/** Cross-origin isolation gives onnxruntime its wasm threads. The studio works without it, on one thread. */
-export const isolationHeaders = {
-  'Cross-Origin-Opener-Policy': 'same-origin',
-  'Cross-Origin-Embedder-Policy': 'require-corp',
-};
 
 export default defineConfig({
   base: './',
-  plugins: [react(), ortAssets(), uplotLocale()],
+  plugins: [react(), ortAssets(), uplotLocale(), serviceWorker()],
   worker: { format: 'es' },
+  // Hot reload writes scripts into the page: there the policy is left out.
   server: { headers: isolationHeaders },
-  preview: { headers: isolationHeaders, port: 4173 },
+  preview: { headers: siteHeaders, port: 4173 },
   optimizeDeps: { exclude: ['onnxruntime-web', 'uplot', '@jsquash/jpeg', '@jsquash/webp'] },
-  build: { target: 'es2023', chunkSizeWarningLimit: 1500, assetsInlineLimit: 0, modulePreload: { polyfill: false } },
+  build: {
+    target: 'es2023',
+    chunkSizeWarningLimit: 1500,
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    // zod and what it is told before any schema is made are one chunk: a chunk runs whole before those that import it.
+    rolldownOptions: {
+      output: { codeSplitting: { groups: [{ name: 'zod', test: /node_modules\/zod\/|shared\/noEval\.ts/ }] } },
+    },
+  },
 });

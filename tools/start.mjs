@@ -11,6 +11,8 @@ if (
     'package.json',
     'vite.config.ts',
     'tools/vite-ort-assets.ts',
+    'tools/vite-service-worker.ts',
+    'tools/emvalCaller.ts',
   ])
 ) {
   await build({ logLevel: 'warn' });

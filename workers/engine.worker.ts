@@ -1,4 +1,5 @@
 /** The one GPU worker: makes the engine of this page and exposes its verbs. The page learns of its end, however it comes, by a lock. */
+import '../src/shared/noEval.ts';
 import * as Comlink from 'comlink';
 import { embeddedModels } from '../src/data/embeddedModels.ts';
 import { ModelStore } from '../src/data/modelStore.ts';

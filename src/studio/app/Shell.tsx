@@ -10,6 +10,7 @@ import { Shortcuts } from '../components/Shortcuts.tsx';
 import { Empty, Notice, ProblemNotice } from '../components/Surface.tsx';
 import { toast } from '../components/toast.ts';
 import { isStudying } from '../store/blindSlice.ts';
+import { isAtWork } from '../store/offlineSlice.ts';
 import { useStudio } from '../store/useStudio.ts';
 import { type Route, routes } from './routes.tsx';
 import { RunDock } from './RunDock.tsx';
@@ -143,6 +144,7 @@ function Places({
       <div className={styles.body}>
         <TopBar onHelp={() => setHelpOpen(true)} />
         <Standing />
+        <NewVersion />
         <main id="main" tabIndex={-1} className={styles.main}>
           <ErrorBoundary resetKey={location}>
             <RouteSwitch>
@@ -183,6 +185,38 @@ function ModelGone() {
     forgetBaseGone();
   }, [gone, now, forgetBaseGone]);
   return null;
+}
+
+/** Another version is changed to by hand alone, and never under what is at work. */
+function NewVersion() {
+  const change = useStudio((s) => (s.versionLater ? null : s.changeVersion));
+  const working = useStudio(isAtWork);
+  const elsewhere = useStudio((s) => s.engineState === 'otherTab' && !s.ownerGone);
+  const { leaveVersion } = useStudio.getState();
+  if (!change) return null;
+  return (
+    <div className={styles.banner}>
+      <Notice
+        title="A newer version of Winnow is here"
+        actions={
+          <>
+            <Button disabled={working || elsewhere} onClick={change}>
+              Change to it
+            </Button>
+            <Button look="quiet" onClick={leaveVersion}>
+              Later
+            </Button>
+          </>
+        }
+      >
+        {elsewhere
+          ? 'Change to it in the tab that Winnow is at work in, or after closing that.'
+          : working
+            ? 'It waits until what is at work has ended.'
+            : 'The page is loaded again; everything is kept. Closing every tab does the same.'}
+      </Notice>
+    </div>
+  );
 }
 
 /** Why this tab does not do all it could. */

@@ -1,4 +1,5 @@
 /** The page: styles, the store's start, React. */
+import '../../shared/noEval.ts';
 import '@mantine/core/styles.layer.css';
 import '@mantine/notifications/styles.layer.css';
 import './global.css';
@@ -11,5 +12,6 @@ import { App } from './App.tsx';
 restoreDrafts();
 keepDrafts();
 fitPreset();
+useStudio.getState().keepOffline();
 void useStudio.getState().boot();
 createRoot(document.getElementById('root')!).render(<App />);

@@ -12,6 +12,7 @@ import { type LabelsSlice, labelsSlice } from './labelsSlice.ts';
 import { type LibrarySlice, librarySlice } from './librarySlice.ts';
 import { type MarginsSlice, marginsSlice } from './marginsSlice.ts';
 import { type ModelsSlice, modelsSlice } from './modelsSlice.ts';
+import { type OfflineSlice, offlineSlice } from './offlineSlice.ts';
 import { type PreferencesSlice, preferencesSlice } from './preferencesSlice.ts';
 import { type ProjectSlice, projectSlice } from './projectSlice.ts';
 import { type RatersSlice, ratersSlice } from './ratersSlice.ts';
@@ -36,6 +37,7 @@ export type Studio = EngineSlice &
   BlindSlice &
   LibrarySlice &
   TakeAwaySlice &
+  OfflineSlice &
   PreferencesSlice;
 
 export type Slice<Part> = StateCreator<Studio, [], [], Part>;
@@ -59,4 +61,5 @@ export const useStudio = create<Studio>()((...store) => ({
   ...blindSlice(...store),
   ...librarySlice(...store),
   ...takeAwaySlice(...store),
+  ...offlineSlice(...store),
 }));

@@ -1,6 +1,7 @@
 /** Which GPU there is and what it allows, in words; numbers for those who want them. */
 import type { ReactNode } from 'react';
 import { Link } from 'wouter';
+import { Button } from '../../components/Button.tsx';
 import { Icon, type IconName } from '../../components/Icon.tsx';
 import { Disclosure, Panel, Progress } from '../../components/Surface.tsx';
 import { gpuName, printBytes, printCount, printSize } from '../../components/words.ts';
@@ -21,6 +22,8 @@ export function SystemCheck() {
   const preparing = useStudio((s) => s.preparing);
   const storage = useStudio((s) => s.storage);
   const lacks = useStudio((s) => s.lacks?.what);
+  const kept = useStudio((s) => s.keptOffline);
+  const install = useStudio((s) => s.install);
   const f16 = system?.features.includes('shader-f16');
   return (
     <Panel title="This computer">
@@ -65,7 +68,9 @@ export function SystemCheck() {
             <Check state={system.wasmThreads > 1 ? 'good' : 'note'} name="Threads">
               {system.wasmThreads > 1
                 ? `${system.wasmThreads} for onnxruntime`
-                : 'one: this page is not cross-origin isolated'}
+                : kept === 'kept' && !crossOriginIsolated
+                  ? 'one; more when this page is opened again'
+                  : 'one: this page is not cross-origin isolated'}
             </Check>
           </>
         ) : null}
@@ -85,7 +90,21 @@ export function SystemCheck() {
             {printSize(model.defaultSize)}, here already
           </Check>
         ) : null}
+        {kept ? (
+          <Check state={kept === 'kept' ? 'good' : kept === 'coming' ? 'wait' : 'note'} name="Offline">
+            {kept === 'kept'
+              ? 'this page opens without a network'
+              : kept === 'coming'
+                ? 'being kept in this browser'
+                : `only with a network: ${kept.failed}`}
+          </Check>
+        ) : null}
       </ul>
+      {install ? (
+        <Button icon="down" onClick={install}>
+          Install Winnow
+        </Button>
+      ) : null}
       {system ? (
         <Disclosure label="Measured here">
           <dl className={styles.measured}>
