@@ -3,6 +3,7 @@
 import { copyResponse, type PrecacheEntry, Serwist, type SerwistPlugin } from 'serwist';
 import { siteHeaders } from '../src/shared/siteHeaders.ts';
 
+declare const registration: ServiceWorkerRegistration;
 /** Every file of the build, by tools/vite-service-worker.ts. */
 declare const SITE_FILES: PrecacheEntry[];
 
@@ -29,4 +30,11 @@ new Serwist({
   precacheEntries: SITE_FILES.filter(({ url }) => !url.includes(foreign)),
   precacheOptions: { plugins: [asKept], cleanupOutdatedCaches: true, fallbackToNetwork: true },
   clientsClaim: true,
+  runtimeCaching: [
+    {
+      // All files of this version are kept. What is asked for beside them, such as a file that a model may have, is not there when its host is not.
+      matcher: ({ sameOrigin, url }) => sameOrigin && url.href.startsWith(registration.scope),
+      handler: ({ request }) => fetch(request).catch(() => new Response(null, { status: 404 })),
+    },
+  ],
 }).addEventListeners();
