@@ -1,7 +1,7 @@
 /** The same prompts and seeds through two models, a grid over two things, and one prompt through a run's checkpoints. */
 import { actions } from './action.ts';
 import type { ImageRecord, ModelRef } from '../../service/types.ts';
-import { axisOf, cellAt, type GridAxis, type GridCell, placesOf } from './compareGrid.ts';
+import type { GridAxis, GridCell } from './compareGrid.ts';
 import { cellKey, comparedModels, compareSettingsFor, gridModels, pictureIn } from './compareSelectors.ts';
 import { draftSettings, type PictureSettings } from './generateSelectors.ts';
 import { baseModel, modelKey, modelNames, titleOf, tunedModel } from './models.ts';
@@ -118,8 +118,8 @@ export const compareSlice: Slice<CompareSlice> = (set, get) => {
     compareCells: {},
     modelHashes: {},
     gridRun: null,
-    gridX: axisOf('checkpoint'),
-    gridY: axisOf('seed'),
+    gridX: { kind: 'checkpoint', text: '' },
+    gridY: { kind: 'seed', text: '' },
     compareProblem: null,
     comparing: false,
 
@@ -218,6 +218,8 @@ export const compareSlice: Slice<CompareSlice> = (set, get) => {
 
     makeGrid: () =>
       action({ problem: 'compareProblem', busy: 'comparing' }, async () => {
+        // Not before it is asked for: it knows every sampler.
+        const { cellAt, placesOf } = await import('./compareGrid.ts');
         const [columns, rows] = [get().gridX, get().gridY].map((axis) => placesOf(axis, get()).places);
         await fill(columns!.flatMap((x) => rows!.flatMap((y) => cellAt(x, y, get()) ?? [])));
       }),

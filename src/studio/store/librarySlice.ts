@@ -1,5 +1,4 @@
 /** Everything made here: images with their parameters, blind tests. */
-import { makeZip } from 'client-zip';
 import { type BlindTestRecord, readBlindTests } from '../../data/blindTests.ts';
 import { deleteImage, readImages, readPicture, saveImages } from '../../data/images.ts';
 import { readPairs } from '../../data/pairs.ts';
@@ -95,6 +94,7 @@ export const librarySlice: Slice<LibrarySlice> = (set, get) => ({
         if (input) yield { name: pictureName(image, taken), lastModified: new Date(image.createdAt), input };
       }
     }
+    const { makeZip } = await import('client-zip');
     await writeInParts(store, path, async (add) => {
       await makeZip(entries()).pipeTo(new WritableStream({ write: (piece: Uint8Array) => add(piece) }));
     });
