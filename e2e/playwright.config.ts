@@ -7,7 +7,9 @@ const port = 4174;
 /** WINNOW_ENGINE=firefox or webkit: Playwright's own, for what needs nothing of Chromium's protocol or switches. Firefox keeps WebGPU behind
  *  two settings on Linux. */
 const engine = process.env['WINNOW_ENGINE'] ?? 'chromium';
-const chromiumOnly = ['baseModel', 'judging', 'lora', 'noWebgpu'].map((name) => `${name}.spec.ts`);
+const chromiumOnly = ['baseModel', 'judging', 'lora', 'noWebgpu', 'offline', 'offlineEngine'].map(
+  (name) => `${name}.spec.ts`,
+);
 const browsers: Record<string, PlaywrightTestConfig> = {
   chromium: { use: { launchOptions: { executablePath: findBrowser({ log: () => {} }), args: browserArgs() } } },
   firefox: {
