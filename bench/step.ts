@@ -15,7 +15,7 @@ import { createGpuExecutor } from '../src/webgpu/executor.ts';
 import { profileProgram, summarize } from '../src/webgpu/profiler.ts';
 import { tuneKernels } from '../src/webgpu/tune.ts';
 
-const nano = {
+export const nano = {
   sample_size: 16,
   in_channels: 4,
   out_channels: 4,
