@@ -1,7 +1,10 @@
-/** A line chart of steps, over uPlot: raw values faint, smoothed ones strong, a reference line, the cursor shared by all charts. */
-import { useId, useRef } from 'react';
+/** A line chart of steps, over uPlot: raw values faint, smoothed ones strong, a reference line, the cursor shared by all charts; the values
+ *  under it stand in the legend. Taken away as a picture or as a table. */
+import { useId, useMemo, useRef, useState } from 'react';
 import type uPlot from 'uplot';
+import { attempt } from './toast.ts';
 import styles from './chart.module.css';
+import { saveBytes } from './files.ts';
 import { drawMark, font, printTick, usePlot, withMark } from './plot.ts';
 
 export interface Series {
@@ -54,7 +57,7 @@ export function Chart({
   height = 190,
 }: ChartProps) {
   const id = useId();
-  const shown = series.filter(({ points }) => points.length > 0);
+  const shown = useMemo(() => series.filter(({ points }) => points.length > 0), [series]);
   const shape = JSON.stringify([
     shown.map(({ label, color, overlay, dashed }) => [label, color, overlay, dashed]),
     mark,
@@ -65,7 +68,11 @@ export function Chart({
   ]);
   const latest = useRef(print);
   latest.current = print;
-  const holder = usePlot(
+  /** The place of the step under the pointer, of this chart or another one. */
+  const [at, setAt] = useState<number | null>(null);
+  // The same while the pointer moves: what is zoomed in on stays.
+  const table = useMemo(() => tableOf(shown, smoothing), [shown, smoothing]);
+  const { holder, chart } = usePlot(
     shape,
     height,
     (inks) => ({
@@ -107,10 +114,14 @@ export function Chart({
             : [line];
         }),
       ],
-      hooks: { draw: [mark, beside].flatMap((line) => (line ? [(u: uPlot) => drawMark(u, line, inks)] : [])) },
+      hooks: {
+        setCursor: [({ cursor }: uPlot) => setAt(cursor.idx ?? null)],
+        draw: [mark, beside].flatMap((line) => (line ? [(u: uPlot) => drawMark(u, line, inks)] : [])),
+      },
     }),
-    tableOf(shown, smoothing),
+    table,
   );
+  const step = at === null ? undefined : table[0][at];
 
   const last = shown
     .filter(({ overlay }) => !overlay)
@@ -130,13 +141,32 @@ export function Chart({
           {title}
         </span>
         <span className={`small number ${styles.legend}`}>
-          {last.map(({ label, color, value }) => (
-            <span key={label} className={styles.key}>
-              <i style={{ background: color.startsWith('--') ? `var(${color})` : color }} />
-              {last.length > 1 ? `${label} ` : ''}
-              {print(value)}
-            </span>
-          ))}
+          {step === undefined ? null : <span className="dim">step {step}</span>}
+          {(step === undefined ? last : valuesAt(shown, table, at!, smoothing)).map(
+            ({ label, color, value }, _, all) => (
+              <span key={label} className={styles.key}>
+                <i style={{ background: color.startsWith('--') ? `var(${color})` : color }} />
+                {all.length > 1 ? `${label} ` : ''}
+                {value === null ? '–' : print(value)}
+              </span>
+            ),
+          )}
+          <span className={styles.take}>
+            <button
+              type="button"
+              aria-label={`Save ${title} as a picture`}
+              onClick={() => attempt(() => savePicture(chart.current, title))}
+            >
+              PNG
+            </button>
+            <button
+              type="button"
+              aria-label={`Save ${title} as a table`}
+              onClick={() => attempt(async () => saveBytes(await csvOf(series), `${title}.csv`, 'text/csv'))}
+            >
+              CSV
+            </button>
+          </span>
         </span>
       </figcaption>
       <div
@@ -148,6 +178,50 @@ export function Chart({
       />
     </figure>
   );
+}
+
+/** What stands at a place of the x axis, smoothed as it is drawn; null where a series has nothing there. */
+function valuesAt(
+  series: readonly Series[],
+  table: uPlot.AlignedData,
+  at: number,
+  smoothing: number,
+): { label: string; color: string; value: number | null }[] {
+  return series.map(({ label, color }, place) => ({
+    label,
+    color,
+    value: table[smoothing > 0 ? 2 * place + 2 : place + 1]?.[at] ?? null,
+  }));
+}
+
+/** A row a step, a column a series; the numbers as they were measured. */
+export async function csvOf(series: readonly Series[]): Promise<string> {
+  const { default: Papa } = await import('papaparse');
+  const [steps, ...columns] = tableOf(series, 0);
+  return Papa.unparse(
+    {
+      fields: ['step', ...series.map(({ label }) => label)],
+      data: [...steps].map((step, row) => [step, ...columns.map((column) => column[row] ?? '')]),
+    },
+    { escapeFormulae: true },
+  );
+}
+
+/** As it is on screen, on the panel's ground, under its title. */
+async function savePicture(chart: uPlot | null, title: string): Promise<void> {
+  if (!chart) return;
+  const drawn = chart.ctx.canvas;
+  const css = getComputedStyle(chart.root);
+  const head = 28 * devicePixelRatio;
+  const canvas = new OffscreenCanvas(drawn.width, drawn.height + head);
+  const context = canvas.getContext('2d')!;
+  context.fillStyle = css.getPropertyValue('--panel').trim();
+  context.fillRect(0, 0, canvas.width, canvas.height);
+  context.fillStyle = css.color;
+  context.font = `600 ${14 * devicePixelRatio}px sans-serif`;
+  context.fillText(title, 8 * devicePixelRatio, 19 * devicePixelRatio);
+  context.drawImage(drawn, 0, head);
+  saveBytes(await canvas.convertToBlob({ type: 'image/png' }), `${title}.png`, 'image/png');
 }
 
 /** Series of different steps on one x axis, gaps as null. */

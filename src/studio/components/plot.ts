@@ -21,7 +21,7 @@ export function usePlot(
   height: number,
   optionsFor: (inks: Inks) => Omit<uPlot.Options, 'width' | 'height'>,
   data: uPlot.AlignedData,
-): RefObject<HTMLDivElement | null> {
+): { holder: RefObject<HTMLDivElement | null>; chart: RefObject<uPlot | null> } {
   const holder = useRef<HTMLDivElement>(null);
   const chart = useRef<uPlot | null>(null);
   const latest = useRef(data);
@@ -48,7 +48,7 @@ export function usePlot(
   }, [made]);
 
   useEffect(() => chart.current?.setData(data), [data]);
-  return holder;
+  return { holder, chart };
 }
 
 /** A number on an axis or beside a line. */

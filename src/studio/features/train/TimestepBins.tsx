@@ -43,7 +43,7 @@ export function TimestepBins({ metrics, range }: { metrics: readonly StepMetrics
   const below = bins.map(({ from, count, accuracy }) => `${count ? Math.round(100 * accuracy) : '–'}\n${from}`);
   const latest = useRef(below);
   latest.current = below;
-  const holder = usePlot(
+  const { holder } = usePlot(
     'bins',
     190,
     (inks) => {
