@@ -2,18 +2,19 @@
 import { useEffect, useRef, useState } from 'react';
 import { ReactCompareSlider } from 'react-compare-slider';
 import type { ImageRecord } from '../../../service/types.ts';
-import { IconButton } from '../../components/Button.tsx';
+import { Button, IconButton } from '../../components/Button.tsx';
 import { Flicker, HoldButton, PairStage, useHeldKey } from '../../components/PairStage.tsx';
 import { Icon } from '../../components/Icon.tsx';
 import { isShown, Picture, usePicture } from '../../components/Picture.tsx';
 import { ScaleSwitch } from '../../components/ScaleSwitch.tsx';
 import { Keys } from '../../components/Shortcuts.tsx';
-import { Empty } from '../../components/Surface.tsx';
+import { Empty, Notice } from '../../components/Surface.tsx';
 import { shownPair } from '../../store/compareSelectors.ts';
 import type { CompareView } from '../../store/compareSlice.ts';
-import { modelNames, titleOf } from '../../store/models.ts';
+import { isTuned, modelNames, strengthOf, titleOf, withStrength } from '../../store/models.ts';
 import { useStudio } from '../../store/useStudio.ts';
 import styles from './compare.module.css';
+import { differenceOf, HARDLY, type PictureDifference } from './difference.ts';
 import { PromptTurn } from './PromptTurn.tsx';
 import { NothingMade } from './NothingMade.tsx';
 
@@ -67,6 +68,7 @@ export function TwoImages({ view }: { view: CompareView }) {
           </span>
         </div>
       ) : null}
+      {left && right ? <MoreStrength key={`${left.id} ${right.id}`} left={left} right={right} /> : null}
     </div>
   );
 }
@@ -89,39 +91,41 @@ function SliderView({ left, right }: { left: ImageRecord; right: ImageRecord }) 
   );
 }
 
-/** |A − B| for each channel, four times as strong: black is equal. */
-function Difference({ left, right }: { left: ImageRecord; right: ImageRecord }) {
-  const urlA = usePicture(left.file);
-  const urlB = usePicture(right.file);
-  const inSteps = useStudio((s) => s.preferences.scaling === 'steps');
-  const canvas = useRef<HTMLCanvasElement>(null);
-  const [mean, setMean] = useState<number | null>(null);
+/** |A − B| of two pictures, once both are here; null before, and where they are of two sizes. */
+function useDifference(left: ImageRecord | undefined, right: ImageRecord | undefined): PictureDifference | null {
+  const urlA = usePicture(left?.file);
+  const urlB = usePicture(right?.file);
+  const [found, setFound] = useState<{ of: string; difference: PictureDifference | null } | null>(null);
+  const of = urlA && urlB && isShown(urlA) && isShown(urlB) ? `${urlA} ${urlB}` : null;
   useEffect(() => {
-    if (!urlA || !urlB || !isShown(urlA) || !isShown(urlB)) return;
+    if (of === null) return;
     let current = true;
-    void Promise.all([pixelsOf(urlA), pixelsOf(urlB)]).then(
-      ([a, b]) => {
-        const context = canvas.current?.getContext('2d');
-        if (!current || !context || a.data.length !== b.data.length) return;
-        const out = new ImageData(a.width, a.height);
-        let sum = 0;
-        for (let i = 0; i < a.data.length; i += 1) {
-          const difference = Math.abs(a.data[i]! - b.data[i]!);
-          if (i % 4 !== 3) sum += difference;
-          out.data[i] = i % 4 === 3 ? 255 : Math.min(255, 4 * difference);
-        }
-        canvas.current!.width = a.width;
-        canvas.current!.height = a.height;
-        context.putImageData(out, 0, 0);
-        setMean(sum / (a.data.length * 0.75) / 255);
-        // A picture that was let go meanwhile: nothing is measured.
-      },
+    void Promise.all(of.split(' ').map(pixelsOf)).then(
+      ([a, b]) => current && setFound({ of, difference: differenceOf(a!, b!) }),
+      // A picture that was let go meanwhile: nothing is measured.
       () => undefined,
     );
     return () => {
       current = false;
     };
-  }, [urlA, urlB]);
+  }, [of]);
+  return found && found.of === of ? found.difference : null;
+}
+
+/** For each channel, four times as strong: black is equal. */
+function Difference({ left, right }: { left: ImageRecord; right: ImageRecord }) {
+  const inSteps = useStudio((s) => s.preferences.scaling === 'steps');
+  const canvas = useRef<HTMLCanvasElement>(null);
+  const difference = useDifference(left, right);
+  useEffect(() => {
+    const context = canvas.current?.getContext('2d');
+    if (!difference || !context) return;
+    const { data, width, height } = difference;
+    canvas.current!.width = width;
+    canvas.current!.height = height;
+    context.putImageData(new ImageData(data, width, height), 0, 0);
+  }, [difference]);
+  const mean = difference?.mean ?? null;
   if (left.width !== right.width || left.height !== right.height) {
     return (
       <div className={styles.nothing}>
@@ -150,6 +154,22 @@ function Difference({ left, right }: { left: ImageRecord; right: ImageRecord }) 
             : `${(mean * 100).toFixed(1)} % apart on average, shown four times as strong`}
       </span>
     </div>
+  );
+}
+
+/** Where training shows little, twice of it may show more. */
+function MoreStrength({ left, right }: { left: ImageRecord; right: ImageRecord }) {
+  const b = useStudio((s) => s.compareB);
+  const difference = useDifference(left, right);
+  const { setCompare } = useStudio.getState();
+  if (!b || !difference || difference.mean >= HARDLY || !isTuned(b) || strengthOf(b) >= 2) return null;
+  return (
+    <Notice
+      actions={<Button onClick={() => setCompare({ compareB: withStrength(b, 2) })}>B at twice its strength</Button>}
+    >
+      These two are hardly apart: {(difference.mean * 100).toFixed(1)} % on average. At strength 2, what was learnt
+      shows more; it is not what will be taken away.
+    </Notice>
   );
 }
 
