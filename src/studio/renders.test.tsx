@@ -132,7 +132,7 @@ const step = ({ runs, metrics, live }: Studio): Partial<Studio> => ({
 
 it('a step of training draws nothing again but what shows the run', async () => {
   await show({
-    TopBar: () => <TopBar onHelp={() => undefined} />,
+    TopBar: () => <TopBar onFind={() => undefined} onHelp={() => undefined} />,
     RunDock,
     ModelPicker: () => <ModelPicker label="Model" value={null} onChange={() => undefined} />,
     GenerateScreen,
@@ -147,7 +147,7 @@ it('a step of training draws nothing again but what shows the run', async () => 
 it('a step of a picture draws nothing again but the queue', async () => {
   useStudio.setState({ jobs: [job] });
   await show({
-    TopBar: () => <TopBar onHelp={() => undefined} />,
+    TopBar: () => <TopBar onFind={() => undefined} onHelp={() => undefined} />,
     LabelScreen,
     TrainScreen,
     CompareScreen,
@@ -170,7 +170,12 @@ it('an answer draws no run and no setting of the next one again', async () => {
 });
 
 it('a letter of the prompt draws no other field again', async () => {
-  await show({ TopBar: () => <TopBar onHelp={() => undefined} />, MoreSettings, TrainScreen, LabelScreen });
+  await show({
+    TopBar: () => <TopBar onFind={() => undefined} onHelp={() => undefined} />,
+    MoreSettings,
+    TrainScreen,
+    LabelScreen,
+  });
   expect(await change(({ draft }) => ({ draft: { ...draft, prompt: 'a h' } }))).toEqual([]);
   expect(await change(({ draft }) => ({ draft: { ...draft, steps: 9 } }))).toEqual(['MoreSettings']);
 });

@@ -19,6 +19,7 @@ import { TabTitle } from './TabTitle.tsx';
 import { TopBar } from './TopBar.tsx';
 
 const KeyHelp = inChunk(async () => (await import('./KeyHelp.tsx')).KeyHelp);
+const Palette = inChunk(async () => (await import('./Palette.tsx')).Palette);
 const DropZone = inChunk(async () => (await import('./DropZone.tsx')).DropZone);
 const Toasts = inChunk(async () => (await import('./Toasts.tsx')).Toasts);
 
@@ -93,6 +94,7 @@ function Places({
     if (later) void loadScreens();
   }, [later]);
   const [moreOpen, setMoreOpen] = useState(false);
+  const [paletteOpen, setPaletteOpen] = useState(false);
   useEffect(() => setMoreOpen(false), [location]);
   const actions: Action[] = [
     ...routes.map(({ path, title, key }) => ({
@@ -101,6 +103,7 @@ function Places({
       keys: `g>${key}`,
       perform: () => navigate(path),
     })),
+    { name: 'palette', label: 'Find a command', keys: 'mod+k', perform: () => setPaletteOpen(true) },
     { name: 'help', label: 'Show all keys', keys: '?', typed: true, perform: () => setHelpOpen(true) },
   ];
   return (
@@ -142,7 +145,7 @@ function Places({
         </div>
       </nav>
       <div className={styles.body}>
-        <TopBar onHelp={() => setHelpOpen(true)} />
+        <TopBar onFind={() => setPaletteOpen(true)} onHelp={() => setHelpOpen(true)} />
         <Standing />
         <NewVersion />
         <main id="main" tabIndex={-1} className={styles.main}>
@@ -163,6 +166,7 @@ function Places({
         </main>
         <RunDock />
       </div>
+      {paletteOpen ? <Palette onClose={() => setPaletteOpen(false)} /> : null}
       {later ? (
         <>
           <KeyHelp open={helpOpen} onClose={() => setHelpOpen(false)} />

@@ -10,7 +10,7 @@ import { chosenModel } from '../store/models.ts';
 import { type Studio, useStudio } from '../store/useStudio.ts';
 import styles from './shell.module.css';
 
-export function TopBar({ onHelp }: { onHelp: () => void }) {
+export function TopBar({ onFind, onHelp }: { onFind: () => void; onHelp: () => void }) {
   const { colorScheme, setColorScheme } = useMantineColorScheme();
   const next = { auto: 'light', light: 'dark', dark: 'auto' } as const;
   const schemes = {
@@ -31,6 +31,7 @@ export function TopBar({ onHelp }: { onHelp: () => void }) {
         label={`${schemes[colorScheme][1]} (change)`}
         onClick={() => setColorScheme(next[colorScheme])}
       />
+      <IconButton icon="search" label="Find a command" of="palette" onClick={onFind} />
       <IconButton icon="help" label="All keys" of="help" onClick={onHelp} />
     </section>
   );

@@ -62,7 +62,7 @@ function Shortcut({ action, always }: { action: Action; always: boolean }) {
       ignoreModifiers: typed,
       sequenceTimeoutMs: 1500,
       ignoreEventWhen: usesKeyItself,
-      enableOnFormTags: /mod\+(shift\+)?enter/.test(keys) ? ['input', 'textarea'] : false,
+      enableOnFormTags: /mod\+((shift\+)?enter|k$)/.test(keys) ? ['input', 'textarea'] : false,
     },
     [perform, allowed],
   );

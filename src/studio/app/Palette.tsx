@@ -1,0 +1,78 @@
+/** What can be done here and now, found by its words: every action on screen, every screen, run and model. */
+import { Spotlight, spotlight, type SpotlightActionGroupData } from '@mantine/spotlight';
+import '@mantine/spotlight/styles.layer.css';
+import { useEffect, useState } from 'react';
+import { useLocation } from 'wouter';
+import { Icon } from '../components/Icon.tsx';
+import { Keys, useKeyList } from '../components/Shortcuts.tsx';
+import { attempt } from '../components/toast.ts';
+import { namedRuns } from '../store/models.ts';
+import { useStudio } from '../store/useStudio.ts';
+
+export function Palette({ onClose }: { onClose: () => void }) {
+  // Those of the screen that it was opened on.
+  const [groups] = useState(() => useKeyList.getState().groups);
+  const runs = useStudio(namedRuns);
+  const models = useStudio((s) => s.models);
+  const [, navigate] = useLocation();
+  const { useModel } = useStudio.getState();
+  useEffect(() => {
+    spotlight.open();
+    useKeyList.setState({ resting: true });
+    return () => {
+      spotlight.close();
+      useKeyList.setState({ resting: false });
+    };
+  }, []);
+  const found: SpotlightActionGroupData[] = [
+    ...Object.entries(groups)
+      // What belongs to the screen before what is there on every one.
+      .sort(([a], [b]) => Number(a === 'Everywhere') - Number(b === 'Everywhere'))
+      .map(([group, actions]) => ({
+        group,
+        actions: actions
+          .filter(({ name, enabled }) => enabled !== false && name !== 'palette')
+          .map(({ name, label, keys, perform }) => ({
+            id: `${group} ${name}`,
+            label,
+            rightSection: <Keys of={name} keys={keys ?? ''} first />,
+            onClick: () => attempt(perform),
+          })),
+      })),
+    {
+      group: 'Runs',
+      actions: runs.map(({ id, name }) => ({
+        id: `run ${id}`,
+        label: `Open the run ${name}`,
+        onClick: () => navigate(`/train/${id}`),
+      })),
+    },
+    {
+      group: 'Models',
+      actions:
+        models.length > 1
+          ? models.map(({ id, title }) => ({
+              id: `model ${id}`,
+              label: `Work with ${title}`,
+              onClick: () => attempt(() => useModel(id)),
+            }))
+          : [],
+    },
+  ];
+  return (
+    <Spotlight
+      actions={found.filter(({ actions }) => actions.length > 0)}
+      shortcut={null}
+      highlightQuery
+      scrollable
+      maxHeight={420}
+      nothingFound="Nothing here is called that."
+      searchProps={{
+        placeholder: 'What would you like to do?',
+        'aria-label': 'Find a command',
+        leftSection: <Icon name="search" />,
+      }}
+      onSpotlightClose={onClose}
+    />
+  );
+}
