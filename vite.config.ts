@@ -23,5 +23,7 @@ export default defineConfig({
     rolldownOptions: {
       output: { codeSplitting: { groups: [{ name: 'zod', test: /node_modules\/zod\/|shared\/noEval\.ts/ }] } },
     },
+    // Shown under Settings.
+    license: { fileName: 'licences.md' },
   },
 });

@@ -9,6 +9,7 @@ import { toast } from '../../components/toast.ts';
 import { printBytes } from '../../components/words.ts';
 import { diagnostics } from '../../store/diagnostics.ts';
 import { useStudio } from '../../store/useStudio.ts';
+import { About } from './About.tsx';
 
 export function SettingsScreen() {
   return (
@@ -30,6 +31,7 @@ export function SettingsScreen() {
         <Scaling />
       </Panel>
       <Diagnostics />
+      <About />
     </Page>
   );
 }
