@@ -2,14 +2,18 @@
 import react from '@vitejs/plugin-react';
 import { defineConfig } from 'vite';
 import { isolationHeaders, siteHeaders } from './src/shared/siteHeaders.ts';
+import { licences } from './tools/vite-licences.ts';
 import { ortAssets } from './tools/vite-ort-assets.ts';
 import { serviceWorker } from './tools/vite-service-worker.ts';
 import { uplotLocale } from './tools/vite-uplot-locale.ts';
 
+/** Shown under Settings. */
+const licencesOf = licences();
+
 export default defineConfig({
   base: './',
-  plugins: [react(), ortAssets(), uplotLocale(), serviceWorker()],
-  worker: { format: 'es' },
+  plugins: [react(), ortAssets(), uplotLocale(), licencesOf.page, serviceWorker()],
+  worker: { format: 'es', plugins: () => [licencesOf.worker] },
   // Hot reload writes scripts into the page: there the policy is left out.
   server: { headers: isolationHeaders },
   preview: { headers: siteHeaders, port: 4173 },
@@ -23,7 +27,5 @@ export default defineConfig({
     rolldownOptions: {
       output: { codeSplitting: { groups: [{ name: 'zod', test: /node_modules\/zod\/|shared\/noEval\.ts/ }] } },
     },
-    // Shown under Settings.
-    license: { fileName: 'licences.md' },
   },
 });

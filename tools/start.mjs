@@ -11,6 +11,7 @@ if (
     'package.json',
     'vite.config.ts',
     'tools/vite-ort-assets.ts',
+    'tools/vite-licences.ts',
     'tools/vite-service-worker.ts',
     'tools/emvalCaller.ts',
   ])
