@@ -8,6 +8,7 @@ import { Keys, useKeyList } from '../components/Shortcuts.tsx';
 import { attempt } from '../components/toast.ts';
 import { namedRuns } from '../store/models.ts';
 import { useStudio } from '../store/useStudio.ts';
+import styles from './palette.module.css';
 
 export function Palette({ onClose }: { onClose: () => void }) {
   // Those of the screen that it was opened on.
@@ -66,6 +67,8 @@ export function Palette({ onClose }: { onClose: () => void }) {
       highlightQuery
       scrollable
       maxHeight={420}
+      scrollAreaProps={{ viewportProps: { tabIndex: 0, 'aria-label': 'Commands' } }}
+      classNames={{ actionSection: styles.keys! }}
       nothingFound="Nothing here is called that."
       searchProps={{
         placeholder: 'What would you like to do?',
