@@ -4,7 +4,7 @@
  *  Mesa's lavapipe. Dawn looks Vulkan up by the bare name `libvulkan.so.1`. Where the system has no loader, Chromium's is loaded here
  *  first, by its path and never to be unloaded: the dynamic linker then finds it under that name. So no environment variable has to
  *  be set before the process starts. */
-import { existsSync, readdirSync, realpathSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, realpathSync } from 'node:fs';
 import { homedir } from 'node:os';
 import path from 'node:path';
 import { WinnowError } from '../shared/errors.ts';
@@ -36,19 +36,42 @@ const held: GPU[] = [];
 /** The `navigator.gpu` of this process, and where its driver comes from. With a name: of the first adapter whose description or driver holds
  *  it; `any` is the best one, as without. */
 export async function openNodeGpu(name = 'any'): Promise<{ gpu: GPU; source: string }> {
-  const tried: string[] = [];
+  const silent: Candidate[] = [];
   const seen: string[] = [];
-  for await (const { gpu, source, description } of adapters(tried)) {
+  for await (const { gpu, source, description } of adapters(silent)) {
     if (name === 'any' || `${description} ${source}`.toLowerCase().includes(name.toLowerCase())) return { gpu, source };
     seen.push(`${description} (${source})`);
   }
-  if (seen.length > 0)
-    throw new WinnowError('NoWebGPU', `No WebGPU adapter is named ${name}.`, `There is ${seen.join('; ')}.`);
+  const old = silent
+    .flatMap(({ files }) => files)
+    .map(oldMesa)
+    .find((version) => version !== undefined);
+  if (seen.length > 0) {
+    throw new WinnowError(
+      'NoWebGPU',
+      `No WebGPU adapter is named ${name}.`,
+      `There is ${seen.join('; ')}.${old ? ` Mesa ${old} is too old for it to have one: install ${NEWER_MESA}.` : ''}`,
+    );
+  }
+  const tried = silent.map(({ source }) => source).join(', ');
   throw new WinnowError(
     'NoWebGPU',
-    `No WebGPU adapter was found (${tried.length > 0 ? `tried ${tried.join(', ')}` : 'no Vulkan driver on this machine'}).`,
-    'Install a GPU driver with Vulkan, or Chromium (as root: apt-get install chromium; else: npx playwright install chromium), whose software renderer is then used.',
+    `No WebGPU adapter was found (${silent.length > 0 ? `tried ${tried}` : 'no Vulkan driver on this machine'}${old ? `; Mesa ${old} is too old to have one` : ''}).`,
+    `Install ${old ? NEWER_MESA : 'a GPU driver with Vulkan'}, or Chromium (as root: apt-get install chromium; else: npx playwright install chromium), whose software renderer is then used.`,
   );
+}
+
+/** The first that is known to work. */
+const OLDEST_MESA = 25;
+const NEWER_MESA = `Mesa ${OLDEST_MESA} or newer (Debian 12: apt-get install -t bookworm-backports mesa-vulkan-drivers)`;
+
+/** The version of Mesa that a driver's manifest leads to, where it is older than what is known to work. */
+function oldMesa(manifest: string): string | undefined {
+  const [, library = ''] =
+    /"library_path"\s*:\s*"([^"]+)"/.exec(existsSync(manifest) ? readFileSync(manifest, 'utf8') : '') ?? [];
+  if (!path.isAbsolute(library) || !existsSync(library)) return undefined;
+  const version = /Mesa (\d+\.\d+\.\d+)/.exec(readFileSync(library, 'latin1'))?.[1];
+  return version && Number.parseInt(version) < OLDEST_MESA ? version : undefined;
 }
 
 /** Every adapter that a driver here offers as its best, best driver first. */
@@ -58,17 +81,19 @@ export async function listAdapters(): Promise<{ name: string; source: string }[]
   return found;
 }
 
-/** Adds every driver it tries to `tried`. */
-async function* adapters(tried: string[]): AsyncGenerator<{ gpu: GPU; source: string; description: string }> {
+/** Adds every driver that gives none to `silent`. */
+async function* adapters(silent: Candidate[]): AsyncGenerator<{ gpu: GPU; source: string; description: string }> {
   const { create, globals } = await importDawn();
   Object.assign(globalThis, globals);
   for (const candidate of candidates()) {
     if (!candidate.prepare()) continue;
-    tried.push(candidate.source);
     const gpu = create(DAWN_OPTIONS);
     held.push(gpu);
     const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
-    if (!adapter) continue;
+    if (!adapter) {
+      silent.push(candidate);
+      continue;
+    }
     const { vendor, architecture, device, description } = adapter.info;
     yield {
       gpu,
@@ -78,8 +103,13 @@ async function* adapters(tried: string[]): AsyncGenerator<{ gpu: GPU; source: st
   }
 }
 
+/** Before a driver was chosen here (useDrivers). */
+const chosenByUser = process.env['VK_DRIVER_FILES'] || process.env['VK_ICD_FILENAMES'];
+
 interface Candidate {
   source: string;
+  /** Manifests of its drivers. */
+  files: readonly string[];
   /** Makes the driver findable; false where it is not there. */
   prepare(): boolean;
 }
@@ -99,33 +129,47 @@ async function importDawn(): Promise<typeof import('webgpu')> {
 
 function* candidates(): Generator<Candidate> {
   if (process.platform !== 'linux') {
-    yield { source: `the system's driver`, prepare: () => true };
+    yield { source: `the system's driver`, files: [], prepare: () => true };
     return;
   }
-  const chosenByUser = process.env['VK_DRIVER_FILES'] ?? process.env['VK_ICD_FILENAMES'];
   const chromium = chromiumFolders();
   const anyLoader = (): boolean => preload(LOADER) || chromium.some((folder) => preload(path.join(folder, LOADER)));
   if (chosenByUser) {
-    yield { source: process.env['WINNOW_VULKAN'] ?? chosenByUser, prepare: anyLoader };
+    const files = chosenByUser.split(':');
+    yield { source: process.env['WINNOW_VULKAN'] ?? chosenByUser, files, prepare: anyLoader };
     return;
   }
   const drivers = systemDrivers();
+  const ofSystem = (source: string, files: readonly string[]): Candidate => ({
+    source,
+    files,
+    prepare: () => anyLoader() && useDrivers(files),
+  });
   const hardware = drivers.filter((file) => !/lvp|swiftshader/i.test(path.basename(file)));
-  if (hardware.length > 0) yield { source: `the system's driver`, prepare: () => anyLoader() && useDrivers(hardware) };
+  // Mesa's package brings drivers for every GPU: asked where there is none, the loader complains on stderr.
+  if (hardware.length > 0 && hasGpu()) yield ofSystem(`the system's driver`, hardware);
   for (const folder of chromium) {
     const icd = path.join(folder, 'vk_swiftshader_icd.json');
     yield {
       source: `SwiftShader of ${folder}`,
+      files: [icd],
       prepare: () => (preload(LOADER) || preload(path.join(folder, LOADER))) && useDrivers([icd]),
     };
   }
   const lavapipe = drivers.filter((file) => /lvp/i.test(path.basename(file)));
-  if (lavapipe.length > 0) yield { source: `Mesa's lavapipe`, prepare: () => anyLoader() && useDrivers(lavapipe) };
+  if (lavapipe.length > 0) yield ofSystem(`Mesa's lavapipe`, lavapipe);
 }
 
-/** The Vulkan loader reads this when an instance is made; Node's setter reaches the real environment of the process. */
+/** Whether the kernel has a node for a GPU that runs shaders: a screen alone has no `renderD`. */
+export function hasGpu(devices = '/dev'): boolean {
+  const nodes = [...list(devices), ...list(path.join(devices, 'dri'))].map((node) => path.basename(node));
+  return nodes.some((name) => /^(renderD|nvidia\d|nvhost|nvmap|dxg|kgsl|mali|pvr)/.test(name));
+}
+
+/** The Vulkan loader reads these when an instance is made, new ones the first, old ones the second; Node's setter reaches the real environment of the
+ *  process. */
 function useDrivers(files: readonly string[]): true {
-  process.env['VK_ICD_FILENAMES'] = files.join(':');
+  for (const name of ['VK_DRIVER_FILES', 'VK_ICD_FILENAMES']) process.env[name] = files.join(':');
   return true;
 }
 
