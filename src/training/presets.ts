@@ -67,9 +67,17 @@ export const presets: readonly Preset[] = [
     name: 'quick',
     title: 'Quick taste',
     description: 'A first look at what your labels do, from a dozen pairs on.',
-    config: { ...standard, steps: 16, warmupSteps: 5, sampleEvery: 8, saveEvery: 8 },
+    config: {
+      ...standard,
+      learningRate: 2e-3,
+      steps: 10,
+      warmupSteps: 5,
+      sampleEvery: 10,
+      saveEvery: 5,
+      sampleSeeds: [0],
+    },
     // From here on pairs are held out and looked at, which costs time at each save.
-    byPairs: [{ from: 20, steps: 24, sampleEvery: 12, saveEvery: 12 }],
+    byPairs: [{ from: 20, learningRate: 1.5e-3, steps: 16, sampleEvery: 16, saveEvery: 16 }],
   },
   {
     name: 'standard',
