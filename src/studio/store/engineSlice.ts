@@ -86,6 +86,13 @@ export const engineSlice: Slice<EngineSlice> = (set, get, store) => {
     void get().readRuns();
   }
 
+  /** What was asked for before the page was loaded. */
+  function restoreWork(): void {
+    if (get().engineState !== 'ready') return;
+    void get().restoreQueue();
+    void get().restoreWaiting();
+  }
+
   async function loseOwnership(stolen: boolean): Promise<void> {
     set({ engineState: 'otherTab', ownerGone: false, preparing: null });
     const { activeRun, live } = get();
@@ -95,6 +102,8 @@ export const engineSlice: Slice<EngineSlice> = (set, get, store) => {
     connection?.end();
     connection = null;
     get().forgetActiveRun();
+    // The other tab has read them.
+    set({ waiting: [], waitingBecause: null });
     // What was saved, as the other tab finds it.
     void get().readRuns();
     lookOn();
@@ -170,7 +179,7 @@ export const engineSlice: Slice<EngineSlice> = (set, get, store) => {
         // The engine's program is larger than that of the page.
         await until(store, ({ firstShown }) => firstShown);
         await start();
-        if (get().engineState === 'ready') void get().restoreQueue();
+        restoreWork();
       } else {
         set({ engineState: 'otherTab' });
         await Promise.all([stored, get().readRuns()]);
@@ -185,7 +194,7 @@ export const engineSlice: Slice<EngineSlice> = (set, get, store) => {
       await get().clearLeftovers();
       await get().readStored();
       await start();
-      if (get().engineState === 'ready') void get().restoreQueue();
+      restoreWork();
     },
 
     async restartEngine() {

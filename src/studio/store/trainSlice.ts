@@ -75,7 +75,11 @@ export interface TrainSlice {
   forgetSettingsProblem(): void;
   setTrainSettings(trainConfig: TrainConfig): void;
   readForecast(): Promise<void>;
+  /** What is set up, with the labels of now, under a name of its own. Rejects with BadArguments where there is nothing to learn from. */
+  nextRun(): Promise<TrainRequest>;
   startTraining(): Promise<void>;
+  /** A run as it was set up before. */
+  train(request: TrainRequest): Promise<void>;
   /** @param more steps on top, of a run that has taken all of its own. */
   resumeRun(run: string, more?: number): Promise<void>;
   commandRun(command: TrainCommand): Promise<void>;
@@ -286,7 +290,10 @@ export const trainSlice: Slice<TrainSlice> = (set, get) => {
   const guarded = (work: () => Promise<void>) => action({ problem: 'trainProblem' }, work);
 
   const begin = async (work: () => Promise<void>): Promise<void> => {
-    if (!get().activeRun) await action({ problem: 'trainProblem', busy: 'training' }, work);
+    if (get().activeRun) return;
+    await action({ problem: 'trainProblem', busy: 'training' }, work);
+    // Stopped by hand is no failure.
+    await get().goOn(get().trainProblem === null);
   };
 
   const first = presets[0]!;
@@ -369,39 +376,43 @@ export const trainSlice: Slice<TrainSlice> = (set, get) => {
       });
     },
 
-    startTraining: () =>
-      begin(async () => {
-        const pairs = usablePairs(get());
-        const model = startModel(get());
-        if (!pairs.length || !model)
-          throw new WinnowError(
-            'BadArguments',
-            'There is no label to train on yet.',
-            'Judge some pairs first: left or right is what training takes.',
-          );
-        const config = checkTrainConfig(get().trainConfig);
-        const taking = new Set(pairs.map(({ pair }) => pair));
-        await storeBundledFiles(
-          siteBase,
-          await files(),
-          get().pairs.filter(({ id }) => taking.has(id)),
+    async nextRun() {
+      const pairs = usablePairs(get());
+      const model = startModel(get());
+      if (!pairs.length || !model)
+        throw new WinnowError(
+          'BadArguments',
+          'There is no label to train on yet.',
+          'Judge some pairs first: left or right is what training takes.',
         );
-        const samplePrompts = config.samplePrompts.length
-          ? config.samplePrompts
-          : drawPrompts(await bundledPrompts('train'), 3);
-        const title =
-          presetsFor(chosenModel(get())).find((preset) => preset.name === get().presetName)?.title ?? 'Own settings';
-        const taken = get().runs.filter((run) => run.name.startsWith(title)).length;
-        void get().askToPersist();
-        await work({
-          run: crypto.randomUUID(),
-          name: `${title} ${taken + 1}`,
-          model,
-          config: { ...config, samplePrompts },
-          pairs,
-          resume: false,
-        });
-      }),
+      const config = checkTrainConfig(get().trainConfig);
+      const taking = new Set(pairs.map(({ pair }) => pair));
+      await storeBundledFiles(
+        siteBase,
+        await files(),
+        get().pairs.filter(({ id }) => taking.has(id)),
+      );
+      const samplePrompts = config.samplePrompts.length
+        ? config.samplePrompts
+        : drawPrompts(await bundledPrompts('train'), 3);
+      const title =
+        presetsFor(chosenModel(get())).find((preset) => preset.name === get().presetName)?.title ?? 'Own settings';
+      const { runs, waiting } = get();
+      const taken = [...runs, ...waiting].filter(({ name }) => name.startsWith(title)).length;
+      void get().askToPersist();
+      return {
+        run: crypto.randomUUID(),
+        name: `${title} ${taken + 1}`,
+        model,
+        config: { ...config, samplePrompts },
+        pairs,
+        resume: false,
+      };
+    },
+
+    startTraining: () => begin(async () => work(await get().nextRun())),
+
+    train: (request) => begin(() => work(request)),
 
     resumeRun: (id, more) =>
       begin(async () => {

@@ -19,6 +19,7 @@ import { type RatersSlice, ratersSlice } from './ratersSlice.ts';
 import { type RoundsSlice, roundsSlice } from './roundsSlice.ts';
 import { type TakeAwaySlice, takeAwaySlice } from './takeAwaySlice.ts';
 import { type TrainSlice, trainSlice } from './trainSlice.ts';
+import { type WaitingSlice, waitingSlice } from './waitingSlice.ts';
 
 export type Studio = EngineSlice &
   ModelsSlice &
@@ -30,6 +31,7 @@ export type Studio = EngineSlice &
   RatersSlice &
   GenerateSlice &
   TrainSlice &
+  WaitingSlice &
   MarginsSlice &
   RoundsSlice &
   CompareSlice &
@@ -54,6 +56,7 @@ export const useStudio = create<Studio>()((...store) => ({
   ...ratersSlice(...store),
   ...generateSlice(...store),
   ...trainSlice(...store),
+  ...waitingSlice(...store),
   ...marginsSlice(...store),
   ...roundsSlice(...store),
   ...compareSlice(...store),

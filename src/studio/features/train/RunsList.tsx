@@ -7,7 +7,7 @@ import { exported } from '../../../data/exporters/exporter.ts';
 import { exporters } from '../../../data/exporters/table.ts';
 import { saveTaken } from '../../components/files.ts';
 import { ConfirmButton } from '../../components/Dialog.tsx';
-import { Panel, Tag } from '../../components/Surface.tsx';
+import { Notice, Panel, Tag } from '../../components/Surface.tsx';
 import { plural, printWhen } from '../../components/words.ts';
 import { canResume } from '../../store/trainSlice.ts';
 import { useStudio } from '../../store/useStudio.ts';
@@ -31,9 +31,11 @@ export function statusWords(run: RunRecord, activeRun: string | null): string {
 export function RunsList({ viewed, overlays, onView, onOverlay, onDuplicate }: RunsListProps) {
   const ids = useStudio(useShallow((s) => s.runs.map(({ id }) => id)));
   const unreadable = useStudio((s) => s.unreadableRuns);
-  if (!ids.length && !unreadable.length) return null;
+  const waiting = useStudio((s) => s.waiting);
+  if (!ids.length && !unreadable.length && !waiting.length) return null;
   return (
     <Panel title="Runs">
+      {waiting.length ? <Waiting /> : null}
       <ul className={styles.runs}>
         {ids.map((id) => (
           <li key={id} data-viewed={id === viewed || undefined}>
@@ -53,6 +55,46 @@ export function RunsList({ viewed, overlays, onView, onOverlay, onDuplicate }: R
         ))}
       </ul>
     </Panel>
+  );
+}
+
+/** Runs that are set up and have not begun, the next one first. */
+function Waiting() {
+  const waiting = useStudio((s) => s.waiting);
+  const because = useStudio((s) => s.waitingBecause);
+  const free = useStudio((s) => s.engineState === 'ready' && s.activeRun === null && !s.training);
+  const { removeWaiting, startWaiting } = useStudio.getState();
+  return (
+    <>
+      {because && free ? (
+        <Notice
+          actions={
+            <Button icon="play" onClick={startWaiting}>
+              Start the first
+            </Button>
+          }
+        >
+          {plural(waiting.length, 'run')} {waiting.length === 1 ? 'waits' : 'wait'}. {because}
+        </Notice>
+      ) : null}
+      <ol className={styles.runs} aria-label="Waiting runs">
+        {waiting.map(({ run, name, pairs, config }) => (
+          <li key={run}>
+            <div className={styles.run}>
+              <strong>{name}</strong>
+              <Tag>waits</Tag>
+              <span className={`small dim number ${styles.runFacts}`}>
+                {plural(config.steps, 'step')} · {plural(pairs.length, 'pair')} ·{' '}
+                {config.mode === 'lora' ? `LoRA ${config.rank}` : 'every weight'}
+              </span>
+              <span className={styles.runButtons}>
+                <IconButton icon="remove" label={`Take ${name} away`} onClick={() => void removeWaiting(run)} />
+              </span>
+            </div>
+          </li>
+        ))}
+      </ol>
+    </>
   );
 }
 

@@ -31,14 +31,15 @@ export function Setup() {
   const others = useStudio((s) => (usable(s).own > 0 ? 0 : usable(s).others));
   const ready = useStudio((s) => s.engineState === 'ready');
   const busy = useStudio((s) => s.training || s.activeRun !== null);
+  const waiting = useStudio((s) => s.waiting.length);
   const model = useStudio(startModel);
-  const { setTrainModel, startTraining } = useStudio.getState();
+  const { setTrainModel, startTraining, queueRun } = useStudio.getState();
   const start: Action = {
     name: 'start',
-    label: 'Start training',
+    label: busy ? 'Queue this run' : 'Start training',
     keys: 'mod+enter',
-    enabled: ready && !busy && hasUsable,
-    perform: withFields(startTraining),
+    enabled: ready && hasUsable,
+    perform: withFields(busy ? queueRun : startTraining),
   };
   if (base?.notTrainable) {
     return (
@@ -122,7 +123,12 @@ export function Setup() {
       <div className={styles.aside}>
         <Forecast />
         <ActionButton action={start} look="primary" size="md" icon="play" full />
-        {busy ? <p className="small dim">A run is at work. Start the next one when it is done.</p> : null}
+        {busy ? (
+          <p className="small dim">
+            A run is at work{waiting ? `, and ${plural(waiting, 'run')} ${waiting === 1 ? 'waits' : 'wait'}` : ''}. This
+            one begins after, with the labels of now.
+          </p>
+        ) : null}
       </div>
     </div>
   );
