@@ -1,8 +1,10 @@
-/** `npm test`: types, lint, build, unit + kernel + golden tests, end-to-end in a real Chromium. Stops at the first stage that fails, says
- *  how long each took, and closes with the number of tests. Nothing is skipped silently: a missing browser or adapter fails with its fix. */
+/** `npm test`: types, lint, build, unit + kernel + golden tests, kernels and training on a second adapter where there is one, end-to-end in a real
+ *  Chromium. Stops at the first stage that fails, says how long each took, and closes with the number of tests. Nothing is skipped silently: a
+ *  missing browser or adapter fails with its fix. */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { findBrowser } from './browser.mjs';
+import { findLavapipe } from './lavapipe.mjs';
 
 const reports = '.cache/reports';
 rmSync(reports, { recursive: true, force: true });
@@ -22,20 +24,38 @@ const stages = [
     'npx',
     ['vitest', 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${reports}/vitest.json`],
   ],
+  [
+    'lavapipe',
+    'npx',
+    [
+      'vitest',
+      'run',
+      // LLVM takes minutes over the longest kernels.
+      '--testTimeout=1800000',
+      '--reporter=default',
+      '--reporter=json',
+      `--outputFile.json=${reports}/lavapipe.json`,
+      ...['kernels', 'kernels/attention', 'executor', 'turns', 'windows'].map(
+        (name) => `src/webgpu/${name}.gpu.test.ts`,
+      ),
+      'src/service/defaultLimits.gpu.test.ts',
+    ],
+  ],
   ['e2e', 'npx', ['playwright', 'test', '--config', 'e2e/playwright.config.ts']],
 ];
 
 const read = (file) => (existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : undefined);
 
 function finish(failedStage) {
-  const unit = read(`${reports}/vitest.json`);
+  const vitest = ['vitest', 'lavapipe'].map((name) => read(`${reports}/${name}.json`));
+  const sumOf = (count) => vitest.reduce((sum, report) => sum + (report?.[count] ?? 0), 0);
   const e2e = read(`${reports}/playwright.json`)?.stats;
-  const passed = (unit?.numPassedTests ?? 0) + (e2e?.expected ?? 0) + (e2e?.flaky ?? 0);
+  const passed = sumOf('numPassedTests') + (e2e?.expected ?? 0) + (e2e?.flaky ?? 0);
   const failed =
-    (unit?.numFailedTests ?? 0) +
+    sumOf('numFailedTests') +
     (e2e?.unexpected ?? 0) +
-    (failedStage && !['unit', 'e2e'].includes(failedStage) ? 1 : 0);
-  const skipped = (unit?.numPendingTests ?? 0) + (e2e?.skipped ?? 0);
+    (failedStage && !['unit', 'lavapipe', 'e2e'].includes(failedStage) ? 1 : 0);
+  const skipped = sumOf('numPendingTests') + (e2e?.skipped ?? 0);
   if (failedStage) console.log(`\nStage ${failedStage} failed.`);
   console.log(
     `${passed} passed, ${Math.max(failed, failedStage ? 1 : 0)} failed${skipped ? `, ${skipped} skipped` : ''}`,
@@ -46,8 +66,18 @@ function finish(failedStage) {
 for (const [name, command, args] of stages) {
   if (only.length > 0 && !only.includes(name)) continue;
   console.log(`\n== ${name}`);
+  const { missing, manifest } = name === 'lavapipe' ? findLavapipe() : {};
+  if (missing) {
+    console.log(`== lavapipe: left out: ${missing}`);
+    continue;
+  }
   const start = Date.now();
-  const { status } = spawnSync(command, args, { stdio: 'inherit', env, shell: process.platform === 'win32' });
+  const { status } = spawnSync(command, args, {
+    stdio: 'inherit',
+    // LLVM compiles for minutes what runs for a moment: its optimising passes are left out.
+    env: manifest ? { ...env, VK_DRIVER_FILES: manifest, GALLIVM_PERF: 'nopt' } : env,
+    shell: process.platform === 'win32',
+  });
   console.log(`== ${name}: ${status === 0 ? 'ok' : 'FAILED'} in ${((Date.now() - start) / 1000).toFixed(0)} s`);
   if (status !== 0) finish(name);
 }

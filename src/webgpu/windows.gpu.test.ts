@@ -1,11 +1,11 @@
 /** Windows on the GPU, in every variant of the kernels, against the float64 oracle: a device that lets a shader see next to nothing. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { openNodeDevice, openNodeGpu, type NodeDevice } from '../cli/device.ts';
+import { openNodeDevice, type NodeDevice } from '../cli/device.ts';
+import { openDefaultDevice } from '../cli/testDevice.ts';
 import { Graph, type ParameterDtype, type Value } from '../graph/graph.ts';
 import { evaluate } from '../oracle/run.ts';
 import '../shared/disposable.ts';
 import { sizeOf } from '../shared/shape.ts';
-import { type EngineDevice, openDevice } from './device.ts';
 import { createGpuExecutor, type GpuExecutor } from './executor.ts';
 import { DEFAULT_LIMITS } from './plan.ts';
 import { cuts } from './testWindows.ts';
@@ -81,20 +81,6 @@ describe.each(['workgroup', 'quad'])('%s', (variant) => {
     expect(dispatches).toBe(weights === 'f32' ? 7 : 4);
   });
 });
-
-/** A device as an adapter gives it that offers no more than WebGPU asks of all. */
-async function openDefaultDevice(): Promise<EngineDevice> {
-  const { gpu } = await openNodeGpu();
-  const requestAdapter = async (options?: GPURequestAdapterOptions): Promise<GPUAdapter | null> => {
-    const adapter = await gpu.requestAdapter(options);
-    if (adapter) {
-      const request = adapter.requestDevice.bind(adapter);
-      adapter.requestDevice = ({ requiredLimits: _, ...asked } = {}) => request(asked);
-    }
-    return adapter;
-  };
-  return openDevice({ requestAdapter } as GPU);
-}
 
 it('looks words up in the table of a real text encoder on a device of the default limits', async () => {
   const small = await openDefaultDevice();
