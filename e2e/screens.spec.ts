@@ -32,6 +32,23 @@ for (const { width, height, colorScheme } of looks) {
   });
 }
 
+test('what is chosen shows where the system chooses the colours', async ({ page }) => {
+  await page.emulateMedia({ forcedColors: 'active', reducedMotion: 'reduce' });
+  await page.goto('/#/settings');
+  await expect(page.getByRole('switch').first()).toBeVisible();
+  const grounds = (selector: string): Promise<string[]> =>
+    page.locator(selector).evaluateAll((all) => all.map((one) => getComputedStyle(one).backgroundColor));
+  for (const [chosen, others] of [
+    ['.mantine-SegmentedControl-label[data-active]', '.mantine-SegmentedControl-label:not([data-active])'],
+    ['input:checked + .mantine-Switch-track', 'input:not(:checked) + .mantine-Switch-track'],
+    ['nav a[aria-current="page"]', 'nav a:not([aria-current])'],
+  ] as const) {
+    const shown = await grounds(chosen);
+    expect(shown.length, chosen).toBeGreaterThan(0);
+    for (const ground of shown) expect(await grounds(others)).not.toContain(ground);
+  }
+});
+
 test('a second tab is told so and can take over', async ({ page, context }) => {
   await page.goto('/');
   await expect(page.getByRole('button', { name: 'Left image is better' })).toBeVisible();

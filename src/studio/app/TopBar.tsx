@@ -56,7 +56,7 @@ function EngineChip() {
   }[state];
   return (
     <Link href="/" className={styles.chip!} title="Engine" data-quiet={engine.tone === 'good' || undefined}>
-      <i className={styles.dot} data-tone={engine.tone} />
+      <i className={styles.dot} data-own-colours data-tone={engine.tone} />
       <span>{engine.text}</span>
     </Link>
   );
@@ -74,7 +74,7 @@ function ModelChip() {
   if (work !== null)
     return (
       <Link href="/models" className={styles.chip!}>
-        <i className={styles.dot} data-tone="busy" />
+        <i className={styles.dot} data-own-colours data-tone="busy" />
         <span className="number">{work}</span>
       </Link>
     );
@@ -96,7 +96,7 @@ function JobChip() {
   );
   return text ? (
     <Link href="/generate" className={styles.chip!}>
-      <i className={styles.dot} data-tone="busy" />
+      <i className={styles.dot} data-own-colours data-tone="busy" />
       <span className="number">
         {text}
         {more > 0 ? ` · ${more} more` : ''}

@@ -3,6 +3,7 @@ import '../../shared/noEval.ts';
 import '@mantine/core/styles.layer.css';
 import '@mantine/notifications/styles.layer.css';
 import './global.css';
+import './forcedColors.css';
 import { createRoot } from 'react-dom/client';
 import { keepDrafts, restoreDrafts } from '../store/drafts.ts';
 import { fitPreset } from '../store/fitPreset.ts';

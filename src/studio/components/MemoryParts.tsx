@@ -21,7 +21,7 @@ export function MemoryParts({ forecast }: { forecast: MemoryForecast }) {
   const names = (Object.keys(parts) as (keyof typeof parts)[]).filter((name) => bytesOf(name) > 0);
   return (
     <div>
-      <div className={styles.bar} aria-hidden="true">
+      <div className={styles.bar} data-own-colours aria-hidden="true">
         {names.map((name) => (
           <span key={name} style={{ flexGrow: bytesOf(name), background: parts[name].shade }} />
         ))}

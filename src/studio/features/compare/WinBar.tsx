@@ -8,7 +8,7 @@ export function WinBar({ result: { rate, interval }, a = 'A', b = 'B' }: { resul
     ? 'nothing decided'
     : `${b} won ${printPercent(rate)}, 95 % interval ${printPercent(interval[0])} to ${printPercent(interval[1])}`;
   return (
-    <div className={styles.winBar} role="img" aria-label={words}>
+    <div className={styles.winBar} data-own-colours role="img" aria-label={words}>
       <span className={styles.winMiddle} />
       <span
         className={styles.winInterval}
