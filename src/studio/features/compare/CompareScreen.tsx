@@ -8,6 +8,7 @@ import { Segmented, TextArea, TextField } from '../../components/Fields.tsx';
 import { withFields } from '../../components/fieldProblem.ts';
 import { ModelPicker } from '../../components/ModelPicker.tsx';
 import { scaleAction } from '../../components/ScaleSwitch.tsx';
+import { SettingsApart } from '../../components/SettingsApart.tsx';
 import { Shortcuts } from '../../components/Shortcuts.tsx';
 import { Disclosure, Page, Panel, ProblemNotice, Progress } from '../../components/Surface.tsx';
 import { settingsInWords } from '../../components/settingsWords.ts';
@@ -123,11 +124,27 @@ function Compare() {
         </div>
         <div className={styles.aside}>
           <BlindCard />
+          <ApartRuns />
           <TakeAway />
         </div>
       </div>
     </Page>
   );
+}
+
+/** Of the runs that the models compared come from. */
+function ApartRuns() {
+  const ids = useStudio(
+    useShallow((s) => [
+      ...new Set(
+        comparedModels(s).flatMap(({ adapters }) => {
+          const last = adapters.at(-1);
+          return last?.kind === 'run' ? [last.run] : [];
+        }),
+      ),
+    ]),
+  );
+  return <SettingsApart ids={ids} />;
 }
 
 function Sides() {

@@ -6,6 +6,7 @@ import type { RunRecord, TrainCommand } from '../../../service/types.ts';
 import type { Action } from '../../components/action.ts';
 import { ActionButton, Button } from '../../components/Button.tsx';
 import { NumberField } from '../../components/Fields.tsx';
+import { SettingsApart } from '../../components/SettingsApart.tsx';
 import { withFields } from '../../components/fieldProblem.ts';
 import { Icon } from '../../components/Icon.tsx';
 import { Shortcuts } from '../../components/Shortcuts.tsx';
@@ -56,6 +57,7 @@ export function RunView({ id, overlays }: { id: string; overlays: string[] }) {
         <Looks run={run} />
         {active ? null : <Margins run={run} />}
         <Curves run={run} overlays={overlays} />
+        {overlays.length > 0 ? <SettingsApart ids={[run.id, ...overlays]} /> : null}
       </div>
     </>
   );
