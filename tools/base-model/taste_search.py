@@ -155,6 +155,7 @@ def main():
     parser.add_argument("--test", type=int, default=300)
     parser.add_argument("--out", type=Path, default=Path("taste.jsonl"))
     parser.add_argument("--judge", type=Path, help="WORK/classifier-judge.pt: attributes right, beside the base's")
+    parser.add_argument("--word", choices=["c"], help="the gain by scorer C beside B's: of settings that are chosen, never to choose by")
     parser.add_argument("--sheet", type=Path, help="picture: a row before, then a row after each run")
     args = parser.parse_args()
     model = Model.load(args.model)
@@ -164,6 +165,7 @@ def main():
     noise = seeded_noise(range(50_000, 50_000 + len(rows)), shape(model))
 
     judge = load_classifier(args.judge, 1) if args.judge else None
+    c = read_scorer(args.model / "scorers" / args.word) if args.word else None
     attributes = torch.tensor([[a[k] for k in NAMES] for _, a, _ in rows])
     said = torch.tensor([sum(1 << NAMES.index(k) for k in names) for _, _, names in rows])
     right = lambda images: sum(correct(judge, images, attributes, said).values()) / len(NAMES)
@@ -172,16 +174,22 @@ def main():
         images = model.decode(model.sample(hidden, noise, unet, **SAMPLER))
         return (*b(images, pooled), images)
 
+    def several():
+        """Four pictures of each of forty prompts: what a deviation within a prompt is."""
+        few = hidden[:40].repeat_interleave(4, 0)
+        return model.decode(model.sample(few, seeded_noise(range(90_000, 90_160), shape(model)), **SAMPLER))
+
+    within = lambda scorer, images: scorer(images, pooled[:40].repeat_interleave(4, 0))[0].view(40, 4).var(1).mean().sqrt().item()
     cache = args.out.with_suffix(f".base{args.test}.pt")
     if cache.exists():
         base, deviation = torch.load(cache)
     else:
         base = look()
-        few = hidden[:40].repeat_interleave(4, 0)
-        s = b(model.decode(model.sample(few, seeded_noise(range(90_000, 90_160), shape(model)), **SAMPLER)), pooled[:40].repeat_interleave(4, 0))[0]
-        deviation = s.view(40, 4).var(1).mean().sqrt().item()
+        deviation = within(b, several())
         torch.save((base, deviation), cache)
         print(f"base: deviation within a prompt {deviation:.3f}, over the test set {base[0].std().item():.3f}", flush=True)
+    if c:
+        by_c, deviation_c = c(base[2], pooled)[0], within(c, several())
     done = [json.loads(line) for line in args.out.read_text().splitlines()] if args.out.exists() else []
     choices = {k: [x if k == "loss" else float(x) for x in v.split(",")] for k, v in (s.split("=") for s in args.set)}
     shown, made = [base[2][:10]], {}
@@ -189,7 +197,7 @@ def main():
         changed = dict(zip(choices, values))
         for count, seed in itertools.product(args.labels, args.seeds):
             source = {"pairs": str(args.pairs)} if args.pairs else {"of": args.of}
-            key = {"labels": count, **source, "seed": seed, "test": args.test, **changed}
+            key = {"labels": count, **({"word": args.word} if args.word else {}), **source, "seed": seed, "test": args.test, **changed}
             if any(all(d.get(k) == v for k, v in key.items()) and d["changed"] == len(changed) for d in done):
                 continue
             if (count, seed) not in made:
@@ -203,6 +211,7 @@ def main():
             rise = (after[0] - base[0]) / deviation
             line = {
                 **key, "changed": len(changed), "gain": round(rise.mean().item(), 3), "error": round(rise.std().item() / len(rise) ** 0.5, 3),
+                **({"gain by c": round(((c(after[2], pooled)[0] - by_c) / deviation_c).mean().item(), 3)} if c else {}),
                 "wins": round((rise > 0).float().mean().item(), 3), "alignment wins": round((after[1] > base[1]).float().mean().item(), 3),
                 "diversity": round((after[2].flatten(1).var(0).mean() / base[2].flatten(1).var(0).mean()).item(), 3), **({"attributes / base": round(right(after[2]) / right(base[2]), 3)} if judge else {}),
                 **tail, "cpu seconds": round(spent, 1),
