@@ -54,7 +54,7 @@ test('a library of ten thousand pictures holds in the page what is in sight, and
   // Stars outlive a reload, and are found.
   await oldest.hover();
   await page.getByRole('button', { name: 'Star: a house number 0, seed 0', exact: true }).click();
-  await page.getByLabel('Find').fill('number 4321');
+  await page.getByRole('textbox', { name: 'Find', exact: true }).fill('number 4321');
   await page.getByRole('button', { name: 'Open image: a house number 4321, seed 4321' }).click();
   await page.keyboard.press('.');
   await page.keyboard.press('Escape');
