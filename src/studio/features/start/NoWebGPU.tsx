@@ -33,7 +33,7 @@ export function adviceFor(userAgent: string, secure: boolean): Advice {
         /Windows|Macintosh/.test(userAgent)
           ? 'Update Firefox: WebGPU is on in current versions for Windows and for Macs with Apple silicon.'
           : 'On Linux, WebGPU is on only in Firefox Nightly so far.',
-        'Or open about:config, set dom.webgpu.enabled to true, and restart Firefox.',
+        'Or open about:config, set dom.webgpu.enabled to true, and restart Firefox. Where that is not enough, gfx.webgpu.ignore-blocklist too.',
         'Or open this page in a current Chrome or Edge.',
       ],
     };
