@@ -23,6 +23,6 @@ it('has the same names in both sets, and settings that a file may hold', () => {
 
 it('takes more steps for more pairs, where that was seen to help', () => {
   const quick = presetNamed('quick')!;
-  expect([0, 12, 19, 20, 500].map((pairs) => configFor(quick, pairs).steps)).toEqual([10, 10, 10, 16, 16]);
+  expect([0, 12, 19, 20, 500].map((pairs) => configFor(quick, pairs).steps)).toEqual([12, 12, 12, 16, 16]);
   expect(configFor({ ...quick, byPairs: [] }, 500)).toEqual(quick.config);
 });

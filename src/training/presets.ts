@@ -70,10 +70,10 @@ export const presets: readonly Preset[] = [
     config: {
       ...standard,
       learningRate: 2e-3,
-      steps: 10,
+      steps: 12,
       warmupSteps: 5,
-      sampleEvery: 10,
-      saveEvery: 5,
+      sampleEvery: 12,
+      saveEvery: 6,
       sampleSeeds: [0],
     },
     // From here on pairs are held out and looked at, which costs time at each save.

@@ -23,15 +23,15 @@ async function judge(count: number, from: string): Promise<void> {
 }
 
 it('takes more steps once there are more pairs, and fewer when labels are taken back', async () => {
-  expect(studio().trainConfig.steps).toBe(10);
+  expect(studio().trainConfig.steps).toBe(12);
   await judge(20, 'a');
   expect(studio()).toMatchObject({ presetName: 'quick', trainConfig: { steps: 16 } });
   await studio().undoLabel();
-  expect(studio().trainConfig.steps).toBe(10);
+  expect(studio().trainConfig.steps).toBe(12);
 });
 
 it('leaves own settings as they are', async () => {
   studio().setTrainConfig({ rank: 3 });
   await judge(20, 'a');
-  expect(studio()).toMatchObject({ presetName: null, trainConfig: { steps: 10, rank: 3 } });
+  expect(studio()).toMatchObject({ presetName: null, trainConfig: { steps: 12, rank: 3 } });
 });

@@ -392,9 +392,10 @@ export const trainSlice: Slice<TrainSlice> = (set, get) => {
         await files(),
         get().pairs.filter(({ id }) => taking.has(id)),
       );
+      // Without a GPU a sample costs as much as a step.
       const samplePrompts = config.samplePrompts.length
         ? config.samplePrompts
-        : drawPrompts(await bundledPrompts('train'), 3);
+        : drawPrompts(await bundledPrompts('train'), config.steps < 50 ? 2 : 3);
       const title =
         presetsFor(chosenModel(get())).find((preset) => preset.name === get().presetName)?.title ?? 'Own settings';
       const { runs, waiting } = get();
