@@ -2,7 +2,7 @@
  *  inside. The loader then starts its threads from that small file instead of from our bundle. The files themselves are named by
  *  src/onnx/files/ with `?url`, so Vite serves them in development and copies them to the output in a build. */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { defaultClientConditions, type Plugin, type ResolvedConfig } from 'vite';
 import { emvalCaller } from './emvalCaller.ts';
 
@@ -26,7 +26,7 @@ export function ortAssets(): Plugin {
     // The worker's build, which emits them, runs no plugins of the page's.
     writeBundle() {
       if (config.command !== 'build' || config.isWorker) return;
-      const assets = join(config.root, config.build.outDir, config.build.assetsDir);
+      const assets = resolve(config.root, config.build.outDir, config.build.assetsDir);
       for (const name of readdirSync(assets).filter((one) => /^ort-wasm.*\.mjs$/.test(one))) {
         const file = join(assets, name);
         writeFileSync(file, withoutEval(readFileSync(file, 'utf8')));

@@ -1,7 +1,7 @@
 /** Vite plugin: the service worker, made of what was built, with the list of all files of the output. Headers go along for hosts that read
  *  `_headers`, and the content security policy into the page for those that do not. */
 import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { getManifest } from '@serwist/build';
 import { build, type Plugin, type ResolvedConfig } from 'vite';
 import { contentSecurityPolicy, siteHeaders } from '../src/shared/siteHeaders.ts';
@@ -28,7 +28,7 @@ export function serviceWorker(): Plugin {
       order: 'post',
       async handler(error) {
         if (error) return;
-        const out = join(config.root, config.build.outDir);
+        const out = resolve(config.root, config.build.outDir);
         const lines = Object.entries(siteHeaders).map(([name, value]) => `  ${name}: ${value}\n`);
         writeFileSync(join(out, '_headers'), `/*\n${lines.join('')}`);
         const { manifestEntries, warnings } = await getManifest({
