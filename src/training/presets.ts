@@ -83,8 +83,8 @@ export const presets: readonly Preset[] = [
     name: 'standard',
     title: 'Standard',
     description: 'For about a hundred labelled pairs.',
-    config: { ...standard, steps: 100 },
-    byPairs: [{ from: 80, steps: 120 }],
+    config: { ...standard, beta: 2000, steps: 100 },
+    byPairs: [{ from: 80, beta: 1500, steps: 120 }],
   },
   {
     name: 'careful',
