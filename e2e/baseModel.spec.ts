@@ -6,6 +6,7 @@ import AxeBuilder from '@axe-core/playwright';
 import { expect, type Page, test } from '@playwright/test';
 import { startTestHub } from '../tools/testHub.ts';
 import { answer } from './answer.ts';
+import { field, fields } from './field.ts';
 
 const cases = join(import.meta.dirname, '../tools/reference/cases');
 const tinyV = join(cases, 'pipeline-tiny-v/pipeline');
@@ -22,12 +23,6 @@ const fact = (page: Page, name: string) =>
     .locator('dl > div')
     .filter({ has: page.locator('dt', { hasText: new RegExp(`^${name}$`) }) })
     .locator('dd');
-
-async function field(page: Page, name: string, value: string): Promise<void> {
-  const input = page.getByRole('textbox', { name, exact: true });
-  await input.fill(value);
-  await input.blur();
-}
 
 /** Files or folders by their paths, let go over the window as from the desktop. */
 async function drop(page: Page, path: string): Promise<void> {
@@ -109,13 +104,12 @@ test('a folder is read, used and deleted', async ({ page }) => {
   await page.goto('/#/train');
   await expect(page.getByText('Left out: 1 pair of other models.')).toBeVisible();
   await page.getByRole('button', { name: 'More: every setting' }).click();
-  for (const [name, value] of [
-    ['Rank', '2'],
-    ['Warm-up steps', '0'],
-    ['Steps', '2'],
-    ['Sample every', '0'],
-  ] as const)
-    await field(page, name, value);
+  await fields(page, {
+    Rank: '2',
+    'Warm-up steps': '0',
+    Steps: '2',
+    'Sample every': '0',
+  });
   await page.getByRole('button', { name: 'Start training' }).click();
   await expect(page.getByTestId('started-at')).toContainText('started at 0.693 ✓', { timeout: 300_000 });
   await expect(page.getByRole('link', { name: 'Compare with base' })).toBeVisible({ timeout: 120_000 });

@@ -7,6 +7,7 @@ import { compressors } from 'hyparquet-compressors';
 import type { LabelEvent } from '../src/records/labels.ts';
 import type { PairRecord } from '../src/records/pairs.ts';
 import { answer } from './answer.ts';
+import { fields } from './field.ts';
 
 async function axeFindsNothing(page: Page): Promise<void> {
   const { violations } = await new AxeBuilder({ page })
@@ -118,18 +119,14 @@ async function judgeAsItCame(page: Page, rows: readonly Row[]): Promise<number> 
 async function trainTwoSteps(page: Page): Promise<void> {
   await page.goto('/#/train');
   await page.getByRole('button', { name: 'More: every setting' }).click();
-  for (const [name, value] of [
-    ['Rank', '2'],
-    ['Alpha', '2'],
-    ['Warm-up steps', '0'],
-    ['Steps', '2'],
-    ['Pairs per step', '1'],
-    ['Sample every', '0'],
-  ] as const) {
-    const input = page.getByRole('textbox', { name, exact: true });
-    await input.fill(value);
-    await input.blur();
-  }
+  await fields(page, {
+    Rank: '2',
+    Alpha: '2',
+    'Warm-up steps': '0',
+    Steps: '2',
+    'Pairs per step': '1',
+    'Sample every': '0',
+  });
   await page.getByRole('button', { name: 'Start training' }).click();
   await expect(page.getByTestId('started-at')).toContainText('started at 0.693 ✓', { timeout: 300_000 });
   await expect(page.getByRole('link', { name: 'Compare with base' })).toBeVisible({ timeout: 300_000 });

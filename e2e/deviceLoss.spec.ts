@@ -1,12 +1,7 @@
 /** The browser's GPU process dies while a run trains: the run goes on from its last save without a hand, and the page says so. */
 import { expect, type Page, test } from '@playwright/test';
 import { answer } from './answer.ts';
-
-async function field(page: Page, name: string, value: string): Promise<void> {
-  const input = page.getByRole('textbox', { name, exact: true });
-  await input.fill(value);
-  await input.blur();
-}
+import { fields } from './field.ts';
 
 /** Steps taken, as the page says. */
 async function steps(page: Page): Promise<number> {
@@ -23,15 +18,14 @@ test('a run goes on when the GPU process dies', async ({ page, browser }) => {
   await expect(page.getByText('Measured here')).toBeVisible({ timeout: 300_000 });
   await page.goto('/#/train');
   await page.getByRole('button', { name: 'More: every setting' }).click();
-  for (const [name, value] of [
-    ['Rank', '2'],
-    ['Alpha', '2'],
-    ['Steps', '1000'],
-    ['Pairs per step', '1'],
-    ['Save every', '2'],
-    ['Sample every', '0'],
-  ] as const)
-    await field(page, name, value);
+  await fields(page, {
+    Rank: '2',
+    Alpha: '2',
+    Steps: '1000',
+    'Pairs per step': '1',
+    'Save every': '2',
+    'Sample every': '0',
+  });
   await page.getByRole('combobox', { name: 'Reference' }).click();
   await page.getByRole('option', { name: 'Our kernels' }).click();
   await page.getByRole('button', { name: 'Start training' }).click();

@@ -6,6 +6,7 @@ import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { expect, type Page, test } from '@playwright/test';
 import { answer } from './answer.ts';
+import { fields } from './field.ts';
 
 const whole = process.env['WINNOW_FIRST_MINUTES'] === 'whole';
 const report = join(import.meta.dirname, '../.cache/reports/firstMinutes.json');
@@ -68,16 +69,12 @@ test('a fresh person sees what a dozen answers do', async ({ page }) => {
   await expect(page.getByRole('radio', { name: /^Quick taste/ })).toBeChecked();
   if (!whole) {
     await page.getByRole('button', { name: 'More: every setting' }).click();
-    for (const [name, value] of [
-      ['Steps', '2'],
-      ['Pairs per step', '1'],
-      ['Sample every', '2'],
-      ['Sample seeds', '0'],
-    ] as const) {
-      const field = page.getByRole('textbox', { name, exact: true });
-      await field.fill(value);
-      await field.blur();
-    }
+    await fields(page, {
+      Steps: '2',
+      'Pairs per step': '1',
+      'Sample every': '2',
+      'Sample seeds': '0',
+    });
     await page.getByRole('textbox', { name: 'Sample prompts' }).fill('a red house in the hills');
   }
   const clicked = Date.now();

@@ -6,6 +6,7 @@ import { unzipSync } from 'fflate';
 import { openSafetensors } from '../src/data/formats/safetensors.ts';
 import { encodeF16 } from '../src/shared/float16.ts';
 import { answer } from './answer.ts';
+import { field, fields } from './field.ts';
 
 /** Everything the page and its workers ask for, and every complaint. */
 function watch(page: Page): { hosts: Set<string>; complaints: string[] } {
@@ -19,12 +20,6 @@ function watch(page: Page): { hosts: Set<string>; complaints: string[] } {
     if (message.type() === 'error') seen.complaints.push(message.text());
   });
   return seen;
-}
-
-async function field(page: Page, name: string, value: string): Promise<void> {
-  const input = page.getByRole('textbox', { name, exact: true });
-  await input.fill(value);
-  await input.blur();
 }
 
 async function judge(page: Page, count: number): Promise<void> {
@@ -80,18 +75,16 @@ for (const reference of ['engine', 'onnx'] as const) {
     await page.goto('/#/train');
     await page.getByRole('button', { name: 'More: every setting' }).click();
     // Long enough that even a fast GPU is still at it when the tab dies.
-    for (const [name, value] of [
-      ['Rank', '2'],
-      ['Alpha', '2'],
-      ['Warm-up steps', '0'],
-      ['Steps', '1000'],
-      ['Pairs per step', '1'],
-      ['Save every', '2'],
-      ['Sample every', '1000'],
-      ['Sample seeds', '0'],
-    ] as const) {
-      await field(page, name, value);
-    }
+    await fields(page, {
+      Rank: '2',
+      Alpha: '2',
+      'Warm-up steps': '0',
+      Steps: '1000',
+      'Pairs per step': '1',
+      'Save every': '2',
+      'Sample every': '1000',
+      'Sample seeds': '0',
+    });
     await page.getByRole('textbox', { name: 'Sample prompts' }).fill('a red house in the hills');
     await page.getByRole('combobox', { name: 'Reference' }).click();
     await page.getByRole('option', { name: reference === 'engine' ? 'Our kernels' : 'onnxruntime' }).click();

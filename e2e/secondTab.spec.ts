@@ -2,12 +2,7 @@
  *  over. */
 import { expect, type Page, test } from '@playwright/test';
 import { answer } from './answer.ts';
-
-async function field(page: Page, name: string, value: string): Promise<void> {
-  const input = page.getByRole('textbox', { name, exact: true });
-  await input.fill(value);
-  await input.blur();
-}
+import { fields } from './field.ts';
 
 const stepOf = async (page: Page): Promise<number> =>
   Number(/(\d+) of 1000/.exec(await page.getByRole('main').innerText())?.[1] ?? -1);
@@ -18,16 +13,15 @@ test('a second tab follows the run of the first, and takes it over', async ({ pa
   await expect(page.getByText('Measured here')).toBeVisible({ timeout: 300_000 });
   await page.goto('/#/train');
   await page.getByRole('button', { name: 'More: every setting' }).click();
-  for (const [name, value] of [
-    ['Rank', '2'],
-    ['Warm-up steps', '0'],
-    ['Steps', '1000'],
-    ['Pairs per step', '1'],
-    ['Save every', '1000'],
-    ['Sample every', '1000'],
-    ['Sample seeds', '0'],
-  ] as const)
-    await field(page, name, value);
+  await fields(page, {
+    Rank: '2',
+    'Warm-up steps': '0',
+    Steps: '1000',
+    'Pairs per step': '1',
+    'Save every': '1000',
+    'Sample every': '1000',
+    'Sample seeds': '0',
+  });
   await page.getByRole('textbox', { name: 'Sample prompts' }).fill('a red house in the hills');
   await page.getByRole('button', { name: 'Start training' }).click();
   await expect.poll(() => stepOf(page), { timeout: 300_000 }).toBeGreaterThanOrEqual(2);
