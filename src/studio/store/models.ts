@@ -4,6 +4,7 @@ import { isForeign } from '../../records/foreignImages.ts';
 import type { AdapterRef, ModelInfo, ModelRef, PairRecord, RunRecord } from '../../service/types.ts';
 import { memoised, sameRows } from './memoised.ts';
 import type { Preferences } from './persisted.ts';
+import type { Studio } from './useStudio.ts';
 
 /** A run as one speaks of it: the same from step to step. */
 export type NamedRun = Pick<RunRecord, 'id' | 'name' | 'model' | 'checkpoints' | 'config' | 'looks'>;
@@ -27,6 +28,9 @@ export const chosenModel = ({
 export const baseModel = memoised([(state) => chosenModel(state)?.id], (id): ModelRef | null =>
   id === undefined ? null : { base: id, adapters: [] },
 );
+
+/** What the next run starts from; null before a model is known. */
+export const startModel = (state: Studio): ModelRef | null => state.trainModel ?? baseModel(state);
 
 export const namedRuns = memoised(
   [(state) => state.runs],

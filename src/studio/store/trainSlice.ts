@@ -1,5 +1,4 @@
 /** Runs: the settings of the next one, the one at work, and all that were. */
-import { storeBundledFiles } from '../../data/pairs.ts';
 import { listRuns, newestFirst, runFolder } from '../../data/runs.ts';
 import { RunStore } from '../../data/runStore.ts';
 import type {
@@ -13,17 +12,16 @@ import type {
   TrainRequest,
   UnreadableRun,
 } from '../../service/types.ts';
-import { WinnowError } from '../../shared/errors.ts';
 import { configFor, presetNamed, presets, presetsFor } from '../../training/presets.ts';
 import { listener } from '../app/workers.ts';
 import { actions } from './action.ts';
 import { readAs } from './broughtFile.ts';
-import { picturesOf, usable, usablePairs } from './labelSelectors.ts';
-import { baseModel, chosenModel } from './models.ts';
+import { picturesOf, usable } from './labelSelectors.ts';
+import { baseModel, chosenModel, startModel } from './models.ts';
+import { nextRun } from './nextRun.ts';
 import { forgetPictures } from './pictures.ts';
 import { isCancelled, type Problem } from './problem.ts';
-import { bundledPrompts, drawPrompts } from './prompts.ts';
-import { files, siteBase } from './services.ts';
+import { files } from './services.ts';
 import { checkTrainConfig, parseTrainConfig } from '../../data/formats/trainConfig.ts';
 import type { Slice, Studio } from './useStudio.ts';
 import { type RunNews, tellRunNews } from './runNews.ts';
@@ -75,8 +73,6 @@ export interface TrainSlice {
   forgetSettingsProblem(): void;
   setTrainSettings(trainConfig: TrainConfig): void;
   readForecast(): Promise<void>;
-  /** What is set up, with the labels of now, under a name of its own. Rejects with BadArguments where there is nothing to learn from. */
-  nextRun(): Promise<TrainRequest>;
   startTraining(): Promise<void>;
   /** A run as it was set up before. */
   train(request: TrainRequest): Promise<void>;
@@ -102,9 +98,6 @@ export const canResume = (run: RunRecord, activeRun: string | null): boolean =>
 /** A run that has taken all of its steps, and did not end by itself. */
 export const canExtend = (run: RunRecord, activeRun: string | null): boolean =>
   run.id !== activeRun && run.status === 'finished' && !run.ended && run.step === run.config.steps;
-
-/** What the next run starts from; null before a model is known. */
-export const startModel = (state: Studio): ModelRef | null => state.trainModel ?? baseModel(state);
 
 /** What memory and time of the next run depend on, in one text. */
 export const forecastQuestion = (state: Studio): string => {
@@ -376,42 +369,7 @@ export const trainSlice: Slice<TrainSlice> = (set, get) => {
       });
     },
 
-    async nextRun() {
-      const pairs = usablePairs(get());
-      const model = startModel(get());
-      if (!pairs.length || !model)
-        throw new WinnowError(
-          'BadArguments',
-          'There is no label to train on yet.',
-          'Judge some pairs first: left or right is what training takes.',
-        );
-      const config = checkTrainConfig(get().trainConfig);
-      const taking = new Set(pairs.map(({ pair }) => pair));
-      await storeBundledFiles(
-        siteBase,
-        await files(),
-        get().pairs.filter(({ id }) => taking.has(id)),
-      );
-      // Without a GPU a sample costs as much as a step.
-      const samplePrompts = config.samplePrompts.length
-        ? config.samplePrompts
-        : drawPrompts(await bundledPrompts('train'), config.steps < 50 ? 2 : 3);
-      const title =
-        presetsFor(chosenModel(get())).find((preset) => preset.name === get().presetName)?.title ?? 'Own settings';
-      const { runs, waiting } = get();
-      const taken = [...runs, ...waiting].filter(({ name }) => name.startsWith(title)).length;
-      void get().askToPersist();
-      return {
-        run: crypto.randomUUID(),
-        name: `${title} ${taken + 1}`,
-        model,
-        config: { ...config, samplePrompts },
-        pairs,
-        resume: false,
-      };
-    },
-
-    startTraining: () => begin(async () => work(await get().nextRun())),
+    startTraining: () => begin(async () => work(await nextRun(get()))),
 
     train: (request) => begin(() => work(request)),
 

@@ -4,6 +4,7 @@ import type { TrainRequest } from '../../service/types.ts';
 import { WinnowError } from '../../shared/errors.ts';
 import { actions } from './action.ts';
 import { keepWaiting, keptWaiting, MOST_WAITING } from './keptRuns.ts';
+import { nextRun } from './nextRun.ts';
 import type { Slice } from './useStudio.ts';
 
 export interface WaitingSlice {
@@ -34,7 +35,7 @@ export const waitingSlice: Slice<WaitingSlice> = (set, get) => {
 
     queueRun: () =>
       action({ problem: 'trainProblem' }, async () => {
-        const request = await get().nextRun();
+        const request = await nextRun(get());
         const { waiting } = get();
         if (waiting.length >= MOST_WAITING)
           throw new WinnowError(
