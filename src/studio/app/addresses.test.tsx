@@ -121,6 +121,31 @@ it('a comparison is in the address, and comes back from it', async () => {
   expect(comparisonAddress(useStudio.getState())).toBe(now);
 });
 
+it('a grid is in the address with its axes and its run', async () => {
+  useStudio.setState({ compareA: base, compareB: tuned, comparePrompts: ['a'] });
+  await show('#/compare', CompareScreen);
+  const before = location.hash;
+  const grid = {
+    compareView: 'grid',
+    gridX: { kind: 'guidanceScale', text: '1, 2, .., 4' },
+    gridY: { kind: 'seed', text: '' },
+    gridRun: 'past',
+  } as const;
+  await act(async () => useStudio.getState().setCompare(grid));
+  const shown = location.hash;
+  expect(shown).not.toBe(before);
+  await act(async () =>
+    useStudio.getState().setCompare({
+      compareView: 'sideBySide',
+      gridX: { kind: 'steps', text: '4' },
+      gridY: { kind: 'model', text: '' },
+      gridRun: null,
+    }),
+  );
+  await go(shown);
+  expect(useStudio.getState()).toMatchObject(grid);
+});
+
 it('a picture opens by its address, the next one has its own, and one that is gone is said to be', async () => {
   const images = ['a', 'b'].map((id) => imageRecord(id, { prompt: `prompt ${id}` }));
   useStudio.setState({ images });
