@@ -12,6 +12,7 @@ import type { PairRecord, RunRecord, StepMetrics } from '../service/types.ts';
 import { labelEvent } from '../records/testRecords.ts';
 import { appendRecords, readRecords } from './records.ts';
 import { winnow } from './testCli.ts';
+import { presetNamed } from '../training/presets.ts';
 
 const tiny = join(import.meta.dirname, '../../tools/reference/cases/pipeline-tiny-v/pipeline');
 let folder: string;
@@ -161,7 +162,12 @@ it('begins a run of pairs, as train would', { timeout: 240_000 }, async () => {
   const [first] = readFileSync(at('run', 'metrics.jsonl'), 'utf8').split('\n');
   const { elapsedMs: _, ...row } = written.expect[0]!;
   expect(JSON.parse(first!)).toMatchObject(row);
-  expect(read<RunRecord>(at('new', 'run.json')).config).toMatchObject({ steps: 2, rank: 2, saveEvery: 8 });
+  expect(read<RunRecord>(at('new', 'run.json')).config).toMatchObject({
+    steps: 2,
+    rank: 2,
+    // Of the preset, where nothing else is said.
+    saveEvery: presetNamed('quick')!.config.saveEvery,
+  });
 });
 
 it('hands pairs alone to the published scripts', async () => {
