@@ -169,7 +169,9 @@ it('keeps nothing beside the table', () => {
 });
 
 it('has the page read the theme where it is kept', () => {
-  expect(readFileSync(join(studioFolder, '../../index.html'), 'utf8')).toContain(
+  const top = join(studioFolder, '../..');
+  expect(readFileSync(join(top, 'index.html'), 'utf8')).toContain('<script src="./colours.js">');
+  expect(readFileSync(join(top, 'public/colours.js'), 'utf8')).toContain(
     `localStorage.getItem('${theme.key}') || '${theme.initial}'`,
   );
 });
