@@ -13,15 +13,21 @@ import { WinnowError } from '../src/shared/errors.ts';
 // Relative to the page, which the worker's own address lies below.
 const siteRoot = new URL(import.meta.env.BASE_URL === './' ? '../' : import.meta.env.BASE_URL, import.meta.url);
 
+async function bytesAt(url: URL, cache?: RequestCache): Promise<Uint8Array<ArrayBuffer> | null> {
+  const response = await fetch(url, cache && { cache });
+  // A development server answers unknown paths with the page itself.
+  if (!response.ok || response.headers.get('content-type')?.startsWith('text/html')) return null;
+  return new Uint8Array(await response.arrayBuffer());
+}
+
 function embeddedFolder(id: string): FolderReader {
   return wholeFiles(
     async (path) => {
-      const response = await fetch(new URL(`models/${id}/${path}`, siteRoot));
-      // A development server answers unknown paths with the page itself.
-      if (!response.ok || response.headers.get('content-type')?.startsWith('text/html')) {
-        throw new WinnowError('NotFound', `The model ${id} has no file ${path}.`, 'Reload the page.');
-      }
-      return new Uint8Array(await response.arrayBuffer());
+      const url = new URL(`models/${id}/${path}`, siteRoot);
+      // Chromium's cache fails whoever reads an entry that was being written for a page that is gone: asked once more, past it.
+      const bytes = await bytesAt(url).catch(() => bytesAt(url, 'no-store'));
+      if (!bytes) throw new WinnowError('NotFound', `The model ${id} has no file ${path}.`, 'Reload the page.');
+      return bytes;
     },
     { source: 'embedded' },
   );

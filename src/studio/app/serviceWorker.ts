@@ -9,6 +9,10 @@ export interface WorkerNews {
   onFailed(why: string): void;
 }
 
+/** A browser's cache may give up a file that the page asks for at the same time. What has come is not fetched again. */
+const tries = 3;
+const tryAgainMs = 5000;
+
 /** A tab that stays open asks for a newer version by itself. */
 const askAgainMs = 60 * 60_000;
 
@@ -23,25 +27,34 @@ export async function keepSite({ onKept, onNewer, onFailed }: WorkerNews): Promi
     if (controlled) location.reload();
     controlled = true;
   });
-  try {
-    const registration = await serviceWorker.register(new URL('service-worker.js', document.baseURI));
-    const follow = (worker: ServiceWorker): void => {
-      const seen = (): void => {
-        if (worker.state === 'installed' && registration.active)
-          // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker has no origin to name
-          onNewer(() => worker.postMessage({ type: 'SKIP_WAITING' }));
-        else if (worker.state === 'activated') onKept();
-        else if (worker.state === 'redundant' && !registration.active)
-          onFailed('not every file came, or there is no room');
+  const followed = new Set<ServiceWorker>();
+  async function keep(left: number): Promise<void> {
+    try {
+      const registration = await serviceWorker.register(new URL('service-worker.js', document.baseURI));
+      const follow = (worker: ServiceWorker): void => {
+        if (followed.has(worker)) return;
+        followed.add(worker);
+        const seen = (): void => {
+          if (worker.state === 'installed' && registration.active)
+            // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker has no origin to name
+            onNewer(() => worker.postMessage({ type: 'SKIP_WAITING' }));
+          else if (worker.state === 'activated') onKept();
+          else if (worker.state === 'redundant' && !registration.active) {
+            if (left > 1) setTimeout(() => void keep(left - 1), tryAgainMs);
+            else onFailed('not every file came, or there is no room');
+          }
+        };
+        worker.addEventListener('statechange', seen);
+        seen();
       };
-      worker.addEventListener('statechange', seen);
-      seen();
-    };
-    registration.addEventListener('updatefound', () => registration.installing && follow(registration.installing));
-    for (const worker of [registration.active, registration.waiting, registration.installing])
-      if (worker) follow(worker);
-    setInterval(() => void registration.update().catch(() => undefined), askAgainMs);
-  } catch (error) {
-    onFailed(error instanceof Error ? error.message : String(error));
+      registration.addEventListener('updatefound', () => registration.installing && follow(registration.installing));
+      for (const worker of [registration.active, registration.waiting, registration.installing])
+        if (worker) follow(worker);
+    } catch (error) {
+      onFailed(error instanceof Error ? error.message : String(error));
+    }
   }
+  await keep(tries);
+  const askAgain = async (): Promise<unknown> => (await serviceWorker.getRegistration())?.update();
+  setInterval(() => void askAgain().catch(() => undefined), askAgainMs);
 }
