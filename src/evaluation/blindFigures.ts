@@ -1,13 +1,11 @@
 /** What the answers of a blind test or a study say, question by question. */
-import type { BlindRound, BlindTestRecord, Question } from '../data/blindTests.ts';
+import type { BlindTestRecord, Question } from '../data/blindTests.ts';
+import { betweenOf } from '../records/blindTests.ts';
 import { outcomeForB } from './blindPlan.ts';
 import { duelFigures, type DuelFigures, type Judged } from './duels.ts';
 
 /** The models of a test by their places in rounds. */
 export const modelsOf = ({ a, b, others = [] }: BlindTestRecord): BlindTestRecord['a'][] => [a, b, ...others];
-
-/** Places of the two that a round is between. */
-export const betweenOf = ({ between = [0, 1] }: Pick<BlindRound, 'between'>): readonly [number, number] => between;
 
 export interface BlindFigures extends DuelFigures {
   question: Question;

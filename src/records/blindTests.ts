@@ -21,6 +21,9 @@ export interface BlindRound {
   answers: { question: Question; answer: BlindAnswer; elapsedMs: number; at: string }[];
 }
 
+/** Places of the two that a round is between. */
+export const betweenOf = ({ between = [0, 1] }: Pick<BlindRound, 'between'>): readonly [number, number] => between;
+
 /** A round before its pictures are there. */
 export type PlannedRound = Pick<BlindRound, 'prompt' | 'seed' | 'category' | 'between' | 'shownLeft'>;
 

@@ -11,8 +11,8 @@ import {
 } from '../../data/blindTests.ts';
 import type { ListedPrompt } from '../../data/formats/promptSets.ts';
 import type { GenerationSettings, ImageRecord, ModelRef } from '../../service/types.ts';
-import { betweenOf } from '../../evaluation/blindFigures.ts';
 import { studyPlan } from '../../evaluation/blindPlan.ts';
+import { betweenOf } from '../../records/blindTests.ts';
 import { distinctBy } from '../../shared/arrays.ts';
 import { actions, checkOwner, inTurn } from './action.ts';
 import { comparedModels, compareSettingsFor } from './compareSelectors.ts';

@@ -1,7 +1,8 @@
 /** The blind test itself: one question at a time, then the verdict and the names. */
 import { useMemo, useState } from 'react';
 import type { BlindAnswer } from '../../../data/blindTests.ts';
-import { betweenOf, type BlindFigures, blindFigures, modelsOf } from '../../../evaluation/blindFigures.ts';
+import { type BlindFigures, blindFigures, modelsOf } from '../../../evaluation/blindFigures.ts';
+import { betweenOf } from '../../../records/blindTests.ts';
 import type { DuelRate } from '../../../evaluation/duels.ts';
 import { verdict } from '../../../evaluation/verdict.ts';
 import type { Action } from '../../components/action.ts';
