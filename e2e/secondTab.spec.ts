@@ -15,6 +15,8 @@ test('a second tab follows the run of the first, and takes it over', async ({ pa
   await page.getByRole('button', { name: 'More: every setting' }).click();
   await fields(page, {
     Rank: '2',
+    // Gently: it is to last, and not to be stopped for what one label does to it.
+    'Learning rate': '0.00001',
     'Warm-up steps': '0',
     Steps: '1000',
     'Pairs per step': '1',
@@ -38,7 +40,7 @@ test('a second tab follows the run of the first, and takes it over', async ({ pa
   for (const name of ['Pause', 'Save now', 'Sample now', 'Stop and keep'])
     await expect(second.getByRole('button', { name, exact: true })).toBeDisabled();
   await second.getByRole('button', { name: 'Set up the next run' }).click();
-  await expect(second.getByRole('button', { name: 'Start training' })).toBeDisabled();
+  await expect(second.getByRole('button', { name: 'Queue this run' })).toBeDisabled();
 
   await second.getByRole('button', { name: 'Take over here' }).click();
   await expect(page.getByText('Winnow is at work in another tab')).toBeVisible({ timeout: 120_000 });
