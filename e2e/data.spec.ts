@@ -140,14 +140,17 @@ test('a parquet file is dropped, looked at, brought in, judged again, trained on
   await page.goto('/');
   await expect(page.getByRole('button', { name: 'Left image is better' })).toBeVisible();
   const bytes = (await readFile(file)).toString('base64');
-  await page.evaluate((base64) => {
-    const data = new DataTransfer();
-    data.items.add(new File([Uint8Array.from(atob(base64), (char) => char.charCodeAt(0))], 'mine.parquet'));
-    for (const type of ['dragover', 'drop'])
-      window.dispatchEvent(new DragEvent(type, { dataTransfer: data, bubbles: true, cancelable: true }));
-  }, bytes);
-
   const seen = page.getByRole('region', { name: 'What is in mine.parquet' });
+  // What takes files comes after the first pair.
+  await expect(async () => {
+    await page.evaluate((base64) => {
+      const data = new DataTransfer();
+      data.items.add(new File([Uint8Array.from(atob(base64), (char) => char.charCodeAt(0))], 'mine.parquet'));
+      for (const type of ['dragover', 'drop'])
+        window.dispatchEvent(new DragEvent(type, { dataTransfer: data, bubbles: true, cancelable: true }));
+    }, bytes);
+    await expect(seen).toBeVisible({ timeout: 3000 });
+  }).toPass({ timeout: 60_000 });
   await expect(seen.getByText('read as Pick-a-Pic')).toBeVisible();
   await expect(seen.getByRole('list', { name: 'The first rows' }).getByRole('listitem')).toHaveCount(4);
   await expect(seen.locator('[data-preferred]')).toHaveCount(3);

@@ -11,9 +11,8 @@ declare const SITE_FILES: PrecacheEntry[];
 const foreign = `ort-wasm-simd-threaded.${'Suspending' in WebAssembly ? 'asyncify' : 'jspi'}`;
 
 const asKept: SerwistPlugin = {
-  // What the page has fetched a moment ago is not fetched again where the server says that it still stands.
-  requestWillFetch: async ({ request }) =>
-    request.cache === 'reload' ? new Request(request, { cache: 'no-cache' }) : request,
+  // Past the browser's cache: where the page asks for a file at the same moment, Chromium fails one of the two (ERR_CACHE_WRITE_FAILURE).
+  requestWillFetch: async ({ request }) => new Request(request, { cache: 'no-store' }),
   cacheWillUpdate: async ({ response }) =>
     response.ok
       ? copyResponse(response, (init) => {
