@@ -54,9 +54,11 @@ test('a library of ten thousand pictures holds in the page what is in sight, and
   // Stars outlive a reload, and are found.
   await oldest.hover();
   await page.getByRole('button', { name: 'Star: a house number 0, seed 0', exact: true }).click();
+  await expect(page.getByRole('button', { name: 'Starred: a house number 0, seed 0' })).toBeVisible();
   await page.getByRole('textbox', { name: 'Find', exact: true }).fill('number 4321');
   await page.getByRole('button', { name: 'Open image: a house number 4321, seed 4321' }).click();
   await page.keyboard.press('.');
+  await expect(page.getByRole('button', { name: 'Take the star away' })).toBeVisible();
   await page.keyboard.press('Escape');
   await page.reload();
   await page.getByRole('switch', { name: 'Starred only' }).click({ force: true });

@@ -2,7 +2,7 @@
  *  pairs lie where the person keeps them. `settings/` (what was measured on this machine) lies in a folder of its own. */
 import { type FileHandle, open, readdir, readFile, rename, rm, stat, statfs } from 'node:fs/promises';
 import { dirname, isAbsolute, join, relative, sep } from 'node:path';
-import { type FileStore, partOf, placeOf } from '../data/files.ts';
+import { type FileStore, isPart, partOf, placeOf } from '../data/files.ts';
 import type { ByteRanges } from '../data/formats/bytes.ts';
 import type { FolderReader } from '../service/environment.ts';
 import { WinnowError } from '../shared/errors.ts';
@@ -162,7 +162,7 @@ export class NodeFileStore implements FileStore {
         try {
           await handle.appendFile(bytes);
           // A part is flushed once, when it is whole.
-          if (found.isFile() && !path.endsWith('.part')) await handle.sync();
+          if (found.isFile() && !isPart(path)) await handle.sync();
         } catch (error) {
           // What fitted before the disk was full goes, too. A device cannot be shortened.
           await handle.truncate(size).catch(() => undefined);
@@ -202,7 +202,7 @@ export class NodeFileStore implements FileStore {
   async list(folder: string): Promise<string[]> {
     const entries = await readdir(this.place(folder), { recursive: true, withFileTypes: true }).catch(() => []);
     return entries
-      .filter((entry) => entry.isFile() && !entry.name.endsWith('.part'))
+      .filter((entry) => entry.isFile() && !isPart(entry.name))
       .map((entry) => join(entry.parentPath, entry.name))
       .map((file) => (isAbsolute(folder) ? file : relative(this.root, file)).split(sep).join('/'))
       .sort();

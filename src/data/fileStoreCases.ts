@@ -123,6 +123,25 @@ export const fileStoreCases: readonly FileStoreCase[] = [
     gives: [['m/a', 'm/n/b'], [1], [], 0, ['mm/c']],
   },
   {
+    name: 'lists what is there while other files are written, and all of it can be read',
+    run: async (store) => {
+      const names = Array.from({ length: 12 }, (_, i) => `m/${i}`);
+      let writing = true;
+      const written = Promise.all(names.map((name) => store.write(name, new Uint8Array(300_000)))).finally(
+        () => (writing = false),
+      );
+      const found = new Set<string>();
+      while (writing)
+        for (const path of await store.list('m')) {
+          await store.open(path);
+          found.add(path);
+        }
+      await written;
+      return [...found].filter((path) => !names.includes(path));
+    },
+    gives: [],
+  },
+  {
     name: 'does in order what is asked of one file at once',
     run: async (store) => {
       const large = (value: number): Uint8Array => new Uint8Array(200_000).fill(value);

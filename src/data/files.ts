@@ -32,6 +32,9 @@ export interface FileStore {
 /** Where a file is before it is whole. */
 export const partOf = (path: string): string => `${path}.part`;
 
+/** A part, or what Chromium has beside one while it is written. */
+export const isPart = (path: string): boolean => /\.part(\.crswap)?$/.test(path);
+
 /** One name for a file and its part: what must not be written twice at once. */
 export const placeOf = (path: string): string => path.replace(/\.part$/, '');
 

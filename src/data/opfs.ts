@@ -2,7 +2,7 @@
  *  access handles where they exist, which appends without copying and is all that older Safari can write with. */
 import { isWinnowError, WinnowError } from '../shared/errors.ts';
 import { Turns } from '../shared/turns.ts';
-import { type FileStore, partOf, placeOf } from './files.ts';
+import { type FileStore, isPart, partOf, placeOf } from './files.ts';
 import { byteRanges, type ByteRanges } from './formats/bytes.ts';
 
 /** In dedicated workers only, hence not in the page's types. */
@@ -53,7 +53,13 @@ class OpfsStore implements FileStore {
   }
 
   async size(path: string): Promise<number> {
-    return (await (await this.#find(path))?.getFile())?.size ?? 0;
+    try {
+      return (await (await this.#find(path))?.getFile())?.size ?? 0;
+    } catch (error) {
+      // Removed since it was found.
+      if (isNamed(error, 'NotFoundError')) return 0;
+      throw error;
+    }
   }
 
   write(path: string, bytes: Uint8Array): Promise<void> {
@@ -130,7 +136,7 @@ class OpfsStore implements FileStore {
   async #file(path: string): Promise<File> {
     const handle = await this.#find(path);
     if (!handle) throw notFound(path);
-    return handle.getFile();
+    return stillThere(path, handle.getFile());
   }
 
   async #find(path: string): Promise<FileSystemFileHandle | null> {
@@ -172,7 +178,7 @@ const notFound = (path: string): WinnowError =>
   );
 
 /** A file that was removed or replaced after it was opened is missed by its name, too. */
-const stillThere = <Bytes>(path: string, reading: Promise<Bytes>): Promise<Bytes> =>
+const stillThere = <Result>(path: string, reading: Promise<Result>): Promise<Result> =>
   reading.catch((error: unknown) => {
     const gone =
       isNamed(error, 'NotFoundError') || isNamed(error, 'NotReadableError') || isWinnowError(error, 'NotFound');
@@ -233,7 +239,7 @@ async function collect(folder: FileSystemDirectoryHandle, path: string, into: st
   for await (const [name, entry] of folder.entries()) {
     const below = path ? `${path}/${name}` : name;
     if (entry.kind === 'directory') await collect(entry as FileSystemDirectoryHandle, below, into);
-    else if (!name.endsWith('.part')) into.push(below);
+    else if (!isPart(name)) into.push(below);
   }
 }
 

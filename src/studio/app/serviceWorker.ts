@@ -35,7 +35,7 @@ export async function keepSite({ onKept, onNewer, onFailed }: WorkerNews): Promi
         if (followed.has(worker)) return;
         followed.add(worker);
         const seen = (): void => {
-          if (worker.state === 'installed' && registration.active)
+          if (worker.state === 'installed' && registration.active && registration.active !== worker)
             // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker has no origin to name
             onNewer(() => worker.postMessage({ type: 'SKIP_WAITING' }));
           else if (worker.state === 'activated') onKept();

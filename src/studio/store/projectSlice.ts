@@ -1,11 +1,12 @@
 /** The project file: everything that was made here, taken away and brought back. */
 import type { CheckedProject } from '../../data/project/restore.ts';
+import { storeBundledFiles } from '../../data/pairs.ts';
 import type { ProjectManifest } from '../../data/project/manifest.ts';
 import { checkOwner } from './action.ts';
 import { restoreDrafts } from './drafts.ts';
 import { heldTexts, holdTexts, preferences, type Preferences, readDocument, writeDocument } from './persisted.ts';
 import { isCancelled, type Problem, problemOf } from './problem.ts';
-import { db, files, TAKEN, takenPath } from './services.ts';
+import { db, files, siteBase, TAKEN, takenPath } from './services.ts';
 import type { TakenFile } from './takeAwaySlice.ts';
 import type { Slice, Studio } from './useStudio.ts';
 
@@ -102,8 +103,10 @@ export const projectSlice: Slice<ProjectSlice> = (set, get) => {
     },
 
     async saveProject(models, onProgress) {
-      const { activeRun, runs } = get();
+      const { activeRun, pairs, runs } = get();
       const [{ saveProject }, database, store] = await Promise.all([saving(), db(), files()]);
+      // As the page opens they are still being put into their place. Where their host is gone, the other studio has its own.
+      await storeBundledFiles(siteBase, store, pairs).catch(() => undefined);
       const run = runs.find(({ id }) => id === activeRun);
       const atWork = run && run.status !== 'paused' ? run.name || run.id : undefined;
       const path = takenPath('project.zip');
