@@ -126,17 +126,18 @@ export const fileStoreCases: readonly FileStoreCase[] = [
     name: 'lists what is there while other files are written, and all of it can be read',
     run: async (store) => {
       const names = Array.from({ length: 12 }, (_, i) => `m/${i}`);
-      let writing = true;
-      const written = Promise.all(names.map((name) => store.write(name, new Uint8Array(300_000)))).finally(
-        () => (writing = false),
-      );
+      const whole = new Set<string>();
+      const written = names.map(async (name) => {
+        await store.write(name, new Uint8Array(300_000));
+        whole.add(name);
+      });
       const found = new Set<string>();
-      while (writing)
+      while (whole.size < names.length)
         for (const path of await store.list('m')) {
           await store.open(path);
           found.add(path);
         }
-      await written;
+      await Promise.all(written);
       return [...found].filter((path) => !names.includes(path));
     },
     gives: [],
