@@ -2,14 +2,10 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** As the rows' standard run (rig.py). */
+/** The rows' standard run (rig.py) is the preset `standard`, with which every run here begins. */
 const standard = {
-  pairsPerStep: 8,
-  steps: 100,
-  warmupSteps: 20,
-  beta: 1000,
   heldOut: 0,
-  saveEvery: 50,
+  saveEvery: 60,
   sampleEvery: 0,
   driftGuard: 'off',
 };
@@ -27,7 +23,7 @@ export const plans = {
     implicit: 500,
     run: 'preference',
   },
-  'beta-sweep': { arm: 'beta 2500', pairs: 100, bestOf: 4, by: 'a', set: { ...standard, beta: 2500 } },
+  'beta-sweep': { arm: 'beta 5000', pairs: 100, bestOf: 4, by: 'a', set: { ...standard, beta: 5000 } },
   losses: { arm: 'sigmoid, safeguarded (SDPO 0.9)', pairs: 100, bestOf: 4, by: 'a', set: { ...standard, sdpoMu: 0.9 } },
   sft: {
     arm: 'SFT, strong base, its own pairs',

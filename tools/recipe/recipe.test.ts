@@ -2,6 +2,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import { configFor, presets } from '../../src/training/presets.ts';
 import { plans } from './engine.mjs';
 
 const root = join(import.meta.dirname, '..', '..');
@@ -32,4 +33,28 @@ it.each(names)('%s stands in docs/paper.md with its command, its figures or that
 
 it('has a row for every plan of the engine', () => {
   expect(names).toEqual(expect.arrayContaining(Object.keys(plans)));
+});
+
+it('has the studio’s standard preset as its standard run', () => {
+  const rig = readFileSync(join(import.meta.dirname, 'rig.py'), 'utf8');
+  const line = /^STANDARD = dict\(QUICK, (.*)\)$/m.exec(rig)![1]!;
+  const run = Object.fromEntries(
+    line
+      .split(', ')
+      .map((part) => part.split('=') as [string, string])
+      .map(([name, value]) => [name, Number(value)]),
+  );
+  const { learningRate, beta, steps, pairsPerStep, warmupSteps, timestepRange } = configFor(
+    presets.find(({ name }) => name === 'standard')!,
+    100,
+  );
+  expect(run).toEqual({
+    lr: learningRate,
+    beta,
+    steps,
+    batch: pairsPerStep,
+    warmup: warmupSteps,
+    low: timestepRange[0],
+    high: timestepRange[1],
+  });
 });

@@ -25,8 +25,8 @@ from taste_search import QUICK, SAMPLER, shape, tune  # noqa: E402
 from train_unet import NOISE  # noqa: E402
 from diffusers import DDPMScheduler  # noqa: E402
 
-# The standard run: 800 pair-steps over 100 pairs.
-STANDARD = dict(QUICK, steps=100, batch=8, warmup=20)
+# The studio's standard preset for a hundred pairs (src/training/presets.ts; recipe.test.ts compares them).
+STANDARD = dict(QUICK, lr=1e-3, beta=1500, steps=120, batch=4, warmup=10, low=500, high=1000)
 # What all that is kept depends on; of a judge beyond A and B only its own scores do.
 PARTS = ("unet", "vae", "text_encoder", "scorers/a", "scorers/b")
 

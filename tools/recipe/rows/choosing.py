@@ -89,7 +89,7 @@ def reading(figures, extra):
 ROW = Row(
     "choosing", "Which pairs to ask: disputed first",
     "No row of the paper. Work on active choice claims a third to two thirds fewer labels.",
-    "A pool of 300 pairs of two seeds; the first 50 labels at random, then in steps of 50: 70 % those with the implicit margin nearest to 0, 30 % at random (the studio's rule). 800 pair-steps whatever the number of labels.",
+    "A pool of 300 pairs of two seeds; the first 50 labels at random, then in steps of 50: 70 % those with the implicit margin nearest to 0, 30 % at random (the studio's rule). 480 pair-steps whatever the number of labels.",
     {
         "50 labels at random": arm(at_random, 50), "100 labels at random": arm(at_random, 100), "100 labels, disputed first": arm(disputed, 100), "200 labels at random": arm(at_random, 200),
         "150 labels, disputed first": arm(disputed, 150), "150 labels at random": arm(at_random, 150),

@@ -46,7 +46,7 @@ def reading(figures, extra):
 ROW = Row(
     "preference", "Preference: tuned against the base",
     "DPO-SDXL over SDXL-base, general preference: 70.0 % on PartiPrompts, 64.7 % on HPSv2's prompts (majority of five people); visual appeal and alignment \"similar\".",
-    "Best and worst of four by scorer A on train prompts, 8 draws of each pair, judged by B and C on test prompts.",
+    "Best and worst of four by scorer A on train prompts, judged by B and C on test prompts.",
     {
         "200 pairs": standard(chosen(200), **LONG), "100 pairs": standard(chosen(100)),
         "200 pairs, a quarter of the labels flipped": standard(flipped, **LONG), "200 pairs by alignment": standard(chosen(200, by="a alignment"), by="a alignment", **LONG),

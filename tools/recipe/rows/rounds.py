@@ -59,6 +59,6 @@ ROW = Row(
     "rounds", "Rounds",
     "No row of the paper, which trains once on fixed pairs; later work claims as much from a fraction of the data by going back to the model's own pictures.",
     "Best and worst of four by A, 8 draws of each pair in each round. The reference of a round is the model that it starts from, unless said.",
-    {FIRST: once(100), SECOND: second(100), ONCE: once(200, steps=200), HALVES: second(50, steps=50), BASE: second(100, True)},
+    {FIRST: once(100), SECOND: second(100), ONCE: once(200, steps=200), HALVES: second(50, steps=60), BASE: second(100, True)},
     reading, extra=extra,
 )
