@@ -5,6 +5,7 @@ import { isolationHeaders, siteHeaders } from './src/shared/siteHeaders.ts';
 import { licences } from './tools/vite-licences.ts';
 import { ortAssets } from './tools/vite-ort-assets.ts';
 import { serviceWorker } from './tools/vite-service-worker.ts';
+import { words } from './tools/vite-words.ts';
 import { uplotLocale } from './tools/vite-uplot-locale.ts';
 
 /** Shown under Settings. */
@@ -12,7 +13,7 @@ const licencesOf = licences();
 
 export default defineConfig({
   base: './',
-  plugins: [react(), ortAssets(), uplotLocale(), licencesOf.page, serviceWorker()],
+  plugins: [words(), react(), ortAssets(), uplotLocale(), licencesOf.page, serviceWorker()],
   worker: { format: 'es', plugins: () => [licencesOf.worker] },
   // Hot reload writes scripts into the page: there the policy is left out.
   server: { headers: isolationHeaders },

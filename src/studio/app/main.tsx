@@ -8,6 +8,7 @@ import { createRoot } from 'react-dom/client';
 import { keepDrafts, restoreDrafts } from '../store/drafts.ts';
 import { fitPreset } from '../store/fitPreset.ts';
 import { useStudio } from '../store/useStudio.ts';
+import { languageFor, speak } from '../languages/language.ts';
 import { App } from './App.tsx';
 
 restoreDrafts();
@@ -15,4 +16,5 @@ keepDrafts();
 fitPreset();
 useStudio.getState().keepOffline();
 void useStudio.getState().boot();
+await speak(languageFor(useStudio.getState().preferences.language)).catch(() => undefined);
 createRoot(document.getElementById('root')!).render(<App />);

@@ -84,6 +84,8 @@ export const preferences = define({
     /** Of small pictures that are shown large: by a good filter, or each pixel as so many of the screen's. */
     scaling: z.enum(['smooth', 'steps']).default('smooth'),
     smoothing: z.number().min(0).max(0.99).default(0.6),
+    /** Its code; null: as the browser asks for. */
+    language: z.string().nullable().default(null),
     /** LoRA files that were brought in, newest first. */
     loras: eachOf(lora).default([]),
     /** The model that is worked with, by its id; null: the embedded one. */

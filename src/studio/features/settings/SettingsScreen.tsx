@@ -1,14 +1,16 @@
 /** Settings: storage, keys, colours, and what to send along with a bug report. */
+import { t } from '@lingui/core/macro';
 import { useMantineColorScheme } from '@mantine/core';
 import { useEffect, useState } from 'react';
 import { Button } from '../../components/Button.tsx';
 import { Segmented, Switch } from '../../components/Fields.tsx';
 import { saveBytes } from '../../components/files.ts';
 import { Notice, Page, Panel, Progress, ProblemNotice } from '../../components/Surface.tsx';
-import { toast } from '../../components/toast.ts';
+import { attempt, toast } from '../../components/toast.ts';
 import { printBytes } from '../../components/words.ts';
 import { diagnostics } from '../../store/diagnostics.ts';
 import { useStudio } from '../../store/useStudio.ts';
+import { languageFor, languageName, languages, speak } from '../../languages/language.ts';
 import { About } from './About.tsx';
 
 export function SettingsScreen() {
@@ -24,8 +26,11 @@ export function SettingsScreen() {
           <Previews />
         </div>
       </Panel>
-      <Panel title="Colours">
+      <Panel title={t`Colours`}>
         <Colours />
+      </Panel>
+      <Panel title={t`Language`}>
+        <Language />
       </Panel>
       <Panel title="Small pictures">
         <Scaling />
@@ -155,6 +160,27 @@ function Colours() {
         { value: 'auto', label: 'As the system' },
         { value: 'light', label: 'Light' },
         { value: 'dark', label: 'Dark' },
+      ]}
+    />
+  );
+}
+
+function Language() {
+  const language = useStudio((s) => s.preferences.language);
+  const { setPreference } = useStudio.getState();
+  const choose = async (code: string): Promise<void> => {
+    const next = code || null;
+    await speak(languageFor(next));
+    setPreference('language', next);
+  };
+  return (
+    <Segmented
+      label={t`Language`}
+      value={language ?? ''}
+      onChange={(code) => attempt(() => choose(code))}
+      options={[
+        { value: '', label: t`As the browser` },
+        ...languages.map((code) => ({ value: code, label: languageName(code) })),
       ]}
     />
   );
