@@ -1,5 +1,7 @@
 /** The whole window takes files: a model comes in, an image gives its settings back or becomes a start image, a LoRA goes on the model,
  *  preferences of others and a project are looked at on the Data screen. */
+import { t } from '@lingui/core/macro';
+import { Trans } from '@lingui/react/macro';
 import { useEffect, useState } from 'react';
 import { useLocation } from 'wouter';
 import { Button } from '../components/Button.tsx';
@@ -94,17 +96,19 @@ export function DropZone() {
       const base = baseModel(useStudio.getState());
       if (base) generateWith({ ...base, adapters: [adapter] });
       const added = useStudio.getState().preferences.loras[0]!;
-      toast('LoRA added', `${added.name} is on the model on the Generate screen. ${loraSummary(added)}.`);
+      const { name } = added;
+      const summary = loraSummary(added);
+      toast(t`LoRA added`, t`${name} is on the model on the Generate screen. ${summary}.`);
       navigate('/generate');
     }
     /** @param used of what there is room for one alone, the file that was taken of those that came together. */
     async function take({ file, config }: LoraFiles, used: Map<Brings, string>): Promise<void> {
       try {
         const brought = await importFrom(fileSource(file), uses);
+        const { name } = brought;
         const first = used.get(brought.brings);
-        if (first !== undefined)
-          return toast(`${brought.name} is left aside`, `${first} is used: bring one at a time.`);
-        if (brought.brings !== 'weights') used.set(brought.brings, brought.name);
+        if (first !== undefined) return toast(t`${name} is left aside`, t`${first} is used: bring one at a time.`);
+        if (brought.brings !== 'weights') used.set(brought.brings, name);
         switch (brought.brings) {
           case 'image':
             return setImage({ ...brought.value, name: brought.name });
@@ -150,44 +154,46 @@ export function DropZone() {
     navigate('/generate');
   };
 
+  const { prompt, seed, steps } = image?.parameters ?? {};
   return (
     <>
       {over ? (
         <div className={styles.drop} aria-hidden="true">
-          Drop a model folder or file, a LoRA, preference data, a project, an image for its settings, a prompt list, or
-          a training config
+          <Trans>
+            Drop a model folder or file, a LoRA, preference data, a project, an image for its settings, a prompt list,
+            or a training config
+          </Trans>
         </div>
       ) : null}
-      <Dialog title="Use this image" open={image !== null} onClose={() => setImage(null)} size="sm">
+      <Dialog title={t`Use this image`} open={image !== null} onClose={() => setImage(null)} size="sm">
         {image ? (
           <div className="stack">
             {image.parameters ? (
               <>
-                {image.parameters.prompt ? <p>“{image.parameters.prompt}”</p> : null}
+                {prompt ? <p>{t`“${prompt}”`}</p> : null}
                 <p className="small dim">
-                  {[
-                    image.parameters.seed === undefined ? '' : `seed ${image.parameters.seed}`,
-                    image.parameters.steps === undefined ? '' : `${image.parameters.steps} steps`,
-                  ]
+                  {[seed === undefined ? '' : t`seed ${seed}`, steps === undefined ? '' : t`${steps} steps`]
                     .filter(Boolean)
                     .join(' · ')}
                 </p>
                 <Button look="primary" full onClick={() => recall('all')}>
-                  Use all its settings
+                  <Trans>Use all its settings</Trans>
                 </Button>
                 <div className="row">
-                  <Button onClick={() => recall('seed')} disabled={image.parameters.seed === undefined}>
-                    Seed only
+                  <Button onClick={() => recall('seed')} disabled={seed === undefined}>
+                    <Trans>Seed only</Trans>
                   </Button>
-                  <Button onClick={() => recall('prompt')} disabled={image.parameters.prompt === undefined}>
-                    Prompt only
+                  <Button onClick={() => recall('prompt')} disabled={prompt === undefined}>
+                    <Trans>Prompt only</Trans>
                   </Button>
                 </div>
               </>
             ) : (
               <p>
-                No settings that Winnow reads are written in this image. Some sites remove them when they pass an image
-                on.
+                <Trans>
+                  No settings that Winnow reads are written in this image. Some sites remove them when they pass an
+                  image on.
+                </Trans>
               </p>
             )}
             {image.notTaken.map((what) => (
@@ -196,7 +202,7 @@ export function DropZone() {
               </p>
             ))}
             <Button icon="sample" onClick={useAsStart}>
-              Start from this image (image to image)
+              <Trans>Start from this image (image to image)</Trans>
             </Button>
           </div>
         ) : null}

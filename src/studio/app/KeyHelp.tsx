@@ -1,4 +1,6 @@
 /** Every key that works here and now, from the actions themselves; and other keys for them, where a person wants others. */
+import { t } from '@lingui/core/macro';
+import { Trans } from '@lingui/react/macro';
 import { useEffect, useState } from 'react';
 import { type Action, isRemappable, keysOf, pressedKeys, waysOf } from '../components/action.ts';
 import { Button, IconButton } from '../components/Button.tsx';
@@ -34,8 +36,10 @@ export function KeyHelp({ open, onClose }: { open: boolean; onClose: () => void 
       const other = Object.values(useKeyList.getState().groups)
         .flat()
         .find((action) => action.name !== changing && waysOf(keysOf(now, action)).includes(waysOf(keys)[0]!));
-      if (other) setSaid(`“${other.label}” has that key already.`);
-      else {
+      if (other) {
+        const { label } = other;
+        setSaid(t`“${label}” has that key already.`);
+      } else {
         setSaid('');
         setPreference('keys', { ...now, [changing]: keys });
       }
@@ -46,23 +50,23 @@ export function KeyHelp({ open, onClose }: { open: boolean; onClose: () => void 
   }, [changing, setPreference]);
 
   return (
-    <Dialog title="Keys" open={open} onClose={close} size="lg">
+    <Dialog title={t({ message: 'Keys', comment: 'of a keyboard' })} open={open} onClose={close} size="lg">
       <div className="stack">
         <Switch
-          label="Single-key shortcuts"
-          hint="Off: only combinations with Ctrl or Cmd work, and buttons do everything else."
+          label={t`Single-key shortcuts`}
+          hint={t`Off: only combinations with Ctrl or Cmd work, and buttons do everything else.`}
           checked={singleKeys}
           onChange={(on) => setPreference('singleKeys', on)}
         />
         <div className="spread">
           <p className="small dim" role="status">
             {changing === null
-              ? said || 'The pencil gives an action another key.'
-              : 'Press the new key; Esc leaves it as it is.'}
+              ? said || t`The pencil gives an action another key.`
+              : t`Press the new key; Esc leaves it as it is.`}
           </p>
           {Object.keys(chosen).length ? (
             <Button look="quiet" icon="refresh" onClick={() => setPreference('keys', {})}>
-              All as they were
+              <Trans comment="a button: gives all keys their first meaning again">All as they were</Trans>
             </Button>
           ) : null}
         </div>
@@ -89,13 +93,20 @@ export function KeyHelp({ open, onClose }: { open: boolean; onClose: () => void 
 }
 
 function KeyRow({ action, changing, onChange }: { action: Action; changing: boolean; onChange: () => void }) {
+  const { label } = action;
   return (
     <div className={styles.keyRow}>
-      <span>{action.label}</span>
+      <span>{label}</span>
       <span className="row">
-        {changing ? <em className="small">press a key</em> : <Keys of={action.name} keys={action.keys ?? ''} spoken />}
+        {changing ? (
+          <em className="small">
+            <Trans>press a key</Trans>
+          </em>
+        ) : (
+          <Keys of={action.name} keys={action.keys ?? ''} spoken />
+        )}
         {isRemappable(action) ? (
-          <IconButton icon="rename" size={24} label={`Another key for: ${action.label}`} onClick={onChange} />
+          <IconButton icon="rename" size={24} label={t`Another key for: ${label}`} onClick={onChange} />
         ) : null}
       </span>
     </div>

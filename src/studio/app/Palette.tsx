@@ -1,14 +1,18 @@
 /** What can be done here and now, found by its words: every action on screen, every screen, run and model. */
+import { t } from '@lingui/core/macro';
 import { Spotlight, spotlight, type SpotlightActionGroupData } from '@mantine/spotlight';
 import '@mantine/spotlight/styles.layer.css';
 import { useEffect, useState } from 'react';
 import { useLocation } from 'wouter';
+import type { Action } from '../components/action.ts';
 import { Icon } from '../components/Icon.tsx';
 import { Keys, useKeyList } from '../components/Shortcuts.tsx';
 import { attempt } from '../components/toast.ts';
 import { namedRuns } from '../store/models.ts';
 import { useStudio } from '../store/useStudio.ts';
 import styles from './palette.module.css';
+
+const isEverywhere = (actions: readonly Action[]): boolean => actions.some(({ name }) => name === 'palette');
 
 export function Palette({ onClose }: { onClose: () => void }) {
   // Those of the screen that it was opened on.
@@ -28,7 +32,7 @@ export function Palette({ onClose }: { onClose: () => void }) {
   const found: SpotlightActionGroupData[] = [
     ...Object.entries(groups)
       // What belongs to the screen before what is there on every one.
-      .sort(([a], [b]) => Number(a === 'Everywhere') - Number(b === 'Everywhere'))
+      .sort(([, a], [, b]) => Number(isEverywhere(a)) - Number(isEverywhere(b)))
       .map(([group, actions]) => ({
         group,
         actions: actions
@@ -41,20 +45,20 @@ export function Palette({ onClose }: { onClose: () => void }) {
           })),
       })),
     {
-      group: 'Runs',
+      group: t({ message: 'Runs', comment: 'of training' }),
       actions: runs.map(({ id, name }) => ({
         id: `run ${id}`,
-        label: `Open the run ${name}`,
+        label: t`Open the run ${name}`,
         onClick: () => navigate(`/train/${id}`),
       })),
     },
     {
-      group: 'Models',
+      group: t`Models`,
       actions:
         models.length > 1
           ? models.map(({ id, title }) => ({
               id: `model ${id}`,
-              label: `Work with ${title}`,
+              label: t({ message: `Work with ${title}`, comment: 'a model is chosen' }),
               onClick: () => attempt(() => useModel(id)),
             }))
           : [],
@@ -67,12 +71,12 @@ export function Palette({ onClose }: { onClose: () => void }) {
       highlightQuery
       scrollable
       maxHeight={420}
-      scrollAreaProps={{ viewportProps: { tabIndex: 0, 'aria-label': 'Commands' } }}
+      scrollAreaProps={{ viewportProps: { tabIndex: 0, 'aria-label': t`Commands` } }}
       classNames={{ actionSection: styles.keys! }}
-      nothingFound="Nothing here is called that."
+      nothingFound={t`Nothing here is called that.`}
       searchProps={{
-        placeholder: 'What would you like to do?',
-        'aria-label': 'Find a command',
+        placeholder: t`What would you like to do?`,
+        'aria-label': t`Find a command`,
         leftSection: <Icon name="search" />,
       }}
       onSpotlightClose={onClose}

@@ -1,4 +1,7 @@
 /** Around every screen: the rail (below on a phone), the bar with what is at work, the run dock, the keys. */
+import { i18n } from '@lingui/core';
+import { t } from '@lingui/core/macro';
+import { Trans } from '@lingui/react/macro';
 import { useEffect, useState } from 'react';
 import { Link, Route as RoutePath, Switch as RouteSwitch, useLocation } from 'wouter';
 import type { Action } from '../components/action.ts';
@@ -72,7 +75,7 @@ function RailLink({ route: { path, title, icon }, location }: { route: Route; lo
   return (
     <Link href={path} className={styles.place!} aria-current={isAt(location, path) ? 'page' : undefined}>
       <Icon name={icon} size={21} />
-      <span>{title}</span>
+      <span>{i18n._(title)}</span>
     </Link>
   );
 }
@@ -97,14 +100,17 @@ function Places({
   const [paletteOpen, setPaletteOpen] = useState(false);
   useEffect(() => setMoreOpen(false), [location]);
   const actions: Action[] = [
-    ...routes.map(({ path, title, key }) => ({
-      name: `go${title}`,
-      label: `Go to ${title}`,
-      keys: `g>${key}`,
-      perform: () => navigate(path),
-    })),
-    { name: 'palette', label: 'Find a command', keys: 'mod+k', perform: () => setPaletteOpen(true) },
-    { name: 'help', label: 'Show all keys', keys: '?', typed: true, perform: () => setHelpOpen(true) },
+    ...routes.map(({ path, title, key }) => {
+      const screen = i18n._(title);
+      return {
+        name: `go${path}`,
+        label: t({ message: `Go to ${screen}`, comment: 'Generate, for example' }),
+        keys: `g>${key}`,
+        perform: () => navigate(path),
+      };
+    }),
+    { name: 'palette', label: t`Find a command`, keys: 'mod+k', perform: () => setPaletteOpen(true) },
+    { name: 'help', label: t`Show all keys`, keys: '?', typed: true, perform: () => setHelpOpen(true) },
   ];
   return (
     <div className={styles.shell}>
@@ -116,10 +122,13 @@ function Places({
           document.getElementById('main')?.focus();
         }}
       >
-        Skip to the screen
+        <Trans>Skip to the screen</Trans>
       </a>
-      <Shortcuts title="Everywhere" actions={actions} />
-      <nav className={styles.rail} aria-label="Screens">
+      <Shortcuts
+        title={t({ message: 'Everywhere', comment: 'a heading: keys that work on every screen' })}
+        actions={actions}
+      />
+      <nav className={styles.rail} aria-label={t({ message: 'Screens', comment: 'parts of the studio' })}>
         <span className={styles.mark}>
           <img src="./icon.svg" alt="" width={34} height={34} />
           <span>Winnow</span>
@@ -136,7 +145,9 @@ function Places({
           onClick={() => setMoreOpen(!moreOpen)}
         >
           <Icon name="list" size={21} />
-          <span>Menu</span>
+          <span>
+            <Trans>Menu</Trans>
+          </span>
         </button>
         <div id="apart" className={styles.apart} data-open={moreOpen || undefined}>
           {apart.map((route) => (
@@ -157,8 +168,12 @@ function Places({
               <RoutePath>
                 <Empty
                   icon="help"
-                  title="There is no such screen"
-                  actions={<Button href="#/">Go to the start</Button>}
+                  title={t`There is no such screen`}
+                  actions={
+                    <Button href="#/">
+                      <Trans>Go to the start</Trans>
+                    </Button>
+                  }
                 />
               </RoutePath>
             </RouteSwitch>
@@ -185,7 +200,7 @@ function ModelGone() {
   const { forgetBaseGone } = useStudio.getState();
   useEffect(() => {
     if (gone === null) return;
-    toast(`${gone} is not here any more`, now ? `${now} is in use again.` : '');
+    toast(t`${gone} is not here any more`, now ? t`${now} is in use again.` : '');
     forgetBaseGone();
   }, [gone, now, forgetBaseGone]);
   return null;
@@ -201,23 +216,23 @@ function NewVersion() {
   return (
     <div className={styles.banner}>
       <Notice
-        title="A newer version of Winnow is here"
+        title={t`A newer version of Winnow is here`}
         actions={
           <>
             <Button disabled={working || elsewhere} onClick={change}>
-              Change to it
+              <Trans>Change to it</Trans>
             </Button>
             <Button look="quiet" onClick={leaveVersion}>
-              Later
+              <Trans comment="a button: leaves a newer version for later">Later</Trans>
             </Button>
           </>
         }
       >
         {elsewhere
-          ? 'Change to it in the tab that Winnow is at work in, or after closing that.'
+          ? t`Change to it in the tab that Winnow is at work in, or after closing that.`
           : working
-            ? 'It waits until what is at work has ended.'
-            : 'The page is loaded again; everything is kept. Closing every tab does the same.'}
+            ? t`It waits until what is at work has ended.`
+            : t`The page is loaded again; everything is kept. Closing every tab does the same.`}
       </Notice>
     </div>
   );
@@ -237,16 +252,18 @@ function Standing() {
       <div className={styles.banner}>
         <Notice
           tone="warn"
-          title={gone ? 'The tab that Winnow was at work in is closed' : 'Winnow is at work in another tab'}
+          title={gone ? t`The tab that Winnow was at work in is closed` : t`Winnow is at work in another tab`}
           actions={
             <Button busy={takingOver} onClick={takeOverFromOtherTab}>
-              Take over here
+              <Trans>Take over here</Trans>
             </Button>
           }
         >
           {gone
-            ? 'This tab only looks until it takes over.'
-            : `This tab only looks, so that nothing is written twice${training ? ', and follows the run that trains there' : ''}. Taking over saves and pauses what runs there.`}
+            ? t`This tab only looks until it takes over.`
+            : training
+              ? t`This tab only looks, so that nothing is written twice, and follows the run that trains there. Taking over saves and pauses what runs there.`
+              : t`This tab only looks, so that nothing is written twice. Taking over saves and pauses what runs there.`}
         </Notice>
       </div>
     );
@@ -256,8 +273,8 @@ function Standing() {
       <div className={styles.banner}>
         <Notice tone="bad" title={lacks.error.what}>
           {lacks.what === 'records'
-            ? 'An answer or a picture would be lost at once, so nothing can be judged, made or trained here. '
-            : 'Pictures, models and runs have no place here: none can be made. The pairs that came with Winnow can be judged. '}
+            ? t`An answer or a picture would be lost at once, so nothing can be judged, made or trained here.`
+            : t`Pictures, models and runs have no place here: none can be made. The pairs that came with Winnow can be judged.`}{' '}
           {lacks.error.remedy}
         </Notice>
       </div>
@@ -270,7 +287,7 @@ function Standing() {
           problem={problem}
           actions={
             <Button icon="refresh" onClick={restartEngine}>
-              Start the engine again
+              <Trans>Start the engine again</Trans>
             </Button>
           }
         />

@@ -1,4 +1,5 @@
 /** The tab's title says what is at work, and, to whoever looks elsewhere, what has ended; a notification does, where it is wanted. */
+import { i18n } from '@lingui/core';
 import { useEffect, useState } from 'react';
 import { useLocation } from 'wouter';
 import { atWorkInWords, type Ended, endedBetween } from '../store/ends.ts';
@@ -10,7 +11,7 @@ export function TabTitle() {
   const working = useStudio(atWorkInWords);
   const [ended, setEnded] = useState<Ended | null>(null);
   const screen = routes.find(({ path }) => path !== '/' && (location === path || location.startsWith(`${path}/`)));
-  const parts = [ended ? `✓ ${ended.title}` : working, screen?.title, 'Winnow'];
+  const parts = [ended ? `✓ ${ended.title}` : working, screen && i18n._(screen.title), 'Winnow'];
 
   useEffect(() => {
     let runningSince: number | null = useStudio.getState().activeRun === null ? null : Date.now();

@@ -1,10 +1,11 @@
 /** What is at work: engine and GPU, the model, queue, labels; the theme and the keys. Each chip reads what it shows. */
+import { plural, t } from '@lingui/core/macro';
 import { useMantineColorScheme } from '@mantine/core';
 import { Link } from 'wouter';
 import { useShallow } from 'zustand/react/shallow';
 import { IconButton } from '../components/Button.tsx';
 import { gpuName, printPercent } from '../components/words.ts';
-import { isOpen } from '../store/jobsSlice.ts';
+import { isOpen, type Job } from '../store/jobsSlice.ts';
 import { usable } from '../store/labelSelectors.ts';
 import { chosenModel } from '../store/models.ts';
 import { type Studio, useStudio } from '../store/useStudio.ts';
@@ -14,13 +15,13 @@ export function TopBar({ onFind, onHelp }: { onFind: () => void; onHelp: () => v
   const { colorScheme, setColorScheme } = useMantineColorScheme();
   const next = { auto: 'light', light: 'dark', dark: 'auto' } as const;
   const schemes = {
-    auto: ['system', 'Colours as the system'],
-    light: ['sun', 'Light colours'],
-    dark: ['moon', 'Dark colours'],
+    auto: ['system', t`Colours as the system (change)`],
+    light: ['sun', t`Light colours (change)`],
+    dark: ['moon', t`Dark colours (change)`],
   } as const;
   return (
-    <section className={styles.bar} aria-label="Status">
-      <div className={styles.state} role="status" aria-label="At work">
+    <section className={styles.bar} aria-label={t`Status`}>
+      <div className={styles.state} role="status" aria-label={t`At work`}>
         <EngineChip />
         <ModelChip />
         <JobChip />
@@ -28,11 +29,11 @@ export function TopBar({ onFind, onHelp }: { onFind: () => void; onHelp: () => v
       </div>
       <IconButton
         icon={schemes[colorScheme][0]}
-        label={`${schemes[colorScheme][1]} (change)`}
+        label={schemes[colorScheme][1]}
         onClick={() => setColorScheme(next[colorScheme])}
       />
-      <IconButton icon="search" label="Find a command" of="palette" onClick={onFind} />
-      <IconButton icon="help" label="All keys" of="help" onClick={onHelp} />
+      <IconButton icon="search" label={t`Find a command`} of="palette" onClick={onFind} />
+      <IconButton icon="help" label={t`All keys`} of="help" onClick={onHelp} />
     </section>
   );
 }
@@ -47,26 +48,26 @@ function EngineChip() {
       tone: 'busy',
       text: preparing
         ? `${preparing.what}${preparing.total > 1 ? ` ${preparing.done}/${preparing.total}` : ''}`
-        : 'Starting the engine',
+        : t`Starting the engine`,
     },
-    ready: { tone: 'good', text: system ? gpuName(system) : 'Ready' },
-    failed: { tone: 'bad', text: lacks ? 'No engine here' : 'Engine stopped' },
-    noWebGPU: { tone: 'bad', text: 'No WebGPU' },
-    otherTab: { tone: 'idle', text: 'At work in another tab' },
+    ready: { tone: 'good', text: system ? gpuName(system) : t`Ready` },
+    failed: { tone: 'bad', text: lacks ? t`No engine here` : t`Engine stopped` },
+    noWebGPU: { tone: 'bad', text: t`No WebGPU` },
+    otherTab: { tone: 'idle', text: t`At work in another tab` },
   }[state];
   return (
-    <Link href="/" className={styles.chip!} title="Engine" data-quiet={engine.tone === 'good' || undefined}>
+    <Link href="/" className={styles.chip!} title={t`Engine`} data-quiet={engine.tone === 'good' || undefined}>
       <i className={styles.dot} data-own-colours data-tone={engine.tone} />
       <span>{engine.text}</span>
     </Link>
   );
 }
 
-const comingIn = ({ modelWork }: Studio): string | null =>
-  modelWork &&
-  `${modelWork.kind === 'copy' ? 'Copying' : 'Downloading'} ${
-    modelWork.totalBytes ? printPercent(modelWork.doneBytes / modelWork.totalBytes) : ''
-  }`;
+function comingIn({ modelWork }: Studio): string | null {
+  if (!modelWork) return null;
+  const share = modelWork.totalBytes ? printPercent(modelWork.doneBytes / modelWork.totalBytes) : '';
+  return modelWork.kind === 'copy' ? t`Copying ${share}` : t`Downloading ${share}`;
+}
 
 function ModelChip() {
   const work = useStudio(comingIn);
@@ -79,10 +80,15 @@ function ModelChip() {
       </Link>
     );
   return model ? (
-    <Link href="/models" className={styles.chip!} title="The model in use">
+    <Link href="/models" className={styles.chip!} title={t`The model in use`}>
       <span>{model}</span>
     </Link>
   ) : null;
+}
+
+function jobInWords({ kind, state, done, total }: Job): string {
+  if (state === 'waiting') return t`Waiting`;
+  return kind === 'pairs' ? t`Pairs ${done}/${total}` : t`Images ${done}/${total}`;
 }
 
 function JobChip() {
@@ -90,8 +96,7 @@ function JobChip() {
     useShallow(({ jobs }) => {
       const atWork = jobs.filter(isOpen);
       const current = atWork.find((job) => job.state === 'running') ?? atWork[0];
-      const made = current && `${current.kind === 'pairs' ? 'Pairs' : 'Images'} ${current.done}/${current.total}`;
-      return { text: current?.state === 'waiting' ? 'Waiting' : made, more: atWork.length - 1 };
+      return { text: current && jobInWords(current), more: atWork.length - 1 };
     }),
   );
   return text ? (
@@ -99,7 +104,7 @@ function JobChip() {
       <i className={styles.dot} data-own-colours data-tone="busy" />
       <span className="number">
         {text}
-        {more > 0 ? ` · ${more} more` : ''}
+        {more > 0 ? ` · ${t({ message: `${more} more`, comment: 'jobs that wait' })}` : ''}
       </span>
     </Link>
   ) : null;
@@ -110,7 +115,7 @@ function LabelsChip() {
   return labels > 0 ? (
     <Link href="/label" className={styles.chip!}>
       <span className="number">
-        {labels} usable {labels === 1 ? 'label' : 'labels'}
+        {plural(labels, { one: `${labels} usable label`, other: `${labels} usable labels` })}
       </span>
     </Link>
   ) : null;

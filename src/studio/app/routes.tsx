@@ -1,4 +1,6 @@
 /** The screens in the order of the loop; then what it works with and what it leaves. The first pair waits for Start alone. */
+import type { MessageDescriptor } from '@lingui/core';
+import { msg } from '@lingui/core/macro';
 import type { ComponentType } from 'react';
 import type { IconName } from '../components/Icon.tsx';
 import { inChunk, type InChunk } from '../components/inChunk.tsx';
@@ -15,7 +17,7 @@ const Settings = inChunk(async () => (await import('../features/settings/Setting
 
 export interface Route {
   path: string;
-  title: string;
+  title: MessageDescriptor;
   icon: IconName;
   /** After `g`. */
   key: string;
@@ -23,13 +25,50 @@ export interface Route {
 }
 
 export const routes: readonly Route[] = [
-  { path: '/', title: 'Start', icon: 'start', key: 's', screen: StartScreen },
-  { path: '/generate', title: 'Generate', icon: 'generate', key: 'g', screen: Generate },
-  { path: '/label', title: 'Label', icon: 'label', key: 'l', screen: Label },
-  { path: '/train', title: 'Train', icon: 'train', key: 't', screen: Train },
-  { path: '/compare', title: 'Compare', icon: 'compare', key: 'c', screen: Compare },
-  { path: '/models', title: 'Models', icon: 'models', key: 'm', screen: Models },
-  { path: '/data', title: 'Data', icon: 'data', key: 'd', screen: Data },
-  { path: '/library', title: 'Library', icon: 'library', key: 'b', screen: Library },
-  { path: '/settings', title: 'Settings', icon: 'settings', key: 'o', screen: Settings },
+  {
+    path: '/',
+    title: msg({ message: 'Start', comment: 'a screen: where one begins' }),
+    icon: 'start',
+    key: 's',
+    screen: StartScreen,
+  },
+  {
+    path: '/generate',
+    title: msg({ message: 'Generate', comment: 'a screen, and what is done there: pictures are made' }),
+    icon: 'generate',
+    key: 'g',
+    screen: Generate,
+  },
+  {
+    path: '/label',
+    title: msg({
+      message: 'Label',
+      context: 'screen',
+      comment: 'what is done there: of two pictures, the better one is named',
+    }),
+    icon: 'label',
+    key: 'l',
+    screen: Label,
+  },
+  {
+    path: '/train',
+    title: msg({ message: 'Train', comment: 'a screen, and what is done there: the model learns' }),
+    icon: 'train',
+    key: 't',
+    screen: Train,
+  },
+  {
+    path: '/compare',
+    title: msg({
+      message: 'Compare',
+      comment: 'a screen, and what is done there: models are held against one another',
+    }),
+    icon: 'compare',
+    key: 'c',
+    screen: Compare,
+  },
+  { path: '/models', title: msg`Models`, icon: 'models', key: 'm', screen: Models },
+  { path: '/data', title: msg`Data`, icon: 'data', key: 'd', screen: Data },
+  { path: '/library', title: msg`Library`, icon: 'library', key: 'b', screen: Library },
+  { path: '/settings', title: msg`Settings`, icon: 'settings', key: 'o', screen: Settings },
 ];

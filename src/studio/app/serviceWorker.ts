@@ -1,4 +1,5 @@
 /** The only file that names the service worker (workers/service.worker.ts). In development there is none. */
+import { t } from '@lingui/core/macro';
 
 export interface WorkerNews {
   /** The site is kept: it opens without a network. */
@@ -41,7 +42,7 @@ export async function keepSite({ onKept, onNewer, onFailed }: WorkerNews): Promi
           else if (worker.state === 'activated') onKept();
           else if (worker.state === 'redundant' && !registration.active) {
             if (left > 1) setTimeout(() => void keep(left - 1), tryAgainMs);
-            else onFailed('not every file came, or there is no room');
+            else onFailed(t`not every file came, or there is no room`);
           }
         };
         worker.addEventListener('statechange', seen);
