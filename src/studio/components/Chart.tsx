@@ -1,5 +1,6 @@
 /** A line chart of steps, over uPlot: raw values faint, smoothed ones strong, a reference line, the cursor shared by all charts; the values
  *  under it stand in the legend. Taken away as a picture or as a table. */
+import { t } from '@lingui/core/macro';
 import { useId, useMemo, useRef, useState } from 'react';
 import type uPlot from 'uplot';
 import { attempt } from './toast.ts';
@@ -133,7 +134,10 @@ export function Chart({
         smoothing,
       ).at(-1)!,
     }));
-  const words = last.map(({ label, value }) => `${label} ${print(value)}`).join(', ');
+  const words = [
+    last.map(({ label, value }) => `${label} ${print(value)}`).join(', ') || t`no values yet`,
+    ...[mark, beside].flatMap((line) => (line ? [referenceInWords(line)] : [])),
+  ].join(', ');
   return (
     <figure className={styles.chart} aria-labelledby={id}>
       <figcaption className={styles.caption}>
@@ -141,7 +145,7 @@ export function Chart({
           {title}
         </span>
         <span className={`small number ${styles.legend}`}>
-          {step === undefined ? null : <span className="dim">step {step}</span>}
+          {step === undefined ? null : <span className="dim">{t`step ${step}`}</span>}
           {(step === undefined ? last : valuesAt(shown, table, at!, smoothing)).map(
             ({ label, color, value }, _, all) => (
               <span key={label} className={styles.key}>
@@ -154,31 +158,27 @@ export function Chart({
           <span className={styles.take}>
             <button
               type="button"
-              aria-label={`Save ${title} as a picture`}
+              aria-label={t`Save ${title} as a picture`}
               onClick={() => attempt(() => savePicture(chart.current, title))}
             >
-              PNG
+              {'PNG'}
             </button>
             <button
               type="button"
-              aria-label={`Save ${title} as a table`}
+              aria-label={t`Save ${title} as a table`}
               onClick={() => attempt(async () => saveBytes(await csvOf(series), `${title}.csv`, 'text/csv'))}
             >
-              CSV
+              {'CSV'}
             </button>
           </span>
         </span>
       </figcaption>
-      <div
-        ref={holder}
-        className={styles.plot}
-        style={{ height }}
-        role="img"
-        aria-label={`${title}: ${words || 'no values yet'}${[mark, beside].map((line) => (line ? `, reference line ${line.label}` : '')).join('')}`}
-      />
+      <div ref={holder} className={styles.plot} style={{ height }} role="img" aria-label={`${title}: ${words}`} />
     </figure>
   );
 }
+
+const referenceInWords = ({ label }: { label: string }): string => t`reference line ${label}`;
 
 /** What stands at a place of the x axis, smoothed as it is drawn; null where a series has nothing there. */
 function valuesAt(

@@ -1,4 +1,6 @@
 /** Dialogs, which let the keys of the screen below them rest, and buttons that ask before they do. */
+import { t } from '@lingui/core/macro';
+import { Trans } from '@lingui/react/macro';
 import { Modal } from '@mantine/core';
 import { type ReactNode, useEffect, useState } from 'react';
 import { Button, IconButton } from './Button.tsx';
@@ -30,7 +32,7 @@ export function Dialog({
       title={title}
       size={size}
       centered
-      closeButtonProps={{ 'aria-label': 'Close' }}
+      closeButtonProps={{ 'aria-label': t`Close` }}
       overlayProps={{ backgroundOpacity: 0.5 }}
     >
       {children}
@@ -73,7 +75,9 @@ export function ConfirmButton({
         <div className="stack">
           <p>{asked.question}</p>
           <div className="row" style={{ justifyContent: 'flex-end' }}>
-            <Button onClick={() => setOpen(false)}>Keep</Button>
+            <Button onClick={() => setOpen(false)}>
+              <Trans comment="a button beside Delete, for example: leaves everything as it is">Keep</Trans>
+            </Button>
             <Button
               look="primary"
               onClick={() => {

@@ -1,4 +1,6 @@
 /** Around each screen: a fault there leaves the rest of the studio alone, and says what to do. */
+import { t } from '@lingui/core/macro';
+import { Trans } from '@lingui/react/macro';
 import { Component, type ReactNode } from 'react';
 import { problemOf } from '../store/problem.ts';
 import { Button } from './Button.tsx';
@@ -22,17 +24,17 @@ export class ErrorBoundary extends Component<{ children: ReactNode; resetKey: st
       <div style={{ padding: 24 }}>
         <Notice
           tone="bad"
-          title="This screen stopped"
+          title={t`This screen stopped`}
           actions={
             <>
               <Button icon="refresh" onClick={() => this.setState({ error: null })}>
-                Try again
+                <Trans>Try again</Trans>
               </Button>
               <Button
                 icon="copy"
                 onClick={() => navigator.clipboard.writeText(`${problem.message}\n${problem.detail}`)}
               >
-                Copy details
+                <Trans comment="a button: copies what happened">Copy details</Trans>
               </Button>
             </>
           }

@@ -1,4 +1,5 @@
 /** Inputs with their labels, over Mantine's. Every one has a visible name; hints stand below it. */
+import { t } from '@lingui/core/macro';
 import {
   NumberInput,
   SegmentedControl,
@@ -76,17 +77,20 @@ interface Bounds {
   optional?: boolean;
 }
 
+function wantedOf({ min, max, digits }: Bounds): string {
+  const whole = digits === 0;
+  if (min !== undefined && max !== undefined)
+    return whole ? t`Type a whole number from ${min} to ${max}.` : t`Type a number from ${min} to ${max}.`;
+  if (min !== undefined)
+    return whole ? t`Type a whole number of at least ${min}.` : t`Type a number of at least ${min}.`;
+  if (max !== undefined) return whole ? t`Type a whole number of at most ${max}.` : t`Type a number of at most ${max}.`;
+  return whole ? t`Type a whole number.` : t`Type a number.`;
+}
+
 /** Why what was typed is no value of the field; null if it is one. */
-function numberProblem(typed: string | number, { min, max, digits, optional }: Bounds): string | null {
-  const range =
-    min !== undefined && max !== undefined
-      ? ` from ${min} to ${max}`
-      : min !== undefined
-        ? ` of at least ${min}`
-        : max !== undefined
-          ? ` of at most ${max}`
-          : '';
-  const wanted = `Type a${digits > 0 ? '' : ' whole'} number${range}.`;
+function numberProblem(typed: string | number, bounds: Bounds): string | null {
+  const { min, max, optional } = bounds;
+  const wanted = wantedOf(bounds);
   if (typed === '') return optional ? null : wanted;
   // A number with more digits than can be told apart stays text.
   if (typeof typed !== 'number' || !Number.isFinite(typed)) return wanted;
@@ -182,7 +186,7 @@ export function ScientificField({
       label={label}
       description={hint}
       value={typed ?? printNumber(value)}
-      error={typed !== null && !isRead ? 'Type a number, such as 0.0005 or 5e-4.' : null}
+      error={typed !== null && !isRead ? t`Type a number, such as 0.0005 or 5e-4.` : null}
       inputMode="decimal"
       onChange={(event) => {
         const next = event.currentTarget.value;

@@ -1,4 +1,6 @@
 /** A picture of one's own with how it was made, and what can be done with it. */
+import { t } from '@lingui/core/macro';
+import { Trans } from '@lingui/react/macro';
 import { useLocation } from 'wouter';
 import type { ImageRecord } from '../../service/types.ts';
 import { pictureName } from '../store/librarySlice.ts';
@@ -18,6 +20,9 @@ interface Moves {
   onUsed: () => void;
 }
 
+const starInWords = ({ starred }: ImageRecord): string =>
+  starred ? t`Take the star away` : t({ message: 'Star', comment: 'a button: gives a picture a star' });
+
 /** Those with keys of an image in view. */
 export function imageActions(image: ImageRecord, { onMove, onUsed }: Moves): Action[] {
   const { recall, starImages } = useStudio.getState();
@@ -26,14 +31,19 @@ export function imageActions(image: ImageRecord, { onMove, onUsed }: Moves): Act
     onUsed();
   };
   return [
-    { name: 'useAll', label: 'Use all', keys: 'a', perform: use('all') },
-    { name: 'useSeed', label: 'Use seed', keys: 's', perform: use('seed') },
-    { name: 'usePrompt', label: 'Use prompt', keys: 'p', perform: use('prompt') },
-    { name: 'nextImage', label: 'Next image', keys: 'right', perform: () => onMove(1) },
-    { name: 'previousImage', label: 'Previous image', keys: 'left', perform: () => onMove(-1) },
+    {
+      name: 'useAll',
+      label: t({ message: 'Use all', comment: 'all settings of a picture' }),
+      keys: 'a',
+      perform: use('all'),
+    },
+    { name: 'useSeed', label: t`Use seed`, keys: 's', perform: use('seed') },
+    { name: 'usePrompt', label: t`Use prompt`, keys: 'p', perform: use('prompt') },
+    { name: 'nextImage', label: t`Next image`, keys: 'right', perform: () => onMove(1) },
+    { name: 'previousImage', label: t`Previous image`, keys: 'left', perform: () => onMove(-1) },
     {
       name: 'star',
-      label: image.starred ? 'Take the star away' : 'Star',
+      label: starInWords(image),
       keys: 'period',
       perform: () => starImages([image.id], !image.starred),
     },
@@ -54,21 +64,22 @@ export function ImageAbout({
   const names = useStudio(modelNames);
   const { removeImages, setDraft, starImages } = useStudio.getState();
   const [, navigate] = useLocation();
+  const strength = image.init?.strength;
   const facts: [string, string][] = [
-    ['Seed', String(image.seed)],
-    ['Model', titleOf(image.model, names)],
-    ['Steps', String(image.steps)],
-    ['Guidance', String(image.guidanceScale)],
-    ['Size', `${image.width} × ${image.height}`],
-    ['Scheduler', image.scheduler.replace(/Scheduler$/, '')],
-    ...(image.negativePrompt ? [['Negative prompt', image.negativePrompt] as [string, string]] : []),
-    ...(image.init ? [['Start image', `strength ${image.init.strength}`] as [string, string]] : []),
-    ['Ran on', image.ranOn],
-    ['Made', printWhen(image.createdAt)],
+    [t`Seed`, String(image.seed)],
+    [t`Model`, titleOf(image.model, names)],
+    [t`Steps`, String(image.steps)],
+    [t`Guidance`, String(image.guidanceScale)],
+    [t`Size`, `${image.width} × ${image.height}`],
+    [t`Scheduler`, image.scheduler.replace(/Scheduler$/, '')],
+    ...(image.negativePrompt ? [[t`Negative prompt`, image.negativePrompt] as [string, string]] : []),
+    ...(strength !== undefined ? [[t`Start image`, t`strength ${strength}`] as [string, string]] : []),
+    [t({ message: 'Ran on', comment: 'a GPU, for example' }), image.ranOn],
+    [t({ message: 'Made', comment: 'when a picture was made' }), printWhen(image.createdAt)],
   ];
   return (
     <div className="stack">
-      <p className={styles.detailPrompt}>{image.prompt || 'No prompt'}</p>
+      <p className={styles.detailPrompt}>{image.prompt || t`No prompt`}</p>
       <dl className={styles.facts}>
         {facts.map(([name, value]) => (
           <div key={name}>
@@ -84,7 +95,7 @@ export function ImageAbout({
       </div>
       <div className="row">
         <Button icon="save" onClick={() => saveFile(image.file, pictureName(image))}>
-          Save PNG
+          <Trans>Save PNG</Trans>
         </Button>
         <Button
           icon="sample"
@@ -94,20 +105,20 @@ export function ImageAbout({
             navigate('/generate');
           }}
         >
-          Start from this
+          <Trans comment="a button: takes this picture as a start image">Start from this</Trans>
         </Button>
         <IconButton
           icon="star"
-          label={image.starred ? 'Take the star away' : 'Star'}
+          label={starInWords(image)}
           of="star"
           pressed={image.starred === true}
           onClick={() => starImages([image.id], !image.starred)}
         />
         <ConfirmButton
           icon="remove"
-          label="Delete this image"
-          question="The image is removed from this browser. A pair it stands in keeps its own copy."
-          confirm="Delete"
+          label={t`Delete this image`}
+          question={t`The image is removed from this browser. A pair it stands in keeps its own copy.`}
+          confirm={t`Delete`}
           onConfirm={() => {
             onClose();
             return removeImages([image.id]);

@@ -1,4 +1,6 @@
 /** A grid of pictures; one opens with its parameters and what can be done with it. Several can be selected. */
+import { t } from '@lingui/core/macro';
+import { Trans } from '@lingui/react/macro';
 import { useLocation } from 'wouter';
 import type { ImageRecord } from '../../service/types.ts';
 import { useStudio } from '../store/useStudio.ts';
@@ -21,10 +23,12 @@ export function ImageGrid({ images, size = 150 }: { images: readonly ImageRecord
   return (
     <>
       {openId !== undefined && index < 0 && read ? (
-        <Notice tone="warn">The picture of this address is not among these any more.</Notice>
+        <Notice tone="warn">
+          <Trans>The picture of this address is not among these any more.</Trans>
+        </Notice>
       ) : null}
       <SelectionBar selection={selection} listed={images.length} />
-      <VirtualGrid label="Images" items={images} size={size}>
+      <VirtualGrid label={t`Images`} items={images} size={size}>
         {(image) => ({
           key: image.id,
           cell: (
@@ -47,18 +51,20 @@ export function ImageGrid({ images, size = 150 }: { images: readonly ImageRecord
 }
 
 function ImageCard({ image, selection, onOpen }: { image: ImageRecord; selection: Selection; onOpen: () => void }) {
+  const { seed } = image;
+  const prompt = image.prompt || t`no prompt`;
   return (
     <div className={styles.cardHolder} data-selected={selection.has(image.id) || undefined}>
       <button
         type="button"
         className={styles.card}
-        aria-label={`Open image: ${image.prompt || 'no prompt'}, seed ${image.seed}`}
+        aria-label={t`Open image: ${prompt}, seed ${seed}`}
         onClick={onOpen}
       >
         <Picture file={image.file} alt="" thumbnail />
         <span className={styles.caption}>
-          <span className={styles.prompt}>{image.prompt || 'No prompt'}</span>
-          <span className="dim number">seed {image.seed}</span>
+          <span className={styles.prompt}>{image.prompt || t`No prompt`}</span>
+          <span className="dim number">{t`seed ${seed}`}</span>
         </span>
       </button>
       <Marks image={image} selection={selection} />
@@ -84,8 +90,8 @@ function ImageDialog({
     },
   });
   return (
-    <Dialog title="Image" open onClose={onClose} size="xl">
-      <Shortcuts title="Image" actions={actions} always />
+    <Dialog title={t`Image`} open onClose={onClose} size="xl">
+      <Shortcuts title={t`Image`} actions={actions} always />
       <div className={styles.detail}>
         <div className={styles.big}>
           <Picture file={image.file} alt={image.prompt} ratio={image.width / image.height} />

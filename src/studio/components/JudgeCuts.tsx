@@ -1,9 +1,9 @@
 /** What a judge does not read of prompts, being too long for it: said before it judges. */
+import { plural, t } from '@lingui/core/macro';
 import { useEffect } from 'react';
 import type { AskedJudge } from '../store/judgesSlice.ts';
 import { useStudio } from '../store/useStudio.ts';
 import { Disclosure, Notice } from './Surface.tsx';
-import { plural } from './words.ts';
 
 /** Prompts told in full; the others are counted. */
 const MOST_TOLD = 20;
@@ -18,12 +18,15 @@ export function JudgeCuts({ judge: { place, info }, prompts }: { judge: AskedJud
   }, [ready, place, prompts, readJudgeCuts]);
   const cut = prompts.filter((prompt) => lost?.get(prompt));
   if (cut.length === 0) return null;
+  const { title } = info;
+  const count = cut.length;
+  const more = count - MOST_TOLD;
   return (
     <Notice tone="warn">
       <p>
-        {info.title} reads only the beginning of {plural(cut.length, 'prompt')}: the rest is too long for it.
+        {t`${title} reads only the beginning of ${plural(count, { one: `${count} prompt`, other: `${count} prompts` })}: the rest is too long for it.`}
       </p>
-      <Disclosure label="What it does not read">
+      <Disclosure label={t`What it does not read`}>
         <ul>
           {cut.slice(0, MOST_TOLD).map((prompt) => (
             <li key={prompt} className="small">
@@ -31,7 +34,7 @@ export function JudgeCuts({ judge: { place, info }, prompts }: { judge: AskedJud
             </li>
           ))}
         </ul>
-        {cut.length > MOST_TOLD ? <p className="small dim">And of {cut.length - MOST_TOLD} more.</p> : null}
+        {more > 0 ? <p className="small dim">{t({ message: `And of ${more} more.`, comment: 'prompts' })}</p> : null}
       </Disclosure>
     </Notice>
   );

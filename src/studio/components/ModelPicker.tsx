@@ -1,4 +1,5 @@
 /** Which model: a base, any checkpoint of a run, or a LoRA from disk, with its strength; the chosen base first. */
+import { t } from '@lingui/core/macro';
 import { acceptOf } from '../../data/importers/table.ts';
 import { bestCheckpoint } from '../../evaluation/looks.ts';
 import type { AdapterRef, ModelRef } from '../../service/types.ts';
@@ -59,11 +60,16 @@ export function ModelPicker({
         .filter((lora) => (lora.base ?? models[0]?.id) === id)
         .map(({ file }) => add({ base: id, adapters: [{ kind: 'file' as const, file, strength: 1 }] }));
       if (bases.length > 1) return [{ group: title, items: [bare, ...tuned.flatMap(({ items }) => items), ...files] }];
-      return [{ group: 'Base', items: [bare] }, ...tuned, { group: 'LoRA files', items: files }];
+      return [
+        { group: t({ message: 'Base', comment: 'a model without what was trained' }), items: [bare] },
+        ...tuned,
+        { group: t`LoRA files`, items: files },
+      ];
     })
     .filter(({ items }) => items.length > 0);
   const current = value ? JSON.stringify(withStrength(value, 1)) : null;
-  if (value && current && !choices.has(current)) groups.push({ group: 'Other', items: [add(value)] });
+  if (value && current && !choices.has(current))
+    groups.push({ group: t({ message: 'Other', comment: 'a model' }), items: [add(value)] });
 
   const chosenLoras = (value?.adapters ?? []).flatMap(
     (adapter) => loras.find((lora) => adapter.kind === 'file' && lora.file === adapter.file) ?? [],
@@ -89,7 +95,7 @@ export function ModelPicker({
           <IconFileButton
             accept={`${acceptOf('weights')},.json`}
             icon="file"
-            label={`LoRA from disk for ${label}`}
+            label={t`LoRA from disk for ${label}`}
             onFiles={bringLora}
           />
         ) : null}
@@ -102,7 +108,7 @@ export function ModelPicker({
       ))}
       {value?.adapters.length ? (
         <SliderField
-          label="Strength"
+          label={t`Strength`}
           value={strengthOf(value)}
           onChange={(strength) => onChange(withStrength(value, strength))}
           min={0}

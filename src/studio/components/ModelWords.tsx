@@ -1,4 +1,5 @@
 /** What the embedded model can draw: its own words as chips, by kind. */
+import { Trans } from '@lingui/react/macro';
 import { useEffect, useState } from 'react';
 import { bundledPrompts, drawPrompts, type KnownWords, knownWords } from '../store/prompts.ts';
 import { chosenModel } from '../store/models.ts';
@@ -55,7 +56,7 @@ export function ModelWords({
           icon="dice"
           onClick={async () => onPrompt(drawPrompts(await bundledPrompts('train'), 1)[0] ?? '')}
         >
-          A whole prompt
+          <Trans>A whole prompt</Trans>
         </Button>
       </div>
     </div>

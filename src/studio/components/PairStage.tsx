@@ -1,4 +1,5 @@
 /** Two images side by side on neutral grey: choose one by click, tap, or swipe; linked zoom; flicker in place. */
+import { t } from '@lingui/core/macro';
 import { type CSSProperties, type MouseEvent, type PointerEvent, useEffect, useRef, useState } from 'react';
 import type { PairImage } from '../../service/types.ts';
 import { Picture } from './Picture.tsx';
@@ -33,6 +34,11 @@ const flickerMs = 450;
 /** Both pictures stand in frames of one shape, whole: theirs where they have the same, else one between the two, within what a screen shows well. */
 const frameRatio = (left: PairImage, right: PairImage): number =>
   Math.min(2.4, Math.max(0.42, Math.sqrt((left.width / left.height) * (right.width / right.height))));
+
+function imageInWords(side: 'left' | 'right', canChoose: boolean): string {
+  if (canChoose) return side === 'left' ? t`Left image is better` : t`Right image is better`;
+  return side === 'left' ? t`Left image` : t`Right image`;
+}
 
 export function PairStage({ left, right, prompt, view, marks, onChoose, compact }: PairStageProps) {
   const [focus, setFocus] = useState({ x: 50, y: 50 });
@@ -93,7 +99,7 @@ export function PairStage({ left, right, prompt, view, marks, onChoose, compact 
             className={styles.side}
             data-lean={lean || undefined}
             disabled={!onChoose}
-            aria-label={`${side === 'left' ? 'Left' : 'Right'} image${onChoose ? ' is better' : ''}`}
+            aria-label={imageInWords(side, onChoose !== undefined)}
             onClick={(event) => {
               // A key presses without a pointer.
               if (event.detail > 0 && dragged.current) return;
@@ -105,7 +111,7 @@ export function PairStage({ left, right, prompt, view, marks, onChoose, compact 
             <Picture
               key={image.id}
               file={image.file}
-              alt={`${side === 'left' ? 'Left' : 'Right'}: ${prompt}`}
+              alt={side === 'left' ? t`Left: ${prompt}` : t`Right: ${prompt}`}
               style={zoom}
               ratio={ratio}
             />
@@ -123,7 +129,7 @@ export function Flicker({
   right,
   prompt,
   compact,
-  names = ['left', 'right'],
+  names = [t({ message: 'left', comment: 'a picture' }), t({ message: 'right', comment: 'a picture' })],
 }: {
   left: PairImage;
   right: PairImage;
@@ -147,10 +153,10 @@ export function Flicker({
       <div className={styles.side}>
         <div className={styles.stack}>
           <div style={{ visibility: shown === 'left' ? 'visible' : 'hidden' }}>
-            <Picture file={left.file} alt={`Left: ${prompt}`} ratio={ratio} />
+            <Picture file={left.file} alt={t`Left: ${prompt}`} ratio={ratio} />
           </div>
           <div style={{ visibility: shown === 'right' ? 'visible' : 'hidden' }}>
-            <Picture file={right.file} alt={`Right: ${prompt}`} ratio={ratio} />
+            <Picture file={right.file} alt={t`Right: ${prompt}`} ratio={ratio} />
           </div>
         </div>
         <span className={styles.flickerName}>{names[shown === 'left' ? 0 : 1]}</span>

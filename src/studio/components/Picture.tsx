@@ -1,4 +1,5 @@
 /** One picture of the file store, on neutral grey while it loads: smooth at any size, or each of its pixels as so many of the screen's. */
+import { Trans } from '@lingui/react/macro';
 import { type CSSProperties, useEffect, useRef, useState } from 'react';
 import { areEnlarged, decodedPicture, loadPicture } from '../store/pictures.ts';
 import { useStudio } from '../store/useStudio.ts';
@@ -52,8 +53,16 @@ export function Picture({
   const steps = useSteps(frame, inSteps ? natural : null);
   return (
     <span ref={frame} className={styles.frame} style={{ aspectRatio: ratio }}>
-      {url === 'missing' ? <span className={styles.missing}>This file is gone</span> : null}
-      {url === 'unreadable' ? <span className={styles.missing}>This picture cannot be read here</span> : null}
+      {url === 'missing' ? (
+        <span className={styles.missing}>
+          <Trans>This file is gone</Trans>
+        </span>
+      ) : null}
+      {url === 'unreadable' ? (
+        <span className={styles.missing}>
+          <Trans>This picture cannot be read here</Trans>
+        </span>
+      ) : null}
       {url && isShown(url) ? (
         <img
           className={styles.picture}

@@ -1,4 +1,5 @@
 /** How small pictures are shown large: smooth, or each pixel as so many of the screen's. */
+import { t } from '@lingui/core/macro';
 import { useStudio } from '../store/useStudio.ts';
 import type { Action } from './action.ts';
 import { IconButton } from './Button.tsx';
@@ -6,7 +7,7 @@ import { IconButton } from './Button.tsx';
 export function scaleAction(): Action {
   return {
     name: 'scale',
-    label: 'Smooth, or pixel by pixel',
+    label: t`Smooth, or pixel by pixel`,
     keys: 'x',
     perform: () => {
       const { preferences, setPreference } = useStudio.getState();
@@ -20,7 +21,7 @@ export function ScaleSwitch() {
   return (
     <IconButton
       icon="pixels"
-      label={inSteps ? 'Pixel by pixel, in whole steps: show smooth' : 'Smooth: show pixel by pixel'}
+      label={inSteps ? t`Pixel by pixel, in whole steps: show smooth` : t`Smooth: show pixel by pixel`}
       of="scale"
       pressed={inSteps}
       onClick={scaleAction().perform}

@@ -1,4 +1,5 @@
 /** Panels, notices, progress: the quiet furniture around the images. */
+import { t } from '@lingui/core/macro';
 import { Collapse, Progress as MantineProgress } from '@mantine/core';
 import { type ReactNode, useId, useState } from 'react';
 import type { Problem } from '../store/problem.ts';
@@ -142,7 +143,7 @@ export function Progress({ label, value }: { label: string; value: number | null
         striped={value === null}
         color="var(--accent-strong)"
         aria-label={label}
-        {...(value === null ? { 'aria-valuetext': 'working' } : {})}
+        {...(value === null ? { 'aria-valuetext': t`working` } : {})}
       />
     </MantineProgress.Root>
   );

@@ -1,4 +1,5 @@
 /** What starts something reads the fields of its screen: while one of them shows what is not used, nothing starts. */
+import { t } from '@lingui/core/macro';
 import { WinnowError } from '../../shared/errors.ts';
 
 /** Does what was asked for, or throws with the first field that holds no value, and goes to it. */
@@ -8,11 +9,12 @@ export function withFields<Result>(perform: () => Result): () => Result {
     if (!field) return perform();
     field.focus();
     field.scrollIntoView({ block: 'center' });
-    const name = field.labels?.[0]?.textContent?.trim() || 'A field';
+    const name = field.labels?.[0]?.textContent?.trim() || t`A field`;
+    const value = field.value.slice(0, 40);
     throw new WinnowError(
       'BadArguments',
-      `${name} holds no value that can be used${field.value ? `: “${field.value.slice(0, 40)}”` : ''}.`,
-      'Type another one; nothing has started.',
+      value ? t`${name} holds no value that can be used: “${value}”.` : t`${name} holds no value that can be used.`,
+      t`Type another one; nothing has started.`,
     );
   };
 }

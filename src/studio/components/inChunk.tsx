@@ -1,4 +1,5 @@
 /** A part of the page that is loaded when it is needed, or before, by its `load`. */
+import { t } from '@lingui/core/macro';
 import { type ComponentType, type ReactNode, useEffect, useState } from 'react';
 import { WinnowError } from '../../shared/errors.ts';
 
@@ -17,10 +18,11 @@ export function inChunk<Props extends object>(ask: () => Promise<ComponentType<P
       (found) => void (Part = found),
       (error: unknown) => {
         coming = undefined;
+        const why = error instanceof Error ? error.message : String(error);
         throw new WinnowError(
           'NotFound',
-          `A part of Winnow could not be loaded: ${error instanceof Error ? error.message : String(error)}.`,
-          'Reload the page: there may be a newer version, or no network.',
+          t`A part of Winnow could not be loaded: ${why}.`,
+          t`Reload the page: there may be a newer version, or no network.`,
         );
       },
     ));

@@ -1,4 +1,5 @@
 /** Several pictures at once: which are selected, and what can be done with them. */
+import { plural, t } from '@lingui/core/macro';
 import { useState } from 'react';
 import type { ImageRecord } from '../../service/types.ts';
 import { useStudio } from '../store/useStudio.ts';
@@ -7,7 +8,7 @@ import { saveTaken } from './files.ts';
 import styles from './imageGrid.module.css';
 import { Shortcuts } from './Shortcuts.tsx';
 import { ConfirmButton } from './Dialog.tsx';
-import { plural, printPercent } from './words.ts';
+import { printPercent } from './words.ts';
 
 export interface Selection {
   /** Of those that are listed. */
@@ -46,41 +47,46 @@ export function SelectionBar({ selection, listed }: { selection: Selection; list
   const { removeImages, starImages, zipImages, take } = useStudio.getState();
   if (!images.length) return null;
   const ids = images.map(({ id }) => id);
+  const count = images.length;
+  const share = taking?.what === 'images' ? printPercent(taking.share) : null;
   const starred = images.every((image) => image.starred);
   const save = async (): Promise<void> => {
     const file = await take('images', (onProgress) => zipImages(ids, onProgress));
     if (file) saveTaken(file);
   };
   return (
-    <div className={styles.selection} role="toolbar" aria-label="Selected images">
+    <div className={styles.selection} role="toolbar" aria-label={t`Selected images`}>
       <Shortcuts
-        title="Selection"
-        actions={[{ name: 'clearSelection', label: 'Select nothing', keys: 'escape', perform: clear }]}
+        title={t`Selection`}
+        actions={[{ name: 'clearSelection', label: t`Select nothing`, keys: 'escape', perform: clear }]}
       />
       <strong className="number" role="status">
-        {images.length} selected
+        {t({ message: `${count} selected`, comment: 'pictures' })}
       </strong>
       <Button icon="star" pressed={starred} onClick={() => starImages(ids, !starred)}>
-        {starred ? 'Take the stars away' : 'Star'}
+        {starred ? t`Take the stars away` : t({ message: 'Star', comment: 'a button: gives a picture a star' })}
       </Button>
       <Button icon="save" disabled={taking !== null} onClick={save}>
-        {taking?.what === 'images' ? `Packing ${printPercent(taking.share)}` : 'Save as zip'}
+        {share === null ? t`Save as zip` : t`Packing ${share}`}
       </Button>
       <ConfirmButton
-        label="Delete"
-        question={`${plural(images.length, 'image')} will be removed from this browser. A pair that one stands in keeps its own copy.`}
-        confirm={`Delete ${plural(images.length, 'image')}`}
+        label={t`Delete`}
+        question={plural(count, {
+          one: `${count} image will be removed from this browser. A pair that one stands in keeps its own copy.`,
+          other: `${count} images will be removed from this browser. A pair that one stands in keeps its own copy.`,
+        })}
+        confirm={plural(count, { one: `Delete ${count} image`, other: `Delete ${count} images` })}
         onConfirm={async () => {
           await removeImages(ids);
           clear();
         }}
       />
-      {images.length < listed ? (
+      {count < listed ? (
         <Button look="quiet" onClick={all}>
-          Select all {listed}
+          {t`Select all ${listed}`}
         </Button>
       ) : null}
-      <IconButton icon="close" label="Select nothing" of="clearSelection" onClick={clear} />
+      <IconButton icon="close" label={t`Select nothing`} of="clearSelection" onClick={clear} />
     </div>
   );
 }
@@ -89,13 +95,14 @@ export function SelectionBar({ selection, listed }: { selection: Selection; list
 export function Marks({ image, selection }: { image: ImageRecord; selection: Selection }) {
   const { starImages } = useStudio.getState();
   const selected = selection.has(image.id);
-  const name = `${image.prompt || 'no prompt'}, seed ${image.seed}`;
+  const { seed } = image;
+  const prompt = image.prompt || t`no prompt`;
   return (
     <span className={styles.marks} data-any={selection.images.length > 0 || undefined}>
       <input
         type="checkbox"
         className={styles.select}
-        aria-label={`Select image: ${name}`}
+        aria-label={t`Select image: ${prompt}, seed ${seed}`}
         checked={selected}
         onChange={({ nativeEvent }) =>
           selection.toggle(image.id, nativeEvent instanceof MouseEvent && nativeEvent.shiftKey)
@@ -105,7 +112,7 @@ export function Marks({ image, selection }: { image: ImageRecord; selection: Sel
         <IconButton
           icon="star"
           size={28}
-          label={image.starred ? `Starred: ${name}` : `Star: ${name}`}
+          label={image.starred ? t`Starred: ${prompt}, seed ${seed}` : t`Star: ${prompt}, seed ${seed}`}
           pressed={image.starred === true}
           onClick={() => starImages([image.id], !image.starred)}
         />

@@ -1,4 +1,5 @@
 /** What differs between the settings of several runs. */
+import { t } from '@lingui/core/macro';
 import type { RunRecord } from '../../service/types.ts';
 
 export interface ApartRow {
@@ -20,13 +21,15 @@ const print = (value: unknown): string =>
       ? String(value)
       : JSON.stringify(value);
 
+const runInWords = ({ run }: { run: string }): string => t`run ${run}`;
+
 const ofRun = ({ config, model, pairs }: Run): Record<string, unknown> => ({
   model: [
     model.base,
-    ...model.adapters.map((adapter) => (adapter.kind === 'run' ? `run ${adapter.run}` : adapter.file)),
+    ...model.adapters.map((adapter) => (adapter.kind === 'run' ? runInWords(adapter) : adapter.file)),
   ].join(' + '),
   pairs: pairs.length,
-  'labels from': [...new Set(pairs.map(({ by }) => by ?? 'you'))].toSorted().join(', '),
+  'labels from': [...new Set(pairs.map(({ by }) => by ?? t`you`))].toSorted().join(', '),
   ...config,
 });
 

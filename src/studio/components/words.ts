@@ -1,24 +1,34 @@
 /** Numbers and names as words. */
+import { t } from '@lingui/core/macro';
 import type { SystemReport } from '../../service/types.ts';
 import type { EngineState } from '../store/engineSlice.ts';
 
 /** Why there is no figure that the engine has to work out. */
-export const withoutEngine: Record<Exclude<EngineState, 'ready'>, string> = {
-  starting: 'The engine is not ready yet.',
-  failed: 'The engine is not running.',
-  noWebGPU: 'This takes WebGPU, which is not to be had here.',
-  otherTab: 'Winnow is at work in another tab.',
+export const withoutEngine: Readonly<Record<Exclude<EngineState, 'ready'>, string>> = {
+  get starting() {
+    return t`The engine is not ready yet.`;
+  },
+  get failed() {
+    return t`The engine is not running.`;
+  },
+  get noWebGPU() {
+    return t`This takes WebGPU, which is not to be had here.`;
+  },
+  get otherTab() {
+    return t`Winnow is at work in another tab.`;
+  },
 };
 
 export function gpuName({ adapter }: SystemReport): string {
   // Chromium's processor fallback names itself by vendor and architecture only.
-  if (adapter.architecture === 'swiftshader') return 'SwiftShader (on the CPU)';
-  const name =
-    adapter.description ||
-    adapter.device ||
-    [adapter.vendor, adapter.architecture].filter(Boolean).join(' ') ||
-    'Unnamed GPU';
-  return adapter.isFallback ? `${name} (on the CPU)` : name;
+  const isSwiftShader = adapter.architecture === 'swiftshader';
+  const name = isSwiftShader
+    ? 'SwiftShader'
+    : adapter.description ||
+      adapter.device ||
+      [adapter.vendor, adapter.architecture].filter(Boolean).join(' ') ||
+      t`Unnamed GPU`;
+  return isSwiftShader || adapter.isFallback ? t`${name} (on the CPU)` : name;
 }
 
 export function printBytes(bytes: number): string {
@@ -36,13 +46,16 @@ export function printCount(count: number): string {
   return `${value >= 100 ? Math.round(value) : value.toPrecision(value >= 10 ? 3 : 2)} ${['', 'k', 'M', 'B'][power]}`;
 }
 
+const inMinutes = (minutes: number, seconds: number): string => t`${minutes} min ${seconds} s`;
+const inHours = (hours: number, minutes: number): string => t`${hours} h ${minutes} min`;
+
 export function printDuration(seconds: number): string {
-  if (seconds < 1) return 'under a second';
+  if (seconds < 1) return t`under a second`;
   const whole = Math.round(seconds);
   if (whole < 60) return `${whole} s`;
-  if (whole < 600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
+  if (whole < 600) return inMinutes(Math.floor(whole / 60), whole % 60);
   const minutes = Math.round(seconds / 60);
-  return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+  return minutes < 60 ? t`${minutes} min` : inHours(Math.floor(minutes / 60), minutes % 60);
 }
 
 export const printSeconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;
