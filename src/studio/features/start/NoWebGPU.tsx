@@ -1,18 +1,22 @@
 /** No WebGPU here: what to do in this very browser, and what works without. */
+import { t } from '@lingui/core/macro';
+import { Trans } from '@lingui/react/macro';
 import { Notice } from '../../components/Surface.tsx';
 import { useStudio } from '../../store/useStudio.ts';
 import styles from './start.module.css';
 
 interface Advice {
-  browser: string;
+  title: string;
   steps: string[];
 }
+
+const offIn = (browser: string): string => t`WebGPU is off in ${browser}`;
 
 export function adviceFor(userAgent: string, secure: boolean): Advice {
   if (!secure)
     return {
-      browser: 'this address',
-      steps: ['WebGPU is offered only to secure pages. Open Winnow over https, or on http://localhost.'],
+      title: t`WebGPU is off in this address`,
+      steps: [t`WebGPU is offered only to secure pages. Open Winnow over https, or on http://localhost.`],
     };
   const version = (pattern: RegExp): number => Number(pattern.exec(userAgent)?.[1] ?? 0);
   const isIos =
@@ -20,57 +24,66 @@ export function adviceFor(userAgent: string, secure: boolean): Advice {
     (/Macintosh/.test(userAgent) && typeof navigator !== 'undefined' && navigator.maxTouchPoints > 1);
   if (isIos)
     return {
-      browser: 'your iPhone or iPad',
+      title: t`WebGPU is off in your iPhone or iPad`,
       steps: [
-        'Update to iOS or iPadOS 26 or later: WebGPU is in Safari from there on.',
-        'Every browser on iOS uses the same engine, so another one does not help.',
+        t`Update to iOS or iPadOS 26 or later: WebGPU is in Safari from there on.`,
+        t`Every browser on iOS uses the same engine, so another one does not help.`,
       ],
     };
   if (/Firefox\//.test(userAgent)) {
     return {
-      browser: 'Firefox',
+      title: offIn('Firefox'),
       steps: [
         /Windows|Macintosh/.test(userAgent)
-          ? 'Update Firefox: WebGPU is on in current versions for Windows and for Macs with Apple silicon.'
-          : 'On Linux, WebGPU is on only in Firefox Nightly so far.',
-        'Or open about:config, set dom.webgpu.enabled to true, and restart Firefox. Where that is not enough, gfx.webgpu.ignore-blocklist too.',
-        'Or open this page in a current Chrome or Edge.',
+          ? t`Update Firefox: WebGPU is on in current versions for Windows and for Macs with Apple silicon.`
+          : t`On Linux, WebGPU is on only in Firefox Nightly so far.`,
+        t`Or open about:config, set dom.webgpu.enabled to true, and restart Firefox. Where that is not enough, gfx.webgpu.ignore-blocklist too.`,
+        t`Or open this page in a current Chrome or Edge.`,
       ],
     };
   }
   if (/Chrome\//.test(userAgent)) {
     const name = /Edg\//.test(userAgent) ? 'Edge' : 'Chrome';
     const scheme = name === 'Edge' ? 'edge' : 'chrome';
-    const steps = [`Open ${scheme}://gpu and look for WebGPU: it says why it is off.`];
-    if (version(/Chrome\/(\d+)/) < 121)
-      steps.unshift(`Update ${name}: yours is version ${version(/Chrome\/(\d+)/)}, WebGPU needs 121 or later.`);
+    const own = version(/Chrome\/(\d+)/);
+    const gpu = `${scheme}://gpu`;
+    const settings = `${scheme}://settings/system`;
+    const [unsafe, vulkan] = [`${scheme}://flags/#enable-unsafe-webgpu`, `${scheme}://flags/#enable-vulkan`];
+    const steps = [t`Open ${gpu} and look for WebGPU: it says why it is off.`];
+    if (own < 121) steps.unshift(t`Update ${name}: yours is version ${own}, WebGPU needs 121 or later.`);
     if (/Linux/.test(userAgent) && !/Android/.test(userAgent))
-      steps.push(
-        `On Linux, turn on ${scheme}://flags/#enable-unsafe-webgpu and ${scheme}://flags/#enable-vulkan, then restart.`,
-      );
+      steps.push(t`On Linux, turn on ${unsafe} and ${vulkan}, then restart.`);
     steps.push(
-      `Check that “Use graphics acceleration when available” is on in ${scheme}://settings/system.`,
-      'Update the graphics driver.',
+      t({
+        message: `Check that “Use graphics acceleration when available” is on in ${settings}.`,
+        comment: 'as Chrome calls it in this language',
+      }),
+      t`Update the graphics driver.`,
     );
-    return { browser: name, steps };
+    return { title: offIn(name), steps };
   }
   if (/Safari\//.test(userAgent))
     return {
-      browser: 'Safari',
+      title: offIn('Safari'),
       steps: [
-        'Update to macOS 26 with Safari 26 or later: WebGPU is on there.',
-        'Or open this page in a current Chrome or Edge.',
+        t`Update to macOS 26 with Safari 26 or later: WebGPU is on there.`,
+        t`Or open this page in a current Chrome or Edge.`,
       ],
     };
-  return { browser: 'this browser', steps: ['Open this page in a current Chrome, Edge, Firefox or Safari.'] };
+  return {
+    title: t`WebGPU is off in this browser`,
+    steps: [t`Open this page in a current Chrome, Edge, Firefox or Safari.`],
+  };
 }
 
 export function NoWebGPU() {
   const lacks = useStudio((s) => s.lacks?.what);
-  const { browser, steps } = adviceFor(navigator.userAgent, isSecureContext);
+  const { title, steps } = adviceFor(navigator.userAgent, isSecureContext);
   return (
-    <Notice tone="warn" title={`WebGPU is off in ${browser}`}>
-      <p className="small">Winnow makes images and trains on your graphics chip through WebGPU. To turn it on here:</p>
+    <Notice tone="warn" title={title}>
+      <p className="small">
+        <Trans>Winnow makes images and trains on your graphics chip through WebGPU. To turn it on here:</Trans>
+      </p>
       <ol className={styles.advice}>
         {steps.map((step) => (
           <li key={step}>{step}</li>
@@ -78,8 +91,9 @@ export function NoWebGPU() {
       </ol>
       {lacks === 'records' ? null : (
         <p className="small">
-          Meanwhile you can judge the pairs below
-          {lacks ? '.' : ': your labels are kept, and count as soon as WebGPU is there.'}
+          {lacks
+            ? t`Meanwhile you can judge the pairs below.`
+            : t`Meanwhile you can judge the pairs below: your labels are kept, and count as soon as WebGPU is there.`}
         </p>
       )}
     </Notice>

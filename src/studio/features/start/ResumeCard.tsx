@@ -1,10 +1,17 @@
 /** A run that stopped before its end, and the button that goes on with it. */
+import { t } from '@lingui/core/macro';
+import { Trans } from '@lingui/react/macro';
 import { useLocation } from 'wouter';
 import { Button } from '../../components/Button.tsx';
 import { Notice } from '../../components/Surface.tsx';
 import { printWhen } from '../../components/words.ts';
 import { canResume } from '../../store/trainSlice.ts';
 import { useStudio } from '../../store/useStudio.ts';
+
+function savedInWords({ step, at }: { step: number; at: string }): string {
+  const when = printWhen(at);
+  return t`Saved at step ${step}, ${when}. It goes on from there exactly as if it had never stopped.`;
+}
 
 export function ResumeCard() {
   const run = useStudio((s) =>
@@ -20,10 +27,12 @@ export function ResumeCard() {
   const [, navigate] = useLocation();
   if (!run) return null;
   const saved = run.checkpoints.at(-1);
+  const { name, step } = run;
+  const { steps } = run.config;
   return (
     <Notice
       tone="warn"
-      title={`“${run.name}” stopped at step ${run.step} of ${run.config.steps}`}
+      title={t`“${name}” stopped at step ${step} of ${steps}`}
       actions={
         <Button
           look="primary"
@@ -34,13 +43,13 @@ export function ResumeCard() {
             navigate(`/train/${run.id}`);
           }}
         >
-          Resume
+          <Trans>Resume</Trans>
         </Button>
       }
     >
       {saved
-        ? `Saved at step ${saved.step}, ${printWhen(saved.at)}. It goes on from there exactly as if it had never stopped.`
-        : 'Nothing of it was saved yet: it begins again with the same settings, and comes to the same numbers.'}
+        ? savedInWords(saved)
+        : t`Nothing of it was saved yet: it begins again with the same settings, and comes to the same numbers.`}
     </Notice>
   );
 }

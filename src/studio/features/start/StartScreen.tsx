@@ -1,4 +1,6 @@
 /** Start: a pair to judge at once, what this machine can do, the run that stopped, the loop in five steps. */
+import { plural, t } from '@lingui/core/macro';
+import { Trans } from '@lingui/react/macro';
 import { useLayoutEffect } from 'react';
 import { Link, useLocation } from 'wouter';
 import { Button } from '../../components/Button.tsx';
@@ -6,7 +8,6 @@ import { inChunk } from '../../components/inChunk.tsx';
 import { Judge } from '../../components/Judge.tsx';
 import { ModelWords, useKnownWords } from '../../components/ModelWords.tsx';
 import { Disclosure, Empty, Panel } from '../../components/Surface.tsx';
-import { plural } from '../../components/words.ts';
 import { usable as ownUsable } from '../../store/labelSelectors.ts';
 import { isUnfinished } from '../../store/blindSlice.ts';
 import { useStudio } from '../../store/useStudio.ts';
@@ -23,7 +24,7 @@ export function StartScreen() {
   const usable = useStudio((s) => ownUsable(s).own);
   // Read without any pair: for a reason, not because all are judged.
   const problem = useStudio((s) =>
-    s.pairs.length ? null : (s.labelProblem?.message ?? (s.lacks ? 'See above: an answer could not be kept.' : null)),
+    s.pairs.length ? null : (s.labelProblem?.message ?? (s.lacks ? t`See above: an answer could not be kept.` : null)),
   );
   const lacks = useStudio((s) => s.lacks !== null);
   const noWebGPU = useStudio((s) => s.engineState === 'noWebGPU');
@@ -33,25 +34,31 @@ export function StartScreen() {
   return (
     <div className={styles.screen}>
       <header className={styles.hero}>
-        <h1>Teach an image model your taste.</h1>
+        <h1>
+          <Trans>Teach an image model your taste.</Trans>
+        </h1>
         <p className="dim">
-          You say which of two pictures is better. The model learns from it in this tab. Nothing leaves this computer.
+          <Trans>
+            You say which of two pictures is better. The model learns from it in this tab. Nothing leaves this computer.
+          </Trans>
         </p>
       </header>
       {noWebGPU ? <NoWebGPU /> : null}
       <ResumeCard />
       <div className={styles.columns}>
-        <section className={styles.judge} aria-label="Which one do you like more?">
+        <section className={styles.judge} aria-label={t`Which one do you like more?`}>
           {showing ? (
             <>
               <div className="spread">
-                <h2>Which one do you like more?</h2>
+                <h2>
+                  <Trans>Which one do you like more?</Trans>
+                </h2>
                 <span className="small dim number">
                   {judged
-                    ? `${plural(judged, 'label')} → ${usable} usable`
+                    ? t`${plural(judged, { one: `${judged} label`, other: `${judged} labels` })} → ${usable} usable`
                     : lacks
-                      ? 'Your answers are kept here'
-                      : 'Your first answer already counts'}
+                      ? t`Your answers are kept here`
+                      : t`Your first answer already counts`}
                 </span>
               </div>
               <Judge compact />
@@ -59,37 +66,40 @@ export function StartScreen() {
           ) : read ? (
             <Panel>
               {problem ? (
-                <Empty icon="warn" title="No pair can be shown">
+                <Empty icon="warn" title={t`No pair can be shown`}>
                   {problem}
                 </Empty>
               ) : judged ? (
                 <Empty
                   icon="check"
-                  title={`${plural(usable, 'usable label')} so far`}
+                  title={plural(usable, {
+                    one: `${usable} usable label so far`,
+                    other: `${usable} usable labels so far`,
+                  })}
                   actions={
                     <>
                       <Button look="primary" icon="train" href="#/train" disabled={usable === 0}>
-                        Train on them
+                        <Trans comment="labels">Train on them</Trans>
                       </Button>
                       <Button icon="generate" href="#/generate">
-                        Make more pairs
+                        <Trans>Make more pairs</Trans>
                       </Button>
                     </>
                   }
                 >
-                  Every pair here is judged.
+                  <Trans>Every pair here is judged.</Trans>
                 </Empty>
               ) : (
                 <Empty
                   icon="generate"
-                  title="Make your first pairs"
+                  title={t`Make your first pairs`}
                   actions={
                     <Button look="primary" href="#/generate">
-                      Go to Generate
+                      <Trans comment="a screen">Go to Generate</Trans>
                     </Button>
                   }
                 >
-                  Then say which picture of each pair is better.
+                  <Trans>Then say which picture of each pair is better.</Trans>
                 </Empty>
               )}
             </Panel>
@@ -119,7 +129,7 @@ function WhatItDraws() {
   };
   return (
     <Panel>
-      <Disclosure label="What can this model draw?">
+      <Disclosure label={t`What can this model draw?`}>
         <ModelWords words={words} onWords={begin} onPrompt={begin} />
       </Disclosure>
     </Panel>
@@ -134,32 +144,40 @@ function TheLoop() {
   const steps = [
     {
       path: '/generate',
-      title: 'Generate',
-      text: 'Make pairs: one prompt, two seeds.',
-      done: images ? plural(images, 'image') : '',
+      title: t`Generate`,
+      text: t`Make pairs: one prompt, two seeds.`,
+      done: images ? plural(images, { one: `${images} image`, other: `${images} images` }) : '',
     },
     {
       path: '/label',
-      title: 'Label',
-      text: 'Say which one is better. One key each.',
-      done: labels ? plural(labels, 'label') : '',
+      title: t({ message: 'Label', context: 'screen' }),
+      text: t({ message: 'Say which one is better. One key each.', comment: 'of a keyboard' }),
+      done: labels ? plural(labels, { one: `${labels} label`, other: `${labels} labels` }) : '',
     },
     {
       path: '/train',
-      title: 'Train',
-      text: 'The model learns to prefer what you prefer.',
-      done: runs ? plural(runs, 'run') : '',
+      title: t`Train`,
+      text: t`The model learns to prefer what you prefer.`,
+      done: runs ? plural(runs, { one: `${runs} run`, other: `${runs} runs` }) : '',
     },
     {
       path: '/compare',
-      title: 'Compare',
-      text: 'Before and after, blind. Does it show?',
-      done: tests ? plural(tests, 'blind test') : '',
+      title: t`Compare`,
+      text: t({
+        message: 'Before and after, blind. Does it show?',
+        comment: 'blind: without being told which is which',
+      }),
+      done: tests ? plural(tests, { one: `${tests} blind test`, other: `${tests} blind tests` }) : '',
     },
-    { path: '/generate', title: 'Again', text: 'New pairs from the better model, or take it with you.', done: '' },
+    {
+      path: '/generate',
+      title: t({ message: 'Again', comment: 'a step: the loop begins anew' }),
+      text: t`New pairs from the better model, or take it with you.`,
+      done: '',
+    },
   ];
   return (
-    <Panel title="The loop">
+    <Panel title={t({ message: 'The loop', comment: 'Generate, Label, Train, Compare, and again' })}>
       <ol className={styles.loop}>
         {steps.map(({ path, title, text, done }, index) => (
           <li key={title}>

@@ -1,6 +1,10 @@
 /** Which GPU there is and what it allows, in words; numbers for those who want them. */
+import { i18n, type MessageDescriptor } from '@lingui/core';
+import { msg, t } from '@lingui/core/macro';
+import { Trans } from '@lingui/react/macro';
 import type { ReactNode } from 'react';
 import { Link } from 'wouter';
+import type { ModelInfo, SystemReport } from '../../../service/types.ts';
 import { Button } from '../../components/Button.tsx';
 import { Icon, type IconName } from '../../components/Icon.tsx';
 import { Disclosure, Panel, Progress } from '../../components/Surface.tsx';
@@ -9,11 +13,36 @@ import { chosenModel } from '../../store/models.ts';
 import { useStudio } from '../../store/useStudio.ts';
 import styles from './start.module.css';
 
-const backends = {
-  engine: 'Winnow’s own kernels',
-  'onnx-webgpu': 'onnxruntime on WebGPU',
-  'onnx-wasm': 'onnxruntime on the CPU',
-} as const;
+const backends: Record<SystemReport['choices']['sampler'], MessageDescriptor> = {
+  engine: msg`Winnow’s own kernels`,
+  'onnx-webgpu': msg`onnxruntime on WebGPU`,
+  'onnx-wasm': msg`onnxruntime on the CPU`,
+};
+
+function mostInWords(bytes: number): string {
+  const most = printBytes(bytes);
+  return t({ message: `up to ${most} a buffer`, comment: 'memory of a GPU' });
+}
+
+const threadsInWords = (threads: number): string => t({ message: `${threads} for onnxruntime`, comment: 'threads' });
+
+function diskInWords({ quotaBytes, usageBytes }: { quotaBytes: number; usageBytes: number }): string {
+  const free = printBytes(quotaBytes - usageBytes);
+  const used = printBytes(usageBytes);
+  return t`${free} free, ${used} used`;
+}
+
+const withNetworkInWords = ({ failed: why }: { failed: string }): string => t`only with a network: ${why}`;
+
+function ModelHere({ model: { title, parameters, defaultSize } }: { model: ModelInfo }) {
+  const weights = printCount(parameters.unet);
+  const size = printSize(defaultSize);
+  return (
+    <Trans>
+      <Link href="/models">{title}</Link>: {weights} weights, {size}, here already
+    </Trans>
+  );
+}
 
 export function SystemCheck() {
   const state = useStudio((s) => s.engineState);
@@ -26,7 +55,7 @@ export function SystemCheck() {
   const install = useStudio((s) => s.install);
   const f16 = system?.features.includes('shader-f16');
   return (
-    <Panel title="This computer">
+    <Panel title={t`This computer`}>
       {preparing ? (
         <div className={styles.preparing}>
           <p className="small" role="status">
@@ -43,73 +72,76 @@ export function SystemCheck() {
           name="WebGPU"
         >
           {state === 'failed'
-            ? 'the engine is not running'
+            ? t`the engine is not running`
             : system
               ? gpuName(system)
               : state === 'starting'
-                ? 'looking'
+                ? t({ message: 'looking', comment: 'for WebGPU' })
                 : state === 'otherTab'
-                  ? 'in use by another tab'
-                  : 'not available'}
+                  ? t({ message: 'in use by another tab', comment: 'WebGPU' })
+                  : t({ message: 'not available', comment: 'WebGPU' })}
         </Check>
         {system ? (
           <>
             {system.adapter.isFallback ? (
-              <Check state="note" name="Speed">
-                No GPU driver: the processor does its work. It is correct, and slow.
+              <Check state="note" name={t`Speed`}>
+                <Trans>No GPU driver: the processor does its work. It is correct, and slow.</Trans>
               </Check>
             ) : null}
-            <Check state="good" name="Memory">
-              up to {printBytes(system.limits.maxBufferSize)} a buffer
+            <Check state="good" name={t`Memory`}>
+              {mostInWords(system.limits.maxBufferSize)}
             </Check>
-            <Check state={f16 ? 'good' : 'note'} name="16-bit">
-              {f16 ? 'yes' : 'no; weights are unpacked instead'}
+            <Check state={f16 ? 'good' : 'note'} name={t`16-bit`}>
+              {f16
+                ? t({ message: 'yes', comment: 'there is arithmetic of 16 bits' })
+                : t({ message: 'no; weights are unpacked instead', comment: 'there is no arithmetic of 16 bits' })}
             </Check>
-            <Check state={system.wasmThreads > 1 ? 'good' : 'note'} name="Threads">
+            <Check state={system.wasmThreads > 1 ? 'good' : 'note'} name={t`Threads`}>
               {system.wasmThreads > 1
-                ? `${system.wasmThreads} for onnxruntime`
+                ? threadsInWords(system.wasmThreads)
                 : kept === 'kept' && !crossOriginIsolated
-                  ? 'one; more when this page is opened again'
-                  : 'one: this page is not cross-origin isolated'}
+                  ? t({ message: 'one; more when this page is opened again', comment: 'threads' })
+                  : t({ message: 'one: this page is not cross-origin isolated', comment: 'threads' })}
             </Check>
           </>
         ) : null}
         {lacks ? (
-          <Check state="bad" name="Storage">
-            no {lacks} are kept for this page
+          <Check state="bad" name={t`Storage`}>
+            {lacks === 'records' ? t`no records are kept for this page` : t`no files are kept for this page`}
           </Check>
         ) : null}
         {storage && !lacks ? (
-          <Check state={storage.quotaBytes - storage.usageBytes > 500e6 ? 'good' : 'note'} name="Disk">
-            {printBytes(storage.quotaBytes - storage.usageBytes)} free, {printBytes(storage.usageBytes)} used
+          <Check state={storage.quotaBytes - storage.usageBytes > 500e6 ? 'good' : 'note'} name={t`Disk`}>
+            {diskInWords(storage)}
           </Check>
         ) : null}
         {model ? (
-          <Check state="good" name="Model">
-            <Link href="/models">{model.title}</Link>: {printCount(model.parameters.unet)} weights,{' '}
-            {printSize(model.defaultSize)}, here already
+          <Check state="good" name={t`Model`}>
+            <ModelHere model={model} />
           </Check>
         ) : null}
         {kept ? (
-          <Check state={kept === 'kept' ? 'good' : kept === 'coming' ? 'wait' : 'note'} name="Offline">
+          <Check state={kept === 'kept' ? 'good' : kept === 'coming' ? 'wait' : 'note'} name={t`Offline`}>
             {kept === 'kept'
-              ? 'this page opens without a network'
+              ? t`this page opens without a network`
               : kept === 'coming'
-                ? 'being kept in this browser'
-                : `only with a network: ${kept.failed}`}
+                ? t({ message: 'being kept in this browser', comment: 'this page' })
+                : withNetworkInWords(kept)}
           </Check>
         ) : null}
       </ul>
       {install ? (
         <Button icon="down" onClick={install}>
-          Install Winnow
+          <Trans>Install Winnow</Trans>
         </Button>
       ) : null}
       {system ? (
-        <Disclosure label="Measured here">
+        <Disclosure label={t`Measured here`}>
           <dl className={styles.measured}>
-            <dt>Images are made by</dt>
-            <dd>{backends[system.choices.sampler]}</dd>
+            <dt>
+              <Trans>Images are made by</Trans>
+            </dt>
+            <dd>{i18n._(backends[system.choices.sampler])}</dd>
             {Object.entries(system.choices.measuredMs).map(([name, ms]) => (
               <div key={name} className={styles.measure}>
                 <dt>{name}</dt>
@@ -119,7 +151,7 @@ export function SystemCheck() {
             {Object.entries(system.choices.failures).map(([name, why]) => (
               <div key={name} className={styles.measure}>
                 <dt>{name}</dt>
-                <dd>does not run here: {why}</dd>
+                <dd>{t`does not run here: ${why}`}</dd>
               </div>
             ))}
           </dl>
@@ -139,7 +171,12 @@ function Check({
   children: ReactNode;
 }) {
   const icons: Record<typeof state, IconName> = { good: 'check', note: 'info', bad: 'bad', wait: 'refresh' };
-  const words = { good: 'fine', note: 'note', bad: 'missing', wait: 'checking' };
+  const words = {
+    good: t({ message: 'fine', comment: 'a part of this computer' }),
+    note: t({ message: 'note', comment: 'something to know of a part of this computer' }),
+    bad: t({ message: 'missing', comment: 'a part of this computer' }),
+    wait: t({ message: 'checking', comment: 'a part of this computer' }),
+  };
   return (
     <li data-state={state}>
       <span className={styles.checkIcon} title={words[state]}>
