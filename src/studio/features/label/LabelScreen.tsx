@@ -1,27 +1,30 @@
 /** Label: one pair, five answers, and how far the labels carry. */
+import { i18n, type MessageDescriptor } from '@lingui/core';
+import { msg, plural, t } from '@lingui/core/macro';
+import { Plural, Trans } from '@lingui/react/macro';
 import { useEffect } from 'react';
 import { Button } from '../../components/Button.tsx';
 import { Segmented, Select, Switch } from '../../components/Fields.tsx';
 import { Judge } from '../../components/Judge.tsx';
 import { Empty, Notice, Progress } from '../../components/Surface.tsx';
 import { recipeInWords } from '../../components/settingsWords.ts';
-import { plural, printSeconds } from '../../components/words.ts';
+import { printSeconds } from '../../components/words.ts';
 import { pairRecipe, pairsAreDue } from '../../store/generateSelectors.ts';
 import type { QueueFilter } from '../../store/labelsSlice.ts';
-import { isOpen } from '../../store/jobsSlice.ts';
+import { isOpen, type Job } from '../../store/jobsSlice.ts';
 import { queue, queueSizes, usable as usableOf } from '../../store/labelSelectors.ts';
 import { chosenModel, isPairOf, modelNames } from '../../store/models.ts';
 import { currentRater, profiles } from '../../store/ratersSlice.ts';
 import { useStudio } from '../../store/useStudio.ts';
 import styles from './label.module.css';
 
-const filters: { value: QueueFilter; label: string }[] = [
-  { value: 'toJudge', label: 'To judge' },
-  { value: 'brought', label: 'Came labelled' },
-  { value: 'preferred', label: 'Preferred' },
-  { value: 'tie', label: 'Ties' },
-  { value: 'bothBad', label: 'Both bad' },
-  { value: 'skip', label: 'Skipped' },
+const filters: { value: QueueFilter; label: MessageDescriptor }[] = [
+  { value: 'toJudge', label: msg({ message: 'To judge', comment: 'pairs' }) },
+  { value: 'brought', label: msg({ message: 'Came labelled', comment: 'pairs with labels of somebody else' }) },
+  { value: 'preferred', label: msg({ message: 'Preferred', comment: 'pairs of which one picture is better' }) },
+  { value: 'tie', label: msg({ message: 'Ties', comment: 'pairs of which both pictures are as good' }) },
+  { value: 'bothBad', label: msg`Both bad` },
+  { value: 'skip', label: msg({ message: 'Skipped', comment: 'pairs' }) },
 ];
 
 /** From here on a first training makes sense, and from there on a good one. */
@@ -38,25 +41,25 @@ export function LabelScreen() {
   const { setFilter } = useStudio.getState();
   const options = filters
     .filter(({ value }) => value !== 'brought' || sizes.brought > 0 || filter === 'brought')
-    .map(({ value, label }) => ({ value, label: `${label} ${sizes[value]}` }));
+    .map(({ value, label }) => ({ value, label: `${i18n._(label)} ${sizes[value]}` }));
   return (
     <div className={styles.screen}>
-      <h1 className={styles.hiddenTitle}>Label</h1>
+      <h1 className={styles.hiddenTitle}>{t({ message: 'Label', context: 'screen' })}</h1>
       <div className={styles.head}>
         <Counter />
         <div className={styles.wideFilter}>
-          <Segmented label="Which pairs" value={filter} onChange={setFilter} options={options} />
+          <Segmented label={t`Which pairs`} value={filter} onChange={setFilter} options={options} />
         </div>
         <div className={styles.narrowFilter}>
-          <Select label="Which pairs" value={filter} onChange={setFilter} options={options} />
+          <Select label={t`Which pairs`} value={filter} onChange={setFilter} options={options} />
         </div>
       </div>
       <Whose />
       <OtherModel />
       <Judge />
       {showing || !read ? null : noPairs ? (
-        <Empty icon="warn" title="No pair can be shown">
-          {lacks ? 'See above: an answer could not be kept.' : 'See above.'}
+        <Empty icon="warn" title={t`No pair can be shown`}>
+          {lacks ? t`See above: an answer could not be kept.` : t`See above.`}
         </Empty>
       ) : (
         <NothingLeft />
@@ -76,12 +79,12 @@ function Whose() {
   return (
     <div>
       <Segmented
-        label="Whose labels are listed"
+        label={t`Whose labels are listed`}
         value={whose}
         onChange={setWhose}
         options={[
-          { value: 'mine', label: name === 'Me' ? 'My labels' : `${name}’s labels` },
-          { value: 'all', label: 'Everybody’s, merged' },
+          { value: 'mine', label: name === 'Me' ? t`My labels` : t`${name}’s labels` },
+          { value: 'all', label: t({ message: 'Everybody’s, merged', comment: 'labels' }) },
         ]}
       />
     </div>
@@ -92,18 +95,25 @@ function Counter() {
   const counts = useStudio((s) => s.counts);
   const { own: usable, others } = useStudio(usableOf);
   const goal = usable < enough.taste ? enough.taste : enough.standard;
+  const missing = goal - usable;
+  const { labels, tie, bothBad, skip } = counts;
+  const each = counts.medianMs === null ? null : printSeconds(counts.medianMs);
   return (
     <div className={styles.counter}>
       <p aria-live="polite">
-        <strong className="number">{plural(counts.labels, 'label')}</strong> <span className="dim">→</span>{' '}
-        <strong className={`number ${styles.usable}`}>{usable} usable</strong>
+        <Trans comment="labels">
+          <strong className="number">
+            <Plural value={labels} one={`${labels} label`} other={`${labels} labels`} />
+          </strong>{' '}
+          <span className="dim">→</span> <strong className={`number ${styles.usable}`}>{usable} usable</strong>
+        </Trans>
         <span className={`small dim number ${styles.detail}`}>
           {[
-            others ? `${others} of other models` : '',
-            counts.tie ? plural(counts.tie, 'tie') : '',
-            counts.bothBad ? `${counts.bothBad} both bad` : '',
-            counts.skip ? `${counts.skip} skipped` : '',
-            counts.medianMs === null ? '' : `${printSeconds(counts.medianMs)} each`,
+            others ? t({ message: `${others} of other models`, comment: 'labels' }) : '',
+            tie ? plural(tie, { one: `${tie} tie`, other: `${tie} ties` }) : '',
+            bothBad ? t`${bothBad} both bad` : '',
+            skip ? t({ message: `${skip} skipped`, comment: 'pairs' }) : '',
+            each === null ? '' : t({ message: `${each} each`, comment: 'seconds for an answer' }),
           ]
             .filter(Boolean)
             .join(' · ')}
@@ -111,16 +121,19 @@ function Counter() {
       </p>
       {usable < enough.standard ? (
         <div className={styles.meter}>
-          <Progress label={`Usable labels, ${usable} of ${goal}`} value={usable / goal} />
+          <Progress label={t`Usable labels, ${usable} of ${goal}`} value={usable / goal} />
           <span className="small dim">
             {usable < enough.taste
-              ? `${goal - usable} more for a first taste`
-              : `enough for a taste · ${goal} for a standard run`}
+              ? t({
+                  message: `${missing} more for a first taste`,
+                  comment: 'labels; then a first training shows something',
+                })
+              : t({ message: `enough for a taste · ${goal} for a standard run`, comment: 'labels' })}
           </span>
         </div>
       ) : (
         <Button href="#/train" icon="train">
-          Train on them
+          <Trans comment="labels">Train on them</Trans>
         </Button>
       )}
     </div>
@@ -142,24 +155,32 @@ function OtherModel() {
   );
   const { setFilter } = useStudio.getState();
   if (!base || !shown || isPairOf(shown, base.id)) return null;
+  const { title } = base;
   return (
     <Notice
       tone="warn"
       actions={
         hasOwn ? (
           <Button icon="label" onClick={() => setFilter(filter)}>
-            Judge its own
+            <Trans comment="pairs of the model">Judge its own</Trans>
           </Button>
         ) : (
           <Button icon="generate" href="#/generate">
-            Make pairs with it
+            <Trans>Make pairs with it</Trans>
           </Button>
         )
       }
     >
-      These pictures are of another model: {base.title} does not learn from them.
+      {t`These pictures are of another model: ${title} does not learn from them.`}
     </Notice>
   );
+}
+
+function makingInWords({ done, total, step, steps }: Job): string {
+  const at = done + 1;
+  return steps
+    ? t`Image ${at} of ${total}, step ${step} of ${steps}. You can still undo your last answer.`
+    : t`Image ${at} of ${total}. You can still undo your last answer.`;
 }
 
 function NothingLeft() {
@@ -172,25 +193,28 @@ function NothingLeft() {
     return (
       <Empty
         icon="label"
-        title="No pairs here"
-        actions={<Button onClick={() => setFilter('toJudge')}>Back to the pairs to judge</Button>}
+        title={t`No pairs here`}
+        actions={
+          <Button onClick={() => setFilter('toJudge')}>
+            <Trans>Back to the pairs to judge</Trans>
+          </Button>
+        }
       >
-        No pair has this answer.
+        <Trans>No pair has this answer.</Trans>
       </Empty>
     );
   }
   if (making) {
     return (
-      <Empty icon="refresh" title="The next pair is on its way">
-        Image {making.done + 1} of {making.total}
-        {making.steps ? `, step ${making.step} of ${making.steps}` : ''}. You can still undo your last answer.
+      <Empty icon="refresh" title={t`The next pair is on its way`}>
+        {makingInWords(making)}
       </Empty>
     );
   }
   return (
     <Empty
       icon="check"
-      title="Every pair is judged"
+      title={t`Every pair is judged`}
       actions={
         <>
           <Button
@@ -199,19 +223,19 @@ function NothingLeft() {
             disabled={!ready}
             onClick={() => makeMorePairs(8)}
           >
-            Make 8 more pairs
+            <Trans>Make 8 more pairs</Trans>
           </Button>
           {usable > 0 ? (
             <Button look={usable >= enough.taste ? 'primary' : 'normal'} icon="train" href="#/train">
-              Train on {plural(usable, 'label')}
+              {plural(usable, { one: `Train on ${usable} label`, other: `Train on ${usable} labels` })}
             </Button>
           ) : null}
         </>
       }
     >
       {usable >= enough.taste
-        ? 'You have enough for a first training, and more always helps.'
-        : 'A few more and there is something to learn from.'}
+        ? t({ message: 'You have enough for a first training, and more always helps.', comment: 'labels' })
+        : t({ message: 'A few more and there is something to learn from.', comment: 'labels' })}
     </Empty>
   );
 }
@@ -228,8 +252,8 @@ function KeepMaking() {
   return (
     <div className={styles.foot}>
       <Switch
-        label="Keep making pairs while I judge"
-        {...(training && keep ? { hint: 'Training and pairs take turns, so both are slower.' } : {})}
+        label={t`Keep making pairs while I judge`}
+        {...(training && keep ? { hint: t`Training and pairs take turns, so both are slower.` } : {})}
         checked={keep}
         disabled={looksOnly}
         onChange={(on) => setPreference('keepMakingPairs', on)}
@@ -246,12 +270,13 @@ function Recipe() {
   const isOwn = useStudio((s) => s.lastPairs !== pairRecipe(s));
   const { forgetLastPairs } = useStudio.getState();
   if (!recipe) return null;
+  const what = recipeInWords(recipe, names);
   return (
     <p className={`small dim ${styles.recipe}`}>
-      <span>More pairs are made of: {recipeInWords(recipe, names)}</span>
+      <span>{t`More pairs are made of: ${what}`}</span>
       {isOwn ? null : (
         <Button look="quiet" icon="refresh" onClick={forgetLastPairs}>
-          The model’s own
+          <Trans comment="a button: settings for more pairs">The model’s own</Trans>
         </Button>
       )}
     </p>
