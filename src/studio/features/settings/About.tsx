@@ -1,4 +1,6 @@
 /** What this is: its version, whose work is in it, and how the embedded model was made. */
+import { t } from '@lingui/core/macro';
+import { Trans } from '@lingui/react/macro';
 import { useState } from 'react';
 import { version } from '../../../../package.json';
 import { WinnowError } from '../../../shared/errors.ts';
@@ -16,18 +18,20 @@ async function licences(): Promise<string> {
   const response = await fetch(`${siteBase}licences.md`).catch(() => null);
   // A development server answers unknown paths with the page itself.
   if (!response?.ok || response.headers.get('content-type')?.startsWith('text/html'))
-    throw new WinnowError('NotFound', 'The list of licences is not here.', 'It is written by npm run build.');
+    throw new WinnowError('NotFound', t`The list of licences is not here.`, t`It is written by npm run build.`);
   return response.text();
 }
 
 export function About() {
   const [open, setOpen] = useState<{ licences: string } | 'card' | null>(null);
   return (
-    <Panel title="About">
+    <Panel title={t`About`}>
       <div className="stack">
         <p className="small">
-          Winnow {version}, under the Apache License 2.0. It teaches a text-to-image model a taste by Diffusion-DPO, in
-          this tab. Nothing is uploaded.
+          <Trans>
+            Winnow {version}, under the Apache License 2.0. It teaches a text-to-image model a taste by Diffusion-DPO,
+            in this tab. Nothing is uploaded.
+          </Trans>
         </p>
         <div className="row">
           <Button
@@ -37,15 +41,15 @@ export function About() {
               setOpen('card');
             }}
           >
-            Model card
+            <Trans>Model card</Trans>
           </Button>
           <Button icon="file" onClick={async () => setOpen({ licences: await licences() })}>
-            Licences
+            <Trans>Licences</Trans>
           </Button>
         </div>
       </div>
       <Dialog
-        title={open === 'card' ? 'How the embedded model was made' : 'Licences of what is in it'}
+        title={open === 'card' ? t`How the embedded model was made` : t`Licences of what is in it`}
         open={open !== null}
         onClose={() => setOpen(null)}
         size="xl"

@@ -1,5 +1,6 @@
 /** Settings: storage, keys, colours, and what to send along with a bug report. */
 import { t } from '@lingui/core/macro';
+import { Trans } from '@lingui/react/macro';
 import { useMantineColorScheme } from '@mantine/core';
 import { useEffect, useState } from 'react';
 import { Button } from '../../components/Button.tsx';
@@ -15,12 +16,12 @@ import { About } from './About.tsx';
 
 export function SettingsScreen() {
   return (
-    <Page title="Settings">
+    <Page title={t`Settings`}>
       <Storage />
-      <Panel title="Keys">
+      <Panel title={t({ message: 'Keys', comment: 'of a keyboard' })}>
         <SingleKeys />
       </Panel>
-      <Panel title="While it works">
+      <Panel title={t({ message: 'While it works', comment: 'a heading' })}>
         <div className="stack">
           <Notify />
           <Previews />
@@ -32,7 +33,7 @@ export function SettingsScreen() {
       <Panel title={t`Language`}>
         <Language />
       </Panel>
-      <Panel title="Small pictures">
+      <Panel title={t`Small pictures`}>
         <Scaling />
       </Panel>
       <Diagnostics />
@@ -45,28 +46,36 @@ function Storage() {
   const storage = useStudio((s) => s.storage);
   const lacks = useStudio((s) => s.lacks !== null);
   const { readStorage, askToPersist } = useStudio.getState();
+  const used = printBytes(storage?.usageBytes ?? 0);
+  const all = printBytes(storage?.quotaBytes ?? 0);
   useEffect(() => {
     void readStorage();
   }, [readStorage]);
   return (
-    <Panel title="Storage">
+    <Panel title={t`Storage`}>
       <div className="stack">
         <p className="small dim">
-          Images, labels, runs and models live in this browser, on this computer. Nothing is uploaded.
+          <Trans>Images, labels, runs and models live in this browser, on this computer. Nothing is uploaded.</Trans>
         </p>
         {lacks ? (
-          <p className="small dim">Not in this browser: see above.</p>
+          <p className="small dim">
+            <Trans>Not in this browser: see above.</Trans>
+          </p>
         ) : storage ? (
           <>
             <Progress
-              label={`${printBytes(storage.usageBytes)} of ${printBytes(storage.quotaBytes)} used`}
+              label={t`${used} of ${all} used`}
               value={storage.quotaBytes ? storage.usageBytes / storage.quotaBytes : 0}
             />
             <p className="small number">
-              {printBytes(storage.usageBytes)} used of the {printBytes(storage.quotaBytes)} this browser allows.
+              <Trans>
+                {used} used of the {all} this browser allows.
+              </Trans>
             </p>
             {storage.persisted ? (
-              <Notice tone="good">Kept until you delete it: the browser will not clear it by itself.</Notice>
+              <Notice tone="good">
+                <Trans>Kept until you delete it: the browser will not clear it by itself.</Trans>
+              </Notice>
             ) : (
               <Notice
                 tone="warn"
@@ -75,21 +84,23 @@ function Storage() {
                     onClick={async () => {
                       if (!(await askToPersist()))
                         toast(
-                          'Not granted',
-                          'The browser decides this itself, often after a few visits. Take your labels along as a file meanwhile.',
+                          t`Not granted`,
+                          t`The browser decides this itself, often after a few visits. Take your labels along as a file meanwhile.`,
                         );
                     }}
                   >
-                    Ask the browser to keep it
+                    <Trans>Ask the browser to keep it</Trans>
                   </Button>
                 }
               >
-                The browser may clear it when the disk runs full.
+                <Trans>The browser may clear it when the disk runs full.</Trans>
               </Notice>
             )}
           </>
         ) : (
-          <p className="small dim">This browser does not say how much is used.</p>
+          <p className="small dim">
+            <Trans>This browser does not say how much is used.</Trans>
+          </p>
         )}
       </div>
     </Panel>
@@ -101,8 +112,8 @@ function SingleKeys() {
   const { setPreference } = useStudio.getState();
   return (
     <Switch
-      label="Single-key shortcuts"
-      hint="Arrows, digits and letters without Ctrl or Cmd. Press ? for the list; with this off, use the question mark button at the top."
+      label={t`Single-key shortcuts`}
+      hint={t`Arrows, digits and letters without Ctrl or Cmd. Press ? for the list; with this off, use the question mark button at the top.`}
       checked={singleKeys}
       onChange={(on) => setPreference('singleKeys', on)}
     />
@@ -121,13 +132,13 @@ function Notify() {
   };
   return (
     <Switch
-      label="Notify me at the end of a long job"
+      label={t`Notify me at the end of a long job`}
       hint={
         !possible
-          ? 'This browser has no notifications; the tab’s title says it.'
+          ? t`This browser has no notifications; the tab’s title says it.`
           : refused
-            ? 'The browser refused: allow notifications for this page in its settings. The tab’s title says it in any case.'
-            : 'While this tab is hidden. Asks the browser first; nothing leaves this computer.'
+            ? t`The browser refused: allow notifications for this page in its settings. The tab’s title says it in any case.`
+            : t`While this tab is hidden. Asks the browser first; nothing leaves this computer.`
       }
       checked={notify && possible && !refused}
       disabled={!possible}
@@ -141,8 +152,8 @@ function Previews() {
   const { setPreference } = useStudio.getState();
   return (
     <Switch
-      label="Show pictures while they are drawn"
-      hint="Rough, from what is in the making: a fitted map of the latents, without the decoder."
+      label={t`Show pictures while they are drawn`}
+      hint={t`Rough, from what is in the making: a fitted map of the latents, without the decoder.`}
       checked={previews}
       onChange={(on) => setPreference('previews', on)}
     />
@@ -153,13 +164,13 @@ function Colours() {
   const { colorScheme, setColorScheme } = useMantineColorScheme();
   return (
     <Segmented
-      label="Colours"
+      label={t`Colours`}
       value={colorScheme}
       onChange={setColorScheme}
       options={[
-        { value: 'auto', label: 'As the system' },
-        { value: 'light', label: 'Light' },
-        { value: 'dark', label: 'Dark' },
+        { value: 'auto', label: t({ message: 'As the system', comment: 'colours' }) },
+        { value: 'light', label: t({ message: 'Light', comment: 'colours' }) },
+        { value: 'dark', label: t({ message: 'Dark', comment: 'colours' }) },
       ]}
     />
   );
@@ -193,18 +204,20 @@ function Scaling() {
     <div className="stack">
       <div>
         <Segmented
-          label="Small pictures, shown large"
+          label={t`Small pictures, shown large`}
           value={scaling}
           onChange={(next) => setPreference('scaling', next)}
           options={[
-            { value: 'smooth', label: 'Smooth' },
-            { value: 'steps', label: 'Pixel by pixel' },
+            { value: 'smooth', label: t({ message: 'Smooth', comment: 'how small pictures are shown large' }) },
+            { value: 'steps', label: t`Pixel by pixel` },
           ]}
         />
       </div>
       <p className="small dim">
-        Everywhere alike, on both sides of a pair. Pixel by pixel, each pixel of a picture is the same whole number of
-        the screen’s.
+        <Trans>
+          Everywhere alike, on both sides of a pair. Pixel by pixel, each pixel of a picture is the same whole number of
+          the screen’s.
+        </Trans>
       </p>
     </div>
   );
@@ -215,21 +228,23 @@ function Diagnostics() {
   const otherTab = useStudio((s) => s.engineState === 'otherTab');
   const { restartEngine } = useStudio.getState();
   return (
-    <Panel title="Diagnostics">
+    <Panel title={t`Diagnostics`}>
       <div className="stack">
         <ProblemNotice problem={problem} />
         <p className="small dim">
-          For a bug report: the GPU and its limits, versions, states of runs and jobs. No prompts, no images.
+          <Trans>
+            For a bug report: the GPU and its limits, versions, states of runs and jobs. No prompts, no images.
+          </Trans>
         </p>
         <div className="row">
-          <Button icon="copy" onClick={() => navigator.clipboard.writeText(diagnostics()).then(() => toast('Copied'))}>
-            Copy
+          <Button icon="copy" onClick={() => navigator.clipboard.writeText(diagnostics()).then(() => toast(t`Copied`))}>
+            <Trans comment="a button">Copy</Trans>
           </Button>
           <Button icon="save" onClick={() => saveBytes(diagnostics(), 'winnow-diagnostics.json', 'application/json')}>
-            Save as a file
+            <Trans>Save as a file</Trans>
           </Button>
           <Button icon="refresh" disabled={otherTab} onClick={restartEngine}>
-            Restart the engine
+            <Trans>Restart the engine</Trans>
           </Button>
         </div>
       </div>
