@@ -1,11 +1,12 @@
 /** Every image made here, looked through by words, model, run and star. */
+import { plural, t } from '@lingui/core/macro';
+import { Trans } from '@lingui/react/macro';
 import { useMemo, useState } from 'react';
 import { Button } from '../../components/Button.tsx';
 import { Select, Switch, TextField } from '../../components/Fields.tsx';
 import { ImageGrid } from '../../components/ImageGrid.tsx';
 import { ConfirmButton } from '../../components/Dialog.tsx';
 import { Empty } from '../../components/Surface.tsx';
-import { plural } from '../../components/words.ts';
 import { type ImageFilter, type ImageOrder, imagesListed, isOfRun } from '../../store/librarySelectors.ts';
 import { modelKey, modelNames, titleOf } from '../../store/models.ts';
 import { useStudio } from '../../store/useStudio.ts';
@@ -33,71 +34,76 @@ export function Images() {
     return (
       <Empty
         icon="library"
-        title="Nothing made yet"
+        title={t`Nothing made yet`}
         actions={
           lacks ? undefined : (
             <Button look="primary" href="#/generate">
-              Go to Generate
+              <Trans comment="a screen">Go to Generate</Trans>
             </Button>
           )
         }
       >
         {lacks
-          ? 'What is made here could not be kept: see above.'
-          : 'Every image you make is kept here with its parameters.'}
+          ? t`What is made here could not be kept: see above.`
+          : t`Every image you make is kept here with its parameters.`}
       </Empty>
     );
   }
   const all = shown.length === images.length;
+  const count = shown.length;
+  const total = images.length;
   return (
     <>
       <div className={styles.filters}>
         <TextField
-          label="Find"
+          label={t({ message: 'Find', comment: 'a field: what is typed is looked for' })}
           value={filter.text}
           onChange={(text) => change({ text })}
-          placeholder="words of a prompt, or a seed"
+          placeholder={t`words of a prompt, or a seed`}
         />
         <Select
-          label="Model"
+          label={t`Model`}
           value={filter.model}
           onChange={(model) => change({ model })}
-          options={[{ value: 'all', label: 'Every model' }, ...models]}
+          options={[{ value: 'all', label: t`Every model` }, ...models]}
         />
         {runs.length ? (
           <Select
-            label="Run"
+            label={t({ message: 'Run', comment: 'of training' })}
             value={filter.run}
             onChange={(run) => change({ run })}
             options={[
-              { value: 'all', label: 'Any run or none' },
+              { value: 'all', label: t`Any run or none` },
               ...runs.map(({ id, name }) => ({ value: id, label: name })),
             ]}
           />
         ) : null}
         <Select<ImageOrder>
-          label="Order"
+          label={t({ message: 'Order', comment: 'in which a list is sorted' })}
           value={filter.order}
           onChange={(order) => change({ order })}
           options={[
-            { value: 'newest', label: 'Newest first' },
-            { value: 'oldest', label: 'Oldest first' },
-            { value: 'prompt', label: 'By prompt' },
-            { value: 'seed', label: 'By seed' },
+            { value: 'newest', label: t`Newest first` },
+            { value: 'oldest', label: t`Oldest first` },
+            { value: 'prompt', label: t`By prompt` },
+            { value: 'seed', label: t`By seed` },
           ]}
         />
         <div className={styles.switch}>
-          <Switch label="Starred only" checked={filter.starred} onChange={(starred) => change({ starred })} />
+          <Switch label={t`Starred only`} checked={filter.starred} onChange={(starred) => change({ starred })} />
         </div>
         <div className={styles.count}>
           <span className="small dim number" role="status">
-            {all ? plural(images.length, 'image') : `${shown.length} of ${images.length}`}
+            {all ? plural(count, { one: `${count} image`, other: `${count} images` }) : t`${count} of ${total}`}
           </span>
-          {shown.length ? (
+          {count ? (
             <ConfirmButton
-              label={`Delete ${all ? 'all' : 'these'}`}
-              question={`${plural(shown.length, 'image')} will be removed from the library. Pairs and labels stay.`}
-              confirm={`Delete ${plural(shown.length, 'image')}`}
+              label={all ? t`Delete all` : t`Delete these`}
+              question={plural(count, {
+                one: `${count} image will be removed from the library. Pairs and labels stay.`,
+                other: `${count} images will be removed from the library. Pairs and labels stay.`,
+              })}
+              confirm={plural(count, { one: `Delete ${count} image`, other: `Delete ${count} images` })}
               onConfirm={() => removeImages(shown.map((image) => image.id))}
             />
           ) : null}

@@ -1,14 +1,23 @@
 /** Library: every image made here with its parameters, the pairs of here and elsewhere with their labels, the runs with their verdicts. */
+import { t } from '@lingui/core/macro';
 import { useLocation } from 'wouter';
 import { Segmented } from '../../components/Fields.tsx';
 import { Page } from '../../components/Surface.tsx';
 import { printBytes } from '../../components/words.ts';
-import { useStudio } from '../../store/useStudio.ts';
+import { type Studio, useStudio } from '../../store/useStudio.ts';
 import { Images } from './Images.tsx';
 import { Pairs } from './Pairs.tsx';
 import { Runs } from './Runs.tsx';
 
 type Part = 'images' | 'pairs' | 'runs';
+
+function storageInWords({ usageBytes, quotaBytes, persisted }: NonNullable<Studio['storage']>): string {
+  const used = printBytes(usageBytes);
+  const all = printBytes(quotaBytes);
+  return persisted
+    ? t`${used} used of ${all}; kept until you delete it.`
+    : t`${used} used of ${all}; the browser may clear it when the disk is full.`;
+}
 
 export function LibraryScreen() {
   const [location, navigate] = useLocation();
@@ -19,24 +28,16 @@ export function LibraryScreen() {
   const runs = useStudio((s) => s.runs.length);
   const storage = useStudio((s) => s.storage);
   return (
-    <Page
-      title="Library"
-      wide
-      lead={
-        storage
-          ? `${printBytes(storage.usageBytes)} used of ${printBytes(storage.quotaBytes)}; ${storage.persisted ? 'kept until you delete it' : 'the browser may clear it when the disk is full'}.`
-          : undefined
-      }
-    >
+    <Page title={t`Library`} wide lead={storage ? storageInWords(storage) : undefined}>
       <div>
         <Segmented
-          label="What"
+          label={t({ message: 'What', comment: 'is listed' })}
           value={part}
           onChange={(next) => navigate(next === 'images' ? '/library' : `/library/${next}`, { replace: true })}
           options={[
-            { value: 'images', label: `Images ${images}` },
-            { value: 'pairs', label: `Pairs ${pairs}` },
-            { value: 'runs', label: `Runs ${runs}` },
+            { value: 'images', label: t`Images ${images}` },
+            { value: 'pairs', label: t`Pairs ${pairs}` },
+            { value: 'runs', label: t`Runs ${runs}` },
           ]}
         />
       </div>
