@@ -1,39 +1,59 @@
 /** A model from this computer, or from a hub: its size is said before anything is fetched. */
+import { plural, t } from '@lingui/core/macro';
+import { Trans } from '@lingui/react/macro';
 import { acceptOf } from '../../../data/importers/table.ts';
 import { useState } from 'react';
+import type { HubPlan } from '../../../service/types.ts';
 import { Button, FileButton, FolderButton } from '../../components/Button.tsx';
 import { TextField } from '../../components/Fields.tsx';
 import { Disclosure, Notice, Panel } from '../../components/Surface.tsx';
-import { plural, printBytes } from '../../components/words.ts';
+import { printBytes } from '../../components/words.ts';
 import { pickedFolder } from '../../store/modelFiles.ts';
 import { useStudio } from '../../store/useStudio.ts';
 import { FileList } from './FileList.tsx';
 import styles from './models.module.css';
 
 const defaultHost = 'https://huggingface.co';
+const defaultRevision = 'main';
 
 export function AddModel() {
   const idle = useStudio((s) => s.engineState === 'ready' && s.modelWork === null);
   const { importModel, importFile } = useStudio.getState();
   return (
-    <Panel title="Add a model">
+    <Panel title={t`Add a model`}>
       <div className="stack">
         <p className="small dim">
-          A diffusers folder or a single-file checkpoint of the Stable Diffusion family, as .safetensors. You can also
-          drop it anywhere on this window.
+          <Trans>
+            A diffusers folder or a single-file checkpoint of the Stable Diffusion family, as .safetensors. You can also
+            drop it anywhere on this window.
+          </Trans>
         </p>
         <div className="row">
           <FolderButton disabled={!idle} onFiles={(files) => importModel(pickedFolder(files))}>
-            A folder
+            <Trans comment="a button: a folder is chosen">A folder</Trans>
           </FolderButton>
           <FileButton accept={acceptOf('weights')} disabled={!idle} onFile={importFile}>
-            A single file
+            <Trans comment="a button: a file is chosen">A single file</Trans>
           </FileButton>
         </div>
         <FromHub idle={idle} />
       </div>
     </Panel>
   );
+}
+
+function planInWords({ files, totalBytes, presentBytes, availableBytes }: HubPlan): string {
+  const count = files.length;
+  const all = printBytes(totalBytes);
+  const present = presentBytes > 0 ? printBytes(presentBytes) : null;
+  const what = plural(count, { one: `${count} file, ${all}`, other: `${count} files, ${all}` });
+  const size =
+    present === null
+      ? what
+      : t({ message: `${what}, ${present} of it here already`, comment: '3 files, 2 GB, 1 GB of it here already' });
+  if (availableBytes === null) return size;
+  const free = printBytes(availableBytes);
+  return t({ message: `${size}; ${free} free here`, comment: '3 files, 2 GB; 5 GB free here' });
 }
 
 function FromHub({ idle }: { idle: boolean }) {
@@ -44,6 +64,7 @@ function FromHub({ idle }: { idle: boolean }) {
   const [id, setId] = useState('');
   const [host, setHost] = useState(defaultHost);
   const [revision, setRevision] = useState('');
+  const left = printBytes(plan ? plan.totalBytes - plan.presentBytes : 0);
   // A pasted address of the model's page says the same.
   const named = /^[\w.-]+\/[\w.-]+$/.exec(id.trim().replace(/^https?:\/\/[^/]+\//, ''))?.[0];
   const lookUp = (): void =>
@@ -60,16 +81,26 @@ function FromHub({ idle }: { idle: boolean }) {
         if (named && idle && !planning) lookUp();
       }}
     >
-      <TextField label="Or by its Hugging Face id" value={id} onChange={setId} placeholder="owner/name" />
-      <Disclosure label="More">
+      <TextField
+        label={t({ message: 'Or by its Hugging Face id', comment: 'a model is added' })}
+        value={id}
+        onChange={setId}
+        placeholder={t`owner/name`}
+      />
+      <Disclosure label={t({ message: 'More', comment: 'fields' })}>
         <div className="stack">
-          <TextField label="Host" hint="Any server with the same addresses." value={host} onChange={setHost} />
           <TextField
-            label="Revision"
-            hint="A branch, a tag or a commit."
+            label={t({ message: 'Host', comment: 'a server' })}
+            hint={t`Any server with the same addresses.`}
+            value={host}
+            onChange={setHost}
+          />
+          <TextField
+            label={t({ message: 'Revision', comment: 'of a repository' })}
+            hint={t`A branch, a tag or a commit.`}
             value={revision}
             onChange={setRevision}
-            placeholder="main"
+            placeholder={defaultRevision}
           />
         </div>
       </Disclosure>
@@ -78,17 +109,13 @@ function FromHub({ idle }: { idle: boolean }) {
           <p>
             <strong>{plan.id}</strong> <span className="small dim number">{plan.revision.slice(0, 12)}</span>
           </p>
-          <p className="small number">
-            {plural(plan.files.length, 'file')}, {printBytes(plan.totalBytes)}
-            {plan.presentBytes > 0 ? `, ${printBytes(plan.presentBytes)} of it here already` : ''}
-            {plan.availableBytes === null ? '' : `; ${printBytes(plan.availableBytes)} free here`}
-          </p>
-          <Disclosure label="Which files">
+          <p className="small number">{planInWords(plan)}</p>
+          <Disclosure label={t`Which files`}>
             <FileList files={plan.files} />
           </Disclosure>
           {plan.availableBytes !== null && plan.availableBytes < plan.totalBytes - plan.presentBytes ? (
             <Notice tone="warn">
-              There may not be room for it: delete another model first, or free some disk space.
+              <Trans>There may not be room for it: delete another model first, or free some disk space.</Trans>
             </Notice>
           ) : null}
           <div className="row">
@@ -98,18 +125,16 @@ function FromHub({ idle }: { idle: boolean }) {
               disabled={!idle}
               onClick={() => downloadModel({ id: plan.id, host: plan.host, revision: plan.revision }, plan.files)}
             >
-              {plan.presentBytes > 0
-                ? `Download the other ${printBytes(plan.totalBytes - plan.presentBytes)}`
-                : `Download ${printBytes(plan.totalBytes)}`}
+              {plan.presentBytes > 0 ? t`Download the other ${left}` : t`Download ${left}`}
             </Button>
             <Button look="quiet" onClick={forgetPlan}>
-              Not now
+              <Trans>Not now</Trans>
             </Button>
           </div>
         </div>
       ) : (
         <Button icon="zoom" busy={planning} disabled={!idle || !named} onClick={lookUp}>
-          Look it up
+          <Trans comment="a model">Look it up</Trans>
         </Button>
       )}
     </form>

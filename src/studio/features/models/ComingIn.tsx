@@ -1,10 +1,13 @@
 /** A copy or a download at work: in all, and file by file. */
+import { t } from '@lingui/core/macro';
+import { Trans } from '@lingui/react/macro';
 import { useRef } from 'react';
 import { Button } from '../../components/Button.tsx';
 import { Icon } from '../../components/Icon.tsx';
 import { Panel, Progress } from '../../components/Surface.tsx';
 import { printBytes, printDuration, printPercent } from '../../components/words.ts';
 import { useStudio } from '../../store/useStudio.ts';
+import { shareInWords } from './entries.ts';
 import styles from './models.module.css';
 
 export function ComingIn() {
@@ -13,13 +16,15 @@ export function ComingIn() {
   const rate = useRate(work?.job, work?.doneBytes ?? 0);
   if (!work) return null;
   const { kind, files, file, doneBytes, totalBytes, retry, cancelling } = work;
-  const title = `${kind === 'copy' ? 'Copying' : 'Downloading'} ${work.title}`;
+  const { title: name } = work;
+  const title = kind === 'copy' ? t`Copying ${name}` : t`Downloading ${name}`;
+  const duration = rate ? printDuration((totalBytes - doneBytes) / rate) : '';
   return (
     <Panel
       title={title}
       aside={
         <Button icon="close" busy={cancelling} onClick={cancelModelWork}>
-          Cancel
+          <Trans>Cancel</Trans>
         </Button>
       }
     >
@@ -27,20 +32,28 @@ export function ComingIn() {
         <Progress label={title} value={totalBytes > 0 ? doneBytes / totalBytes : null} />
         <p className="small number">
           {totalBytes > 0
-            ? `${printBytes(doneBytes)} of ${printBytes(totalBytes)}, ${printPercent(doneBytes / totalBytes)}`
-            : 'Looking at its configs'}
-          {rate ? ` · ${printBytes(rate)}/s · ${printDuration((totalBytes - doneBytes) / rate)} left` : ''}
+            ? shareInWords(doneBytes, totalBytes)
+            : t({ message: 'Looking at its configs', comment: 'those of a model' })}
+          {rate
+            ? ` · ${printBytes(rate)}/s · ${t({ message: `${duration} left`, comment: 'how long it still takes' })}`
+            : ''}
           {kind === 'copy' && file ? ` · ${file}` : ''}
         </p>
         {retry ? (
           <p className="small dim" role="status">
-            Asked for again: {retry}
+            {t({ message: `Asked for again: ${retry}`, comment: 'a file, and why' })}
           </p>
         ) : null}
         <Files files={files} doneBytes={doneBytes} />
       </div>
     </Panel>
   );
+}
+
+function partInWords(share: number, bytes: number): string {
+  const percent = printPercent(share);
+  const all = printBytes(bytes);
+  return t`${percent} of ${all}`;
 }
 
 /** They come one after the other: what is done in all says how far each is. */
@@ -61,10 +74,7 @@ function Files({ files, doneBytes }: { files: readonly { path: string; size: num
           <span className={styles.path}>
             {share === 1 ? <Icon name="check" size={14} /> : null} {path}
           </span>
-          <span className="dim number">
-            {share > 0 && share < 1 ? `${printPercent(share)} of ` : ''}
-            {printBytes(size)}
-          </span>
+          <span className="dim number">{share > 0 && share < 1 ? partInWords(share, size) : printBytes(size)}</span>
           {share > 0 && share < 1 ? <Progress label={path} value={share} /> : null}
         </li>
       ))}

@@ -1,11 +1,13 @@
 /** Judges: what each is for, what it takes and what it is bad at; and how more come in. */
+import { plural, t } from '@lingui/core/macro';
+import { Trans } from '@lingui/react/macro';
 import { useState } from 'react';
-import type { JudgeInfo } from '../../../service/types.ts';
+import type { HubPlan, JudgeInfo } from '../../../service/types.ts';
 import { Button, FileButton, FolderButton } from '../../components/Button.tsx';
 import { TextField } from '../../components/Fields.tsx';
 import { ConfirmButton } from '../../components/Dialog.tsx';
 import { Notice, Panel } from '../../components/Surface.tsx';
-import { plural, printBytes } from '../../components/words.ts';
+import { printBytes } from '../../components/words.ts';
 import { pickedFolder, singleFile } from '../../store/modelFiles.ts';
 import { useStudio } from '../../store/useStudio.ts';
 import styles from './models.module.css';
@@ -18,10 +20,12 @@ export function Judges() {
   const idle = useStudio((s) => s.engineState === 'ready' && s.modelWork === null);
   const { deleteJudge } = useStudio.getState();
   return (
-    <Panel title="Judges">
+    <Panel title={t({ message: 'Judges', comment: 'models that give pictures scores' })}>
       <div className="stack">
         <p className="small dim">
-          They give pictures scores: they pick the best of several, label pairs and compare models.
+          <Trans comment="judges">
+            They give pictures scores: they pick the best of several, label pairs and compare models.
+          </Trans>
         </p>
         <ul className={styles.list}>
           {own?.map((info) => (
@@ -35,14 +39,15 @@ export function Judges() {
                 <About info={info} />
               ) : (
                 <Notice tone="warn" title={title}>
-                  {problem?.message ?? 'It is not here in full: delete it, and bring it in again.'}
+                  {problem?.message ??
+                    t({ message: 'It is not here in full: delete it, and bring it in again.', comment: 'a judge' })}
                 </Notice>
               )}
               <p className="small dim number">{printBytes(totalBytes)}</p>
               <ConfirmButton
-                label="Delete"
-                question={`Delete ${info?.title ?? title}? Labels that it gave stay.`}
-                confirm="Delete"
+                label={t`Delete`}
+                question={deletionOf(info?.title ?? title)}
+                confirm={t`Delete`}
                 onConfirm={() => deleteJudge(id)}
               />
             </li>
@@ -54,19 +59,34 @@ export function Judges() {
   );
 }
 
+const deletionOf = (name: string): string => t`Delete ${name}? Labels that it gave stay.`;
+
+/** What it looks at. */
+function takes(size: number | null, prompts: boolean): string {
+  if (size === null)
+    return prompts ? t`Takes pictures of any size and their prompts.` : t`Takes pictures of any size alone.`;
+  return prompts
+    ? t`Takes pictures of ${size} × ${size} pixels and their prompts.`
+    : t`Takes pictures of ${size} × ${size} pixels alone.`;
+}
+
 function About({ info: { title, scales, about, imageSize } }: { info: JudgeInfo }) {
   const prompts = scales.some(({ needs }) => needs.includes('prompt'));
-  const size = imageSize === null ? 'of any size' : `of ${imageSize} × ${imageSize} pixels`;
   return (
     <>
       <strong>{title}</strong>
       <p className="small">{about.purpose}</p>
       <p className="small dim">
-        Takes pictures {size}
-        {prompts ? ' and their prompts' : ' alone'}. {about.weakness}
+        {takes(imageSize, prompts)} {about.weakness}
       </p>
     </>
   );
+}
+
+function planInWords({ id, files, totalBytes }: HubPlan): string {
+  const count = files.length;
+  const all = printBytes(totalBytes);
+  return plural(count, { one: `${id}: ${count} file, ${all}`, other: `${id}: ${count} files, ${all}` });
 }
 
 function AddJudge({ idle }: { idle: boolean }) {
@@ -74,27 +94,33 @@ function AddJudge({ idle }: { idle: boolean }) {
   const planning = useStudio((s) => s.planningJudge);
   const { importJudge, planJudge, downloadJudge, forgetJudgePlan } = useStudio.getState();
   const [id, setId] = useState('');
+  const left = printBytes(plan ? plan.totalBytes - plan.presentBytes : 0);
   const named = /^[\w.-]+\/[\w.-]+$/.exec(id.trim().replace(/^https?:\/\/[^/]+\//, ''))?.[0];
   return (
     <>
       <p className="small dim">
-        Add one: CLIP, PickScore, HPS or an aesthetic predictor as .safetensors, or any ONNX model with its
-        preprocessor_config.json or a judge.json.
+        <Trans comment="a judge">
+          Add one: CLIP, PickScore, HPS or an aesthetic predictor as .safetensors, or any ONNX model with its
+          preprocessor_config.json or a judge.json.
+        </Trans>
       </p>
       <div className="row">
         <FolderButton disabled={!idle} onFiles={(files) => importJudge(pickedFolder(files))}>
-          A judge&rsquo;s folder
+          <Trans comment="a button: a folder is chosen">A judge’s folder</Trans>
         </FolderButton>
         <FileButton accept=".safetensors,.onnx" disabled={!idle} onFile={(file) => importJudge(singleFile(file))}>
-          A judge&rsquo;s file
+          <Trans comment="a button: a file is chosen">A judge’s file</Trans>
         </FileButton>
       </div>
-      <TextField label="Or a judge by its Hugging Face id" value={id} onChange={setId} placeholder="owner/name" />
+      <TextField
+        label={t({ message: 'Or a judge by its Hugging Face id', comment: 'is added' })}
+        value={id}
+        onChange={setId}
+        placeholder={t`owner/name`}
+      />
       {plan ? (
         <>
-          <p className="small number">
-            {plan.id}: {plural(plan.files.length, 'file')}, {printBytes(plan.totalBytes)}
-          </p>
+          <p className="small number">{planInWords(plan)}</p>
           <div className="row">
             <Button
               look="primary"
@@ -102,10 +128,10 @@ function AddJudge({ idle }: { idle: boolean }) {
               disabled={!idle}
               onClick={() => downloadJudge({ id: plan.id, host: plan.host, revision: plan.revision })}
             >
-              Download {printBytes(plan.totalBytes - plan.presentBytes)}
+              {t`Download ${left}`}
             </Button>
             <Button look="quiet" onClick={forgetJudgePlan}>
-              Not now
+              <Trans>Not now</Trans>
             </Button>
           </div>
         </>
@@ -116,7 +142,7 @@ function AddJudge({ idle }: { idle: boolean }) {
           disabled={!idle || !named}
           onClick={() => planJudge({ id: named!, host: defaultHost })}
         >
-          Look the judge up
+          <Trans>Look the judge up</Trans>
         </Button>
       )}
     </>

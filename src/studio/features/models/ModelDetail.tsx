@@ -1,4 +1,7 @@
 /** What was read of one model, and what can be done with it. */
+import { i18n, type MessageDescriptor } from '@lingui/core';
+import { msg, plural, t } from '@lingui/core/macro';
+import { Trans } from '@lingui/react/macro';
 import type { ReactNode } from 'react';
 import { useShallow } from 'zustand/react/shallow';
 import { samplerOfClass, samplers, substitution } from '../../../diffusion/samplers/table.ts';
@@ -8,7 +11,7 @@ import { Select } from '../../components/Fields.tsx';
 import { ConfirmButton } from '../../components/Dialog.tsx';
 import { Disclosure, Notice, Panel, ProblemNotice, Tag } from '../../components/Surface.tsx';
 import { toast } from '../../components/toast.ts';
-import { plural, printBytes, printCount, printSize, printWhen } from '../../components/words.ts';
+import { printBytes, printCount, printSize, printWhen } from '../../components/words.ts';
 import { chosenModel } from '../../store/models.ts';
 import { hubRequestOf } from '../../store/modelsSlice.ts';
 import { useStudio } from '../../store/useStudio.ts';
@@ -16,19 +19,32 @@ import type { Entry } from './entries.ts';
 import { FileList } from './FileList.tsx';
 import styles from './models.module.css';
 
-const precisions: Record<ModelInfo['precision'], string> = {
-  f32: '32 bits (f32)',
-  f16: '16 bits (f16)',
-  bf16: '16 bits (bf16)',
+const precisions: Record<ModelInfo['precision'], MessageDescriptor> = {
+  f32: msg`32 bits (f32)`,
+  f16: msg`16 bits (f16)`,
+  bf16: msg`16 bits (bf16)`,
 };
-const predictions: Record<ModelInfo['predictionType'], string> = {
-  epsilon: 'the noise (epsilon)',
-  v_prediction: 'velocity (v)',
-  sample: 'the picture (sample)',
+const predictions: Record<ModelInfo['predictionType'], MessageDescriptor> = {
+  epsilon: msg({ message: 'the noise (epsilon)', comment: 'what a network predicts' }),
+  v_prediction: msg({ message: 'velocity (v)', comment: 'what a network predicts' }),
+  sample: msg({ message: 'the picture (sample)', comment: 'what a network predicts' }),
 };
 
+function weightsInWords(weights: number): string {
+  const count = printCount(weights);
+  return t`${count} weights`;
+}
+
+const filesInWords = (count: number): string => plural(count, { one: `${count} file`, other: `${count} files` });
+
+function presentInWords({ presentBytes, totalBytes }: StoredModel): string {
+  const present = printBytes(presentBytes);
+  const all = printBytes(totalBytes);
+  return t`${present} of ${all} are here`;
+}
+
 export function ModelDetail({ entry }: { entry: Entry }) {
-  const { info, stored, problem } = entry;
+  const { title, info, stored, problem } = entry;
   const inUse = useStudio((s) => chosenModel(s)?.id === entry.id);
   const working = useStudio((s) => s.modelWork !== null);
   const ready = useStudio((s) => s.engineState === 'ready');
@@ -36,20 +52,24 @@ export function ModelDetail({ entry }: { entry: Entry }) {
   const use = (): void => {
     choose(entry.id);
     toast(
-      `${entry.title} is in use`,
-      'Size, steps and training settings follow it. What was set for the other model is kept.',
+      t`${title} is in use`,
+      t`Size, steps and training settings follow it. What was set for the other model is kept.`,
     );
   };
   const from = stored?.source === 'hub' && stored.origin ? hubRequestOf(stored.origin) : null;
   return (
     <Panel
-      title={entry.title}
+      title={title}
       aside={
         <div className="row">
-          {inUse ? <Tag tone="accent">in use</Tag> : null}
+          {inUse ? (
+            <Tag tone="accent">
+              <Trans comment="a model">in use</Trans>
+            </Tag>
+          ) : null}
           {info && !inUse ? (
             <Button look="primary" icon="check" onClick={use}>
-              Use this model
+              <Trans>Use this model</Trans>
             </Button>
           ) : null}
           {stored && !stored.complete && from ? (
@@ -59,7 +79,7 @@ export function ModelDetail({ entry }: { entry: Entry }) {
               disabled={!ready || working}
               onClick={() => downloadModel(from, stored.files)}
             >
-              Continue
+              <Trans comment="a button: a download goes on">Continue</Trans>
             </Button>
           ) : null}
           {stored ? <Delete entry={entry} /> : null}
@@ -68,25 +88,33 @@ export function ModelDetail({ entry }: { entry: Entry }) {
     >
       <div className="stack">
         {stored && !stored.complete ? (
-          <Notice tone="warn" title={`${printBytes(stored.presentBytes)} of ${printBytes(stored.totalBytes)} are here`}>
+          <Notice tone="warn" title={presentInWords(stored)}>
             {from
-              ? 'The download was cut short. It goes on where it stopped.'
-              : 'The copy was cut short. Delete it, then choose the folder or the file again.'}
+              ? t`The download was cut short. It goes on where it stopped.`
+              : t`The copy was cut short. Delete it, then choose the folder or the file again.`}
           </Notice>
         ) : null}
         <ProblemNotice problem={problem} />
-        {info?.notTrainable ? <Notice title="Makes pictures, cannot be trained">{info.notTrainable}</Notice> : null}
+        {info?.notTrainable ? (
+          <Notice title={t({ message: 'Makes pictures, cannot be trained', comment: 'a model' })}>
+            {info.notTrainable}
+          </Notice>
+        ) : null}
         {info && stored ? <Predicts info={info} stored={stored} /> : null}
         <dl className={styles.facts}>
           {info ? <Facts info={info} /> : null}
-          <Fact name="On disk">{printBytes(stored ? stored.presentBytes : (info?.weightBytes ?? 0))}</Fact>
-          <Fact name="From" wide>
-            {stored ? (stored.source === 'hub' ? (stored.origin ?? 'a download') : 'this computer') : 'Winnow itself'}
+          <Fact name={t`On disk`}>{printBytes(stored ? stored.presentBytes : (info?.weightBytes ?? 0))}</Fact>
+          <Fact name={t({ message: 'From', context: 'model', comment: 'where it came from' })} wide>
+            {stored
+              ? stored.source === 'hub'
+                ? (stored.origin ?? t({ message: 'a download', comment: 'where a model came from' }))
+                : t({ message: 'this computer', comment: 'where a model came from' })
+              : t({ message: 'Winnow itself', comment: 'where a model came from' })}
             {stored ? <span className="dim">, {printWhen(stored.addedAt)}</span> : null}
           </Fact>
         </dl>
         {stored ? (
-          <Disclosure label={plural(stored.files.length, 'file')}>
+          <Disclosure label={filesInWords(stored.files.length)}>
             <FileList files={stored.files} />
           </Disclosure>
         ) : null}
@@ -99,51 +127,62 @@ export function ModelDetail({ entry }: { entry: Entry }) {
 function Predicts({ info, stored }: { info: ModelInfo; stored: StoredModel }) {
   const working = useStudio((s) => s.modelWork !== null);
   const { setPredictionType } = useStudio.getState();
-  const options = Object.entries(predictions) as [PredictionType, string][];
+  const options = Object.entries(predictions) as [PredictionType, MessageDescriptor][];
+  const what = i18n._(predictions[info.predictionType]);
   return (
     <Select<PredictionType | 'files'>
-      label="What its network predicts"
-      hint="Where pictures come out as noise or washed out, the files may say it wrongly."
+      label={t({ message: 'What its network predicts', comment: 'that of a model' })}
+      hint={t`Where pictures come out as noise or washed out, the files may say it wrongly.`}
       value={stored.predictionType ?? 'files'}
       disabled={working}
       onChange={(type) => void setPredictionType(stored.id, type === 'files' ? null : type)}
       options={[
         {
           value: 'files',
-          label: stored.predictionType
-            ? 'what its files say'
-            : `what its files say: ${predictions[info.predictionType]}`,
+          label: stored.predictionType ? t`what its files say` : t`what its files say: ${what}`,
         },
-        ...options.map(([value, label]) => ({ value, label })),
+        ...options.map(([value, label]) => ({ value, label: i18n._(label) })),
       ]}
     />
   );
 }
 
 function Facts({ info }: { info: ModelInfo }) {
-  const { parameters, defaults } = info;
+  const { parameters, defaults, maxTokens, sizeMultiple } = info;
+  const { steps, guidanceScale } = defaults;
+  const textWeights = printCount(parameters.textEncoder);
+  const size = printSize(info.defaultSize);
   const own = samplerOfClass(info.scheduler);
   const substituted = substitution(info.scheduler);
   return (
     <>
-      <Fact name="Family">{info.family}</Fact>
-      <Fact name="Pipeline">{info.pipeline}</Fact>
-      <Fact name="UNet">{printCount(parameters.unet)} weights</Fact>
-      <Fact name={/XL/.test(info.pipeline) ? 'Text encoders' : 'Text encoder'}>
-        {printCount(parameters.textEncoder)} weights, {info.maxTokens} tokens
+      <Fact name={t({ message: 'Family', comment: 'of models' })}>{info.family}</Fact>
+      <Fact name={t`Pipeline`}>{info.pipeline}</Fact>
+      <Fact name="UNet">{weightsInWords(parameters.unet)}</Fact>
+      <Fact name={/XL/.test(info.pipeline) ? t`Text encoders` : t`Text encoder`}>
+        <Trans>
+          {textWeights} weights, {maxTokens} tokens
+        </Trans>
       </Fact>
-      <Fact name="VAE">{printCount(parameters.vae)} weights</Fact>
-      <Fact name="Precision">{precisions[info.precision]}</Fact>
-      <Fact name="Predicts">{predictions[info.predictionType]}</Fact>
-      <Fact name="Scheduler">
+      <Fact name="VAE">{weightsInWords(parameters.vae)}</Fact>
+      <Fact name={t`Precision`}>{i18n._(precisions[info.precision])}</Fact>
+      <Fact name={t({ message: 'Predicts', comment: 'a network: the noise, for example' })}>
+        {i18n._(predictions[info.predictionType])}
+      </Fact>
+      <Fact name={t`Scheduler`}>
         {own ? samplers[own].title : info.scheduler.replace(/Scheduler$/, '')}
         {substituted ? <span className="small dim"> {substituted}</span> : null}
       </Fact>
-      <Fact name="Made for">
-        {printSize(info.defaultSize)}, multiples of {info.sizeMultiple}
+      <Fact name={t({ message: 'Made for', comment: 'pictures of a size' })}>
+        <Trans>
+          {size}, multiples of {sizeMultiple}
+        </Trans>
       </Fact>
-      <Fact name="By default">
-        {plural(defaults.steps, 'step')}, guidance {defaults.guidanceScale}
+      <Fact name={t`By default`}>
+        {plural(steps, {
+          one: `${steps} step, guidance ${guidanceScale}`,
+          other: `${steps} steps, guidance ${guidanceScale}`,
+        })}
       </Fact>
     </>
   );
@@ -161,20 +200,30 @@ function Fact({ name, children, wide }: { name: string; children: ReactNode; wid
 /** Says how much room it makes, and what will miss it. */
 function Delete({ entry: { id, title, stored } }: { entry: Entry }) {
   const needing = useStudio(
-    useShallow((s) => s.runs.filter((run) => run.model.base === id).map(({ name }) => `“${name}”`)),
+    useShallow((s) => s.runs.filter((run) => run.model.base === id).map(({ name }) => t`“${name}”`)),
   );
   const atWork = useStudio((s) => s.runs.some((run) => run.id === s.activeRun && run.model.base === id));
   const working = useStudio((s) => s.modelWork !== null);
   const { deleteModel } = useStudio.getState();
   if (atWork || working) return null;
-  const consequence = needing.length
-    ? ` ${plural(needing.length, 'run')} ${needing.length === 1 ? 'needs' : 'need'} it and cannot be used until it is back: ${needing.join(', ')}.`
-    : ' No run needs it.';
+  const freed = printBytes(stored?.presentBytes ?? 0);
+  const count = needing.length;
+  const names = needing.join(', ');
+  const consequence = count
+    ? plural(count, {
+        one: `${count} run needs it and cannot be used until it is back: ${names}.`,
+        other: `${count} runs need it and cannot be used until it is back: ${names}.`,
+      })
+    : t({ message: 'No run needs it.', comment: 'a model that is deleted' });
   return (
     <ConfirmButton
-      label="Delete"
-      question={`${title} will be removed from this browser, which frees ${printBytes(stored?.presentBytes ?? 0)}.${consequence} Pictures and labels stay.`}
-      confirm={`Delete ${title}`}
+      label={t`Delete`}
+      question={[
+        t`${title} will be removed from this browser, which frees ${freed}.`,
+        consequence,
+        t`Pictures and labels stay.`,
+      ].join(' ')}
+      confirm={t`Delete ${title}`}
       onConfirm={() => deleteModel(id)}
     />
   );

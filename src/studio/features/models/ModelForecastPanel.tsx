@@ -1,4 +1,6 @@
 /** Memory of each use of a model at a size, on this adapter: known before anything is loaded. */
+import { t } from '@lingui/core/macro';
+import { Trans } from '@lingui/react/macro';
 import { type ReactNode, useEffect, useState } from 'react';
 import type { MemoryForecast, ModelInfo } from '../../../service/types.ts';
 import { Select } from '../../components/Fields.tsx';
@@ -21,6 +23,13 @@ function sizesOf({ defaultSize: { width, height }, sizeMultiple }: ModelInfo): M
   })).filter((size) => size.width > 0 && size.height > 0);
 }
 
+const inPixels = ({ width, height }: ModelInfo['defaultSize']): string => `${width} × ${height} px`;
+
+function ownInWords(one: ModelInfo['defaultSize']): string {
+  const size = inPixels(one);
+  return t({ message: `${size}, its own`, comment: 'the size that a model was made for' });
+}
+
 export function ModelForecastPanel({ info }: { info: ModelInfo }) {
   const [size, setSize] = useState(info.defaultSize);
   const state = useStudio((s) => s.engineState);
@@ -34,15 +43,15 @@ export function ModelForecastPanel({ info }: { info: ModelInfo }) {
   const keyOf = (one: ModelInfo['defaultSize']): string => forecastKey(info.id, one);
   const options = sizes.map((one) => ({
     value: keyOf(one),
-    label: `${one.width} × ${one.height} px${keyOf(one) === keyOf(info.defaultSize) ? ', its own' : ''}`,
+    label: keyOf(one) === keyOf(info.defaultSize) ? ownInWords(one) : inPixels(one),
   }));
   return (
     <Panel
-      title="GPU memory here"
+      title={t`GPU memory here`}
       aside={
         <div className={styles.size}>
           <Select
-            label="Picture size"
+            label={t`Picture size`}
             value={keyOf(size)}
             onChange={(key) => setSize(sizes.find((one) => keyOf(one) === key) ?? info.defaultSize)}
             options={options}
@@ -52,24 +61,30 @@ export function ModelForecastPanel({ info }: { info: ModelInfo }) {
     >
       {!found ? (
         <p className="small dim" role="status">
-          {state === 'ready' ? 'Planning.' : withoutEngine[state]}
+          {state === 'ready' ? t({ message: 'Planning.', comment: 'GPU memory is worked out' }) : withoutEngine[state]}
         </p>
       ) : 'message' in found ? (
         <ProblemNotice problem={found} />
       ) : (
         <>
           <div className={styles.uses}>
-            <Use title="Make a picture" note="One, with guidance." forecast={found.generate} />
+            <Use
+              title={t`Make a picture`}
+              note={t({ message: 'One, with guidance.', comment: 'a picture' })}
+              forecast={found.generate}
+            />
             {info.notTrainable ? null : (
               <>
-                <Use title="Train a LoRA" note="Rank 8, one pair at a time." forecast={found.lora} />
-                <Use title="Train every weight" note="One pair at a time." forecast={found.full} />
+                <Use title={t`Train a LoRA`} note={t`Rank 8, one pair at a time.`} forecast={found.lora} />
+                <Use title={t`Train every weight`} note={t`One pair at a time.`} forecast={found.full} />
               </>
             )}
           </div>
           <p className={`small dim ${styles.limits}`}>
-            Held against the limits that this adapter names. No browser says how much memory a GPU has: compare the sums
-            with yours.
+            <Trans>
+              Held against the limits that this adapter names. No browser says how much memory a GPU has: compare the
+              sums with yours.
+            </Trans>
           </p>
         </>
       )}
@@ -82,7 +97,15 @@ function Use({ title, note, forecast }: { title: string; note: ReactNode; foreca
     <section className={styles.use} aria-label={title}>
       <div className="spread">
         <h3>{title}</h3>
-        {forecast.exceeded ? <Tag tone="bad">does not fit</Tag> : <Tag>within limits</Tag>}
+        {forecast.exceeded ? (
+          <Tag tone="bad">
+            <Trans>does not fit</Trans>
+          </Tag>
+        ) : (
+          <Tag>
+            <Trans>within limits</Trans>
+          </Tag>
+        )}
       </div>
       <p className={styles.peak}>{printBytes(forecast.peakBytes)}</p>
       <p className="small dim">{note}</p>

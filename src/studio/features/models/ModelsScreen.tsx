@@ -1,4 +1,5 @@
 /** Models: what is here, which one is worked with, what each takes on this GPU, and how more come in. */
+import { t } from '@lingui/core/macro';
 import { Page, ProblemNotice } from '../../components/Surface.tsx';
 import { useStudio } from '../../store/useStudio.ts';
 import { AddModel } from './AddModel.tsx';
@@ -19,9 +20,9 @@ export function ModelsScreen() {
   const entry = useViewed(entries);
   return (
     <Page
-      title="Models"
+      title={t`Models`}
       wide
-      lead="One of them is worked with at a time: it makes the pictures, and it is what learns. Models stay in this browser, on this computer."
+      lead={t`One of them is worked with at a time: it makes the pictures, and it is what learns. Models stay in this browser, on this computer.`}
     >
       <div className={styles.columns}>
         <div className={styles.side}>

@@ -1,5 +1,7 @@
 /** Models as the screen lists them: those that open, and those in storage that are not whole or do not open. */
+import { t } from '@lingui/core/macro';
 import type { ModelInfo, StoredModel } from '../../../service/types.ts';
+import { printBytes, printPercent } from '../../components/words.ts';
 import { chosenModel } from '../../store/models.ts';
 import type { Problem } from '../../store/problem.ts';
 import { useStudio } from '../../store/useStudio.ts';
@@ -12,6 +14,14 @@ export interface Entry {
   /** As it lies in storage; null for an embedded model. */
   stored: StoredModel | null;
   problem: Problem | null;
+}
+
+/** How much of it is here. */
+export function shareInWords(doneBytes: number, totalBytes: number): string {
+  const done = printBytes(doneBytes);
+  const all = printBytes(totalBytes);
+  const percent = printPercent(totalBytes ? doneBytes / totalBytes : 0);
+  return t`${done} of ${all}, ${percent}`;
 }
 
 export function entriesOf(
