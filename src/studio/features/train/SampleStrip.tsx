@@ -62,7 +62,7 @@ export function SampleStrip({ run }: { run: RunRecord }) {
 
   if (!rows.length) return null;
   const opened = open ? at(open.row, open.column) : undefined;
-  const { step: shown, seed: shownSeed } = opened ?? {};
+  const { step: shown, seed } = opened ?? {};
   return (
     <Panel
       title={t({ message: 'Samples', comment: 'pictures that a run draws as it goes on' })}
@@ -147,7 +147,7 @@ export function SampleStrip({ run }: { run: RunRecord }) {
             <p style={{ marginTop: 12 }}>{opened.prompt}</p>
             <div className="spread">
               <span className="small dim number">
-                <Trans>seed {shownSeed}</Trans>
+                <Trans>seed {seed}</Trans>
               </span>
               <div className="row">
                 {moves.map(({ label, icon, enabled, perform }) => (
