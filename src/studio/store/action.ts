@@ -1,5 +1,6 @@
 /** How verbs of the store begin, fail and end: one wrapper for all that may fail or take a while. A verb that hands a value to a button, as
  *  what is exported, rejects instead, and the button's own `attempt` says why. */
+import { t } from '@lingui/core/macro';
 import { WinnowError } from '../../shared/errors.ts';
 import { isCancelled, type Problem, problemOf } from './problem.ts';
 import type { Slice, Studio } from './useStudio.ts';
@@ -95,5 +96,5 @@ export function inTurn(action: Action, how: How): InTurn {
 /** A tab that only looks changes nothing. Throws SecondTab.
  *  @param remedy what to do instead. */
 export function checkOwner({ engineState }: Pick<Studio, 'engineState'>, remedy: string): void {
-  if (engineState === 'otherTab') throw new WinnowError('SecondTab', 'Winnow is at work in another tab.', remedy);
+  if (engineState === 'otherTab') throw new WinnowError('SecondTab', t`Winnow is at work in another tab.`, remedy);
 }

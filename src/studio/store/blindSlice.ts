@@ -1,6 +1,8 @@
 /** The blind test: fresh prompts, the same seed through two models at a time, sides shuffled, names hidden until the end. What is on disk is what
  *  was judged: every answer, and every answer that is taken back, is there before the screen shows it. It can be left and
  *  gone on with, and is no verdict before its end. A study is one that somebody else judges, by name. */
+import { i18n, type I18n } from '@lingui/core';
+import { t } from '@lingui/core/macro';
 import {
   type BlindAnswer,
   type BlindRound,
@@ -16,6 +18,7 @@ import { betweenOf } from '../../records/blindTests.ts';
 import { distinctBy } from '../../shared/arrays.ts';
 import { actions, checkOwner, inTurn } from './action.ts';
 import { comparedModels, compareSettingsFor } from './compareSelectors.ts';
+import { english } from './english.ts';
 import { modelKey, modelNames, titleOf } from './models.ts';
 import { areEnlarged, loadPicture } from './pictures.ts';
 import type { Problem } from './problem.ts';
@@ -84,8 +87,11 @@ export const isUnfinished = (test: BlindTestRecord): boolean =>
   !test.ended && test.plan !== undefined && judgedRounds(test) < Math.min(test.planned, test.plan.showings.length);
 
 /** For people: where a test came to less than was asked for. Tests of earlier versions did, where they were left. */
-export const endedEarlyInWords = (test: BlindTestRecord): string | null =>
-  judgedRounds(test) < test.planned ? `Ended early, after ${judgedRounds(test)} of ${test.planned}.` : null;
+export function endedEarlyInWords(test: BlindTestRecord, language: I18n = i18n): string | null {
+  const judged = judgedRounds(test);
+  const { planned } = test;
+  return judged < planned ? t(language)`Ended early, after ${judged} of ${planned}.` : null;
+}
 
 export const blindSlice: Slice<BlindSlice> = (set, get) => {
   const change = (id: string, next: (blind: BlindTest) => Partial<BlindTest>): void =>
@@ -112,7 +118,7 @@ export const blindSlice: Slice<BlindSlice> = (set, get) => {
         const mine = part.flatMap((round, at) => (betweenOf(round).includes(place) ? at : []));
         if (mine.length === 0) continue;
         const items = mine.map((at) => ({ prompt: part[at]!.prompt, seed: part[at]!.seed }));
-        const images = await get().runImages('blind', 'Blind test', { ...how, items });
+        const images = await get().runImages('blind', t`Blind test`, { ...how, items });
         mine.forEach((at, i) => made[at]!.set(place, images[i]!));
       }
       const rounds = part.map((planned, at): BlindRound => {
@@ -170,7 +176,7 @@ export const blindSlice: Slice<BlindSlice> = (set, get) => {
     }));
   }
 
-  const elsewhere = 'Judge there, or take over here.';
+  const elsewhere = (): string => t`Judge there, or take over here.`;
 
   return {
     blind: null,
@@ -180,7 +186,7 @@ export const blindSlice: Slice<BlindSlice> = (set, get) => {
       const chosen = distinctBy(models ?? comparedModels(get()), modelKey);
       if (chosen.length < 2) return;
       const names = modelNames(get());
-      const [a, b, ...others] = chosen.map((model) => ({ title: titleOf(model, names), model }));
+      const [a, b, ...others] = chosen.map((model) => ({ title: titleOf(model, names, english), model }));
       const record: BlindTestRecord = {
         version: 1,
         id: crypto.randomUUID(),
@@ -244,7 +250,7 @@ export const blindSlice: Slice<BlindSlice> = (set, get) => {
 
     removeBlindTest: (id) =>
       action({ problem: 'blindProblem' }, async () => {
-        checkOwner(get(), 'Delete it there, or take over here.');
+        checkOwner(get(), t`Delete it there, or take over here.`);
         await deleteBlindTest(await db(), id);
         set(({ blindTests }) => ({ blindTests: blindTests.filter((test) => test.id !== id) }));
       }),
@@ -255,7 +261,7 @@ export const blindSlice: Slice<BlindSlice> = (set, get) => {
         const round = blind?.ready[blind.index];
         if (!blind || !round || isBlindDone(blind)) return;
         if (at && (at.index !== blind.index || at.question !== blind.question)) return;
-        checkOwner(get(), elsewhere);
+        checkOwner(get(), elsewhere());
         const { index, question, record } = blind;
         const given = {
           question: record.questions[question]!,
@@ -275,7 +281,7 @@ export const blindSlice: Slice<BlindSlice> = (set, get) => {
       judging(async () => {
         const { blind } = get();
         if (!blind || (blind.index === 0 && blind.question === 0)) return;
-        checkOwner(get(), elsewhere);
+        checkOwner(get(), elsewhere());
         const isFirst = blind.question === 0;
         const index = isFirst ? blind.index - 1 : blind.index;
         const question = (isFirst ? blind.record.questions.length : blind.question) - 1;
@@ -291,7 +297,7 @@ export const blindSlice: Slice<BlindSlice> = (set, get) => {
       await judging(async () => {
         const record = get().blind?.record;
         if (!record?.rounds.length || judgedRounds(record) >= record.planned) return;
-        checkOwner(get(), elsewhere);
+        checkOwner(get(), elsewhere());
         const ended = { ...record, ended: true as const };
         await keep(ended);
         change(record.id, () => ({ record: ended }));

@@ -1,5 +1,6 @@
 /** A grid of pictures over any two of checkpoints, models, strengths, prompts, seeds and settings: what stands along its axes, and what each
  *  of its pictures is made of. */
+import { t } from '@lingui/core/macro';
 import { samplerNames, samplers } from '../../diffusion/samplers/table.ts';
 import type { ModelRef } from '../../service/types.ts';
 import { limits } from '../../shared/limits.ts';
@@ -22,72 +23,110 @@ export interface Place {
 }
 
 interface NumberAxis {
-  title: string;
+  readonly title: string;
+  /** Of one place. */
+  label(value: number): string;
   numbers: { min: number; max: number; digits: number; initial: string };
   place(value: number): Omit<Place, 'label'>;
 }
 
 interface ListAxis {
-  title: string;
+  readonly title: string;
   places(state: Studio): Place[];
   /** Where there are none. */
-  none: string;
+  readonly none: string;
 }
 
 const axisTable = {
   checkpoint: {
-    title: 'Checkpoints of a run',
+    get title() {
+      return t`Checkpoints of a run`;
+    },
     places: (state) => {
       const run = namedRuns(state).find(({ id }) => id === state.gridRun);
       return run
-        ? gridModels(run).map(({ step, model }) => ({ label: step === 0 ? 'base' : `step ${step}`, model }))
+        ? gridModels(run).map(({ step, model }) => ({
+            label: step === 0 ? t({ message: 'base', comment: 'the model that a run starts from' }) : t`step ${step}`,
+            model,
+          }))
         : [];
     },
-    none: 'Choose a run with checkpoints.',
+    get none() {
+      return t`Choose a run with checkpoints.`;
+    },
   },
   model: {
-    title: 'Models compared',
+    get title() {
+      return t`Models compared`;
+    },
     places: (state) => comparedModels(state).map((model) => ({ label: titleOf(model, modelNames(state)), model })),
-    none: 'Choose A and B.',
+    get none() {
+      return t`Choose A and B.`;
+    },
   },
   strength: {
-    title: 'Strength',
+    get title() {
+      return t({ message: 'Strength', comment: 'of a LoRA' });
+    },
+    label: (value) => t({ message: `strength ${value}`, comment: 'of a LoRA' }),
     numbers: { min: 0, max: 2, digits: 2, initial: '0, 0.5, .., 2' },
     place: (strength) => ({ strength }),
   },
   prompt: {
-    title: 'Prompts',
+    get title() {
+      return t`Prompts`;
+    },
     places: ({ comparePrompts }) =>
       [...new Set(comparePrompts)].filter(Boolean).map((prompt) => ({ label: prompt, prompt })),
-    none: 'Type a prompt.',
+    get none() {
+      return t`Type a prompt.`;
+    },
   },
   seed: {
-    title: 'Seeds',
-    places: ({ compareSeeds }) => compareSeeds.map((seed) => ({ label: `seed ${seed}`, seed })),
-    none: 'Type a seed.',
+    get title() {
+      return t`Seeds`;
+    },
+    places: ({ compareSeeds }) => compareSeeds.map((seed) => ({ label: t`seed ${seed}`, seed })),
+    get none() {
+      return t`Type a seed.`;
+    },
   },
   steps: {
-    title: 'Steps',
+    get title() {
+      return t({ message: 'Steps', comment: 'a number: of drawing a picture' });
+    },
+    label: (value) => t({ message: `steps ${value}`, comment: 'so many, of drawing a picture' }),
     numbers: { min: 1, max: 200, digits: 0, initial: '4, 8, .., 24' },
     place: (steps) => ({ settings: { steps } }),
   },
   guidanceScale: {
-    title: 'Guidance',
+    get title() {
+      return t({ message: 'Guidance', comment: 'how closely pictures follow the prompt' });
+    },
+    label: (value) => t`guidance ${value}`,
     numbers: { min: 0, max: 30, digits: 2, initial: '1, 2, .., 6' },
     place: (guidanceScale) => ({ settings: { guidanceScale } }),
   },
   guidanceRescale: {
-    title: 'Guidance rescale',
+    get title() {
+      return t`Guidance rescale`;
+    },
+    label: (value) => t`guidance rescale ${value}`,
     numbers: { min: 0, max: 1, digits: 2, initial: '0, 0.35, 0.7' },
     place: (guidanceRescale) => ({ settings: { guidanceRescale } }),
   },
   scheduler: {
-    title: 'Samplers',
+    get title() {
+      return t({ message: 'Samplers', comment: 'ways of drawing: DDIM, Euler' });
+    },
     places: () => samplerNames.map((scheduler) => ({ label: samplers[scheduler].title, settings: { scheduler } })),
     none: '',
   },
   eta: {
-    title: 'Eta',
+    get title() {
+      return t({ message: 'Eta', comment: 'noise that a sampler adds' });
+    },
+    label: (value) => t({ message: `eta ${value}`, comment: 'noise that a sampler adds' }),
     numbers: { min: 0, max: 1, digits: 2, initial: '0, 0.5, 1' },
     place: (eta) => ({ settings: { eta } }),
   },
@@ -141,16 +180,17 @@ export function placesOf({ kind, text }: GridAxis, state: Studio): { places: Pla
   const axis = axes[kind];
   let places: Place[];
   if ('numbers' in axis) {
-    const { min, max } = axis.numbers;
+    const { min, max, initial } = axis.numbers;
     const values = numbersIn(text, axis.numbers);
-    if (!values) return { places: [], problem: `Type numbers from ${min} to ${max}, such as ${axis.numbers.initial}.` };
-    places = values.map((value) => ({ label: `${axis.title.toLowerCase()} ${value}`, ...axis.place(value) }));
+    if (!values) return { places: [], problem: t`Type numbers from ${min} to ${max}, such as ${initial}.` };
+    places = values.map((value) => ({ label: axis.label(value), ...axis.place(value) }));
   } else {
     places = axis.places(state);
     if (!places.length) return { places: [], problem: axis.none };
   }
-  return places.length > MOST_PLACES
-    ? { places: places.slice(0, MOST_PLACES), problem: `The first ${MOST_PLACES} of ${places.length} are shown.` }
+  const [shown, all] = [MOST_PLACES, places.length];
+  return all > shown
+    ? { places: places.slice(0, shown), problem: t`The first ${shown} of ${all} are shown.` }
     : { places, problem: null };
 }
 

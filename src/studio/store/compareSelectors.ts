@@ -1,4 +1,5 @@
 /** What is compared, as the screens read it: which pictures are there, which are missing. */
+import { t } from '@lingui/core/macro';
 import type { GenerationSettings, ImageRecord, ModelRef } from '../../service/types.ts';
 import { distinctBy } from '../../shared/arrays.ts';
 import { WinnowError } from '../../shared/errors.ts';
@@ -54,17 +55,14 @@ export function compareSettingsFor(
   model: ModelRef,
   change: Partial<PictureSettings> = {},
 ): GenerationSettings {
-  const own = comparedBy(state, model.base);
+  const { base } = model;
+  const own = comparedBy(state, base);
   if (!own)
-    throw new WinnowError(
-      'NotFound',
-      `The model ${model.base} is not here any more.`,
-      'Choose another one to compare.',
-    );
+    throw new WinnowError('NotFound', t`The model ${base} is not here any more.`, t`Choose another one to compare.`);
   return requestSettings(
     { ...own, ...change },
     model,
-    state.models.find(({ id }) => id === model.base),
+    state.models.find(({ id }) => id === base),
   );
 }
 

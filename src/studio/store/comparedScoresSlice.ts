@@ -1,4 +1,5 @@
 /** What judges say of the pictures that are compared. */
+import { t } from '@lingui/core/macro';
 import { comparingJudge, signaturesOf } from '../../judges/judge.ts';
 import type { ImageRecord, Score } from '../../service/types.ts';
 import { distinctBy } from '../../shared/arrays.ts';
@@ -130,7 +131,7 @@ export const comparedScoresSlice: Slice<ComparedScoresSlice> = (set, get) => {
           if (by !== null)
             await each(
               pictures.filter(({ id }) => !get().comparedFeatures[by]?.[id]),
-              'Diversity',
+              t({ message: 'Diversity', comment: 'of pictures: how far apart they are' }),
               (batch) =>
                 get()
                   .engine()

@@ -1,4 +1,5 @@
 /** What is at work in a few words, and what of it has come to its end: for the tab's title and for notifications. */
+import { plural, t } from '@lingui/core/macro';
 import { isOpen } from './jobsSlice.ts';
 import type { Studio } from './useStudio.ts';
 
@@ -14,8 +15,11 @@ export function atWorkInWords({ activeRun, runs, jobs, blind }: AtWork): string 
   if (blind?.record.rater !== undefined) return null;
   if (activeRun !== null) {
     const run = runs.find(({ id }) => id === activeRun);
-    if (!run) return 'Preparing';
-    return `${run.status === 'paused' ? 'Paused' : percent(run.step / run.config.steps)} · ${run.name}`;
+    if (!run) return t({ message: 'Preparing', comment: 'a run' });
+    const { name } = run;
+    return run.status === 'paused'
+      ? t({ message: `Paused · ${name}`, comment: 'a run' })
+      : `${percent(run.step / run.config.steps)} · ${name}`;
   }
   const open = jobs.filter(isOpen);
   const job = open.find(({ state }) => state === 'running') ?? open[0];
@@ -35,9 +39,10 @@ export function endedBetween(before: Studio, now: Studio, runningSince: number |
   if (before.activeRun !== null && now.activeRun === null && before.engineState === 'ready') {
     const run = now.runs.find(({ id }) => id === before.activeRun);
     if (!run || runningSince === null || at - runningSince < LONG_MS) return null;
+    const { name, step } = run;
     if (run.status === 'finished')
-      return { title: `${run.name} is trained`, body: run.ended?.words ?? `${run.step} steps were taken.` };
-    if (run.status === 'failed') return { title: `${run.name} failed`, body: run.error ?? '' };
+      return { title: t`${name} is trained`, body: run.ended?.words ?? t`${step} steps were taken.` };
+    if (run.status === 'failed') return { title: t`${name} failed`, body: run.error ?? '' };
     return null;
   }
   if (before.jobs === now.jobs || !before.jobs.some(isOpen) || now.jobs.some(isOpen)) return null;
@@ -46,10 +51,11 @@ export function endedBetween(before: Studio, now: Studio, runningSince: number |
     return was !== undefined && isOpen(was) && (state === 'done' || state === 'failed');
   });
   if (!last || at - last.startedAt < LONG_MS) return null;
+  const { title: name, total } = last;
   return last.state === 'done'
     ? {
-        title: `${last.title}: done`,
-        body: `${last.total === 1 ? '1 picture is' : `${last.total} pictures are`} there.`,
+        title: t`${name}: done`,
+        body: t`${plural(total, { one: `${total} picture is there.`, other: `${total} pictures are there.` })}`,
       }
-    : { title: `${last.title} failed`, body: last.problem?.message ?? '' };
+    : { title: t`${name} failed`, body: last.problem?.message ?? '' };
 }

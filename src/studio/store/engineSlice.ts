@@ -1,4 +1,5 @@
 /** The engine's worker, what it found on this machine, and which tab may use it. */
+import { t } from '@lingui/core/macro';
 import type { StoreApi } from 'zustand';
 import { WinnowError } from '../../shared/errors.ts';
 import type { ModelInfo, SystemReport } from '../../service/types.ts';
@@ -117,7 +118,7 @@ export const engineSlice: Slice<EngineSlice> = (set, get, store) => {
     set({
       engineState: 'starting',
       engineProblem: null,
-      preparing: { what: 'Starting the engine', done: 0, total: 0 },
+      preparing: { what: t`Starting the engine`, done: 0, total: 0 },
     });
     connection?.end();
     connection = null;
@@ -188,7 +189,7 @@ export const engineSlice: Slice<EngineSlice> = (set, get, store) => {
     },
 
     async takeOverFromOtherTab() {
-      set({ preparing: { what: 'Asking the other tab to save and let go', done: 0, total: 0 } });
+      set({ preparing: { what: t`Asking the other tab to save and let go`, done: 0, total: 0 } });
       await takeOver(ownership);
       get().forgetActiveRun();
       await get().clearLeftovers();
@@ -208,27 +209,27 @@ export const engineSlice: Slice<EngineSlice> = (set, get, store) => {
     engine() {
       const state = get().engineState;
       if (state === 'otherTab')
-        throw new WinnowError('SecondTab', 'Winnow is at work in another tab.', 'Use that tab, or take over here.');
+        throw new WinnowError('SecondTab', t`Winnow is at work in another tab.`, t`Use that tab, or take over here.`);
       if (state === 'noWebGPU')
         throw new WinnowError(
           'NoWebGPU',
-          'This browser offers no WebGPU.',
-          'The start page says how to turn it on here.',
+          t`This browser offers no WebGPU.`,
+          t`The start page says how to turn it on here.`,
         );
       if (state === 'failed')
         throw (
           get().lacks?.error ??
           new WinnowError(
             'EngineEnded',
-            'The engine is not running.',
-            'Start it again: the button is at the top of the page.',
+            t`The engine is not running.`,
+            t`Start it again: the button is at the top of the page.`,
           )
         );
       if (state !== 'ready' || !connection)
         throw new WinnowError(
           'GpuError',
-          'The engine is not ready yet.',
-          'Wait until the start page shows it as ready.',
+          t`The engine is not ready yet.`,
+          t`Wait until the start page shows it as ready.`,
         );
       return connection.engine;
     },

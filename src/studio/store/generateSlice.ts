@@ -1,4 +1,5 @@
 /** What the Generate screen asks for: prompt or list, seeds, settings; and the verbs that start work with it. */
+import { t } from '@lingui/core/macro';
 import { readBlob } from '../../data/formats/bytes.ts';
 import { samplingDefaults } from '../../data/embeddedModels.ts';
 import type {
@@ -234,11 +235,9 @@ export const generateSlice: Slice<GenerateSlice> = (set, get) => {
           Array.from({ length: draft.count }, (_, index) => ({ prompt, seed: first + index })),
         );
         const init = await startImage();
-        await get().runImages(
-          'images',
-          draft.list ? `${prompts.length} prompts from ${draft.list.name}` : draft.prompt || 'No prompt',
-          { ...settings(), ...init, items },
-        );
+        const [all, list] = [prompts.length, draft.list?.name];
+        const title = list === undefined ? draft.prompt || t`No prompt` : t`${all} prompts from ${list}`;
+        await get().runImages('images', title, { ...settings(), ...init, items });
       }),
 
     makePairs: (count) =>
@@ -256,7 +255,7 @@ export const generateSlice: Slice<GenerateSlice> = (set, get) => {
         set({ lastPairs: recipe });
         await runRecipe(
           recipe,
-          `${wanted} pairs`,
+          t`${wanted} pairs`,
           recipe.from?.prompts ?? drawPrompts(await bundledPrompts('train'), wanted),
           { count: wanted, seed: nextSeed() },
         );
@@ -264,7 +263,7 @@ export const generateSlice: Slice<GenerateSlice> = (set, get) => {
 
     makeMorePairs: (count) =>
       action({ problem: 'labelProblem' }, async () => {
-        await runMore(`${count} more pairs`, count);
+        await runMore(t`${count} more pairs`, count);
       }),
 
     forgetLastPairs: () => set({ lastPairs: null }),
@@ -273,7 +272,7 @@ export const generateSlice: Slice<GenerateSlice> = (set, get) => {
       if (!pairsAreDue(get())) return;
       // Said where it was asked for: on Label.
       const made = await action({ problem: 'labelProblem', busy: 'toppingUp', background: true }, async () => {
-        await runMore('Pairs while you judge', bufferAhead);
+        await runMore(t({ message: 'Pairs while you judge', comment: 'are being made' }), bufferAhead);
         return true;
       });
       // Cancelled or refused, it is not begun again by itself.
@@ -297,7 +296,10 @@ export const generateSlice: Slice<GenerateSlice> = (set, get) => {
     drawPromptList: (count) =>
       action({ problem: 'generateProblem' }, async () => {
         get().setDraft({
-          list: { name: 'the bundled list', prompts: drawPrompts(await bundledPrompts('train'), count) },
+          list: {
+            name: t({ message: 'the bundled list', comment: 'the name of a list: “Prompts of {list}”' }),
+            prompts: drawPrompts(await bundledPrompts('train'), count),
+          },
         });
       }),
 
@@ -336,13 +338,14 @@ export const generateSlice: Slice<GenerateSlice> = (set, get) => {
     },
 
     async addLora({ file, config }) {
+      const { name } = file;
       const base = chosenModel(get())?.id;
       const { value } = await readFor(file, ['weights']);
       if (!value.adapter)
         throw new WinnowError(
           'BadFile',
-          `${file.name} is not a LoRA.`,
-          'If it is a whole model, add it on the Models screen.',
+          t`${name} is not a LoRA.`,
+          t`If it is a whole model, add it on the Models screen.`,
         );
       const {
         file: path,
@@ -351,13 +354,13 @@ export const generateSlice: Slice<GenerateSlice> = (set, get) => {
         parts,
       } = await get()
         .engine()
-        .importLora(file.name, await readBlob(file), base, config && (await readBlob(config)));
+        .importLora(name, await readBlob(file), base, config && (await readBlob(config)));
       // What was lost from storage is back.
       get().forgetModelHashes(path);
       const { loras } = get().preferences;
       const lora: Preferences['loras'][number] = {
         file: path,
-        name: file.name.replace(/\.safetensors$/, ''),
+        name: name.replace(/\.safetensors$/, ''),
         rank,
         format,
         parts,

@@ -1,4 +1,5 @@
 /** Preferences that others gave, brought in: looked at first, and nothing is written until the person says so. */
+import { t } from '@lingui/core/macro';
 import type { Imported } from '../../data/preferences/importing.ts';
 import type { OpenOptions, PreferenceSet } from '../../data/preferences/open.ts';
 import type { Place } from '../../data/preferences/places.ts';
@@ -70,11 +71,12 @@ function whereOf(text: string): Map<string, string[]> {
   const where = new Map<string, string[]>();
   for (const line of text.split('\n').filter((one) => one.trim() !== '')) {
     const at = line.indexOf('=');
+    const said = line.trim();
     if (at < 1)
       throw new WinnowError(
         'BadArguments',
-        `“${line.trim()}” names no column and value.`,
-        'Give COLUMN=VALUE, as model_0=dreamlike.',
+        t`“${said}” names no column and value.`,
+        t`Give COLUMN=VALUE, as model_0=dreamlike.`,
       );
     const column = line.slice(0, at).trim();
     where.set(column, [...(where.get(column) ?? []), line.slice(at + 1).trim()]);
@@ -202,7 +204,7 @@ export const importSlice: Slice<ImportSlice> = (set, get) => {
       work({ what: 'Bringing it in', done: 0, total: null, pairs: 0, refused: 0 }, async (signal) => {
         const { bringing } = get();
         if (!bringing || !opened) return;
-        checkOwner(get(), 'Bring it in there, or take over here.');
+        checkOwner(get(), t`Bring it in there, or take over here.`);
         const { name, choices } = bringing;
         const { importName, importPreferences, databaseSink } = await readers();
         const [database, store] = await Promise.all([db(), files()]);

@@ -1,4 +1,5 @@
 /** Work given to the engine that makes images, in order: progress, cancel, results. Training has its own slice. */
+import { t } from '@lingui/core/macro';
 import { saveImages } from '../../data/images.ts';
 import { savePairs } from '../../data/pairs.ts';
 import type {
@@ -140,7 +141,7 @@ export const jobsSlice: Slice<JobsSlice> = (set, get) => {
     return (event) => {
       if (event.type === 'preparing') {
         const { what, done, total } = event;
-        return progress(id, () => ({ message: total > 1 ? `${what} ${done} of ${total}` : what }));
+        return progress(id, () => ({ message: total > 1 ? t`${what} ${done} of ${total}` : what }));
       }
       if (event.type === 'step') {
         const { step, steps, preview } = event;
@@ -256,11 +257,12 @@ export const jobsSlice: Slice<JobsSlice> = (set, get) => {
         const tries = done > job.from ? 0 : job.tries + 1;
         if (tries > MOST_TRIES) {
           await forgetJob(id);
-          add(job.kind, job.title, 1, id, 0);
+          const { title } = job;
+          add(job.kind, title, 1, id, 0);
           const cutOff = new WinnowError(
             'EngineCrashed',
-            `“${job.title}” was cut off ${tries} times before it came any further.`,
-            'Ask for it again, perhaps smaller.',
+            t`“${title}” was cut off ${tries} times before it came any further.`,
+            t`Ask for it again, perhaps smaller.`,
           );
           update(id, () => ({ state: 'failed', problem: problemOf(cutOff) }));
           continue;

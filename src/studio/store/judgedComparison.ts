@@ -1,4 +1,5 @@
 /** Figures of what judges say of the pictures that are compared, as `winnow evaluate` figures them. */
+import { i18n, type I18n } from '@lingui/core';
 import { armFigures } from '../../evaluation/armFigures.ts';
 import { Bootstrap } from '../../evaluation/bootstrap.ts';
 import {
@@ -11,13 +12,14 @@ import {
 import type { JudgedModels } from '../../evaluation/judgedReport.ts';
 import { shallow } from 'zustand/shallow';
 import { labelledWords } from '../../judges/judge.ts';
-import type { JudgeInfo } from '../../service/types.ts';
+import type { JudgeInfo, ModelRef } from '../../service/types.ts';
 import { distinctBy } from '../../shared/arrays.ts';
 import { type ComparedCell, comparedCells } from './compareSelectors.ts';
 import { comparedRunIds, comparingJudges, featuresBy } from './comparedScoresSlice.ts';
 import { type AskedJudge, knownJudges } from './judgesSlice.ts';
 import { memoised, type Selector } from './memoised.ts';
-import { modelKey, modelNames, titleOf } from './models.ts';
+import { modelKey, type ModelNames, modelNames, titleOf } from './models.ts';
+import type { Studio } from './useStudio.ts';
 
 export interface JudgedComparison extends JudgedModels<JudgeInfo> {
   /** With their pictures: those that every judge has scored. */
@@ -89,17 +91,21 @@ const judgedFigures: Selector<Figures | null> = memoised(
 );
 
 /** As the screen letters them, and by their titles. */
-export const comparedNames: Selector<string[]> = memoised(
-  [(state) => state.compareA, (state) => state.compareB, (state) => state.compareOthers, modelNames],
-  (a, b, others, names) => {
-    const places = [a, b, ...others].map((model, place) => ({ model, place }));
-    return distinctBy(
-      places.flatMap(({ model, place }) => (model ? [{ model, place }] : [])),
-      ({ model }) => modelKey(model),
-    ).map(({ model, place }) => `${String.fromCharCode(65 + place)} · ${titleOf(model, names)}`);
-  },
+function lettered(models: readonly (ModelRef | null)[], names: ModelNames, language: I18n = i18n): string[] {
+  const places = models.flatMap((model, place) => (model ? [{ model, place }] : []));
+  return distinctBy(places, ({ model }) => modelKey(model)).map(
+    ({ model, place }) => `${String.fromCharCode(65 + place)} · ${titleOf(model, names, language)}`,
+  );
+}
+
+const comparedNames: Selector<string[]> = memoised(
+  [(state) => state.compareA, (state) => state.compareB, (state) => state.compareOthers, modelNames, () => i18n.locale],
+  (a, b, others, names, _language) => lettered([a, b, ...others], names),
   shallow,
 );
+
+export const comparedNamesIn = (language: I18n, state: Studio): string[] =>
+  lettered([state.compareA, state.compareB, ...state.compareOthers], modelNames(state), language);
 
 /** By a judge's place, of which of the compared runs it labelled pairs, in sentences. */
 export const labelledByJudges: Selector<Readonly<Record<string, string[]>>> = memoised(

@@ -1,4 +1,5 @@
 /** Judges that a person brought, and what judges say of the pairs: labels of their own, beside the person's. */
+import { t } from '@lingui/core/macro';
 import { appendLabel, countLabels, foldOne, labelsOf } from '../../data/labels.ts';
 import { judgeLabel } from '../../evaluation/judgeLabel.ts';
 import type { HubPlan, HubRequest, JudgeInfo, PairRecord, StorageEvent, StoredJudge } from '../../service/types.ts';
@@ -63,7 +64,7 @@ export const judgesSlice: Slice<JudgesSlice> = (set, get) => {
   ): Promise<void> {
     await action({ problem: 'modelsProblem' }, async () => {
       if (get().modelWork)
-        throw new WinnowError('BadArguments', 'Something else is still on its way in.', 'Wait for it, or cancel it.');
+        throw new WinnowError('BadArguments', t`Something else is still on its way in.`, t`Wait for it, or cancel it.`);
       const job = crypto.randomUUID();
       set({
         modelWork: { kind, title, job, files, file: '', doneBytes: 0, totalBytes: 0, retry: null, cancelling: false },
@@ -151,7 +152,7 @@ export const judgesSlice: Slice<JudgesSlice> = (set, get) => {
 
     labelBy: async ({ place }, scale, signed, margin) => {
       await action({ problem: 'labelProblem', busy: 'judgeAtWork' }, async () => {
-        checkOwner(get(), 'Have it judge there, or take over here.');
+        checkOwner(get(), t`Have it judge there, or take over here.`);
         stopped = false;
         const known = labelsOf(get().labels, signed).byPair;
         const open = get()

@@ -1,5 +1,6 @@
 /** Pairs and their labels: what is on screen, what was answered, what can be taken back. An answer is on disk before the next pair shows,
  *  and it counts for the showing that the person answered, or not at all. */
+import { plural, t } from '@lingui/core/macro';
 import {
   appendLabel,
   countLabels,
@@ -100,12 +101,20 @@ function inOrder(a: PairRecord, b: PairRecord): number {
   );
 }
 
-const leftOut = (damaged: readonly string[]): WinnowError =>
-  new WinnowError(
+function leftOut(damaged: readonly string[]): WinnowError {
+  const count = damaged.length;
+  const some = damaged.slice(0, 3).join(', ');
+  return new WinnowError(
     'BadFile',
-    `${damaged.length === 1 ? 'One record' : `${damaged.length} records`} of this browser's storage cannot be read: ${damaged.slice(0, 3).join(', ')}${damaged.length > 3 ? ', and more' : ''}.`,
-    'They are left out and stay where they are; everything else is here.',
+    count > 3
+      ? t`${count} records of this browser's storage cannot be read: ${some}, and more.`
+      : t`${plural(count, {
+          one: `One record of this browser's storage cannot be read: ${some}.`,
+          other: `${count} records of this browser's storage cannot be read: ${some}.`,
+        })}`,
+    t`They are left out and stay where they are; everything else is here.`,
   );
+}
 
 const shortOf = ({ id, answer, clearly }: Label): LabelsSlice['lastAnswer'] => ({ id, answer, clearly });
 
@@ -160,7 +169,7 @@ export const labelsSlice: Slice<LabelsSlice> = (set, get) => {
     lastAnswer: LabelsSlice['lastAnswer'],
     asked: Asked,
   ): Promise<void> {
-    checkOwner(get(), 'Judge there, or take over here.');
+    checkOwner(get(), t`Judge there, or take over here.`);
     const { showing } = get();
     await appendLabel(await db(), event);
     const labelEvents = [...get().labelEvents, event];

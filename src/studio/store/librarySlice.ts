@@ -1,4 +1,5 @@
 /** Everything made here: images with their parameters, blind tests. */
+import { t } from '@lingui/core/macro';
 import { type BlindTestRecord, readBlindTests } from '../../data/blindTests.ts';
 import { deleteImage, readImages, readPicture, saveImages } from '../../data/images.ts';
 import { readPairs } from '../../data/pairs.ts';
@@ -53,7 +54,7 @@ export const librarySlice: Slice<LibrarySlice> = (set, get) => ({
   },
 
   async removeImages(ids) {
-    checkOwner(get(), 'Delete it there, or take over here.');
+    checkOwner(get(), t`Delete it there, or take over here.`);
     const [database, store] = await Promise.all([db(), files()]);
     // An image that stands in a pair stays on disk with the pair; only the gallery forgets it.
     const paired = new Set((await readPairs(database)).flatMap((pair) => pair.images.map((image) => image.id)));
@@ -70,7 +71,7 @@ export const librarySlice: Slice<LibrarySlice> = (set, get) => ({
   },
 
   async starImages(ids, starred) {
-    checkOwner(get(), 'Mark it there, or take over here.');
+    checkOwner(get(), t`Mark it there, or take over here.`);
     const asked = new Set(ids);
     const marked = get().images.flatMap((image) => (asked.has(image.id) ? [{ ...image, starred }] : []));
     await saveImages(await db(), marked);

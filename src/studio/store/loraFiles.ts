@@ -1,4 +1,5 @@
 /** LoRA files as they come: alone, with PEFT's adapter_config.json, or in a folder. The command line's names and order (cli/modelRef.ts). */
+import { plural, t } from '@lingui/core/macro';
 import { isAdapter } from '../../data/formats/loraKinds.ts';
 import { openSafetensors } from '../../data/formats/safetensors.ts';
 import type { LoraPartCounts } from '../../service/types.ts';
@@ -22,12 +23,15 @@ export function withConfigs(files: readonly File[]): LoraFiles[] {
   const others = files.filter((file) => file !== config);
   if (!config) return others.map((file) => ({ file }));
   const tensors = others.filter(({ name }) => isTensors(name));
-  const owner = tensors.length === 1 ? tensors[0] : tensors.find(({ name }) => name === named[0]);
-  if (!owner || others.some(({ name }) => isConfig(name)))
+  const owner = tensors.length === 1 ? tensors[0] : tensors.find((one) => one.name === named[0]);
+  const { name } = config;
+  if (!owner || others.some((one) => isConfig(one.name)))
     throw new WinnowError(
       'BadFile',
-      `${config.name} says how strong one LoRA is${tensors.length > 1 ? ', and does not say which of these' : ''}.`,
-      'Bring it together with that LoRA alone, or their folder.',
+      tensors.length > 1
+        ? t`${name} says how strong one LoRA is, and does not say which of these.`
+        : t`${name} says how strong one LoRA is.`,
+      t`Bring it together with that LoRA alone, or their folder.`,
     );
   return others.map((file) => (file === owner ? { file, config } : { file }));
 }
@@ -39,31 +43,47 @@ export async function loraOfFolder({ name, files }: ModelFiles): Promise<LoraFil
   const known = tensors.filter(({ file }) => named.includes(file.name));
   const [one, ...more] = known.length > 0 ? known : tensors;
   if (!one || !isAdapter(await openSafetensors(one.file, one.file.name))) return null;
-  if (more.length > 0)
+  const some = [one, ...more].slice(0, 3).map(({ path }) => path);
+  if (more.length > 0) {
+    const list = some.join(', ');
     throw new WinnowError(
       'BadFile',
-      `The folder ${name} holds several files: ${[one, ...more]
-        .slice(0, 3)
-        .map(({ path }) => path)
-        .join(', ')}.`,
-      'Bring one LoRA, with its adapter_config.json if it has one.',
+      t`The folder ${name} holds several files: ${list}.`,
+      t`Bring one LoRA, with its adapter_config.json if it has one.`,
     );
+  }
   const beside = one.path.slice(0, -one.file.name.length);
   const config = files.find(({ path }) => path === `${beside}adapter_config.json`)?.file;
   return { file: one.file, ...(config && { config }) };
 }
 
-const partNames = (parts: LoraPartCounts): Readonly<Record<keyof LoraPartCounts, string>> => ({
-  unet: 'UNet',
-  text_encoder: parts.text_encoder_2 === undefined ? 'text encoder' : 'first text encoder',
-  text_encoder_2: 'second text encoder',
-});
+/** A net of a LoRA and its layers. */
+function partInWords(part: keyof LoraPartCounts, layers: number, isOne: boolean): string {
+  switch (part) {
+    case 'unet':
+      return t`${plural(layers, { one: `UNet, ${layers} layer`, other: `UNet, ${layers} layers` })}`;
+    case 'text_encoder':
+      return isOne
+        ? t`${plural(layers, { one: `text encoder, ${layers} layer`, other: `text encoder, ${layers} layers` })}`
+        : t`${plural(layers, {
+            one: `first text encoder, ${layers} layer`,
+            other: `first text encoder, ${layers} layers`,
+          })}`;
+    case 'text_encoder_2':
+      return t`${plural(layers, {
+        one: `second text encoder, ${layers} layer`,
+        other: `second text encoder, ${layers} layers`,
+      })}`;
+    default:
+      return part satisfies never;
+  }
+}
 
 /** What a LoRA holds, in words. */
 export function loraSummary({ rank, parts }: Pick<Preferences['loras'][number], 'rank' | 'parts'>): string {
-  const nets = Object.entries(parts ?? {}).map(
-    ([part, layers]) =>
-      `${partNames(parts!)[part as keyof LoraPartCounts]}, ${layers} ${layers === 1 ? 'layer' : 'layers'}`,
+  const isOne = parts?.text_encoder_2 === undefined;
+  const nets = Object.entries(parts ?? {}).map(([part, layers]) =>
+    partInWords(part as keyof LoraPartCounts, layers, isOne),
   );
-  return [`Rank ${rank}`, ...nets].join(' · ');
+  return [t({ message: `Rank ${rank}`, comment: 'of a LoRA' }), ...nets].join(' · ');
 }

@@ -1,4 +1,5 @@
 /** A model as it comes from a person's disk: a folder that was picked or dropped, or a single file. Nothing is read here. */
+import { t } from '@lingui/core/macro';
 import { WinnowError } from '../../shared/errors.ts';
 
 export interface ModelFiles {
@@ -20,6 +21,7 @@ export const pickedFolder = (files: Iterable<File>): ModelFiles =>
 
 /** Every file below a dropped folder. */
 export async function droppedFolder(folder: FileSystemDirectoryEntry): Promise<ModelFiles> {
+  const { name } = folder;
   const files: ModelFiles['files'] = [];
   const waiting: FileSystemDirectoryEntry[] = [folder];
   for (let next = waiting.pop(); next; next = waiting.pop()) {
@@ -29,8 +31,8 @@ export async function droppedFolder(folder: FileSystemDirectoryEntry): Promise<M
       if (files.length > mostFiles)
         throw new WinnowError(
           'BadFile',
-          `The folder ${folder.name} holds more than ${mostFiles} files.`,
-          'Choose the folder of one model: the one with model_index.json.',
+          t`The folder ${name} holds more than ${mostFiles} files.`,
+          t`Choose the folder of one model: the one with model_index.json.`,
         );
     }
   }

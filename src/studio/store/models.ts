@@ -1,4 +1,6 @@
 /** Model references as the studio names and compares them. */
+import { i18n, type I18n } from '@lingui/core';
+import { t } from '@lingui/core/macro';
 import { bestCheckpoint, bestLook } from '../../evaluation/looks.ts';
 import { isForeign } from '../../records/foreignImages.ts';
 import type { AdapterRef, ModelInfo, ModelRef, PairRecord, RunRecord } from '../../service/types.ts';
@@ -66,20 +68,24 @@ export const modelKey = (ref: ModelRef): string =>
 
 export const isTuned = (ref: ModelRef): boolean => ref.adapters.length > 0;
 
-export function titleOf(ref: ModelRef, names: ModelNames): string {
+export function titleOf(ref: ModelRef, names: ModelNames, language: I18n = i18n): string {
   const base = names.models.find((model) => model.id === ref.base)?.title ?? ref.base;
   return ref.adapters.length
-    ? ref.adapters.map((adapter) => adapterTitle(adapter, names)).join(' + ')
-    : `Base · ${base}`;
+    ? ref.adapters.map((adapter) => adapterTitle(adapter, names, language)).join(' + ')
+    : t(language)`Base · ${base}`;
 }
 
-export function adapterTitle(adapter: AdapterRef, { runs, loras }: ModelNames): string {
+export function adapterTitle(adapter: AdapterRef, { runs, loras }: ModelNames, language: I18n = i18n): string {
   const strength = adapter.strength === 1 ? '' : ` × ${adapter.strength}`;
   if (adapter.kind === 'file')
     return `${loras.find((lora) => lora.file === adapter.file)?.name ?? adapter.file}${strength}`;
   const run = runs.find(({ id }) => id === adapter.run);
-  const best = adapter.step !== undefined && bestLook(run?.looks)?.step === adapter.step ? ', its best' : '';
-  return `${run?.name ?? 'A deleted run'}${adapter.step === undefined ? '' : ` · step ${adapter.step}${best}`}${strength}`;
+  const { step } = adapter;
+  const name = run?.name ?? t(language)`A deleted run`;
+  if (step === undefined) return `${name}${strength}`;
+  const isBest = bestLook(run?.looks)?.step === step;
+  const title = isBest ? t(language)`${name} · step ${step}, its best` : t(language)`${name} · step ${step}`;
+  return `${title}${strength}`;
 }
 
 /** A run's result: its best checkpoint, or the one of a step. It brings what the run started from (service/model/modelPool.ts). */

@@ -1,4 +1,5 @@
 /** Base models: which one is worked with, what this browser holds, and how more come in: copied from disk, or downloaded. */
+import { t } from '@lingui/core/macro';
 import type {
   HubPlan,
   HubRequest,
@@ -113,8 +114,8 @@ export const modelsSlice: Slice<ModelsSlice> = (set, get) => {
       if (get().modelWork)
         throw new WinnowError(
           'BadArguments',
-          'Another model is still on its way in.',
-          'Wait until it is here, or cancel it.',
+          t`Another model is still on its way in.`,
+          t`Wait until it is here, or cancel it.`,
         );
       const job = crypto.randomUUID();
       set({
@@ -207,11 +208,12 @@ export const modelsSlice: Slice<ModelsSlice> = (set, get) => {
     async importFile(file) {
       const info = await action({ problem: 'modelsProblem' }, async () => {
         const { value } = await readFor(file, ['weights']);
+        const { name } = file;
         if (value.adapter)
           throw new WinnowError(
             'BadFile',
-            `${file.name} is a LoRA, not a whole model.`,
-            'Add it beside the model on the Generate screen.',
+            t`${name} is a LoRA, not a whole model.`,
+            t`Add it beside the model on the Generate screen.`,
           );
         return get().importModel(singleFile(file));
       });

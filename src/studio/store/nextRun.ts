@@ -1,4 +1,5 @@
 /** What is set up on the Train screen as a run that can begin: with the labels of now, under a name of its own. */
+import { t } from '@lingui/core/macro';
 import { storeBundledFiles } from '../../data/pairs.ts';
 import { checkTrainConfig } from '../../data/formats/trainConfig.ts';
 import type { TrainRequest } from '../../service/types.ts';
@@ -20,8 +21,8 @@ export async function nextRun(state: Studio): Promise<TrainRequest> {
   if (!pairs.length || !model)
     throw new WinnowError(
       'BadArguments',
-      'There is no label to train on yet.',
-      'Judge some pairs first: left or right is what training takes.',
+      t`There is no label to train on yet.`,
+      t`Judge some pairs first: left or right is what training takes.`,
     );
   const config = checkTrainConfig(state.trainConfig);
   const taking = new Set(pairs.map(({ pair }) => pair));

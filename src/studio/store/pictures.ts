@@ -1,4 +1,5 @@
 /** Pictures by their path in the file store, as object URLs. Kept while the tab lives, the least recently used ones let go. */
+import { t } from '@lingui/core/macro';
 import { readPicture } from '../../data/images.ts';
 import { isBundledFile } from '../../data/pairs.ts';
 import { WinnowError } from '../../shared/errors.ts';
@@ -89,7 +90,7 @@ async function enlarge(picture: Blob): Promise<Blob> {
 /** Rejects with BadFile for what this browser does not show. The caller closes it. */
 async function decodeStart(bytes: Uint8Array<ArrayBuffer>): Promise<ImageBitmap> {
   return createImageBitmap(new Blob([bytes])).catch(() => {
-    throw new WinnowError('BadFile', 'The start image could not be read.', 'Choose a PNG, JPEG or WebP image.');
+    throw new WinnowError('BadFile', t`The start image could not be read.`, t`Choose a PNG, JPEG or WebP image.`);
   });
 }
 

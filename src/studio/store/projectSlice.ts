@@ -1,4 +1,5 @@
 /** The project file: everything that was made here, taken away and brought back. */
+import { t } from '@lingui/core/macro';
 import type { CheckedProject } from '../../data/project/restore.ts';
 import { storeBundledFiles } from '../../data/pairs.ts';
 import type { ProjectManifest } from '../../data/project/manifest.ts';
@@ -72,7 +73,7 @@ export const projectSlice: Slice<ProjectSlice> = (set, get) => {
     const { signal } = stop;
     set({ projectWork: { what, share: 0 }, projectProblem: null });
     try {
-      checkOwner(get(), 'Bring it back there, or take over here.');
+      checkOwner(get(), t`Bring it back there, or take over here.`);
       await run(signal, ({ doneBytes, totalBytes }) => {
         const share = totalBytes ? doneBytes / totalBytes : 1;
         // Not at every piece of a file.

@@ -1,4 +1,5 @@
 /** Prompt lists: the two that came with the studio, and files of a person, one prompt a line. */
+import { t } from '@lingui/core/macro';
 import { parsePrompts } from '../../data/formats/promptList.ts';
 import type { ListedPrompt } from '../../data/formats/promptSets.ts';
 import { WinnowError } from '../../shared/errors.ts';
@@ -14,7 +15,7 @@ export function bundledPrompts(list: 'train' | 'test'): Promise<string[]> {
       .then((response) => {
         // A static host may answer a missing file with its index page.
         if (!response.ok || response.headers.get('content-type')?.startsWith('text/html'))
-          throw new WinnowError('NotFound', 'The prompts that come with Winnow are not here.', 'Reload the page.');
+          throw new WinnowError('NotFound', t`The prompts that come with Winnow are not here.`, t`Reload the page.`);
         return response.text();
       })
       .then(parsePrompts);

@@ -1,5 +1,7 @@
 /** Who judges here: profiles, and whose labels the lists go by. A profile is a name and a colour in this browser; labels name their rater
  *  themselves, and stay when a profile goes. */
+import { i18n, type I18n } from '@lingui/core';
+import { t } from '@lingui/core/macro';
 import { personNamed, raterKindOf, raterNameOf, UNNAMED } from '../../records/raters.ts';
 import { WinnowError } from '../../shared/errors.ts';
 import { putDurably } from '../../data/db.ts';
@@ -39,11 +41,17 @@ export interface RatersSlice {
   addLabels(file: File): Promise<{ added: number; ofOthers: number; notes: string[] }>;
 }
 
+const unnamed = (language: I18n): string =>
+  t(language)({ message: 'Me', comment: 'who judges here and has given no name' });
+
 /** The one without a name first. */
-export const profiles: Selector<Profile[]> = memoised([(state) => state.preferences.raters], (raters) => [
-  { by: UNNAMED, name: 'Me', colour: raterColours[0] },
-  ...raters.map(({ name, colour }) => ({ by: personNamed(name), name, colour })),
-]);
+export const profiles: Selector<Profile[]> = memoised(
+  [(state) => state.preferences.raters, () => i18n.locale],
+  (raters, _language) => [
+    { by: UNNAMED, name: unnamed(i18n), colour: raterColours[0] },
+    ...raters.map(({ name, colour }) => ({ by: personNamed(name), name, colour })),
+  ],
+);
 
 /** Who judges now. */
 export const currentRater = (state: Studio): Profile => {
@@ -52,12 +60,14 @@ export const currentRater = (state: Studio): Profile => {
 };
 
 /** For people, whoever gave a label. */
-export function raterTitle(by: string): string {
+export const raterTitle = (by: string): string => raterTitleIn(i18n, by);
+
+export function raterTitleIn(language: I18n, by: string): string {
   const name = raterNameOf(by);
   const kind = raterKindOf(by);
-  if (kind === 'person') return name || 'Me';
-  if (kind === 'import') return name ? `${name} (came with the data)` : 'Came with the data';
-  return `Judge ${name}`;
+  if (kind === 'person') return name || unnamed(language);
+  if (kind === 'import') return name ? t(language)`${name} (came with the data)` : t(language)`Came with the data`;
+  return t(language)({ message: `Judge ${name}`, comment: 'a model that judges' });
 }
 
 export const ratersSlice: Slice<RatersSlice> = (set, get) => ({
@@ -84,9 +94,9 @@ export const ratersSlice: Slice<RatersSlice> = (set, get) => ({
     const name = given.trim();
     const { raters } = get().preferences;
     if (!name || name.length > 40)
-      throw new WinnowError('BadArguments', 'That is no name for a rater.', 'Give one of 1 to 40 characters.');
+      throw new WinnowError('BadArguments', t`That is no name for a rater.`, t`Give one of 1 to 40 characters.`);
     const taken = profiles(get()).some((one) => one.name.toLowerCase() === name.toLowerCase());
-    if (taken) throw new WinnowError('BadArguments', `${name} judges here already.`, 'Choose another name.');
+    if (taken) throw new WinnowError('BadArguments', t`${name} judges here already.`, t`Choose another name.`);
     const colour = raterColours[(raters.length + 1) % raterColours.length]!;
     get().setPreference('raters', [...raters, { name, colour }]);
     get().setRater(personNamed(name));
@@ -109,7 +119,7 @@ export const ratersSlice: Slice<RatersSlice> = (set, get) => ({
   },
 
   async addLabels(file) {
-    checkOwner(get(), 'Bring them there, or take over here.');
+    checkOwner(get(), t`Bring them there, or take over here.`);
     const { events, notes } = await readAs(file, 'labels');
     const here = new Set(get().labelEvents.map(({ id }) => id));
     const pairs = new Set(get().pairs.map(({ id }) => id));

@@ -1,5 +1,6 @@
 /** The next round: pairs of what a run came to, those first that it is least certain of or where two of its checkpoints disagree, and that model as
  *  what the next run starts from. */
+import { t } from '@lingui/core/macro';
 import { savePairs } from '../../data/pairs.ts';
 import { askOrder, CANDIDATES, type ChoiceRule, secondCheckpoint } from '../../evaluation/activeChoice.ts';
 import { latentsFileOf } from '../../records/foreignImages.ts';
@@ -52,6 +53,7 @@ export const roundsSlice: Slice<RoundsSlice> = (set, get) => {
       const done = await action({ problem: 'trainProblem', busy: 'startingRound' }, async () => {
         const run = get().runs.find((one) => one.id === id);
         if (!run?.checkpoints.length) return false;
+        const { name } = run;
         const model = tunedModel(run);
         const second = rule === 'disagreement' ? secondModelOf(run) : undefined;
         get().useModel(model.base);
@@ -64,14 +66,14 @@ export const roundsSlice: Slice<RoundsSlice> = (set, get) => {
         const prompts = drawPrompts(from?.prompts ?? (await bundledPrompts('train')), count);
         const seed = randomSeed();
         try {
-          set({ roundStage: 'Drawing pairs' });
-          const made = await get().runPairs(`Next round of ${run.name}`, {
+          set({ roundStage: t({ message: 'Drawing pairs', comment: 'is under way' }) });
+          const made = await get().runPairs(t`Next round of ${name}`, {
             ...settings,
             prompts,
             count,
             seed,
           });
-          set({ roundStage: 'Looking for the pairs to ask about' });
+          set({ roundStage: t`Looking for the pairs to ask about` });
           const margins = await marginsOf(run, model, made);
           const others = second && new Map((await marginsOf(run, second, made)).map((one) => [one.pair, one.margin]));
           const candidates = margins.map(({ pair, margin }) => ({ pair, margin, other: others?.get(pair) }));
@@ -99,7 +101,7 @@ function secondModelOf(run: RunRecord): ModelRef {
   if (second) return tunedModel(run, second.step);
   throw new WinnowError(
     'BadArguments',
-    'This run has one checkpoint, which agrees with itself.',
-    'Ask first about those that it doubts.',
+    t`This run has one checkpoint, which agrees with itself.`,
+    t`Ask first about those that it doubts.`,
   );
 }

@@ -1,4 +1,6 @@
 /** What a person takes away: LoRA files, a merged model, the labels, a report. Built here, saved by the caller. */
+import { i18n, type MessageDescriptor } from '@lingui/core';
+import { msg } from '@lingui/core/macro';
 import type { BlindTestRecord, Question } from '../../data/blindTests.ts';
 import { makeZip } from 'client-zip';
 import { exported } from '../../data/exporters/exporter.ts';
@@ -18,17 +20,30 @@ import type { ExportKind, ModelRef } from '../../service/types.ts';
 import { listener } from '../app/workers.ts';
 import { endedEarlyInWords, isUnfinished } from './blindSlice.ts';
 import { comparedCells, gridModels } from './compareSelectors.ts';
-import { comparedNames, type JudgedComparison, judgedComparison } from './judgedComparison.ts';
+import { english } from './english.ts';
+import { comparedNamesIn, type JudgedComparison, judgedComparison } from './judgedComparison.ts';
 import { ownSelfAgreement } from './labelSelectors.ts';
-import { raterTitle } from './ratersSlice.ts';
+import { raterTitleIn } from './ratersSlice.ts';
 import { files, siteBase, takenPath } from './services.ts';
 import type { TakenFile } from './takeAwaySlice.ts';
 import { useStudio } from './useStudio.ts';
 
-export const questionTitles: Record<Question, string> = {
-  general: 'Which do you prefer?',
-  appeal: 'Which is more pleasing to look at?',
-  alignment: 'Which fits the description better?',
+const questions: Record<Question, MessageDescriptor> = {
+  general: msg({ message: 'Which do you prefer?', comment: 'of two pictures' }),
+  appeal: msg({ message: 'Which is more pleasing to look at?', comment: 'of two pictures' }),
+  alignment: msg({ message: 'Which fits the description better?', comment: 'of two pictures' }),
+};
+
+export const questionTitles: Readonly<Record<Question, string>> = {
+  get general() {
+    return i18n._(questions.general);
+  },
+  get appeal() {
+    return i18n._(questions.appeal);
+  },
+  get alignment() {
+    return i18n._(questions.alignment);
+  },
 };
 
 /** One file, a folder as a zip. What the engine wrote stays on disk until the page is opened again: a download may read it for long. */
@@ -107,6 +122,8 @@ async function* zipEntries(
   for await (const { path, bytes } of entries()) yield { name: `${name}/${path}`, input: bytes };
 }
 
+const asked = (question: Question): string => english._(questions[question]);
+
 /** A test in blocks of a report: every two models, all on one scale, by category. */
 function blindBlocks(test: BlindTestRecord): ReportBlock[] {
   const models = modelsOf(test);
@@ -118,21 +135,17 @@ function blindBlocks(test: BlindTestRecord): ReportBlock[] {
         .toReversed()
         .join(
           ' against ',
-        )}, sides shuffled, names hidden${test.rater === undefined ? '' : `, judged by ${test.rater}`}; ${[`${new Date(test.createdAt).toLocaleString()}.`, endedEarlyInWords(test)].filter(Boolean).join(' ')}`,
+        )}, sides shuffled, names hidden${test.rater === undefined ? '' : `, judged by ${test.rater}`}; ${[`${new Date(test.createdAt).toLocaleString()}.`, endedEarlyInWords(test, english)].filter(Boolean).join(' ')}`,
     },
     ...blindFigures(test).flatMap(({ question, duels, strengths }): ReportBlock[] => [
-      ...(duels.length === 0
-        ? [{ kind: 'text' as const, text: `${questionTitles[question]} Nothing was answered.` }]
-        : []),
+      ...(duels.length === 0 ? [{ kind: 'text' as const, text: `${asked(question)} Nothing was answered.` }] : []),
       ...duels.flatMap(({ a, b, rate, categories }): ReportBlock[] => {
         const said = verdict(rate, models[b]!.title);
         return [
           {
             kind: 'share',
             label:
-              models.length > 2
-                ? `${questionTitles[question]} ${models[b]!.title} over ${models[a]!.title}`
-                : questionTitles[question],
+              models.length > 2 ? `${asked(question)} ${models[b]!.title} over ${models[a]!.title}` : asked(question),
             rate: rate.rate,
             interval: rate.interval,
           },
@@ -191,7 +204,7 @@ async function judgedBlocks(judged: JudgedComparison): Promise<Report['sections'
           },
         ];
   });
-  const [first, ...others] = judgedSections(judged);
+  const [first, ...others] = judgedSections({ ...judged, names: comparedNamesIn(english, useStudio.getState()) });
   return [{ title: `Judged: ${first!.title}`, blocks: [...first!.blocks, ...cuts] }, ...others];
 }
 
@@ -253,7 +266,7 @@ export async function exportReport(runId: string | undefined): Promise<TakenFile
   if (rows.length)
     sections.push({
       title: 'Side by side',
-      blocks: [{ kind: 'images', columns: comparedNames(useStudio.getState()), rows }],
+      blocks: [{ kind: 'images', columns: comparedNamesIn(english, useStudio.getState()), rows }],
     });
 
   if (run) {
@@ -342,7 +355,10 @@ export async function exportReport(runId: string | undefined): Promise<TakenFile
     }
     sections.push({ title: 'Settings', blocks: [{ kind: 'code', text: JSON.stringify(run.config, null, 2) }] });
   }
-  sections.push({ title: 'Labels', blocks: ratersBlocks(ratersFigures(state.labels), raterTitle) });
+  sections.push({
+    title: 'Labels',
+    blocks: ratersBlocks(ratersFigures(state.labels), (by) => raterTitleIn(english, by)),
+  });
   const title = run ? run.name : 'Comparison';
   const { reportHtml } = await import('../../evaluation/report.ts');
   return {

@@ -1,4 +1,5 @@
 /** Runs: the settings of the next one, the one at work, and all that were. */
+import { t } from '@lingui/core/macro';
 import { listRuns, newestFirst, runFolder } from '../../data/runs.ts';
 import { RunStore } from '../../data/runStore.ts';
 import type {
@@ -232,7 +233,7 @@ export const trainSlice: Slice<TrainSlice> = (set, get) => {
     set({
       activeRun: id,
       live: {
-        preparing: { what: 'Waiting for the engine', done: 0, total: 0 },
+        preparing: { what: t`Waiting for the engine`, done: 0, total: 0 },
         memory: null,
         etaSeconds: null,
         resumedAt: null,

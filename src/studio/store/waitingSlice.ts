@@ -1,5 +1,6 @@
 /** Runs that wait for the one at work, each as it was set up and with the labels of that moment. After a reload, or a run that failed, they wait
  *  for a person. */
+import { t } from '@lingui/core/macro';
 import type { TrainRequest } from '../../service/types.ts';
 import { WinnowError } from '../../shared/errors.ts';
 import { actions } from './action.ts';
@@ -40,8 +41,8 @@ export const waitingSlice: Slice<WaitingSlice> = (set, get) => {
         if (waiting.length >= MOST_WAITING)
           throw new WinnowError(
             'BadArguments',
-            `${MOST_WAITING} runs wait already, and no more are kept.`,
-            'Take one of them away, or wait for one to begin.',
+            t`${MOST_WAITING} runs wait already, and no more are kept.`,
+            t`Take one of them away, or wait for one to begin.`,
           );
         await put([...waiting, request]);
         // The one at work may have ended meanwhile.
@@ -60,8 +61,8 @@ export const waitingSlice: Slice<WaitingSlice> = (set, get) => {
 
     async goOn(well) {
       if (get().waiting.length === 0) return;
-      if (get().engineState !== 'ready') set({ waitingBecause: 'The engine stopped.' });
-      else if (!well) set({ waitingBecause: 'The run before failed.' });
+      if (get().engineState !== 'ready') set({ waitingBecause: t`The engine stopped.` });
+      else if (!well) set({ waitingBecause: t`The run before failed.` });
       else await get().startWaiting();
     },
 
@@ -72,7 +73,7 @@ export const waitingSlice: Slice<WaitingSlice> = (set, get) => {
       if (added.length > 0)
         set({
           waiting: [...added, ...get().waiting],
-          waitingBecause: 'The page was loaded anew since they were set up.',
+          waitingBecause: t`The page was loaded anew since they were set up.`,
         });
     },
   };

@@ -1,4 +1,5 @@
 /** Every control of a run, in the order of thought: what learns, how fast, what the labels mean, what is kept. */
+import { t } from '@lingui/core/macro';
 import type { ReactNode } from 'react';
 import type { LossField } from '../../../losses/loss.ts';
 import { lossFields, lossNames, losses, settingsOf } from '../../../losses/table.ts';
@@ -22,24 +23,30 @@ export function ConfigForm() {
   const acts = (setting: keyof typeof config): boolean => idleBecause(config, setting) === null;
   return (
     <div className={styles.form}>
-      <Group title="What learns">
+      <Group title={t`What learns`}>
         <div className={styles.wide}>
           <Segmented
-            label="What learns"
+            label={t`What learns`}
             value={config.mode}
             onChange={(mode) => set({ mode })}
             options={[
-              { value: 'lora', label: 'A LoRA' },
-              { value: 'full', label: 'Every weight' },
+              { value: 'lora', label: t`A LoRA` },
+              { value: 'full', label: t`Every weight` },
             ]}
           />
         </div>
         {acts('rank') ? (
           <>
-            <NumberField label="Rank" value={config.rank} min={1} max={256} onChange={(rank) => set({ rank })} />
             <NumberField
-              label="Alpha"
-              hint="The LoRA is scaled by alpha / rank."
+              label={t({ message: 'Rank', comment: 'of a LoRA' })}
+              value={config.rank}
+              min={1}
+              max={256}
+              onChange={(rank) => set({ rank })}
+            />
+            <NumberField
+              label={t`Alpha`}
+              hint={t`The LoRA is scaled by alpha / rank.`}
               value={config.alpha}
               min={0.01}
               step={1}
@@ -47,55 +54,60 @@ export function ConfigForm() {
               onChange={(alpha) => set({ alpha })}
             />
             <Select
-              label="Targets"
+              label={t({ message: 'Targets', comment: 'layers that a LoRA changes' })}
               value={config.targets}
               onChange={(targets) => set({ targets })}
               options={[
-                { value: 'all', label: 'All layers' },
-                { value: 'attention', label: 'Attention only' },
+                { value: 'all', label: t`All layers` },
+                { value: 'attention', label: t`Attention only` },
               ]}
             />
           </>
         ) : null}
       </Group>
-      <Group title="How fast">
+      <Group title={t`How fast`}>
         <ScientificField
-          label="Learning rate"
+          label={t`Learning rate`}
           value={config.learningRate}
           onChange={(learningRate) => set({ learningRate })}
         />
         <Select
-          label="Schedule"
+          label={t({ message: 'Schedule', comment: 'of the learning rate' })}
           value={config.lrSchedule}
           onChange={(lrSchedule) => set({ lrSchedule })}
           options={[
-            { value: 'cosine', label: 'Cosine to 0' },
-            { value: 'constant', label: 'Constant' },
+            { value: 'cosine', label: t`Cosine to 0` },
+            { value: 'constant', label: t({ message: 'Constant', comment: 'a schedule of the learning rate' }) },
           ]}
         />
         <NumberField
-          label="Warm-up steps"
+          label={t`Warm-up steps`}
           value={config.warmupSteps}
           min={0}
           onChange={(warmupSteps) => set({ warmupSteps })}
         />
-        <NumberField label="Steps" value={config.steps} min={1} onChange={(steps) => set({ steps })} />
         <NumberField
-          label="Pairs per step"
+          label={t({ message: 'Steps', comment: 'a number: of training' })}
+          value={config.steps}
+          min={1}
+          onChange={(steps) => set({ steps })}
+        />
+        <NumberField
+          label={t`Pairs per step`}
           value={config.pairsPerStep}
           min={1}
           max={64}
           onChange={(pairsPerStep) => set({ pairsPerStep })}
         />
         <NumberField
-          label="Accumulation"
-          hint="Rounds of pairs before the weights move."
+          label={t({ message: 'Accumulation', comment: 'of gradients' })}
+          hint={t`Rounds of pairs before the weights move.`}
           value={config.accumulation}
           min={1}
           onChange={(accumulation) => set({ accumulation })}
         />
         <NumberField
-          label="Weight decay"
+          label={t`Weight decay`}
           value={config.weightDecay}
           min={0}
           step={0.01}
@@ -103,8 +115,8 @@ export function ConfigForm() {
           onChange={(weightDecay) => set({ weightDecay })}
         />
         <NumberField
-          label="Clip gradient at"
-          hint="Global norm; 0 is no clipping."
+          label={t`Clip gradient at`}
+          hint={t`Global norm; 0 is no clipping.`}
           value={config.maxGradNorm}
           min={0}
           step={0.5}
@@ -112,7 +124,7 @@ export function ConfigForm() {
           onChange={(maxGradNorm) => set({ maxGradNorm })}
         />
         <NumberField
-          label="Adam beta 1"
+          label={t`Adam beta 1`}
           value={config.adamBeta1}
           min={0}
           max={0.9999}
@@ -121,7 +133,7 @@ export function ConfigForm() {
           onChange={(adamBeta1) => set({ adamBeta1 })}
         />
         <NumberField
-          label="Adam beta 2"
+          label={t`Adam beta 2`}
           value={config.adamBeta2}
           min={0}
           max={0.99999}
@@ -130,8 +142,8 @@ export function ConfigForm() {
           onChange={(adamBeta2) => set({ adamBeta2 })}
         />
         <NumberField
-          label="Average of the weights"
-          hint="Decay of an EMA, 0.99 for short runs: it is then what is sampled, looked at and saved. 0 is none."
+          label={t`Average of the weights`}
+          hint={t`Decay of an EMA, 0.99 for short runs: it is then what is sampled, looked at and saved. 0 is none.`}
           value={config.ema}
           min={0}
           max={0.99999}
@@ -139,12 +151,12 @@ export function ConfigForm() {
           digits={5}
           onChange={(ema) => set({ ema })}
         />
-        <ScientificField label="Adam epsilon" value={config.adamEps} onChange={(adamEps) => set({ adamEps })} />
+        <ScientificField label={t`Adam epsilon`} value={config.adamEps} onChange={(adamEps) => set({ adamEps })} />
       </Group>
-      <Group title="What the labels mean">
+      <Group title={t`What the labels mean`}>
         <div className={styles.wide}>
           <Select
-            label="Loss"
+            label={t({ message: 'Loss', comment: 'what training minimises' })}
             value={config.loss}
             onChange={(loss) => set({ loss })}
             options={lossNames.map((value) => ({ value, label: losses[value].title }))}
@@ -152,8 +164,8 @@ export function ConfigForm() {
         </div>
         {acts('beta') ? (
           <NumberField
-            label="Beta"
-            hint="Higher stays closer to the model it starts from."
+            label={t`Beta`}
+            hint={t`Higher stays closer to the model it starts from.`}
             value={config.beta}
             min={0.001}
             step={100}
@@ -170,23 +182,23 @@ export function ConfigForm() {
           />
         ))}
         <NumberField
-          label="Timesteps from"
+          label={t({ message: 'Timesteps from', comment: 'the field “to” stands beside it' })}
           value={config.timestepRange[0]}
           min={0}
           max={config.timestepRange[1] - 1}
           onChange={(from) => set({ timestepRange: [from, config.timestepRange[1]] })}
         />
         <NumberField
-          label="to"
-          hint="Not included."
+          label={t({ message: 'to', comment: 'the end of “Timesteps from”' })}
+          hint={t`Not included.`}
           value={config.timestepRange[1]}
           min={config.timestepRange[0] + 1}
           max={1000}
           onChange={(to) => set({ timestepRange: [config.timestepRange[0], to] })}
         />
         <NumberField
-          label="Prompt dropout"
-          hint="0.1 to 0.2 keeps guidance working."
+          label={t`Prompt dropout`}
+          hint={t`0.1 to 0.2 keeps guidance working.`}
           value={config.promptDropout}
           min={0}
           max={1}
@@ -195,52 +207,52 @@ export function ConfigForm() {
           onChange={(promptDropout) => set({ promptDropout })}
         />
         <Select
-          label="Reference"
+          label={t({ message: 'Reference', comment: 'the model as it was, and what computes it' })}
           hint={
             losses[config.loss].readsLogit
-              ? 'What the model is held against.'
-              : 'This loss needs none: the curves are measured against it.'
+              ? t`What the model is held against.`
+              : t`This loss needs none: the curves are measured against it.`
           }
           value={config.reference}
           onChange={(reference) => set({ reference })}
           options={[
-            { value: 'auto', label: 'The better one here' },
-            { value: 'engine', label: 'Our kernels' },
+            { value: 'auto', label: t`The better one here` },
+            { value: 'engine', label: t({ message: 'Our kernels', comment: 'programs of the GPU' }) },
             { value: 'onnx', label: 'onnxruntime' },
           ]}
         />
         <Select
-          label="Memory"
-          hint="Computing blocks twice takes about a fifth more time."
+          label={t({ message: 'Memory', comment: 'of the GPU' })}
+          hint={t`Computing blocks twice takes about a fifth more time.`}
           value={config.recompute}
           onChange={(recompute) => set({ recompute })}
           options={[
-            { value: 'auto', label: 'As the model needs' },
-            { value: 'cheap', label: 'Faster' },
-            { value: 'blocks', label: 'Smaller' },
+            { value: 'auto', label: t`As the model needs` },
+            { value: 'cheap', label: t({ message: 'Faster', comment: 'takes more memory' }) },
+            { value: 'blocks', label: t({ message: 'Smaller', comment: 'takes less memory' }) },
           ]}
         />
         <RepeatFields />
         <PictureFields />
-        <NumberField label="Seed" value={config.seed} min={0} onChange={(seed) => set({ seed })} />
+        <NumberField label={t`Seed`} value={config.seed} min={0} onChange={(seed) => set({ seed })} />
       </Group>
-      <Group title="What is kept">
+      <Group title={t`What is kept`}>
         <NumberField
-          label="Save every"
-          hint="Steps; 0 is only at the end."
+          label={t({ message: 'Save every', comment: 'so many steps' })}
+          hint={t`Steps; 0 is only at the end.`}
           value={config.saveEvery}
           min={0}
           onChange={(saveEvery) => set({ saveEvery })}
         />
         <NumberField
-          label="Checkpoints kept"
+          label={t`Checkpoints kept`}
           value={config.keepCheckpoints}
           min={1}
           onChange={(keepCheckpoints) => set({ keepCheckpoints })}
         />
         <NumberField
-          label="Pairs held out"
-          hint="A share, by prompt; looked at whenever it saves, never trained on. 0 is none."
+          label={t`Pairs held out`}
+          hint={t`A share, by prompt; looked at whenever it saves, never trained on. 0 is none.`}
           value={config.heldOut}
           min={0}
           max={0.5}
@@ -249,8 +261,8 @@ export function ConfigForm() {
           onChange={(heldOut) => set({ heldOut })}
         />
         <NumberField
-          label="Stop early after"
-          hint="Looks in a row that are no better; 0 is never."
+          label={t({ message: 'Stop early after', comment: 'so many looks at held-out pairs' })}
+          hint={t`Looks in a row that are no better; 0 is never.`}
           value={config.earlyStop}
           min={0}
           max={1000}
@@ -258,8 +270,8 @@ export function ConfigForm() {
         />
         {acts('solvedMargin') ? (
           <NumberField
-            label="Leave out from a margin of"
-            hint="Pairs that it is sure of at their last three draws, decided at every save: 3 is a chance of 95 %. Wrong labels stay. 0 is never."
+            label={t`Leave out from a margin of`}
+            hint={t`Pairs that it is sure of at their last three draws, decided at every save: 3 is a chance of 95 %. Wrong labels stay. 0 is never.`}
             value={config.solvedMargin}
             min={0}
             max={1000}
@@ -269,25 +281,25 @@ export function ConfigForm() {
           />
         ) : null}
         <Select
-          label="Drift guard"
-          hint="Where it loses what the model knew, or its preferences run away."
+          label={t`Drift guard`}
+          hint={t`Where it loses what the model knew, or its preferences run away.`}
           value={config.driftGuard}
           onChange={(driftGuard) => set({ driftGuard })}
           options={[
-            { value: 'stop', label: 'Stops the run' },
-            { value: 'back', label: 'Goes back, at half the rate' },
-            { value: 'off', label: 'Off' },
+            { value: 'stop', label: t`Stops the run` },
+            { value: 'back', label: t`Goes back, at half the rate` },
+            { value: 'off', label: t({ message: 'Off', comment: 'a guard' }) },
           ]}
         />
         <NumberField
-          label="Sample every"
-          hint="Steps; 0 is never."
+          label={t({ message: 'Sample every', comment: 'so many steps: sample pictures are drawn' })}
+          hint={t`Steps; 0 is never.`}
           value={config.sampleEvery}
           min={0}
           onChange={(sampleEvery) => set({ sampleEvery })}
         />
         <TextField
-          label="Sample seeds"
+          label={t`Sample seeds`}
           value={config.sampleSeeds.join(', ')}
           onChange={(text) =>
             set({
@@ -301,8 +313,8 @@ export function ConfigForm() {
         />
         <div className={styles.wide}>
           <TextArea
-            label="Sample prompts"
-            hint="One on each line; empty draws three from the bundled list."
+            label={t`Sample prompts`}
+            hint={t`One on each line; empty draws three from the bundled list.`}
             value={config.samplePrompts.join('\n')}
             rows={2}
             onChange={(text) => set({ samplePrompts: text === '' ? [] : text.split('\n') })}
@@ -333,7 +345,12 @@ function LossNumber({
     digits,
   };
   return initial === null ? (
-    <OptionalNumberField {...shared} value={value} empty="Off" onChange={onChange} />
+    <OptionalNumberField
+      {...shared}
+      value={value}
+      empty={t({ message: 'Off', comment: 'a setting without a number' })}
+      onChange={onChange}
+    />
   ) : (
     <NumberField {...shared} value={value ?? initial} onChange={onChange} />
   );

@@ -1,4 +1,5 @@
 /** The run's numbers as lines, live; other runs laid over them thinly. */
+import { t } from '@lingui/core/macro';
 import { useState } from 'react';
 import { useShallow } from 'zustand/react/shallow';
 import type { RunRecord, StepMetrics } from '../../../service/types.ts';
@@ -31,10 +32,10 @@ export function Curves({ run, overlays }: { run: RunRecord; overlays: string[] }
   const setSmoothing = (value: number): void =>
     setPreference('smoothing', Math.round(100 * Math.min(0.99, Math.max(0, value))) / 100);
   const actions: Action[] = [
-    { name: 'log', label: 'Logarithmic loss and gradient', keys: 'l', perform: () => setLog(!log) },
-    { name: 'smoother', label: 'Smoother lines', keys: 'bracketright', perform: () => setSmoothing(smoothing + 0.1) },
-    { name: 'rougher', label: 'Rougher lines', keys: 'bracketleft', perform: () => setSmoothing(smoothing - 0.1) },
-    { name: 'raw', label: 'No smoothing', keys: '0', perform: () => setSmoothing(0) },
+    { name: 'log', label: t`Logarithmic loss and gradient`, keys: 'l', perform: () => setLog(!log) },
+    { name: 'smoother', label: t`Smoother lines`, keys: 'bracketright', perform: () => setSmoothing(smoothing + 0.1) },
+    { name: 'rougher', label: t`Rougher lines`, keys: 'bracketleft', perform: () => setSmoothing(smoothing - 0.1) },
+    { name: 'raw', label: t`No smoothing`, keys: '0', perform: () => setSmoothing(0) },
   ];
 
   /** Of the run in view, or of the ones laid over it, from 1. */
@@ -56,12 +57,12 @@ export function Curves({ run, overlays }: { run: RunRecord; overlays: string[] }
   if (!own.length) return null;
   return (
     <Panel
-      title="Curves"
+      title={t`Curves`}
       aside={
         <div className={styles.chartTools}>
           <div className={styles.smoothing}>
             <SliderField
-              label="Smoothing"
+              label={t`Smoothing`}
               value={smoothing}
               onChange={setSmoothing}
               min={0}
@@ -70,11 +71,15 @@ export function Curves({ run, overlays }: { run: RunRecord; overlays: string[] }
               print={(value) => value.toFixed(2)}
             />
           </div>
-          <Switch label="Log" checked={log} onChange={setLog} />
+          <Switch
+            label={t({ message: 'Log', comment: 'a switch: a logarithmic axis' })}
+            checked={log}
+            onChange={setLog}
+          />
         </div>
       }
     >
-      <Shortcuts title="Curves" actions={actions} />
+      <Shortcuts title={t`Curves`} actions={actions} />
       {overlays.length ? (
         <p className="row small" style={{ marginBottom: 8 }}>
           {overlays.map((id, index) => (
@@ -87,44 +92,66 @@ export function Curves({ run, overlays }: { run: RunRecord; overlays: string[] }
       ) : null}
       <div className={styles.charts}>
         <Chart
-          title="Loss"
-          explain="Below ln 2 the model prefers what you prefer, more than it did at the start."
-          series={series([{ label: 'loss', color: '--mantine-color-text', value: (one) => one.loss }])}
+          title={t({ message: 'Loss', comment: 'what training minimises' })}
+          explain={t`Below ln 2 the model prefers what you prefer, more than it did at the start.`}
+          series={series([
+            {
+              label: t({ message: 'loss', comment: 'what training minimises' }),
+              color: '--mantine-color-text',
+              value: (one) => one.loss,
+            },
+          ])}
           mark={{ value: Math.LN2, label: 'ln 2 = 0.693' }}
           smoothing={smoothing}
           log={log}
         />
         <Chart
-          title="Implicit accuracy"
-          explain="How often the model’s own preference agrees with your label."
-          series={series([{ label: 'accuracy', color: '--accent-strong', value: (one) => one.implicitAccuracy }])}
-          mark={{ value: 0.5, label: 'chance' }}
+          title={t`Implicit accuracy`}
+          explain={t`How often the model’s own preference agrees with your label.`}
+          series={series([{ label: t`accuracy`, color: '--accent-strong', value: (one) => one.implicitAccuracy }])}
+          mark={{ value: 0.5, label: t({ message: 'chance', comment: 'a line: as good as guessing' }) }}
           smoothing={smoothing}
           range={[0, 1]}
           print={printPercent}
         />
         <Chart
-          title="Error against the reference"
-          explain="Below 0 the model draws it better than at the start, above 0 worse."
+          title={t`Error against the reference`}
+          explain={t`Below 0 the model draws it better than at the start, above 0 worse.`}
           series={series([
-            { label: 'winner', color: '--winner', value: (one) => one.winnerError - one.winnerReferenceError },
-            { label: 'loser', color: '--loser', value: (one) => one.loserError - one.loserReferenceError },
+            {
+              label: t({ message: 'winner', comment: 'the preferred picture' }),
+              color: '--winner',
+              value: (one) => one.winnerError - one.winnerReferenceError,
+            },
+            {
+              label: t({ message: 'loser', comment: 'the other picture' }),
+              color: '--loser',
+              value: (one) => one.loserError - one.loserReferenceError,
+            },
           ])}
-          mark={{ value: 0, label: 'the reference' }}
+          mark={{ value: 0, label: t`the reference` }}
           smoothing={smoothing}
         />
         <TimestepBins metrics={own} range={run.config.timestepRange} />
         <Chart
-          title="Gradient norm"
-          explain="Before clipping."
-          series={series([{ label: 'norm', color: '--mantine-color-text', value: (one) => one.gradNorm }])}
-          {...(run.config.maxGradNorm > 0 ? { mark: { value: run.config.maxGradNorm, label: 'clipped above' } } : {})}
+          title={t`Gradient norm`}
+          explain={t`Before clipping.`}
+          series={series([
+            {
+              label: t({ message: 'norm', comment: 'of the gradient' }),
+              color: '--mantine-color-text',
+              value: (one) => one.gradNorm,
+            },
+          ])}
+          {...(run.config.maxGradNorm > 0 ? { mark: { value: run.config.maxGradNorm, label: t`clipped above` } } : {})}
           smoothing={smoothing}
           log={log}
         />
         <Chart
-          title="Learning rate"
-          series={series([{ label: 'learning rate', color: '--mantine-color-text', value: (one) => one.learningRate }])}
+          title={t`Learning rate`}
+          series={series([
+            { label: t`learning rate`, color: '--mantine-color-text', value: (one) => one.learningRate },
+          ])}
         />
       </div>
     </Panel>

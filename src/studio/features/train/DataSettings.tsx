@@ -1,14 +1,16 @@
 /** Which labels count and how much, and how pictures from elsewhere become what the model trains on: shown where there is a choice. */
+import { i18n, type MessageDescriptor } from '@lingui/core';
+import { msg, t } from '@lingui/core/macro';
 import { type RaterKind, raterKinds } from '../../../records/raters.ts';
 import { fits } from '../../../shared/fit.ts';
 import { NumberField, Select } from '../../components/Fields.tsx';
 import { labelledKinds, picturesOf } from '../../store/labelSelectors.ts';
 import { useStudio } from '../../store/useStudio.ts';
 
-const kindWords: Record<RaterKind, string> = {
-  person: 'Labels by people',
-  import: 'Labels that came with data',
-  judge: 'Labels by judges',
+const kindWords: Record<RaterKind, MessageDescriptor> = {
+  person: msg`Labels by people`,
+  import: msg`Labels that came with data`,
+  judge: msg`Labels by judges`,
 };
 
 /** Nothing where all labels are of one kind and count once. */
@@ -22,8 +24,8 @@ export function RepeatFields() {
     .map((kind) => (
       <NumberField
         key={kind}
-        label={kindWords[kind]}
-        hint="Times an epoch; 0 leaves them out."
+        label={i18n._(kindWords[kind])}
+        hint={t`Times an epoch; 0 leaves them out.`}
         value={repeats[kind]}
         min={0}
         max={1000}
@@ -32,10 +34,10 @@ export function RepeatFields() {
     ));
 }
 
-const fitWords: Record<(typeof fits)[number], string> = {
-  crop: 'Cut to the middle',
-  pad: 'Whole, with black around',
-  stretch: 'Stretched',
+const fitWords: Record<(typeof fits)[number], MessageDescriptor> = {
+  crop: msg`Cut to the middle`,
+  pad: msg`Whole, with black around`,
+  stretch: msg`Stretched`,
 };
 
 /** Nothing where no picture is from elsewhere. */
@@ -48,19 +50,19 @@ export function PictureFields() {
   return (
     <>
       <Select
-        label="Size of brought pictures"
-        hint="The model's own pixels, in each picture's shape; or one size for all."
+        label={t`Size of brought pictures`}
+        hint={t`The model's own pixels, in each picture's shape; or one size for all.`}
         value={size ? 'one' : 'shape'}
         onChange={(which) => set({ size: which === 'one' ? [512, 512] : null })}
         options={[
-          { value: 'shape', label: 'By their shape' },
-          { value: 'one', label: 'One size' },
+          { value: 'shape', label: t`By their shape` },
+          { value: 'one', label: t`One size` },
         ]}
       />
       {width !== null && height !== null ? (
         <>
           <NumberField
-            label="Width"
+            label={t`Width`}
             value={width}
             min={8}
             max={8192}
@@ -68,7 +70,7 @@ export function PictureFields() {
             onChange={(w) => set({ size: [w, height] })}
           />
           <NumberField
-            label="Height"
+            label={t`Height`}
             value={height}
             min={8}
             max={8192}
@@ -78,19 +80,19 @@ export function PictureFields() {
         </>
       ) : null}
       <Select
-        label="How they are fitted"
+        label={t`How they are fitted`}
         value={fit}
         onChange={(how) => set({ fit: how })}
-        options={fits.map((value) => ({ value, label: fitWords[value] }))}
+        options={fits.map((value) => ({ value, label: i18n._(fitWords[value]) }))}
       />
       <Select
-        label="Their latents"
-        hint="The autoencoder is not sure of them: a fresh draw at each use, or its best guess."
+        label={t`Their latents`}
+        hint={t`The autoencoder is not sure of them: a fresh draw at each use, or its best guess.`}
         value={posterior}
         onChange={(how) => set({ posterior: how })}
         options={[
-          { value: 'sample', label: 'Drawn each time' },
-          { value: 'mean', label: 'Best guess' },
+          { value: 'sample', label: t`Drawn each time` },
+          { value: 'mean', label: t`Best guess` },
         ]}
       />
     </>

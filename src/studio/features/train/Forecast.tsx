@@ -1,4 +1,6 @@
 /** Memory and time before the first step: planned from the graph, timed by the last run here or by the kernels measured at start-up. */
+import { t } from '@lingui/core/macro';
+import { Trans } from '@lingui/react/macro';
 import { useEffect } from 'react';
 import { Exceeded, MemoryParts } from '../../components/MemoryParts.tsx';
 import { Panel, ProblemNotice } from '../../components/Surface.tsx';
@@ -22,30 +24,43 @@ export function Forecast() {
     return () => clearTimeout(timer);
   }, [asked, readForecast]);
 
+  const perStep = forecast?.secondsPerStep ?? null;
+  const time = perStep === null ? null : printDuration(perStep * steps);
+  const seconds = perStep?.toFixed(2);
+  const gflop = ((forecast?.flopsPerStep ?? 0) / 1e9).toFixed(1);
   return (
-    <Panel title="What it takes here" aside={working ? <span className="small dim">measuring</span> : null}>
+    <Panel
+      title={t`What it takes here`}
+      aside={
+        working ? (
+          <span className="small dim">
+            <Trans>measuring</Trans>
+          </span>
+        ) : null
+      }
+    >
       <ProblemNotice problem={problem} />
       {forecast ? (
         <div className="stack">
           <dl className={styles.takes}>
             <div>
-              <dt>Time</dt>
-              <dd>
-                {forecast.secondsPerStep === null
-                  ? 'measured in the first steps'
-                  : `about ${printDuration(forecast.secondsPerStep * steps)}`}
-              </dd>
+              <dt>
+                <Trans comment="that training takes">Time</Trans>
+              </dt>
+              <dd>{time === null ? t`measured in the first steps` : t`about ${time}`}</dd>
             </div>
             <div>
-              <dt>GPU memory</dt>
+              <dt>
+                <Trans>GPU memory</Trans>
+              </dt>
               <dd>{printBytes(forecast.peakBytes)}</dd>
             </div>
           </dl>
-          {forecast.secondsPerStep === null ? null : (
+          {seconds === undefined ? null : (
             <p className="small dim number">
-              {forecast.secondsPerStep.toFixed(2)} s a step,{' '}
-              {forecast.timedBy === 'run' ? 'as the last run here took' : 'by the kernels measured here'} ·{' '}
-              {(forecast.flopsPerStep / 1e9).toFixed(1)} GFLOP a step · samples and saving come on top
+              {forecast.timedBy === 'run'
+                ? t`${seconds} s a step, as the last run here took · ${gflop} GFLOP a step · samples and saving come on top`
+                : t`${seconds} s a step, by the kernels measured here · ${gflop} GFLOP a step · samples and saving come on top`}
             </p>
           )}
           <MemoryParts forecast={forecast} />
@@ -56,8 +71,8 @@ export function Forecast() {
           {state !== 'ready'
             ? withoutEngine[state]
             : busy
-              ? 'A run is at work: memory and time of the next one are planned when it has ended.'
-              : 'Planning memory and time.'}
+              ? t`A run is at work: memory and time of the next one are planned when it has ended.`
+              : t`Planning memory and time.`}
         </p>
       )}
     </Panel>

@@ -1,4 +1,6 @@
 /** What a run's held-out pairs say: its looks as lines, and at its end a verdict in words. */
+import { plural, t } from '@lingui/core/macro';
+import { Trans } from '@lingui/react/macro';
 import { heldOutOf } from '../../../data/heldOut.ts';
 import { accuracyOf, bestLook, lookInWords } from '../../../evaluation/looks.ts';
 import { runVerdict } from '../../../evaluation/runVerdict.ts';
@@ -6,7 +8,7 @@ import { solvedInWords } from '../../../records/runs.ts';
 import type { Look, LookFigures, RunRecord } from '../../../service/types.ts';
 import { Chart, type Series } from '../../components/Chart.tsx';
 import { Notice, Panel, Tag } from '../../components/Surface.tsx';
-import { plural, printPercent, printWhen } from '../../components/words.ts';
+import { printPercent, printWhen } from '../../components/words.ts';
 import { ownSelfAgreement } from '../../store/labelSelectors.ts';
 import { useStudio } from '../../store/useStudio.ts';
 import styles from './train.module.css';
@@ -15,42 +17,58 @@ export function Looks({ run }: { run: RunRecord }) {
   const self = useStudio(ownSelfAgreement);
   const { looks } = run;
   const { pairs: heldOut, because } = heldOutOf(run.pairs, run.config);
-  if (because !== null || heldOut.size === 0) return null;
+  const count = heldOut.size;
+  if (because !== null || count === 0) return null;
   if (!looks?.length)
     return (
-      <Panel title="Held-out pairs">
+      <Panel title={t`Held-out pairs`}>
         <p className="small dim">
-          {plural(heldOut.size, 'pair')} {heldOut.size === 1 ? 'is' : 'are'} held out: the run looks at them each time
-          that it saves.
+          {t`${plural(count, {
+            one: `${count} pair is held out: the run looks at them each time that it saves.`,
+            other: `${count} pairs are held out: the run looks at them each time that it saves.`,
+          })}`}
         </p>
       </Panel>
     );
-  const best = bestLook(looks);
+  const best = bestLook(looks)?.step;
   const last = looks.at(-1)!;
+  const { step, draws } = last;
   return (
-    <Panel title="Held-out pairs" aside={best ? <Tag tone="good">best at step {best.step}</Tag> : null}>
+    <Panel
+      title={t`Held-out pairs`}
+      aside={
+        best === undefined ? null : (
+          <Tag tone="good">
+            <Trans>best at step {best}</Trans>
+          </Tag>
+        )
+      }
+    >
       <div className="stack">
         <p className="small" data-testid="last-look">
           <span className="dim">
-            Step {last.step}, over {plural(last.draws, 'draw')}:
+            {t({
+              message: `Step ${step}, over ${plural(draws, { one: `${draws} draw`, other: `${draws} draws` })}:`,
+              comment: 'draws: of noise and timestep',
+            })}
           </span>{' '}
           {lookInWords(last)}
         </p>
         <div className={styles.charts}>
           <Chart
-            title="Right on held-out pairs"
-            explain="How often it prefers what you prefer, in pairs that it never trained on; over one fixed bank of draws."
+            title={t`Right on held-out pairs`}
+            explain={t`How often it prefers what you prefer, in pairs that it never trained on; over one fixed bank of draws.`}
             series={lines(looks, accuracyOf)}
-            mark={{ value: 0.5, label: 'chance' }}
-            beside={Number.isNaN(self) ? undefined : { value: self, label: 'you, with yourself' }}
+            mark={{ value: 0.5, label: t({ message: 'chance', comment: 'a line: as good as guessing' }) }}
+            beside={Number.isNaN(self) ? undefined : { value: self, label: t`you, with yourself` }}
             range={[0, 1]}
             print={printPercent}
           />
           <Chart
-            title="Margin"
-            explain="How sure it is of what you prefer; 0 at the start."
+            title={t({ message: 'Margin', comment: 'how far the preferred picture is ahead' })}
+            explain={t`How sure it is of what you prefer; 0 at the start.`}
             series={lines(looks, ({ margin }) => margin)}
-            mark={{ value: 0, label: 'the start' }}
+            mark={{ value: 0, label: t`the start` }}
           />
         </div>
       </div>
@@ -60,7 +78,10 @@ export function Looks({ run }: { run: RunRecord }) {
 
 const lines = (looks: readonly Look[], value: (figures: LookFigures) => number): Series[] =>
   (['heldOut', 'training'] as const).map((which) => ({
-    label: which === 'heldOut' ? 'held out' : 'training',
+    label:
+      which === 'heldOut'
+        ? t({ message: 'held out', comment: 'a pair, or pairs' })
+        : t({ message: 'training', context: 'pairs' }),
     color: which === 'heldOut' ? '--accent-strong' : '--winner',
     dashed: which === 'training',
     points: looks.map((look) => ({ x: look.step, y: value(look[which]) })),

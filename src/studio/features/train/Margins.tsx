@@ -1,4 +1,6 @@
 /** All pairs of a run by how far it agrees with their labels, the disputed first: where a label may be the wrong way round, or the model is. */
+import { plural, t } from '@lingui/core/macro';
+import { Trans } from '@lingui/react/macro';
 import { useState } from 'react';
 import { useLocation } from 'wouter';
 import { heldOutOf } from '../../../data/heldOut.ts';
@@ -10,7 +12,7 @@ import { Button } from '../../components/Button.tsx';
 import { Picture } from '../../components/Picture.tsx';
 import { Shortcuts } from '../../components/Shortcuts.tsx';
 import { Panel, Progress, Tag } from '../../components/Surface.tsx';
-import { plural, printPercent } from '../../components/words.ts';
+import { printPercent } from '../../components/words.ts';
 import type { RunMargins } from '../../store/marginsSlice.ts';
 import { useStudio } from '../../store/useStudio.ts';
 import styles from './train.module.css';
@@ -27,21 +29,24 @@ export function Margins({ run }: { run: RunRecord }) {
   const free = useStudio((s) => s.engineState === 'ready' && s.activeRun === null);
   const { readMargins } = useStudio.getState();
   if (run.checkpoints.length === 0) return null;
+  const all = run.pairs.length;
   return (
     <Panel
-      title="Disputed labels"
+      title={t`Disputed labels`}
       aside={
         <Button icon="label" busy={reading} disabled={!free} onClick={() => readMargins(run.id)}>
-          {found ? 'Look again' : `Look at all ${run.pairs.length} pairs`}
+          {found ? t`Look again` : t`Look at all ${all} pairs`}
         </Button>
       }
     >
       {reading ? (
-        <Progress label="Looking at the pairs" value={progress ? progress.done / progress.total : null} />
+        <Progress label={t`Looking at the pairs`} value={progress ? progress.done / progress.total : null} />
       ) : found ? (
         <Table run={run} found={found} />
       ) : (
-        <p className="small dim">Where this run is surest that a label is wrong: judge those again first.</p>
+        <p className="small dim">
+          <Trans>Where this run is surest that a label is wrong: judge those again first.</Trans>
+        </p>
       )}
     </Panel>
   );
@@ -66,47 +71,60 @@ function Table({ run, found }: { run: RunRecord; found: RunMargins }) {
   const actions: Action[] = [
     {
       name: 'again',
-      label: 'Judge the selected pair again',
+      label: t`Judge the selected pair again`,
       keys: 'j',
       enabled: current !== undefined && here.has(current.pair),
       perform: () => again(current!.pair),
     },
     {
       name: 'next',
-      label: 'Next pair of the table',
+      label: t`Next pair of the table`,
       keys: 'period',
       perform: () => setSelected(Math.min(selected + 1, Math.min(most, rows.length) - 1)),
     },
     {
       name: 'before',
-      label: 'Pair of the table before',
+      label: t`Pair of the table before`,
       keys: 'comma',
       perform: () => setSelected(Math.max(0, selected - 1)),
     },
   ];
   const against = rows.filter(({ margin }) => margin < 0).length;
+  const { step } = found;
+  const draws = found.timesteps.length;
+  const labels = rows.length;
+  const more = Math.min(PAGE, rows.length - most);
   return (
     <div className="stack">
-      <Shortcuts title="Disputed labels" actions={actions} />
+      <Shortcuts title={t`Disputed labels`} actions={actions} />
       <p className="small" data-testid="margins">
-        By step {found.step}, over {plural(found.timesteps.length, 'draw')}: it disagrees with {against} of{' '}
-        {plural(rows.length, 'label')}.{' '}
+        {t`By step ${step}, over ${plural(draws, { one: `${draws} draw`, other: `${draws} draws` })}: it disagrees with ${against} of ${plural(labels, { one: `${labels} label`, other: `${labels} labels` })}.`}{' '}
         <span className="dim">
           {byTimestep(rows, found.timesteps, BINS)
-            .map(
-              ({ from, to, right, margin }) =>
-                `t ${from} to ${to}: ${printPercent(right / rows.length)} right, margin ${margin.toFixed(2)}`,
-            )
+            .map(({ from, to, right, margin }) => {
+              const share = printPercent(right / rows.length);
+              const ahead = margin.toFixed(2);
+              return t({
+                message: `t ${from} to ${to}: ${share} right, margin ${ahead}`,
+                comment: 'timesteps; right: of the labels, agreed with',
+              });
+            })
             .join('; ')}
         </span>
       </p>
-      <div className={styles.margins} tabIndex={0} role="region" aria-label="Pairs, the disputed first">
+      <div className={styles.margins} tabIndex={0} role="region" aria-label={t`Pairs, the disputed first`}>
         <table>
           <thead>
             <tr>
-              <th scope="col">Preferred, and the other</th>
-              <th scope="col">Prompt</th>
-              <th scope="col">Margin</th>
+              <th scope="col">
+                <Trans comment="pictures">Preferred, and the other</Trans>
+              </th>
+              <th scope="col">
+                <Trans>Prompt</Trans>
+              </th>
+              <th scope="col">
+                <Trans comment="how far the preferred picture is ahead">Margin</Trans>
+              </th>
               {bins.map(({ from, to }) => (
                 <th key={from} scope="col">
                   t {from}–{to}
@@ -125,7 +143,11 @@ function Table({ run, found }: { run: RunRecord; found: RunMargins }) {
                 </td>
                 <td className="small">
                   {run.pairs.find(({ pair }) => pair === row.pair)?.prompt}{' '}
-                  {held.has(row.pair) ? <Tag>held out</Tag> : null}
+                  {held.has(row.pair) ? (
+                    <Tag>
+                      <Trans comment="a pair, or pairs">held out</Trans>
+                    </Tag>
+                  ) : null}
                 </td>
                 <td className="number" data-against={row.margin < 0 || undefined}>
                   {row.margin.toFixed(2)}
@@ -138,7 +160,7 @@ function Table({ run, found }: { run: RunRecord; found: RunMargins }) {
                 <td>
                   {here.has(row.pair) ? (
                     <Button icon="label" onClick={() => again(row.pair)}>
-                      Judge again
+                      <Trans>Judge again</Trans>
                     </Button>
                   ) : null}
                 </td>
@@ -150,7 +172,7 @@ function Table({ run, found }: { run: RunRecord; found: RunMargins }) {
       {rows.length > most ? (
         <div>
           <Button icon="more" onClick={() => setMost(most + PAGE)}>
-            Show {Math.min(PAGE, rows.length - most)} more
+            <Trans>Show {more} more</Trans>
           </Button>
         </div>
       ) : null}
@@ -167,8 +189,8 @@ function Two({ pair: id }: { pair: string }) {
   const [first, other] = second ? [pair.images[1], pair.images[0]] : pair.images;
   return (
     <span className={styles.marginPictures}>
-      <Picture file={first.file} alt="preferred" thumbnail />
-      <Picture file={other.file} alt="the other" thumbnail />
+      <Picture file={first.file} alt={t({ message: 'preferred', comment: 'a picture' })} thumbnail />
+      <Picture file={other.file} alt={t({ message: 'the other', comment: 'a picture' })} thumbnail />
     </span>
   );
 }

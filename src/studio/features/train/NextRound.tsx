@@ -1,4 +1,6 @@
 /** Going on from what a run came to: new pairs of it to judge, and it as what the next run starts from. */
+import { t } from '@lingui/core/macro';
+import { Trans } from '@lingui/react/macro';
 import { useState } from 'react';
 import { useLocation } from 'wouter';
 import type { ChoiceRule } from '../../../evaluation/activeChoice.ts';
@@ -10,11 +12,6 @@ import { Disclosure } from '../../components/Surface.tsx';
 import { roundRecipe } from '../../store/generateSelectors.ts';
 import { useStudio } from '../../store/useStudio.ts';
 
-const first: Readonly<Record<ChoiceRule, string>> = {
-  doubt: 'Those that it is least certain of',
-  disagreement: 'Those where it and its last checkpoint (or the one before) disagree most',
-};
-
 export function NextRound({ run }: { run: RunRecord }) {
   const [ask, setAsk] = useState(20);
   const [rule, setRule] = useState<ChoiceRule>('doubt');
@@ -25,39 +22,51 @@ export function NextRound({ run }: { run: RunRecord }) {
   const [, navigate] = useLocation();
   const { startRound, judgeNew } = useStudio.getState();
   if (run.checkpoints.length === 0) return null;
+  const list = recipe?.from?.name;
   const start = async (): Promise<void> => {
     if (!(await startRound(run.id, ask, rule))) return;
     judgeNew();
     navigate('/label');
   };
   return (
-    <Disclosure label="Next round">
+    <Disclosure label={t`Next round`}>
       <div className="stack">
         <p className="small dim">
-          Its best checkpoint draws twice as many pairs as you are to judge. {first[rule]} come first, and three in ten
-          at random: only these are ever held out. The next run starts from it, and is held against it.
+          {rule === 'doubt' ? (
+            <Trans>
+              Its best checkpoint draws twice as many pairs as you are to judge. Those that it is least certain of come
+              first, and three in ten at random: only these are ever held out. The next run starts from it, and is held
+              against it.
+            </Trans>
+          ) : (
+            <Trans>
+              Its best checkpoint draws twice as many pairs as you are to judge. Those where it and its last checkpoint
+              (or the one before) disagree most come first, and three in ten at random: only these are ever held out.
+              The next run starts from it, and is held against it.
+            </Trans>
+          )}
         </p>
         {recipe ? (
           <p className="small dim">
-            {recipe.from ? `Prompts of ${recipe.from.name}` : 'Prompts of the bundled list'} ·{' '}
+            {list === undefined ? t`Prompts of the bundled list` : t`Prompts of ${list}`} ·{' '}
             {settingsInWords(recipe.settings)}
           </p>
         ) : null}
         {run.checkpoints.length > 1 ? (
           <Segmented
-            label="Ask first"
+            label={t({ message: 'Ask first', comment: 'about which pairs' })}
             value={rule}
             onChange={setRule}
             options={[
-              { value: 'doubt', label: 'What it doubts' },
-              { value: 'disagreement', label: 'Where two checkpoints disagree' },
+              { value: 'doubt', label: t`What it doubts` },
+              { value: 'disagreement', label: t`Where two checkpoints disagree` },
             ]}
           />
         ) : null}
         <div className="row">
-          <NumberField label="Pairs to judge" value={ask} min={4} max={500} onChange={setAsk} />
+          <NumberField label={t`Pairs to judge`} value={ask} min={4} max={500} onChange={setAsk} />
           <Button look="primary" icon="generate" busy={busy} disabled={!free} onClick={start}>
-            {stage ?? 'Start the next round'}
+            {stage ?? t`Start the next round`}
           </Button>
         </div>
       </div>

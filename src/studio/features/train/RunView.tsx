@@ -1,4 +1,7 @@
 /** One run: how far it is, what to do with it, its curves and its samples. */
+import { i18n, type MessageDescriptor } from '@lingui/core';
+import { msg, plural, t } from '@lingui/core/macro';
+import { Trans } from '@lingui/react/macro';
 import { useState } from 'react';
 import { limits } from '../../../shared/limits.ts';
 import { extensionInWords, lineageInWords, recoveryInWords, takenInWords } from '../../../records/runs.ts';
@@ -11,7 +14,7 @@ import { withFields } from '../../components/fieldProblem.ts';
 import { Icon } from '../../components/Icon.tsx';
 import { Shortcuts } from '../../components/Shortcuts.tsx';
 import { Disclosure, Notice, Panel, Progress, Tag } from '../../components/Surface.tsx';
-import { plural, printBytes, printDuration, printWhen } from '../../components/words.ts';
+import { printBytes, printDuration, printWhen } from '../../components/words.ts';
 import { canExtend, canResume } from '../../store/trainSlice.ts';
 import { useStudio } from '../../store/useStudio.ts';
 import { Curves } from './Curves.tsx';
@@ -29,8 +32,11 @@ export function RunView({ id, overlays }: { id: string; overlays: string[] }) {
   if (!run) {
     return (
       <Panel>
-        <p role="status">{preparing ? counted(preparing) : 'Preparing the run'}</p>
-        <Progress label="Preparing" value={preparing?.total ? preparing.done / preparing.total : null} />
+        <p role="status">{preparing ? counted(preparing) : t`Preparing the run`}</p>
+        <Progress
+          label={t({ message: 'Preparing', comment: 'a run' })}
+          value={preparing?.total ? preparing.done / preparing.total : null}
+        />
       </Panel>
     );
   }
@@ -64,16 +70,18 @@ export function RunView({ id, overlays }: { id: string; overlays: string[] }) {
 }
 
 /** Told, and not done yet: a step is not broken off. */
-const commandWords: Record<TrainCommand, string> = {
-  pause: 'pausing: it ends this step and saves',
-  resume: 'going on',
-  save: 'saves when this step is done',
-  sample: 'draws samples when this step is done',
-  stop: 'stopping: it ends this step and saves',
+const commandWords: Record<TrainCommand, MessageDescriptor> = {
+  pause: msg`pausing: it ends this step and saves`,
+  resume: msg`going on`,
+  save: msg`saves when this step is done`,
+  sample: msg`draws samples when this step is done`,
+  stop: msg`stopping: it ends this step and saves`,
 };
 
-const counted = ({ what, done, total }: { what: string; done: number; total: number }): string =>
-  total > 1 ? `${what} ${Math.min(done + 1, total)} of ${total}` : what;
+function counted({ what, done, total }: { what: string; done: number; total: number }): string {
+  const now = Math.min(done + 1, total);
+  return total > 1 ? t`${what} ${now} of ${total}` : what;
+}
 
 function LiveHead({ run }: { run: RunRecord }) {
   const live = useStudio((s) => s.live);
@@ -81,38 +89,61 @@ function LiveHead({ run }: { run: RunRecord }) {
   const enabled = useStudio((s) => s.engineState === 'ready');
   const { commandRun } = useStudio.getState();
   const paused = run.status === 'paused';
+  const { step, config } = run;
+  const { steps } = config;
+  const saved = run.checkpoints.at(-1)?.step;
+  const resumedAt = live?.resumedAt;
+  const pairs = run.pairs.length;
+  const taken = takenInWords(run.pairs);
   const actions: Action[] = [
     {
       name: 'pause',
-      label: paused ? 'Resume' : 'Pause',
+      label: paused ? t`Resume` : t`Pause`,
       keys: 'p',
       enabled,
       perform: () => commandRun(paused ? 'resume' : 'pause'),
     },
-    { name: 'save', label: 'Save now', keys: 's', enabled, perform: () => commandRun('save') },
-    { name: 'sample', label: 'Sample now', keys: 'n', enabled, perform: () => commandRun('sample') },
-    { name: 'stop', label: 'Stop and keep', enabled, perform: () => commandRun('stop') },
+    { name: 'save', label: t`Save now`, keys: 's', enabled, perform: () => commandRun('save') },
+    {
+      name: 'sample',
+      label: t({ message: 'Sample now', comment: 'draws sample pictures' }),
+      keys: 'n',
+      enabled,
+      perform: () => commandRun('sample'),
+    },
+    {
+      name: 'stop',
+      label: t({ message: 'Stop and keep', comment: 'ends the run; what it learned stays' }),
+      enabled,
+      perform: () => commandRun('stop'),
+    },
   ];
   const icons = { pause: paused ? 'play' : 'pause', save: 'save', sample: 'sample', stop: 'stop' } as const;
   return (
     <>
-      <Shortcuts title="Train" actions={actions} />
+      <Shortcuts title={t`Train`} actions={actions} />
       <div className="spread">
         <div className={styles.figures}>
-          <Figure name="Step" value={`${run.step} of ${run.config.steps}`} />
+          <Figure name={t`Step`} value={t`${step} of ${steps}`} />
           <Figure
-            name="Time left"
-            value={paused ? 'paused' : live?.etaSeconds == null ? 'measuring' : printDuration(live.etaSeconds)}
+            name={t`Time left`}
+            value={
+              paused
+                ? t({ message: 'paused', comment: 'a run' })
+                : live?.etaSeconds == null
+                  ? t`measuring`
+                  : printDuration(live.etaSeconds)
+            }
           />
-          <Figure name="GPU memory" value={live?.memory ? printBytes(live.memory.peakBytes) : '–'} />
+          <Figure name={t`GPU memory`} value={live?.memory ? printBytes(live.memory.peakBytes) : '–'} />
           <Figure
-            name="Last saved"
+            name={t`Last saved`}
             value={
               live?.lastSavedAt
                 ? new Date(live.lastSavedAt).toLocaleTimeString(undefined, { timeStyle: 'short' })
-                : run.checkpoints.length
-                  ? `step ${run.checkpoints.at(-1)!.step}`
-                  : 'not yet'
+                : saved === undefined
+                  ? t({ message: 'not yet', comment: 'saved' })
+                  : t`step ${saved}`
             }
           />
         </div>
@@ -128,7 +159,7 @@ function LiveHead({ run }: { run: RunRecord }) {
         </div>
       </div>
       <Progress
-        label="Training progress"
+        label={t`Training progress`}
         value={
           live?.preparing
             ? live.preparing.total > 1
@@ -138,18 +169,28 @@ function LiveHead({ run }: { run: RunRecord }) {
         }
       />
       <div className="row" role="status">
-        {enabled ? null : <Tag>trains in another tab</Tag>}
+        {enabled ? null : (
+          <Tag>
+            <Trans comment="the run">trains in another tab</Trans>
+          </Tag>
+        )}
         {live?.preparing ? <Tag tone="accent">{counted(live.preparing)}</Tag> : null}
         {live?.doing && !live.preparing ? <Tag tone="accent">{counted(live.doing)}</Tag> : null}
-        {commanding ? <Tag tone="accent">{commandWords[commanding]}</Tag> : null}
-        {live?.resumedAt == null ? null : <Tag tone="good">resumed at step {live.resumedAt}, optimiser restored</Tag>}
+        {commanding ? <Tag tone="accent">{i18n._(commandWords[commanding])}</Tag> : null}
+        {resumedAt == null ? null : (
+          <Tag tone="good">
+            <Trans>resumed at step {resumedAt}, optimiser restored</Trans>
+          </Tag>
+        )}
         {live?.awake ? (
           <Tag>
-            <Icon name="sun" size={14} /> screen stays awake
+            <Icon name="sun" size={14} /> <Trans>screen stays awake</Trans>
           </Tag>
         ) : null}
-        <Tag>{plural(run.pairs.length, 'pair')}</Tag>
-        <span className="small dim">Labels: {takenInWords(run.pairs)}</span>
+        <Tag>{t`${plural(pairs, { one: `${pairs} pair`, other: `${pairs} pairs` })}`}</Tag>
+        <span className="small dim">
+          <Trans>Labels: {taken}</Trans>
+        </span>
       </div>
       {live?.unchecked ? <Notice tone="warn">{live.unchecked}</Notice> : null}
     </>
@@ -161,14 +202,20 @@ function PastHead({ run }: { run: RunRecord }) {
   const activeRun = useStudio((s) => s.activeRun);
   const { resumeRun, compareWithRun } = useStudio.getState();
   const resumable = canResume(run, activeRun);
+  const { step, config } = run;
+  const { steps } = config;
+  const taken = takenInWords(run.pairs);
   return (
     <>
       <div className="spread">
         <div className={styles.figures}>
-          <Figure name="State" value={statusWords(run, activeRun)} />
-          <Figure name="Steps" value={`${run.step} of ${run.config.steps}`} />
-          <Figure name="Pairs" value={String(run.pairs.length)} />
-          <Figure name="Checkpoints" value={String(run.checkpoints.length)} />
+          <Figure
+            name={t({ message: 'State', comment: 'of a run: finished, stopped' })}
+            value={statusWords(run, activeRun)}
+          />
+          <Figure name={t({ message: 'Steps', comment: 'a number: of training' })} value={t`${step} of ${steps}`} />
+          <Figure name={t({ message: 'Pairs', comment: 'a number: of pictures' })} value={String(run.pairs.length)} />
+          <Figure name={t({ message: 'Checkpoints', comment: 'a number' })} value={String(run.checkpoints.length)} />
         </div>
         <div className="row">
           {resumable ? (
@@ -178,7 +225,7 @@ function PastHead({ run }: { run: RunRecord }) {
               disabled={!ready || activeRun !== null}
               onClick={() => resumeRun(run.id)}
             >
-              Resume
+              <Trans>Resume</Trans>
             </Button>
           ) : null}
           {run.checkpoints.length ? (
@@ -188,12 +235,14 @@ function PastHead({ run }: { run: RunRecord }) {
               href="#/compare"
               onClick={() => compareWithRun(run.id)}
             >
-              Compare with base
+              <Trans comment="the base model">Compare with base</Trans>
             </Button>
           ) : null}
         </div>
       </div>
-      <p className="small dim">Labels: {takenInWords(run.pairs)}</p>
+      <p className="small dim">
+        <Trans>Labels: {taken}</Trans>
+      </p>
       {run.error ? <Notice tone="bad">{run.error}</Notice> : null}
     </>
   );
@@ -207,24 +256,23 @@ function MoreSteps({ run }: { run: RunRecord }) {
   const { resumeRun } = useStudio.getState();
   if (!canExtend(run, activeRun)) return null;
   return (
-    <Disclosure label="More steps">
+    <Disclosure label={t`More steps`}>
       <div className="stack">
         <p className="small dim">
-          It goes on where it ended, with its optimiser and on the same pairs
           {run.config.lrSchedule === 'cosine'
-            ? '; its learning rate falls over all steps together, so it rises again first.'
-            : ': to the same numbers as if it had been as long from the first.'}
+            ? t`It goes on where it ended, with its optimiser and on the same pairs; its learning rate falls over all steps together, so it rises again first.`
+            : t`It goes on where it ended, with its optimiser and on the same pairs: to the same numbers as if it had been as long from the first.`}
         </p>
         <div className="row">
           <NumberField
-            label="Steps on top"
+            label={t`Steps on top`}
             value={more}
             min={1}
             max={limits.trainSteps - run.config.steps}
             onChange={setMore}
           />
           <Button icon="play" disabled={!free} onClick={withFields(() => resumeRun(run.id, more))}>
-            Train {plural(more, 'more step')}
+            {t`${plural(more, { one: `Train ${more} more step`, other: `Train ${more} more steps` })}`}
           </Button>
         </div>
       </div>
@@ -274,18 +322,24 @@ function StartedAt({ run }: { run: RunRecord }) {
   const logit = run.step0Logit ?? Math.max(...first.pairs.map((pair) => Math.abs(pair.logit)));
   const fromLogit = ['sigmoid', 'robust', 'soft'].includes(run.config.loss);
   const fine = logit <= 2e-3;
-  const provider = run.reference === 'engine' ? 'our kernels' : 'onnxruntime';
+  const provider =
+    run.reference === 'engine' ? t({ message: 'our kernels', comment: 'programs of the GPU' }) : 'onnxruntime';
+  const loss = first.loss.toFixed(3);
+  const start = logit.toPrecision(2);
+  const largest = logit === 0 ? t({ message: '0 exactly', comment: 'a logit' }) : logit.toExponential(1);
   return (
     <p className="small" data-testid="started-at">
       <span style={{ color: fine ? 'var(--good)' : 'var(--bad)', fontWeight: 650 }}>
-        {fromLogit ? `started at ${first.loss.toFixed(3)}` : `started with logit ${logit.toPrecision(2)}`}{' '}
+        {fromLogit ? t({ message: `started at ${loss}`, comment: 'the loss' }) : t`started with logit ${start}`}{' '}
         {fine ? '✓' : '✗'}
       </span>{' '}
       <span className="dim">
         {fine
-          ? 'Model and reference agree at the first step, as they must'
-          : 'Model and reference differ at the first step; they should be the same'}
-        . Reference: {provider}; largest logit measured at step 0: {logit === 0 ? '0 exactly' : logit.toExponential(1)}.
+          ? t`Model and reference agree at the first step, as they must.`
+          : t`Model and reference differ at the first step; they should be the same.`}{' '}
+        <Trans>
+          Reference: {provider}; largest logit measured at step 0: {largest}.
+        </Trans>
       </span>
     </p>
   );
@@ -301,10 +355,13 @@ function Health({ run }: { run: RunRecord }) {
   const winner = mean((one) => one.winnerError - one.winnerReferenceError);
   const scale = mean((one) => one.winnerReferenceError);
   if (winner < 0.05 * scale) return null;
+  const worse = Math.round((100 * winner) / scale);
   return (
-    <Notice tone="warn" title="Winner and loser are both drifting away">
-      The model now draws the pictures you preferred {Math.round((100 * winner) / scale)} % worse than at the start.
-      Lower the learning rate, or raise beta, in the next run.
+    <Notice tone="warn" title={t`Winner and loser are both drifting away`}>
+      <Trans>
+        The model now draws the pictures you preferred {worse} % worse than at the start. Lower the learning rate, or
+        raise beta, in the next run.
+      </Trans>
     </Notice>
   );
 }

@@ -1,4 +1,7 @@
 /** Every run: look, overlay, rename, copy its settings, take its metrics, delete. */
+import { i18n, type MessageDescriptor } from '@lingui/core';
+import { msg, plural, t } from '@lingui/core/macro';
+import { Trans } from '@lingui/react/macro';
 import { useState } from 'react';
 import { useShallow } from 'zustand/react/shallow';
 import type { RunRecord, UnreadableRun } from '../../../service/types.ts';
@@ -8,7 +11,7 @@ import { exporters } from '../../../data/exporters/table.ts';
 import { saveTaken } from '../../components/files.ts';
 import { ConfirmButton } from '../../components/Dialog.tsx';
 import { Notice, Panel, Tag } from '../../components/Surface.tsx';
-import { plural, printWhen } from '../../components/words.ts';
+import { printWhen } from '../../components/words.ts';
 import { canResume } from '../../store/trainSlice.ts';
 import { useStudio } from '../../store/useStudio.ts';
 import styles from './train.module.css';
@@ -21,12 +24,23 @@ interface RunsListProps {
   onDuplicate: () => void;
 }
 
-export function statusWords(run: RunRecord, activeRun: string | null): string {
-  if (run.id === activeRun)
-    return run.status === 'paused' ? 'paused' : run.status === 'preparing' ? 'preparing' : 'training';
-  if (run.status === 'finished' || run.status === 'failed') return run.status;
-  return run.status === 'stopped' ? 'stopped, kept' : 'interrupted';
+const stateWords = {
+  paused: msg({ message: 'paused', comment: 'a run' }),
+  preparing: msg({ message: 'preparing', comment: 'a run' }),
+  training: msg({ message: 'training', comment: 'a run that is at work' }),
+  finished: msg({ message: 'finished', comment: 'a run' }),
+  failed: msg({ message: 'failed', comment: 'a run' }),
+  stopped: msg({ message: 'stopped, kept', comment: 'a run' }),
+  interrupted: msg({ message: 'interrupted', comment: 'a run' }),
+} satisfies Record<string, MessageDescriptor>;
+
+function stateOf({ id, status }: RunRecord, activeRun: string | null): keyof typeof stateWords {
+  if (id === activeRun) return status === 'paused' || status === 'preparing' ? status : 'training';
+  return status === 'finished' || status === 'failed' || status === 'stopped' ? status : 'interrupted';
 }
+
+export const statusWords = (run: RunRecord, activeRun: string | null): string =>
+  i18n._(stateWords[stateOf(run, activeRun)]);
 
 export function RunsList({ viewed, overlays, onView, onOverlay, onDuplicate }: RunsListProps) {
   const ids = useStudio(useShallow((s) => s.runs.map(({ id }) => id)));
@@ -34,7 +48,7 @@ export function RunsList({ viewed, overlays, onView, onOverlay, onDuplicate }: R
   const waiting = useStudio((s) => s.waiting);
   if (!ids.length && !unreadable.length && !waiting.length) return null;
   return (
-    <Panel title="Runs">
+    <Panel title={t`Runs`}>
       {waiting.length ? <Waiting /> : null}
       <ul className={styles.runs}>
         {ids.map((id) => (
@@ -64,31 +78,33 @@ function Waiting() {
   const because = useStudio((s) => s.waitingBecause);
   const free = useStudio((s) => s.engineState === 'ready' && s.activeRun === null && !s.training);
   const { removeWaiting, startWaiting } = useStudio.getState();
+  const runs = waiting.length;
   return (
     <>
       {because && free ? (
         <Notice
           actions={
             <Button icon="play" onClick={startWaiting}>
-              Start the first
+              <Trans comment="of the runs that wait">Start the first</Trans>
             </Button>
           }
         >
-          {plural(waiting.length, 'run')} {waiting.length === 1 ? 'waits' : 'wait'}. {because}
+          {t`${plural(runs, { one: `${runs} run waits.`, other: `${runs} runs wait.` })}`} {because}
         </Notice>
       ) : null}
-      <ol className={styles.runs} aria-label="Waiting runs">
+      <ol className={styles.runs} aria-label={t`Waiting runs`}>
         {waiting.map(({ run, name, pairs, config }) => (
           <li key={run}>
             <div className={styles.run}>
               <strong>{name}</strong>
-              <Tag>waits</Tag>
+              <Tag>
+                <Trans comment="a run">waits</Trans>
+              </Tag>
               <span className={`small dim number ${styles.runFacts}`}>
-                {plural(config.steps, 'step')} · {plural(pairs.length, 'pair')} ·{' '}
-                {config.mode === 'lora' ? `LoRA ${config.rank}` : 'every weight'}
+                {stepsInWords(config.steps)} · {pairsInWords(pairs.length)} · {learns(config)}
               </span>
               <span className={styles.runButtons}>
-                <IconButton icon="remove" label={`Take ${name} away`} onClick={() => void removeWaiting(run)} />
+                <IconButton icon="remove" label={t`Take ${name} away`} onClick={() => void removeWaiting(run)} />
               </span>
             </div>
           </li>
@@ -98,6 +114,13 @@ function Waiting() {
   );
 }
 
+const stepsInWords = (steps: number): string => t`${plural(steps, { one: `${steps} step`, other: `${steps} steps` })}`;
+
+const pairsInWords = (pairs: number): string => t`${plural(pairs, { one: `${pairs} pair`, other: `${pairs} pairs` })}`;
+
+const learns = ({ mode, rank }: RunRecord['config']): string =>
+  mode === 'lora' ? `LoRA ${rank}` : t({ message: 'every weight', comment: 'is trained' });
+
 /** What lies where a run should, and why it is none. */
 function UnreadableRow({ run: { id, problem } }: { run: UnreadableRun }) {
   const ready = useStudio((s) => s.engineState === 'ready');
@@ -105,15 +128,17 @@ function UnreadableRow({ run: { id, problem } }: { run: UnreadableRun }) {
   return (
     <div className={styles.run} data-testid="unreadable-run">
       <strong>{id}</strong>
-      <Tag tone="bad">cannot be read</Tag>
+      <Tag tone="bad">
+        <Trans comment="a run">cannot be read</Trans>
+      </Tag>
       <span className={`small dim ${styles.runFacts}`}>{problem.message}</span>
       {ready ? (
         <span className={styles.runButtons}>
           <ConfirmButton
             icon="remove"
-            label={`Delete ${id}`}
-            question="What is left of this run is removed from this browser. Labels and images stay."
-            confirm="Delete"
+            label={t`Delete ${id}`}
+            question={t`What is left of this run is removed from this browser. Labels and images stay.`}
+            confirm={t`Delete`}
             onConfirm={() => deleteRun(id)}
           />
         </span>
@@ -134,7 +159,9 @@ function RunRow({
   const ready = useStudio((s) => s.engineState === 'ready');
   const [renaming, setRenaming] = useState<string | null>(null);
   const { renameRun, duplicateRun, deleteRun, resumeRun, engine } = useStudio.getState();
-  const status = statusWords(run, activeRun);
+  const state = stateOf(run, activeRun);
+  const { name, step, config } = run;
+  const { steps } = config;
   const downloadMetrics = async (): Promise<void> =>
     saveTaken(exported(exporters.metrics, `${run.name}-metrics`, await engine().metrics(run.id)));
   const finishRename = (): void => {
@@ -150,7 +177,7 @@ function RunRow({
       ) : (
         <input
           className={styles.rename}
-          aria-label="New name"
+          aria-label={t`New name`}
           value={renaming}
           // oxlint-disable-next-line jsx-a11y/no-autofocus -- the person has just asked for this field
           autoFocus
@@ -162,10 +189,11 @@ function RunRow({
           }}
         />
       )}
-      <Tag tone={status === 'training' ? 'accent' : status === 'failed' ? 'bad' : undefined}>{status}</Tag>
+      <Tag tone={state === 'training' ? 'accent' : state === 'failed' ? 'bad' : undefined}>
+        {i18n._(stateWords[state])}
+      </Tag>
       <span className={`small dim number ${styles.runFacts}`}>
-        step {run.step} of {run.config.steps} · {plural(run.pairs.length, 'pair')} ·{' '}
-        {run.config.mode === 'lora' ? `LoRA ${run.config.rank}` : 'every weight'} · {printWhen(run.createdAt)}
+        {t`step ${step} of ${steps}`} · {pairsInWords(run.pairs.length)} · {learns(config)} · {printWhen(run.createdAt)}
       </span>
       <span className={styles.runButtons}>
         {canResume(run, activeRun) ? (
@@ -177,37 +205,32 @@ function RunRow({
               void resumeRun(run.id);
             }}
           >
-            Resume
+            <Trans>Resume</Trans>
           </Button>
         ) : null}
         <IconButton
           icon="train"
-          label={`Lay the curves of ${run.name} over the others`}
+          label={t`Lay the curves of ${name} over the others`}
           pressed={overlaid}
           onClick={() => onOverlay(run.id)}
         />
-        <IconButton
-          icon="rename"
-          label={`Rename ${run.name}`}
-          disabled={!ready}
-          onClick={() => setRenaming(run.name)}
-        />
+        <IconButton icon="rename" label={t`Rename ${name}`} disabled={!ready} onClick={() => setRenaming(run.name)} />
         <IconButton
           icon="copy"
-          label={`Use the settings of ${run.name} for a new run`}
+          label={t`Use the settings of ${name} for a new run`}
           onClick={() => {
             duplicateRun(run.id);
             onDuplicate();
           }}
         />
-        <IconButton icon="save" label={`Metrics of ${run.name} as JSONL`} disabled={!ready} onClick={downloadMetrics} />
+        <IconButton icon="save" label={t`Metrics of ${name} as JSONL`} disabled={!ready} onClick={downloadMetrics} />
         {run.id === activeRun ? null : (
           <ConfirmButton
             icon="remove"
-            label={`Delete ${run.name}`}
+            label={t`Delete ${name}`}
             disabled={!ready}
-            question="Its checkpoints, samples and metrics are removed from this browser. Labels and images stay."
-            confirm="Delete"
+            question={t`Its checkpoints, samples and metrics are removed from this browser. Labels and images stay.`}
+            confirm={t`Delete`}
             onConfirm={() => deleteRun(run.id)}
           />
         )}

@@ -1,4 +1,6 @@
 /** Fixed prompts and seeds as the run goes on; the first column is the model it starts from. Arrows move, Enter enlarges. */
+import { t } from '@lingui/core/macro';
+import { Trans } from '@lingui/react/macro';
 import { type KeyboardEvent, useEffect, useRef, useState } from 'react';
 import type { RunRecord, SampleRecord } from '../../../service/types.ts';
 import type { Action } from '../../components/action.ts';
@@ -52,24 +54,34 @@ export function SampleStrip({ run }: { run: RunRecord }) {
     return { name: keys, label, keys, icon, enabled, perform: () => setOpen(to) };
   };
   const moves = [
-    moved('The step before', 'left', 'left', [0, -1]),
-    moved('The next step', 'right', 'right', [0, 1]),
-    moved('The prompt above', 'up', 'up', [-1, 0]),
-    moved('The prompt below', 'down', 'down', [1, 0]),
+    moved(t`The step before`, 'left', 'left', [0, -1]),
+    moved(t`The next step`, 'right', 'right', [0, 1]),
+    moved(t`The prompt above`, 'up', 'up', [-1, 0]),
+    moved(t`The prompt below`, 'down', 'down', [1, 0]),
   ];
 
   if (!rows.length) return null;
   const opened = open ? at(open.row, open.column) : undefined;
+  const { step: shown, seed } = opened ?? {};
   return (
-    <Panel title="Samples" aside={<span className="small dim">Same prompt, same seed, step by step</span>}>
+    <Panel
+      title={t({ message: 'Samples', comment: 'pictures that a run draws as it goes on' })}
+      aside={
+        <span className="small dim">
+          <Trans>Same prompt, same seed, step by step</Trans>
+        </span>
+      }
+    >
       <div className={styles.stripScroll} ref={scroller} tabIndex={-1}>
         <table className={styles.strip}>
           <thead>
             <tr>
-              <th scope="col">Prompt</th>
+              <th scope="col">
+                <Trans>Prompt</Trans>
+              </th>
               {steps.map((step) => (
                 <th key={step} scope="col" className="number">
-                  {step === 0 ? 'base' : `step ${step}`}
+                  {step === 0 ? t({ message: 'base', comment: 'the model that a run starts from' }) : t`step ${step}`}
                 </th>
               ))}
             </tr>
@@ -81,7 +93,9 @@ export function SampleStrip({ run }: { run: RunRecord }) {
                   <span className={styles.stripPrompt} title={prompt}>
                     {prompt}
                   </span>
-                  <span className="dim number">seed {seed}</span>
+                  <span className="dim number">
+                    <Trans>seed {seed}</Trans>
+                  </span>
                 </th>
                 {steps.map((step, column) => {
                   const sample = at(row, column);
@@ -93,7 +107,11 @@ export function SampleStrip({ run }: { run: RunRecord }) {
                           data-takes-arrows
                           data-cell={`${row},${column}`}
                           className={styles.stripCell}
-                          aria-label={`${prompt}, seed ${seed}, ${step === 0 ? 'base' : `step ${step}`}: enlarge`}
+                          aria-label={
+                            step === 0
+                              ? t`${prompt}, seed ${seed}, base: enlarge`
+                              : t`${prompt}, seed ${seed}, step ${step}: enlarge`
+                          }
                           onKeyDown={(event) => onKeyDown(event, row, column)}
                           onClick={() => setOpen({ row, column })}
                         >
@@ -109,20 +127,28 @@ export function SampleStrip({ run }: { run: RunRecord }) {
         </table>
       </div>
       <Dialog
-        title={opened ? (opened.step === 0 ? 'Base' : `Step ${opened.step}`) : ''}
+        title={
+          shown === undefined
+            ? ''
+            : shown === 0
+              ? t({ message: 'Base', comment: 'the model that a run starts from' })
+              : t`Step ${shown}`
+        }
         open={opened !== undefined}
         onClose={() => setOpen(null)}
         size="lg"
       >
         {opened ? (
           <>
-            <Shortcuts title="Samples" actions={moves} always />
+            <Shortcuts title={t`Samples`} actions={moves} always />
             <div className={styles.stripBig}>
               <Picture file={opened.file} alt={opened.prompt} />
             </div>
             <p style={{ marginTop: 12 }}>{opened.prompt}</p>
             <div className="spread">
-              <span className="small dim number">seed {opened.seed}</span>
+              <span className="small dim number">
+                <Trans>seed {seed}</Trans>
+              </span>
               <div className="row">
                 {moves.map(({ label, icon, enabled, perform }) => (
                   <IconButton key={label} icon={icon} label={label} disabled={!enabled} onClick={perform} />

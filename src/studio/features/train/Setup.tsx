@@ -1,4 +1,6 @@
 /** Before a run: what there is to learn from, how to learn it, what it will take. */
+import { plural, t } from '@lingui/core/macro';
+import { Trans } from '@lingui/react/macro';
 import { useEffect, useState } from 'react';
 import { useShallow } from 'zustand/react/shallow';
 import { configFor, presetsFor } from '../../../training/presets.ts';
@@ -13,7 +15,6 @@ import { acceptOf } from '../../../data/importers/table.ts';
 import { saveTaken } from '../../components/files.ts';
 import { Shortcuts } from '../../components/Shortcuts.tsx';
 import { Disclosure, Empty, Notice, Panel, ProblemNotice } from '../../components/Surface.tsx';
-import { plural } from '../../components/words.ts';
 import { printTrainConfig } from '../../../data/formats/trainConfig.ts';
 import { trainsOn } from '../../../data/pairs.ts';
 import { usable, usablePrompts } from '../../store/labelSelectors.ts';
@@ -33,21 +34,23 @@ export function Setup() {
   const waiting = useStudio((s) => s.waiting.length);
   const model = useStudio(startModel);
   const { setTrainModel, startTraining, queueRun } = useStudio.getState();
+  const name = base?.title;
   const start: Action = {
     name: 'start',
-    label: busy ? 'Queue this run' : 'Start training',
+    label: busy ? t({ message: 'Queue this run', comment: 'a button' }) : t`Start training`,
     keys: 'mod+enter',
     enabled: ready && hasUsable,
     perform: withFields(busy ? queueRun : startTraining),
   };
   if (base?.notTrainable) {
+    const { title } = base;
     return (
       <Notice
         tone="warn"
-        title={`${base.title} can make pictures, and cannot be trained`}
+        title={t`${title} can make pictures, and cannot be trained`}
         actions={
           <Button icon="models" href="#/models">
-            Choose another model
+            <Trans>Choose another model</Trans>
           </Button>
         }
       >
@@ -60,20 +63,24 @@ export function Setup() {
       <Panel>
         <Empty
           icon="models"
-          title={`Nothing for ${base?.title ?? 'this model'} to learn from yet`}
+          title={
+            name === undefined ? t`Nothing for this model to learn from yet` : t`Nothing for ${name} to learn from yet`
+          }
           actions={
             <>
               <Button look="primary" icon="generate" href="#/generate">
-                Make pairs with it
+                <Trans comment="the model">Make pairs with it</Trans>
               </Button>
               <Button icon="models" href="#/models">
-                Choose another model
+                <Trans>Choose another model</Trans>
               </Button>
             </>
           }
         >
-          {plural(others, 'judged pair')} of other models {others === 1 ? 'is' : 'are'} left out: of what models made,
-          one learns from its own.
+          {t`${plural(others, {
+            one: `${others} judged pair of other models is left out: of what models made, one learns from its own.`,
+            other: `${others} judged pairs of other models are left out: of what models made, one learns from its own.`,
+          })}`}
         </Empty>
       </Panel>
     );
@@ -83,37 +90,37 @@ export function Setup() {
       <Panel>
         <Empty
           icon="label"
-          title="Nothing to learn from yet"
+          title={t`Nothing to learn from yet`}
           actions={
             <Button look="primary" href="#/label">
-              Judge some pairs
+              <Trans>Judge some pairs</Trans>
             </Button>
           }
         >
-          Training takes pairs with a preference: left or right. A dozen is enough for a first taste.
+          <Trans>Training takes pairs with a preference: left or right. A dozen is enough for a first taste.</Trans>
         </Empty>
       </Panel>
     );
   }
   return (
     <div className={styles.setup}>
-      <Shortcuts title="Train" actions={[start]} />
+      <Shortcuts title={t`Train`} actions={[start]} />
       <div className="stack">
         <Readiness />
-        <Panel title="How to train">
+        <Panel title={t({ message: 'How to train', comment: 'settings of the next run' })}>
           <div className="stack">
             <Presets />
             <ModelPicker
-              label="Start from"
-              hint="The run learns on top of this model, and is held against it."
+              label={t({ message: 'Start from', comment: 'a model' })}
+              hint={t`The run learns on top of this model, and is held against it.`}
               value={model}
               onChange={setTrainModel}
               oneBase
             />
-            <Disclosure label="More: every setting">
+            <Disclosure label={t`More: every setting`}>
               <ConfigForm />
             </Disclosure>
-            <Disclosure label="As a file">
+            <Disclosure label={t`As a file`}>
               <ConfigFile />
             </Disclosure>
           </div>
@@ -124,8 +131,12 @@ export function Setup() {
         <ActionButton action={start} look="primary" size="md" icon="play" full />
         {busy ? (
           <p className="small dim">
-            A run is at work{waiting ? `, and ${plural(waiting, 'run')} ${waiting === 1 ? 'waits' : 'wait'}` : ''}. This
-            one begins after, with the labels of now.
+            {waiting
+              ? t`${plural(waiting, {
+                  one: `A run is at work, and ${waiting} run waits. This one begins after, with the labels of now.`,
+                  other: `A run is at work, and ${waiting} runs wait. This one begins after, with the labels of now.`,
+                })}`
+              : t`A run is at work. This one begins after, with the labels of now.`}
           </p>
         ) : null}
       </div>
@@ -138,31 +149,34 @@ function Readiness() {
   const counts = useStudio(useShallow(({ counts: { tie, bothBad, skip } }) => ({ tie, bothBad, skip })));
   const loss = useStudio((s) => s.trainConfig.loss);
   const prompts = useStudio(usablePrompts);
+  const { tie, bothBad, skip } = counts;
   const left = [
-    counts.tie && !trainsOn('tie', loss) ? plural(counts.tie, 'tie') : '',
-    counts.bothBad ? `${counts.bothBad} both bad` : '',
-    counts.skip ? `${counts.skip} skipped` : '',
-    others ? `${plural(others, 'pair')} of other models` : '',
+    tie && !trainsOn('tie', loss) ? t`${plural(tie, { one: `${tie} tie`, other: `${tie} ties` })}` : '',
+    bothBad ? t({ message: `${bothBad} both bad`, comment: 'labels' }) : '',
+    skip ? t({ message: `${skip} skipped`, comment: 'labels' }) : '',
+    others
+      ? t`${plural(others, { one: `${others} pair of other models`, other: `${others} pairs of other models` })}`
+      : '',
   ]
     .filter(Boolean)
     .join(', ');
   return (
     <Notice
       tone={own < 12 ? 'warn' : 'good'}
-      title={`${plural(own, 'usable label')} over ${plural(prompts, 'prompt')}`}
+      title={t`${plural(own, { one: `${own} usable label`, other: `${own} usable labels` })} over ${plural(prompts, { one: `${prompts} prompt`, other: `${prompts} prompts` })}`}
       actions={
         <Button icon="label" href="#/label">
-          Judge more
+          <Trans>Judge more</Trans>
         </Button>
       }
     >
       <span className="small">
         {own < 12
-          ? 'Little to learn from: expect a hint of your taste at most.'
+          ? t`Little to learn from: expect a hint of your taste at most.`
           : own < 60
-            ? 'Enough for a taste. 100 or more make it show.'
-            : 'Good ground to learn from.'}
-        {left ? ` Left out: ${left}.` : ''}
+            ? t`Enough for a taste. 100 or more make it show.`
+            : t`Good ground to learn from.`}
+        {left ? ` ${t({ message: `Left out: ${left}.`, comment: 'labels that are not learned from' })}` : ''}
       </span>
     </Notice>
   );
@@ -175,10 +189,19 @@ function Presets() {
   const { choosePreset } = useStudio.getState();
   return (
     <fieldset className={styles.presets}>
-      <legend className="fieldLabel">Preset {chosen ? '' : <span className="dim">(own settings)</span>}</legend>
+      <legend className="fieldLabel">
+        <Trans>Preset</Trans>{' '}
+        {chosen ? (
+          ''
+        ) : (
+          <span className="dim">
+            <Trans>(own settings)</Trans>
+          </span>
+        )}
+      </legend>
       {presets.map((preset) => {
         const { name, title, description } = preset;
-        const config = configFor(preset, pairs);
+        const { steps, mode, rank } = configFor(preset, pairs);
         return (
           <label key={name} className={styles.preset} data-chosen={chosen === name || undefined}>
             <input
@@ -191,7 +214,7 @@ function Presets() {
             <strong>{title}</strong>
             <span className="small dim">{description}</span>
             <span className="small dim number">
-              {config.steps} steps · {config.mode === 'lora' ? `LoRA, rank ${config.rank}` : 'every weight'}
+              {mode === 'lora' ? t`${steps} steps · LoRA, rank ${rank}` : t`${steps} steps · every weight`}
             </span>
           </label>
         );
@@ -209,17 +232,17 @@ function ConfigFile() {
   useEffect(() => forgetSettingsProblem, [forgetSettingsProblem]);
   return (
     <div className="stack">
-      <TextArea label="Training settings as JSON" mono value={text} onChange={setText} rows={8} />
+      <TextArea label={t`Training settings as JSON`} mono value={text} onChange={setText} rows={8} />
       <ProblemNotice problem={problem} />
       <div className="row">
         <Button disabled={text === printTrainConfig(config)} onClick={() => loadTrainConfig(text)}>
-          Apply
+          <Trans>Apply</Trans>
         </Button>
         <Button icon="save" onClick={() => saveTaken(exported(exporters.trainSettings, 'winnow-train', config))}>
-          Save file
+          <Trans>Save file</Trans>
         </Button>
         <FileButton accept={acceptOf('trainSettings')} onFile={loadTrainFile}>
-          Load file
+          <Trans>Load file</Trans>
         </FileButton>
       </div>
     </div>

@@ -1,4 +1,6 @@
 /** Winner and loser error against the reference, and accuracy, by timestep: where in the denoising the model changed. */
+import { t } from '@lingui/core/macro';
+import { Trans } from '@lingui/react/macro';
 import { useId, useRef } from 'react';
 import uPlot from 'uplot';
 import type { StepMetrics } from '../../../service/types.ts';
@@ -93,20 +95,30 @@ export function TimestepBins({ metrics, range }: { metrics: readonly StepMetrics
   );
   const words = bins
     .filter(({ count }) => count > 0)
-    .map((bin) => `from ${bin.from}: accuracy ${printPercent(bin.accuracy)}`)
+    .map(({ from, accuracy }) => {
+      const share = printPercent(accuracy);
+      return t({ message: `from ${from}: accuracy ${share}`, comment: 'timesteps' });
+    })
     .join(', ');
   return (
     <figure className={styles.bins} aria-labelledby={id}>
       <figcaption className={styles.binsCaption}>
         <span id={id} className={styles.binsTitle}>
-          The same by timestep
+          <Trans comment="curves: below those of the error">The same by timestep</Trans>
         </span>
         <span className="small dim">
-          <span style={{ color: 'var(--winner)' }}>winner</span>, <span style={{ color: 'var(--loser)' }}>loser</span>,
-          accuracy in % and timestep below
+          <Trans>
+            <span style={{ color: 'var(--winner)' }}>winner</span>, <span style={{ color: 'var(--loser)' }}>loser</span>
+            , accuracy in % and timestep below
+          </Trans>
         </span>
       </figcaption>
-      <div ref={holder} className={styles.binsPlot} role="img" aria-label={`By timestep ${words || 'no values yet'}`} />
+      <div
+        ref={holder}
+        className={styles.binsPlot}
+        role="img"
+        aria-label={words ? t`By timestep ${words}` : t`By timestep no values yet`}
+      />
     </figure>
   );
 }

@@ -1,4 +1,6 @@
 /** Train: set a run up, watch the one at work, go back to those that were. */
+import { t } from '@lingui/core/macro';
+import { Trans } from '@lingui/react/macro';
 import { useCallback, useEffect, useRef, useState } from 'react';
 import { useLocation } from 'wouter';
 import { Button } from '../../components/Button.tsx';
@@ -37,12 +39,12 @@ export function TrainScreen() {
     setOverlays((now) => (now.includes(id) ? now.filter((one) => one !== id) : [...now, id]));
   return (
     <Page
-      title={(viewed && name) || 'Train'}
+      title={(viewed && name) || t`Train`}
       wide
       actions={
         viewed ? (
           <Button icon="train" onClick={() => view('new')}>
-            {activeRun ? 'Set up the next run' : 'New run'}
+            {activeRun ? t`Set up the next run` : t`New run`}
           </Button>
         ) : undefined
       }
@@ -55,8 +57,12 @@ export function TrainScreen() {
       ) : (
         <Empty
           icon="train"
-          title={reading ? 'Reading the runs' : 'This run is not here any more'}
-          actions={<Button onClick={() => view('new')}>New run</Button>}
+          title={reading ? t`Reading the runs` : t`This run is not here any more`}
+          actions={
+            <Button onClick={() => view('new')}>
+              <Trans>New run</Trans>
+            </Button>
+          }
         />
       )}
       <RunsList
