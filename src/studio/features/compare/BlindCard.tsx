@@ -1,4 +1,6 @@
 /** Starts a blind test or a study, and keeps the verdicts of those that were. */
+import { plural, t } from '@lingui/core/macro';
+import { Trans } from '@lingui/react/macro';
 import { useMemo, useState } from 'react';
 import type { BlindTestRecord, Question } from '../../../data/blindTests.ts';
 import type { ListedPrompt } from '../../../data/formats/promptSets.ts';
@@ -13,7 +15,7 @@ import { Shortcuts } from '../../components/Shortcuts.tsx';
 import { ConfirmButton } from '../../components/Dialog.tsx';
 import { Disclosure, Panel, ProblemNotice } from '../../components/Surface.tsx';
 import { toastProblem } from '../../components/toast.ts';
-import { plural, printWhen } from '../../components/words.ts';
+import { printWhen } from '../../components/words.ts';
 import { endedEarlyInWords, isUnfinished, judgedRounds } from '../../store/blindSlice.ts';
 import { comparedModels } from '../../store/compareSelectors.ts';
 import { questionTitles } from '../../store/takeAway.ts';
@@ -41,24 +43,28 @@ export function BlindCard() {
   const enabled = models > 1 && ready;
   const start: Action = {
     name: 'blind',
-    label: 'Start the blind test',
+    label: t`Start the blind test`,
     keys: 'b',
     enabled,
     perform: withFields(() => begin()),
   };
   const name = rater.trim().slice(0, 40);
   const pairs = (models * (models - 1)) / 2;
+  const ofEach = Math.floor(rounds / pairs);
+  const prompts = set?.prompts.length ?? 0;
   return (
-    <Panel title="Blind test">
+    <Panel title={t`Blind test`}>
       <div className="stack">
-        <Shortcuts title="Blind test" actions={[start]} />
+        <Shortcuts title={t`Blind test`} actions={[start]} />
         <ProblemNotice problem={problem} />
         <p className="small dim">
-          {models > 2 ? `${models} models, two at a time,` : 'A and B'} on prompts that training never saw. Sides
-          shuffled, names hidden until the end.
+          {models > 2
+            ? t`${models} models, two at a time, on prompts that training never saw.`
+            : t`A and B on prompts that training never saw.`}{' '}
+          <Trans>Sides shuffled, names hidden until the end.</Trans>
         </p>
         <NumberField
-          label="Comparisons"
+          label={t`Comparisons`}
           value={rounds}
           min={1}
           max={400}
@@ -66,14 +72,14 @@ export function BlindCard() {
           hint={
             rounds < 40 * pairs
               ? models > 2
-                ? `Of every two models about ${Math.floor(rounds / pairs)}: so few show only a large difference.`
-                : 'So few show only a large difference.'
+                ? t`Of every two models about ${ofEach}: so few show only a large difference.`
+                : t`So few show only a large difference.`
               : undefined
           }
         />
         <Switch
-          label="Ask three questions"
-          hint="General preference, visual appeal (the prompt hidden), and fit to the prompt."
+          label={t`Ask three questions`}
+          hint={t`General preference, visual appeal (the prompt hidden), and fit to the prompt.`}
           checked={three}
           onChange={setThree}
         />
@@ -89,27 +95,29 @@ export function BlindCard() {
               }
             }}
           >
-            Own prompts
+            <Trans>Own prompts</Trans>
           </FileButton>
           {set ? (
             <>
               <span className="small dim">
-                {set.name}: {plural(set.prompts.length, 'prompt')}
+                {set.name}: {t`${plural(prompts, { one: `${prompts} prompt`, other: `${prompts} prompts` })}`}
               </span>
-              <IconButton icon="close" label="Use the bundled prompts" onClick={() => setSet(null)} />
+              <IconButton icon="close" label={t`Use the bundled prompts`} onClick={() => setSet(null)} />
             </>
           ) : null}
         </div>
         <ActionButton action={start} look="primary" icon="eye" full />
-        <Disclosure label="A study for somebody else">
+        <Disclosure label={t`A study for somebody else`}>
           <div className="stack">
             <p className="small dim">
-              The same, for another person on this computer: nothing about models is on screen until the end, and it can
-              be left and gone on with.
+              <Trans>
+                The same, for another person on this computer: nothing about models is on screen until the end, and it
+                can be left and gone on with.
+              </Trans>
             </p>
-            <TextField label="Who judges" value={rater} onChange={setRater} />
+            <TextField label={t`Who judges`} value={rater} onChange={setRater} />
             <Button full icon="eye" disabled={!enabled || name === ''} onClick={withFields(() => begin(name))}>
-              Start the study
+              <Trans>Start the study</Trans>
             </Button>
           </div>
         </Disclosure>
@@ -119,11 +127,28 @@ export function BlindCard() {
   );
 }
 
+const against = (one: string, other: string): string => t`${one} against ${other}`;
+
 const titlesOf = (test: BlindTestRecord): string =>
   modelsOf(test)
     .map(({ title }) => title)
     .toReversed()
-    .join(' against ');
+    .reduce(against);
+
+function reached(test: BlindTestRecord): string {
+  const { rater, planned } = test;
+  const judged = judgedRounds(test);
+  return rater === undefined ? t`Unfinished: ${judged} of ${planned}` : t`${rater}: ${judged} of ${planned}`;
+}
+
+function removal(test: BlindTestRecord): { label: string; question: string } {
+  const { rater } = test;
+  const judged = judgedRounds(test);
+  return {
+    label: rater === undefined ? t`Delete the unfinished test` : t`Delete the study of ${rater}`,
+    question: t`${plural(judged, { one: `${judged} answered comparison`, other: `${judged} answered comparisons` })} will be gone. Pictures stay.`,
+  };
+}
 
 /** Tests and studies to go on with, and earlier verdicts. */
 function Earlier() {
@@ -132,16 +157,15 @@ function Earlier() {
   const { resumeBlindTest, removeBlindTest } = useStudio.getState();
   const open = tests.filter(isUnfinished);
   const done = tests.filter((test) => !isUnfinished(test));
+  const count = done.length;
   return (
     <>
       {open.length ? (
-        <ul className={styles.verdicts} aria-label="Tests to go on with">
+        <ul className={styles.verdicts} aria-label={t`Tests to go on with`}>
           {open.map((test) => (
             <li key={test.id} className="spread">
               <span className="small">
-                <span>
-                  {test.rater ?? 'Unfinished'}: {judgedRounds(test)} of {test.planned}
-                </span>
+                <span>{reached(test)}</span>
                 <br />
                 <span className="dim">
                   {test.questions.map((question) => questionTitles[question]).join(' ')} {titlesOf(test)}
@@ -149,13 +173,12 @@ function Earlier() {
               </span>
               <span className="row">
                 <Button disabled={!ready} onClick={() => resumeBlindTest(test.id)}>
-                  Go on
+                  <Trans>Go on</Trans>
                 </Button>
                 <ConfirmButton
                   icon="remove"
-                  label={test.rater === undefined ? 'Delete the unfinished test' : `Delete the study of ${test.rater}`}
-                  question={`${plural(judgedRounds(test), 'answered comparison')} will be gone. Pictures stay.`}
-                  confirm="Delete"
+                  {...removal(test)}
+                  confirm={t`Delete`}
                   onConfirm={() => removeBlindTest(test.id)}
                 />
               </span>
@@ -164,7 +187,7 @@ function Earlier() {
         </ul>
       ) : null}
       {done.length ? (
-        <Disclosure label={`Earlier verdicts (${done.length})`}>
+        <Disclosure label={t`Earlier verdicts (${count})`}>
           <ul className={styles.verdicts}>
             {done.map((test) => (
               <EarlierVerdict key={test.id} test={test} />
@@ -189,7 +212,7 @@ function EarlierVerdict({ test }: { test: BlindTestRecord }) {
         duels.map(({ a, b, rate }) => (
           <p key={`${question} ${a} ${b}`} className="small">
             <span className="dim">{questionTitles[question]}</span>{' '}
-            {verdict(rate, models.length > 2 ? `${models[b]!.title} against ${models[a]!.title}` : 'B').counted}
+            {verdict(rate, models.length > 2 ? against(models[b]!.title, models[a]!.title) : 'B').counted}
           </p>
         )),
       )}

@@ -1,4 +1,7 @@
 /** The blind test itself: one question at a time, then the verdict and the names. */
+import { i18n, type MessageDescriptor } from '@lingui/core';
+import { msg, plural, t } from '@lingui/core/macro';
+import { Trans } from '@lingui/react/macro';
 import { useMemo, useState } from 'react';
 import type { BlindAnswer } from '../../../data/blindTests.ts';
 import { type BlindFigures, blindFigures, modelsOf } from '../../../evaluation/blindFigures.ts';
@@ -15,18 +18,18 @@ import { saveBytes } from '../../components/files.ts';
 import { Keys, Shortcuts } from '../../components/Shortcuts.tsx';
 import { ConfirmButton } from '../../components/Dialog.tsx';
 import { Disclosure, Empty, Page, Panel, ProblemNotice, Progress } from '../../components/Surface.tsx';
-import { plural, printPercent } from '../../components/words.ts';
-import { isOpen } from '../../store/jobsSlice.ts';
+import { printPercent } from '../../components/words.ts';
+import { isOpen, type Job } from '../../store/jobsSlice.ts';
 import { endedEarlyInWords, isBlindDone, isStudying, judgedRounds } from '../../store/blindSlice.ts';
 import { exportReport, questionTitles } from '../../store/takeAway.ts';
 import { useStudio } from '../../store/useStudio.ts';
 import styles from './compare.module.css';
 import { WinBar } from './WinBar.tsx';
 
-const answers: { answer: BlindAnswer; label: string; keys: string }[] = [
-  { answer: 'left', label: 'Left', keys: 'left, 1' },
-  { answer: 'tie', label: 'No difference', keys: 'down, 3' },
-  { answer: 'right', label: 'Right', keys: 'right, 2' },
+const answers: { answer: BlindAnswer; label: MessageDescriptor; keys: string }[] = [
+  { answer: 'left', label: msg({ message: 'Left', comment: 'an answer: the left picture' }), keys: 'left, 1' },
+  { answer: 'tie', label: msg`No difference`, keys: 'down, 3' },
+  { answer: 'right', label: msg({ message: 'Right', comment: 'an answer: the right picture' }), keys: 'right, 2' },
 ];
 
 export function BlindTestView() {
@@ -38,24 +41,29 @@ export function BlindTestView() {
 
 /** The end of a study, for whoever judged: nothing about models before somebody asks for it. */
 function StudyDone() {
-  const { record } = useStudio((s) => s.blind)!;
+  const { planned, rater = '' } = useStudio((s) => s.blind)!.record;
   const { revealStudy, pauseBlindTest } = useStudio.getState();
   return (
-    <Page title="Thank you" lead={`That was the last of ${plural(record.planned, 'comparison')}.`}>
+    <Page
+      title={t`Thank you`}
+      lead={t`That was the last of ${plural(planned, { one: `${planned} comparison`, other: `${planned} comparisons` })}.`}
+    >
       <Panel>
         <Empty
           icon="eye"
-          title="Hand the computer back"
+          title={t`Hand the computer back`}
           actions={
             <>
-              <Button onClick={pauseBlindTest}>Close</Button>
+              <Button onClick={pauseBlindTest}>
+                <Trans>Close</Trans>
+              </Button>
               <Button look="primary" onClick={revealStudy}>
-                Show the results
+                <Trans>Show the results</Trans>
               </Button>
             </>
           }
         >
-          Every answer of {record.rater} is kept. The results name the models.
+          {t`Every answer of ${rater} is kept. The results name the models.`}
         </Empty>
       </Panel>
     </Page>
@@ -73,7 +81,10 @@ function BlindRoundView() {
   const [heldButton, setHeldButton] = useState(false);
   const held = useHeldKey('KeyF', singleKeys) || heldButton;
   const round = blind.ready[blind.index];
-  const question = blind.record.questions[blind.question]!;
+  const { planned, questions, rater } = blind.record;
+  const question = questions[blind.question]!;
+  const [place, judged] = [Math.min(blind.index + 1, planned), judgedRounds(blind.record)];
+  const [asked, ofAll] = [blind.question + 1, questions.length];
   const canUndo = blind.index > 0 || blind.question > 0;
   const [left, right] = round
     ? round.shownLeft === 'a'
@@ -87,21 +98,21 @@ function BlindRoundView() {
   const actions: Action[] = [
     ...answers.map(({ answer, label, keys }) => ({
       name: answer,
-      label,
+      label: i18n._(label),
       keys,
       enabled: canAnswer,
       perform: () => answerBlind(answer, at),
     })),
     {
       name: 'undo',
-      label: 'Take the last answer back',
+      label: t`Take the last answer back`,
       keys: 'backspace, mod+z',
       // Also while the first answer is being written: it is taken back after that.
       perform: undoBlind,
     },
     {
       name: 'zoom',
-      label: 'Zoom both images',
+      label: t`Zoom both images`,
       keys: 'z',
       enabled: round !== undefined,
       perform: () => setZoomed(!zoomed),
@@ -109,38 +120,40 @@ function BlindRoundView() {
   ];
   return (
     <div className={styles.blind} onPointerDownCapture={onPointerDownCapture}>
-      <Shortcuts title="Blind test" actions={actions} />
+      <Shortcuts title={t`Blind test`} actions={actions} />
       <div className="spread">
         <h1 className={styles.question}>{questionTitles[question]}</h1>
         <div className="row">
           <span className="small dim number" role="status">
-            {studying ? `${blind.record.rater} · ` : ''}
-            {Math.min(blind.index + 1, blind.record.planned)} of {blind.record.planned}
-            {blind.record.questions.length > 1
-              ? ` · question ${blind.question + 1} of ${blind.record.questions.length}`
-              : ''}
+            {[
+              ...(studying ? [rater] : []),
+              t`${place} of ${planned}`,
+              ...(questions.length > 1 ? [t`question ${asked} of ${ofAll}`] : []),
+            ].join(' · ')}
           </span>
           {/* Of a test nothing is kept that nobody answered. */}
           <Button icon="pause" onClick={pauseBlindTest}>
-            {studying || canUndo ? 'Go on later' : 'Leave'}
+            {studying || canUndo ? t`Go on later` : t({ message: 'Leave', comment: 'a button: leaves the test' })}
           </Button>
           {studying || !canUndo ? null : (
             <ConfirmButton
-              label="End here"
-              question={`The names are shown, and it cannot be gone on with: it came to ${judgedRounds(blind.record)} of ${plural(blind.record.planned, 'comparison')}.`}
-              confirm="End it"
+              label={t`End here`}
+              question={t`The names are shown, and it cannot be gone on with: it came to ${judged} of ${plural(planned, { one: `${planned} comparison`, other: `${planned} comparisons` })}.`}
+              confirm={t`End it`}
               onConfirm={stopBlindTest}
             />
           )}
         </div>
       </div>
-      <Progress label="Blind test" value={blind.index / blind.record.planned} />
+      <Progress label={t`Blind test`} value={blind.index / planned} />
       <ProblemNotice problem={problem} />
       {round && left && right ? (
         <>
           <p className={styles.blindPrompt}>
             {question === 'appeal' ? (
-              <span className="dim">The prompt is hidden: judge the pictures alone.</span>
+              <span className="dim">
+                <Trans>The prompt is hidden: judge the pictures alone.</Trans>
+              </span>
             ) : (
               round.prompt
             )}
@@ -148,7 +161,7 @@ function BlindRoundView() {
           <PairStage
             left={left}
             right={right}
-            prompt={question === 'appeal' ? 'prompt hidden' : round.prompt}
+            prompt={question === 'appeal' ? t`prompt hidden` : round.prompt}
             view={{ zoomed, flickering: held }}
             onChoose={
               canAnswer
@@ -171,25 +184,26 @@ function BlindRoundView() {
                   if (canAnswer && isMeant(event)) void answerBlind(answer, at);
                 }}
               >
-                {label} {singleKeys ? <Keys of={answer} keys={keys} first /> : null}
+                {i18n._(label)} {singleKeys ? <Keys of={answer} keys={keys} first /> : null}
               </button>
             ))}
           </div>
           <div className="spread">
             <IconButton
               icon="undo"
-              label="Take the last answer back"
+              label={t`Take the last answer back`}
               of="undo"
               disabled={!canUndo}
               onClick={undoBlind}
             />
             <div className="row">
-              <HoldButton label="Hold to flicker between the two images" onHold={setHeldButton}>
-                <Icon name="flicker" /> Flicker {singleKeys ? <Keys keys="f" /> : null}
+              <HoldButton label={t`Hold to flicker between the two images`} onHold={setHeldButton}>
+                <Icon name="flicker" /> {t({ message: 'Flicker', context: 'a button that is held' })}{' '}
+                {singleKeys ? <Keys keys="f" /> : null}
               </HoldButton>
               <IconButton
                 icon="zoom"
-                label="Zoom both images"
+                label={t`Zoom both images`}
                 of="zoom"
                 pressed={zoomed}
                 onClick={() => setZoomed(!zoomed)}
@@ -203,29 +217,34 @@ function BlindRoundView() {
             icon={blind.drawing === false ? 'warn' : 'refresh'}
             title={
               blind.drawing === false
-                ? 'The next rounds are not there'
+                ? t`The next rounds are not there`
                 : blind.index === 0
-                  ? 'Making the first rounds'
-                  : 'The next round is on its way'
+                  ? t`Making the first rounds`
+                  : t`The next round is on its way`
             }
             actions={
               blind.drawing === false ? (
                 <Button look="primary" onClick={() => resumeBlindTest(blind.record.id)}>
-                  Make them
+                  <Trans>Make them</Trans>
                 </Button>
               ) : undefined
             }
           >
             {blind.drawing === false
-              ? 'Making them was broken off. What was judged is kept.'
+              ? t`Making them was broken off. What was judged is kept.`
               : job
-                ? `Image ${Math.min(job.done + 1, job.total)} of ${job.total}${job.steps ? `, step ${job.step} of ${job.steps}` : ''}`
-                : 'One moment'}
+                ? inTheMaking(job)
+                : t`One moment`}
           </Empty>
         </Panel>
       )}
     </div>
   );
+}
+
+function inTheMaking({ done, total, step, steps }: Job): string {
+  const image = Math.min(done + 1, total);
+  return steps ? t`Image ${image} of ${total}, step ${step} of ${steps}` : t`Image ${image} of ${total}`;
 }
 
 /** What models are called in a verdict: by a letter, as on the screen of before. */
@@ -236,6 +255,7 @@ function BlindVerdict() {
   const problem = useStudio((s) => s.blindProblem);
   const { closeBlindTest, startBlindTest, generateWith, take } = useStudio.getState();
   const { record } = blind;
+  const { rater } = record;
   const models = modelsOf(record);
   const results = useMemo(() => blindFigures(record), [record]);
   const runs = models
@@ -247,27 +267,33 @@ function BlindVerdict() {
   };
   const decisive = results[0];
   const lefts = record.rounds.flatMap((round) => round.answers.filter(({ answer }) => answer !== 'tie'));
+  const share = printPercent(lefts.filter(({ answer }) => answer === 'left').length / lefts.length);
   return (
     <Page
-      title="The verdict"
+      title={t`The verdict`}
       lead={
         <>
-          {models.toReversed().map(({ title }, i) => (
-            <span key={letter(models.length - 1 - i)}>
-              <b>{letter(models.length - 1 - i)}</b> is {title}.{' '}
-            </span>
-          ))}
-          {record.rater === undefined ? null : `Judged by ${record.rater}. `}
+          {models
+            .map(({ title }, place) => ({ title, name: letter(place) }))
+            .toReversed()
+            .map(({ title, name }) => (
+              <span key={name}>
+                <Trans>
+                  <b>{name}</b> is {title}.
+                </Trans>{' '}
+              </span>
+            ))}
+          {rater === undefined ? null : `${t`Judged by ${rater}.`} `}
           {endedEarlyInWords(record)}
         </>
       }
       actions={
         <>
           <Button icon="save" onClick={saveReport}>
-            Save report
+            <Trans>Save report</Trans>
           </Button>
           <Button look="primary" onClick={closeBlindTest}>
-            Back to compare
+            <Trans>Back to compare</Trans>
           </Button>
         </>
       }
@@ -282,9 +308,7 @@ function BlindVerdict() {
       </Panel>
       {lefts.length >= 10 ? (
         <p className="small dim">
-          You chose the left picture{' '}
-          {printPercent(lefts.filter(({ answer }) => answer === 'left').length / lefts.length)} of the time; sides were
-          shuffled, so about half is expected.
+          <Trans>You chose the left picture {share} of the time; sides were shuffled, so about half is expected.</Trans>
         </p>
       ) : null}
       <div className="row">
@@ -299,13 +323,13 @@ function BlindVerdict() {
             })
           }
         >
-          A longer test
+          <Trans>A longer test</Trans>
         </Button>
         <Button icon="generate" href="#/generate" onClick={() => generateWith(models[bestOf(decisive)]!.model)}>
-          New pairs from the better model
+          <Trans>New pairs from the better model</Trans>
         </Button>
       </div>
-      <Disclosure label="Every round, with names">
+      <Disclosure label={t`Every round, with names`}>
         <ul className={styles.rounds}>
           {record.rounds.map((round) => {
             const [a, b] = betweenOf(round).map(letter);
@@ -326,8 +350,8 @@ function BlindVerdict() {
                   {round.answers
                     .map(({ answer }) =>
                       answer === 'tie'
-                        ? 'no difference'
-                        : `${record.rater ?? 'you'} chose ${(answer === 'left') === (round.shownLeft === 'b') ? b : a}`,
+                        ? t`no difference`
+                        : chose(rater, (answer === 'left') === (round.shownLeft === 'b') ? b! : a!),
                     )
                     .join(' · ')}
                 </p>
@@ -340,11 +364,19 @@ function BlindVerdict() {
   );
 }
 
+const chose = (rater: string | undefined, model: string): string =>
+  rater === undefined ? t`you chose ${model}` : t`${rater} chose ${model}`;
+
 /** Place of the model that won most: of several by their strength. */
 function bestOf(figures: BlindFigures | undefined): number {
   const { strengths, duels } = figures ?? { strengths: null, duels: [] };
   if (strengths) return strengths.reduce((best, one, i) => (one.strength > strengths[best]!.strength ? i : best), 0);
   return (duels[0]?.rate.rate ?? 0) > 0.5 ? duels[0]!.b : 0;
+}
+
+function fromTo(interval: readonly [number, number]): string {
+  const [low, high] = [interval[0].toFixed(2), interval[1].toFixed(2)];
+  return t`${low} to ${high}`;
 }
 
 function QuestionVerdict({
@@ -360,25 +392,33 @@ function QuestionVerdict({
       aria-label={questionTitles[question]}
     >
       <h2>{questionTitles[question]}</h2>
-      {duels.length === 0 ? <p className={styles.said}>Nothing was compared. So nothing can be said.</p> : null}
+      {duels.length === 0 ? (
+        <p className={styles.said}>
+          <Trans>Nothing was compared. So nothing can be said.</Trans>
+        </p>
+      ) : null}
       {duels.map((duel) => (
         <DuelVerdict key={`${duel.a} ${duel.b}`} duel={duel} />
       ))}
       {strengths ? (
         <table className={styles.figures}>
-          <caption className="small dim">All on one scale: log odds of winning over A, 95 % interval.</caption>
+          <caption className="small dim">
+            <Trans>All on one scale: log odds of winning over A, 95 % interval.</Trans>
+          </caption>
           <tbody>
             {strengths.map(({ strength, interval }, place) => (
               <tr key={letter(place)}>
                 <th scope="row">{letter(place)}</th>
                 <td className="number">{strength.toFixed(2)}</td>
-                <td className="number dim">{interval ? interval.map((end) => end.toFixed(2)).join(' to ') : ''}</td>
+                <td className="number dim">{interval ? fromTo(interval) : ''}</td>
               </tr>
             ))}
           </tbody>
         </table>
       ) : models > 2 ? (
-        <p className="small dim">Too few rounds to put all models on one scale.</p>
+        <p className="small dim">
+          <Trans>Too few rounds to put all models on one scale.</Trans>
+        </p>
       ) : null}
     </section>
   );
@@ -386,17 +426,19 @@ function QuestionVerdict({
 
 function DuelVerdict({ duel: { a, b, rate, categories } }: { duel: DuelRate }) {
   const said = verdict(rate, letter(b));
+  const { wins, losses, ties } = rate;
+  const [nameA, nameB] = [letter(a), letter(b)];
+  const [low, high] = [printPercent(rate.interval[0]), printPercent(rate.interval[1])];
+  const p = rate.pValue < 0.001 ? '< 0.001' : rate.pValue.toFixed(3);
   return (
     <>
       <p className={`number ${styles.rate}`}>{Number.isNaN(rate.rate) ? '–' : printPercent(rate.rate)}</p>
-      <WinBar result={rate} a={letter(a)} b={letter(b)} />
+      <WinBar result={rate} a={nameA} b={nameB} />
       <p className={styles.said}>
         {said.counted} <strong>{said.concluded}</strong>
       </p>
       <p className="small dim number">
-        {rate.wins} for {letter(b)} · {rate.losses} for {letter(a)} · {plural(rate.ties, 'tie')} · 95 % interval{' '}
-        {printPercent(rate.interval[0])} to {printPercent(rate.interval[1])} · sign test p ={' '}
-        {rate.pValue < 0.001 ? '< 0.001' : rate.pValue.toFixed(3)}
+        {t`${wins} for ${nameB} · ${losses} for ${nameA} · ${plural(ties, { one: `${ties} tie`, other: `${ties} ties` })} · 95 % interval ${low} to ${high} · sign test p = ${p}`}
       </p>
       {categories.map(({ category, rate: of }) => (
         <p key={category} className="small dim number">

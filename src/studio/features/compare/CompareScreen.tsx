@@ -1,4 +1,7 @@
 /** Compare: the same prompts and seeds through two models; blind, when it matters. */
+import { i18n, type MessageDescriptor } from '@lingui/core';
+import { msg, plural, t } from '@lingui/core/macro';
+import { Trans } from '@lingui/react/macro';
 import { useState } from 'react';
 import { shallow } from 'zustand/shallow';
 import { useShallow } from 'zustand/react/shallow';
@@ -12,7 +15,7 @@ import { SettingsApart } from '../../components/SettingsApart.tsx';
 import { Shortcuts } from '../../components/Shortcuts.tsx';
 import { Disclosure, Page, Panel, ProblemNotice, Progress } from '../../components/Surface.tsx';
 import { settingsInWords } from '../../components/settingsWords.ts';
-import { plural, printDuration } from '../../components/words.ts';
+import { printDuration } from '../../components/words.ts';
 import { distinctBy } from '../../../shared/arrays.ts';
 import { MOST_MODELS } from '../../../records/blindTests.ts';
 import {
@@ -43,8 +46,8 @@ import { TwoImages } from './TwoImages.tsx';
 
 /** A line for every base model that is compared. */
 const howComparedInWords = memoised(
-  [comparedModels, (state) => state.compareSettings, (state) => state.models],
-  (compared, compareSettings, models) =>
+  [comparedModels, (state) => state.compareSettings, (state) => state.models, () => i18n.locale],
+  (compared, compareSettings, models, _language) =>
     distinctBy(
       compared.filter(({ base }) => comparedBy({ compareSettings, models }, base)),
       ({ base }) => base,
@@ -55,13 +58,13 @@ const howComparedInWords = memoised(
   (a, b) => a.join('\n') === b.join('\n'),
 );
 
-const views: { value: CompareView; label: string }[] = [
-  { value: 'sideBySide', label: 'Side by side' },
-  { value: 'slider', label: 'Slider' },
-  { value: 'flicker', label: 'Flicker' },
-  { value: 'difference', label: 'Difference' },
-  { value: 'grid', label: 'Grid' },
-  { value: 'scrub', label: 'Through training' },
+const views: { value: CompareView; label: MessageDescriptor }[] = [
+  { value: 'sideBySide', label: msg`Side by side` },
+  { value: 'slider', label: msg`Slider` },
+  { value: 'flicker', label: msg({ message: 'Flicker', context: 'a view' }) },
+  { value: 'difference', label: msg`Difference` },
+  { value: 'grid', label: msg`Grid` },
+  { value: 'scrub', label: msg`Through training` },
 ];
 
 export function CompareScreen() {
@@ -76,36 +79,36 @@ function Compare() {
   const { setCompare, moveCompare, swapCompare } = useStudio.getState();
   const next = views[(views.findIndex(({ value }) => value === view) + 1) % views.length]!.value;
   const actions: Action[] = [
-    { name: 'mode', label: 'Next view', keys: 'm', perform: () => setCompare({ compareView: next }) },
-    { name: 'swap', label: 'Swap A and B', keys: 'c', perform: swapCompare },
+    { name: 'mode', label: t`Next view`, keys: 'm', perform: () => setCompare({ compareView: next }) },
+    { name: 'swap', label: t`Swap A and B`, keys: 'c', perform: swapCompare },
     {
       name: 'difference',
-      label: 'Difference',
+      label: t`Difference`,
       keys: 'd',
       perform: () => setCompare({ compareView: view === 'difference' ? 'sideBySide' : 'difference' }),
     },
     scaleAction(),
-    { name: 'nextPrompt', label: 'Next prompt', keys: 'right', perform: () => moveCompare({ prompt: 1 }) },
-    { name: 'previousPrompt', label: 'Previous prompt', keys: 'left', perform: () => moveCompare({ prompt: -1 }) },
-    { name: 'nextSeed', label: 'Next seed', keys: 'down', perform: () => moveCompare({ seed: 1 }) },
-    { name: 'previousSeed', label: 'Previous seed', keys: 'up', perform: () => moveCompare({ seed: -1 }) },
+    { name: 'nextPrompt', label: t`Next prompt`, keys: 'right', perform: () => moveCompare({ prompt: 1 }) },
+    { name: 'previousPrompt', label: t`Previous prompt`, keys: 'left', perform: () => moveCompare({ prompt: -1 }) },
+    { name: 'nextSeed', label: t`Next seed`, keys: 'down', perform: () => moveCompare({ seed: 1 }) },
+    { name: 'previousSeed', label: t`Previous seed`, keys: 'up', perform: () => moveCompare({ seed: -1 }) },
   ];
   return (
     <Page
-      title="Compare"
+      title={t`Compare`}
       wide
       actions={
         <div className={styles.views}>
           <Segmented
-            label="View"
+            label={t({ message: 'View', comment: 'which of several views of the same pictures' })}
             value={view}
             onChange={(compareView) => setCompare({ compareView })}
-            options={views}
+            options={views.map(({ value, label }) => ({ value, label: i18n._(label) }))}
           />
         </div>
       }
     >
-      <Shortcuts title="Compare" actions={actions} />
+      <Shortcuts title={t`Compare`} actions={actions} />
       <Sides />
       <ProblemNotice problem={problem} />
       <div className={styles.columns}>
@@ -155,6 +158,8 @@ function Sides() {
   const hasTuned = useStudio((s) => s.runs.some((run) => run.checkpoints.length));
   const job = useStudio((s) => s.jobs.find((one) => one.kind === 'compare' && isOpen(one)));
   const left = job ? secondsLeft(job, Date.now()) : null;
+  const time = left === null ? '' : printDuration(left);
+  const { done, total } = job ?? { done: 0, total: 0 };
   const comparing = useStudio((s) => s.comparing);
   const same = useStudio(areSame);
   const several = useStudio((s) => comparedModels(s).length > 1);
@@ -166,23 +171,23 @@ function Sides() {
     name: 'make',
     label:
       ready && !known
-        ? 'Looking at the models'
+        ? t`Looking at the models`
         : missing
-          ? `Make ${plural(missing, 'image')}`
+          ? t`Make ${plural(missing, { one: `${missing} image`, other: `${missing} images` })}`
           : a && b && hasPrompts
-            ? 'All images are here'
-            : 'Make images',
+            ? t`All images are here`
+            : t`Make images`,
     keys: 'mod+enter',
     enabled: ready && known && missing > 0 && !comparing,
     perform: withFields(makeComparison),
   };
   return (
     <Panel>
-      <Shortcuts title="Compare, images" actions={[make]} />
+      <Shortcuts title={t`Compare, images`} actions={[make]} />
       <div className={styles.sides}>
         <ModelPicker label="A" value={a} onChange={(compareA) => setCompare({ compareA })} withFile />
         <div className={styles.swap}>
-          <IconButton icon="swap" label="Swap A and B" of="swap" onClick={swapCompare} />
+          <IconButton icon="swap" label={t`Swap A and B`} of="swap" onClick={swapCompare} />
         </div>
         <ModelPicker label="B" value={b} onChange={(compareB) => setCompare({ compareB })} withFile />
       </div>
@@ -190,8 +195,8 @@ function Sides() {
       {same ? (
         <p className="small dim" style={{ marginTop: 8 }}>
           {hasTuned
-            ? 'A and B are the same model: choose a run’s checkpoint for one of them.'
-            : 'Train once, and the tuned model can be chosen here. Or bring a LoRA from disk.'}
+            ? t`A and B are the same model: choose a run’s checkpoint for one of them.`
+            : t`Train once, and the tuned model can be chosen here. Or bring a LoRA from disk.`}
         </p>
       ) : null}
       <div className={`spread ${styles.make}`}>
@@ -199,14 +204,16 @@ function Sides() {
         {job ? (
           <div className={styles.progress}>
             <span className="small number">
-              {job.title}: {job.message || `${job.done} of ${job.total}`}
-              {left === null ? '' : ` · ${printDuration(left)} left`}
+              {job.title}: {job.message || t`${done} of ${total}`}
+              {time ? ` · ${t({ message: `${time} left`, comment: 'how long it still takes' })}` : ''}
             </span>
             <Progress
-              label="Images for the comparison"
-              value={job.total ? (job.done + (job.steps ? job.step / job.steps : 0)) / job.total : null}
+              label={t`Images for the comparison`}
+              value={total ? (done + (job.steps ? job.step / job.steps : 0)) / total : null}
             />
-            <Button onClick={() => cancelJob(job.id)}>Cancel</Button>
+            <Button onClick={() => cancelJob(job.id)}>
+              <Trans>Cancel</Trans>
+            </Button>
           </div>
         ) : a && b && !several ? null : (
           <ActionButton action={make} look={known && missing ? 'primary' : 'normal'} />
@@ -235,7 +242,7 @@ function OtherModels() {
             />
             <IconButton
               icon="close"
-              label={`Compare without ${name}`}
+              label={t`Compare without ${name}`}
               onClick={() => setCompare({ compareOthers: others.toSpliced(at, 1) })}
             />
           </div>
@@ -243,7 +250,9 @@ function OtherModels() {
       })}
       {last && others.length < MOST_MODELS - 2 ? (
         <div className={styles.addModel}>
-          <Button onClick={() => setCompare({ compareOthers: [...others, last] })}>Another model</Button>
+          <Button onClick={() => setCompare({ compareOthers: [...others, last] })}>
+            <Trans>Another model</Trans>
+          </Button>
         </div>
       ) : null}
     </div>
@@ -254,14 +263,17 @@ function PromptsAndSeeds() {
   const prompts = useStudio((s) => s.comparePrompts);
   const seeds = useStudio((s) => s.compareSeeds);
   const { setCompare } = useStudio.getState();
+  const [promptCount, seedCount] = [prompts.filter(Boolean).length, seeds.length];
   const [seedText, setSeedText] = useState(seeds.join(', '));
   return (
     <div className={styles.what}>
-      <Disclosure label={`${plural(prompts.filter(Boolean).length, 'prompt')} × ${plural(seeds.length, 'seed')}`}>
+      <Disclosure
+        label={t`${plural(promptCount, { one: `${promptCount} prompt`, other: `${promptCount} prompts` })} × ${plural(seedCount, { one: `${seedCount} seed`, other: `${seedCount} seeds` })}`}
+      >
         <div className="stack">
           <TextArea
-            label="Prompts"
-            hint="One on each line."
+            label={t`Prompts`}
+            hint={t`One on each line.`}
             rows={3}
             value={prompts.join('\n')}
             onChange={(text) => setCompare({ comparePrompts: text.split('\n') })}
@@ -274,13 +286,13 @@ function PromptsAndSeeds() {
                 icon="dice"
                 onClick={async () => setCompare({ comparePrompts: drawPrompts(await bundledPrompts('test'), count) })}
               >
-                {count} unseen prompts
+                <Trans>{count} unseen prompts</Trans>
               </Button>
             ))}
           </div>
           <TextField
-            label="Seeds"
-            hint="Such as 1, 2, .., 8."
+            label={t`Seeds`}
+            hint={t`Such as 1, 2, .., 8.`}
             value={seedText}
             onChange={(text) => {
               setSeedText(text);
@@ -317,12 +329,12 @@ function HowMade() {
       ))}
       {isDraft ? null : (
         <Button look="quiet" icon="generate" onClick={compareAsGenerated}>
-          As on Generate
+          <Trans comment="a button: takes the settings of the screen Generate">As on Generate</Trans>
         </Button>
       )}
       {isOwn ? null : (
         <Button look="quiet" icon="refresh" onClick={compareAsModelsAre}>
-          The model’s own
+          <Trans comment="a button: goes back to the model’s own settings">The model’s own</Trans>
         </Button>
       )}
     </div>

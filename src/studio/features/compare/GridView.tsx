@@ -1,10 +1,11 @@
 /** Pictures over any two of checkpoints, models, strengths, prompts, seeds and settings, with what stands along each side. */
+import { plural, t } from '@lingui/core/macro';
+import { Trans } from '@lingui/react/macro';
 import { useMemo } from 'react';
 import { Button, IconButton } from '../../components/Button.tsx';
 import { Select, TextField } from '../../components/Fields.tsx';
 import { Picture } from '../../components/Picture.tsx';
 import { ScaleSwitch } from '../../components/ScaleSwitch.tsx';
-import { plural } from '../../components/words.ts';
 import { axes, axisKinds, type AxisKind, axisOf, cellAt, type GridAxis, placesOf } from '../../store/compareGrid.ts';
 import { pictureIn } from '../../store/compareSelectors.ts';
 import { useStudio } from '../../store/useStudio.ts';
@@ -50,25 +51,35 @@ export function GridView() {
     <div className="stack">
       <div className={styles.gridHead}>
         <AxisField
-          name="Across"
+          name={t({ message: 'Across', comment: 'what stands along the columns of a grid' })}
           axis={x}
           problem={columns.problem}
           onChange={(gridX) => setCompare({ gridX })}
           other={y}
         />
-        <IconButton icon="swap" label="Swap across and down" onClick={() => setCompare({ gridX: y, gridY: x })} />
-        <AxisField name="Down" axis={y} problem={rows.problem} onChange={(gridY) => setCompare({ gridY })} other={x} />
+        <IconButton icon="swap" label={t`Swap across and down`} onClick={() => setCompare({ gridX: y, gridY: x })} />
+        <AxisField
+          name={t({ message: 'Down', comment: 'what stands along the rows of a grid' })}
+          axis={y}
+          problem={rows.problem}
+          onChange={(gridY) => setCompare({ gridY })}
+          other={x}
+        />
         {kinds.includes('checkpoint') ? <RunChoice /> : null}
         {missing > 0 && known ? (
           <Button look="primary" disabled={!ready || working} onClick={makeGrid}>
-            Make {plural(missing, 'image')}
+            {t`Make ${plural(missing, { one: `${missing} image`, other: `${missing} images` })}`}
           </Button>
         ) : null}
         <ScaleSwitch />
       </div>
       {kinds.includes('prompt') ? null : (
         <PromptTurn className={styles.gridPrompt}>
-          {kinds.includes('seed') ? null : <span className="dim number">seed {seed}</span>}
+          {kinds.includes('seed') ? null : (
+            <span className="dim number">
+              <Trans>seed {seed}</Trans>
+            </span>
+          )}
         </PromptTurn>
       )}
       {columns.places.length && rows.places.length ? (

@@ -1,4 +1,6 @@
 /** Judges on what is compared: who is asked, and what they say in figures. */
+import { plural, t } from '@lingui/core/macro';
+import { Trans } from '@lingui/react/macro';
 import { useMemo } from 'react';
 import { FEW_GROUPS, type Interval } from '../../../evaluation/bootstrap.ts';
 import { between, distanceWords, percent, promptsOf, range, sign } from '../../../evaluation/figureWords.ts';
@@ -6,7 +8,6 @@ import { Button } from '../../components/Button.tsx';
 import { Switch } from '../../components/Fields.tsx';
 import { JudgeCuts } from '../../components/JudgeCuts.tsx';
 import { Disclosure, Panel, Progress } from '../../components/Surface.tsx';
-import { plural } from '../../components/words.ts';
 import { comparedCells } from '../../store/compareSelectors.ts';
 import { comparingJudges, unjudgedPictures } from '../../store/comparedScoresSlice.ts';
 import { type JudgedComparison, judgedComparison, labelledByJudges } from '../../store/judgedComparison.ts';
@@ -25,10 +26,11 @@ export function Judged() {
   const { judgeComparison, stopJudgingComparison } = useStudio.getState();
   const prompts = useMemo(() => [...new Set(cells.map(({ prompt }) => prompt))], [cells]);
   if (known.length === 0) return null;
+  const { title, done, total } = progress ?? { title: '', done: 0, total: 1 };
   return (
-    <Panel title="Judges">
+    <Panel title={t`Judges`}>
       <div className="stack">
-        <Disclosure label={judges.length > 0 ? judges.map(({ info }) => info.title).join(', ') : 'Nobody judges'}>
+        <Disclosure label={judges.length > 0 ? judges.map(({ info }) => info.title).join(', ') : t`Nobody judges`}>
           <ChooseJudges />
         </Disclosure>
         {judges.map((judge) => (
@@ -36,26 +38,28 @@ export function Judged() {
         ))}
         {progress ? (
           <>
-            <Progress label="Judges at work" value={progress.done / progress.total} />
+            <Progress label={t`Judges at work`} value={done / total} />
             <div className="row">
               <span className="small number" role="status">
-                {progress.title}: {progress.done} of {plural(progress.total, 'picture')}
+                {t`${title}: ${done} of ${plural(total, { one: `${total} picture`, other: `${total} pictures` })}`}
               </span>
               <Button icon="close" onClick={stopJudgingComparison}>
-                Stop
+                <Trans>Stop</Trans>
               </Button>
             </div>
           </>
         ) : cells.length === 0 ? (
-          <p className="small dim">They judge pictures that every model has of a prompt and a seed: make them first.</p>
+          <p className="small dim">
+            <Trans>They judge pictures that every model has of a prompt and a seed: make them first.</Trans>
+          </p>
         ) : (
           <div className="row">
             <Button icon="eye" disabled={!ready || missing === 0} onClick={judgeComparison}>
               {judges.length === 0
-                ? 'Choose a judge'
+                ? t`Choose a judge`
                 : missing === 0
-                  ? 'All is judged'
-                  : `Have ${plural(missing, 'picture')} judged`}
+                  ? t`All is judged`
+                  : t`Have ${plural(missing, { one: `${missing} picture`, other: `${missing} pictures` })} judged`}
             </Button>
           </div>
         )}
@@ -86,7 +90,9 @@ function ChooseJudges() {
         />
       ))}
       <p className="small dim">
-        More come in on the <a href="#/models">Models</a> screen.
+        <Trans>
+          More come in on the <a href="#/models">Models</a> screen.
+        </Trans>
       </p>
     </div>
   );
@@ -95,29 +101,47 @@ function ChooseJudges() {
 const Between = ({ interval }: { interval: Interval | null }) =>
   interval ? <span className="small dim">{between(interval)}</span> : null;
 
+function shareOfFirst(value: number): string {
+  const share = percent(value);
+  return t`${share} of the first`;
+}
+
 /** A row a model, of every scale of every judge. */
 function Figures({ found }: { found: JudgedComparison }) {
   const { names, items, judged, diversity } = found;
-  const prompts = promptsOf(found);
+  const [pictures, prompts] = [items.length, promptsOf(found)];
   return (
     <>
       <div className={styles.figuresScroll}>
         <table className={styles.figures}>
           <caption className="small dim">
-            {plural(items.length, 'picture')} of each model over {plural(prompts, 'prompt')}, gains and wins over the
-            first.{' '}
+            {t`${plural(pictures, { one: `${pictures} picture`, other: `${pictures} pictures` })} of each model over ${plural(prompts, { one: `${prompts} prompt`, other: `${prompts} prompts` })}, gains and wins over the first.`}{' '}
             {prompts < FEW_GROUPS
-              ? '95 % intervals over so few prompts are too narrow.'
-              : '95 % intervals, drawn over prompts.'}
+              ? t`95 % intervals over so few prompts are too narrow.`
+              : t`95 % intervals, drawn over prompts.`}
           </caption>
           <thead>
             <tr>
-              <th scope="col">Model</th>
-              <th scope="col">Mean</th>
-              <th scope="col">Median</th>
-              <th scope="col">Gain</th>
-              <th scope="col">In deviations of the first</th>
-              <th scope="col">Wins</th>
+              <th scope="col">
+                <Trans>Model</Trans>
+              </th>
+              <th scope="col">
+                <Trans comment="the average">Mean</Trans>
+              </th>
+              <th scope="col">
+                <Trans>Median</Trans>
+              </th>
+              <th scope="col">
+                <Trans comment="the mean less that of the first model">Gain</Trans>
+              </th>
+              <th scope="col">
+                <Trans comment="the gain in standard deviations of the first model’s scores">
+                  In deviations of the first
+                </Trans>
+              </th>
+              <th scope="col">
+                <Trans comment="a share: how often its picture scores higher">Wins</Trans>
+              </th>
             </tr>
           </thead>
           {judged.map(({ judge, labelled, figures }) =>
@@ -168,7 +192,7 @@ function Figures({ found }: { found: JudgedComparison }) {
             <tbody>
               <tr>
                 <th scope="rowgroup" colSpan={6} className={styles.scale}>
-                  Diversity: distance between two seeds of a prompt
+                  <Trans>Diversity: distance between two seeds of a prompt</Trans>
                 </th>
               </tr>
               {diversity.models.map(({ distance, interval, share }, model) => (
@@ -180,7 +204,7 @@ function Figures({ found }: { found: JudgedComparison }) {
                   <td colSpan={3}>
                     {share ? (
                       <>
-                        {percent(share.value)} of the first{' '}
+                        {shareOfFirst(share.value)}{' '}
                         <span className="small dim">{share.interval ? range(share.interval) : ''}</span>
                       </>
                     ) : null}
@@ -194,7 +218,7 @@ function Figures({ found }: { found: JudgedComparison }) {
       {diversity ? <p className="small dim">{distanceWords(diversity)}</p> : null}
       {strengthsOf(found).map(({ judge, strengths }) => (
         <p key={judge} className="small number">
-          {judge}, all on one scale (Bradley-Terry, log odds over the first):{' '}
+          {t`${judge}, all on one scale (Bradley-Terry, log odds over the first):`}{' '}
           {strengths
             .map(
               ({ strength, interval }, i) =>

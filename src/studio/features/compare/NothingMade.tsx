@@ -1,4 +1,5 @@
 /** Before there is anything to compare. */
+import { t } from '@lingui/core/macro';
 import { Empty } from '../../components/Surface.tsx';
 import { areSame } from '../../store/compareSelectors.ts';
 import { useStudio } from '../../store/useStudio.ts';
@@ -6,10 +7,10 @@ import { useStudio } from '../../store/useStudio.ts';
 export function NothingMade() {
   const same = useStudio(areSame);
   return (
-    <Empty icon="compare" title={same ? 'Two different models, please' : 'Nothing to see yet'}>
+    <Empty icon="compare" title={same ? t`Two different models, please` : t`Nothing to see yet`}>
       {same
-        ? 'Choose what stands on each side above.'
-        : 'Make the images above. Both sides get the same prompts, seeds and settings.'}
+        ? t`Choose what stands on each side above.`
+        : t`Make the images above. Both sides get the same prompts, seeds and settings.`}
     </Empty>
   );
 }

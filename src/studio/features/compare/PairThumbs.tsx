@@ -1,4 +1,5 @@
 /** Every prompt and seed as a small A|B, and C and more behind it; one click brings it up. */
+import { t } from '@lingui/core/macro';
 import { Picture } from '../../components/Picture.tsx';
 import { comparison, otherPictures } from '../../store/compareSelectors.ts';
 import { useStudio } from '../../store/useStudio.ts';
@@ -14,19 +15,19 @@ export function PairThumbs() {
     .filter(({ a, b, others: more }) => a ?? b ?? more.find(Boolean));
   if (cells.length < 2) return null;
   return (
-    <ul className={styles.thumbs} aria-label="Every prompt and seed">
-      {cells.map((cell) => (
-        <li key={`${cell.promptAt} ${cell.seedAt}`}>
+    <ul className={styles.thumbs} aria-label={t`Every prompt and seed`}>
+      {cells.map(({ prompt, seed, promptAt, seedAt, a, b, others: more }) => (
+        <li key={`${promptAt} ${seedAt}`}>
           <button
             type="button"
             className={styles.thumb}
-            aria-pressed={cell.promptAt === position.prompt && cell.seedAt === position.seed}
-            aria-label={`${cell.prompt}, seed ${cell.seed}`}
-            onClick={() => showComparison(cell.promptAt, cell.seedAt)}
+            aria-pressed={promptAt === position.prompt && seedAt === position.seed}
+            aria-label={t`${prompt}, seed ${seed}`}
+            onClick={() => showComparison(promptAt, seedAt)}
           >
-            <Picture file={cell.a?.file} alt="" thumbnail />
-            <Picture file={cell.b?.file} alt="" thumbnail />
-            {cell.others.map((image, at) => (
+            <Picture file={a?.file} alt="" thumbnail />
+            <Picture file={b?.file} alt="" thumbnail />
+            {more.map((image, at) => (
               <Picture key={String.fromCharCode(67 + at)} file={image?.file} alt="" thumbnail />
             ))}
           </button>

@@ -1,4 +1,5 @@
 /** The prompt that is compared, and the ways to the one before and the next. */
+import { t } from '@lingui/core/macro';
 import type { ReactNode } from 'react';
 import { IconButton } from '../../components/Button.tsx';
 import { useStudio } from '../../store/useStudio.ts';
@@ -9,11 +10,16 @@ export function PromptTurn({ className, children }: { className: string | undefi
   const { moveCompare } = useStudio.getState();
   return (
     <div className={className}>
-      <IconButton icon="left" label="Previous prompt" of="previousPrompt" onClick={() => moveCompare({ prompt: -1 })} />
+      <IconButton
+        icon="left"
+        label={t`Previous prompt`}
+        of="previousPrompt"
+        onClick={() => moveCompare({ prompt: -1 })}
+      />
       <p aria-live="polite">
         <strong>{prompt}</strong> {children}
       </p>
-      <IconButton icon="right" label="Next prompt" of="nextPrompt" onClick={() => moveCompare({ prompt: 1 })} />
+      <IconButton icon="right" label={t`Next prompt`} of="nextPrompt" onClick={() => moveCompare({ prompt: 1 })} />
     </div>
   );
 }

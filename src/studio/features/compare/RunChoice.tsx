@@ -1,3 +1,4 @@
+import { t } from '@lingui/core/macro';
 import { Select } from '../../components/Fields.tsx';
 import { namedRuns } from '../../store/models.ts';
 import { useStudio } from '../../store/useStudio.ts';
@@ -9,7 +10,7 @@ export function RunChoice() {
   const { setCompare } = useStudio.getState();
   return (
     <Select
-      label="Run"
+      label={t({ message: 'Run', context: 'of training' })}
       value={run}
       onChange={(gridRun) => setCompare({ gridRun })}
       options={runs

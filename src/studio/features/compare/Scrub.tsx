@@ -1,11 +1,12 @@
 /** One prompt and seed through a run's checkpoints, one after the other in one place. */
+import { plural, t } from '@lingui/core/macro';
+import { Trans } from '@lingui/react/macro';
 import { useEffect, useState } from 'react';
 import { Button, IconButton } from '../../components/Button.tsx';
 import { SliderField } from '../../components/Fields.tsx';
 import { Picture } from '../../components/Picture.tsx';
 import { ScaleSwitch } from '../../components/ScaleSwitch.tsx';
 import { Empty } from '../../components/Surface.tsx';
-import { plural } from '../../components/words.ts';
 import { gridModels, pictureIn } from '../../store/compareSelectors.ts';
 import { namedRuns } from '../../store/models.ts';
 import { useStudio } from '../../store/useStudio.ts';
@@ -38,12 +39,24 @@ export function Scrub() {
   }, [playing, turns.length]);
   if (!runs.some(({ checkpoints }) => checkpoints.length > 0))
     return (
-      <Empty icon="train" title="No run to follow yet" actions={<Button href="#/train">Go to Train</Button>}>
-        Here one picture changes from checkpoint to checkpoint.
+      <Empty
+        icon="train"
+        title={t`No run to follow yet`}
+        actions={
+          <Button href="#/train">
+            <Trans>Go to Train</Trans>
+          </Button>
+        }
+      >
+        <Trans>Here one picture changes from checkpoint to checkpoint.</Trans>
       </Empty>
     );
   const at = Math.min(chosen, Math.max(0, turns.length - 1));
-  const nameOf = (turn: number): string => (turns[turn]?.step ? `step ${turns[turn].step}` : 'base');
+  const nameOf = (turn: number): string => {
+    const step = turns[turn]?.step;
+    return step ? t`step ${step}` : t({ message: 'base', comment: 'the model before its training' });
+  };
+  const turn = nameOf(at);
   const pictures = turns.map(({ model }) => find(model, prompt, seed));
   const missing = pictures.filter((picture) => !picture).length;
   const image = pictures[at];
@@ -53,38 +66,40 @@ export function Scrub() {
         <RunChoice />
         {missing > 0 && known && turns.length ? (
           <Button look="primary" disabled={!ready || working} onClick={makeScrub}>
-            Make {plural(missing, 'image')}
+            {t`Make ${plural(missing, { one: `${missing} image`, other: `${missing} images` })}`}
           </Button>
         ) : null}
         <ScaleSwitch />
       </div>
       <PromptTurn className={styles.gridPrompt}>
-        <span className="dim number">seed {seed}</span>
+        <span className="dim number">
+          <Trans>seed {seed}</Trans>
+        </span>
       </PromptTurn>
       <div className={styles.single}>
         <div className={styles.singleInner}>
           <Picture
             file={image?.file}
-            alt={`${prompt}, seed ${seed}, ${nameOf(at)}`}
+            alt={t`${prompt}, seed ${seed}, ${turn}`}
             {...(image && { ratio: image.width / image.height })}
           />
         </div>
-        <span className={styles.stageNote}>{turns.length ? nameOf(at) : ''}</span>
+        <span className={styles.stageNote}>{turns.length ? turn : ''}</span>
       </div>
       {turns.length > 1 ? (
         <div className={styles.scrub}>
           <IconButton
             icon={playing ? 'pause' : 'play'}
-            label={playing ? 'Stop' : 'Play'}
+            label={playing ? t`Stop` : t`Play`}
             onClick={() => setPlaying(!playing)}
           />
           <div data-takes-arrows>
             <SliderField
-              label="Checkpoint"
+              label={t`Checkpoint`}
               value={at}
-              onChange={(turn) => {
+              onChange={(next) => {
                 setPlaying(false);
-                setChosen(turn);
+                setChosen(next);
               }}
               min={0}
               max={turns.length - 1}

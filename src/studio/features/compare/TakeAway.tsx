@@ -1,4 +1,6 @@
 /** Exports of what stands on side B, of the labels, and of the comparison. */
+import { t } from '@lingui/core/macro';
+import { Trans } from '@lingui/react/macro';
 import { exporters } from '../../../data/exporters/table.ts';
 import { exportKinds, modelExports } from '../../../service/export/kinds.ts';
 import { Button } from '../../components/Button.tsx';
@@ -19,6 +21,7 @@ export function TakeAway() {
   const ready = useStudio((s) => s.engineState === 'ready');
   const hasLabels = useStudio((s) => s.counts.labels > 0);
   const taking = useStudio((s) => s.taking);
+  const title = model && isTuned(model) ? titleOf(model, names) : null;
   const topmost = model?.adapters.at(-1);
   const run = topmost?.kind === 'run' ? names.runs.find((one) => one.id === topmost.run) : undefined;
   const take: (...what: Parameters<TakeAwaySlice['take']>) => Promise<void> = async (...what) => {
@@ -29,7 +32,7 @@ export function TakeAway() {
   // A fully fine-tuned run has no adapter to hand out.
   const isLora = model !== null && isTuned(model) && run?.config.mode !== 'full';
   return (
-    <Panel title="Take away">
+    <Panel title={t`Take away`}>
       <ul className={styles.take}>
         {kinds.map((kind) => (
           <li key={kind}>
@@ -66,15 +69,15 @@ export function TakeAway() {
             disabled={taking !== null}
             onClick={() => take('report', () => exportReport(run?.id))}
           >
-            Report
+            <Trans comment="a button: saves a report">Report</Trans>
           </Button>
-          <span className="small dim">One HTML file, images inside</span>
+          <span className="small dim">
+            <Trans>One HTML file, images inside</Trans>
+          </span>
         </li>
       </ul>
       <p className="small dim" style={{ marginTop: 10 }}>
-        {model && isTuned(model)
-          ? `Of side B: ${titleOf(model, names)}.`
-          : 'A LoRA can be taken when a tuned model stands on side B.'}
+        {title ? t`Of side B: ${title}.` : t`A LoRA can be taken when a tuned model stands on side B.`}
       </p>
     </Panel>
   );

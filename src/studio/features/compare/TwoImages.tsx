@@ -1,4 +1,6 @@
 /** One prompt and seed through A and B: side by side, under a slider, in turn, or as what differs. */
+import { t } from '@lingui/core/macro';
+import { Trans } from '@lingui/react/macro';
 import { useEffect, useRef, useState } from 'react';
 import { ReactCompareSlider } from 'react-compare-slider';
 import type { ImageRecord } from '../../../service/types.ts';
@@ -34,7 +36,9 @@ export function TwoImages({ view }: { view: CompareView }) {
   return (
     <div className="stack">
       <PromptTurn className={styles.where}>
-        <span className="dim number">seed {seed}</span>
+        <span className="dim number">
+          <Trans>seed {seed}</Trans>
+        </span>
       </PromptTurn>
       {!left || !right || !a || !b ? (
         <div className={styles.nothing}>
@@ -55,11 +59,12 @@ export function TwoImages({ view }: { view: CompareView }) {
             <b>A</b> {titleOf(a, names)}
           </span>
           <div className="row">
-            <HoldButton label="Hold to flicker between A and B" onHold={setHeldButton}>
-              <Icon name="flicker" /> Flicker {singleKeys ? <Keys keys="f" /> : null}
+            <HoldButton label={t`Hold to flicker between A and B`} onHold={setHeldButton}>
+              <Icon name="flicker" /> {t({ message: 'Flicker', context: 'a button that is held' })}{' '}
+              {singleKeys ? <Keys keys="f" /> : null}
             </HoldButton>
             {view === 'sideBySide' ? (
-              <IconButton icon="zoom" label="Zoom both images" pressed={zoomed} onClick={() => setZoomed(!zoomed)} />
+              <IconButton icon="zoom" label={t`Zoom both images`} pressed={zoomed} onClick={() => setZoomed(!zoomed)} />
             ) : null}
             <ScaleSwitch />
           </div>
@@ -126,11 +131,13 @@ function Difference({ left, right }: { left: ImageRecord; right: ImageRecord }) 
     context.putImageData(new ImageData(data, width, height), 0, 0);
   }, [difference]);
   const mean = difference?.mean ?? null;
+  const share = ((mean ?? 0) * 100).toFixed(1);
   if (left.width !== right.width || left.height !== right.height) {
+    const [sizeA, sizeB] = [`${left.width} × ${left.height} px`, `${right.width} × ${right.height} px`];
     return (
       <div className={styles.nothing}>
-        <Empty icon="compare" title="Of two sizes">
-          {`A is ${left.width} × ${left.height} px, B ${right.width} × ${right.height} px: there is nothing to subtract.`}
+        <Empty icon="compare" title={t({ message: 'Of two sizes', comment: 'two pictures that cannot be compared' })}>
+          {t`A is ${sizeA}, B ${sizeB}: there is nothing to subtract.`}
         </Empty>
       </div>
     );
@@ -143,15 +150,19 @@ function Difference({ left, right }: { left: ImageRecord; right: ImageRecord }) 
           className={styles.canvas}
           style={{ aspectRatio: left.width / left.height, imageRendering: inSteps ? 'pixelated' : 'auto' }}
           role="img"
-          aria-label={`Difference between A and B: ${mean === null ? 'not measured yet' : `${(mean * 100).toFixed(1)} % on average`}`}
+          aria-label={
+            mean === null
+              ? t`Difference between A and B: not measured yet`
+              : t`Difference between A and B: ${share} % on average`
+          }
         />
       </div>
       <span className={styles.stageNote}>
         {mean === null
           ? ''
           : mean === 0
-            ? 'the very same pixels'
-            : `${(mean * 100).toFixed(1)} % apart on average, shown four times as strong`}
+            ? t`the very same pixels`
+            : t`${share} % apart on average, shown four times as strong`}
       </span>
     </div>
   );
@@ -163,12 +174,19 @@ function MoreStrength({ left, right }: { left: ImageRecord; right: ImageRecord }
   const difference = useDifference(left, right);
   const { setCompare } = useStudio.getState();
   if (!b || !difference || difference.mean >= HARDLY || !isTuned(b) || strengthOf(b) >= 2) return null;
+  const share = (difference.mean * 100).toFixed(1);
   return (
     <Notice
-      actions={<Button onClick={() => setCompare({ compareB: withStrength(b, 2) })}>B at twice its strength</Button>}
+      actions={
+        <Button onClick={() => setCompare({ compareB: withStrength(b, 2) })}>
+          <Trans>B at twice its strength</Trans>
+        </Button>
+      }
     >
-      These two are hardly apart: {(difference.mean * 100).toFixed(1)} % on average. At strength 2, what was learnt
-      shows more; it is not what will be taken away.
+      <Trans>
+        These two are hardly apart: {share} % on average. At strength 2, what was learnt shows more; it is not what will
+        be taken away.
+      </Trans>
     </Notice>
   );
 }

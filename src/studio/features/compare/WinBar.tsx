@@ -1,12 +1,12 @@
 /** A win rate on a scale from A to B: the dot is what was counted, the band is what may be true. */
+import { t } from '@lingui/core/macro';
 import type { WinRate } from '../../../evaluation/winRate.ts';
 import { printPercent } from '../../components/words.ts';
 import styles from './compare.module.css';
 
 export function WinBar({ result: { rate, interval }, a = 'A', b = 'B' }: { result: WinRate; a?: string; b?: string }) {
-  const words = Number.isNaN(rate)
-    ? 'nothing decided'
-    : `${b} won ${printPercent(rate)}, 95 % interval ${printPercent(interval[0])} to ${printPercent(interval[1])}`;
+  const [won, low, high] = [printPercent(rate), printPercent(interval[0]), printPercent(interval[1])];
+  const words = Number.isNaN(rate) ? t`nothing decided` : t`${b} won ${won}, 95 % interval ${low} to ${high}`;
   return (
     <div className={styles.winBar} data-own-colours role="img" aria-label={words}>
       <span className={styles.winMiddle} />

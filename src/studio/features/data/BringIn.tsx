@@ -1,10 +1,14 @@
 /** Preferences that others gave: by drop, file, folder or address; looked at before anything is written. */
+import { i18n, type MessageDescriptor } from '@lingui/core';
+import { msg, plural, t } from '@lingui/core/macro';
+import { Trans } from '@lingui/react/macro';
 import { useState } from 'react';
 import { filesPlace, isUrl, urlPlace } from '../../../data/preferences/places.ts';
 import { Button, FilesButton, FolderButton } from '../../components/Button.tsx';
 import { TextField } from '../../components/Fields.tsx';
 import { Disclosure, Notice, Panel, Progress, ProblemNotice } from '../../components/Surface.tsx';
-import { plural, printPercent } from '../../components/words.ts';
+import { printPercent } from '../../components/words.ts';
+import type { ImportSlice } from '../../store/importSlice.ts';
 import { useStudio } from '../../store/useStudio.ts';
 import { HowToRead } from './HowToRead.tsx';
 import { Looked } from './Looked.tsx';
@@ -12,6 +16,7 @@ import { RefusedRows } from './RefusedRows.tsx';
 import styles from './data.module.css';
 
 const accept = '.parquet,.pq,.csv,.tsv,.json,.jsonl,.ndjson,.jpg,.jpeg,.png,.webp,.txt';
+const example = 'https://…/train.parquet';
 
 export function BringIn() {
   const bringing = useStudio((s) => s.bringing);
@@ -20,18 +25,21 @@ export function BringIn() {
   const readOnly = useStudio((s) => s.engineState === 'otherTab' || s.lacks !== null);
   const { lookAtData, forgetImport } = useStudio.getState();
   return (
-    <Panel title="Bring preferences in">
+    <Panel title={t`Bring preferences in`}>
       <div className="stack">
         <p className="small dim">
-          Pick-a-Pic and other pair sets as parquet, CSV or JSON, or folders of pictures. Drop them anywhere on this
-          window. You see what is in them first; nothing is written until you say so, and nothing leaves this computer.
+          <Trans>
+            Pick-a-Pic and other pair sets as parquet, CSV or JSON, or folders of pictures. Drop them anywhere on this
+            window. You see what is in them first; nothing is written until you say so, and nothing leaves this
+            computer.
+          </Trans>
         </p>
         <div className="row">
           <FilesButton accept={accept} disabled={readOnly} onFiles={(files) => lookAtData(() => [filesPlace(files)])}>
-            Files
+            <Trans>Files</Trans>
           </FilesButton>
           <FolderButton disabled={readOnly} onFiles={(files) => lookAtData(() => [filesPlace(files)])}>
-            A folder
+            <Trans>A folder</Trans>
           </FolderButton>
         </div>
         <FromAddress disabled={readOnly} />
@@ -43,7 +51,7 @@ export function BringIn() {
             <HowToRead columns={[]} fields={[]} />
             <div>
               <Button look="quiet" onClick={forgetImport}>
-                Not now
+                <Trans>Not now</Trans>
               </Button>
             </div>
           </>
@@ -67,35 +75,51 @@ function FromAddress({ disabled }: { disabled: boolean }) {
         if (named && !disabled) look();
       }}
     >
-      <TextField label="Or by its address" value={url} onChange={setUrl} placeholder="https://…/train.parquet" />
+      <TextField label={t`Or by its address`} value={url} onChange={setUrl} placeholder={example} />
       <Button icon="zoom" disabled={!named || disabled} onClick={look}>
-        Look at it
+        <Trans>Look at it</Trans>
       </Button>
     </form>
   );
 }
+
+const works: Record<NonNullable<ImportSlice['importWork']>['what'], MessageDescriptor> = {
+  'Looking at it': msg`Looking at it`,
+  'Bringing it in': msg`Bringing it in`,
+};
 
 function AtWork() {
   const work = useStudio((s) => s.importWork);
   const { stopImport } = useStudio.getState();
   if (!work) return null;
   const share = 'done' in work && work.total ? Math.min(1, work.done / work.total) : null;
+  const what = i18n._(works[work.what]);
+  const { pairs, refused } = 'pairs' in work ? work : { pairs: 0, refused: 0 };
+  const far = [
+    what,
+    ...(share === null ? [] : [printPercent(share)]),
+    ...('pairs' in work && work.done > 0
+      ? [
+          refused
+            ? t`${plural(pairs, { one: `${pairs} pair`, other: `${pairs} pairs` })}, ${refused} refused`
+            : t`${plural(pairs, { one: `${pairs} pair`, other: `${pairs} pairs` })}`,
+        ]
+      : []),
+  ];
   return (
     <div className="stack">
       <p className="small number" role="status">
-        {work.what}
-        {share === null ? '' : ` · ${printPercent(share)}`}
-        {'pairs' in work && work.done > 0
-          ? ` · ${plural(work.pairs, 'pair')}${work.refused ? `, ${work.refused} refused` : ''}`
-          : ''}
+        {far.join(' · ')}
       </p>
-      <Progress label={work.what} value={share} />
+      <Progress label={what} value={share} />
       <div className="row">
         <Button icon="stop" onClick={stopImport}>
-          Stop
+          <Trans>Stop</Trans>
         </Button>
         {'pairs' in work ? (
-          <span className="small dim">What is here by then stays; the same import goes on from there.</span>
+          <span className="small dim">
+            <Trans>What is here by then stays; the same import goes on from there.</Trans>
+          </span>
         ) : null}
       </div>
     </div>
@@ -106,25 +130,26 @@ function CameIn() {
   const imported = useStudio((s) => s.imported);
   if (!imported) return null;
   const { name, pairs, usable, ties, refused, more, raters } = imported;
+  const out = refused.length + more;
   const { setFilter } = useStudio.getState();
   return (
     <Notice
       tone="good"
-      title={`${name} is here`}
+      title={t`${name} is here`}
       actions={
         <>
           <Button icon="label" href="#/label" onClick={() => setFilter('brought')}>
-            Judge some of them
+            <Trans>Judge some of them</Trans>
           </Button>
           <Button icon="train" href="#/train" disabled={usable === 0}>
-            Train on them
+            <Trans>Train on them</Trans>
           </Button>
         </>
       }
     >
-      {plural(pairs, 'pair')}: {usable} with a preference, {plural(ties, 'tie')}, by {plural(raters, 'rater')}.
-      {refused.length + more > 0 ? (
-        <Disclosure label={`${plural(refused.length + more, 'row')} refused`}>
+      {t`${plural(pairs, { one: `${pairs} pair`, other: `${pairs} pairs` })}: ${usable} with a preference, ${plural(ties, { one: `${ties} tie`, other: `${ties} ties` })}, by ${plural(raters, { one: `${raters} rater`, other: `${raters} raters` })}.`}
+      {out > 0 ? (
+        <Disclosure label={t`${plural(out, { one: `${out} row`, other: `${out} rows` })} refused`}>
           <RefusedRows rows={refused} more={more} />
         </Disclosure>
       ) : null}

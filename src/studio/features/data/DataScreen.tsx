@@ -1,6 +1,6 @@
 /** Data: preferences that others gave come in, ours go out, who labelled and how far they agree, and everything as one file. */
+import { plural, t } from '@lingui/core/macro';
 import { Page } from '../../components/Surface.tsx';
-import { plural } from '../../components/words.ts';
 import { useStudio } from '../../store/useStudio.ts';
 import { BringIn } from './BringIn.tsx';
 import { JudgeLabels } from './JudgeLabels.tsx';
@@ -11,12 +11,12 @@ import styles from './data.module.css';
 
 export function DataScreen() {
   const pairs = useStudio((s) => s.pairs.length);
-  const counts = useStudio((s) => s.counts);
+  const { labels, usable, tie: ties } = useStudio((s) => s.counts);
   return (
     <Page
-      title="Data"
+      title={t`Data`}
       wide
-      lead={`${plural(pairs, 'pair')}, ${counts.labels} of them labelled: ${counts.usable} with a preference, ${plural(counts.tie, 'tie')}.`}
+      lead={t`${plural(pairs, { one: `${pairs} pair`, other: `${pairs} pairs` })}, ${labels} of them labelled: ${usable} with a preference, ${plural(ties, { one: `${ties} tie`, other: `${ties} ties` })}.`}
     >
       <div className={styles.columns}>
         <div className={styles.column}>

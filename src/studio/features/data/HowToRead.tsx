@@ -1,4 +1,6 @@
 /** How a file is to be read, where what was guessed is not what is meant. */
+import { t } from '@lingui/core/macro';
+import { Trans } from '@lingui/react/macro';
 import { useState } from 'react';
 import type { Field, FormatName } from '../../../data/preferences/preference.ts';
 import { formats } from '../../../data/preferences/table.ts';
@@ -27,35 +29,36 @@ export function HowToRead({
   const [text, setText] = useState({ where: choices.where, rater: choices.rater, map: mapText(choices.map) });
   const [range, setRange] = useState({ skip: choices.skip, limit: choices.limit });
   const asFormat = choices.as ?? GUESSED;
+  const title = format && (formats[format]?.title ?? format);
   return (
     <div className="stack">
       <div className={styles.fields}>
         <Select<string>
-          label="Read as"
+          label={t`Read as`}
           value={asFormat}
           onChange={(value) => void changeImport({ as: value === GUESSED ? undefined : (value as FormatName) })}
           options={[
-            { value: GUESSED, label: format ? `${formats[format]?.title ?? format} (guessed)` : 'As it looks' },
+            { value: GUESSED, label: title ? t`${title} (guessed)` : t`As it looks` },
             ...Object.values(formats).map(({ name, title }) => ({ value: name, label: title })),
           ]}
         />
         {splits.length > 1 ? (
           <Select<string>
-            label="Split"
+            label={t({ message: 'Split', comment: 'a part of a data set, such as train or test' })}
             value={choices.split ?? ''}
             onChange={(split) => void changeImport({ split: split || undefined })}
-            options={[{ value: '', label: 'All of them' }, ...splits.map((value) => ({ value, label: value }))]}
+            options={[{ value: '', label: t`All of them` }, ...splits.map((value) => ({ value, label: value }))]}
           />
         ) : null}
-        {fields.map(({ field, theirs }) => (
+        {fields.map(({ field: { ours, needed, what }, theirs }) => (
           <Select<string>
-            key={field.ours}
-            label={`${field.ours}${field.needed === true ? '' : ' (if there)'}`}
-            hint={field.what}
+            key={ours}
+            label={needed === true ? ours : t`${ours} (if there)`}
+            hint={what}
             value={theirs ?? ''}
-            onChange={(column) => void changeImport({ map: { ...choices.map, [field.ours]: column } })}
+            onChange={(column) => void changeImport({ map: { ...choices.map, [ours]: column } })}
             options={[
-              ...(theirs === undefined ? [{ value: '', label: 'none' }] : []),
+              ...(theirs === undefined ? [{ value: '', label: t({ message: 'none', context: 'a column' }) }] : []),
               ...columns.map((value) => ({ value, label: value })),
             ]}
           />
@@ -70,47 +73,50 @@ export function HowToRead({
         <div className={styles.fields}>
           {fields.length === 0 ? (
             <TextArea
-              label="Which column is which"
-              hint="OURS=THEIRS, one a line, as caption=prompt."
+              label={t`Which column is which`}
+              hint={t`OURS=THEIRS, one a line, as caption=prompt.`}
               value={text.map}
               onChange={(map) => setText({ ...text, map })}
             />
           ) : null}
           <TextArea
-            label="Only rows where"
-            hint="COLUMN=VALUE, one a line."
+            label={t({ message: 'Only rows where', comment: 'above a field for COLUMN=VALUE' })}
+            hint={t`COLUMN=VALUE, one a line.`}
             value={text.where}
             onChange={(where) => setText({ ...text, where })}
           />
           <TextField
-            label="Whose labels these are"
-            hint="One name for all of them; as the data say if left out."
+            label={t`Whose labels these are`}
+            hint={t`One name for all of them; as the data say if left out.`}
             value={text.rater}
             onChange={(rater) => setText({ ...text, rater })}
           />
           <OptionalNumberField
-            label="Rows to leave out first"
+            label={t`Rows to leave out first`}
             value={range.skip}
             onChange={(skip) => setRange({ ...range, skip })}
-            empty="none"
+            empty={t({ message: 'none', context: 'rows' })}
           />
           <OptionalNumberField
-            label="Rows at most"
+            label={t`Rows at most`}
             value={range.limit}
             min={1}
             onChange={(limit) => setRange({ ...range, limit })}
-            empty="all"
+            empty={t({ message: 'all', context: 'rows' })}
           />
           <Select<ImportChoices['fit']>
-            label="Pictures of another shape"
-            hint="How they become what the model takes. They are kept as they came."
+            label={t`Pictures of another shape`}
+            hint={t`How they become what the model takes. They are kept as they came.`}
             value={choices.fit}
             onChange={(fit) => void changeImport({ fit })}
             options={[
-              { value: 'asRun', label: 'as the run says' },
-              { value: 'crop', label: 'crop' },
-              { value: 'pad', label: 'pad' },
-              { value: 'stretch', label: 'stretch' },
+              { value: 'asRun', label: t`as the run says` },
+              { value: 'crop', label: t({ message: 'crop', comment: 'what is done to a picture of another shape' }) },
+              { value: 'pad', label: t({ message: 'pad', comment: 'what is done to a picture of another shape' }) },
+              {
+                value: 'stretch',
+                label: t({ message: 'stretch', comment: 'what is done to a picture of another shape' }),
+              },
             ]}
           />
         </div>
@@ -126,7 +132,7 @@ export function HowToRead({
               })
             }
           >
-            Look again
+            <Trans>Look again</Trans>
           </Button>
         </div>
       </form>

@@ -1,4 +1,6 @@
 /** A judge labels the pairs: labels of its own, which count where no person has judged, and train as often as the run's settings say. */
+import { plural, t } from '@lingui/core/macro';
+import { Trans } from '@lingui/react/macro';
 import { useMemo, useState } from 'react';
 import { signature } from '../../../judges/judge.ts';
 import { labelsOf } from '../../../data/labels.ts';
@@ -6,7 +8,6 @@ import { Button } from '../../components/Button.tsx';
 import { NumberField, Select } from '../../components/Fields.tsx';
 import { JudgeCuts } from '../../components/JudgeCuts.tsx';
 import { Panel, ProblemNotice, Progress } from '../../components/Surface.tsx';
-import { plural } from '../../components/words.ts';
 import { knownJudges } from '../../store/judgesSlice.ts';
 import { useStudio } from '../../store/useStudio.ts';
 
@@ -34,14 +35,17 @@ export function JudgeLabels() {
   const signed = signature(choice.judge.info, choice.scale);
   const { byPair } = labelsOf(labels, signed);
   const open = pairs.filter(({ id }) => !byPair.has(id)).length;
+  const { done, total } = judging ?? { done: 0, total: 0 };
   return (
-    <Panel title="Have a judge label">
+    <Panel title={t`Have a judge label`}>
       <div className="stack">
         <p className="small dim">
-          Its labels stay apart from people&rsquo;s, which count first. How often they train is a setting of the run.
+          <Trans>
+            Its labels stay apart from people’s, which count first. How often they train is a setting of the run.
+          </Trans>
         </p>
         <Select
-          label="Judge"
+          label={t({ message: 'Judge', context: 'who judges' })}
           hint={choice.judge.info.about.weakness}
           value={choice.key}
           onChange={setChosen}
@@ -49,8 +53,8 @@ export function JudgeLabels() {
         />
         <JudgeCuts judge={choice.judge} prompts={prompts} />
         <NumberField
-          label="Tie margin"
-          hint="Scores no further apart than this are a tie."
+          label={t`Tie margin`}
+          hint={t`Scores no further apart than this are a tie.`}
           value={margin}
           min={0}
           max={1000}
@@ -60,13 +64,15 @@ export function JudgeLabels() {
         />
         {judging ? (
           <>
-            <Progress label="A judge is labelling" value={judging.total > 0 ? judging.done / judging.total : null} />
+            <Progress label={t`A judge is labelling`} value={total > 0 ? done / total : null} />
             <div className="row">
               <span className="small number">
-                {judging.done} of {judging.total}
+                <Trans>
+                  {done} of {total}
+                </Trans>
               </span>
               <Button icon="close" onClick={stopJudging}>
-                Stop
+                <Trans>Stop</Trans>
               </Button>
             </div>
           </>
@@ -76,7 +82,9 @@ export function JudgeLabels() {
             disabled={!ready || open === 0}
             onClick={() => labelBy(choice.judge, choice.scale, signed, margin)}
           >
-            {open === 0 ? 'It has labelled all pairs' : `Label ${plural(open, 'pair')}`}
+            {open === 0
+              ? t`It has labelled all pairs`
+              : t`Label ${plural(open, { one: `${open} pair`, other: `${open} pairs` })}`}
           </Button>
         )}
         <ProblemNotice problem={problem} />

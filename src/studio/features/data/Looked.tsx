@@ -1,10 +1,12 @@
 /** What would come in: counts, the first rows with their pictures, which column is which, the room it takes. */
+import { plural, t } from '@lingui/core/macro';
+import { Trans } from '@lingui/react/macro';
 import { useEffect, useState } from 'react';
 import type { Preview, PreviewRow } from '../../../data/preferences/preview.ts';
 import { pictureTypes } from '../../../data/formats/pictureInfo.ts';
 import { Button } from '../../components/Button.tsx';
 import { Disclosure, Notice } from '../../components/Surface.tsx';
-import { plural, printBytes, printCount } from '../../components/words.ts';
+import { printBytes, printCount } from '../../components/words.ts';
 import { useStudio } from '../../store/useStudio.ts';
 import { HowToRead } from './HowToRead.tsx';
 import { RefusedRows } from './RefusedRows.tsx';
@@ -17,19 +19,27 @@ export function Looked() {
   const preview = bringing?.preview;
   if (!bringing || !preview) return null;
   const { name, freeBytes, tooLong } = bringing;
-  const { bytesNeeded } = preview;
+  const { bytesNeeded, title } = preview;
   const lacksRoom = bytesNeeded !== null && freeBytes !== null && bytesNeeded > freeBytes;
+  const [needed, free] = [printBytes(bytesNeeded ?? 0), printBytes(freeBytes ?? 0)];
+  const [counted, total] = [printCount(preview.counted), printCount(preview.total ?? 0)];
+  const refused = preview.refused.length;
   const all = preview.total !== null && preview.counted >= preview.total;
   return (
-    <section className="stack" aria-label={`What is in ${name}`}>
+    <section className="stack" aria-label={t`What is in ${name}`}>
       <h3 className={styles.sub}>
-        {name} <span className="dim">read as {preview.title}</span>
+        {name} <span className="dim">{t`read as ${title}`}</span>
       </h3>
       <Figures preview={preview} tooLong={tooLong} freeBytes={freeBytes} />
       {all ? null : (
         <p className="small dim">
-          Counted in the first {printCount(preview.counted)} rows
-          {preview.total === null ? '' : ` of ${printCount(preview.total)}`}; the rest is read as it comes in.
+          {preview.total === null ? (
+            <Trans>Counted in the first {counted} rows; the rest is read as it comes in.</Trans>
+          ) : (
+            <Trans>
+              Counted in the first {counted} rows of {total}; the rest is read as it comes in.
+            </Trans>
+          )}
         </p>
       )}
       {preview.notes.map((note) => (
@@ -38,26 +48,27 @@ export function Looked() {
         </p>
       ))}
       <FirstRows rows={preview.first} />
-      {preview.refused.length > 0 ? (
-        <Disclosure label={`${plural(preview.refused.length, 'row')} refused, and why`}>
+      {refused > 0 ? (
+        <Disclosure label={t`${plural(refused, { one: `${refused} row`, other: `${refused} rows` })} refused, and why`}>
           <RefusedRows rows={preview.refused} />
         </Disclosure>
       ) : null}
-      <Disclosure label="Which column is which, and which rows">
+      <Disclosure label={t`Which column is which, and which rows`}>
         <HowToRead columns={preview.columns} fields={preview.mapping} splits={preview.splits} format={preview.format} />
       </Disclosure>
       {lacksRoom ? (
         <Notice tone="warn">
-          The pictures take {printBytes(bytesNeeded)}, and {printBytes(freeBytes)} are free here: free some space, or
-          bring in fewer rows.
+          <Trans>
+            The pictures take {needed}, and {free} are free here: free some space, or bring in fewer rows.
+          </Trans>
         </Notice>
       ) : null}
       <div className="row">
         <Button look="primary" icon="check" disabled={busy || preview.counted === 0} onClick={bringIn}>
-          Bring them in
+          <Trans>Bring them in</Trans>
         </Button>
         <Button look="quiet" disabled={busy} onClick={forgetImport}>
-          Not now
+          <Trans>Not now</Trans>
         </Button>
       </div>
     </section>
@@ -74,22 +85,23 @@ function Figures({
   freeBytes: number | null;
 }) {
   const { counted, total, usable, ties, refused, raters, prompts, bytesNeeded } = preview;
+  const free = printBytes(freeBytes ?? 0);
   const rows: [name: string, value: string, note?: string][] = [
-    ['Rows', printCount(total ?? counted)],
-    ['Usable', printCount(usable), 'with a preference'],
-    ['Ties', printCount(ties)],
-    ['Refused', printCount(refused.length), refused.length ? 'why: below' : ''],
-    ['Raters', printCount(raters)],
+    [t`Rows`, printCount(total ?? counted)],
+    [t`Usable`, printCount(usable), t`with a preference`],
+    [t`Ties`, printCount(ties)],
+    [t`Refused`, printCount(refused.length), refused.length ? t`why: below` : ''],
+    [t`Raters`, printCount(raters)],
     [
-      'Prompts',
+      t`Prompts`,
       printCount(prompts),
-      tooLong ? `${tooLong} longer than the model reads` : tooLong === 0 ? 'none too long' : '',
+      tooLong ? t`${tooLong} longer than the model reads` : tooLong === 0 ? t`none too long` : '',
     ],
-    ['Pictures', sizesOf(preview.first)],
+    [t`Pictures`, sizesOf(preview.first)],
     [
-      'Room',
-      bytesNeeded === null ? 'not known' : printBytes(bytesNeeded),
-      freeBytes === null ? '' : `of ${printBytes(freeBytes)} free`,
+      t({ message: 'Room', context: 'on disk' }),
+      bytesNeeded === null ? t`not known` : printBytes(bytesNeeded),
+      freeBytes === null ? '' : t`of ${free} free`,
     ],
   ];
   return (
@@ -113,12 +125,13 @@ function sizesOf(rows: readonly PreviewRow[]): string {
     ),
   );
   const [first = '-', ...more] = sizes;
-  return more.length > 1 ? `${first} and ${more.length} other sizes` : [first, ...more].join(', ');
+  const others = more.length;
+  return others > 1 ? t`${first} and ${others} other sizes` : [first, ...more].join(', ');
 }
 
 function FirstRows({ rows }: { rows: readonly PreviewRow[] }) {
   return (
-    <ul className={styles.rows} aria-label="The first rows">
+    <ul className={styles.rows} aria-label={t`The first rows`}>
       {rows.map((row) => (
         <li key={`${row.file} ${row.row} ${row.prompt}`}>
           <div className={styles.two}>
@@ -127,7 +140,7 @@ function FirstRows({ rows }: { rows: readonly PreviewRow[] }) {
             ))}
           </div>
           <p className="small" title={row.prompt}>
-            <span className={styles.prompt}>{row.prompt || 'No prompt'}</span>
+            <span className={styles.prompt}>{row.prompt || t`No prompt`}</span>
             <span className="dim">{saidOf(row)}</span>
           </p>
         </li>
@@ -145,11 +158,14 @@ function preferredOf({ votes }: PreviewRow): 0 | 1 | null {
 }
 
 function saidOf(row: PreviewRow): string {
-  if (row.votes.length > 1) return `${row.votes.length} raters`;
+  const raters = row.votes.length;
+  if (raters > 1) return t`${plural(raters, { one: `${raters} rater`, other: `${raters} raters` })}`;
   const preferred = preferredOf(row);
-  if (preferred !== null) return preferred === 0 ? 'the first is preferred' : 'the second is preferred';
+  if (preferred !== null) return preferred === 0 ? t`the first is preferred` : t`the second is preferred`;
   const [vote] = row.votes;
-  return vote ? { tie: 'a tie', bothBad: 'both bad', skip: 'skipped', left: '', right: '' }[vote.answer] : 'not judged';
+  return vote
+    ? { tie: t`a tie`, bothBad: t`both bad`, skip: t`skipped`, left: '', right: '' }[vote.answer]
+    : t`not judged`;
 }
 
 function Thumb({ picture, preferred }: { picture: PreviewRow['pictures'][number]; preferred: boolean }) {

@@ -1,12 +1,21 @@
 /** Everything as one file, for another computer or for safe keeping; and back. */
+import { i18n, type MessageDescriptor } from '@lingui/core';
+import { msg, plural, t } from '@lingui/core/macro';
+import { Trans } from '@lingui/react/macro';
 import { useEffect, useState } from 'react';
 import type { CheckedProject } from '../../../data/project/restore.ts';
 import { Button, FileButton } from '../../components/Button.tsx';
 import { Switch } from '../../components/Fields.tsx';
 import { saveTaken } from '../../components/files.ts';
 import { Disclosure, Notice, Panel, Progress, ProblemNotice } from '../../components/Surface.tsx';
-import { plural, printBytes, printPercent, printWhen } from '../../components/words.ts';
+import { printBytes, printPercent, printWhen } from '../../components/words.ts';
+import type { ProjectSlice } from '../../store/projectSlice.ts';
 import { useStudio } from '../../store/useStudio.ts';
+
+const works: Record<NonNullable<ProjectSlice['projectWork']>['what'], MessageDescriptor> = {
+  'Looking through it': msg`Looking through it`,
+  'Bringing it back': msg`Bringing it back`,
+};
 
 export function ProjectFile() {
   const work = useStudio((s) => s.projectWork);
@@ -15,23 +24,26 @@ export function ProjectFile() {
   const restored = useStudio((s) => s.restored);
   const readOnly = useStudio((s) => s.engineState === 'otherTab');
   const { openProject, forgetProject } = useStudio.getState();
+  const what = work ? i18n._(works[work.what]) : '';
   return (
-    <Panel title="Project file">
+    <Panel title={t`Project file`}>
       <div className="stack">
         <p className="small dim">
-          Pairs, labels, pictures, runs with their checkpoints, blind tests and settings in one zip. On another computer
-          it gives the same screens, and a run goes on where it was.
+          <Trans>
+            Pairs, labels, pictures, runs with their checkpoints, blind tests and settings in one zip. On another
+            computer it gives the same screens, and a run goes on where it was.
+          </Trans>
         </p>
         <Save />
         {work ? (
           <div className="stack">
             <p className="small number" role="status">
-              {work.what}: {printPercent(work.share)}
+              {what}: {printPercent(work.share)}
             </p>
-            <Progress label={work.what} value={work.share} />
+            <Progress label={what} value={work.share} />
             <div>
               <Button icon="stop" onClick={forgetProject}>
-                Stop
+                <Trans>Stop</Trans>
               </Button>
             </div>
           </div>
@@ -40,20 +52,24 @@ export function ProjectFile() {
         ) : (
           <div>
             <FileButton accept=".zip,application/zip" icon="folder" disabled={readOnly} onFile={openProject}>
-              Open a project file
+              <Trans>Open a project file</Trans>
             </FileButton>
           </div>
         )}
-        {restored ? (
-          <Notice tone="good" title={`${restored.name} is here`}>
-            {plural(restored.counts.pairs, 'pair')}, {plural(restored.counts.labels, 'label event')},{' '}
-            {plural(restored.counts.runs, 'run')}.
-            {restored.conflicts > 0 ? ` ${restored.conflicts} that differ from what was here were left out.` : ''}
-          </Notice>
-        ) : null}
+        {restored ? <Restored restored={restored} /> : null}
         <ProblemNotice problem={problem} />
       </div>
     </Panel>
+  );
+}
+
+function Restored({ restored: { name, counts, conflicts } }: { restored: NonNullable<ProjectSlice['restored']> }) {
+  const { pairs, labels, runs } = counts;
+  return (
+    <Notice tone="good" title={t`${name} is here`}>
+      {t`${plural(pairs, { one: `${pairs} pair`, other: `${pairs} pairs` })}, ${plural(labels, { one: `${labels} label event`, other: `${labels} label events` })}, ${plural(runs, { one: `${runs} run`, other: `${runs} runs` })}.`}
+      {conflicts > 0 ? ` ${t`${conflicts} that differ from what was here were left out.`}` : ''}
+    </Notice>
   );
 }
 
@@ -74,6 +90,7 @@ function Save() {
   const bytes =
     (size?.files ?? 0) + models.reduce((sum, { id, bytes: one }) => sum + (chosen.includes(id) ? one : 0), 0);
   const room = storage ? storage.quotaBytes - storage.usageBytes : Infinity;
+  const free = printBytes(Math.max(0, room));
   const mine = taking?.what === 'project';
   const save = async (): Promise<void> => {
     const { take, saveProject } = useStudio.getState();
@@ -84,7 +101,9 @@ function Save() {
     <div className="stack">
       {models.length > 0 ? (
         <fieldset className="stack">
-          <legend className="small">Models that come along; the others go by name and hash</legend>
+          <legend className="small">
+            <Trans>Models that come along; the others go by name and hash</Trans>
+          </legend>
           {models.map(({ id, title, bytes: one }) => (
             <Switch
               key={id}
@@ -97,7 +116,7 @@ function Save() {
       ) : null}
       <div className="row">
         <Button look="primary" icon="save" busy={mine} disabled={taking !== null || atWork || lacks} onClick={save}>
-          Save the project
+          <Trans>Save the project</Trans>
           {mine && taking.share > 0
             ? ` · ${Math.floor(100 * taking.share)} %`
             : bytes > 0
@@ -107,7 +126,7 @@ function Save() {
       </div>
       {bytes > room ? (
         <Notice tone="warn">
-          It is put together in this browser’s storage first, where {printBytes(Math.max(0, room))} are free.
+          <Trans>It is put together in this browser’s storage first, where {free} are free.</Trans>
         </Notice>
       ) : null}
     </div>
@@ -117,47 +136,55 @@ function Save() {
 function Found({ project }: { project: CheckedProject }) {
   const { restoreProject, forgetProject } = useStudio.getState();
   const { name, manifest, fresh, files, bytes, runs, conflicts, missingModels } = project;
+  const [pairs, labels, images] = [fresh.pairs.length, fresh.labels.length, fresh.images.length];
+  const [tests, fileCount, size] = [fresh.blindTests.length, files.length, printBytes(bytes)];
   const news = [
-    fresh.pairs.length ? plural(fresh.pairs.length, 'pair') : '',
-    fresh.labels.length ? plural(fresh.labels.length, 'label event') : '',
-    fresh.images.length ? plural(fresh.images.length, 'image') : '',
-    fresh.blindTests.length ? plural(fresh.blindTests.length, 'blind test') : '',
-    runs ? plural(runs, 'run') : '',
-    files.length ? `${plural(files.length, 'file')} of ${printBytes(bytes)}` : '',
+    pairs ? t`${plural(pairs, { one: `${pairs} pair`, other: `${pairs} pairs` })}` : '',
+    labels ? t`${plural(labels, { one: `${labels} label event`, other: `${labels} label events` })}` : '',
+    images ? t`${plural(images, { one: `${images} image`, other: `${images} images` })}` : '',
+    tests ? t`${plural(tests, { one: `${tests} blind test`, other: `${tests} blind tests` })}` : '',
+    runs ? t`${plural(runs, { one: `${runs} run`, other: `${runs} runs` })}` : '',
+    fileCount ? t`${plural(fileCount, { one: `${fileCount} file`, other: `${fileCount} files` })} of ${size}` : '',
   ].filter(Boolean);
+  const list = news.join(', ');
+  const when = printWhen(manifest.savedAt);
+  const differing = conflicts.length;
+  const unlisted = differing - 50;
+  const models = missingModels.map(({ title, origin }) => (origin ? `${title} (${origin})` : title)).join(', ');
   return (
     <div className="stack">
       <p>
-        <strong>{name}</strong> is whole. <span className="small dim">Saved {printWhen(manifest.savedAt)}.</span>
+        <Trans>
+          <strong>{name}</strong> is whole. <span className="small dim">Saved {when}.</span>
+        </Trans>
       </p>
-      <p className="small">{news.length ? `New here: ${news.join(', ')}.` : 'Everything in it is here already.'}</p>
-      {conflicts.length > 0 ? (
+      <p className="small">{list ? t`New here: ${list}.` : t`Everything in it is here already.`}</p>
+      {differing > 0 ? (
         <Notice
           tone="warn"
-          title={`${conflicts.length} differ from what is here under the same name, and stay as they are here`}
+          title={t`${differing} differ from what is here under the same name, and stay as they are here`}
         >
-          <Disclosure label="Which">
+          <Disclosure label={t({ message: 'Which', comment: 'opens the list of what differs' })}>
             <ul className="small">
               {conflicts.slice(0, 50).map((one) => (
                 <li key={one}>{one}</li>
               ))}
-              {conflicts.length > 50 ? <li>and {conflicts.length - 50} more</li> : null}
+              {unlisted > 0 ? <li>{t`and ${unlisted} more`}</li> : null}
             </ul>
           </Disclosure>
         </Notice>
       ) : null}
       {missingModels.length > 0 ? (
-        <Notice tone="warn" title="Models that did not come along">
-          {missingModels.map(({ title, origin }) => (origin ? `${title} (${origin})` : title)).join(', ')}: bring them
-          here before you go on with what was made with them.
+        <Notice tone="warn" title={t`Models that did not come along`}>
+          {t`${models}: bring them here before you go on with what was made with them.`}
         </Notice>
       ) : null}
       <div className="row">
         <Button look="primary" icon="check" disabled={news.length === 0} onClick={restoreProject}>
-          Bring it back
+          <Trans>Bring it back</Trans>
         </Button>
         <Button look="quiet" onClick={forgetProject}>
-          {news.length ? 'Not now' : 'Close'}
+          {news.length ? t`Not now` : t`Close`}
         </Button>
       </div>
     </div>

@@ -1,6 +1,9 @@
 /** Who labelled, how far they agree with one another and with themselves, and who judges here. */
+import { i18n, type MessageDescriptor } from '@lingui/core';
+import { msg, t } from '@lingui/core/macro';
+import { Plural, Trans } from '@lingui/react/macro';
 import { useState } from 'react';
-import { agreementTitles, printAgreement, printShareOf } from '../../../evaluation/raters.ts';
+import { agreementTitles, printAgreement, printShareOf, type RatersFigures } from '../../../evaluation/raters.ts';
 import { acceptOf } from '../../../data/importers/table.ts';
 import { Button, FileButton, IconButton } from '../../components/Button.tsx';
 import { Select, TextField } from '../../components/Fields.tsx';
@@ -8,9 +11,8 @@ import { addLabelFile } from '../../components/labelFile.ts';
 import { raterColour } from '../../components/raterColour.ts';
 import { attempt } from '../../components/toast.ts';
 import { Disclosure, Panel } from '../../components/Surface.tsx';
-import { plural } from '../../components/words.ts';
 import { raters as figuresOf } from '../../store/labelSelectors.ts';
-import { raterColours } from '../../store/persisted.ts';
+import { type RaterColour, raterColours } from '../../store/persisted.ts';
 import { currentRater, type Profile, profiles, raterTitle } from '../../store/ratersSlice.ts';
 import { useStudio } from '../../store/useStudio.ts';
 import styles from './data.module.css';
@@ -18,25 +20,37 @@ import styles from './data.module.css';
 /** Of more there is a line that says so. */
 const SHOWN = 30;
 
+const colourNames: Record<RaterColour, MessageDescriptor> = {
+  teal: msg`teal`,
+  orange: msg`orange`,
+  violet: msg`violet`,
+  lime: msg({ message: 'lime', comment: 'a colour' }),
+  pink: msg`pink`,
+  blue: msg`blue`,
+};
+
 export function Raters() {
   const { raters, merged, disputed, agreement, pairwise } = useStudio(figuresOf);
   const known = useStudio(profiles);
+  const unlisted = raters.length - SHOWN;
   const colourOf = (by: string): Profile | undefined => known.find((one) => one.by === by);
   return (
-    <Panel title="Raters">
+    <Panel title={t`Raters`}>
       <div className="stack">
         {raters.length > 0 ? (
-          <div className={styles.scroll} tabIndex={0} role="region" aria-label="What each rater said">
+          <div className={styles.scroll} tabIndex={0} role="region" aria-label={t`What each rater said`}>
             <table className={styles.table}>
               <thead>
                 <tr>
-                  <th scope="col">Rater</th>
-                  {['Labels', 'Usable', 'Ties', 'Both bad', 'Skipped'].map((title) => (
+                  <th scope="col">
+                    <Trans>Rater</Trans>
+                  </th>
+                  {[t`Labels`, t`Usable`, t`Ties`, t`Both bad`, t`Skipped`].map((title) => (
                     <th key={title} scope="col" className={styles.figure}>
                       {title}
                     </th>
                   ))}
-                  {['Left chosen', 'Agrees with itself'].map((title) => (
+                  {[t`Left chosen`, t`Agrees with itself`].map((title) => (
                     <th key={title} scope="col" className={styles.share}>
                       {title}
                     </th>
@@ -56,14 +70,14 @@ export function Raters() {
                       </td>
                     ))}
                     <td className={`number ${styles.share}`}>{printShareOf(one.leftShare)}</td>
-                    <td className={`number ${styles.share}`}>
-                      {one.self.n ? `${printShareOf(one.self)} of ${one.self.n}` : 'not yet'}
-                    </td>
+                    <td className={`number ${styles.share}`}>{printSelf(one.self)}</td>
                   </tr>
                 ))}
                 {raters.length > 1 ? (
                   <tr>
-                    <th scope="row">Together</th>
+                    <th scope="row">
+                      <Trans comment="what the labels of all raters come to">Together</Trans>
+                    </th>
                     {[merged.labels, merged.usable, merged.tie, merged.bothBad, merged.skip].map((count, i) => (
                       // oxlint-disable-next-line react/no-array-index-key -- columns
                       <td key={i} className={`number ${styles.figure}`}>
@@ -78,29 +92,25 @@ export function Raters() {
             </table>
           </div>
         ) : (
-          <p className="small dim">Nobody has labelled anything yet.</p>
-        )}
-        {raters.length > SHOWN ? <p className="small dim">And {raters.length - SHOWN} more.</p> : null}
-        {agreement && agreement.units > 0 ? (
-          <p>
-            <strong>
-              {agreementTitles[agreement.statistic]} <span className="number">{printAgreement(agreement)}</span>
-            </strong>{' '}
-            <span className="small dim">
-              over {plural(agreement.units, 'pair')} that several judged; on {disputed} they do not say the same. 1 is
-              agreement, 0 is what chance would give.
-            </span>
+          <p className="small dim">
+            <Trans>Nobody has labelled anything yet.</Trans>
           </p>
-        ) : null}
+        )}
+        {unlisted > 0 ? <p className="small dim">{t`And ${unlisted} more.`}</p> : null}
+        {agreement && agreement.units > 0 ? <Agreed agreement={agreement} disputed={disputed} /> : null}
         {pairwise.length > 1 ? (
-          <Disclosure label="Every two of them">
+          <Disclosure label={t`Every two of them`}>
             <table className={styles.table}>
               <thead>
                 <tr>
-                  <th scope="col">Two raters</th>
-                  <th scope="col">Cohen’s kappa</th>
+                  <th scope="col">
+                    <Trans>Two raters</Trans>
+                  </th>
+                  <th scope="col">
+                    <Trans>Cohen’s kappa</Trans>
+                  </th>
                   <th scope="col" className={styles.figure}>
-                    Pairs
+                    <Trans>Pairs</Trans>
                   </th>
                 </tr>
               </thead>
@@ -119,14 +129,40 @@ export function Raters() {
           </Disclosure>
         ) : null}
         <p className="small dim">
-          What trains is what the labels of a pair come to: people before what came with the data, and that before
-          judges; of several the answer that more than half of them give, else a tie. Shares are with their 95 %
-          intervals. Some pairs are shown again, sides turned, to see how far a rater agrees with themselves: about 8 of
-          100, after at least 20 others; they train nothing.
+          <Trans>
+            What trains is what the labels of a pair come to: people before what came with the data, and that before
+            judges; of several the answer that more than half of them give, else a tie. Shares are with their 95 %
+            intervals. Some pairs are shown again, sides turned, to see how far a rater agrees with themselves: about 8
+            of 100, after at least 20 others; they train nothing.
+          </Trans>
         </p>
         <Profiles />
       </div>
     </Panel>
+  );
+}
+
+/** How far a rater gives the same answer twice. */
+function printSelf(self: Parameters<typeof printShareOf>[0] & { n: number }): string {
+  const [share, n] = [printShareOf(self), self.n];
+  return n ? t`${share} of ${n}` : t`not yet`;
+}
+
+function Agreed({ agreement, disputed }: { agreement: NonNullable<RatersFigures['agreement']>; disputed: number }) {
+  const { units } = agreement;
+  const [title, value] = [agreementTitles[agreement.statistic], printAgreement(agreement)];
+  return (
+    <p>
+      <Trans>
+        <strong>
+          {title} <span className="number">{value}</span>
+        </strong>{' '}
+        <span className="small dim">
+          over <Plural value={units} one={`${units} pair`} other={`${units} pairs`} /> that several judged; on{' '}
+          {disputed} they do not say the same. 1 is agreement, 0 is what chance would give.
+        </span>
+      </Trans>
+    </p>
   );
 }
 
@@ -144,34 +180,27 @@ function Profiles() {
   };
   return (
     <div className="stack">
-      <h3 className={styles.sub}>Who judges here</h3>
+      <h3 className={styles.sub}>
+        <Trans>Who judges here</Trans>
+      </h3>
       <ul className={styles.profiles}>
-        {all.map((one) => (
-          <li key={one.by}>
-            <Button
-              pressed={one.by === current}
-              look={one.by === current ? 'primary' : 'normal'}
-              onClick={() => setRater(one.by)}
-            >
-              {one.name}
-              {one.by === current ? ' judges now' : ''}
+        {all.map(({ by, name, colour }) => (
+          <li key={by}>
+            <Button pressed={by === current} look={by === current ? 'primary' : 'normal'} onClick={() => setRater(by)}>
+              {by === current ? t`${name} judges now` : name}
             </Button>
-            <Dot of={one} />
-            {one.by === all[0]!.by ? null : (
+            <Dot of={{ by, name, colour }} />
+            {by === all[0]!.by ? null : (
               <>
                 <div className={styles.colour}>
                   <Select
-                    label={`Colour of ${one.name}`}
-                    value={one.colour}
-                    onChange={(colour) => setRaterColour(one.by, colour)}
-                    options={raterColours.map((value) => ({ value, label: value }))}
+                    label={t`Colour of ${name}`}
+                    value={colour}
+                    onChange={(chosen) => setRaterColour(by, chosen)}
+                    options={raterColours.map((value) => ({ value, label: i18n._(colourNames[value]) }))}
                   />
                 </div>
-                <IconButton
-                  icon="remove"
-                  label={`Remove ${one.name}; the labels stay`}
-                  onClick={() => removeRater(one.by)}
-                />
+                <IconButton icon="remove" label={t`Remove ${name}; the labels stay`} onClick={() => removeRater(by)} />
               </>
             )}
           </li>
@@ -184,18 +213,24 @@ function Profiles() {
           attempt(add);
         }}
       >
-        <TextField label="Another person" value={name} onChange={setName} placeholder="a name" />
+        <TextField label={t`Another person`} value={name} onChange={setName} placeholder={t`a name`} />
         <Button icon="person" disabled={!name.trim()} onClick={add}>
-          Add
+          <Trans>Add</Trans>
         </Button>
       </form>
       <div className="row">
         <FileButton accept={acceptOf('labels')} onFile={addLabelFile}>
-          Labels from a file
+          <Trans>Labels from a file</Trans>
         </FileButton>
-        <span className="small dim">Somebody’s answers to these pairs, as JSONL.</span>
+        <span className="small dim">
+          <Trans>Somebody’s answers to these pairs, as JSONL.</Trans>
+        </span>
       </div>
-      {all.length > 1 ? <p className="small dim">On the Label screen R goes to the next one.</p> : null}
+      {all.length > 1 ? (
+        <p className="small dim">
+          <Trans>On the Label screen R goes to the next one.</Trans>
+        </p>
+      ) : null}
     </div>
   );
 }

@@ -1,4 +1,5 @@
 /** Judged pairs, in the forms that other tools read. */
+import { t } from '@lingui/core/macro';
 import { useState } from 'react';
 import { pairsExporters, pairsExportKinds, type PairsExportKind } from '../../../data/exporters/pairs/table.ts';
 import { Button } from '../../components/Button.tsx';
@@ -23,7 +24,7 @@ export function TakePairs() {
     if (file) saveTaken(file);
   };
   return (
-    <Panel title="Take pairs away">
+    <Panel title={t`Take pairs away`}>
       <ul className={styles.take}>
         {pairsExportKinds.map((kind) => {
           const { title, what, all } = { all: false, ...pairsExporters[kind] };
@@ -47,8 +48,8 @@ export function TakePairs() {
       </ul>
       {hasTies ? (
         <Switch
-          label="Write ties too"
-          hint="Where the form can say them: label_0 = 0.5, which diffusers’ scripts take for “the first won”."
+          label={t`Write ties too`}
+          hint={t`Where the form can say them: label_0 = 0.5, which diffusers’ scripts take for “the first won”.`}
           checked={keepTies}
           onChange={setKeepTies}
         />

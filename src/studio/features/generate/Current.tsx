@@ -1,4 +1,6 @@
 /** The current picture large, how it was made beside it, and what was made before as a strip. The newest, unless an address says which. */
+import { t } from '@lingui/core/macro';
+import { Trans } from '@lingui/react/macro';
 import { useVirtualizer } from '@tanstack/react-virtual';
 import { useEffect, useRef } from 'react';
 import { useLocation } from 'wouter';
@@ -23,6 +25,8 @@ export function Current() {
   const at = Math.max(0, found);
   const image = images[at];
   if (!image) return null;
+  const { prompt, seed } = image;
+  const [place, count] = [at + 1, images.length];
   // The newest has no address of its own: what is made next takes its place.
   const show = (index: number): void =>
     navigate(index === 0 ? '/generate' : `/generate/image/${images[index]!.id}`, { replace: asked !== undefined });
@@ -32,29 +36,33 @@ export function Current() {
   const actions = imageActions(image, { onMove, onUsed: () => undefined });
   return (
     <>
-      <Shortcuts title="Image" actions={[...actions, scaleAction()]} />
+      <Shortcuts title={t`Image`} actions={[...actions, scaleAction()]} />
       {asked !== undefined && found < 0 && read ? (
-        <Notice tone="warn">The picture of this address is not among these any more.</Notice>
+        <Notice tone="warn">
+          <Trans>The picture of this address is not among these any more.</Trans>
+        </Notice>
       ) : null}
       <div className={styles.current}>
-        <figure className={styles.stage} aria-label="Current image">
+        <figure className={styles.stage} aria-label={t`Current image`}>
           <div className={styles.large} style={{ '--ratio': image.width / image.height } as React.CSSProperties}>
-            <Picture file={image.file} alt={`${image.prompt}, seed ${image.seed}`} ratio={image.width / image.height} />
+            <Picture file={image.file} alt={t`${prompt}, seed ${seed}`} ratio={image.width / image.height} />
           </div>
           <div className={styles.turn}>
             <IconButton
               icon="left"
-              label="Newer image"
+              label={t`Newer image`}
               of="previousImage"
               disabled={at === 0}
               onClick={() => onMove(-1)}
             />
             <span className="small number">
-              {at + 1} of {images.length}
+              <Trans>
+                {place} of {count}
+              </Trans>
             </span>
             <IconButton
               icon="right"
-              label="Older image"
+              label={t`Older image`}
               of="nextImage"
               disabled={at === images.length - 1}
               onClick={() => onMove(1)}
@@ -96,11 +104,12 @@ function Strip({
   });
   useEffect(() => tiles.scrollToIndex(at), [tiles, at]);
   return (
-    <section aria-label="History">
+    <section aria-label={t`History`}>
       <div ref={scroller} className={styles.strip}>
         <ul style={{ width: tiles.getTotalSize() }}>
           {tiles.getVirtualItems().map(({ key, index, start }) => {
             const image = images[index]!;
+            const { prompt, seed } = image;
             return (
               <li
                 key={key}
@@ -113,8 +122,8 @@ function Strip({
                 <button
                   type="button"
                   aria-current={index === at || undefined}
-                  aria-label={`Show image: ${image.prompt || 'no prompt'}, seed ${image.seed}`}
-                  title={image.prompt}
+                  aria-label={prompt ? t`Show image: ${prompt}, seed ${seed}` : t`Show image: no prompt, seed ${seed}`}
+                  title={prompt}
                   onClick={() => onShow(index)}
                 >
                   <Picture file={image.file} alt="" thumbnail />
@@ -126,7 +135,7 @@ function Strip({
         </ul>
       </div>
       <Button look="quiet" icon="library" href="#/library">
-        All in the Library
+        <Trans>All in the Library</Trans>
       </Button>
     </section>
   );

@@ -1,4 +1,6 @@
 /** Generate: a prompt, Generate, and what came of it; everything else under More. */
+import { plural, t } from '@lingui/core/macro';
+import { Trans } from '@lingui/react/macro';
 import { IconButton } from '../../components/Button.tsx';
 import type { Action } from '../../components/action.ts';
 import { ActionButton } from '../../components/Button.tsx';
@@ -7,7 +9,6 @@ import { withFields } from '../../components/fieldProblem.ts';
 import { ModelPicker } from '../../components/ModelPicker.tsx';
 import { Shortcuts } from '../../components/Shortcuts.tsx';
 import { Empty, Page, Panel, ProblemNotice, Tag } from '../../components/Surface.tsx';
-import { plural } from '../../components/words.ts';
 import { randomSeed } from '../../store/prompts.ts';
 import { useDraft } from '../../store/useDraft.ts';
 import { useStudio } from '../../store/useStudio.ts';
@@ -29,25 +30,25 @@ export function GenerateScreen() {
   );
   const { generate, makePairs, cancelJob } = useStudio.getState();
   const actions: Action[] = [
-    { name: 'generate', label: 'Generate', keys: 'mod+enter', enabled: ready, perform: withFields(generate) },
+    { name: 'generate', label: t`Generate`, keys: 'mod+enter', enabled: ready, perform: withFields(generate) },
     {
       name: 'makePairs',
-      label: 'Make pairs',
+      label: t`Make pairs`,
       keys: 'mod+shift+enter',
       enabled: ready,
       perform: withFields(() => makePairs()),
     },
     {
       name: 'cancel',
-      label: 'Cancel the current job',
+      label: t`Cancel the current job`,
       keys: 'shift+x',
       enabled: current !== undefined,
       perform: () => cancelJob(current!),
     },
   ];
   return (
-    <Page title="Generate" wide>
-      <Shortcuts title="Generate" actions={actions} />
+    <Page title={t`Generate`} wide>
+      <Shortcuts title={t`Generate`} actions={actions} />
       <div className={styles.columns}>
         <div className={styles.controls}>
           <Panel>
@@ -67,9 +68,13 @@ export function GenerateScreen() {
         <div className={styles.results}>
           <Queue />
           {isEmpty ? (
-            <Empty icon="generate" title="Nothing made yet">
-              {lacks ? 'Images could not be kept here: see above. ' : 'Images appear here with their settings. '}Drop a
-              picture made here, or by most other tools, on the window to get its settings back.
+            <Empty icon="generate" title={t`Nothing made yet`}>
+              {lacks ? (
+                <Trans>Images could not be kept here: see above.</Trans>
+              ) : (
+                <Trans>Images appear here with their settings.</Trans>
+              )}{' '}
+              <Trans>Drop a picture made here, or by most other tools, on the window to get its settings back.</Trans>
             </Empty>
           ) : (
             <Current />
@@ -87,7 +92,7 @@ function SeedFields() {
   return (
     <div className={styles.seeds}>
       <NumberField
-        label="Seed"
+        label={t`Seed`}
         value={draft.seed}
         min={0}
         max={2 ** 32 - 1}
@@ -98,16 +103,16 @@ function SeedFields() {
           icon={draft.seedLocked ? 'lock' : 'unlock'}
           label={
             draft.seedLocked
-              ? 'Seed is kept: draw a new one each time instead'
-              : 'A new seed each time: keep this one instead'
+              ? t`Seed is kept: draw a new one each time instead`
+              : t`A new seed each time: keep this one instead`
           }
           pressed={draft.seedLocked}
           onClick={() => setDraft({ seedLocked: !draft.seedLocked })}
         />
-        <IconButton icon="dice" label="Draw another seed" onClick={() => setDraft({ seed: randomSeed() })} />
+        <IconButton icon="dice" label={t`Draw another seed`} onClick={() => setDraft({ seed: randomSeed() })} />
       </div>
       <NumberField
-        label={draft.list ? 'Seeds per prompt' : 'Images'}
+        label={draft.list ? t`Seeds per prompt` : t`Images`}
         value={draft.count}
         min={1}
         max={64}
@@ -115,11 +120,11 @@ function SeedFields() {
       />
       {draft.list ? (
         <div className={styles.total}>
-          <Tag>{plural(total, 'image')} in all</Tag>
+          <Tag>{t`${plural(total, { one: `${total} image`, other: `${total} images` })} in all`}</Tag>
         </div>
       ) : null}
       <div className={styles.model}>
-        <ModelPicker label="Model" value={draft.model} onChange={generateWith} withFile />
+        <ModelPicker label={t`Model`} value={draft.model} onChange={generateWith} withFile />
       </div>
     </div>
   );

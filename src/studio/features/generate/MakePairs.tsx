@@ -1,10 +1,11 @@
 /** Pairs to judge: the same prompt with two seeds, or one seed through two models, or the best and the worst of several. */
+import { plural, t } from '@lingui/core/macro';
+import { Trans } from '@lingui/react/macro';
 import type { Action } from '../../components/action.ts';
 import { ActionButton, Button } from '../../components/Button.tsx';
 import { NumberField, Segmented, Select } from '../../components/Fields.tsx';
 import { ModelPicker } from '../../components/ModelPicker.tsx';
 import { Panel } from '../../components/Surface.tsx';
-import { plural } from '../../components/words.ts';
 import type { JudgeInfo, PairsRequest } from '../../../service/types.ts';
 import { waiting } from '../../store/labelSelectors.ts';
 import { chosenModel, modelKey } from '../../store/models.ts';
@@ -26,16 +27,18 @@ export function MakePairs({ action }: { action: Action }) {
   const judges = [...own, ...stored.flatMap(({ place, info }) => (info ? [{ ...info, name: place }] : []))];
   const { setDraft } = useStudio.getState();
   const same = draft.against !== null && draft.model !== null && modelKey(draft.against) === modelKey(draft.model);
+  const prompts = draft.list?.prompts.length ?? 0;
   const from = draft.list
-    ? `Over the ${plural(draft.list.prompts.length, 'prompt')} of the list.`
+    ? t`Over the ${plural(prompts, { one: `${prompts} prompt`, other: `${prompts} prompts` })} of the list.`
     : isTyped
-      ? 'All from the prompt above; a list gives more variety.'
-      : 'From prompts drawn from the bundled list.';
+      ? t`All from the prompt above; a list gives more variety.`
+      : t`From prompts drawn from the bundled list.`;
+  const { pairCount } = draft;
   return (
-    <Panel title="Pairs to judge">
+    <Panel title={t`Pairs to judge`}>
       <div className="stack">
         <Segmented
-          label="What the two images of a pair share"
+          label={t`What the two images of a pair share`}
           full
           value={draft.against ? 'models' : draft.bestOf ? 'best' : 'seeds'}
           onChange={(kind) =>
@@ -45,33 +48,43 @@ export function MakePairs({ action }: { action: Action }) {
             })
           }
           options={[
-            { value: 'seeds', label: 'Two seeds' },
-            { value: 'models', label: 'Two models' },
-            ...(judges.length > 0 ? [{ value: 'best', label: 'Best and worst' }] : []),
+            { value: 'seeds', label: t`Two seeds` },
+            { value: 'models', label: t`Two models` },
+            ...(judges.length > 0 ? [{ value: 'best', label: t`Best and worst` }] : []),
           ]}
         />
         {draft.bestOf ? <BestOf bestOf={draft.bestOf} judges={judges} /> : null}
         {draft.against ? (
           <ModelPicker
-            label="Second model"
+            label={t`Second model`}
             value={draft.against}
             onChange={(against) => setDraft({ against })}
             oneBase
           />
         ) : null}
-        {same ? <p className="small dim">Both models are the same: the pairs will be made of two seeds.</p> : null}
+        {same ? (
+          <p className="small dim">
+            <Trans>Both models are the same: the pairs will be made of two seeds.</Trans>
+          </p>
+        ) : null}
         <NumberField
-          label="Pairs"
+          label={t`Pairs`}
           hint={from}
-          value={draft.pairCount}
+          value={pairCount}
           min={1}
           max={1000}
-          onChange={(pairCount) => setDraft({ pairCount })}
+          onChange={(count) => setDraft({ pairCount: count })}
         />
-        <ActionButton action={{ ...action, label: `Make ${plural(draft.pairCount, 'pair')}` }} full />
+        <ActionButton
+          action={{
+            ...action,
+            label: t`Make ${plural(pairCount, { one: `${pairCount} pair`, other: `${pairCount} pairs` })}`,
+          }}
+          full
+        />
         {toJudge > 0 ? (
           <Button look="quiet" icon="label" href="#/label" full>
-            Judge the {plural(toJudge, 'pair')} that wait
+            {t`Judge the ${plural(toJudge, { one: `${toJudge} pair`, other: `${toJudge} pairs` })} that wait`}
           </Button>
         ) : null}
       </div>
@@ -94,19 +107,19 @@ function BestOf({ bestOf, judges }: { bestOf: NonNullable<PairsRequest['bestOf']
   return (
     <>
       <NumberField
-        label="Of how many"
-        hint="So many images of each prompt are made, and two are kept: easier to tell apart, and slower."
+        label={t`Of how many`}
+        hint={t`So many images of each prompt are made, and two are kept: easier to tell apart, and slower.`}
         value={bestOf.k}
         min={2}
         max={16}
         onChange={(k) => setDraft({ bestOf: { ...bestOf, k } })}
       />
       <Select
-        label="By"
+        label={t({ message: 'By', comment: 'a choice: by which judge the two are picked' })}
         hint={
           side !== null && (width !== side || height !== side)
-            ? `It sees ${side} × ${side} pixels; choose that size.`
-            : 'It picks the two; which of them is better is for you to say.'
+            ? t`It sees ${side} × ${side} pixels; choose that size.`
+            : t`It picks the two; which of them is better is for you to say.`
         }
         value={keyOf(bestOf.judge, bestOf.scale ?? judge?.scales[0]?.name)}
         onChange={(key) => setDraft({ bestOf: { k: bestOf.k, ...choices.find((one) => one.key === key)!.by } })}

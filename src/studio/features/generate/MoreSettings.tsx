@@ -1,4 +1,6 @@
 /** Everything that has a good default. */
+import { t } from '@lingui/core/macro';
+import { Trans } from '@lingui/react/macro';
 import { readBlob } from '../../../data/formats/bytes.ts';
 import { Button, FileButton } from '../../components/Button.tsx';
 import { NumberField, Segmented, Select, Switch } from '../../components/Fields.tsx';
@@ -29,20 +31,22 @@ export function MoreSettings() {
   const multiple = useStudio((s) => chosenModel(s)?.sizeMultiple ?? 8);
   const guided = useStudio((s) => isGuided(s.draft, chosenModel(s)));
   const hint = useStudio((s) =>
-    chosenModel(s)?.guidanceInput ? 'This model reads no negative prompt.' : '1 is none: no negative prompt is read.',
+    chosenModel(s)?.guidanceInput ? t`This model reads no negative prompt.` : t`1 is none: no negative prompt is read.`,
   );
   const model = useStudio(chosenModel);
   const modelSize = model?.defaultSize ?? { width: draft.width, height: draft.height };
+  const size = printSize(modelSize);
   const chosen = useStudio((s) => s.system?.choices.sampler);
   const { setDraft, resetSettings, setInitImage } = useStudio.getState();
   const largest = Math.max(1024, 2 * modelSize.width, 2 * modelSize.height);
   const round = (size: number): number => Math.max(multiple, Math.round(size / multiple) * multiple);
+  const madeBy = t({ message: 'Made by', comment: 'a choice: which kernels make the pictures' });
   return (
-    <Disclosure label="More">
+    <Disclosure label={t({ message: 'More', comment: 'opens more settings' })}>
       <div className={styles.more}>
-        <NumberField label="Steps" value={draft.steps} min={1} max={200} onChange={(steps) => setDraft({ steps })} />
+        <NumberField label={t`Steps`} value={draft.steps} min={1} max={200} onChange={(steps) => setDraft({ steps })} />
         <NumberField
-          label="Guidance"
+          label={t`Guidance`}
           {...(!guided && { hint })}
           value={draft.guidanceScale}
           min={0}
@@ -52,7 +56,7 @@ export function MoreSettings() {
           onChange={(guidanceScale) => setDraft({ guidanceScale })}
         />
         <NumberField
-          label="Width"
+          label={t`Width`}
           value={draft.width}
           min={multiple}
           max={largest}
@@ -60,7 +64,7 @@ export function MoreSettings() {
           onChange={(width) => setDraft({ width: round(width) })}
         />
         <NumberField
-          label="Height"
+          label={t`Height`}
           value={draft.height}
           min={multiple}
           max={largest}
@@ -69,13 +73,14 @@ export function MoreSettings() {
         />
         {draft.width !== modelSize.width || draft.height !== modelSize.height ? (
           <p className={`small dim ${styles.wide}`}>
-            The model was made for {printSize(modelSize)}; other sizes look less sure. Pairs of another size cannot
-            train together.
+            <Trans>
+              The model was made for {size}; other sizes look less sure. Pairs of another size cannot train together.
+            </Trans>
           </p>
         ) : null}
         <div className={styles.wide}>
           <Select
-            label="Sampler"
+            label={t`Sampler`}
             hint={(model && substitution(model.scheduler)) ?? undefined}
             value={draft.scheduler}
             onChange={(scheduler) => setDraft({ scheduler })}
@@ -108,8 +113,8 @@ export function MoreSettings() {
         {guided ? (
           <div className={styles.wide}>
             <NumberField
-              label="Guidance rescale"
-              hint="0 is off; 0.7 helps v-prediction models that come out too bright or too dark."
+              label={t`Guidance rescale`}
+              hint={t`0 is off; 0.7 helps v-prediction models that come out too bright or too dark.`}
               value={draft.guidanceRescale}
               min={0}
               max={1}
@@ -120,27 +125,27 @@ export function MoreSettings() {
           </div>
         ) : null}
         <div className={styles.wide}>
-          <span className="fieldLabel">Made by</span>
+          <span className="fieldLabel">{madeBy}</span>
           <Segmented
-            label="Made by"
+            label={madeBy}
             full
             value={draft.sampler}
             onChange={(sampler) => setDraft({ sampler })}
             options={[
-              { value: 'auto', label: 'Fastest' },
-              { value: 'engine', label: 'Our kernels' },
+              { value: 'auto', label: t`Fastest` },
+              { value: 'engine', label: t`Our kernels` },
               { value: 'onnx', label: 'onnxruntime' },
             ]}
           />
           {chosen ? (
             <p className="small dim">
-              Fastest here, measured:{' '}
-              {chosen === 'engine'
-                ? 'our kernels'
-                : chosen === 'onnx-webgpu'
-                  ? 'onnxruntime on WebGPU'
-                  : 'onnxruntime on the CPU'}
-              .
+              {chosen === 'engine' ? (
+                <Trans>Fastest here, measured: our kernels.</Trans>
+              ) : chosen === 'onnx-webgpu' ? (
+                <Trans>Fastest here, measured: onnxruntime on WebGPU.</Trans>
+              ) : (
+                <Trans>Fastest here, measured: onnxruntime on the CPU.</Trans>
+              )}
             </p>
           ) : null}
         </div>
@@ -151,13 +156,13 @@ export function MoreSettings() {
               icon="sample"
               onFile={async (file) => setInitImage(file.name, await readBlob(file))}
             >
-              Start from an image
+              <Trans>Start from an image</Trans>
             </FileButton>
           </div>
         )}
         <div className={styles.wide}>
           <Button look="quiet" icon="refresh" onClick={resetSettings}>
-            Back to the defaults
+            <Trans>Back to the defaults</Trans>
           </Button>
         </div>
       </div>

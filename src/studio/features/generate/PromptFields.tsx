@@ -1,11 +1,12 @@
 /** What is to be in the picture: a prompt, with what the model takes of it and what it knows, or a list of them. */
+import { plural, t } from '@lingui/core/macro';
+import { Trans } from '@lingui/react/macro';
 import { useEffect } from 'react';
 import { acceptOf } from '../../../data/importers/table.ts';
 import { Button, FileButton, IconButton } from '../../components/Button.tsx';
 import { TextArea } from '../../components/Fields.tsx';
 import { ModelWords, useKnownWords } from '../../components/ModelWords.tsx';
 import { Disclosure } from '../../components/Surface.tsx';
-import { plural } from '../../components/words.ts';
 import { isGuided } from '../../store/generateSelectors.ts';
 import { chosenModel } from '../../store/models.ts';
 import { unknownWords, withWords } from '../../store/prompts.ts';
@@ -17,19 +18,19 @@ export function PromptFields() {
   const draft = useDraft('prompt', 'negativePrompt', 'list', 'guidanceScale');
   const model = useStudio(chosenModel);
   const { setDraft, usePromptFile, drawPromptList } = useStudio.getState();
+  const { name = '', prompts = [] } = draft.list ?? {};
+  const count = prompts.length;
   return (
     <>
       {draft.list ? (
         <div className={styles.list}>
           <div className="spread">
-            <strong>
-              {plural(draft.list.prompts.length, 'prompt')} from {draft.list.name}
-            </strong>
-            <IconButton icon="close" label="Use one prompt instead" onClick={() => setDraft({ list: null })} />
+            <strong>{t`${plural(count, { one: `${count} prompt`, other: `${count} prompts` })} from ${name}`}</strong>
+            <IconButton icon="close" label={t`Use one prompt instead`} onClick={() => setDraft({ list: null })} />
           </div>
-          <Disclosure label="Show them">
+          <Disclosure label={t`Show them`}>
             <ul className={styles.prompts}>
-              {draft.list.prompts.map((prompt, index) => (
+              {prompts.map((prompt, index) => (
                 // oxlint-disable-next-line react/no-array-index-key -- a list may hold a prompt twice
                 <li key={`${index} ${prompt}`}>{prompt}</li>
               ))}
@@ -39,10 +40,10 @@ export function PromptFields() {
       ) : (
         <div>
           <TextArea
-            label="Prompt"
+            label={t`Prompt`}
             value={draft.prompt}
             rows={3}
-            placeholder="What should be in the picture?"
+            placeholder={t`What should be in the picture?`}
             onChange={(prompt) => setDraft({ prompt })}
           />
           <Taken prompt={draft.prompt} />
@@ -50,19 +51,19 @@ export function PromptFields() {
       )}
       {isGuided(draft, model) ? (
         <TextArea
-          label="Negative prompt"
+          label={t`Negative prompt`}
           value={draft.negativePrompt}
           rows={1}
-          placeholder="What should not be there"
+          placeholder={t`What should not be there`}
           onChange={(negativePrompt) => setDraft({ negativePrompt })}
         />
       ) : null}
       <div className="row">
         <FileButton accept={acceptOf('prompts')} look="quiet" onFile={usePromptFile}>
-          List from a file
+          <Trans>List from a file</Trans>
         </FileButton>
         <Button look="quiet" icon="list" onClick={() => drawPromptList(12)}>
-          Draw 12 prompts
+          <Trans>Draw 12 prompts</Trans>
         </Button>
       </div>
     </>
@@ -86,23 +87,24 @@ function Taken({ prompt }: { prompt: string }) {
   }, [prompt, ready, model?.id, readPrompt]);
   if (!model) return null;
   const room = model.maxTokens - 2;
-  const unknown = words ? unknownWords(prompt, words.known) : [];
+  const { count = 0, lost = '' } = reading ?? {};
+  const unknown = (words ? unknownWords(prompt, words.known) : []).map((word) => `“${word}”`).join(', ');
+  const { title } = model;
   return (
     <div className={styles.taken}>
       <div className="spread">
-        <span className="small dim number" role="status" data-over={(reading?.lost ?? '') !== '' || undefined}>
-          {reading ? `${reading.count} of ${room} tokens` : `Up to ${room} tokens; the rest is not read.`}
+        <span className="small dim number" role="status" data-over={lost !== '' || undefined}>
+          {reading ? t`${count} of ${room} tokens` : t`Up to ${room} tokens; the rest is not read.`}
         </span>
       </div>
-      {reading?.lost ? <p className={`small ${styles.lost}`}>Not read any more: “{reading.lost}”</p> : null}
-      {unknown.length ? (
+      {lost ? <p className={`small ${styles.lost}`}>{t`Not read any more: “${lost}”`}</p> : null}
+      {unknown ? (
         <p className={`small ${styles.lost}`} role="status">
-          {model.title} has never met {unknown.map((word) => `“${word}”`).join(', ')}: it draws what it makes of the
-          letters.
+          {t`${title} has never met ${unknown}: it draws what it makes of the letters.`}
         </p>
       ) : null}
       {words?.kinds.length ? (
-        <Disclosure label="What can this model draw?">
+        <Disclosure label={t`What can this model draw?`}>
           <ModelWords
             words={words}
             onWords={(said, comma) => setDraft({ prompt: withWords(prompt, said, comma) })}

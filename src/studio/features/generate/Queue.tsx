@@ -1,4 +1,6 @@
 /** What the engine makes now and next, with progress per step and cancel. */
+import { t } from '@lingui/core/macro';
+import { Trans } from '@lingui/react/macro';
 import { useEffect, useRef } from 'react';
 import type { Preview } from '../../../service/types.ts';
 import { Button, IconButton } from '../../components/Button.tsx';
@@ -13,7 +15,7 @@ export function Queue() {
   const shown = jobs.filter((job) => job.state === 'running' || job.state === 'waiting' || job.state === 'failed');
   if (!shown.length) return null;
   return (
-    <Panel title="Queue">
+    <Panel title={t`Queue`}>
       <ul className={styles.queue}>
         {shown.map((job) => (
           <li key={job.id}>
@@ -31,37 +33,39 @@ function JobRow({ job }: { job: Job }) {
   const left = secondsLeft(job, Date.now());
   const within = job.steps > 0 ? job.step / job.steps : 0;
   const fraction = job.total > 0 ? Math.min(1, (job.done + within) / job.total) : null;
+  const { title, total, step, steps } = job;
   if (job.state === 'failed')
     return (
       <ProblemNotice
-        title={job.title}
+        title={title}
         problem={job.problem}
-        actions={<IconButton icon="close" label="Dismiss" onClick={() => dismissJob(job.id)} />}
+        actions={<IconButton icon="close" label={t`Dismiss`} onClick={() => dismissJob(job.id)} />}
       />
     );
+  const image = Math.min(job.done + 1, total);
+  const time = left === null ? '' : printDuration(left);
+  const far = [
+    t`image ${image} of ${total}`,
+    ...(steps ? [t`step ${step} of ${steps}`] : []),
+    ...(time ? [t({ message: `${time} left`, comment: 'how long it still takes' })] : []),
+  ];
   return (
     <div className={styles.job}>
       <div className="spread">
-        <span className={styles.jobTitle}>{job.title}</span>
+        <span className={styles.jobTitle}>{title}</span>
         <span className="row small number">
-          {job.state === 'waiting' ? <Tag>{training ? 'waiting its turn beside training' : 'waiting'}</Tag> : null}
+          {job.state === 'waiting' ? <Tag>{training ? t`waiting its turn beside training` : t`waiting`}</Tag> : null}
           {job.message ? <span className="dim">{job.message}</span> : null}
-          {job.state === 'running' && !job.message ? (
-            <span className="dim">
-              image {Math.min(job.done + 1, job.total)} of {job.total}
-              {job.steps ? ` · step ${job.step} of ${job.steps}` : ''}
-              {left === null ? '' : ` · ${printDuration(left)} left`}
-            </span>
-          ) : null}
-          {job.cancelling ? <Tag>ends at its next step</Tag> : null}
+          {job.state === 'running' && !job.message ? <span className="dim">{far.join(' · ')}</span> : null}
+          {job.cancelling ? <Tag>{t`ends at its next step`}</Tag> : null}
           <Button disabled={job.cancelling} onClick={() => cancelJob(job.id)}>
-            Cancel
+            <Trans>Cancel</Trans>
           </Button>
         </span>
       </div>
       {job.preview ? <Rough preview={job.preview} /> : null}
       {job.note ? <p className="small dim">{job.note}</p> : null}
-      <Progress label={`Progress of ${job.title}`} value={job.state === 'waiting' ? 0 : fraction} />
+      <Progress label={t`Progress of ${title}`} value={job.state === 'waiting' ? 0 : fraction} />
     </div>
   );
 }
@@ -78,7 +82,7 @@ function Rough({ preview: { width, height, data } }: { preview: Preview }) {
       width={width}
       height={height}
       role="img"
-      aria-label="The picture in the making"
+      aria-label={t`The picture in the making`}
     />
   );
 }
