@@ -16,9 +16,9 @@ function torture(name: string, count: number): Promise<{ code: number | null; sa
 }
 
 const short: [name: string, count: number][] = [
-  ['labels', 4],
-  ['runs', 4],
-  ['imports', 8],
+  ['labels', 2],
+  ['runs', 2],
+  ['imports', 4],
 ];
 
 for (const [name, count] of short) {

@@ -91,6 +91,14 @@ export const putRecords = <Name extends StoreName>(
   values: readonly WinnowSchema[Name]['value'][],
 ): Promise<void> => put(db, store, values, 'relaxed');
 
+/** Forgets records: all of them or none. */
+export async function deleteRecords(db: Database, store: StoreName, keys: readonly string[]): Promise<void> {
+  const transaction = db.transaction(store, 'readwrite');
+  await committed(transaction, async () => {
+    for (const key of keys) await transaction.store.delete(key);
+  });
+}
+
 /** Several kinds of records: all of them or none, flushed to disk. */
 export async function putTogether(
   db: Database,
@@ -115,12 +123,22 @@ async function put<Name extends StoreName>(
 }
 
 /** Rejects with NoDiskSpace; nothing is written then. */
-async function committed(transaction: { done: Promise<void> }, write: () => Promise<void>): Promise<void> {
+async function committed(
+  transaction: { done: Promise<void>; abort(): void },
+  write: () => Promise<void>,
+): Promise<void> {
   try {
     await write();
     await transaction.done;
   } catch (error) {
-    await transaction.done.catch(() => undefined);
+    // A refused request ends the others by itself, one that never was made does not.
+    const over = transaction.done.catch(() => undefined);
+    try {
+      transaction.abort();
+    } catch {
+      // It has ended.
+    }
+    await over;
     if (error instanceof Error && error.name === 'QuotaExceededError') {
       throw new WinnowError(
         'NoDiskSpace',

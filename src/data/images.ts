@@ -1,7 +1,7 @@
 /** Images made here: their records in IndexedDB, their PNG files in the file store. */
 import type { ImageRecord } from '../records/images.ts';
 import type { FileStore } from './files.ts';
-import { type Database, putRecords, readStore } from './db.ts';
+import { type Database, deleteRecords, putRecords, readStore } from './db.ts';
 import { isBundledFile } from './pairs.ts';
 import { WinnowError } from '../shared/errors.ts';
 
@@ -11,10 +11,15 @@ export const readImages = (db: Database, onDamaged?: (what: string) => void): Pr
 export const saveImages = (db: Database, images: readonly ImageRecord[]): Promise<void> =>
   putRecords(db, 'images', images);
 
-/** Forgets an image and its files; bundled files stay. */
-export async function deleteImage(db: Database, store: FileStore, image: ImageRecord): Promise<void> {
-  await db.delete('images', image.id);
-  for (const file of [image.file, image.latentsFile]) if (!isBundledFile(file)) await store.remove(file);
+/** Forgets images, all of them or none, then removes their files; bundled ones stay.
+ *  @param files of those whose files go. */
+export async function deleteImages(
+  db: Database,
+  store: FileStore,
+  { ids, files }: { ids: readonly string[]; files: readonly string[] },
+): Promise<void> {
+  await deleteRecords(db, 'images', ids);
+  for (const file of files) if (!isBundledFile(file)) await store.remove(file);
 }
 
 /** Bytes of a picture: from the file store, or from the site for bundled ones that are not copied yet.

@@ -12,7 +12,7 @@ import { formatCase, verifyCase } from './verify.ts';
 
 const cases = join(import.meta.dirname, '../../tools/reference/cases');
 /** All weights, a LoRA, and SDXL's conditioning. */
-const training = ['dpo-full', 'dpo-hinge', 'dpo-sdxl'];
+const training = ['dpo-full-v-reference', 'dpo-hinge', 'dpo-sdxl'];
 let engine: EngineDevice;
 
 beforeAll(async () => {

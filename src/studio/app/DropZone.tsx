@@ -17,6 +17,7 @@ import { droppedFolder, type ModelFiles, singleFile } from '../store/modelFiles.
 import { type Recall } from '../store/generateSlice.ts';
 import { baseModel } from '../store/models.ts';
 import { useStudio } from '../store/useStudio.ts';
+import { type Dropped, hasFiles, takeDrops } from './drops.ts';
 import styles from './shell.module.css';
 
 /** What of a file this window has a use for. */
@@ -28,22 +29,14 @@ export function DropZone() {
   const [, navigate] = useLocation();
 
   useEffect(() => {
-    const hasFiles = (event: DragEvent): boolean => event.dataTransfer?.types.includes('Files') ?? false;
     const onOver = (event: DragEvent): void => {
-      if (!hasFiles(event)) return;
-      event.preventDefault();
-      setOver(true);
+      if (hasFiles(event)) setOver(true);
     };
     const onLeave = (event: DragEvent): void => {
       if (event.relatedTarget === null) setOver(false);
     };
-    const onDrop = (event: DragEvent): void => {
-      if (!hasFiles(event)) return;
-      event.preventDefault();
+    const onDrop = ({ files, entries }: Dropped): void => {
       setOver(false);
-      // Entries are known during the event alone; folders have no other way in.
-      const entries = [...(event.dataTransfer?.items ?? [])].map((item) => item.webkitGetAsEntry());
-      const files = [...(event.dataTransfer?.files ?? [])];
       for (const entry of entries) if (entry?.isDirectory) void takeFolder(entry as FileSystemDirectoryEntry);
       void takeAll(files.filter((_, index) => !entries[index]?.isDirectory));
     };
@@ -131,14 +124,14 @@ export function DropZone() {
         toastProblem(error);
       }
     }
+    const leaveDrops = takeDrops(onDrop);
     addEventListener('dragover', onOver);
     addEventListener('dragleave', onLeave);
-    addEventListener('drop', onDrop);
     addEventListener('paste', onPaste);
     return () => {
       removeEventListener('dragover', onOver);
       removeEventListener('dragleave', onLeave);
-      removeEventListener('drop', onDrop);
+      leaveDrops();
       removeEventListener('paste', onPaste);
     };
   }, [navigate]);

@@ -34,3 +34,23 @@ it('takes one of several prompt lists, and says which are left aside', async () 
   );
   await act(async () => root.unmount());
 });
+
+it('takes what was dropped before it was there, and the page stays', async () => {
+  const file = new File(['a bridge\n'], 'early.txt');
+  const dataTransfer = { types: ['Files'], items: [{ webkitGetAsEntry: () => null }], files: [file] };
+  const event = Object.assign(new Event('drop', { cancelable: true }), { dataTransfer });
+  dispatchEvent(event);
+  expect(event.defaultPrevented).toBe(true);
+  const root = createRoot(document.body.appendChild(document.createElement('div')));
+  await act(async () =>
+    root.render(
+      <MantineProvider>
+        <DropZone />
+      </MantineProvider>,
+    ),
+  );
+  await act(() =>
+    vi.waitFor(() => expect(useStudio.getState().draft.list).toEqual({ name: 'early.txt', prompts: ['a bridge'] })),
+  );
+  await act(async () => root.unmount());
+});

@@ -2,6 +2,7 @@
 import '../../shared/noEval.ts';
 import '@mantine/core/styles.layer.css';
 import '@mantine/notifications/styles.layer.css';
+import './drops.ts';
 import './global.css';
 import './forcedColors.css';
 import { createRoot } from 'react-dom/client';

@@ -1,7 +1,7 @@
 /** Everything made here: images with their parameters, blind tests. */
 import { t } from '@lingui/core/macro';
 import { type BlindTestRecord, readBlindTests } from '../../data/blindTests.ts';
-import { deleteImage, readImages, readPicture, saveImages } from '../../data/images.ts';
+import { deleteImages, readImages, readPicture, saveImages } from '../../data/images.ts';
 import { readPairs } from '../../data/pairs.ts';
 import { writeInParts } from '../../data/partWriter.ts';
 import type { ImageRecord } from '../../service/types.ts';
@@ -58,14 +58,12 @@ export const librarySlice: Slice<LibrarySlice> = (set, get) => ({
     const [database, store] = await Promise.all([db(), files()]);
     // An image that stands in a pair stays on disk with the pair; only the gallery forgets it.
     const paired = new Set((await readPairs(database)).flatMap((pair) => pair.images.map((image) => image.id)));
-    for (const image of get().images.filter((one) => ids.includes(one.id))) {
-      if (paired.has(image.id)) await database.delete('images', image.id);
-      else {
-        await deleteImage(database, store, image);
-        forgetPictures((file) => file === image.file);
-      }
-    }
-    set(({ images }) => ({ images: images.filter((image) => !ids.includes(image.id)), compareCells: {} }));
+    const asked = new Set(ids);
+    const alone = get().images.filter(({ id }) => asked.has(id) && !paired.has(id));
+    await deleteImages(database, store, { ids, files: alone.flatMap(({ file, latentsFile }) => [file, latentsFile]) });
+    const gone = new Set(alone.map(({ file }) => file));
+    forgetPictures((file) => gone.has(file));
+    set(({ images }) => ({ images: images.filter(({ id }) => !asked.has(id)), compareCells: {} }));
     get().indexImages(get().images);
     void get().readStorage();
   },
