@@ -11,4 +11,5 @@ export default defineConfig({
   catalogs: [{ path: `${folder}/{locale}`, include: ['src/studio'] }],
   format: formatter({ lineNumbers: false }),
   orderBy: 'origin',
+  runtimeConfigModule: { i18n: ['#language', 'i18n'], Trans: ['#language/Trans', 'Trans'] },
 });

@@ -1,9 +1,9 @@
 /** Providers around the shell. Routes live in the hash, so that any static host serves them. */
 import { localStorageColorSchemeManager, MantineProvider } from '@mantine/core';
-import { i18n } from '@lingui/core';
-import { I18nProvider, useLingui } from '@lingui/react';
+import { useSyncExternalStore } from 'react';
 import { Router } from 'wouter';
 import { useHashLocation } from 'wouter/use-hash-location';
+import { i18n, onLanguage } from '../languages/language.ts';
 import { theme as themeKept } from '../store/persisted.ts';
 import { Shell } from './Shell.tsx';
 import { cssVariables, theme } from './theme.ts';
@@ -11,15 +11,7 @@ import { cssVariables, theme } from './theme.ts';
 const colorScheme = localStorageColorSchemeManager({ key: themeKept.key });
 
 export function App() {
-  return (
-    <I18nProvider i18n={i18n}>
-      <Themed />
-    </I18nProvider>
-  );
-}
-
-function Themed() {
-  const { i18n: spoken } = useLingui();
+  const language = useSyncExternalStore(onLanguage, () => i18n.locale);
   return (
     <MantineProvider
       theme={theme}
@@ -28,7 +20,7 @@ function Themed() {
       defaultColorScheme={themeKept.initial}
     >
       {/* In another language everything is said anew. */}
-      <Router key={spoken.locale} hook={useHashLocation}>
+      <Router key={language} hook={useHashLocation}>
         <Shell />
       </Router>
     </MantineProvider>

@@ -12,10 +12,10 @@ import { useStudio } from '../store/useStudio.ts';
 import { languageFor, speak } from '../languages/language.ts';
 import { App } from './App.tsx';
 
+await speak(languageFor(useStudio.getState().preferences.language)).catch(() => undefined);
 restoreDrafts();
 keepDrafts();
 fitPreset();
 useStudio.getState().keepOffline();
 void useStudio.getState().boot();
-await speak(languageFor(useStudio.getState().preferences.language)).catch(() => undefined);
 createRoot(document.getElementById('root')!).render(<App />);

@@ -26,6 +26,11 @@ export function languageFor(chosen: string | null, asked: readonly string[] = na
   return found.find((code) => languages.includes(code)) ?? SOURCE;
 }
 
+export { i18n };
+
+/** For what is drawn anew when another is spoken. */
+export const onLanguage = (changed: () => void): (() => void) => i18n.on('change', changed);
+
 /** Speaks it from now on. One whose file does not come leaves the page in the language it has. */
 export async function speak(code: string): Promise<void> {
   const load = catalogs[`./${code}.po`];

@@ -27,6 +27,7 @@ const defaults = {
   notify: false,
   previews: true,
   scaling: 'smooth',
+  language: null,
   smoothing: 0.6,
   loras: [],
   baseModel: null,
