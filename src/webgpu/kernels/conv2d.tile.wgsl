@@ -2,7 +2,7 @@
 // stride is 1, conv2dGradInput (weights read transposed and flipped).
 //
 // The same contract as conv2d.workgroup.wgsl without dilation, for GPUs: where a column's pixels lie, and which of its taps hit the image, is worked out
-// once, not at each step. The products themselves are in shared/tile.wgsl.
+// once, not at each step. The products themselves are in shared/tile.wgsl, the reading of weights in shared/weightOnes.wgsl or weightFours.wgsl.
 
 const BATCH = 1u;
 const CHANNELS = 4u;
@@ -44,7 +44,6 @@ const A_ALONG_DEPTH = true;
 const B_ALONG_DEPTH = false;
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;
-@group(0) @binding(1) var<storage, read> weight: array<u32>;
 @group(0) @binding(2) var<storage, read> bias: array<f32>;
 @group(0) @binding(3) var<storage, read> residual: array<f32>;
 @group(0) @binding(4) var<storage, read_write> y: array<f32>;
@@ -66,20 +65,6 @@ fn begin(column: u32) {
       bits |= u32(inside) << tap;
     }
     hits[i] = bits;
-  }
-}
-
-fn load_a(row: u32, k: u32, end: u32) {
-  for (var j = 0u; j < FOUR; j++) {
-    let tap = (k + j) % TAPS;
-    let at = W_FIRST + ((k + j) / TAPS) * W_CHANNEL + select(tap, TAPS - 1u - tap, FLIP);
-    for (var i = 0u; i < FOUR; i++) {
-      var element = 0.0;
-      if ((row + i < ROWS) & (k + j < end)) {
-        element = weight_at(at + (row + i) * W_ROW);
-      }
-      next_a[j][i] = element;
-    }
   }
 }
 

@@ -28,14 +28,33 @@ import {
   smallTilesOf,
   sumSplits,
 } from './gemm.ts';
-import { isTileable, tilesOf, writtenOut } from './tile.ts';
+import { lanesOf } from './lanes.ts';
+import { inHalves, isTileable, tilesOf, writtenOut } from './tile.ts';
 import conv2dLoadsCode from './shared/conv2dLoads.wgsl?raw';
+import foursCode from './shared/fours.wgsl?raw';
+import weightFoursCode from './shared/weightFours.wgsl?raw';
+import weightOnesCode from './shared/weightOnes.wgsl?raw';
 import sharedTileCode from './shared/tile.wgsl?raw';
 import widenedCode from './shared/widened.wgsl?raw';
 
 const quad = kernelOf('conv2d.quad', quadCode, conv2dLoadsCode, widenedCode);
 const workgroup = kernelOf('conv2d.workgroup', workgroupCode, conv2dLoadsCode, widenedCode);
-const tile = writtenOut(kernelOf('conv2d.tile', tileCode, sharedTileCode, conv2dLoadsCode, widenedCode));
+const tile = writtenOut(
+  kernelOf('conv2d.tile', tileCode, weightOnesCode, sharedTileCode, conv2dLoadsCode, widenedCode),
+);
+/** Weights as whole words, and as halves. */
+const tileInFours = [false, true].map((half) =>
+  writtenOut(
+    kernelOf(
+      'conv2d.tile',
+      tileCode,
+      inHalves(weightFoursCode, 'weight', half),
+      sharedTileCode,
+      foursCode,
+      widenedCode,
+    ),
+  ),
+);
 const gradWeightTile = writtenOut(kernelOf('conv2dGradWeight.tile', gradWeightTileCode, sharedTileCode));
 const gradWeightQuad = kernelOf('conv2dGradWeight.quad', gradWeightQuadCode);
 const gradWeightWorkgroup = kernelOf('conv2dGradWeight.workgroup', gradWeightWorkgroupCode);
@@ -226,10 +245,18 @@ function pointwise(
 
 interface Convolution extends Epilogue {
   constants: Record<
-    'BATCH' | 'CHANNELS' | 'ROWS' | 'OUT_HEIGHT' | 'OUT_WIDTH' | 'KERNEL_HEIGHT' | 'KERNEL_WIDTH' | 'DILATION',
+    | 'BATCH'
+    | 'CHANNELS'
+    | 'ROWS'
+    | 'OUT_HEIGHT'
+    | 'OUT_WIDTH'
+    | 'KERNEL_HEIGHT'
+    | 'KERNEL_WIDTH'
+    | 'DILATION'
+    | 'W_ROW'
+    | 'W_CHANNEL',
     number
-  > &
-    Dispatch['constants'];
+  > & { FLIP: boolean } & Dispatch['constants'];
   x: Value;
   weight: Value;
   y: Value;
@@ -276,7 +303,13 @@ function convolution(
   // Without dilation, which a tile's kernel does not know.
   const { DILATION: _, ...undilated } = constants;
   const own = variant === 'tile' ? { ...undilated, ...tiles } : { ...constants, ...tiles };
-  const kernel = variant === 'tile' ? tile : workgroup;
+  // In order of depth: not where the kernel is flipped.
+  const inFours =
+    !constants.FLIP &&
+    constants.W_CHANNEL === KERNEL_HEIGHT * KERNEL_WIDTH &&
+    lanesOf(depth, constants.W_ROW, first, sizeOf(operand.shape)) === 4;
+  const large = inFours ? tileInFours[Number(formatOf[weight.dtype] > 0)]! : tile;
+  const kernel = variant === 'tile' ? large : workgroup;
   if (splits === 1) return [{ kernel, constants: { ...own, ...epilogue, C_SPLIT: 0 }, reads, writes: [y], workgroups }];
   const size = sizeOf(y.shape);
   const partials: Scratch = { scratch: 'partial products', elements: splits * size };

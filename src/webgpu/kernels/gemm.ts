@@ -16,7 +16,7 @@ import quadCode from './gemm.quad.wgsl?raw';
 import tileCode from './gemm.tile.wgsl?raw';
 import workgroupCode from './gemm.workgroup.wgsl?raw';
 import { lanesOf } from './lanes.ts';
-import { isTileable, tilesOf, writtenOut } from './tile.ts';
+import { inHalves, isTileable, tilesOf, writtenOut } from './tile.ts';
 import { unroll } from './unroll.ts';
 import splitSumCode from './splitSum.wgsl?raw';
 import foursCode from './shared/fours.wgsl?raw';
@@ -43,11 +43,6 @@ const tile = [false, true].map((a) =>
   ),
 );
 
-function inHalves(code: string, operand: 'a' | 'b', half: boolean): string {
-  if (!half) return code;
-  const words = `alias ${operand.toUpperCase()}Words = `;
-  return code.replace(`${words}vec4u;`, `${words}vec2u;`).replace(`wholes(${operand}[`, `halves(${operand}[`);
-}
 const splitSum = kernelOf('splitSum', splitSumCode);
 
 /** The ways a product can run: `workgroup` stages tiles in workgroup memory, for GPUs; `tile` does so with larger ones, and only what is large enough

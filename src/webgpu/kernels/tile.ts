@@ -30,6 +30,13 @@ export function tilesOf(rows: number, columns: number, depth: number): Tiles {
   return { constants: { ...tile, SPLIT_DEPTH: splitDepth }, workgroups: [...grid(tile), splits], splits };
 }
 
+/** The text that reads an operand in fours, of halves: two words instead of four (shared/fours.wgsl). */
+export function inHalves(code: string, operand: 'a' | 'b' | 'weight', half: boolean): string {
+  if (!half) return code;
+  const words = `alias ${operand.charAt(0).toUpperCase()}${operand.slice(1)}Words = `;
+  return code.replace(`${words}vec4u;`, `${words}vec2u;`).replace(`wholes(${operand}[`, `halves(${operand}[`);
+}
+
 const written = new Map<KernelSource, KernelSource>();
 
 /** With all its short loops written out; every tile has the same number of parts. */
