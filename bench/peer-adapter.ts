@@ -14,6 +14,7 @@ import { losses } from '../src/losses/table.ts';
 import { openDevice } from '../src/webgpu/device.ts';
 import { createGpuExecutor, type GpuExecutor } from '../src/webgpu/executor.ts';
 import { tuneKernels } from '../src/webgpu/tune.ts';
+import { evaluate } from '../src/oracle/run.ts';
 
 interface Tensor {
   shape: number[];
@@ -38,7 +39,7 @@ export const info = { name: 'winnow', version: '0.1.0', layout: 'NCHW', wantsDev
 
 async function openExecutor(): Promise<GpuExecutor> {
   const engine = await openDevice(navigator.gpu);
-  const { variants, flopsPerSecond } = await tuneKernels(engine);
+  const { variants, flopsPerSecond } = await tuneKernels(engine, evaluate);
   return createGpuExecutor(engine, { variants, flopsPerSecond });
 }
 

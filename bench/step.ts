@@ -14,6 +14,7 @@ import { Graph as NewGraph } from '../src/graph/graph.ts';
 import { createGpuExecutor } from '../src/webgpu/executor.ts';
 import { profileProgram, summarize } from '../src/webgpu/profiler.ts';
 import { tuneKernels } from '../src/webgpu/tune.ts';
+import { evaluate } from '../src/oracle/run.ts';
 
 export const nano = {
   sample_size: 16,
@@ -41,7 +42,7 @@ const postcard = {
 
 export async function main([name = 'nano', mode = 'full', profile = '']: string[]): Promise<void> {
   const engine = await openNodeDevice();
-  const { variants, measuredMs, flopsPerSecond } = await tuneKernels(engine);
+  const { variants, measuredMs, flopsPerSecond } = await tuneKernels(engine, evaluate);
   console.log(engine.driver, variants, measuredMs);
   const executor = createGpuExecutor(engine, { variants, flopsPerSecond });
   const config = parseUNetConfig(name === 'nano' ? nano : postcard);

@@ -37,6 +37,9 @@ const linearSizes: LinearSize[] = [
   { name: 'lora up 150x4x96 scaled residual', rows: [2, 75], I: 4, O: 96, residual: true, scale: 0.5 },
   { name: 'scaled bias and residual', rows: [3, 2, 7], I: 9, O: 10, bias: true, residual: true, scale: -1.75 },
   { name: '64x64x64 aligned', rows: [64], I: 64, O: 64, bias: true },
+  { name: 'in fours, past tiles', rows: [2, 36], I: 44, O: 68, bias: true, residual: true, scale: 0.5 },
+  { name: 'in fours, deep', rows: [32], I: 516, O: 36, bias: true },
+  { name: 'in fours, wide', rows: [36], I: 32, O: 516 },
 ];
 
 // --- conv2d ---------------------------------------------------------------------------------------------------------------------------
@@ -64,6 +67,18 @@ const convSizes: ConvSize[] = [
     bias: true,
     residual: true,
   },
+  {
+    name: 'wide, past tiles',
+    x: [2, 60, 6, 7],
+    O: 36,
+    kernel: [3, 3],
+    padding: [1, 1, 1, 1],
+    bias: true,
+    residual: true,
+    scale: -0.5,
+  },
+  { name: 'wide, stride 2', x: [2, 33, 9, 8], O: 35, kernel: [3, 3], stride: 2, padding: [0, 1, 1, 1] },
+  { name: 'large pictures', x: [2, 4, 17, 19], O: 32, kernel: [3, 3], padding: [1, 1, 1, 1] },
   { name: 'stride 2', x: [2, 5, 9, 11], O: 7, kernel: [3, 3], stride: 2, padding: [1, 1, 1, 1], bias: true },
   { name: 'stride 2 even size', x: [2, 4, 12, 12], O: 6, kernel: [3, 3], stride: 2, padding: [1, 1, 1, 1], bias: true },
   {

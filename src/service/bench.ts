@@ -14,6 +14,7 @@ import { openDevice } from '../webgpu/device.ts';
 import { createGpuExecutor, type GpuExecutor, type GpuProgram } from '../webgpu/executor.ts';
 import { profileProgram, summarize } from '../webgpu/profiler.ts';
 import { tuneKernels } from '../webgpu/tune.ts';
+import { evaluate } from '../oracle/run.ts';
 import type { KernelVariants } from '../webgpu/variants.ts';
 import type { Environment } from './environment.ts';
 import { type ModelFolder, openModelFolder } from './model/modelFolder.ts';
@@ -79,7 +80,7 @@ export async function benchEngine(
   owned.defer(() => engine.destroy());
   const folder = await openModelFolder(id, env);
   onProgress('Measuring kernel variants');
-  const { variants, flopsPerSecond } = await tuneKernels(engine);
+  const { variants, flopsPerSecond } = await tuneKernels(engine, evaluate);
   const executor = createGpuExecutor(engine, { variants, flopsPerSecond });
   const forward = await benchForward(executor, folder, repeats, onProgress);
   const { step, kernels } = await benchStep(executor, folder, { config, repeats }, onProgress);

@@ -4,7 +4,8 @@ import type { SessionOptions } from '../onnx/session.ts';
 import '../shared/disposable.ts';
 import { adapterKey, type EngineDevice, openDevice } from '../webgpu/device.ts';
 import { createGpuExecutor, type GpuExecutor } from '../webgpu/executor.ts';
-import { tuneKernels } from '../webgpu/tune.ts';
+import { TUNER_VERSION, tuneKernels } from '../webgpu/tune.ts';
+import { evaluate } from '../oracle/run.ts';
 import { measureBackends, saveChoices, savedChoices } from './choices.ts';
 import type { OnDevice, Opening } from './device/devices.ts';
 import type { Environment } from './environment.ts';
@@ -44,11 +45,11 @@ export async function openRunning(env: Environment, pool: ModelPool, listener: O
   const model = await pool.resolve({ base: env.embeddedModels[0]!, adapters: [] });
   const sha256 = (text: string): Promise<string> => env.sha256(new TextEncoder().encode(text));
   const measuredOn = (await sha256(adapterKey(device.adapter))).slice(0, 16);
-  const key = await sha256([measuredOn, model.unetHash, defaultThreads(), navigatorName()].join('|'));
+  const key = await sha256([measuredOn, model.unetHash, defaultThreads(), navigatorName(), TUNER_VERSION].join('|'));
   let choices = await savedChoices(env.files, key.slice(0, 16));
   if (!choices) {
     listener({ what: 'Measuring kernels', done: 2, total: 4 });
-    const { variants: kernelVariants, measuredMs, flopsPerSecond } = await tuneKernels(device);
+    const { variants: kernelVariants, measuredMs, failures, flopsPerSecond } = await tuneKernels(device, evaluate);
     const executor = createGpuExecutor(device, { variants: kernelVariants, flopsPerSecond });
     const sampler = await measureBackends({
       model,
@@ -62,6 +63,7 @@ export async function openRunning(env: Environment, pool: ModelPool, listener: O
       ...sampler,
       kernelVariants: { ...kernelVariants },
       measuredMs: { ...measuredMs, ...sampler.measuredMs },
+      failures: { ...failures, ...sampler.failures },
       flopsPerSecond,
     };
     await saveChoices(env.files, key.slice(0, 16), choices);

@@ -9,6 +9,7 @@ import { countBuffers } from './liveBuffers.ts';
 import { pipelinesOf } from './pipelines.ts';
 import { profileProgram, summarize } from './profiler.ts';
 import { tuneKernels } from './tune.ts';
+import { evaluate } from '../oracle/run.ts';
 
 let engine: NodeDevice;
 let executor: GpuExecutor;
@@ -233,7 +234,7 @@ it('profiles by node', async () => {
 });
 
 it('tunes to a record, and the record decides', async () => {
-  const { variants, measuredMs, flopsPerSecond } = await tuneKernels(engine);
+  const { variants, measuredMs, flopsPerSecond } = await tuneKernels(engine, evaluate);
   expect(Object.values(measuredMs).every((ms) => ms > 0)).toBe(true);
   expect(flopsPerSecond).toBeGreaterThan(0);
   // Which one wins is the machine's business; that the winner is taken is ours.

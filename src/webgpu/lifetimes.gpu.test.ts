@@ -8,6 +8,7 @@ import { createGpuExecutor, type GpuExecutor } from './executor.ts';
 import { countBuffers, type LiveBuffers } from './liveBuffers.ts';
 import { profileProgram } from './profiler.ts';
 import { tuneKernels } from './tune.ts';
+import { evaluate } from '../oracle/run.ts';
 
 let engine: NodeDevice;
 let executor: GpuExecutor;
@@ -87,7 +88,7 @@ it('leaves nothing where profiling or tuning is refused', async () => {
   }
   // Then it times: windows of its own buffers, as many as the clock takes.
   await refusedAtEveryBuffer(async () => {
-    expect((await tuneKernels(engine)).flopsPerSecond).toBeGreaterThan(0);
+    expect((await tuneKernels(engine, evaluate)).flopsPerSecond).toBeGreaterThan(0);
   }, 12);
 }, 300_000);
 
@@ -100,7 +101,7 @@ it('names the loss of the device wherever it strikes', async () => {
     const work = async (): Promise<unknown> => {
       if (verb === 'tune') {
         lost.destroy();
-        return tuneKernels(lost);
+        return tuneKernels(lost, evaluate);
       }
       if (verb === 'compile') {
         const made = own.compile(graph);

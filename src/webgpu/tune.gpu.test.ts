@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type NodeDevice, openNodeDevice } from '../cli/device.ts';
 import { classes, classGraph, raced, tuneKernels, type Tuning } from './tune.ts';
+import { evaluate } from '../oracle/run.ts';
 
 let engine: NodeDevice;
 const tuned = new Map<string, Tuning>();
@@ -28,7 +29,7 @@ beforeAll(async () => {
     ['ticks of 100 ms', 100],
   ] as const) {
     if (tick !== undefined) dullClock(engine.device, tick);
-    tuned.set(clock, await tuneKernels(engine));
+    tuned.set(clock, await tuneKernels(engine, evaluate));
   }
 }, 300_000);
 afterAll(() => engine?.destroy());
@@ -56,4 +57,24 @@ describe('raced', () => {
   it('offers norms and reductions of one invocation a group where shaders run on the CPU', () => {
     for (const kernelClass of ['norm', 'reduce']) expect(of(kernelClass, true)).toContain('register');
   });
+});
+
+it('leaves out what computes wrongly here, and says which', async () => {
+  let calls = 0;
+  const { variants, failures } = await tuneKernels(engine, (graph, feeds) => {
+    const right = evaluate(graph, feeds);
+    calls += 1;
+    return calls === 1 ? (value) => right(value).map((x) => 1.001 * x) : right;
+  });
+  const [wrong] = Object.keys(failures);
+  expect(failures).toEqual({
+    [wrong!]: expect.stringMatching(/^it is off by 0.00\d+ of its largest result$/) as string,
+  });
+  const [kernelClass, variant] = wrong!.split(' ');
+  expect((variants[kernelClass!] ?? variants['default'])!.split(' ')[0]).not.toBe(variant);
+});
+
+it('trains nothing where nothing is right', async () => {
+  const off = tuneKernels(engine, (graph, feeds) => (value) => evaluate(graph, feeds)(value).map((x) => 2 * x));
+  await expect(off).rejects.toThrow('Nothing that computes gemm is right on this adapter');
 });

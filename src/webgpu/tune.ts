@@ -1,9 +1,10 @@
-/** Chooses kernel variants for an adapter by measuring them. The record goes into a run and comes back on resume: the same record gives
+/** Chooses kernel variants for an adapter by measuring those that are right on it. The record goes into a run and comes back on resume: the same record gives
  *  the same kernels, so the same bits. */
 import { graphFlops } from '../graph/flops.ts';
 import { Graph, type Value } from '../graph/graph.ts';
 import { assert } from '../shared/assert.ts';
 import { allOrNone } from '../shared/disposable.ts';
+import { isWinnowError, WinnowError } from '../shared/errors.ts';
 import { sizeOf } from '../shared/shape.ts';
 import type { EngineDevice } from './device.ts';
 import { createGpuExecutor, encodeStep } from './executor.ts';
@@ -15,9 +16,17 @@ export interface Tuning {
   variants: KernelVariants;
   /** Milliseconds of each candidate, by `class variant`. */
   measuredMs: Record<string, number>;
+  /** Why a candidate is not used here, by the same names: it does not compile, or computes something else than it should. */
+  failures: Record<string, string>;
   /** The best rate a product kernel reached here, multiply and add counted as two. */
   flopsPerSecond: number;
 }
+
+/** Counts up with every change to what is raced: what was measured before is measured again. */
+export const TUNER_VERSION = 2;
+
+/** What a graph gives in float64, its inputs given: oracle/run.ts. */
+export type Evaluate = (graph: Graph, feeds: ReadonlyMap<Value, Float32Array>) => (value: Value) => ArrayLike<number>;
 
 /** One node of each class; `size` scales it to the adapter. */
 export const classes: Record<string, (graph: Graph, size: number) => Value> = {
@@ -66,37 +75,53 @@ export const classes: Record<string, (graph: Graph, size: number) => Value> = {
 const CLEAR_LEAD = 2;
 
 /** Rejects with GpuError, OutOfGpuMemory or DeviceLost, and then has left nothing on the device. */
-export async function tuneKernels(engine: EngineDevice): Promise<Tuning> {
+export async function tuneKernels(engine: EngineDevice, evaluate: Evaluate): Promise<Tuning> {
   const measuredMs: Record<string, number> = {};
+  const failures: Record<string, string> = {};
   let flopsPerSecond = 0;
   const { software } = engine.adapter;
   const subgroups = engine.device.features.has('subgroups');
 
   if (software) {
-    const { best, lead, rate } = await race(engine, 'gemm', 48, measuredMs);
+    const { best, lead, rate } = await race({ engine, evaluate, measuredMs, failures }, 'gemm', 48);
     if (best !== 'workgroup' && lead > CLEAR_LEAD)
-      return { variants: softwareVariants(subgroups), measuredMs, flopsPerSecond: rate };
+      return { variants: softwareVariants(subgroups), measuredMs, failures, flopsPerSecond: rate };
   }
   const size = software ? 32 : 256;
   const variants: Record<string, string> = { ...gpuVariants };
   for (const kernelClass of Object.keys(classes)) {
-    const { best, rate } = await race(engine, kernelClass, size, measuredMs);
+    const { best, rate } = await race({ engine, evaluate, measuredMs, failures }, kernelClass, size);
     variants[kernelClass] = best;
     flopsPerSecond = Math.max(flopsPerSecond, rate);
   }
-  return { variants, measuredMs, flopsPerSecond };
+  return { variants, measuredMs, failures, flopsPerSecond };
 }
 
-/** Times every variant of a class on one shape. */
+interface Race extends Pick<Tuning, 'measuredMs' | 'failures'> {
+  engine: EngineDevice;
+  evaluate: Evaluate;
+}
+
+/** Times every variant of a class that is right here on one shape. */
 async function race(
-  engine: EngineDevice,
+  { engine, evaluate, measuredMs, failures }: Race,
   kernelClass: string,
   size: number,
-  measuredMs: Record<string, number>,
 ): Promise<{ best: string; lead: number; rate: number }> {
   const graph = classGraph(kernelClass, size);
   using owned = new DisposableStack();
-  const variants = raced(kernelClass, graph, engine.adapter.software, engine.device.features);
+  const variants: string[] = [];
+  for (const variant of raced(kernelClass, graph, engine.adapter.software, engine.device.features)) {
+    const wrong = await whatIsWrong(engine, kernelClass, variant, evaluate);
+    if (wrong === null) variants.push(variant);
+    else failures[`${kernelClass} ${variant}`] = wrong;
+  }
+  if (variants.length === 0)
+    throw new WinnowError(
+      'GpuError',
+      `Nothing that computes ${kernelClass} is right on this adapter: ${Object.values(failures).join('; ')}.`,
+      'Update the graphics driver and the browser.',
+    );
   const programs = await allOrNone(
     variants.map((variant) => createGpuExecutor(engine, { variants: { [kernelClass]: variant } }).compile(graph)),
   );
@@ -117,8 +142,55 @@ async function race(
   return { best, lead: (results[1]?.ms ?? Infinity) / ms, rate: graphFlops(graph) / (ms / 1000) };
 }
 
+/** A driver that computes wrongly must not train. The smallest size at which every variant takes part. */
+const CHECKED_SIZE = 32;
+/** Of the largest result: f32 sums of a thousand products are a hundred times as exact. */
+const CHECKED_TO = 1e-4;
+
+/** What one variant does that it should not, on this very adapter; null where it is right. */
+async function whatIsWrong(
+  engine: EngineDevice,
+  kernelClass: string,
+  variant: string,
+  evaluate: Evaluate,
+): Promise<string | null> {
+  const graph = classGraph(kernelClass, CHECKED_SIZE);
+  const output = graph.outputs.get('y')!;
+  const feeds = new Map(
+    graph.values
+      .filter(({ source }) => source.kind === 'input')
+      .map((value, i) => [
+        value,
+        Float32Array.from({ length: sizeOf(value.shape) }, (_, k) => Math.sin(12.9898 * (k + 1) + i)),
+      ]),
+  );
+  let got: Float32Array;
+  try {
+    using program = await createGpuExecutor(engine, { variants: { [kernelClass]: variant } }).compile(graph);
+    for (const [value, data] of feeds) program.write(value, data);
+    await program.run();
+    got = await program.read(output);
+  } catch (error) {
+    // What does not compile is named by its file (pipelines.ts); all else is the device's matter.
+    if (!isWinnowError(error, 'GpuError') || !/\.wgsl\b/.test(error.message)) throw error;
+    return `it does not compile: ${error.message.split('\n')[0]!}`;
+  }
+  const want = evaluate(graph, feeds)(output);
+  let largest = 0;
+  let worst = 0;
+  got.forEach((x, i) => {
+    largest = Math.max(largest, Math.abs(want[i]!));
+    const error = Math.abs(x - want[i]!);
+    // NaN is no error that is small.
+    if (!(error <= worst)) worst = error;
+  });
+  return worst <= CHECKED_TO * largest
+    ? null
+    : `it is off by ${(worst / largest).toPrecision(2)} of its largest result`;
+}
+
 /** The variants of a class that may win on an adapter. `register` kernels run one invocation where others run a group: right where shaders run
- *  on the CPU, seconds a step on a GPU. */
+ *  on the CPU, seconds a step on a GPU; there large tiles only take long to compile. */
 export function raced(
   kernelClass: string,
   graph: Graph,
@@ -126,7 +198,10 @@ export function raced(
   features: { has(feature: string): boolean },
 ): string[] {
   return offered(graph, kernelClass).filter(
-    (variant) => (variant !== 'quad' || features.has('subgroups')) && (variant !== 'register' || software),
+    (variant) =>
+      (variant !== 'quad' || features.has('subgroups')) &&
+      (variant !== 'register' || software) &&
+      (variant !== 'tile' || !software),
   );
 }
 

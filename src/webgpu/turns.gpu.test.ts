@@ -32,7 +32,7 @@ function heavy(): Graph {
   graph
     .node('attentionGradKeyValue', attention, [dout, q, k, v, lse!, delta])
     .forEach((x, i) => graph.output(`d${i}`, x));
-  const [x, w] = [input('x', 130, 70), input('w', 90, 70)];
+  const [x, w] = [input('x', 130, 72), input('w', 90, 72)];
   graph.output('product', graph.op('linear', { bias: false, residual: false, scale: 1 }, [x, w]));
   const conv = { stride: 2, padding: [1, 1, 1, 1] as const, scale: 1 };
   const [image, filter] = [input('image', 2, 9, 20, 20), input('filter', 40, 9, 3, 3)];
@@ -44,7 +44,7 @@ function heavy(): Graph {
   return graph;
 }
 
-it.each(['workgroup', 'quad'])('%s', async (variant) => {
+it.each(['workgroup', 'quad', 'tile'])('%s', async (variant) => {
   const graph = heavy();
   const run = async (flopsPerSecond: number): Promise<{ dispatches: number; results: Float32Array[] }> => {
     using program = await executorOf(variant, flopsPerSecond).compile(graph);

@@ -3,8 +3,10 @@ import type { Value } from '../../graph/graph.ts';
 import type { Padding } from '../../graph/ops.ts';
 import { axes4, sizeOf } from '../../shared/shape.ts';
 import quadCode from './conv2d.quad.wgsl?raw';
+import tileCode from './conv2d.tile.wgsl?raw';
 import workgroupCode from './conv2d.workgroup.wgsl?raw';
 import gradWeightQuadCode from './conv2dGradWeight.quad.wgsl?raw';
+import gradWeightTileCode from './conv2dGradWeight.tile.wgsl?raw';
 import gradWeightWorkgroupCode from './conv2dGradWeight.workgroup.wgsl?raw';
 import {
   type Dispatch,
@@ -23,14 +25,37 @@ import {
   QUAD_WORKGROUP_SIZE,
   quadGrid,
   rowBlocksOf,
+  smallTilesOf,
   sumSplits,
-  tiling,
 } from './gemm.ts';
+import { lanesOf } from './lanes.ts';
+import { inHalves, isTileable, tilesOf, writtenOut } from './tile.ts';
 import conv2dLoadsCode from './shared/conv2dLoads.wgsl?raw';
+import foursCode from './shared/fours.wgsl?raw';
+import weightFoursCode from './shared/weightFours.wgsl?raw';
+import weightOnesCode from './shared/weightOnes.wgsl?raw';
+import sharedTileCode from './shared/tile.wgsl?raw';
 import widenedCode from './shared/widened.wgsl?raw';
 
 const quad = kernelOf('conv2d.quad', quadCode, conv2dLoadsCode, widenedCode);
 const workgroup = kernelOf('conv2d.workgroup', workgroupCode, conv2dLoadsCode, widenedCode);
+const tile = writtenOut(
+  kernelOf('conv2d.tile', tileCode, weightOnesCode, sharedTileCode, conv2dLoadsCode, widenedCode),
+);
+/** Weights as whole words, and as halves. */
+const tileInFours = [false, true].map((half) =>
+  writtenOut(
+    kernelOf(
+      'conv2d.tile',
+      tileCode,
+      inHalves(weightFoursCode, 'weight', half),
+      sharedTileCode,
+      foursCode,
+      widenedCode,
+    ),
+  ),
+);
+const gradWeightTile = writtenOut(kernelOf('conv2dGradWeight.tile', gradWeightTileCode, sharedTileCode));
 const gradWeightQuad = kernelOf('conv2dGradWeight.quad', gradWeightQuadCode);
 const gradWeightWorkgroup = kernelOf('conv2dGradWeight.workgroup', gradWeightWorkgroupCode);
 
@@ -142,7 +167,8 @@ export const lowerConv2dGradWeight: LowerToWgsl<'conv2dGradWeight'> = ({ inputs,
     PAD_LEFT: padding[1],
   };
   const columns = channels * params.kernelHeight * params.kernelWidth;
-  if (productVariant(context, 'conv2dGradWeight') === 'quad') {
+  const variant = productVariant(context, 'conv2dGradWeight', isTileable(rows, columns));
+  if (variant === 'quad') {
     const rowBlocks = rowBlocksOf(rows);
     return [
       {
@@ -154,20 +180,23 @@ export const lowerConv2dGradWeight: LowerToWgsl<'conv2dGradWeight'> = ({ inputs,
       },
     ];
   }
-  const { threads, splits, splitDepth } = tiling(rows, columns, batch * outHeight * outWidth);
+  const {
+    constants: tiles,
+    workgroups,
+    splits,
+  } = (variant === 'tile' ? tilesOf : smallTilesOf)(rows, columns, batch * outHeight * outWidth);
   const partials: Scratch = { scratch: 'partial products', elements: splits * sizeOf(dw.shape) };
   const first: Dispatch = {
-    kernel: gradWeightWorkgroup,
+    kernel: variant === 'tile' ? gradWeightTile : gradWeightWorkgroup,
     constants: {
       ...constants,
+      ...tiles,
       SCALE: splits > 1 ? 1 : scale,
-      THREADS: threads,
-      SPLIT_DEPTH: splitDepth,
       C_SPLIT: splits > 1 ? sizeOf(dw.shape) : 0,
     },
     reads: [dy, x],
     writes: [splits > 1 ? partials : dw],
-    workgroups: [Math.ceil(columns / (4 * threads)), Math.ceil(rows / (4 * threads)), splits],
+    workgroups,
   };
   return splits > 1 ? [first, sumSplits(partials, splits, dw, { scale, biasStride: 1 }, context)] : [first];
 };
@@ -216,10 +245,18 @@ function pointwise(
 
 interface Convolution extends Epilogue {
   constants: Record<
-    'BATCH' | 'CHANNELS' | 'ROWS' | 'OUT_HEIGHT' | 'OUT_WIDTH' | 'KERNEL_HEIGHT' | 'KERNEL_WIDTH' | 'DILATION',
+    | 'BATCH'
+    | 'CHANNELS'
+    | 'ROWS'
+    | 'OUT_HEIGHT'
+    | 'OUT_WIDTH'
+    | 'KERNEL_HEIGHT'
+    | 'KERNEL_WIDTH'
+    | 'DILATION'
+    | 'W_ROW'
+    | 'W_CHANNEL',
     number
-  > &
-    Dispatch['constants'];
+  > & { FLIP: boolean } & Dispatch['constants'];
   x: Value;
   weight: Value;
   y: Value;
@@ -238,7 +275,10 @@ function convolution(
   const epilogue = { SCALE: scale, BIAS: bias !== undefined, ...added.constants };
   const reads: Operand[] = [x, operand, bias ?? x, added.read ?? x];
 
-  if (productVariant(context, 'conv2d') === 'quad') {
+  // Each of a column's taps has a bit.
+  const tileable = DILATION === 1 && KERNEL_HEIGHT * KERNEL_WIDTH <= 32 && isTileable(ROWS, columns);
+  const variant = productVariant(context, 'conv2d', tileable);
+  if (variant === 'quad') {
     const rowBlocks = rowBlocksOf(ROWS);
     return [
       {
@@ -258,18 +298,25 @@ function convolution(
   }
 
   const depth = CHANNELS * Math.ceil(KERNEL_HEIGHT / DILATION) * Math.ceil(KERNEL_WIDTH / DILATION);
-  const { threads, splits, splitDepth } = tiling(ROWS, columns, depth, classes);
-  const kernel = workgroup;
-  const tiles = { THREADS: threads, SPLIT_DEPTH: splitDepth };
-  const workgroups = [Math.ceil(columns / (4 * threads)), Math.ceil(ROWS / (4 * threads)), classes * splits] as const;
-  if (splits === 1)
-    return [{ kernel, constants: { ...constants, ...epilogue, ...tiles, C_SPLIT: 0 }, reads, writes: [y], workgroups }];
+  const covered = variant === 'tile' ? tilesOf(ROWS, columns, depth) : smallTilesOf(ROWS, columns, depth, classes);
+  const { constants: tiles, workgroups, splits } = covered;
+  // Without dilation, which a tile's kernel does not know.
+  const { DILATION: _, ...undilated } = constants;
+  const own = variant === 'tile' ? { ...undilated, ...tiles } : { ...constants, ...tiles };
+  // In order of depth: not where the kernel is flipped.
+  const inFours =
+    !constants.FLIP &&
+    constants.W_CHANNEL === KERNEL_HEIGHT * KERNEL_WIDTH &&
+    lanesOf(depth, constants.W_ROW, first, sizeOf(operand.shape)) === 4;
+  const large = inFours ? tileInFours[Number(formatOf[weight.dtype] > 0)]! : tile;
+  const kernel = variant === 'tile' ? large : workgroup;
+  if (splits === 1) return [{ kernel, constants: { ...own, ...epilogue, C_SPLIT: 0 }, reads, writes: [y], workgroups }];
   const size = sizeOf(y.shape);
   const partials: Scratch = { scratch: 'partial products', elements: splits * size };
   return [
     {
       kernel,
-      constants: { ...constants, SCALE: 1, BIAS: false, RESIDUAL: false, ...tiles, C_SPLIT: size },
+      constants: { ...own, SCALE: 1, BIAS: false, RESIDUAL: false, C_SPLIT: size },
       reads: [x, operand, x, x],
       writes: [partials],
       workgroups,

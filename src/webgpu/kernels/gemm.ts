@@ -13,25 +13,52 @@ import {
   type Scratch,
 } from './dispatch.ts';
 import quadCode from './gemm.quad.wgsl?raw';
+import tileCode from './gemm.tile.wgsl?raw';
 import workgroupCode from './gemm.workgroup.wgsl?raw';
+import { lanesOf } from './lanes.ts';
+import { inHalves, isTileable, tilesOf, writtenOut } from './tile.ts';
 import { unroll } from './unroll.ts';
 import splitSumCode from './splitSum.wgsl?raw';
+import foursCode from './shared/fours.wgsl?raw';
 import gemmLoadsCode from './shared/gemmLoads.wgsl?raw';
+import gemmStoreCode from './shared/gemmStore.wgsl?raw';
+import sharedTileCode from './shared/tile.wgsl?raw';
 import widenedCode from './shared/widened.wgsl?raw';
 
 const quad = kernelOf('gemm.quad', quadCode, gemmLoadsCode, widenedCode);
-const workgroup = kernelOf('gemm.workgroup', workgroupCode, gemmLoadsCode, widenedCode);
+const workgroup = kernelOf('gemm.workgroup', workgroupCode, gemmLoadsCode, gemmStoreCode, widenedCode);
+/** Whether a and b are halves → the kernel that reads them so. */
+const tile = [false, true].map((a) =>
+  [false, true].map((b) =>
+    writtenOut(
+      kernelOf(
+        'gemm.tile',
+        inHalves(inHalves(tileCode, 'a', a), 'b', b),
+        sharedTileCode,
+        foursCode,
+        gemmStoreCode,
+        widenedCode,
+      ),
+    ),
+  ),
+);
+
 const splitSum = kernelOf('splitSum', splitSumCode);
 
-/** The two ways a product can run: `workgroup` stages tiles in workgroup memory, for GPUs; `quad` shares loads by quad swaps and has no
- *  barriers, for adapters that run on the CPU, where a barrier costs more than the arithmetic (needs the feature `subgroups`). */
-export const PRODUCT_VARIANTS = ['workgroup', 'quad'] as const;
-export type ProductVariant = (typeof PRODUCT_VARIANTS)[number];
+/** The ways a product can run: `workgroup` stages tiles in workgroup memory, for GPUs; `tile` does so with larger ones, and only what is large enough
+ *  and lies so that it can be read in fours; `quad` shares loads by quad swaps and has no barriers, for adapters that run on the CPU, where a
+ *  barrier costs more than the arithmetic (needs the feature `subgroups`). */
+export type ProductVariant = 'workgroup' | 'quad' | 'tile';
 
 export const productVariant = (
   context: LowerContext,
   kernelClass: 'gemm' | 'conv2d' | 'conv2dGradWeight',
-): ProductVariant => (context.variant(kernelClass, PRODUCT_VARIANTS) === 'quad' ? 'quad' : 'workgroup');
+  tileable: boolean,
+): ProductVariant => {
+  const offered: ProductVariant[] = ['workgroup', 'quad', ...(tileable ? (['tile'] as const) : [])];
+  const chosen = context.variant(kernelClass, offered);
+  return offered.find((name) => name === chosen) ?? 'workgroup';
+};
 
 /** C[m, n] = scale * (sum over k of A[m, k] B[n, k] + bias) + residual, by strides in elements. */
 export interface Product {
@@ -59,7 +86,7 @@ export interface Product {
 }
 
 /** How a workgroup kernel covers a product of `rows` x `columns` x `depth`. `batches` other tiles run beside it. */
-export function tiling(
+function tiling(
   rows: number,
   columns: number,
   depth: number,
@@ -71,6 +98,21 @@ export function tiling(
   const wanted = Math.min(Math.ceil(96 / tiles(4 * threads)), Math.floor(depth / 128), 32);
   const splitDepth = Math.ceil(depth / Math.max(1, wanted) / 16) * 16;
   return { threads, splits: Math.ceil(depth / splitDepth), splitDepth };
+}
+
+/** The same as a kernel is told it; `batches` and slices share the last axis. */
+export function smallTilesOf(
+  rows: number,
+  columns: number,
+  depth: number,
+  batches = 1,
+): { constants: Record<'THREADS' | 'SPLIT_DEPTH', number>; workgroups: [number, number, number]; splits: number } {
+  const { threads, splits, splitDepth } = tiling(rows, columns, depth, batches);
+  return {
+    constants: { THREADS: threads, SPLIT_DEPTH: splitDepth },
+    workgroups: [Math.ceil(columns / (4 * threads)), Math.ceil(rows / (4 * threads)), batches * splits],
+    splits,
+  };
 }
 
 /** Rows of four that a quad keeps: sixteen rows unless most of them would lie past the edge. */
@@ -161,7 +203,8 @@ export function lowerProduct(product: Product, context: LowerContext): Dispatch[
   // What is absent is bound to A, and not read.
   const reads: Operand[] = [a.value, b.value, bias ?? a.value, added.read ?? a.value];
 
-  if (productVariant(context, 'gemm') === 'quad') {
+  const variant = productVariant(context, 'gemm', isInFours(product));
+  if (variant === 'quad') {
     // A quad covers 16 columns but as few as 4 rows: what is narrow (a LoRA's rank) had better be the rows.
     if (columns <= 8 && columns < rows && columns === columnsInner) return lowerProduct(transposed(product), context);
     const rowBlocks = rowBlocksOf(rows);
@@ -189,10 +232,12 @@ export function lowerProduct(product: Product, context: LowerContext): Dispatch[
     ];
   }
 
-  const { threads, splits, splitDepth } = tiling(rows, columns, depth[0] * depth[1]);
-  const workgroups = [Math.ceil(columns / (4 * threads)), Math.ceil(rows / (4 * threads)), splits] as const;
-  const kernel = workgroup;
-  const tiles = { THREADS: threads, SPLIT_DEPTH: splitDepth };
+  const {
+    constants: tiles,
+    workgroups,
+    splits,
+  } = (variant === 'tile' ? tilesOf : smallTilesOf)(rows, columns, depth[0] * depth[1]);
+  const kernel = variant === 'tile' ? tile[Number(strides.A_FORMAT > 0)]![Number(strides.B_FORMAT > 0)]! : workgroup;
   if (splits === 1)
     return [
       { kernel, constants: { ...strides, ...epilogue, ...tiles, C_SPLIT: 0 }, reads, writes: [c.value], workgroups },
@@ -216,6 +261,25 @@ const hasPairs = ({ b, depth }: Product): boolean =>
   formatOf[b.value.dtype] > 0 &&
   b.depth[1] === 1 &&
   [b.first ?? 0, depth[1], b.depth[0], ...b.column].every((stride) => stride % 2 === 0);
+
+/** Whether a product is large enough for large tiles, and each of its operands can be read in fours: along one axis they are neighbours, and every
+ *  four begins at a multiple of four. */
+function isInFours({ rows, columns, columnsInner, depth, a, b }: Product): boolean {
+  const [, inner] = depth;
+  const aligned = (a.depth[1] === 1 && lanesOf(inner, a.row) === 4) || (a.row === 1 && lanesOf(rows, a.depth[1]) === 4);
+  const alignedToo =
+    (b.depth[1] === 1 && lanesOf(inner, ...b.column) === 4) ||
+    (b.column[1] === 1 && lanesOf(columnsInner, b.column[0], b.depth[1]) === 4);
+  const starts = lanesOf(
+    a.first ?? 0,
+    a.depth[0],
+    b.first ?? 0,
+    b.depth[0],
+    sizeOf(a.value.shape),
+    sizeOf(b.value.shape),
+  );
+  return isTileable(rows, columns) && aligned && alignedToo && starts === 4;
+}
 
 /** The same product as Cᵀ = B Aᵀ. */
 function transposed({ rows, columns, a, b, c, biasByRow = false, ...rest }: Product): Product {

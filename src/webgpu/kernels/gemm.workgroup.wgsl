@@ -65,25 +65,6 @@ fn load_b(column: u32, k: u32, end: u32) -> f32 {
     + (k / DEPTH_INNER) * B_DEPTH_OUTER + (k % DEPTH_INNER) * B_DEPTH);
 }
 
-fn store_c(row: u32, column: u32, split: u32, sum: f32) {
-  if (row >= ROWS || column >= COLUMNS) {
-    return;
-  }
-  let at = row * C_ROW + (column / COLUMNS_INNER) * C_COLUMN_OUTER + (column % COLUMNS_INNER) * C_COLUMN;
-  var y = sum;
-  if (BIAS) {
-    y += bias[select(column, row, BIAS_BY_ROW)];
-  }
-  y *= SCALE;
-  if (RESIDUAL) {
-    y += residual[at];
-  }
-  if (IN_PLACE) {
-    y += c[at];
-  }
-  c[split * C_SPLIT + at] = y;
-}
-
 // The first workgroup of this dispatch: a grid that would hold the GPU for long runs in turns (turns.ts).
 const FIRST_X = 0u;
 const FIRST_Y = 0u;

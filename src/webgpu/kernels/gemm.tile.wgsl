@@ -1,0 +1,103 @@
+// Matrix product C[m, n] = SCALE * (sum over k of A[m, k] * B[n, k] + bias) + residual, all three matrices by strides.
+//
+// The same contract as gemm.workgroup.wgsl, for GPUs and matrices that can be read in fours: one axis of A and one of B is contiguous, and every
+// other stride is a multiple of four. The products themselves are in shared/tile.wgsl.
+
+// What is read at once of a and b: vec2u where two elements lie in a word.
+alias AWords = vec4u;
+alias BWords = vec4u;
+
+const ROWS = 20u;
+const COLUMNS = 20u;
+const DEPTH_OUTER = 1u;
+const DEPTH_INNER = 8u;
+const A_ROW = 8u;
+const A_DEPTH = 1u;
+const A_DEPTH_OUTER = 0u;
+const B_COLUMN = 8u;
+const B_COLUMN_OUTER = 0u;
+const B_DEPTH = 1u;
+const B_DEPTH_OUTER = 0u;
+const C_ROW = 20u;
+const C_COLUMN = 1u;
+const C_COLUMN_OUTER = 0u;
+const COLUMNS_INNER = 20u;
+const SCALE = 1.0f;
+const BIAS = false;
+const BIAS_BY_ROW = false;
+const RESIDUAL = false;
+// Whether c is added to, as it was before.
+const IN_PLACE = false;
+const THREADS_X = 8u;
+const THREADS_Y = 8u;
+const ROW_PARTS = 2u;
+const COLUMN_PARTS = 2u;
+const SPLIT_DEPTH = 16u;
+const C_SPLIT = 0u;
+// Where in what is bound a and b begin.
+const A_FIRST = 0u;
+const B_FIRST = 0u;
+// How the elements of a and b are kept. 0: f32; 1: f16, two to a word; 2: bf16, two to a word.
+const A_FORMAT = 0u;
+const B_FORMAT = 0u;
+
+const DEPTH = DEPTH_OUTER * DEPTH_INNER;
+const A_ALONG_DEPTH = A_DEPTH == 1u;
+const B_ALONG_DEPTH = B_DEPTH == 1u;
+
+@group(0) @binding(0) var<storage, read> a: array<AWords>;
+@group(0) @binding(1) var<storage, read> b: array<BWords>;
+@group(0) @binding(2) var<storage, read> bias: array<f32>;
+@group(0) @binding(3) var<storage, read> residual: array<f32>;
+@group(0) @binding(4) var<storage, read_write> c: array<f32>;
+
+fn begin(column: u32) {}
+
+fn four_of_a(row: u32, at: u32, within: bool) -> vec4f {
+  if (row >= ROWS || !within) {
+    return vec4f();
+  }
+  return wholes(a[(A_FIRST + row * A_ROW + at) / 4u], A_FORMAT);
+}
+
+fn four_of_b(column: u32, at: u32, within: bool) -> vec4f {
+  if (column >= COLUMNS || !within) {
+    return vec4f();
+  }
+  return wholes(b[(B_FIRST + (column / COLUMNS_INNER) * B_COLUMN_OUTER + (column % COLUMNS_INNER) * B_COLUMN + at) / 4u], B_FORMAT);
+}
+
+// A contiguous axis is a multiple of four long where it is the rows, the columns or the inner depth: a four lies within it, or past it.
+fn load_a(row: u32, k: u32, end: u32) {
+  if (A_ALONG_DEPTH) {
+    let at = depth_of_a(k);
+    let within = k < end;
+    next_a = transposed(
+      four_of_a(row, at, within), four_of_a(row + 1u, at, within), four_of_a(row + 2u, at, within), four_of_a(row + 3u, at, within));
+  } else {
+    for (var j = 0u; j < FOUR; j++) {
+      next_a[j] = four_of_a(row, depth_of_a(k + j), k + j < end);
+    }
+  }
+}
+
+fn depth_of_a(k: u32) -> u32 {
+  return (k / DEPTH_INNER) * A_DEPTH_OUTER + (k % DEPTH_INNER) * A_DEPTH;
+}
+
+fn load_b(column: u32, k: u32, end: u32) {
+  if (B_ALONG_DEPTH) {
+    let at = depth_of_b(k);
+    let within = k < end;
+    next_b = transposed(
+      four_of_b(column, at, within), four_of_b(column + 1u, at, within), four_of_b(column + 2u, at, within), four_of_b(column + 3u, at, within));
+  } else {
+    for (var j = 0u; j < FOUR; j++) {
+      next_b[j] = four_of_b(column, depth_of_b(k + j), k + j < end);
+    }
+  }
+}
+
+fn depth_of_b(k: u32) -> u32 {
+  return (k / DEPTH_INNER) * B_DEPTH_OUTER + (k % DEPTH_INNER) * B_DEPTH;
+}

@@ -1,0 +1,111 @@
+// The middle of a matrix product for GPUs. A kernel says with `begin`, `load_a`, `load_b` and `store_c` what it is a product of.
+//
+// A workgroup covers TILE_ROWS x TILE_COLUMNS. Each invocation keeps ROW_PARTS x COLUMN_PARTS blocks of 4 x 4 sums, a part of the tile apart, so that
+// neighbours read neighbouring fours of workgroup memory. A step is 16 deep: what it takes of A and B is carried in blocks of 4 x 4, one an invocation,
+// and while it is multiplied the next is on its way to registers. Four reads of fours make 64 multiply-adds.
+// Dispatch: x = column tiles, y = row tiles, z = slices of the depth.
+
+const TILE_ROWS = 4u * ROW_PARTS * THREADS_Y;
+const TILE_COLUMNS = 4u * COLUMN_PARTS * THREADS_X;
+const STEP = 16u;
+const FOUR = 4u;
+// Turns of the inner loop that are written out.
+const K_WRITTEN = 4u;
+// In fours. One more than the tile: blocks of neighbouring depth fall into different banks.
+const A_PITCH = TILE_ROWS / 4u + 1u;
+const B_PITCH = TILE_COLUMNS / 4u + 1u;
+
+var<workgroup> tile_a: array<vec4f, STEP * A_PITCH>;
+var<workgroup> tile_b: array<vec4f, STEP * B_PITCH>;
+
+// The next block: four depths, of each four rows of A or four columns of B.
+var<private> next_a: array<vec4f, 4>;
+var<private> next_b: array<vec4f, 4>;
+
+// The first workgroup of this dispatch: a grid that would hold the GPU for long runs in turns (turns.ts).
+const FIRST_X = 0u;
+const FIRST_Y = 0u;
+const FIRST_Z = 0u;
+
+// Which block of a step: its place in depth, then in the tile, in fours. Neighbours are neighbours along the axis that is contiguous in memory.
+fn block_of(index: u32, length: u32, along_depth: bool) -> vec2u {
+  return select(vec2u(index / length, index % length), vec2u(index % 4u, index / 4u), along_depth);
+}
+
+@compute @workgroup_size(THREADS_X, THREADS_Y)
+fn main(@builtin(workgroup_id) turn: vec3u, @builtin(local_invocation_id) local: vec3u, @builtin(local_invocation_index) index: u32) {
+  let group = turn + vec3u(FIRST_X, FIRST_Y, FIRST_Z);
+  let first_row = group.y * TILE_ROWS;
+  let first_column = group.x * TILE_COLUMNS;
+  let start = group.z * SPLIT_DEPTH;
+  let end = min(DEPTH, start + SPLIT_DEPTH);
+  let block_a = block_of(index, TILE_ROWS / 4u, A_ALONG_DEPTH);
+  let block_b = block_of(index, TILE_COLUMNS / 4u, B_ALONG_DEPTH);
+  // Of 16 x TILE_ROWS elements each invocation carries 16.
+  let carries_a = index < TILE_ROWS;
+  let carries_b = index < TILE_COLUMNS;
+  let row = first_row + 4u * block_a.y;
+  let column = first_column + 4u * block_b.y;
+  begin(column);
+  if (carries_a) {
+    load_a(row, start + 4u * block_a.x, end);
+  }
+  if (carries_b) {
+    load_b(column, start + 4u * block_b.x, end);
+  }
+  var sums: array<vec4f, 4u * ROW_PARTS * COLUMN_PARTS>;
+  for (var k0 = start; k0 < end; k0 += STEP) {
+    workgroupBarrier();
+    if (carries_a) {
+      for (var j = 0u; j < FOUR; j++) {
+        tile_a[(4u * block_a.x + j) * A_PITCH + block_a.y] = next_a[j];
+      }
+    }
+    if (carries_b) {
+      for (var j = 0u; j < FOUR; j++) {
+        tile_b[(4u * block_b.x + j) * B_PITCH + block_b.y] = next_b[j];
+      }
+    }
+    workgroupBarrier();
+    if (k0 + STEP < end) {
+      if (carries_a) {
+        load_a(row, k0 + STEP + 4u * block_a.x, end);
+      }
+      if (carries_b) {
+        load_b(column, k0 + STEP + 4u * block_b.x, end);
+      }
+    }
+    for (var k = 0u; k < STEP; k += K_WRITTEN) {
+      for (var kw = 0u; kw < K_WRITTEN; kw++) {
+        let at_a = (k + kw) * A_PITCH + local.y;
+        let at_b = (k + kw) * B_PITCH + local.x;
+        var columns: array<vec4f, COLUMN_PARTS>;
+        for (var q = 0u; q < COLUMN_PARTS; q++) {
+          columns[q] = tile_b[at_b + q * THREADS_X];
+        }
+        for (var p = 0u; p < ROW_PARTS; p++) {
+          let rows = tile_a[at_a + p * THREADS_Y];
+          for (var i = 0u; i < FOUR; i++) {
+            for (var q = 0u; q < COLUMN_PARTS; q++) {
+              sums[(4u * p + i) * COLUMN_PARTS + q] += rows[i] * columns[q];
+            }
+          }
+        }
+      }
+    }
+  }
+  for (var p = 0u; p < ROW_PARTS; p++) {
+    for (var i = 0u; i < FOUR; i++) {
+      for (var q = 0u; q < COLUMN_PARTS; q++) {
+        for (var j = 0u; j < FOUR; j++) {
+          store_c(
+            first_row + 4u * (p * THREADS_Y + local.y) + i,
+            first_column + 4u * (q * THREADS_X + local.x) + j,
+            group.z,
+            sums[(4u * p + i) * COLUMN_PARTS + q][j],
+          );
+        }
+      }
+    }
+  }
+}
