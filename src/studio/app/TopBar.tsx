@@ -10,6 +10,7 @@ import { usable } from '../store/labelSelectors.ts';
 import { chosenModel } from '../store/models.ts';
 import { type Studio, useStudio } from '../store/useStudio.ts';
 import styles from './shell.module.css';
+import { said } from '../languages/fixed.ts';
 
 export function TopBar({ onFind, onHelp }: { onFind: () => void; onHelp: () => void }) {
   const { colorScheme, setColorScheme } = useMantineColorScheme();
@@ -47,7 +48,7 @@ function EngineChip() {
     starting: {
       tone: 'busy',
       text: preparing
-        ? `${preparing.what}${preparing.total > 1 ? ` ${preparing.done}/${preparing.total}` : ''}`
+        ? `${said(preparing.what)}${preparing.total > 1 ? ` ${preparing.done}/${preparing.total}` : ''}`
         : t`Starting the engine`,
     },
     ready: { tone: 'good', text: system ? gpuName(system) : t`Ready` },

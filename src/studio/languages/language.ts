@@ -28,6 +28,9 @@ export function languageFor(chosen: string | null, asked: readonly string[] = na
 
 export { i18n };
 
+/** A title in the middle of a sentence. German nouns keep their capitals. */
+export const within = (title: string): string => (i18n.locale === 'de' ? title : title.toLocaleLowerCase(i18n.locale));
+
 /** For what is drawn anew when another is spoken. */
 export const onLanguage = (changed: () => void): (() => void) => i18n.on('change', changed);
 

@@ -5,6 +5,10 @@ import { parseAsync, type types, traverse } from '@babel/core';
 import { generateMessageId } from '@lingui/message-utils/generateMessageId';
 import { expect, it } from 'vitest';
 import { formatter } from '@lingui/format-po';
+import { samplerOptions } from '../../diffusion/samplers/options.ts';
+import { lossFields, losses } from '../../losses/table.ts';
+import { presets, stableDiffusionPresets } from '../../training/presets.ts';
+import { fixed } from './fixed.ts';
 
 const studio = join(import.meta.dirname, '..');
 const sources = readdirSync(studio, { recursive: true, encoding: 'utf8' })
@@ -53,6 +57,21 @@ async function unspoken(file: string): Promise<string[]> {
 it('says nothing on a screen past the macros', async () => {
   const found = (await Promise.all(sources.map(unspoken))).flat();
   expect(found).toEqual([]);
+});
+
+it('has the titles and hints of tables that others keep', () => {
+  const own = new Set(fixed.map(({ message }) => message!));
+  const of = ({ title, hint }: { title: string; hint?: string | undefined }): string[] => [
+    title,
+    ...(hint ? [hint] : []),
+  ];
+  const tables = [
+    ...[...presets, ...stableDiffusionPresets].flatMap(({ title, description }) => [title, description]),
+    ...Object.values(losses).map(({ title }) => title),
+    ...Object.values(lossFields).flatMap(of),
+    ...Object.values(samplerOptions).flatMap(of),
+  ];
+  expect(tables.filter((text) => !own.has(text))).toEqual([]);
 });
 
 /** `{count}`, `<0>`: what a message is filled with, each once. */

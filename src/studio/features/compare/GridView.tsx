@@ -13,6 +13,7 @@ import { useModelHashes } from './modelHashes.ts';
 import styles from './compare.module.css';
 import { PromptTurn } from './PromptTurn.tsx';
 import { RunChoice } from './RunChoice.tsx';
+import { within } from '../../languages/language.ts';
 
 export function GridView() {
   const [x, y] = [useStudio((s) => s.gridX), useStudio((s) => s.gridY)];
@@ -149,7 +150,7 @@ function AxisField({
       />
       {'numbers' in axes[axis.kind] ? (
         <TextField
-          label={`${name}: ${axes[axis.kind].title.toLowerCase()}`}
+          label={`${name}: ${within(axes[axis.kind].title)}`}
           value={axis.text}
           onChange={(text) => onChange({ ...axis, text })}
         />

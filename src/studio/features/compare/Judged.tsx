@@ -14,6 +14,7 @@ import { type JudgedComparison, judgedComparison, labelledByJudges } from '../..
 import { knownJudges } from '../../store/judgesSlice.ts';
 import { useStudio } from '../../store/useStudio.ts';
 import styles from './compare.module.css';
+import { within } from '../../languages/language.ts';
 
 export function Judged() {
   const known = useStudio(knownJudges);
@@ -149,7 +150,7 @@ function Figures({ found }: { found: JudgedComparison }) {
               <tbody key={`${judge.name} ${judge.from} ${scale.name}`}>
                 <tr>
                   <th scope="rowgroup" colSpan={6} className={styles.scale}>
-                    {judge.title}: {scale.title.toLowerCase()}
+                    {judge.title}: {within(scale.title)}
                     {labelled.length > 0 ? <span className="small dim"> {labelled.join(' ')}</span> : null}
                   </th>
                 </tr>

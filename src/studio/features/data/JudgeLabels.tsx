@@ -10,6 +10,7 @@ import { JudgeCuts } from '../../components/JudgeCuts.tsx';
 import { Panel, ProblemNotice, Progress } from '../../components/Surface.tsx';
 import { knownJudges } from '../../store/judgesSlice.ts';
 import { useStudio } from '../../store/useStudio.ts';
+import { within } from '../../languages/language.ts';
 
 export function JudgeLabels() {
   const judges = useStudio(knownJudges);
@@ -27,7 +28,7 @@ export function JudgeLabels() {
       judge,
       scale: name,
       key: `${judge.place} ${name}`,
-      label: `${judge.info.title}: ${title.toLowerCase()}`,
+      label: `${judge.info.title}: ${within(title)}`,
     })),
   );
   const choice = choices.find(({ key }) => key === chosen) ?? choices[0];

@@ -14,6 +14,7 @@ import { chosenModel } from '../../store/models.ts';
 import { useDraft } from '../../store/useDraft.ts';
 import { useStudio } from '../../store/useStudio.ts';
 import styles from './generate.module.css';
+import { said } from '../../languages/fixed.ts';
 
 export function MoreSettings() {
   const { init, ...draft } = useDraft(
@@ -90,8 +91,8 @@ export function MoreSettings() {
         {samplerReads(draft.scheduler, 'eta') ? (
           <div className={styles.wide}>
             <NumberField
-              label={samplerOptions.eta.title}
-              hint={samplerOptions.eta.hint}
+              label={said(samplerOptions.eta.title)}
+              hint={said(samplerOptions.eta.hint)}
               value={draft.eta}
               min={samplerOptions.eta.min}
               max={samplerOptions.eta.max}
@@ -104,7 +105,7 @@ export function MoreSettings() {
         {samplerReads(draft.scheduler, 'karras') ? (
           <div className={styles.wide}>
             <Switch
-              label={samplerOptions.karras.title}
+              label={said(samplerOptions.karras.title)}
               checked={draft.karras}
               onChange={(karras) => setDraft({ karras })}
             />

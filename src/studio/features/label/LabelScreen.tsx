@@ -17,6 +17,7 @@ import { chosenModel, isPairOf, modelNames } from '../../store/models.ts';
 import { currentRater, profiles } from '../../store/ratersSlice.ts';
 import { useStudio } from '../../store/useStudio.ts';
 import styles from './label.module.css';
+import { UNNAMED } from '../../../records/raters.ts';
 
 const filters: { value: QueueFilter; label: MessageDescriptor }[] = [
   { value: 'toJudge', label: msg({ message: 'To judge', comment: 'pairs' }) },
@@ -72,7 +73,7 @@ export function LabelScreen() {
 /** Only where there is more than one to choose from. */
 function Whose() {
   const whose = useStudio((s) => s.whose);
-  const { name } = useStudio(currentRater);
+  const { by, name } = useStudio(currentRater);
   const several = useStudio((s) => profiles(s).length > 1 || s.labels.byRater.size > 1);
   const { setWhose } = useStudio.getState();
   if (!several) return null;
@@ -83,7 +84,7 @@ function Whose() {
         value={whose}
         onChange={setWhose}
         options={[
-          { value: 'mine', label: name === 'Me' ? t`My labels` : t`${name}’s labels` },
+          { value: 'mine', label: by === UNNAMED ? t`My labels` : t`${name}’s labels` },
           { value: 'all', label: t({ message: 'Everybody’s, merged', comment: 'labels' }) },
         ]}
       />

@@ -12,6 +12,7 @@ import { gpuName, printBytes, printCount, printSize } from '../../components/wor
 import { chosenModel } from '../../store/models.ts';
 import { useStudio } from '../../store/useStudio.ts';
 import styles from './start.module.css';
+import { said } from '../../languages/fixed.ts';
 
 const backends: Record<SystemReport['choices']['sampler'], MessageDescriptor> = {
   engine: msg`Winnow’s own kernels`,
@@ -59,9 +60,12 @@ export function SystemCheck() {
       {preparing ? (
         <div className={styles.preparing}>
           <p className="small" role="status">
-            {preparing.what}
+            {said(preparing.what)}
           </p>
-          <Progress label={preparing.what} value={preparing.total > 0 ? preparing.done / preparing.total : null} />
+          <Progress
+            label={said(preparing.what)}
+            value={preparing.total > 0 ? preparing.done / preparing.total : null}
+          />
         </div>
       ) : null}
       <ul className={styles.checks}>

@@ -16,6 +16,7 @@ import { idleBecause } from '../../../training/config.ts';
 import { useStudio } from '../../store/useStudio.ts';
 import { PictureFields, RepeatFields } from './DataSettings.tsx';
 import styles from './train.module.css';
+import { said } from '../../languages/fixed.ts';
 
 export function ConfigForm() {
   const config = useStudio((s) => s.trainConfig);
@@ -159,7 +160,7 @@ export function ConfigForm() {
             label={t({ message: 'Loss', comment: 'what training minimises' })}
             value={config.loss}
             onChange={(loss) => set({ loss })}
-            options={lossNames.map((value) => ({ value, label: losses[value].title }))}
+            options={lossNames.map((value) => ({ value, label: said(losses[value].title) }))}
           />
         </div>
         {acts('beta') ? (
@@ -337,8 +338,8 @@ function LossNumber({
 }) {
   const least = 10 ** -digits;
   const shared = {
-    label: title,
-    ...(hint !== undefined && { hint }),
+    label: said(title),
+    ...(hint !== undefined && { hint: said(hint) }),
     min: min ?? (above === undefined ? 0 : above + least),
     ...((max ?? below) !== undefined && { max: max ?? below! - least }),
     step,

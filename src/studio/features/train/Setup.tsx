@@ -23,6 +23,7 @@ import { useStudio } from '../../store/useStudio.ts';
 import { ConfigForm } from './ConfigForm.tsx';
 import { Forecast } from './Forecast.tsx';
 import styles from './train.module.css';
+import { said } from '../../languages/fixed.ts';
 
 export function Setup() {
   const base = useStudio(chosenModel);
@@ -211,8 +212,8 @@ function Presets() {
               checked={chosen === name}
               onChange={() => choosePreset(name)}
             />
-            <strong>{title}</strong>
-            <span className="small dim">{description}</span>
+            <strong>{said(title)}</strong>
+            <span className="small dim">{said(description)}</span>
             <span className="small dim number">
               {mode === 'lora' ? t`${steps} steps · LoRA, rank ${rank}` : t`${steps} steps · every weight`}
             </span>
