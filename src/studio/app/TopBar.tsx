@@ -10,7 +10,7 @@ import { usable } from '../store/labelSelectors.ts';
 import { chosenModel } from '../store/models.ts';
 import { type Studio, useStudio } from '../store/useStudio.ts';
 import styles from './shell.module.css';
-import { said } from '../languages/fixed.ts';
+import { said } from '../languages/language.ts';
 
 export function TopBar({ onFind, onHelp }: { onFind: () => void; onHelp: () => void }) {
   const { colorScheme, setColorScheme } = useMantineColorScheme();

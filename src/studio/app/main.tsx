@@ -12,10 +12,14 @@ import { useStudio } from '../store/useStudio.ts';
 import { languageFor, speak } from '../languages/language.ts';
 import { App } from './App.tsx';
 
-await speak(languageFor(useStudio.getState().preferences.language)).catch(() => undefined);
-restoreDrafts();
-keepDrafts();
-fitPreset();
-useStudio.getState().keepOffline();
-void useStudio.getState().boot();
-createRoot(document.getElementById('root')!).render(<App />);
+function start(): void {
+  restoreDrafts();
+  keepDrafts();
+  fitPreset();
+  useStudio.getState().keepOffline();
+  void useStudio.getState().boot();
+  createRoot(document.getElementById('root')!).render(<App />);
+}
+
+// Where a language does not come, the page is in English.
+void speak(languageFor(useStudio.getState().preferences.language)).then(start, start);

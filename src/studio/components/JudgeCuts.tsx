@@ -3,7 +3,8 @@ import { plural, t } from '@lingui/core/macro';
 import { useEffect } from 'react';
 import type { AskedJudge } from '../store/judgesSlice.ts';
 import { useStudio } from '../store/useStudio.ts';
-import { Disclosure, Notice } from './Surface.tsx';
+import { Disclosure } from './Disclosure.tsx';
+import { Notice } from './Surface.tsx';
 
 /** Prompts told in full; the others are counted. */
 const MOST_TOLD = 20;

@@ -6,7 +6,7 @@ import type { AdapterRef, ModelRef } from '../../service/types.ts';
 import { loraSummary, withConfigs } from '../store/loraFiles.ts';
 import { chosenModel, modelNames, strengthOf, titleOf, tunedModel, withStrength } from '../store/models.ts';
 import { useStudio } from '../store/useStudio.ts';
-import { IconFileButton } from './Button.tsx';
+import { IconFileButton } from './FileButton.tsx';
 import { Select, SliderField } from './Fields.tsx';
 import styles from './modelPicker.module.css';
 

@@ -1,7 +1,5 @@
 /** Panels, notices, progress: the quiet furniture around the images. */
-import { t } from '@lingui/core/macro';
-import { Collapse, Progress as MantineProgress } from '@mantine/core';
-import { type ReactNode, useId, useState } from 'react';
+import { type ReactNode, useId } from 'react';
 import type { Problem } from '../store/problem.ts';
 import { Icon, type IconName } from './Icon.tsx';
 import styles from './surface.module.css';
@@ -58,40 +56,6 @@ export function Panel({
   );
 }
 
-export function Disclosure({
-  label,
-  children,
-  open: openAtFirst = false,
-}: {
-  label: string;
-  children: ReactNode;
-  open?: boolean;
-}) {
-  const [open, setOpen] = useState(openAtFirst);
-  const id = useId();
-  return (
-    <div>
-      <button
-        type="button"
-        className={styles.disclosure}
-        aria-expanded={open}
-        aria-controls={id}
-        onClick={() => setOpen(!open)}
-      >
-        <span data-open={open || undefined} className={styles.chevron}>
-          <Icon name="more" />
-        </span>
-        {label}
-      </button>
-      <Collapse expanded={open} keepMounted={false}>
-        <div id={id} className={styles.disclosed}>
-          {children}
-        </div>
-      </Collapse>
-    </div>
-  );
-}
-
 export function Notice({
   tone = 'info',
   title,
@@ -130,22 +94,6 @@ export function ProblemNotice({
     <Notice tone="bad" {...(title && { title })} actions={actions}>
       {problem.message}
     </Notice>
-  );
-}
-
-/** @param value 0 to 1; null while it is not known how long it takes. */
-export function Progress({ label, value }: { label: string; value: number | null }) {
-  return (
-    <MantineProgress.Root size="sm" radius="xl">
-      <MantineProgress.Section
-        value={value === null ? 100 : Math.max(1, value * 100)}
-        animated={value === null}
-        striped={value === null}
-        color="var(--accent-strong)"
-        aria-label={label}
-        {...(value === null ? { 'aria-valuetext': t`working` } : {})}
-      />
-    </MantineProgress.Root>
   );
 }
 

@@ -1,7 +1,6 @@
 /** The language that the studio speaks: English as it stands in the code, or what a file beside this one has for it. A next language is one file:
  *  `touch xx.po`, `npm run words`, and what it says. */
 import { i18n, type Messages } from '@lingui/core';
-import { compileMessage } from '@lingui/message-utils/compileMessage';
 
 const SOURCE = 'en';
 
@@ -17,7 +16,6 @@ export const languageName = (code: string): string => {
   return name.charAt(0).toLocaleUpperCase(code) + name.slice(1);
 };
 
-i18n.setMessagesCompiler(compileMessage);
 i18n.loadAndActivate({ locale: SOURCE, messages: {} });
 
 /** The first of a person's languages that the studio speaks. */
@@ -27,6 +25,9 @@ export function languageFor(chosen: string | null, asked: readonly string[] = na
 }
 
 export { i18n };
+
+/** What is written outside the studio (fixed.ts): in the language that is spoken where it has it, else as it stands. */
+export const said = (english: string): string => (i18n.messages[english] === undefined ? english : i18n._(english));
 
 /** A title in the middle of a sentence. German nouns keep their capitals. */
 export const within = (title: string): string => (i18n.locale === 'de' ? title : title.toLocaleLowerCase(i18n.locale));

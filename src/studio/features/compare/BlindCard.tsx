@@ -8,12 +8,14 @@ import { acceptOf, fileSource, importAs } from '../../../data/importers/table.ts
 import { blindFigures, modelsOf } from '../../../evaluation/blindFigures.ts';
 import { verdict } from '../../../evaluation/verdict.ts';
 import type { Action } from '../../components/action.ts';
-import { ActionButton, Button, FileButton, IconButton } from '../../components/Button.tsx';
+import { ActionButton, Button, IconButton } from '../../components/Button.tsx';
+import { FileButton } from '../../components/FileButton.tsx';
 import { NumberField, Switch, TextField } from '../../components/Fields.tsx';
 import { withFields } from '../../components/fieldProblem.ts';
 import { Shortcuts } from '../../components/Shortcuts.tsx';
 import { ConfirmButton } from '../../components/Dialog.tsx';
-import { Disclosure, Panel, ProblemNotice } from '../../components/Surface.tsx';
+import { Disclosure } from '../../components/Disclosure.tsx';
+import { Panel, ProblemNotice } from '../../components/Surface.tsx';
 import { toastProblem } from '../../components/toast.ts';
 import { printWhen } from '../../components/words.ts';
 import { endedEarlyInWords, isUnfinished, judgedRounds } from '../../store/blindSlice.ts';

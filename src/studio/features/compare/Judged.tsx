@@ -7,14 +7,16 @@ import { between, distanceWords, percent, promptsOf, range, sign } from '../../.
 import { Button } from '../../components/Button.tsx';
 import { Switch } from '../../components/Fields.tsx';
 import { JudgeCuts } from '../../components/JudgeCuts.tsx';
-import { Disclosure, Panel, Progress } from '../../components/Surface.tsx';
+import { Disclosure } from '../../components/Disclosure.tsx';
+import { Progress } from '../../components/Progress.tsx';
+import { Panel } from '../../components/Surface.tsx';
 import { comparedCells } from '../../store/compareSelectors.ts';
 import { comparingJudges, unjudgedPictures } from '../../store/comparedScoresSlice.ts';
 import { type JudgedComparison, judgedComparison, labelledByJudges } from '../../store/judgedComparison.ts';
 import { knownJudges } from '../../store/judgesSlice.ts';
 import { useStudio } from '../../store/useStudio.ts';
 import styles from './compare.module.css';
-import { within } from '../../languages/language.ts';
+import { said, within } from '../../languages/language.ts';
 
 export function Judged() {
   const known = useStudio(knownJudges);
@@ -81,7 +83,7 @@ function ChooseJudges() {
         <Switch
           key={judge.place}
           label={judge.info.title}
-          hint={[...labelled[judge.place]!, judge.info.about.weakness].join(' ')}
+          hint={[...labelled[judge.place]!, said(judge.info.about.weakness)].join(' ')}
           checked={chosen.includes(judge)}
           onChange={(on) =>
             chooseCompareJudges(
@@ -150,7 +152,7 @@ function Figures({ found }: { found: JudgedComparison }) {
               <tbody key={`${judge.name} ${judge.from} ${scale.name}`}>
                 <tr>
                   <th scope="rowgroup" colSpan={6} className={styles.scale}>
-                    {judge.title}: {within(scale.title)}
+                    {judge.title}: {within(said(scale.title))}
                     {labelled.length > 0 ? <span className="small dim"> {labelled.join(' ')}</span> : null}
                   </th>
                 </tr>

@@ -11,6 +11,7 @@ import { exportLabels, exportModel, exportReport } from '../../store/takeAway.ts
 import type { TakeAwaySlice } from '../../store/takeAwaySlice.ts';
 import { useStudio } from '../../store/useStudio.ts';
 import styles from './compare.module.css';
+import { said } from '../../languages/language.ts';
 
 /** ONNX is for programs, and whole in memory: the command line writes it. */
 const kinds = exportKinds.filter((kind) => modelExports[kind].holds !== 'unet');
@@ -43,10 +44,10 @@ export function TakeAway() {
               disabled={taking !== null || !ready || !model || (modelExports[kind].holds === 'lora' && !isLora)}
               onClick={() => take(kind, (onProgress) => exportModel(model!, kind, fileName, onProgress))}
             >
-              {modelExports[kind].title}
+              {said(modelExports[kind].title)}
               {taking?.what === kind && taking.share > 0 ? ` · ${Math.floor(100 * taking.share)} %` : ''}
             </Button>
-            <span className="small dim">{modelExports[kind].note}</span>
+            <span className="small dim">{said(modelExports[kind].note)}</span>
           </li>
         ))}
         <li>

@@ -7,10 +7,11 @@ import { labelsOf } from '../../../data/labels.ts';
 import { Button } from '../../components/Button.tsx';
 import { NumberField, Select } from '../../components/Fields.tsx';
 import { JudgeCuts } from '../../components/JudgeCuts.tsx';
-import { Panel, ProblemNotice, Progress } from '../../components/Surface.tsx';
+import { Progress } from '../../components/Progress.tsx';
+import { Panel, ProblemNotice } from '../../components/Surface.tsx';
 import { knownJudges } from '../../store/judgesSlice.ts';
 import { useStudio } from '../../store/useStudio.ts';
-import { within } from '../../languages/language.ts';
+import { said, within } from '../../languages/language.ts';
 
 export function JudgeLabels() {
   const judges = useStudio(knownJudges);
@@ -28,7 +29,7 @@ export function JudgeLabels() {
       judge,
       scale: name,
       key: `${judge.place} ${name}`,
-      label: `${judge.info.title}: ${within(title)}`,
+      label: `${judge.info.title}: ${within(said(title))}`,
     })),
   );
   const choice = choices.find(({ key }) => key === chosen) ?? choices[0];
@@ -47,7 +48,7 @@ export function JudgeLabels() {
         </p>
         <Select
           label={t({ message: 'Judge', context: 'who judges' })}
-          hint={choice.judge.info.about.weakness}
+          hint={said(choice.judge.info.about.weakness)}
           value={choice.key}
           onChange={setChosen}
           options={choices.map(({ key, label }) => ({ value: key, label }))}

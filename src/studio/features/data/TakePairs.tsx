@@ -9,6 +9,7 @@ import { Panel } from '../../components/Surface.tsx';
 import { exportPairs } from '../../store/takeAway.ts';
 import { useStudio } from '../../store/useStudio.ts';
 import styles from './data.module.css';
+import { said } from '../../languages/language.ts';
 
 export function TakePairs() {
   const hasUsable = useStudio((s) => s.counts.usable > 0);
@@ -38,10 +39,10 @@ export function TakePairs() {
                 disabled={taking !== null || !(all ? hasPairs : hasUsable)}
                 onClick={() => take(kind)}
               >
-                {title}
+                {said(title)}
                 {mine && taking.share > 0 ? ` · ${Math.floor(100 * taking.share)} %` : ''}
               </Button>
-              <span className="small dim">{what}</span>
+              <span className="small dim">{said(what)}</span>
             </li>
           );
         })}

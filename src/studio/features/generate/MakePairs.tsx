@@ -12,7 +12,7 @@ import { chosenModel, modelKey } from '../../store/models.ts';
 import { secondModel } from '../../store/generateSelectors.ts';
 import { useDraft } from '../../store/useDraft.ts';
 import { useStudio } from '../../store/useStudio.ts';
-import { within } from '../../languages/language.ts';
+import { said, within } from '../../languages/language.ts';
 
 const keyOf = (judge: string, scale: string | undefined): string => `${judge} ${scale ?? ''}`;
 
@@ -102,7 +102,7 @@ function BestOf({ bestOf, judges }: { bestOf: NonNullable<PairsRequest['bestOf']
     scales.map((scale) => ({
       key: keyOf(name, scale.name),
       by: { judge: name, scale: scale.name },
-      label: `${title}: ${within(scale.title)}`,
+      label: `${title}: ${within(said(scale.title))}`,
     })),
   );
   return (

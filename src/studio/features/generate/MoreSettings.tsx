@@ -2,9 +2,10 @@
 import { t } from '@lingui/core/macro';
 import { Trans } from '@lingui/react/macro';
 import { readBlob } from '../../../data/formats/bytes.ts';
-import { Button, FileButton } from '../../components/Button.tsx';
+import { Button } from '../../components/Button.tsx';
+import { FileButton } from '../../components/FileButton.tsx';
 import { NumberField, Segmented, Select, Switch } from '../../components/Fields.tsx';
-import { Disclosure } from '../../components/Surface.tsx';
+import { Disclosure } from '../../components/Disclosure.tsx';
 import { samplerOptions, samplerReads } from '../../../diffusion/samplers/options.ts';
 import { samplerNames, samplers, substitution } from '../../../diffusion/samplers/table.ts';
 import { acceptOf } from '../../../data/importers/table.ts';
@@ -14,7 +15,7 @@ import { chosenModel } from '../../store/models.ts';
 import { useDraft } from '../../store/useDraft.ts';
 import { useStudio } from '../../store/useStudio.ts';
 import styles from './generate.module.css';
-import { said } from '../../languages/fixed.ts';
+import { said } from '../../languages/language.ts';
 
 export function MoreSettings() {
   const { init, ...draft } = useDraft(

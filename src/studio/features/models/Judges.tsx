@@ -3,7 +3,8 @@ import { plural, t } from '@lingui/core/macro';
 import { Trans } from '@lingui/react/macro';
 import { useState } from 'react';
 import type { HubPlan, JudgeInfo } from '../../../service/types.ts';
-import { Button, FileButton, FolderButton } from '../../components/Button.tsx';
+import { Button } from '../../components/Button.tsx';
+import { FileButton, FolderButton } from '../../components/FileButton.tsx';
 import { TextField } from '../../components/Fields.tsx';
 import { ConfirmButton } from '../../components/Dialog.tsx';
 import { Notice, Panel } from '../../components/Surface.tsx';
@@ -11,6 +12,7 @@ import { printBytes } from '../../components/words.ts';
 import { pickedFolder, singleFile } from '../../store/modelFiles.ts';
 import { useStudio } from '../../store/useStudio.ts';
 import styles from './models.module.css';
+import { said } from '../../languages/language.ts';
 
 const defaultHost = 'https://huggingface.co';
 
@@ -75,9 +77,9 @@ function About({ info: { title, scales, about, imageSize } }: { info: JudgeInfo 
   return (
     <>
       <strong>{title}</strong>
-      <p className="small">{about.purpose}</p>
+      <p className="small">{said(about.purpose)}</p>
       <p className="small dim">
-        {takes(imageSize, prompts)} {about.weakness}
+        {takes(imageSize, prompts)} {said(about.weakness)}
       </p>
     </>
   );

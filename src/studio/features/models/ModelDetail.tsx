@@ -9,7 +9,8 @@ import type { ModelInfo, PredictionType, StoredModel } from '../../../service/ty
 import { Button } from '../../components/Button.tsx';
 import { Select } from '../../components/Fields.tsx';
 import { ConfirmButton } from '../../components/Dialog.tsx';
-import { Disclosure, Notice, Panel, ProblemNotice, Tag } from '../../components/Surface.tsx';
+import { Disclosure } from '../../components/Disclosure.tsx';
+import { Notice, Panel, ProblemNotice, Tag } from '../../components/Surface.tsx';
 import { toast } from '../../components/toast.ts';
 import { printBytes, printCount, printSize, printWhen } from '../../components/words.ts';
 import { chosenModel } from '../../store/models.ts';

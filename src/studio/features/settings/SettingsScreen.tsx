@@ -4,9 +4,10 @@ import { Trans } from '@lingui/react/macro';
 import { useMantineColorScheme } from '@mantine/core';
 import { useEffect, useState } from 'react';
 import { Button } from '../../components/Button.tsx';
-import { Segmented, Switch } from '../../components/Fields.tsx';
+import { Segmented, Select, Switch } from '../../components/Fields.tsx';
 import { saveBytes } from '../../components/files.ts';
-import { Notice, Page, Panel, Progress, ProblemNotice } from '../../components/Surface.tsx';
+import { Progress } from '../../components/Progress.tsx';
+import { Notice, Page, Panel, ProblemNotice } from '../../components/Surface.tsx';
 import { attempt, toast } from '../../components/toast.ts';
 import { printBytes } from '../../components/words.ts';
 import { diagnostics } from '../../store/diagnostics.ts';
@@ -185,7 +186,7 @@ function Language() {
     setPreference('language', next);
   };
   return (
-    <Segmented
+    <Select
       label={t`Language`}
       value={language ?? ''}
       onChange={(code) => attempt(() => choose(code))}

@@ -7,12 +7,14 @@ import { Link } from 'wouter';
 import type { ModelInfo, SystemReport } from '../../../service/types.ts';
 import { Button } from '../../components/Button.tsx';
 import { Icon, type IconName } from '../../components/Icon.tsx';
-import { Disclosure, Panel, Progress } from '../../components/Surface.tsx';
+import { Disclosure } from '../../components/Disclosure.tsx';
+import { Progress } from '../../components/Progress.tsx';
+import { Panel } from '../../components/Surface.tsx';
 import { gpuName, printBytes, printCount, printSize } from '../../components/words.ts';
 import { chosenModel } from '../../store/models.ts';
 import { useStudio } from '../../store/useStudio.ts';
 import styles from './start.module.css';
-import { said } from '../../languages/fixed.ts';
+import { said } from '../../languages/language.ts';
 
 const backends: Record<SystemReport['choices']['sampler'], MessageDescriptor> = {
   engine: msg`Winnow’s own kernels`,

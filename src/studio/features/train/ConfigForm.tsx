@@ -16,7 +16,7 @@ import { idleBecause } from '../../../training/config.ts';
 import { useStudio } from '../../store/useStudio.ts';
 import { PictureFields, RepeatFields } from './DataSettings.tsx';
 import styles from './train.module.css';
-import { said } from '../../languages/fixed.ts';
+import { said } from '../../languages/language.ts';
 
 export function ConfigForm() {
   const config = useStudio((s) => s.trainConfig);

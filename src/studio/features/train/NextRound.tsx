@@ -8,7 +8,7 @@ import type { RunRecord } from '../../../service/types.ts';
 import { Button } from '../../components/Button.tsx';
 import { NumberField, Segmented } from '../../components/Fields.tsx';
 import { settingsInWords } from '../../components/settingsWords.ts';
-import { Disclosure } from '../../components/Surface.tsx';
+import { Disclosure } from '../../components/Disclosure.tsx';
 import { roundRecipe } from '../../store/generateSelectors.ts';
 import { useStudio } from '../../store/useStudio.ts';
 

@@ -5,7 +5,8 @@ import { useEffect, useState } from 'react';
 import { useShallow } from 'zustand/react/shallow';
 import { configFor, presetsFor } from '../../../training/presets.ts';
 import type { Action } from '../../components/action.ts';
-import { ActionButton, Button, FileButton } from '../../components/Button.tsx';
+import { ActionButton, Button } from '../../components/Button.tsx';
+import { FileButton } from '../../components/FileButton.tsx';
 import { TextArea } from '../../components/Fields.tsx';
 import { withFields } from '../../components/fieldProblem.ts';
 import { ModelPicker } from '../../components/ModelPicker.tsx';
@@ -14,7 +15,8 @@ import { exporters } from '../../../data/exporters/table.ts';
 import { acceptOf } from '../../../data/importers/table.ts';
 import { saveTaken } from '../../components/files.ts';
 import { Shortcuts } from '../../components/Shortcuts.tsx';
-import { Disclosure, Empty, Notice, Panel, ProblemNotice } from '../../components/Surface.tsx';
+import { Disclosure } from '../../components/Disclosure.tsx';
+import { Empty, Notice, Panel, ProblemNotice } from '../../components/Surface.tsx';
 import { printTrainConfig } from '../../../data/formats/trainConfig.ts';
 import { trainsOn } from '../../../data/pairs.ts';
 import { usable, usablePrompts } from '../../store/labelSelectors.ts';
@@ -23,7 +25,7 @@ import { useStudio } from '../../store/useStudio.ts';
 import { ConfigForm } from './ConfigForm.tsx';
 import { Forecast } from './Forecast.tsx';
 import styles from './train.module.css';
-import { said } from '../../languages/fixed.ts';
+import { said } from '../../languages/language.ts';
 
 export function Setup() {
   const base = useStudio(chosenModel);
