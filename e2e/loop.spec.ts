@@ -118,6 +118,9 @@ for (const reference of ['engine', 'onnx'] as const) {
     await expect(page.getByText(/^2 steps · guidance/)).toBeVisible();
     await page.getByRole('button', { name: /^Make \d+ images/ }).click();
     await expect(page.getByText('All images are here')).toBeVisible({ timeout: 300_000 });
+    await page.getByText('Together', { exact: true }).click();
+    await expect(page.getByRole('img', { name: /^[AB]: .+, seed \d+$/ })).toHaveCount(4);
+    await page.getByText('Side by side', { exact: true }).click();
     await page.getByRole('button', { name: /^Have \d+ pictures judged/ }).click();
     await expect(page.getByRole('button', { name: 'All is judged' })).toBeVisible({ timeout: 120_000 });
     await expect(

@@ -161,6 +161,34 @@ export const otherPictures: Selector<readonly { model: ModelRef; images: readonl
       })),
   );
 
+/** What is looked at together: every model's picture of the prompt and seed in place; of two models alone of the next seed, too. */
+export const picturesTogether: Selector<
+  readonly { side: string; model: ModelRef; seed: number; image: ImageRecord | undefined }[]
+> = memoised(
+  [
+    modelsCompared,
+    (state) => state.comparePrompts,
+    (state) => state.compareSeeds,
+    (state) => state.comparePosition,
+    pictureIn,
+  ],
+  (models, prompts, seeds, position, find) => {
+    const prompt = prompts[position.prompt] ?? '';
+    const next = [
+      position.seed,
+      ...(models.length <= 2 && seeds.length > 1 ? [(position.seed + 1) % seeds.length] : []),
+    ];
+    return next.flatMap((at) =>
+      models.map((model, i) => ({
+        side: String.fromCharCode(65 + i),
+        model,
+        seed: seeds[at]!,
+        image: find(model, prompt, seeds[at]!),
+      })),
+    );
+  },
+);
+
 /** The one that is shown large. */
 export const shownPair = (state: Studio): ComparedPair | undefined =>
   comparison(state).find(

@@ -9,7 +9,7 @@ import type { Problem } from './problem.ts';
 import { bundledPrompts, drawPrompts } from './prompts.ts';
 import type { Slice } from './useStudio.ts';
 
-export const compareViews = ['sideBySide', 'slider', 'flicker', 'difference', 'grid', 'scrub'] as const;
+export const compareViews = ['sideBySide', 'slider', 'flicker', 'difference', 'together', 'grid', 'scrub'] as const;
 export type CompareView = (typeof compareViews)[number];
 
 export interface CompareSlice {

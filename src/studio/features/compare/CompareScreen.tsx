@@ -44,6 +44,7 @@ import { Judged } from './Judged.tsx';
 import { PairThumbs } from './PairThumbs.tsx';
 import { Scrub } from './Scrub.tsx';
 import { TakeAway } from './TakeAway.tsx';
+import { Together } from './Together.tsx';
 import { TwoImages } from './TwoImages.tsx';
 
 /** A line for every base model that is compared. */
@@ -65,6 +66,7 @@ const views: { value: CompareView; label: MessageDescriptor }[] = [
   { value: 'slider', label: msg`Slider` },
   { value: 'flicker', label: msg({ message: 'Flicker', context: 'a view' }) },
   { value: 'difference', label: msg`Difference` },
+  { value: 'together', label: msg({ message: 'Together', comment: 'a view: several pictures at once' }) },
   { value: 'grid', label: msg`Grid` },
   { value: 'scrub', label: msg`Through training` },
 ];
@@ -121,7 +123,7 @@ function Compare() {
             <Scrub />
           ) : (
             <>
-              <TwoImages view={view} />
+              {view === 'together' ? <Together /> : <TwoImages view={view} />}
               <PairThumbs />
               <Judged />
             </>
