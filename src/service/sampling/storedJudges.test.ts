@@ -6,6 +6,7 @@ import { folderReader } from '../../cli/files.ts';
 import { chooseJudgeFiles } from '../../data/judgeFiles.ts';
 import { Engine } from '../engineService.ts';
 import { MemoryFileStore } from '../memoryFiles.ts';
+import { startTestHub } from '../../../tools/testHub.ts';
 import { testEnvironment } from '../testEnvironment.ts';
 import type { ImportRequest } from '../types.ts';
 
@@ -135,4 +136,42 @@ it('one of a name that is a person’s does not sign as a person', async () => {
   await engine.importJudge('job', { name: 'person', files: filesOf('head') }, () => {});
   expect((await engine.judge('judges/person')).name).toBe('judge person');
   expect((await engine.storedJudges())[0]!.info!.name).toBe('judge person');
+});
+
+it('comes from a hub by its id, as it is published there: without the pickle, after a broken connection, once', async () => {
+  const clip = 'tools/judges/cases/judge-pickscore';
+  const bytes = (path: string): Uint8Array => readFileSync(join(clip, path));
+  const weights = bytes('weights.safetensors');
+  const hub = await startTestHub({
+    folder: join(clip, 'tokenizer'),
+    id: 'yuvalkirstain/PickScore_v1',
+    extra: {
+      'README.md': Buffer.from('---\n---\n'),
+      'config.json': bytes('config.json'),
+      'preprocessor_config.json': bytes('preprocessor_config.json'),
+      'model.safetensors': weights,
+      'pytorch_model.bin': Buffer.alloc(1000),
+    },
+    faults: { 'model.safetensors': [{ kind: 'drop', after: Math.floor(weights.length / 2) }] },
+  });
+  try {
+    const files = new MemoryFileStore();
+    const engine = newEngine(files);
+    const request = { id: hub.id, host: hub.host };
+    const plan = await engine.planJudgeDownload(request);
+    expect(plan.files.map(({ path }) => path)).toEqual(
+      expect.arrayContaining(['config.json', 'model.safetensors', 'tokenizer.json']),
+    );
+    expect(plan.files.map(({ path }) => path)).not.toContain('pytorch_model.bin');
+    expect(await files.list('judges')).toEqual([]);
+    const id = await engine.downloadJudge('job', request, () => {});
+    expect(hub.requests.filter(({ path }) => path === 'model.safetensors').length).toBeGreaterThan(1);
+    const [stored] = await engine.storedJudges();
+    expect(stored).toMatchObject({ complete: true, problem: null, info: { title: 'PickScore', embeds: true } });
+    expect(await files.read(`judges/${id}/model.safetensors`)).toEqual(new Uint8Array(weights));
+    expect(await files.exists(`judges/${id}/pytorch_model.bin`)).toBe(false);
+    expect(await engine.judge(`judges/${id}`)).toEqual(stored!.info);
+  } finally {
+    await hub.close();
+  }
 });
