@@ -9,17 +9,16 @@ const standard = {
   sampleEvery: 0,
   driftGuard: 'off',
 };
-const longer = { ...standard, steps: 200 };
 
 /** What is drawn and labelled (by whom), the run's settings, and what else is done with it. A row without one asks for what `winnow` does not do. */
 export const plans = {
-  preference: { arm: '200 pairs', pairs: 200, bestOf: 4, by: 'a', set: longer },
+  preference: { arm: '200 pairs', pairs: 200, bestOf: 4, by: 'a', set: standard },
   'implicit-reward': {
     arm: 'tuned on 200 pairs',
     pairs: 200,
     bestOf: 4,
     by: 'a',
-    set: longer,
+    set: standard,
     implicit: 500,
     run: 'preference',
   },

@@ -106,7 +106,7 @@ ROW = Row(
     "implicit-reward", "Implicit reward: the tuned model as a judge",
     "Pick-a-Pic v2 validation, 10 random timesteps: DPO-SD1.5 60.8 %, DPO-SDXL 72.0 %; PickScore 64.2, HPSv2 59.3, CLIP 57.1, Aesthetic 51.4.",
     "Pairs of two random seeds for test prompts, two a prompt; 20 draws of timestep and noise, two in each tenth, common to all pictures, pairs and models. A tie counts half.",
-    {"tuned on 200 pairs": model_arm(4, 200, steps=200), "tuned on 100 pairs": model_arm(4), "base, plain likelihood": likelihood, "scorer A itself": scorer_a},
+    {"tuned on 200 pairs": model_arm(4, 200), "tuned on 100 pairs": model_arm(4), "base, plain likelihood": likelihood, "scorer A itself": scorer_a},
     reading, fixed=("base, plain likelihood", "scorer A itself"),
     columns=("accuracy a", "accuracy b", "accuracy c", "training accuracy", "accuracy b, 1 draws", "accuracy b, 10 draws", "accuracy b, 20 draws", "accuracy b, least sure quarter", "accuracy b, surest quarter"),
 )

@@ -12,8 +12,8 @@ LONG = dict(steps=200)
 
 # What is to be reached, judged by B: (arm, figure, bound).
 GOALS = (
-    ("200 pairs", "gain b", 1.8), ("200 pairs", "wins b alignment", 0.45), ("200 pairs, a quarter of the labels flipped", "gain b", 1.2),
-    ("200 pairs by alignment", "wins b alignment", 0.60), ("200 pairs by alignment", "gain b", 0.0), ("200 pairs", "diversity", 0.90),
+    ("200 pairs", "gain b", 1.8), ("200 pairs", "wins b alignment", 0.45), ("200 pairs, 200 steps, a quarter of the labels flipped", "gain b", 1.2),
+    ("200 pairs, 200 steps, by alignment", "wins b alignment", 0.60), ("200 pairs, 200 steps, by alignment", "gain b", 0.0), ("200 pairs", "diversity", 0.90),
 )
 
 
@@ -48,8 +48,8 @@ ROW = Row(
     "DPO-SDXL over SDXL-base, general preference: 70.0 % on PartiPrompts, 64.7 % on HPSv2's prompts (majority of five people); visual appeal and alignment \"similar\".",
     "Best and worst of four by scorer A on train prompts, judged by B and C on test prompts.",
     {
-        "200 pairs": standard(chosen(200), **LONG), "100 pairs": standard(chosen(100)),
-        "200 pairs, a quarter of the labels flipped": standard(flipped, **LONG), "200 pairs by alignment": standard(chosen(200, by="a alignment"), by="a alignment", **LONG),
+        "200 pairs": standard(chosen(200)), "100 pairs": standard(chosen(100)), "200 pairs, 200 steps": standard(chosen(200), **LONG),
+        "200 pairs, 200 steps, a quarter of the labels flipped": standard(flipped, **LONG), "200 pairs, 200 steps, by alignment": standard(chosen(200, by="a alignment"), by="a alignment", **LONG),
     },
     reading,
 )
