@@ -29,7 +29,9 @@ def cells_of(rig, one, args):
     """Cells that are there, and those that are asked for, made one after the other: yields (cells by arm, what was made or None)."""
     folder = rig.work / "cells"
     folder.mkdir(exist_ok=True)
-    path = lambda arm, seed: folder / f"{short([one.name, arm, seed, rig.classifier is not None, rig.versions])}.pt"
+    # What an arm is made of stands in its row's file.
+    source = (HERE / "rows" / f"{one.name.replace('-', '_')}.py").read_text()
+    path = lambda arm, seed: folder / f"{short([one.name, source, arm, seed, rig.classifier is not None, rig.versions])}.pt"
     seeds_of = lambda arm: [0] if arm in one.fixed else args.seeds
     asked = [(arm, seed) for seed in args.seeds for arm in one.arms if seed in seeds_of(arm) and (not args.arms or arm in args.arms)]
     made = {}
