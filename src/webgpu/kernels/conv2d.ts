@@ -39,23 +39,12 @@ import widenedCode from './shared/widened.wgsl?raw';
 
 const quad = kernelOf('conv2d.quad', quadCode, conv2dLoadsCode, widenedCode);
 const workgroup = kernelOf('conv2d.workgroup', workgroupCode, conv2dLoadsCode, widenedCode);
-const tile = writtenOut(
-  kernelOf('conv2d.tile', tileCode, weightOnesCode, sharedTileCode, conv2dLoadsCode, widenedCode),
-);
+const tile = kernelOf('conv2d.tile', tileCode, weightOnesCode, sharedTileCode, conv2dLoadsCode, widenedCode);
 /** Weights as whole words, and as halves. */
 const tileInFours = [false, true].map((half) =>
-  writtenOut(
-    kernelOf(
-      'conv2d.tile',
-      tileCode,
-      inHalves(weightFoursCode, 'weight', half),
-      sharedTileCode,
-      foursCode,
-      widenedCode,
-    ),
-  ),
+  kernelOf('conv2d.tile', tileCode, inHalves(weightFoursCode, 'weight', half), sharedTileCode, foursCode, widenedCode),
 );
-const gradWeightTile = writtenOut(kernelOf('conv2dGradWeight.tile', gradWeightTileCode, sharedTileCode));
+const gradWeightTile = kernelOf('conv2dGradWeight.tile', gradWeightTileCode, sharedTileCode);
 const gradWeightQuad = kernelOf('conv2dGradWeight.quad', gradWeightQuadCode);
 const gradWeightWorkgroup = kernelOf('conv2dGradWeight.workgroup', gradWeightWorkgroupCode);
 
@@ -180,14 +169,12 @@ export const lowerConv2dGradWeight: LowerToWgsl<'conv2dGradWeight'> = ({ inputs,
       },
     ];
   }
-  const {
-    constants: tiles,
-    workgroups,
-    splits,
-  } = (variant === 'tile' ? tilesOf : smallTilesOf)(rows, columns, batch * outHeight * outWidth);
+  const pixels = batch * outHeight * outWidth;
+  const large = variant === 'tile' ? tilesOf(rows, columns, pixels) : null;
+  const { constants: tiles, workgroups, splits } = large ?? smallTilesOf(rows, columns, pixels);
   const partials: Scratch = { scratch: 'partial products', elements: splits * sizeOf(dw.shape) };
   const first: Dispatch = {
-    kernel: variant === 'tile' ? gradWeightTile : gradWeightWorkgroup,
+    kernel: large ? writtenOut(gradWeightTile, large.constants) : gradWeightWorkgroup,
     constants: {
       ...constants,
       ...tiles,
@@ -298,18 +285,18 @@ function convolution(
   }
 
   const depth = CHANNELS * Math.ceil(KERNEL_HEIGHT / DILATION) * Math.ceil(KERNEL_WIDTH / DILATION);
-  const covered = variant === 'tile' ? tilesOf(ROWS, columns, depth) : smallTilesOf(ROWS, columns, depth, classes);
-  const { constants: tiles, workgroups, splits } = covered;
+  const large = variant === 'tile' ? tilesOf(ROWS, columns, depth) : null;
+  const { constants: tiles, workgroups, splits } = large ?? smallTilesOf(ROWS, columns, depth, classes);
   // Without dilation, which a tile's kernel does not know.
   const { DILATION: _, ...undilated } = constants;
-  const own = variant === 'tile' ? { ...undilated, ...tiles } : { ...constants, ...tiles };
+  const own = large ? { ...undilated, ...tiles } : { ...constants, ...tiles };
   // In order of depth: not where the kernel is flipped.
   const inFours =
     !constants.FLIP &&
     constants.W_CHANNEL === KERNEL_HEIGHT * KERNEL_WIDTH &&
     lanesOf(depth, constants.W_ROW, first, sizeOf(operand.shape)) === 4;
-  const large = inFours ? tileInFours[Number(formatOf[weight.dtype] > 0)]! : tile;
-  const kernel = variant === 'tile' ? large : workgroup;
+  const tiled = inFours ? tileInFours[Number(formatOf[weight.dtype] > 0)]! : tile;
+  const kernel = large ? writtenOut(tiled, large.constants) : workgroup;
   if (splits === 1) return [{ kernel, constants: { ...own, ...epilogue, C_SPLIT: 0 }, reads, writes: [y], workgroups }];
   const size = sizeOf(y.shape);
   const partials: Scratch = { scratch: 'partial products', elements: splits * size };

@@ -30,19 +30,16 @@ const workgroup = kernelOf('gemm.workgroup', workgroupCode, gemmLoadsCode, gemmS
 /** Whether a and b are halves → the kernel that reads them so. */
 const tile = [false, true].map((a) =>
   [false, true].map((b) =>
-    writtenOut(
-      kernelOf(
-        'gemm.tile',
-        inHalves(inHalves(tileCode, 'a', a), 'b', b),
-        sharedTileCode,
-        foursCode,
-        gemmStoreCode,
-        widenedCode,
-      ),
+    kernelOf(
+      'gemm.tile',
+      inHalves(inHalves(tileCode, 'a', a), 'b', b),
+      sharedTileCode,
+      foursCode,
+      gemmStoreCode,
+      widenedCode,
     ),
   ),
 );
-
 const splitSum = kernelOf('splitSum', splitSumCode);
 
 /** The ways a product can run: `workgroup` stages tiles in workgroup memory, for GPUs; `tile` does so with larger ones, and only what is large enough
@@ -232,12 +229,11 @@ export function lowerProduct(product: Product, context: LowerContext): Dispatch[
     ];
   }
 
-  const {
-    constants: tiles,
-    workgroups,
-    splits,
-  } = (variant === 'tile' ? tilesOf : smallTilesOf)(rows, columns, depth[0] * depth[1]);
-  const kernel = variant === 'tile' ? tile[Number(strides.A_FORMAT > 0)]![Number(strides.B_FORMAT > 0)]! : workgroup;
+  const large = variant === 'tile' ? tilesOf(rows, columns, depth[0] * depth[1]) : null;
+  const { constants: tiles, workgroups, splits } = large ?? smallTilesOf(rows, columns, depth[0] * depth[1]);
+  const kernel = large
+    ? writtenOut(tile[Number(strides.A_FORMAT > 0)]![Number(strides.B_FORMAT > 0)]!, large.constants)
+    : workgroup;
   if (splits === 1)
     return [
       { kernel, constants: { ...strides, ...epilogue, ...tiles, C_SPLIT: 0 }, reads, writes: [c.value], workgroups },

@@ -3,14 +3,32 @@ import type { KernelSource } from './dispatch.ts';
 import { unroll } from './unroll.ts';
 
 /** Invocations of a workgroup and blocks of 4 x 4 sums of each: rows = 4 * THREADS_Y * ROW_PARTS. */
-const TALL = { THREADS_X: 8, THREADS_Y: 16, ROW_PARTS: 2, COLUMN_PARTS: 2 };
-const SQUARE = { THREADS_X: 8, THREADS_Y: 8, ROW_PARTS: 2, COLUMN_PARTS: 2 };
+export type Tile = Record<'THREADS_X' | 'THREADS_Y' | 'ROW_PARTS' | 'COLUMN_PARTS', number>;
 
-/** What is narrower keeps few of a tile's columns busy. */
-export const isTileable = (rows: number, columns: number): boolean => Math.min(rows, columns) >= 32;
+const TALL: Tile = { THREADS_X: 8, THREADS_Y: 16, ROW_PARTS: 2, COLUMN_PARTS: 2 };
+const SQUARE: Tile = { THREADS_X: 8, THREADS_Y: 8, ROW_PARTS: 2, COLUMN_PARTS: 2 };
+/** Of what is as narrow as a LoRA's rank, one way or the other: 128 by 16. */
+const NARROW: Tile = { THREADS_X: 4, THREADS_Y: 32, ROW_PARTS: 1, COLUMN_PARTS: 1 };
+const LOW: Tile = { THREADS_X: 32, THREADS_Y: 4, ROW_PARTS: 1, COLUMN_PARTS: 1 };
+const NARROWEST = 16;
+
+/** Small both ways, it is not worth a tile. */
+export const isTileable = (rows: number, columns: number): boolean => Math.max(rows, columns) >= 32;
+
+function tileOf(rows: number, columns: number): Tile {
+  if (rows <= NARROWEST) return LOW;
+  if (columns <= NARROWEST) return NARROW;
+  return countOf(gridOf(TALL, rows, columns)) >= 128 ? TALL : SQUARE;
+}
+
+const gridOf = (tile: Tile, rows: number, columns: number): [number, number] => [
+  Math.ceil(columns / (4 * tile.THREADS_X * tile.COLUMN_PARTS)),
+  Math.ceil(rows / (4 * tile.THREADS_Y * tile.ROW_PARTS)),
+];
+const countOf = ([x, y]: [number, number]): number => x * y;
 
 export interface Tiles {
-  constants: typeof TALL & { SPLIT_DEPTH: number };
+  constants: Tile & { SPLIT_DEPTH: number };
   workgroups: [number, number, number];
   splits: number;
 }
@@ -18,16 +36,12 @@ export interface Tiles {
 /** How tiles cover a product of `rows` x `columns` x `depth`. A GPU wants a hundred and more workgroups to be busy: first smaller tiles, then
  *  slices of the depth. */
 export function tilesOf(rows: number, columns: number, depth: number): Tiles {
-  const grid = (tile: typeof TALL): [number, number] => [
-    Math.ceil(columns / (4 * tile.THREADS_X * tile.COLUMN_PARTS)),
-    Math.ceil(rows / (4 * tile.THREADS_Y * tile.ROW_PARTS)),
-  ];
-  const count = ([x, y]: [number, number]): number => x * y;
-  const tile = count(grid(TALL)) >= 128 ? TALL : SQUARE;
-  const wanted = Math.min(Math.ceil(96 / count(grid(tile))), Math.floor(depth / 256), 32);
+  const tile = tileOf(rows, columns);
+  const grid = gridOf(tile, rows, columns);
+  const wanted = Math.min(Math.ceil(96 / countOf(grid)), Math.floor(depth / 256), 32);
   const splitDepth = Math.ceil(depth / Math.max(1, wanted) / 16) * 16;
   const splits = Math.ceil(depth / splitDepth);
-  return { constants: { ...tile, SPLIT_DEPTH: splitDepth }, workgroups: [...grid(tile), splits], splits };
+  return { constants: { ...tile, SPLIT_DEPTH: splitDepth }, workgroups: [...grid, splits], splits };
 }
 
 /** The text that reads an operand in fours, of halves: two words instead of four (shared/fours.wgsl). */
@@ -37,19 +51,18 @@ export function inHalves(code: string, operand: 'a' | 'b' | 'weight', half: bool
   return code.replace(`${words}vec4u;`, `${words}vec2u;`).replace(`wholes(${operand}[`, `halves(${operand}[`);
 }
 
-const written = new Map<KernelSource, KernelSource>();
+const written = new Map<KernelSource, Map<string, KernelSource>>();
 
-/** With all its short loops written out; every tile has the same number of parts. */
-export function writtenOut(kernel: KernelSource): KernelSource {
-  let found = written.get(kernel);
+/** For a tile, with all its short loops written out. */
+export function writtenOut(kernel: KernelSource, { ROW_PARTS, COLUMN_PARTS }: Tile): KernelSource {
+  let tiles = written.get(kernel);
+  if (!tiles) written.set(kernel, (tiles = new Map()));
+  const key = `${ROW_PARTS} ${COLUMN_PARTS}`;
+  let found = tiles.get(key);
   if (!found) {
-    found = [
-      ['FOUR', 4],
-      ['ROW_PARTS', TALL.ROW_PARTS],
-      ['COLUMN_PARTS', TALL.COLUMN_PARTS],
-      ['K_WRITTEN', 4],
-    ].reduce((source, [name, count]) => unroll(source, name as string, count as number), kernel);
-    written.set(kernel, found);
+    const loops = { FOUR: 4, ROW_PARTS, COLUMN_PARTS, K_WRITTEN: 4 };
+    found = Object.entries(loops).reduce((source, [name, count]) => unroll(source, name, count), kernel);
+    tiles.set(key, found);
   }
   return found;
 }
