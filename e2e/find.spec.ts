@@ -55,3 +55,19 @@ test('version, model card with its pictures, and licences stand under Settings',
   for (const bundled of ['onnxruntime-web', 'react', 'zustand', 'comlink'])
     await expect(licences.getByText(new RegExp(`^## ${bundled} \\d`, 'm'))).toBeVisible();
 });
+
+test('another screen begins at its top, and Back brings the one before to where it was', async ({ page }) => {
+  await page.setViewportSize({ width: 1000, height: 420 });
+  await page.goto('/#/settings');
+  await expect(page.getByRole('button', { name: 'Licences' })).toBeVisible();
+  const top = (): Promise<number> => page.evaluate(() => scrollY);
+  await page.getByRole('button', { name: 'Licences' }).scrollIntoViewIfNeeded();
+  const before = await top();
+  expect(before).toBeGreaterThan(100);
+  await page.getByRole('link', { name: 'Data', exact: true }).click();
+  await expect(page.getByRole('heading', { level: 1, name: 'Data' })).toBeVisible();
+  expect(await top()).toBe(0);
+  await page.goBack();
+  await expect(page.getByRole('heading', { level: 1, name: 'Settings' })).toBeVisible();
+  await expect.poll(top).toBe(before);
+});

@@ -61,11 +61,6 @@ try {
     .getByRole('img', { name: /, seed \d+$/ })
     .waitFor();
   await shoot('drawing', 'Generate: the current picture large, the others as a strip, time left for the queue');
-  await page
-    .getByRole('button', { name: 'Cancel' })
-    .first()
-    .waitFor({ state: 'hidden' })
-    .catch(() => undefined);
 
   await go('train');
   await shoot('train-setup', 'Train: presets by how many labels there are, and what they take here');
@@ -76,18 +71,19 @@ try {
   await button('Start training').click();
   await page.getByTestId('started-at').getByText('✓').waitFor();
   await shoot('training', 'A run at work: started at ln 2, step, time left, what it waits for');
-  await go('train');
-  await button('Start after it')
-    .first()
-    .click()
-    .catch(() => undefined);
+  await page.getByText('Set up the next run').click();
+  await button('Queue this run').click();
   await shoot('queue', 'A second run waits for its turn');
+  await page
+    .getByRole('button', { name: /^Take .+ away$/ })
+    .first()
+    .click();
   await page.getByText('finished').first().waitFor();
   await page.waitForTimeout(1000);
   await page
-    .getByRole('link', { name: /finished|Open/ })
+    .getByRole('link', { name: /^Quick taste/ })
     .first()
-    .click()
+    .click({ timeout: 5000 })
     .catch(() => undefined);
   await shoot('trained', 'A finished run: curves with values, samples through training, a verdict in words');
 

@@ -14,6 +14,7 @@ import { Empty } from '../components/Surface.tsx';
 import { isStudying } from '../store/blindSlice.ts';
 import { useStudio } from '../store/useStudio.ts';
 import { type Route, routes } from './routes.tsx';
+import { useScreenTop } from './useScreenTop.ts';
 import { RunDock } from './RunDock.tsx';
 import styles from './shell.module.css';
 import { TopBar } from './TopBar.tsx';
@@ -97,8 +98,12 @@ function Places({
   const later = useStudio((s) => s.firstShown);
   // One after the other, so that whichever is asked for now need not wait for all.
   useEffect(() => {
-    if (later) void loadScreens();
+    if (!later) return;
+    void loadScreens();
+    // What is typed after its keys goes into it.
+    Palette.load().catch(() => undefined);
   }, [later]);
+  useScreenTop(location);
   const [moreOpen, setMoreOpen] = useState(false);
   const [paletteOpen, setPaletteOpen] = useState(false);
   useEffect(() => setMoreOpen(false), [location]);
