@@ -80,10 +80,10 @@ try {
     .click();
   await page.getByText('finished').first().waitFor();
   await page.waitForTimeout(1000);
+  await page.getByText('Quick taste 1', { exact: true }).first().click();
   await page
-    .getByRole('link', { name: /^Quick taste/ })
-    .first()
-    .click({ timeout: 5000 })
+    .getByTestId('verdict')
+    .waitFor({ timeout: 5000 })
     .catch(() => undefined);
   await shoot('trained', 'A finished run: curves with values, samples through training, a verdict in words');
 
@@ -112,6 +112,7 @@ try {
   await page.getByRole('checkbox').first().check({ force: true });
   await shoot('library', 'Library: starred, selected, saved as a zip');
   await page.keyboard.press('Control+k');
+  await page.getByRole('dialog').getByRole('textbox').waitFor();
   await page.keyboard.type('compare');
   await shoot('palette', 'Every command by its words');
   await page.keyboard.press('Escape');

@@ -76,7 +76,8 @@ function graphsOf({ unet, vae, texts, tokens, size, sizeMultiple }: Layout, dtyp
 const devices: PlanOptions[] = [{ limits: DEFAULT_LIMITS }, { limits: DESKTOP_LIMITS }];
 /** A GPU so slow that what is heavy runs in turns, each a module that differs in where it begins. */
 const inTurns: PlanOptions[] = [...devices, { maxFlops: 1000 }];
-const withoutSubgroups = ['workgroup', 'register workgroup', 'tile workgroup'];
+/** Together every variant of every class that such a device can have. */
+const withoutSubgroups = ['register workgroup', 'tile workgroup'];
 
 /** Code → name of its kernel. */
 function modulesOf(graphs: Iterable<Graph>, on = devices, offered = withoutSubgroups): Map<string, string> {
