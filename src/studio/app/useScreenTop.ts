@@ -1,9 +1,10 @@
-/** Another screen begins at its top. Where Back or Forward leads to one, the browser brings it to where it was. */
+/** Another screen, and another run, begins at its top. Where Back or Forward leads to one, the browser brings it to where it was. */
 import { useEffect, useLayoutEffect, useRef } from 'react';
 
-/** @param location the path in the address; the rest of a screen's own path does not count. */
+/** @param location the path in the address; the rest of another screen's own path does not count. */
 export function useScreenTop(location: string): void {
-  const screen = location.split('/')[1];
+  const [, first] = location.split('/');
+  const screen = first === 'train' ? location : first;
   const byHistory = useRef(true);
   useEffect(() => {
     // Where a browser says how it came to an address; a link to another fragment fires popstate, too.
