@@ -66,8 +66,6 @@ export const printPercent = (fraction: number): string => `${Math.round(fraction
 export const printSize = ({ width, height }: { width: number; height: number }): string =>
   width === height ? `${width} px` : `${width} × ${height} px`;
 
-export const plural = (count: number, one: string, many = `${one}s`): string => `${count} ${count === 1 ? one : many}`;
-
 export function printWhen(iso: string): string {
   return new Date(iso).toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'short' });
 }

@@ -1,7 +1,4 @@
 /** English, whatever the studio speaks: what it says in records, and in files that it hands out. */
 import { setupI18n } from '@lingui/core';
-import { compileMessage } from '@lingui/message-utils/compileMessage';
 
 export const english = setupI18n({ locale: 'en', messages: { en: {} } });
-
-english.setMessagesCompiler(compileMessage);
