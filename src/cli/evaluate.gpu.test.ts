@@ -58,7 +58,7 @@ it('compares sides of every kind by several judges', { timeout: 400_000 }, async
   const same = JSON.parse(alone.out) as Figures;
   // The very same pictures: every comparison is a tie, and nothing is decided.
   expect(same.comparisons[0]).toMatchObject({ winRate: null, wins: 0, losses: 0, ties: 4, alignmentWinRate: null });
-  expect(same).toMatchObject({ prompts: 2, count: 4, sameNoise: true, judge: { name: 'b' } });
+  expect(same).toMatchObject({ prompts: 2, count: 4, tieMargin: 0, sameNoise: true, judge: { name: 'b' } });
   expect(readFileSync(join(out, 'report.html'), 'utf8')).toContain('All 4 comparisons were ties.');
 
   // Elsewhere they have other names, and their numbers say what they are of.

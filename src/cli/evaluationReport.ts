@@ -34,7 +34,7 @@ export const MOST_SHOWN = 60;
 /** What machines read. A rate is null where nothing was decided. What the first judge says stands under the names it had when it was the only
  *  one; what every judge says, by its scales, under `by`. */
 export function figuresOf(evaluation: Evaluation): object {
-  const { names, items, judged, diversity, sameNoise, backend } = evaluation;
+  const { names, items, judged, tieMargin, diversity, sameNoise, backend } = evaluation;
   const [{ judge, figures }] = judged as [JudgedEvaluation];
   const [first, ...others] = judge.scales.map(({ name }) => name);
   return {
@@ -47,6 +47,7 @@ export function figuresOf(evaluation: Evaluation): object {
     judge,
     judges: judged.map((one) => ({ ...one.judge, labelled: one.labelled })),
     labelled: judged.flatMap(({ labelled }) => labelled),
+    tieMargin,
     prompts: promptsOf(evaluation),
     count: items.length,
     ...(diversity && { diversityBy: diversity.by }),

@@ -23,6 +23,8 @@ export interface JudgedModels<Judge extends ToldJudge = ToldJudge> {
   names: string[];
   /** Prompts with a seed: every model has an image of each. */
   items: readonly ComparedItem[];
+  /** Scores of the first judge no further apart than this are a tie, on the scale that it goes by. */
+  tieMargin: number;
   /** The first decides. At least one. */
   judged: readonly {
     judge: Judge;
@@ -64,7 +66,11 @@ export function judgedSections(judgedModels: JudgedModels): Report['sections'] {
   ];
 }
 
-function comparisonBlocks({ names, judged, diversity }: JudgedModels, at: number, prompts: number): ReportBlock[] {
+function comparisonBlocks(
+  { names, judged, diversity, tieMargin }: JudgedModels,
+  at: number,
+  prompts: number,
+): ReportBlock[] {
   const [{ judge, figures, labelled }] = judged as [JudgedModels['judged'][number]];
   const first = judge.scales[0]!;
   const decides = figures[first.name]!.comparisons[at]!;
@@ -79,6 +85,14 @@ function comparisonBlocks({ names, judged, diversity }: JudgedModels, at: number
   return [
     { kind: 'share', label: first.title, rate: decides.rate.rate, interval: decides.rate.interval },
     { kind: 'text', text: `${counted} ${concluded}` },
+    ...(tieMargin > 0
+      ? [
+          {
+            kind: 'text' as const,
+            text: `Scores of ${judge.title}, ${first.title.toLowerCase()}, no further apart than ${tieMargin} are a tie.`,
+          },
+        ]
+      : []),
     ...gainWords(decides),
     ...[...labelled, ...judged.slice(1).flatMap((one) => one.labelled)].map((text): ReportBlock => ({
       kind: 'text',

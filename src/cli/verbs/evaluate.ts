@@ -212,6 +212,7 @@ export const evaluate = defineVerb({
       const evaluation: Evaluation = {
         names: arms.map(({ name }) => name),
         items,
+        tieMargin: margin,
         judged,
         diversity: await diversity(
           engine,

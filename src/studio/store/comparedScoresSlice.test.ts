@@ -1,6 +1,7 @@
 /** Judges on the Compare screen: what they say is figured as on the command line, of what every model has a picture of. */
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { armFigures } from '../../evaluation/armFigures.ts';
+import { judgedSections } from '../../evaluation/judgedReport.ts';
 import { Bootstrap } from '../../evaluation/bootstrap.ts';
 import { cosineDistance, diversityOf } from '../../evaluation/diversity.ts';
 import type { GenerateRequest, ImageRecord, JudgeInfo, ModelRef } from '../../service/types.ts';
@@ -117,6 +118,14 @@ it('gives the figures of winnow evaluate, and asks for each score once', async (
         tieMargin: 0,
       }),
     );
+  // A tie is the first judge's alone, and the report says from where on.
+  studio().setCompareTieMargin(1e6);
+  const tied = judgedComparison(studio())!;
+  expect(tied.judged[0]!.figures['appeal']!.comparisons[0]!.rate).toMatchObject({ wins: 0, losses: 0, ties: 6 });
+  expect(tied.judged[1]).toEqual(found.judged[1]);
+  expect(JSON.stringify(judgedSections(tied))).toContain('no further apart than 1000000 are a tie');
+  studio().setCompareTieMargin(0);
+  expect(judgedComparison(studio())).toEqual(found);
   // Diversity by the CLIP's embedding.
   const groups = [0, 2, 4];
   expect(found.diversity).toEqual({

@@ -19,6 +19,9 @@ export interface ComparedScoresSlice {
   /** Who judges now, and how far. */
   comparedJudging: { title: string; done: number; total: number } | null;
   judgingComparison: boolean;
+  /** Scores of the first judge no further apart than this are a tie, on the scale that it goes by. */
+  compareTieMargin: number;
+  setCompareTieMargin(margin: number): void;
   chooseCompareJudges(places: readonly string[]): void;
   /** Has every chosen judge score what it has not: pictures that all models have. What is scored stays, however it ends. */
   judgeComparison(): Promise<void>;
@@ -101,6 +104,9 @@ export const comparedScoresSlice: Slice<ComparedScoresSlice> = (set, get) => {
     comparedFeatures: {},
     comparedJudging: null,
     judgingComparison: false,
+    compareTieMargin: 0,
+
+    setCompareTieMargin: (compareTieMargin) => set({ compareTieMargin }),
 
     chooseCompareJudges: (compareJudges) => set({ compareJudges }),
 

@@ -43,8 +43,9 @@ const judgedFigures: Selector<Figures | null> = memoised(
     (state) => state.comparedScores,
     (state) => state.comparedFeatures,
     (state) => state.judgingComparison,
+    (state) => state.compareTieMargin,
   ],
-  (cells, judges, scores, features, working) => {
+  (cells, judges, scores, features, working, tieMargin) => {
     // Drawn again for every batch, intervals would take longer than the scores.
     if (working || judges.length === 0) return null;
     const items = cells.filter(({ images }) =>
@@ -54,23 +55,24 @@ const judgedFigures: Selector<Figures | null> = memoised(
     const models = items[0]!.images.map((_, model) => items.map(({ images }) => images[model]!.id));
     return {
       items,
-      judged: judges.map(({ place, info }) => ({
+      tieMargin,
+      judged: judges.map(({ place, info }, at) => ({
         place,
         judge: info,
-        figures: figuresOf(place, info),
+        figures: figuresOf(place, info, at === 0 ? tieMargin : 0),
       })),
       diversity: diversity(),
     };
 
-    function figuresOf(place: string, { scales }: JudgeInfo): Figures['judged'][number]['figures'] {
+    function figuresOf(place: string, { scales }: JudgeInfo, margin: number): Figures['judged'][number]['figures'] {
       const own = scores[place]!;
-      const of = JSON.stringify(models);
+      const of = JSON.stringify([margin, models]);
       const known = figured.get(own);
       if (known?.of === of) return known.figures;
       const found = armFigures(items, {
         scales: scales.map(({ name }) => name),
         scores: models.map((ids) => ids.map((id) => own[id]!)),
-        tieMargin: 0,
+        tieMargin: margin,
       });
       figured.set(own, { of, figures: found });
       return found;

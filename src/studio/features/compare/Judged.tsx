@@ -5,7 +5,7 @@ import { useMemo } from 'react';
 import { FEW_GROUPS, type Interval } from '../../../evaluation/bootstrap.ts';
 import { between, distanceWords, percent, promptsOf, range, sign } from '../../../evaluation/figureWords.ts';
 import { Button } from '../../components/Button.tsx';
-import { Switch } from '../../components/Fields.tsx';
+import { NumberField, Switch } from '../../components/Fields.tsx';
 import { JudgeCuts } from '../../components/JudgeCuts.tsx';
 import { Disclosure } from '../../components/Disclosure.tsx';
 import { Progress } from '../../components/Progress.tsx';
@@ -76,7 +76,9 @@ function ChooseJudges() {
   const known = useStudio(knownJudges);
   const chosen = useStudio(comparingJudges);
   const labelled = useStudio(labelledByJudges);
-  const { chooseCompareJudges } = useStudio.getState();
+  const tieMargin = useStudio((s) => s.compareTieMargin);
+  const { chooseCompareJudges, setCompareTieMargin } = useStudio.getState();
+  const first = chosen[0]?.info.title;
   return (
     <div className="stack">
       {known.map((judge) => (
@@ -92,6 +94,17 @@ function ChooseJudges() {
           }
         />
       ))}
+      {first ? (
+        <NumberField
+          label={t`Tie margin`}
+          hint={t`Scores of ${first} no further apart than this are a tie.`}
+          value={tieMargin}
+          onChange={setCompareTieMargin}
+          min={0}
+          step={0.1}
+          digits={3}
+        />
+      ) : null}
       <p className="small dim">
         <Trans>
           More come in on the <a href="#/models">Models</a> screen.
@@ -108,6 +121,8 @@ function shareOfFirst(value: number): string {
   const share = percent(value);
   return t`${share} of the first`;
 }
+
+const tiesOf = (count: number): string => t`${plural(count, { one: `${count} tie`, other: `${count} ties` })}`;
 
 /** A row a model, of every scale of every judge. */
 function Figures({ found }: { found: JudgedComparison }) {
@@ -180,6 +195,7 @@ function Figures({ found }: { found: JudgedComparison }) {
                           </td>
                           <td>
                             {percent(over.rate.rate)} <span className="small dim">{range(over.rate.interval)}</span>
+                            {over.rate.ties > 0 ? <span className="small dim"> {tiesOf(over.rate.ties)}</span> : null}
                           </td>
                         </>
                       ) : (

@@ -108,6 +108,17 @@ it('has the chosen judges judge, and shows what they say of each model', async (
   expect([mean, median]).toEqual(['2.500 2.500 to 2.500', '2.500 2.500 to 2.500']);
   expect(gain).toBe('+2.00 1.500 to 2.500');
   expect(wins).toMatch(/^100\.0 %/);
+  // The cat's two are 1.5 apart, the house's 2.5.
+  const field = [...document.querySelectorAll<HTMLInputElement>('input')].find(
+    ({ labels }) => labels?.[0]?.textContent === 'Tie margin',
+  )!;
+  await act(async () => {
+    Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, 'value')!.set!.call(field, '1.5');
+    field.dispatchEvent(new Event('input', { bubbles: true }));
+  });
+  await act(async () => field.blur());
+  const last = [...document.querySelectorAll('tbody')][0]!.querySelector('tr:last-child td:last-child')!;
+  expect(last.textContent).toMatch(/^100\.0 %.* 1 tie$/);
   // Nobody is asked, and nothing is claimed.
   await choose('Judge a');
   await choose('Judge b');
