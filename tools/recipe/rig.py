@@ -13,6 +13,8 @@ from pathlib import Path
 
 import torch
 
+from identity import hashed, identity
+
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE.parent / "base-model"), str(HERE.parent / "hand-off")]
 
@@ -27,8 +29,6 @@ from diffusers import DDPMScheduler  # noqa: E402
 
 # The studio's standard preset for a hundred pairs (src/training/presets.ts; recipe.test.ts compares them).
 STANDARD = dict(QUICK, lr=1e-3, beta=1500, steps=120, batch=4, warmup=10, low=500, high=1000)
-# What all that is kept depends on; of a judge beyond A and B only its own scores do.
-PARTS = ("unet", "vae", "text_encoder", "scorers/a", "scorers/b")
 
 
 class Missing(Exception):
@@ -116,8 +116,7 @@ class Rig:
         if not {"a", "b"} <= set(self.scorers):
             raise SystemExit(f"{folder} has no scorers a and b: A labels, B judges.")
         self.judges = [k for k in self.scorers if k != "a"]
-        hashed = lambda paths: hashlib.sha256(b"".join(p.read_bytes() for p in sorted(paths))).hexdigest()[:12]
-        self.id = hashed(path for part in PARTS for path in (self.folder / part).glob("*.safetensors"))
+        self.id = identity(self.folder)
         self.versions = {k: hashed((self.folder / "scorers" / k).glob("*.safetensors")) for k in self.scorers}
         lines = lambda name: [t for t in (Path(prompts) / f"{name}.txt").read_text().splitlines() if t and not t.startswith("#")]
         self.train, self.test = lines("train"), lines("test")[: size.prompts]

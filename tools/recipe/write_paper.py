@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from identity import identity
 from row import says
 from rows import NAMES, row
 
@@ -129,7 +130,7 @@ def engine_lines(confirmed):
     yield f"**By the engine** (`{confirmed['command']}`; {confirmed['engine']}; {confirmed['arm']}, {confirmed['comparisons']} comparisons, one training seed): {figures}."
 
 
-def section(results, docs, name):
+def section(results, docs, name, model):
     one, file = row(name), results / f"{name}.json"
     yield f"\n## {one.title}\n"
     yield f"`npm run reproduce -- {name}`\n"
@@ -139,7 +140,8 @@ def section(results, docs, name):
         yield "Not run."
     else:
         record = json.loads(file.read_text())
-        yield f"{record['engine']}; model {record['model']}; {record['comparisons']} comparisons of prompt and seed each.\n"
+        old = "" if record["model"] == model else ", **before the one that is shipped now**: to be run again"
+        yield f"{record['engine']}; model {record['model']}{old}; {record['comparisons']} comparisons of prompt and seed each.\n"
         yield from lines_of(record, one)
         yield from timesteps(record)
         if record["reading"]:
@@ -156,9 +158,10 @@ def section(results, docs, name):
 
 def write_paper(results, docs):
     docs.mkdir(parents=True, exist_ok=True)
+    model = identity(ROOT / "public/models/postcard")
     run = [n for n in NAMES if (results / f"{n}.json").exists()]
     state = f"\nRun so far: {', '.join(f'`{n}`' for n in run) or 'none'}. Not run: {', '.join(f'`{n}`' for n in NAMES if n not in run) or 'none'}.\n"
-    text = INTRODUCTION + state + "\n".join(line for name in NAMES for line in section(results, docs, name)) + "\n"
+    text = INTRODUCTION + state + "\n".join(line for name in NAMES for line in section(results, docs, name, model)) + "\n"
     (docs / "paper.md").write_text(text)
 
 
