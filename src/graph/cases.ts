@@ -147,6 +147,8 @@ const groupNormSizes: GroupNormSize[] = [
   { name: 'eps decides', x: [2, 4, 3, 4], groups: 2, eps: 1e-5, silu: true, deviation: 1e-3 },
   { name: 'longer than a workgroup', x: [2, 32, 13, 11], groups: 2, eps: 1e-5, silu: true },
   { name: 'three axes', x: [2, 6, 9], groups: 3, eps: 1e-6, silu: false },
+  { name: 'several chunks', x: [1, 4, 52, 56], groups: 2, eps: 1e-5, silu: true, mean: 3 },
+  { name: 'several chunks of odd planes', x: [2, 2, 43, 29], groups: 1, eps: 1e-5, silu: false },
   { name: '1x1 images', x: [2, 8, 1, 1], groups: 2, eps: 1e-5, silu: false },
 ];
 

@@ -77,7 +77,7 @@ const devices: PlanOptions[] = [{ limits: DEFAULT_LIMITS }, { limits: DESKTOP_LI
 /** A GPU so slow that what is heavy runs in turns, each a module that differs in where it begins. */
 const inTurns: PlanOptions[] = [...devices, { maxFlops: 1000 }];
 /** Together every variant of every class that such a device can have. */
-const withoutSubgroups = ['register workgroup', 'tile workgroup'];
+const withoutSubgroups = ['register workgroup', 'tile spread workgroup'];
 
 /** Code → name of its kernel. */
 function modulesOf(graphs: Iterable<Graph>, on = devices, offered = withoutSubgroups): Map<string, string> {

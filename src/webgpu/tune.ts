@@ -190,7 +190,7 @@ async function whatIsWrong(
 }
 
 /** The variants of a class that may win on an adapter. `register` kernels run one invocation where others run a group: right where shaders run
- *  on the CPU, seconds a step on a GPU; there large tiles only take long to compile. */
+ *  on the CPU, seconds a step on a GPU; there large tiles only take long to compile, and a few groups keep all cores busy. */
 export function raced(
   kernelClass: string,
   graph: Graph,
@@ -201,7 +201,7 @@ export function raced(
     (variant) =>
       (variant !== 'quad' || features.has('subgroups')) &&
       (variant !== 'register' || software) &&
-      (variant !== 'tile' || !software),
+      (!['tile', 'spread'].includes(variant) || !software),
   );
 }
 

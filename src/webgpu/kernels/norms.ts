@@ -1,13 +1,26 @@
 /** Lowerings of groupNorm and layerNorm and their gradients. Statistics take two passes, mean and then variance, and are saved for the
- *  backward kernels. Class 'norm' has two variants: 'register' (one invocation a group, row or channel, no barrier) and 'workgroup' (one
- *  workgroup for each, sums in workgroup memory). One dispatch each. */
+ *  backward kernels. Class 'norm' has three variants: 'register' (one invocation a group, row or channel, no barrier), 'workgroup' (one
+ *  workgroup for each, sums in workgroup memory), and, of groups that are long, 'spread' (a workgroup for each chunk of a group, two
+ *  dispatches: so many groups as a GPU has cores are rare). */
 import { type Shape, sizeOf } from '../../shared/shape.ts';
-import { type Dispatch, grid1d, kernelOf, type KernelSource, type LowerContext, type LowerToWgsl } from './dispatch.ts';
+import {
+  type Dispatch,
+  grid1d,
+  kernelOf,
+  type KernelSource,
+  type LowerContext,
+  type LowerToWgsl,
+  type Scratch,
+} from './dispatch.ts';
+import groupNormChunksCode from './groupNormChunks.spread.wgsl?raw';
 import groupNormCode from './groupNorm.register.wgsl?raw';
+import groupNormGradInputChunksCode from './groupNormGradInputChunks.spread.wgsl?raw';
 import groupNormGradInputCode from './groupNormGradInput.register.wgsl?raw';
+import groupNormGradInputSpreadCode from './groupNormGradInput.spread.wgsl?raw';
 import groupNormGradInputWorkgroupCode from './groupNormGradInput.workgroup.wgsl?raw';
 import groupNormGradParamsCode from './groupNormGradParams.register.wgsl?raw';
 import groupNormGradParamsWorkgroupCode from './groupNormGradParams.workgroup.wgsl?raw';
+import groupNormSpreadCode from './groupNorm.spread.wgsl?raw';
 import groupNormWorkgroupCode from './groupNorm.workgroup.wgsl?raw';
 import { atLanes, lanesOf } from './lanes.ts';
 import layerNormCode from './layerNorm.register.wgsl?raw';
@@ -66,49 +79,70 @@ const layerNormGradParams: Variants = {
   workgroup: kernelOf('layerNormGradParams.workgroup', layerNormGradParamsWorkgroupCode),
 };
 
+/** Of a group's chunks: what they come to, and what each does once that is known. */
+const spread = {
+  groupNormChunks: kernelOf('groupNormChunks.spread', groupNormChunksCode, totalCode, sumAllCode),
+  groupNorm: kernelOf('groupNorm.spread', groupNormSpreadCode, sigmoidCode, siluCode),
+  groupNormGradInputChunks: kernelOf(
+    'groupNormGradInputChunks.spread',
+    groupNormGradInputChunksCode,
+    totalCode,
+    sigmoidCode,
+    siluSlopeCode,
+    sumAllCode,
+  ),
+  groupNormGradInput: kernelOf('groupNormGradInput.spread', groupNormGradInputSpreadCode),
+};
+
+/** Lanes of a chunk: four an invocation. */
+const CHUNK = 1024;
+
 /** Invocations of the 'register' variants that make a workgroup: few, so that even a handful of groups spreads over all cores. */
 const REGISTER_GROUP = 4;
 const REGISTER_ROWS = 16;
 const COLUMNS = 8;
 
-const isRegister = (context: LowerContext): boolean =>
-  context.variant('norm', ['register', 'workgroup']) === 'register';
+type NormVariant = 'register' | 'workgroup' | 'spread';
+
+const normVariant = (context: LowerContext, chunks = 1): NormVariant =>
+  context.variant('norm', ['register', 'workgroup', ...(chunks > 1 ? ['spread'] : [])]) as NormVariant;
 
 /** Invocations for a serial length: a wave, or four for long ones. */
 const workgroupFor = (length: number): number => (length > 1024 ? 256 : 64);
 
-function groupSizes(
-  shape: Shape,
-  groups: number,
-): { constants: Record<string, number>; lanes: 1 | 4; batch: number; channels: number; groupLength: number } {
+interface GroupSizes {
+  constants: Record<string, number>;
+  lanes: 1 | 4;
+  batch: number;
+  channels: number;
+  groups: number;
+  groupLength: number;
+  chunks: number;
+}
+
+function groupSizes(shape: Shape, groups: number): GroupSizes {
   const [batch, channels, ...plane] = shape as [number, number, ...number[]];
   const lanes = lanesOf(sizeOf(plane));
   const planeLength = sizeOf(plane) / lanes;
-  const constants = {
-    LANES: lanes,
-    BATCH: batch,
-    GROUPS: groups,
-    CHANNELS_PER_GROUP: channels / groups,
-    PLANE: planeLength,
-  };
-  return { constants, lanes, batch, channels, groupLength: (channels / groups) * planeLength };
+  const constants = { LANES: lanes, GROUPS: groups, CHANNELS_PER_GROUP: channels / groups, PLANE: planeLength };
+  const groupLength = (channels / groups) * planeLength;
+  return { constants, lanes, batch, channels, groups, groupLength, chunks: Math.ceil(groupLength / CHUNK) };
 }
 
 /** groupNorm and its input gradient: an invocation or a workgroup for each (batch, group). */
 function overGroups(
   { register, workgroup }: Variants,
-  shape: Shape,
-  groups: number,
+  variant: Exclude<NormVariant, 'spread'>,
+  { constants: sizes, lanes, batch, groups, groupLength }: GroupSizes,
   constants: Record<string, number | boolean>,
   operands: Pick<Dispatch, 'reads' | 'writes'>,
   context: LowerContext,
 ): Dispatch[] {
-  const { constants: sizes, lanes, batch, groupLength } = groupSizes(shape, groups);
-  return isRegister(context)
+  return variant === 'register'
     ? [
         {
           kernel: atLanes(register, lanes),
-          constants: { ...sizes, ...constants },
+          constants: { ...sizes, BATCH: batch, ...constants },
           ...operands,
           workgroups: grid1d(batch * groups, REGISTER_GROUP, context.limits),
         },
@@ -116,37 +150,90 @@ function overGroups(
     : [
         {
           kernel: atLanes(workgroup, lanes),
-          constants: { ...sizes, ...constants, WORKGROUP_SIZE: workgroupFor(groupLength) },
+          constants: { ...sizes, BATCH: batch, ...constants, WORKGROUP_SIZE: workgroupFor(groupLength) },
           ...operands,
           workgroups: [groups, batch, 1],
         },
       ];
 }
 
-export const lowerGroupNorm: LowerToWgsl<'groupNorm'> = ({ inputs, outputs, params: { groups, eps, silu } }, context) =>
-  overGroups(
-    groupNorm,
-    inputs[0]!.shape,
-    groups,
-    { SILU: silu, EPS: eps },
-    { reads: inputs, writes: outputs },
-    context,
-  );
+/** What both dispatches of a 'spread' variant share. */
+function overChunks({ constants, batch, groups, chunks }: GroupSizes): {
+  sizes: Record<string, number>;
+  sums: Scratch;
+  workgroups: Dispatch['workgroups'];
+} {
+  return {
+    sizes: { ...constants, CHUNKS: chunks, CHUNK },
+    sums: { scratch: 'sums of chunks', elements: 2 * batch * groups * chunks },
+    workgroups: [chunks, groups, batch],
+  };
+}
+
+export const lowerGroupNorm: LowerToWgsl<'groupNorm'> = (
+  { inputs, outputs, params: { groups, eps, silu } },
+  context,
+) => {
+  const own = groupSizes(inputs[0]!.shape, groups);
+  const variant = normVariant(context, own.chunks);
+  const constants = { SILU: silu, EPS: eps };
+  if (variant !== 'spread')
+    return overGroups(groupNorm, variant, own, constants, { reads: inputs, writes: outputs }, context);
+  const { sizes, sums, workgroups } = overChunks(own);
+  return [
+    {
+      kernel: atLanes(spread.groupNormChunks, own.lanes),
+      constants: sizes,
+      reads: [inputs[0]!],
+      writes: [sums],
+      workgroups,
+    },
+    {
+      kernel: atLanes(spread.groupNorm, own.lanes),
+      constants: { ...sizes, ...constants },
+      reads: [...inputs, sums],
+      writes: outputs,
+      workgroups,
+    },
+  ];
+};
 
 export const lowerGroupNormGradInput: LowerToWgsl<'groupNormGradInput'> = (
   { inputs, outputs, params: { groups, silu } },
   context,
-) =>
-  overGroups(groupNormGradInput, inputs[1]!.shape, groups, { SILU: silu }, { reads: inputs, writes: outputs }, context);
+) => {
+  const own = groupSizes(inputs[1]!.shape, groups);
+  const variant = normVariant(context, own.chunks);
+  if (variant !== 'spread')
+    return overGroups(groupNormGradInput, variant, own, { SILU: silu }, { reads: inputs, writes: outputs }, context);
+  const { sizes, sums, workgroups } = overChunks(own);
+  return [
+    {
+      kernel: atLanes(spread.groupNormGradInputChunks, own.lanes),
+      constants: { ...sizes, SILU: silu },
+      reads: inputs,
+      writes: [...outputs, sums],
+      workgroups,
+    },
+    {
+      kernel: atLanes(spread.groupNormGradInput, own.lanes),
+      constants: sizes,
+      reads: [inputs[1]!, inputs[4]!, sums],
+      writes: outputs,
+      workgroups,
+    },
+  ];
+};
 
 export const lowerGroupNormGradParams: LowerToWgsl<'groupNormGradParams'> = (
   { inputs, outputs, params: { groups, silu } },
   context,
 ) => {
-  const { constants, lanes, batch, channels } = groupSizes(inputs[1]!.shape, groups);
+  const { constants: sizes, lanes, batch, channels } = groupSizes(inputs[1]!.shape, groups);
+  const constants = { ...sizes, BATCH: batch };
   const { register, workgroup } = groupNormGradParams;
   const operands = { reads: inputs, writes: outputs };
-  return isRegister(context)
+  return normVariant(context) === 'register'
     ? [
         {
           kernel: atLanes(register, lanes),
@@ -158,7 +245,7 @@ export const lowerGroupNormGradParams: LowerToWgsl<'groupNormGradParams'> = (
     : [
         {
           kernel: atLanes(workgroup, lanes),
-          constants: { ...constants, SILU: silu, WORKGROUP_SIZE: workgroupFor(batch * constants['PLANE']!) },
+          constants: { ...constants, SILU: silu, WORKGROUP_SIZE: workgroupFor(batch * sizes['PLANE']!) },
           ...operands,
           workgroups: [channels, 1, 1],
         },
@@ -177,7 +264,7 @@ function overRows(
   const rows = sizeOf(shape) / width;
   const lanes = lanesOf(width);
   const sizes = { LANES: lanes, ROWS: rows, WIDTH: width / lanes, ...constants };
-  return isRegister(context)
+  return normVariant(context) === 'register'
     ? [
         {
           kernel: atLanes(register, lanes),
@@ -209,7 +296,7 @@ export const lowerLayerNormGradParams: LowerToWgsl<'layerNormGradParams'> = ({ i
   const sizes = { ROWS: sizeOf(shape) / width, WIDTH: width / lanes };
   const operands = { reads: inputs, writes: outputs };
   const { register, workgroup } = layerNormGradParams;
-  return isRegister(context)
+  return normVariant(context) === 'register'
     ? [
         {
           kernel: atLanes(register, lanes),
