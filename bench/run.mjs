@@ -10,6 +10,7 @@ const server = await createServer({
   appType: 'custom',
   logLevel: 'error',
   cacheDir: join(root, '.cache', 'bench'),
+  oxc: { target: 'node20' },
   optimizeDeps: { noDiscovery: true },
   server: { middlewareMode: true, hmr: false, watch: null },
 });
