@@ -11,9 +11,11 @@ import type { Denoiser } from '../src/training/denoiser.ts';
 import { defaultLoss, type StepSpec } from '../src/training/stepGraph.ts';
 import { type StepBatch, Trainer } from '../src/training/trainer.ts';
 import { losses } from '../src/losses/table.ts';
-import { openDevice } from '../src/webgpu/device.ts';
+import { type EngineDevice, openDevice } from '../src/webgpu/device.ts';
 import { createGpuExecutor, type GpuExecutor } from '../src/webgpu/executor.ts';
+import { stepTasks } from '../src/service/planning/stepTasks.ts';
 import { tuneKernels } from '../src/webgpu/tune.ts';
+import { heaviestTasks, type Task } from '../src/webgpu/workload.ts';
 import { evaluate } from '../src/oracle/run.ts';
 
 interface Tensor {
@@ -37,9 +39,8 @@ interface CaseFiles {
 
 export const info = { name: 'winnow', version: '0.1.0', layout: 'NCHW', wantsDevice: false };
 
-async function openExecutor(): Promise<GpuExecutor> {
-  const engine = await openDevice(navigator.gpu);
-  const { variants, flopsPerSecond } = await tuneKernels(engine, evaluate);
+async function tunedFor(engine: EngineDevice, tasks: readonly Task[]): Promise<GpuExecutor> {
+  const { variants, flopsPerSecond } = await tuneKernels(engine, evaluate, { tasks });
   return createGpuExecutor(engine, { variants, flopsPerSecond });
 }
 
@@ -59,7 +60,7 @@ export async function load(
   _device: null,
   { mode }: { mode: 'full' | 'lora' },
 ) {
-  const executor = await openExecutor();
+  const engine = await openDevice(navigator.gpu);
   const model = openDenoiser({ ...config.unet, _class_name: 'UNet2DConditionModel' });
   const [, , height, width] = inputs.get('noisy')!.shape as [number, number, number, number];
   const tokens = inputs.get('context')!.shape[1]!;
@@ -77,11 +78,12 @@ export async function load(
     mode: mode === 'full' ? { kind: 'full' } : { kind: 'lora', scaleOf: () => scale },
     layout: layoutArenas(
       [...trained].map(([name, { shape }]) => ({ name, shape })),
-      executor.engine.device.limits.maxStorageBufferBindingSize / 4,
+      engine.device.limits.maxStorageBufferBindingSize / 4,
     ),
     reference: 'input',
     accumulation: 1,
   };
+  const executor = await tunedFor(engine, stepTasks(spec, engine.device.limits));
   const frozen = new ParameterStore(executor, sourceOf(weights));
   const trainer = await Trainer.create({ executor, spec, frozen, initial: async (name) => trained.get(name)!.data });
   const timestep = new Float32Array(2).fill(inputs.get('timestep')!.data[0]!);
@@ -174,7 +176,7 @@ type MicroInputs = Record<'x' | 'w' | 'dy' | 'a' | 'b' | 'g' | 'bb', Tensor> & R
 
 /** Single ops of the benchmark, each as a graph of its own. */
 export async function microOps(_device: null, I: MicroInputs) {
-  const executor = await openExecutor();
+  const engine = await openDevice(navigator.gpu);
   const reshaped = ({ data }: Tensor, shape: number[]): Tensor => ({ data, shape });
 
   /** Compiles a graph once; every call runs it and reads all results. */
@@ -186,6 +188,7 @@ export async function microOps(_device: null, I: MicroInputs) {
     const values = tensors.map(({ shape }, i) => graph.input(`input ${i}`, shape));
     const results = build(graph, values);
     results.forEach((value, i) => graph.output(`result ${i}`, value));
+    const executor = await tunedFor(engine, heaviestTasks(graph, engine.device.limits));
     const program = await executor.compile(graph);
     values.forEach((value, i) => program.write(value, tensors[i]!.data));
     return () => program.runAndRead(results);

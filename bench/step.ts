@@ -14,20 +14,10 @@ import { Graph as NewGraph } from '../src/graph/graph.ts';
 import { createGpuExecutor } from '../src/webgpu/executor.ts';
 import { profileProgram, summarize } from '../src/webgpu/profiler.ts';
 import { tuneKernels } from '../src/webgpu/tune.ts';
+import { heaviestTasks } from '../src/webgpu/workload.ts';
 import { evaluate } from '../src/oracle/run.ts';
+import { nano } from '../src/service/layouts.ts';
 
-export const nano = {
-  sample_size: 16,
-  in_channels: 4,
-  out_channels: 4,
-  block_out_channels: [32, 64],
-  down_block_types: ['CrossAttnDownBlock2D', 'DownBlock2D'],
-  up_block_types: ['UpBlock2D', 'CrossAttnUpBlock2D'],
-  layers_per_block: 1,
-  cross_attention_dim: 32,
-  attention_head_dim: 4,
-  norm_num_groups: 8,
-};
 const postcard = {
   ...nano,
   sample_size: 12,
@@ -42,9 +32,6 @@ const postcard = {
 
 export async function main([name = 'nano', mode = 'full', profile = '']: string[]): Promise<void> {
   const engine = await openNodeDevice();
-  const { variants, measuredMs, flopsPerSecond } = await tuneKernels(engine, evaluate);
-  console.log(engine.driver, variants, measuredMs);
-  const executor = createGpuExecutor(engine, { variants, flopsPerSecond });
   const config = parseUNetConfig(name === 'nano' ? nano : postcard);
   const [height, width] = config.sample_size!;
   const inputs = (graph: Graph, batch: number): ReturnType<typeof unetInputs> =>
@@ -65,6 +52,11 @@ export async function main([name = 'nano', mode = 'full', profile = '']: string[
     accumulation: 1,
   };
   const { graph, outputs } = buildStepGraph(spec);
+  const { variants, measuredMs, flopsPerSecond } = await tuneKernels(engine, evaluate, {
+    tasks: heaviestTasks(graph, engine.device.limits),
+  });
+  console.log(engine.driver, variants, measuredMs);
+  const executor = createGpuExecutor(engine, { variants, flopsPerSecond });
   const begin = performance.now();
   const program = await executor.compile(graph);
   const compileMs = performance.now() - begin;

@@ -7,19 +7,23 @@ import type { Backend } from './images.ts';
 import { type ModelRef, modelRefSchema } from './modelRef.ts';
 import { type PairSizing, pairSizingSchema } from './pairs.ts';
 
-/** Stored in every run and given back on resume, so that the same kernels run again. */
-export interface EngineChoices {
+/** Which kernels run, and why these. */
+export interface KernelChoices {
   kernelVariants: Record<string, string>;
-  /** The backend that draws pictures, under the name that records have had from the first. */
-  sampler: Backend;
-  onnxProvider: 'webgpu' | 'wasm';
-  wasmThreads: number;
   /** Milliseconds measured for each candidate, by a readable name. */
   measuredMs: Record<string, number>;
   /** Why a candidate could not run here, by the same names. */
   failures: Record<string, string>;
   /** Best rate of a product kernel here, multiply and add counted as two. */
   flopsPerSecond: number;
+}
+
+/** Stored in every run and given back on resume, so that the same kernels run again. */
+export interface EngineChoices extends KernelChoices {
+  /** The backend that draws pictures, under the name that records have had from the first. */
+  sampler: Backend;
+  onnxProvider: 'webgpu' | 'wasm';
+  wasmThreads: number;
 }
 
 /** A labelled pair as training takes it. */

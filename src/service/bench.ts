@@ -20,6 +20,7 @@ import type { Environment } from './environment.ts';
 import { type ModelFolder, openModelFolder } from './model/modelFolder.ts';
 import { enginePredictor, type NoisePredictor, onnxPredictor } from './sampling/noisePredictor.ts';
 import { stepSpecOf } from './planning/stepSpec.ts';
+import { stepTasks } from './planning/stepTasks.ts';
 
 export interface BenchOptions {
   config: TrainConfig;
@@ -80,7 +81,13 @@ export async function benchEngine(
   owned.defer(() => engine.destroy());
   const folder = await openModelFolder(id, env);
   onProgress('Measuring kernel variants');
-  const { variants, flopsPerSecond } = await tuneKernels(engine, evaluate);
+  const latentSize = latentSizeOf(folder.info.defaultSize, folder.info.sizeMultiple);
+  const { limits } = engine.device;
+  const reference = config.mode === 'lora' ? 'engine' : 'input';
+  const model = { folder, weights: folder.unet.weights };
+  const { variants, flopsPerSecond } = await tuneKernels(engine, evaluate, {
+    tasks: stepTasks(stepSpecOf(model, config, latentSize, reference, limits.maxStorageBufferBindingSize), limits),
+  });
   const executor = createGpuExecutor(engine, { variants, flopsPerSecond });
   const forward = await benchForward(executor, folder, repeats, onProgress);
   const { step, kernels } = await benchStep(executor, folder, { config, repeats }, onProgress);

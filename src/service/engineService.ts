@@ -3,7 +3,7 @@ import { MIN_PAIRS } from '../data/heldOut.ts';
 import { clear } from '../data/partWriter.ts';
 import { infoOf, type Judge, type Scorer } from '../judges/judge.ts';
 import '../shared/disposable.ts';
-import { inWords, WinnowError } from '../shared/errors.ts';
+import { inWords, isWinnowError, WinnowError } from '../shared/errors.ts';
 import type { TrainConfig } from '../training/config.ts';
 import { createGpuExecutor } from '../webgpu/executor.ts';
 import { backendFor } from './choices.ts';
@@ -15,8 +15,9 @@ import { zipped } from './export/zipped.ts';
 import { handOff, type HandoffResult } from './handoff/handoff.ts';
 import { modelForecast, planForecast, timed, withKept } from './planning/forecast.ts';
 import { generate, type GenerationContext, type GenerationDevices, makePairs } from './sampling/generation.ts';
-import { Jobs } from './jobs.ts';
+import { Jobs, type JobSignal } from './jobs.ts';
 import { frozenPartsOn, openRunning, type Running } from './running.ts';
+import { kernelChoices } from './tunedKernels.ts';
 import { latentSizeOf } from './sampling/latentSize.ts';
 import { ADAPTER_CONFIG, alphaMissing, checkConfigSize, openLora, partCounts } from './model/loraFile.ts';
 import { LORAS, ModelPool, type ResolvedModel } from './model/modelPool.ts';
@@ -30,6 +31,7 @@ import { embeddings, judgedFile, judgeOf, planJudge, smallPictures } from './sam
 import { judgeContents, JUDGES_ROOT, placeOf, storedJudges } from './sampling/storedJudges.ts';
 import { engineRunner } from './sampling/partRunner.ts';
 import { denoiserAt, stepSpecOf } from './planning/stepSpec.ts';
+import { stepTasks } from './planning/stepTasks.ts';
 import { type Size, trainingSizes } from './training/buckets.ts';
 import { trainRun } from './training/trainRun.ts';
 import type {
@@ -259,7 +261,9 @@ export class Engine implements EngineService {
     this.controls.set(request.run, control);
     try {
       const record = await this.jobs.run(job, async (signal) => {
-        let choices = request.resume ? (await this.runStore.load(request.run)).choices : undefined;
+        let choices = request.resume
+          ? (await this.runStore.load(request.run)).choices
+          : await this.choicesFor(signal, request, listener);
         const use = new DeviceUse(this.devices, (on) => this.trainContext(on, (choices ??= on.choices)));
         return trainRun(use, signal, control, request, listener);
       });
@@ -270,6 +274,34 @@ export class Engine implements EngineService {
       throw error;
     } finally {
       this.controls.delete(request.run);
+    }
+  }
+
+  /** For the shapes of a new run; undefined where the device has those of all runs, or was lost meanwhile: then those of the next one. */
+  private async choicesFor(
+    signal: JobSignal,
+    { model: ref, config }: TrainRequest,
+    listener: Listener<TrainEvent>,
+  ): Promise<EngineChoices | undefined> {
+    const { device, choices, kernels } = await this.devices.current();
+    if (device.adapter.software) return undefined;
+    const model = await this.pool.resolve(ref);
+    const { info } = model.folder;
+    const [width, height] = config.size ?? [info.defaultSize.width, info.defaultSize.height];
+    const size = latentSizeOf({ width, height }, info.sizeMultiple);
+    const reference = referenceOf(config, choices, model) === 'engine' ? 'engine' : 'input';
+    const { limits } = device.device;
+    try {
+      return await signal.turn(async () => {
+        const tuning = await kernels.of(
+          () => stepTasks(stepSpecOf(model, config, size, reference, limits.maxStorageBufferBindingSize), limits),
+          (what, done, total) => listener({ type: 'preparing', what, done, total }),
+        );
+        return { ...choices, ...kernelChoices(tuning) };
+      });
+    } catch (error) {
+      if (isWinnowError(error, 'DeviceLost')) return undefined;
+      throw error;
     }
   }
 
@@ -476,8 +508,11 @@ export class Engine implements EngineService {
       cache,
       predictors,
       frozenParts: (model) => frozenPartsOn(running, model),
-      backendFor: async (choice: BackendChoice, model) =>
-        backendFor(choice, choices, model.folder.info.parameters.unet),
+      backendFor: async (choice: BackendChoice, model, measuring) => {
+        const backend = backendFor(choice, choices, model.folder.info.parameters.unet);
+        if (backend === 'engine' && measuring) await running.kernels.executorFor(model, running.executor, measuring);
+        return backend;
+      },
       score: (judge, model, items) => this.scoreFiles(running, judge, model, items),
     };
   }

@@ -4,8 +4,7 @@ import type { SessionOptions } from '../onnx/session.ts';
 import '../shared/disposable.ts';
 import { adapterKey, type EngineDevice, openDevice } from '../webgpu/device.ts';
 import { createGpuExecutor, type GpuExecutor } from '../webgpu/executor.ts';
-import { TUNER_VERSION, tuneKernels } from '../webgpu/tune.ts';
-import { evaluate } from '../oracle/run.ts';
+import { TUNER_VERSION } from '../webgpu/tune.ts';
 import { measureBackends, saveChoices, savedChoices } from './choices.ts';
 import type { OnDevice, Opening } from './device/devices.ts';
 import type { Environment } from './environment.ts';
@@ -16,13 +15,16 @@ import { FrozenParts } from './sampling/frozenParts.ts';
 import { engineRunner, onnxRunner, sizedRunner } from './sampling/partRunner.ts';
 import { Predictors } from './sampling/predictors.ts';
 import { suppliedOnnx } from './sampling/suppliedOnnx.ts';
+import { kernelChoices, TunedKernels } from './tunedKernels.ts';
 import type { EngineChoices, SystemReport } from './types.ts';
 
 export interface Running extends OnDevice {
   readonly device: EngineDevice;
   /** Of what was measured on it. */
   adapterKey: string;
+  /** With the kernels that the model it opened with runs best on. */
   executor: GpuExecutor;
+  kernels: TunedKernels;
   /** Owns what was made of models: predictors, frozen parts, judges. */
   cache: ModelCache;
   predictors: Predictors;
@@ -46,11 +48,17 @@ export async function openRunning(env: Environment, pool: ModelPool, listener: O
   const sha256 = (text: string): Promise<string> => env.sha256(new TextEncoder().encode(text));
   const measuredOn = (await sha256(adapterKey(device.adapter))).slice(0, 16);
   const key = await sha256([measuredOn, model.unetHash, defaultThreads(), navigatorName(), TUNER_VERSION].join('|'));
+  const kernels = new TunedKernels({ env, device, machine: `${measuredOn}|${navigatorName()}` });
+  listener({ what: 'Measuring kernels', done: 2, total: 4 });
+  const measuring = (what: string, done: number, total: number): void =>
+    listener({ what, done: 2 + done / total, total: 4 });
+  const tuned = kernelChoices(await kernels.usual(model, measuring));
+  const { kernelVariants, flopsPerSecond } = tuned;
+  const executor = createGpuExecutor(device, { variants: kernelVariants, flopsPerSecond });
   let choices = await savedChoices(env.files, key.slice(0, 16));
-  if (!choices) {
-    listener({ what: 'Measuring kernels', done: 2, total: 4 });
-    const { variants: kernelVariants, measuredMs, failures, flopsPerSecond } = await tuneKernels(device, evaluate);
-    const executor = createGpuExecutor(device, { variants: kernelVariants, flopsPerSecond });
+  // What was left over is measured since.
+  if (choices) choices = { ...choices, kernelVariants, flopsPerSecond };
+  else {
     const sampler = await measureBackends({
       model,
       executor,
@@ -61,17 +69,12 @@ export async function openRunning(env: Environment, pool: ModelPool, listener: O
     });
     choices = {
       ...sampler,
-      kernelVariants: { ...kernelVariants },
-      measuredMs: { ...measuredMs, ...sampler.measuredMs },
-      failures: { ...failures, ...sampler.failures },
-      flopsPerSecond,
+      ...tuned,
+      measuredMs: { ...tuned.measuredMs, ...sampler.measuredMs },
+      failures: { ...tuned.failures, ...sampler.failures },
     };
     await saveChoices(env.files, key.slice(0, 16), choices);
   }
-  const executor = createGpuExecutor(device, {
-    variants: choices.kernelVariants,
-    flopsPerSecond: choices.flopsPerSecond,
-  });
   const { vendor, architecture, device: name, description, software, features, limits } = device.adapter;
   const report: SystemReport = {
     adapter: { vendor, architecture, device: name, description, isFallback: software },
@@ -86,12 +89,13 @@ export async function openRunning(env: Environment, pool: ModelPool, listener: O
   };
   listener({ what: 'Ready', done: 4, total: 4 });
   const cache = new ModelCache(cacheBudget(device.device.limits.maxBufferSize, env.memoryBytes));
-  const predictors = new Predictors(executor, sessionOptions, cache);
+  const predictors = new Predictors((drawn) => kernels.executorFor(drawn, executor), sessionOptions, cache);
   const kept = opened.move();
   return {
     device,
     adapterKey: measuredOn,
     executor,
+    kernels,
     cache,
     predictors,
     parts: new WeakMap(),

@@ -60,7 +60,7 @@ export function verbContext({
     files,
     pool: new ModelPool(env, runs),
     cache,
-    predictors: new Predictors(executor, sessionOptions, cache),
+    predictors: new Predictors(async () => executor, sessionOptions, cache),
     frozenParts: ({ folder }) => {
       const known =
         parts.get(folder) ??

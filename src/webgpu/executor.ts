@@ -137,7 +137,7 @@ interface Range {
 }
 
 /** Copies ranges out, after all work queued so far; rejects if anything went wrong on the device. */
-async function download(
+export async function download(
   engine: EngineDevice,
   ranges: readonly Range[],
   encoder = engine.device.createCommandEncoder({ label: 'read' }),
@@ -302,7 +302,7 @@ export function encodeStep(pass: GPUComputePassEncoder, { pipeline, bindGroup, d
 }
 
 /** Makes all buffers of a plan. A refusal says what was asked for. */
-async function allocate(
+export async function allocate(
   engine: EngineDevice,
   plan: Plan,
   bindings: ReadonlyMap<Value, Storage>,

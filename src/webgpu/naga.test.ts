@@ -3,7 +3,6 @@
  *  ask for: so all other variants are held here, with weights of every width. */
 import { NagaError, nagaVersion, parseWgsl, validate, writeWgsl } from 'naga-wasm';
 import { describe, expect, it } from 'vitest';
-import { nano } from '../../bench/step.ts';
 import { folderReader } from '../cli/files.ts';
 import { buildCase, weightDtypes } from '../graph/caseData.ts';
 import { cases } from '../graph/cases.ts';
@@ -14,6 +13,7 @@ import { denoiserGraph } from '../models/denoiser.ts';
 import { openDenoiser } from '../models/families.ts';
 import { vaeDecoderGraph, vaeEncoderGraph } from '../models/sd/vae.ts';
 import { parametersOf } from '../models/weights.ts';
+import { nano } from '../service/layouts.ts';
 import { type PartConfigs, readModelConfigs } from '../service/model/modelConfigs.ts';
 import { DESKTOP_LIMITS } from '../service/planning/forecast.ts';
 import { stepSpecOf } from '../service/planning/stepSpec.ts';
@@ -30,7 +30,7 @@ type Layout = Pick<PartConfigs, 'unet' | 'vae' | 'texts' | 'tokens' | 'size' | '
 const ofFolder = (path: string): Promise<Layout> => readModelConfigs(folderReader(path), { tokenizers: 'found' });
 const layouts: Record<string, () => Promise<Layout>> = {
   'the benchmark’s nano': async () => ({
-    unet: openDenoiser({ _class_name: 'UNet2DConditionModel', ...nano }),
+    unet: openDenoiser(nano),
     texts: [],
     tokens: 16,
     size: { width: 16, height: 16 },

@@ -1,18 +1,27 @@
-/** The tuner chooses by what kernels take, whatever clock the browser has. */
+/** The tuner chooses by what kernels take, whatever clock the browser has, on what is to run. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type NodeDevice, openNodeDevice } from '../cli/device.ts';
-import { classes, classGraph, raced, tuneKernels, type Tuning } from './tune.ts';
+import { Graph, type Value } from '../graph/graph.ts';
 import { evaluate } from '../oracle/run.ts';
+import type { EngineDevice } from './device.ts';
+import { classes, classGraph, raced, tuneKernels, type Tuning } from './tune.ts';
+import { heaviestTasks, type Task } from './workload.ts';
 
 let engine: NodeDevice;
+/** However busy the machine is. */
+const AMPLE = 3_600_000;
 const tuned = new Map<string, Tuning>();
 
 const wait = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
+function hideFeature(device: GPUDevice, hidden: string): void {
+  const features = new Set([...device.features].filter((name) => name !== hidden));
+  Object.defineProperty(device, 'features', { value: features, configurable: true });
+}
+
 /** Without timestamps; waits for the GPU end at ticks of so many milliseconds, as in Firefox. */
 function dullClock(device: GPUDevice, tick: number): void {
-  const features = new Set([...device.features].filter((name) => name !== 'timestamp-query'));
-  Object.defineProperty(device, 'features', { value: features, configurable: true });
+  hideFeature(device, 'timestamp-query');
   const done = device.queue.onSubmittedWorkDone.bind(device.queue);
   device.queue.onSubmittedWorkDone = async () => {
     await done();
@@ -77,4 +86,108 @@ it('leaves out what computes wrongly here, and says which', async () => {
 it('trains nothing where nothing is right', async () => {
   const off = tuneKernels(engine, (graph, feeds) => (value) => evaluate(graph, feeds)(value).map((x) => 2 * x));
   await expect(off).rejects.toThrow('Nothing that computes gemm is right on this adapter');
+});
+
+/** On an adapter that says it is a GPU, which races what is to run. */
+describe('on the shapes that are to run', () => {
+  let own: NodeDevice;
+  let tasks: Task[];
+  let gpu: EngineDevice;
+
+  const open = async (): Promise<void> => {
+    own?.destroy();
+    own = await openNodeDevice();
+    const adapter = { ...own.adapter, software: false };
+    gpu = new Proxy(own, { get: (of, key) => (key === 'adapter' ? adapter : Reflect.get(of, key, of)) });
+  };
+
+  beforeAll(async () => {
+    await open();
+    const graph = new Graph();
+    const input = (...shape: number[]): Value => graph.input('x', shape);
+    const conv = { stride: 1, padding: [1, 1, 1, 1] as const, bias: false, residual: false, scale: 1 };
+    graph.output('c', graph.op('conv2d', conv, [input(2, 32, 12, 12), input(48, 32, 3, 3)]));
+    const product = { bias: false, residual: false, scale: 1 };
+    graph.output('p', graph.op('linear', product, [input(72, 64), graph.parameter('w', [64, 64], 'f16')]));
+    graph.output(
+      'a',
+      graph.op('attention', { heads: 2, causal: false }, [input(1, 16, 16), input(1, 7, 16), input(1, 7, 16)]),
+    );
+    tasks = heaviestTasks(graph, own.device.limits);
+  });
+  afterAll(() => own?.destroy());
+
+  const ranks = ({ variants }: Tuning, kernelClass: string): string[] => variants[kernelClass]!.split(' ');
+
+  it('races every class on its own, and says what it took', async () => {
+    const told: string[] = [];
+    const tuning = await tuneKernels(gpu, evaluate, {
+      tasks,
+      budgetMs: AMPLE,
+      onProgress: (kernelClass) => told.push(kernelClass),
+    });
+    expect(told).toEqual(['conv2d', 'gemm', 'attention', 'conv2dGradWeight', 'norm', 'reduce']);
+    expect([tuning.failures, tuning.left]).toEqual([{}, []]);
+    for (const kernelClass of ['conv2d', 'gemm']) {
+      const ms = (variant: string): number => tuning.measuredMs[`${kernelClass} ${variant}`]!;
+      const ranked = ranks(tuning, kernelClass);
+      expect(new Set(ranked)).toEqual(new Set(['workgroup', 'quad', 'tile']));
+      expect(ranked).toEqual(ranked.toSorted((a, b) => ms(a) - ms(b)));
+    }
+    expect(ranks(tuning, 'norm')).toEqual(['workgroup']);
+    expect(tuning.flopsPerSecond).toBeGreaterThan(0);
+  });
+
+  it('leaves over what the time does not reach, for the next time', async () => {
+    const first = await tuneKernels(gpu, evaluate, { tasks, budgetMs: 0 });
+    expect(first.left).toEqual(['gemm', 'attention', 'conv2dGradWeight', 'norm', 'reduce']);
+    expect([first.variants['gemm'], first.variants['default']]).toEqual([undefined, 'workgroup']);
+    const told: string[] = [];
+    const second = await tuneKernels(gpu, evaluate, {
+      tasks,
+      budgetMs: AMPLE,
+      known: first,
+      onProgress: (kernelClass) => told.push(kernelClass),
+    });
+    expect(told).toEqual(first.left);
+    expect(second.left).toEqual([]);
+    expect(second.variants).toMatchObject({ conv2d: first.variants['conv2d'], gemm: expect.any(String) as string });
+  });
+
+  it('drops a kernel that the driver computes wrongly, and one that it cannot compile', async () => {
+    await open();
+    const make = own.device.createShaderModule.bind(own.device);
+    own.device.createShaderModule = (described) =>
+      make({
+        ...described,
+        code:
+          described.label === 'gemm.tile'
+            ? described.code.replace(/^const SCALE[^;]*;/m, 'const SCALE: f32 = 1.001;')
+            : described.label === 'conv2d.tile'
+              ? described.code.replace('fn main', 'fn main(')
+              : described.code,
+      });
+    const tuning = await tuneKernels(gpu, evaluate, { tasks, budgetMs: AMPLE });
+    expect(tuning.failures).toEqual({
+      'gemm tile': expect.stringMatching(/^it is off by 0\.00\d+ of its largest result$/) as string,
+      'conv2d tile': expect.stringMatching(/^it does not compile: .*conv2d\.tile\.wgsl/) as string,
+    });
+    for (const kernelClass of ['gemm', 'conv2d']) expect(ranks(tuning, kernelClass)).not.toContain('tile');
+  });
+
+  it('drops a kernel that compiles for more than its share of the time', async () => {
+    await open();
+    hideFeature(own.device, 'subgroups');
+    const make = own.device.createComputePipelineAsync.bind(own.device);
+    own.device.createComputePipelineAsync = async (described) => {
+      if (described.label === 'gemm.tile') await new Promise(() => {});
+      return make(described);
+    };
+    const tuning = await tuneKernels(gpu, evaluate, {
+      tasks: tasks.filter(({ kernelClass }) => kernelClass === 'gemm'),
+      budgetMs: 1000,
+    });
+    expect(tuning.failures).toEqual({ 'gemm tile': 'it takes more than 0.50 s to compile' });
+    expect(ranks(tuning, 'gemm')).not.toContain('tile');
+  });
 });

@@ -1,5 +1,5 @@
-/** Chooses kernel variants for an adapter by measuring those that are right on it. The record goes into a run and comes back on resume: the same record gives
- *  the same kernels, so the same bits. */
+/** Chooses kernel variants for an adapter by measuring those that are right on it, on the shapes that are to run. The record goes into a run and comes
+ *  back on resume: the same record gives the same kernels, so the same bits. */
 import { graphFlops } from '../graph/flops.ts';
 import { Graph, type Value } from '../graph/graph.ts';
 import { assert } from '../shared/assert.ts';
@@ -10,20 +10,37 @@ import type { EngineDevice } from './device.ts';
 import { createGpuExecutor, encodeStep } from './executor.ts';
 import { gpuMs } from './gpuClock.ts';
 import { planGraph } from './plan.ts';
-import { gpuVariants, type KernelVariants, softwareVariants } from './variants.ts';
+import { CompilesTooLong, compileWithin, timeTask } from './taskClock.ts';
+import { chooseVariant, gpuVariants, type KernelVariants, softwareVariants } from './variants.ts';
+import { alone, cutOf, type Task } from './workload.ts';
 
 export interface Tuning {
   variants: KernelVariants;
-  /** Milliseconds of each candidate, by `class variant`. */
+  /** Milliseconds of each candidate, by `class variant`: of the shapes of its class that were timed, as often as they come in what is to run. */
   measuredMs: Record<string, number>;
-  /** Why a candidate is not used here, by the same names: it does not compile, or computes something else than it should. */
+  /** Why a candidate is not used here, by the same names: it does not compile or not in time, or computes something else than it should. */
   failures: Record<string, string>;
   /** The best rate a product kernel reached here, multiply and add counted as two. */
   flopsPerSecond: number;
+  /** Classes that the time did not reach: they run as where nothing is known, and are raced the next time. */
+  left: string[];
 }
 
 /** Counts up with every change to what is raced: what was measured before is measured again. */
-export const TUNER_VERSION = 2;
+export const TUNER_VERSION = 3;
+
+/** What a person waits for it, on a GPU. */
+const BUDGET_MS = 8000;
+
+export interface TuneOptions {
+  /** What is to run: workload.ts heaviestTasks. Not looked at on an adapter that runs shaders on the CPU, where a small product tells all. */
+  tasks?: readonly Task[];
+  budgetMs?: number;
+  /** Of an earlier time, which left classes over: only those are raced. */
+  known?: Tuning | undefined;
+  /** Told of each class before it is raced. */
+  onProgress?: (kernelClass: string, done: number, total: number) => void;
+}
 
 /** What a graph gives in float64, its inputs given: oracle/run.ts. */
 export type Evaluate = (graph: Graph, feeds: ReadonlyMap<Value, Float32Array>) => (value: Value) => ArrayLike<number>;
@@ -75,26 +92,59 @@ export const classes: Record<string, (graph: Graph, size: number) => Value> = {
 const CLEAR_LEAD = 2;
 
 /** Rejects with GpuError, OutOfGpuMemory or DeviceLost, and then has left nothing on the device. */
-export async function tuneKernels(engine: EngineDevice, evaluate: Evaluate): Promise<Tuning> {
-  const measuredMs: Record<string, number> = {};
-  const failures: Record<string, string> = {};
-  let flopsPerSecond = 0;
-  const { software } = engine.adapter;
-  const subgroups = engine.device.features.has('subgroups');
-
-  if (software) {
-    const { best, lead, rate } = await race({ engine, evaluate, measuredMs, failures }, 'gemm', 48);
-    if (best !== 'workgroup' && lead > CLEAR_LEAD)
-      return { variants: softwareVariants(subgroups), measuredMs, failures, flopsPerSecond: rate };
-  }
-  const size = software ? 32 : 256;
-  const variants: Record<string, string> = { ...gpuVariants };
-  for (const kernelClass of Object.keys(classes)) {
-    const { best, rate } = await race({ engine, evaluate, measuredMs, failures }, kernelClass, size);
+export async function tuneKernels(
+  engine: EngineDevice,
+  evaluate: Evaluate,
+  { tasks = [], budgetMs = BUDGET_MS, known, onProgress = () => {} }: TuneOptions = {},
+): Promise<Tuning> {
+  if (engine.adapter.software) return tuneSoftware(engine, evaluate);
+  const { left: _, ...before } = known ?? { variants: gpuVariants, measuredMs: {}, failures: {}, flopsPerSecond: 0 };
+  const variants: Record<string, string> = { ...before.variants };
+  const race: Race = {
+    engine,
+    evaluate,
+    measuredMs: { ...before.measuredMs },
+    failures: { ...before.failures },
+  };
+  // In the order of their arithmetic, as their heaviest tasks come.
+  const all = [...new Set([...tasks.map(({ kernelClass }) => kernelClass), ...Object.keys(classes)])];
+  const wanted = all.filter((kernelClass) => known?.left.includes(kernelClass) ?? true);
+  const left: string[] = [];
+  let { flopsPerSecond } = before;
+  const deadline = performance.now() + budgetMs;
+  for (const [i, kernelClass] of wanted.entries()) {
+    const remaining = deadline - performance.now();
+    // One at a time is enough to come to an end.
+    if (remaining <= 0 && i > 0) {
+      left.push(kernelClass);
+      continue;
+    }
+    onProgress(kernelClass, i, wanted.length);
+    const own = tasks.filter((task) => task.kernelClass === kernelClass);
+    const heavy = wanted.slice(i).filter((one) => tasks.some((task) => task.kernelClass === one));
+    const shareMs = Math.max(remaining, 0) / Math.max(1, heavy.length);
+    const { best, rate } = await raceTasks(race, kernelClass, own, { shareMs, rate: flopsPerSecond });
     variants[kernelClass] = best;
     flopsPerSecond = Math.max(flopsPerSecond, rate);
   }
-  return { variants, measuredMs, failures, flopsPerSecond };
+  return { variants, measuredMs: race.measuredMs, failures: race.failures, flopsPerSecond, left };
+}
+
+async function tuneSoftware(engine: EngineDevice, evaluate: Evaluate): Promise<Tuning> {
+  const [measuredMs, failures] = [{}, {}];
+  const race: Race = { engine, evaluate, measuredMs, failures };
+  const { best, lead, rate } = await raceSmall(race, 'gemm', 48);
+  const subgroups = engine.device.features.has('subgroups');
+  if (best !== 'workgroup' && lead > CLEAR_LEAD)
+    return { variants: softwareVariants(subgroups), measuredMs, failures, flopsPerSecond: rate, left: [] };
+  const variants: Record<string, string> = { ...gpuVariants };
+  let flopsPerSecond = 0;
+  for (const kernelClass of Object.keys(classes)) {
+    const { best, rate } = await raceSmall(race, kernelClass, 32);
+    variants[kernelClass] = best;
+    flopsPerSecond = Math.max(flopsPerSecond, rate);
+  }
+  return { variants, measuredMs, failures, flopsPerSecond, left: [] };
 }
 
 interface Race extends Pick<Tuning, 'measuredMs' | 'failures'> {
@@ -102,26 +152,120 @@ interface Race extends Pick<Tuning, 'measuredMs' | 'failures'> {
   evaluate: Evaluate;
 }
 
-/** Times every variant of a class that is right here on one shape. */
-async function race(
-  { engine, evaluate, measuredMs, failures }: Race,
+/** Races the variants of a class on its tasks, the heaviest first, until its share of the time is over. Every one of them is first right on a small
+ *  task of the kind, and then agrees at full size with the first. */
+async function raceTasks(
+  race: Race,
+  kernelClass: string,
+  tasks: readonly Task[],
+  { shareMs, rate }: { shareMs: number; rate: number },
+): Promise<{ best: string; rate: number }> {
+  const { engine, measuredMs, failures } = race;
+  const { limits } = engine.device;
+  const end = performance.now() + shareMs;
+  // Of the smallest shape: what any shape can run as.
+  const anywhere = offered(classGraph(kernelClass, 8), kernelClass);
+  const candidates = suited(
+    [...new Set([...anywhere, ...tasks.flatMap(({ variants }) => variants)])],
+    false,
+    engine.device.features,
+  );
+  const failed = (variant: string): boolean => failures[`${kernelClass} ${variant}`] !== undefined;
+  const checked = new Set<string>();
+  /** Something must run, however long it takes to compile. */
+  const limitOf = (variant: string): number =>
+    variant === candidates[0] ? Infinity : Math.max(LEAST_COMPILE_MS, shareMs / candidates.length);
+  const check = async (graph: Graph, variants: readonly string[]): Promise<void> => {
+    for (const variant of variants) {
+      const key = `${variant} ${graph.nodes[0]!.op} ${graph.nodes[0]!.inputs.map(({ shape }) => shape.join('x')).join(' ')}`;
+      if (checked.has(key) || failed(variant)) continue;
+      checked.add(key);
+      const wrong = await whatIsWrong(race, graph, { kernelClass, variant, limitMs: limitOf(variant) });
+      if (wrong !== null) failures[`${kernelClass} ${variant}`] = wrong;
+    }
+  };
+  if (tasks.length === 0) {
+    // Nothing of it is to run as far as is known: one that is right will do.
+    for (const variant of candidates) {
+      await check(classGraph(kernelClass, CHECKED_SIZE), [variant]);
+      if (!failed(variant)) return { best: variant, rate };
+    }
+    throw nothingRight(kernelClass, failures);
+  }
+  const timed: { count: number; times: ReadonlyMap<string, number> }[] = [];
+  let fastest = rate;
+  for (const task of tasks) {
+    if (timed.length > 0 && performance.now() > end) break;
+    const own = candidates.filter((variant) => task.variants.includes(variant));
+    await check(alone(cutOf(task, limits)), own);
+    const alive = own.filter((variant) => !failed(variant));
+    if (alive.length < 2 && fastest > 0) continue;
+    const times = await timesOf(race, task, alive, { rate: fastest, limitOf });
+    if (!times) continue;
+    timed.push({ count: task.count, times });
+    for (const ms of times.values()) fastest = Math.max(fastest, task.flops / (ms / 1000));
+  }
+  const right = candidates.filter((variant) => !failed(variant));
+  if (!right.some((variant) => anywhere.includes(variant))) throw nothingRight(kernelClass, failures);
+  const first = right[0]!;
+  for (const variant of right) {
+    // Where a task is not offered it, the first one runs.
+    const ms = timed.reduce((sum, { count, times }) => sum + count * (times.get(variant) ?? times.get(first) ?? 0), 0);
+    if (ms > 0) measuredMs[`${kernelClass} ${variant}`] = ms;
+  }
+  const msOf = (variant: string): number => measuredMs[`${kernelClass} ${variant}`] ?? 0;
+  return { best: right.toSorted((a, b) => msOf(a) - msOf(b)).join(' '), rate: fastest };
+}
+
+/** A driver under load takes so long for any kernel. */
+const LEAST_COMPILE_MS = 250;
+
+/** Milliseconds by variant of those that agree; those that do not go to the failures. Null where the task is too large for the device. */
+async function timesOf(
+  { engine, failures }: Race,
+  task: Task,
+  variants: readonly string[],
+  { rate, limitOf }: { rate: number; limitOf: (variant: string) => number },
+): Promise<Map<string, number> | null> {
+  const times = new Map<string, number>();
+  let known = rate;
+  let first: Float32Array[] | null = null;
+  for (const variant of variants) {
+    try {
+      const { ms, results } = await timeTask(engine, task, variant, { rate: known, compileWithinMs: limitOf(variant) });
+      const off = first && results ? Math.max(...first.map((want, i) => offBy(results[i]!, want))) : 0;
+      if (off > CHECKED_TO) {
+        failures[`${task.kernelClass} ${variant}`] = `${isOff(off)}, of ${task.name}`;
+        continue;
+      }
+      first ??= results;
+      times.set(variant, ms);
+      known = Math.max(known, task.flops / (ms / 1000));
+    } catch (error) {
+      if (isWinnowError(error, 'OutOfGpuMemory') || isWinnowError(error, 'AdapterTooSmall')) return null;
+      failures[`${task.kernelClass} ${variant}`] = doesNotCompile(error, limitOf(variant));
+    }
+  }
+  return times;
+}
+
+/** Times every variant of a class that is right here on one small shape. */
+async function raceSmall(
+  race: Race,
   kernelClass: string,
   size: number,
 ): Promise<{ best: string; lead: number; rate: number }> {
+  const { engine, measuredMs, failures } = race;
   const graph = classGraph(kernelClass, size);
   using owned = new DisposableStack();
   const variants: string[] = [];
   for (const variant of raced(kernelClass, graph, engine.adapter.software, engine.device.features)) {
-    const wrong = await whatIsWrong(engine, kernelClass, variant, evaluate);
+    const small = classGraph(kernelClass, CHECKED_SIZE);
+    const wrong = await whatIsWrong(race, small, { kernelClass, variant, limitMs: Infinity });
     if (wrong === null) variants.push(variant);
     else failures[`${kernelClass} ${variant}`] = wrong;
   }
-  if (variants.length === 0)
-    throw new WinnowError(
-      'GpuError',
-      `Nothing that computes ${kernelClass} is right on this adapter: ${Object.values(failures).join('; ')}.`,
-      'Update the graphics driver and the browser.',
-    );
+  if (variants.length === 0) throw nothingRight(kernelClass, failures);
   const programs = await allOrNone(
     variants.map((variant) => createGpuExecutor(engine, { variants: { [kernelClass]: variant } }).compile(graph)),
   );
@@ -142,6 +286,13 @@ async function race(
   return { best, lead: (results[1]?.ms ?? Infinity) / ms, rate: graphFlops(graph) / (ms / 1000) };
 }
 
+const nothingRight = (kernelClass: string, failures: Tuning['failures']): WinnowError =>
+  new WinnowError(
+    'GpuError',
+    `Nothing that computes ${kernelClass} is right on this adapter: ${Object.values(failures).join('; ')}.`,
+    'Update the graphics driver and the browser.',
+  );
+
 /** A driver that computes wrongly must not train. The smallest size at which every variant takes part. */
 const CHECKED_SIZE = 32;
 /** Of the largest result: f32 sums of a thousand products are a hundred times as exact. */
@@ -149,44 +300,61 @@ const CHECKED_TO = 1e-4;
 
 /** What one variant does that it should not, on this very adapter; null where it is right. */
 async function whatIsWrong(
-  engine: EngineDevice,
-  kernelClass: string,
-  variant: string,
-  evaluate: Evaluate,
+  { engine, evaluate }: Race,
+  graph: Graph,
+  { kernelClass, variant, limitMs }: { kernelClass: string; variant: string; limitMs: number },
 ): Promise<string | null> {
-  const graph = classGraph(kernelClass, CHECKED_SIZE);
-  const output = graph.outputs.get('y')!;
+  const variants = { [kernelClass]: variant };
   const feeds = new Map(
     graph.values
-      .filter(({ source }) => source.kind === 'input')
+      .filter(({ source }) => source.kind === 'input' || source.kind === 'parameter')
       .map((value, i) => [
         value,
         Float32Array.from({ length: sizeOf(value.shape) }, (_, k) => Math.sin(12.9898 * (k + 1) + i)),
       ]),
   );
-  let got: Float32Array;
+  const outputs = [...graph.outputs.values()];
+  let got: Float32Array[];
   try {
-    using program = await createGpuExecutor(engine, { variants: { [kernelClass]: variant } }).compile(graph);
+    if (Number.isFinite(limitMs)) {
+      const plan = planGraph(graph, { limits: engine.device.limits, variant: chooseVariant(variants) });
+      await compileWithin(
+        engine,
+        plan.dispatches.map(({ dispatch }) => dispatch),
+        limitMs,
+      );
+    }
+    using program = await createGpuExecutor(engine, { variants }).compile(graph);
     for (const [value, data] of feeds) program.write(value, data);
-    await program.run();
-    got = await program.read(output);
+    got = await program.runAndRead(outputs);
   } catch (error) {
-    // What does not compile is named by its file (pipelines.ts); all else is the device's matter.
-    if (!isWinnowError(error, 'GpuError') || !/\.wgsl\b/.test(error.message)) throw error;
-    return `it does not compile: ${error.message.split('\n')[0]!}`;
+    return doesNotCompile(error, limitMs);
   }
-  const want = evaluate(graph, feeds)(output);
+  const want = evaluate(graph, feeds);
+  const off = Math.max(...outputs.map((output, i) => offBy(got[i]!, want(output))));
+  return off <= CHECKED_TO ? null : isOff(off);
+}
+
+/** What does not compile is named by its file (pipelines.ts); all else is the device's matter, and thrown. */
+function doesNotCompile(error: unknown, limitMs: number): string {
+  if (error instanceof CompilesTooLong) return `it takes more than ${(limitMs / 1000).toPrecision(2)} s to compile`;
+  if (!isWinnowError(error, 'GpuError') || !/\.wgsl\b/.test(error.message)) throw error;
+  return `it does not compile: ${error.message.split('\n')[0]!}`;
+}
+
+const isOff = (off: number): string => `it is off by ${off.toPrecision(2)} of its largest result`;
+
+/** The largest error, of the largest result; Infinity where a result is no number. */
+function offBy(got: ArrayLike<number>, want: ArrayLike<number>): number {
   let largest = 0;
   let worst = 0;
-  got.forEach((x, i) => {
+  for (let i = 0; i < want.length; i++) {
     largest = Math.max(largest, Math.abs(want[i]!));
-    const error = Math.abs(x - want[i]!);
+    const error = Math.abs(got[i]! - want[i]!);
     // NaN is no error that is small.
-    if (!(error <= worst)) worst = error;
-  });
-  return worst <= CHECKED_TO * largest
-    ? null
-    : `it is off by ${(worst / largest).toPrecision(2)} of its largest result`;
+    if (!(error <= worst)) worst = Number.isNaN(error) ? Infinity : error;
+  }
+  return worst === 0 ? 0 : worst / largest;
 }
 
 /** The variants of a class that may win on an adapter. `register` kernels run one invocation where others run a group: right where shaders run
@@ -197,13 +365,20 @@ export function raced(
   software: boolean,
   features: { has(feature: string): boolean },
 ): string[] {
-  return offered(graph, kernelClass).filter(
+  return suited(offered(graph, kernelClass), software, features);
+}
+
+export const suited = (
+  variants: readonly string[],
+  software: boolean,
+  features: { has(feature: string): boolean },
+): string[] =>
+  variants.filter(
     (variant) =>
       (variant !== 'quad' || features.has('subgroups')) &&
       (variant !== 'register' || software) &&
       (!['tile', 'spread'].includes(variant) || !software),
   );
-}
 
 export function classGraph(kernelClass: string, size: number): Graph {
   const graph = new Graph();

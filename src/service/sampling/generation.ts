@@ -47,8 +47,12 @@ export interface GenerationContext {
   cache: ModelCache;
   predictors: Predictors;
   frozenParts(model: ResolvedModel): FrozenParts;
-  /** Measures if need be. */
-  backendFor(choice: BackendChoice, model: ResolvedModel): Promise<EngineChoices['sampler']>;
+  /** @param measuring told what is measured ahead, where that is wanted. */
+  backendFor(
+    choice: BackendChoice,
+    model: ResolvedModel,
+    measuring?: (what: string, done: number, total: number) => void,
+  ): Promise<EngineChoices['sampler']>;
   score(judge: string, model: ResolvedModel, files: readonly { file: string; prompt: string }[]): Promise<Score[]>;
 }
 
@@ -250,7 +254,9 @@ async function setUp(
   /** Call it in a turn. */
   async function standOn(context: GenerationContext): Promise<Standing> {
     if (standing?.context === context) return standing;
-    const ranOn = await context.backendFor(settings.sampler, model);
+    const ranOn = await context.backendFor(settings.sampler, model, (what, done, total) =>
+      listener({ type: 'preparing', what, done, total }),
+    );
     standing?.held[Symbol.dispose]();
     standing = { context, ranOn, parts: context.frozenParts(model), held: context.cache.hold(model.hash) };
     // What was encoded went with the device before.

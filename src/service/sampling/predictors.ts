@@ -23,12 +23,16 @@ import type { EngineChoices } from '../types.ts';
 type Sampler = EngineChoices['sampler'];
 
 export class Predictors {
-  private readonly executor: Executor;
+  private readonly executorFor: (model: ResolvedModel) => Promise<Executor>;
   private readonly sessionOptions: (provider: 'webgpu' | 'wasm') => SessionOptions;
   private readonly cache: ModelCache;
 
-  constructor(executor: Executor, sessionOptions: (provider: 'webgpu' | 'wasm') => SessionOptions, cache: ModelCache) {
-    this.executor = executor;
+  constructor(
+    executorFor: (model: ResolvedModel) => Promise<Executor>,
+    sessionOptions: (provider: 'webgpu' | 'wasm') => SessionOptions,
+    cache: ModelCache,
+  ) {
+    this.executorFor = executorFor;
     this.sessionOptions = sessionOptions;
     this.cache = cache;
   }
@@ -54,9 +58,10 @@ export class Predictors {
     const { folder, changes, weights } = resolved;
     const { model } = folder.unet;
     if (sampler === 'engine') {
-      const planned = planEnginePredictor(this.executor, resolved, size);
+      const executor = await this.executorFor(resolved);
+      const planned = planEnginePredictor(executor, resolved, size);
       return isLarge(folder.info.parameters.unet) && planned.onBase.length > 0
-        ? this.planOnBase(resolved, planned)
+        ? this.planOnBase(resolved, planned, executor)
         : { bytes: planned.bytes, onDevice: true, make: () => planned.make() };
     }
     const options = this.sessionOptions(sampler === 'onnx-webgpu' ? 'webgpu' : 'wasm');
@@ -69,9 +74,9 @@ export class Predictors {
   private async planOnBase(
     { folder }: ResolvedModel,
     { bytes, graph, onBase, make }: PlannedPredictor,
+    executor: Executor,
   ): Promise<Planned<NoisePredictor>> {
     const { id } = folder.info;
-    const { executor } = this;
     const held = onBase.reduce((sum, { shape, dtype }) => sum + bytesOf(sizeOf(shape), dtype), 0);
     const use = (): Promise<Lease<ParameterStore>> =>
       this.cache.use({ key: `${id} ${folder.info.hash} base`, model: id, onlyWhileUsed: true }, () => ({

@@ -146,7 +146,7 @@ export class TestTraining {
       env,
       pool: new ModelPool(env, this.runs),
       cache,
-      predictors: new Predictors(executor, sessionOptions, cache),
+      predictors: new Predictors(async () => executor, sessionOptions, cache),
       frozenParts({ folder }: ResolvedModel) {
         const known =
           parts.get(folder.info.id) ??

@@ -15,6 +15,7 @@ import { withoutPaths } from '../../../../src/records/images.ts';
 import { blindTestKind, imageKind, labelKind, pairKind, type RecordKind } from '../../../../src/records/kinds.ts';
 import { imageRecord, labelEvent, pairRecord } from '../../../../src/records/testRecords.ts';
 import { savedChoices } from '../../../../src/service/choices.ts';
+import { savedTuning } from '../../../../src/service/tunedKernels.ts';
 import { MemoryFileStore } from '../../../../src/service/memoryFiles.ts';
 import { testRun } from '../../../../src/service/testRuns.ts';
 import { restoreState } from '../../../../src/service/training/checkpoint.ts';
@@ -165,6 +166,12 @@ async function readSettings(files: Files): Promise<void> {
   for (const [name, bytes] of Object.entries(files)) await store.write(`settings/${name}`, bytes);
   const choices = await savedChoices(store, 'a');
   if (choices) check(['engine', 'onnx-webgpu', 'onnx-wasm'].includes(choices.sampler), 'a sampler that is none');
+  const tuning = await savedTuning(store, 'a');
+  if (tuning)
+    check(
+      Object.values(tuning.variants).every((names) => typeof names === 'string'),
+      'a variant that is none',
+    );
   const rate = await savedRunRate(store, 'a', 'engine');
   check(rate === undefined || (rate > 0 && Number.isFinite(rate)), `a rate of ${rate}`);
 }
@@ -298,10 +305,20 @@ export const recordReaders: readonly Reader[] = [
   },
   {
     name: 'settings',
-    sources: ['service/training/stepRate', 'service/choices'],
-    words: ['version', 'rates', 'a | engine', 'sampler', 'onnx-wasm', 'kernelVariants', 'failures'],
+    sources: ['service/training/stepRate', 'service/choices', 'service/tunedKernels'],
+    words: ['version', 'rates', 'a | engine', 'sampler', 'onnx-wasm', 'kernelVariants', 'failures', 'variants', 'left'],
     seeds: (): Files[] => [
-      { 'choices-a.json': json(run.choices), 'speed.json': json({ version: 2, rates: { 'a | engine': 1e9 } }) },
+      {
+        'choices-a.json': json(run.choices),
+        'kernels-a.json': json({
+          variants: { gemm: 'tile workgroup' },
+          measuredMs: { 'gemm tile': 2 },
+          failures: {},
+          flopsPerSecond: 1e9,
+          left: ['attention'],
+        }),
+        'speed.json': json({ version: 2, rates: { 'a | engine': 1e9 } }),
+      },
     ],
     read: readSettings,
   },

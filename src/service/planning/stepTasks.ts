@@ -1,0 +1,22 @@
+/** Which shapes a training step spends its arithmetic on: what the tuner races and the benchmark times. */
+import { recomputed } from '../../training/recompute.ts';
+import { presetNamed, presetsFor } from '../../training/presets.ts';
+import { buildStepGraph, type StepSpec } from '../../training/stepGraph.ts';
+import type { PlanLimits } from '../../webgpu/plan.ts';
+import { heaviestTasks, type Task } from '../../webgpu/workload.ts';
+import { type StepModel, stepSpecOf } from './stepSpec.ts';
+
+/** Of a step as it is compiled, at its first size. */
+export const stepTasks = (spec: StepSpec, limits: PlanLimits): Task[] =>
+  heaviestTasks(recomputed(buildStepGraph(spec), spec.recompute ?? 'auto').step.graph, limits);
+
+/** Of a model of which nothing else is known: a LoRA's step by the standard preset of its kind, our kernels being the reference, which is what
+ *  pictures take, too. */
+export function usualTasks(
+  model: StepModel,
+  latentSize: { height: number; width: number },
+  limits: PlanLimits,
+): Task[] {
+  const { config } = presetNamed('standard', presetsFor({ defaultSize: latentSize, sizeMultiple: 1 }))!;
+  return stepTasks(stepSpecOf(model, config, latentSize, 'engine', limits.maxStorageBufferBindingSize), limits);
+}

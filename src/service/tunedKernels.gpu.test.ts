@@ -1,0 +1,73 @@
+/** What was measured is kept by adapter and shapes, and what was left over is measured the next time. */
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { type NodeDevice, openNodeDevice } from '../cli/device.ts';
+import { readJson, writeJson } from '../data/files.ts';
+import { Graph } from '../graph/graph.ts';
+import type { EngineDevice } from '../webgpu/device.ts';
+import type { Tuning } from '../webgpu/tune.ts';
+import { heaviestTasks, type Task } from '../webgpu/workload.ts';
+import { MemoryFileStore } from './memoryFiles.ts';
+import { microModel } from './microModel.ts';
+import { testEnvironment } from './testEnvironment.ts';
+import { TunedKernels } from './tunedKernels.ts';
+
+let engine: NodeDevice;
+/** Says that it is a GPU. */
+let gpu: EngineDevice;
+const env = testEnvironment({ files: new MemoryFileStore(), openModel: () => microModel() });
+
+beforeAll(async () => {
+  engine = await openNodeDevice();
+  const adapter = { ...engine.adapter, software: false };
+  gpu = new Proxy(engine, { get: (of, key) => (key === 'adapter' ? adapter : Reflect.get(of, key, of)) });
+});
+afterAll(() => engine?.destroy());
+
+function products(rows: number): Task[] {
+  const graph = new Graph();
+  const [x, weight] = [graph.input('x', [rows, 16]), graph.input('w', [16, 16])];
+  graph.output('y', graph.op('linear', { bias: false, residual: false, scale: 1 }, [x, weight]));
+  return heaviestTasks(graph, engine.device.limits);
+}
+
+/** As after further starts, until nothing is left over; how many classes were measured, and what came of it. */
+async function opened(
+  device: EngineDevice,
+  tasks: () => readonly Task[],
+): Promise<{ measured: number; tuning: Tuning }> {
+  for (let measured = 0; ;) {
+    const tuning = await new TunedKernels({ env, device, machine: 'this' }).of(tasks, () => measured++);
+    if (tuning.left.length === 0) return { measured, tuning };
+  }
+}
+
+const tables = (): Promise<string[]> => env.files.list('settings');
+
+it('measures shapes once, others by themselves, and what an earlier time left over', async () => {
+  const first = await opened(gpu, () => products(24));
+  expect(first.measured).toBe(6);
+  const [path, ...none] = await tables();
+  expect(none).toEqual([]);
+  expect(await opened(gpu, () => products(24))).toEqual({ measured: 0, tuning: first.tuning });
+  expect((await opened(gpu, () => products(28))).measured).toBe(6);
+  expect(await tables()).toHaveLength(2);
+
+  const { gemm: _, ...variants } = first.tuning.variants;
+  await writeJson(env.files, path!, { ...first.tuning, variants, left: ['gemm'] });
+  const later = await opened(gpu, () => products(24));
+  expect(later.measured).toBe(1);
+  expect(later.tuning).toMatchObject({ left: [], variants: { gemm: expect.any(String) as string } });
+  expect(await readJson(env.files, path!)).toEqual(later.tuning);
+
+  await env.files.write(path!, Uint8Array.of(123));
+  expect((await opened(gpu, () => products(24))).measured).toBe(6);
+});
+
+it('asks a software adapter for no shapes', async () => {
+  const refuse = (): never => {
+    throw new Error('nobody needs them');
+  };
+  const before = (await tables()).length;
+  await opened(engine, refuse);
+  expect(await tables()).toHaveLength(before + 1);
+});
