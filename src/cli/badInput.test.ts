@@ -190,6 +190,11 @@ describe('files that cannot be read', () => {
     ['a file for a run', ['export', 'FOLDER/a-file', '--out', 'never'], /^NotFound: /m],
     ['a file for a case', ['verify', 'FOLDER/a-file'], /^NotFound: /m],
     ['a file for a model', ['bench', 'FOLDER/a-file'], /^NotFound: /m],
+    [
+      'a file for figures',
+      ['bench', 'gpu', 'FOLDER/a-file'],
+      /^BadFile: .*a-file (cannot be read|holds no such figures)/m,
+    ],
     ['a folder without a model', ['plan', 'FOLDER/pairs'], /^NotFound: /m],
     [
       'a folder for a LoRA',

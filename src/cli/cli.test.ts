@@ -464,6 +464,7 @@ describe('an option that does nothing is refused', () => {
     ['plan', ['--mode', 'full', '--rank', '4'], '--rank does nothing with --mode full.'],
     ['plan', ['--mode', 'full', '--targets', 'all'], '--targets does nothing with --mode full.'],
     ['bench', ['--mode', 'full', '--rank', '4'], '--rank does nothing with --mode full.'],
+    ['bench', ['--small'], '--small does nothing without gpu.'],
   ])('%s %j', async (verb, args, message) => {
     const rest = ['plan', 'bench'].includes(verb) ? [] : ['--prompt', 'a tree', '--out', join(folder, 'idle')];
     const { code, err } = await winnow(verb, tiny, ...args, ...rest);

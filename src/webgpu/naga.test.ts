@@ -22,6 +22,7 @@ import type { TrainConfig } from '../training/config.ts';
 import { presetNamed } from '../training/presets.ts';
 import { buildStepGraph, buildUpdateGraph, type StepSpec } from '../training/stepGraph.ts';
 import { DEFAULT_LIMITS, planGraph, type PlanOptions } from './plan.ts';
+import { roofKernels } from './roofs/roofs.ts';
 import { specialize } from './specialize.ts';
 import { chooseVariant } from './variants.ts';
 
@@ -152,6 +153,14 @@ function hold(modules: ReadonlyMap<string, string>): void {
   }
   console.log(`naga ${nagaVersion}: ${modules.size} modules, at most ${most} bytes of workgroup memory`);
 }
+
+it('takes the kernels that peaks are measured by', () => {
+  hold(
+    new Map(
+      Object.values(roofKernels).map(({ kernel, constants }) => [specialize(kernel, { ...constants }), kernel.name]),
+    ),
+  );
+});
 
 describe('naga takes every module, within the least that WebGPU offers', () => {
   it('of every case of every op', () => hold(modulesOf((Object.keys(cases) as OpKind[]).flatMap(casesOf), inTurns)));

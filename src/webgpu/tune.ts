@@ -261,7 +261,7 @@ async function raceSmall(
   const variants: string[] = [];
   for (const variant of raced(kernelClass, graph, engine.adapter.software, engine.device.features)) {
     const small = classGraph(kernelClass, CHECKED_SIZE);
-    const wrong = await whatIsWrong(race, small, { kernelClass, variant, limitMs: Infinity });
+    const wrong = await whatIsWrong(race, small, { kernelClass, variant });
     if (wrong === null) variants.push(variant);
     else failures[`${kernelClass} ${variant}`] = wrong;
   }
@@ -299,10 +299,10 @@ const CHECKED_SIZE = 32;
 const CHECKED_TO = 1e-4;
 
 /** What one variant does that it should not, on this very adapter; null where it is right. */
-async function whatIsWrong(
-  { engine, evaluate }: Race,
+export async function whatIsWrong(
+  { engine, evaluate }: Pick<Race, 'engine' | 'evaluate'>,
   graph: Graph,
-  { kernelClass, variant, limitMs }: { kernelClass: string; variant: string; limitMs: number },
+  { kernelClass, variant, limitMs = Infinity }: { kernelClass: string; variant: string; limitMs?: number },
 ): Promise<string | null> {
   const variants = { [kernelClass]: variant };
   const feeds = new Map(

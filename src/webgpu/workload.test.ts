@@ -3,39 +3,15 @@ import { describe, expect, it } from 'vitest';
 import { folderReader } from '../cli/files.ts';
 import { flopsOf, graphFlops } from '../graph/flops.ts';
 import { Graph } from '../graph/graph.ts';
-import { denoiserGraph } from '../models/denoiser.ts';
-import { openDenoiser } from '../models/families.ts';
-import { parametersOf } from '../models/weights.ts';
-import { nano } from '../service/layouts.ts';
-import { readModelConfigs } from '../service/model/modelConfigs.ts';
+import { type Layout, layouts, layoutTasks } from '../service/layouts.ts';
 import { DESKTOP_LIMITS } from '../service/planning/forecast.ts';
-import { usualTasks } from '../service/planning/stepTasks.ts';
-import { latentSizeOf } from '../service/sampling/latentSize.ts';
 import { alone, cutOf, heaviestTasks, type Task } from './workload.ts';
 
-const kept = { dtypeOf: () => 'f16' as const };
+const tasksOf = (layout: Layout): Promise<Task[]> => layoutTasks(layout, folderReader, DESKTOP_LIMITS);
 
-async function tasksOf(folder: string | null): Promise<Task[]> {
-  const { unet, tokens, size, sizeMultiple } = folder
-    ? await readModelConfigs(folderReader(folder), { tokenizers: 'found' })
-    : { unet: openDenoiser(nano), tokens: 16, size: { width: 16, height: 16 }, sizeMultiple: 1 };
-  const latents = latentSizeOf(size, sizeMultiple);
-  const { graph } = denoiserGraph(unet, { batch: 1, ...latents, tokens }, () => kept);
-  const shapes = new Map(parametersOf(graph).map(({ name, shape }) => [name, shape]));
-  const weights = { names: [...shapes.keys()], shape: (name: string) => shapes.get(name), half: () => 'f16' as const };
-  return usualTasks({ folder: { unet: { model: unet }, tokens }, weights }, latents, DESKTOP_LIMITS);
-}
-
-const layouts = {
-  nano: null,
-  postcard: 'public/models/postcard',
-  'Stable Diffusion 1.5': 'tools/reference/configs/stable-diffusion-v1-5',
-  SDXL: 'tools/reference/configs/stable-diffusion-xl-base-1.0',
-};
-
-describe.each(Object.entries(layouts))('%s', (_, folder) => {
+describe.each(layouts)('$name', (layout) => {
   it('is cut to small tasks of the same kind, which are offered the same kernels', async () => {
-    const tasks = await tasksOf(folder);
+    const tasks = await tasksOf(layout);
     expect(tasks.length).toBeGreaterThanOrEqual(10);
     for (const task of tasks) {
       const cut = cutOf(task, DESKTOP_LIMITS);
@@ -54,7 +30,7 @@ describe.each(Object.entries(layouts))('%s', (_, folder) => {
 });
 
 it('names the heaviest first, and the heaviest of every class', async () => {
-  const tasks = await tasksOf(layouts['Stable Diffusion 1.5']);
+  const tasks = await tasksOf(layouts[2]!);
   const sums = tasks.map(({ count, flops }) => count * flops);
   expect(sums).toEqual(sums.toSorted((a, b) => b - a));
   expect(new Set(tasks.map(({ kernelClass }) => kernelClass))).toEqual(new Set(['gemm', 'conv2d', 'attention']));

@@ -1,26 +1,60 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { embeddedModels } from '../../data/embeddedModels.ts';
 import { type BenchFigures, benchEngine } from '../../service/bench.ts';
+import { benchGpu, type GpuBench, gpuBenchSchema } from '../../service/gpuBench.ts';
+import { layouts, layoutTasks } from '../../service/layouts.ts';
+import { WinnowError } from '../../shared/errors.ts';
 import { presetNamed } from '../../training/presets.ts';
-import { count, doNothing, oneOf } from '../arguments.ts';
-import { openEnvironment } from '../engine.ts';
+import { count, doNothing, number, oneOf } from '../arguments.ts';
+import { openNodeDevice } from '../device.ts';
+import { openEnvironment, productRoot } from '../engine.ts';
+import { folderReader } from '../files.ts';
+import { gpuMarkdown, gpuText } from '../gpuTables.ts';
 import { parseModelRef } from '../modelRef.ts';
-import { table } from '../terminal.ts';
+import { table, type Terminal } from '../terminal.ts';
 import { badArguments, defineVerb } from '../verb.ts';
+
+const GPU_FILE = 'winnow-gpu.json';
+/** Those that run anywhere come first. */
+const SMALL_LAYOUTS = 2;
 
 export const bench = defineVerb({
   name: 'bench',
   summary: 'measure a forward pass, a training step and its kernels on this machine',
-  positionals: ['[MODEL]'],
+  positionals: ['[MODEL]', '[FILE]'],
   options: {
     mode: { kind: 'text', value: 'MODE', help: 'lora or full', default: 'lora' },
     pairs: { kind: 'text', value: 'N', help: 'pairs in a step', default: '4' },
     rank: { kind: 'text', value: 'N', help: 'rank of the LoRA (default: 8)' },
     repeats: { kind: 'text', value: 'N', help: 'timed runs; the fastest counts', default: '5' },
     rows: { kind: 'text', value: 'N', help: 'kernels shown', default: '15' },
+    small: { kind: 'flag', help: 'with gpu: the small models alone' },
+    minutes: { kind: 'text', value: 'N', help: 'with gpu: what is not measured by then is left out (default: 15)' },
+    out: { kind: 'text', value: 'FILE', help: `with gpu: where the figures go (default: ${GPU_FILE})` },
+    markdown: { kind: 'flag', help: 'with gpu: a table for docs/adapters.md' },
   },
-  notes: [`MODEL is ${embeddedModels[0]} if left out. Figures hold for the adapter they were measured on.`],
+  notes: [
+    `MODEL is ${embeddedModels[0]} if left out. Figures hold for the adapter they were measured on.`,
+    'gpu in the place of MODEL measures every kernel at the shapes of four models, on noise, beside what the adapter can do at most, and writes the',
+    'figures to a file that you can send. gpu FILE shows those of such a file.',
+  ],
   example: '--mode full --pairs 1 --json',
-  async run([model = embeddedModels[0]!], values, terminal) {
+  async run([model = embeddedModels[0]!, file], values, terminal) {
+    const { small, minutes, out, markdown } = values;
+    if (model === 'gpu') {
+      doNothing(values, ['rank'], 'with gpu');
+      if (file !== undefined) doNothing(values, ['small', 'minutes', 'out'], 'with a file of figures');
+      const figures =
+        file === undefined
+          ? await measureGpu({ small, minutes: number('minutes', minutes ?? '15', { min: 0, max: 1440 }) }, terminal)
+          : readFigures(file);
+      if (file === undefined) writeFileSync(out ?? GPU_FILE, `${JSON.stringify(figures, null, 1)}\n`);
+      const text = markdown ? gpuMarkdown(figures) : gpuText(figures);
+      return { json: figures, text: file === undefined ? `${text}\n\nWritten to ${out ?? GPU_FILE}.` : text };
+    }
+    doNothing(values, ['small', 'minutes', 'out', 'markdown'], 'without gpu');
+    if (file !== undefined) throw badArguments(`${file} is one argument too many.`, 'See winnow bench --help.');
     const { base, adapters } = parseModelRef(model);
     if (adapters.length > 0)
       throw badArguments('Adapters are merged before anything runs: they change no figure.', 'Give the base model.');
@@ -42,6 +76,49 @@ export const bench = defineVerb({
     return { json: figures, text: describe(figures, rows) };
   },
 });
+
+async function measureGpu(
+  { small, minutes }: { small: boolean; minutes: number },
+  terminal: Terminal,
+): Promise<GpuBench> {
+  const engine = await openNodeDevice();
+  try {
+    const open = (folder: string): ReturnType<typeof folderReader> => folderReader(join(productRoot, folder));
+    const chosen = small ? layouts.slice(0, SMALL_LAYOUTS) : layouts;
+    const { limits } = engine.device;
+    const { version } = JSON.parse(readFileSync(join(productRoot, 'package.json'), 'utf8')) as { version: string };
+    return await benchGpu(engine, {
+      layouts: await Promise.all(
+        chosen.map(async (layout) => ({ name: layout.name, tasks: await layoutTasks(layout, open, limits) })),
+      ),
+      about: {
+        product: version,
+        date: new Date().toISOString(),
+        runtime: `Dawn (npm webgpu) under Node ${process.version}, ${process.platform} ${process.arch}`,
+      },
+      minutes,
+      onProgress: (what, done, total) => terminal.status(`${done} of ${total}: ${what}`),
+    });
+  } finally {
+    engine.destroy();
+  }
+}
+
+function readFigures(file: string): GpuBench {
+  const refuse = (what: string): never => {
+    throw new WinnowError('BadFile', `${file} ${what}.`, 'Give a file that winnow bench gpu wrote.');
+  };
+  let json: unknown;
+  try {
+    json = JSON.parse(readFileSync(file, 'utf8'));
+  } catch (error) {
+    return refuse(`cannot be read (${(error as Error).message})`);
+  }
+  const read = gpuBenchSchema.safeParse(json);
+  if (read.success) return read.data;
+  const { path, message } = read.error.issues[0]!;
+  return refuse(`holds no such figures (${[...path, message].join(' ')})`);
+}
 
 function describe({ adapter, software, model, forward, step, kernels }: BenchFigures, rows: number): string {
   const mib = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
