@@ -1,44 +1,68 @@
 /** Lowerings of attention and its gradients, flash style: scores live in registers or workgroup memory only. Forward saves the log-sum-exp
  *  of each query; backward takes delta = sum of do * o, then one kernel for dq and one for dk and dv. Any head size, any number of keys.
  *
- *  Class 'attention' has two variants: 'workgroup' (tiles in workgroup memory, four invocations a query or key) and 'quad' (four queries or
- *  keys an invocation, reads shared by quad broadcasts, no barrier; for adapters that run on the CPU, needs the feature `subgroups`). */
+ *  Class 'attention' has three variants: 'workgroup' (tiles in workgroup memory, four invocations a query or key), 'tile' (larger ones, of heads that
+ *  can be read in fours; attentionTile.ts) and 'quad' (four queries or keys an invocation, reads shared by quad broadcasts, no barrier; for adapters
+ *  that run on the CPU, needs the feature `subgroups`). */
 import type { Node, Value } from '../../graph/graph.ts';
 import { assert } from '../../shared/assert.ts';
+import { sizeOf } from '../../shared/shape.ts';
 import attentionQuadCode from './attention.quad.wgsl?raw';
+import attentionTileCode from './attention.tile.wgsl?raw';
 import attentionWorkgroupCode from './attention.workgroup.wgsl?raw';
 import attentionDeltaCode from './attentionDelta.wgsl?raw';
 import attentionGradKeyValueQuadCode from './attentionGradKeyValue.quad.wgsl?raw';
+import attentionGradKeyValueTileCode from './attentionGradKeyValue.tile.wgsl?raw';
 import attentionGradKeyValueWorkgroupCode from './attentionGradKeyValue.workgroup.wgsl?raw';
 import attentionGradQueryQuadCode from './attentionGradQuery.quad.wgsl?raw';
+import attentionGradQueryTileCode from './attentionGradQuery.tile.wgsl?raw';
 import attentionGradQueryWorkgroupCode from './attentionGradQuery.workgroup.wgsl?raw';
-import { type Dispatch, grid1d, kernelOf, type KernelSource, type LowerContext, type LowerToWgsl } from './dispatch.ts';
+import {
+  areApart,
+  attentionTile,
+  attentionWrittenOut,
+  isAttentionTileable,
+  type Kept,
+  splitsOf,
+} from './attentionTile.ts';
+import {
+  type Dispatch,
+  grid1d,
+  kernelOf,
+  type KernelSource,
+  type LowerContext,
+  type LowerToWgsl,
+  type Scratch,
+} from './dispatch.ts';
+import { sumSplits } from './gemm.ts';
 import { atLanes, lanesOf } from './lanes.ts';
 import { unroll } from './unroll.ts';
+import sharedTileCode from './shared/attentionTile.wgsl?raw';
 import innerCode from './shared/inner.wgsl?raw';
 import totalCode from './shared/total.wgsl?raw';
+import transposedCode from './shared/transposed.wgsl?raw';
 import visibleKeysCode from './shared/visibleKeys.wgsl?raw';
 
-interface Variants {
-  quad: KernelSource;
-  workgroup: KernelSource;
-}
+type Variants = Record<'quad' | 'workgroup' | 'tile', KernelSource>;
 
 const attention: Variants = {
   quad: kernelOf('attention.quad', attentionQuadCode, innerCode, visibleKeysCode),
   workgroup: kernelOf('attention.workgroup', attentionWorkgroupCode, totalCode),
+  tile: kernelOf('attention.tile', attentionTileCode, sharedTileCode, transposedCode),
 };
 const attentionGradQuery: Variants = {
   quad: kernelOf('attentionGradQuery.quad', attentionGradQueryQuadCode, innerCode, visibleKeysCode),
   workgroup: kernelOf('attentionGradQuery.workgroup', attentionGradQueryWorkgroupCode, totalCode),
+  tile: kernelOf('attentionGradQuery.tile', attentionGradQueryTileCode, sharedTileCode, transposedCode),
 };
 const attentionGradKeyValue: Variants = {
   quad: kernelOf('attentionGradKeyValue.quad', attentionGradKeyValueQuadCode, innerCode),
   workgroup: kernelOf('attentionGradKeyValue.workgroup', attentionGradKeyValueWorkgroupCode, totalCode),
+  tile: kernelOf('attentionGradKeyValue.tile', attentionGradKeyValueTileCode, sharedTileCode, transposedCode),
 };
 const attentionDelta = kernelOf('attentionDelta', attentionDeltaCode);
 
-/** Queries or keys of one workgroup, in both variants. */
+/** Queries or keys of one workgroup, in the variants of small tiles. */
 const ROWS = 16;
 /** Loops over a head are written out up to this many turns; longer ones would only make long programs. */
 const UNROLL_LIMIT = 16;
@@ -59,20 +83,39 @@ function sizesOf(q: Value, k: Value, heads: number): Sizes {
   return { batch, heads, queries, keys: k.shape[1]!, headSize: channels / heads };
 }
 
-/** One dispatch, a workgroup for each ROWS queries or keys of a head. `partBytes`: what the workgroup kernel keeps of a score at a time. */
+/** Which side has a result, and how many numbers a kernel keeps of every score and every column of a row at a time. */
+interface Asked extends Kept {
+  rows: 'queries' | 'keys';
+  causal: boolean;
+}
+
 function overRows(
-  { quad, workgroup }: Variants,
-  { inputs, outputs, name }: Node,
-  { batch, heads, queries, keys, headSize }: Sizes,
-  { rows, causal, partBytes, gradient }: { rows: number; causal: boolean; partBytes: number; gradient: boolean },
+  { quad, workgroup, tile: tiles }: Variants,
+  node: Node,
+  all: Sizes,
+  asked: Asked,
   context: LowerContext,
 ): Dispatch[] {
+  const { inputs, outputs, name } = node;
+  const { batch, heads, queries, keys, headSize } = all;
+  const { causal, scores } = asked;
+  const gradient = scores > 1;
+  const variant = context.variant('attention', [
+    'workgroup',
+    'quad',
+    ...(isAttentionTileable(queries, keys, headSize) ? ['tile'] : []),
+  ]);
+  if (variant === 'tile') return byTiles(tiles, node, all, asked, context);
   const lanes = lanesOf(headSize);
   const width = headSize / lanes;
   const scale = headSize ** -0.5;
   const sizes = { BATCH: batch, HEADS: heads, QUERIES: queries, KEYS: keys, WIDTH: width, CAUSAL: causal };
-  const placed = { reads: inputs, writes: outputs, workgroups: [Math.ceil(rows / ROWS), heads, batch] } as const;
-  if (context.variant('attention', ['workgroup', 'quad']) === 'quad') {
+  const placed = {
+    reads: inputs,
+    writes: outputs,
+    workgroups: [Math.ceil(all[asked.rows] / ROWS), heads, batch],
+  } as const;
+  if (variant === 'quad') {
     // The kernels' dot() of two splats counts a product four times.
     const dot = lanes === 1 ? 0.25 : 1;
     const kernel = atLanes(quad, lanes);
@@ -86,7 +129,7 @@ function overRows(
     ];
   }
   const perLane = Math.ceil(width / 4);
-  const bytes = (tile: number): number => tile * (2 * 4 * perLane * lanes * 4 + ROWS * 4 * partBytes);
+  const bytes = (tile: number): number => tile * (2 * 4 * perLane * lanes * 4 + ROWS * 4 * 4 * scores);
   const tile = [16, 8, 4, 2, 1].find((rows) => bytes(rows) <= context.limits.maxComputeWorkgroupStorageSize);
   assert(
     tile,
@@ -109,38 +152,77 @@ function overRows(
   ];
 }
 
-export const lowerAttention: LowerToWgsl<'attention'> = (node, context) => {
-  const sizes = sizesOf(node.inputs[0]!, node.inputs[1]!, node.params.heads);
-  return overRows(
+/** The dispatch of large tiles, and where a few keys leave a GPU idle the sums of parts of the queries. */
+function byTiles(
+  kernel: KernelSource,
+  { inputs, outputs }: Node,
+  all: Sizes,
+  { rows, causal, ...kept }: Asked,
+  context: LowerContext,
+): Dispatch[] {
+  const { batch, heads, queries, keys, headSize } = all;
+  const { own, constants } = attentionTile(all[rows], heads * batch, headSize, kept);
+  const scale = headSize ** -0.5;
+  const tiles = Math.ceil(all[rows] / own);
+  const dispatch = {
+    kernel: attentionWrittenOut(kernel, constants),
+    constants: {
+      ...constants,
+      HEADS: heads,
+      QUERIES: queries,
+      KEYS: keys,
+      CAUSAL: causal,
+      SCALE: scale * Math.LOG2E,
+      ...(kept.scores > 1 ? { SCORE_SCALE: scale } : {}),
+    },
+    reads: inputs,
+  };
+  if (rows === 'queries') return [{ ...dispatch, writes: outputs, workgroups: [tiles, heads, batch] }];
+  const apart = areApart(headSize, kept);
+  const { splits, split } = splitsOf(tiles * heads * batch, queries);
+  const partials = outputs.map((output): Scratch => ({
+    scratch: `partial sums for ${output.name}`,
+    elements: splits * sizeOf(output.shape),
+  }));
+  return [
+    {
+      ...dispatch,
+      constants: { ...dispatch.constants, BATCH: batch, SPLIT: split, APART: apart },
+      writes: splits > 1 ? partials : outputs,
+      workgroups: [splits * tiles * (apart ? 2 : 1), heads, batch],
+    },
+    ...(splits > 1
+      ? outputs.map((output, i) => sumSplits(partials[i]!, splits, output, { scale: 1, biasStride: 1 }, context))
+      : []),
+  ];
+}
+
+export const lowerAttention: LowerToWgsl<'attention'> = (node, context) =>
+  overRows(
     attention,
     node,
-    sizes,
-    { rows: sizes.queries, causal: node.params.causal, partBytes: 4, gradient: false },
+    sizesOf(node.inputs[0]!, node.inputs[1]!, node.params.heads),
+    { rows: 'queries', causal: node.params.causal, scores: 1, sums: 1 },
     context,
   );
-};
 
-export const lowerAttentionGradQuery: LowerToWgsl<'attentionGradQuery'> = (node, context) => {
-  const sizes = sizesOf(node.inputs[1]!, node.inputs[2]!, node.params.heads);
-  return overRows(
+export const lowerAttentionGradQuery: LowerToWgsl<'attentionGradQuery'> = (node, context) =>
+  overRows(
     attentionGradQuery,
     node,
-    sizes,
-    { rows: sizes.queries, causal: node.params.causal, partBytes: 8, gradient: true },
+    sizesOf(node.inputs[1]!, node.inputs[2]!, node.params.heads),
+    { rows: 'queries', causal: node.params.causal, scores: 2, sums: 1 },
     context,
   );
-};
 
-export const lowerAttentionGradKeyValue: LowerToWgsl<'attentionGradKeyValue'> = (node, context) => {
-  const sizes = sizesOf(node.inputs[1]!, node.inputs[2]!, node.params.heads);
-  return overRows(
+export const lowerAttentionGradKeyValue: LowerToWgsl<'attentionGradKeyValue'> = (node, context) =>
+  overRows(
     attentionGradKeyValue,
     node,
-    sizes,
-    { rows: sizes.keys, causal: node.params.causal, partBytes: 8, gradient: true },
+    sizesOf(node.inputs[1]!, node.inputs[2]!, node.params.heads),
+    { rows: 'keys', causal: node.params.causal, scores: 2, sums: 2 },
     context,
   );
-};
 
 export const lowerAttentionDelta: LowerToWgsl<'attentionDelta'> = ({ inputs, outputs, params: { heads } }, context) => {
   const { batch, queries, headSize } = sizesOf(inputs[0]!, inputs[1]!, heads);

@@ -35,6 +35,7 @@ import foursCode from './shared/fours.wgsl?raw';
 import weightFoursCode from './shared/weightFours.wgsl?raw';
 import weightOnesCode from './shared/weightOnes.wgsl?raw';
 import sharedTileCode from './shared/tile.wgsl?raw';
+import transposedCode from './shared/transposed.wgsl?raw';
 import widenedCode from './shared/widened.wgsl?raw';
 
 const quad = kernelOf('conv2d.quad', quadCode, conv2dLoadsCode, widenedCode);
@@ -42,7 +43,15 @@ const workgroup = kernelOf('conv2d.workgroup', workgroupCode, conv2dLoadsCode, w
 const tile = kernelOf('conv2d.tile', tileCode, weightOnesCode, sharedTileCode, conv2dLoadsCode, widenedCode);
 /** Weights as whole words, and as halves. */
 const tileInFours = [false, true].map((half) =>
-  kernelOf('conv2d.tile', tileCode, inHalves(weightFoursCode, 'weight', half), sharedTileCode, foursCode, widenedCode),
+  kernelOf(
+    'conv2d.tile',
+    tileCode,
+    inHalves(weightFoursCode, 'weight', half),
+    sharedTileCode,
+    foursCode,
+    transposedCode,
+    widenedCode,
+  ),
 );
 const gradWeightTile = kernelOf('conv2dGradWeight.tile', gradWeightTileCode, sharedTileCode);
 const gradWeightQuad = kernelOf('conv2dGradWeight.quad', gradWeightQuadCode);

@@ -23,6 +23,7 @@ import foursCode from './shared/fours.wgsl?raw';
 import gemmLoadsCode from './shared/gemmLoads.wgsl?raw';
 import gemmStoreCode from './shared/gemmStore.wgsl?raw';
 import sharedTileCode from './shared/tile.wgsl?raw';
+import transposedCode from './shared/transposed.wgsl?raw';
 import widenedCode from './shared/widened.wgsl?raw';
 
 const quad = kernelOf('gemm.quad', quadCode, gemmLoadsCode, widenedCode);
@@ -35,6 +36,7 @@ const tile = [false, true].map((a) =>
       inHalves(inHalves(tileCode, 'a', a), 'b', b),
       sharedTileCode,
       foursCode,
+      transposedCode,
       gemmStoreCode,
       widenedCode,
     ),
