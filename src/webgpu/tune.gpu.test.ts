@@ -63,6 +63,11 @@ describe('raced', () => {
     expect(of(kernelClass, false, new Set())).not.toContain('quad');
   });
 
+  it.each(['gemm', 'conv2d', 'conv2dGradWeight', 'attention'])('%s: large tiles on a GPU alone', (kernelClass) => {
+    expect(of(kernelClass, false)).toContain('tile');
+    expect(of(kernelClass, true)).not.toContain('tile');
+  });
+
   it('offers norms and reductions of one invocation a group where shaders run on the CPU', () => {
     for (const kernelClass of ['norm', 'reduce']) expect(of(kernelClass, true)).toContain('register');
   });

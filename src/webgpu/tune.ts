@@ -66,13 +66,20 @@ export const classes: Record<string, (graph: Graph, size: number) => Value> = {
       [dy, x],
     );
   },
+  // With its gradients: a driver may get only those wrong, and a step spends twice the time in them.
   attention: (graph, size) => {
-    const [q, k, v] = [
-      graph.input('q', [2, 2 * size, size]),
-      graph.input('k', [2, 2 * size, size]),
-      graph.input('v', [2, 2 * size, size]),
+    const [q, k, v, dout] = ['q', 'k', 'v', 'dout'].map((name) => graph.input(name, [2, 2 * size, 2 * size])) as [
+      Value,
+      Value,
+      Value,
+      Value,
     ];
-    return graph.op('attention', { heads: 4, causal: false }, [q, k, v]);
+    const params = { heads: 8, causal: false };
+    const [o, lse] = graph.node('attention', params, [q, k, v]) as [Value, Value];
+    const delta = graph.op('attentionDelta', { heads: 8 }, [dout, o]);
+    const dq = graph.op('attentionGradQuery', params, [dout, q, k, v, lse, delta]);
+    const [dk, dv] = graph.node('attentionGradKeyValue', params, [dout, q, k, v, lse, delta]) as [Value, Value];
+    return graph.op('concat', { axis: 1 }, [o, dq, dk, dv]);
   },
   norm: (graph, size) => {
     const [x, weight, bias] = [
