@@ -26,10 +26,6 @@ const LOWEST: f32 = -3.0e38;
 @group(0) @binding(3) var<storage, read_write> o: array<Lanes>;
 @group(0) @binding(4) var<storage, read_write> lse: array<f32>;
 
-fn largest(x: vec4f) -> f32 {
-  return max(max(x.x, x.y), max(x.z, x.w));
-}
-
 // The first workgroup of this dispatch: a grid that would hold the GPU for long runs in turns (turns.ts).
 const FIRST_X = 0u;
 const FIRST_Y = 0u;

@@ -45,10 +45,6 @@ fn store_sum(product: u32, at: u32, x: f32) {
   o[at] = x;
 }
 
-fn largest(x: vec4f) -> f32 {
-  return max(max(x.x, x.y), max(x.z, x.w));
-}
-
 // Where four own rows keep their largest score yet, and what that makes of their sums before.
 fn top_at(fours: u32) -> u32 {
   return fours * WEIGHTS_PITCH + OWN_FOURS;

@@ -39,6 +39,7 @@ import { atLanes, lanesOf } from './lanes.ts';
 import { unroll } from './unroll.ts';
 import sharedTileCode from './shared/attentionTile.wgsl?raw';
 import innerCode from './shared/inner.wgsl?raw';
+import largestCode from './shared/largest.wgsl?raw';
 import totalCode from './shared/total.wgsl?raw';
 import transposedCode from './shared/transposed.wgsl?raw';
 import visibleKeysCode from './shared/visibleKeys.wgsl?raw';
@@ -46,9 +47,9 @@ import visibleKeysCode from './shared/visibleKeys.wgsl?raw';
 type Variants = Record<'quad' | 'workgroup' | 'tile', KernelSource>;
 
 const attention: Variants = {
-  quad: kernelOf('attention.quad', attentionQuadCode, innerCode, visibleKeysCode),
+  quad: kernelOf('attention.quad', attentionQuadCode, innerCode, largestCode, visibleKeysCode),
   workgroup: kernelOf('attention.workgroup', attentionWorkgroupCode, totalCode),
-  tile: kernelOf('attention.tile', attentionTileCode, sharedTileCode, transposedCode),
+  tile: kernelOf('attention.tile', attentionTileCode, sharedTileCode, largestCode, transposedCode),
 };
 const attentionGradQuery: Variants = {
   quad: kernelOf('attentionGradQuery.quad', attentionGradQueryQuadCode, innerCode, visibleKeysCode),
