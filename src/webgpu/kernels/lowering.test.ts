@@ -134,6 +134,37 @@ describe('dispatches', () => {
     }
   });
 
+  it('gives attention large tiles where heads and rows fill them', () => {
+    const named = (tokens: number, headSize: number): string => {
+      const shape = [1, tokens, 2 * headSize];
+      return lowered('attention', { heads: 2, causal: false }, [shape, shape, shape], 'tile')[0]!.kernel.name;
+    };
+    for (const headSize of [4, 40, 44, 64, 80, 160, 256]) expect(named(16, headSize)).toBe('attention.tile');
+    for (const headSize of [1, 42, 260]) expect(named(16, headSize)).toBe('attention.workgroup');
+    expect(named(15, 64)).toBe('attention.workgroup');
+  });
+
+  it('splits the queries of few keys, and makes dk and dv of a large head apart', () => {
+    const gradient = (queries: number, keys: number, headSize: number): Dispatch[] => {
+      const [q, k, stats] = [
+        [2, queries, 8 * headSize],
+        [2, keys, 8 * headSize],
+        [2, 8, queries],
+      ] as const;
+      const params = { heads: 8, causal: false };
+      return lowered('attentionGradKeyValue', params, [q, q, k, k, stats, stats], 'tile');
+    };
+    const [parts, ...sums] = gradient(4096, 77, 40);
+    expect(parts!.workgroups).toEqual([3 * 6, 8, 2]);
+    expect(parts!.constants['SPLIT']).toBe(704);
+    expect(sums.map(({ kernel, constants }) => [kernel.name, constants['SPLITS']])).toEqual([
+      ['splitSum', 6],
+      ['splitSum', 6],
+    ]);
+    expect(gradient(4096, 4096, 40).map(({ workgroups }) => workgroups)).toEqual([[64, 8, 2]]);
+    expect(gradient(64, 64, 160).map(({ workgroups }) => workgroups)).toEqual([[2 * 2, 8, 2]]);
+  });
+
   it('writes attention out only where the work pays for the compilation', () => {
     const code = (tokens: number): string => {
       const [dispatch] = lowered(
