@@ -2,4 +2,4 @@
 export const embeddedModels: readonly string[] = ['postcard'];
 
 /** How a picture is made unless somebody says otherwise: what the embedded model was judged with (docs/model-card.md). */
-export const samplingDefaults = { steps: 12, guidanceScale: 3, scheduler: 'DPMSolverMultistepScheduler' } as const;
+export const samplingDefaults = { steps: 12, guidanceScale: 2, scheduler: 'DPMSolverMultistepScheduler' } as const;

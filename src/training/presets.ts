@@ -60,7 +60,7 @@ const common: TrainConfig = {
   sampleSeeds: [0, 1],
 };
 
-const standard: TrainConfig = { ...common, learningRate: 1e-3, beta: 1500, timestepRange: [500, 1000] };
+const standard: TrainConfig = { ...common, learningRate: 1e-3, timestepRange: [500, 1000] };
 
 export const presets: readonly Preset[] = [
   {
@@ -69,7 +69,8 @@ export const presets: readonly Preset[] = [
     description: 'A first look at what your labels do, from a dozen pairs on.',
     config: {
       ...standard,
-      learningRate: 2e-3,
+      learningRate: 4e-3,
+      timestepRange: [700, 1000],
       steps: 12,
       warmupSteps: 5,
       sampleEvery: 12,
@@ -77,14 +78,14 @@ export const presets: readonly Preset[] = [
       sampleSeeds: [0],
     },
     // From here on pairs are held out and looked at, which costs time at each save.
-    byPairs: [{ from: 20, learningRate: 1.5e-3, steps: 16, sampleEvery: 16, saveEvery: 16 }],
+    byPairs: [{ from: 20, learningRate: 3e-3, steps: 16, sampleEvery: 16, saveEvery: 16 }],
   },
   {
     name: 'standard',
     title: 'Standard',
     description: 'For about a hundred labelled pairs.',
-    config: { ...standard, beta: 2000, steps: 100 },
-    byPairs: [{ from: 80, beta: 1500, steps: 120 }],
+    config: { ...standard, beta: 1500, steps: 100 },
+    byPairs: [{ from: 80, beta: 1000, steps: 120 }],
   },
   {
     name: 'careful',

@@ -110,7 +110,7 @@ def main():
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--test", type=int, default=300)
     parser.add_argument("--steps", type=int, default=12)
-    parser.add_argument("--guidance", type=float, default=3.0)
+    parser.add_argument("--guidance", type=float, default=2.0)
     parser.add_argument("--judge", type=Path, help="attribute classifier, to report prompt following")
     parser.add_argument("--sheet", type=Path, help="picture: a row before, then a row after each run")
     args = parser.parse_args()

@@ -88,7 +88,7 @@ def main():
     parser.add_argument("--sheets", type=Path)
     parser.add_argument("--count", type=int, default=400)
     parser.add_argument("--steps", type=int, default=12)
-    parser.add_argument("--guidance", type=float, nargs="+", default=[3.0])
+    parser.add_argument("--guidance", type=float, nargs="+", default=[2.0])
     args = parser.parse_args()
     path = args.work / "classifier-judge.pt"
     judge = load_classifier(path, 1) if path.exists() else None

@@ -3,12 +3,14 @@
 import torch
 from diffusers import DPMSolverMultistepScheduler
 
-from common import bf16, round_fp16
+from common import bf16
 from train_text import encode
+from train_unet import NOISE
 
+# Trailing: a picture begins where training ends, at noise alone.
 SCHEDULER = dict(
-    num_train_timesteps=1000, beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", prediction_type="v_prediction",
-    algorithm_type="dpmsolver++", solver_order=2, solver_type="midpoint", lower_order_final=True, steps_offset=1, timestep_spacing="leading",
+    **NOISE, algorithm_type="dpmsolver++", solver_order=2, solver_type="midpoint", lower_order_final=True, steps_offset=1,
+    timestep_spacing="trailing",
 )
 
 
@@ -18,7 +20,7 @@ def seeded_noise(seeds, shape=(12, 16, 16)):
 
 
 @torch.no_grad()
-def sample(unet, hidden, empty, noise, steps=12, guidance=3.0, start=None, strength=1.0, negative=None, batch=50, fast=True):
+def sample(unet, hidden, empty, noise, steps=12, guidance=2.0, start=None, strength=1.0, negative=None, batch=50, fast=True):
     """hidden [N, 40, 96], empty [40, 96], noise [N, 12, 16, 16] -> latents [N, 12, 16, 16].
 
     With start [N, 12, 16, 16] and strength < 1: noised to that point and denoised from there. negative: another UNet for

@@ -46,7 +46,7 @@ QUICK = dict(
 LOSS = dict(
     loss="sigmoid", labelSmoothing=0, mapoBeta=0.1, mapoT=1000, mapoK=0.5, dmpoAlpha=0.01, linearEta=1e-3, minSnrGamma=None, sdpoMu=None
 )
-SAMPLER = dict(steps=12, guidance=3.0)
+SAMPLER = dict(steps=12, guidance=2.0)
 
 
 @torch.no_grad()

@@ -6,7 +6,9 @@
 The loss looks where eyes look: errors near edges count up to six times, and the features of a small
 attribute classifier must agree. A penalty keeps each latent channel near mean 0 and deviation 1, and noise
 on the latents keeps the decoder tolerant of what the UNet will hand it. Sharpening adds a patch
-discriminator. Resumes from WORK/autoencoder.pt; `--from` starts from committed weights. Without
+discriminator, and takes half of its latents from the UNet itself (WORK/unet.pt, if it is there): noised by
+up to 250 timesteps of 1000 and denoised in one step, they are as smooth as those of samples, and still of a
+known picture. Resumes from WORK/autoencoder.pt; `--from` starts from committed weights. Without
 WORK/classifier-features.pt it begins without features and takes them up when it is started again.
 
 One width of 64 at all levels, as AutoencoderTiny has it, but no block at full resolution and most blocks at 16
@@ -66,6 +68,29 @@ class Patches(nn.Module):
         return self.net(x)
 
 
+class Smoothed:
+    """Latents as the UNet hands them over: those of renders, noised a little and denoised in one step."""
+
+    def __init__(self, work):
+        from diffusers import DDPMScheduler, UNet2DConditionModel
+
+        from train_unet import CONFIG as UNET, NOISE  # which reads CONFIG from here
+
+        self.unet = UNet2DConditionModel(**UNET)
+        self.unet.load_state_dict(load(work / "unet.pt")["ema"])
+        self.unet.eval().requires_grad_(False).to(memory_format=torch.channels_last)
+        self.schedule = DDPMScheduler(**NOISE)
+        self.states, self.scale = load(work / "cache/text.pt")["states"], load(work / "cache/latents.pt")["scale"]
+
+    @torch.no_grad()
+    def __call__(self, z, index):
+        """z [B, 12, 16, 16] of the pictures `index` [B] -> the same shape."""
+        t = torch.randint(20, 250, (len(z),))
+        noisy, a = self.schedule.add_noise(z * self.scale, torch.randn_like(z), t), self.schedule.alphas_cumprod[t].view(-1, 1, 1, 1)
+        v = self.unet(noisy, t, self.states[index, 0].float()).sample.float()
+        return (a.sqrt() * noisy - (1 - a).sqrt() * v) / self.scale
+
+
 @torch.no_grad()
 def report(vae, data, index, sheet):
     """PSNR over all pixels and over edge pixels; writes originals above reconstructions."""
@@ -88,6 +113,7 @@ def main():
     parser.add_argument("--lr", type=float, default=2e-3)
     parser.add_argument("--from", dest="start", type=Path, help="safetensors of an autoencoder to start from")
     parser.add_argument("--sharpen", action="store_true")
+    parser.add_argument("--critic", type=float, default=0.02, help="weight of the patch discriminator")
     args = parser.parse_args()
     out = args.work / ("autoencoder-sharp.pt" if args.sharpen else "autoencoder.pt")
     torch.set_flush_denormal(True)  # dead units send denormal gradients, which are very slow on a CPU
@@ -103,6 +129,7 @@ def main():
     if args.sharpen:
         vae.load_state_dict(load(args.work / "autoencoder.pt")["ema"])
         vae.encoder.requires_grad_(False)
+    smoothed = Smoothed(args.work) if args.sharpen and (args.work / "unet.pt").exists() else None
     peak = args.lr * (0.2 if args.sharpen else 1)
     opt = muon(vae, peak)
     opt_d = torch.optim.AdamW(patches.parameters(), 4e-4, betas=(0.5, 0.9))
@@ -126,13 +153,16 @@ def main():
     torch.manual_seed(1000 * rank + step)
     p, saved = budget.tick(), budget.spent
     while p < 1:
-        x = data.batch(torch.randint(len(data.attributes) - 1000, (args.batch,)))
+        index, half = torch.randint(len(data.attributes) - 1000, (args.batch,)), args.batch // 2
+        x = data.batch(index)
         x[: args.batch // 8] = x[: args.batch // 8, torch.randperm(3)]  # colours the world has not, for foreign pictures
-        if torch.rand(()) < 0.5:
+        if not smoothed and torch.rand(()) < 0.5:  # a caption says what is left and right
             x = x.flip(3)
         weight = 1 + 5 * edges(x)
         with bf16():
             z = vae.encode(x).latents
+            if smoothed:
+                z = torch.cat([z[:half], smoothed(z[half:].float(), index[half:])])
             noisy = z + torch.randn_like(z) * torch.rand(len(z), 1, 1, 1) * 0.08
             y = vae.decode(noisy).sample.float()
             pairs = zip(critic.features(x)[:3], critic.features(y)[:3]) if critic else ()
@@ -142,7 +172,7 @@ def main():
             loss = loss + 0.02 * (z.mean((0, 2, 3)).square() + (z.std((0, 2, 3)) - 1).square()).mean()
         elif step > 200:
             with bf16():
-                loss = loss - 0.02 * patches(y).float().mean()
+                loss = loss - args.critic * patches(y).float().mean()
         for group in opt.param_groups:
             group["lr"] = lr_at(p, peak, 0.5) * min(1, (step + 1) / 60)
         opt.zero_grad()

@@ -262,7 +262,7 @@ it.each(['diffusers', 'single-file'] as const)('a %s has the usual steps and gui
   const files = new MemoryFileStore();
   const openModel = (id: string): FolderReader => ({ ...folderReader(id), origin: { source: 'embedded' } });
   const model = await tuned(files, postcard, openModel);
-  expect(model.folder.info.defaults).toMatchObject({ steps: 12, guidanceScale: 3 });
+  expect(model.folder.info.defaults).toMatchObject({ steps: 12, guidanceScale: 2 });
   const { folder } = await exported(model, files, kind);
   expect(folder.info.source).toBe('disk');
   expect(folder.info.defaults).toEqual(model.folder.info.defaults);
