@@ -60,7 +60,7 @@ const common: TrainConfig = {
   sampleSeeds: [0, 1],
 };
 
-const standard: TrainConfig = { ...common, learningRate: 1e-3, timestepRange: [500, 1000] };
+const standard: TrainConfig = { ...common, learningRate: 2e-3, timestepRange: [700, 1000] };
 
 export const presets: readonly Preset[] = [
   {
@@ -70,7 +70,6 @@ export const presets: readonly Preset[] = [
     config: {
       ...standard,
       learningRate: 4e-3,
-      timestepRange: [700, 1000],
       steps: 12,
       warmupSteps: 5,
       sampleEvery: 12,

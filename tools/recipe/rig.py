@@ -28,7 +28,7 @@ from train_unet import NOISE  # noqa: E402
 from diffusers import DDPMScheduler  # noqa: E402
 
 # The studio's standard preset for a hundred pairs (src/training/presets.ts; recipe.test.ts compares them).
-STANDARD = dict(QUICK, lr=1e-3, beta=1000, steps=120, batch=4, warmup=10, low=500, high=1000)
+STANDARD = dict(QUICK, lr=2e-3, beta=1000, steps=120, batch=4, warmup=10, low=700, high=1000)
 
 
 class Missing(Exception):

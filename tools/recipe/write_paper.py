@@ -30,7 +30,7 @@ Diffusion-DPO ([arXiv 2311.12908](https://arxiv.org/abs/2311.12908)) and some th
 
 How: scorer A labels and selects. B judges and has neither labelled nor selected; C, where the model has one, has the last word. Test prompts hold
 combinations that no training picture or prompt has. A training seed decides pairs, their order, noise and LoRA. The standard run is the
-studio's preset `standard` for 100 pairs: 120 steps of 4, rate 1e-3 (cosine, 10 steps of warm-up), beta 1000, timesteps 500 to 999, LoRA of rank 8 on every
+studio's preset `standard` for 100 pairs: 120 steps of 4, rate 2e-3 (cosine, 10 steps of warm-up), beta 1000, timesteps 700 to 999, LoRA of rank 8 on every
 layer, prompt dropout 0.1.
 
 **Gain** is the mean rise of a judge's score in deviations of the base within a prompt (over its seeds): 1.0 is worth choosing the best of four. *Same-seed wins*
