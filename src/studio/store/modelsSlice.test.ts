@@ -5,6 +5,7 @@ import { foldLabels } from '../../data/labels.ts';
 import { settingsFor } from './generateSelectors.ts';
 import { queue, usable, usablePairs } from './labelSelectors.ts';
 import { chosenModel } from './models.ts';
+import { presets } from '../../training/presets.ts';
 import { hubRequestOf } from './modelsSlice.ts';
 import { pickedFolder } from './modelFiles.ts';
 import { closeStudio, modelInfo, openStudio, pairOf, studio } from './testStudio.ts';
@@ -55,7 +56,7 @@ it('gives each model its own size, steps and presets, and keeps what was set for
     steps: 12,
     scheduler: 'DPMSolverMultistepScheduler',
   });
-  expect(studio().trainConfig.beta).toBe(1500);
+  expect(studio().trainConfig.beta).toBe(presets[0]!.config.beta);
   studio().setDraft({ prompt: 'a house', steps: 5, guidanceRescale: 0.5 });
   studio().setTrainConfig({ rank: 3 });
 
@@ -80,7 +81,7 @@ it('gives each model its own size, steps and presets, and keeps what was set for
 
   studio().useModel('embedded');
   expect(studio().draft).toMatchObject({ prompt: 'a house', width: 96, steps: 5, guidanceRescale: 0.5 });
-  expect(studio().trainConfig).toMatchObject({ beta: 1500, rank: 3 });
+  expect(studio().trainConfig).toMatchObject({ beta: presets[0]!.config.beta, rank: 3 });
   expect(studio().presetName).toBeNull();
 });
 
