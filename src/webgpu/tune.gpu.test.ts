@@ -68,6 +68,12 @@ describe('raced', () => {
     expect(of(kernelClass, true)).not.toContain('tile');
   });
 
+  it('spreads norms over workgroups on a GPU alone, and at the size at which each is checked', () => {
+    for (const size of [32, 256])
+      expect(raced('norm', classGraph('norm', size), false, subgroups)).toEqual(['workgroup', 'spread']);
+    expect(of('norm', true)).not.toContain('spread');
+  });
+
   it('offers norms and reductions of one invocation a group where shaders run on the CPU', () => {
     for (const kernelClass of ['norm', 'reduce']) expect(of(kernelClass, true)).toContain('register');
   });
@@ -139,7 +145,9 @@ describe('on the shapes that are to run', () => {
       expect(new Set(ranked)).toEqual(new Set(['workgroup', 'quad', 'tile']));
       expect(ranked).toEqual(ranked.toSorted((a, b) => ms(a) - ms(b)));
     }
-    expect(ranks(tuning, 'norm')).toEqual(['workgroup']);
+    // No task has norms: they are raced among themselves.
+    const norms = ['workgroup', 'spread'].map((variant) => tuning.measuredMs[`norm ${variant}`]!);
+    expect(ranks(tuning, 'norm')).toEqual([norms[0]! <= norms[1]! ? 'workgroup' : 'spread']);
     expect(tuning.flopsPerSecond).toBeGreaterThan(0);
   });
 
