@@ -19,6 +19,8 @@ const PAD_LEFT = 1i;
 const W_ROW = 36u;
 const W_CHANNEL = 9u;
 const FLIP = false;
+// Whether depth runs through four channels before the next tap, so that four depths have one tap; channels are a multiple of four then.
+const TAP_OF_FOURS = false;
 const SCALE = 1.0f;
 const BIAS = false;
 const RESIDUAL = false;
@@ -68,7 +70,25 @@ fn begin(column: u32) {
   }
 }
 
+// Four channels at one tap.
+fn load_b_of_fours(k: u32, end: u32) {
+  let tap = (k / FOUR) % TAPS;
+  let at = i32((k / FOUR / TAPS) * FOUR * HEIGHT * WIDTH + (tap / KERNEL_WIDTH) * WIDTH + tap % KERNEL_WIDTH);
+  next_b = array<vec4f, 4>();
+  for (var i = 0u; i < FOUR; i++) {
+    if ((((hits[i] >> tap) & 1u) == 1u) & (k < end)) {
+      for (var j = 0u; j < FOUR; j++) {
+        next_b[j][i] = x[u32(first_pixel[i] + at) + j * HEIGHT * WIDTH];
+      }
+    }
+  }
+}
+
 fn load_b(column: u32, k: u32, end: u32) {
+  if (TAP_OF_FOURS) {
+    load_b_of_fours(k, end);
+    return;
+  }
   for (var j = 0u; j < FOUR; j++) {
     let tap = (k + j) % TAPS;
     let at = i32(((k + j) / TAPS) * HEIGHT * WIDTH + (tap / KERNEL_WIDTH) * WIDTH + tap % KERNEL_WIDTH);

@@ -296,15 +296,17 @@ function convolution(
   const depth = CHANNELS * Math.ceil(KERNEL_HEIGHT / DILATION) * Math.ceil(KERNEL_WIDTH / DILATION);
   const large = variant === 'tile' ? tilesOf(ROWS, columns, depth) : null;
   const { constants: tiles, workgroups, splits } = large ?? smallTilesOf(ROWS, columns, depth, classes);
-  // Without dilation, which a tile's kernel does not know.
-  const { DILATION: _, ...undilated } = constants;
-  const own = large ? { ...undilated, ...tiles } : { ...constants, ...tiles };
   // In order of depth: not where the kernel is flipped.
   const inFours =
     !constants.FLIP &&
     constants.W_CHANNEL === KERNEL_HEIGHT * KERNEL_WIDTH &&
     lanesOf(depth, constants.W_ROW, first, sizeOf(operand.shape)) === 4;
   const tiled = inFours ? tileInFours[Number(formatOf[weight.dtype] > 0)]! : tile;
+  // Without dilation, which a tile's kernel does not know.
+  const { DILATION: _, ...undilated } = constants;
+  const own = large
+    ? { ...undilated, ...tiles, ...(!inFours && CHANNELS % 4 === 0 && { TAP_OF_FOURS: true }) }
+    : { ...constants, ...tiles };
   const kernel = large ? writtenOut(tiled, large.constants) : workgroup;
   if (splits === 1) return [{ kernel, constants: { ...own, ...epilogue, C_SPLIT: 0 }, reads, writes: [y], workgroups }];
   const size = sizeOf(y.shape);
