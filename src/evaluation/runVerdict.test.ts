@@ -63,13 +63,20 @@ const cases: Record<string, [RunFacts, RegExp]> = {
   'raise beta': [facts(heldOut(look(100, { winnerError: 1.2 }))), /raise beta/],
   'look through the labels': [facts(heldOut(look(100, { right: 3, margin: -1 }))), /look through the labels/],
   'label until pairs are held out': [facts(), /label more than these 200 pairs/],
+  'doubt the labels': [
+    facts(heldOut(look(100, luck, { right: 12 })), { selfAgreement: 0.7 }),
+    /preset “Labels in doubt”\. You agree with yourself 70 % of the time/,
+  ],
   'by heart': [
     facts(heldOut(look(100, { ...luck, margin: 0.1 }, { margin: 3 }))),
     /knows those it trained on by heart/,
   ],
   'as good as the person': [facts(heldOut(look(100)), { selfAgreement: 0.85 }), /agree with yourself 85 % of the time/],
   'train for longer': [facts(heldOut(look(50, { margin: 0.4 }), look(100))), /still getting better/],
-  'lower beta': [facts(heldOut(look(100, { ...luck, margin: 0.01 }, { right: 12, margin: 0.02 }))), /hardly moved/],
+  'lower beta': [
+    facts(heldOut(look(100, { ...luck, margin: 0.01, winnerError: 0.999 }, { right: 12, margin: 0.02 }))),
+    /hardly moved/,
+  ],
   'label more': [facts(heldOut(look(100, luck, { right: 12 }))), /more to be checked on/],
   'next round': [facts(heldOut(look(100), look(120, { margin: 0.79 }))), /compare step 100 blind/],
 };
@@ -85,6 +92,11 @@ describe('the verdict on a run', () => {
     const groups = runVerdict(facts(heldOut(look(50), look(100)))).map(({ group }) => group);
     expect(groups).toEqual(['learned', 'margin', 'drift', 'next']);
     expect(runVerdict(facts()).map(({ group }) => group)).toEqual(['learned', 'next']);
+  });
+
+  it('does not call it hardly moved where a small beta makes margins small', () => {
+    const small = { right: 12, margin: 0.02, winnerError: 0.98 };
+    expect(runVerdict(facts(heldOut(look(100, small, small)))).at(-1)?.rule).toBe('label more');
   });
 
   it('does not tell a person to stop whose own agreement nobody knows', () => {

@@ -29,8 +29,11 @@ const range = (figures: LookFigures): string => accuracyInterval(figures).map(pe
 
 /** Above it winners are drawn noticeably worse. */
 const DRIFTED = 1.1;
-/** Margins below say that the model has hardly moved. */
+/** Margins below say that the model has hardly moved, if the winners' errors have not either: a small beta's margins are always small. */
 const HARDLY = 0.1;
+const SAME_ERROR = 0.005;
+/** Below it a quarter of somebody's labels may be the wrong way round. */
+const DOUBTFUL = 0.8;
 const isSure = (figures: LookFigures): boolean => accuracyInterval(figures)[0] > 0.5;
 const isAgainst = (figures: LookFigures): boolean => accuracyInterval(figures)[1] < 0.5;
 /** By heart: right about what it trained on, not about what it did not. */
@@ -143,6 +146,14 @@ export const verdictRules: readonly { name: string; group: Group; says: Rule }[]
         : null,
   },
   {
+    name: 'doubt the labels',
+    group: 'next',
+    says: ({ shown, selfAgreement = Number.NaN }) =>
+      shown && !isSure(shown.heldOut) && selfAgreement < DOUBTFUL
+        ? `Next: try the preset “Labels in doubt”. You agree with yourself ${percent(selfAgreement)} of the time, so some labels are the wrong way round, and the model works hardest on those.`
+        : null,
+  },
+  {
     name: 'by heart',
     group: 'next',
     says: ({ shown }) =>
@@ -172,7 +183,10 @@ export const verdictRules: readonly { name: string; group: Group; says: Rule }[]
     name: 'lower beta',
     group: 'next',
     says: ({ shown }) =>
-      shown && Math.abs(shown.heldOut.margin) < HARDLY && Math.abs(shown.training.margin) < HARDLY
+      shown &&
+      Math.abs(shown.heldOut.margin) < HARDLY &&
+      Math.abs(shown.training.margin) < HARDLY &&
+      Math.abs(shown.heldOut.winnerError - 1) < SAME_ERROR
         ? 'Next: lower beta, raise the learning rate, or take more steps: it has hardly moved.'
         : null,
   },

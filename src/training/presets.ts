@@ -1,5 +1,5 @@
 /** Settings to start from, in two sets. The embedded model's were tried: beta is for its latents, and looks are decided at the noisy
- *  timesteps (tools/base-model/README.md). Stable Diffusion's are those of the published scripts, brought to one pair at a time; they are not tried
+ *  timesteps; a small beta keeps turned labels from pulling hardest (tools/base-model/README.md). Stable Diffusion's are those of the published scripts, brought to one pair at a time; they are not tried
  *  here. */
 import { defaultLossSettings } from '../losses/table.ts';
 import type { TrainConfig } from './config.ts';
@@ -87,6 +87,13 @@ export const presets: readonly Preset[] = [
     byPairs: [{ from: 80, beta: 1000, steps: 120 }],
   },
   {
+    name: 'doubtful',
+    title: 'Labels in doubt',
+    description:
+      'For a hundred labels and more, many of them perhaps the wrong way round: none pulls harder than another.',
+    config: { ...standard, learningRate: 5e-4, beta: 20, steps: 120 },
+  },
+  {
     name: 'careful',
     title: 'Careful',
     description: 'Gentler and longer: stays closer to the base model.',
@@ -138,6 +145,13 @@ export const stableDiffusionPresets: readonly Preset[] = [
     title: 'Standard',
     description: 'For about a hundred labelled pairs and more.',
     config: stableDiffusion,
+  },
+  {
+    name: 'doubtful',
+    title: 'Labels in doubt',
+    description:
+      'For a hundred labels and more, many of them perhaps the wrong way round: none pulls harder than another.',
+    config: { ...stableDiffusion, learningRate: 1e-5, beta: 100 },
   },
   {
     name: 'careful',

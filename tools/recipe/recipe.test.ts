@@ -1,7 +1,7 @@
 /** The paper's rows: what docs/paper.md says of them. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { configFor, presets } from '../../src/training/presets.ts';
 import { plans } from './engine.mjs';
 
@@ -35,26 +35,29 @@ it('has a row for every plan of the engine', () => {
   expect(names).toEqual(expect.arrayContaining(Object.keys(plans)));
 });
 
-it('has the studio’s standard preset as its standard run', () => {
-  const rig = readFileSync(join(import.meta.dirname, 'rig.py'), 'utf8');
-  const line = /^STANDARD = dict\(QUICK, (.*)\)$/m.exec(rig)![1]!;
-  const run = Object.fromEntries(
-    line
-      .split(', ')
-      .map((part) => part.split('=') as [string, string])
-      .map(([name, value]) => [name, Number(value)]),
-  );
-  const { learningRate, beta, steps, pairsPerStep, warmupSteps, timestepRange } = configFor(
-    presets.find(({ name }) => name === 'standard')!,
-    100,
-  );
-  expect(run).toEqual({
-    lr: learningRate,
-    beta,
-    steps,
-    batch: pairsPerStep,
-    warmup: warmupSteps,
-    low: timestepRange[0],
-    high: timestepRange[1],
+describe('runs by the studio’s presets', () => {
+  const settingsIn = (file: string, line: RegExp): Record<string, number> =>
+    Object.fromEntries(
+      line
+        .exec(readFileSync(join(import.meta.dirname, file), 'utf8'))![1]!
+        .split(', ')
+        .map((part) => part.split('=') as [string, string])
+        .map(([name, value]) => [name, Number(value)]),
+    );
+  const settingsOf = (preset: string): Record<string, number> => {
+    const { learningRate, beta, steps, pairsPerStep, warmupSteps, timestepRange } = configFor(
+      presets.find(({ name }) => name === preset)!,
+      100,
+    );
+    const [low, high] = timestepRange;
+    return { lr: learningRate, beta, steps, batch: pairsPerStep, warmup: warmupSteps, low, high };
+  };
+  const standard = settingsIn('rig.py', /^STANDARD = dict\(QUICK, (.*)\)$/m);
+
+  it('standard', () => expect(standard).toEqual(settingsOf('standard')));
+
+  it('for labels in doubt', () => {
+    const changed = settingsIn('row.py', /^DOUBTFUL = dict\((.*)\)$/m);
+    expect({ ...standard, ...changed }).toEqual(settingsOf('doubtful'));
   });
 });

@@ -7,6 +7,9 @@ from figures import compare, span, table
 
 Cells = dict[str, list[dict]]
 
+# What the studio's preset `doubtful` has other than its standard one for a hundred pairs (src/training/presets.ts; recipe.test.ts compares them).
+DOUBTFUL = dict(lr=5e-4, beta=20)
+
 
 @dataclass
 class Row:

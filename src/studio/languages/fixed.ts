@@ -10,6 +10,10 @@ export const fixed = [
   msg({ id: 'Standard' }),
   msg({ id: 'For about a hundred labelled pairs.' }),
   msg({ id: 'For about a hundred labelled pairs and more.' }),
+  msg({ id: 'Labels in doubt' }),
+  msg({
+    id: 'For a hundred labels and more, many of them perhaps the wrong way round: none pulls harder than another.',
+  }),
   msg({ id: 'Careful' }),
   msg({ id: 'Gentler and longer: stays closer to the base model.' }),
   msg({ id: 'Gentler and longer, for several hundred pairs.' }),

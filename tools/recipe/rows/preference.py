@@ -1,4 +1,4 @@
-from row import Row, above, chosen, says, seeds_of, standard
+from row import DOUBTFUL, Row, above, chosen, says, seeds_of, standard
 
 
 def flipped(rig, seed):
@@ -8,12 +8,13 @@ def flipped(rig, seed):
     return pairs.turned(torch.rand(len(pairs.w), generator=torch.Generator().manual_seed(seed)) < 0.25, "a quarter flipped")
 
 
-LONG = dict(steps=200)
+FLIPPED = "200 pairs, a quarter of the labels flipped"
+BY_ALIGNMENT = "200 pairs by alignment, preset doubtful"
 
 # What is to be reached, judged by B: (arm, figure, bound).
 GOALS = (
-    ("200 pairs", "gain b", 1.8), ("200 pairs", "wins b alignment", 0.45), ("200 pairs, 200 steps, a quarter of the labels flipped", "gain b", 1.2),
-    ("200 pairs, 200 steps, by alignment", "wins b alignment", 0.60), ("200 pairs, 200 steps, by alignment", "gain b", 0.0), ("200 pairs", "diversity", 0.90),
+    ("200 pairs", "gain b", 1.8), ("200 pairs", "wins b alignment", 0.45), (f"{FLIPPED}, preset doubtful", "gain b", 1.2),
+    (BY_ALIGNMENT, "wins b alignment", 0.60), (BY_ALIGNMENT, "gain b", 0.0), ("200 pairs", "diversity", 0.90),
 )
 
 
@@ -48,8 +49,9 @@ ROW = Row(
     "DPO-SDXL over SDXL-base, general preference: 70.0 % on PartiPrompts, 64.7 % on HPSv2's prompts (majority of five people); visual appeal and alignment \"similar\".",
     "Best and worst of four by scorer A on train prompts, judged by B and C on test prompts.",
     {
-        "200 pairs": standard(chosen(200)), "100 pairs": standard(chosen(100)), "200 pairs, 200 steps": standard(chosen(200), **LONG),
-        "200 pairs, 200 steps, a quarter of the labels flipped": standard(flipped, **LONG), "200 pairs, 200 steps, by alignment": standard(chosen(200, by="a alignment"), by="a alignment", **LONG),
+        "200 pairs": standard(chosen(200)), "100 pairs": standard(chosen(100)),
+        FLIPPED: standard(flipped), f"{FLIPPED}, preset doubtful": standard(flipped, **DOUBTFUL),
+        BY_ALIGNMENT: standard(chosen(200, by="a alignment"), by="a alignment", **DOUBTFUL),
     },
     reading,
 )
