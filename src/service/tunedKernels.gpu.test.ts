@@ -30,14 +30,19 @@ function products(rows: number): Task[] {
   return heaviestTasks(graph, engine.device.limits);
 }
 
-/** As after further starts, until nothing is left over; how many classes were measured, and what came of it. */
+/** As after further starts, until nothing is left over; how many classes were measured, and what came of it. What a busy machine was slow to
+ *  compile counts as asked twice already. */
 async function opened(
   device: EngineDevice,
   tasks: () => readonly Task[],
 ): Promise<{ measured: number; tuning: Tuning }> {
   for (let measured = 0; ;) {
     const tuning = await new TunedKernels({ env, device, machine: 'this' }).of(tasks, () => measured++);
-    if (tuning.left.length === 0) return { measured, tuning };
+    for (const path of await tables()) {
+      const kept = await readJson<Tuning>(env.files, path);
+      if (kept!.slow.length > 0) await writeJson(env.files, path, { ...kept, slow: [] });
+    }
+    if (tuning.left.length === 0) return { measured, tuning: { ...tuning, slow: [] } };
   }
 }
 
@@ -58,6 +63,10 @@ it('measures shapes once, others by themselves, and what an earlier time left ov
   expect(later.measured).toBe(1);
   expect(later.tuning).toMatchObject({ left: [], variants: { gemm: expect.any(String) as string } });
   expect(await readJson(env.files, path!)).toEqual(later.tuning);
+
+  const failures = { 'gemm tile': 'it takes more than 0.50 s to compile' };
+  await writeJson(env.files, path!, { ...first.tuning, failures, slow: ['gemm tile'] });
+  expect((await opened(gpu, () => products(24))).measured).toBe(1);
 
   await env.files.write(path!, Uint8Array.of(123));
   expect((await opened(gpu, () => products(24))).measured).toBe(6);

@@ -22,6 +22,7 @@ const tuningSchema = z.object({
   failures: z.record(z.string(), z.string()),
   flopsPerSecond: z.number().min(0),
   left: z.array(z.string()),
+  slow: z.array(z.string()),
 }) satisfies z.ZodType<Tuning>;
 
 /** Undefined where there is none, or none that can be read: it is measured anew. */
@@ -58,7 +59,7 @@ export class TunedKernels {
     this.on = on;
   }
 
-  /** For the tasks of what is to run, which are asked for on a GPU alone. What an earlier time had to leave over is measured, too. Call it when
+  /** For the tasks of what is to run, which are asked for on a GPU alone. What an earlier time had to leave over, or found slow to compile, is measured, too. Call it when
    *  nothing else is on the device. Rejects with GpuError or DeviceLost. */
   async of(tasksOf: () => readonly Task[], onProgress: Measuring = () => {}): Promise<Tuning> {
     const { env, device, machine } = this.on;
@@ -69,7 +70,7 @@ export class TunedKernels {
     const here = this.known.get(key);
     if (here) return here;
     let tuning = await savedTuning(env.files, key);
-    if (!tuning || tuning.left.length > 0) {
+    if (!tuning || tuning.left.length + tuning.slow.length > 0) {
       tuning = await tuneKernels(device, evaluate, {
         tasks,
         known: tuning,

@@ -24,6 +24,8 @@ export interface Tuning {
   flopsPerSecond: number;
   /** Classes that the time did not reach: they run as where nothing is known, and are raced the next time. */
   left: string[];
+  /** Candidates that took too long to compile for the first time, which a busy machine does to any: raced once more the next time. */
+  slow: string[];
 }
 
 /** Counts up with every change to what is raced: what was measured before is measured again. */
@@ -36,7 +38,7 @@ export interface TuneOptions {
   /** What is to run: workload.ts heaviestTasks. Not looked at on an adapter that runs shaders on the CPU, where a small product tells all. */
   tasks?: readonly Task[];
   budgetMs?: number;
-  /** Of an earlier time, which left classes over: only those are raced. */
+  /** Of an earlier time, which left classes over or found a compiler slow: only those are raced. */
   known?: Tuning | undefined;
   /** Told of each class before it is raced. */
   onProgress?: (kernelClass: string, done: number, total: number) => void;
@@ -105,17 +107,26 @@ export async function tuneKernels(
   { tasks = [], budgetMs = BUDGET_MS, known, onProgress = () => {} }: TuneOptions = {},
 ): Promise<Tuning> {
   if (engine.adapter.software) return tuneSoftware(engine, evaluate);
-  const { left: _, ...before } = known ?? { variants: gpuVariants, measuredMs: {}, failures: {}, flopsPerSecond: 0 };
+  const before = known ?? {
+    variants: gpuVariants,
+    measuredMs: {},
+    failures: {},
+    flopsPerSecond: 0,
+    left: [],
+    slow: [],
+  };
   const variants: Record<string, string> = { ...before.variants };
+  const again = new Set(before.slow);
   const race: Race = {
     engine,
     evaluate,
     measuredMs: { ...before.measuredMs },
-    failures: { ...before.failures },
+    failures: Object.fromEntries(Object.entries(before.failures).filter(([candidate]) => !again.has(candidate))),
   };
   // In the order of their arithmetic, as their heaviest tasks come.
   const all = [...new Set([...tasks.map(({ kernelClass }) => kernelClass), ...Object.keys(classes)])];
-  const wanted = all.filter((kernelClass) => known?.left.includes(kernelClass) ?? true);
+  const owed = [...before.left, ...before.slow.map((candidate) => candidate.split(' ')[0]!)];
+  const wanted = known ? all.filter((kernelClass) => owed.includes(kernelClass)) : all;
   const left: string[] = [];
   let { flopsPerSecond } = before;
   const deadline = performance.now() + budgetMs;
@@ -134,7 +145,9 @@ export async function tuneKernels(
     variants[kernelClass] = best;
     flopsPerSecond = Math.max(flopsPerSecond, rate);
   }
-  return { variants, measuredMs: race.measuredMs, failures: race.failures, flopsPerSecond, left };
+  const { measuredMs, failures } = race;
+  const slow = Object.keys(failures).filter((one) => tookTooLong(failures[one]!) && before.failures[one] === undefined);
+  return { variants, measuredMs, failures, flopsPerSecond, left, slow };
 }
 
 async function tuneSoftware(engine: EngineDevice, evaluate: Evaluate): Promise<Tuning> {
@@ -143,7 +156,7 @@ async function tuneSoftware(engine: EngineDevice, evaluate: Evaluate): Promise<T
   const { best, lead, rate } = await raceSmall(race, 'gemm', 48);
   const subgroups = engine.device.features.has('subgroups');
   if (best !== 'workgroup' && lead > CLEAR_LEAD)
-    return { variants: softwareVariants(subgroups), measuredMs, failures, flopsPerSecond: rate, left: [] };
+    return { variants: softwareVariants(subgroups), measuredMs, failures, flopsPerSecond: rate, left: [], slow: [] };
   const variants: Record<string, string> = { ...gpuVariants };
   let flopsPerSecond = 0;
   for (const kernelClass of Object.keys(classes)) {
@@ -151,7 +164,7 @@ async function tuneSoftware(engine: EngineDevice, evaluate: Evaluate): Promise<T
     variants[kernelClass] = best;
     flopsPerSecond = Math.max(flopsPerSecond, rate);
   }
-  return { variants, measuredMs, failures, flopsPerSecond, left: [] };
+  return { variants, measuredMs, failures, flopsPerSecond, left: [], slow: [] };
 }
 
 interface Race extends Pick<Tuning, 'measuredMs' | 'failures'> {
@@ -356,6 +369,8 @@ function doesNotCompile(error: unknown, limitMs: number): string {
   if (!isWinnowError(error, 'GpuError') || !/\.wgsl\b/.test(error.message)) throw error;
   return `it does not compile: ${error.message.split('\n')[0]!}`;
 }
+
+const tookTooLong = (why: string): boolean => why.endsWith(' s to compile');
 
 const isOff = (off: number): string => `it is off by ${off.toPrecision(2)} of its largest result`;
 
