@@ -39,8 +39,7 @@ export function gpuText(figures: GpuBench): string {
                   task,
                   variant,
                   figure(measured!.ms),
-                  figure(measured!.gflops),
-                  percent(measured!.ofPeakFlops),
+                  ...(measured!.gflops > 0 ? [figure(measured!.gflops), percent(measured!.ofPeakFlops)] : ['', '']),
                   figure(measured!.gbPerSecond),
                   percent(measured!.ofPeakBandwidth),
                   measured!.compileMs.toFixed(0),
@@ -63,7 +62,12 @@ export function gpuMarkdown(figures: GpuBench): string {
     if (!row) return '';
     const { measured, note } = row;
     if (!measured) return '–';
-    return `${figure(measured.gflops)} (${percent(measured.ofPeakFlops)})${note ? ' wrong' : ''}`;
+    const { gflops, ofPeakFlops, gbPerSecond, ofPeakBandwidth } = measured;
+    const reached =
+      row.flops > 0
+        ? `${figure(gflops)} (${percent(ofPeakFlops)})`
+        : `${figure(gbPerSecond)} GB/s (${percent(ofPeakBandwidth)})`;
+    return `${reached}${note ? ' wrong' : ''}`;
   };
   return [
     `### ${nameOf(adapter)}`,

@@ -16,6 +16,9 @@ function tasks(): Task[] {
   const graph = new Graph();
   const [x, weight] = [graph.input('x', [24, 16]), graph.parameter('w', [16, 16], 'f16')];
   graph.output('p', graph.op('linear', { bias: false, residual: false, scale: 1 }, [x, weight]));
+  const scale = graph.input('scale', [16]);
+  const norm = { groups: 8, eps: 1e-5, silu: true };
+  graph.output('n', graph.op('groupNorm', norm, [graph.input('n', [1, 16, 4, 4]), scale, scale]));
   // Far too much for an adapter that runs shaders on the CPU.
   const [q, k] = [graph.input('q', [2, 4096, 320]), graph.input('k', [2, 4096, 320])];
   graph.output('a', graph.op('attention', { heads: 8, causal: false }, [q, k, k]));
@@ -38,12 +41,17 @@ it('has a row for every shape and variant, and says what it left out', async () 
     expect(measured!.gbPerSecond).toBeCloseTo((4 * 24 * 16 * 2 + 2 * 16 * 16) / measured!.ms / 1e6, 9);
     expect(measured!.ofPeakFlops).toBeCloseTo(measured!.gflops / figures.peak.gflops, 9);
   }
+  for (const { measured, flops } of figures.rows.filter(({ kernelClass }) => kernelClass === 'norm')) {
+    expect([flops, measured!.gflops]).toEqual([0, 0]);
+    expect(measured!.ofPeakBandwidth).toBeCloseTo(measured!.gbPerSecond / figures.peak.gbPerSecond, 9);
+  }
   const attention = figures.rows.filter(({ kernelClass }) => kernelClass === 'attention');
   expect(attention.length).toBeGreaterThan(1);
   for (const { measured, note } of attention)
     expect([measured, note]).toEqual([null, expect.stringMatching(/too long/)]);
   expect(gpuText(figures)).toMatch(/says nothing about a GPU[^]*\d+: left out: it would take too long/);
   expect(gpuMarkdown(figures)).toMatch(/\| linear 24x16 by 16x16 f16 \|( [\d.]+ \([\d.]+ %\) \|){2}/);
+  expect(gpuMarkdown(figures)).toMatch(/\| groupNorm 1x16x4x4 by 16 \|.* GB\/s \(/);
 });
 
 it('begins no row when the time is over', async () => {

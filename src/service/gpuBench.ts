@@ -3,33 +3,32 @@
 import { z } from 'zod';
 import { inWords, isWinnowError } from '../shared/errors.ts';
 import { evaluate } from '../oracle/run.ts';
-import { bytesPerElement, type Node } from '../graph/graph.ts';
-import { sizeOf } from '../shared/shape.ts';
 import type { EngineDevice } from '../webgpu/device.ts';
 import { measureRoofs } from '../webgpu/roofs/roofs.ts';
 import { timeTask } from '../webgpu/taskClock.ts';
 import { TUNER_VERSION, whatIsWrong } from '../webgpu/tune.ts';
-import { alone, cutOf, type Task } from '../webgpu/workload.ts';
+import { alone, bytesOf, cutOf, type Task } from '../webgpu/workload.ts';
 
 const positive = z.number().positive();
+const notNegative = z.number().min(0);
 
 const rowSchema = z.object({
   layout: z.string(),
   /** Operation and shape. */
   task: z.string(),
   kernelClass: z.string(),
-  /** How often a training step has it, and the operations of one. */
+  /** How often a training step has it, and the operations of one: 0 of what is bound by memory. */
   count: z.int().min(1),
-  flops: positive,
+  flops: notNegative,
   variant: z.string(),
   /** Of one, and what follows from it; null where it was not timed. bytes: what it must read and write at least. */
   measured: z
     .object({
       ms: positive,
-      compileMs: z.number().min(0),
-      gflops: positive,
+      compileMs: notNegative,
+      gflops: notNegative,
       gbPerSecond: positive,
-      ofPeakFlops: positive,
+      ofPeakFlops: notNegative,
       ofPeakBandwidth: positive,
     })
     .nullable(),
@@ -85,7 +84,12 @@ export async function benchGpu(
   const { adapter, device } = engine;
   const deadline = performance.now() + 60_000 * minutes;
   const offered = ({ variants }: Task): string[] =>
-    variants.filter((variant) => variant !== 'quad' || device.features.has('subgroups'));
+    variants.filter(
+      (variant) =>
+        (variant !== 'quad' || device.features.has('subgroups')) &&
+        // One invocation where others run a group: seconds on a GPU.
+        (variant !== 'register' || adapter.software),
+    );
   const all = layouts.flatMap(({ name, tasks }) =>
     tasks.flatMap((task) => offered(task).map((variant) => ({ layout: name, task, variant }))),
   );
@@ -138,6 +142,3 @@ export async function benchGpu(
     rows,
   };
 }
-
-const bytesOf = ({ inputs, outputs }: Node): number =>
-  [...inputs, ...outputs].reduce((sum, { shape, dtype }) => sum + bytesPerElement[dtype] * sizeOf(shape), 0);

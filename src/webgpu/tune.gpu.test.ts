@@ -151,6 +151,20 @@ describe('on the shapes that are to run', () => {
     expect(tuning.flopsPerSecond).toBeGreaterThan(0);
   });
 
+  it('races norms on those that are to run', async () => {
+    await open();
+    const graph = new Graph();
+    const [x, scale] = [graph.input('x', [2, 32, 40, 40]), graph.input('w', [32])];
+    const [y] = graph.node('groupNorm', { groups: 8, eps: 1e-5, silu: true }, [x, scale, scale]) as [Value, Value];
+    graph.output('y', y);
+    const norms = heaviestTasks(graph, own.device.limits);
+    expect(norms).toMatchObject([{ name: 'groupNorm 2x32x40x40 by 32', flops: 0, kernelClass: 'norm' }]);
+    const tuning = await tuneKernels(gpu, evaluate, { tasks: norms, budgetMs: AMPLE });
+    expect(new Set(ranks(tuning, 'norm'))).toEqual(new Set(['workgroup', 'spread']));
+    expect(tuning.measuredMs['norm spread']).toBeGreaterThan(0);
+    expect(tuning.failures).toEqual({});
+  });
+
   it('leaves over what the time does not reach, for the next time', async () => {
     const first = await tuneKernels(gpu, evaluate, { tasks, budgetMs: 0 });
     expect(first.left).toEqual(['gemm', 'attention', 'conv2dGradWeight', 'norm', 'reduce']);
@@ -159,7 +173,7 @@ describe('on the shapes that are to run', () => {
     const second = await tuneKernels(gpu, evaluate, {
       tasks,
       budgetMs: AMPLE,
-      known: first,
+      known: { ...first, slow: [] },
       onProgress: (kernelClass) => told.push(kernelClass),
     });
     expect(told).toEqual(first.left);

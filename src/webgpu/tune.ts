@@ -29,7 +29,7 @@ export interface Tuning {
 }
 
 /** Counts up with every change to what is raced: what was measured before is measured again. */
-export const TUNER_VERSION = 3;
+export const TUNER_VERSION = 4;
 
 /** What a person waits for it, on a GPU. */
 const BUDGET_MS = 8000;
@@ -205,7 +205,7 @@ async function raceTasks(
     }
   };
   if (tasks.length === 0 && graphFlops(classGraph(kernelClass, 8)) === 0) {
-    // What is bound by memory is no task (workload.ts), and runs in every model.
+    // What is bound by memory and is nowhere a task runs in every model.
     const { best } = await raceSmall(race, kernelClass, GPU_SIZE);
     return { best, rate };
   }

@@ -1,10 +1,11 @@
-/** What takes the arithmetic of a graph: its heaviest (operation, shape), each as a graph of its own, that can be timed and checked alone. Pure. */
+/** What takes the arithmetic of a graph, and the memory of its norms: the heaviest (operation, shape), each as a graph of its own, that can be timed and
+ *  checked alone. Pure. */
 import { flopsOf } from '../graph/flops.ts';
-import { Graph, isHalf, type Node, type Value } from '../graph/graph.ts';
+import { bytesPerElement, Graph, isHalf, type Node, type Value } from '../graph/graph.ts';
 import type { OpKind } from '../graph/ops.ts';
 import { assert } from '../shared/assert.ts';
 import type { Shape } from '../shared/shape.ts';
-import { sizeOf } from '../shared/shape.ts';
+import { sameShape, sizeOf } from '../shared/shape.ts';
 import { planGraph, type PlanLimits } from './plan.ts';
 
 /** An operation at one shape. */
@@ -14,7 +15,7 @@ export interface Task {
   node: Node;
   /** How often the graph has it. */
   count: number;
-  /** Of one. */
+  /** Of one; 0 where memory is all that counts. */
   flops: number;
   /** Kernel class and the variants that its lowering offers on such a device. */
   kernelClass: string;
@@ -23,32 +24,46 @@ export interface Task {
 
 /** So many shapes are most of a step: of Stable Diffusion 1.5's 60 the first ten are 63 % of its arithmetic. */
 const HEAVIEST = 10;
+/** Of what is bound by memory and has several kernels: the norms. */
+const HEAVIEST_NORMS = 3;
 
-/** The heaviest tasks of a graph, and of each kernel class with any arithmetic at least the heaviest one; the heaviest first. */
+/** The heaviest tasks of a graph by their arithmetic, and of each kernel class with any arithmetic at least the heaviest one; the heaviest first.
+ *  Behind them the norms that move most. */
 export function heaviestTasks(graph: Graph, limits: PlanLimits, most = HEAVIEST): Task[] {
   const found = new Map<string, { node: Node; count: number; flops: number }>();
   for (const node of graph.nodes) {
-    const flops = flopsOf(node);
-    if (flops === 0) continue;
+    if (!cuts[node.op]) continue;
     const name = nameOf(node);
     const known = found.get(name);
-    found.set(name, { node: known?.node ?? node, flops, count: (known?.count ?? 0) + 1 });
+    found.set(name, { node: known?.node ?? node, flops: flopsOf(node), count: (known?.count ?? 0) + 1 });
   }
-  const tasks = [...found]
-    .map(([name, task]): Task => ({ name, ...task, ...variantsOf(task.node, limits) }))
+  const all = [...found].map(([name, task]) => ({ name, ...task }));
+  const tasks = all
+    .filter(({ flops }) => flops > 0)
+    .map((task): Task => ({ ...task, ...variantsOf(task.node, limits) }))
     .toSorted((a, b) => b.count * b.flops - a.count * a.flops);
+  const norms = all
+    .filter(({ flops }) => flops === 0)
+    .toSorted((a, b) => b.count * bytesOf(b.node) - a.count * bytesOf(a.node))
+    .slice(0, HEAVIEST_NORMS)
+    .map((task): Task => ({ ...task, ...variantsOf(task.node, limits) }));
   const classes = new Set<string>();
-  return tasks.filter(({ kernelClass }, i) => {
+  const heaviest = tasks.filter(({ kernelClass }, i) => {
     const first = !classes.has(kernelClass);
     classes.add(kernelClass);
     return first || i < most;
   });
+  return [...heaviest, ...norms];
 }
+
+/** What a node must read and write at least. */
+export const bytesOf = ({ inputs, outputs }: Node): number =>
+  [...inputs, ...outputs].reduce((sum, { shape, dtype }) => sum + bytesPerElement[dtype] * sizeOf(shape), 0);
 
 /** Operation and shape: what is added at the end of a product changes little of its time. */
 function nameOf({ op, params, inputs }: Node): string {
-  // Of attention's gradients q and k, behind the gradient.
-  const first = op === 'attentionGradQuery' || op === 'attentionGradKeyValue' ? 1 : 0;
+  // Behind the gradient: of attention's q and k, of a norm's the picture.
+  const first = op === 'attentionGradQuery' || op === 'attentionGradKeyValue' || op.endsWith('NormGradInput') ? 1 : 0;
   const { stride = 1, heads, causal } = params as { stride?: number; heads?: number; causal?: boolean };
   return [
     op,
@@ -182,6 +197,37 @@ const cutAttention: Cut = ({ op, params, inputs }, factor) => {
   };
 };
 
+/** Fewer pictures, rows and columns of them; groups stay whole. */
+const cutGroupNorm: Cut = ({ op, params, inputs }, factor) => {
+  const pictures = inputs[op === 'groupNorm' ? 0 : 1]!;
+  return {
+    op,
+    params,
+    inputs: inputs.map((value) => {
+      if (value.shape.length === 1) return value;
+      const [batch, ...rest] = value.shape as [number, ...number[]];
+      const sides = sameShape(value.shape, pictures.shape)
+        ? [rest[0]!, ...rest.slice(1).map((side) => shrink(side, 8 * factor))]
+        : rest;
+      return reshaped(value, [Math.min(2, batch), ...sides]);
+    }),
+  };
+};
+
+const cutLayerNorm: Cut = ({ op, params, inputs }, factor) => {
+  const { shape } = inputs[op === 'layerNorm' ? 0 : 1]!;
+  const rows = shape.slice(0, -1).map((size) => shrink(size, 8 * factor));
+  return {
+    op,
+    params,
+    inputs: inputs.map((value) => {
+      if (value.shape.length === 1) return value;
+      // A row's mean and variance stand in rows of their own.
+      return reshaped(value, sameShape(value.shape, shape) ? [...rows, shape.at(-1)!] : [sizeOf(rows), 2]);
+    }),
+  };
+};
+
 const cuts: { readonly [K in OpKind]?: Cut } = {
   linear: cutProduct,
   linearGradInput: cutProduct,
@@ -192,10 +238,14 @@ const cuts: { readonly [K in OpKind]?: Cut } = {
   attention: cutAttention,
   attentionGradQuery: cutAttention,
   attentionGradKeyValue: cutAttention,
+  groupNorm: cutGroupNorm,
+  groupNormGradInput: cutGroupNorm,
+  layerNorm: cutLayerNorm,
+  layerNormGradInput: cutLayerNorm,
 };
 
 function cut(node: Node, factor: number): ReturnType<Cut> {
   const of = cuts[node.op];
-  assert(of, `${node.op} has no arithmetic`);
+  assert(of, `${node.op} is no task`);
   return of(node, factor);
 }
