@@ -8,7 +8,7 @@ from row import Row, above, says
 STRONG, WEAK = (lambda rig: rig.base), (lambda rig: rig.weak())
 
 
-def arm(base, source, loss, of=4, lr=1e-3):
+def arm(base, source, loss, of=4, lr=2e-3):
     def run(rig, seed):
         start = base(rig)
         candidates = rig.candidates(source(rig), rig.size.pairs(100), of, seed)
@@ -50,8 +50,8 @@ ROW = Row(
     "The strong base is the model as it is. No earlier checkpoint is kept, so the weak one is the same UNet with Gaussian noise of 0.15 of each weight's deviation (or `--weak FILE`). 100 pairs, best and worst of four by A, made by either; gain is over the base that was tuned.",
     {
         **{f"{word}, {name}": arm(*pair, loss) for name, pair in NAMES.items() for word, loss in (("SFT", "sft"), ("DPO", "sigmoid"))},
-        "SFT, strong base, its own pairs, a fifth of the rate": arm(STRONG, STRONG, "sft", lr=2e-4),
-        "SFT, strong base, the weak one's pairs, a fifth of the rate": arm(STRONG, WEAK, "sft", lr=2e-4),
+        "SFT, strong base, its own pairs, a fifth of the rate": arm(STRONG, STRONG, "sft", lr=4e-4),
+        "SFT, strong base, the weak one's pairs, a fifth of the rate": arm(STRONG, WEAK, "sft", lr=4e-4),
         "SFT, strong base, its best of 16": arm(STRONG, STRONG, "sft", of=16),
     },
     reading, columns=("q", "gain b", "gain c", "wins b alignment", "winner error", "drift", "diversity"),
