@@ -3,29 +3,17 @@ import type { Graph } from '../../graph/graph.ts';
 import { pooledPositions, textEncoderGraph, TOKEN_TABLE } from '../../models/clip/textEncoder.ts';
 import type { ClipTokenizer } from '../../models/clip/tokenizer.ts';
 import { visionEncoderGraph } from '../../models/clip/visionEncoder.ts';
-import { checkParameters, parametersOf, type TensorSource } from '../../models/weights.ts';
+import { checkParameters, parametersOf } from '../../models/weights.ts';
 import '../../shared/disposable.ts';
 import { WinnowError } from '../../shared/errors.ts';
 import type { GraphRunner, Judged, Planned, RunningGraph } from '../judge.ts';
+import { Kept } from '../kept.ts';
 import { preprocess } from '../preprocess.ts';
+import { TokenRows } from '../tokenRows.ts';
 import type { ClipFiles } from './folder.ts';
 
 /** Embeddings that are kept, of a few kilobytes each. */
-const MOST = 4096;
-
-/** The last of a few thousand things, by key. */
-class Kept {
-  private readonly values = new Map<string, Float32Array>();
-
-  get(key: string): Float32Array | undefined {
-    return this.values.get(key);
-  }
-
-  set(key: string, value: Float32Array): void {
-    this.values.set(key, value);
-    if (this.values.size > MOST) this.values.delete(this.values.keys().next().value!);
-  }
-}
+const MOST_BYTES = 16 * 2 ** 20;
 
 export class ClipTowers implements AsyncDisposable {
   /** While it works: the larger of the two where they take turns. */
@@ -35,15 +23,16 @@ export class ClipTowers implements AsyncDisposable {
   private readonly runner: GraphRunner;
   private readonly planned: Planned<RunningGraph>;
   private vision: RunningGraph | undefined;
-  private readonly prompts = new Kept();
-  private readonly pictures = new Kept();
-  private readonly rows = new Kept();
+  private readonly prompts = new Kept(MOST_BYTES);
+  private readonly pictures = new Kept(MOST_BYTES);
+  private readonly rows: TokenRows;
 
   /** Throws MissingTensor or WrongShape, naming the file, where weights and config do not belong together.
    *  @param readsText whether the judge reads prompts. */
   constructor(files: ClipFiles, runner: GraphRunner, readsText: boolean) {
     this.files = files;
     this.runner = runner;
+    this.rows = new TokenRows(files.weights, TOKEN_TABLE);
     const { config, weights, file } = files;
     const vision = visionEncoderGraph(config.vision, this.options);
     checkParameters(parametersOf(vision), weights, file);
@@ -124,23 +113,11 @@ export class ClipTowers implements AsyncDisposable {
     await using text = await planned.make();
     const embeddings: Float32Array[] = [];
     for (const { ids, end } of rows) {
-      const inputs_embeds = await this.embedded(ids.subarray(0, tokens));
+      const inputs_embeds = await this.rows.embedded(ids.subarray(0, tokens));
       const results = await text.run({ inputs_embeds, eos_index: Int32Array.of(end) });
       embeddings.push(new Float32Array(results['pooled']!));
     }
     return embeddings;
-  }
-
-  /** Words' rows of the token table, which is as large as a third of the text tower: read one by one, and kept. */
-  private async embedded(ids: Int32Array): Promise<Float32Array> {
-    const width = this.files.config.text!.hidden_size;
-    const out = new Float32Array(ids.length * width);
-    for (const [place, id] of ids.entries()) {
-      let row = this.rows.get(`${id}`);
-      if (!row) this.rows.set(`${id}`, (row = await readRow(this.files.weights, id, width)));
-      out.set(row, place * width);
-    }
-    return out;
   }
 
   private textGraph(tokens: number): Graph {
@@ -156,8 +133,3 @@ export class ClipTowers implements AsyncDisposable {
     return { dtypeOf: this.runner.dtypes(this.files.weights) };
   }
 }
-
-const readRow = async (weights: TensorSource, row: number, width: number): Promise<Float32Array> =>
-  weights.readRows
-    ? weights.readRows(TOKEN_TABLE, row, row + 1)
-    : (await weights.read(TOKEN_TABLE)).slice(row * width, (row + 1) * width);
