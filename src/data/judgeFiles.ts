@@ -1,7 +1,7 @@
 /** Which files of a judge's folder or repository are needed, by their paths alone: configs, tokenizer, and its weights in one form. Pickles and the
  *  weights of other frameworks stay where they are. */
 import { WinnowError } from '../shared/errors.ts';
-import { isHeadFile, isTestPicture, MOST_TESTS } from './judgeNames.ts';
+import { isHeadFile, isTestPicture, MOST_TESTS, vocabularyFiles } from './judgeNames.ts';
 import { tokenizerFiles } from './modelFiles.ts';
 
 const small: ReadonlySet<string> = new Set([
@@ -10,6 +10,9 @@ const small: ReadonlySet<string> = new Set([
   'preprocessor_config.json',
   'open_clip_config.json',
   'model.safetensors.index.json',
+  // ImageReward's.
+  'med_config.json',
+  ...vocabularyFiles,
   ...['', 'tokenizer/'].flatMap((folder) => tokenizerFiles.map((file) => `${folder}${file}`)),
 ]);
 

@@ -8,3 +8,6 @@ export const isHeadFile = (path: string): boolean => /^[^\\/]*(mlp|head)[^\\/]*\
 
 /** A picture whose score is known. */
 export const isTestPicture = (path: string): boolean => /^(selfTest\/)?[^\\/]+\.(png|jpe?g|webp)$/i.test(path);
+
+/** Where people have BERT's vocabulary: beside the weights, in a tokenizer's folder, or in one of BERT's. */
+export const vocabularyFiles = ['vocab.txt', 'tokenizer/vocab.txt', 'bert-base-uncased/vocab.txt'] as const;

@@ -2,6 +2,7 @@
 import { isWinnowError, WinnowError } from '../shared/errors.ts';
 import { parseJsonObject, shown } from '../shared/json.ts';
 import { aesthetic, clip, hps, pickscore } from './clip/kinds.ts';
+import { imageReward } from './imageReward/kind.ts';
 import type { Judge, JudgeFolder, JudgeInfo, JudgeKind } from './judge.ts';
 import { DESCRIPTION, onnxJudge } from './onnx/onnxJudge.ts';
 import { winnowScorer } from './winnowScorer.ts';
@@ -12,6 +13,7 @@ export const judgeKinds = {
   pickscore,
   hps,
   clip,
+  'image-reward': imageReward,
   // Last: a folder of another kind may hold ONNX files, too. One that is named, or described, is meant.
   onnx: onnxJudge,
 } satisfies Record<string, JudgeKind>;

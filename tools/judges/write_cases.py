@@ -18,6 +18,7 @@ import transformers
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent / "reference"), str(HERE)]
 
+import image_reward  # noqa: E402
 import judge  # noqa: E402
 import resize  # noqa: E402
 
@@ -34,7 +35,7 @@ def main() -> None:
     warnings.filterwarnings("ignore")
     transformers.logging.set_verbosity_error()
     torch.set_num_threads(1)
-    for kind, module in (("judge", judge), ("resize", resize)):
+    for kind, module in (("judge", judge), ("judge", image_reward), ("resize", resize)):
         if args.only and kind not in args.only:
             continue
         for name, spec in module.CASES.items():

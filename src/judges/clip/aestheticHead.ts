@@ -34,14 +34,22 @@ export function headTensors(source: TensorSource, alone = false): TensorSource |
 /** Embedding [P], of length 1 → score. */
 export type AestheticHead = (embedding: ArrayLike<number>) => number;
 
-/** Rejects with UnsupportedArchitecture for layers of no published head, WrongShape for those that do not follow one another from [width]. */
-export async function openHead(source: TensorSource, width: number): Promise<AestheticHead> {
+/** Rejects with UnsupportedArchitecture for layers of no published head, WrongShape for those that do not follow one another from [width].
+ *  @param words what it is called, and what to do where it does not follow. */
+export async function openHead(
+  source: TensorSource,
+  width: number,
+  { what, remedy } = {
+    what: 'The aesthetic head',
+    remedy: 'Take the head that was made for this vision tower: ViT-L/14 gives 768 numbers, ViT-B 512.',
+  },
+): Promise<AestheticHead> {
   const indices = [...new Set(source.names.map((name) => Number(name.split('.')[0])))].toSorted((a, b) => a - b);
   const found = shapes.find((shape) => shape.indices.join() === indices.join());
   if (!found)
     throw new WinnowError(
       'UnsupportedArchitecture',
-      `The aesthetic head has layers ${indices.join(', ')}.`,
+      `${what} has layers ${indices.join(', ')}.`,
       `Choose one of LAION's: ${shapes.map((shape) => shape.indices.join(', ')).join('; ')}.`,
     );
   const layers: { weight: Float32Array; bias: Float32Array | undefined; inputs: number; outputs: number }[] = [];
@@ -54,8 +62,8 @@ export async function openHead(source: TensorSource, width: number): Promise<Aes
     if (shape.length !== 2 || shape[1] !== inputs || (last && outputs !== 1))
       throw new WinnowError(
         'WrongShape',
-        `The aesthetic head's layer ${index} has shape [${shape.join(', ')}]; it should be [${last ? 1 : '…'}, ${inputs}].`,
-        'Take the head that was made for this vision tower: ViT-L/14 gives 768 numbers, ViT-B 512.',
+        `${what} has layer ${index} of shape [${shape.join(', ')}]; it should be [${last ? 1 : '…'}, ${inputs}].`,
+        remedy,
       );
     layers.push({
       weight: await source.read(weight),

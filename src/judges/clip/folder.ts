@@ -114,13 +114,16 @@ export async function openClipFiles(
   };
 }
 
-/** What a config of CLIP's lacks, said to somebody who has brought a judge. */
-export function forJudges<T>(read: () => T): T {
+/** What a config lacks, said to somebody who has brought a judge. */
+export function forJudges<T>(
+  read: () => T,
+  remedy = 'Choose a judge whose config is a CLIPModel’s or open_clip’s.',
+): T {
   try {
     return read();
   } catch (error) {
     if (error instanceof WinnowError && error.name === 'UnsupportedArchitecture' && /config: /.test(error.what))
-      throw new WinnowError(error.name, error.what, 'Choose a judge whose config is a CLIPModel’s or open_clip’s.');
+      throw new WinnowError(error.name, error.what, remedy);
     throw error;
   }
 }

@@ -13,7 +13,10 @@ const copies: readonly [pattern: RegExp, copy: string][] = [
     /sac.*logos.*ava|ava.*logos|aesthetic/i,
     'mlp.safetensors of vivym/improved-aesthetic-predictor, beside the files of openai/clip-vit-large-patch14',
   ],
-  [/image.?reward/i, 'model.safetensors of RE-N-Y/ImageReward; Winnow does not run ImageReward yet'],
+  [
+    /image.?reward/i,
+    'model.safetensors of RE-N-Y/ImageReward on Hugging Face, or ImageReward/ImageReward.safetensors of DiffSynth-Studio/QualityMetric_reward_pretrained on ModelScope',
+  ],
   [/clip-vit-base-patch32/i, 'model.safetensors of openai/clip-vit-base-patch32 at the revision refs/pr/15'],
   [/clip-vit-large-patch14/i, 'model.safetensors of openai/clip-vit-large-patch14'],
   [/CLIP-ViT-H-14/i, 'model.safetensors of laion/CLIP-ViT-H-14-laion2B-s32B-b79K'],

@@ -12,9 +12,9 @@ const activations: Readonly<Record<string, UnaryFn>> = {
   swish: 'silu',
 };
 
-/** `hidden_act`, quick_gelu where the config leaves it out, as transformers does. */
-export const readActivation = (read: ConfigReader): UnaryFn =>
-  activations[read.oneOf('hidden_act', 'quick_gelu', Object.keys(activations))]!;
+/** `hidden_act`, quick_gelu where CLIP's config leaves it out, as transformers does. */
+export const readActivation = (read: ConfigReader, fallback = 'quick_gelu'): UnaryFn =>
+  activations[read.oneOf('hidden_act', fallback, Object.keys(activations))]!;
 
 export interface TransformerLayer {
   num_attention_heads: number;

@@ -175,3 +175,49 @@ it('comes from a hub by its id, as it is published there: without the pickle, af
     await hub.close();
   }
 });
+
+it('is an ImageReward, from a hub by its id or from a folder, which is checked before anything is copied', async () => {
+  const folder = 'tools/judges/cases/judge-image-reward';
+  const bytes = (path: string): Buffer<ArrayBuffer> => readFileSync(join(folder, path)) as Buffer<ArrayBuffer>;
+  const hub = await startTestHub({
+    folder,
+    id: 'RE-N-Y/ImageReward',
+    extra: {
+      'config.json': Buffer.from('{}'),
+      'model.safetensors': bytes('weights.safetensors'),
+      'ImageReward.pt': Buffer.alloc(1000),
+    },
+  });
+  try {
+    const engine = newEngine(new MemoryFileStore());
+    const id = await engine.downloadJudge('job', { id: hub.id, host: hub.host }, () => {});
+    expect(hub.requests.map(({ path }) => path)).not.toContain('ImageReward.pt');
+    const [stored] = await engine.storedJudges();
+    expect(stored).toMatchObject({ id, complete: true, problem: null, info: { title: 'ImageReward' } });
+    expect(stored!.info!.about.weakness).toMatch(/35 tokens/);
+    const long = `${'snow '.repeat(33)}by the sea`;
+    expect(await engine.judgeCuts(`judges/${id}`, [long, 'snow'])).toEqual([{ prompt: long, lost: 'by the sea' }]);
+  } finally {
+    await hub.close();
+  }
+  const files = (...paths: string[]): ImportRequest['files'] =>
+    paths.map((path) => ({
+      path: `mine/${path === 'weights.safetensors' ? 'ImageReward.safetensors' : path}`,
+      file: new Blob([bytes(path)]),
+    }));
+  const store = new MemoryFileStore();
+  await expect(
+    newEngine(store).importJudge(
+      'job',
+      { name: 'x', files: files('weights.safetensors', 'med_config.json') },
+      () => {},
+    ),
+  ).rejects.toThrow(/has no vocabulary/);
+  expect(await store.list('')).toEqual([]);
+  const id = await newEngine(store).importJudge(
+    'job',
+    { name: 'mine', files: files('weights.safetensors', 'med_config.json', 'vocab.txt') },
+    () => {},
+  );
+  expect(await newEngine(store).judge(`judges/${id}`)).toMatchObject({ kind: 'image-reward', from: 'folder' });
+});

@@ -1,4 +1,4 @@
-/** Kinds `resize` and `judge`: pictures in another size, and CLIP's judges. */
+/** Kinds `resize` and `judge`: pictures in another size, CLIP's judges, and ImageReward. */
 import { openSafetensors } from '../../data/formats/safetensors.ts';
 import { headTensors } from '../../judges/clip/aestheticHead.ts';
 import {
@@ -10,6 +10,9 @@ import {
   recipes,
 } from '../../judges/clip/folder.ts';
 import { clipRecipes } from '../../judges/clip/kinds.ts';
+import { openImageReward } from '../../judges/imageReward/folder.ts';
+import { rewardOf } from '../../judges/imageReward/kind.ts';
+import { ImageRewardTowers } from '../../judges/imageReward/towers.ts';
 import { ClipTowers } from '../../judges/clip/towers.ts';
 import { preprocess } from '../../judges/preprocess.ts';
 import { clipTensors, parseClipConfig } from '../../models/clip/clip.ts';
@@ -87,23 +90,62 @@ async function openFiles(golden: GoldenCase, recipe: Recipe): Promise<ClipFiles>
   };
 }
 
+/** Each tensor in the width that its file has, as judges run; onnxruntime takes f32. */
+const dtypesOf =
+  (runner: PartRunner) =>
+  (weights: TensorSource): ((key: string) => ParameterDtype) =>
+    storedDtypes(weights, runner.name.startsWith('onnx') ? 'f32' : 'stored');
+
+const flat = (rows: readonly Float32Array[]): Float32Array => Float32Array.from(rows.flatMap((row) => [...row]));
+
+const textsOf = ({ fields: { prompts } }: GoldenCase): string[] | undefined =>
+  Array.isArray(prompts) && prompts.every((prompt) => typeof prompt === 'string') ? prompts : undefined;
+
+const IMAGE_REWARD = 'image-reward';
+
+async function verifyImageReward(golden: GoldenCase, runner: PartRunner): Promise<CaseResult> {
+  const { reader, inputs } = golden;
+  const file = 'weights.safetensors';
+  const files = await openImageReward({
+    path: '',
+    file,
+    read: (name) => reader.read(name),
+    open: (name) => reader.open(name),
+  });
+  const texts = textsOf(golden);
+  if (!files || !texts) throw badCase(files ? 'case.json has no prompts' : `${file} is no ImageReward`);
+  await using towers = new ImageRewardTowers(files, { dtypes: dtypesOf(runner), ...runner });
+  const reward = await rewardOf(files);
+  const outputs = new Map<string, ArrayLike<number>>();
+  const images: Float32Array[] = [];
+  const features: Float32Array[] = [];
+  for (let i = 0; inputs.has(`image.${i}`); i++) {
+    const { data } = preprocess(await picture(golden, `image.${i}`), files.preprocess);
+    outputs.set(`pixel_values.${i}`, data);
+    const image = await towers.encodePixels(data);
+    images.push(image);
+    features.push(await towers.read(texts[i] ?? '', image));
+  }
+  outputs.set('image_embeds', flat(images));
+  outputs.set('features', flat(features));
+  outputs.set('score', features.map(reward));
+  return await compareCase(golden, outputs, { backend: runner.name });
+}
+
 export async function verifyJudge(golden: GoldenCase, runner: PartRunner): Promise<CaseResult> {
-  const { fields, inputs } = golden;
-  const recipe = recipes.find((name) => name === field(golden, 'recipe', 'string'));
+  const { inputs } = golden;
+  const named = field(golden, 'recipe', 'string');
+  if (named === IMAGE_REWARD) return verifyImageReward(golden, runner);
+  const recipe = recipes.find((name) => name === named);
   if (!recipe)
-    throw badCase(`case.json: recipe is ${JSON.stringify(fields['recipe'])}, known are ${recipes.join(', ')}`);
+    throw badCase(`case.json: recipe is ${JSON.stringify(named)}, known are ${[...recipes, IMAGE_REWARD].join(', ')}`);
   const files = await openFiles(golden, recipe);
   const reads = clipRecipes[recipe].scales[0]!.needs.includes('prompt');
   const ids = inputs.has('input_ids');
-  const { prompts } = fields;
-  const texts = Array.isArray(prompts) && prompts.every((prompt) => typeof prompt === 'string') ? prompts : undefined;
+  const texts = textsOf(golden);
   const withText = reads || texts !== undefined || ids;
-  // Each tensor in the width that its file has, as judges run; onnxruntime takes f32.
-  const dtypes = (weights: TensorSource): ((key: string) => ParameterDtype) =>
-    storedDtypes(weights, runner.name.startsWith('onnx') ? 'f32' : 'stored');
-  await using towers = new ClipTowers(files, { dtypes, ...runner }, withText);
+  await using towers = new ClipTowers(files, { dtypes: dtypesOf(runner), ...runner }, withText);
   const outputs = new Map<string, ArrayLike<number>>();
-  const flat = (rows: readonly Float32Array[]): Float32Array => Float32Array.from(rows.flatMap((row) => [...row]));
   let text: Float32Array[] | undefined;
   if (ids) text = await towers.encodeIds(await inputs.readInt32('input_ids'), inputs.shape('input_ids')[1]!);
   else if (texts) text = await towers.encodePrompts(texts, await files.tokenizer());

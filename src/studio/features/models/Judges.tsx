@@ -102,8 +102,8 @@ function AddJudge({ idle }: { idle: boolean }) {
     <>
       <p className="small dim">
         <Trans comment="a judge">
-          Add one: CLIP, PickScore, HPS or an aesthetic predictor as .safetensors, or any ONNX model with its
-          preprocessor_config.json or a judge.json.
+          Add one: CLIP, PickScore, HPS, ImageReward or an aesthetic predictor as .safetensors, or any ONNX model with
+          its preprocessor_config.json or a judge.json.
         </Trans>
       </p>
       <div className="row">
