@@ -26,7 +26,7 @@ export const verify = defineVerb({
     judge: {
       kind: 'text',
       value: 'FOLDER',
-      help: 'holds a published judge (PickScore, HPS v2 and v2.1, CLIP ViT-H/14, LAION aesthetic v2) against the scores that are printed of it',
+      help: 'holds a published judge (PickScore, HPS v2 and v2.1, CLIP ViT-H/14, LAION aesthetic v2, ImageReward) against the scores that are printed of it',
     },
     pictures: {
       kind: 'text',
@@ -41,7 +41,7 @@ export const verify = defineVerb({
   },
   notes: [
     'Exit code 0 only if every tensor of every case is within its tolerance.',
-    'Scores of --judge may differ by 0.0006 (cosines) or 0.03 (aesthetic): large weights are kept in half width.',
+    'Scores of --judge may differ by 0.0006 (cosines) or 0.03 (aesthetic, ImageReward half of it): large weights are kept in half width.',
   ],
   example: 'tools/reference/cases/unet-sd tools/reference/cases/dpo-lora --reference onnx',
   async run(folders, values, terminal) {

@@ -12,8 +12,9 @@ import { engineRunner } from '../sampling/partRunner.ts';
 import { formatCase } from './compare.ts';
 import { type KnownScores, verifyKnownScores } from './knownScores.ts';
 
-const folder = join(import.meta.dirname, '../../../tools/judges/cases/judge-pickscore');
-const bytesOf = (file: string): Uint8Array<ArrayBuffer> => new Uint8Array(readFileSync(join(folder, file)));
+const cases = join(import.meta.dirname, '../../../tools/judges/cases');
+const bytesOf = (file: string, name = 'judge-pickscore'): Uint8Array<ArrayBuffer> =>
+  new Uint8Array(readFileSync(join(cases, name, file)));
 const sha256 = async (bytes: Uint8Array): Promise<string> => createHash('sha256').update(bytes).digest('hex');
 
 const found: Record<string, string> = { 'model.safetensors': 'weights.safetensors', 'config.json': 'config.json' };
@@ -29,13 +30,16 @@ const judge = wholeFiles(async (file) => {
 });
 
 /** The case's first picture with its prompt. */
-async function world(): Promise<{ png: Uint8Array<ArrayBuffer>; table: KnownScores }> {
-  const inputs = await openSafetensors(bytesOf('inputs.safetensors'));
+async function pictureOf(name?: string): Promise<Uint8Array<ArrayBuffer>> {
+  const inputs = await openSafetensors(bytesOf('inputs.safetensors', name));
   const [height, width] = inputs.shape('image.0') as [number, number, number];
   const rgb = await inputs.read('image.0');
   const rgba = new Uint8Array(4 * width * height).fill(255);
   for (let i = 0; i < rgb.length; i++) rgba[4 * Math.floor(i / 3) + (i % 3)] = rgb[i]!;
-  const png = encodePng({ width, height, data: rgba });
+  return encodePng({ width, height, data: rgba });
+}
+async function world(): Promise<{ png: Uint8Array<ArrayBuffer>; table: KnownScores }> {
+  const png = await pictureOf();
   const expected = await openSafetensors(bytesOf('expected.safetensors'));
   const scale = Math.exp((await (await openSafetensors(bytesOf('weights.safetensors'))).read('logit_scale'))[0]!);
   const { prompts } = JSON.parse(new TextDecoder().decode(bytesOf('case.json'))) as { prompts: string[] };
@@ -69,6 +73,31 @@ it('passes where a judge gives what is printed of it, and fails where it does no
   const other = await run(pictures('one.png', png), moved);
   expect(other.ok).toBe(false);
   expect(formatCase(other)).toMatch(/one\.png: -?0\.\d{6}, printed .* FAIL/);
+});
+
+it('holds an ImageReward against its score', async () => {
+  const name = 'judge-image-reward';
+  const png = await pictureOf(name);
+  const expected = await openSafetensors(bytesOf('expected.safetensors', name));
+  const { prompts } = JSON.parse(new TextDecoder().decode(bytesOf('case.json', name))) as { prompts: string[] };
+  const reader = wholeFiles(async (file) => {
+    try {
+      return bytesOf(file === 'model.safetensors' ? 'weights.safetensors' : file, name);
+    } catch {
+      throw notFound(file);
+    }
+  });
+  const score = (await expected.read('score'))[0]!;
+  const against = async (wanted: number): ReturnType<typeof verifyKnownScores> =>
+    verifyKnownScores(reader, '/mine/', pictures('one.png', png), engineRunner(cpuExecutor()), sha256, {
+      prompt: prompts[0]!,
+      pictures: [{ file: 'one.png', sha256: await sha256(png) }],
+      judges: { ImageReward: [wanted] },
+    });
+  const result = await against(score);
+  expect(result).toMatchObject({ name: 'ImageReward', ok: true });
+  expect(result.rows[0]!.maxAbs).toBeLessThan(1e-5);
+  expect((await against(score + 0.02)).ok).toBe(false);
 });
 
 it('is not run on other pictures, or of a judge of which nothing is printed', async () => {

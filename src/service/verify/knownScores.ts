@@ -3,6 +3,9 @@ import { decodePicture } from '../../data/formats/picture.ts';
 import { type ClipFiles, openClipFiles } from '../../judges/clip/folder.ts';
 import { clipRecipes, cosine } from '../../judges/clip/kinds.ts';
 import { ClipTowers } from '../../judges/clip/towers.ts';
+import { openImageReward } from '../../judges/imageReward/folder.ts';
+import { IMAGE_REWARD_TITLE, rewardOf } from '../../judges/imageReward/kind.ts';
+import { ImageRewardTowers } from '../../judges/imageReward/towers.ts';
 import type { JudgeFolder } from '../../judges/judge.ts';
 import { hpsPreprocess, type Preprocess, preprocess } from '../../judges/preprocess.ts';
 import '../../shared/disposable.ts';
@@ -31,12 +34,12 @@ const fromImageReward: readonly KnownPicture[] = [
 export interface KnownScores {
   prompt: string;
   pictures: readonly KnownPicture[];
-  /** By the judge's title; a cosine, or an aesthetic score. */
+  /** By the judge's title; a cosine, or a score. */
   judges: Readonly<Record<string, readonly number[]>>;
 }
 
-/** As DiffSynth-Studio's README prints them. */
-const known: KnownScores = {
+/** As DiffSynth-Studio's README prints them; ImageReward's own prints its first two 0.00003 and its last two 0.003 away from these. */
+const printed: KnownScores = {
   prompt: 'a painting of an ocean with clouds and birds, day time, low depth field effect',
   pictures: fromImageReward,
   judges: {
@@ -45,11 +48,12 @@ const known: KnownScores = {
     'HPS v2.1': [0.232114, 0.202337, 0.197829, 0.192302],
     'CLIPScore (ViT-H/14)': [0.389464, 0.354455, 0.338614, 0.328784],
     'LAION aesthetic v2': [5.90086, 5.77657, 5.79986, 5.05205],
+    ImageReward: [0.58119, 0.27452, -1.41589, -2.03249],
   },
 };
 
 /** For weights in half width, as large ones are kept: three times what is asked of f32. */
-const TOLERANCE = { cosine: 6e-4, aesthetic: 0.03 };
+const TOLERANCE = { cosine: 6e-4, aesthetic: 0.03, imageReward: 0.015 };
 
 /** Rejects with NotFound or WrongHash for pictures that are not those, UnsupportedArchitecture for a judge whose scores nobody has printed.
  *  @param pictures the folder that the known pictures lie in. */
@@ -59,7 +63,7 @@ export async function verifyKnownScores(
   pictures: FolderReader,
   runner: PartRunner,
   sha256: (bytes: Uint8Array) => Promise<string>,
-  table: KnownScores = known,
+  table: KnownScores = printed,
 ): Promise<CaseResult> {
   const judge: JudgeFolder = {
     path,
@@ -67,30 +71,21 @@ export async function verifyKnownScores(
     open: (file) => reader.open(file),
     ...(reader.list && { list: () => reader.list!() }),
   };
-  const config = await optional(judge.read('config.json'));
-  const files = await openClipFiles(
-    judge,
-    config && parseJsonObject(config, { file: `${judge.path}config.json`, remedy: 'Take another copy of the judge.' }),
-  );
-  const expected = files && table.judges[files.title];
-  if (!files || !expected)
+  const known = await knownJudge(judge, runner);
+  const expected = known && table.judges[known.title];
+  if (!known || !expected)
     throw new WinnowError(
       'UnsupportedArchitecture',
-      `No scores are known of ${files ? files.title : judge.path}.`,
+      `No scores are known of ${known ? known.title : judge.path}.`,
       `Choose the folder of one of ${Object.keys(table.judges).join(', ')}.`,
     );
   const seen = await Promise.all(table.pictures.map((picture) => openPicture(pictures, picture, sha256)));
-  const recipe = clipRecipes[files.recipe];
-  const reads = recipe.scales[0]!.needs.includes('prompt');
-  // A cosine is printed, whatever the judge makes of it.
-  const score = reads ? cosine : await recipe.rule(files);
-  const tolerance = reads ? TOLERANCE.cosine : TOLERANCE.aesthetic;
-  await using towers = new ClipTowers(files, { dtypes: judgeDtypes, ...runner }, reads);
-  const text = reads ? (await towers.encodePrompts([table.prompt], await files.tokenizer()))[0] : undefined;
+  const { title, tolerance } = known;
+  await using scoring = await known.open(table.prompt);
   const rowsOf = async ([how, way]: readonly [string, Preprocess]): Promise<Row[]> => {
     const rows: Row[] = [];
     for (const [i, picture] of seen.entries()) {
-      const found = score(await towers.encodePixels(preprocess(picture, way).data), text);
+      const found = await scoring.score(preprocess(picture, way).data);
       const wanted = expected[i]!;
       const off = Math.abs(found - wanted);
       rows.push({
@@ -105,16 +100,69 @@ export async function verifyKnownScores(
     return rows;
   };
   const ways: Row[][] = [];
-  for (const way of waysOf(files)) ways.push(await rowsOf(way));
+  for (const way of known.ways) ways.push(await rowsOf(way));
   const best = ways.find((rows) => rows.every(({ ok }) => ok)) ?? ways[0]!;
   return {
-    name: files.title,
+    name: title,
     kind: 'known scores',
     rows: ways.flat(),
     skipped: [],
     worst: { forward: Math.max(...best.map(({ error }) => error)), grad: 0, trajectory: 0 },
     ok: best.every(({ ok }) => ok),
     backend: runner.name,
+  };
+}
+
+/** A judge whose scores somebody may have printed. */
+interface KnownJudge {
+  title: string;
+  tolerance: number;
+  /** How its pictures may have been seen, with what is said of each way. */
+  ways: readonly (readonly [string, Preprocess])[];
+  open(prompt: string): Promise<AsyncDisposable & { score(pixels: Float32Array): Promise<number> }>;
+}
+
+async function knownJudge(judge: JudgeFolder, runner: PartRunner): Promise<KnownJudge | undefined> {
+  const config = await optional(judge.read('config.json'));
+  const files = await openClipFiles(
+    judge,
+    config && parseJsonObject(config, { file: `${judge.path}config.json`, remedy: 'Take another copy of the judge.' }),
+  );
+  const graphs = { dtypes: judgeDtypes, ...runner };
+  if (!files) {
+    const reward = await openImageReward(judge);
+    return (
+      reward && {
+        title: IMAGE_REWARD_TITLE,
+        tolerance: TOLERANCE.imageReward,
+        ways: [['', reward.preprocess]],
+        async open(prompt) {
+          const decide = await rewardOf(reward);
+          const towers = new ImageRewardTowers(reward, graphs);
+          return {
+            score: async (pixels) => decide(await towers.read(prompt, await towers.encodePixels(pixels))),
+            [Symbol.asyncDispose]: () => towers[Symbol.asyncDispose](),
+          };
+        },
+      }
+    );
+  }
+  const recipe = clipRecipes[files.recipe];
+  const reads = recipe.scales[0]!.needs.includes('prompt');
+  return {
+    title: files.title,
+    tolerance: reads ? TOLERANCE.cosine : TOLERANCE.aesthetic,
+    ways: waysOf(files),
+    async open(prompt) {
+      // A cosine is printed, whatever the judge makes of it.
+      const decide = reads ? cosine : await recipe.rule(files);
+      const towers = new ClipTowers(files, graphs, reads);
+      const text = reads ? (await towers.encodePrompts([prompt], await files.tokenizer()))[0] : undefined;
+      return {
+        score: async (pixels) => decide(await towers.encodePixels(pixels), text),
+        [Symbol.asyncDispose]: () => towers[Symbol.asyncDispose](),
+      };
+    },
   };
 }
 
