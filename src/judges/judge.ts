@@ -99,8 +99,19 @@ export interface GraphRunner {
   plan(graph: Graph, weights: TensorSource): Planned<RunningGraph>;
 }
 
+/** Pictures' embeddings by one judge, kept from one session to the next. Nothing rejects. */
+export interface PictureMemory {
+  /** By the picture's key; undefined for one that is not known, or has another length. */
+  get(key: string, length: number): Promise<Float32Array | undefined>;
+  add(key: string, embedding: Float32Array): Promise<void>;
+  /** Keeps what was added. */
+  flush(): Promise<void>;
+}
+
 /** All that runs judges. */
 export interface JudgeRunner extends GraphRunner {
+  /** Of the judge that it is given to. */
+  pictures?: PictureMemory | undefined;
   /** A model of somebody else's as it is, by onnxruntime. */
   file(file: OnnxFile): Planned<RunningFile>;
 }
@@ -130,6 +141,8 @@ export interface JudgeFolder {
   read(file: string): Promise<Uint8Array<ArrayBuffer>>;
   /** A file to be read by ranges. Rejects with NotFound. */
   open(file: string): Promise<ByteRanges>;
+  /** Of a file, hex, where the place knows it or can stream it. */
+  sha256?(file: string): Promise<string>;
   /** Names of its files, where the place can list them. */
   list?(): Promise<string[]>;
 }
@@ -137,15 +150,18 @@ export interface JudgeFolder {
 export interface Judge extends JudgeInfo {
   /** For each prompt what of it the judge does not read, as being too long; '' where it reads all. Left out where all is read. */
   lost?(prompts: readonly string[]): Promise<string[]>;
+  /** All that its embeddings of pictures depend on, weights by content: the same text, the same embeddings. Undefined where the place does not
+   *  know its files' hashes; left out by a judge that has none of its own. */
+  embedder?(): Promise<string | undefined>;
   /** Opens no more than the headers of its weights. Rejects with what is wrong with them. */
   plan(runner: JudgeRunner): Promise<Planned<Scorer>>;
 }
 
 /** What is said of it: what a worker may post. */
-export const infoOf = ({ plan: _plan, lost: _lost, ...info }: Judge): JudgeInfo => info;
+export const infoOf = ({ plan: _plan, lost: _lost, embedder: _embedder, ...info }: Judge): JudgeInfo => info;
 
 /** What a kind makes of a folder. */
-export type ReadJudge = Pick<Judge, 'imageSize' | 'plan' | 'lost' | 'embeds'> &
+export type ReadJudge = Pick<Judge, 'imageSize' | 'plan' | 'lost' | 'embeds' | 'embedder'> &
   Partial<Pick<Judge, 'title' | 'scales' | 'about'>>;
 
 export interface JudgeKind {

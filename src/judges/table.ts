@@ -49,7 +49,7 @@ export async function readJudge(folder: JudgeFolder, { name, from }: Pick<JudgeI
 /** Where judges that come with a model lie in its folder. */
 export const JUDGES = 'scorers';
 
-export interface JudgesFolder extends Pick<JudgeFolder, 'read' | 'open'> {
+export interface JudgesFolder extends Pick<JudgeFolder, 'read' | 'open' | 'sha256'> {
   /** Names of the folders in one, where the place can list them. */
   folders?(path: string): Promise<string[]>;
 }
@@ -71,7 +71,12 @@ async function judgeNames(folder: JudgesFolder): Promise<string[]> {
 const judgeIn = (folder: JudgesFolder, name: string): Promise<Judge> => {
   const path = `${JUDGES}/${name}/`;
   return readJudge(
-    { path, read: (file) => folder.read(`${path}${file}`), open: (file) => folder.open(`${path}${file}`) },
+    {
+      path,
+      read: (file) => folder.read(`${path}${file}`),
+      open: (file) => folder.open(`${path}${file}`),
+      ...(folder.sha256 && { sha256: (file) => folder.sha256!(`${path}${file}`) }),
+    },
     { name, from: 'model' },
   );
 };

@@ -27,6 +27,7 @@ import { referenceOf, type TrainContext } from './training/openRun.ts';
 import { RunControl } from './training/runControl.ts';
 import { RunStore } from '../data/runStore.ts';
 import { savedRunRate } from './training/stepRate.ts';
+import { EmbeddingStore } from './sampling/embeddingStore.ts';
 import { embeddings, judgedFile, judgeOf, planJudge, smallPictures } from './sampling/judging.ts';
 import { judgeContents, JUDGES_ROOT, placeOf, storedJudges } from './sampling/storedJudges.ts';
 import { engineRunner } from './sampling/partRunner.ts';
@@ -84,6 +85,7 @@ export class Engine implements EngineService {
   private readonly pool: ModelPool;
   private readonly storage: ModelStorage;
   private readonly judgeStorage: ModelStorage;
+  private readonly embeddings: EmbeddingStore;
   private readonly controls = new Map<string, RunControl>();
   private readonly exported: string[] = [];
   private readonly devices: Devices<Running>;
@@ -99,6 +101,7 @@ export class Engine implements EngineService {
       root: JUDGES_ROOT,
       contents: judgeContents,
     });
+    this.embeddings = new EmbeddingStore(env);
     this.pool = new ModelPool(env, this.runStore);
     this.devices = new Devices({
       open: (listener) => openRunning(env, this.pool, listener),
@@ -362,9 +365,14 @@ export class Engine implements EngineService {
   }
 
   async deleteJudge(id: string): Promise<void> {
+    // One that does not open has seen no picture.
+    const embedder = await this.judgeCalled(placeOf(id))
+      .then((judge) => judge.embedder?.())
+      .catch(() => undefined);
     await this.judgeStorage.delete(id);
     const running = await this.devices.opened();
     await running?.cache.letGo(({ key }) => key.endsWith(` judge ${placeOf(id)}`));
+    if (embedder !== undefined) await this.embeddings.forget(embedder);
   }
 
   private openJudge(path: string): FolderReader {
@@ -568,9 +576,11 @@ export class Engine implements EngineService {
     const judge = await judgeOf(model.folder, name, (path) => this.openJudge(path));
     await using owned = new AsyncDisposableStack();
     const { value: scorer } = owned.use(
-      await running.cache.use({ key: `${id} judge ${name}`, model: id }, () =>
-        planJudge(judge, engineRunner(running.executor)),
-      ),
+      await running.cache.use({ key: `${id} judge ${name}`, model: id }, async () => {
+        const embedder = await judge.embedder?.();
+        const pictures = embedder === undefined ? undefined : await this.embeddings.of(embedder);
+        return planJudge(judge, engineRunner(running.executor), pictures);
+      }),
     );
     return await use(scorer);
   }

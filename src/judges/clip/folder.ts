@@ -34,6 +34,8 @@ export interface ClipFiles {
   weights: TensorSource;
   /** In messages. */
   file: string;
+  /** Of all its weights, where the place knows it. */
+  hash?(): Promise<string>;
   /** Of an aesthetic judge. */
   head?: TensorSource;
   preprocess: Preprocess;
@@ -108,6 +110,7 @@ export async function openClipFiles(
     config: parsed,
     weights,
     file,
+    ...(folder.sha256 && { hash: () => hashOf(folder, name) }),
     ...(head && { head }),
     preprocess: preprocessOf(recipe, parsed, await json('preprocessor_config.json'), openClip),
     tokenizer: () => tokenizerOf(folder, parsed),
@@ -171,6 +174,14 @@ async function findWeights(
 
 /** Of weights in several files. */
 const INDEX = 'model.safetensors.index.json';
+
+/** Of a file, or of those that an index names. */
+async function hashOf(folder: JudgeFolder, name: string): Promise<string> {
+  if (name !== INDEX) return folder.sha256!(name);
+  const { weight_map: map } = parseJsonObject(await folder.read(INDEX), { file: `${folder.path}${INDEX}`, remedy });
+  const shards = new Set(isRecord(map) ? Object.values(map).map(String) : []);
+  return (await Promise.all([...shards].toSorted().map((shard) => folder.sha256!(shard)))).join(' ');
+}
 
 const isHead = (name: string): boolean =>
   name.endsWith('.safetensors') && /^(head|mlp)\.|linearMSE|reluMSE|vit_[lb]_\d+_linear/i.test(name);

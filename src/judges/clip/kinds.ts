@@ -3,7 +3,7 @@
 import '../../shared/disposable.ts';
 import { WinnowError } from '../../shared/errors.ts';
 import { checkFinite } from '../../shared/finite.ts';
-import type { GraphRunner, Judge, JudgeFolder, JudgeKind, Score, Scorer } from '../judge.ts';
+import type { Judge, JudgeFolder, JudgeKind, JudgeRunner, Score, Scorer } from '../judge.ts';
 import { openHead } from './aestheticHead.ts';
 import { type ClipFiles, openClipFiles, type Recipe } from './folder.ts';
 import { ClipTowers } from './towers.ts';
@@ -99,7 +99,7 @@ export const clipRecipes: Readonly<Record<Recipe, ClipRecipe>> = {
 /** A judge of these files at work. Rejects before anything of its weights is on a device. */
 export async function planClipJudge(
   files: ClipFiles,
-  runner: GraphRunner,
+  runner: JudgeRunner,
 ): Promise<{ bytes: number; onDevice: boolean; make(): Promise<Scorer> }> {
   const { scales, rule } = clipRecipes[files.recipe];
   const scale = scales[0]!;
@@ -111,7 +111,7 @@ export async function planClipJudge(
     bytes,
     onDevice,
     async make() {
-      const towers = new ClipTowers(files, runner, readsText);
+      const towers = new ClipTowers(files, runner, readsText, runner.pictures);
       return {
         [Symbol.asyncDispose]: () => towers[Symbol.asyncDispose](),
         async *score(items) {
@@ -121,25 +121,33 @@ export async function planClipJudge(
               items.map(({ prompt }) => prompt),
               tokenizer,
             ));
-          for (const [i, item] of items.entries()) {
-            const score = decide(await towers.encodePicture(item), texts?.[i]);
-            checkFinite(
-              [score],
-              `The score of ${files.file}`,
-              'Its weights are too large for what it computes: take another copy.',
-            );
-            yield { [scale.name]: score } satisfies Score;
+          try {
+            for (const [i, item] of items.entries()) {
+              const score = decide(await towers.encodePicture(item), texts?.[i]);
+              checkFinite(
+                [score],
+                `The score of ${files.file}`,
+                'Its weights are too large for what it computes: take another copy.',
+              );
+              yield { [scale.name]: score } satisfies Score;
+            }
+          } finally {
+            await runner.pictures?.flush();
           }
         },
         async *embed(items) {
-          for (const item of items) {
-            const embedding = await towers.encodePicture(item);
-            checkFinite(
-              embedding,
-              `The embedding of ${files.file}`,
-              'Its weights are too large for what it computes: take another copy.',
-            );
-            yield embedding;
+          try {
+            for (const item of items) {
+              const embedding = await towers.encodePicture(item);
+              checkFinite(
+                embedding,
+                `The embedding of ${files.file}`,
+                'Its weights are too large for what it computes: take another copy.',
+              );
+              yield embedding;
+            }
+          } finally {
+            await runner.pictures?.flush();
           }
         },
       };
@@ -161,11 +169,20 @@ const kind = (recipe: Recipe): JudgeKind => ({
       title: files.title,
       imageSize: null,
       embeds: true,
+      embedder: () => embedderOf(files),
       plan: (runner) => planClipJudge(files, runner),
       ...(clipRecipes[recipe].scales[0]!.needs.includes('prompt') && { lost: lostBy(files) }),
     };
   },
 });
+
+/** Whoever changes what is computed of a picture counts on. */
+const EMBEDDING_VERSION = 1;
+
+/** What a head or a prompt is held against depends on nothing else: a CLIPScore and an aesthetic judge of one tower share it. */
+async function embedderOf({ hash, config, preprocess }: ClipFiles): Promise<string | undefined> {
+  return hash && JSON.stringify(['clip', EMBEDDING_VERSION, await hash(), config.vision, preprocess]);
+}
 
 const lostBy =
   (files: ClipFiles): NonNullable<Judge['lost']> =>

@@ -6,7 +6,7 @@ import { visionEncoderGraph } from '../../models/clip/visionEncoder.ts';
 import { checkParameters, parametersOf } from '../../models/weights.ts';
 import '../../shared/disposable.ts';
 import { WinnowError } from '../../shared/errors.ts';
-import type { GraphRunner, Judged, Planned, RunningGraph } from '../judge.ts';
+import type { GraphRunner, Judged, PictureMemory, Planned, RunningGraph } from '../judge.ts';
 import { Kept } from '../kept.ts';
 import { preprocess } from '../preprocess.ts';
 import { TokenRows } from '../tokenRows.ts';
@@ -26,10 +26,13 @@ export class ClipTowers implements AsyncDisposable {
   private readonly prompts = new Kept(MOST_BYTES);
   private readonly pictures = new Kept(MOST_BYTES);
   private readonly rows: TokenRows;
+  private readonly memory: PictureMemory | undefined;
 
   /** Throws MissingTensor or WrongShape, naming the file, where weights and config do not belong together.
-   *  @param readsText whether the judge reads prompts. */
-  constructor(files: ClipFiles, runner: GraphRunner, readsText: boolean) {
+   *  @param readsText whether the judge reads prompts.
+   *  @param memory of pictures that were seen before. */
+  constructor(files: ClipFiles, runner: GraphRunner, readsText: boolean, memory?: PictureMemory) {
+    this.memory = memory;
     this.files = files;
     this.runner = runner;
     this.rows = new TokenRows(files.weights, TOKEN_TABLE);
@@ -81,14 +84,16 @@ export class ClipTowers implements AsyncDisposable {
     );
   }
 
-  /** A picture's embedding [projection_dim], projected and not normalised: kept under its key. */
+  /** A picture's embedding [projection_dim], projected and not normalised: kept under its key, and computed of no picture that is known. */
   async encodePicture({ key, picture }: Pick<Judged, 'key' | 'picture'>): Promise<Float32Array> {
     const name = await key();
     const known = this.pictures.get(name);
     if (known) return known;
-    const { data } = preprocess(await picture(), this.files.preprocess);
-    const embedding = await this.encodePixels(data);
+    const { config, preprocess: how } = this.files;
+    const before = await this.memory?.get(name, config.vision.projection_dim);
+    const embedding = before ?? (await this.encodePixels(preprocess(await picture(), how).data));
     this.pictures.set(name, embedding);
+    if (!before) await this.memory?.add(name, embedding);
     return embedding;
   }
 

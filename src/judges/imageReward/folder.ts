@@ -34,6 +34,8 @@ export interface ImageRewardFiles {
   weights: TensorSource;
   /** In messages. */
   file: string;
+  /** Of its weights, where the place knows it. */
+  hash?(): Promise<string>;
   preprocess: Preprocess;
   tokenizer: WordPieceTokenizer;
   head(): Promise<AestheticHead>;
@@ -50,7 +52,8 @@ const whole = 'Take the whole model: model.safetensors of RE-N-Y/ImageReward.';
 export async function openImageReward(folder: JudgeFolder): Promise<ImageRewardFiles | undefined> {
   const found = await findWeights(folder);
   if (!found) return undefined;
-  const { tensors, file, prefix } = found;
+  const { name, tensors, prefix } = found;
+  const file = `${folder.path}${name}`;
   const weights = finiteTensors(withoutPrefix(tensors, prefix), () => file);
   for (const [tower, what] of [
     [BLIP_VISION, 'vision tower'],
@@ -85,6 +88,7 @@ export async function openImageReward(folder: JudgeFolder): Promise<ImageRewardF
     tokens,
     weights,
     file,
+    ...(folder.sha256 && { hash: () => folder.sha256!(name) }),
     preprocess: preprocessOf(side),
     tokenizer: await tokenizerOf(folder, text),
     head: () =>
@@ -103,7 +107,7 @@ const preprocessOf = (side: number): Preprocess => ({
 
 async function findWeights(
   folder: JudgeFolder,
-): Promise<{ tensors: SafetensorsFile; file: string; prefix: string } | undefined> {
+): Promise<{ name: string; tensors: SafetensorsFile; prefix: string } | undefined> {
   const { file: asked } = folder;
   const listed = (await folder.list?.()) ?? [];
   const names =
@@ -117,10 +121,9 @@ async function findWeights(
   for (const name of names) {
     const bytes = await optional(folder.open(name));
     if (!bytes) continue;
-    const file = `${folder.path}${name}`;
-    const tensors = await openSafetensors(bytes, file);
+    const tensors = await openSafetensors(bytes, `${folder.path}${name}`);
     const prefix = prefixOf(tensors);
-    if (prefix !== undefined) return { tensors, file, prefix };
+    if (prefix !== undefined) return { name, tensors, prefix };
   }
   return undefined;
 }

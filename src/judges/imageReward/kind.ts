@@ -1,7 +1,7 @@
 /** ImageReward: BLIP's text encoder reads a prompt beside a picture, and a head gives the score of what it read. arXiv 2304.05977 */
 import '../../shared/disposable.ts';
 import { checkFinite } from '../../shared/finite.ts';
-import type { GraphRunner, JudgeKind, Planned, Scorer } from '../judge.ts';
+import type { JudgeKind, JudgeRunner, Planned, Scorer } from '../judge.ts';
 import { type ImageRewardFiles, openImageReward } from './folder.ts';
 import { ImageRewardTowers } from './towers.ts';
 
@@ -40,6 +40,7 @@ export const imageReward: JudgeKind = {
       files && {
         title: IMAGE_REWARD_TITLE,
         imageSize: null,
+        embedder: () => embedderOf(files),
         plan: (runner) => planImageReward(files, runner),
         lost: async (prompts) => prompts.map((prompt) => files.tokenizer.lost(prompt, files.tokens)),
       }
@@ -47,25 +48,36 @@ export const imageReward: JudgeKind = {
   },
 };
 
-async function planImageReward(files: ImageRewardFiles, runner: GraphRunner): Promise<Planned<Scorer>> {
+/** Whoever changes what is computed of a picture counts on. */
+const TOKENS_VERSION = 1;
+
+async function embedderOf({ hash, vision, preprocess }: ImageRewardFiles): Promise<string | undefined> {
+  return hash && JSON.stringify(['image-reward', TOKENS_VERSION, await hash(), vision, preprocess]);
+}
+
+async function planImageReward(files: ImageRewardFiles, runner: JudgeRunner): Promise<Planned<Scorer>> {
   const reward = await rewardOf(files);
   const { bytes, onDevice } = new ImageRewardTowers(files, runner);
   return {
     bytes,
     onDevice,
     async make() {
-      const towers = new ImageRewardTowers(files, runner);
+      const towers = new ImageRewardTowers(files, runner, runner.pictures);
       return {
         [Symbol.asyncDispose]: () => towers[Symbol.asyncDispose](),
         async *score(items) {
-          for (const item of items) {
-            const score = reward(await towers.read(item.prompt, await towers.encodePicture(item)));
-            checkFinite(
-              [score],
-              `The score of ${files.file}`,
-              'Its weights are too large for what it computes: take another copy.',
-            );
-            yield { [scale.name]: score };
+          try {
+            for (const item of items) {
+              const score = reward(await towers.read(item.prompt, await towers.encodePicture(item)));
+              checkFinite(
+                [score],
+                `The score of ${files.file}`,
+                'Its weights are too large for what it computes: take another copy.',
+              );
+              yield { [scale.name]: score };
+            }
+          } finally {
+            await runner.pictures?.flush();
           }
         },
       };

@@ -4,7 +4,7 @@ import type { Graph } from '../../graph/graph.ts';
 import { BLIP_WORDS, blipTextGraph, textMask } from '../../models/blip/textEncoder.ts';
 import { blipVisionGraph } from '../../models/blip/visionEncoder.ts';
 import '../../shared/disposable.ts';
-import type { GraphRunner, Judged, Planned, RunningGraph } from '../judge.ts';
+import type { GraphRunner, Judged, PictureMemory, Planned, RunningGraph } from '../judge.ts';
 import { Kept } from '../kept.ts';
 import { preprocess } from '../preprocess.ts';
 import { TokenRows } from '../tokenRows.ts';
@@ -21,14 +21,20 @@ export class ImageRewardTowers implements AsyncDisposable {
   private readonly running: Partial<Record<'vision' | 'text', RunningGraph>> = {};
   private readonly pictures = new Kept(MOST_BYTES);
   private readonly rows: TokenRows;
+  private readonly memory: PictureMemory | undefined;
+  /** T and vision.hidden_size. */
+  private readonly image: { tokens: number; width: number };
 
-  constructor(files: ImageRewardFiles, runner: GraphRunner) {
+  /** @param memory of pictures that were seen before. */
+  constructor(files: ImageRewardFiles, runner: GraphRunner, memory?: PictureMemory) {
     this.files = files;
+    this.memory = memory;
     this.rows = new TokenRows(files.weights, BLIP_WORDS);
     const { vision, text, tokens, weights } = files;
     const options = { dtypeOf: runner.dtypes(weights) };
     const plan = (graph: Graph): Planned<RunningGraph> => runner.plan(graph, weights);
     const image = { tokens: (vision.image_size / vision.patch_size) ** 2 + 1, width: vision.hidden_size };
+    this.image = image;
     this.planned = {
       vision: plan(blipVisionGraph(vision, options)),
       text: plan(blipTextGraph(text, { tokens, image }, options)),
@@ -37,13 +43,15 @@ export class ImageRewardTowers implements AsyncDisposable {
     this.onDevice = this.planned.vision.onDevice || this.planned.text.onDevice;
   }
 
-  /** A picture's tokens [T, vision.hidden_size]: kept under its key. */
+  /** A picture's tokens [T, vision.hidden_size]: kept under its key, and computed of no picture that is known. */
   async encodePicture({ key, picture }: Pick<Judged, 'key' | 'picture'>): Promise<Float32Array> {
     const name = await key();
     const known = this.pictures.get(name);
     if (known) return known;
-    const tokens = await this.encodePixels(preprocess(await picture(), this.files.preprocess).data);
+    const before = await this.memory?.get(name, this.image.tokens * this.image.width);
+    const tokens = before ?? (await this.encodePixels(preprocess(await picture(), this.files.preprocess).data));
     this.pictures.set(name, tokens);
+    if (!before) await this.memory?.add(name, tokens);
     return tokens;
   }
 

@@ -7,6 +7,7 @@ import {
   type Judged,
   type JudgeFolder,
   type JudgeRunner,
+  type PictureMemory,
   type Scorer,
 } from '../../judges/judge.ts';
 import { judgeNamed, readJudge } from '../../judges/table.ts';
@@ -45,12 +46,14 @@ export const judgeFolderOf = (folder: FolderReader, path: string): JudgeFolder =
   path,
   read: (file) => folder.read(file),
   open: (file) => folder.open(file),
+  ...(folder.sha256 && { sha256: (file) => folder.sha256!(file) }),
   ...(folder.list && { list: () => folder.list!() }),
 });
 
-/** Small judges on onnxruntime's wasm, where they give the same scores on every computer; large ones on our kernels. */
-export const planJudge = (judge: Judge, large: PartRunner): Promise<Planned<Scorer>> =>
-  judge.plan({ dtypes: judgeDtypes, ...sizedRunner(onnxRunner({ provider: 'wasm' }), large), file: onWasm });
+/** Small judges on onnxruntime's wasm, where they give the same scores on every computer; large ones on our kernels.
+ *  @param pictures what is known of them by this judge. */
+export const planJudge = (judge: Judge, large: PartRunner, pictures?: PictureMemory): Promise<Planned<Scorer>> =>
+  judge.plan({ dtypes: judgeDtypes, ...sizedRunner(onnxRunner({ provider: 'wasm' }), large), file: onWasm, pictures });
 
 const onWasm: JudgeRunner['file'] = ({ bytes, read }) => ({
   bytes,

@@ -1,4 +1,5 @@
 /** Judges of the golden cases (tools/judges) as people have them: folders, pictures, and a runner that says what runs. */
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { byteRanges } from '../../data/formats/bytes.ts';
@@ -7,7 +8,7 @@ import { cpuExecutor } from '../../oracle/run.ts';
 import { engineRunner } from './partRunner.ts';
 import '../../shared/disposable.ts';
 import { WinnowError } from '../../shared/errors.ts';
-import type { Judged, JudgeFolder, JudgeRunner, Score } from '../../judges/judge.ts';
+import type { Judged, JudgeFolder, JudgeRunner, PictureMemory, Score } from '../../judges/judge.ts';
 import { readJudge } from '../../judges/table.ts';
 
 const cases = join(import.meta.dirname, '../../../tools/judges/cases');
@@ -53,16 +54,22 @@ export function folder(files: Files, path = '/judges/mine/'): JudgeFolder {
     path,
     read,
     open: async (name) => byteRanges(await read(name)),
+    sha256: async (name) =>
+      createHash('sha256')
+        .update(await read(name))
+        .digest('hex'),
     list: async () => Object.keys(files),
   };
 }
 export const judgeOf = (files: Files, path?: string): ReturnType<typeof readJudge> =>
   readJudge(folder(files, path), { name: 'mine', from: 'folder' });
 
-/** Says what runs: `make` and `run` of each tower, and when one is let go. */
-export function recording(said: string[]): JudgeRunner {
+/** Says what runs: `make` and `run` of each tower, and when one is let go.
+ *  @param pictures what is known of them. */
+export function recording(said: string[], pictures?: PictureMemory): JudgeRunner {
   const runner = engineRunner(cpuExecutor());
   return {
+    pictures,
     dtypes: () => () => 'f32',
     file() {
       throw new Error('no judge of this kind is a file');
