@@ -365,14 +365,20 @@ export class Engine implements EngineService {
   }
 
   async deleteJudge(id: string): Promise<void> {
-    // One that does not open has seen no picture.
-    const embedder = await this.judgeCalled(placeOf(id))
-      .then((judge) => judge.embedder?.())
-      .catch(() => undefined);
+    const embedder = await this.embedderOf(id);
     await this.judgeStorage.delete(id);
     const running = await this.devices.opened();
     await running?.cache.letGo(({ key }) => key.endsWith(` judge ${placeOf(id)}`));
-    if (embedder !== undefined) await this.embeddings.forget(embedder);
+    // Judges of one tower share what it saw.
+    const others = await Promise.all((await this.judgeStorage.complete()).map((other) => this.embedderOf(other)));
+    if (embedder !== undefined && !others.includes(embedder)) await this.embeddings.forget(embedder);
+  }
+
+  /** Undefined for one that does not open, too: it has seen no picture. */
+  private embedderOf(id: string): Promise<string | undefined> {
+    return this.judgeCalled(placeOf(id))
+      .then((judge) => judge.embedder?.())
+      .catch(() => undefined);
   }
 
   private openJudge(path: string): FolderReader {

@@ -69,7 +69,11 @@ it('keeps what it saw of pictures for the next session, until it goes', { timeou
   const swapped = await second.score(judge, [{ ...b, prompt: a.prompt }, { ...a, prompt: b.prompt }, c]);
   expect(swapped).toEqual(scores);
 
+  // Another copy of it has seen them, too.
+  const copy = await second.importJudge('job', { name: 'copy', files: own }, () => {});
   await second.deleteJudge(id);
+  expect(await files.list('settings/embeddings')).toEqual(kept);
+  await second.deleteJudge(copy);
   expect(await files.list('settings/embeddings')).toEqual([]);
   await second.dispose();
 });
