@@ -37,7 +37,14 @@ PROMPTS = [
 ]
 PIECES = ("a an the of with and by at in on to is it s t painting ocean sea cloud ##s bird day time low depth field effect cafe 2 house ##house very "
           "una ##ff ##able snow night 日 本 ##n ##o ##i ##e # ##a").split()
+BERT = Path(__file__).resolve().parent.parent.parent / "src/models/bert/vocabulary/vocab.txt"
 CASES = {
+    # All of it in f16, 0.9 GB, as its published copies come: no vocabulary, no config. In float32, which takes 2 GB of memory.
+    "image-reward-full": dict(
+        seed=712, half=True, large=True, bare=True, dtype=torch.float32, pictures=[(333, 500)],
+        vision=dict(hidden_size=1024, intermediate_size=4096, num_hidden_layers=24, num_attention_heads=16, image_size=224, patch_size=16),
+        text=dict(hidden_size=768, intermediate_size=3072, num_hidden_layers=12, num_attention_heads=12, max_position_embeddings=512),
+        head=(1024, 128, 64, 16)),
     "image-reward": dict(
         seed=711, half=True,
         vision=dict(hidden_size=128, intermediate_size=72, num_hidden_layers=2, num_attention_heads=2, image_size=24, patch_size=8),
@@ -52,8 +59,8 @@ def vocabulary() -> list[str]:
     return ["[PAD]", "[unused0]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *dict.fromkeys([*letters, *PIECES, *(f"##{c}" for c in "abcdefghijklmnopqrst")])]
 
 
-def tokenizer(folder: Path) -> BertTokenizer:
-    (folder / "vocab.txt").write_text("".join(f"{word}\n" for word in vocabulary()), encoding="utf-8")
+def tokenizer(folder: Path, words: list[str]) -> BertTokenizer:
+    (folder / "vocab.txt").write_text("".join(f"{word}\n" for word in words), encoding="utf-8")
     tok = BertTokenizer.from_pretrained(str(folder))
     tok.add_special_tokens({"bos_token": "[DEC]"})
     tok.add_special_tokens({"additional_special_tokens": ["[ENC]"]})
@@ -91,23 +98,26 @@ def pixels(image: np.ndarray, side: int) -> torch.Tensor:
 @torch.no_grad()
 def write(name: str, folder: Path, spec: dict) -> None:
     seed = spec["seed"]
-    tok = tokenizer(folder)
-    rows = len(vocabulary()) + 2
-    ids = tok(PROMPTS, padding="max_length", truncation=True, max_length=LENGTH, return_tensors="pt")
+    words = BERT.read_text(encoding="utf-8").splitlines() if spec.get("bare") else vocabulary()
+    tok = tokenizer(folder, words)
+    rows = len(words) + 2
+    sizes = spec.get("pictures", PICTURES)
+    prompts = PROMPTS[:len(sizes)]
+    ids = tok(prompts, padding="max_length", truncation=True, max_length=LENGTH, return_tensors="pt")
     assert ids.input_ids.max() < rows and tok.convert_tokens_to_ids("[ENC]") == rows - 1
     vision = seed_weights(BlipVisionModel(BlipVisionConfig(**spec["vision"], hidden_act="gelu", layer_norm_eps=1e-6, attention_dropout=0.0)), seed)
     text = seed_weights(
         BlipTextModel(BlipTextConfig(**spec["text"], vocab_size=rows, encoder_hidden_size=spec["vision"]["hidden_size"], hidden_act="gelu",
                                      layer_norm_eps=1e-12, is_decoder=True), add_pooling_layer=False), seed + 1)
-    sizes = [spec["text"]["hidden_size"], *spec["head"], 1]
+    widths = [spec["text"]["hidden_size"], *spec["head"], 1]
     head = {}
-    for index, (inputs, outputs) in enumerate(zip(sizes, sizes[1:])):
+    for index, (inputs, outputs) in enumerate(zip(widths, widths[1:])):
         at = (0, 2, 4, 6, 7)[index]
         head[f"mlp.layers.{at}.weight"] = randn((outputs, inputs), seed * 31 + at) / math.sqrt(inputs)
         head[f"mlp.layers.{at}.bias"] = 0.1 * randn((outputs,), seed * 37 + at)
     stored = vision_keys(dict(vision.named_parameters())) | {f"blip.text_encoder.{k}": v for k, v in text.named_parameters()} | head
-    stored |= {f"blip.{x}_proj.{k}": randn(s, seed * 41) for x, w in (("vision", 128), ("text", 64)) for k, s in (("weight", (4, w)), ("bias", (4,)))}
-    stored["blip.text_encoder.embeddings.position_ids"] = torch.arange(40)[None]
+    stored |= {f"blip.{x}_proj.{k}": randn(s, seed * 41) for x, w in (("vision", spec["vision"]["hidden_size"]), ("text", widths[0])) for k, s in (("weight", (4, w)), ("bias", (4,)))}
+    stored["blip.text_encoder.embeddings.position_ids"] = torch.arange(spec["text"]["max_position_embeddings"])[None]
     if spec.get("half"):
         for value in [*vision.parameters(), *text.parameters()]:
             value.copy_(value.half().float())
@@ -119,18 +129,22 @@ def write(name: str, folder: Path, spec: dict) -> None:
                                            "pad_token_id": 0, "type_vocab_size": 2, "vocab_size": rows, "encoder_width": 768,
                                            "add_cross_attention": True} | spec["text"])
 
-    images = [picture(*size, seed * 11 + i) for i, size in enumerate(PICTURES)]
+    images = [picture(*size, seed * 11 + i) for i, size in enumerate(sizes)]
     inputs = {f"image.{i}": torch.from_numpy(image) for i, image in enumerate(images)}
     seen = [pixels(image, spec["vision"]["image_size"]) for image in images]
-    vision, text = vision.double().eval(), text.double().eval()
-    tokens = vision(pixel_values=torch.stack(seen).double()).last_hidden_state
+    dtype = spec.get("dtype", torch.float64)
+    vision, text = vision.to(dtype).eval(), text.to(dtype).eval()
+    tokens = vision(pixel_values=torch.stack(seen).to(dtype)).last_hidden_state
     features = text(input_ids=ids.input_ids, attention_mask=ids.attention_mask, encoder_hidden_states=tokens,
                     encoder_attention_mask=torch.ones(tokens.shape[:2], dtype=torch.long), is_decoder=False).last_hidden_state[:, 0]
-    x = features
+    x = features.double()
     for at in (0, 2, 4, 6, 7):
         x = torch.nn.functional.linear(x, head[f"mlp.layers.{at}.weight"].double(), head[f"mlp.layers.{at}.bias"].double())
     expected = {f"pixel_values.{i}": p for i, p in enumerate(seen)} | {"image_embeds": tokens, "features": features, "score": (x[:, 0] - MEAN) / STD}
     save_file(inputs, str(folder / "inputs.safetensors"))
     save_file({k: v.float().contiguous() for k, v in expected.items()}, str(folder / "expected.safetensors"))
     save_json(folder / "case.json",
-              {"schema": SCHEMA, "kind": "judge", "name": name, "tolerance": TOLERANCE, "recipe": "image-reward", "prompts": PROMPTS})
+              {"schema": SCHEMA, "kind": "judge", "name": name, "tolerance": TOLERANCE, "recipe": "image-reward", "prompts": prompts})
+    if spec.get("bare"):
+        for file in ("vocab.txt", "med_config.json"):
+            (folder / file).unlink()
