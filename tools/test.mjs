@@ -35,7 +35,7 @@ const stages = [
       '--reporter=default',
       '--reporter=json',
       `--outputFile.json=${reports}/lavapipe.json`,
-      ...['kernels', 'kernels/attention', 'executor', 'turns', 'windows'].map(
+      ...['kernels', 'kernels/attention', 'f16', 'executor', 'turns', 'windows'].map(
         (name) => `src/webgpu/${name}.gpu.test.ts`,
       ),
       'src/service/defaultLimits.gpu.test.ts',

@@ -154,6 +154,34 @@ export const mutatedInputs: { readonly [K in StepOp]: readonly number[] } = {
   ema: [0],
 };
 
+/** Ops of derivatives, which no forward pass has. */
+const gradOps: { readonly [K in GradOp]: true } = {
+  linearGradInput: true,
+  linearGradWeight: true,
+  conv2dGradInput: true,
+  conv2dGradWeight: true,
+  groupNormGradInput: true,
+  groupNormGradParams: true,
+  layerNormGradInput: true,
+  layerNormGradParams: true,
+  attentionDelta: true,
+  attentionGradQuery: true,
+  attentionGradKeyValue: true,
+  gegluGrad: true,
+  unaryGrad: true,
+  clampGrad: true,
+  sumTo: true,
+  broadcastTo: true,
+  padAxis: true,
+  upsampleNearestGrad: true,
+  embeddingGrad: true,
+  takeTokenGrad: true,
+  meanSquaredErrorGrad: true,
+};
+
+/** Whether an op belongs to a training step or its loss: those are computed in f32, whatever else is (webgpu/plan.ts). */
+export const isOfTraining = (op: OpKind): boolean => op in gradOps || op in mutatedInputs || op === 'meanSquaredError';
+
 /** The input that may be a parameter in half width: weights with many elements. What is small (norms, biases) stays f32, and so does whatever
  *  another op reads; not even a reshape takes a half-width tensor. */
 export const halfInput: { readonly [K in OpKind]?: number } = {

@@ -2,6 +2,7 @@
  *  submits as hold the GPU for a moment each (turns.ts). */
 import type { CompileOptions, Executor, MemoryReport, Program, Storage } from '../graph/executor.ts';
 import { bytesPerElement, type Dtype, type Graph, isHalf, type Value } from '../graph/graph.ts';
+import type { Arithmetic } from '../shared/arithmetic.ts';
 import { assert } from '../shared/assert.ts';
 import { WinnowError } from '../shared/errors.ts';
 import '../shared/disposable.ts';
@@ -19,6 +20,8 @@ export interface GpuExecutorOptions {
   /** The best rate of a product here (webgpu/tune.ts): a run is split into submits that hold the GPU for a quarter of a second at most
    *  (webgpu/turns.ts). Taken as low if left out, or 0. */
   flopsPerSecond?: number;
+  /** What large products are computed in; f32 if left out. f16 needs the feature `shader-f16`, and runs graphs of forward passes alone. */
+  arithmetic?: Arithmetic | undefined;
   onCompileProgress?: CompileProgress;
 }
 
@@ -36,6 +39,8 @@ export interface GpuStep extends PlannedDispatch {
 export interface GpuExecutor extends Executor {
   readonly kind: 'webgpu';
   readonly engine: EngineDevice;
+  /** The same with large products computed so. */
+  in(arithmetic: Arithmetic): GpuExecutor;
   compile(graph: Graph, options?: CompileOptions): Promise<GpuProgram>;
   /** Pipelines compiled so far on this device, over all programs. */
   readonly pipelineCount: number;
@@ -165,11 +170,10 @@ export async function download(
   });
 }
 
-export function createGpuExecutor(
-  engine: EngineDevice,
-  { variants, flopsPerSecond = 0, onCompileProgress }: GpuExecutorOptions = {},
-): GpuExecutor {
+export function createGpuExecutor(engine: EngineDevice, options: GpuExecutorOptions = {}): GpuExecutor {
+  const { variants, flopsPerSecond = 0, arithmetic = 'f32', onCompileProgress } = options;
   const { device } = engine;
+  assert(arithmetic === 'f32' || device.features.has('shader-f16'), `${engine.adapterName} does not offer shader-f16`);
   const pipelines = pipelinesOf(device);
   const most = maxFlops(engine.adapter, flopsPerSecond);
   const variant = chooseVariant(variants ?? untunedVariants(engine.adapter, device.features));
@@ -189,7 +193,13 @@ export function createGpuExecutor(
         `${value.name} is ${value.dtype}, storage ${storage.label} ${storage.dtype}`,
       );
     }
-    const plan = planGraph(graph, { limits: device.limits, variant, bound: bindings, maxFlops: most.dispatch });
+    const plan = planGraph(graph, {
+      limits: device.limits,
+      variant,
+      arithmetic,
+      bound: bindings,
+      maxFlops: most.dispatch,
+    });
     const compiled = await engine.wait(
       pipelines.compile(
         plan.dispatches.map(({ dispatch }) => dispatch),
@@ -280,19 +290,27 @@ export function createGpuExecutor(
     };
   }
 
-  return {
+  const others = new Map<Arithmetic, GpuExecutor>();
+  const executor: GpuExecutor = {
     kind: 'webgpu',
     engine,
+    in(asked) {
+      if (asked === arithmetic) return executor;
+      const other = others.get(asked) ?? createGpuExecutor(engine, { ...options, arithmetic: asked });
+      others.set(asked, other);
+      return other;
+    },
     compile,
     plan: (graph, bound = []) => {
       const keyed = new Map([...bound].map((value) => [value, value]));
-      return planGraph(graph, { limits: device.limits, variant, bound: keyed }).bytes;
+      return planGraph(graph, { limits: device.limits, variant, arithmetic, bound: keyed }).bytes;
     },
     storage: (label, elements, dtype = 'f32') => new GpuStorage(engine, label, elements, dtype),
     get pipelineCount() {
       return pipelines.size;
     },
   };
+  return executor;
 }
 
 export function encodeStep(pass: GPUComputePassEncoder, { pipeline, bindGroup, dispatch }: GpuStep): void {

@@ -130,6 +130,8 @@ const bytesOf: Record<string, number> = {
   u32: 4,
   'vec2<f32>': 8,
   'vec4<f32>': 16,
+  'vec4<f16>': 8,
+  'atomic<u32>': 4,
 };
 
 /** Of a module as naga writes it. */
@@ -169,6 +171,14 @@ describe('naga takes every module, within the least that WebGPU offers', () => {
     const layout = await layouts[name]!();
     hold(modulesOf((['f32', 'f16', 'bf16'] as const).flatMap((dtype) => graphsOf(layout, dtype))));
   });
+});
+
+it('takes products in f16', () => {
+  const graphs = (['linear', 'conv2d'] as const).flatMap(casesOf);
+  const modules = modulesOf(graphs, [{ arithmetic: 'f16' }], ['tile workgroup']);
+  const halves = [...modules].filter(([, name]) => name.endsWith('.half'));
+  expect(halves.length).toBeGreaterThan(20);
+  hold(new Map(halves));
 });
 
 it('refuses what only Chrome takes', () => {

@@ -13,7 +13,8 @@ import {
   type Value,
 } from '../graph/graph.ts';
 import { flopsOf } from '../graph/flops.ts';
-import type { OpKind } from '../graph/ops.ts';
+import { isOfTraining, type OpKind } from '../graph/ops.ts';
+import type { Arithmetic } from '../shared/arithmetic.ts';
 import { assert } from '../shared/assert.ts';
 import { WinnowError } from '../shared/errors.ts';
 import { sizeOf } from '../shared/shape.ts';
@@ -84,6 +85,8 @@ export interface Exceeded {
 export interface PlanOptions {
   limits?: PlanLimits;
   variant?: LowerContext['variant'];
+  /** f16 for a graph of a forward pass alone; f32 if left out. */
+  arithmetic?: Arithmetic | undefined;
   /** Values whose storage the caller brings; those that share one storage map to the same key. */
   bound?: ReadonlyMap<Value, unknown>;
   /** What one dispatch may take on; more runs in turns, to the same bits. Unlimited if left out. */
@@ -107,15 +110,17 @@ export function planGraph(
   {
     limits = DEFAULT_LIMITS,
     variant = (_, options) => options[0]!,
+    arithmetic = 'f32',
     bound = new Map(),
     maxFlops = Infinity,
     onExceeded = refuse,
   }: PlanOptions = {},
 ): Plan {
   const nodes = liveNodes(graph);
+  if (arithmetic === 'f16') checkForward(nodes);
   const lowered = nodes.map((node) =>
     inWindows(node, limits.maxStorageBufferBindingSize).flatMap((piece) =>
-      lowerNode(piece, { limits, variant }).flatMap((dispatch, i) =>
+      lowerNode(piece, { limits, variant, arithmetic }).flatMap((dispatch, i) =>
         inTurns(dispatch, i === 0 ? flopsOf(piece) : 0, maxFlops),
       ),
     ),
@@ -231,6 +236,12 @@ export function planGraph(
       return root.source.kind === 'node' && !kept.has(root) ? undefined : placeOfRoot(value);
     },
   };
+}
+
+/** Whatever is trained, or held against it, is computed in f32. */
+function checkForward(nodes: readonly Node[]): void {
+  const found = nodes.find(({ op }) => isOfTraining(op));
+  assert(!found, `${found?.name} is a ${found?.op}: a graph in f16 is a forward pass outside the loss`);
 }
 
 /** Nodes that an output, a placement or a mutation depends on, in the graph's order. */

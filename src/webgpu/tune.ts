@@ -2,6 +2,7 @@
  *  back on resume: the same record gives the same kernels, so the same bits. */
 import { graphFlops } from '../graph/flops.ts';
 import { Graph, type Value } from '../graph/graph.ts';
+import type { Arithmetic } from '../shared/arithmetic.ts';
 import { assert } from '../shared/assert.ts';
 import { allOrNone } from '../shared/disposable.ts';
 import { isWinnowError, WinnowError } from '../shared/errors.ts';
@@ -259,7 +260,7 @@ async function timesOf(
     try {
       const { ms, results } = await timeTask(engine, task, variant, { rate: known, compileWithinMs: limitOf(variant) });
       const off = first && results ? Math.max(...first.map((want, i) => offBy(results[i]!, want))) : 0;
-      if (off > CHECKED_TO) {
+      if (off > CHECKED_TO.f32) {
         failures[`${task.kernelClass} ${variant}`] = `${isOff(off)}, of ${task.name}`;
         continue;
       }
@@ -324,13 +325,28 @@ const nothingRight = (kernelClass: string, failures: Tuning['failures']): Winnow
 /** A driver that computes wrongly must not train. The smallest size at which every variant takes part. */
 const CHECKED_SIZE = 32;
 /** Of the largest result: f32 sums of a thousand products are a hundred times as exact. */
-const CHECKED_TO = 1e-4;
+const CHECKED_TO: Readonly<Record<Arithmetic, number>> = {
+  f32: 1e-4,
+  // Operands are rounded to 11 digits, and so is each sum of up to eight products.
+  f16: 3e-3,
+};
+
+/** Numbers in [-1, 1) that look random: what f16 rounds of a regular pattern, whose products cancel, would be large beside what is left. */
+function scattered(at: number): number {
+  const x = 43758.5453 * Math.sin(12.9898 * at);
+  return 2 * (x - Math.floor(x)) - 1;
+}
 
 /** What one variant does that it should not, on this very adapter; null where it is right. */
 export async function whatIsWrong(
   { engine, evaluate }: Pick<Race, 'engine' | 'evaluate'>,
   graph: Graph,
-  { kernelClass, variant, limitMs = Infinity }: { kernelClass: string; variant: string; limitMs?: number },
+  {
+    kernelClass,
+    variant,
+    limitMs = Infinity,
+    arithmetic = 'f32',
+  }: { kernelClass: string; variant: string; limitMs?: number; arithmetic?: Arithmetic },
 ): Promise<string | null> {
   const variants = { [kernelClass]: variant };
   const feeds = new Map(
@@ -338,7 +354,7 @@ export async function whatIsWrong(
       .filter(({ source }) => source.kind === 'input' || source.kind === 'parameter')
       .map((value, i) => [
         value,
-        Float32Array.from({ length: sizeOf(value.shape) }, (_, k) => Math.sin(12.9898 * (k + 1) + i)),
+        Float32Array.from({ length: sizeOf(value.shape) }, (_, k) => scattered(k + 1 + i / 12.9898)),
       ]),
   );
   const outputs = [...graph.outputs.values()];
@@ -352,7 +368,7 @@ export async function whatIsWrong(
         limitMs,
       );
     }
-    using program = await createGpuExecutor(engine, { variants }).compile(graph);
+    using program = await createGpuExecutor(engine, { variants, arithmetic }).compile(graph);
     for (const [value, data] of feeds) program.write(value, data);
     got = await program.runAndRead(outputs);
   } catch (error) {
@@ -360,7 +376,19 @@ export async function whatIsWrong(
   }
   const want = evaluate(graph, feeds);
   const off = Math.max(...outputs.map((output, i) => offBy(got[i]!, want(output))));
-  return off <= CHECKED_TO ? null : isOff(off);
+  return off <= CHECKED_TO[arithmetic] ? null : isOff(off);
+}
+
+/** Why products in f16 are not to be used on this adapter; null where they are right. Rejects with DeviceLost. */
+export async function whatIsWrongInHalf(engine: EngineDevice, evaluate: Evaluate): Promise<string | null> {
+  if (!engine.device.features.has('shader-f16')) return 'it does not offer shader-f16';
+  for (const kernelClass of ['gemm', 'conv2d']) {
+    const graph = classGraph(kernelClass, CHECKED_SIZE);
+    const asked = { kernelClass, variant: 'tile', arithmetic: 'f16' } as const;
+    const wrong = await whatIsWrong({ engine, evaluate }, graph, asked);
+    if (wrong !== null) return `of ${kernelClass} in f16, ${wrong}`;
+  }
+  return null;
 }
 
 /** What does not compile is named by its file (pipelines.ts); all else is the device's matter, and thrown. */

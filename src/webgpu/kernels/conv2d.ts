@@ -1,6 +1,7 @@
 /** Lowerings of conv2d and its two gradients: implicit matrix products, or plain ones where the kernel is 1x1. */
 import type { Value } from '../../graph/graph.ts';
 import type { Padding } from '../../graph/ops.ts';
+import type { Arithmetic } from '../../shared/arithmetic.ts';
 import { axes4, sizeOf } from '../../shared/shape.ts';
 import quadCode from './conv2d.quad.wgsl?raw';
 import tileCode from './conv2d.tile.wgsl?raw';
@@ -11,6 +12,7 @@ import gradWeightWorkgroupCode from './conv2dGradWeight.workgroup.wgsl?raw';
 import {
   type Dispatch,
   formatOf,
+  type KernelSource,
   kernelOf,
   type LowerContext,
   type LowerToWgsl,
@@ -29,7 +31,7 @@ import {
   sumSplits,
 } from './gemm.ts';
 import { lanesOf } from './lanes.ts';
-import { inHalves, isTileable, tilesOf, writtenOut } from './tile.ts';
+import { heldAs, inHalves, isTileable, tilesOf, writtenOut } from './tile.ts';
 import conv2dLoadsCode from './shared/conv2dLoads.wgsl?raw';
 import foursCode from './shared/fours.wgsl?raw';
 import weightFoursCode from './shared/weightFours.wgsl?raw';
@@ -40,20 +42,20 @@ import widenedCode from './shared/widened.wgsl?raw';
 
 const quad = kernelOf('conv2d.quad', quadCode, conv2dLoadsCode, widenedCode);
 const workgroup = kernelOf('conv2d.workgroup', workgroupCode, conv2dLoadsCode, widenedCode);
-const tile = kernelOf('conv2d.tile', tileCode, weightOnesCode, sharedTileCode, conv2dLoadsCode, widenedCode);
-/** Weights as whole words, and as halves. */
-const tileInFours = [false, true].map((half) =>
-  kernelOf(
-    'conv2d.tile',
-    tileCode,
-    inHalves(weightFoursCode, 'weight', half),
-    sharedTileCode,
-    foursCode,
-    transposedCode,
-    widenedCode,
-  ),
-);
-const gradWeightTile = kernelOf('conv2dGradWeight.tile', gradWeightTileCode, sharedTileCode);
+/** How weights are read: one by one, in fours of whole words, in fours of halves. */
+type WeightReads = 'ones' | 'wholes' | 'halves';
+const tilesHeldAs = (arithmetic: Arithmetic): Record<WeightReads, KernelSource> => {
+  const held = (...reading: string[]): KernelSource =>
+    heldAs(arithmetic, kernelOf('conv2d.tile', tileCode, ...reading, sharedTileCode, widenedCode));
+  const inFours = (half: boolean): KernelSource =>
+    held(inHalves(weightFoursCode, 'weight', half), foursCode, transposedCode);
+  return { ones: held(weightOnesCode, conv2dLoadsCode), wholes: inFours(false), halves: inFours(true) };
+};
+const tile: Readonly<Record<Arithmetic, Record<WeightReads, KernelSource>>> = {
+  f32: tilesHeldAs('f32'),
+  f16: tilesHeldAs('f16'),
+};
+const gradWeightTile = heldAs('f32', kernelOf('conv2dGradWeight.tile', gradWeightTileCode, sharedTileCode));
 const gradWeightQuad = kernelOf('conv2dGradWeight.quad', gradWeightQuadCode);
 const gradWeightWorkgroup = kernelOf('conv2dGradWeight.workgroup', gradWeightWorkgroupCode);
 
@@ -301,13 +303,13 @@ function convolution(
     !constants.FLIP &&
     constants.W_CHANNEL === KERNEL_HEIGHT * KERNEL_WIDTH &&
     lanesOf(depth, constants.W_ROW, first, sizeOf(operand.shape)) === 4;
-  const tiled = inFours ? tileInFours[Number(formatOf[weight.dtype] > 0)]! : tile;
+  const weightReads: WeightReads = !inFours ? 'ones' : formatOf[weight.dtype] > 0 ? 'halves' : 'wholes';
   // Without dilation, which a tile's kernel does not know.
   const { DILATION: _, ...undilated } = constants;
   const own = large
     ? { ...undilated, ...tiles, ...(!inFours && CHANNELS % 4 === 0 && { TAP_OF_FOURS: true }) }
     : { ...constants, ...tiles };
-  const kernel = large ? writtenOut(tiled, large.constants) : workgroup;
+  const kernel = large ? writtenOut(tile[context.arithmetic ?? 'f32'][weightReads], large.constants) : workgroup;
   if (splits === 1) return [{ kernel, constants: { ...own, ...epilogue, C_SPLIT: 0 }, reads, writes: [y], workgroups }];
   const size = sizeOf(y.shape);
   const partials: Scratch = { scratch: 'partial products', elements: splits * size };

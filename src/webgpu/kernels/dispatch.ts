@@ -1,6 +1,7 @@
 /** What a WGSL lowering makes of a node: plain data, testable without a device. */
 import type { OpKind } from '../../graph/ops.ts';
 import { bytesPerElement, type Dtype, type Node, type Value } from '../../graph/graph.ts';
+import type { Arithmetic } from '../../shared/arithmetic.ts';
 import { sizeOf } from '../../shared/shape.ts';
 
 /** Complete WGSL with the name of its file. */
@@ -45,6 +46,8 @@ export interface LowerContext {
   >;
   /** The variant of a kernel class chosen for this adapter, by measurement or by record: `variant('gemm', ['register', 'workgroup'])`. */
   variant(kernelClass: string, options: readonly string[]): string;
+  /** What large products are computed in; f32 if left out. */
+  readonly arithmetic?: Arithmetic | undefined;
 }
 
 export type LowerToWgsl<K extends OpKind> = (node: Node<K>, context: LowerContext) => Dispatch[];

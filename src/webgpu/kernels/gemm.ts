@@ -1,11 +1,13 @@
 /** Lowerings to matrix products by strides: linear, its two gradients, and 1x1 convolutions (which are products over channels). */
 import type { Value } from '../../graph/graph.ts';
+import type { Arithmetic } from '../../shared/arithmetic.ts';
 import { assert } from '../../shared/assert.ts';
 import { sizeOf } from '../../shared/shape.ts';
 import {
   type Dispatch,
   formatOf,
   grid1d,
+  type KernelSource,
   kernelOf,
   type LowerContext,
   type LowerToWgsl,
@@ -16,7 +18,7 @@ import quadCode from './gemm.quad.wgsl?raw';
 import tileCode from './gemm.tile.wgsl?raw';
 import workgroupCode from './gemm.workgroup.wgsl?raw';
 import { lanesOf } from './lanes.ts';
-import { inHalves, isTileable, tilesOf, writtenOut } from './tile.ts';
+import { heldAs, inHalves, isTileable, tilesOf, writtenOut } from './tile.ts';
 import { unroll } from './unroll.ts';
 import splitSumCode from './splitSum.wgsl?raw';
 import foursCode from './shared/fours.wgsl?raw';
@@ -29,24 +31,29 @@ import widenedCode from './shared/widened.wgsl?raw';
 const quad = kernelOf('gemm.quad', quadCode, gemmLoadsCode, widenedCode);
 const workgroup = kernelOf('gemm.workgroup', workgroupCode, gemmLoadsCode, gemmStoreCode, widenedCode);
 /** Whether a and b are halves → the kernel that reads them so. */
-const tile = [false, true].map((a) =>
-  [false, true].map((b) =>
-    kernelOf(
-      'gemm.tile',
-      inHalves(inHalves(tileCode, 'a', a), 'b', b),
-      sharedTileCode,
-      foursCode,
-      transposedCode,
-      gemmStoreCode,
-      widenedCode,
+const tilesHeldAs = (arithmetic: Arithmetic): KernelSource[][] =>
+  [false, true].map((a) =>
+    [false, true].map((b) =>
+      heldAs(
+        arithmetic,
+        kernelOf(
+          'gemm.tile',
+          inHalves(inHalves(tileCode, 'a', a), 'b', b),
+          sharedTileCode,
+          foursCode,
+          transposedCode,
+          gemmStoreCode,
+          widenedCode,
+        ),
+      ),
     ),
-  ),
-);
+  );
+const tile: Readonly<Record<Arithmetic, KernelSource[][]>> = { f32: tilesHeldAs('f32'), f16: tilesHeldAs('f16') };
 const splitSum = kernelOf('splitSum', splitSumCode);
 
 /** The ways a product can run: `workgroup` stages tiles in workgroup memory, for GPUs; `tile` does so with larger ones, and only what is large enough
  *  and lies so that it can be read in fours; `quad` shares loads by quad swaps and has no barriers, for adapters that run on the CPU, where a
- *  barrier costs more than the arithmetic (needs the feature `subgroups`). */
+ *  barrier costs more than the arithmetic (needs the feature `subgroups`). In f16 there is `tile` alone: what is too small for it stays in f32. */
 export type ProductVariant = 'workgroup' | 'quad' | 'tile';
 
 export const productVariant = (
@@ -54,6 +61,7 @@ export const productVariant = (
   kernelClass: 'gemm' | 'conv2d' | 'conv2dGradWeight',
   tileable: boolean,
 ): ProductVariant => {
+  if (tileable && context.arithmetic === 'f16') return 'tile';
   const offered: ProductVariant[] = ['workgroup', 'quad', ...(tileable ? (['tile'] as const) : [])];
   const chosen = context.variant(kernelClass, offered);
   return offered.find((name) => name === chosen) ?? 'workgroup';
@@ -234,7 +242,10 @@ export function lowerProduct(product: Product, context: LowerContext): Dispatch[
   const large = variant === 'tile' ? tilesOf(rows, columns, depth[0] * depth[1]) : null;
   const { constants: tiles, workgroups, splits } = large ?? smallTilesOf(rows, columns, depth[0] * depth[1]);
   const kernel = large
-    ? writtenOut(tile[Number(strides.A_FORMAT > 0)]![Number(strides.B_FORMAT > 0)]!, large.constants)
+    ? writtenOut(
+        tile[context.arithmetic ?? 'f32'][Number(strides.A_FORMAT > 0)]![Number(strides.B_FORMAT > 0)]!,
+        large.constants,
+      )
     : workgroup;
   if (splits === 1)
     return [

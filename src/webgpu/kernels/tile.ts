@@ -1,5 +1,7 @@
 /** Products by large tiles, the kernels around shared/tile.wgsl: which tile a product gets, and the text of it. */
+import type { Arithmetic } from '../../shared/arithmetic.ts';
 import type { KernelSource } from './dispatch.ts';
+import tileHalfCode from './shared/tileHalf.wgsl?raw';
 import { unroll } from './unroll.ts';
 
 /** Invocations of a workgroup and blocks of 4 x 4 sums of each: rows = 4 * THREADS_Y * ROW_PARTS. */
@@ -49,6 +51,14 @@ export function inHalves(code: string, operand: 'a' | 'b' | 'weight', half: bool
   if (!half) return code;
   const words = `alias ${operand.charAt(0).toUpperCase()}${operand.slice(1)}Words = `;
   return code.replace(`${words}vec4u;`, `${words}vec2u;`).replace(`wholes(${operand}[`, `halves(${operand}[`);
+}
+
+/** A kernel around shared/tile.wgsl that holds its tiles and multiplies in `arithmetic`; sums are f32 in either. */
+export function heldAs(arithmetic: Arithmetic, { name, code }: KernelSource): KernelSource {
+  if (arithmetic === 'f32')
+    return { name, code: code.replaceAll(/^ *\/\/half .*\n/gm, '').replaceAll(/ *\/\/ whole$/gm, '') };
+  const half = code.replaceAll(/^.* \/\/ whole\n/gm, '').replaceAll('//half ', '');
+  return { name: `${name}.half`, code: ['enable f16;', half, tileHalfCode].join('\n') };
 }
 
 const written = new Map<KernelSource, Map<string, KernelSource>>();

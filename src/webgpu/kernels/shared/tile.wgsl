@@ -3,6 +3,7 @@
 // A workgroup covers TILE_ROWS x TILE_COLUMNS. Each invocation keeps ROW_PARTS x COLUMN_PARTS blocks of 4 x 4 sums, a part of the tile apart, so that
 // neighbours read neighbouring fours of workgroup memory. A step is 16 deep: what it takes of A and B is carried in blocks of 4 x 4, one an invocation,
 // and while it is multiplied the next is on its way to registers. Four reads of fours make 64 multiply-adds.
+// Lines that end with "whole" are those of f32, lines that begin with "half" those of f16 (tile.ts `heldAs`, tileHalf.wgsl).
 // Dispatch: x = column tiles, y = row tiles, z = slices of the depth.
 
 const TILE_ROWS = 4u * ROW_PARTS * THREADS_Y;
@@ -15,8 +16,11 @@ const K_WRITTEN = 4u;
 const A_PITCH = TILE_ROWS / 4u + 1u;
 const B_PITCH = TILE_COLUMNS / 4u + 1u;
 
-var<workgroup> tile_a: array<vec4f, STEP * A_PITCH>;
-var<workgroup> tile_b: array<vec4f, STEP * B_PITCH>;
+alias Held = vec4f; // whole
+//half alias Held = vec4h;
+
+var<workgroup> tile_a: array<Held, STEP * A_PITCH>;
+var<workgroup> tile_b: array<Held, STEP * B_PITCH>;
 
 // The next block: four depths, of each four rows of A or four columns of B.
 var<private> next_a: array<vec4f, 4>;
@@ -53,17 +57,27 @@ fn main(@builtin(workgroup_id) turn: vec3u, @builtin(local_invocation_id) local:
   if (carries_b) {
     load_b(column, start + 4u * block_b.x, end);
   }
+  //half measure(0u, carries_a, carries_b);
   var sums: array<vec4f, 4u * ROW_PARTS * COLUMN_PARTS>;
   for (var k0 = start; k0 < end; k0 += STEP) {
     workgroupBarrier();
+    //half let measured = ((k0 - start) / STEP) % 2u;
+    //half let exponent_a = exponent_of(atomicLoad(&reach_a[measured]));
+    //half let exponent_b = exponent_of(atomicLoad(&reach_b[measured]));
+    //half if (index == 0u) {
+    //half   atomicStore(&reach_a[1u - measured], 0u);
+    //half   atomicStore(&reach_b[1u - measured], 0u);
+    //half }
     if (carries_a) {
       for (var j = 0u; j < FOUR; j++) {
-        tile_a[(4u * block_a.x + j) * A_PITCH + block_a.y] = next_a[j];
+        tile_a[(4u * block_a.x + j) * A_PITCH + block_a.y] = next_a[j]; // whole
+        //half tile_a[(4u * block_a.x + j) * A_PITCH + block_a.y] = vec4h(shrinking(exponent_a) * next_a[j]);
       }
     }
     if (carries_b) {
       for (var j = 0u; j < FOUR; j++) {
-        tile_b[(4u * block_b.x + j) * B_PITCH + block_b.y] = next_b[j];
+        tile_b[(4u * block_b.x + j) * B_PITCH + block_b.y] = next_b[j]; // whole
+        //half tile_b[(4u * block_b.x + j) * B_PITCH + block_b.y] = vec4h(shrinking(exponent_b) * next_b[j]);
       }
     }
     workgroupBarrier();
@@ -75,11 +89,16 @@ fn main(@builtin(workgroup_id) turn: vec3u, @builtin(local_invocation_id) local:
         load_b(column, k0 + STEP + 4u * block_b.x, end);
       }
     }
+    //half let growth = growing(exponent_a) * growing(exponent_b);
+    //half var parts: array<vec4h, 4u * ROW_PARTS * COLUMN_PARTS>;
     for (var k = 0u; k < STEP; k += K_WRITTEN) {
+      //half if (k % TOGETHER == 0u) {
+      //half   parts = array<vec4h, 4u * ROW_PARTS * COLUMN_PARTS>();
+      //half }
       for (var kw = 0u; kw < K_WRITTEN; kw++) {
         let at_a = (k + kw) * A_PITCH + local.y;
         let at_b = (k + kw) * B_PITCH + local.x;
-        var columns: array<vec4f, COLUMN_PARTS>;
+        var columns: array<Held, COLUMN_PARTS>;
         for (var q = 0u; q < COLUMN_PARTS; q++) {
           columns[q] = tile_b[at_b + q * THREADS_X];
         }
@@ -87,12 +106,25 @@ fn main(@builtin(workgroup_id) turn: vec3u, @builtin(local_invocation_id) local:
           let rows = tile_a[at_a + p * THREADS_Y];
           for (var i = 0u; i < FOUR; i++) {
             for (var q = 0u; q < COLUMN_PARTS; q++) {
-              sums[(4u * p + i) * COLUMN_PARTS + q] += rows[i] * columns[q];
+              sums[(4u * p + i) * COLUMN_PARTS + q] += rows[i] * columns[q]; // whole
+              //half parts[(4u * p + i) * COLUMN_PARTS + q] += rows[i] * columns[q];
             }
           }
         }
       }
+      //half if ((k + K_WRITTEN) % TOGETHER == 0u) {
+      //half   for (var p = 0u; p < ROW_PARTS; p++) {
+      //half     for (var i = 0u; i < FOUR; i++) {
+      //half       for (var q = 0u; q < COLUMN_PARTS; q++) {
+      //half         sums[(4u * p + i) * COLUMN_PARTS + q] += growth * vec4f(parts[(4u * p + i) * COLUMN_PARTS + q]);
+      //half       }
+      //half     }
+      //half   }
+      //half }
     }
+    //half if (k0 + STEP < end) {
+    //half   measure(1u - measured, carries_a, carries_b);
+    //half }
   }
   for (var p = 0u; p < ROW_PARTS; p++) {
     for (var i = 0u; i < FOUR; i++) {
