@@ -50,6 +50,12 @@ it('a judge that is a pickle, or is not there', async () => {
   expectNamed(await by(join(folder, 'nobody/judge')), /^NotFound: There is no judge at /m);
 });
 
+it('an arithmetic that there is not, or that nothing would compute in', async () => {
+  const drawn = (...args: string[]) => winnow('generate', tiny, '--prompt', 'a', '--out', 'never', ...args);
+  expectNamed(await drawn('--arithmetic', 'f8'), /^BadArguments: --arithmetic .*f8/m);
+  expectNamed(await drawn('--arithmetic', 'f16', '--backend', 'onnx'), /^BadArguments: --arithmetic f16 does nothing/m);
+});
+
 describe('numbers beyond their bounds', () => {
   const generate = ['generate', tiny, '--prompt', 'a', '--out', 'never'];
   const pairs = ['pairs', tiny, '--prompt', 'a', '--out', 'never'];

@@ -25,6 +25,8 @@ export interface GenerationSettings {
   schedulerConfig?: Record<string, unknown> | undefined;
   /** What runs the model. Under the name that records have had from the first. */
   sampler: BackendChoice;
+  /** f16: large products of our kernels in half width, wherever they draw the picture; f32 if left out. Onnxruntime refuses it. */
+  arithmetic?: 'f16' | undefined;
   /** Image-to-image: a PNG in the file store, and strength in (0, 1]; in records, and in those of earlier versions not, the PNG's SHA-256. */
   init?: { file: string; strength: number; sha256?: string | undefined } | undefined;
 }
@@ -65,6 +67,7 @@ export const generationSettingsSchema = z.looseObject({
   eta: z.number().optional(),
   schedulerConfig: z.record(z.string(), z.unknown()).optional(),
   sampler: z.enum(['auto', 'engine', 'onnx']),
+  arithmetic: z.literal('f16').optional(),
   init: z.looseObject({ file: z.string().min(1), strength: z.number(), sha256: z.string().optional() }).optional(),
 }) satisfies z.ZodType<GenerationSettings>;
 

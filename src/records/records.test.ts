@@ -48,6 +48,7 @@ describe('a record that the product wrote', () => {
     ...image,
     guidanceRescale: 0.7,
     schedulerConfig: { use_karras_sigmas: true },
+    arithmetic: 'f16',
     init: { file: 'init/x-96x96.png', strength: 0.6 },
     model: { base: '/models/a', adapters: [{ kind: 'file', file: 'C:/loras/x.safetensors', strength: -0.5 }] },
   };

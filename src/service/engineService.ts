@@ -521,7 +521,8 @@ export class Engine implements EngineService {
       pool: this.pool,
       cache,
       predictors,
-      frozenParts: (model) => frozenPartsOn(running, model),
+      frozenParts: (model, arithmetic) => frozenPartsOn(running, model, arithmetic),
+      checkHalf: () => running.checkHalf(),
       backendFor: async (choice: BackendChoice, model, measuring) => {
         const backend = backendFor(choice, choices, model.folder.info.parameters.unet);
         if (backend === 'engine' && measuring) await running.kernels.executorFor(model, running.executor, measuring);

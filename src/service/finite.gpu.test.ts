@@ -182,6 +182,7 @@ describe('a picture', () => {
       { width: 1_000_000 },
       { height: -32 },
       { guidanceRescale: 7 },
+      { arithmetic: 'f16', sampler: 'onnx' } as const,
     ])
       await expect(
         engine.generate('g', { ...settings(tiny), ...change, items }, () => {}),

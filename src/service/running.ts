@@ -1,10 +1,13 @@
 /** What a started engine has on its device: opened together, and gone together (device/devices.ts). */
 import { defaultThreads } from '../onnx/runtime.ts';
 import type { SessionOptions } from '../onnx/session.ts';
+import type { Arithmetic } from '../shared/arithmetic.ts';
 import '../shared/disposable.ts';
+import { WinnowError } from '../shared/errors.ts';
 import { adapterKey, type EngineDevice, openDevice } from '../webgpu/device.ts';
+import { evaluate } from '../oracle/run.ts';
 import { createGpuExecutor, type GpuExecutor } from '../webgpu/executor.ts';
-import { TUNER_VERSION } from '../webgpu/tune.ts';
+import { TUNER_VERSION, whatIsWrongInHalf } from '../webgpu/tune.ts';
 import { measureBackends, saveChoices, savedChoices } from './choices.ts';
 import type { OnDevice, Opening } from './device/devices.ts';
 import type { Environment } from './environment.ts';
@@ -29,10 +32,12 @@ export interface Running extends OnDevice {
   cache: ModelCache;
   predictors: Predictors;
   /** By folder: another model may come under the id of one that is deleted, while that one still draws. */
-  parts: WeakMap<ModelFolder, FrozenParts>;
+  parts: Readonly<Record<Arithmetic, WeakMap<ModelFolder, FrozenParts>>>;
   choices: EngineChoices;
   report: SystemReport;
   sessionOptions(provider: 'webgpu' | 'wasm'): SessionOptions;
+  /** Rejects with BadArguments where products in f16 do not run here, or not right. Call it when nothing else is on the device. */
+  checkHalf(): Promise<void>;
 }
 
 /** Opens a device, and measures on it what was not measured yet. What was opened is let go where it fails. */
@@ -89,7 +94,12 @@ export async function openRunning(env: Environment, pool: ModelPool, listener: O
   };
   listener({ what: 'Ready', done: 4, total: 4 });
   const cache = new ModelCache(cacheBudget(device.device.limits.maxBufferSize, env.memoryBytes));
-  const predictors = new Predictors((drawn) => kernels.executorFor(drawn, executor), sessionOptions, cache);
+  const predictors = new Predictors(
+    async (drawn, arithmetic) => (await kernels.executorFor(drawn, executor)).in(arithmetic),
+    sessionOptions,
+    cache,
+  );
+  let half: Promise<string | null> | undefined;
   const kept = opened.move();
   return {
     device,
@@ -98,10 +108,20 @@ export async function openRunning(env: Environment, pool: ModelPool, listener: O
     kernels,
     cache,
     predictors,
-    parts: new WeakMap(),
+    parts: { f32: new WeakMap(), f16: new WeakMap() },
     choices,
     report,
     sessionOptions,
+    async checkHalf() {
+      half ??= whatIsWrongInHalf(device, evaluate);
+      const wrong = await half;
+      if (wrong === null) return;
+      throw new WinnowError(
+        'BadArguments',
+        `Arithmetic in f16 was asked for, and this GPU has none: ${wrong}.`,
+        'Choose f32.',
+      );
+    },
     async [Symbol.asyncDispose]() {
       await using owned = new AsyncDisposableStack();
       owned.use(kept);
@@ -110,10 +130,11 @@ export async function openRunning(env: Environment, pool: ModelPool, listener: O
   };
 }
 
-/** Text encoders and VAE belong to the folder, not to its adapters. */
+/** Text encoders and VAE belong to the folder, not to its adapters. What of them onnxruntime runs is f32 in either arithmetic. */
 export function frozenPartsOn(
   { choices, executor, cache, parts, sessionOptions }: Running,
   { folder }: ResolvedModel,
+  arithmetic: Arithmetic = 'f32',
 ): FrozenParts {
   // The provider that measured faster for the UNet, which is the larger net.
   const options: SessionOptions =
@@ -121,14 +142,14 @@ export function frozenPartsOn(
       ? sessionOptions('webgpu')
       : { ...sessionOptions('wasm'), threads: choices.wasmThreads };
   const known =
-    parts.get(folder) ??
+    parts[arithmetic].get(folder) ??
     new FrozenParts(
       folder,
-      sizedRunner(onnxRunner(options), engineRunner(executor)),
+      sizedRunner(onnxRunner(options), engineRunner(executor.in(arithmetic))),
       suppliedOnnx(folder.reader, options),
       cache,
     );
-  parts.set(folder, known);
+  parts[arithmetic].set(folder, known);
   return known;
 }
 

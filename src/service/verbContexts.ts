@@ -1,5 +1,6 @@
 /** What the verbs run in, without a device: for tests of generation, pairs and runs on the oracle. */
 import type { Executor } from '../graph/executor.ts';
+import { WinnowError } from '../shared/errors.ts';
 import { MemoryFileStore } from './memoryFiles.ts';
 import type { FolderReader } from './environment.ts';
 import type { JobSignal } from './jobs.ts';
@@ -69,6 +70,8 @@ export function verbContext({
       return known;
     },
     backendFor: async () => sampler,
+    checkHalf: () =>
+      Promise.reject(new WinnowError('BadArguments', 'This test has no arithmetic in f16.', 'Choose f32.')),
     score: async (_judge, _model, files) => files.map((_, i) => ({ appeal: i, alignment: 0 })),
     executor,
     adapterName: 'test',

@@ -184,7 +184,8 @@ export const evaluate = defineVerb({
             `model ${i + 1}/${arms.length}, second pass, image`,
           );
         }
-        if (backend === 'nothing here') backend = made[0]!.ranOn;
+        const { ranOn, arithmetic } = made[0]!;
+        if (backend === 'nothing here') backend = arithmetic ? `${ranOn} in ${arithmetic}` : ranOn;
         files.push(made.map(({ file }) => file));
       }
 

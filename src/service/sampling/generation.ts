@@ -7,6 +7,7 @@ import { formatParameters, KARRAS, samplerLabels } from '../../data/formats/a111
 import type { FileStore } from '../../data/files.ts';
 import { withoutPaths } from '../../records/images.ts';
 import { withOptions } from '../../diffusion/schedulerConfig.ts';
+import type { Arithmetic } from '../../shared/arithmetic.ts';
 import '../../shared/disposable.ts';
 import { RandomStream } from '../../shared/rng.ts';
 import { WinnowError } from '../../shared/errors.ts';
@@ -46,7 +47,9 @@ export interface GenerationContext {
   pool: ModelPool;
   cache: ModelCache;
   predictors: Predictors;
-  frozenParts(model: ResolvedModel): FrozenParts;
+  frozenParts(model: ResolvedModel, arithmetic?: Arithmetic): FrozenParts;
+  /** Rejects with BadArguments where products in f16 do not run, or not right. */
+  checkHalf(): Promise<void>;
   /** @param measuring told what is measured ahead, where that is wanted. */
   backendFor(
     choice: BackendChoice,
@@ -86,7 +89,10 @@ function checkSettings({
   prompt,
   negativePrompt,
   seed,
-}: Omit<GenerationSettings, 'model' | 'sampler' | 'scheduler'> & { prompt: string; seed: number }): void {
+  arithmetic,
+  sampler,
+}: Omit<GenerationSettings, 'model' | 'sampler' | 'scheduler'> &
+  Partial<Pick<GenerationSettings, 'sampler'>> & { prompt: string; seed: number }): void {
   if (!Number.isInteger(steps) || steps < 1 || steps > limits.steps)
     throw new WinnowError('BadArguments', `${steps} steps were asked for.`, `Choose 1 to ${limits.steps}.`);
   if (!(guidanceScale >= 0 && guidanceScale <= limits.guidanceScale))
@@ -106,6 +112,12 @@ function checkSettings({
   if (!Number.isSafeInteger(seed))
     throw new WinnowError('BadArguments', `The seed is ${seed}.`, `Choose a whole number from 0 to ${limits.seed}.`);
   for (const text of [prompt, negativePrompt]) checkPrompt(text);
+  if (arithmetic === 'f16' && sampler === 'onnx')
+    throw new WinnowError(
+      'BadArguments',
+      'Arithmetic in f16 was asked for, and onnxruntime to run the model, which has f32 alone.',
+      'Let our kernels run the model, or choose f32.',
+    );
   if (init && !(init.strength > 0 && init.strength <= 1))
     throw new WinnowError('BadArguments', `The strength is ${init.strength}.`, 'Choose one above 0 and up to 1.');
 }
@@ -128,14 +140,15 @@ export async function makePicture(
   const { folder } = model;
   checkSettings(settings);
   const { height, width } = latentSizeOf(settings, folder.info.sizeMultiple);
-  const parts = context.frozenParts(model);
+  const { arithmetic } = settings;
+  const parts = context.frozenParts(model, arithmetic);
   const { model: unet } = folder.unet;
   const told = await conditioningOf(unet, (prompt) => parts.encodeText(prompt, model.texts), {
     ...settings,
     negativePrompt: settings.negativePrompt || null,
   });
   const size = { batch: told.batch, height, width, tokens: folder.tokens, guidance: unet.guidanceInput };
-  await using kept = settings.predictor ? null : await context.predictors.use(model, settings.ranOn, size);
+  await using kept = settings.predictor ? null : await context.predictors.use(model, settings.ranOn, size, arithmetic);
   const predictor = kept?.value ?? (await settings.predictor!(size));
   const { init } = settings;
   const { latents } = await sampleLatents(
@@ -254,11 +267,15 @@ async function setUp(
   /** Call it in a turn. */
   async function standOn(context: GenerationContext): Promise<Standing> {
     if (standing?.context === context) return standing;
-    const ranOn = await context.backendFor(settings.sampler, model, (what, done, total) =>
+    const { arithmetic } = settings;
+    if (arithmetic === 'f16') await context.checkHalf();
+    // Ours alone compute in it.
+    const wanted = arithmetic === 'f16' ? 'engine' : settings.sampler;
+    const ranOn = await context.backendFor(wanted, model, (what, done, total) =>
       listener({ type: 'preparing', what, done, total }),
     );
     standing?.held[Symbol.dispose]();
-    standing = { context, ranOn, parts: context.frozenParts(model), held: context.cache.hold(model.hash) };
+    standing = { context, ranOn, parts: context.frozenParts(model, arithmetic), held: context.cache.hold(model.hash) };
     // What was encoded went with the device before.
     if (ahead.length > 0) await encodeAhead(standing);
     return standing;
@@ -357,6 +374,7 @@ async function keepPicture(
 function infotext({ folder, unetHash }: ResolvedModel, record: ImageRecord): string {
   const { prompt, negativePrompt, steps, scheduler, schedulerConfig, eta, guidanceScale, seed, width, height, init } =
     record;
+  const { arithmetic } = record;
   return formatParameters({
     prompt,
     negativePrompt,
@@ -370,6 +388,7 @@ function infotext({ folder, unetHash }: ResolvedModel, record: ImageRecord): str
       'Model hash': unetHash.slice(0, 10),
       Model: nameOf(folder.info.title),
       ...(eta ? { 'Eta DDIM': String(eta) } : {}),
+      ...(arithmetic ? { Arithmetic: arithmetic } : {}),
       ...(init ? { 'Denoising strength': String(init.strength) } : {}),
     },
   });

@@ -3,6 +3,7 @@
 import type { Executor } from '../../graph/executor.ts';
 import { ParameterStore } from '../../models/parameterStore.ts';
 import type { SessionOptions } from '../../onnx/session.ts';
+import type { Arithmetic } from '../../shared/arithmetic.ts';
 import '../../shared/disposable.ts';
 import { sizeOf } from '../../shared/shape.ts';
 import { bytesOf } from '../../webgpu/plan.ts';
@@ -23,12 +24,12 @@ import type { EngineChoices } from '../types.ts';
 type Sampler = EngineChoices['sampler'];
 
 export class Predictors {
-  private readonly executorFor: (model: ResolvedModel) => Promise<Executor>;
+  private readonly executorFor: (model: ResolvedModel, arithmetic: Arithmetic) => Promise<Executor>;
   private readonly sessionOptions: (provider: 'webgpu' | 'wasm') => SessionOptions;
   private readonly cache: ModelCache;
 
   constructor(
-    executorFor: (model: ResolvedModel) => Promise<Executor>,
+    executorFor: (model: ResolvedModel, arithmetic: Arithmetic) => Promise<Executor>,
     sessionOptions: (provider: 'webgpu' | 'wasm') => SessionOptions,
     cache: ModelCache,
   ) {
@@ -38,15 +39,20 @@ export class Predictors {
   }
 
   /** One that is kept for the next who asks. */
-  use(model: ResolvedModel, sampler: Sampler, size: DenoiserSize): Promise<Lease<NoisePredictor>> {
+  use(
+    model: ResolvedModel,
+    sampler: Sampler,
+    size: DenoiserSize,
+    arithmetic: Arithmetic = 'f32',
+  ): Promise<Lease<NoisePredictor>> {
     const { id } = model.folder.info;
-    const key = [id, model.hash, sampler, size.batch, size.height, size.width, size.guidance].join(' ');
-    return this.cache.use({ key, model: id, hash: model.hash }, () => this.plan(model, sampler, size));
+    const key = [id, model.hash, sampler, arithmetic, size.batch, size.height, size.width, size.guidance].join(' ');
+    return this.cache.use({ key, model: id, hash: model.hash }, () => this.plan(model, sampler, size, arithmetic));
   }
 
   /** One that is the caller's alone. */
   async make(model: ResolvedModel, sampler: Sampler, size: DenoiserSize): Promise<NoisePredictor> {
-    const { bytes, make } = await this.plan(model, sampler, size);
+    const { bytes, make } = await this.plan(model, sampler, size, 'f32');
     await using owned = new AsyncDisposableStack();
     owned.use(await this.cache.reserve(bytes));
     const predictor = owned.use(await make());
@@ -54,11 +60,16 @@ export class Predictors {
     return { predict: (...args) => predictor.predict(...args), [Symbol.asyncDispose]: () => kept.disposeAsync() };
   }
 
-  private async plan(resolved: ResolvedModel, sampler: Sampler, size: DenoiserSize): Promise<Planned<NoisePredictor>> {
+  private async plan(
+    resolved: ResolvedModel,
+    sampler: Sampler,
+    size: DenoiserSize,
+    arithmetic: Arithmetic,
+  ): Promise<Planned<NoisePredictor>> {
     const { folder, changes, weights } = resolved;
     const { model } = folder.unet;
     if (sampler === 'engine') {
-      const executor = await this.executorFor(resolved);
+      const executor = await this.executorFor(resolved, arithmetic);
       const planned = planEnginePredictor(executor, resolved, size);
       return isLarge(folder.info.parameters.unet) && planned.onBase.length > 0
         ? this.planOnBase(resolved, planned, executor)

@@ -155,6 +155,7 @@ export class TestTraining {
         return known;
       },
       backendFor: async () => 'engine',
+      checkHalf: () => Promise.reject(new Error('no arithmetic in f16 here')),
       score: () => Promise.reject(new Error('no judges here')),
       executor,
       adapterName: 'The oracle',

@@ -75,6 +75,7 @@ export function ImageAbout({
     ...(image.negativePrompt ? [[t`Negative prompt`, image.negativePrompt] as [string, string]] : []),
     ...(strength !== undefined ? [[t`Start image`, t`strength ${strength}`] as [string, string]] : []),
     [t({ message: 'Ran on', comment: 'a GPU, for example' }), image.ranOn],
+    ...(image.arithmetic ? [[t`Arithmetic`, image.arithmetic] as [string, string]] : []),
     [t({ message: 'Made', comment: 'when a picture was made' }), printWhen(image.createdAt)],
   ];
   return (

@@ -17,6 +17,7 @@ export function settingsInWords({
   schedulerConfig,
   negativePrompt,
   sampler,
+  arithmetic,
   init,
 }: GenerationSettings): string {
   const strength = init?.strength;
@@ -31,6 +32,7 @@ export function settingsInWords({
     ...(negativePrompt ? [t`without “${negativePrompt}”`] : []),
     ...(strength !== undefined ? [t`from a start image at ${strength}`] : []),
     ...(sampler === 'auto' ? [] : [sampler === 'engine' ? t`our kernels` : 'onnxruntime']),
+    ...(arithmetic ? [t`arithmetic in ${arithmetic}`] : []),
   ].join(' · ');
 }
 

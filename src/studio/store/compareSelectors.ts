@@ -3,7 +3,7 @@ import { t } from '@lingui/core/macro';
 import type { GenerationSettings, ImageRecord, ModelRef } from '../../service/types.ts';
 import { distinctBy } from '../../shared/arrays.ts';
 import { WinnowError } from '../../shared/errors.ts';
-import { type PictureSettings, ownSettings, requestSettings } from './generateSelectors.ts';
+import { arithmeticOf, type PictureSettings, ownSettings, requestSettings } from './generateSelectors.ts';
 import { memoised, sameRows, type Selector } from './memoised.ts';
 import { modelKey, type NamedRun, tunedModel } from './models.ts';
 import type { Studio } from './useStudio.ts';
@@ -21,6 +21,7 @@ export function cellKey(settings: GenerationSettings, model: string, prompt: str
     eta = 0,
     schedulerConfig,
     sampler,
+    arithmetic,
   } = settings;
   return JSON.stringify([
     model,
@@ -36,6 +37,7 @@ export function cellKey(settings: GenerationSettings, model: string, prompt: str
     eta,
     schedulerConfig ?? {},
     sampler,
+    arithmetic ?? 'f32',
   ]);
 }
 
@@ -51,7 +53,7 @@ export function comparedBy(
 /** The same as a request has it. Throws NotFound where the base model is not here.
  *  @param change on top. */
 export function compareSettingsFor(
-  state: Pick<Studio, 'compareSettings' | 'models'>,
+  state: Pick<Studio, 'compareSettings' | 'models' | 'preferences' | 'system'>,
   model: ModelRef,
   change: Partial<PictureSettings> = {},
 ): GenerationSettings {
@@ -63,6 +65,7 @@ export function compareSettingsFor(
     { ...own, ...change },
     model,
     state.models.find(({ id }) => id === base),
+    arithmeticOf(state),
   );
 }
 
@@ -73,12 +76,15 @@ export const pictureIn = memoised(
     (state) => state.models,
     (state) => state.modelHashes,
     (state) => state.compareCells,
+    (state) => state.preferences,
+    (state) => state.system,
   ],
-  (compareSettings, models, hashes, cells) =>
+  (compareSettings, models, hashes, cells, preferences, system) =>
     (model: ModelRef, prompt: string, seed: number, change: Partial<PictureSettings> = {}): ImageRecord | undefined => {
       const hash = hashes[modelKey(model)];
       if (!hash || !comparedBy({ compareSettings, models }, model.base)) return undefined;
-      return cells[cellKey(compareSettingsFor({ compareSettings, models }, model, change), hash, prompt, seed)];
+      const settings = compareSettingsFor({ compareSettings, models, preferences, system }, model, change);
+      return cells[cellKey(settings, hash, prompt, seed)];
     },
 );
 

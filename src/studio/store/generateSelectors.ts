@@ -1,12 +1,17 @@
 /** What pictures are made with: the chosen model's own settings, and those on the screen. */
 import { type SamplerOption, samplerOptions, samplerReads } from '../../diffusion/samplers/options.ts';
 import type { GenerationSettings, ModelInfo, ModelRef, PairsRequest } from '../../service/types.ts';
+import type { Arithmetic } from '../../shared/arithmetic.ts';
 import type { GenerateDraft } from './generateSlice.ts';
 import { isOpen } from './jobsSlice.ts';
 import { waiting } from './labelSelectors.ts';
 import { memoised, type Selector } from './memoised.ts';
 import { baseModel, chosenModel, namedRuns, tunedModel } from './models.ts';
 import type { Studio } from './useStudio.ts';
+
+/** What pictures are drawn in: as was chosen under Settings, where this GPU can. */
+export const arithmeticOf = ({ preferences, system }: Pick<Studio, 'preferences' | 'system'>): Arithmetic =>
+  preferences.arithmetic === 'f16' && system?.features.includes('shader-f16') ? 'f16' : 'f32';
 
 /** What goes with a base model: its own size, and how pictures of it are made. */
 export type BaseSettings = Pick<
@@ -71,13 +76,14 @@ export const draftSettings = (draft: GenerateDraft): PictureSettings => ({
 /** Every setting but prompt and seed, for a model, as the Generate screen has it. Another base than the one on the screen brings its own size, steps
  *  and guidance. */
 export function settingsFor(
-  { draft, kept, models }: Pick<Studio, 'draft' | 'kept' | 'models'>,
+  state: Pick<Studio, 'draft' | 'kept' | 'models' | 'preferences' | 'system'>,
   model: ModelRef,
 ): GenerationSettings {
+  const { draft, kept, models } = state;
   const info = models.find(({ id }) => id === model.base);
   const own =
     model.base === draft.base || !info ? baseSettings(draft) : (kept[info.id]?.settings ?? defaultSettings(info));
-  return requestSettings({ ...draftSettings(draft), ...own }, model, info);
+  return requestSettings({ ...draftSettings(draft), ...own }, model, info, arithmeticOf(state));
 }
 
 /** What acts of them, as a request has it. */
@@ -85,6 +91,7 @@ export function requestSettings(
   { karras, eta, guidanceRescale, ...own }: PictureSettings,
   model: ModelRef,
   info: ModelInfo | undefined,
+  arithmetic: Arithmetic,
 ): GenerationSettings {
   const reads = (option: SamplerOption): boolean => samplerReads(own.scheduler, option);
   return {
@@ -95,6 +102,8 @@ export function requestSettings(
     ...(reads('karras') && karras !== (info?.karras ?? false)
       ? { schedulerConfig: { [samplerOptions.karras.field]: karras } }
       : {}),
+    // Of our kernels alone.
+    ...(arithmetic === 'f16' && own.sampler !== 'onnx' ? { arithmetic } : {}),
   };
 }
 
@@ -109,13 +118,14 @@ export interface PairRecipe {
 
 /** For the chosen model; one that asked for another, or for a run that is gone, stands for nothing any more. Null before a model is known. */
 export const pairRecipe: Selector<PairRecipe | null> = memoised(
-  [(state) => state.lastPairs, chosenModel, namedRuns],
-  (last, info, runs) => {
+  [(state) => state.lastPairs, chosenModel, namedRuns, arithmeticOf],
+  (last, info, runs, arithmetic) => {
     if (!info) return null;
     const isHere = ({ base, adapters }: ModelRef): boolean =>
       base === info.id && adapters.every((one) => one.kind === 'file' || runs.some(({ id }) => id === one.run));
     if (last && [last.settings.model, ...(last.against ? [last.against] : [])].every(isHere)) return last;
-    return { settings: requestSettings(ownSettings(info), { base: info.id, adapters: [] }, info), from: null };
+    const model = { base: info.id, adapters: [] };
+    return { settings: requestSettings(ownSettings(info), model, info, arithmetic), from: null };
   },
 );
 

@@ -4,6 +4,7 @@ import { imageParameters } from '../../data/imageParameters.ts';
 import { samplerReads } from '../../diffusion/samplers/options.ts';
 import { samplerNames } from '../../diffusion/samplers/table.ts';
 import type { ModelInfo, PairsRequest } from '../../service/types.ts';
+import { cellKey } from './compareSelectors.ts';
 import { isGuided, pairRecipe, pictureModel, settingsFor } from './generateSelectors.ts';
 import { closeStudio, modelInfo, openStudio, studio } from './testStudio.ts';
 import { useStudio } from './useStudio.ts';
@@ -51,6 +52,28 @@ it('rescales guided predictions only', () => {
   studio().setDraft({ guidanceScale: 1 });
   expect(settings()).not.toHaveProperty('guidanceRescale');
   expect(isGuided({ guidanceScale: 8 }, modelInfo('m', { guidanceInput: true }))).toBe(false);
+});
+
+it('asks for arithmetic in f16 where it was chosen, by our kernels, and on a GPU that offers it', () => {
+  const onGpuWith = (...features: string[]): void =>
+    useStudio.setState({ system: { features } as unknown as ReturnType<typeof studio>['system'] });
+  const recipe = () => pairRecipe(studio())!.settings;
+  onGpuWith('shader-f16');
+  expect(settings()).not.toHaveProperty('arithmetic');
+  studio().setPreference('arithmetic', 'f16');
+  expect(settings().arithmetic).toBe('f16');
+  expect(recipe().arithmetic).toBe('f16');
+  studio().setDraft({ sampler: 'onnx' });
+  expect(settings()).not.toHaveProperty('arithmetic');
+  onGpuWith('timestamp-query');
+  studio().setDraft({ sampler: 'engine' });
+  expect(settings()).not.toHaveProperty('arithmetic');
+  expect(recipe()).not.toHaveProperty('arithmetic');
+});
+
+it('takes no picture in f16 for one in f32 when models are compared', () => {
+  const whole = settings();
+  expect(cellKey({ ...whole, arithmetic: 'f16' }, 'hash', 'a', 1)).not.toBe(cellKey(whole, 'hash', 'a', 1));
 });
 
 it('takes an eta back from a picture, ours or A1111’s', () => {

@@ -81,6 +81,8 @@ export const preferences = define({
     notify: z.boolean().default(false),
     /** Pictures in sight while they are drawn. */
     previews: z.boolean().default(true),
+    /** Of large products of our kernels where they draw pictures, and the GPU has both. */
+    arithmetic: z.enum(['f32', 'f16']).default('f32'),
     /** Of small pictures that are shown large: by a good filter, or each pixel as so many of the screen's. */
     scaling: z.enum(['smooth', 'steps']).default('smooth'),
     smoothing: z.number().min(0).max(0.99).default(0.6),

@@ -49,13 +49,20 @@ import { TwoImages } from './TwoImages.tsx';
 
 /** A line for every base model that is compared. */
 const howComparedInWords = memoised(
-  [comparedModels, (state) => state.compareSettings, (state) => state.models, () => i18n.locale],
-  (compared, compareSettings, models, _language) =>
+  [
+    comparedModels,
+    (state) => state.compareSettings,
+    (state) => state.models,
+    (state) => state.preferences,
+    (state) => state.system,
+    () => i18n.locale,
+  ],
+  (compared, compareSettings, models, preferences, system, _language) =>
     distinctBy(
       compared.filter(({ base }) => comparedBy({ compareSettings, models }, base)),
       ({ base }) => base,
     ).map((model, _, { length }) => {
-      const words = settingsInWords(compareSettingsFor({ compareSettings, models }, model));
+      const words = settingsInWords(compareSettingsFor({ compareSettings, models, preferences, system }, model));
       return length > 1 ? `${models.find(({ id }) => id === model.base)!.title}: ${words}` : words;
     }),
   (a, b) => a.join('\n') === b.join('\n'),
