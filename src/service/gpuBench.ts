@@ -76,6 +76,9 @@ export interface GpuBenchOptions {
 const SOFTWARE_SECONDS = 0.3;
 const SLOW_SHARE = 0.1;
 
+/** The variant `tile` in f16. */
+const HALF = 'tile f16';
+
 /** Rejects with GpuError or DeviceLost. */
 export async function benchGpu(
   engine: EngineDevice,
@@ -83,13 +86,18 @@ export async function benchGpu(
 ): Promise<GpuBench> {
   const { adapter, device } = engine;
   const deadline = performance.now() + 60_000 * minutes;
-  const offered = ({ variants }: Task): string[] =>
-    variants.filter(
+  const offered = ({ variants, node }: Task): string[] => [
+    ...variants.filter(
       (variant) =>
         (variant !== 'quad' || device.features.has('subgroups')) &&
         // One invocation where others run a group: seconds on a GPU.
         (variant !== 'register' || adapter.software),
-    );
+    ),
+    // What pictures may be drawn with.
+    ...(device.features.has('shader-f16') && ['linear', 'conv2d'].includes(node.op) && variants.includes('tile')
+      ? [HALF]
+      : []),
+  ];
   const all = layouts.flatMap(({ name, tasks }) =>
     tasks.flatMap((task) => offered(task).map((variant) => ({ layout: name, task, variant }))),
   );
@@ -110,8 +118,10 @@ export async function benchGpu(
     }
     try {
       const small = alone(cutOf(task, device.limits));
-      const wrong = await whatIsWrong({ engine, evaluate }, small, { kernelClass, variant });
-      const { ms, compileMs } = await timeTask(engine, task, variant, { rate: roofs.flopsPerSecond * SLOW_SHARE });
+      const arithmetic = variant === HALF ? 'f16' : 'f32';
+      const wrong = await whatIsWrong({ engine, evaluate }, small, { kernelClass, variant, arithmetic });
+      const rate = roofs.flopsPerSecond * SLOW_SHARE;
+      const { ms, compileMs } = await timeTask(engine, task, variant, { rate, arithmetic });
       const gflops = flops / ms / 1e6;
       const gbPerSecond = bytesOf(task.node) / ms / 1e6;
       rows.push({

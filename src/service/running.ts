@@ -113,8 +113,10 @@ export async function openRunning(env: Environment, pool: ModelPool, listener: O
     report,
     sessionOptions,
     async checkHalf() {
-      half ??= whatIsWrongInHalf(device, evaluate);
-      const wrong = await half;
+      const checked = (half ??= whatIsWrongInHalf(device, evaluate));
+      // What could not be told is asked again.
+      checked.catch(() => (half = undefined));
+      const wrong = await checked;
       if (wrong === null) return;
       throw new WinnowError(
         'BadArguments',

@@ -1,6 +1,7 @@
 /** Times one variant of one task at its own size, on noise. What would hold the GPU for too long by itself is timed by the first of its turns, to
  *  which a run would cut it, too. */
 import { type Dtype, isHalf } from '../graph/graph.ts';
+import type { Arithmetic } from '../shared/arithmetic.ts';
 import '../shared/disposable.ts';
 import { sizeOf } from '../shared/shape.ts';
 import type { EngineDevice } from './device.ts';
@@ -53,10 +54,18 @@ export async function timeTask(
   engine: EngineDevice,
   task: Pick<Task, 'node' | 'kernelClass' | 'flops'>,
   variant: string,
-  { rate = 0, compileWithinMs = Infinity }: { rate?: number; compileWithinMs?: number } = {},
+  {
+    rate = 0,
+    compileWithinMs = Infinity,
+    arithmetic = 'f32',
+  }: { rate?: number; compileWithinMs?: number; arithmetic?: Arithmetic } = {},
 ): Promise<TaskTime> {
   for (let known = rate; ;) {
-    const { parts, ...time } = await timeOnce(engine, task, variant, { rate: known, compileWithinMs });
+    const { parts, ...time } = await timeOnce(engine, task, variant, {
+      rate: known,
+      compileWithinMs,
+      arithmetic,
+    });
     const reached = task.flops / (time.ms / 1000);
     // A GPU that turned out to be much faster was not busy with so small a turn.
     if (parts === 1 || reached <= 1.5 * known) return time;
@@ -68,13 +77,14 @@ async function timeOnce(
   engine: EngineDevice,
   { node, kernelClass }: Pick<Task, 'node' | 'kernelClass'>,
   variant: string,
-  { rate, compileWithinMs }: { rate: number; compileWithinMs: number },
+  { rate, compileWithinMs, arithmetic }: { rate: number; compileWithinMs: number; arithmetic: Arithmetic },
 ): Promise<TaskTime & { parts: number }> {
   const { device } = engine;
   const graph = alone(node);
   const plan = planGraph(graph, {
     limits: device.limits,
     variant: chooseVariant({ [kernelClass]: variant }),
+    arithmetic,
     maxFlops: maxFlops(engine.adapter, TURN_SHARE * rate).dispatch,
   });
   const total = plan.dispatches.reduce((sum, { flops }) => sum + flops, 0);
