@@ -38,6 +38,7 @@ const stages = [
       ...['kernels', 'kernels/attention', 'f16', 'executor', 'turns', 'windows'].map(
         (name) => `src/webgpu/${name}.gpu.test.ts`,
       ),
+      'src/service/sampling/f16.gpu.test.ts',
       'src/service/defaultLimits.gpu.test.ts',
     ],
   ],
