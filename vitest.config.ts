@@ -1,5 +1,5 @@
 import { words } from './tools/vite-words.ts';
-import { defineConfig } from 'vitest/config';
+import { configDefaults, defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /** Minutes each: begun last, they would run alone while the other worker stands still. */
@@ -26,6 +26,8 @@ export default defineConfig({
   plugins: [words()],
   test: {
     include: ['src/**/*.test.{ts,tsx}', 'tools/**/*.test.ts', 'bench/**/*.test.ts'],
+    // `npm test` runs it where Deno is.
+    exclude: [...configDefaults.exclude, ...(process.env['WINNOW_DENO_FOUND'] ? [] : ['tools/deno/**'])],
     globalSetup: 'tools/testScratch.ts',
     pool: 'forks',
     maxWorkers: 2,

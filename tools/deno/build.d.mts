@@ -1,0 +1,1 @@
+export function buildForDeno(root: string, folder: string): Promise<string>;
