@@ -209,10 +209,9 @@ export function createGpuExecutor(engine: EngineDevice, options: GpuExecutorOpti
     using owned = new DisposableStack();
     const buffers = await allocate(engine, plan, bindings, owned);
     const steps = plan.dispatches.map((planned, i): GpuStep => {
-      const { reads, writes } = planned.dispatch;
       const bindGroup = device.createBindGroup({
         label: planned.node.name,
-        layout: pipelines.layout(reads.length, writes.length),
+        layout: pipelines.layout(planned.dispatch),
         entries: planned.places.map(({ buffer, offset, size }, binding) => ({
           binding,
           resource: { buffer: buffers[buffer]!, offset, size },
@@ -330,10 +329,13 @@ export async function allocate(
   let asked = 0;
   device.pushErrorScope('validation');
   device.pushErrorScope('out-of-memory');
-  const buffers = plan.buffers.map(({ label, bytes, bound }) => {
+  const buffers = plan.buffers.map(({ label, bytes, bound, uniforms }) => {
     if (bound) return (bindings.get(bound) as GpuStorage).buffer;
     asked += bytes;
-    return owned.adopt(device.createBuffer({ label, size: bytes, usage: storageUsage() }), destroyed);
+    const usage = uniforms ? GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST : storageUsage();
+    const buffer = owned.adopt(device.createBuffer({ label, size: bytes, usage }), destroyed);
+    if (uniforms) device.queue.writeBuffer(buffer, 0, uniforms);
+    return buffer;
   });
   const refusals = await engine.wait(Promise.all([device.popErrorScope(), device.popErrorScope()]));
   const refused = refusals.find(Boolean);

@@ -7,6 +7,7 @@ import { Graph, type Value } from '../graph/graph.ts';
 import type { OpKind } from '../graph/ops.ts';
 import { evaluate } from '../oracle/run.ts';
 import { decodeHalf } from '../shared/float16.ts';
+import { sizeOf } from '../shared/shape.ts';
 import { createGpuExecutor, type GpuExecutor } from './executor.ts';
 import { planGraph } from './plan.ts';
 
@@ -83,6 +84,28 @@ for (const op of Object.keys(cases) as OpKind[]) {
     }
   });
 }
+
+/** The cases are light, and take their shape as data (kernels/anyShape.ts). */
+const conv = { stride: 1, padding: [1, 1, 1, 1], scale: 1 } as const;
+it.concurrent.for([
+  ['linear', { bias: false, residual: false, scale: 1 }, [256, 250], [256, 250]],
+  ['conv2d', { ...conv, bias: false, residual: false }, [1, 33, 15, 15], [230, 33, 3, 3]],
+  ['conv2dGradInput', { ...conv, residual: false, height: 15, width: 15 }, [1, 230, 15, 15], [230, 33, 3, 3]],
+  ['conv2dGradWeight', { ...conv, kernelHeight: 3, kernelWidth: 3 }, [1, 230, 15, 15], [1, 33, 15, 15]],
+] as const)('a heavy %s, whose shape is baked in', async ([op, params, ...shapes], { expect }) => {
+  const graph = new Graph();
+  const inputs = shapes.map((shape, i) => graph.input(`input ${i}`, shape));
+  const y = graph.op<OpKind>(op, params, inputs);
+  graph.output('y', y);
+  const feeds = new Map(
+    inputs.map((value) => [value, Float32Array.from({ length: sizeOf(value.shape) }, (_, i) => Math.sin(i * 1.7))]),
+  );
+  using program = await executorOf('quad').compile(graph);
+  expect(program.steps.map(({ dispatch }) => dispatch.kernel.data)).toEqual([undefined]);
+  for (const [value, data] of feeds) program.write(value, data);
+  await program.run();
+  compare(expect, await program.read(y), evaluate(graph, feeds)(y), op);
+});
 
 /** Numbers below f32's normal range (bf16 has some) may be flushed by a GPU; f16's own subnormals may not. */
 it.concurrent.for(['f16', 'bf16'] as const)('reads every %s number exactly', async (dtype, { expect }) => {

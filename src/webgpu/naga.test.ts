@@ -23,7 +23,7 @@ import { presetNamed } from '../training/presets.ts';
 import { buildStepGraph, buildUpdateGraph, type StepSpec } from '../training/stepGraph.ts';
 import { DEFAULT_LIMITS, planGraph, type PlanOptions } from './plan.ts';
 import { roofKernels } from './roofs/roofs.ts';
-import { specialize } from './specialize.ts';
+import { moduleOf, specialize } from './specialize.ts';
 import { chooseVariant } from './variants.ts';
 
 type Layout = Pick<PartConfigs, 'unet' | 'vae' | 'texts' | 'tokens' | 'size' | 'sizeMultiple'>;
@@ -95,7 +95,7 @@ function modulesOf(graphs: Iterable<Graph>, on = devices, offered = withoutSubgr
           const key = `${kernel.code.length} ${kernel.name} ${JSON.stringify(constants)}`;
           if (seen.has(key)) continue;
           seen.add(key);
-          modules.set(specialize(kernel, constants), kernel.name);
+          modules.set(moduleOf(dispatch), kernel.name);
         }
       }
     }

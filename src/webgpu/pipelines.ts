@@ -1,6 +1,6 @@
 /** Compute pipelines: compiled in parallel, once per specialised source, with readable errors. */
 import type { Dispatch } from './kernels/dispatch.ts';
-import { specialize } from './specialize.ts';
+import { moduleOf } from './specialize.ts';
 
 /** Called as pipelines become ready: the first minute on a new machine is mostly this. */
 export type CompileProgress = (done: number, total: number) => void;
@@ -8,8 +8,8 @@ export type CompileProgress = (done: number, total: number) => void;
 export interface Pipelines {
   /** Pipelines for the dispatches, in their order. Those seen before, by any program of this device, are not compiled again. */
   compile(dispatches: readonly Dispatch[], onProgress?: CompileProgress): Promise<GPUComputePipeline[]>;
-  /** Group 0: `reads` read-only storage buffers, then `writes` read-write ones. */
-  layout(reads: number, writes: number): GPUBindGroupLayout;
+  /** Group 0: its `reads` as read-only storage buffers, its `writes` as read-write ones, then a uniform if the kernel takes data. */
+  layout(dispatch: Dispatch): GPUBindGroupLayout;
   readonly size: number;
 }
 
@@ -26,16 +26,21 @@ function createPipelines(device: GPUDevice): Pipelines {
   const ready = new Map<string, Promise<GPUComputePipeline>>();
   const layouts = new Map<string, { group: GPUBindGroupLayout; pipeline: GPUPipelineLayout }>();
 
-  function layoutsOf(reads: number, writes: number): { group: GPUBindGroupLayout; pipeline: GPUPipelineLayout } {
-    const key = `${reads},${writes}`;
+  function layoutsOf(dispatch: Dispatch): { group: GPUBindGroupLayout; pipeline: GPUPipelineLayout } {
+    const key = layoutKey(dispatch);
     let found = layouts.get(key);
     if (!found) {
-      const entries = Array.from({ length: reads + writes }, (_, binding): GPUBindGroupLayoutEntry => ({
+      const types: GPUBufferBindingType[] = [
+        ...dispatch.reads.map(() => 'read-only-storage' as const),
+        ...dispatch.writes.map(() => 'storage' as const),
+        ...(dispatch.kernel.data ? ['uniform' as const] : []),
+      ];
+      const entries = types.map((type, binding): GPUBindGroupLayoutEntry => ({
         binding,
         visibility: GPUShaderStage.COMPUTE,
-        buffer: { type: binding < reads ? 'read-only-storage' : 'storage' },
+        buffer: { type },
       }));
-      const group = device.createBindGroupLayout({ label: `reads ${reads}, writes ${writes}`, entries });
+      const group = device.createBindGroupLayout({ label: `reads, writes, data ${key}`, entries });
       found = { group, pipeline: device.createPipelineLayout({ bindGroupLayouts: [group] }) };
       layouts.set(key, found);
     }
@@ -43,23 +48,18 @@ function createPipelines(device: GPUDevice): Pipelines {
   }
 
   return {
-    layout: (reads, writes) => layoutsOf(reads, writes).group,
+    layout: (dispatch) => layoutsOf(dispatch).group,
     get size() {
       return ready.size;
     },
     async compile(dispatches, onProgress) {
       const fresh: Promise<GPUComputePipeline>[] = [];
       const all = dispatches.map((dispatch) => {
-        const code = specialize(dispatch.kernel, dispatch.constants);
-        const key = `${dispatch.reads.length},${dispatch.writes.length}\n${code}`;
+        const code = moduleOf(dispatch);
+        const key = `${layoutKey(dispatch)}\n${code}`;
         let pipeline = ready.get(key);
         if (!pipeline) {
-          pipeline = compileOne(
-            device,
-            dispatch.kernel.name,
-            code,
-            layoutsOf(dispatch.reads.length, dispatch.writes.length).pipeline,
-          );
+          pipeline = compileOne(device, dispatch.kernel.name, code, layoutsOf(dispatch).pipeline);
           ready.set(key, pipeline);
           // A failure is not kept: it may have been a lost device.
           pipeline.catch(() => ready.delete(key));
@@ -77,6 +77,9 @@ function createPipelines(device: GPUDevice): Pipelines {
     },
   };
 }
+
+const layoutKey = ({ kernel, reads, writes }: Dispatch): string =>
+  `${reads.length},${writes.length},${kernel.data ? 1 : 0}`;
 
 async function compileOne(
   device: GPUDevice,

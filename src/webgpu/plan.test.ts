@@ -8,6 +8,7 @@ import { Graph } from '../graph/graph.ts';
 import type { OpKind } from '../graph/ops.ts';
 import { ALIGNMENT } from './kernels/dispatch.ts';
 import { DEFAULT_LIMITS, type Plan, planGraph, printPlan } from './plan.ts';
+import { moduleOf } from './specialize.ts';
 
 function checkPlan(plan: Plan): void {
   const { buffers, tenants, dispatches, bytes } = plan;
@@ -19,7 +20,12 @@ function checkPlan(plan: Plan): void {
     expect(a.bytes).toBeLessThanOrEqual(buffers[a.buffer]!.bytes);
   }
   for (const { node, dispatch, places } of dispatches) {
-    expect(places.length, `${node.name}: bindings`).toBeLessThanOrEqual(DEFAULT_LIMITS.maxStorageBuffersPerShaderStage);
+    const bound = dispatch.reads.length + dispatch.writes.length;
+    expect(bound, `${node.name}: bindings`).toBeLessThanOrEqual(DEFAULT_LIMITS.maxStorageBuffersPerShaderStage);
+    expect(places.map(({ buffer }) => buffers[buffer]!.uniforms !== undefined)).toEqual([
+      ...Array.from({ length: bound }, () => false),
+      ...(dispatch.kernel.data ? [true] : []),
+    ]);
     for (const n of dispatch.workgroups) expect(n).toBeLessThanOrEqual(DEFAULT_LIMITS.maxComputeWorkgroupsPerDimension);
     const reads = new Set(places.slice(0, dispatch.reads.length).map((place) => place.buffer));
     for (const place of places.slice(dispatch.reads.length))
@@ -83,7 +89,10 @@ it('reuses activations: a forward and backward pass stays near its live lower bo
 it('packs what the host writes into few buffers', () => {
   const plan = planGraph(network());
   expect(plan.buffers.filter((buffer) => buffer.part === 'parameters')).toHaveLength(1);
-  expect(plan.buffers.filter((buffer) => buffer.part === 'inputs')).toHaveLength(1);
+  expect(plan.buffers.filter((buffer) => buffer.part === 'inputs').map(({ label }) => label)).toEqual([
+    'inputs (3)',
+    'shapes',
+  ]);
 });
 
 it('counts two bytes an element of a half-width parameter, odd ones to the next sixteen', () => {
@@ -140,6 +149,23 @@ it('says by how much a tensor exceeds the adapter', () => {
   );
 });
 
+it('gives two shapes one module, and each its own numbers', () => {
+  const graph = new Graph();
+  for (const width of [8, 12])
+    graph.output(`y${width}`, graph.op('slice', { axis: 1, start: 4, length: 4 }, [graph.input('x', [3, width])]));
+  const { dispatches, buffers } = planGraph(graph);
+  expect(new Set(dispatches.map(({ dispatch }) => moduleOf(dispatch))).size).toBe(1);
+  const numbers = dispatches.map(({ places }) => {
+    const { buffer, offset } = places.at(-1)!;
+    return [...buffers[buffer]!.uniforms!.subarray(offset / 4, offset / 4 + 4)];
+  });
+  // Rows, and in fours width, row and start.
+  expect(numbers).toEqual([
+    [3, 1, 2, 1],
+    [3, 1, 3, 1],
+  ]);
+});
+
 it('prints the plan', () => {
   const graph = new Graph();
   const x = graph.input('x', [64, 32]);
@@ -151,7 +177,8 @@ it('prints the plan', () => {
       '#0 parameters 2048 B  w',
       '#1 inputs 8192 B  x',
       '#2 activations 4096 B  slot 2',
-      'gemm.workgroup [1,2,1] #1 #0 #1 #1 -> #2  # proj',
+      '#3 inputs 80 B  shapes',
+      'gemm.workgroup [1,2,1] #1 #0 #1 #1 -> #2 #3  # proj',
     ].join('\n'),
   );
 });

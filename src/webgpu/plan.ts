@@ -20,6 +20,7 @@ import { WinnowError } from '../shared/errors.ts';
 import { sizeOf } from '../shared/shape.ts';
 import { ALIGNMENT, type Dispatch, type LowerContext, type Operand, type Scratch } from './kernels/dispatch.ts';
 import { lower } from './kernels/lower.ts';
+import { dataOf } from './specialize.ts';
 import { inTurns, type Turn } from './turns.ts';
 import { inWindows } from './windows.ts';
 
@@ -44,6 +45,8 @@ export interface PlannedBuffer {
   part: MemoryPart;
   /** The value whose storage the caller brings. */
   bound?: Value;
+  /** What it holds from the beginning on, and for good: what kernels take as data. */
+  uniforms?: Uint32Array<ArrayBuffer>;
 }
 
 /** A range of a planned buffer, in bytes. */
@@ -58,7 +61,7 @@ export interface PlannedDispatch {
   dispatch: Dispatch;
   /** Of a product (graph/flops.ts); of its sums and of all else 0. */
   flops: number;
-  /** In binding order: reads, then writes. */
+  /** In binding order: reads, then writes, then its data if the kernel takes any. */
   places: Place[];
 }
 
@@ -207,6 +210,12 @@ export function planGraph(
     };
   };
 
+  const uniforms = new Uniforms(lowered.flat().map(({ dispatch }) => dispatch));
+  const uniformBuffer =
+    uniforms.words.length > 0
+      ? add({ label: 'shapes', bytes: uniforms.words.byteLength, part: 'inputs', uniforms: uniforms.words })
+      : undefined;
+
   const dispatches = nodes.flatMap((node, at) =>
     lowered[at]!.map(({ dispatch, flops }): PlannedDispatch => {
       const places = [...dispatch.reads, ...dispatch.writes].map((operand) => {
@@ -215,6 +224,8 @@ export function planGraph(
         return place;
       });
       checkDispatch(node, dispatch, places, limits, onExceeded);
+      const uniform = uniforms.placeOf(dispatch);
+      if (uniform) places.push({ buffer: uniformBuffer!, ...uniform });
       return { node, dispatch, flops, places };
     }),
   );
@@ -242,6 +253,38 @@ export function planGraph(
 function checkForward(nodes: readonly Node[]): void {
   const found = nodes.find(({ op }) => isOfTraining(op));
   assert(!found, `${found?.name} is a ${found?.op}: a graph in f16 is a forward pass outside the loss`);
+}
+
+/** What kernels take as data, one behind another, each content once. */
+class Uniforms {
+  readonly words: Uint32Array<ArrayBuffer>;
+  private readonly places = new Map<Dispatch, Omit<Place, 'buffer'>>();
+
+  constructor(dispatches: readonly Dispatch[]) {
+    const offsets = new Map<string, number>();
+    const contents: { words: Uint32Array; offset: number }[] = [];
+    let end = 0;
+    for (const dispatch of dispatches) {
+      const words = dataOf(dispatch);
+      if (!words) continue;
+      const size = roundUp(words.byteLength, 16);
+      const key = words.join();
+      let offset = offsets.get(key);
+      if (offset === undefined) {
+        offset = roundUp(end, ALIGNMENT);
+        offsets.set(key, offset);
+        contents.push({ words, offset });
+        end = offset + size;
+      }
+      this.places.set(dispatch, { offset, size });
+    }
+    this.words = new Uint32Array(end / 4);
+    for (const { words, offset } of contents) this.words.set(words, offset / 4);
+  }
+
+  placeOf(dispatch: Dispatch): Omit<Place, 'buffer'> | undefined {
+    return this.places.get(dispatch);
+  }
 }
 
 /** Nodes that an output, a placement or a mutation depends on, in the graph's order. */

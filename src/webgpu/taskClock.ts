@@ -107,7 +107,7 @@ async function timeOnce(
     ...planned,
     pipeline: pipelines[i]!,
     bindGroup: device.createBindGroup({
-      layout: pipelinesOf(device).layout(planned.dispatch.reads.length, planned.dispatch.writes.length),
+      layout: pipelinesOf(device).layout(planned.dispatch),
       entries: planned.places.map(({ buffer, offset, size }, binding) => ({
         binding,
         resource: { buffer: buffers[buffer]!, offset, size },

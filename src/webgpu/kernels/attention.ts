@@ -33,6 +33,7 @@ import {
   type LowerContext,
   type LowerToWgsl,
   type Scratch,
+  withData,
 } from './dispatch.ts';
 import { sumSplits } from './gemm.ts';
 import { atLanes, lanesOf } from './lanes.ts';
@@ -46,22 +47,37 @@ import visibleKeysCode from './shared/visibleKeys.wgsl?raw';
 
 type Variants = Record<'quad' | 'workgroup' | 'tile', KernelSource>;
 
+/** Of a kernel that is no tile: heads differ in their width alone. */
+const attentionData = ['BATCH', 'HEADS', 'QUERIES', 'KEYS'];
+
 const attention: Variants = {
-  quad: kernelOf('attention.quad', attentionQuadCode, innerCode, largestCode, visibleKeysCode),
-  workgroup: kernelOf('attention.workgroup', attentionWorkgroupCode, totalCode),
+  quad: withData(
+    kernelOf('attention.quad', attentionQuadCode, innerCode, largestCode, visibleKeysCode),
+    ...attentionData,
+  ),
+  workgroup: withData(kernelOf('attention.workgroup', attentionWorkgroupCode, totalCode), ...attentionData),
   tile: kernelOf('attention.tile', attentionTileCode, sharedTileCode, largestCode, transposedCode),
 };
 const attentionGradQuery: Variants = {
-  quad: kernelOf('attentionGradQuery.quad', attentionGradQueryQuadCode, innerCode, visibleKeysCode),
-  workgroup: kernelOf('attentionGradQuery.workgroup', attentionGradQueryWorkgroupCode, totalCode),
+  quad: withData(
+    kernelOf('attentionGradQuery.quad', attentionGradQueryQuadCode, innerCode, visibleKeysCode),
+    ...attentionData,
+  ),
+  workgroup: withData(
+    kernelOf('attentionGradQuery.workgroup', attentionGradQueryWorkgroupCode, totalCode),
+    ...attentionData,
+  ),
   tile: kernelOf('attentionGradQuery.tile', attentionGradQueryTileCode, sharedTileCode, transposedCode),
 };
 const attentionGradKeyValue: Variants = {
-  quad: kernelOf('attentionGradKeyValue.quad', attentionGradKeyValueQuadCode, innerCode),
-  workgroup: kernelOf('attentionGradKeyValue.workgroup', attentionGradKeyValueWorkgroupCode, totalCode),
+  quad: withData(kernelOf('attentionGradKeyValue.quad', attentionGradKeyValueQuadCode, innerCode), ...attentionData),
+  workgroup: withData(
+    kernelOf('attentionGradKeyValue.workgroup', attentionGradKeyValueWorkgroupCode, totalCode),
+    ...attentionData,
+  ),
   tile: kernelOf('attentionGradKeyValue.tile', attentionGradKeyValueTileCode, sharedTileCode, transposedCode),
 };
-const attentionDelta = kernelOf('attentionDelta', attentionDeltaCode);
+const attentionDelta = withData(kernelOf('attentionDelta', attentionDeltaCode), 'BATCH', 'HEADS', 'QUERIES', 'WIDTH');
 
 /** Queries or keys of one workgroup, in the variants of small tiles. */
 const ROWS = 16;

@@ -28,8 +28,10 @@ import {
   quadGrid,
   rowBlocksOf,
   smallTilesOf,
+  splitData,
   sumSplits,
 } from './gemm.ts';
+import { kindFor, kindsOf } from './anyShape.ts';
 import { lanesOf } from './lanes.ts';
 import { heldAs, inHalves, isTileable, tilesOf, writtenOut } from './tile.ts';
 import conv2dLoadsCode from './shared/conv2dLoads.wgsl?raw';
@@ -40,8 +42,28 @@ import sharedTileCode from './shared/tile.wgsl?raw';
 import transposedCode from './shared/transposed.wgsl?raw';
 import widenedCode from './shared/widened.wgsl?raw';
 
-const quad = kernelOf('conv2d.quad', quadCode, conv2dLoadsCode, widenedCode);
-const workgroup = kernelOf('conv2d.workgroup', workgroupCode, conv2dLoadsCode, widenedCode);
+const shapeData = [
+  'BATCH',
+  'CHANNELS',
+  'HEIGHT',
+  'WIDTH',
+  'ROWS',
+  'OUT_HEIGHT',
+  'OUT_WIDTH',
+  'KERNEL_HEIGHT',
+  'KERNEL_WIDTH',
+  'STRIDE',
+  'PAD_TOP',
+  'PAD_LEFT',
+  'SCALE',
+];
+const weightData = ['W_ROW', 'W_CHANNEL', 'W_FIRST'];
+const quad = kindsOf(kernelOf('conv2d.quad', quadCode, conv2dLoadsCode, widenedCode), [...shapeData, ...weightData]);
+const workgroup = kindsOf(kernelOf('conv2d.workgroup', workgroupCode, conv2dLoadsCode, widenedCode), [
+  ...shapeData,
+  ...weightData,
+  ...splitData,
+]);
 /** How weights are read: one by one, in fours of whole words, in fours of halves. */
 type WeightReads = 'ones' | 'wholes' | 'halves';
 const tilesHeldAs = (arithmetic: Arithmetic): Record<WeightReads, KernelSource> => {
@@ -56,8 +78,11 @@ const tile: Readonly<Record<Arithmetic, Record<WeightReads, KernelSource>>> = {
   f16: tilesHeldAs('f16'),
 };
 const gradWeightTile = heldAs('f32', kernelOf('conv2dGradWeight.tile', gradWeightTileCode, sharedTileCode));
-const gradWeightQuad = kernelOf('conv2dGradWeight.quad', gradWeightQuadCode);
-const gradWeightWorkgroup = kernelOf('conv2dGradWeight.workgroup', gradWeightWorkgroupCode);
+const gradWeightQuad = kindsOf(kernelOf('conv2dGradWeight.quad', gradWeightQuadCode), shapeData);
+const gradWeightWorkgroup = kindsOf(kernelOf('conv2dGradWeight.workgroup', gradWeightWorkgroupCode), [
+  ...shapeData,
+  ...splitData,
+]);
 
 /** 1x1, stride 1, unpadded: a matrix product over channels. */
 const isPointwise = (weight: readonly number[], stride: number, padding: Padding): boolean =>
@@ -167,12 +192,14 @@ export const lowerConv2dGradWeight: LowerToWgsl<'conv2dGradWeight'> = ({ inputs,
     PAD_LEFT: padding[1],
   };
   const columns = channels * params.kernelHeight * params.kernelWidth;
+  const pixels = batch * outHeight * outWidth;
+  const flops = 2 * rows * columns * pixels;
   const variant = productVariant(context, 'conv2dGradWeight', isTileable(rows, columns));
   if (variant === 'quad') {
     const rowBlocks = rowBlocksOf(rows);
     return [
       {
-        kernel: gradWeightQuad,
+        kernel: kindFor(gradWeightQuad, 'quad', flops),
         constants: { ...constants, SCALE: scale, ROW_BLOCKS: rowBlocks, WORKGROUP_SIZE: QUAD_WORKGROUP_SIZE },
         reads: [dy, x],
         writes: [dw],
@@ -180,12 +207,11 @@ export const lowerConv2dGradWeight: LowerToWgsl<'conv2dGradWeight'> = ({ inputs,
       },
     ];
   }
-  const pixels = batch * outHeight * outWidth;
   const large = variant === 'tile' ? tilesOf(rows, columns, pixels) : null;
   const { constants: tiles, workgroups, splits } = large ?? smallTilesOf(rows, columns, pixels);
   const partials: Scratch = { scratch: 'partial products', elements: splits * sizeOf(dw.shape) };
   const first: Dispatch = {
-    kernel: large ? writtenOut(gradWeightTile, large.constants) : gradWeightWorkgroup,
+    kernel: large ? writtenOut(gradWeightTile, large.constants) : kindFor(gradWeightWorkgroup, 'workgroup', flops),
     constants: {
       ...constants,
       ...tiles,
@@ -273,6 +299,8 @@ function convolution(
   const epilogue = { SCALE: scale, BIAS: bias !== undefined, ...added.constants };
   const reads: Operand[] = [x, operand, bias ?? x, added.read ?? x];
 
+  const flops = 2 * ROWS * columns * CHANNELS * KERNEL_HEIGHT * KERNEL_WIDTH;
+
   // Each of a column's taps has a bit.
   const tileable = DILATION === 1 && KERNEL_HEIGHT * KERNEL_WIDTH <= 32 && isTileable(ROWS, columns);
   const variant = productVariant(context, 'conv2d', tileable);
@@ -280,7 +308,7 @@ function convolution(
     const rowBlocks = rowBlocksOf(ROWS);
     return [
       {
-        kernel: quad,
+        kernel: kindFor(quad, 'quad', flops),
         constants: {
           ...constants,
           ...epilogue,
@@ -309,7 +337,9 @@ function convolution(
   const own = large
     ? { ...undilated, ...tiles, ...(!inFours && CHANNELS % 4 === 0 && { TAP_OF_FOURS: true }) }
     : { ...constants, ...tiles };
-  const kernel = large ? writtenOut(tile[context.arithmetic ?? 'f32'][weightReads], large.constants) : workgroup;
+  const kernel = large
+    ? writtenOut(tile[context.arithmetic ?? 'f32'][weightReads], large.constants)
+    : kindFor(workgroup, 'workgroup', flops);
   if (splits === 1) return [{ kernel, constants: { ...own, ...epilogue, C_SPLIT: 0 }, reads, writes: [y], workgroups }];
   const size = sizeOf(y.shape);
   const partials: Scratch = { scratch: 'partial products', elements: splits * size };

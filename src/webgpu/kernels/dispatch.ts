@@ -8,6 +8,9 @@ import { sizeOf } from '../../shared/shape.ts';
 export interface KernelSource {
   name: string;
   code: string;
+  /** Constants that a dispatch gives as data, in a uniform (webgpu/specialize.ts): shapes, where knowing them beforehand makes the kernel no faster.
+   *  One pipeline then serves them all. */
+  data?: readonly string[];
 }
 
 /** A kernel of its own file and the pieces of `shared/` that it calls, each imported with `?raw`. Its own comes first: WGSL takes declarations
@@ -15,6 +18,12 @@ export interface KernelSource {
 export const kernelOf = (name: string, own: string, ...shared: readonly string[]): KernelSource => ({
   name,
   code: [own, ...shared].join('\n'),
+});
+
+/** The kernel with these constants given as data, beside those that are already. */
+export const withData = (kernel: KernelSource, ...names: readonly string[]): KernelSource => ({
+  ...kernel,
+  data: [...(kernel.data ?? []), ...names],
 });
 
 /** Memory that lives only while its node runs (split-K partials, two-stage reductions). Identity is the object. */
@@ -26,10 +35,12 @@ export interface Scratch {
 export type Operand = Value | Scratch;
 
 /** One compute dispatch. Bindings of group 0 in order: `reads` (storage, read), then `writes` (storage, read_write). A value may
- *  be read twice, but not read and written. All shapes are constants of the shader; what changes from step to step arrives in a bound buffer. */
+ *  be read twice, but not read and written. Shapes are constants of the shader, or its data (`KernelSource.data`); what changes from step to step
+ *  arrives in a bound buffer. */
 export interface Dispatch {
   kernel: KernelSource;
-  /** Replaces the right-hand side of `const NAME = …;` lines of the kernel (webgpu/specialize.ts); part of the pipeline's cache key. */
+  /** Replaces the right-hand side of `const NAME = …;` lines of the kernel (webgpu/specialize.ts); but for the kernel's data part of the pipeline's
+   *  cache key. */
   constants: Readonly<Record<string, number | boolean>>;
   reads: readonly Operand[];
   writes: readonly Operand[];

@@ -15,6 +15,7 @@ import {
   type LowerContext,
   type LowerToWgsl,
   type Operand,
+  withData,
 } from './dispatch.ts';
 import gegluCode from './geglu.wgsl?raw';
 import gegluGradCode from './gegluGrad.wgsl?raw';
@@ -33,14 +34,18 @@ export const WORKGROUP_SIZE = 64;
 
 const add = kernelOf('add', addCode, broadcastIndexCode);
 const mul = kernelOf('mul', mulCode, broadcastIndexCode);
+/** Of shared/broadcastIndex.wgsl. */
+export const broadcastData = ['SIZE', 'SIZE0', 'SIZE1', 'SIZE2', 'STRIDE0', 'STRIDE1', 'STRIDE2', 'STRIDE3'];
+const addBroadcast = withData(add, ...broadcastData);
+const mulBroadcast = withData(mul, ...broadcastData);
 const square = kernelOf('square', squareCode);
 const affine = kernelOf('affine', affineCode);
 const clamp = kernelOf('clamp', clampCode);
 const clampGrad = kernelOf('clampGrad', clampGradCode);
 const unary = kernelOf('unary', unaryCode, sigmoidCode, tanhCode, normalCode);
 const unaryGrad = kernelOf('unaryGrad', unaryGradCode, sigmoidCode, tanhCode, normalCode);
-const geglu = kernelOf('geglu', gegluCode, normalCode);
-const gegluGrad = kernelOf('gegluGrad', gegluGradCode, normalCode);
+const geglu = withData(kernelOf('geglu', gegluCode, normalCode), 'SIZE', 'WIDTH');
+const gegluGrad = withData(kernelOf('gegluGrad', gegluGradCode, normalCode), 'SIZE', 'WIDTH');
 const timestepEmbedding = kernelOf('timestepEmbedding', timestepEmbeddingCode);
 
 /** The functions of unary.wgsl and unaryGrad.wgsl, by their FN. */
@@ -88,9 +93,17 @@ export function mergedAxes(whole: Shape, part: Shape): { size: number; stride: n
 
 const MAX_AXES = 4;
 
-function binary(kernel: KernelSource, a: Value, b: Value, y: Value, name: string, context: LowerContext): Dispatch[] {
+function binary(
+  same: KernelSource,
+  kernel: KernelSource,
+  a: Value,
+  b: Value,
+  y: Value,
+  name: string,
+  context: LowerContext,
+): Dispatch[] {
   const elements = sizeOf(a.shape);
-  if (sizeOf(b.shape) === elements) return flat(kernel, elements, [a, b], [y], context);
+  if (sizeOf(b.shape) === elements) return flat(same, elements, [a, b], [y], context);
   const axes = mergedAxes(a.shape, b.shape);
   assert(
     axes.length <= MAX_AXES,
@@ -125,14 +138,14 @@ export const lowerAdd: LowerToWgsl<'add'> = ({ inputs, outputs, name }, context)
   const [a, b] = inputs as [Value, Value];
   const y = outputs[0]!;
   if (a === b) return flat(affine, sizeOf(a.shape), [a], [y], context, { FACTOR: 2 });
-  return binary(add, a, b, y, name, context);
+  return binary(add, addBroadcast, a, b, y, name, context);
 };
 
 export const lowerMul: LowerToWgsl<'mul'> = ({ inputs, outputs, name }, context) => {
   const [a, b] = inputs as [Value, Value];
   const y = outputs[0]!;
   if (a === b) return flat(square, sizeOf(a.shape), [a], [y], context);
-  return binary(mul, a, b, y, name, context);
+  return binary(mul, mulBroadcast, a, b, y, name, context);
 };
 
 export const lowerAffine: LowerToWgsl<'affine'> = ({ inputs, outputs, params }, context) =>

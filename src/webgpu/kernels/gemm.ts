@@ -13,7 +13,9 @@ import {
   type LowerToWgsl,
   type Operand,
   type Scratch,
+  withData,
 } from './dispatch.ts';
+import { kindFor, kindsOf } from './anyShape.ts';
 import quadCode from './gemm.quad.wgsl?raw';
 import tileCode from './gemm.tile.wgsl?raw';
 import workgroupCode from './gemm.workgroup.wgsl?raw';
@@ -28,8 +30,34 @@ import sharedTileCode from './shared/tile.wgsl?raw';
 import transposedCode from './shared/transposed.wgsl?raw';
 import widenedCode from './shared/widened.wgsl?raw';
 
-const quad = kernelOf('gemm.quad', quadCode, gemmLoadsCode, widenedCode);
-const workgroup = kernelOf('gemm.workgroup', workgroupCode, gemmLoadsCode, gemmStoreCode, widenedCode);
+/** Slices of the depth. */
+export const splitData = ['SPLIT_DEPTH', 'C_SPLIT'];
+const shapeData = [
+  'ROWS',
+  'COLUMNS',
+  'COLUMNS_INNER',
+  'DEPTH_OUTER',
+  'DEPTH_INNER',
+  'A_FIRST',
+  'A_ROW',
+  'A_DEPTH',
+  'A_DEPTH_OUTER',
+  'B_FIRST',
+  'B_COLUMN',
+  'B_COLUMN_OUTER',
+  'B_DEPTH',
+  'B_DEPTH_OUTER',
+  'C_ROW',
+  'C_COLUMN',
+  'C_COLUMN_OUTER',
+  'SCALE',
+];
+const lengths = ['A_LENGTH', 'B_LENGTH', 'C_LENGTH'];
+const quad = kindsOf(kernelOf('gemm.quad', quadCode, gemmLoadsCode, widenedCode), [...shapeData, ...lengths]);
+const workgroup = kindsOf(kernelOf('gemm.workgroup', workgroupCode, gemmLoadsCode, gemmStoreCode, widenedCode), [
+  ...shapeData,
+  ...splitData,
+]);
 /** Whether a and b are halves → the kernel that reads them so. */
 const tilesHeldAs = (arithmetic: Arithmetic): KernelSource[][] =>
   [false, true].map((a) =>
@@ -49,7 +77,7 @@ const tilesHeldAs = (arithmetic: Arithmetic): KernelSource[][] =>
     ),
   );
 const tile: Readonly<Record<Arithmetic, KernelSource[][]>> = { f32: tilesHeldAs('f32'), f16: tilesHeldAs('f16') };
-const splitSum = kernelOf('splitSum', splitSumCode);
+const splitSum = withData(kernelOf('splitSum', splitSumCode), 'SIZE', 'SPLITS', 'SCALE', 'BIAS_STRIDE', 'BIAS_LENGTH');
 
 /** The ways a product can run: `workgroup` stages tiles in workgroup memory, for GPUs; `tile` does so with larger ones, and only what is large enough
  *  and lies so that it can be read in fours; `quad` shares loads by quad swaps and has no barriers, for adapters that run on the CPU, where a
@@ -210,6 +238,7 @@ export function lowerProduct(product: Product, context: LowerContext): Dispatch[
   // What is absent is bound to A, and not read.
   const reads: Operand[] = [a.value, b.value, bias ?? a.value, added.read ?? a.value];
 
+  const flops = 2 * rows * columns * depth[0] * depth[1];
   const variant = productVariant(context, 'gemm', isInFours(product));
   if (variant === 'quad') {
     // A quad covers 16 columns but as few as 4 rows: what is narrow (a LoRA's rank) had better be the rows.
@@ -223,7 +252,7 @@ export function lowerProduct(product: Product, context: LowerContext): Dispatch[
     const kStep = hasPairs(product) ? 2 : 1;
     return [
       {
-        kernel: unroll(quad, 'K_STEP', kStep),
+        kernel: unroll(kindFor(quad, 'quad', flops), 'K_STEP', kStep),
         constants: {
           ...strides,
           ...epilogue,
@@ -246,7 +275,7 @@ export function lowerProduct(product: Product, context: LowerContext): Dispatch[
         tile[context.arithmetic ?? 'f32'][Number(strides.A_FORMAT > 0)]![Number(strides.B_FORMAT > 0)]!,
         large.constants,
       )
-    : workgroup;
+    : kindFor(workgroup, 'workgroup', flops);
   if (splits === 1)
     return [
       { kernel, constants: { ...strides, ...epilogue, ...tiles, C_SPLIT: 0 }, reads, writes: [c.value], workgroups },

@@ -16,7 +16,7 @@ export function scalar(kernel: KernelSource, ...aliases: string[]): KernelSource
     const code = kernel.code.replace(/^alias (\w+) = (vec4[fiu]);/gm, (line: string, name: string, type: string) =>
       aliases.length === 0 || aliases.includes(name) ? `alias ${name} = ${SCALAR[type]!};` : line,
     );
-    variants.set(key, (found = { name: kernel.name, code }));
+    variants.set(key, (found = { ...kernel, code }));
   }
   return found;
 }

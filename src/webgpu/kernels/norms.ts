@@ -11,6 +11,7 @@ import {
   type LowerContext,
   type LowerToWgsl,
   type Scratch,
+  withData,
 } from './dispatch.ts';
 import groupNormChunksCode from './groupNormChunks.spread.wgsl?raw';
 import groupNormCode from './groupNorm.register.wgsl?raw';
@@ -40,13 +41,24 @@ interface Variants {
   workgroup: KernelSource;
 }
 
+/** Takes its shape as data: a network has a norm for every width. */
+const groupKernel = (name: string, ...code: [string, ...string[]]): KernelSource =>
+  withData(kernelOf(name, ...code), 'BATCH', 'GROUPS', 'CHANNELS_PER_GROUP', 'PLANE');
+const rowKernel = (name: string, ...code: [string, ...string[]]): KernelSource =>
+  withData(kernelOf(name, ...code), 'ROWS', 'WIDTH');
+const chunkKernel = (name: string, ...code: [string, ...string[]]): KernelSource =>
+  withData(kernelOf(name, ...code), 'GROUPS', 'CHANNELS_PER_GROUP', 'PLANE', 'CHUNKS');
+
 const groupNorm: Variants = {
-  register: kernelOf('groupNorm.register', groupNormCode, totalCode, sigmoidCode, siluCode),
-  workgroup: kernelOf('groupNorm.workgroup', groupNormWorkgroupCode, totalCode, sigmoidCode, siluCode, sumAllCode),
+  register: withData(groupKernel('groupNorm.register', groupNormCode, totalCode, sigmoidCode, siluCode), 'EPS'),
+  workgroup: withData(
+    groupKernel('groupNorm.workgroup', groupNormWorkgroupCode, totalCode, sigmoidCode, siluCode, sumAllCode),
+    'EPS',
+  ),
 };
 const groupNormGradInput: Variants = {
-  register: kernelOf('groupNormGradInput.register', groupNormGradInputCode, totalCode, sigmoidCode, siluSlopeCode),
-  workgroup: kernelOf(
+  register: groupKernel('groupNormGradInput.register', groupNormGradInputCode, totalCode, sigmoidCode, siluSlopeCode),
+  workgroup: groupKernel(
     'groupNormGradInput.workgroup',
     groupNormGradInputWorkgroupCode,
     totalCode,
@@ -56,8 +68,8 @@ const groupNormGradInput: Variants = {
   ),
 };
 const groupNormGradParams: Variants = {
-  register: kernelOf('groupNormGradParams.register', groupNormGradParamsCode, totalCode, sigmoidCode, siluSlopeCode),
-  workgroup: kernelOf(
+  register: groupKernel('groupNormGradParams.register', groupNormGradParamsCode, totalCode, sigmoidCode, siluSlopeCode),
+  workgroup: groupKernel(
     'groupNormGradParams.workgroup',
     groupNormGradParamsWorkgroupCode,
     totalCode,
@@ -67,23 +79,23 @@ const groupNormGradParams: Variants = {
   ),
 };
 const layerNorm: Variants = {
-  register: kernelOf('layerNorm.register', layerNormCode, totalCode),
-  workgroup: kernelOf('layerNorm.workgroup', layerNormWorkgroupCode, totalCode, sumAllCode),
+  register: rowKernel('layerNorm.register', layerNormCode, totalCode),
+  workgroup: rowKernel('layerNorm.workgroup', layerNormWorkgroupCode, totalCode, sumAllCode),
 };
 const layerNormGradInput: Variants = {
-  register: kernelOf('layerNormGradInput.register', layerNormGradInputCode, totalCode),
-  workgroup: kernelOf('layerNormGradInput.workgroup', layerNormGradInputWorkgroupCode, totalCode, sumAllCode),
+  register: rowKernel('layerNormGradInput.register', layerNormGradInputCode, totalCode),
+  workgroup: rowKernel('layerNormGradInput.workgroup', layerNormGradInputWorkgroupCode, totalCode, sumAllCode),
 };
 const layerNormGradParams: Variants = {
-  register: kernelOf('layerNormGradParams.register', layerNormGradParamsCode),
-  workgroup: kernelOf('layerNormGradParams.workgroup', layerNormGradParamsWorkgroupCode),
+  register: rowKernel('layerNormGradParams.register', layerNormGradParamsCode),
+  workgroup: rowKernel('layerNormGradParams.workgroup', layerNormGradParamsWorkgroupCode),
 };
 
 /** Of a group's chunks: what they come to, and what each does once that is known. */
 const spread = {
-  groupNormChunks: kernelOf('groupNormChunks.spread', groupNormChunksCode, totalCode, sumAllCode),
-  groupNorm: kernelOf('groupNorm.spread', groupNormSpreadCode, sigmoidCode, siluCode),
-  groupNormGradInputChunks: kernelOf(
+  groupNormChunks: chunkKernel('groupNormChunks.spread', groupNormChunksCode, totalCode, sumAllCode),
+  groupNorm: chunkKernel('groupNorm.spread', groupNormSpreadCode, sigmoidCode, siluCode),
+  groupNormGradInputChunks: chunkKernel(
     'groupNormGradInputChunks.spread',
     groupNormGradInputChunksCode,
     totalCode,
@@ -91,7 +103,7 @@ const spread = {
     siluSlopeCode,
     sumAllCode,
   ),
-  groupNormGradInput: kernelOf('groupNormGradInput.spread', groupNormGradInputSpreadCode),
+  groupNormGradInput: chunkKernel('groupNormGradInput.spread', groupNormGradInputSpreadCode),
 };
 
 /** Lanes of a chunk: four an invocation. */

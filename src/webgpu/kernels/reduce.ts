@@ -11,8 +11,9 @@ import {
   type LowerToWgsl,
   type Operand,
   type Scratch,
+  withData,
 } from './dispatch.ts';
-import { mergedAxes, WORKGROUP_SIZE } from './elementwise.ts';
+import { broadcastData, mergedAxes, WORKGROUP_SIZE } from './elementwise.ts';
 import { atLanes, lanesOf, scalar } from './lanes.ts';
 import meanSquaredErrorCode from './meanSquaredError.register.wgsl?raw';
 import meanSquaredErrorGradCode from './meanSquaredErrorGrad.wgsl?raw';
@@ -23,9 +24,21 @@ import broadcastIndexCode from './shared/broadcastIndex.wgsl?raw';
 import storeCode from './shared/store.wgsl?raw';
 import totalCode from './shared/total.wgsl?raw';
 
-const sum = kernelOf('sum.register', sumCode, storeCode);
-const sumWorkgroup = kernelOf('sum.workgroup', sumWorkgroupCode, storeCode);
-const broadcastTo = kernelOf('broadcastTo', broadcastToCode, broadcastIndexCode);
+const sumData = [
+  'SPLITS',
+  'FACTOR',
+  'KEPT',
+  'KEPT0',
+  'SUMMED0',
+  'SUMMED1',
+  'STRIDE_KEPT0',
+  'STRIDE_KEPT1',
+  'STRIDE_SUMMED0',
+  'STRIDE_SUMMED1',
+];
+const sum = withData(kernelOf('sum.register', sumCode, storeCode), ...sumData);
+const sumWorkgroup = withData(kernelOf('sum.workgroup', sumWorkgroupCode, storeCode), ...sumData);
+const broadcastTo = withData(kernelOf('broadcastTo', broadcastToCode, broadcastIndexCode), 'FACTOR', ...broadcastData);
 const meanSquaredError = kernelOf('meanSquaredError.register', meanSquaredErrorCode, totalCode);
 const meanSquaredErrorWorkgroup = kernelOf('meanSquaredError.workgroup', meanSquaredErrorWorkgroupCode, totalCode);
 const meanSquaredErrorGrad = kernelOf('meanSquaredErrorGrad', meanSquaredErrorGradCode);

@@ -13,6 +13,7 @@ import {
   type LowerContext,
   type LowerToWgsl,
   stretchOf,
+  withData,
 } from './dispatch.ts';
 import { flat, WORKGROUP_SIZE } from './elementwise.ts';
 import embeddingCode from './embedding.wgsl?raw';
@@ -30,13 +31,31 @@ import zeroCode from './zero.wgsl?raw';
 import firstShownCode from './shared/firstShown.wgsl?raw';
 import widenedCode from './shared/widened.wgsl?raw';
 
-const concat = kernelOf('concat', concatCode);
-const concatOne = kernelOf('concatOne', concatOneCode);
-const slice = kernelOf('slice', sliceCode);
-const padAxis = kernelOf('padAxis', padAxisCode);
-const transpose = kernelOf('transpose', transposeCode);
-const upsampleNearest = kernelOf('upsampleNearest', upsampleNearestCode, firstShownCode);
-const upsampleNearestGrad = kernelOf('upsampleNearestGrad', upsampleNearestGradCode, firstShownCode);
+const concat = withData(kernelOf('concat', concatCode), 'ROWS', 'WIDTH_A', 'WIDTH_B', 'ROW', 'START');
+const concatOne = withData(kernelOf('concatOne', concatOneCode), 'ROWS', 'WIDTH', 'ROW', 'START');
+const slice = withData(kernelOf('slice', sliceCode), 'ROWS', 'WIDTH', 'ROW', 'START');
+const padAxis = withData(kernelOf('padAxis', padAxisCode), 'ROWS', 'WIDTH', 'ROW', 'START');
+const transpose = withData(
+  kernelOf('transpose', transposeCode),
+  'SIZE',
+  'SIZE0',
+  'SIZE1',
+  'SIZE2',
+  'SIZE3',
+  'SIZE4',
+  'STRIDE0',
+  'STRIDE1',
+  'STRIDE2',
+  'STRIDE3',
+  'STRIDE4',
+  'STRIDE5',
+);
+const upsamplingData = ['PLANES', 'HEIGHT', 'WIDTH', 'HEIGHT_OUT', 'WIDTH_OUT'];
+const upsampleNearest = withData(kernelOf('upsampleNearest', upsampleNearestCode, firstShownCode), ...upsamplingData);
+const upsampleNearestGrad = withData(
+  kernelOf('upsampleNearestGrad', upsampleNearestGradCode, firstShownCode),
+  ...upsamplingData,
+);
 const embedding = kernelOf('embedding', embeddingCode);
 const embeddingHalf = kernelOf('embeddingHalf', embeddingHalfCode, widenedCode);
 const embeddingGrad = kernelOf('embeddingGrad', embeddingGradCode);

@@ -9,9 +9,9 @@ const unrolled = new Map<string, KernelSource>();
 
 /** The kernel with all loops to the constant NAME written out `count` times. */
 export function unroll(kernel: KernelSource, name: string, count: number): KernelSource {
-  const key = `${name}=${count}\n${kernel.code}`;
+  const key = `${name}=${count} ${kernel.data?.join() ?? ''}\n${kernel.code}`;
   let found = unrolled.get(key);
-  if (!found) unrolled.set(key, (found = { name: kernel.name, code: unrollLoops(kernel.code, name, count) }));
+  if (!found) unrolled.set(key, (found = { ...kernel, code: unrollLoops(kernel.code, name, count) }));
   return found;
 }
 
@@ -30,7 +30,7 @@ function unrollLoops(code: string, name: string, count: number): string {
 }
 
 /** Position of the brace that closes the one before `from`. */
-function closingBrace(code: string, from: number): number {
+export function closingBrace(code: string, from: number): number {
   let depth = 1;
   for (let i = from; i < code.length; i++) {
     if (code[i] === '{') depth++;

@@ -67,7 +67,7 @@ async function timeRoof(
     Float32Array.from({ length: 8 }, (_, i) => (i < 4 ? 0.999 : 0.001)),
   );
   const bindGroup = device.createBindGroup({
-    layout: pipelinesOf(device).layout(1, 1),
+    layout: pipelinesOf(device).layout(dispatch),
     entries: [read!, written!].map((buffer, binding) => ({ binding, resource: { buffer } })),
   });
   const ms = await gpuMs(engine, (pass) => {
