@@ -231,7 +231,11 @@ export async function microOps(_device: null, I: MicroInputs) {
     gnsilu_fwdbwd: await prepare([I.x, I.g, I.bb, I.dy], (graph, [x, weight, bias, dy]) => {
       const [y, stats] = graph.node('groupNorm', norm, [x!, weight!, bias!]) as [Value, Value];
       const inputs = [dy!, x!, weight!, bias!, stats];
-      return [y, graph.op('groupNormGradInput', norm, inputs), ...graph.node('groupNormGradParams', norm, inputs)];
+      return [
+        y,
+        graph.op('groupNormGradInput', { ...norm, residual: false }, inputs),
+        ...graph.node('groupNormGradParams', norm, inputs),
+      ];
     }),
   };
 }

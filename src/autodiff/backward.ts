@@ -14,7 +14,8 @@ export interface Seed {
 /** Gradients of sum over seeds of <grad, value> by each of `wrt` (parameters, views, inputs, or node outputs).
  *
  *  Works only along paths from `wrt` to the seeds: a frozen weight costs nothing. Where a value is used several times its gradients are
- *  summed in a fixed order (latest use first, of one node the last input first), as the residual of a later linearGradInput or conv2dGradInput where there is one.
+ *  summed in a fixed order (latest use first, of one node the last input first), as the residual of a later gradient that takes one (a product's or a norm's)
+ *  where there is one.
  *
  *  Each returned gradient is a node output (or a reshape of one) that has storage of its own and no other reader, so any of them can be
  *  given to Graph.place; where the rules alone would give a shared value, a copy (affine 1 x + 0) is appended. A value that no seed

@@ -21,6 +21,12 @@ export interface VjpContext<K extends OpKind> {
 export type VjpRule<K extends OpKind> = (context: VjpContext<K>) => readonly (Gradient | undefined)[];
 
 const plain = (emit: () => Value): Gradient => ({ kind: 'plain', emit });
+const fused = (emit: (soFar: Value | undefined) => readonly Value[]): Gradient => ({
+  kind: 'fused',
+  emit: (soFar) => emit(soFar)[0]!,
+});
+const withSoFar = (inputs: readonly Value[], soFar: Value | undefined): readonly Value[] =>
+  soFar ? [...inputs, soFar] : inputs;
 
 /** A node with several gradients as outputs, emitted at the first request of any of them. */
 function shared(emit: () => readonly Value[]): (output: number) => Gradient {
@@ -48,16 +54,9 @@ export const vjp: { readonly [K in ForwardOp]: VjpRule<K> } = {
     const { bias, residual, scale } = node.params;
     const [x, weight] = node.inputs as [Value, Value];
     return [
-      {
-        kind: 'fused',
-        emit: (soFar) =>
-          emit(
-            'linearGradInput',
-            { residual: soFar !== undefined, scale },
-            soFar ? [dy, weight, soFar] : [dy, weight],
-            'x',
-          )[0]!,
-      },
+      fused((soFar) =>
+        emit('linearGradInput', { residual: soFar !== undefined, scale }, withSoFar([dy, weight], soFar), 'x'),
+      ),
       plain(() => emit('linearGradWeight', { scale }, [dy, x], 'weight')[0]!),
       ...(bias ? [biasGradient(context, dy.shape.length - 1, scale)] : []),
       ...(residual ? [plain(() => dy)] : []),
@@ -70,16 +69,14 @@ export const vjp: { readonly [K in ForwardOp]: VjpRule<K> } = {
     const [height, width] = [x.shape[2]!, x.shape[3]!];
     const [kernelHeight, kernelWidth] = [weight.shape[2]!, weight.shape[3]!];
     return [
-      {
-        kind: 'fused',
-        emit: (soFar) =>
-          emit(
-            'conv2dGradInput',
-            { stride, padding, height, width, residual: soFar !== undefined, scale },
-            soFar ? [dy, weight, soFar] : [dy, weight],
-            'x',
-          )[0]!,
-      },
+      fused((soFar) =>
+        emit(
+          'conv2dGradInput',
+          { stride, padding, height, width, residual: soFar !== undefined, scale },
+          withSoFar([dy, weight], soFar),
+          'x',
+        ),
+      ),
       plain(
         () => emit('conv2dGradWeight', { stride, padding, kernelHeight, kernelWidth, scale }, [dy, x], 'weight')[0]!,
       ),
@@ -90,14 +87,27 @@ export const vjp: { readonly [K in ForwardOp]: VjpRule<K> } = {
   groupNorm: ({ node, dy, emit }) => {
     const inputs = [dy, ...node.inputs, node.outputs[1]!];
     const params = shared(() => emit('groupNormGradParams', node.params, inputs, 'params'));
-    return [plain(() => emit('groupNormGradInput', node.params, inputs, 'x')[0]!), params(0), params(1)];
+    return [
+      fused((soFar) =>
+        emit('groupNormGradInput', { ...node.params, residual: soFar !== undefined }, withSoFar(inputs, soFar), 'x'),
+      ),
+      params(0),
+      params(1),
+    ];
   },
   layerNorm: ({ node, dy, emit }) => {
     const [x, weight] = node.inputs as [Value, Value];
     const stats = node.outputs[1]!;
     const params = shared(() => emit('layerNormGradParams', node.params, [dy, x, stats], 'params'));
     return [
-      plain(() => emit('layerNormGradInput', node.params, [dy, x, weight, stats], 'x')[0]!),
+      fused((soFar) =>
+        emit(
+          'layerNormGradInput',
+          { ...node.params, residual: soFar !== undefined },
+          withSoFar([dy, x, weight, stats], soFar),
+          'x',
+        ),
+      ),
       params(0),
       params(1),
     ];

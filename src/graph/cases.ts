@@ -193,6 +193,21 @@ function groupNormGradCase(size: GroupNormSize): {
   };
 }
 
+/** Every second size would do, but each is as cheap. */
+function withAndWithoutResidual<P extends object>(
+  plain: { name: string; params: P; inputs: (DataInput | DerivedInput)[] },
+  residual: DataInput,
+): { name: string; params: P & { residual: boolean }; inputs: (DataInput | DerivedInput)[] }[] {
+  return [
+    { ...plain, params: { ...plain.params, residual: false } },
+    {
+      name: `${plain.name}, residual`,
+      params: { ...plain.params, residual: true },
+      inputs: [...plain.inputs, residual],
+    },
+  ];
+}
+
 /** Statistics of input 1. They do not depend on weight and bias. */
 function layerNormStats({ x }: LayerNormSize): DerivedInput {
   const ones = filled([x[x.length - 1]!], { values: [1] });
@@ -460,13 +475,18 @@ export const cases: { readonly [K in OpKind]: readonly Case<K>[] } = {
       inputs: [grad(y), normal(x)],
     };
   }),
-  groupNormGradInput: groupNormSizes.map(groupNormGradCase),
+  groupNormGradInput: groupNormSizes.flatMap((size) => withAndWithoutResidual(groupNormGradCase(size), grad(size.x))),
   groupNormGradParams: groupNormSizes.map(groupNormGradCase),
-  layerNormGradInput: layerNormSizes.map((size) => ({
-    name: size.name,
-    params: { eps: 1e-5 },
-    inputs: [grad(size.x), ...layerNormInputs(size).slice(0, 2), layerNormStats(size)],
-  })),
+  layerNormGradInput: layerNormSizes.flatMap((size) =>
+    withAndWithoutResidual(
+      {
+        name: size.name,
+        params: { eps: 1e-5 },
+        inputs: [grad(size.x), ...layerNormInputs(size).slice(0, 2), layerNormStats(size)],
+      },
+      grad(size.x),
+    ),
+  ),
   layerNormGradParams: layerNormSizes.map((size) => ({
     name: size.name,
     params: { eps: 1e-5 },

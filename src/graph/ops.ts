@@ -79,12 +79,12 @@ export interface GradParams {
   };
   /** dW of conv2d. dy [N, O, H', W'], x [N, C, H, W] → [O, C, kh, kw]. */
   conv2dGradWeight: { stride: number; padding: Padding; kernelHeight: number; kernelWidth: number; scale: number };
-  /** dy, x, weight, bias, stats → dx. */
-  groupNormGradInput: { groups: number; eps: number; silu: boolean };
+  /** dy, x, weight, bias, stats, residual like x → dx (+ residual). */
+  groupNormGradInput: { groups: number; eps: number; silu: boolean; residual: boolean };
   /** dy, x, weight, bias, stats → dweight [C], dbias [C]. */
   groupNormGradParams: { groups: number; eps: number; silu: boolean };
-  /** dy, x, weight, stats → dx. */
-  layerNormGradInput: { eps: number };
+  /** dy, x, weight, stats, residual like x → dx (+ residual). */
+  layerNormGradInput: { eps: number; residual: boolean };
   /** dy, x, stats → dweight [D], dbias [D]. */
   layerNormGradParams: { eps: number };
   /** do [N, T, D], o [N, T, D] → [N, heads, T] = sum over the head's channels of do * o. */

@@ -215,21 +215,23 @@ export const shapeOf: { readonly [K in OpKind]: ShapeRule<K> } = {
     assert(dy[0] === x[0], `${path}: dy has batch ${dy[0]}, x ${x[0]}`);
     return [[dy[1]!, x[1]!, kernelHeight, kernelWidth]];
   },
-  groupNormGradInput: (_, inputs, path) => (
-    count(inputs, 5, path),
-    same(inputs[0]!, inputs[1]!, 'dy and x differ', path),
-    [inputs[1]!]
-  ),
+  groupNormGradInput: ({ residual }, inputs, path) => {
+    count(inputs, 5 + Number(residual), path);
+    same(inputs[0]!, inputs[1]!, 'dy and x differ', path);
+    if (residual) same(inputs[5]!, inputs[1]!, 'residual and dx differ', path);
+    return [inputs[1]!];
+  },
   groupNormGradParams: (_, inputs, path) => (
     count(inputs, 5, path),
     same(inputs[0]!, inputs[1]!, 'dy and x differ', path),
     [inputs[2]!, inputs[3]!]
   ),
-  layerNormGradInput: (_, inputs, path) => (
-    count(inputs, 4, path),
-    same(inputs[0]!, inputs[1]!, 'dy and x differ', path),
-    [inputs[1]!]
-  ),
+  layerNormGradInput: ({ residual }, inputs, path) => {
+    count(inputs, 4 + Number(residual), path);
+    same(inputs[0]!, inputs[1]!, 'dy and x differ', path);
+    if (residual) same(inputs[4]!, inputs[1]!, 'residual and dx differ', path);
+    return [inputs[1]!];
+  },
   layerNormGradParams: (_, inputs, path) => {
     count(inputs, 3, path);
     same(inputs[0]!, inputs[1]!, 'dy and x differ', path);

@@ -57,7 +57,7 @@ function groupNormElements(
 }
 
 export const groupNormGradInput: CpuKernel<'groupNormGradInput'> = ({ groups, silu }, inputs, [dx]) => {
-  const [, x, weight, , stats] = inputs;
+  const [, x, weight, , stats, residual] = inputs;
   const sets = x!.shape[0]! * groups;
   const length = x!.data.length / sets;
   const [sum, sumNormed] = [new Float64Array(sets), new Float64Array(sets)];
@@ -67,7 +67,8 @@ export const groupNormGradInput: CpuKernel<'groupNormGradInput'> = ({ groups, si
   });
   groupNormElements(silu, groups, inputs, (i, c, set, normed, grad) => {
     dx!.data[i] =
-      stats!.data[2 * set + 1]! * (grad * weight!.data[c]! - sum[set]! / length - (normed * sumNormed[set]!) / length);
+      stats!.data[2 * set + 1]! * (grad * weight!.data[c]! - sum[set]! / length - (normed * sumNormed[set]!) / length) +
+      (residual?.data[i] ?? 0);
   });
 };
 
@@ -92,8 +93,8 @@ export const layerNorm: CpuKernel<'layerNorm'> = ({ eps }, [x, weight, bias], [y
   }
 };
 
-/** dy, x, weight, stats → dx. */
-export const layerNormGradInput: CpuKernel<'layerNormGradInput'> = (_, [dy, x, weight, stats], [dx]) => {
+/** dy, x, weight, stats, residual → dx. */
+export const layerNormGradInput: CpuKernel<'layerNormGradInput'> = (_, [dy, x, weight, stats, residual], [dx]) => {
   const D = weight!.data.length;
   for (let row = 0; row < x!.data.length / D; row++) {
     const [mean, rstd] = [stats!.data[2 * row]!, stats!.data[2 * row + 1]!];
@@ -105,7 +106,9 @@ export const layerNormGradInput: CpuKernel<'layerNormGradInput'> = (_, [dy, x, w
     }
     for (let d = 0; d < D; d++) {
       const normed = (x!.data[row * D + d]! - mean) * rstd;
-      dx!.data[row * D + d] = rstd * (dy!.data[row * D + d]! * weight!.data[d]! - sum / D - (normed * sumNormed) / D);
+      dx!.data[row * D + d] =
+        rstd * (dy!.data[row * D + d]! * weight!.data[d]! - sum / D - (normed * sumNormed) / D) +
+        (residual?.data[row * D + d] ?? 0);
     }
   }
 };

@@ -1,6 +1,6 @@
 // dx of groupNorm.register.wgsl's `y[i] = activate((x[i] - mean) * rstd * scale + shift)`. With g = dy activate'(z) scale and h = (x - mean) rstd,
 // dx = rstd (g - mean(g) - h mean(g h)), means over the group. g waits in dx between the passes, so that its exponentials run once.
-// dy, x, dx: [BATCH, GROUPS, CHANNELS_PER_GROUP, PLANE]; weight, bias: [GROUPS * CHANNELS_PER_GROUP]; stats: [BATCH, GROUPS] of (mean, rstd).
+// dy, x, residual, dx: [BATCH, GROUPS, CHANNELS_PER_GROUP, PLANE]; weight, bias: [GROUPS * CHANNELS_PER_GROUP]; stats: [BATCH, GROUPS] of (mean, rstd).
 // One invocation a (batch, group): two serial passes, no barrier. 1-D grid.
 
 alias Lanes = vec4f; // f32 where four does not divide PLANE (lanes.ts)
@@ -13,6 +13,8 @@ const CHANNELS_PER_GROUP: u32 = 1;
 /** Elements of a channel, in Lanes. */
 const PLANE: u32 = 1;
 const SILU = false;
+/** Whether residual is added. */
+const RESIDUAL = false;
 
 const GROUP_SIZE: u32 = CHANNELS_PER_GROUP * PLANE;
 
@@ -21,7 +23,8 @@ const GROUP_SIZE: u32 = CHANNELS_PER_GROUP * PLANE;
 @group(0) @binding(2) var<storage, read> weight: array<f32>;
 @group(0) @binding(3) var<storage, read> bias: array<f32>;
 @group(0) @binding(4) var<storage, read> stats: array<vec2f>;
-@group(0) @binding(5) var<storage, read_write> dx: array<Lanes>;
+@group(0) @binding(5) var<storage, read> residual: array<Lanes>;
+@group(0) @binding(6) var<storage, read_write> dx: array<Lanes>;
 
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
@@ -50,6 +53,6 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   let mean_g = total(sum) / elements;
   let mean_gh = total(sum_h) / elements;
   for (var i = first; i < first + GROUP_SIZE; i++) {
-    dx[i] = rstd * (dx[i] - mean_g - (x[i] - mean) * rstd * mean_gh);
+    dx[i] = added(rstd * (dx[i] - mean_g - (x[i] - mean) * rstd * mean_gh), i);
   }
 }

@@ -1,6 +1,6 @@
 // dx of groupNorm.register.wgsl's `y[i] = activate((x[i] - mean) * rstd * scale + shift)`. With g = dy activate'(z) scale and h = (x - mean) rstd,
 // dx = rstd (g - mean(g) - h mean(g h)), means over the group. g waits in dx between the passes, so that its exponentials run once.
-// dy, x, dx: [BATCH, GROUPS, CHANNELS_PER_GROUP, PLANE]; weight, bias: [GROUPS * CHANNELS_PER_GROUP]; stats: [BATCH, GROUPS] of (mean, rstd).
+// dy, x, residual, dx: [BATCH, GROUPS, CHANNELS_PER_GROUP, PLANE]; weight, bias: [GROUPS * CHANNELS_PER_GROUP]; stats: [BATCH, GROUPS] of (mean, rstd).
 // One workgroup a (batch, group): strided passes, sums in workgroup memory; an invocation reads back only what it wrote. Workgroups
 // [GROUPS, BATCH].
 
@@ -15,6 +15,8 @@ const CHANNELS_PER_GROUP: u32 = 1;
 /** Elements of a channel, in Lanes. */
 const PLANE: u32 = 1;
 const SILU = false;
+/** Whether residual is added. */
+const RESIDUAL = false;
 
 const GROUP_SIZE: u32 = CHANNELS_PER_GROUP * PLANE;
 
@@ -23,7 +25,8 @@ const GROUP_SIZE: u32 = CHANNELS_PER_GROUP * PLANE;
 @group(0) @binding(2) var<storage, read> weight: array<f32>;
 @group(0) @binding(3) var<storage, read> bias: array<f32>;
 @group(0) @binding(4) var<storage, read> stats: array<vec2f>;
-@group(0) @binding(5) var<storage, read_write> dx: array<Lanes>;
+@group(0) @binding(5) var<storage, read> residual: array<Lanes>;
+@group(0) @binding(6) var<storage, read_write> dx: array<Lanes>;
 
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) local: u32) {
@@ -46,6 +49,6 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
   }
   let means = sum_all(local, vec2f(total(sum), total(sum_h))) / elements;
   for (var i = first + local; i < first + GROUP_SIZE; i += WORKGROUP_SIZE) {
-    dx[i] = rstd * (dx[i] - means.x - (x[i] - mean) * rstd * means.y);
+    dx[i] = added(rstd * (dx[i] - means.x - (x[i] - mean) * rstd * means.y), i);
   }
 }

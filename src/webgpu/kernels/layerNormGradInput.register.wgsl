@@ -1,6 +1,6 @@
 // dx of layerNorm.register.wgsl's `y[first + i] = (x[first + i] - mean) * rstd * weight[i] + bias[i]`. With g = dy weight and h = (x - mean) rstd,
 // dx = rstd (g - mean(g) - h mean(g h)), means over the row.
-// dy, x, dx: [ROWS, WIDTH]; weight: [WIDTH]; stats: [ROWS] of (mean, rstd).
+// dy, x, residual, dx: [ROWS, WIDTH]; weight: [WIDTH]; stats: [ROWS] of (mean, rstd).
 // One invocation a row: two serial passes, no barrier. 1-D grid folded over y.
 
 alias Lanes = vec4f; // f32 where four does not divide WIDTH (lanes.ts)
@@ -10,12 +10,15 @@ const WORKGROUP_SIZE: u32 = 16;
 const ROWS: u32 = 1;
 /** Elements of a row, in Lanes. */
 const WIDTH: u32 = 1;
+/** Whether residual is added. */
+const RESIDUAL = false;
 
 @group(0) @binding(0) var<storage, read> dy: array<Lanes>;
 @group(0) @binding(1) var<storage, read> x: array<Lanes>;
 @group(0) @binding(2) var<storage, read> weight: array<Lanes>;
 @group(0) @binding(3) var<storage, read> stats: array<vec2f>;
-@group(0) @binding(4) var<storage, read_write> dx: array<Lanes>;
+@group(0) @binding(4) var<storage, read> residual: array<Lanes>;
+@group(0) @binding(5) var<storage, read_write> dx: array<Lanes>;
 
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
@@ -36,6 +39,7 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   let mean_g = total(sum) / elements;
   let mean_gh = total(sum_h) * rstd / elements;
   for (var i = 0u; i < WIDTH; i++) {
-    dx[first + i] = rstd * (dy[first + i] * weight[i] - mean_g - (x[first + i] - mean) * rstd * mean_gh);
+    let own = rstd * (dy[first + i] * weight[i] - mean_g - (x[first + i] - mean) * rstd * mean_gh);
+    dx[first + i] = added(own, first + i);
   }
 }

@@ -2,6 +2,7 @@
  *  backward kernels. Class 'norm' has three variants: 'register' (one invocation a group, row or channel, no barrier), 'workgroup' (one
  *  workgroup for each, sums in workgroup memory), and, of groups that are long, 'spread' (a workgroup for each chunk of a group, two
  *  dispatches: so many groups as a GPU has cores are rare). */
+import type { Value } from '../../graph/graph.ts';
 import { type Shape, sizeOf } from '../../shared/shape.ts';
 import {
   type Dispatch,
@@ -30,6 +31,7 @@ import layerNormGradInputWorkgroupCode from './layerNormGradInput.workgroup.wgsl
 import layerNormGradParamsCode from './layerNormGradParams.register.wgsl?raw';
 import layerNormGradParamsWorkgroupCode from './layerNormGradParams.workgroup.wgsl?raw';
 import layerNormWorkgroupCode from './layerNorm.workgroup.wgsl?raw';
+import addedCode from './shared/added.wgsl?raw';
 import sigmoidCode from './shared/sigmoid.wgsl?raw';
 import siluCode from './shared/silu.wgsl?raw';
 import siluSlopeCode from './shared/siluSlope.wgsl?raw';
@@ -57,10 +59,18 @@ const groupNorm: Variants = {
   ),
 };
 const groupNormGradInput: Variants = {
-  register: groupKernel('groupNormGradInput.register', groupNormGradInputCode, totalCode, sigmoidCode, siluSlopeCode),
+  register: groupKernel(
+    'groupNormGradInput.register',
+    groupNormGradInputCode,
+    totalCode,
+    sigmoidCode,
+    siluSlopeCode,
+    addedCode,
+  ),
   workgroup: groupKernel(
     'groupNormGradInput.workgroup',
     groupNormGradInputWorkgroupCode,
+    addedCode,
     totalCode,
     sigmoidCode,
     siluSlopeCode,
@@ -83,8 +93,14 @@ const layerNorm: Variants = {
   workgroup: rowKernel('layerNorm.workgroup', layerNormWorkgroupCode, totalCode, sumAllCode),
 };
 const layerNormGradInput: Variants = {
-  register: rowKernel('layerNormGradInput.register', layerNormGradInputCode, totalCode),
-  workgroup: rowKernel('layerNormGradInput.workgroup', layerNormGradInputWorkgroupCode, totalCode, sumAllCode),
+  register: rowKernel('layerNormGradInput.register', layerNormGradInputCode, totalCode, addedCode),
+  workgroup: rowKernel(
+    'layerNormGradInput.workgroup',
+    layerNormGradInputWorkgroupCode,
+    totalCode,
+    sumAllCode,
+    addedCode,
+  ),
 };
 const layerNormGradParams: Variants = {
   register: rowKernel('layerNormGradParams.register', layerNormGradParamsCode),
@@ -103,7 +119,7 @@ const spread = {
     siluSlopeCode,
     sumAllCode,
   ),
-  groupNormGradInput: chunkKernel('groupNormGradInput.spread', groupNormGradInputSpreadCode),
+  groupNormGradInput: chunkKernel('groupNormGradInput.spread', groupNormGradInputSpreadCode, addedCode),
 };
 
 /** Lanes of a chunk: four an invocation. */
@@ -210,14 +226,26 @@ export const lowerGroupNorm: LowerToWgsl<'groupNorm'> = (
   ];
 };
 
+/** What is absent is bound to dy, and not read. */
+const residualOf = (inputs: readonly Value[], at: number): Value => inputs[at] ?? inputs[0]!;
+
 export const lowerGroupNormGradInput: LowerToWgsl<'groupNormGradInput'> = (
-  { inputs, outputs, params: { groups, silu } },
+  { inputs: all, outputs, params: { groups, silu, residual } },
   context,
 ) => {
+  const inputs = all.slice(0, 5);
+  const added = residualOf(all, 5);
   const own = groupSizes(inputs[1]!.shape, groups);
   const variant = normVariant(context, own.chunks);
   if (variant !== 'spread')
-    return overGroups(groupNormGradInput, variant, own, { SILU: silu }, { reads: inputs, writes: outputs }, context);
+    return overGroups(
+      groupNormGradInput,
+      variant,
+      own,
+      { SILU: silu, RESIDUAL: residual },
+      { reads: [...inputs, added], writes: outputs },
+      context,
+    );
   const { sizes, sums, workgroups } = overChunks(own);
   return [
     {
@@ -229,8 +257,8 @@ export const lowerGroupNormGradInput: LowerToWgsl<'groupNormGradInput'> = (
     },
     {
       kernel: atLanes(spread.groupNormGradInput, own.lanes),
-      constants: sizes,
-      reads: [inputs[1]!, inputs[4]!, sums],
+      constants: { ...sizes, RESIDUAL: residual },
+      reads: [inputs[1]!, inputs[4]!, sums, added],
       writes: outputs,
       workgroups,
     },
@@ -268,7 +296,7 @@ export const lowerGroupNormGradParams: LowerToWgsl<'groupNormGradParams'> = (
 function overRows(
   { register, workgroup }: Variants,
   shape: Shape,
-  constants: Record<string, number>,
+  constants: Record<string, number | boolean>,
   operands: Pick<Dispatch, 'reads' | 'writes'>,
   context: LowerContext,
 ): Dispatch[] {
@@ -298,8 +326,17 @@ function overRows(
 export const lowerLayerNorm: LowerToWgsl<'layerNorm'> = ({ inputs, outputs, params: { eps } }, context) =>
   overRows(layerNorm, inputs[0]!.shape, { EPS: eps }, { reads: inputs, writes: outputs }, context);
 
-export const lowerLayerNormGradInput: LowerToWgsl<'layerNormGradInput'> = ({ inputs, outputs }, context) =>
-  overRows(layerNormGradInput, inputs[1]!.shape, {}, { reads: inputs, writes: outputs }, context);
+export const lowerLayerNormGradInput: LowerToWgsl<'layerNormGradInput'> = (
+  { inputs, outputs, params: { residual } },
+  context,
+) =>
+  overRows(
+    layerNormGradInput,
+    inputs[1]!.shape,
+    { RESIDUAL: residual },
+    { reads: [...inputs.slice(0, 4), residualOf(inputs, 4)], writes: outputs },
+    context,
+  );
 
 export const lowerLayerNormGradParams: LowerToWgsl<'layerNormGradParams'> = ({ inputs, outputs }, context) => {
   const { shape } = inputs[1]!;
