@@ -109,6 +109,9 @@ def write(name: str, folder: Path, spec: dict) -> None:
     text = seed_weights(
         BlipTextModel(BlipTextConfig(**spec["text"], vocab_size=rows, encoder_hidden_size=spec["vision"]["hidden_size"], hidden_act="gelu",
                                      layer_norm_eps=1e-12, is_decoder=True), add_pooling_layer=False), seed + 1)
+    # Random attention hardly looks at anything in particular, and a word that is read wrongly would move a score by a millionth.
+    for k, value in text.named_parameters():
+        value.mul_(3.0 if k.endswith("self.value.weight") else 2.5 if k.endswith(("self.query.weight", "self.key.weight")) else 1.0)
     widths = [spec["text"]["hidden_size"], *spec["head"], 1]
     head = {}
     for index, (inputs, outputs) in enumerate(zip(widths, widths[1:])):
