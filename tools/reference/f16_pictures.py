@@ -1,6 +1,6 @@
 """How far pictures drawn in f16 are from the same in f32: the rounding of our kernels (src/webgpu/kernels/shared/tileHalf.wgsl) on top of diffusers.
 
-    python tools/reference/f16_pictures.py [--pictures 8] [--together 8]
+    python tools/reference/f16_pictures.py [--pictures 8] [--together 8] [--guidance 2]
 
 An adapter's own pictures need neither: `winnow generate` with and without --arithmetic f16, then `node bench/run.mjs pictures A B`.
 
@@ -18,7 +18,6 @@ from diffusers import StableDiffusionPipeline
 
 ROOT = Path(__file__).resolve().parents[2]
 STEPS = 12
-GUIDANCE = 7.5
 SEEDS = 2
 
 linear, conv2d = F.linear, F.conv2d
@@ -92,6 +91,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pictures", type=int, default=8)
     parser.add_argument("--together", type=int, default=8)
+    parser.add_argument("--guidance", type=float, default=2)
     args = parser.parse_args()
     pipe = StableDiffusionPipeline.from_pretrained(ROOT / "public/models/postcard", torch_dtype=torch.float32)
     pipe.set_progress_bar_config(disable=True)
@@ -112,7 +112,7 @@ def main():
     def draw(prompt, seed, in_half):
         drawing[0] = in_half
         generator = torch.Generator("cpu").manual_seed(seed)
-        options = {"num_inference_steps": STEPS, "guidance_scale": GUIDANCE, "output_type": "latent"}
+        options = {"num_inference_steps": STEPS, "guidance_scale": args.guidance, "output_type": "latent"}
         return pipe(prompt, generator=generator, **options).images
 
     def decode(latents, in_half=False):
