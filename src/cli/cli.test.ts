@@ -254,7 +254,8 @@ describe('plan', () => {
     expect(plan.peakBytes).toBe(Object.values(plan.parts).reduce((sum, bytes) => sum + bytes, 0));
     const double = JSON.parse((await winnow('plan', tiny, '--rank', '2', '--pairs', '2', '--json')).out) as typeof plan;
     expect(double.flopsPerStep).toBe(2 * plan.flopsPerStep);
-    expect(double.parts['activations']).toBeGreaterThan(1.8 * plan.parts['activations']!);
+    // But for the shapes that kernels take as data, a tenth of so small a plan.
+    expect(double.parts['activations']).toBeGreaterThan(1.75 * plan.parts['activations']!);
   });
   it('counts Stable Diffusion 1.5 as diffusers does, from its UNet config alone', async () => {
     const config = {

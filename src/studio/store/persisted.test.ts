@@ -26,6 +26,7 @@ const defaults = {
   keepMakingPairs: false,
   notify: false,
   previews: true,
+  arithmetic: 'f32',
   scaling: 'smooth',
   language: null,
   smoothing: 0.6,
