@@ -1,6 +1,5 @@
 /** Pairs and labels as the screens read them. */
 import { isUsable, type Label, labelsFrom, labelsOf, type LabelState, type RaterLabels } from '../../data/labels.ts';
-import { type RatersFigures, ratersFigures } from '../../evaluation/raters.ts';
 import { selfAgreement } from '../../evaluation/selfAgreement.ts';
 import { type RaterKind, raterKindOf, raterKinds } from '../../records/raters.ts';
 import { pairsFor, trainsOn } from '../../data/pairs.ts';
@@ -134,9 +133,6 @@ export const usable: Selector<{ own: number; others: number }> = memoised(
   },
   shallow,
 );
-
-/** What is to be known of everybody who labelled. */
-export const raters: Selector<RatersFigures> = memoised([labels], ratersFigures);
 
 /** How often who judges now agrees with themselves; NaN where no pair was shown again. */
 export const ownSelfAgreement: Selector<number> = memoised([ownLabels], (own) => selfAgreement(own).rate);

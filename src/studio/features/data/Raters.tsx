@@ -13,7 +13,7 @@ import { raterColour } from '../../components/raterColour.ts';
 import { attempt } from '../../components/toast.ts';
 import { Disclosure } from '../../components/Disclosure.tsx';
 import { Panel } from '../../components/Surface.tsx';
-import { raters as figuresOf } from '../../store/labelSelectors.ts';
+import { ratersFigures } from '../../store/ratersFigures.ts';
 import { type RaterColour, raterColours } from '../../store/persisted.ts';
 import { currentRater, type Profile, profiles, raterTitle } from '../../store/ratersSlice.ts';
 import { useStudio } from '../../store/useStudio.ts';
@@ -32,7 +32,7 @@ const colourNames: Record<RaterColour, MessageDescriptor> = {
 };
 
 export function Raters() {
-  const { raters, merged, disputed, agreement, pairwise } = useStudio(figuresOf);
+  const { raters, merged, disputed, agreement, pairwise } = useStudio(ratersFigures);
   const known = useStudio(profiles);
   const unlisted = raters.length - SHOWN;
   const colourOf = (by: string): Profile | undefined => known.find((one) => one.by === by);
