@@ -6,8 +6,8 @@ import { bestLook, MAX_LOGIT, MAX_WINNER_ERROR } from './looks.ts';
 
 /** Steps that are taken together: one is noise. */
 export const WINDOW = 12;
-/** A margin at which a model is all but certain of the loser. */
-const OPPOSITE = -5;
+/** A margin at which a model is all but certain of the loser, over a few pairs whose logits are of the presets' size (MAX_LOGIT). */
+const OPPOSITE = -20;
 /** Looks in a row. */
 export const FALLS = 3;
 /** What a margin must lose for its fall to be one. */

@@ -8,6 +8,7 @@ import {
   hasStalled,
   lookBlocks,
   lookInWords,
+  lossOf,
 } from './looks.ts';
 
 const figures = (changes: Partial<LookFigures> = {}): LookFigures => ({
@@ -33,7 +34,7 @@ describe('the best look', () => {
     expect(bestLook(undefined)).toBeUndefined();
     const drifted = looks(0.3).map((look) => ({ ...look, heldOut: figures({ loss: 0.3, winnerError: 1.4 }) }));
     expect(bestLook(drifted)).toBeUndefined();
-    const away = looks(0.1).map((look) => ({ ...look, heldOut: figures({ loss: 0.1, margin: 60 }) }));
+    const away = looks(0.1).map((look) => ({ ...look, heldOut: figures({ loss: 0.1, margin: 260 }) }));
     expect(bestLook(away)).toBeUndefined();
   });
 
@@ -53,6 +54,15 @@ it.each([
   [[0.9, 0.9, 0.9], 0, false],
 ])('looks of losses %j with a patience of %i have stalled: %s', (losses, patience, stalled) => {
   expect(hasStalled(looks(...losses), patience)).toBe(stalled);
+});
+
+it('a loss is as good whatever the size of the margins, and that of small ones is the plain one', () => {
+  const fourOfFive = [30, 25, -20, 35, 30];
+  expect(lossOf(fourOfFive)).toBeLessThan(Math.LN2);
+  expect(lossOf(fourOfFive)).toBeCloseTo(lossOf(fourOfFive.map((margin) => margin / 10)), 12);
+  expect(lossOf([30, -30])).toBeGreaterThan(Math.LN2);
+  expect(lossOf([0.5, -0.2])).toBeCloseTo((Math.log1p(Math.exp(-0.5)) + Math.log1p(Math.exp(0.2))) / 2, 12);
+  expect(lossOf([0, 0])).toBe(Math.LN2);
 });
 
 it('a tie counts half, in the share and in its interval', () => {

@@ -146,7 +146,7 @@ export interface LookFigures {
   pairs: number;
   /** Pairs whose winner the model prefers, a tie counting half. */
   right: number;
-  /** Mean implicit margin, and the mean of -log sigmoid of the margins: ln 2 where the model prefers nothing. */
+  /** Mean implicit margin, and the loss of the margins whatever their size (evaluation/looks.ts lossOf): ln 2 where the model prefers nothing. */
   margin: number;
   loss: number;
   /** The winners' error over the reference's: above 1 the model draws them worse than at the start. */

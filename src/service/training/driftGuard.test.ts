@@ -44,7 +44,7 @@ describe('the drift guard of a run', () => {
   });
 
   it('takes one back to its best checkpoint, and on at half the rate, to the same bits where that was cut off', async () => {
-    const config = guarded({ beta: 2500, learningRate: 0.3, warmupSteps: 20, steps: 13, driftGuard: 'back' });
+    const config = guarded({ beta: 10_000, learningRate: 0.3, warmupSteps: 20, steps: 13, driftGuard: 'back' });
     const whole = await leaning(20);
     const run = whole.start({ config });
     const record = await run.record;

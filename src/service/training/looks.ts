@@ -1,6 +1,7 @@
 /** A run's looks at pairs that it keeps back and at pairs that it trains on: implicit margins (training/implicitReward.ts) over one bank of draws, by
  *  the weights as they are. A look changes nothing of the run: its draws are the bank's own, and it only reads the weights. */
 import { heldOutOf, MIN_HELD_OUT } from '../../data/heldOut.ts';
+import { lossOf } from '../../evaluation/looks.ts';
 import { graphFlops } from '../../graph/flops.ts';
 import { Graph } from '../../graph/graph.ts';
 import type { DenoiserSize } from '../../models/denoiser.ts';
@@ -198,7 +199,7 @@ function figuresOf(policy: readonly PairErrors[], reference: readonly PairErrors
     pairs: margins.length,
     right: sum(margins.map((margin) => (margin > 0 ? 1 : margin === 0 ? 0.5 : 0))),
     margin: sum(margins) / margins.length,
-    loss: sum(margins.map((margin) => Math.log1p(Math.exp(-Math.abs(margin))) + Math.max(0, -margin))) / margins.length,
+    loss: lossOf(margins),
     winnerError: winners(policy) / winners(reference),
   };
 }
