@@ -2,21 +2,16 @@
  *  embedded model's size. Weights are random: only time, dispatches, pipelines and bytes are of interest.
  *  `node bench/run.mjs step [nano|postcard] [full|lora] [profile]`. */
 import { openNodeDevice } from '../src/cli/device.ts';
-import type { Graph, Value } from '../src/graph/graph.ts';
-import { parseUNetConfig } from '../src/models/sd/config.ts';
-import { buildUNet, loraTargets, type UNetInputs, unetInputs } from '../src/models/sd/unet.ts';
-import { parametersOf } from '../src/models/weights.ts';
+import type { Value } from '../src/graph/graph.ts';
 import { sizeOf } from '../src/shared/shape.ts';
-import { layoutArenas } from '../src/training/arena.ts';
-import { loraTensors } from '../src/training/lora.ts';
-import { buildStepGraph, defaultLoss, type StepSpec } from '../src/training/stepGraph.ts';
-import { Graph as NewGraph } from '../src/graph/graph.ts';
+import { buildStepGraph } from '../src/training/stepGraph.ts';
 import { createGpuExecutor } from '../src/webgpu/executor.ts';
 import { profileProgram, summarize } from '../src/webgpu/profiler.ts';
 import { tuneKernels } from '../src/webgpu/tune.ts';
 import { heaviestTasks } from '../src/webgpu/workload.ts';
 import { evaluate } from '../src/oracle/run.ts';
 import { nano } from '../src/service/layouts.ts';
+import { specOf } from './stepSpec.ts';
 
 const postcard = {
   ...nano,
@@ -32,25 +27,7 @@ const postcard = {
 
 export async function main([name = 'nano', mode = 'full', profile = '']: string[]): Promise<void> {
   const engine = await openNodeDevice();
-  const config = parseUNetConfig(name === 'nano' ? nano : postcard);
-  const [height, width] = config.sample_size!;
-  const inputs = (graph: Graph, batch: number): ReturnType<typeof unetInputs> =>
-    unetInputs(graph, config, { batch, height, width, tokens: name === 'nano' ? 16 : 32 });
-  const whole = new NewGraph();
-  whole.output('y', buildUNet(whole, config, inputs(whole, 2)));
-  const tensors =
-    mode === 'full'
-      ? parametersOf(whole).map((value) => ({ name: value.name, shape: value.shape }))
-      : loraTensors(loraTargets(config, 'attention'), 4);
-  const spec: StepSpec = {
-    denoiser: { inputs, build: (graph, values, options) => buildUNet(graph, config, values as UNetInputs, options) },
-    pairs: 1,
-    loss: defaultLoss,
-    mode: mode === 'full' ? { kind: 'full' } : { kind: 'lora', scaleOf: () => 1 },
-    layout: layoutArenas(tensors, 32 * 2 ** 20),
-    reference: 'input',
-    accumulation: 1,
-  };
+  const spec = specOf(name === 'nano' ? nano : postcard, mode, name === 'nano' ? 16 : 32);
   const { graph, outputs } = buildStepGraph(spec);
   const { variants, measuredMs, flopsPerSecond } = await tuneKernels(engine, evaluate, {
     tasks: heaviestTasks(graph, engine.device.limits),
