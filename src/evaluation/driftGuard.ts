@@ -1,5 +1,5 @@
-/** When a run leaves its model behind: rules over its last steps and its looks, each with a bound and a sentence. The bounds are far beyond what runs of
- *  the bundled presets do. */
+/** When a run leaves its model behind: rules over its last steps and its looks, each with a bound and a sentence. The bounds are beyond what runs of
+ *  the standard preset do. */
 import { losses } from '../losses/table.ts';
 import type { Checkpoint, RunRecord, StepMetrics } from '../records/runs.ts';
 import { bestLook, MAX_LOGIT, MAX_WINNER_ERROR } from './looks.ts';

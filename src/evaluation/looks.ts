@@ -4,7 +4,7 @@ import type { ReportBlock } from './report.ts';
 import { wilsonInterval } from './wilson.ts';
 
 /** Beyond it a model draws the winners so much worse than the one it came from that no preference is worth it: the winners' error over the
- *  reference's. Runs of the bundled presets stay within 1.1 (tools/base-model/README.md). */
+ *  reference's. Runs of the standard preset come to 1.12 (docs/paper.md), those for labels in doubt to 2 where no label is wrong: they are stopped. */
 export const MAX_WINNER_ERROR = 1.3;
 
 /** Mean size of a pair's logit beyond which preferences have run away. At 10 a loss by logits has nothing left to learn, but noisy timesteps alone have
