@@ -39,7 +39,7 @@ const run = (changes: Partial<Watched>): Watched => ({ config, recent: [], ...ch
 const steps = (count: number, one: StepMetrics): StepMetrics[] => Array.from({ length: count }, () => one);
 
 describe('the drift guard', () => {
-  it('lets runs of the bundled presets pass, and runs that have hardly begun', () => {
+  it('lets runs of the standard preset pass, and runs that have hardly begun', () => {
     // The worst rows of tools/base-model/README.md that are no preset's, and logits that the standard preset comes to.
     expect(
       driftOf(run({ recent: steps(12, step({ winnerError: 0.1184 }, 55)), looks: looks(0.2, 0.5, 0.45, 0.5) })),

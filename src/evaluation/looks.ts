@@ -8,7 +8,7 @@ import { wilsonInterval } from './wilson.ts';
 export const MAX_WINNER_ERROR = 1.3;
 
 /** Mean size of a pair's logit beyond which preferences have run away. At 10 a loss by logits has nothing left to learn, but noisy timesteps alone have
- *  large errors: the bundled presets, on labels without a fault, come to 30 to 55 over a dozen steps, with winners drawn better than before. */
+ *  large errors: the standard preset, on labels without a fault, comes to 30 to 55 over a dozen steps, with winners drawn better than before. */
 export const MAX_LOGIT = 200;
 
 /** Mean -log sigmoid of margins. Where their root mean square is above 1 they are brought to it: how sure a model is goes with beta, rate and timesteps,

@@ -143,6 +143,11 @@ export class Engine implements EngineService {
     );
   }
 
+  async kindOf(request: ImportRequest): Promise<'model' | 'judge' | null> {
+    if (await this.storage.takes(request)) return 'model';
+    return (await this.judgeStorage.takes(request)) ? 'judge' : null;
+  }
+
   planDownload(request: HubRequest): Promise<HubPlan> {
     return this.storage.planDownload(request);
   }

@@ -367,6 +367,8 @@ export interface ModelStorageService {
   /** Copies a model into storage, streaming. What is unsupported is refused before anything is copied. */
   importModel(job: string, request: ImportRequest, listener: Listener<StorageEvent>): Promise<ModelInfo>;
   /** Sizes and room, before a download. Configs are read first: what is unsupported is refused here. */
+  /** What files that were brought are; null: neither. Nothing large is read. */
+  kindOf(request: ImportRequest): Promise<'model' | 'judge' | null>;
   planDownload(request: HubRequest): Promise<HubPlan>;
   /** Downloads, or goes on with, the files of the plan; every file is checked against the hub's hash. */
   downloadModel(job: string, request: HubRequest, listener: Listener<StorageEvent>): Promise<ModelInfo>;

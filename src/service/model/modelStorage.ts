@@ -116,11 +116,26 @@ export class ModelStorage {
     });
   }
 
-  /** Resolves with the new model's id. */
-  async importModel(signal: Signal, { name, files }: ImportRequest, listener: Listener<StorageEvent>): Promise<string> {
+  /** Whether `importModel` would begin to copy. */
+  async takes(request: ImportRequest): Promise<boolean> {
+    return this.checked(request).then(
+      () => true,
+      () => false,
+    );
+  }
+
+  /** The files that are needed. Rejects with what is wrong with them. */
+  private async checked({ name, files }: ImportRequest): Promise<ImportRequest['files']> {
     const all = insideTopFolder(files);
     const chosen = await this.chosen(all, name, 'disk', () => this.contents.check(blobReader(all)));
     await this.contents.check(blobReader(chosen));
+    return chosen;
+  }
+
+  /** Resolves with the new model's id. */
+  async importModel(signal: Signal, request: ImportRequest, listener: Listener<StorageEvent>): Promise<string> {
+    const { name } = request;
+    const chosen = await this.checked(request);
     const sizes = chosen.map(({ path, file }) => ({ path, size: file.size }));
     await this.checkRoom(totalBytes(sizes));
     const id =

@@ -131,6 +131,28 @@ it('is refused by name before anything is copied', async () => {
   await refused([{ path: 'p/readme.md', file: new Blob(['x']) }], /.+/);
 });
 
+it('is told from a model by its files alone, wherever a person brings it', async () => {
+  const files = new MemoryFileStore();
+  const engine = newEngine(files);
+  expect(await engine.kindOf({ name: 'head', files: filesOf('head') })).toBe('judge');
+  const reward = 'tools/judges/cases/judge-image-reward';
+  const blob = (path: string): Blob => new Blob([readFileSync(join(reward, path))]);
+  const brought = [
+    { path: 'med_config.json', file: blob('med_config.json') },
+    { path: 'vocab.txt', file: blob('vocab.txt') },
+    { path: 'ImageReward.safetensors', file: blob('weights.safetensors') },
+  ];
+  expect(await engine.kindOf({ name: 'ImageReward', files: brought })).toBe('judge');
+  const pipeline = 'tools/reference/cases/pipeline-tiny-v/pipeline';
+  const model = readdirSync(pipeline, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name))
+    .map((path) => ({ path: path.slice(pipeline.length + 1), file: new Blob([readFileSync(path)]) }));
+  expect(await engine.kindOf({ name: 'tiny', files: model })).toBe('model');
+  expect(await engine.kindOf({ name: 'x', files: [{ path: 'p/readme.md', file: new Blob(['x']) }] })).toBeNull();
+  expect(await files.list('')).toEqual([]);
+});
+
 it('one of a name that is a person’s does not sign as a person', async () => {
   const engine = newEngine(new MemoryFileStore());
   await engine.importJudge('job', { name: 'person', files: filesOf('head') }, () => {});

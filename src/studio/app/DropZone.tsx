@@ -1,10 +1,11 @@
-/** The whole window takes files: a model comes in, an image gives its settings back or becomes a start image, a LoRA goes on the model,
+/** The whole window takes files: a model or a judge comes in, an image gives its settings back or becomes a start image, a LoRA goes on the model,
  *  preferences of others and a project are looked at on the Data screen. */
 import { t } from '@lingui/core/macro';
 import { Trans } from '@lingui/react/macro';
 import { useEffect, useState } from 'react';
 import { useLocation } from 'wouter';
 import { Button } from '../components/Button.tsx';
+import { sayWhereItWent } from '../components/cameIn.ts';
 import { Dialog } from '../components/Dialog.tsx';
 import { toast, toastProblem } from '../components/toast.ts';
 import type { Brings } from '../../data/importers/importer.ts';
@@ -45,7 +46,12 @@ export function DropZone() {
     };
     function bringIn(model: ModelFiles): void {
       navigate('/models');
-      void useStudio.getState().importModel(model);
+      void sayWhereItWent(model.name, 'model', useStudio.getState().importModel(model));
+    }
+    /** With what lies beside it: a judge.json or a preprocessor_config.json. */
+    function bringJudge(name: string, files: readonly File[]): void {
+      navigate('/models');
+      void useStudio.getState().importJudge({ name, files: files.map((file) => ({ path: file.name, file })) });
     }
     function bringData(place: Place): void {
       navigate('/data');
@@ -77,6 +83,8 @@ export function DropZone() {
         }
         const place = await preferencesAmong(files);
         if (place) return bringData(place);
+        const onnx = files.find(({ name }) => /\.onnx$/i.test(name));
+        if (onnx) return bringJudge(onnx.name.replace(/\.onnx$/i, ''), files);
         const used = new Map<Brings, string>();
         for (const lora of withConfigs(files)) void take(lora, used);
       } catch (error) {

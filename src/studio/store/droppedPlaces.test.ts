@@ -17,6 +17,8 @@ it.each<[string[], boolean]>([
   [['model_index.json', 'unet/config.json', 'tokenizer/vocab.json'], false],
   [['cache/model_index.json', 'data.csv'], false],
   [['adapter_config.json', 'adapter_model.safetensors'], false],
+  [['judge.json', 'model.onnx'], false],
+  [['preprocessor_config.json', 'onnx/model.onnx'], false],
   [['a.png', 'b.png'], false],
 ])('a folder with %j', (files, is) => expect(holdsPreferences(folder(...files))).toBe(is));
 

@@ -25,10 +25,10 @@ export async function droppedPlace(folder: FileSystemDirectoryEntry): Promise<Pl
 }
 
 const model = /(^|\/)model_index\.json$/;
-const weights = /\.safetensors$/i;
+const weights = /\.(safetensors|onnx)$/i;
 const data = /\.(parquet|pq|csv|tsv|jsonl|ndjson)$|^(win|w|chosen|preferred)\//i;
 
-/** Whether a folder holds preferences, and no model or LoRA. */
+/** Whether a folder holds preferences, and no model, judge or LoRA. */
 export const holdsPreferences = ({ files }: Place): boolean =>
   !files.some((path) => model.test(path)) &&
   (files.some((path) => data.test(path)) ||

@@ -8,6 +8,7 @@ import { listener } from '../app/workers.ts';
 import { actions, checkOwner } from './action.ts';
 import { memoised, type Selector } from './memoised.ts';
 import type { ModelFiles } from './modelFiles.ts';
+import { type CameIn, isA } from './modelsSlice.ts';
 import { db } from './services.ts';
 import type { Slice } from './useStudio.ts';
 
@@ -30,7 +31,8 @@ export interface JudgesSlice {
   /** Asks for those that are not known. */
   readJudgeCuts(place: string, prompts: readonly string[]): Promise<void>;
   readJudges(): Promise<void>;
-  importJudge(files: ModelFiles): Promise<void>;
+  /** What is a model comes in as one. @returns what came in, or null where nothing did; the problem is in the store. */
+  importJudge(files: ModelFiles): Promise<CameIn | null>;
   planJudge(request: HubRequest): Promise<void>;
   forgetJudgePlan(): void;
   downloadJudge(request: HubRequest): Promise<void>;
@@ -60,9 +62,9 @@ export const judgesSlice: Slice<JudgesSlice> = (set, get) => {
     kind: 'copy' | 'download',
     title: string,
     files: readonly { path: string; size: number }[],
-    bring: (job: string, follow: (event: StorageEvent) => void) => Promise<string>,
-  ): Promise<void> {
-    await action({ problem: 'modelsProblem' }, async () => {
+    bring: (job: string, follow: (event: StorageEvent) => void) => Promise<CameIn>,
+  ): Promise<CameIn | null> {
+    const came = await action({ problem: 'modelsProblem' }, async () => {
       if (get().modelWork)
         throw new WinnowError('BadArguments', t`Something else is still on its way in.`, t`Wait for it, or cancel it.`);
       const job = crypto.randomUUID();
@@ -71,7 +73,7 @@ export const judgesSlice: Slice<JudgesSlice> = (set, get) => {
       });
       void get().askToPersist();
       try {
-        await bring(job, (event) =>
+        const came = await bring(job, (event) =>
           set(({ modelWork }) => {
             if (modelWork?.job !== job) return {};
             if (event.type === 'retry') return { modelWork: { ...modelWork, retry: `${event.file}: ${event.reason}` } };
@@ -80,6 +82,7 @@ export const judgesSlice: Slice<JudgesSlice> = (set, get) => {
           }),
         );
         set({ judgePlan: null });
+        return came;
       } finally {
         set({ modelWork: null });
         get().forgetJudged();
@@ -87,6 +90,7 @@ export const judgesSlice: Slice<JudgesSlice> = (set, get) => {
         void get().readStorage();
       }
     });
+    return came ?? null;
   }
 
   return {
@@ -125,7 +129,20 @@ export const judgesSlice: Slice<JudgesSlice> = (set, get) => {
     },
 
     importJudge: ({ name, files }) =>
-      bringIn('copy', name, [], (job, follow) => get().engine().importJudge(job, { name, files }, listener(follow))),
+      bringIn('copy', name, [], async (job, follow) => {
+        const engine = get().engine();
+        const brought = { name, files };
+        try {
+          await engine.importJudge(job, brought, listener(follow));
+          return 'judge';
+        } catch (error) {
+          if (!(await isA('model', engine, brought))) throw error;
+          const { id } = await engine.importModel(job, brought, listener(follow));
+          set({ viewedModel: id });
+          await get().readModels();
+          return 'model';
+        }
+      }),
 
     planJudge: async (request) => {
       await action({ problem: 'modelsProblem', busy: 'planningJudge' }, async () => {
@@ -136,10 +153,12 @@ export const judgesSlice: Slice<JudgesSlice> = (set, get) => {
 
     forgetJudgePlan: () => set({ judgePlan: null }),
 
-    downloadJudge: (request) =>
-      bringIn('download', request.id, get().judgePlan?.files ?? [], (job, follow) =>
-        get().engine().downloadJudge(job, request, listener(follow)),
-      ),
+    async downloadJudge(request) {
+      await bringIn('download', request.id, get().judgePlan?.files ?? [], async (job, follow) => {
+        await get().engine().downloadJudge(job, request, listener(follow));
+        return 'judge';
+      });
+    },
 
     deleteJudge: async (id) => {
       await action({ problem: 'modelsProblem' }, async () => {

@@ -8,6 +8,7 @@ import { chosenModel } from './models.ts';
 import { presets } from '../../training/presets.ts';
 import { hubRequestOf } from './modelsSlice.ts';
 import { pickedFolder } from './modelFiles.ts';
+import { WinnowError } from '../../shared/errors.ts';
 import { closeStudio, modelInfo, openStudio, pairOf, studio } from './testStudio.ts';
 import { useStudio } from './useStudio.ts';
 
@@ -41,6 +42,42 @@ it('keeps what was set before the engine knew its models, and that alone', async
   studio().useModel('embedded');
   expect(studio().draft.steps).toBe(5);
   expect(studio().trainConfig).toMatchObject({ rank: 3, steps: 7 });
+});
+
+it('brings in what is a judge as one, and a model among judges as a model', async () => {
+  const asked: string[] = [];
+  const refuse = (what: string) => (): never => {
+    asked.push(what);
+    throw new WinnowError('BadFile', `This is no ${what}.`, 'Choose another one.');
+  };
+  const plan = { id: 'a/clip', host: 'h', revision: 'r', files: [], totalBytes: 1, presentBytes: 0, availableBytes: 9 };
+  const verbs = {
+    models: () => models,
+    importModel: refuse('model'),
+    planDownload: refuse('model'),
+    kindOf: () => 'judge',
+    importJudge: () => 'clip',
+    planJudgeDownload: () => plan,
+  };
+  await openStudio({ engine: verbs });
+  const files = { name: 'clip', files: [] };
+  expect(await studio().importModel(files)).toBe('judge');
+  expect(await studio().planDownload({ id: 'a/clip', host: 'h' })).toBe('judge');
+  expect(studio()).toMatchObject({ modelsProblem: null, modelWork: null, plan: null, judgePlan: plan });
+  await openStudio({
+    engine: {
+      ...verbs,
+      kindOf: () => 'model',
+      importModel: () => models[1],
+      importJudge: refuse('judge'),
+    },
+  });
+  expect(await studio().importJudge(files)).toBe('model');
+  expect(studio().viewedModel).toBe('big');
+  await openStudio({ engine: { ...verbs, kindOf: () => null } });
+  expect(await studio().importModel(files)).toBeNull();
+  expect(studio().modelsProblem?.message).toBe('This is no model. Choose another one.');
+  expect(asked).toEqual(['model', 'model', 'judge', 'model']);
 });
 
 it('gives a model that is not square both of its sides', () => {

@@ -10,8 +10,8 @@ import type {
   StoredModel,
   TrainConfig,
 } from '../../service/types.ts';
-import { WinnowError } from '../../shared/errors.ts';
-import { listener } from '../app/workers.ts';
+import { type ErrorName, isWinnowError, WinnowError } from '../../shared/errors.ts';
+import { type Engine, listener } from '../app/workers.ts';
 import { actions } from './action.ts';
 import { readFor } from './broughtFile.ts';
 import { type BaseSettings, baseSettings } from './generateSelectors.ts';
@@ -67,14 +67,15 @@ export interface ModelsSlice {
   /** Makes a model the studio's base. Settings of each model are kept for it. */
   useModel(id: string): void;
   viewModel(id: string): void;
-  /** @returns the model, or null where it did not come in; the problem is in the store. */
-  importModel(model: ModelFiles): Promise<ModelInfo | null>;
+  /** What is a judge comes in as one. @returns what came in, or null where nothing did; the problem is in the store. */
+  importModel(model: ModelFiles): Promise<CameIn | null>;
   /** Of a single file the header says first what it is. */
-  importFile(file: File): Promise<ModelInfo | null>;
-  planDownload(request: HubRequest): Promise<void>;
+  importFile(file: File): Promise<CameIn | null>;
+  /** What is a judge is planned as one. @returns what it is, or null where it is neither; the problem is in the store. */
+  planDownload(request: HubRequest): Promise<CameIn | null>;
   forgetPlan(): void;
   /** Starts a download, or goes on with one. */
-  downloadModel(request: HubRequest, files: readonly { path: string; size: number }[]): Promise<ModelInfo | null>;
+  downloadModel(request: HubRequest, files: readonly { path: string; size: number }[]): Promise<void>;
   cancelModelWork(): Promise<void>;
   deleteModel(id: string): Promise<void>;
   /** Says of a stored model what its network predicts; null: what its files say. */
@@ -92,6 +93,24 @@ export function hubRequestOf(origin: string): HubRequest | null {
   return found ? { host: found[1]!, id: found[2]!, ...(found[3] ? { revision: found[3] } : {}) } : null;
 }
 
+export type CameIn = 'model' | 'judge';
+
+/** Where a model was asked for and a judge was brought, or the other way round: whether files that were refused are that. */
+export const isA = (kind: CameIn, engine: Pick<Engine, 'kindOf'>, files: ModelFiles): Promise<boolean> =>
+  engine.kindOf(files).then(
+    (found) => found === kind,
+    // What was wrong with them is said already.
+    () => false,
+  );
+
+/** What would be the same of a judge. */
+const ofTheNetwork: ReadonlySet<string> = new Set<ErrorName>([
+  'NoNetwork',
+  'AccessDenied',
+  'RateLimited',
+  'DownloadFailed',
+]);
+
 export const modelsSlice: Slice<ModelsSlice> = (set, get) => {
   const action = actions(set, get);
 
@@ -108,9 +127,9 @@ export const modelsSlice: Slice<ModelsSlice> = (set, get) => {
   async function bringIn(
     work: Pick<ModelWork, 'kind' | 'title'>,
     files: readonly { path: string; size: number }[],
-    bring: (job: string) => Promise<ModelInfo>,
-  ): Promise<ModelInfo | null> {
-    const info = await action({ problem: 'modelsProblem' }, async () => {
+    bring: (job: string) => Promise<ModelInfo | 'judge'>,
+  ): Promise<CameIn | null> {
+    const came = await action({ problem: 'modelsProblem' }, async () => {
       if (get().modelWork)
         throw new WinnowError(
           'BadArguments',
@@ -124,8 +143,9 @@ export const modelsSlice: Slice<ModelsSlice> = (set, get) => {
       void get().askToPersist();
       try {
         const info = await bring(job);
+        if (info === 'judge') return 'judge';
         set({ viewedModel: info.id });
-        return info;
+        return 'model';
       } finally {
         set({ modelWork: null });
         await get()
@@ -134,7 +154,7 @@ export const modelsSlice: Slice<ModelsSlice> = (set, get) => {
         void get().readStorage();
       }
     });
-    return info ?? null;
+    return came ?? null;
   }
 
   return {
@@ -199,14 +219,21 @@ export const modelsSlice: Slice<ModelsSlice> = (set, get) => {
 
     // What of a folder is copied is for the engine to say.
     importModel: ({ name, files }) =>
-      bringIn({ kind: 'copy', title: name }, [], (job) =>
-        get()
-          .engine()
-          .importModel(job, { name, files }, listener(follow(job))),
-      ),
+      bringIn({ kind: 'copy', title: name }, [], async (job) => {
+        const engine = get().engine();
+        const brought = { name, files };
+        try {
+          return await engine.importModel(job, brought, listener(follow(job)));
+        } catch (error) {
+          if (!(await isA('judge', engine, brought))) throw error;
+          await engine.importJudge(job, brought, listener(follow(job)));
+          get().forgetJudged();
+          return 'judge';
+        }
+      }),
 
     async importFile(file) {
-      const info = await action({ problem: 'modelsProblem' }, async () => {
+      const came = await action({ problem: 'modelsProblem' }, async () => {
         const { value } = await readFor(file, ['weights']);
         const { name } = file;
         if (value.adapter)
@@ -217,25 +244,36 @@ export const modelsSlice: Slice<ModelsSlice> = (set, get) => {
           );
         return get().importModel(singleFile(file));
       });
-      return info ?? null;
+      return came ?? null;
     },
 
-    planDownload: (request) =>
-      action({ problem: 'modelsProblem', busy: 'planning' }, async () => {
+    async planDownload(request) {
+      const found = await action({ problem: 'modelsProblem', busy: 'planning' }, async () => {
+        const engine = get().engine();
         set({ plan: null });
-        set({ plan: await get().engine().planDownload(request) });
-      }),
+        try {
+          set({ plan: await engine.planDownload(request) });
+          return 'model';
+        } catch (error) {
+          if (!isWinnowError(error) || ofTheNetwork.has(error.name)) throw error;
+          const judgePlan = await engine.planJudgeDownload(request).catch(() => null);
+          if (!judgePlan) throw error;
+          set({ judgePlan });
+          return 'judge';
+        }
+      });
+      return found ?? null;
+    },
 
     forgetPlan: () => set({ plan: null }),
 
     async downloadModel(request, files) {
-      const info = await bringIn({ kind: 'download', title: request.id }, files, (job) =>
+      const came = await bringIn({ kind: 'download', title: request.id }, files, (job) =>
         get()
           .engine()
           .downloadModel(job, request, listener(follow(job))),
       );
-      if (info) set({ plan: null });
-      return info;
+      if (came) set({ plan: null });
     },
 
     async cancelModelWork() {

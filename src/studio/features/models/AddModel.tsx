@@ -5,6 +5,7 @@ import { acceptOf } from '../../../data/importers/table.ts';
 import { useState } from 'react';
 import type { HubPlan } from '../../../service/types.ts';
 import { Button } from '../../components/Button.tsx';
+import { sayWhereItWent } from '../../components/cameIn.ts';
 import { FileButton, FolderButton } from '../../components/FileButton.tsx';
 import { TextField } from '../../components/Fields.tsx';
 import { Disclosure } from '../../components/Disclosure.tsx';
@@ -31,10 +32,20 @@ export function AddModel() {
           </Trans>
         </p>
         <div className="row">
-          <FolderButton disabled={!idle} onFiles={(files) => importModel(pickedFolder(files))}>
+          <FolderButton
+            disabled={!idle}
+            onFiles={(files) => {
+              const folder = pickedFolder(files);
+              return sayWhereItWent(folder.name, 'model', importModel(folder));
+            }}
+          >
             <Trans comment="a button: a folder is chosen">A folder</Trans>
           </FolderButton>
-          <FileButton accept={acceptOf('weights')} disabled={!idle} onFile={importFile}>
+          <FileButton
+            accept={acceptOf('weights')}
+            disabled={!idle}
+            onFile={(file) => sayWhereItWent(file.name, 'model', importFile(file))}
+          >
             <Trans comment="a button: a file is chosen">A single file</Trans>
           </FileButton>
         </div>
@@ -70,11 +81,15 @@ function FromHub({ idle }: { idle: boolean }) {
   // A pasted address of the model's page says the same.
   const named = /^[\w.-]+\/[\w.-]+$/.exec(id.trim().replace(/^https?:\/\/[^/]+\//, ''))?.[0];
   const lookUp = (): void =>
-    void planDownload({
-      id: named!,
-      host: host.trim() || defaultHost,
-      ...(revision.trim() ? { revision: revision.trim() } : {}),
-    });
+    void sayWhereItWent(
+      named!,
+      'model',
+      planDownload({
+        id: named!,
+        host: host.trim() || defaultHost,
+        ...(revision.trim() ? { revision: revision.trim() } : {}),
+      }),
+    );
   return (
     <form
       className={styles.hub}

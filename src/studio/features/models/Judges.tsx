@@ -3,6 +3,7 @@ import { plural, t } from '@lingui/core/macro';
 import { Trans } from '@lingui/react/macro';
 import { useState } from 'react';
 import type { HubPlan, JudgeInfo } from '../../../service/types.ts';
+import { sayWhereItWent } from '../../components/cameIn.ts';
 import { Button } from '../../components/Button.tsx';
 import { FileButton, FolderButton } from '../../components/FileButton.tsx';
 import { TextField } from '../../components/Fields.tsx';
@@ -107,10 +108,20 @@ function AddJudge({ idle }: { idle: boolean }) {
         </Trans>
       </p>
       <div className="row">
-        <FolderButton disabled={!idle} onFiles={(files) => importJudge(pickedFolder(files))}>
+        <FolderButton
+          disabled={!idle}
+          onFiles={(files) => {
+            const folder = pickedFolder(files);
+            return sayWhereItWent(folder.name, 'judge', importJudge(folder));
+          }}
+        >
           <Trans comment="a button: a folder is chosen">A judge’s folder</Trans>
         </FolderButton>
-        <FileButton accept=".safetensors,.onnx" disabled={!idle} onFile={(file) => importJudge(singleFile(file))}>
+        <FileButton
+          accept=".safetensors,.onnx"
+          disabled={!idle}
+          onFile={(file) => sayWhereItWent(file.name, 'judge', importJudge(singleFile(file)))}
+        >
           <Trans comment="a button: a file is chosen">A judge’s file</Trans>
         </FileButton>
       </div>
