@@ -47,7 +47,11 @@ function conv(
         'dx',
         graph.op(op, { stride, padding: pad, height: size, width: size, residual: false, scale: 1 }, [dy, weight]),
       );
-    else graph.output('dw', graph.op(op, { stride, padding: pad, kernelHeight: 3, kernelWidth: 3, scale: 1 }, [dy, x]));
+    else
+      graph.output(
+        'dw',
+        graph.op(op, { stride, padding: pad, kernelHeight: 3, kernelWidth: 3, bias: false, scale: 1 }, [dy, x]),
+      );
   };
 }
 
@@ -64,7 +68,7 @@ function linear(
     const weight = graph.parameter('weight', [out, into], weights);
     if (op === 'linear') graph.output('y', graph.op(op, { bias: false, residual: false, scale: 1 }, [x, weight]));
     else if (op === 'linearGradInput') graph.output('dx', graph.op(op, { residual: false, scale: 1 }, [dy, weight]));
-    else graph.output('dw', graph.op(op, { scale: 1 }, [dy, x]));
+    else graph.output('dw', graph.op(op, { bias: false, scale: 1 }, [dy, x]));
   };
 }
 

@@ -220,7 +220,7 @@ export async function microOps(_device: null, I: MicroInputs) {
   return {
     conv_fwd: await single('conv2d', { ...conv, bias: false, residual: false }, [I.x, I.w]),
     conv_dgrad: await single('conv2dGradInput', { ...conv, height: 16, width: 16, residual: false }, [I.dy, I.w]),
-    conv_wgrad: await single('conv2dGradWeight', { ...conv, kernelHeight: 3, kernelWidth: 3 }, [I.dy, I.x]),
+    conv_wgrad: await single('conv2dGradWeight', { ...conv, kernelHeight: 3, kernelWidth: 3, bias: false }, [I.dy, I.x]),
     // a b: the product with b's columns as they lie is linear's gradient by its input.
     matmul256: await single('linearGradInput', { residual: false, scale: 1 }, [I.a, I.b]),
     attn16_fwd: await attention(16, false),

@@ -13,6 +13,8 @@ export type Gradient =
 export interface VjpContext<K extends OpKind> {
   readonly node: Node<K>;
   readonly dy: Value;
+  /** Whether the gradient by this input is asked for. */
+  wanted(input: number): boolean;
   /** Appends a node called `<path of the forward node>.grad.<suffix>`. */
   emit<G extends OpKind>(op: G, params: OpParams[G], inputs: readonly Value[], suffix: string): readonly Value[];
 }
@@ -40,31 +42,44 @@ function unbroadcast<K extends OpKind>({ emit }: VjpContext<K>, dy: Value, small
   return same ? dy : emit('sumTo', { shape: small, factor: 1 }, [dy], suffix)[0]!;
 }
 
-/** Gradient of a bias [O] that lies along `axis` of dy. */
-function biasGradient<K extends OpKind>({ dy, emit }: VjpContext<K>, axis: number, scale: number): Gradient {
+/** Gradient of a bias [O] that lies along `axis` of dy, where that of the weight is not wanted. */
+function biasAlone<K extends OpKind>({ dy, emit }: VjpContext<K>, axis: number, scale: number): Gradient {
   return plain(() => {
     const sum = emit('sumTo', { shape: dy.shape.map((n, i) => (i === axis ? n : 1)), factor: scale }, [dy], 'bias')[0]!;
     return emit('reshape', { shape: [dy.shape[axis]!] }, [sum], 'bias')[0]!;
   });
 }
 
+/** Gradients of a product's weight and of its bias, if it has one, which lies along `axis` of dy: one node gives both where both are wanted. */
+function weightAndBias<K extends OpKind>(
+  context: VjpContext<K>,
+  axis: number,
+  params: { bias: boolean; scale: number },
+  gradWeight: (bias: boolean) => readonly Value[],
+): Gradient[] {
+  const both = params.bias && context.wanted(1) && context.wanted(2);
+  const gradient = shared(() => gradWeight(both));
+  return [gradient(0), ...(both ? [gradient(1)] : params.bias ? [biasAlone(context, axis, params.scale)] : [])];
+}
+
 export const vjp: { readonly [K in ForwardOp]: VjpRule<K> } = {
   linear: (context) => {
     const { node, dy, emit } = context;
-    const { bias, residual, scale } = node.params;
+    const { residual, scale } = node.params;
     const [x, weight] = node.inputs as [Value, Value];
     return [
       fused((soFar) =>
         emit('linearGradInput', { residual: soFar !== undefined, scale }, withSoFar([dy, weight], soFar), 'x'),
       ),
-      plain(() => emit('linearGradWeight', { scale }, [dy, x], 'weight')[0]!),
-      ...(bias ? [biasGradient(context, dy.shape.length - 1, scale)] : []),
+      ...weightAndBias(context, dy.shape.length - 1, node.params, (bias) =>
+        emit('linearGradWeight', { bias, scale }, [dy, x], 'weight'),
+      ),
       ...(residual ? [plain(() => dy)] : []),
     ];
   },
   conv2d: (context) => {
     const { node, dy, emit } = context;
-    const { stride, padding, bias, residual, scale } = node.params;
+    const { stride, padding, residual, scale } = node.params;
     const [x, weight] = node.inputs as [Value, Value];
     const [height, width] = [x.shape[2]!, x.shape[3]!];
     const [kernelHeight, kernelWidth] = [weight.shape[2]!, weight.shape[3]!];
@@ -77,10 +92,9 @@ export const vjp: { readonly [K in ForwardOp]: VjpRule<K> } = {
           'x',
         ),
       ),
-      plain(
-        () => emit('conv2dGradWeight', { stride, padding, kernelHeight, kernelWidth, scale }, [dy, x], 'weight')[0]!,
+      ...weightAndBias(context, 1, node.params, (bias) =>
+        emit('conv2dGradWeight', { stride, padding, kernelHeight, kernelWidth, bias, scale }, [dy, x], 'weight'),
       ),
-      ...(bias ? [biasGradient(context, 1, scale)] : []),
       ...(residual ? [plain(() => dy)] : []),
     ];
   },

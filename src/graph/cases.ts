@@ -42,6 +42,13 @@ const linearSizes: LinearSize[] = [
   { name: 'in fours, wide', rows: [36], I: 32, O: 516 },
 ];
 
+/** Depth is rows: sums in slices, in tiles of either size; and what would be turned, were its rows not summed. */
+const weightSizes: LinearSize[] = [
+  ...linearSizes,
+  { name: '580 rows', rows: [2, 290], I: 36, O: 68, bias: true, scale: -0.5 },
+  { name: '21 from 3', rows: [3, 7], I: 3, O: 21, bias: true },
+];
+
 // --- conv2d ---------------------------------------------------------------------------------------------------------------------------
 
 interface ConvSize {
@@ -78,7 +85,7 @@ const convSizes: ConvSize[] = [
     scale: -0.5,
   },
   { name: 'wide, stride 2', x: [2, 33, 9, 8], O: 35, kernel: [3, 3], stride: 2, padding: [0, 1, 1, 1] },
-  { name: 'large pictures', x: [2, 4, 17, 19], O: 32, kernel: [3, 3], padding: [1, 1, 1, 1] },
+  { name: 'large pictures', x: [2, 4, 17, 19], O: 32, kernel: [3, 3], padding: [1, 1, 1, 1], bias: true },
   { name: 'stride 2', x: [2, 5, 9, 11], O: 7, kernel: [3, 3], stride: 2, padding: [1, 1, 1, 1], bias: true },
   { name: 'stride 2 even size', x: [2, 4, 12, 12], O: 6, kernel: [3, 3], stride: 2, padding: [1, 1, 1, 1], bias: true },
   {
@@ -452,9 +459,9 @@ export const cases: { readonly [K in OpKind]: readonly Case<K>[] } = {
     params: { residual, scale },
     inputs: [grad([...rows, O]), weightFor([O, I]), ...(residual ? [grad([...rows, I])] : [])],
   })),
-  linearGradWeight: linearSizes.map(({ name, rows, I, O, scale = 1 }) => ({
+  linearGradWeight: weightSizes.map(({ name, rows, I, O, bias = false, scale = 1 }) => ({
     name,
-    params: { scale },
+    params: { bias, scale },
     inputs: [grad([...rows, O]), normal([...rows, I])],
   })),
   conv2dGradInput: convSizes.map((size) => {
@@ -467,11 +474,11 @@ export const cases: { readonly [K in OpKind]: readonly Case<K>[] } = {
     };
   }),
   conv2dGradWeight: convSizes.map((size) => {
-    const { name, stride = 1, padding = zeroPadding, kernel, scale = 1 } = size;
+    const { name, stride = 1, padding = zeroPadding, kernel, bias = false, scale = 1 } = size;
     const { x, y } = convShapes(size);
     return {
       name,
-      params: { stride, padding, kernelHeight: kernel[0], kernelWidth: kernel[1], scale },
+      params: { stride, padding, kernelHeight: kernel[0], kernelWidth: kernel[1], bias, scale },
       inputs: [grad(y), normal(x)],
     };
   }),

@@ -66,8 +66,8 @@ export interface ForwardParams {
 export interface GradParams {
   /** dx = scale * dy W (+ residual). dy [..., O], weight [O, I], residual [..., I] → [..., I]. */
   linearGradInput: { residual: boolean; scale: number };
-  /** dW = scale * dyᵀ x. dy [..., O], x [..., I] → [O, I]. */
-  linearGradWeight: { scale: number };
+  /** dW = scale * dyᵀ x, with bias also db = scale * (sum of dy's rows). dy [..., O], x [..., I] → [O, I] (, [O]). */
+  linearGradWeight: { bias: boolean; scale: number };
   /** dx of conv2d (+ residual). dy [N, O, H', W'], weight [O, C, kh, kw], residual [N, C, H, W] → [N, C, H, W]. */
   conv2dGradInput: {
     stride: number;
@@ -77,8 +77,15 @@ export interface GradParams {
     residual: boolean;
     scale: number;
   };
-  /** dW of conv2d. dy [N, O, H', W'], x [N, C, H, W] → [O, C, kh, kw]. */
-  conv2dGradWeight: { stride: number; padding: Padding; kernelHeight: number; kernelWidth: number; scale: number };
+  /** dW of conv2d, with bias also db = scale * (sum of dy over images and pixels). dy [N, O, H', W'], x [N, C, H, W] → [O, C, kh, kw] (, [O]). */
+  conv2dGradWeight: {
+    stride: number;
+    padding: Padding;
+    kernelHeight: number;
+    kernelWidth: number;
+    bias: boolean;
+    scale: number;
+  };
   /** dy, x, weight, bias, stats, residual like x → dx (+ residual). */
   groupNormGradInput: { groups: number; eps: number; silu: boolean; residual: boolean };
   /** dy, x, weight, bias, stats → dweight [C], dbias [C]. */

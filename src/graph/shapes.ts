@@ -195,11 +195,11 @@ export const shapeOf: { readonly [K in OpKind]: ShapeRule<K> } = {
     if (residual) same(inputs[2]!, dx, 'residual and dx differ', path);
     return [dx];
   },
-  linearGradWeight: (_, inputs, path) => {
+  linearGradWeight: ({ bias }, inputs, path) => {
     count(inputs, 2, path);
     const [dy, x] = inputs as [Shape, Shape];
     same(dy.slice(0, -1), x.slice(0, -1), 'dy and x differ in rows', path);
-    return [[last(dy), last(x)]];
+    return [[last(dy), last(x)], ...(bias ? [[last(dy)]] : [])];
   },
   conv2dGradInput: ({ height, width, residual }, inputs, path) => {
     count(inputs, 2 + Number(residual), path);
@@ -209,11 +209,11 @@ export const shapeOf: { readonly [K in OpKind]: ShapeRule<K> } = {
     if (residual) same(inputs[2]!, dx, 'residual and dx differ', path);
     return [dx];
   },
-  conv2dGradWeight: ({ kernelHeight, kernelWidth }, inputs, path) => {
+  conv2dGradWeight: ({ kernelHeight, kernelWidth, bias }, inputs, path) => {
     count(inputs, 2, path);
     const [dy, x] = inputs as [Shape, Shape];
     assert(dy[0] === x[0], `${path}: dy has batch ${dy[0]}, x ${x[0]}`);
-    return [[dy[1]!, x[1]!, kernelHeight, kernelWidth]];
+    return [[dy[1]!, x[1]!, kernelHeight, kernelWidth], ...(bias ? [[dy[1]!]] : [])];
   },
   groupNormGradInput: ({ residual }, inputs, path) => {
     count(inputs, 5 + Number(residual), path);

@@ -52,13 +52,24 @@ export const cuts: readonly Cut[] = [
   cut(
     'linearGradWeight',
     'linearGradWeight',
-    { scale: 3 },
+    { bias: false, scale: 3 },
     [
       [2, 24, 32],
       [2, 24, 8],
     ],
     2 * KIB,
     5,
+  ),
+  cut(
+    'linearGradWeight with its bias',
+    'linearGradWeight',
+    { bias: true, scale: 3 },
+    [
+      [2, 24, 32],
+      [2, 24, 8],
+    ],
+    2 * KIB,
+    7,
   ),
   cut('geglu', 'geglu', {}, [[2, 20, 64]], 2 * KIB, 5),
   cut(

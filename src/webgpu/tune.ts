@@ -65,7 +65,7 @@ export const classes: Record<string, (graph: Graph, size: number) => Value> = {
     const [dy, x] = [graph.input('dy', [2, size, 12, 12]), graph.input('x', [2, size, 12, 12])];
     return graph.op(
       'conv2dGradWeight',
-      { stride: 1, padding: [1, 1, 1, 1], kernelHeight: 3, kernelWidth: 3, scale: 1 },
+      { stride: 1, padding: [1, 1, 1, 1], kernelHeight: 3, kernelWidth: 3, bias: false, scale: 1 },
       [dy, x],
     );
   },

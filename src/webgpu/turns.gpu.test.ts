@@ -40,7 +40,9 @@ function heavy(): Graph {
   graph.output('y', y);
   const back = { ...conv, height: 20, width: 20, residual: false };
   graph.output('dx', graph.op('conv2dGradInput', back, [y, filter]));
-  graph.output('dw', graph.op('conv2dGradWeight', { ...conv, kernelHeight: 3, kernelWidth: 3 }, [y, image]));
+  graph
+    .node('conv2dGradWeight', { ...conv, kernelHeight: 3, kernelWidth: 3, bias: true }, [y, image])
+    .forEach((dw, i) => graph.output(`dw${i}`, dw));
   return graph;
 }
 

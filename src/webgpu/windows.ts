@@ -102,17 +102,21 @@ class Pieces {
     return this.window(value, first * width, [length, width]);
   }
 
-  /** A sum over rows: of the first ones into `total`, of others beside it and then added. */
-  summed(rowwise: readonly Value[], total: Value, piece: (inputs: readonly Value[], output: Value) => void): boolean {
+  /** Sums over rows: of the first ones into `totals`, of others beside them and then added. */
+  summed(
+    rowwise: readonly Value[],
+    totals: readonly Value[],
+    piece: (inputs: readonly Value[], outputs: readonly Value[]) => void,
+  ): boolean {
     const runs = this.runs(rowsOf(rowwise[0]!), ...rowwise.map(rowBytes));
     if (!runs) return false;
-    const more = this.passed('sum of a part', total.shape);
+    const more = totals.map(({ shape }, i) => this.passed(`sum ${i} of a part`, shape));
     for (const [i, run] of runs.entries()) {
       piece(
         rowwise.map((value) => this.rows(value, run)),
-        i === 0 ? total : more,
+        i === 0 ? totals : more,
       );
-      if (i > 0) this.add('accumulate', { factor: 1 }, [total, more], []);
+      if (i > 0) totals.forEach((total, j) => this.add('accumulate', { factor: 1 }, [total, more[j]!], []));
     }
     return true;
   }
@@ -138,8 +142,8 @@ function cut(node: Node, pieces: Pieces): boolean {
   if (isOp(node, 'geglu')) return pieces.byRows(new Set([first!]));
   if (isOp(node, 'gegluGrad')) return pieces.byRows(new Set([first!, second!]));
   if (isOp(node, 'linearGradWeight'))
-    return pieces.summed(node.inputs, node.outputs[0]!, (inputs, output) =>
-      pieces.add('linearGradWeight', node.params, inputs, [output]),
+    return pieces.summed(node.inputs, node.outputs, (inputs, outputs) =>
+      pieces.add('linearGradWeight', node.params, inputs, outputs),
     );
   if (isOp(node, 'sumTo')) return sumTo(node, pieces);
   if (isOp(node, 'upsampleNearest')) return upsampleNearest(node, pieces);
@@ -154,8 +158,8 @@ function sumTo({ inputs, outputs, params: { shape, factor } }: Node<'sumTo'>, pi
   const [width] = [shape.at(-1)!];
   if (sizeOf(shape) !== width || width !== inputs[0]!.shape.at(-1)) return false;
   const total = pieces.window(outputs[0]!, 0, [1, width]);
-  return pieces.summed(inputs, total, (parts, output) =>
-    pieces.add('sumTo', { shape: [1, width], factor }, parts, [output]),
+  return pieces.summed(inputs, [total], (parts, sums) =>
+    pieces.add('sumTo', { shape: [1, width], factor }, parts, sums),
   );
 }
 

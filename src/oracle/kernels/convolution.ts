@@ -76,8 +76,8 @@ export const conv2dGradInput: CpuKernel<'conv2dGradInput'> = ({ stride, padding,
   }
 };
 
-/** dy [N, O, H', W'], x [N, C, H, W] → scale * dW [O, C, kh, kw]. */
-export const conv2dGradWeight: CpuKernel<'conv2dGradWeight'> = ({ stride, padding, scale }, [dy, x], [dw]) => {
+/** dy [N, O, H', W'], x [N, C, H, W] → scale * dW [O, C, kh, kw], and with bias scale * the sum of dy over images and pixels [O]. */
+export const conv2dGradWeight: CpuKernel<'conv2dGradWeight'> = ({ stride, padding, scale }, [dy, x], [dw, db]) => {
   const [N, C, H, W] = axes4(x!.shape);
   const [O, , kh, kw] = axes4(dw!.shape);
   const [, , outH, outW] = axes4(dy!.shape);
@@ -92,4 +92,7 @@ export const conv2dGradWeight: CpuKernel<'conv2dGradWeight'> = ({ stride, paddin
       add: true,
     });
   }
+  if (!db) return;
+  db.data.fill(0);
+  dy!.data.forEach((g, i) => (db.data[Math.floor(i / P) % O]! += scale * g));
 };

@@ -29,9 +29,12 @@ export const linearGradInput: CpuKernel<'linearGradInput'> = ({ residual, scale 
   });
 };
 
-/** dy [..., O], x [..., I] → scale * dyᵀ x [O, I]. */
-export const linearGradWeight: CpuKernel<'linearGradWeight'> = ({ scale }, [dy, x], [dw]) => {
+/** dy [..., O], x [..., I] → scale * dyᵀ x [O, I], and with bias scale * the sum of dy's rows [O]. */
+export const linearGradWeight: CpuKernel<'linearGradWeight'> = ({ scale }, [dy, x], [dw, db]) => {
   const [O, I] = dw!.shape as [number, number];
   const rows = sizeOf(dy!.shape.slice(0, -1));
   matmul(O, I, rows, transposed(matrix(dy!.data, O)), matrix(x!.data, I), matrix(dw!.data, I), { factor: scale });
+  if (!db) return;
+  db.data.fill(0);
+  dy!.data.forEach((g, i) => (db.data[i % O]! += scale * g));
 };

@@ -23,12 +23,15 @@ import {
 import {
   addedTo,
   lowerProduct,
+  partialSums,
   productVariant,
   QUAD_WORKGROUP_SIZE,
   quadGrid,
   rowBlocksOf,
   smallTilesOf,
   splitData,
+  summing,
+  summingFor,
   sumSplits,
 } from './gemm.ts';
 import { kindFor, kindsOf } from './anyShape.ts';
@@ -68,7 +71,9 @@ const workgroup = kindsOf(kernelOf('conv2d.workgroup', workgroupCode, conv2dLoad
 type WeightReads = 'ones' | 'wholes' | 'halves';
 const tilesHeldAs = (arithmetic: Arithmetic): Record<WeightReads, KernelSource> => {
   const held = (...reading: string[]): KernelSource =>
-    heldAs(arithmetic, kernelOf('conv2d.tile', tileCode, ...reading, sharedTileCode, widenedCode));
+    summing(kernelOf('conv2d.tile', tileCode, ...reading, sharedTileCode, widenedCode), (kernel) =>
+      heldAs(arithmetic, kernel),
+    ).plain;
   const inFours = (half: boolean): KernelSource =>
     held(inHalves(weightFoursCode, 'weight', half), foursCode, transposedCode);
   return { ones: held(weightOnesCode, conv2dLoadsCode), wholes: inFours(false), halves: inFours(true) };
@@ -77,12 +82,15 @@ const tile: Readonly<Record<Arithmetic, Record<WeightReads, KernelSource>>> = {
   f32: tilesHeldAs('f32'),
   f16: tilesHeldAs('f16'),
 };
-const gradWeightTile = heldAs('f32', kernelOf('conv2dGradWeight.tile', gradWeightTileCode, sharedTileCode));
-const gradWeightQuad = kindsOf(kernelOf('conv2dGradWeight.quad', gradWeightQuadCode), shapeData);
-const gradWeightWorkgroup = kindsOf(kernelOf('conv2dGradWeight.workgroup', gradWeightWorkgroupCode), [
-  ...shapeData,
-  ...splitData,
-]);
+const gradWeightTile = summing(kernelOf('conv2dGradWeight.tile', gradWeightTileCode, sharedTileCode), (kernel) =>
+  heldAs('f32', kernel),
+);
+const gradWeightQuad = summing(kernelOf('conv2dGradWeight.quad', gradWeightQuadCode), (kernel) =>
+  kindsOf(kernel, shapeData),
+);
+const gradWeightWorkgroup = summing(kernelOf('conv2dGradWeight.workgroup', gradWeightWorkgroupCode), (kernel) =>
+  kindsOf(kernel, [...shapeData, ...splitData]),
+);
 
 /** 1x1, stride 1, unpadded: a matrix product over channels. */
 const isPointwise = (weight: readonly number[], stride: number, padding: Padding): boolean =>
@@ -157,7 +165,7 @@ export const lowerConv2dGradInput: LowerToWgsl<'conv2dGradInput'> = ({ inputs, o
 
 export const lowerConv2dGradWeight: LowerToWgsl<'conv2dGradWeight'> = ({ inputs, outputs, params }, context) => {
   const [dy, x] = inputs as [Value, Value];
-  const [dw] = outputs as [Value];
+  const [dw, rowSums] = outputs as [Value, Value | undefined];
   const { stride, padding, scale } = params;
   const [batch, channels, height, width] = axes4(x.shape);
   const [, rows, outHeight, outWidth] = axes4(dy.shape);
@@ -173,6 +181,7 @@ export const lowerConv2dGradWeight: LowerToWgsl<'conv2dGradWeight'> = ({ inputs,
         c: { value: dw, row: channels, column: [0, 1] },
         columnsInner: channels,
         scale,
+        rowSums,
       },
       context,
     );
@@ -199,10 +208,10 @@ export const lowerConv2dGradWeight: LowerToWgsl<'conv2dGradWeight'> = ({ inputs,
     const rowBlocks = rowBlocksOf(rows);
     return [
       {
-        kernel: kindFor(gradWeightQuad, 'quad', flops),
+        kernel: kindFor(summingFor(gradWeightQuad, rowSums), 'quad', flops),
         constants: { ...constants, SCALE: scale, ROW_BLOCKS: rowBlocks, WORKGROUP_SIZE: QUAD_WORKGROUP_SIZE },
         reads: [dy, x],
-        writes: [dw],
+        writes: outputs,
         workgroups: quadGrid(rows, columns, rowBlocks, context),
       },
     ];
@@ -210,8 +219,11 @@ export const lowerConv2dGradWeight: LowerToWgsl<'conv2dGradWeight'> = ({ inputs,
   const large = variant === 'tile' ? tilesOf(rows, columns, pixels) : null;
   const { constants: tiles, workgroups, splits } = large ?? smallTilesOf(rows, columns, pixels);
   const partials: Scratch = { scratch: 'partial products', elements: splits * sizeOf(dw.shape) };
+  const parts = partialSums(rowSums, splits);
   const first: Dispatch = {
-    kernel: large ? writtenOut(gradWeightTile, large.constants) : kindFor(gradWeightWorkgroup, 'workgroup', flops),
+    kernel: large
+      ? writtenOut(summingFor(gradWeightTile, rowSums), large.constants)
+      : kindFor(summingFor(gradWeightWorkgroup, rowSums), 'workgroup', flops),
     constants: {
       ...constants,
       ...tiles,
@@ -219,10 +231,12 @@ export const lowerConv2dGradWeight: LowerToWgsl<'conv2dGradWeight'> = ({ inputs,
       C_SPLIT: splits > 1 ? sizeOf(dw.shape) : 0,
     },
     reads: [dy, x],
-    writes: [splits > 1 ? partials : dw],
+    writes: splits > 1 ? [partials, ...parts.writes] : outputs,
     workgroups,
   };
-  return splits > 1 ? [first, sumSplits(partials, splits, dw, { scale, biasStride: 1 }, context)] : [first];
+  return splits > 1
+    ? [first, sumSplits(partials, splits, dw, { scale, biasStride: 1, sums: parts.sums }, context)]
+    : [first];
 };
 
 interface Epilogue {

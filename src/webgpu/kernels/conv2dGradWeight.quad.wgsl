@@ -1,5 +1,5 @@
 // dW of conv2d as an implicit matrix product: rows are output channels, columns (input channel, tap), depth (image, output pixel). No
-// barriers. The same contract as conv2dGradWeight.workgroup.wgsl.
+// barriers. The same contract as conv2dGradWeight.workgroup.wgsl; of dy's sums those of the first quad of a row of blocks are written.
 //
 // Four invocations (a quad) own a block of 4 * ROW_BLOCKS rows and 16 columns; a lane loads one row's dy and shares it by swaps; its
 // accumulator r belongs to row (r xor lane). Dispatch: x (folded over y) = quads of 16 columns and row blocks, WORKGROUP_SIZE / 4 a group.
@@ -29,6 +29,7 @@ const PLANE = HEIGHT * WIDTH;
 @group(0) @binding(0) var<storage, read> dy: array<f32, BATCH * ROWS * PIXELS>;
 @group(0) @binding(1) var<storage, read> x: array<f32, BATCH * CHANNELS * PLANE>;
 @group(0) @binding(2) var<storage, read_write> dw: array<f32, ROWS * COLUMNS>;
+//sums @group(0) @binding(3) var<storage, read_write> row_sums: array<f32, ROWS>;
 
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) grid: vec3u) {
@@ -50,6 +51,7 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) grid:
   var c1 = vec4f(); var x1 = vec4f(); var y1 = vec4f(); var d1 = vec4f();
   var c2 = vec4f(); var x2 = vec4f(); var y2 = vec4f(); var d2 = vec4f();
   var c3 = vec4f(); var x3 = vec4f(); var y3 = vec4f(); var d3 = vec4f();
+  //sums var sum0 = 0.0; var sum1 = 0.0; var sum2 = 0.0; var sum3 = 0.0;
   for (var image = 0u; image < BATCH; image++) {
     for (var oy = 0u; oy < OUT_HEIGHT; oy++) {
       let iy = vec4i(i32(oy * STRIDE)) + tap_y;
@@ -67,12 +69,14 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) grid:
         x0 += quadSwapX(g0) * pixel;
         y0 += quadSwapY(g0) * pixel;
         d0 += quadSwapDiagonal(g0) * pixel;
+        //sums sum0 += g0;
         if (ROW_BLOCKS > 1u) {
           let g1 = dy[at_row1 + at_dy];
           c1 += g1 * pixel;
           x1 += quadSwapX(g1) * pixel;
           y1 += quadSwapY(g1) * pixel;
           d1 += quadSwapDiagonal(g1) * pixel;
+          //sums sum1 += g1;
         }
         if (ROW_BLOCKS > 2u) {
           let g2 = dy[at_row2 + at_dy];
@@ -80,15 +84,26 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) grid:
           x2 += quadSwapX(g2) * pixel;
           y2 += quadSwapY(g2) * pixel;
           d2 += quadSwapDiagonal(g2) * pixel;
+          //sums sum2 += g2;
           let g3 = dy[at_row3 + at_dy];
           c3 += g3 * pixel;
           x3 += quadSwapX(g3) * pixel;
           y3 += quadSwapY(g3) * pixel;
           d3 += quadSwapDiagonal(g3) * pixel;
+          //sums sum3 += g3;
         }
       }
     }
   }
+  //sums if (first_column == lane) {
+  //sums   let row_sum = vec4f(sum0, sum1, sum2, sum3);
+  //sums   for (var j = 0u; j < ROW_BLOCKS; j++) {
+  //sums     let row = first_row + lane + 4u * j;
+  //sums     if (row < ROWS) {
+  //sums       row_sums[row] = SCALE * row_sum[j];
+  //sums     }
+  //sums   }
+  //sums }
   // One loop for all sixteen rows: an epilogue unrolled for each would be most of the code.
   var sums = array<vec4f, 16>(c0, x0, y0, d0, c1, x1, y1, d1, c2, x2, y2, d2, c3, x3, y3, d3);
   for (var r = 0u; r < 4u * ROW_BLOCKS; r++) {

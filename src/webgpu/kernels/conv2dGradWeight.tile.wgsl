@@ -33,6 +33,7 @@ const B_ALONG_DEPTH = true;
 @group(0) @binding(0) var<storage, read> dy: array<f32>;
 @group(0) @binding(1) var<storage, read> x: array<f32>;
 @group(0) @binding(2) var<storage, read_write> dw: array<f32>;
+//sums @group(0) @binding(3) var<storage, read_write> row_sums: array<f32>;
 
 // Of each of the four columns that an invocation loads: where its channel begins in an image of x, and the pixel that its tap adds.
 var<private> channel_at: vec4i;

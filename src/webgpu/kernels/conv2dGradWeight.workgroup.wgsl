@@ -2,7 +2,8 @@
 // Differentiates y[o, p] = sum over (c, tap) of w[o, c, tap] * x[c, p * STRIDE + tap - PAD] of conv2d.workgroup.wgsl.
 //
 // dy: [BATCH, ROWS, OUT_HEIGHT, OUT_WIDTH]. x: [BATCH, CHANNELS, HEIGHT, WIDTH]. dw: [ROWS, CHANNELS, KERNEL_HEIGHT, KERNEL_WIDTH].
-// Dispatch: x = column tiles, y = row tiles, z = slices of the depth (partials C_SPLIT apart).
+// With the lines that begin with "sums" (gemm.ts `summing`) row_sums[o] = SCALE * (sum of dy's channel o), the bias's gradient.
+// Dispatch: x = column tiles, y = row tiles, z = slices of the depth (partials C_SPLIT and ROWS apart).
 
 const BATCH = 1u;
 const CHANNELS = 4u;
@@ -32,6 +33,7 @@ const PITCH = TILE + 1u;
 @group(0) @binding(0) var<storage, read> dy: array<f32>;
 @group(0) @binding(1) var<storage, read> x: array<f32>;
 @group(0) @binding(2) var<storage, read_write> dw: array<f32>;
+//sums @group(0) @binding(3) var<storage, read_write> row_sums: array<f32>;
 
 var<workgroup> tile_a: array<f32, STEP * PITCH>;
 var<workgroup> tile_b: array<f32, STEP * PITCH>;
@@ -75,6 +77,8 @@ fn main(@builtin(workgroup_id) turn: vec3u, @builtin(local_invocation_id) local:
   var sums1 = vec4f();
   var sums2 = vec4f();
   var sums3 = vec4f();
+  //sums let sums_rows = (group.x == 0u) & (index < TILE);
+  //sums var row_sum = 0.0;
   for (var k0 = group.z * SPLIT_DEPTH; k0 < end; k0 += STEP) {
     for (var e = index; e < STEP * TILE; e += THREADS * THREADS) {
       // Both are contiguous along the depth, which is pixels.
@@ -84,6 +88,11 @@ fn main(@builtin(workgroup_id) turn: vec3u, @builtin(local_invocation_id) local:
       tile_b[k * PITCH + at] = load_x(first_column + at, k0 + k, end);
     }
     workgroupBarrier();
+    //sums if (sums_rows) {
+    //sums   for (var k = 0u; k < STEP; k++) {
+    //sums     row_sum += tile_a[k * PITCH + index];
+    //sums   }
+    //sums }
     for (var k = 0u; k < STEP; k++) {
       let ia = k * PITCH + local.y * 4u;
       let ib = k * PITCH + local.x;
@@ -95,6 +104,9 @@ fn main(@builtin(workgroup_id) turn: vec3u, @builtin(local_invocation_id) local:
     }
     workgroupBarrier();
   }
+  //sums if (sums_rows & (first_row + index < ROWS)) {
+  //sums   row_sums[group.z * ROWS + first_row + index] = SCALE * row_sum;
+  //sums }
   for (var j = 0u; j < 4u; j++) {
     let column = first_column + local.x + j * THREADS;
     let row = first_row + local.y * 4u;

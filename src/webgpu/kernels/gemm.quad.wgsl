@@ -1,4 +1,5 @@
 // Matrix product C[m, n] = SCALE * (sum over k of A[m, k] * B[n, k] + bias) + residual, all three matrices by strides. No barriers.
+// With the lines that begin with "sums" (gemm.ts `summing`) the first quad of a row of blocks writes row_sums[m] = SCALE * (sum over k of A[m, k]), too.
 //
 // a, b: f32 or halves, addresses below in elements. bias: by row of C (BIAS_BY_ROW) or by column. residual: like c. c: [ROWS, COLUMNS] by C strides.
 // Depth k = (outer, inner) and column n = (outer, inner) may each jump at a second stride: a batch of images is one long row of pixels.
@@ -51,6 +52,7 @@ const B_WORDS = select(B_LENGTH, (B_LENGTH + 1u) / 2u, B_FORMAT > 0u);
 @group(0) @binding(2) var<storage, read> bias: array<f32>;
 @group(0) @binding(3) var<storage, read> residual: array<f32>;
 @group(0) @binding(4) var<storage, read_write> c: array<f32, C_LENGTH>;
+//sums @group(0) @binding(5) var<storage, read_write> row_sums: array<f32, ROWS>;
 
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) grid: vec3u) {
@@ -76,6 +78,7 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) grid:
   var c1 = vec4f(); var x1 = vec4f(); var y1 = vec4f(); var d1 = vec4f();
   var c2 = vec4f(); var x2 = vec4f(); var y2 = vec4f(); var d2 = vec4f();
   var c3 = vec4f(); var x3 = vec4f(); var y3 = vec4f(); var d3 = vec4f();
+  //sums var sum0 = 0.0; var sum1 = 0.0; var sum2 = 0.0; var sum3 = 0.0;
   for (var outer = 0u; outer < DEPTH_OUTER; outer++) {
     for (var k = 0u; k < DEPTH_INNER; k += K_STEP) {
       let kb = outer * B_DEPTH_OUTER + k * B_DEPTH;
@@ -93,12 +96,14 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) grid:
         x0 += quadSwapX(a0) * columns_k;
         y0 += quadSwapY(a0) * columns_k;
         d0 += quadSwapDiagonal(a0) * columns_k;
+        //sums sum0 += a0;
         if (ROW_BLOCKS > 1u) {
           let a1 = a_at(at_a_y + ka);
           c1 += a1 * columns_k;
           x1 += quadSwapX(a1) * columns_k;
           y1 += quadSwapY(a1) * columns_k;
           d1 += quadSwapDiagonal(a1) * columns_k;
+          //sums sum1 += a1;
         }
         if (ROW_BLOCKS > 2u) {
           let a2 = a_at(at_a_z + ka);
@@ -106,15 +111,26 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) grid:
           x2 += quadSwapX(a2) * columns_k;
           y2 += quadSwapY(a2) * columns_k;
           d2 += quadSwapDiagonal(a2) * columns_k;
+          //sums sum2 += a2;
           let a3 = a_at(at_a_w + ka);
           c3 += a3 * columns_k;
           x3 += quadSwapX(a3) * columns_k;
           y3 += quadSwapY(a3) * columns_k;
           d3 += quadSwapDiagonal(a3) * columns_k;
+          //sums sum3 += a3;
         }
       }
     }
   }
+  //sums if (first_column == lane) {
+  //sums   let row_sum = vec4f(sum0, sum1, sum2, sum3);
+  //sums   for (var j = 0u; j < ROW_BLOCKS; j++) {
+  //sums     let row = first_row + lane + 4u * j;
+  //sums     if (row < ROWS) {
+  //sums       row_sums[row] = SCALE * row_sum[j];
+  //sums     }
+  //sums   }
+  //sums }
   // One loop for all sixteen rows: an epilogue unrolled for each would be most of the code.
   var sums = array<vec4f, 16>(c0, x0, y0, d0, c1, x1, y1, d1, c2, x2, y2, d2, c3, x3, y3, d3);
   for (var r = 0u; r < 4u * ROW_BLOCKS; r++) {

@@ -50,6 +50,7 @@ const B_ALONG_DEPTH = B_DEPTH == 1u;
 @group(0) @binding(2) var<storage, read> bias: array<f32>;
 @group(0) @binding(3) var<storage, read> residual: array<f32>;
 @group(0) @binding(4) var<storage, read_write> c: array<f32>;
+//sums @group(0) @binding(5) var<storage, read_write> row_sums: array<f32>;
 
 fn begin(column: u32) {}
 

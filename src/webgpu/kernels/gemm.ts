@@ -53,17 +53,30 @@ const shapeData = [
   'SCALE',
 ];
 const lengths = ['A_LENGTH', 'B_LENGTH', 'C_LENGTH'];
-const quad = kindsOf(kernelOf('gemm.quad', quadCode, gemmLoadsCode, widenedCode), [...shapeData, ...lengths]);
-const workgroup = kindsOf(kernelOf('gemm.workgroup', workgroupCode, gemmLoadsCode, gemmStoreCode, widenedCode), [
-  ...shapeData,
-  ...splitData,
-]);
+
+/** A kernel alone, and with the lines of its text that begin with "sums": it then adds up the rows of A, too. */
+export interface Summing<T> {
+  plain: T;
+  sums: T;
+}
+export const summing = <T>(kernel: KernelSource, made: (kernel: KernelSource) => T): Summing<T> => ({
+  plain: made({ ...kernel, code: kernel.code.replaceAll(/^ *\/\/sums .*\n/gm, '') }),
+  sums: made({ ...kernel, code: kernel.code.replaceAll('//sums ', '') }),
+});
+export const summingFor = <T>({ plain, sums }: Summing<T>, rowSums: Value | undefined): T => (rowSums ? sums : plain);
+
+const quad = summing(kernelOf('gemm.quad', quadCode, gemmLoadsCode, widenedCode), (kernel) =>
+  kindsOf(kernel, [...shapeData, ...lengths]),
+);
+const workgroup = summing(
+  kernelOf('gemm.workgroup', workgroupCode, gemmLoadsCode, gemmStoreCode, widenedCode),
+  (kernel) => kindsOf(kernel, [...shapeData, ...splitData]),
+);
 /** Whether a and b are halves → the kernel that reads them so. */
-const tilesHeldAs = (arithmetic: Arithmetic): KernelSource[][] =>
+const tilesHeldAs = (arithmetic: Arithmetic): Summing<KernelSource>[][] =>
   [false, true].map((a) =>
     [false, true].map((b) =>
-      heldAs(
-        arithmetic,
+      summing(
         kernelOf(
           'gemm.tile',
           inHalves(inHalves(tileCode, 'a', a), 'b', b),
@@ -73,11 +86,17 @@ const tilesHeldAs = (arithmetic: Arithmetic): KernelSource[][] =>
           gemmStoreCode,
           widenedCode,
         ),
+        (kernel) => heldAs(arithmetic, kernel),
       ),
     ),
   );
-const tile: Readonly<Record<Arithmetic, KernelSource[][]>> = { f32: tilesHeldAs('f32'), f16: tilesHeldAs('f16') };
-const splitSum = withData(kernelOf('splitSum', splitSumCode), 'SIZE', 'SPLITS', 'SCALE', 'BIAS_STRIDE', 'BIAS_LENGTH');
+const tile: Readonly<Record<Arithmetic, Summing<KernelSource>[][]>> = {
+  f32: tilesHeldAs('f32'),
+  f16: tilesHeldAs('f16'),
+};
+const splitSum = summing(kernelOf('splitSum', splitSumCode), (kernel) =>
+  withData(kernel, 'SIZE', 'SPLITS', 'SCALE', 'BIAS_STRIDE', 'BIAS_LENGTH'),
+);
 
 /** The ways a product can run: `workgroup` stages tiles in workgroup memory, for GPUs; `tile` does so with larger ones, and only what is large enough
  *  and lies so that it can be read in fours; `quad` shares loads by quad swaps and has no barriers, for adapters that run on the CPU, where a
@@ -118,6 +137,8 @@ export interface Product {
   biasByRow?: boolean;
   /** C itself: the product is added to what C is. */
   residual?: Value | undefined;
+  /** [rows], where the sums over k of A[m, k] are wanted, too, times scale. */
+  rowSums?: Value | undefined;
 }
 
 /** How a workgroup kernel covers a product of `rows` x `columns` x `depth`. `batches` other tiles run beside it. */
@@ -188,30 +209,49 @@ export function sumSplits(
     bias,
     biasStride,
     residual,
-  }: { scale: number; bias?: Value | undefined; biasStride: number; residual?: Value | undefined },
+    sums,
+  }: {
+    scale: number;
+    bias?: Value | undefined;
+    biasStride: number;
+    residual?: Value | undefined;
+    /** Sums of rows, in place of a bias. */
+    sums?: { partials: Operand; y: Value } | undefined;
+  },
   context: LowerContext,
 ): Dispatch {
   const size = sizeOf(y.shape);
   const added = addedTo(y, residual);
+  const rows = sums ? sizeOf(sums.y.shape) : 0;
   return {
-    kernel: splitSum,
+    kernel: summingFor(splitSum, sums?.y),
     constants: {
       SIZE: size,
       SPLITS: splits,
       SCALE: scale,
       BIAS: bias !== undefined,
       BIAS_STRIDE: biasStride,
-      BIAS_LENGTH: bias ? sizeOf(bias.shape) : 1,
+      BIAS_LENGTH: sums ? rows : bias ? sizeOf(bias.shape) : 1,
       ...added.constants,
     },
-    reads: [partials, bias ?? partials, added.read ?? partials],
-    writes: [y],
-    workgroups: grid1d(size, 64, context.limits),
+    reads: [partials, sums?.partials ?? bias ?? partials, added.read ?? partials],
+    writes: [y, ...(sums ? [sums.y] : [])],
+    workgroups: grid1d(size + rows, 64, context.limits),
   };
 }
 
+/** Where the slices of a product write the sums of their rows, and what the sum of the slices makes of them. */
+export function partialSums(
+  rowSums: Value | undefined,
+  splits: number,
+): { writes: Scratch[]; sums?: { partials: Scratch; y: Value } } {
+  if (!rowSums) return { writes: [] };
+  const partials: Scratch = { scratch: 'partial sums of rows', elements: splits * sizeOf(rowSums.shape) };
+  return { writes: [partials], sums: { partials, y: rowSums } };
+}
+
 export function lowerProduct(product: Product, context: LowerContext): Dispatch[] {
-  const { rows, columns, depth, a, b, c, columnsInner, scale, bias, biasByRow = false, residual } = product;
+  const { rows, columns, depth, a, b, c, columnsInner, scale, bias, biasByRow = false, residual, rowSums } = product;
   const strides = {
     ROWS: rows,
     COLUMNS: columns,
@@ -238,11 +278,14 @@ export function lowerProduct(product: Product, context: LowerContext): Dispatch[
   // What is absent is bound to A, and not read.
   const reads: Operand[] = [a.value, b.value, bias ?? a.value, added.read ?? a.value];
 
+  const writes = [c.value, ...(rowSums ? [rowSums] : [])];
+
   const flops = 2 * rows * columns * depth[0] * depth[1];
   const variant = productVariant(context, 'gemm', isInFours(product));
   if (variant === 'quad') {
     // A quad covers 16 columns but as few as 4 rows: what is narrow (a LoRA's rank) had better be the rows.
-    if (columns <= 8 && columns < rows && columns === columnsInner) return lowerProduct(transposed(product), context);
+    if (columns <= 8 && columns < rows && columns === columnsInner && !rowSums)
+      return lowerProduct(transposed(product), context);
     const rowBlocks = rowBlocksOf(rows);
     const lengths = {
       A_LENGTH: sizeOf(a.value.shape),
@@ -252,7 +295,7 @@ export function lowerProduct(product: Product, context: LowerContext): Dispatch[
     const kStep = hasPairs(product) ? 2 : 1;
     return [
       {
-        kernel: unroll(kindFor(quad, 'quad', flops), 'K_STEP', kStep),
+        kernel: unroll(kindFor(summingFor(quad, rowSums), 'quad', flops), 'K_STEP', kStep),
         constants: {
           ...strides,
           ...epilogue,
@@ -262,7 +305,7 @@ export function lowerProduct(product: Product, context: LowerContext): Dispatch[
           WORKGROUP_SIZE: QUAD_WORKGROUP_SIZE,
         },
         reads,
-        writes: [c.value],
+        writes,
         workgroups: quadGrid(rows, columns, rowBlocks, context),
       },
     ];
@@ -272,25 +315,33 @@ export function lowerProduct(product: Product, context: LowerContext): Dispatch[
   const { constants: tiles, workgroups, splits } = large ?? smallTilesOf(rows, columns, depth[0] * depth[1]);
   const kernel = large
     ? writtenOut(
-        tile[context.arithmetic ?? 'f32'][Number(strides.A_FORMAT > 0)]![Number(strides.B_FORMAT > 0)]!,
+        summingFor(
+          tile[context.arithmetic ?? 'f32'][Number(strides.A_FORMAT > 0)]![Number(strides.B_FORMAT > 0)]!,
+          rowSums,
+        ),
         large.constants,
       )
-    : kindFor(workgroup, 'workgroup', flops);
+    : kindFor(summingFor(workgroup, rowSums), 'workgroup', flops);
   if (splits === 1)
-    return [
-      { kernel, constants: { ...strides, ...epilogue, ...tiles, C_SPLIT: 0 }, reads, writes: [c.value], workgroups },
-    ];
+    return [{ kernel, constants: { ...strides, ...epilogue, ...tiles, C_SPLIT: 0 }, reads, writes, workgroups }];
   const size = sizeOf(c.value.shape);
+  const parts = partialSums(rowSums, splits);
   const partials: Scratch = { scratch: 'partial products', elements: splits * size };
   return [
     {
       kernel,
       constants: { ...strides, SCALE: 1, BIAS: false, BIAS_BY_ROW: false, RESIDUAL: false, ...tiles, C_SPLIT: size },
       reads: [a.value, b.value, a.value, a.value],
-      writes: [partials],
+      writes: [partials, ...parts.writes],
       workgroups,
     },
-    sumSplits(partials, splits, c.value, { scale, bias, biasStride: biasByRow ? c.row : 1, residual }, context),
+    sumSplits(
+      partials,
+      splits,
+      c.value,
+      { scale, bias, biasStride: biasByRow ? c.row : 1, residual, sums: parts.sums },
+      context,
+    ),
   ];
 }
 
@@ -391,6 +442,7 @@ export const lowerLinearGradWeight: LowerToWgsl<'linearGradWeight'> = (
     c: { value: outputs[0]!, row: into, column: [0, 1] },
     columnsInner: into,
     scale,
+    rowSums: outputs[1],
   };
   return lowerProduct(product, context);
 };

@@ -1,7 +1,9 @@
 // Matrix product C[m, n] = SCALE * (sum over k of A[m, k] * B[n, k] + bias) + residual, all three matrices by strides.
 //
-// The same contract as gemm.quad.wgsl, for GPUs: tiles of A and B go through workgroup memory, each invocation keeps 4 x 4 sums.
-// Dispatch: x = column tiles, y = row tiles, z = SPLITS slices of the depth, each of which writes its own partial C (C_SPLIT apart).
+// The same contract as gemm.quad.wgsl, for GPUs: tiles of A and B go through workgroup memory, each invocation keeps 4 x 4 sums. Where A's rows are
+// summed, too ("sums"), the workgroups of the first columns do it, an invocation a row.
+// Dispatch: x = column tiles, y = row tiles, z = SPLITS slices of the depth, each of which writes its own partial C (C_SPLIT apart) and its own
+// partial sums of rows (ROWS apart).
 
 const ROWS = 20u;
 const COLUMNS = 20u;
@@ -46,6 +48,7 @@ const PITCH = TILE + 1u;
 @group(0) @binding(2) var<storage, read> bias: array<f32>;
 @group(0) @binding(3) var<storage, read> residual: array<f32>;
 @group(0) @binding(4) var<storage, read_write> c: array<f32>;
+//sums @group(0) @binding(5) var<storage, read_write> row_sums: array<f32>;
 
 var<workgroup> tile_a: array<f32, STEP * PITCH>;
 var<workgroup> tile_b: array<f32, STEP * PITCH>;
@@ -80,6 +83,8 @@ fn main(@builtin(workgroup_id) turn: vec3u, @builtin(local_invocation_id) local:
   var sums1 = vec4f();
   var sums2 = vec4f();
   var sums3 = vec4f();
+  //sums let sums_rows = (group.x == 0u) & (index < TILE);
+  //sums var row_sum = 0.0;
   for (var k0 = group.z * SPLIT_DEPTH; k0 < end; k0 += STEP) {
     for (var e = index; e < STEP * TILE; e += THREADS * THREADS) {
       // Neighbouring invocations read neighbouring addresses, along whichever axis has stride 1.
@@ -91,6 +96,11 @@ fn main(@builtin(workgroup_id) turn: vec3u, @builtin(local_invocation_id) local:
       tile_b[kb * PITCH + nb] = load_b(first_column + nb, k0 + kb, end);
     }
     workgroupBarrier();
+    //sums if (sums_rows) {
+    //sums   for (var k = 0u; k < STEP; k++) {
+    //sums     row_sum += tile_a[k * PITCH + index];
+    //sums   }
+    //sums }
     for (var k = 0u; k < STEP; k++) {
       let ia = k * PITCH + local.y * 4u;
       let ib = k * PITCH + local.x;
@@ -102,6 +112,9 @@ fn main(@builtin(workgroup_id) turn: vec3u, @builtin(local_invocation_id) local:
     }
     workgroupBarrier();
   }
+  //sums if (sums_rows & (first_row + index < ROWS)) {
+  //sums   row_sums[group.z * ROWS + first_row + index] = SCALE * row_sum;
+  //sums }
   for (var j = 0u; j < 4u; j++) {
     let column = first_column + local.x + j * THREADS;
     let row = first_row + local.y * 4u;

@@ -3,7 +3,8 @@
 // A workgroup covers TILE_ROWS x TILE_COLUMNS. Each invocation keeps ROW_PARTS x COLUMN_PARTS blocks of 4 x 4 sums, a part of the tile apart, so that
 // neighbours read neighbouring fours of workgroup memory. A step is 16 deep: what it takes of A and B is carried in blocks of 4 x 4, one an invocation,
 // and while it is multiplied the next is on its way to registers. Four reads of fours make 64 multiply-adds.
-// Lines that end with "whole" are those of f32, lines that begin with "half" those of f16 (tile.ts `heldAs`, tileHalf.wgsl).
+// Lines that end with "whole" are those of f32, lines that begin with "half" those of f16 (tile.ts `heldAs`, tileHalf.wgsl); lines that begin with
+// "sums" add up A's rows, too, in the workgroups of the first columns, an invocation a row (gemm.ts `summing`; in f32).
 // Dispatch: x = column tiles, y = row tiles, z = slices of the depth.
 
 const TILE_ROWS = 4u * ROW_PARTS * THREADS_Y;
@@ -59,6 +60,8 @@ fn main(@builtin(workgroup_id) turn: vec3u, @builtin(local_invocation_id) local:
   }
   //half measure(0u, carries_a, carries_b);
   var sums: array<vec4f, 4u * ROW_PARTS * COLUMN_PARTS>;
+  //sums let sums_rows = (group.x == 0u) & (index < TILE_ROWS);
+  //sums var row_sum = 0.0;
   for (var k0 = start; k0 < end; k0 += STEP) {
     workgroupBarrier();
     //half let measured = ((k0 - start) / STEP) % 2u;
@@ -81,6 +84,11 @@ fn main(@builtin(workgroup_id) turn: vec3u, @builtin(local_invocation_id) local:
       }
     }
     workgroupBarrier();
+    //sums if (sums_rows) {
+    //sums   for (var k = 0u; k < STEP; k++) {
+    //sums     row_sum += tile_a[k * A_PITCH + index / 4u][index % 4u];
+    //sums   }
+    //sums }
     if (k0 + STEP < end) {
       if (carries_a) {
         load_a(row, k0 + STEP + 4u * block_a.x, end);
@@ -126,6 +134,9 @@ fn main(@builtin(workgroup_id) turn: vec3u, @builtin(local_invocation_id) local:
     //half   measure(1u - measured, carries_a, carries_b);
     //half }
   }
+  //sums if (sums_rows & (first_row + index < ROWS)) {
+  //sums   row_sums[group.z * ROWS + first_row + index] = SCALE * row_sum;
+  //sums }
   for (var p = 0u; p < ROW_PARTS; p++) {
     for (var i = 0u; i < FOUR; i++) {
       for (var q = 0u; q < COLUMN_PARTS; q++) {
