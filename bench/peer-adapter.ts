@@ -233,7 +233,7 @@ export async function microOps(_device: null, I: MicroInputs) {
       const inputs = [dy!, x!, weight!, bias!, stats];
       return [
         y,
-        graph.op('groupNormGradInput', { ...norm, residual: false }, inputs),
+        graph.op('groupNormGradInput', { ...norm, residual: false, weights: false }, inputs),
         ...graph.node('groupNormGradParams', norm, inputs),
       ];
     }),

@@ -76,6 +76,35 @@ describe('backward', () => {
     ).toBe(false);
   });
 
+  test('what is wanted together is made together: a weight and its bias, a norm with its weights', () => {
+    const graph = new Graph();
+    const net = buildTinyNet(graph);
+    const begin = graph.nodes.length;
+    backward(graph, [{ value: net.errors, grad: graph.input('seed', [2]) }], [...net.parameters.values()]);
+    const gradients = graph.nodes.slice(begin);
+    const named = (suffix: string): string[] =>
+      gradients.map(({ name }) => name).filter((name) => name.endsWith(suffix));
+    expect(named('.grad.bias')).toEqual([]);
+    expect(named('.grad.params')).toEqual([]);
+    expect(gradients.filter(({ op }) => op === 'groupNormGradInput').map(({ outputs }) => outputs.length)).toContain(3);
+  });
+
+  test('a norm whose weight is its input as well gets the sum of both gradients', () => {
+    const of = (same: boolean): Float64Array[] => {
+      const graph = new Graph();
+      const [x, bias, seed] = ['x', 'bias', 'seed'].map((name) => graph.input(name, [5])) as [Value, Value, Value];
+      const weight = same ? x : graph.input('weight', [5]);
+      const [y] = graph.node('layerNorm', { eps: 1e-5 }, [x, weight, bias], 'norm') as [Value];
+      const gradients = backward(graph, [{ value: y, grad: seed }], [...new Set([x, weight, bias])]);
+      const numbers = feeds(graph);
+      if (!same) numbers.set(weight, numbers.get(x)!);
+      const read = evaluate(graph, numbers);
+      return [x, weight].map((value) => read(gradients.get(value)!));
+    };
+    const [ofX, ofWeight] = of(false) as [Float64Array, Float64Array];
+    of(true)[0]!.forEach((g, i) => expect(g).toBeCloseTo(ofX[i]! + ofWeight[i]!, 12));
+  });
+
   test('names follow the forward node', () => {
     const graph = new Graph();
     const net = buildTinyNet(graph);

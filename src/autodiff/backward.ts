@@ -62,6 +62,7 @@ function propagate<K extends OpKind>(
     node,
     dy,
     wanted: (input) => wanted.has(node.inputs[input]!),
+    soFar: (input) => gradients.get(node.inputs[input]!),
     emit: (op, params, inputs, suffix) => graph.node(op, params, inputs, `${node.name}.grad.${suffix}`),
   });
   // Last input first: weights before x, so that x is free before dx is made; a residual before x, so that dx can take it in.

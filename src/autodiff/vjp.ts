@@ -15,6 +15,8 @@ export interface VjpContext<K extends OpKind> {
   readonly dy: Value;
   /** Whether the gradient by this input is asked for. */
   wanted(input: number): boolean;
+  /** What the gradient by this input has received until now. */
+  soFar(input: number): Value | undefined;
   /** Appends a node called `<path of the forward node>.grad.<suffix>`. */
   emit<G extends OpKind>(op: G, params: OpParams[G], inputs: readonly Value[], suffix: string): readonly Value[];
 }
@@ -62,6 +64,21 @@ function weightAndBias<K extends OpKind>(
   return [gradient(0), ...(both ? [gradient(1)] : params.bias ? [biasAlone(context, axis, params.scale)] : [])];
 }
 
+/** Gradients of a norm's x, weight and bias: one node gives them all where all are wanted. The last input comes first (backward.ts), and x, which is
+ *  none of the others, receives nothing until it is its turn. */
+function normGradients<K extends OpKind>(
+  { node, wanted, soFar }: VjpContext<K>,
+  gradInput: (soFar: Value | undefined, weights: boolean) => readonly Value[],
+  gradParams: () => readonly Value[],
+): Gradient[] {
+  if ([0, 1, 2].every(wanted) && node.inputs.lastIndexOf(node.inputs[0]!) === 0) {
+    const gradient = shared(() => gradInput(soFar(0), true));
+    return [fused(() => [gradient(0).emit(undefined)]), gradient(1), gradient(2)];
+  }
+  const params = shared(gradParams);
+  return [fused((before) => gradInput(before, false)), params(0), params(1)];
+}
+
 export const vjp: { readonly [K in ForwardOp]: VjpRule<K> } = {
   linear: (context) => {
     const { node, dy, emit } = context;
@@ -98,33 +115,36 @@ export const vjp: { readonly [K in ForwardOp]: VjpRule<K> } = {
       ...(residual ? [plain(() => dy)] : []),
     ];
   },
-  groupNorm: ({ node, dy, emit }) => {
+  groupNorm: (context) => {
+    const { node, dy, emit } = context;
     const inputs = [dy, ...node.inputs, node.outputs[1]!];
-    const params = shared(() => emit('groupNormGradParams', node.params, inputs, 'params'));
-    return [
-      fused((soFar) =>
-        emit('groupNormGradInput', { ...node.params, residual: soFar !== undefined }, withSoFar(inputs, soFar), 'x'),
-      ),
-      params(0),
-      params(1),
-    ];
+    return normGradients(
+      context,
+      (soFar, weights) =>
+        emit(
+          'groupNormGradInput',
+          { ...node.params, residual: soFar !== undefined, weights },
+          withSoFar(inputs, soFar),
+          'x',
+        ),
+      () => emit('groupNormGradParams', node.params, inputs, 'params'),
+    );
   },
-  layerNorm: ({ node, dy, emit }) => {
+  layerNorm: (context) => {
+    const { node, dy, emit } = context;
     const [x, weight] = node.inputs as [Value, Value];
     const stats = node.outputs[1]!;
-    const params = shared(() => emit('layerNormGradParams', node.params, [dy, x, stats], 'params'));
-    return [
-      fused((soFar) =>
+    return normGradients(
+      context,
+      (soFar, weights) =>
         emit(
           'layerNormGradInput',
-          { ...node.params, residual: soFar !== undefined },
+          { ...node.params, residual: soFar !== undefined, weights },
           withSoFar([dy, x, weight, stats], soFar),
           'x',
         ),
-      ),
-      params(0),
-      params(1),
-    ];
+      () => emit('layerNormGradParams', node.params, [dy, x, stats], 'params'),
+    );
   },
   attention: ({ node, dy, emit }) => {
     const [o, lse] = node.outputs as [Value, Value];

@@ -200,17 +200,21 @@ function groupNormGradCase(size: GroupNormSize): {
   };
 }
 
-/** Every second size would do, but each is as cheap. */
-function withAndWithoutResidual<P extends object>(
+/** A norm's gradient alone, with a residual, and with those of its weights, which every second size has beside a residual. */
+function normGradCases<P extends object>(
   plain: { name: string; params: P; inputs: (DataInput | DerivedInput)[] },
   residual: DataInput,
-): { name: string; params: P & { residual: boolean }; inputs: (DataInput | DerivedInput)[] }[] {
+  size: number,
+): { name: string; params: P & { residual: boolean; weights: boolean }; inputs: (DataInput | DerivedInput)[] }[] {
+  const more = [...plain.inputs, residual];
+  const both = size % 2 === 1;
   return [
-    { ...plain, params: { ...plain.params, residual: false } },
+    { ...plain, params: { ...plain.params, residual: false, weights: false } },
+    { name: `${plain.name}, residual`, params: { ...plain.params, residual: true, weights: false }, inputs: more },
     {
-      name: `${plain.name}, residual`,
-      params: { ...plain.params, residual: true },
-      inputs: [...plain.inputs, residual],
+      name: `${plain.name}, weights${both ? ' and residual' : ''}`,
+      params: { ...plain.params, residual: both, weights: true },
+      inputs: both ? more : plain.inputs,
     },
   ];
 }
@@ -482,16 +486,17 @@ export const cases: { readonly [K in OpKind]: readonly Case<K>[] } = {
       inputs: [grad(y), normal(x)],
     };
   }),
-  groupNormGradInput: groupNormSizes.flatMap((size) => withAndWithoutResidual(groupNormGradCase(size), grad(size.x))),
+  groupNormGradInput: groupNormSizes.flatMap((size, i) => normGradCases(groupNormGradCase(size), grad(size.x), i)),
   groupNormGradParams: groupNormSizes.map(groupNormGradCase),
-  layerNormGradInput: layerNormSizes.flatMap((size) =>
-    withAndWithoutResidual(
+  layerNormGradInput: layerNormSizes.flatMap((size, i) =>
+    normGradCases(
       {
         name: size.name,
         params: { eps: 1e-5 },
         inputs: [grad(size.x), ...layerNormInputs(size).slice(0, 2), layerNormStats(size)],
       },
       grad(size.x),
+      i,
     ),
   ),
   layerNormGradParams: layerNormSizes.map((size) => ({

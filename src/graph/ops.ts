@@ -86,12 +86,12 @@ export interface GradParams {
     bias: boolean;
     scale: number;
   };
-  /** dy, x, weight, bias, stats, residual like x → dx (+ residual). */
-  groupNormGradInput: { groups: number; eps: number; silu: boolean; residual: boolean };
+  /** dy, x, weight, bias, stats, residual like x → dx (+ residual), with weights also dweight [C], dbias [C]. */
+  groupNormGradInput: { groups: number; eps: number; silu: boolean; residual: boolean; weights: boolean };
   /** dy, x, weight, bias, stats → dweight [C], dbias [C]. */
   groupNormGradParams: { groups: number; eps: number; silu: boolean };
-  /** dy, x, weight, stats, residual like x → dx (+ residual). */
-  layerNormGradInput: { eps: number; residual: boolean };
+  /** dy, x, weight, stats, residual like x → dx (+ residual), with weights also dweight [D], dbias [D]. */
+  layerNormGradInput: { eps: number; residual: boolean; weights: boolean };
   /** dy, x, stats → dweight [D], dbias [D]. */
   layerNormGradParams: { eps: number };
   /** do [N, T, D], o [N, T, D] → [N, heads, T] = sum over the head's channels of do * o. */

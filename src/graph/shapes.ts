@@ -215,22 +215,22 @@ export const shapeOf: { readonly [K in OpKind]: ShapeRule<K> } = {
     assert(dy[0] === x[0], `${path}: dy has batch ${dy[0]}, x ${x[0]}`);
     return [[dy[1]!, x[1]!, kernelHeight, kernelWidth], ...(bias ? [[dy[1]!]] : [])];
   },
-  groupNormGradInput: ({ residual }, inputs, path) => {
+  groupNormGradInput: ({ residual, weights }, inputs, path) => {
     count(inputs, 5 + Number(residual), path);
     same(inputs[0]!, inputs[1]!, 'dy and x differ', path);
     if (residual) same(inputs[5]!, inputs[1]!, 'residual and dx differ', path);
-    return [inputs[1]!];
+    return [inputs[1]!, ...(weights ? [inputs[2]!, inputs[3]!] : [])];
   },
   groupNormGradParams: (_, inputs, path) => (
     count(inputs, 5, path),
     same(inputs[0]!, inputs[1]!, 'dy and x differ', path),
     [inputs[2]!, inputs[3]!]
   ),
-  layerNormGradInput: ({ residual }, inputs, path) => {
+  layerNormGradInput: ({ residual, weights }, inputs, path) => {
     count(inputs, 4 + Number(residual), path);
     same(inputs[0]!, inputs[1]!, 'dy and x differ', path);
     if (residual) same(inputs[4]!, inputs[1]!, 'residual and dx differ', path);
-    return [inputs[1]!];
+    return [inputs[1]!, ...(weights ? [inputs[2]!, inputs[2]!] : [])];
   },
   layerNormGradParams: (_, inputs, path) => {
     count(inputs, 3, path);

@@ -56,7 +56,9 @@ function groupNormElements(
   }
 }
 
-export const groupNormGradInput: CpuKernel<'groupNormGradInput'> = ({ groups, silu }, inputs, [dx]) => {
+export const groupNormGradInput: CpuKernel<'groupNormGradInput'> = (params, inputs, [dx, ...weights]) => {
+  const { groups, silu } = params;
+  if (params.weights) groupNormGradParams(params, inputs, weights);
   const [, x, weight, , stats, residual] = inputs;
   const sets = x!.shape[0]! * groups;
   const length = x!.data.length / sets;
@@ -93,8 +95,10 @@ export const layerNorm: CpuKernel<'layerNorm'> = ({ eps }, [x, weight, bias], [y
   }
 };
 
-/** dy, x, weight, stats, residual → dx. */
-export const layerNormGradInput: CpuKernel<'layerNormGradInput'> = (_, [dy, x, weight, stats, residual], [dx]) => {
+/** dy, x, weight, stats, residual → dx, and with weights dweight, dbias. */
+export const layerNormGradInput: CpuKernel<'layerNormGradInput'> = (params, inputs, [dx, ...weights]) => {
+  const [dy, x, weight, stats, residual] = inputs;
+  if (params.weights) layerNormGradParams(params, [dy!, x!, stats!], weights);
   const D = weight!.data.length;
   for (let row = 0; row < x!.data.length / D; row++) {
     const [mean, rstd] = [stats!.data[2 * row]!, stats!.data[2 * row + 1]!];

@@ -26,6 +26,26 @@ export const withData = (kernel: KernelSource, ...names: readonly string[]): Ker
   data: [...(kernel.data ?? []), ...names],
 });
 
+/** The kernel with the lines of its text that begin with `//mark`, or without them: what it does beside its own, with bindings of its own for it. */
+export const withLines = (kernel: KernelSource, mark: string, wanted: boolean): KernelSource => ({
+  ...kernel,
+  code: wanted
+    ? kernel.code.replaceAll(`//${mark} `, '')
+    : kernel.code.replaceAll(new RegExp(`^ *//${mark} .*\\n`, 'gm'), ''),
+});
+
+/** The kernel without a binding that it does not read as its constants are; those behind it move up. */
+export function unbound(kernel: KernelSource, name: string): KernelSource {
+  let binding = 0;
+  const code = kernel.code
+    .replace(
+      new RegExp(`^@group.* var<storage, read> ${name}: array<(\\w+)>;$`, 'm'),
+      `var<private> ${name}: array<$1, 1>;`,
+    )
+    .replace(/@binding\(\d+\)/g, () => `@binding(${binding++})`);
+  return { ...kernel, code };
+}
+
 /** Memory that lives only while its node runs (split-K partials, two-stage reductions). Identity is the object. */
 export interface Scratch {
   scratch: string;

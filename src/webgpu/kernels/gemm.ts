@@ -14,6 +14,7 @@ import {
   type Operand,
   type Scratch,
   withData,
+  withLines,
 } from './dispatch.ts';
 import { kindFor, kindsOf } from './anyShape.ts';
 import quadCode from './gemm.quad.wgsl?raw';
@@ -60,8 +61,8 @@ export interface Summing<T> {
   sums: T;
 }
 export const summing = <T>(kernel: KernelSource, made: (kernel: KernelSource) => T): Summing<T> => ({
-  plain: made({ ...kernel, code: kernel.code.replaceAll(/^ *\/\/sums .*\n/gm, '') }),
-  sums: made({ ...kernel, code: kernel.code.replaceAll('//sums ', '') }),
+  plain: made(withLines(kernel, 'sums', false)),
+  sums: made(withLines(kernel, 'sums', true)),
 });
 export const summingFor = <T>({ plain, sums }: Summing<T>, rowSums: Value | undefined): T => (rowSums ? sums : plain);
 

@@ -1,7 +1,8 @@
 // dx of groupNorm.register.wgsl's `y[i] = activate((x[i] - mean) * rstd * scale + shift)`. With g = dy activate'(z) scale and h = (x - mean) rstd,
 // dx = rstd (g - mean(g) - h mean(g h)), means over the group. g waits in dx between the passes, so that its exponentials run once.
 // dy, x, residual, dx: [BATCH, GROUPS, CHANNELS_PER_GROUP, PLANE]; weight, bias: [GROUPS * CHANNELS_PER_GROUP]; stats: [BATCH, GROUPS] of (mean, rstd).
-// One invocation a (batch, group): two serial passes, no barrier. 1-D grid.
+// One invocation a (batch, group): two serial passes, no barrier. 1-D grid. With the lines that begin with "weights" (norms.ts) further workgroups
+// make dweight and dbias: [GROUPS * CHANNELS_PER_GROUP], one invocation a channel.
 
 alias Lanes = vec4f; // f32 where four does not divide PLANE (lanes.ts)
 /** Elements in one Lanes. */
@@ -25,10 +26,17 @@ const GROUP_SIZE: u32 = CHANNELS_PER_GROUP * PLANE;
 @group(0) @binding(4) var<storage, read> stats: array<vec2f>;
 @group(0) @binding(5) var<storage, read> residual: array<Lanes>;
 @group(0) @binding(6) var<storage, read_write> dx: array<Lanes>;
+//weights @group(0) @binding(7) var<storage, read_write> dweight: array<f32>;
+//weights @group(0) @binding(8) var<storage, read_write> dbias: array<f32>;
 
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let group = id.x + id.y * (groups.x * WORKGROUP_SIZE); // batch * GROUPS + group
+  //weights let first_weight = (BATCH * GROUPS + WORKGROUP_SIZE - 1u) / WORKGROUP_SIZE * WORKGROUP_SIZE;
+  //weights if (group >= first_weight) {
+  //weights   if (group - first_weight < GROUPS * CHANNELS_PER_GROUP) { grad_weights(group - first_weight); }
+  //weights   return;
+  //weights }
   if (group >= BATCH * GROUPS) { return; }
   let first = group * GROUP_SIZE;
   let elements = f32(GROUP_SIZE) * LANES;

@@ -1,6 +1,6 @@
 // dweight and dbias of groupNorm.register.wgsl's `y[i] = activate((x[i] - mean) * rstd * scale + shift)`: with g = dy activate'(z), the sums over batch
 // and plane of g (x - mean) rstd and of g.
-// dy, x: [BATCH, GROUPS, CHANNELS_PER_GROUP, PLANE]; weight, bias, dweight, dbias: [CHANNELS]; stats: [BATCH, GROUPS] of (mean, rstd).
+// dy, x: [BATCH, GROUPS, CHANNELS_PER_GROUP, PLANE]; weight, bias, dweight, dbias: [GROUPS * CHANNELS_PER_GROUP]; stats: [BATCH, GROUPS] of (mean, rstd).
 // One invocation a channel: serial, no barrier. 1-D grid.
 
 alias Lanes = vec4f; // f32 where four does not divide PLANE (lanes.ts)
@@ -14,8 +14,6 @@ const CHANNELS_PER_GROUP: u32 = 1;
 const PLANE: u32 = 1;
 const SILU = false;
 
-const CHANNELS: u32 = GROUPS * CHANNELS_PER_GROUP;
-
 @group(0) @binding(0) var<storage, read> dy: array<Lanes>;
 @group(0) @binding(1) var<storage, read> x: array<Lanes>;
 @group(0) @binding(2) var<storage, read> weight: array<f32>;
@@ -27,21 +25,6 @@ const CHANNELS: u32 = GROUPS * CHANNELS_PER_GROUP;
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let channel = id.x + id.y * (groups.x * WORKGROUP_SIZE);
-  if (channel >= CHANNELS) { return; }
-  let scale = weight[channel];
-  let shift = bias[channel];
-  var sum = Lanes(0.0);
-  var sum_h = Lanes(0.0);
-  for (var n = 0u; n < BATCH; n++) {
-    let moments = stats[n * GROUPS + channel / CHANNELS_PER_GROUP];
-    let plane = (n * CHANNELS + channel) * PLANE;
-    for (var i = plane; i < plane + PLANE; i++) {
-      let h = (x[i] - moments.x) * moments.y;
-      let g = dy[i] * slope(h * scale + shift);
-      sum += g;
-      sum_h += g * h;
-    }
-  }
-  dweight[channel] = total(sum_h);
-  dbias[channel] = total(sum);
+  if (channel >= GROUPS * CHANNELS_PER_GROUP) { return; }
+  grad_weights(channel);
 }

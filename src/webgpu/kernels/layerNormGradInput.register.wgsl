@@ -1,7 +1,8 @@
 // dx of layerNorm.register.wgsl's `y[first + i] = (x[first + i] - mean) * rstd * weight[i] + bias[i]`. With g = dy weight and h = (x - mean) rstd,
 // dx = rstd (g - mean(g) - h mean(g h)), means over the row.
 // dy, x, residual, dx: [ROWS, WIDTH]; weight: [WIDTH]; stats: [ROWS] of (mean, rstd).
-// One invocation a row: two serial passes, no barrier. 1-D grid folded over y.
+// One invocation a row: two serial passes, no barrier. 1-D grid folded over y. With the lines that begin with "weights" (norms.ts) the first
+// workgroups make dweight and dbias: [WIDTH], one invocation a column; they take longest.
 
 alias Lanes = vec4f; // f32 where four does not divide WIDTH (lanes.ts)
 /** Elements in one Lanes. */
@@ -19,10 +20,18 @@ const RESIDUAL = false;
 @group(0) @binding(3) var<storage, read> stats: array<vec2f>;
 @group(0) @binding(4) var<storage, read> residual: array<Lanes>;
 @group(0) @binding(5) var<storage, read_write> dx: array<Lanes>;
+//weights @group(0) @binding(6) var<storage, read_write> dweight: array<Lanes>;
+//weights @group(0) @binding(7) var<storage, read_write> dbias: array<Lanes>;
 
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
-  let row = id.x + id.y * (groups.x * WORKGROUP_SIZE);
+  var row = id.x + id.y * (groups.x * WORKGROUP_SIZE);
+  //weights let first_row = (WIDTH + WORKGROUP_SIZE - 1u) / WORKGROUP_SIZE * WORKGROUP_SIZE;
+  //weights if (row < first_row) {
+  //weights   if (row < WIDTH) { grad_weights(row); }
+  //weights   return;
+  //weights }
+  //weights row -= first_row;
   if (row >= ROWS) { return; }
   let first = row * WIDTH;
   let elements = f32(WIDTH) * LANES;

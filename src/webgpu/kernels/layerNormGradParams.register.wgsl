@@ -19,13 +19,5 @@ const WIDTH: u32 = 1;
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let column = id.x + id.y * (groups.x * WORKGROUP_SIZE);
   if (column >= WIDTH) { return; }
-  var sum = Lanes(0.0);
-  var sum_h = Lanes(0.0);
-  for (var row = 0u; row < ROWS; row++) {
-    let g = dy[row * WIDTH + column];
-    sum += g;
-    sum_h += g * (x[row * WIDTH + column] - stats[row].x) * stats[row].y;
-  }
-  dweight[column] = sum_h;
-  dbias[column] = sum;
+  grad_weights(column);
 }

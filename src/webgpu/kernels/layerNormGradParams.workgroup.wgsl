@@ -5,8 +5,6 @@
 
 alias Lanes = vec4f; // f32 where four does not divide WIDTH (lanes.ts)
 const WORKGROUP_SIZE: u32 = 128;
-/** A power of two. */
-const COLUMNS: u32 = 8;
 const ROWS: u32 = 1;
 /** Elements of a row, in Lanes. */
 const WIDTH: u32 = 1;
@@ -17,32 +15,7 @@ const WIDTH: u32 = 1;
 @group(0) @binding(3) var<storage, read_write> dweight: array<Lanes>;
 @group(0) @binding(4) var<storage, read_write> dbias: array<Lanes>;
 
-var<workgroup> partial: array<Lanes, WORKGROUP_SIZE>;
-var<workgroup> partial_h: array<Lanes, WORKGROUP_SIZE>;
-
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) local: u32) {
-  let column = workgroup.x * COLUMNS + local % COLUMNS;
-  var sum = Lanes(0.0);
-  var sum_h = Lanes(0.0);
-  if (column < WIDTH) {
-    for (var row = local / COLUMNS; row < ROWS; row += WORKGROUP_SIZE / COLUMNS) {
-      let g = dy[row * WIDTH + column];
-      sum += g;
-      sum_h += g * (x[row * WIDTH + column] - stats[row].x) * stats[row].y;
-    }
-  }
-  partial[local] = sum;
-  partial_h[local] = sum_h;
-  for (var half = WORKGROUP_SIZE / 2u; half >= COLUMNS; half /= 2u) {
-    workgroupBarrier();
-    if (local < half) {
-      partial[local] += partial[local + half];
-      partial_h[local] += partial_h[local + half];
-    }
-  }
-  if (local < COLUMNS && column < WIDTH) {
-    dweight[column] = partial_h[local];
-    dbias[column] = partial[local];
-  }
+  grad_weights(workgroup.x, local);
 }

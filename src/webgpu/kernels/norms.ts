@@ -12,7 +12,9 @@ import {
   type LowerContext,
   type LowerToWgsl,
   type Scratch,
+  unbound,
   withData,
+  withLines,
 } from './dispatch.ts';
 import groupNormChunksCode from './groupNormChunks.spread.wgsl?raw';
 import groupNormCode from './groupNorm.register.wgsl?raw';
@@ -31,6 +33,10 @@ import layerNormGradInputWorkgroupCode from './layerNormGradInput.workgroup.wgsl
 import layerNormGradParamsCode from './layerNormGradParams.register.wgsl?raw';
 import layerNormGradParamsWorkgroupCode from './layerNormGradParams.workgroup.wgsl?raw';
 import layerNormWorkgroupCode from './layerNorm.workgroup.wgsl?raw';
+import groupNormWeightsCode from './shared/groupNormWeights.register.wgsl?raw';
+import groupNormWeightsWorkgroupCode from './shared/groupNormWeights.workgroup.wgsl?raw';
+import layerNormWeightsCode from './shared/layerNormWeights.register.wgsl?raw';
+import layerNormWeightsWorkgroupCode from './shared/layerNormWeights.workgroup.wgsl?raw';
 import addedCode from './shared/added.wgsl?raw';
 import sigmoidCode from './shared/sigmoid.wgsl?raw';
 import siluCode from './shared/silu.wgsl?raw';
@@ -58,30 +64,56 @@ const groupNorm: Variants = {
     'EPS',
   ),
 };
-const groupNormGradInput: Variants = {
-  register: groupKernel(
-    'groupNormGradInput.register',
-    groupNormGradInputCode,
-    totalCode,
-    sigmoidCode,
-    siluSlopeCode,
-    addedCode,
+const groupGrads = (weights: boolean): Variants => ({
+  register: withLines(
+    groupKernel(
+      'groupNormGradInput.register',
+      groupNormGradInputCode,
+      totalCode,
+      sigmoidCode,
+      siluSlopeCode,
+      addedCode,
+      ...(weights ? [groupNormWeightsCode] : []),
+    ),
+    'weights',
+    weights,
   ),
-  workgroup: groupKernel(
-    'groupNormGradInput.workgroup',
-    groupNormGradInputWorkgroupCode,
-    addedCode,
-    totalCode,
-    sigmoidCode,
-    siluSlopeCode,
-    sumAllCode,
+  workgroup: withLines(
+    groupKernel(
+      'groupNormGradInput.workgroup',
+      groupNormGradInputWorkgroupCode,
+      addedCode,
+      totalCode,
+      sigmoidCode,
+      siluSlopeCode,
+      sumAllCode,
+      ...(weights ? [groupNormWeightsWorkgroupCode] : []),
+    ),
+    'weights',
+    weights,
   ),
-};
+});
+const without = ({ register, workgroup }: Variants, name: string): Variants => ({
+  register: unbound(register, name),
+  workgroup: unbound(workgroup, name),
+});
+const groupNormGradInput = groupGrads(false);
+/** With those of the weights. All that they read and write would be nine buffers, of which a device may allow eight: each is without one that it does
+ *  not read. */
+const groupNormGrads = { silu: without(groupGrads(true), 'residual'), linear: without(groupGrads(true), 'bias') };
 const groupNormGradParams: Variants = {
-  register: groupKernel('groupNormGradParams.register', groupNormGradParamsCode, totalCode, sigmoidCode, siluSlopeCode),
+  register: groupKernel(
+    'groupNormGradParams.register',
+    groupNormGradParamsCode,
+    groupNormWeightsCode,
+    totalCode,
+    sigmoidCode,
+    siluSlopeCode,
+  ),
   workgroup: groupKernel(
     'groupNormGradParams.workgroup',
     groupNormGradParamsWorkgroupCode,
+    groupNormWeightsWorkgroupCode,
     totalCode,
     sigmoidCode,
     siluSlopeCode,
@@ -92,19 +124,40 @@ const layerNorm: Variants = {
   register: rowKernel('layerNorm.register', layerNormCode, totalCode),
   workgroup: rowKernel('layerNorm.workgroup', layerNormWorkgroupCode, totalCode, sumAllCode),
 };
-const layerNormGradInput: Variants = {
-  register: rowKernel('layerNormGradInput.register', layerNormGradInputCode, totalCode, addedCode),
-  workgroup: rowKernel(
-    'layerNormGradInput.workgroup',
-    layerNormGradInputWorkgroupCode,
-    totalCode,
-    sumAllCode,
-    addedCode,
+const layerGrads = (weights: boolean): Variants => ({
+  register: withLines(
+    rowKernel(
+      'layerNormGradInput.register',
+      layerNormGradInputCode,
+      totalCode,
+      addedCode,
+      ...(weights ? [layerNormWeightsCode] : []),
+    ),
+    'weights',
+    weights,
   ),
-};
+  workgroup: withLines(
+    rowKernel(
+      'layerNormGradInput.workgroup',
+      layerNormGradInputWorkgroupCode,
+      totalCode,
+      sumAllCode,
+      addedCode,
+      ...(weights ? [layerNormWeightsWorkgroupCode] : []),
+    ),
+    'weights',
+    weights,
+  ),
+});
+const layerNormGradInput = layerGrads(false);
+const layerNormGrads = layerGrads(true);
 const layerNormGradParams: Variants = {
-  register: rowKernel('layerNormGradParams.register', layerNormGradParamsCode),
-  workgroup: rowKernel('layerNormGradParams.workgroup', layerNormGradParamsWorkgroupCode),
+  register: rowKernel('layerNormGradParams.register', layerNormGradParamsCode, layerNormWeightsCode),
+  workgroup: rowKernel(
+    'layerNormGradParams.workgroup',
+    layerNormGradParamsWorkgroupCode,
+    layerNormWeightsWorkgroupCode,
+  ),
 };
 
 /** Of a group's chunks: what they come to, and what each does once that is known. */
@@ -128,7 +181,9 @@ const CHUNK = 1024;
 /** Invocations of the 'register' variants that make a workgroup: few, so that even a handful of groups spreads over all cores. */
 const REGISTER_GROUP = 4;
 const REGISTER_ROWS = 16;
+/** Neighbouring columns that a workgroup of layerNormGradParams sums; beside rows, in workgroups of half as many invocations, half as many. */
 const COLUMNS = 8;
+const COLUMNS_BESIDE_ROWS = 4;
 
 type NormVariant = 'register' | 'workgroup' | 'spread';
 
@@ -157,7 +212,9 @@ function groupSizes(shape: Shape, groups: number): GroupSizes {
   return { constants, lanes, batch, channels, groups, groupLength, chunks: Math.ceil(groupLength / CHUNK) };
 }
 
-/** groupNorm and its input gradient: an invocation or a workgroup for each (batch, group). */
+const roundUp = (count: number, to: number): number => Math.ceil(count / to) * to;
+
+/** groupNorm and its input gradient: an invocation or a workgroup for each (batch, group), and `beside` more. */
 function overGroups(
   { register, workgroup }: Variants,
   variant: Exclude<NormVariant, 'spread'>,
@@ -165,6 +222,7 @@ function overGroups(
   constants: Record<string, number | boolean>,
   operands: Pick<Dispatch, 'reads' | 'writes'>,
   context: LowerContext,
+  beside = 0,
 ): Dispatch[] {
   return variant === 'register'
     ? [
@@ -172,7 +230,7 @@ function overGroups(
           kernel: atLanes(register, lanes),
           constants: { ...sizes, BATCH: batch, ...constants },
           ...operands,
-          workgroups: grid1d(batch * groups, REGISTER_GROUP, context.limits),
+          workgroups: grid1d(roundUp(batch * groups, REGISTER_GROUP) + beside, REGISTER_GROUP, context.limits),
         },
       ]
     : [
@@ -180,7 +238,7 @@ function overGroups(
           kernel: atLanes(workgroup, lanes),
           constants: { ...sizes, BATCH: batch, ...constants, WORKGROUP_SIZE: workgroupFor(groupLength) },
           ...operands,
-          workgroups: [groups, batch, 1],
+          workgroups: beside > 0 ? [batch * groups + beside, 1, 1] : [groups, batch, 1],
         },
       ];
 }
@@ -230,22 +288,40 @@ export const lowerGroupNorm: LowerToWgsl<'groupNorm'> = (
 const residualOf = (inputs: readonly Value[], at: number): Value => inputs[at] ?? inputs[0]!;
 
 export const lowerGroupNormGradInput: LowerToWgsl<'groupNormGradInput'> = (
-  { inputs: all, outputs, params: { groups, silu, residual } },
+  { inputs: all, outputs: made, params: { groups, silu, residual, weights } },
   context,
 ) => {
   const inputs = all.slice(0, 5);
   const added = residualOf(all, 5);
   const own = groupSizes(inputs[1]!.shape, groups);
   const variant = normVariant(context, own.chunks);
-  if (variant !== 'spread')
+  const constants = { SILU: silu, RESIDUAL: residual };
+  if (weights && variant !== 'spread' && !(silu && residual)) {
+    const [dy, x, weight, bias, stats] = inputs as [Value, Value, Value, Value, Value];
     return overGroups(
-      groupNormGradInput,
+      silu ? groupNormGrads.silu : groupNormGrads.linear,
       variant,
       own,
-      { SILU: silu, RESIDUAL: residual },
-      { reads: [...inputs, added], writes: outputs },
+      constants,
+      { reads: silu ? [dy, x, weight, bias, stats] : [dy, x, weight, stats, added], writes: made },
       context,
+      own.channels,
     );
+  }
+  const outputs = made.slice(0, 1);
+  const apart = weights ? groupWeights(inputs, made.slice(1), groups, silu, context) : [];
+  if (variant !== 'spread')
+    return [
+      ...overGroups(
+        groupNormGradInput,
+        variant,
+        own,
+        constants,
+        { reads: [...inputs, added], writes: outputs },
+        context,
+      ),
+      ...apart,
+    ];
   const { sizes, sums, workgroups } = overChunks(own);
   return [
     {
@@ -262,13 +338,23 @@ export const lowerGroupNormGradInput: LowerToWgsl<'groupNormGradInput'> = (
       writes: outputs,
       workgroups,
     },
+    ...apart,
   ];
 };
 
 export const lowerGroupNormGradParams: LowerToWgsl<'groupNormGradParams'> = (
   { inputs, outputs, params: { groups, silu } },
   context,
-) => {
+) => groupWeights(inputs, outputs, groups, silu, context);
+
+/** dweight and dbias alone: an invocation or a workgroup for each channel. */
+function groupWeights(
+  inputs: readonly Value[],
+  outputs: readonly Value[],
+  groups: number,
+  silu: boolean,
+  context: LowerContext,
+): Dispatch[] {
   const { constants: sizes, lanes, batch, channels } = groupSizes(inputs[1]!.shape, groups);
   const constants = { ...sizes, BATCH: batch };
   const { register, workgroup } = groupNormGradParams;
@@ -290,15 +376,16 @@ export const lowerGroupNormGradParams: LowerToWgsl<'groupNormGradParams'> = (
           workgroups: [channels, 1, 1],
         },
       ];
-};
+}
 
-/** layerNorm and its input gradient: an invocation or a workgroup for each row. */
+/** layerNorm and its input gradient: an invocation or a workgroup for each row, and with weights those of the columns before them. */
 function overRows(
   { register, workgroup }: Variants,
   shape: Shape,
   constants: Record<string, number | boolean>,
   operands: Pick<Dispatch, 'reads' | 'writes'>,
   context: LowerContext,
+  weights = false,
 ): Dispatch[] {
   const width = shape[shape.length - 1]!;
   const rows = sizeOf(shape) / width;
@@ -310,15 +397,15 @@ function overRows(
           kernel: atLanes(register, lanes),
           constants: sizes,
           ...operands,
-          workgroups: grid1d(rows, REGISTER_ROWS, context.limits),
+          workgroups: grid1d((weights ? roundUp(sizes.WIDTH, REGISTER_ROWS) : 0) + rows, REGISTER_ROWS, context.limits),
         },
       ]
     : [
         {
           kernel: atLanes(workgroup, lanes),
-          constants: sizes,
+          constants: { ...sizes, ...(weights && { COLUMNS: COLUMNS_BESIDE_ROWS }) },
           ...operands,
-          workgroups: grid1d(rows, 1, context.limits),
+          workgroups: grid1d((weights ? Math.ceil(sizes.WIDTH / COLUMNS_BESIDE_ROWS) : 0) + rows, 1, context.limits),
         },
       ];
 }
@@ -327,15 +414,16 @@ export const lowerLayerNorm: LowerToWgsl<'layerNorm'> = ({ inputs, outputs, para
   overRows(layerNorm, inputs[0]!.shape, { EPS: eps }, { reads: inputs, writes: outputs }, context);
 
 export const lowerLayerNormGradInput: LowerToWgsl<'layerNormGradInput'> = (
-  { inputs, outputs, params: { residual } },
+  { inputs, outputs, params: { residual, weights } },
   context,
 ) =>
   overRows(
-    layerNormGradInput,
+    weights ? layerNormGrads : layerNormGradInput,
     inputs[1]!.shape,
     { RESIDUAL: residual },
     { reads: [...inputs.slice(0, 4), residualOf(inputs, 4)], writes: outputs },
     context,
+    weights,
   );
 
 export const lowerLayerNormGradParams: LowerToWgsl<'layerNormGradParams'> = ({ inputs, outputs }, context) => {
