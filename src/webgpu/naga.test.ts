@@ -73,19 +73,27 @@ function graphsOf({ unet, vae, texts, tokens, size, sizeMultiple }: Layout, dtyp
   ];
 }
 
-/** A device that offers no more than all do, and a desktop's. */
-const devices: PlanOptions[] = [{ limits: DEFAULT_LIMITS }, { limits: DESKTOP_LIMITS }];
+interface On extends PlanOptions {
+  offered: readonly string[];
+}
+
+/** A device that offers no more than all do, and a desktop's: together every variant of every class that can be without subgroups. */
+const devices: On[] = [
+  { limits: DEFAULT_LIMITS, offered: ['register workgroup', 'tile spread workgroup'] },
+  { limits: DESKTOP_LIMITS, offered: ['register workgroup', 'winograd tile spread workgroup'] },
+];
 /** A GPU so slow that what is heavy runs in turns, each a module that differs in where it begins. */
-const inTurns: PlanOptions[] = [...devices, { maxFlops: 1000 }];
-/** Together every variant of every class that such a device can have. */
-const withoutSubgroups = ['register workgroup', 'tile spread workgroup'];
+const inTurns: On[] = [
+  ...devices,
+  { maxFlops: 1000, offered: ['register workgroup', 'tile spread workgroup', 'winograd workgroup'] },
+];
 
 /** Code → name of its kernel. */
-function modulesOf(graphs: Iterable<Graph>, on = devices, offered = withoutSubgroups): Map<string, string> {
+function modulesOf(graphs: Iterable<Graph>, on = devices): Map<string, string> {
   const seen = new Set<string>();
   const modules = new Map<string, string>();
   for (const graph of graphs) {
-    for (const device of on) {
+    for (const { offered, ...device } of on) {
       for (const variants of offered) {
         const variant = chooseVariant({ default: variants });
         // A buffer that is too large for a device is another test's matter.
@@ -175,14 +183,14 @@ describe('naga takes every module, within the least that WebGPU offers', () => {
 
 it('takes products in f16', () => {
   const graphs = (['linear', 'conv2d'] as const).flatMap(casesOf);
-  const modules = modulesOf(graphs, [{ arithmetic: 'f16' }], ['tile workgroup']);
+  const modules = modulesOf(graphs, [{ arithmetic: 'f16', offered: ['tile workgroup'] }]);
   const halves = [...modules].filter(([, name]) => name.endsWith('.half'));
   expect(halves.length).toBeGreaterThan(20);
   hold(new Map(halves));
 });
 
 it('refuses what only Chrome takes', () => {
-  const quads = modulesOf(casesOf('linear'), devices, ['quad']);
+  const quads = modulesOf(casesOf('linear'), [{ offered: ['quad'] }]);
   expect(quads.size).toBeGreaterThan(5);
   for (const [code, name] of quads) expect(throughNaga(code).refused, name).toMatch(/^parse: .*subgroups/);
   const pointer = `@group(0) @binding(0) var<storage, read_write> y: array<f32>;

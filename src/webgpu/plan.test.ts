@@ -38,7 +38,7 @@ function checkPlan(plan: Plan): void {
   expect(bytes.total).toBe(buffers.reduce((sum, buffer) => sum + buffer.bytes, 0));
 }
 
-describe.each(['workgroup', 'quad', 'tile', 'spread'])('every case, variant %s', (variant) => {
+describe.each(['workgroup', 'quad', 'tile', 'spread', 'winograd'])('every case, variant %s', (variant) => {
   it.each(Object.keys(cases) as OpKind[])('%s', (op) => {
     for (const testCase of cases[op]) {
       const { graph } = buildCase(op, testCase as never);

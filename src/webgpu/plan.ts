@@ -124,7 +124,7 @@ export function planGraph(
   const lowered = nodes.map((node) =>
     inWindows(node, limits.maxStorageBufferBindingSize).flatMap((piece) =>
       lowerNode(piece, { limits, variant, arithmetic }).flatMap((dispatch, i) =>
-        inTurns(dispatch, i === 0 ? flopsOf(piece) : 0, maxFlops),
+        inTurns(dispatch, dispatch.flops ?? (i === 0 ? flopsOf(piece) : 0), maxFlops),
       ),
     ),
   );

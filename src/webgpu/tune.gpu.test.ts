@@ -68,6 +68,13 @@ describe('raced', () => {
     expect(of(kernelClass, true)).not.toContain('tile');
   });
 
+  it('takes 3x3 convolutions by Winograd on a GPU alone, and at the size at which each is checked', () => {
+    for (const size of [32, 256])
+      expect(raced('conv2d', classGraph('conv2d', size), false, subgroups)).toContain('winograd');
+    expect(of('conv2d', true)).not.toContain('winograd');
+    expect(of('conv2dGradWeight', false)).not.toContain('winograd');
+  });
+
   it('spreads norms over workgroups on a GPU alone, and at the size at which each is checked', () => {
     for (const size of [32, 256])
       expect(raced('norm', classGraph('norm', size), false, subgroups)).toEqual(['workgroup', 'spread']);
@@ -142,7 +149,8 @@ describe('on the shapes that are to run', () => {
     for (const kernelClass of ['conv2d', 'gemm']) {
       const ms = (variant: string): number => tuning.measuredMs[`${kernelClass} ${variant}`]!;
       const ranked = ranks(tuning, kernelClass);
-      expect(new Set(ranked)).toEqual(new Set(['workgroup', 'quad', 'tile']));
+      const own = kernelClass === 'conv2d' ? ['winograd'] : [];
+      expect(new Set(ranked)).toEqual(new Set(['workgroup', 'quad', 'tile', ...own]));
       expect(ranked).toEqual(ranked.toSorted((a, b) => ms(a) - ms(b)));
     }
     // No task has norms: they are raced among themselves.
@@ -197,6 +205,8 @@ describe('on the shapes that are to run', () => {
     const tuning = await tuneKernels(gpu, evaluate, { tasks, budgetMs: AMPLE });
     expect(tuning.failures).toEqual({
       'gemm tile': expect.stringMatching(/^it is off by 0\.00\d+ of its largest result$/) as string,
+      // Its products are that kernel's.
+      'conv2d winograd': expect.stringMatching(/^it is off by 0\.00\d+ of its largest result$/) as string,
       'conv2d tile': expect.stringMatching(/^it does not compile: .*conv2d\.tile\.wgsl/) as string,
     });
     for (const kernelClass of ['gemm', 'conv2d']) expect(ranks(tuning, kernelClass)).not.toContain('tile');

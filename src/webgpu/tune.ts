@@ -30,7 +30,7 @@ export interface Tuning {
 }
 
 /** Counts up with every change to what is raced: what was measured before is measured again. */
-export const TUNER_VERSION = 4;
+export const TUNER_VERSION = 5;
 
 /** What a person waits for it, on a GPU. */
 const BUDGET_MS = 8000;
@@ -435,7 +435,7 @@ export const suited = (
     (variant) =>
       (variant !== 'quad' || features.has('subgroups')) &&
       (variant !== 'register' || software) &&
-      (!['tile', 'spread'].includes(variant) || !software),
+      (!['tile', 'spread', 'winograd'].includes(variant) || !software),
   );
 
 export function classGraph(kernelClass: string, size: number): Graph {

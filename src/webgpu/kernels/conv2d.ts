@@ -37,6 +37,7 @@ import {
 import { kindFor, kindsOf } from './anyShape.ts';
 import { lanesOf } from './lanes.ts';
 import { heldAs, inHalves, isTileable, tilesOf, writtenOut } from './tile.ts';
+import { byWinograd, isForWinograd, type Winograd } from './winograd.ts';
 import conv2dLoadsCode from './shared/conv2dLoads.wgsl?raw';
 import foursCode from './shared/fours.wgsl?raw';
 import weightFoursCode from './shared/weightFours.wgsl?raw';
@@ -285,12 +286,17 @@ interface Convolution extends Epilogue {
   constants: Record<
     | 'BATCH'
     | 'CHANNELS'
+    | 'HEIGHT'
+    | 'WIDTH'
     | 'ROWS'
     | 'OUT_HEIGHT'
     | 'OUT_WIDTH'
     | 'KERNEL_HEIGHT'
     | 'KERNEL_WIDTH'
+    | 'STRIDE'
     | 'DILATION'
+    | 'PAD_TOP'
+    | 'PAD_LEFT'
     | 'W_ROW'
     | 'W_CHANNEL',
     number
@@ -317,7 +323,29 @@ function convolution(
 
   // Each of a column's taps has a bit.
   const tileable = DILATION === 1 && KERNEL_HEIGHT * KERNEL_WIDTH <= 32 && isTileable(ROWS, columns);
-  const variant = productVariant(context, 'conv2d', tileable);
+  const threes = KERNEL_HEIGHT === 3 && KERNEL_WIDTH === 3 && shape.STRIDE === 1 && DILATION === 1;
+  const winograd: Winograd = {
+    x,
+    weight,
+    y,
+    batch: BATCH,
+    channels: CHANNELS,
+    height: shape.HEIGHT,
+    width: shape.WIDTH,
+    rows: ROWS,
+    outHeight: OUT_HEIGHT,
+    outWidth: OUT_WIDTH,
+    padTop: shape.PAD_TOP,
+    padLeft: shape.PAD_LEFT,
+    rowStride: shape.W_ROW,
+    channelStride: shape.W_CHANNEL,
+    flip: shape.FLIP,
+    scale,
+    bias,
+    residual,
+  };
+  const variant = productVariant(context, 'conv2d', tileable, threes && isForWinograd(winograd, context));
+  if (variant === 'winograd') return byWinograd(winograd, context);
   if (variant === 'quad') {
     const rowBlocks = rowBlocksOf(ROWS);
     return [

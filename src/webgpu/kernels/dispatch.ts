@@ -65,6 +65,8 @@ export interface Dispatch {
   reads: readonly Operand[];
   writes: readonly Operand[];
   workgroups: readonly [number, number, number];
+  /** Operations of a product; if left out, the node's (graph/flops.ts) where it is the first of the node's dispatches, else none. */
+  flops?: number;
 }
 
 export interface LowerContext {

@@ -21,7 +21,7 @@ import quadCode from './gemm.quad.wgsl?raw';
 import tileCode from './gemm.tile.wgsl?raw';
 import workgroupCode from './gemm.workgroup.wgsl?raw';
 import { lanesOf } from './lanes.ts';
-import { heldAs, inHalves, isTileable, tilesOf, writtenOut } from './tile.ts';
+import { heldAs, inHalves, isTileable, tilesOf, tilesOfEach, writtenOut } from './tile.ts';
 import { unroll } from './unroll.ts';
 import splitSumCode from './splitSum.wgsl?raw';
 import foursCode from './shared/fours.wgsl?raw';
@@ -100,17 +100,23 @@ const splitSum = summing(kernelOf('splitSum', splitSumCode), (kernel) =>
 );
 
 /** The ways a product can run: `workgroup` stages tiles in workgroup memory, for GPUs; `tile` does so with larger ones, and only what is large enough
- *  and lies so that it can be read in fours; `quad` shares loads by quad swaps and has no barriers, for adapters that run on the CPU, where a
+ *  and lies so that it can be read in fours; `winograd` takes 3x3 convolutions another way (winograd.ts); `quad` shares loads by quad swaps and has no barriers, for adapters that run on the CPU, where a
  *  barrier costs more than the arithmetic (needs the feature `subgroups`). In f16 there is `tile` alone: what is too small for it stays in f32. */
-export type ProductVariant = 'workgroup' | 'quad' | 'tile';
+export type ProductVariant = 'workgroup' | 'quad' | 'tile' | 'winograd';
 
 export const productVariant = (
   context: LowerContext,
   kernelClass: 'gemm' | 'conv2d' | 'conv2dGradWeight',
   tileable: boolean,
+  winograd = false,
 ): ProductVariant => {
   if (tileable && context.arithmetic === 'f16') return 'tile';
-  const offered: ProductVariant[] = ['workgroup', 'quad', ...(tileable ? (['tile'] as const) : [])];
+  const offered: ProductVariant[] = [
+    'workgroup',
+    'quad',
+    ...(tileable ? (['tile'] as const) : []),
+    ...(winograd ? (['winograd'] as const) : []),
+  ];
   const chosen = context.variant(kernelClass, offered);
   return offered.find((name) => name === chosen) ?? 'workgroup';
 };
@@ -344,6 +350,53 @@ export function lowerProduct(product: Product, context: LowerContext): Dispatch[
       context,
     ),
   ];
+}
+
+/** Products of the same size beside one another, in f32: C[i] = A[i] B[i]. `a` by strides, of which that of its rows or its depth is 1; b: [count, depth,
+ *  columns], c: [count, rows, columns]. `depth`, `columns` and the other strides are multiples of four. */
+export function tileProducts({
+  count,
+  rows,
+  columns,
+  depth,
+  a,
+  b,
+  c,
+}: {
+  count: number;
+  rows: number;
+  columns: number;
+  depth: number;
+  a: { read: Scratch; one: number; row: number; depth: number };
+  b: Scratch;
+  c: Scratch;
+}): Dispatch {
+  const { constants: tiles, workgroups } = tilesOfEach(count, rows, columns, depth);
+  return {
+    kernel: writtenOut(tile.f32[0]![0]!.plain, tiles),
+    constants: {
+      ROWS: rows,
+      COLUMNS: columns,
+      DEPTH_OUTER: count,
+      DEPTH_INNER: depth,
+      A_ROW: a.row,
+      A_DEPTH: a.depth,
+      A_DEPTH_OUTER: a.one,
+      B_COLUMN: 1,
+      B_DEPTH: columns,
+      B_DEPTH_OUTER: depth * columns,
+      C_ROW: columns,
+      C_COLUMN: 1,
+      COLUMNS_INNER: columns,
+      C_SPLIT: rows * columns,
+      ...tiles,
+    },
+    // What is absent is bound to A, and not read.
+    reads: [a.read, b, a.read, a.read],
+    writes: [c],
+    workgroups,
+    flops: 2 * count * rows * columns * depth,
+  };
 }
 
 /** Whether B is kept in halves, and both of every word belong to one column, one behind the other in depth. */

@@ -5,7 +5,7 @@ import { Graph, type Node, type Value } from '../../graph/graph.ts';
 import type { OpKind, OpParams } from '../../graph/ops.ts';
 import { DEFAULT_LIMITS } from '../plan.ts';
 import { specialize } from '../specialize.ts';
-import { type Dispatch, kernelOf, type LowerToWgsl } from './dispatch.ts';
+import { type Dispatch, kernelOf, type LowerToWgsl, type Scratch } from './dispatch.ts';
 import { mergedAxes } from './elementwise.ts';
 import { scalar } from './lanes.ts';
 import { lower } from './lower.ts';
@@ -142,6 +142,44 @@ describe('dispatches', () => {
     for (const headSize of [4, 40, 44, 64, 80, 160, 256]) expect(named(16, headSize)).toBe('attention.tile');
     for (const headSize of [1, 42, 260]) expect(named(16, headSize)).toBe('attention.workgroup');
     expect(named(15, 64)).toBe('attention.workgroup');
+  });
+
+  it('takes by Winograd what it saves more of than it moves, in pieces of bounded memory', () => {
+    type Shape = readonly [batch: number, channels: number, rows: number, side: number];
+    const dispatches = ([batch, channels, rows, side]: Shape, stride = 1, kernel = 3): Dispatch[] =>
+      lowered(
+        'conv2d',
+        { stride, padding: [1, 1, 1, 1], bias: false, residual: false, scale: 1 },
+        [
+          [batch, channels, side, side],
+          [rows, channels, kernel, kernel],
+        ],
+        'winograd',
+      );
+    const isTaken = (all: Dispatch[]): boolean => all[0]!.kernel.name === 'conv2dWeights.winograd';
+    // Of Stable Diffusion 1.5, a pair: the widest, and the smallest picture but one.
+    for (const shape of [
+      [2, 960, 320, 64],
+      [2, 1280, 1280, 16],
+    ] as const) {
+      const taken = dispatches(shape);
+      expect(isTaken(taken)).toBe(true);
+      for (const { scratch, elements } of taken.flatMap(({ reads, writes }) => [...reads, ...writes]) as Scratch[])
+        if (scratch) expect(4 * elements).toBeLessThanOrEqual((scratch === 'transformed weights' ? 128 : 32) * 2 ** 20);
+      const flops = taken.reduce((sum, one) => sum + (one.flops ?? 0), 0);
+      expect(flops).toBe((2 * 9 * 4 * shape[0] * shape[1] * shape[2] * shape[3] ** 2) / 9);
+    }
+    // The smallest picture, the first and the last layer, a LoRA's, 200 MiB of weights, and what is no 3x3 of stride 1.
+    for (const shape of [
+      [2, 1280, 1280, 8],
+      [2, 4, 320, 64],
+      [2, 320, 4, 64],
+      [2, 320, 16, 64],
+      [4, 2560, 1280, 16],
+    ] as const)
+      expect(isTaken(dispatches(shape))).toBe(false);
+    expect(isTaken(dispatches([2, 320, 320, 64], 2))).toBe(false);
+    expect(isTaken(dispatches([2, 320, 320, 64], 1, 5))).toBe(false);
   });
 
   it('splits the queries of few keys, and makes dk and dv of a large head apart', () => {

@@ -17,10 +17,11 @@ const NARROWEST = 16;
 /** Small both ways, it is not worth a tile. */
 export const isTileable = (rows: number, columns: number): boolean => Math.max(rows, columns) >= 32;
 
-function tileOf(rows: number, columns: number): Tile {
+/** Of one of `products` that run beside one another. */
+function tileOf(rows: number, columns: number, products = 1): Tile {
   if (rows <= NARROWEST) return LOW;
   if (columns <= NARROWEST) return NARROW;
-  return countOf(gridOf(TALL, rows, columns)) >= 128 ? TALL : SQUARE;
+  return products * countOf(gridOf(TALL, rows, columns)) >= 128 ? TALL : SQUARE;
 }
 
 const gridOf = (tile: Tile, rows: number, columns: number): [number, number] => [
@@ -44,6 +45,12 @@ export function tilesOf(rows: number, columns: number, depth: number): Tiles {
   const splitDepth = Math.ceil(depth / Math.max(1, wanted) / 16) * 16;
   const splits = Math.ceil(depth / splitDepth);
   return { constants: { ...tile, SPLIT_DEPTH: splitDepth }, workgroups: [...grid, splits], splits };
+}
+
+/** How they cover `products` of the same size, each a slice of the depth of one long product. */
+export function tilesOfEach(products: number, rows: number, columns: number, depth: number): Omit<Tiles, 'splits'> {
+  const tile = tileOf(rows, columns, products);
+  return { constants: { ...tile, SPLIT_DEPTH: depth }, workgroups: [...gridOf(tile, rows, columns), products] };
 }
 
 /** The text that reads an operand in fours, of halves: two words instead of four (shared/fours.wgsl). */
