@@ -1,5 +1,5 @@
 /** Times one variant of one task at its own size, on noise. What would hold the GPU for too long by itself is timed by the first of its turns, to
- *  which a run would cut it, too. */
+ *  which a run would cut it, too, and by what runs beside them. */
 import { type Dtype, isHalf } from '../graph/graph.ts';
 import type { Arithmetic } from '../shared/arithmetic.ts';
 import '../shared/disposable.ts';
@@ -18,6 +18,8 @@ export interface TaskTime {
   /** Of the whole task. */
   ms: number;
   compileMs: number;
+  /** Operations that it took, which are fewer than the task's where a variant saves some. */
+  flops: number;
   /** What it made; null where only a turn of it ran. */
   results: Float32Array[] | null;
 }
@@ -52,7 +54,7 @@ const TURN_SHARE = 0.3;
  *  Rejects with CompilesTooLong, OutOfGpuMemory, AdapterTooSmall, GpuError or DeviceLost. */
 export async function timeTask(
   engine: EngineDevice,
-  task: Pick<Task, 'node' | 'kernelClass' | 'flops'>,
+  task: Pick<Task, 'node' | 'kernelClass'>,
   variant: string,
   {
     rate = 0,
@@ -66,7 +68,7 @@ export async function timeTask(
       compileWithinMs,
       arithmetic,
     });
-    const reached = task.flops / (time.ms / 1000);
+    const reached = time.flops / (time.ms / 1000);
     // A GPU that turned out to be much faster was not busy with so small a turn.
     if (parts === 1 || reached <= 1.5 * known) return time;
     known = reached;
@@ -87,10 +89,11 @@ async function timeOnce(
     arithmetic,
     maxFlops: maxFlops(engine.adapter, TURN_SHARE * rate).dispatch,
   });
-  const total = plan.dispatches.reduce((sum, { flops }) => sum + flops, 0);
+  const flops = plan.dispatches.reduce((sum, one) => sum + one.flops, 0);
   const main = plan.dispatches.reduce((most, one) => (one.flops > most.flops ? one : most));
-  const parts = main.flops < total ? total / main.flops : 1;
-  const timed = parts === 1 ? plan.dispatches : [main];
+  const parts = plan.dispatches.some(({ dispatch }) => 'FIRST_X' in dispatch.constants) ? flops / main.flops : 1;
+  // What is no product has no turns.
+  const timed = parts === 1 ? plan.dispatches : [main, ...plan.dispatches.filter((one) => one.flops === 0)];
   const { pipelines, ms: compileMs } = await compileWithin(
     engine,
     timed.map(({ dispatch }) => dispatch),
@@ -114,7 +117,12 @@ async function timeOnce(
       })),
     }),
   }));
-  const ms = parts * (await gpuMs(engine, (pass) => steps.forEach((step) => encodeStep(pass, step))));
+  const timeOf = (some: typeof steps): Promise<number> =>
+    gpuMs(engine, (pass) => some.forEach((step) => encodeStep(pass, step)));
+  const [turn, ...others] = parts === 1 ? [] : steps;
+  const ms = turn
+    ? parts * (await timeOf([turn])) + (others.length > 0 ? await timeOf(others) : 0)
+    : await timeOf(steps);
   const results =
     parts === 1
       ? await download(
@@ -126,7 +134,7 @@ async function timeOnce(
         )
       : null;
   engine.check();
-  return { ms, compileMs, parts, results };
+  return { ms, compileMs, flops, parts, results };
 }
 
 const NOISE = 2 ** 18;

@@ -4,7 +4,7 @@ import { type NodeDevice, openNodeDevice } from '../cli/device.ts';
 import { Graph, type Value } from '../graph/graph.ts';
 import { evaluate } from '../oracle/run.ts';
 import type { EngineDevice } from './device.ts';
-import { classes, classGraph, raced, tuneKernels, type Tuning } from './tune.ts';
+import { classes, classGraph, orderOf, raced, tuneKernels, type Tuning } from './tune.ts';
 import { heaviestTasks, type Task } from './workload.ts';
 
 let engine: NodeDevice;
@@ -84,6 +84,21 @@ describe('raced', () => {
   it('offers norms and reductions of one invocation a group where shaders run on the CPU', () => {
     for (const kernelClass of ['norm', 'reduce']) expect(of(kernelClass, true)).toContain('register');
   });
+});
+
+it('ranks one that is not offered everywhere by what runs in its place', () => {
+  const of = (count: number, ms: Record<string, number>): { count: number; times: Map<string, number> } => ({
+    count,
+    times: new Map(Object.entries(ms)),
+  });
+  const timed = [
+    of(10, { workgroup: 8, tile: 4, winograd: 3 }),
+    of(2, { workgroup: 20, tile: 5 }),
+    of(1, { workgroup: 1 }),
+  ];
+  const { order, msOf } = orderOf(['workgroup', 'tile', 'winograd'], timed);
+  expect(order).toEqual(['winograd', 'tile', 'workgroup']);
+  expect(order.map(msOf)).toEqual([30 + 10 + 1, 40 + 10 + 1, 80 + 40 + 1]);
 });
 
 it('leaves out what computes wrongly here, and says which', async () => {

@@ -226,39 +226,58 @@ async function raceTasks(
     await check(alone(cutOf(task, limits)), own);
     const alive = own.filter((variant) => !failed(variant));
     if (alive.length < 2 && fastest > 0) continue;
-    const times = await timesOf(race, task, alive, { rate: fastest, limitOf });
-    if (!times) continue;
-    timed.push({ count: task.count, times });
-    for (const ms of times.values()) fastest = Math.max(fastest, task.flops / (ms / 1000));
+    const found = await timesOf(race, task, alive, { rate: fastest, limitOf });
+    if (!found) continue;
+    timed.push({ count: task.count, times: found.times });
+    fastest = found.rate;
   }
   const right = candidates.filter((variant) => !failed(variant));
   if (!right.some((variant) => anywhere.includes(variant))) throw nothingRight(kernelClass, failures);
-  const first = right[0]!;
-  for (const variant of right) {
-    // Where a task is not offered it, the first one runs.
-    const ms = timed.reduce((sum, { count, times }) => sum + count * (times.get(variant) ?? times.get(first) ?? 0), 0);
-    if (ms > 0) measuredMs[`${kernelClass} ${variant}`] = ms;
-  }
-  const msOf = (variant: string): number => measuredMs[`${kernelClass} ${variant}`] ?? 0;
-  return { best: right.toSorted((a, b) => msOf(a) - msOf(b)).join(' '), rate: fastest };
+  const { order, msOf } = orderOf(right, timed);
+  for (const variant of right) if (msOf(variant) > 0) measuredMs[`${kernelClass} ${variant}`] = msOf(variant);
+  return { best: order.join(' '), rate: fastest };
+}
+
+/** The fastest first, and what each takes of all tasks together. One that is not offered a task leaves it to the next in order: in turn the first order
+ *  is by what the first of all would take there, the second by what the first of that order does. */
+export function orderOf(
+  variants: readonly string[],
+  timed: readonly { count: number; times: ReadonlyMap<string, number> }[],
+): { order: string[]; msOf: (variant: string) => number } {
+  const by = (order: readonly string[]): Map<string, number> =>
+    new Map(
+      variants.map((variant) => [
+        variant,
+        timed.reduce((sum, { count, times }) => {
+          const runs = [variant, ...order].find((one) => times.has(one));
+          return sum + (runs === undefined ? 0 : count * times.get(runs)!);
+        }, 0),
+      ]),
+    );
+  const sorted = (ms: ReadonlyMap<string, number>): string[] => variants.toSorted((a, b) => ms.get(a)! - ms.get(b)!);
+  const ms = by(sorted(by(variants)));
+  return { order: sorted(ms), msOf: (variant) => ms.get(variant)! };
 }
 
 /** A driver under load takes so long for any kernel. */
 const LEAST_COMPILE_MS = 250;
 
-/** Milliseconds by variant of those that agree; those that do not go to the failures. Null where the task is too large for the device. */
+/** Milliseconds by variant of those that agree, and the best rate so far; those that do not agree go to the failures. Null where the task is too large for the device. */
 async function timesOf(
   { engine, failures }: Race,
   task: Task,
   variants: readonly string[],
   { rate, limitOf }: { rate: number; limitOf: (variant: string) => number },
-): Promise<Map<string, number> | null> {
+): Promise<{ times: Map<string, number>; rate: number } | null> {
   const times = new Map<string, number>();
   let known = rate;
   let first: Float32Array[] | null = null;
   for (const variant of variants) {
     try {
-      const { ms, results } = await timeTask(engine, task, variant, { rate: known, compileWithinMs: limitOf(variant) });
+      const { ms, flops, results } = await timeTask(engine, task, variant, {
+        rate: known,
+        compileWithinMs: limitOf(variant),
+      });
       const off = first && results ? Math.max(...first.map((want, i) => offBy(results[i]!, want))) : 0;
       if (off > CHECKED_TO.f32) {
         failures[`${task.kernelClass} ${variant}`] = `${isOff(off)}, of ${task.name}`;
@@ -266,13 +285,13 @@ async function timesOf(
       }
       first ??= results;
       times.set(variant, ms);
-      known = Math.max(known, task.flops / (ms / 1000));
+      known = Math.max(known, flops / (ms / 1000));
     } catch (error) {
       if (isWinnowError(error, 'OutOfGpuMemory') || isWinnowError(error, 'AdapterTooSmall')) return null;
       failures[`${task.kernelClass} ${variant}`] = doesNotCompile(error, limitOf(variant));
     }
   }
-  return times;
+  return { times, rate: known };
 }
 
 /** Of a class that has no tasks, on a GPU. */
