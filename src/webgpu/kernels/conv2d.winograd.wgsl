@@ -1,7 +1,8 @@
 // The end of a 3x3 convolution by Winograd's F(2x2, 3x3): the 2x2 pixels Aᵀ m A of each tile's sixteen products m, with
 //   Aᵀ = [[1, 1, 1, 0], [0, 1, -1, -1]]; then y = SCALE * (pixel + bias) + residual.
 //
-// m: [16, ROWS, COLUMNS] for the COLUMNS tiles of all pictures from FIRST_TILE on; y: [BATCH, ROWS, OUT_HEIGHT, OUT_WIDTH].
+// m: [16, PIECE_ROWS, COLUMNS] for so many rows from FIRST_ROW on, and the tiles of all pictures from FIRST_TILE on;
+// y: [BATCH, ROWS, OUT_HEIGHT, OUT_WIDTH].
 // Dispatch: one invocation a row of a tile, folded over x and y.
 
 const BATCH = 1u;
@@ -10,6 +11,8 @@ const OUT_HEIGHT = 8u;
 const OUT_WIDTH = 8u;
 const TILES_HIGH = 4u;
 const TILES_WIDE = 4u;
+const FIRST_ROW = 0u;
+const PIECE_ROWS = 4u;
 const FIRST_TILE = 0u;
 const COLUMNS = 16u;
 const SCALE = 1.0f;
@@ -30,17 +33,17 @@ const FOUR = 4u;
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) grid: vec3u) {
   let i = id.x + id.y * grid.x * WORKGROUP_SIZE;
-  let row = i / COLUMNS;
+  let row = FIRST_ROW + i / COLUMNS;
   let tile = FIRST_TILE + i % COLUMNS;
   let line = tile / TILES_WIDE;
   let image = line / TILES_HIGH;
-  if ((row >= ROWS) | (image >= BATCH)) {
+  if ((i >= PIECE_ROWS * COLUMNS) | (image >= BATCH)) {
     return;
   }
   var products = array<vec4f, 4>();
   for (var j = 0u; j < FOUR; j++) {
     for (var l = 0u; l < FOUR; l++) {
-      products[j][l] = m[(4u * j + l) * ROWS * COLUMNS + i];
+      products[j][l] = m[(4u * j + l) * PIECE_ROWS * COLUMNS + i];
     }
   }
   let sums = array<vec4f, 2>(

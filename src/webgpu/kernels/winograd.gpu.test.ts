@@ -82,7 +82,7 @@ it.each<Asked>([
   expect(error).toBeLessThan(1.5 * direct);
 });
 
-it('goes in pieces where its scratch fits no binding, and adds up windows of a picture that fits none', async () => {
+it('goes in pieces of rows and tiles where its scratch fits no binding, and adds up windows of a picture that fits none', async () => {
   const limits = new Proxy(engine.device.limits, {
     get: (of, key) => (key === 'maxStorageBufferBindingSize' ? 4096 * 64 : Reflect.get(of, key, of)),
   });
@@ -94,8 +94,13 @@ it('goes in pieces where its scratch fits no binding, and adds up windows of a p
     },
   });
   const narrow = new Proxy(engine, { get: (of, key) => (key === 'device' ? device : Reflect.get(of, key, of)) });
-  // Two windows of 64 channels, each in three pieces of 64 of 144 tiles.
-  const graph = graphOf({ op: 'conv2d', x: [1, 128, 23, 24], out: 36, weights: 'f16' });
-  const window = [weights, ...piece, ...piece, ...piece];
-  expect(await errorOf(narrow, graph, 'winograd', [...window, ...window])).toBeLessThan(1e-6);
+  // Two windows of 64 channels, each in two pieces of 64 of 100 rows, by three of 64 of 144 tiles.
+  const picture = graphOf({ op: 'conv2d', x: [1, 128, 23, 24], out: 100, weights: 'f16' });
+  const rows = [weights, ...piece, ...piece, ...piece];
+  expect(await errorOf(narrow, picture, 'winograd', [...rows, ...rows, ...rows, ...rows])).toBeLessThan(1e-6);
+  // Tiles are one piece here, whose pixels are transformed once.
+  const gradient = graphOf({ op: 'conv2dGradInput', x: [1, 100, 15, 16], out: 64 });
+  expect(await errorOf(narrow, gradient, 'winograd', [weights, ...piece, weights, ...piece.slice(1)])).toBeLessThan(
+    1e-6,
+  );
 });

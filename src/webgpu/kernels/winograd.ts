@@ -55,7 +55,16 @@ const pixels = unroll(
 );
 const output = unroll(
   unroll(
-    withData(kernelOf('conv2d.winograd', outputCode), ...tileData, 'ROWS', 'OUT_HEIGHT', 'OUT_WIDTH', 'SCALE'),
+    withData(
+      kernelOf('conv2d.winograd', outputCode),
+      ...tileData,
+      'ROWS',
+      'FIRST_ROW',
+      'PIECE_ROWS',
+      'OUT_HEIGHT',
+      'OUT_WIDTH',
+      'SCALE',
+    ),
     'FOUR',
     4,
   ),
@@ -92,11 +101,11 @@ type Extents = Pick<Winograd, 'batch' | 'channels' | 'rows' | 'outHeight' | 'out
 const FEWEST = 32;
 /** Of the numbers that both are transformed to, weights may be so many times the pixels: below, those of a small picture cost more than they save. */
 const MOST_WEIGHTS = 8;
-/** Of transformed weights; those of Stable Diffusion's 1280 channels take 100 MiB. */
+/** Of transformed weights, of the transformed pixels and of the products: what is more goes in pieces, one after another through the same memory. The
+ *  weights of Stable Diffusion's 1280 channels, 100 MiB, are not cut: for each piece of them all pixels are transformed again. */
 const WEIGHT_BYTES = 128 * 2 ** 20;
-/** Of the transformed pixels, and of the products: what is more goes in pieces, one after another through the same memory. */
-const PIECE_BYTES = 32 * 2 ** 20;
-/** Tiles of a piece are a multiple of this: those of a workgroup (tile.ts). */
+const TILE_BYTES = 32 * 2 ** 20;
+/** Rows and tiles of a piece are a multiple of this: those of a workgroup (tile.ts). */
 const UNIT = 64;
 
 const fours = (count: number): number => Math.ceil(count / 4) * 4;
@@ -105,114 +114,132 @@ const bytesOfAll = (elements: number): number => 4 * 16 * elements;
 /** Whether such a convolution is worth it, and its scratch fits in bindings. */
 export function isForWinograd(extents: Extents, { limits }: LowerContext): boolean {
   const { channels, rows } = extents;
-  const { maxStorageBufferBindingSize: most } = limits;
   return (
     Math.min(channels, rows) >= FEWEST &&
     rows * channels <= MOST_WEIGHTS * tilesOf(extents) * (rows + channels) &&
-    bytesOfAll(fours(rows) * fours(channels)) <= Math.min(WEIGHT_BYTES, most) &&
-    bytesOfAll(UNIT * fours(Math.max(rows, channels))) <= most
+    UNIT * bytesOfAll(Math.max(fours(channels), UNIT)) <= limits.maxStorageBufferBindingSize
   );
 }
 
 const tilesOf = ({ batch, outHeight, outWidth }: Extents): number =>
   batch * Math.ceil(outHeight / 2) * Math.ceil(outWidth / 2);
 
-/** Pieces of about equal length that make up all tiles. */
-function piecesOf(extents: Extents, { limits }: LowerContext): { first: number; length: number }[] {
-  const tiles = tilesOf(extents);
-  const most = Math.min(PIECE_BYTES, limits.maxStorageBufferBindingSize);
-  const bytesOfOne = bytesOfAll(fours(Math.max(extents.rows, extents.channels)));
+interface Piece {
+  first: number;
+  length: number;
+}
+
+/** Pieces of about equal length, multiples of `UNIT`, of at most so many bytes, where one of [0, count) takes so many. */
+function piecesOf(count: number, bytesOfOne: number, most: number): Piece[] {
   const units = Math.max(1, Math.floor(most / bytesOfOne / UNIT));
-  const count = Math.ceil(tiles / UNIT / units);
-  const length = Math.ceil(tiles / UNIT / count) * UNIT;
-  return Array.from({ length: Math.ceil(tiles / length) }, (_, i) => ({
+  const pieces = Math.ceil(count / UNIT / units);
+  const length = Math.ceil(count / UNIT / pieces) * UNIT;
+  return Array.from({ length: Math.ceil(count / length) }, (_, i) => ({
     first: i * length,
-    length: Math.min(length, tiles - i * length),
+    length: Math.min(length, count - i * length),
   }));
 }
 
 export function byWinograd(convolution: Winograd, context: LowerContext): Dispatch[] {
   const { x, weight, y, batch, channels, rows, outHeight, outWidth, scale, bias, residual } = convolution;
+  const { rowStride, channelStride } = convolution;
   const { operand, first } = stretchOf(weight);
-  const grid = (invocations: number): [number, number, number] => grid1d(invocations, WORKGROUP_SIZE, context.limits);
+  const { limits } = context;
+  const grid = (invocations: number): [number, number, number] => grid1d(invocations, WORKGROUP_SIZE, limits);
+  const most = (bytes: number): number => Math.min(bytes, limits.maxStorageBufferBindingSize);
   const depth = fours(channels);
-  // Neighbours along the axis that is contiguous in the weight, which the products then read in fours.
-  const alongDepth = convolution.channelStride < convolution.rowStride;
-  const [outer, inner] = alongDepth ? [rows, depth] : [depth, fours(rows)];
-  const pieces = piecesOf(convolution, context);
-  const longest = fours(pieces[0]!.length);
-  const u: Scratch = { scratch: 'transformed weights', elements: 16 * outer * inner };
-  const v: Scratch = { scratch: 'transformed pixels', elements: 16 * depth * longest };
-  const m: Scratch = { scratch: 'products of tiles', elements: 16 * rows * longest };
-  const added = addedTo(y, residual);
+  const ofRows = piecesOf(rows, bytesOfAll(Math.max(depth, UNIT)), most(WEIGHT_BYTES));
+  const mostRows = fours(ofRows[0]!.length);
+  const ofTiles = piecesOf(tilesOf(convolution), bytesOfAll(Math.max(depth, mostRows)), most(TILE_BYTES));
+  const mostTiles = fours(ofTiles[0]!.length);
+  const u: Scratch = { scratch: 'transformed weights', elements: 16 * depth * mostRows };
+  const v: Scratch = { scratch: 'transformed pixels', elements: 16 * depth * mostTiles };
+  const m: Scratch = { scratch: 'products of tiles', elements: 16 * mostRows * mostTiles };
   const tiles = { BATCH: batch, TILES_HIGH: Math.ceil(outHeight / 2), TILES_WIDE: Math.ceil(outWidth / 2) };
-  return [
-    {
-      kernel: weights,
-      constants: {
-        OUTER: outer,
-        INNER: inner,
-        OUTER_FILLED: alongDepth ? rows : channels,
-        INNER_FILLED: alongDepth ? channels : rows,
-        W_OUTER: alongDepth ? convolution.rowStride : convolution.channelStride,
-        W_INNER: alongDepth ? convolution.channelStride : convolution.rowStride,
-        W_FIRST: first,
-        FLIP: convolution.flip,
-        W_FORMAT: formatOf[weight.dtype],
-      },
-      reads: [operand],
-      writes: [u],
-      workgroups: grid(outer * inner),
-      flops: 0,
+  const added = addedTo(y, residual);
+  // Neighbours along the axis that is contiguous in the weight, which the products then read in fours.
+  const alongDepth = channelStride < rowStride;
+
+  const transformWeights = (own: Piece): Dispatch => ({
+    kernel: weights,
+    constants: {
+      ...(alongDepth
+        ? { OUTER: own.length, INNER: depth, OUTER_FILLED: own.length, INNER_FILLED: channels }
+        : { OUTER: depth, INNER: fours(own.length), OUTER_FILLED: channels, INNER_FILLED: own.length }),
+      ...(alongDepth ? { W_OUTER: rowStride, W_INNER: channelStride } : { W_OUTER: channelStride, W_INNER: rowStride }),
+      W_FIRST: first + own.first * rowStride,
+      FLIP: convolution.flip,
+      W_FORMAT: formatOf[weight.dtype],
     },
-    ...pieces.flatMap((piece): Dispatch[] => {
-      const columns = fours(piece.length);
-      const here = { ...tiles, FIRST_TILE: piece.first, COLUMNS: columns };
-      return [
-        {
-          kernel: pixels,
-          constants: {
-            ...here,
-            CHANNELS: channels,
-            HEIGHT: convolution.height,
-            WIDTH: convolution.width,
-            PAD_TOP: convolution.padTop,
-            PAD_LEFT: convolution.padLeft,
-            DEPTH: depth,
-          },
-          reads: [x],
-          writes: [v],
-          workgroups: grid(depth * columns),
-          flops: 0,
+    reads: [operand],
+    writes: [u],
+    workgroups: grid(alongDepth ? own.length * depth : depth * fours(own.length)),
+    flops: 0,
+  });
+  const at = (piece: Piece): Record<'FIRST_TILE' | 'COLUMNS', number> & typeof tiles => ({
+    ...tiles,
+    FIRST_TILE: piece.first,
+    COLUMNS: fours(piece.length),
+  });
+  const transformPixels = (piece: Piece): Dispatch => ({
+    kernel: pixels,
+    constants: {
+      ...at(piece),
+      CHANNELS: channels,
+      HEIGHT: convolution.height,
+      WIDTH: convolution.width,
+      PAD_TOP: convolution.padTop,
+      PAD_LEFT: convolution.padLeft,
+      DEPTH: depth,
+    },
+    reads: [x],
+    writes: [v],
+    workgroups: grid(depth * fours(piece.length)),
+    flops: 0,
+  });
+  const multiply = (own: Piece, piece: Piece): Dispatch[] => {
+    const columns = fours(piece.length);
+    const inner = fours(own.length);
+    return [
+      tileProducts({
+        count: 16,
+        rows: own.length,
+        columns,
+        depth,
+        a: alongDepth
+          ? { read: u, one: own.length * depth, row: depth, depth: 1 }
+          : { read: u, one: depth * inner, row: 1, depth: inner },
+        b: v,
+        c: m,
+      }),
+      {
+        kernel: output,
+        constants: {
+          ...at(piece),
+          ROWS: rows,
+          FIRST_ROW: own.first,
+          PIECE_ROWS: own.length,
+          OUT_HEIGHT: outHeight,
+          OUT_WIDTH: outWidth,
+          SCALE: scale,
+          BIAS: bias !== undefined,
+          ...added.constants,
         },
-        tileProducts({
-          count: 16,
-          rows,
-          columns,
-          depth,
-          a: { read: u, one: outer * inner, row: alongDepth ? inner : 1, depth: alongDepth ? 1 : inner },
-          b: v,
-          c: m,
-        }),
-        {
-          kernel: output,
-          constants: {
-            ...here,
-            ROWS: rows,
-            OUT_HEIGHT: outHeight,
-            OUT_WIDTH: outWidth,
-            SCALE: scale,
-            BIAS: bias !== undefined,
-            ...added.constants,
-          },
-          reads: [m, bias ?? m, added.read ?? m],
-          writes: [y],
-          workgroups: grid(rows * columns),
-          flops: 0,
-        },
-      ];
-    }),
-  ];
+        reads: [m, bias ?? m, added.read ?? m],
+        writes: [y],
+        workgroups: grid(own.length * columns),
+        flops: 0,
+      },
+    ];
+  };
+  return ofRows.flatMap((own, i) => [
+    transformWeights(own),
+    ...ofTiles.flatMap((piece) => [
+      // Where they are one piece, they are still there.
+      ...(i === 0 || ofTiles.length > 1 ? [transformPixels(piece)] : []),
+      ...multiply(own, piece),
+    ]),
+  ]);
 }
 
 const WORKGROUP_SIZE = 64;
