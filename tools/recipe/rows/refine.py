@@ -4,7 +4,7 @@ import torch
 
 from figures import pictures
 from rig import SAMPLER
-from row import Row, chosen, says
+from row import Row, above, chosen, says
 
 
 def cell(rig, look, forwards):
@@ -58,15 +58,18 @@ def reading(figures, extra):
     mine = figures["tuned"]["gain b"]["mean"]
     others = {n: f["gain b"] for n, f in figures.items() if n.startswith("base")}
     over = [n for n, f in others.items() if f["mean"] >= mine]
+    more = figures.get("base, 24 steps", {})
+    steps, seen = more.get("wins b alignment"), more.get("attributes")
     return [
         f"The tuned model at 12 steps gains {says(figures['tuned']['gain b'])} by B; " + ", ".join(f"{n} {says(f)}" for n, f in others.items()) + ".",
         "No amount of extra work by the base tried here reaches it." if others and not over else f"Reached by: {', '.join(over)}." if over else "",
+        f"Alignment by the scorers hangs on how a picture is drawn: the base at twice its steps wins {says(steps)} of same-seed comparisons with itself at 12, by B's alignment" + (f", and shows {says(seen)} of what is asked where that showed {says(more['base attributes'])}" if seen else "") + "." if steps and above(steps, 0.45) is False else "",
     ]
 
 
 ROW = Row(
     "refine", "Base plus refiner",
     "DPO-SDXL base alone over SDXL base and refiner: 69 % (PartiPrompts), 64 % (HPSv2), with 53 % of the parameters.",
-    "There is no refiner here: the second pass is the same UNet, image to image at strength 0.25 (3 of 12 steps). All against the base at 12 steps, guidance 3. Best of two is A's choice, so A's gain is no figure there.",
+    "There is no refiner here: the second pass is the same UNet, image to image at strength 0.25 (3 of 12 steps). All against the base as the model asks to be drawn (12 steps, guidance 2). Best of two is A's choice, so A's gain is no figure there.",
     ARMS, reading, fixed=tuple(n for n in ARMS if n.startswith("base")), columns=("UNet forwards a picture", "gain b", "gain c", "gain a", "wins b", "other wins b", "wins b alignment", "diversity"),
 )
