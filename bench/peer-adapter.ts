@@ -208,19 +208,18 @@ export async function microOps(_device: null, I: MicroInputs) {
         const params = { heads: 1, causal: false };
         const [o, lse] = graph.node('attention', params, [q!, k!, v!]) as [Value, Value];
         if (!backward) return [o];
-        const delta = graph.op('attentionDelta', { heads: 1 }, [grad!, o]);
-        const inputs = [grad!, q!, k!, v!, lse, delta];
-        return [
-          o,
-          graph.op('attentionGradQuery', params, inputs),
-          ...graph.node('attentionGradKeyValue', params, inputs),
-        ];
+        const inputs = [grad!, q!, k!, v!, lse];
+        const [dq, delta] = graph.node('attentionGradQuery', params, [...inputs, o]) as [Value, Value];
+        return [o, dq, ...graph.node('attentionGradKeyValue', params, [...inputs, delta])];
       },
     );
   return {
     conv_fwd: await single('conv2d', { ...conv, bias: false, residual: false }, [I.x, I.w]),
     conv_dgrad: await single('conv2dGradInput', { ...conv, height: 16, width: 16, residual: false }, [I.dy, I.w]),
-    conv_wgrad: await single('conv2dGradWeight', { ...conv, kernelHeight: 3, kernelWidth: 3, bias: false }, [I.dy, I.x]),
+    conv_wgrad: await single('conv2dGradWeight', { ...conv, kernelHeight: 3, kernelWidth: 3, bias: false }, [
+      I.dy,
+      I.x,
+    ]),
     // a b: the product with b's columns as they lie is linear's gradient by its input.
     matmul256: await single('linearGradInput', { residual: false, scale: 1 }, [I.a, I.b]),
     attn16_fwd: await attention(16, false),

@@ -146,18 +146,15 @@ export const vjp: { readonly [K in ForwardOp]: VjpRule<K> } = {
       () => emit('layerNormGradParams', node.params, [dy, x, stats], 'params'),
     );
   },
-  attention: ({ node, dy, emit }) => {
+  attention: ({ node, dy, wanted, emit }) => {
     const [o, lse] = node.outputs as [Value, Value];
-    let inputs: readonly Value[] | undefined;
-    const withDelta = (): readonly Value[] =>
-      (inputs ??= [
-        dy,
-        ...node.inputs,
-        lse,
-        emit('attentionDelta', { heads: node.params.heads }, [dy, o], 'delta')[0]!,
-      ]);
-    const keyValue = shared(() => emit('attentionGradKeyValue', node.params, withDelta(), 'kv'));
-    return [plain(() => emit('attentionGradQuery', node.params, withDelta(), 'q')[0]!), keyValue(0), keyValue(1)];
+    const inputs = [dy, ...node.inputs, lse];
+    let made: readonly Value[] | undefined;
+    const query = (): readonly Value[] => (made ??= emit('attentionGradQuery', node.params, [...inputs, o], 'q'));
+    const delta = (): Value =>
+      wanted(0) ? query()[1]! : emit('attentionDelta', { heads: node.params.heads }, [dy, o], 'delta')[0]!;
+    const keyValue = shared(() => emit('attentionGradKeyValue', node.params, [...inputs, delta()], 'kv'));
+    return [plain(() => query()[0]!), keyValue(0), keyValue(1)];
   },
   geglu: ({ node, dy, emit }) => [plain(() => emit('gegluGrad', {}, [dy, node.inputs[0]!], 'x')[0]!)],
   unary: ({ node, dy, emit }) => [plain(() => emit('unaryGrad', node.params, [dy, node.inputs[0]!], 'x')[0]!)],

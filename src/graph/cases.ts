@@ -258,8 +258,8 @@ const attentionSizes: AttentionSize[] = [
 const queryShape = ({ N, T, heads, headSize }: AttentionSize): Shape => [N, T, heads * headSize];
 const keyShape = ({ N, S, heads, headSize }: AttentionSize): Shape => [N, S, heads * headSize];
 
-/** do, q, k, v, lse, delta. */
-function attentionGradInputs(size: AttentionSize): (DataInput | DerivedInput)[] {
+/** do, q, k, v, lse, and what stands for `last`. */
+function attentionGradInputs(size: AttentionSize, last: 'o' | 'delta'): (DataInput | DerivedInput)[] {
   const params = { heads: size.heads, causal: size.causal ?? false };
   const forward = (output: number): DerivedInput => ({ derive: 'attention', params, of: [1, 2, 3], output });
   return [
@@ -268,7 +268,9 @@ function attentionGradInputs(size: AttentionSize): (DataInput | DerivedInput)[] 
     normal(keyShape(size)),
     normal(keyShape(size)),
     forward(1),
-    { derive: 'attentionDelta', params: { heads: size.heads }, of: [0, forward(0)], output: 0 },
+    last === 'o'
+      ? forward(0)
+      : { derive: 'attentionDelta', params: { heads: size.heads }, of: [0, forward(0)], output: 0 },
   ];
 }
 
@@ -512,12 +514,12 @@ export const cases: { readonly [K in OpKind]: readonly Case<K>[] } = {
   attentionGradQuery: attentionSizes.map((size) => ({
     name: size.name,
     params: { heads: size.heads, causal: size.causal ?? false },
-    inputs: attentionGradInputs(size),
+    inputs: attentionGradInputs(size, 'o'),
   })),
   attentionGradKeyValue: attentionSizes.map((size) => ({
     name: size.name,
     params: { heads: size.heads, causal: size.causal ?? false },
-    inputs: attentionGradInputs(size),
+    inputs: attentionGradInputs(size, 'delta'),
   })),
   gegluGrad: [
     { name: '2x5x14', params: none, inputs: [grad([2, 5, 7]), normal([2, 5, 14])] },

@@ -94,9 +94,9 @@ export interface GradParams {
   layerNormGradInput: { eps: number; residual: boolean; weights: boolean };
   /** dy, x, stats → dweight [D], dbias [D]. */
   layerNormGradParams: { eps: number };
-  /** do [N, T, D], o [N, T, D] → [N, heads, T] = sum over the head's channels of do * o. */
+  /** do [N, T, D], o [N, T, D] → [N, heads, T] = sum over the head's channels of do * o. For keys and values alone. */
   attentionDelta: { heads: number };
-  /** do, q, k, v, lse, delta → dq. */
+  /** do, q, k, v, lse, o → dq, delta (attentionDelta's, which the gradient of keys and values takes). */
   attentionGradQuery: { heads: number; causal: boolean };
   /** do, q, k, v, lse, delta → dk, dv. */
   attentionGradKeyValue: { heads: number; causal: boolean };

@@ -245,8 +245,10 @@ export const shapeOf: { readonly [K in OpKind]: ShapeRule<K> } = {
   },
   attentionGradQuery: ({ heads }, inputs, path) => {
     count(inputs, 6, path);
-    attention(heads, inputs[1]!, inputs[2]!, inputs[3]!, path);
-    return [inputs[1]!];
+    const [grad, q, k, v, , o] = inputs as Shape[];
+    attention(heads, q!, k!, v!, path);
+    same(grad!, o!, 'do and o differ', path);
+    return [q!, [q![0]!, heads, q![1]!]];
   },
   attentionGradKeyValue: ({ heads }, inputs, path) => {
     count(inputs, 6, path);

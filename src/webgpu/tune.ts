@@ -79,8 +79,7 @@ export const classes: Record<string, (graph: Graph, size: number) => Value> = {
     ];
     const params = { heads: 8, causal: false };
     const [o, lse] = graph.node('attention', params, [q, k, v]) as [Value, Value];
-    const delta = graph.op('attentionDelta', { heads: 8 }, [dout, o]);
-    const dq = graph.op('attentionGradQuery', params, [dout, q, k, v, lse, delta]);
+    const [dq, delta] = graph.node('attentionGradQuery', params, [dout, q, k, v, lse, o]) as [Value, Value];
     const [dk, dv] = graph.node('attentionGradKeyValue', params, [dout, q, k, v, lse, delta]) as [Value, Value];
     return graph.op('concat', { axis: 1 }, [o, dq, dk, dv]);
   },

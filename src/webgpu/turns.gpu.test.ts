@@ -26,11 +26,12 @@ function heavy(): Graph {
   const attention = { heads: 3, causal: false };
   const [q, k, v, dout] = ['q', 'k', 'v', 'dout'].map((name) => input(name, 2, 40, 24)) as [Value, Value, Value, Value];
   const [o, lse] = graph.node('attention', attention, [q, k, v]);
-  const delta = graph.op('attentionDelta', { heads: 3 }, [dout, o!]);
   graph.output('o', o!);
-  graph.output('dq', graph.op('attentionGradQuery', attention, [dout, q, k, v, lse!, delta]));
+  const [dq, delta] = graph.node('attentionGradQuery', attention, [dout, q, k, v, lse!, o!]);
+  graph.output('dq', dq!);
+  graph.output('delta', delta!);
   graph
-    .node('attentionGradKeyValue', attention, [dout, q, k, v, lse!, delta])
+    .node('attentionGradKeyValue', attention, [dout, q, k, v, lse!, delta!])
     .forEach((x, i) => graph.output(`d${i}`, x));
   const [x, w] = [input('x', 130, 72), input('w', 90, 72)];
   graph.output('product', graph.op('linear', { bias: false, residual: false, scale: 1 }, [x, w]));

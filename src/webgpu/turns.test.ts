@@ -67,9 +67,11 @@ function attention(): Graph {
   ];
   const params = { heads: 8, causal: false };
   const [o, lse] = graph.node('attention', params, [q, k, v]);
-  const delta = graph.op('attentionDelta', { heads: 8 }, [dout, o!]);
-  graph.output('dq', graph.op('attentionGradQuery', params, [dout, q, k, v, lse!, delta]));
-  graph.node('attentionGradKeyValue', params, [dout, q, k, v, lse!, delta]).forEach((x, i) => graph.output(`d${i}`, x));
+  const [dq, delta] = graph.node('attentionGradQuery', params, [dout, q, k, v, lse!, o!]);
+  graph.output('dq', dq!);
+  graph
+    .node('attentionGradKeyValue', params, [dout, q, k, v, lse!, delta!])
+    .forEach((x, i) => graph.output(`d${i}`, x));
   return graph;
 }
 

@@ -185,10 +185,10 @@ const cutAttention: Cut = ({ op, params, inputs }, factor) => {
   return {
     op,
     params: { ...(params as object), heads: few } as typeof params,
-    inputs: inputs.map((value) => {
+    inputs: inputs.map((value, i) => {
       const [batch, second, third] = value.shape as [number, number, number];
       // Of each head and query: log-sum-exp and delta.
-      const ofHeads = op !== 'attention' && inputs.indexOf(value) >= 4;
+      const ofHeads = i === 4 || (i === 5 && op === 'attentionGradKeyValue');
       return reshaped(value, [
         Math.min(2, batch),
         ...(ofHeads ? [few, tokens(third)] : [tokens(second), (third / heads) * few]),

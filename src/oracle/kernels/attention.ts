@@ -91,12 +91,15 @@ function forEachScore(
   });
 }
 
-/** do, q, k, v, lse, delta → dq. */
-export const attentionGradQuery: CpuKernel<'attentionGradQuery'> = ({ heads, causal }, inputs, [dq]) => {
-  const [, q, k] = inputs;
+/** do, q, k, v, lse, o → dq, delta. */
+export const attentionGradQuery: CpuKernel<'attentionGradQuery'> = ({ heads, causal }, inputs, [dq, delta]) => {
+  const [dO, q, k, v, lse, o] = inputs;
   const { E, scale } = sizes(heads, q!, k!);
+  attentionDelta({ heads }, [dO!, o!], [delta!]);
   dq!.data.fill(0);
-  forEachScore(heads, causal, inputs, (query, key, _, ds) => axpy(dq!.data, query, scale * ds, k!.data, key, E));
+  forEachScore(heads, causal, [dO!, q!, k!, v!, lse!, delta!], (query, key, _, ds) =>
+    axpy(dq!.data, query, scale * ds, k!.data, key, E),
+  );
 };
 
 /** do, q, k, v, lse, delta → dk, dv. */

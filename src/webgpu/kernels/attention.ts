@@ -1,5 +1,5 @@
 /** Lowerings of attention and its gradients, flash style: scores live in registers or workgroup memory only. Forward saves the log-sum-exp
- *  of each query; backward takes delta = sum of do * o, then one kernel for dq and one for dk and dv. Any head size, any number of keys.
+ *  of each query; backward has one kernel for dq and delta = sum of do * o, then one for dk and dv. Any head size, any number of keys.
  *
  *  Class 'attention' has three variants: 'workgroup' (tiles in workgroup memory, four invocations a query or key), 'tile' (larger ones, of heads that
  *  can be read in fours; attentionTile.ts) and 'quad' (four queries or keys an invocation, reads shared by quad broadcasts, no barrier; for adapters

@@ -1,6 +1,7 @@
 // dq of attention.quad.wgsl's `o0[c] = o0[c] * fade.x + p0.x * v0 + ...`: with p = exp(s - lse) recomputed, ds = p (do vᵀ - delta) and
 // dq = ds k / sqrt(head size) (FlashAttention-2, arXiv 2307.08691, backward). A kernel of its own: WGSL has no float atomics.
-// dout, q, dq: [BATCH, QUERIES, HEADS, WIDTH]; k, v: [BATCH, KEYS, HEADS, WIDTH]; lse, delta: [BATCH, HEADS, QUERIES]; WIDTH counted in Lanes.
+// dout, q, o, dq: [BATCH, QUERIES, HEADS, WIDTH]; k, v: [BATCH, KEYS, HEADS, WIDTH]; lse, delta: [BATCH, HEADS, QUERIES]; WIDTH counted in Lanes.
+// delta, the sum of do * o over a head, is made here, for the gradient of keys and values.
 // Four invocations (a quad) sixteen queries of a head, four each, against four keys at a time. Each reads one of those four and shares it
 // by quad broadcasts, which cost next to nothing where a read costs dozens of instructions; no barriers. For adapters that run on the
 // CPU. Workgroups [QUERIES / 16, HEADS, BATCH].
@@ -29,8 +30,9 @@ const LOG2_E: f32 = 1.4426950408889634;
 @group(0) @binding(2) var<storage, read> k: array<Lanes>;
 @group(0) @binding(3) var<storage, read> v: array<Lanes>;
 @group(0) @binding(4) var<storage, read> lse: array<f32>;
-@group(0) @binding(5) var<storage, read> delta: array<f32>;
+@group(0) @binding(5) var<storage, read> o: array<Lanes>;
 @group(0) @binding(6) var<storage, read_write> dq: array<Lanes>;
+@group(0) @binding(7) var<storage, read_write> delta: array<f32>;
 
 // The first workgroup of this dispatch: a grid that would hold the GPU for long runs in turns (turns.ts).
 const FIRST_X = 0u;
@@ -55,7 +57,15 @@ fn main(@builtin(workgroup_id) turn: vec3u, @builtin(local_invocation_index) lan
   let row3 = (batch * QUERIES + query3) * ROW + column;
   let stats = batch_head * QUERIES;
   let lse4 = LOG2_E * vec4f(lse[stats + query0], lse[stats + query1], lse[stats + query2], lse[stats + query3]);
-  let delta4 = vec4f(delta[stats + query0], delta[stats + query1], delta[stats + query2], delta[stats + query3]);
+  var delta4 = vec4f();
+  // One after another and never written out (attention.ts): it runs once, and reads are what takes long to compile.
+  for (var i = 0u; i < 4u; i++) {
+    let row = (batch * QUERIES + min(query + i, QUERIES - 1u)) * ROW + column;
+    var sum = 0.0;
+    for (var c = 0u; c != WIDTH; c++) { sum += DOT * inner(dout[row + c], o[row + c]); }
+    delta4 = select(delta4, vec4f(sum), vec4u(i) == vec4u(0u, 1u, 2u, 3u));
+    if (query + i < QUERIES) { delta[stats + query + i] = sum; }
+  }
 
   var q0: array<Lanes, WIDTH>;
   var q1: array<Lanes, WIDTH>;

@@ -1,5 +1,5 @@
 // The contract of attentionGradQuery.workgroup.wgsl, for GPUs and heads that four divides: large tiles of queries and keys, their products in
-// shared/attentionTile.wgsl. dout, q, k, v in fours; dq in single elements. Workgroups [QUERIES / OWN, HEADS, BATCH].
+// shared/attentionTile.wgsl. dout, q, k, v, o in fours; dq in single elements. Workgroups [QUERIES / OWN, HEADS, BATCH].
 
 const HEADS = 1u;
 const QUERIES = 64u;
@@ -30,8 +30,9 @@ const LOG2_E = 1.4426950408889634f;
 @group(0) @binding(2) var<storage, read> k: array<vec4f>;
 @group(0) @binding(3) var<storage, read> v: array<vec4f>;
 @group(0) @binding(4) var<storage, read> lse: array<f32>;
-@group(0) @binding(5) var<storage, read> delta: array<f32>;
+@group(0) @binding(5) var<storage, read> o: array<vec4f>;
 @group(0) @binding(6) var<storage, read_write> dq: array<f32>;
+@group(0) @binding(7) var<storage, read_write> delta: array<f32>;
 
 // Products: 0 of q and k, 1 of dout and v.
 fn own_four(product: u32, at: u32) -> vec4f {
@@ -67,6 +68,14 @@ fn main(@builtin(workgroup_id) turn: vec3u, @builtin(local_invocation_index) ind
   begin(index);
   let own_first = group.x * OWN;
   let own = rows_of(group.z * QUERIES, own_first, QUERIES, group.y);
+  // An invocation a row, each of which eight invocations then read.
+  if (index < OWN && own_first + index < QUERIES) {
+    let row = ((group.z * QUERIES + own_first + index) * HEADS + group.y) * WIDTH;
+    var products = vec4f();
+    for (var c = 0u; c < WIDTH; c++) { products += dout[row + c] * o[row + c]; }
+    delta[(group.z * HEADS + group.y) * QUERIES + own_first + index] = dot(products, vec4f(1.0));
+  }
+  storageBarrier();
   var own_lse: array<f32, EACH>;
   var own_delta: array<f32, EACH>;
   for (var i = 0u; i < EACH; i++) {

@@ -1,6 +1,7 @@
 // dq of attention.quad.wgsl's `o0[c] = o0[c] * fade.x + p0.x * v0 + ...`: with p = exp(s - lse) recomputed, ds = p (do vᵀ - delta) and
 // dq = ds k / sqrt(head size) (FlashAttention-2, arXiv 2307.08691, backward). A kernel of its own: WGSL has no float atomics.
-// dout, q, dq: [BATCH, QUERIES, HEADS, WIDTH]; k, v: [BATCH, KEYS, HEADS, WIDTH]; lse, delta: [BATCH, HEADS, QUERIES]; WIDTH counted in Lanes.
+// dout, q, o, dq: [BATCH, QUERIES, HEADS, WIDTH]; k, v: [BATCH, KEYS, HEADS, WIDTH]; lse, delta: [BATCH, HEADS, QUERIES]; WIDTH counted in Lanes.
+// delta, the sum of do * o over a head, is made here, for the gradient of keys and values.
 // One workgroup 16 queries of a head, four invocations each, which share the columns; tiles of keys and values in workgroup memory. Workgroups
 // [QUERIES / 16, HEADS, BATCH].
 
@@ -35,8 +36,9 @@ const LOG2_E: f32 = 1.4426950408889634;
 @group(0) @binding(2) var<storage, read> k: array<Lanes>;
 @group(0) @binding(3) var<storage, read> v: array<Lanes>;
 @group(0) @binding(4) var<storage, read> lse: array<f32>;
-@group(0) @binding(5) var<storage, read> delta: array<f32>;
+@group(0) @binding(5) var<storage, read> o: array<Lanes>;
 @group(0) @binding(6) var<storage, read_write> dq: array<Lanes>;
+@group(0) @binding(7) var<storage, read_write> delta: array<f32>;
 
 var<workgroup> k_tile: array<Lanes, TILE * STRIDE>;
 var<workgroup> v_tile: array<Lanes, TILE * STRIDE>;
@@ -58,16 +60,23 @@ fn main(@builtin(workgroup_id) turn: vec3u, @builtin(local_invocation_index) loc
   let row = (workgroup.z * QUERIES + known) * ROW + column;
   let stats = (workgroup.z * HEADS + workgroup.y) * QUERIES + known;
   let own_lse = LOG2_E * lse[stats];
-  let own_delta = delta[stats];
 
   var q_own: array<Lanes, PER_LANE>;
   var do_own: array<Lanes, PER_LANE>;
   var dq_own: array<Lanes, PER_LANE>;
+  var product = Lanes(0.0);
   for (var c = 0u; c < PER_LANE; c++) {
     let at = lane + 4u * c;
     q_own[c] = select(Lanes(0.0), SCALE * q[row + min(at, WIDTH - 1u)], at < WIDTH);
     do_own[c] = select(Lanes(0.0), dout[row + min(at, WIDTH - 1u)], at < WIDTH);
+    product += do_own[c] * o[row + min(at, WIDTH - 1u)];
   }
+  parts[local].x = total(product);
+  workgroupBarrier();
+  let of_row = local - lane;
+  let own_delta = (parts[of_row].x + parts[of_row + 1u].x) + (parts[of_row + 2u].x + parts[of_row + 3u].x);
+  if (lane == 0u && query < QUERIES) { delta[stats] = own_delta; }
+  workgroupBarrier();
   let end = select(KEYS, min(KEYS, (workgroup.x + 1u) * ROWS), CAUSAL);
   for (var first = 0u; first < end; first += TILE) {
     for (var i = local; i < TILE * STRIDE; i += WORKGROUP_SIZE) {

@@ -121,7 +121,7 @@ describe('dispatches', () => {
       const [gradient] = lowered(
         'attentionGradQuery',
         { heads: 1, causal: false },
-        [shape, shape, shape, shape, [1, 1, 20], [1, 1, 20]],
+        [shape, shape, shape, shape, [1, 1, 20], shape],
         'workgroup',
       );
       for (const { constants } of [forward!, gradient!]) {
