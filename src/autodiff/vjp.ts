@@ -177,8 +177,13 @@ export const vjp: { readonly [K in ForwardOp]: VjpRule<K> } = {
       node.params.factor === 1 ? dy : emit('affine', { factor: node.params.factor, shift: 0 }, [dy], 'x')[0]!,
     ),
   ],
-  concat: ({ node, dy, emit }) => {
+  concat: ({ node, dy, wanted, emit }) => {
     const { axis } = node.params;
+    const lengths = node.inputs.map((x) => x.shape[axis]!);
+    if (lengths.every((_, i) => wanted(i))) {
+      const part = shared(() => emit('split', { axis, lengths }, [dy], 'parts'));
+      return lengths.map((_, i) => part(i));
+    }
     let end = 0;
     return node.inputs.map((x, i) => {
       const start = end;

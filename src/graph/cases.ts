@@ -548,6 +548,12 @@ export const cases: { readonly [K in OpKind]: readonly Case<K>[] } = {
     params: { shape: from, factor: i % 2 === 0 ? 1 : -0.5 },
     inputs: [grad(to)],
   })),
+  split: [
+    { name: 'skip connection', params: { axis: 1, lengths: [5, 3] }, inputs: [grad([2, 8, 3, 7])] },
+    { name: 'in fours', params: { axis: 1, lengths: [8, 12] }, inputs: [grad([3, 20, 5])] },
+    { name: 'three along the last axis', params: { axis: 2, lengths: [5, 1, 130] }, inputs: [grad([2, 3, 136])] },
+    { name: 'one', params: { axis: 0, lengths: [3] }, inputs: [grad([3, 2])] },
+  ],
   padAxis: [
     { name: 'middle of channels', params: { axis: 1, start: 2, length: 7 }, inputs: [grad([2, 3, 3, 5])] },
     { name: 'half of the last axis', params: { axis: 2, start: 65, length: 130 }, inputs: [grad([2, 3, 65])] },

@@ -110,6 +110,8 @@ export interface GradParams {
   sumTo: { shape: readonly number[]; factor: number };
   /** x → factor * x broadcast to `shape`. Same rank. */
   broadcastTo: { shape: readonly number[]; factor: number };
+  /** x → its parts of these lengths along axis, one behind another: the transpose of concat. */
+  split: { axis: number; lengths: readonly number[] };
   /** Zeros of `length` along axis with x written at `start`: the transpose of slice. */
   padAxis: { axis: number; start: number; length: number };
   /** dy [N, C, height, width] → [N, C, H, W] with the given (smaller) size. */
@@ -179,6 +181,7 @@ const gradOps: { readonly [K in GradOp]: true } = {
   clampGrad: true,
   sumTo: true,
   broadcastTo: true,
+  split: true,
   padAxis: true,
   upsampleNearestGrad: true,
   embeddingGrad: true,

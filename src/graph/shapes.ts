@@ -264,6 +264,12 @@ export const shapeOf: { readonly [K in OpKind]: ShapeRule<K> } = {
   clampGrad: (_, inputs, path) => elementwiseGrad(inputs, path),
   sumTo: ({ shape }, inputs, path) => (count(inputs, 1, path), broadcastable(inputs[0]!, shape, path), [shape]),
   broadcastTo: ({ shape }, inputs, path) => (count(inputs, 1, path), broadcastable(shape, inputs[0]!, path), [shape]),
+  split: ({ axis, lengths }, inputs, path) => {
+    count(inputs, 1, path);
+    const whole = lengths.reduce((sum, length) => sum + length, 0);
+    assert(whole === inputs[0]![axis], `${path}: parts of ${whole} in all do not make up ${inputs[0]![axis]}`);
+    return lengths.map((length) => withAxis(inputs[0]!, axis, length));
+  },
   padAxis: ({ axis, start, length }, inputs, path) => {
     count(inputs, 1, path);
     assert(

@@ -25,6 +25,14 @@ export const slice: CpuKernel<'slice'> = ({ axis, start, length }, [x], [y]) => 
     y!.data.set(x!.data.subarray(o * row + start * inner, o * row + (start + length) * inner), o * length * inner);
 };
 
+export const split: CpuKernel<'split'> = ({ axis, lengths }, [x], parts) => {
+  let start = 0;
+  for (const [i, length] of lengths.entries()) {
+    slice({ axis, start, length }, [x!], [parts[i]!]);
+    start += length;
+  }
+};
+
 export const padAxis: CpuKernel<'padAxis'> = ({ axis, start, length }, [x], [y]) => {
   const { outer, inner } = around(x!.shape, axis);
   const row = x!.shape[axis]! * inner;

@@ -22,6 +22,7 @@ import embeddingHalfCode from './embeddingHalf.wgsl?raw';
 import { atLanes, lanesOf } from './lanes.ts';
 import padAxisCode from './padAxis.wgsl?raw';
 import sliceCode from './slice.wgsl?raw';
+import splitCode from './split.wgsl?raw';
 import takeTokenCode from './takeToken.wgsl?raw';
 import takeTokenGradCode from './takeTokenGrad.wgsl?raw';
 import transposeCode from './transpose.wgsl?raw';
@@ -34,6 +35,7 @@ import widenedCode from './shared/widened.wgsl?raw';
 const concat = withData(kernelOf('concat', concatCode), 'ROWS', 'WIDTH_A', 'WIDTH_B', 'ROW', 'START');
 const concatOne = withData(kernelOf('concatOne', concatOneCode), 'ROWS', 'WIDTH', 'ROW', 'START');
 const slice = withData(kernelOf('slice', sliceCode), 'ROWS', 'WIDTH', 'ROW', 'START');
+const split = withData(kernelOf('split', splitCode), 'ROWS', 'WIDTH_A', 'WIDTH_B', 'ROW', 'START');
 const padAxis = withData(kernelOf('padAxis', padAxisCode), 'ROWS', 'WIDTH', 'ROW', 'START');
 const transpose = withData(
   kernelOf('transpose', transposeCode),
@@ -116,6 +118,34 @@ export const lowerSlice: LowerToWgsl<'slice'> = ({ inputs, outputs, params: { ax
       workgroups: grid1d(rows * constants.WIDTH, WORKGROUP_SIZE, limits),
     },
   ];
+};
+
+/** Parts are made two by two. */
+export const lowerSplit: LowerToWgsl<'split'> = ({ inputs, outputs, params: { axis } }, { limits }) => {
+  const { shape } = inputs[0]!;
+  const rows = rowsBefore(shape, axis);
+  const widths = outputs.map((part) => widthFrom(part.shape, axis));
+  const lanes = lanesOf(...widths);
+  const ROW = widthFrom(shape, axis) / lanes;
+  const dispatches: Dispatch[] = [];
+  for (let i = 0, start = 0; i < outputs.length; i += 2) {
+    const pair = outputs.slice(i, i + 2);
+    const [widthA, widthB] = [widths[i]! / lanes, (widths[i + 1] ?? 0) / lanes];
+    dispatches.push({
+      kernel: atLanes(pair.length === 2 ? split : slice, lanes),
+      constants: {
+        ROWS: rows,
+        ...(pair.length === 2 ? { WIDTH_A: widthA, WIDTH_B: widthB } : { WIDTH: widthA }),
+        ROW,
+        START: start,
+      },
+      reads: inputs,
+      writes: pair,
+      workgroups: grid1d(rows * (widthA + widthB), WORKGROUP_SIZE, limits),
+    });
+    start += widthA + widthB;
+  }
+  return dispatches;
 };
 
 export const lowerPadAxis: LowerToWgsl<'padAxis'> = (
