@@ -1,5 +1,5 @@
 /** What a training step of the peer benchmark's UNet asks of a GPU, by plan alone: dispatches and pipelines (shaders that differ) of each kernel.
- *  `node bench/run.mjs dispatches [full|lora] [software|workgroup|tile]`. */
+ *  `node bench/run.mjs dispatches [full|lora] [software|workgroup|tile|winograd]`. */
 import { nano } from '../src/service/layouts.ts';
 import { buildStepGraph } from '../src/training/stepGraph.ts';
 import { planGraph } from '../src/webgpu/plan.ts';

@@ -94,12 +94,12 @@ it('goes in pieces of rows and tiles where its scratch fits no binding, and adds
     },
   });
   const narrow = new Proxy(engine, { get: (of, key) => (key === 'device' ? device : Reflect.get(of, key, of)) });
-  // Two windows of 64 channels, each in two pieces of 64 of 100 rows, by three of 64 of 144 tiles.
-  const picture = graphOf({ op: 'conv2d', x: [1, 128, 23, 24], out: 100, weights: 'f16' });
+  // Two windows of 64 channels, each in two pieces of 64 of 72 rows, by three of 64 of 192 tiles.
+  const picture = graphOf({ op: 'conv2d', x: [1, 128, 47, 16], out: 72, weights: 'f16' });
   const rows = [weights, ...piece, ...piece, ...piece];
   expect(await errorOf(narrow, picture, 'winograd', [...rows, ...rows, ...rows, ...rows])).toBeLessThan(1e-6);
   // Tiles are one piece here, whose pixels are transformed once.
-  const gradient = graphOf({ op: 'conv2dGradInput', x: [1, 100, 15, 16], out: 64 });
+  const gradient = graphOf({ op: 'conv2dGradInput', x: [1, 128, 15, 16], out: 64, weights: 'f16' });
   expect(await errorOf(narrow, gradient, 'winograd', [weights, ...piece, weights, ...piece.slice(1)])).toBeLessThan(
     1e-6,
   );
