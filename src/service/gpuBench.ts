@@ -7,6 +7,7 @@ import type { EngineDevice } from '../webgpu/device.ts';
 import { measureRoofs } from '../webgpu/roofs/roofs.ts';
 import { timeTask } from '../webgpu/taskClock.ts';
 import { TUNER_VERSION, whatIsWrong } from '../webgpu/tune.ts';
+import { hasFeatureOf } from '../webgpu/variants.ts';
 import { alone, bytesOf, cutOf, type Task } from '../webgpu/workload.ts';
 
 const positive = z.number().positive();
@@ -89,7 +90,7 @@ export async function benchGpu(
   const offered = ({ variants, node }: Task): string[] => [
     ...variants.filter(
       (variant) =>
-        (variant !== 'quad' || device.features.has('subgroups')) &&
+        hasFeatureOf(variant, device.features) &&
         // One invocation where others run a group: seconds on a GPU.
         (variant !== 'register' || adapter.software),
     ),

@@ -1,12 +1,12 @@
 /** Every module that the engine generates, in naga: the WGSL compiler of Firefox and Deno, which takes less than Chrome's. It runs as WebAssembly, so
- *  no adapter is needed, and models are laid out from their configs alone. Neither browser offers the feature `subgroups`, which quad kernels
- *  ask for: so all other variants are held here, with weights of every width. */
+ *  no adapter is needed, and models are laid out from their configs alone. Neither browser offers the feature `subgroups`, which kernels of the
+ *  variants `quad` and `subgroup` ask for: so all others are held here, with weights of every width. */
 import { NagaError, nagaVersion, parseWgsl, validate, writeWgsl } from 'naga-wasm';
 import { describe, expect, it } from 'vitest';
 import { folderReader } from '../cli/files.ts';
 import { buildCase, weightDtypes } from '../graph/caseData.ts';
 import { cases } from '../graph/cases.ts';
-import type { Graph, ParameterDtype } from '../graph/graph.ts';
+import { Graph, type ParameterDtype } from '../graph/graph.ts';
 import type { OpKind } from '../graph/ops.ts';
 import { textEncoderGraph } from '../models/clip/textEncoder.ts';
 import { denoiserGraph } from '../models/denoiser.ts';
@@ -77,7 +77,8 @@ interface On extends PlanOptions {
   offered: readonly string[];
 }
 
-/** A device that offers no more than all do, and a desktop's: together every variant of every class that can be without subgroups. */
+/** A device that offers no more than all do, and a desktop's: together every variant of every class that can be without subgroups, but for `tile2`,
+ *  which is the text of `tile` with another number in it. */
 const devices: On[] = [
   { limits: DEFAULT_LIMITS, offered: ['register workgroup', 'tile spread workgroup'] },
   { limits: DESKTOP_LIMITS, offered: ['register workgroup', 'winograd tile spread workgroup'] },
@@ -150,6 +151,15 @@ function workgroupOf(written: string): { invocations: number; bytes: number } {
   return { invocations: sizes.reduce((a, b) => a * b), bytes: bytes.reduce((a, b) => a + b, 0) };
 }
 
+const products = [
+  'linear',
+  'linearGradInput',
+  'linearGradWeight',
+  'conv2d',
+  'conv2dGradInput',
+  'conv2dGradWeight',
+] as const;
+
 function hold(modules: ReadonlyMap<string, string>): void {
   const { maxComputeInvocationsPerWorkgroup, maxComputeWorkgroupStorageSize } = DEFAULT_LIMITS;
   let most = 0;
@@ -175,6 +185,21 @@ it('takes the kernels that peaks are measured by', () => {
 describe('naga takes every module, within the least that WebGPU offers', () => {
   it('of every case of every op', () => hold(modulesOf((Object.keys(cases) as OpKind[]).flatMap(casesOf), inTurns)));
 
+  it('of every product and convolution by two tiles at a time', () => {
+    const large = new Graph();
+    const [x, weight] = [large.input('x', [8192, 320]), large.input('weight', [320, 320])];
+    large.output('y', large.op('linear', { bias: false, residual: false, scale: 1 }, [x, weight]));
+    const graphs = [...products.flatMap(casesOf), large];
+    const modules = [
+      ...modulesOf(
+        graphs,
+        devices.map((device) => ({ ...device, offered: ['tile2'] })),
+      ),
+    ].filter(([, name]) => name.endsWith('.tile2'));
+    expect(modules.length).toBeGreaterThan(50);
+    hold(new Map(modules));
+  });
+
   it.each(Object.keys(layouts))('of %s', async (name) => {
     const layout = await layouts[name]!();
     hold(modulesOf((['f32', 'f16', 'bf16'] as const).flatMap((dtype) => graphsOf(layout, dtype))));
@@ -190,9 +215,12 @@ it('takes products in f16', () => {
 });
 
 it('refuses what only Chrome takes', () => {
-  const quads = modulesOf(casesOf('linear'), [{ offered: ['quad'] }]);
-  expect(quads.size).toBeGreaterThan(5);
-  for (const [code, name] of quads) expect(throughNaga(code).refused, name).toMatch(/^parse: .*subgroups/);
+  for (const variant of ['quad', 'subgroup workgroup']) {
+    const modules = modulesOf(casesOf('linear'), [{ offered: [variant] }]);
+    const asking = [...modules].filter(([, name]) => name !== 'gemm.workgroup' && name !== 'splitSum');
+    expect(asking.length).toBeGreaterThan(5);
+    for (const [code, name] of asking) expect(throughNaga(code).refused, name).toMatch(/^parse: .*subgroups/);
+  }
   const pointer = `@group(0) @binding(0) var<storage, read_write> y: array<f32>;
 fn put(at: ptr<storage, f32, read_write>) { *at = 1; }
 @compute @workgroup_size(64) fn main(@builtin(global_invocation_id) id: vec3u) { put(&y[id.x]); }`;

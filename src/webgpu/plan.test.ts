@@ -38,14 +38,17 @@ function checkPlan(plan: Plan): void {
   expect(bytes.total).toBe(buffers.reduce((sum, buffer) => sum + buffer.bytes, 0));
 }
 
-describe.each(['workgroup', 'quad', 'tile', 'spread', 'winograd'])('every case, variant %s', (variant) => {
-  it.each(Object.keys(cases) as OpKind[])('%s', (op) => {
-    for (const testCase of cases[op]) {
-      const { graph } = buildCase(op, testCase as never);
-      checkPlan(planGraph(graph, { variant: (_, options) => (options.includes(variant) ? variant : options[0]!) }));
-    }
-  });
-});
+describe.each(['workgroup', 'quad', 'tile', 'tile2', 'subgroup', 'spread', 'winograd'])(
+  'every case, variant %s',
+  (variant) => {
+    it.each(Object.keys(cases) as OpKind[])('%s', (op) => {
+      for (const testCase of cases[op]) {
+        const { graph } = buildCase(op, testCase as never);
+        checkPlan(planGraph(graph, { variant: (_, options) => (options.includes(variant) ? variant : options[0]!) }));
+      }
+    });
+  },
+);
 
 /** A chain of residual convolutions with a loss, and its backward pass. */
 function network(): Graph {

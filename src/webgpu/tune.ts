@@ -12,7 +12,7 @@ import { createGpuExecutor, encodeStep } from './executor.ts';
 import { gpuMs } from './gpuClock.ts';
 import { planGraph } from './plan.ts';
 import { CompilesTooLong, compileWithin, timeTask } from './taskClock.ts';
-import { chooseVariant, gpuVariants, type KernelVariants, softwareVariants } from './variants.ts';
+import { chooseVariant, gpuVariants, hasFeatureOf, type KernelVariants, softwareVariants } from './variants.ts';
 import { alone, cutOf, type Task } from './workload.ts';
 
 export interface Tuning {
@@ -451,9 +451,9 @@ export const suited = (
 ): string[] =>
   variants.filter(
     (variant) =>
-      (variant !== 'quad' || features.has('subgroups')) &&
+      hasFeatureOf(variant, features) &&
       (variant !== 'register' || software) &&
-      (!['tile', 'spread', 'winograd'].includes(variant) || !software),
+      (!['tile', 'tile2', 'subgroup', 'spread', 'winograd'].includes(variant) || !software),
   );
 
 export function classGraph(kernelClass: string, size: number): Graph {

@@ -2,10 +2,14 @@
 import type { LowerContext } from './kernels/dispatch.ts';
 
 /** Kernel class → names of variants in order of preference, with spaces between; `default` stands for classes without an entry. Stored in
- *  a run. Names: `workgroup` stages tiles in workgroup memory, between barriers; `tile` large ones; `winograd` takes 3x3
- *  convolutions as fewer products, in large tiles; `quad` shares values by quad swaps, without barriers (needs the feature `subgroups`); `register` does
+ *  a run. Names: `workgroup` stages tiles in workgroup memory, between barriers; `tile` large ones, and `tile2` two at a time; `winograd` takes 3x3
+ *  convolutions as fewer products, in large tiles; `quad` shares values by quad swaps, without barriers, and `subgroup` by broadcasts; `register` does
  *  neither; `spread` puts several workgroups to what `workgroup` gives to one. */
 export type KernelVariants = Readonly<Record<string, string>>;
+
+/** Whether a device of these features compiles a variant's kernels. */
+export const hasFeatureOf = (variant: string, features: { has(feature: string): boolean }): boolean =>
+  !['quad', 'subgroup'].includes(variant) || features.has('subgroups');
 
 /** For adapters that run shaders on the CPU, where a barrier costs more than the arithmetic around it. */
 export const softwareVariants = (subgroups: boolean): KernelVariants => ({

@@ -36,7 +36,7 @@ import {
 } from './gemm.ts';
 import { kindFor, kindsOf } from './anyShape.ts';
 import { lanesOf } from './lanes.ts';
-import { heldAs, inHalves, isTileable, tilesOf, writtenOut } from './tile.ts';
+import { heldAs, inHalves, isTileable, isTileVariant, tilesOf, writtenOut } from './tile.ts';
 import { byWinograd, isForWinograd, type Winograd } from './winograd.ts';
 import conv2dLoadsCode from './shared/conv2dLoads.wgsl?raw';
 import foursCode from './shared/fours.wgsl?raw';
@@ -217,7 +217,7 @@ export const lowerConv2dGradWeight: LowerToWgsl<'conv2dGradWeight'> = ({ inputs,
       },
     ];
   }
-  const large = variant === 'tile' ? tilesOf(rows, columns, pixels) : null;
+  const large = isTileVariant(variant) ? tilesOf(variant, rows, columns, pixels) : null;
   const { constants: tiles, workgroups, splits } = large ?? smallTilesOf(rows, columns, pixels);
   const partials: Scratch = { scratch: 'partial products', elements: splits * sizeOf(dw.shape) };
   const parts = partialSums(rowSums, splits);
@@ -344,7 +344,12 @@ function convolution(
     bias,
     residual,
   };
-  const variant = productVariant(context, 'conv2d', tileable, threes && isForWinograd(winograd, context));
+  const variant = productVariant(
+    context,
+    'conv2d',
+    tileable,
+    threes && isForWinograd(winograd, context) ? ['winograd'] : [],
+  );
   if (variant === 'winograd') return byWinograd(winograd, context);
   if (variant === 'quad') {
     const rowBlocks = rowBlocksOf(ROWS);
@@ -366,7 +371,7 @@ function convolution(
   }
 
   const depth = CHANNELS * Math.ceil(KERNEL_HEIGHT / DILATION) * Math.ceil(KERNEL_WIDTH / DILATION);
-  const large = variant === 'tile' ? tilesOf(ROWS, columns, depth) : null;
+  const large = isTileVariant(variant) ? tilesOf(variant, ROWS, columns, depth) : null;
   const { constants: tiles, workgroups, splits } = large ?? smallTilesOf(ROWS, columns, depth, classes);
   // In order of depth: not where the kernel is flipped.
   const inFours =

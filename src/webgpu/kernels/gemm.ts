@@ -18,10 +18,21 @@ import {
 } from './dispatch.ts';
 import { kindFor, kindsOf } from './anyShape.ts';
 import quadCode from './gemm.quad.wgsl?raw';
+import subgroupCode from './gemm.subgroup.wgsl?raw';
 import tileCode from './gemm.tile.wgsl?raw';
 import workgroupCode from './gemm.workgroup.wgsl?raw';
 import { lanesOf } from './lanes.ts';
-import { heldAs, inHalves, isTileable, tilesOf, tilesOfEach, writtenOut } from './tile.ts';
+import {
+  heldAs,
+  inHalves,
+  isTileable,
+  slicesOf,
+  tilesOf,
+  tilesOfEach,
+  type TileVariant,
+  tileVariants,
+  writtenOut,
+} from './tile.ts';
 import { unroll } from './unroll.ts';
 import splitSumCode from './splitSum.wgsl?raw';
 import foursCode from './shared/fours.wgsl?raw';
@@ -30,6 +41,12 @@ import gemmStoreCode from './shared/gemmStore.wgsl?raw';
 import sharedTileCode from './shared/tile.wgsl?raw';
 import transposedCode from './shared/transposed.wgsl?raw';
 import widenedCode from './shared/widened.wgsl?raw';
+
+/** What a subgroup covers: so many rows, and so many columns of each of its invocations. */
+const [SUBGROUP_ROWS, SUBGROUP_COLUMNS] = [8, 4];
+const SUBGROUP_WORKGROUP_SIZE = 128;
+/** What WebGPU lets an adapter have. */
+const SUBGROUP_SIZES = [4, 8, 16, 32, 64, 128];
 
 /** Slices of the depth. */
 export const splitData = ['SPLIT_DEPTH', 'C_SPLIT'];
@@ -73,50 +90,45 @@ const workgroup = summing(
   kernelOf('gemm.workgroup', workgroupCode, gemmLoadsCode, gemmStoreCode, widenedCode),
   (kernel) => kindsOf(kernel, [...shapeData, ...splitData]),
 );
+const readInFours = [foursCode, transposedCode, gemmStoreCode, widenedCode] as const;
 /** Whether a and b are halves → the kernel that reads them so. */
+const byReads = <T>(kernelReading: (code: (own: string) => string) => T): T[][] =>
+  [false, true].map((a) => [false, true].map((b) => kernelReading((own) => inHalves(inHalves(own, 'a', a), 'b', b))));
 const tilesHeldAs = (arithmetic: Arithmetic): Summing<KernelSource>[][] =>
-  [false, true].map((a) =>
-    [false, true].map((b) =>
-      summing(
-        kernelOf(
-          'gemm.tile',
-          inHalves(inHalves(tileCode, 'a', a), 'b', b),
-          sharedTileCode,
-          foursCode,
-          transposedCode,
-          gemmStoreCode,
-          widenedCode,
-        ),
-        (kernel) => heldAs(arithmetic, kernel),
-      ),
+  byReads((reading) =>
+    summing(kernelOf('gemm.tile', reading(tileCode), sharedTileCode, ...readInFours), (kernel) =>
+      heldAs(arithmetic, kernel),
     ),
   );
 const tile: Readonly<Record<Arithmetic, Summing<KernelSource>[][]>> = {
   f32: tilesHeldAs('f32'),
   f16: tilesHeldAs('f16'),
 };
+const subgroup = byReads((reading) => {
+  const loops = { FOUR: 4, EIGHT: SUBGROUP_ROWS, HELD: 2 };
+  const kernel = kernelOf('gemm.subgroup', reading(subgroupCode), ...readInFours);
+  return Object.entries(loops).reduce((source, [name, count]) => unroll(source, name, count), kernel);
+});
 const splitSum = summing(kernelOf('splitSum', splitSumCode), (kernel) =>
   withData(kernel, 'SIZE', 'SPLITS', 'SCALE', 'BIAS_STRIDE', 'BIAS_LENGTH'),
 );
 
 /** The ways a product can run: `workgroup` stages tiles in workgroup memory, for GPUs; `tile` does so with larger ones, and only what is large enough
- *  and lies so that it can be read in fours; `winograd` takes 3x3 convolutions another way (winograd.ts); `quad` shares loads by quad swaps and has no barriers, for adapters that run on the CPU, where a
- *  barrier costs more than the arithmetic (needs the feature `subgroups`). In f16 there is `tile` alone: what is too small for it stays in f32. */
-export type ProductVariant = 'workgroup' | 'quad' | 'tile' | 'winograd';
+ *  and lies so that it can be read in fours, `tile2` with two of them, one written while the other is multiplied; `winograd` takes 3x3 convolutions
+ *  another way (winograd.ts); `quad` shares loads by quad swaps and has no barriers, for adapters that run on the CPU, where a barrier costs more than
+ *  the arithmetic; `subgroup` shares them among all of a subgroup, of what `tile` takes, unless rows are summed, for GPUs (both need the feature
+ *  `subgroups`). In f16 there is `tile` alone, which must know a step's largest element before it writes it: what is too small for it stays in f32. */
+export type ProductVariant = 'workgroup' | 'quad' | 'subgroup' | 'winograd' | TileVariant;
 
-export const productVariant = (
+/** @param also what this product can run by beside those that all can. */
+export const productVariant = <Also extends 'subgroup' | 'winograd' = never>(
   context: LowerContext,
   kernelClass: 'gemm' | 'conv2d' | 'conv2dGradWeight',
   tileable: boolean,
-  winograd = false,
-): ProductVariant => {
+  also: readonly Also[] = [],
+): Exclude<ProductVariant, 'subgroup' | 'winograd'> | Also => {
   if (tileable && context.arithmetic === 'f16') return 'tile';
-  const offered: ProductVariant[] = [
-    'workgroup',
-    'quad',
-    ...(tileable ? (['tile'] as const) : []),
-    ...(winograd ? (['winograd'] as const) : []),
-  ];
+  const offered = ['workgroup', 'quad', ...(tileable ? tileVariants : []), ...also] as const;
   const chosen = context.variant(kernelClass, offered);
   return offered.find((name) => name === chosen) ?? 'workgroup';
 };
@@ -180,6 +192,26 @@ export function smallTilesOf(
 
 /** Rows of four that a quad keeps: sixteen rows unless most of them would lie past the edge. */
 export const rowBlocksOf = (rows: number): number => (rows <= 4 ? 1 : rows <= 8 ? 2 : 4);
+
+/** Columns below which they had better be the rows of subgroups. */
+const NARROW = 64;
+
+/** How subgroups cover a product of `rows` x `columns` x `depth`. How many columns one takes is for its adapter to say: there are workgroups for the most
+ *  wasteful size, and the others leave what they have no use for. */
+function subgroupsOf(
+  rows: number,
+  columns: number,
+  depth: number,
+  { limits }: LowerContext,
+): { constants: Record<'GRID_X' | 'SPLIT_DEPTH', number>; workgroups: [number, number, number]; splits: number } {
+  const counts = SUBGROUP_SIZES.map((size) => {
+    const subgroups = Math.ceil(rows / SUBGROUP_ROWS) * Math.ceil(columns / (SUBGROUP_COLUMNS * size));
+    return Math.ceil((subgroups * size) / SUBGROUP_WORKGROUP_SIZE);
+  });
+  const { splits, splitDepth } = slicesOf(Math.min(...counts), depth);
+  const [x, y] = grid1d(Math.max(...counts), 1, limits);
+  return { constants: { GRID_X: x, SPLIT_DEPTH: splitDepth }, workgroups: [x, y, splits], splits };
+}
 
 /** Folds the grid of a quad kernel: one invocation a lane. */
 export function quadGrid(
@@ -288,7 +320,8 @@ export function lowerProduct(product: Product, context: LowerContext): Dispatch[
   const writes = [c.value, ...(rowSums ? [rowSums] : [])];
 
   const flops = 2 * rows * columns * depth[0] * depth[1];
-  const variant = productVariant(context, 'gemm', isInFours(product));
+  const inFours = isInFours(product);
+  const variant = productVariant(context, 'gemm', inFours, inFours && !rowSums ? ['subgroup'] : []);
   if (variant === 'quad') {
     // A quad covers 16 columns but as few as 4 rows: what is narrow (a LoRA's rank) had better be the rows.
     if (columns <= 8 && columns < rows && columns === columnsInner && !rowSums)
@@ -318,17 +351,10 @@ export function lowerProduct(product: Product, context: LowerContext): Dispatch[
     ];
   }
 
-  const large = variant === 'tile' ? tilesOf(rows, columns, depth[0] * depth[1]) : null;
-  const { constants: tiles, workgroups, splits } = large ?? smallTilesOf(rows, columns, depth[0] * depth[1]);
-  const kernel = large
-    ? writtenOut(
-        summingFor(
-          tile[context.arithmetic ?? 'f32'][Number(strides.A_FORMAT > 0)]![Number(strides.B_FORMAT > 0)]!,
-          rowSums,
-        ),
-        large.constants,
-      )
-    : kindFor(summingFor(workgroup, rowSums), 'workgroup', flops);
+  if (variant === 'subgroup' && columns <= NARROW && columns < rows && columns === columnsInner)
+    return lowerProduct(transposed(product), context);
+
+  const { kernel, constants: tiles, workgroups, splits } = coverOf(variant, product, context);
   if (splits === 1)
     return [{ kernel, constants: { ...strides, ...epilogue, ...tiles, C_SPLIT: 0 }, reads, writes, workgroups }];
   const size = sizeOf(c.value.shape);
@@ -346,7 +372,7 @@ export function lowerProduct(product: Product, context: LowerContext): Dispatch[
       partials,
       splits,
       c.value,
-      { scale, bias, biasStride: biasByRow ? c.row : 1, residual, sums: parts.sums },
+      { scale, bias, biasStride: biasByRow ? c.row : c.column[1], residual, sums: parts.sums },
       context,
     ),
   ];
@@ -397,6 +423,33 @@ export function tileProducts({
     workgroups,
     flops: 2 * count * rows * columns * depth,
   };
+}
+
+/** How a kernel other than `quad` covers a product: with the constants that say so. */
+function coverOf(
+  variant: Exclude<ProductVariant, 'quad' | 'winograd'>,
+  { rows, columns, depth: [outer, inner], a, b, rowSums }: Product,
+  context: LowerContext,
+): Pick<Dispatch, 'kernel' | 'constants' | 'workgroups'> & { splits: number } {
+  const depth = outer * inner;
+  const heldBy = <T>(kernels: T[][]): T =>
+    kernels[Number(formatOf[a.value.dtype] > 0)]![Number(formatOf[b.value.dtype] > 0)]!;
+  switch (variant) {
+    case 'workgroup':
+      return {
+        kernel: kindFor(summingFor(workgroup, rowSums), 'workgroup', 2 * rows * columns * depth),
+        ...smallTilesOf(rows, columns, depth),
+      };
+    case 'subgroup':
+      return { kernel: heldBy(subgroup), ...subgroupsOf(rows, columns, depth, context) };
+    default: {
+      const tiles = tilesOf(variant, rows, columns, depth);
+      return {
+        ...tiles,
+        kernel: writtenOut(summingFor(heldBy(tile[context.arithmetic ?? 'f32']), rowSums), tiles.constants),
+      };
+    }
+  }
 }
 
 /** Whether B is kept in halves, and both of every word belong to one column, one behind the other in depth. */

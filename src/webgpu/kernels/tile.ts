@@ -7,6 +7,13 @@ import { unroll } from './unroll.ts';
 /** Invocations of a workgroup and blocks of 4 x 4 sums of each: rows = 4 * THREADS_Y * ROW_PARTS. */
 export type Tile = Record<'THREADS_X' | 'THREADS_Y' | 'ROW_PARTS' | 'COLUMN_PARTS', number>;
 
+/** Variants by large tiles, and how many steps of a tile each keeps in workgroup memory. Two of 128 x 64, 8 deep, take 12,800 bytes; two that are 16 deep
+ *  do not fit into what every device has, not even of 64 x 64 (17,408 bytes). The bits are the same: depths are added up in the same order. */
+const BUFFERS = { tile: 1, tile2: 2 } as const;
+export type TileVariant = keyof typeof BUFFERS;
+export const tileVariants = Object.keys(BUFFERS) as TileVariant[];
+export const isTileVariant = (variant: string): variant is TileVariant => variant in BUFFERS;
+
 const TALL: Tile = { THREADS_X: 8, THREADS_Y: 16, ROW_PARTS: 2, COLUMN_PARTS: 2 };
 const SQUARE: Tile = { THREADS_X: 8, THREADS_Y: 8, ROW_PARTS: 2, COLUMN_PARTS: 2 };
 /** Of what is as narrow as a LoRA's rank, one way or the other: 128 by 16. */
@@ -31,26 +38,35 @@ const gridOf = (tile: Tile, rows: number, columns: number): [number, number] => 
 const countOf = ([x, y]: [number, number]): number => x * y;
 
 export interface Tiles {
-  constants: Tile & { SPLIT_DEPTH: number };
+  constants: Tile & { BUFFERS: number; SPLIT_DEPTH: number };
   workgroups: [number, number, number];
   splits: number;
 }
 
 /** How tiles cover a product of `rows` x `columns` x `depth`. A GPU wants a hundred and more workgroups to be busy: first smaller tiles, then
  *  slices of the depth. */
-export function tilesOf(rows: number, columns: number, depth: number): Tiles {
+export function tilesOf(variant: TileVariant, rows: number, columns: number, depth: number): Tiles {
   const tile = tileOf(rows, columns);
   const grid = gridOf(tile, rows, columns);
-  const wanted = Math.min(Math.ceil(96 / countOf(grid)), Math.floor(depth / 256), 32);
+  const { splits, splitDepth } = slicesOf(countOf(grid), depth);
+  const constants = { ...tile, BUFFERS: BUFFERS[variant], SPLIT_DEPTH: splitDepth };
+  return { constants, workgroups: [...grid, splits], splits };
+}
+
+/** Slices of a depth for workgroups of 128 invocations, of which there are so many. */
+export function slicesOf(workgroups: number, depth: number): { splits: number; splitDepth: number } {
+  const wanted = Math.min(Math.ceil(96 / workgroups), Math.floor(depth / 256), 32);
   const splitDepth = Math.ceil(depth / Math.max(1, wanted) / 16) * 16;
-  const splits = Math.ceil(depth / splitDepth);
-  return { constants: { ...tile, SPLIT_DEPTH: splitDepth }, workgroups: [...grid, splits], splits };
+  return { splits: Math.ceil(depth / splitDepth), splitDepth };
 }
 
 /** How they cover `products` of the same size, each a slice of the depth of one long product. */
 export function tilesOfEach(products: number, rows: number, columns: number, depth: number): Omit<Tiles, 'splits'> {
   const tile = tileOf(rows, columns, products);
-  return { constants: { ...tile, SPLIT_DEPTH: depth }, workgroups: [...gridOf(tile, rows, columns), products] };
+  return {
+    constants: { ...tile, BUFFERS: BUFFERS.tile, SPLIT_DEPTH: depth },
+    workgroups: [...gridOf(tile, rows, columns), products],
+  };
 }
 
 /** The text that reads an operand in fours, of halves: two words instead of four (shared/fours.wgsl). */
@@ -71,14 +87,19 @@ export function heldAs(arithmetic: Arithmetic, { name, code }: KernelSource): Ke
 const written = new Map<KernelSource, Map<string, KernelSource>>();
 
 /** For a tile, with all its short loops written out. */
-export function writtenOut(kernel: KernelSource, { ROW_PARTS, COLUMN_PARTS }: Tile): KernelSource {
+export function writtenOut(
+  kernel: KernelSource,
+  { BUFFERS: buffers, ROW_PARTS, COLUMN_PARTS }: Tiles['constants'],
+): KernelSource {
   let tiles = written.get(kernel);
   if (!tiles) written.set(kernel, (tiles = new Map()));
-  const key = `${ROW_PARTS} ${COLUMN_PARTS}`;
+  const key = `${buffers} ${ROW_PARTS} ${COLUMN_PARTS}`;
   let found = tiles.get(key);
   if (!found) {
     const loops = { FOUR: 4, ROW_PARTS, COLUMN_PARTS, K_WRITTEN: 4 };
-    found = Object.entries(loops).reduce((source, [name, count]) => unroll(source, name, count), kernel);
+    const unrolled = Object.entries(loops).reduce((source, [name, count]) => unroll(source, name, count), kernel);
+    // Named by its variant.
+    found = buffers > 1 ? { ...unrolled, name: `${kernel.name}${buffers}` } : unrolled;
     tiles.set(key, found);
   }
   return found;
