@@ -239,7 +239,7 @@ export interface RunRecord {
   step: number;
   reference: 'onnx' | 'engine';
   /** What the backward pass computes anew, once that is decided. */
-  recompute?: 'cheap' | 'blocks' | undefined;
+  recompute?: 'none' | 'cheap' | 'blocks' | undefined;
   /** Largest |logit| at step 0; 0 with `engine` unless anchored elsewhere. */
   step0Logit: number | null;
   choices: EngineChoices;
@@ -325,7 +325,7 @@ export const runSchema = z.looseObject({
   status: z.enum(['preparing', 'running', 'paused', 'finished', 'stopped', 'failed']),
   step: count,
   reference: z.enum(['onnx', 'engine']),
-  recompute: z.enum(['cheap', 'blocks']).optional(),
+  recompute: z.enum(['none', 'cheap', 'blocks']).optional(),
   step0Logit: z.number().nullable(),
   choices: choicesSchema,
   adapter: z.string(),

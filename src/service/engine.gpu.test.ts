@@ -147,7 +147,7 @@ it.each(['lora', 'full'] as const)('forecasts, byte for byte, what a %s run then
     { run: `forecast ${mode}`, name: 'forecast', model: base, config: settings, pairs, resume: false },
     (event) => {
       if (event.type === 'started') memory = event.memory;
-      if (event.type === 'started') expect(event.record.recompute).toBe('cheap');
+      if (event.type === 'started') expect(event.record.recompute).toBe('none');
     },
   );
   // What the tests before left prepared lies beside it, and is none of the run's.

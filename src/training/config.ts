@@ -4,9 +4,10 @@ import { lossFields, type LossName, losses, type LossSettings, settingsOf } from
 
 export type ReferenceChoice = 'auto' | 'onnx' | 'engine';
 
-/** What of the forward pass the backward pass computes a second time instead of keeping it: `cheap` normalisations, activations and copies;
- *  `blocks` everything inside a block of the network, for about a fifth more arithmetic; `auto` the first that fits a common GPU. */
-export type RecomputeChoice = 'auto' | 'cheap' | 'blocks';
+/** What of the forward pass the backward pass computes a second time instead of keeping it: `none` of it; `cheap` normalisations, activations and
+ *  copies; `blocks` everything inside a block of the network, for about a fifth more arithmetic; `auto` the first that a common GPU has ample
+ *  room for. */
+export type RecomputeChoice = 'auto' | 'none' | 'cheap' | 'blocks';
 
 /** The numbers of the losses (losses/table.ts) among the rest; a loss reads those of its record. */
 export interface TrainConfig extends LossSettings {

@@ -10,7 +10,7 @@ import { cpuExecutor } from '../oracle/run.ts';
 import { sizeOf } from '../shared/shape.ts';
 import { layoutArenas } from './arena.ts';
 import { loraTensors } from './lora.ts';
-import { recomputed, RECOMPUTE_BUDGET_BYTES } from './recompute.ts';
+import { KEEP_BUDGET_BYTES, recomputed, RECOMPUTE_BUDGET_BYTES } from './recompute.ts';
 import { buildStepGraph, defaultLoss, type StepSpec } from './stepGraph.ts';
 import { Trainer } from './trainer.ts';
 
@@ -53,9 +53,9 @@ const uniform = (name: string, length: number): Float32Array => {
 describe('blocks', () => {
   const spec = loraSpec(narrow, 4, 2);
 
-  it('gives the bits that cheap gives, step after step', async () => {
+  it('gives the bits that cheap gives, and both what none gives, step after step', async () => {
     const train = async (
-      recompute: 'cheap' | 'blocks',
+      recompute: 'none' | 'cheap' | 'blocks',
     ): Promise<{ tensors: Map<string, Float32Array>; results: unknown[] }> => {
       const executor = cpuExecutor();
       const source = {
@@ -103,7 +103,8 @@ describe('blocks', () => {
         .graph.values.filter(({ source }) => source.kind === 'parameter')
         .map(({ name, shape }) => [name, shape]),
     );
-    const [cheap, blocks] = [await train('cheap'), await train('blocks')];
+    const [none, cheap, blocks] = [await train('none'), await train('cheap'), await train('blocks')];
+    expect(cheap).toEqual(none);
     expect(blocks).toEqual(cheap);
     expect(blocks.tensors.size).toBe(spec.layout.entries.length);
   });
@@ -121,6 +122,12 @@ describe('blocks', () => {
 });
 
 describe('auto', () => {
+  it('keeps everything of a small model', () => {
+    const built = buildStepGraph(loraSpec(narrow, 8, 2));
+    expect(recomputed(built, 'auto')).toEqual({ step: built, recompute: 'none' });
+    expect(totalBytes(built.graph)).toBeLessThan(KEEP_BUDGET_BYTES);
+  });
+
   it.each([
     ['stable-diffusion-v1-5', 32, 'cheap'],
     ['stable-diffusion-v1-5', 96, 'blocks'],

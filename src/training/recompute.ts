@@ -12,8 +12,14 @@ export type Recompute = Exclude<RecomputeChoice, 'auto'>;
  *  graphics cards of the last years come with, and leaves the other half to the display, the browser and the sampler. */
 export const RECOMPUTE_BUDGET_BYTES = 4 * 2 ** 30;
 
-/** The same step on a graph that computes anew what `choice` names; `auto` takes `cheap` where the step then stays within the budget. */
+/** Up to here `auto` keeps everything: no GPU is short of so little, and a small model's step is dispatches more than arithmetic. */
+export const KEEP_BUDGET_BYTES = 256 * 2 ** 20;
+
+/** The same step on a graph that computes anew what `choice` names; `auto` takes `none` where the step then stays small, `cheap` where it stays within
+ *  the budget. */
 export function recomputed(step: StepGraph, choice: RecomputeChoice): { step: StepGraph; recompute: Recompute } {
+  if (choice === 'none' || (choice === 'auto' && totalBytes(step.graph) <= KEEP_BUDGET_BYTES))
+    return { step, recompute: 'none' };
   if (choice !== 'blocks') {
     const cheap = remap(step, 'cheap');
     if (choice === 'cheap' || totalBytes(cheap.graph) <= RECOMPUTE_BUDGET_BYTES)

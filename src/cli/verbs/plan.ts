@@ -34,7 +34,7 @@ export const plan = defineVerb({
     recompute: {
       kind: 'text',
       value: 'WHAT',
-      help: 'what the backward pass computes twice instead of keeping it: cheap, blocks, or auto',
+      help: 'what the backward pass computes twice instead of keeping it: none, cheap, blocks, or auto',
       default: 'auto',
     },
     reference: {
@@ -69,7 +69,7 @@ export const plan = defineVerb({
       ema: values.ema ? 0.99 : 0,
       heldOut: number('held-out', values['held-out'] ?? '0.1', { min: 0, max: 0.5 }),
       reference,
-      recompute: oneOf('recompute', values.recompute, ['auto', 'cheap', 'blocks']),
+      recompute: oneOf('recompute', values.recompute, ['auto', 'none', 'cheap', 'blocks']),
     });
     const device = values.adapter === undefined ? undefined : await openDevice((await openNodeGpu(values.adapter)).gpu);
     const adapter = device?.adapterName ?? null;
@@ -120,14 +120,18 @@ const held: Record<string, string> = {
   preparing: 'text encoders, before the first step',
 };
 
+const twice: Record<FolderPlan['recompute'], string> = {
+  none: 'The backward pass computes nothing twice.',
+  cheap: 'The backward pass computes twice what is cheap to compute.',
+  blocks: 'The backward pass computes every block twice, to keep less.',
+};
+
 function describe(plan: FolderPlan, adapter: string | null): string {
   const gflop = (flops: number): string => `${(flops / 1e9).toFixed(3)} GFLOP`;
   return [
     `${plan.width}x${plan.height} pixels, ${plan.parameters.toLocaleString('en')} parameters in the UNet, ${plan.trainedParameters.toLocaleString('en')} trained`,
     `Frozen weights in ${plan.weights}.`,
-    plan.recompute === 'blocks'
-      ? 'The backward pass computes every block twice, to keep less.'
-      : 'The backward pass computes twice what is cheap to compute.',
+    twice[plan.recompute],
     '',
     table([
       ...Object.entries(plan.parts)

@@ -64,7 +64,7 @@ export const trainConfigSchema = z.strictObject({
   seed: whole.min(0),
   reference: z.enum(['auto', 'onnx', 'engine']),
   // Not in files of before it was there.
-  recompute: z.enum(['auto', 'cheap', 'blocks']).default('auto'),
+  recompute: z.enum(['auto', 'none', 'cheap', 'blocks']).default('auto'),
   // Not in files of before pairs were held out: they go on as they began.
   heldOut: z.number().min(0).max(0.5).default(0),
   earlyStop: whole.min(0).max(1000).default(0),

@@ -229,6 +229,7 @@ export function ConfigForm() {
           onChange={(recompute) => set({ recompute })}
           options={[
             { value: 'auto', label: t`As the model needs` },
+            { value: 'none', label: t({ message: 'Fastest', comment: 'takes the most memory' }) },
             { value: 'cheap', label: t({ message: 'Faster', comment: 'takes more memory' }) },
             { value: 'blocks', label: t({ message: 'Smaller', comment: 'takes less memory' }) },
           ]}
