@@ -96,12 +96,18 @@ def main():
         write_paper(args.out, args.docs)
 
 
+def compared(cells, prompts):
+    """Prompts that a row's figures are over: an edit has not every one."""
+    figures = next(iter(cells.values()))[0]["prompts"]
+    return len(next(iter(figures.values()))) if figures else prompts
+
+
 def write(rig, one, cells, args):
     figures = {arm: one.figures(list_) for arm, list_ in cells.items()}
     extra = {k: v for k, v in one.extra(cells).items() if v}
     record = {
         "row": one.name, "engine": f"PyTorch {version('torch')}, CPU, bf16", "model": rig.id, "judges": rig.judges, "labeller": "a",
-        "comparisons": len(rig.test) * rig.size.seeds, "latent": list(shape(rig.model)),
+        "comparisons": compared(cells, len(rig.test)) * rig.size.seeds, "latent": list(shape(rig.model)),
         "arms": rounded(figures), "extra": rounded(extra), "reading": [line for line in one.reading(figures, extra) if line],
     }
     path = args.out / f"{one.name}.json"

@@ -289,9 +289,9 @@ class Rig:
     # What a network says of pairs
 
     @torch.no_grad()
-    def predictions(self, net, z, hidden, draws):
-        """v of latents [N, C, h, w] at `draws` common (timestep, noise): prediction and target [N, K, C, h, w]."""
-        timesteps, noise = bank(draws, shape(self.model))
+    def predictions(self, net, z, hidden, draws, trained=False):
+        """v of latents [N, C, h, w] at `draws` common (timestep, noise): prediction and target [N, K, C, h, w]. trained: timesteps of STANDARD alone."""
+        timesteps, noise = (trained_bank if trained else bank)(draws, shape(self.model))
         schedule, out, targets = DDPMScheduler(**NOISE), [], []
         for k in range(draws):
             t, eps = timesteps[k].expand(len(z)), noise[k].expand_as(z)
@@ -302,22 +302,22 @@ class Rig:
             targets.append(target)
         return torch.stack(out, 1), torch.stack(targets, 1)
 
-    def errors(self, net, pairs, draws):
+    def errors(self, net, pairs, draws, trained=False):
         """Errors of winners and losers at common draws: [N, 2, K]."""
 
         def make():
             both, hidden = torch.cat([pairs.w, pairs.l]), pairs.hidden.repeat(2, 1, 1)
             parts = []
             for z, h in zip(both.split(200), hidden.split(200)):
-                v, target = self.predictions(net, z, h, draws)
+                v, target = self.predictions(net, z, h, draws, trained)
                 parts.append((v - target).square().mean((2, 3, 4)))
             return torch.cat(parts).view(2, len(pairs.w), draws).transpose(0, 1).contiguous()
 
-        return self.kept({"errors": net.key, "pairs": pairs.key, "draws": draws}, make)
+        return self.kept({"errors": net.key, "pairs": pairs.key, "draws": draws, **({"trained": trained} if trained else {})}, make)
 
-    def margins(self, net, pairs, draws, reference=None):
-        """Implicit margin at each draw [N, K]: how much more likely than by the reference the winner is, less the loser. beta drops out."""
-        gain = self.errors(reference or self.base, pairs, draws) - self.errors(net, pairs, draws)
+    def margins(self, net, pairs, draws, trained=False):
+        """Implicit margin at each draw [N, K]: how much more likely than by the base the winner is, less the loser. beta drops out."""
+        gain = self.errors(self.base, pairs, draws, trained) - self.errors(net, pairs, draws, trained)
         return gain[:, 0] - gain[:, 1]
 
     def held_out(self, count=None):
@@ -359,4 +359,12 @@ def bank(draws, latent):
     generator = torch.Generator().manual_seed(77)
     bins = torch.cat([torch.randperm(10, generator=generator) for _ in range(-(-draws // 10))])[:draws]
     timesteps = bins * 100 + torch.randint(100, (len(bins),), generator=generator)
+    return timesteps, torch.randn((draws, 1, *latent), generator=generator)
+
+
+def trained_bank(draws, latent):
+    """Common draws over the timesteps that STANDARD trains on, one of each part of them, as the studio draws a run's (src/training/implicitReward.ts)."""
+    generator = torch.Generator().manual_seed(77)
+    low, high = STANDARD["low"], STANDARD["high"]
+    timesteps = low + ((torch.randperm(draws, generator=generator) + torch.rand(draws, generator=generator)) * (high - low) / draws).long()
     return timesteps, torch.randn((draws, 1, *latent), generator=generator)

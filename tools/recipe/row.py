@@ -27,6 +27,8 @@ class Row:
     columns: tuple[str, ...] = ()
     figures: Callable[[list[dict]], dict] = table
     shown: tuple[str, ...] = field(default=())
+    # What the pictures are of.
+    pictures: str = "The first eight test prompts"
 
 
 def standard(pairs, by="a", start=None, **settings):

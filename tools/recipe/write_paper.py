@@ -151,7 +151,7 @@ def section(results, docs, name, model):
         if (docs / f"paper/{name}.jpg").exists():
             shown = [a for a, f in record["arms"].items() if not one.shown or a in one.shown][:5]
             yield f"\n![{one.title}: pictures](paper/{name}.jpg)\n"
-            yield f"*The first eight test prompts, seed 0, not selected: before, then {'; '.join(shown)}.*"
+            yield f"*{one.pictures}, seed 0, not selected: before, then {'; '.join(shown)}.*"
     if (results / f"{name}.engine.json").exists():
         yield from engine_lines(json.loads((results / f"{name}.engine.json").read_text()))
 

@@ -31,7 +31,7 @@ def disputed(rig, seed, n):
     everything = pool(rig, seed)
     while len(rows) < n:
         net, _ = train(rig, seed, rows)
-        margins = rig.margins(net, labelled(everything), rig.size.draws).mean(1).abs()
+        margins = rig.margins(net, labelled(everything), rig.size.draws, trained=True).mean(1).abs()
         left = [i for i in margins.argsort().tolist() if i not in rows]
         ask = min(step, n - len(rows))
         chance = -(-3 * ask // 10)
