@@ -5,7 +5,7 @@ import re
 import torch
 
 from figures import better, deviation
-from rig import SAMPLER
+from rig import SAMPLER, short, to_uint8
 from row import Row, above, chosen, says
 
 COLOURS = ["red", "yellow", "green", "blue", "purple", "white"]
@@ -13,13 +13,13 @@ STRENGTHS = (0.4, 0.6, 0.8)
 
 
 def edits(rig):
-    """Prompts with exactly one colour word -> (rows of the test list, their texts with the next colour)."""
+    """Prompts with a colour word -> (rows of the test list, their texts with another in place of the first)."""
     rows, texts = [], []
     for i, text in enumerate(rig.test):
-        found = re.findall(rf"\b({'|'.join(COLOURS)})\b", text)
-        if len(found) == 1:
+        found = re.search(rf"\b({'|'.join(COLOURS)})\b", text)
+        if found:
             rows.append(i)
-            texts.append(re.sub(rf"\b{found[0]}\b", COLOURS[(COLOURS.index(found[0]) + 1 + i % 5) % 6], text))
+            texts.append(text[: found.start()] + COLOURS[(COLOURS.index(found[0]) + 1 + i % 5) % 6] + text[found.end() :])
     return rows, texts
 
 
@@ -39,15 +39,22 @@ def edited(rig, net, strength):
         table = lambda v: v.view(2, -1).T.contiguous()
         return {
             "done": {j: table(better(new[f"{j} alignment"], old[f"{j} alignment"])) for j in rig.scorers}, "appeal": {j: table(new[j]) for j in rig.scorers},
-            "distance": table((images - before).square().mean((1, 2, 3)).sqrt()), "shown": images[:8].mul(127.5).add(127.5).byte().permute(0, 2, 3, 1).numpy(),
+            "distance": table((images - before).square().mean((1, 2, 3)).sqrt()), "shown": to_uint8(images[:8]),
         }
 
-    return rig.kept({"edit": net.key, "strength": strength, "prompts": len(rig.test), "by": list(rig.versions.values())}, make)
+    return rig.kept({"edit": net.key, "strength": strength, "prompts": short(texts), "by": list(rig.versions.values())}, make)
+
+
+@torch.no_grad()
+def started(rig):
+    """Pictures that the first eight edits begin with."""
+    rows, _ = edits(rig)
+    return to_uint8(rig.model.decode(rig.base_look()["z"][rows][:8, 0].float()))
 
 
 def cell(rig, net):
     base = rig.base_look()
-    out = {"prompts": {}, "single": {}, "before": base["shown"]}
+    out = {"prompts": {}, "single": {}, "before": started(rig)}
     for strength in STRENGTHS:
         mine, theirs = edited(rig, net, strength), edited(rig, rig.base, strength)
         if strength == 0.6:
@@ -81,7 +88,8 @@ def reading(figures, extra):
 ROW = Row(
     "edit", "Image editing",
     "TEdBench, 100 real pictures, SDEdit at strength 0.6: DPO-SDXL preferred 65 %, SDXL 24 %, equal 11 %.",
-    "Start: the base's pictures of test prompts with one colour word; target: the same prompt with another colour; both models with the same noise, 7 of 12 steps at 0.6. Success: the judge's alignment prefers the new text to the old.",
+    "Start: the base's pictures of test prompts; target: the same prompt with another colour in place of its first; both models with the same noise, 7 of 12 steps at 0.6. Success: the judge's alignment prefers the new text to the old.",
     {"tuned": tuned, "the base": lambda rig, seed: cell(rig, rig.base)}, reading, fixed=("the base",),
     columns=tuple(f"{name}, {s}" for s in (0.6, 0.4, 0.8) for name in ("success b", "gain b", "wins b", "distance to the start")),
+    pictures="The first eight such prompts",
 )
