@@ -35,6 +35,34 @@ it('takes one of several prompt lists, and says which are left aside', async () 
   await act(async () => root.unmount());
 });
 
+it('takes an ONNX file for a judge, with what was dropped beside it', async () => {
+  const importJudge = vi.fn(async () => 'judge' as const);
+  const before = useStudio.getState();
+  useStudio.setState({ importJudge });
+  const root = createRoot(document.body.appendChild(document.createElement('div')));
+  await act(async () =>
+    root.render(
+      <MantineProvider>
+        <DropZone />
+      </MantineProvider>,
+    ),
+  );
+  const fileOf = (name: string, text: string): File =>
+    Object.assign(new File([text], name), { webkitRelativePath: '' });
+  const files = [fileOf('preprocessor_config.json', '{}'), fileOf('nima.onnx', 'x')];
+  const dataTransfer = { types: ['Files'], items: files.map(() => ({ webkitGetAsEntry: () => null })), files };
+  await act(async () => {
+    dispatchEvent(Object.assign(new Event('drop'), { dataTransfer }));
+    await vi.waitFor(() => expect(importJudge).toHaveBeenCalledOnce());
+  });
+  expect(importJudge).toHaveBeenCalledWith({
+    name: 'nima',
+    files: files.map((file) => ({ path: file.name, file })),
+  });
+  await act(async () => root.unmount());
+  useStudio.setState({ importJudge: before.importJudge });
+});
+
 it('takes what was dropped before it was there, and the page stays', async () => {
   const file = new File(['a bridge\n'], 'early.txt');
   const dataTransfer = { types: ['Files'], items: [{ webkitGetAsEntry: () => null }], files: [file] };
