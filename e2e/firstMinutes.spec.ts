@@ -34,20 +34,21 @@ function watchPage(): void {
 
 const seen = (page: Page): Promise<typeof firstMinutes> => page.evaluate(() => firstMinutes);
 
+/** Of the first prompt in a column of the strip, 64 x 64 RGBA bytes. Its button is there before its picture is: waits for it. */
+function pixels(page: Page, column: string): Promise<number[]> {
+  const picture = page.locator(`button[aria-label$=", ${column}: enlarge"] img`).first();
+  return picture.evaluate(async (image: HTMLImageElement) => {
+    await image.decode();
+    const context = new OffscreenCanvas(64, 64).getContext('2d')!;
+    context.drawImage(image, 0, 0, 64, 64);
+    return [...context.getImageData(0, 0, 64, 64).data];
+  });
+}
+
 /** Mean |A − B| over the channels of a sample and the base's, 0 to 1. */
-function apart(page: Page, step: number): Promise<number> {
-  return page.evaluate(async (step) => {
-    const pixels = async (column: string): Promise<Uint8ClampedArray> => {
-      const image = document.querySelector<HTMLImageElement>(`button[aria-label$=", ${column}: enlarge"] img`)!;
-      await image.decode();
-      const canvas = new OffscreenCanvas(64, 64);
-      const context = canvas.getContext('2d')!;
-      context.drawImage(image, 0, 0, 64, 64);
-      return context.getImageData(0, 0, 64, 64).data;
-    };
-    const [base, tuned] = [await pixels('base'), await pixels(`step ${step}`)];
-    return base.reduce((sum, value, i) => sum + Math.abs(value - tuned[i]!), 0) / (0.75 * base.length) / 255;
-  }, step);
+async function apart(page: Page, step: number): Promise<number> {
+  const [base, tuned] = [await pixels(page, 'base'), await pixels(page, `step ${step}`)];
+  return base.reduce((sum, value, i) => sum + Math.abs(value - tuned[i]!), 0) / (0.75 * base.length) / 255;
 }
 
 test('a fresh person sees what a dozen answers do', async ({ page }) => {
