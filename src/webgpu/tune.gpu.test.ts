@@ -31,8 +31,15 @@ function dullClock(device: GPUDevice, tick: number): void {
   };
 }
 
+/** The device as one that says of itself what is given. */
+function saying(own: NodeDevice, told: Partial<EngineDevice['adapter']>): NodeDevice {
+  const adapter = { ...own.adapter, ...told };
+  return new Proxy(own, { get: (of, key) => (key === 'adapter' ? adapter : Reflect.get(of, key, of)) });
+}
+
 beforeAll(async () => {
-  engine = await openNodeDevice();
+  // One whose race nobody knows the end of.
+  engine = saying(await openNodeDevice(), { architecture: 'unheard of' });
   for (const [clock, tick] of [
     ['own', undefined],
     ['submit', 0],
@@ -60,6 +67,29 @@ describe.each(['own', 'submit', 'ticks of 100 ms'])('by the clock: %s', (clock) 
     expect(Object.values(measuredMs).every((ms) => ms > 0)).toBe(true);
     expect(flopsPerSecond).toBeGreaterThan(0);
   });
+});
+
+it('takes on SwiftShader without a race what wins one there', async () => {
+  if (!/swiftshader/.test(engine.adapter.device)) return;
+  const own = await openNodeDevice();
+  const known = await tuneKernels(own, evaluate);
+  expect(Object.keys(known.measuredMs)).toEqual(['gemm quad']);
+  expect(chosen(known.variants)).toEqual(chosen(tuned.get('own')!.variants));
+  expect(known.flopsPerSecond).toBeGreaterThan(0);
+  own.destroy();
+});
+
+it('races there what it finds wrong', async () => {
+  if (!/swiftshader/.test(engine.adapter.device)) return;
+  const own = await openNodeDevice();
+  let calls = 0;
+  const { measuredMs } = await tuneKernels(own, (graph, feeds) => {
+    const right = evaluate(graph, feeds);
+    calls += 1;
+    return calls === 1 ? (value) => right(value).map((x) => 2 * x) : right;
+  });
+  expect(Object.keys(measuredMs)).toEqual(expect.arrayContaining(['gemm quad', 'gemm workgroup']));
+  own.destroy();
 });
 
 describe('raced', () => {
@@ -149,8 +179,7 @@ describe('on the shapes that are to run', () => {
   const open = async (): Promise<void> => {
     own?.destroy();
     own = await openNodeDevice();
-    const adapter = { ...own.adapter, software: false };
-    gpu = new Proxy(own, { get: (of, key) => (key === 'adapter' ? adapter : Reflect.get(of, key, of)) });
+    gpu = saying(own, { software: false });
   };
 
   beforeAll(async () => {
