@@ -8,7 +8,8 @@ import { existsSync, readdirSync, readFileSync, realpathSync } from 'node:fs';
 import { homedir } from 'node:os';
 import path from 'node:path';
 import { WinnowError } from '../shared/errors.ts';
-import { type EngineDevice, openDevice } from '../webgpu/device.ts';
+import { type EngineDevice, openDevice, reportAdapter } from '../webgpu/device.ts';
+import { waitPatiently } from './patience.ts';
 
 export interface NodeDevice extends EngineDevice {
   /** What was taken and where from, for people: `SwiftShader driver 5.0.0 (Chromium's, /usr/lib/chromium)`. */
@@ -38,8 +39,11 @@ const held: GPU[] = [];
 export async function openNodeGpu(name = 'any'): Promise<{ gpu: GPU; source: string }> {
   const silent: Candidate[] = [];
   const seen: string[] = [];
-  for await (const { gpu, source, description } of adapters(silent)) {
-    if (name === 'any' || `${description} ${source}`.toLowerCase().includes(name.toLowerCase())) return { gpu, source };
+  for await (const { gpu, source, description, software } of adapters(silent)) {
+    if (name === 'any' || `${description} ${source}`.toLowerCase().includes(name.toLowerCase())) {
+      if (software) waitPatiently();
+      return { gpu, source };
+    }
     seen.push(`${description} (${source})`);
   }
   const old = silent
@@ -82,7 +86,12 @@ export async function listAdapters(): Promise<{ name: string; source: string }[]
 }
 
 /** Adds every driver that gives none to `silent`. */
-async function* adapters(silent: Candidate[]): AsyncGenerator<{ gpu: GPU; source: string; description: string }> {
+async function* adapters(silent: Candidate[]): AsyncGenerator<{
+  gpu: GPU;
+  source: string;
+  description: string;
+  software: boolean;
+}> {
   const { create, globals } = await importDawn();
   Object.assign(globalThis, globals);
   for (const candidate of candidates()) {
@@ -94,11 +103,12 @@ async function* adapters(silent: Candidate[]): AsyncGenerator<{ gpu: GPU; source
       silent.push(candidate);
       continue;
     }
-    const { vendor, architecture, device, description } = adapter.info;
+    const { vendor, architecture, device, description, software } = reportAdapter(adapter);
     yield {
       gpu,
       source: candidate.source,
       description: [vendor, architecture, device, description].filter(Boolean).join(' / '),
+      software,
     };
   }
 }
