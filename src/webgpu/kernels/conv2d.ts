@@ -30,12 +30,11 @@ import {
   rowBlocksOf,
   smallTilesOf,
   splitData,
-  summing,
-  summingFor,
   sumSplits,
 } from './gemm.ts';
 import { kindFor, kindsOf } from './anyShape.ts';
 import { lanesOf } from './lanes.ts';
+import { summing, summingFor } from './summing.ts';
 import { heldAs, inHalves, isTileable, isTileVariant, tilesOf, writtenOut } from './tile.ts';
 import { byWinograd, isForWinograd, type Winograd } from './winograd.ts';
 import conv2dLoadsCode from './shared/conv2dLoads.wgsl?raw';

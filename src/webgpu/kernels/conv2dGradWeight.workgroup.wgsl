@@ -2,7 +2,7 @@
 // Differentiates y[o, p] = sum over (c, tap) of w[o, c, tap] * x[c, p * STRIDE + tap - PAD] of conv2d.workgroup.wgsl.
 //
 // dy: [BATCH, ROWS, OUT_HEIGHT, OUT_WIDTH]. x: [BATCH, CHANNELS, HEIGHT, WIDTH]. dw: [ROWS, CHANNELS, KERNEL_HEIGHT, KERNEL_WIDTH].
-// With the lines that begin with "sums" (gemm.ts `summing`) row_sums[o] = SCALE * (sum of dy's channel o), the bias's gradient.
+// With the lines that begin with "sums" (summing.ts) row_sums[o] = SCALE * (sum of dy's channel o), the bias's gradient.
 // Dispatch: x = column tiles, y = row tiles, z = slices of the depth (partials C_SPLIT and ROWS apart).
 
 const BATCH = 1u;

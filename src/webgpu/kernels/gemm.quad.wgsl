@@ -1,5 +1,5 @@
 // Matrix product C[m, n] = SCALE * (sum over k of A[m, k] * B[n, k] + bias) + residual, all three matrices by strides. No barriers.
-// With the lines that begin with "sums" (gemm.ts `summing`) the first quad of a row of blocks writes row_sums[m] = SCALE * (sum over k of A[m, k]), too.
+// With the lines that begin with "sums" (summing.ts) the first quad of a row of blocks writes row_sums[m] = SCALE * (sum over k of A[m, k]), too.
 //
 // a, b: f32 or halves, addresses below in elements. bias: by row of C (BIAS_BY_ROW) or by column. residual: like c. c: [ROWS, COLUMNS] by C strides.
 // Depth k = (outer, inner) and column n = (outer, inner) may each jump at a second stride: a batch of images is one long row of pixels.

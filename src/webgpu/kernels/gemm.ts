@@ -1,52 +1,32 @@
 /** Lowerings to matrix products by strides: linear, its two gradients, and 1x1 convolutions (which are products over channels). */
 import type { Value } from '../../graph/graph.ts';
-import type { Arithmetic } from '../../shared/arithmetic.ts';
 import { assert } from '../../shared/assert.ts';
 import { sizeOf } from '../../shared/shape.ts';
 import {
   type Dispatch,
   formatOf,
   grid1d,
-  type KernelSource,
   kernelOf,
   type LowerContext,
   type LowerToWgsl,
   type Operand,
   type Scratch,
   withData,
-  withLines,
 } from './dispatch.ts';
 import { kindFor, kindsOf } from './anyShape.ts';
 import quadCode from './gemm.quad.wgsl?raw';
-import subgroupCode from './gemm.subgroup.wgsl?raw';
-import tileCode from './gemm.tile.wgsl?raw';
 import workgroupCode from './gemm.workgroup.wgsl?raw';
-import { lanesOf } from './lanes.ts';
-import {
-  heldAs,
-  inHalves,
-  isTileable,
-  slicesOf,
-  tilesOf,
-  tilesOfEach,
-  type TileVariant,
-  tileVariants,
-  writtenOut,
-} from './tile.ts';
+import { coverBySubgroups, isForRows } from './gemmSubgroup.ts';
+import { coverByTiles } from './gemmTile.ts';
+import { isInFours } from './inFours.ts';
+import { hasPairs, type Product, transposed } from './product.ts';
+import { summing, summingFor } from './summing.ts';
+import { type TileVariant, tileVariants } from './tile.ts';
 import { unroll } from './unroll.ts';
 import splitSumCode from './splitSum.wgsl?raw';
-import foursCode from './shared/fours.wgsl?raw';
 import gemmLoadsCode from './shared/gemmLoads.wgsl?raw';
 import gemmStoreCode from './shared/gemmStore.wgsl?raw';
-import sharedTileCode from './shared/tile.wgsl?raw';
-import transposedCode from './shared/transposed.wgsl?raw';
 import widenedCode from './shared/widened.wgsl?raw';
-
-/** What a subgroup covers: so many rows, and so many columns of each of its invocations. */
-const [SUBGROUP_ROWS, SUBGROUP_COLUMNS] = [8, 4];
-const SUBGROUP_WORKGROUP_SIZE = 128;
-/** What WebGPU lets an adapter have. */
-const SUBGROUP_SIZES = [4, 8, 16, 32, 64, 128];
 
 /** Slices of the depth. */
 export const splitData = ['SPLIT_DEPTH', 'C_SPLIT'];
@@ -72,17 +52,6 @@ const shapeData = [
 ];
 const lengths = ['A_LENGTH', 'B_LENGTH', 'C_LENGTH'];
 
-/** A kernel alone, and with the lines of its text that begin with "sums": it then adds up the rows of A, too. */
-export interface Summing<T> {
-  plain: T;
-  sums: T;
-}
-export const summing = <T>(kernel: KernelSource, made: (kernel: KernelSource) => T): Summing<T> => ({
-  plain: made(withLines(kernel, 'sums', false)),
-  sums: made(withLines(kernel, 'sums', true)),
-});
-export const summingFor = <T>({ plain, sums }: Summing<T>, rowSums: Value | undefined): T => (rowSums ? sums : plain);
-
 const quad = summing(kernelOf('gemm.quad', quadCode, gemmLoadsCode, widenedCode), (kernel) =>
   kindsOf(kernel, [...shapeData, ...lengths]),
 );
@@ -90,25 +59,6 @@ const workgroup = summing(
   kernelOf('gemm.workgroup', workgroupCode, gemmLoadsCode, gemmStoreCode, widenedCode),
   (kernel) => kindsOf(kernel, [...shapeData, ...splitData]),
 );
-const readInFours = [foursCode, transposedCode, gemmStoreCode, widenedCode] as const;
-/** Whether a and b are halves → the kernel that reads them so. */
-const byReads = <T>(kernelReading: (code: (own: string) => string) => T): T[][] =>
-  [false, true].map((a) => [false, true].map((b) => kernelReading((own) => inHalves(inHalves(own, 'a', a), 'b', b))));
-const tilesHeldAs = (arithmetic: Arithmetic): Summing<KernelSource>[][] =>
-  byReads((reading) =>
-    summing(kernelOf('gemm.tile', reading(tileCode), sharedTileCode, ...readInFours), (kernel) =>
-      heldAs(arithmetic, kernel),
-    ),
-  );
-const tile: Readonly<Record<Arithmetic, Summing<KernelSource>[][]>> = {
-  f32: tilesHeldAs('f32'),
-  f16: tilesHeldAs('f16'),
-};
-const subgroup = byReads((reading) => {
-  const loops = { FOUR: 4, EIGHT: SUBGROUP_ROWS, HELD: 2 };
-  const kernel = kernelOf('gemm.subgroup', reading(subgroupCode), ...readInFours);
-  return Object.entries(loops).reduce((source, [name, count]) => unroll(source, name, count), kernel);
-});
 const splitSum = summing(kernelOf('splitSum', splitSumCode), (kernel) =>
   withData(kernel, 'SIZE', 'SPLITS', 'SCALE', 'BIAS_STRIDE', 'BIAS_LENGTH'),
 );
@@ -132,33 +82,6 @@ export const productVariant = <Also extends 'subgroup' | 'winograd' = never>(
   const chosen = context.variant(kernelClass, offered);
   return offered.find((name) => name === chosen) ?? 'workgroup';
 };
-
-/** C[m, n] = scale * (sum over k of A[m, k] B[n, k] + bias) + residual, by strides in elements. */
-export interface Product {
-  rows: number;
-  columns: number;
-  /** k = outer * depth[1] + inner. */
-  depth: readonly [outer: number, inner: number];
-  /** first: element that the matrix begins with. */
-  a: { value: Value; first?: number; row: number; depth: readonly [outer: number, inner: number] };
-  /** n = outer * columnsInner + inner, in B and C alike. */
-  b: {
-    value: Value;
-    first?: number;
-    column: readonly [outer: number, inner: number];
-    depth: readonly [outer: number, inner: number];
-  };
-  c: { value: Value; row: number; column: readonly [outer: number, inner: number] };
-  columnsInner: number;
-  scale: number;
-  bias?: Value | undefined;
-  /** Whether the bias belongs to C's rows rather than its columns. */
-  biasByRow?: boolean;
-  /** C itself: the product is added to what C is. */
-  residual?: Value | undefined;
-  /** [rows], where the sums over k of A[m, k] are wanted, too, times scale. */
-  rowSums?: Value | undefined;
-}
 
 /** How a workgroup kernel covers a product of `rows` x `columns` x `depth`. `batches` other tiles run beside it. */
 function tiling(
@@ -192,26 +115,6 @@ export function smallTilesOf(
 
 /** Rows of four that a quad keeps: sixteen rows unless most of them would lie past the edge. */
 export const rowBlocksOf = (rows: number): number => (rows <= 4 ? 1 : rows <= 8 ? 2 : 4);
-
-/** Columns below which they had better be the rows of subgroups. */
-const NARROW = 64;
-
-/** How subgroups cover a product of `rows` x `columns` x `depth`. How many columns one takes is for its adapter to say: there are workgroups for the most
- *  wasteful size, and the others leave what they have no use for. */
-function subgroupsOf(
-  rows: number,
-  columns: number,
-  depth: number,
-  { limits }: LowerContext,
-): { constants: Record<'GRID_X' | 'SPLIT_DEPTH', number>; workgroups: [number, number, number]; splits: number } {
-  const counts = SUBGROUP_SIZES.map((size) => {
-    const subgroups = Math.ceil(rows / SUBGROUP_ROWS) * Math.ceil(columns / (SUBGROUP_COLUMNS * size));
-    return Math.ceil((subgroups * size) / SUBGROUP_WORKGROUP_SIZE);
-  });
-  const { splits, splitDepth } = slicesOf(Math.min(...counts), depth);
-  const [x, y] = grid1d(Math.max(...counts), 1, limits);
-  return { constants: { GRID_X: x, SPLIT_DEPTH: splitDepth }, workgroups: [x, y, splits], splits };
-}
 
 /** Folds the grid of a quad kernel: one invocation a lane. */
 export function quadGrid(
@@ -351,8 +254,7 @@ export function lowerProduct(product: Product, context: LowerContext): Dispatch[
     ];
   }
 
-  if (variant === 'subgroup' && columns <= NARROW && columns < rows && columns === columnsInner)
-    return lowerProduct(transposed(product), context);
+  if (variant === 'subgroup' && isForRows(product)) return lowerProduct(transposed(product), context);
 
   const { kernel, constants: tiles, workgroups, splits } = coverOf(variant, product, context);
   if (splits === 1)
@@ -378,117 +280,26 @@ export function lowerProduct(product: Product, context: LowerContext): Dispatch[
   ];
 }
 
-/** Products of the same size beside one another, in f32: C[i] = A[i] B[i]. `a` by strides, of which that of its rows or its depth is 1; b: [count, depth,
- *  columns], c: [count, rows, columns]. `depth`, `columns` and the other strides are multiples of four. */
-export function tileProducts({
-  count,
-  rows,
-  columns,
-  depth,
-  a,
-  b,
-  c,
-}: {
-  count: number;
-  rows: number;
-  columns: number;
-  depth: number;
-  a: { read: Scratch; one: number; row: number; depth: number };
-  b: Scratch;
-  c: Scratch;
-}): Dispatch {
-  const { constants: tiles, workgroups } = tilesOfEach(count, rows, columns, depth);
-  return {
-    kernel: writtenOut(tile.f32[0]![0]!.plain, tiles),
-    constants: {
-      ROWS: rows,
-      COLUMNS: columns,
-      DEPTH_OUTER: count,
-      DEPTH_INNER: depth,
-      A_ROW: a.row,
-      A_DEPTH: a.depth,
-      A_DEPTH_OUTER: a.one,
-      B_COLUMN: 1,
-      B_DEPTH: columns,
-      B_DEPTH_OUTER: depth * columns,
-      C_ROW: columns,
-      C_COLUMN: 1,
-      COLUMNS_INNER: columns,
-      C_SPLIT: rows * columns,
-      ...tiles,
-    },
-    // What is absent is bound to A, and not read.
-    reads: [a.read, b, a.read, a.read],
-    writes: [c],
-    workgroups,
-    flops: 2 * count * rows * columns * depth,
-  };
-}
-
 /** How a kernel other than `quad` covers a product: with the constants that say so. */
 function coverOf(
   variant: Exclude<ProductVariant, 'quad' | 'winograd'>,
-  { rows, columns, depth: [outer, inner], a, b, rowSums }: Product,
+  product: Product,
   context: LowerContext,
 ): Pick<Dispatch, 'kernel' | 'constants' | 'workgroups'> & { splits: number } {
-  const depth = outer * inner;
-  const heldBy = <T>(kernels: T[][]): T =>
-    kernels[Number(formatOf[a.value.dtype] > 0)]![Number(formatOf[b.value.dtype] > 0)]!;
   switch (variant) {
-    case 'workgroup':
+    case 'workgroup': {
+      const { rows, columns, depth, rowSums } = product;
+      const inAll = depth[0] * depth[1];
       return {
-        kernel: kindFor(summingFor(workgroup, rowSums), 'workgroup', 2 * rows * columns * depth),
-        ...smallTilesOf(rows, columns, depth),
-      };
-    case 'subgroup':
-      return { kernel: heldBy(subgroup), ...subgroupsOf(rows, columns, depth, context) };
-    default: {
-      const tiles = tilesOf(variant, rows, columns, depth);
-      return {
-        ...tiles,
-        kernel: writtenOut(summingFor(heldBy(tile[context.arithmetic ?? 'f32']), rowSums), tiles.constants),
+        kernel: kindFor(summingFor(workgroup, rowSums), 'workgroup', 2 * rows * columns * inAll),
+        ...smallTilesOf(rows, columns, inAll),
       };
     }
+    case 'subgroup':
+      return coverBySubgroups(product, context);
+    default:
+      return coverByTiles(variant, product, context.arithmetic);
   }
-}
-
-/** Whether B is kept in halves, and both of every word belong to one column, one behind the other in depth. */
-const hasPairs = ({ b, depth }: Product): boolean =>
-  formatOf[b.value.dtype] > 0 &&
-  b.depth[1] === 1 &&
-  [b.first ?? 0, depth[1], b.depth[0], ...b.column].every((stride) => stride % 2 === 0);
-
-/** Whether a product is large enough for large tiles, and each of its operands can be read in fours: along one axis they are neighbours, and every
- *  four begins at a multiple of four. */
-function isInFours({ rows, columns, columnsInner, depth, a, b }: Product): boolean {
-  const [, inner] = depth;
-  const aligned = (a.depth[1] === 1 && lanesOf(inner, a.row) === 4) || (a.row === 1 && lanesOf(rows, a.depth[1]) === 4);
-  const alignedToo =
-    (b.depth[1] === 1 && lanesOf(inner, ...b.column) === 4) ||
-    (b.column[1] === 1 && lanesOf(columnsInner, b.column[0], b.depth[1]) === 4);
-  const starts = lanesOf(
-    a.first ?? 0,
-    a.depth[0],
-    b.first ?? 0,
-    b.depth[0],
-    sizeOf(a.value.shape),
-    sizeOf(b.value.shape),
-  );
-  return isTileable(rows, columns) && aligned && alignedToo && starts === 4;
-}
-
-/** The same product as Cᵀ = B Aᵀ. */
-function transposed({ rows, columns, a, b, c, biasByRow = false, ...rest }: Product): Product {
-  return {
-    ...rest,
-    rows: columns,
-    columns: rows,
-    a: { value: b.value, ...(b.first && { first: b.first }), row: b.column[1], depth: b.depth },
-    b: { value: a.value, ...(a.first && { first: a.first }), column: [0, a.row], depth: a.depth },
-    c: { value: c.value, row: c.column[1], column: [0, c.row] },
-    columnsInner: rows,
-    biasByRow: !biasByRow,
-  };
 }
 
 const last = (value: Value): number => value.shape.at(-1)!;

@@ -1,7 +1,7 @@
 // Second half of a product whose depth was split: y = SCALE * (sum of the partial products + bias) + residual, in slice order.
 //
 // partials: [SPLITS, SIZE]. bias: element i takes bias[(i / BIAS_STRIDE) % BIAS_LENGTH]. residual, y: [SIZE].
-// With the lines that begin with "sums" (gemm.ts `summing`), of a product without bias: what is bound as bias holds partial sums of rows,
+// With the lines that begin with "sums" (summing.ts), of a product without bias: what is bound as bias holds partial sums of rows,
 // [SPLITS, BIAS_LENGTH], which make row_sums: [BIAS_LENGTH].
 // Dispatch: one invocation an element of y, then of row_sums, folded over x and y.
 

@@ -12,7 +12,8 @@ import {
   stretchOf,
   withData,
 } from './dispatch.ts';
-import { addedTo, tileProducts } from './gemm.ts';
+import { addedTo } from './gemm.ts';
+import { tileProducts } from './gemmTile.ts';
 import { unroll } from './unroll.ts';
 import outputCode from './conv2d.winograd.wgsl?raw';
 import pixelsCode from './conv2dTiles.winograd.wgsl?raw';

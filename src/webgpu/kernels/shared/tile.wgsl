@@ -6,7 +6,7 @@
 // With one buffer a step is 16 deep and lies between two barriers. With two it is 8 deep and has one barrier: the step after it is written to the other
 // buffer while it is multiplied, and what comes then is under way. Depths are added up in one order in either.
 // Lines that end with "whole" are those of f32, lines that begin with "half" those of f16 (tile.ts `heldAs`, tileHalf.wgsl); lines that begin with
-// "sums" add up A's rows, too, in the workgroups of the first columns, an invocation a row (gemm.ts `summing`; in f32).
+// "sums" add up A's rows, too, in the workgroups of the first columns, an invocation a row (summing.ts; in f32).
 // Dispatch: x = column tiles, y = row tiles, z = slices of the depth.
 
 const TILE_ROWS = 4u * ROW_PARTS * THREADS_Y;
