@@ -10,6 +10,7 @@ import { decodeHalf } from '../shared/float16.ts';
 import { sizeOf } from '../shared/shape.ts';
 import { createGpuExecutor, type GpuExecutor } from './executor.ts';
 import { planGraph } from './plan.ts';
+import { hasFeatureOf } from './variants.ts';
 
 let engine: NodeDevice;
 const executors = new Map<string, GpuExecutor>();
@@ -46,12 +47,12 @@ function compare(expect: ExpectStatic, got: Float32Array, want: Float64Array, na
   ).toBeLessThanOrEqual(1);
 }
 
-/** Names of all variants that the graph's nodes offer. */
+/** Names of all variants that the graph's nodes offer, and that this device compiles. */
 function variantsOf(graph: Graph): string[] {
   const offered = new Set<string>();
   planGraph(graph, {
     variant: (_, options) => {
-      for (const name of options) offered.add(name);
+      for (const name of options) if (hasFeatureOf(name, engine.device.features)) offered.add(name);
       return options[0]!;
     },
   });

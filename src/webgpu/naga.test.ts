@@ -215,7 +215,7 @@ it('takes products in f16', () => {
 });
 
 it('refuses what only Chrome takes', () => {
-  for (const variant of ['quad', 'subgroup workgroup']) {
+  for (const variant of ['quad', 'subgroup workgroup', 'matrix workgroup']) {
     const modules = modulesOf(casesOf('linear'), [{ offered: [variant] }]);
     const asking = [...modules].filter(([, name]) => name !== 'gemm.workgroup' && name !== 'splitSum');
     expect(asking.length).toBeGreaterThan(5);

@@ -5,7 +5,7 @@ import { Graph, type Value } from '../graph/graph.ts';
 import { evaluate } from '../oracle/run.ts';
 import type { EngineDevice } from './device.ts';
 import { classes, classGraph, orderOf, raced, tuneKernels, type Tuning } from './tune.ts';
-import { chooseVariant, type KernelVariants } from './variants.ts';
+import { chooseVariant, type KernelVariants, MATRIX_FEATURE } from './variants.ts';
 import { heaviestTasks, type Task } from './workload.ts';
 
 let engine: NodeDevice;
@@ -122,6 +122,13 @@ describe('raced', () => {
     }
     expect(of('gemm', false)).toContain('subgroup');
     expect(of('gemm', true)).not.toContain('subgroup');
+  });
+
+  it('multiplies matrices of subgroups on a GPU alone, where they were asked for', () => {
+    const asked = new Set(['subgroups', MATRIX_FEATURE]);
+    expect(of('gemm', false, asked)).toContain('matrix');
+    expect(of('gemm', true, asked)).not.toContain('matrix');
+    expect(of('gemm', false)).not.toContain('matrix');
   });
 
   it('spreads norms over workgroups on a GPU alone, and at the size at which each is checked', () => {

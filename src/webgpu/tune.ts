@@ -462,7 +462,7 @@ export const suited = (
     (variant) =>
       hasFeatureOf(variant, features) &&
       (variant !== 'register' || software) &&
-      (!['tile', 'tile2', 'subgroup', 'spread', 'winograd'].includes(variant) || !software),
+      (!['tile', 'tile2', 'subgroup', 'matrix', 'spread', 'winograd'].includes(variant) || !software),
   );
 
 export function classGraph(kernelClass: string, size: number): Graph {

@@ -3,13 +3,25 @@ import type { LowerContext } from './kernels/dispatch.ts';
 
 /** Kernel class → names of variants in order of preference, with spaces between; `default` stands for classes without an entry. Stored in
  *  a run. Names: `workgroup` stages tiles in workgroup memory, between barriers; `tile` large ones, and `tile2` two at a time; `winograd` takes 3x3
- *  convolutions as fewer products, in large tiles; `quad` shares values by quad swaps, without barriers, and `subgroup` by broadcasts; `register` does
- *  neither; `spread` puts several workgroups to what `workgroup` gives to one. */
+ *  convolutions as fewer products, in large tiles; `quad` shares values by quad swaps, without barriers, and `subgroup` by broadcasts; `matrix` multiplies
+ *  matrices that lie spread over a subgroup; `register` does none of it; `spread` puts several workgroups to what `workgroup` gives to one. */
 export type KernelVariants = Readonly<Record<string, string>>;
 
+/** Subgroup matrices, an experiment of Chromium's: a device has it only where it was asked for by choice, and fits (device.ts). */
+export const MATRIX_FEATURE = 'chromium-experimental-subgroup-matrix';
+
+/** What a variant's kernels enable. */
+const featureOf: Readonly<Record<string, string>> = {
+  quad: 'subgroups',
+  subgroup: 'subgroups',
+  matrix: MATRIX_FEATURE,
+};
+
 /** Whether a device of these features compiles a variant's kernels. */
-export const hasFeatureOf = (variant: string, features: { has(feature: string): boolean }): boolean =>
-  !['quad', 'subgroup'].includes(variant) || features.has('subgroups');
+export const hasFeatureOf = (variant: string, features: { has(feature: string): boolean }): boolean => {
+  const feature = featureOf[variant];
+  return feature === undefined || features.has(feature);
+};
 
 /** For adapters that run shaders on the CPU, where a barrier costs more than the arithmetic around it. */
 export const softwareVariants = (subgroups: boolean): KernelVariants => ({

@@ -35,13 +35,12 @@ import {
 import { kindFor, kindsOf } from './anyShape.ts';
 import { lanesOf } from './lanes.ts';
 import { summing, summingFor } from './summing.ts';
-import { heldAs, inHalves, isTileable, isTileVariant, tilesOf, writtenOut } from './tile.ts';
+import { heldAs, inHalves, isTileable, isTileVariant, tileCodes, tilesOf, writtenOut } from './tile.ts';
 import { byWinograd, isForWinograd, type Winograd } from './winograd.ts';
 import conv2dLoadsCode from './shared/conv2dLoads.wgsl?raw';
 import foursCode from './shared/fours.wgsl?raw';
 import weightFoursCode from './shared/weightFours.wgsl?raw';
 import weightOnesCode from './shared/weightOnes.wgsl?raw';
-import sharedTileCode from './shared/tile.wgsl?raw';
 import transposedCode from './shared/transposed.wgsl?raw';
 import widenedCode from './shared/widened.wgsl?raw';
 
@@ -71,7 +70,7 @@ const workgroup = kindsOf(kernelOf('conv2d.workgroup', workgroupCode, conv2dLoad
 type WeightReads = 'ones' | 'wholes' | 'halves';
 const tilesHeldAs = (arithmetic: Arithmetic): Record<WeightReads, KernelSource> => {
   const held = (...reading: string[]): KernelSource =>
-    summing(kernelOf('conv2d.tile', tileCode, ...reading, sharedTileCode, widenedCode), (kernel) =>
+    summing(kernelOf('conv2d.tile', tileCode, ...reading, ...tileCodes, widenedCode), (kernel) =>
       heldAs(arithmetic, kernel),
     ).plain;
   const inFours = (half: boolean): KernelSource =>
@@ -82,7 +81,7 @@ const tile: Readonly<Record<Arithmetic, Record<WeightReads, KernelSource>>> = {
   f32: tilesHeldAs('f32'),
   f16: tilesHeldAs('f16'),
 };
-const gradWeightTile = summing(kernelOf('conv2dGradWeight.tile', gradWeightTileCode, sharedTileCode), (kernel) =>
+const gradWeightTile = summing(kernelOf('conv2dGradWeight.tile', gradWeightTileCode, ...tileCodes), (kernel) =>
   heldAs('f32', kernel),
 );
 const gradWeightQuad = summing(kernelOf('conv2dGradWeight.quad', gradWeightQuadCode), (kernel) =>

@@ -16,6 +16,7 @@ import {
 import { kindFor, kindsOf } from './anyShape.ts';
 import quadCode from './gemm.quad.wgsl?raw';
 import workgroupCode from './gemm.workgroup.wgsl?raw';
+import { coverByMatrices } from './gemmMatrix.ts';
 import { coverBySubgroups, isForRows } from './gemmSubgroup.ts';
 import { coverByTiles } from './gemmTile.ts';
 import { isInFours } from './inFours.ts';
@@ -67,16 +68,19 @@ const splitSum = summing(kernelOf('splitSum', splitSumCode), (kernel) =>
  *  and lies so that it can be read in fours, `tile2` with two of them, one written while the other is multiplied; `winograd` takes 3x3 convolutions
  *  another way (winograd.ts); `quad` shares loads by quad swaps and has no barriers, for adapters that run on the CPU, where a barrier costs more than
  *  the arithmetic; `subgroup` shares them among all of a subgroup, of what `tile` takes, unless rows are summed, for GPUs (both need the feature
- *  `subgroups`). In f16 there is `tile` alone, which must know a step's largest element before it writes it: what is too small for it stays in f32. */
-export type ProductVariant = 'workgroup' | 'quad' | 'subgroup' | 'winograd' | TileVariant;
+ *  `subgroups`), and `matrix` multiplies the same in matrices of 8 x 8 (variants.ts says on which). In f16 there is `tile` alone, which must know a step's largest element before it writes it: what is too small for it stays in f32. */
+export type ProductVariant = 'workgroup' | 'quad' | 'subgroup' | 'matrix' | 'winograd' | TileVariant;
+
+/** What not every product can run by. */
+type Special = 'subgroup' | 'matrix' | 'winograd';
 
 /** @param also what this product can run by beside those that all can. */
-export const productVariant = <Also extends 'subgroup' | 'winograd' = never>(
+export const productVariant = <Also extends Special = never>(
   context: LowerContext,
   kernelClass: 'gemm' | 'conv2d' | 'conv2dGradWeight',
   tileable: boolean,
   also: readonly Also[] = [],
-): Exclude<ProductVariant, 'subgroup' | 'winograd'> | Also => {
+): Exclude<ProductVariant, Special> | Also => {
   if (tileable && context.arithmetic === 'f16') return 'tile';
   const offered = ['workgroup', 'quad', ...(tileable ? tileVariants : []), ...also] as const;
   const chosen = context.variant(kernelClass, offered);
@@ -224,7 +228,7 @@ export function lowerProduct(product: Product, context: LowerContext): Dispatch[
 
   const flops = 2 * rows * columns * depth[0] * depth[1];
   const inFours = isInFours(product);
-  const variant = productVariant(context, 'gemm', inFours, inFours && !rowSums ? ['subgroup'] : []);
+  const variant = productVariant(context, 'gemm', inFours, inFours && !rowSums ? ['subgroup', 'matrix'] : []);
   if (variant === 'quad') {
     // A quad covers 16 columns but as few as 4 rows: what is narrow (a LoRA's rank) had better be the rows.
     if (columns <= 8 && columns < rows && columns === columnsInner && !rowSums)
@@ -297,6 +301,8 @@ function coverOf(
     }
     case 'subgroup':
       return coverBySubgroups(product, context);
+    case 'matrix':
+      return coverByMatrices(product);
     default:
       return coverByTiles(variant, product, context.arithmetic);
   }

@@ -2,15 +2,14 @@
 import type { Arithmetic } from '../../shared/arithmetic.ts';
 import { type Dispatch, type KernelSource, kernelOf, type Scratch } from './dispatch.ts';
 import tileCode from './gemm.tile.wgsl?raw';
-import { byReads, forReads, readInFours } from './inFours.ts';
+import { byReads, forReads, readInBlocks } from './inFours.ts';
 import type { Product } from './product.ts';
-import sharedTileCode from './shared/tile.wgsl?raw';
 import { type Summing, summing, summingFor } from './summing.ts';
-import { heldAs, type Tiles, tilesOf, tilesOfEach, type TileVariant, writtenOut } from './tile.ts';
+import { heldAs, tileCodes, type Tiles, tilesOf, tilesOfEach, type TileVariant, writtenOut } from './tile.ts';
 
 const tilesHeldAs = (arithmetic: Arithmetic): Summing<KernelSource>[][] =>
   byReads((reading) =>
-    summing(kernelOf('gemm.tile', reading(tileCode), sharedTileCode, ...readInFours), (kernel) =>
+    summing(kernelOf('gemm.tile', reading(tileCode), ...tileCodes, ...readInBlocks(reading)), (kernel) =>
       heldAs(arithmetic, kernel),
     ),
   );

@@ -4,6 +4,7 @@ import { formatOf } from './dispatch.ts';
 import { lanesOf } from './lanes.ts';
 import type { Product } from './product.ts';
 import foursCode from './shared/fours.wgsl?raw';
+import gemmBlocksCode from './shared/gemmBlocks.wgsl?raw';
 import gemmStoreCode from './shared/gemmStore.wgsl?raw';
 import transposedCode from './shared/transposed.wgsl?raw';
 import widenedCode from './shared/widened.wgsl?raw';
@@ -11,6 +12,9 @@ import { inHalves, isTileable } from './tile.ts';
 
 /** What they call. */
 export const readInFours = [foursCode, transposedCode, gemmStoreCode, widenedCode] as const;
+/** Of those that carry them in blocks. */
+export const readInBlocks = (reading: (code: string) => string): string[] => [reading(gemmBlocksCode), ...readInFours];
+
 /** Whether a and b are halves → the kernel that reads them so. */
 export const byReads = <T>(kernelReading: (code: (own: string) => string) => T): T[][] =>
   [false, true].map((a) => [false, true].map((b) => kernelReading((own) => inHalves(inHalves(own, 'a', a), 'b', b))));

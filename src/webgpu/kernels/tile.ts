@@ -1,8 +1,13 @@
 /** Products by large tiles, the kernels around shared/tile.wgsl: which tile a product gets, and the text of it. */
 import type { Arithmetic } from '../../shared/arithmetic.ts';
 import type { KernelSource } from './dispatch.ts';
+import blocksCode from './shared/blocks.wgsl?raw';
+import sharedTileCode from './shared/tile.wgsl?raw';
 import tileHalfCode from './shared/tileHalf.wgsl?raw';
 import { unroll } from './unroll.ts';
+
+/** What a kernel by tiles has beside what it says of its own operands. */
+export const tileCodes = [sharedTileCode, blocksCode] as const;
 
 /** Invocations of a workgroup and blocks of 4 x 4 sums of each: rows = 4 * THREADS_Y * ROW_PARTS. */
 export type Tile = Record<'THREADS_X' | 'THREADS_Y' | 'ROW_PARTS' | 'COLUMN_PARTS', number>;

@@ -31,19 +31,10 @@ alias Held = vec4f; // whole
 var<workgroup> tile_a: array<Held, BUFFERS * STEP * A_PITCH>;
 var<workgroup> tile_b: array<Held, BUFFERS * STEP * B_PITCH>;
 
-// The next block: four depths, of each four rows of A or four columns of B.
-var<private> next_a: array<vec4f, 4>;
-var<private> next_b: array<vec4f, 4>;
-
 // The first workgroup of this dispatch: a grid that would hold the GPU for long runs in turns (turns.ts).
 const FIRST_X = 0u;
 const FIRST_Y = 0u;
 const FIRST_Z = 0u;
-
-// Which block of a step: its place in depth, then in the tile, in fours. Neighbours are neighbours along the axis that is contiguous in memory.
-fn block_of(index: u32, length: u32, along_depth: bool) -> vec2u {
-  return select(vec2u(index / length, index % length), vec2u(index % (STEP / 4u), index / (STEP / 4u)), along_depth);
-}
 
 fn put_a(at: u32, factor: f32) {
   for (var j = 0u; j < FOUR; j++) {

@@ -1,0 +1,169 @@
+// Matrix product C[m, n] = SCALE * (sum over k of A[m, k] * B[n, k] + bias) + residual, all three matrices by strides.
+//
+// The same contract as gemm.tile.wgsl, for GPUs that multiply small matrices which lie spread over the invocations of a subgroup.
+//
+// A workgroup covers TILE_ROWS x TILE_COLUMNS and takes the depth in steps of 16, which lie in workgroup memory between two barriers; while one is
+// multiplied the next is on its way to registers. Each of the first SUBGROUPS subgroups keeps ROW_PARTS x COLUMN_PARTS matrices of 8 x 8 sums that lie
+// side by side. Where an adapter makes more and smaller subgroups, the others only carry. The sums leave by way of workgroup memory, too, a row of
+// matrices at a time, so nothing is read or written past an edge.
+// Strides of what matrices are read from are multiples of 16 bytes, as is every place that one begins at.
+// Dispatch: x = column tiles, y = row tiles, z = slices of the depth.
+enable subgroups;
+enable chromium_experimental_subgroup_matrix;
+
+// What is read at once of a and b: vec2u where two elements lie in a word.
+alias AWords = vec4u;
+alias BWords = vec4u;
+
+const ROWS = 20u;
+const COLUMNS = 20u;
+const DEPTH_OUTER = 1u;
+const DEPTH_INNER = 8u;
+const A_ROW = 8u;
+const A_DEPTH = 1u;
+const A_DEPTH_OUTER = 0u;
+const B_COLUMN = 8u;
+const B_COLUMN_OUTER = 0u;
+const B_DEPTH = 1u;
+const B_DEPTH_OUTER = 0u;
+const C_ROW = 20u;
+const C_COLUMN = 1u;
+const C_COLUMN_OUTER = 0u;
+const COLUMNS_INNER = 20u;
+const SCALE = 1.0f;
+const BIAS = false;
+const BIAS_BY_ROW = false;
+const RESIDUAL = false;
+// Whether c is added to, as it was before.
+const IN_PLACE = false;
+// Subgroups of a tile side by side, and matrices of each.
+const SUBGROUPS_X = 2u;
+const SUBGROUPS_Y = 2u;
+const ROW_PARTS = 4u;
+const COLUMN_PARTS = 4u;
+const SPLIT_DEPTH = 16u;
+const C_SPLIT = 0u;
+// Where in what is bound a and b begin.
+const A_FIRST = 0u;
+const B_FIRST = 0u;
+// How the elements of a and b are kept. 0: f32; 1: f16, two to a word; 2: bf16, two to a word.
+const A_FORMAT = 0u;
+const B_FORMAT = 0u;
+
+const DEPTH = DEPTH_OUTER * DEPTH_INNER;
+const A_ALONG_DEPTH = A_DEPTH == 1u;
+const B_ALONG_DEPTH = B_DEPTH == 1u;
+const WORKGROUP_SIZE = 128u;
+const SUBGROUPS = SUBGROUPS_X * SUBGROUPS_Y;
+const SIDE = 8u;
+const TILE_ROWS = SIDE * ROW_PARTS * SUBGROUPS_Y;
+const TILE_COLUMNS = SIDE * COLUMN_PARTS * SUBGROUPS_X;
+const STEP = 16u;
+const FOUR = 4u;
+// Blocks of a step: four depths of four rows or columns.
+const A_BLOCKS = STEP * TILE_ROWS / 16u;
+const B_BLOCKS = STEP * TILE_COLUMNS / 16u;
+const FIRST_OF_B = WORKGROUP_SIZE - B_BLOCKS;
+// Four more than the tile: neighbouring depths fall into different banks.
+const A_PITCH = TILE_ROWS + 4u;
+const B_PITCH = TILE_COLUMNS + 4u;
+
+alias Left = subgroup_matrix_left<f32, 8, 8>;
+alias Right = subgroup_matrix_right<f32, 8, 8>;
+alias Sums = subgroup_matrix_result<f32, 8, 8>;
+
+@group(0) @binding(0) var<storage, read> a: array<AWords>;
+@group(0) @binding(1) var<storage, read> b: array<BWords>;
+@group(0) @binding(2) var<storage, read> bias: array<f32>;
+@group(0) @binding(3) var<storage, read> residual: array<f32>;
+@group(0) @binding(4) var<storage, read_write> c: array<f32>;
+
+// By depth: its rows of A, its columns of B.
+var<workgroup> tile_a: array<f32, STEP * A_PITCH>;
+var<workgroup> tile_b: array<f32, STEP * B_PITCH>;
+// Of each row of subgroups eight rows of sums.
+var<workgroup> made: array<f32, SIDE * SUBGROUPS_Y * TILE_COLUMNS>;
+
+// The first workgroup of this dispatch: a grid that would hold the GPU for long runs in turns (turns.ts).
+const FIRST_X = 0u;
+const FIRST_Y = 0u;
+const FIRST_Z = 0u;
+
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn main(@builtin(workgroup_id) turn: vec3u, @builtin(local_invocation_index) index: u32, @builtin(subgroup_id) subgroup: u32) {
+  let group = turn + vec3u(FIRST_X, FIRST_Y, FIRST_Z);
+  let first_row = group.y * TILE_ROWS;
+  let first_column = group.x * TILE_COLUMNS;
+  let start = group.z * SPLIT_DEPTH;
+  let end = min(DEPTH, start + SPLIT_DEPTH);
+  let block_a = block_of(index, TILE_ROWS / 4u, A_ALONG_DEPTH);
+  let index_b = index - FIRST_OF_B;
+  let block_b = block_of(index_b, TILE_COLUMNS / 4u, B_ALONG_DEPTH);
+  let carries_a = index < A_BLOCKS;
+  let carries_b = index >= FIRST_OF_B;
+  let row = first_row + 4u * block_a.y;
+  let column = first_column + 4u * block_b.y;
+  if (carries_a) {
+    load_a(row, start + 4u * block_a.x, end);
+  }
+  if (carries_b) {
+    load_b(column, start + 4u * block_b.x, end);
+  }
+  let own_row = SIDE * ROW_PARTS * (subgroup / SUBGROUPS_X);
+  let own_column = SIDE * COLUMN_PARTS * (subgroup % SUBGROUPS_X);
+  var sums: array<Sums, ROW_PARTS * COLUMN_PARTS>;
+  for (var k0 = start; k0 < end; k0 += STEP) {
+    workgroupBarrier();
+    if (carries_a) {
+      for (var j = 0u; j < FOUR; j++) {
+        for (var i = 0u; i < FOUR; i++) {
+          tile_a[(4u * block_a.x + j) * A_PITCH + 4u * block_a.y + i] = next_a[j][i];
+        }
+      }
+    }
+    if (carries_b) {
+      for (var j = 0u; j < FOUR; j++) {
+        for (var i = 0u; i < FOUR; i++) {
+          tile_b[(4u * block_b.x + j) * B_PITCH + 4u * block_b.y + i] = next_b[j][i];
+        }
+      }
+    }
+    workgroupBarrier();
+    if (k0 + STEP < end) {
+      if (carries_a) {
+        load_a(row, k0 + STEP + 4u * block_a.x, end);
+      }
+      if (carries_b) {
+        load_b(column, k0 + STEP + 4u * block_b.x, end);
+      }
+    }
+    if (subgroup < SUBGROUPS) {
+      for (var d = 0u; d < STEP; d += SIDE) {
+        var rights: array<Right, COLUMN_PARTS>;
+        for (var q = 0u; q < COLUMN_PARTS; q++) {
+          rights[q] = subgroupMatrixLoad<Right, row_major>(&tile_b, d * B_PITCH + own_column + SIDE * q, B_PITCH);
+        }
+        for (var p = 0u; p < ROW_PARTS; p++) {
+          let left = subgroupMatrixLoad<Left, col_major>(&tile_a, d * A_PITCH + own_row + SIDE * p, A_PITCH);
+          for (var q = 0u; q < COLUMN_PARTS; q++) {
+            sums[p * COLUMN_PARTS + q] = subgroupMatrixMultiplyAccumulate(left, rights[q], sums[p * COLUMN_PARTS + q]);
+          }
+        }
+      }
+    }
+  }
+  for (var p = 0u; p < ROW_PARTS; p++) {
+    workgroupBarrier();
+    if (subgroup < SUBGROUPS) {
+      let at = SIDE * (subgroup / SUBGROUPS_X) * TILE_COLUMNS + own_column;
+      for (var q = 0u; q < COLUMN_PARTS; q++) {
+        subgroupMatrixStore<row_major>(&made, at + SIDE * q, sums[p * COLUMN_PARTS + q], TILE_COLUMNS);
+      }
+    }
+    workgroupBarrier();
+    for (var i = index; i < SIDE * SUBGROUPS_Y * TILE_COLUMNS; i += WORKGROUP_SIZE) {
+      let y = i / TILE_COLUMNS;
+      store_c(first_row + SIDE * (ROW_PARTS * (y / SIDE) + p) + y % SIDE, first_column + i % TILE_COLUMNS, group.z, made[i]);
+    }
+  }
+}
