@@ -8,7 +8,7 @@ import { existsSync, readdirSync, readFileSync, realpathSync } from 'node:fs';
 import { homedir } from 'node:os';
 import path from 'node:path';
 import { WinnowError } from '../shared/errors.ts';
-import { type EngineDevice, openDevice, reportAdapter } from '../webgpu/device.ts';
+import { type DeviceChoices, type EngineDevice, openDevice, reportAdapter } from '../webgpu/device.ts';
 import { waitPatiently } from './patience.ts';
 
 export interface NodeDevice extends EngineDevice {
@@ -21,13 +21,15 @@ const LOADER = 'libvulkan.so.1';
 /** Workgroup memory is zeroed by a loop instead of by its declaration: the same zeros, but SwiftShader unrolls the latter into a store for
  *  every element, and a kernel with 8 KiB of it takes 680 instead of 60 ms to compile. A page cannot choose. */
 const DAWN_OPTIONS = ['disable-dawn-features=use_vulkan_zero_initialize_workgroup_memory_extension'];
+/** Dawn offers its experiments then. */
+const UNSAFE = 'enable-dawn-features=allow_unsafe_apis';
 const RTLD_NOW = 2;
 const RTLD_NODELETE = 0x1000;
 
 /** Finds and opens an adapter; throws NoWebGPU, naming the fix, where there is none. */
-export async function openNodeDevice(): Promise<NodeDevice> {
-  const { gpu, source } = await openNodeGpu();
-  const opened = await openDevice(gpu);
+export async function openNodeDevice(choices: DeviceChoices = {}): Promise<NodeDevice> {
+  const { gpu, source } = await openNodeGpu('any', choices);
+  const opened = await openDevice(gpu, choices);
   return Object.assign(opened, { driver: `${opened.adapter.description || opened.adapterName} (${source})` });
 }
 
@@ -36,10 +38,16 @@ const held: GPU[] = [];
 
 /** The `navigator.gpu` of this process, and where its driver comes from. With a name: of the first adapter whose description or driver holds
  *  it; `any` is the best one, as without. */
-export async function openNodeGpu(name = 'any'): Promise<{ gpu: GPU; source: string }> {
+export async function openNodeGpu(
+  name = 'any',
+  { matrices = false }: DeviceChoices = {},
+): Promise<{ gpu: GPU; source: string }> {
   const silent: Candidate[] = [];
   const seen: string[] = [];
-  for await (const { gpu, source, description, software } of adapters(silent)) {
+  for await (const { gpu, source, description, software } of adapters(
+    silent,
+    matrices ? [...DAWN_OPTIONS, UNSAFE] : DAWN_OPTIONS,
+  )) {
     if (name === 'any' || `${description} ${source}`.toLowerCase().includes(name.toLowerCase())) {
       if (software) waitPatiently();
       return { gpu, source };
@@ -81,22 +89,20 @@ function oldMesa(manifest: string): string | undefined {
 /** Every adapter that a driver here offers as its best, best driver first. */
 export async function listAdapters(): Promise<{ name: string; source: string }[]> {
   const found: { name: string; source: string }[] = [];
-  for await (const { description, source } of adapters([])) found.push({ name: description, source });
+  for await (const { description, source } of adapters([], DAWN_OPTIONS)) found.push({ name: description, source });
   return found;
 }
 
 /** Adds every driver that gives none to `silent`. */
-async function* adapters(silent: Candidate[]): AsyncGenerator<{
-  gpu: GPU;
-  source: string;
-  description: string;
-  software: boolean;
-}> {
+async function* adapters(
+  silent: Candidate[],
+  options: string[],
+): AsyncGenerator<{ gpu: GPU; source: string; description: string; software: boolean }> {
   const { create, globals } = await importDawn();
   Object.assign(globalThis, globals);
   for (const candidate of candidates()) {
     if (!candidate.prepare()) continue;
-    const gpu = create(DAWN_OPTIONS);
+    const gpu = create(options);
     held.push(gpu);
     const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
     if (!adapter) {

@@ -5,6 +5,7 @@ import { basename, dirname, join } from 'node:path';
 import { embeddedModels } from '../data/embeddedModels.ts';
 import { Engine } from '../service/engineService.ts';
 import type { Environment, FolderReader } from '../service/environment.ts';
+import { MATRIX_FEATURE } from '../shared/subgroupMatrices.ts';
 import { openNodeGpu } from './device.ts';
 import { cachedHash } from './fileHashes.ts';
 import { folderReader, NodeFileStore } from './files.ts';
@@ -35,11 +36,19 @@ export interface EngineOptions {
   root: string;
   /** False for what needs no GPU. */
   gpu?: boolean;
+  /** Asks the GPU for subgroup matrices, too. */
+  matrices?: boolean;
 }
 
-export async function openEnvironment({ base, others = [], root, gpu = true }: EngineOptions): Promise<Environment> {
+export async function openEnvironment({
+  base,
+  others = [],
+  root,
+  gpu = true,
+  matrices,
+}: EngineOptions): Promise<Environment> {
   return {
-    gpu: gpu ? (await openNodeGpu()).gpu : undefined,
+    gpu: gpu ? (await openNodeGpu('any', { matrices })).gpu : undefined,
     hasOnnxWebgpu: false,
     memoryBytes: totalmem(),
     files: new NodeFileStore(root, settings),
@@ -51,6 +60,12 @@ export async function openEnvironment({ base, others = [], root, gpu = true }: E
   };
 }
 
+/** Says where what was asked for is not there. */
+export function sayMatrices(terminal: Terminal, { features }: { features: readonly string[] }): void {
+  if (!features.includes(MATRIX_FEATURE))
+    terminal.note('This GPU or its driver has no subgroup matrices of f32: --matrices changes nothing.');
+}
+
 /** Runs `work` with an engine and closes it. */
 export async function withEngine<T>(
   terminal: Terminal,
@@ -59,8 +74,12 @@ export async function withEngine<T>(
 ): Promise<T> {
   const engine = new Engine(await openEnvironment(options));
   try {
-    if (options.gpu ?? true)
-      await engine.start(({ what, done, total }) => terminal.status(`${what} (${done}/${total})`));
+    if (options.gpu ?? true) {
+      const report = await engine.start(({ what, done, total }) => terminal.status(`${what} (${done}/${total})`), {
+        matrices: options.matrices,
+      });
+      if (options.matrices) sayMatrices(terminal, report);
+    }
     return await work(engine);
   } finally {
     await engine.dispose();

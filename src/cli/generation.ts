@@ -12,13 +12,14 @@ import { limits } from '../shared/limits.ts';
 import { absolute, count, doNothing, number, oneOf, size } from './arguments.ts';
 import { hashFile } from './fileHashes.ts';
 import { folderReader } from './files.ts';
-import { modelOptions } from './modelRef.ts';
+import { gpuOptions, modelOptions } from './modelRef.ts';
 import { appendImages, readImages } from './records.ts';
 import { Pace, type Terminal } from './terminal.ts';
 import { badArguments, type Options, type Values } from './verb.ts';
 
 export const generationOptions = {
   ...modelOptions,
+  ...gpuOptions,
   negative: { kind: 'text', value: 'TEXT', help: 'negative prompt, read with guidance' },
   steps: { kind: 'text', value: 'N', help: `sampling steps (default: the model's usual)` },
   guidance: { kind: 'text', value: 'X', help: `guidance scale; 1 is none (default: the model's usual)` },

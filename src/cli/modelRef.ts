@@ -40,6 +40,14 @@ export const modelOptions = {
   },
 } as const satisfies Options;
 
+/** For verbs that run models on the GPU. */
+export const gpuOptions = {
+  matrices: {
+    kind: 'flag',
+    help: "large products by WebGPU's subgroup matrices, an experiment, where the GPU has them in f32 (Apple's do) and they are right and faster",
+  },
+} as const satisfies Options;
+
 /** Pieces between `+`, joined again as long as what they name exists. */
 function splitPaths(text: string): string[] {
   const pieces = text.split('+');

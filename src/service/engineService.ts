@@ -5,6 +5,7 @@ import { infoOf, type Judge, type Scorer } from '../judges/judge.ts';
 import '../shared/disposable.ts';
 import { inWords, isWinnowError, WinnowError } from '../shared/errors.ts';
 import type { TrainConfig } from '../training/config.ts';
+import type { DeviceChoices } from '../webgpu/device.ts';
 import { createGpuExecutor } from '../webgpu/executor.ts';
 import { backendFor } from './choices.ts';
 import { Devices, DeviceUse } from './device/devices.ts';
@@ -89,6 +90,7 @@ export class Engine implements EngineService {
   private readonly controls = new Map<string, RunControl>();
   private readonly exported: string[] = [];
   private readonly devices: Devices<Running>;
+  private deviceChoices: DeviceChoices = {};
 
   constructor(env: Environment) {
     this.env = env;
@@ -104,13 +106,17 @@ export class Engine implements EngineService {
     this.embeddings = new EmbeddingStore(env);
     this.pool = new ModelPool(env, this.runStore);
     this.devices = new Devices({
-      open: (listener) => openRunning(env, this.pool, listener),
+      open: (listener) => openRunning(env, this.pool, { choices: this.deviceChoices, listener }),
       recoveries: new Recoveries(() => env.now().getTime()),
       inTurn: (work) => this.jobs.run('device lost', (signal) => signal.lastly(work)),
     });
   }
 
-  async start(listener: Listener<{ what: string; done: number; total: number }> = () => {}): Promise<SystemReport> {
+  async start(
+    listener: Listener<{ what: string; done: number; total: number }> = () => {},
+    choices: DeviceChoices = {},
+  ): Promise<SystemReport> {
+    this.deviceChoices = choices;
     return (await this.devices.current(listener)).report;
   }
 

@@ -4,7 +4,7 @@ import type { SessionOptions } from '../onnx/session.ts';
 import type { Arithmetic } from '../shared/arithmetic.ts';
 import '../shared/disposable.ts';
 import { WinnowError } from '../shared/errors.ts';
-import { adapterKey, type EngineDevice, openDevice } from '../webgpu/device.ts';
+import { adapterKey, type DeviceChoices, type EngineDevice, openDevice } from '../webgpu/device.ts';
 import { evaluate } from '../oracle/run.ts';
 import { createGpuExecutor, type GpuExecutor } from '../webgpu/executor.ts';
 import { TUNER_VERSION, whatIsWrongInHalf } from '../webgpu/tune.ts';
@@ -41,9 +41,13 @@ export interface Running extends OnDevice {
 }
 
 /** Opens a device, and measures on it what was not measured yet. What was opened is let go where it fails. */
-export async function openRunning(env: Environment, pool: ModelPool, listener: Opening): Promise<Running> {
+export async function openRunning(
+  env: Environment,
+  pool: ModelPool,
+  { choices: asked, listener }: { choices: DeviceChoices; listener: Opening },
+): Promise<Running> {
   listener({ what: 'Opening the GPU', done: 0, total: 4 });
-  const device = await openDevice(env.gpu);
+  const device = await openDevice(env.gpu, asked);
   using opened = new DisposableStack();
   opened.defer(() => device.destroy());
   const sessionOptions = (provider: 'webgpu' | 'wasm'): SessionOptions =>
@@ -51,7 +55,7 @@ export async function openRunning(env: Environment, pool: ModelPool, listener: O
   listener({ what: 'Opening the model', done: 1, total: 4 });
   const model = await pool.resolve({ base: env.embeddedModels[0]!, adapters: [] });
   const sha256 = (text: string): Promise<string> => env.sha256(new TextEncoder().encode(text));
-  const measuredOn = (await sha256(adapterKey(device.adapter))).slice(0, 16);
+  const measuredOn = (await sha256(adapterKey(device.adapter, device.device.features))).slice(0, 16);
   const key = await sha256([measuredOn, model.unetHash, defaultThreads(), navigatorName(), TUNER_VERSION].join('|'));
   const kernels = new TunedKernels({ env, device, machine: `${measuredOn}|${navigatorName()}` });
   listener({ what: 'Measuring kernels', done: 2, total: 4 });

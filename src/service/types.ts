@@ -26,6 +26,7 @@ import type {
   TrainPair,
 } from '../records/runs.ts';
 import type { TrainConfig } from '../training/config.ts';
+import type { DeviceChoices } from '../webgpu/device.ts';
 import type { ExportKind } from './export/kinds.ts';
 import type { Preview } from './sampling/previews.ts';
 
@@ -405,8 +406,11 @@ export interface PromptReading {
 /** The engine's verbs. One job runs at a time, in order of call; `cancel` ends the named job at its next step with a Cancelled error, and
  *  resolves when it has ended. Every verb rejects with a named error (shared/errors.ts). */
 export interface EngineService extends ModelStorageService, JudgeStorageService {
-  /** Opens the device, measures what is to be measured, once. */
-  start(listener?: Listener<{ what: string; done: number; total: number }>): Promise<SystemReport>;
+  /** Opens the device, measures what is to be measured, once. What is chosen holds for this device and those that follow a lost one. */
+  start(
+    listener?: Listener<{ what: string; done: number; total: number }>,
+    choices?: DeviceChoices,
+  ): Promise<SystemReport>;
   /** The embedded models and the stored ones that open; the embedded ones first. */
   models(): Promise<ModelInfo[]>;
   /** Names what a reference stands for now, as `ImageRecord.modelHash` does: it changes with any file behind it. */

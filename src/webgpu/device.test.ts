@@ -1,5 +1,6 @@
 /** What tells adapters apart where their names do not; and what becomes of work on a device that is lost. */
 import { describe, expect, it } from 'vitest';
+import { MATRIX_FEATURE } from '../shared/subgroupMatrices.ts';
 import { adapterKey, type AdapterReport, openDevice } from './device.ts';
 
 const blank: AdapterReport = {
@@ -12,6 +13,8 @@ const blank: AdapterReport = {
   limits: { maxBufferSize: 2 ** 31, maxStorageBufferBindingSize: 2 ** 30 },
 };
 
+const none = new Set<string>();
+
 it('tells adapters without a name apart by what they can do', () => {
   const others: Partial<AdapterReport>[] = [
     { software: true },
@@ -20,19 +23,65 @@ it('tells adapters without a name apart by what they can do', () => {
     { vendor: 'intel' },
     { description: 'intel' },
   ];
-  const keys = [blank, ...others.map((other) => ({ ...blank, ...other }))].map(adapterKey);
+  const keys = [blank, ...others.map((other) => ({ ...blank, ...other }))].map((report) => adapterKey(report, none));
   expect(new Set(keys).size).toBe(keys.length);
 });
 
 it('gives the same adapter the same key, in whatever order it lists its features and limits', () => {
   const { maxBufferSize, maxStorageBufferBindingSize } = blank.limits;
-  expect(
-    adapterKey({
-      ...blank,
-      features: blank.features.toReversed(),
-      limits: { maxStorageBufferBindingSize: maxStorageBufferBindingSize!, maxBufferSize: maxBufferSize! },
-    }),
-  ).toBe(adapterKey(blank));
+  const turned: AdapterReport = {
+    ...blank,
+    features: blank.features.toReversed(),
+    limits: { maxStorageBufferBindingSize: maxStorageBufferBindingSize!, maxBufferSize: maxBufferSize! },
+  };
+  expect(adapterKey(turned, none)).toBe(adapterKey(blank, none));
+});
+
+describe('subgroup matrices', () => {
+  const of = (type: string, side: number, result = type) => ({
+    componentType: type,
+    resultComponentType: result,
+    M: side,
+    N: side,
+    K: side,
+  });
+  const metals = [of('f32', 8), of('f16', 8)];
+
+  async function opened(configs: object[] | undefined, subgroupMaxSize: number, matrices?: boolean) {
+    const asked: string[] = [];
+    const adapter = {
+      info: { subgroupMatrixConfigs: configs, subgroupMaxSize },
+      limits: {},
+      features: new Set(['subgroups', MATRIX_FEATURE]),
+      requestDevice: async ({ requiredFeatures }: { requiredFeatures: string[] }) => {
+        asked.push(...requiredFeatures);
+        return { lost: new Promise(() => {}), addEventListener: () => {}, features: new Set(requiredFeatures) };
+      },
+    };
+    const { adapter: report, device } = await openDevice(
+      { requestAdapter: async () => adapter } as unknown as GPU,
+      matrices === undefined ? undefined : { matrices },
+    );
+    return { asked, report, key: adapterKey(report, device.features) };
+  }
+
+  it('are asked for by choice alone, and what was measured without them does not stand for them', async () => {
+    const [without, withThem] = [await opened(metals, 32), await opened(metals, 32, true)];
+    expect([without.asked, withThem.asked]).toEqual([['subgroups'], ['subgroups', MATRIX_FEATURE]]);
+    expect(withThem.report.features).toEqual(without.report.features);
+    expect(withThem.key).not.toBe(without.key);
+    expect((await opened(metals, 32, false)).key).toBe(without.key);
+  });
+
+  it.each([
+    ['of another type', [of('f16', 8), of('f16', 8, 'f32')], 32],
+    ['of another size', [of('f32', 16)], 32],
+    ['over subgroups that are too wide', metals, 64],
+    ['that nothing is told of', undefined, 32],
+  ] as const)('%s are not asked for', async (_, configs, size) => {
+    const { asked, report } = await opened(configs && [...configs], size, true);
+    expect([asked, report.features]).toEqual([['subgroups'], ['subgroups']]);
+  });
 });
 
 describe('a device that is lost', () => {

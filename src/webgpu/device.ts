@@ -1,6 +1,7 @@
 /** Opens a GPUDevice with all the adapter offers, and makes its failures loud: uncaptured errors are counted and thrown at the next
  *  read, a lost device is named. Works in a page, a worker and Node: whoever calls brings `navigator.gpu` or its like. */
 import { WinnowError } from '../shared/errors.ts';
+import { MATRIX_FEATURE } from '../shared/subgroupMatrices.ts';
 
 /** What the system check shows, as plain data. */
 export interface AdapterReport {
@@ -33,8 +34,18 @@ export interface EngineDevice {
 
 const WANTED_FEATURES = ['shader-f16', 'subgroups', 'timestamp-query'] as const;
 
+/** What a device is asked for by choice. */
+export interface DeviceChoices {
+  /** Subgroup matrices (kernels/gemmMatrix.ts), where an adapter offers those that the kernels are written for. Off if left out: they are an
+   *  experiment of one browser, and what they round is for each driver to say. */
+  matrices?: boolean | undefined;
+}
+
 /** Asks `gpu` for its best adapter and a device with that adapter's limits. */
-export async function openDevice(gpu: GPU | undefined): Promise<EngineDevice> {
+export async function openDevice(
+  gpu: GPU | undefined,
+  { matrices = false }: DeviceChoices = {},
+): Promise<EngineDevice> {
   const adapter = await gpu?.requestAdapter({ powerPreference: 'high-performance' });
   if (!gpu || !adapter) {
     throw new WinnowError(
@@ -47,7 +58,10 @@ export async function openDevice(gpu: GPU | undefined): Promise<EngineDevice> {
   const device = await adapter
     .requestDevice({
       label: 'winnow',
-      requiredFeatures: WANTED_FEATURES.filter((feature) => adapter.features.has(feature)),
+      requiredFeatures: [
+        ...WANTED_FEATURES.filter((feature) => adapter.features.has(feature)),
+        ...(matrices && report.features.includes(MATRIX_FEATURE) ? [MATRIX_FEATURE as GPUFeatureName] : []),
+      ],
       requiredLimits: report.limits,
     })
     .catch((error: unknown) => {
@@ -60,19 +74,39 @@ export async function openDevice(gpu: GPU | undefined): Promise<EngineDevice> {
   return watchDevice(gpu, device, report);
 }
 
+/** As gpuweb's proposal "subgroup matrix" has it. */
+interface MatrixConfig {
+  componentType: string;
+  resultComponentType: string;
+  M: number;
+  N: number;
+  K: number;
+}
+
+/** The widest subgroups of which a workgroup of gemm.matrix.wgsl has enough. */
+const WIDEST = 32;
+
+/** Whether an adapter multiplies matrices of 8 x 8 of f32, as Metal's do. */
+function hasMatrices({ info }: GPUAdapter): boolean {
+  const { subgroupMatrixConfigs = [] } = info as { subgroupMatrixConfigs?: Iterable<MatrixConfig> };
+  return (
+    (info.subgroupMaxSize ?? Infinity) <= WIDEST &&
+    [...subgroupMatrixConfigs].some(
+      ({ componentType, resultComponentType, M, N, K }) =>
+        [componentType, resultComponentType].every((type) => type === 'f32') && [M, N, K].every((side) => side === 8),
+    )
+  );
+}
+
 /** Counts up with what is measured and how: what older versions measured is measured again. */
 const MEASUREMENTS = 2;
 
-/** Tells adapters apart in what was measured on them: by all that they say of themselves, as the name alone may be empty. */
-export function adapterKey({
-  vendor,
-  architecture,
-  device,
-  description,
-  software,
-  features,
-  limits,
-}: AdapterReport): string {
+/** Tells adapters apart in what was measured on them: by all that they say of themselves, as the name alone may be empty.
+ *  @param has features of the device: what was measured without an experiment is measured anew with it. */
+export function adapterKey(
+  { vendor, architecture, device, description, software, features, limits }: AdapterReport,
+  has: { has(feature: string): boolean },
+): string {
   const sorted = Object.entries(limits).toSorted(([a], [b]) => (a < b ? -1 : 1));
   return JSON.stringify([
     MEASUREMENTS,
@@ -81,12 +115,12 @@ export function adapterKey({
     device,
     description,
     software,
-    [...features].sort(),
+    features.filter((feature) => feature !== MATRIX_FEATURE || has.has(feature)).sort(),
     sorted,
   ]);
 }
 
-/** The adapter's identity, features and limits as plain data. */
+/** The adapter's identity, features and limits as plain data; of subgroup matrices only those that kernels are written for. */
 export function reportAdapter(adapter: GPUAdapter): AdapterReport {
   const { vendor, architecture, device, description } = adapter.info;
   const limits: Record<string, number> = {};
@@ -97,7 +131,8 @@ export function reportAdapter(adapter: GPUAdapter): AdapterReport {
   const software =
     adapter.info.isFallbackAdapter ||
     /swiftshader|llvmpipe|lavapipe|basic render/i.test(`${architecture} ${device} ${description}`);
-  return { vendor, architecture, device, description, software, features: [...adapter.features].sort(), limits };
+  const features = [...adapter.features].filter((feature) => feature !== MATRIX_FEATURE || hasMatrices(adapter)).sort();
+  return { vendor, architecture, device, description, software, features, limits };
 }
 
 const notToBeTrusted = 'The numbers of this step are not to be trusted: resume from the last checkpoint.';

@@ -12,7 +12,7 @@ import type { EngineDevice } from './device.ts';
 import { type CompileProgress, pipelinesOf } from './pipelines.ts';
 import { bytesOf, checkBuffer, type Place, type Plan, type PlannedDispatch, planGraph } from './plan.ts';
 import { maxFlops, submitGroups } from './turns.ts';
-import { chooseVariant, type KernelVariants, untunedVariants } from './variants.ts';
+import { chooseVariant, compilable, type KernelVariants, untunedVariants } from './variants.ts';
 
 export interface GpuExecutorOptions {
   /** Which variant of each kernel class to use (webgpu/tune.ts); else what suits this kind of adapter. The same record gives the same bits. */
@@ -176,7 +176,8 @@ export function createGpuExecutor(engine: EngineDevice, options: GpuExecutorOpti
   assert(arithmetic === 'f32' || device.features.has('shader-f16'), `${engine.adapterName} does not offer shader-f16`);
   const pipelines = pipelinesOf(device);
   const most = maxFlops(engine.adapter, flopsPerSecond);
-  const variant = chooseVariant(variants ?? untunedVariants(engine.adapter, device.features));
+  const wanted = variants ?? untunedVariants(engine.adapter, device.features);
+  const variant = chooseVariant(compilable(wanted, device.features));
 
   async function compile(
     graph: Graph,

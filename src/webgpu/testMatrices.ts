@@ -1,5 +1,6 @@
 /** For tests: subgroup matrices on devices that have none, in the WGSL that all have. */
 import { assert } from '../shared/assert.ts';
+import { MATRIX_FEATURE } from '../shared/subgroupMatrices.ts';
 import type { EngineDevice } from './device.ts';
 
 /** The same module with matrices of 8 x 8 spread by hand over subgroups of four or eight: an invocation keeps two rows, or one. */
@@ -57,10 +58,11 @@ export function spreadByHand(code: string, size: number): string {
   ].join('\n');
 }
 
-/** A device whose modules with subgroup matrices are rewritten before it compiles them. */
+/** A device that says it has subgroup matrices, and rewrites the modules with them before it compiles them. */
 export function rewriting(engine: EngineDevice, rewritten: (code: string) => string): EngineDevice {
   const device = new Proxy(engine.device, {
     get(of, key) {
+      if (key === 'features') return new Set([...of.features, MATRIX_FEATURE]);
       if (key === 'createShaderModule')
         return (descriptor: GPUShaderModuleDescriptor) => {
           const { code } = descriptor;

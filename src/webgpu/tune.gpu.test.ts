@@ -3,9 +3,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type NodeDevice, openNodeDevice } from '../cli/device.ts';
 import { Graph, type Value } from '../graph/graph.ts';
 import { evaluate } from '../oracle/run.ts';
+import { MATRIX_FEATURE } from '../shared/subgroupMatrices.ts';
 import type { EngineDevice } from './device.ts';
 import { classes, classGraph, orderOf, raced, tuneKernels, type Tuning } from './tune.ts';
-import { chooseVariant, type KernelVariants, MATRIX_FEATURE } from './variants.ts';
+import { chooseVariant, type KernelVariants } from './variants.ts';
 import { heaviestTasks, type Task } from './workload.ts';
 
 let engine: NodeDevice;

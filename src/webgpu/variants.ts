@@ -1,4 +1,5 @@
 /** Which of a kernel class's variants runs: by record, so that a resumed run takes the same kernels. */
+import { MATRIX_FEATURE } from '../shared/subgroupMatrices.ts';
 import type { LowerContext } from './kernels/dispatch.ts';
 
 /** Kernel class → names of variants in order of preference, with spaces between; `default` stands for classes without an entry. Stored in
@@ -6,9 +7,6 @@ import type { LowerContext } from './kernels/dispatch.ts';
  *  convolutions as fewer products, in large tiles; `quad` shares values by quad swaps, without barriers, and `subgroup` by broadcasts; `matrix` multiplies
  *  matrices that lie spread over a subgroup; `register` does none of it; `spread` puts several workgroups to what `workgroup` gives to one. */
 export type KernelVariants = Readonly<Record<string, string>>;
-
-/** Subgroup matrices, an experiment of Chromium's: a device has it only where it was asked for by choice, and fits (device.ts). */
-export const MATRIX_FEATURE = 'chromium-experimental-subgroup-matrix';
 
 /** What a variant's kernels enable. */
 const featureOf: Readonly<Record<string, string>> = {
@@ -22,6 +20,18 @@ export const hasFeatureOf = (variant: string, features: { has(feature: string): 
   const feature = featureOf[variant];
   return feature === undefined || features.has(feature);
 };
+
+/** Of a record, what a device of these features compiles: what began on another one goes on with the next of its order. */
+export const compilable = (record: KernelVariants, features: { has(feature: string): boolean }): KernelVariants =>
+  Object.fromEntries(
+    Object.entries(record).map(([kernelClass, order]) => [
+      kernelClass,
+      order
+        .split(' ')
+        .filter((variant) => hasFeatureOf(variant, features))
+        .join(' '),
+    ]),
+  );
 
 /** For adapters that run shaders on the CPU, where a barrier costs more than the arithmetic around it. */
 export const softwareVariants = (subgroups: boolean): KernelVariants => ({

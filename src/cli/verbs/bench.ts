@@ -8,7 +8,7 @@ import { WinnowError } from '../../shared/errors.ts';
 import { presetNamed } from '../../training/presets.ts';
 import { count, doNothing, number, oneOf } from '../arguments.ts';
 import { openNodeDevice } from '../device.ts';
-import { openEnvironment, productRoot } from '../engine.ts';
+import { openEnvironment, productRoot, sayMatrices } from '../engine.ts';
 import { folderReader } from '../files.ts';
 import { gpuMarkdown, gpuText } from '../gpuTables.ts';
 import { parseModelRef } from '../modelRef.ts';
@@ -32,6 +32,7 @@ export const bench = defineVerb({
     small: { kind: 'flag', help: 'with gpu: the small models alone' },
     minutes: { kind: 'text', value: 'N', help: 'with gpu: what is not measured by then is left out (default: 15)' },
     out: { kind: 'text', value: 'FILE', help: `with gpu: where the figures go (default: ${GPU_FILE})` },
+    matrices: { kind: 'flag', help: "with gpu: WebGPU's subgroup matrices, too, an experiment" },
     markdown: { kind: 'flag', help: 'with gpu: a table for docs/adapters.md' },
   },
   notes: [
@@ -41,19 +42,22 @@ export const bench = defineVerb({
   ],
   example: '--mode full --pairs 1 --json',
   async run([model = embeddedModels[0]!, file], values, terminal) {
-    const { small, minutes, out, markdown } = values;
+    const { small, minutes, out, markdown, matrices } = values;
     if (model === 'gpu') {
       doNothing(values, ['rank'], 'with gpu');
-      if (file !== undefined) doNothing(values, ['small', 'minutes', 'out'], 'with a file of figures');
+      if (file !== undefined) doNothing(values, ['small', 'minutes', 'out', 'matrices'], 'with a file of figures');
       const figures =
         file === undefined
-          ? await measureGpu({ small, minutes: number('minutes', minutes ?? '15', { min: 0, max: 1440 }) }, terminal)
+          ? await measureGpu(
+              { small, minutes: number('minutes', minutes ?? '15', { min: 0, max: 1440 }), matrices },
+              terminal,
+            )
           : readFigures(file);
       if (file === undefined) writeFileSync(out ?? GPU_FILE, `${JSON.stringify(figures, null, 1)}\n`);
       const text = markdown ? gpuMarkdown(figures) : gpuText(figures);
       return { json: figures, text: file === undefined ? `${text}\n\nWritten to ${out ?? GPU_FILE}.` : text };
     }
-    doNothing(values, ['small', 'minutes', 'out', 'markdown'], 'without gpu');
+    doNothing(values, ['small', 'minutes', 'out', 'markdown', 'matrices'], 'without gpu');
     if (file !== undefined) throw badArguments(`${file} is one argument too many.`, 'See winnow bench --help.');
     const { base, adapters } = parseModelRef(model);
     if (adapters.length > 0)
@@ -78,11 +82,12 @@ export const bench = defineVerb({
 });
 
 async function measureGpu(
-  { small, minutes }: { small: boolean; minutes: number },
+  { small, minutes, matrices }: { small: boolean; minutes: number; matrices: boolean },
   terminal: Terminal,
 ): Promise<GpuBench> {
-  const engine = await openNodeDevice();
+  const engine = await openNodeDevice({ matrices });
   try {
+    if (matrices) sayMatrices(terminal, engine.adapter);
     const open = (folder: string): ReturnType<typeof folderReader> => folderReader(join(productRoot, folder));
     const chosen = small ? layouts.slice(0, SMALL_LAYOUTS) : layouts;
     const { limits } = engine.device;

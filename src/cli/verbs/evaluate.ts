@@ -141,7 +141,7 @@ export const evaluate = defineVerb({
     const out = outFolder(required('out', values.out));
     const bases = [...new Set(refs.map(({ base }) => base))];
     const [base = embeddedModels[0]!, ...others] = bases;
-    return withEngine(terminal, { base, others, root: out }, async (engine) => {
+    return withEngine(terminal, { base, others, root: out, matrices: values.matrices }, async (engine) => {
       const infos = await engine.models();
       const infoOf = (ref: ModelRef) => infos[bases.indexOf(ref.base)]!;
       const [info] = infos;

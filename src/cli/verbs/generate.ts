@@ -35,7 +35,7 @@ export const generate = defineVerb({
     const items = wanted.flatMap((prompt) => seedList.map((seed) => ({ prompt, seed })));
     const asked = askedOf(values);
     const out = outFolder(required('out', values.out));
-    return withEngine(terminal, { base: ref.base, root: out }, async (engine) => {
+    return withEngine(terminal, { base: ref.base, root: out, matrices: values.matrices }, async (engine) => {
       const [info] = await engine.models();
       saySampler(terminal, info!, values.scheduler);
       await sayCuts(engine, terminal, ref, [...wanted, values.negative ?? '']);

@@ -52,7 +52,7 @@ export const pairs = defineVerb({
     const named = values.judge === undefined ? undefined : askedJudge(values.judge, 'judge');
     const asked = askedOf(values);
     const out = outFolder(required('out', values.out));
-    return withEngine(terminal, { base: ref.base, root: out }, async (engine) => {
+    return withEngine(terminal, { base: ref.base, root: out, matrices: values.matrices }, async (engine) => {
       const [info] = await engine.models();
       saySampler(terminal, info!, values.scheduler);
       // Prompts beyond the count are not used.

@@ -85,7 +85,7 @@ export const round = defineVerb({
     const given = values.prompts !== undefined || values.prompt.length > 0 ? await prompts(values) : undefined;
     const list = given ?? (await ownPrompts(record));
     const out = outFolder(required('out', values.out));
-    return withEngine(terminal, { base: ref.base, root: out }, async (engine) => {
+    return withEngine(terminal, { base: ref.base, root: out, matrices: values.matrices }, async (engine) => {
       const [info] = await engine.models();
       saySampler(terminal, info!, values.scheduler);
       const all = CANDIDATES * ask;

@@ -17,7 +17,7 @@ import type { Engine } from '../../service/engineService.ts';
 import { withEngine } from '../engine.ts';
 import { outFolder } from '../fileErrors.ts';
 import { sayCuts, saySampler } from '../generation.ts';
-import { isRun, modelOptions, parseModelRef, readRunRecord } from '../modelRef.ts';
+import { gpuOptions, isRun, modelOptions, parseModelRef, readRunRecord } from '../modelRef.ts';
 import { labelsFile, readLabels, readPairsAbsolute } from '../records.ts';
 import { withRunLock } from '../runLock.ts';
 import { Pace, type Terminal } from '../terminal.ts';
@@ -27,6 +27,7 @@ const presetNames = presets.map(({ name }) => name);
 
 const options = {
   ...modelOptions,
+  ...gpuOptions,
   preset: {
     kind: 'text',
     value: 'NAME',
@@ -109,6 +110,7 @@ export const train = defineVerb({
       const record = readRunRecord(out);
       return runTraining(terminal, {
         out,
+        matrices: values.matrices,
         name: values.name,
         resume: true,
         model: model === undefined ? record.model : parseModelRef(model, values['prediction-type']),
@@ -137,6 +139,7 @@ export const train = defineVerb({
     outFolder(out);
     return runTraining(terminal, {
       out,
+      matrices: values.matrices,
       name: values.name ?? basename(out),
       resume: false,
       model: ref,
@@ -217,6 +220,7 @@ function givenPairs(
 
 interface Training {
   out: string;
+  matrices: boolean;
   /** Undefined keeps the one it has. */
   name: string | undefined;
   resume: boolean;
@@ -226,7 +230,7 @@ interface Training {
   more?: number;
 }
 
-function runTraining(terminal: Terminal, { out, name, ...training }: Training): Promise<Outcome> {
+function runTraining(terminal: Terminal, { out, name, matrices, ...training }: Training): Promise<Outcome> {
   const work = async (engine: Engine): Promise<Outcome> => {
     if (!training.resume) {
       if (training.config.sampleEvery > 0) saySampler(terminal, (await engine.models())[0]!);
@@ -292,5 +296,5 @@ function runTraining(terminal: Terminal, { out, name, ...training }: Training): 
       ...(stopped && { exitCode: 130 }),
     };
   };
-  return withRunLock(out, () => withEngine(terminal, { base: training.model.base, root: out }, work));
+  return withRunLock(out, () => withEngine(terminal, { base: training.model.base, root: out, matrices }, work));
 }

@@ -140,6 +140,7 @@ export const engineSlice: Slice<EngineSlice> = (set, get, store) => {
         listener((preparing) => {
           if (connection === mine && get().engineState === 'starting') set({ preparing });
         }),
+        { matrices: get().preferences.matrices },
       );
       const models = await engine.models();
       set(({ modelForecasts }) => ({

@@ -27,6 +27,7 @@ const defaults = {
   notify: false,
   previews: true,
   arithmetic: 'f32',
+  matrices: false,
   scaling: 'smooth',
   language: null,
   smoothing: 0.6,

@@ -83,6 +83,8 @@ export const preferences = define({
     previews: z.boolean().default(true),
     /** Of large products of our kernels where they draw pictures, and the GPU has both. */
     arithmetic: z.enum(['f32', 'f16']).default('f32'),
+    /** Whether the GPU is asked for subgroup matrices, an experiment, where it is opened. */
+    matrices: z.boolean().default(false),
     /** Of small pictures that are shown large: by a good filter, or each pixel as so many of the screen's. */
     scaling: z.enum(['smooth', 'steps']).default('smooth'),
     smoothing: z.number().min(0).max(0.99).default(0.6),

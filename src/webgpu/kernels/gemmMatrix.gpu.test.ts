@@ -8,11 +8,12 @@ import { cases } from '../../graph/cases.ts';
 import { Graph, type ParameterDtype, type Value } from '../../graph/graph.ts';
 import { evaluate } from '../../oracle/run.ts';
 import { sizeOf } from '../../shared/shape.ts';
+import { MATRIX_FEATURE } from '../../shared/subgroupMatrices.ts';
 import { createGpuExecutor } from '../executor.ts';
 import { planGraph } from '../plan.ts';
 import { moduleOf } from '../specialize.ts';
 import { rewriting, spreadByHand } from '../testMatrices.ts';
-import { chooseVariant, MATRIX_FEATURE } from '../variants.ts';
+import { chooseVariant } from '../variants.ts';
 import type { Dispatch } from './dispatch.ts';
 
 const variants = { default: 'matrix workgroup' };

@@ -11,6 +11,7 @@ import { Notice, Page, Panel, ProblemNotice } from '../../components/Surface.tsx
 import { attempt, toast } from '../../components/toast.ts';
 import { printBytes } from '../../components/words.ts';
 import { halfPictureError } from '../../../shared/arithmetic.ts';
+import { MATRIX_FEATURE } from '../../../shared/subgroupMatrices.ts';
 import { diagnostics } from '../../store/diagnostics.ts';
 import { useStudio } from '../../store/useStudio.ts';
 import { languageFor, languageName, languages, speak } from '../../languages/language.ts';
@@ -31,6 +32,7 @@ export function SettingsScreen() {
       </Panel>
       <Panel title={t`Arithmetic`}>
         <HalfWidth />
+        <Matrices />
       </Panel>
       <Panel title={t`Colours`}>
         <Colours />
@@ -181,6 +183,25 @@ function HalfWidth() {
       checked={chosen && !lacking}
       disabled={lacking}
       onChange={(on) => setPreference('arithmetic', on ? 'f16' : 'f32')}
+    />
+  );
+}
+
+function Matrices() {
+  const chosen = useStudio((s) => s.preferences.matrices);
+  const lacking = useStudio((s) => s.system !== null && !s.system.features.includes(MATRIX_FEATURE));
+  const { setPreference } = useStudio.getState();
+  return (
+    <Switch
+      label={t`Try the browser’s experimental matrix instructions`}
+      hint={
+        lacking
+          ? t`This browser or its GPU does not offer them for 32 bits (${MATRIX_FEATURE}).`
+          : t`From the next opening of this page on, large products are measured with them, too, and use them where they are right and faster. No GPU was tried yet.`
+      }
+      checked={chosen && !lacking}
+      disabled={lacking}
+      onChange={(on) => setPreference('matrices', on)}
     />
   );
 }
