@@ -6,7 +6,7 @@ import { type KernelSource, withData } from './dispatch.ts';
 /** Operations from which on a shape is worth a pipeline of its own. SwiftShader: data costs a product a fifth of its time (of 30 million operations
  *  some 3 ms of processor time), a pipeline takes 70 to 100 ms, so that baking pays within some thirty steps (bench/NOTES.md). On a GPU, where
  *  neither was measured, what lasts about a millisecond. */
-const WORTH_BAKING = { quad: 3e7, workgroup: 1e9 } as const;
+const WORTH_BAKING = { quad: 3e7, workgroup: 1e9, tile: 1e9 } as const;
 
 export interface Kinds {
   baked: KernelSource;

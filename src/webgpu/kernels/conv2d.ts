@@ -12,7 +12,6 @@ import gradWeightWorkgroupCode from './conv2dGradWeight.workgroup.wgsl?raw';
 import {
   type Dispatch,
   formatOf,
-  type KernelSource,
   kernelOf,
   type LowerContext,
   type LowerToWgsl,
@@ -29,11 +28,11 @@ import {
   quadGrid,
   rowBlocksOf,
   smallTilesOf,
-  splitData,
   sumSplits,
 } from './gemm.ts';
-import { kindFor, kindsOf } from './anyShape.ts';
+import { type Kinds, kindFor, kindsOf } from './anyShape.ts';
 import { lanesOf } from './lanes.ts';
+import { splitData } from './product.ts';
 import { summing, summingFor } from './summing.ts';
 import { heldAs, inHalves, isTileable, isTileVariant, tileCodes, tilesOf, writtenOut } from './tile.ts';
 import { byWinograd, isForWinograd, type Winograd } from './winograd.ts';
@@ -60,6 +59,8 @@ const shapeData = [
   'SCALE',
 ];
 const weightData = ['W_ROW', 'W_CHANNEL', 'W_FIRST'];
+/** Of a kernel that is written out to its taps. */
+const tileData = [...shapeData.filter((name) => !name.startsWith('KERNEL_')), ...splitData];
 const quad = kindsOf(kernelOf('conv2d.quad', quadCode, conv2dLoadsCode, widenedCode), [...shapeData, ...weightData]);
 const workgroup = kindsOf(kernelOf('conv2d.workgroup', workgroupCode, conv2dLoadsCode, widenedCode), [
   ...shapeData,
@@ -68,21 +69,20 @@ const workgroup = kindsOf(kernelOf('conv2d.workgroup', workgroupCode, conv2dLoad
 ]);
 /** How weights are read: one by one, in fours of whole words, in fours of halves. */
 type WeightReads = 'ones' | 'wholes' | 'halves';
-const tilesHeldAs = (arithmetic: Arithmetic): Record<WeightReads, KernelSource> => {
-  const held = (...reading: string[]): KernelSource =>
+const tilesHeldAs = (arithmetic: Arithmetic): Record<WeightReads, Kinds> => {
+  const held = (...reading: string[]): Kinds =>
     summing(kernelOf('conv2d.tile', tileCode, ...reading, ...tileCodes, widenedCode), (kernel) =>
-      heldAs(arithmetic, kernel),
+      kindsOf(heldAs(arithmetic, kernel), [...tileData, ...weightData]),
     ).plain;
-  const inFours = (half: boolean): KernelSource =>
-    held(inHalves(weightFoursCode, 'weight', half), foursCode, transposedCode);
+  const inFours = (half: boolean): Kinds => held(inHalves(weightFoursCode, 'weight', half), foursCode, transposedCode);
   return { ones: held(weightOnesCode, conv2dLoadsCode), wholes: inFours(false), halves: inFours(true) };
 };
-const tile: Readonly<Record<Arithmetic, Record<WeightReads, KernelSource>>> = {
+const tile: Readonly<Record<Arithmetic, Record<WeightReads, Kinds>>> = {
   f32: tilesHeldAs('f32'),
   f16: tilesHeldAs('f16'),
 };
 const gradWeightTile = summing(kernelOf('conv2dGradWeight.tile', gradWeightTileCode, ...tileCodes), (kernel) =>
-  heldAs('f32', kernel),
+  kindsOf(heldAs('f32', kernel), tileData),
 );
 const gradWeightQuad = summing(kernelOf('conv2dGradWeight.quad', gradWeightQuadCode), (kernel) =>
   kindsOf(kernel, shapeData),
@@ -221,7 +221,7 @@ export const lowerConv2dGradWeight: LowerToWgsl<'conv2dGradWeight'> = ({ inputs,
   const parts = partialSums(rowSums, splits);
   const first: Dispatch = {
     kernel: large
-      ? writtenOut(summingFor(gradWeightTile, rowSums), large.constants)
+      ? writtenOut(kindFor(summingFor(gradWeightTile, rowSums), 'tile', flops), large.constants)
       : kindFor(summingFor(gradWeightWorkgroup, rowSums), 'workgroup', flops),
     constants: {
       ...constants,
@@ -383,7 +383,7 @@ function convolution(
     ? { ...undilated, ...tiles, ...(!inFours && CHANNELS % 4 === 0 && { TAP_OF_FOURS: true }) }
     : { ...constants, ...tiles };
   const kernel = large
-    ? writtenOut(tile[context.arithmetic ?? 'f32'][weightReads], large.constants)
+    ? writtenOut(kindFor(tile[context.arithmetic ?? 'f32'][weightReads], 'tile', flops), large.constants)
     : kindFor(workgroup, 'workgroup', flops);
   if (splits === 1) return [{ kernel, constants: { ...own, ...epilogue, C_SPLIT: 0 }, reads, writes: [y], workgroups }];
   const size = sizeOf(y.shape);

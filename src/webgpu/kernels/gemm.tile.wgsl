@@ -42,8 +42,9 @@ const A_FORMAT = 0u;
 const B_FORMAT = 0u;
 
 const DEPTH = DEPTH_OUTER * DEPTH_INNER;
-const A_ALONG_DEPTH = A_DEPTH == 1u;
-const B_ALONG_DEPTH = B_DEPTH == 1u;
+// Which axis of a and of b is the contiguous one: that of the depth, or that of the rows or columns.
+const A_ALONG_DEPTH = true;
+const B_ALONG_DEPTH = true;
 
 @group(0) @binding(0) var<storage, read> a: array<AWords>;
 @group(0) @binding(1) var<storage, read> b: array<BWords>;

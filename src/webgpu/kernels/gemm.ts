@@ -20,7 +20,7 @@ import { coverByMatrices } from './gemmMatrix.ts';
 import { coverBySubgroups, isForRows } from './gemmSubgroup.ts';
 import { coverByTiles } from './gemmTile.ts';
 import { isInFours } from './inFours.ts';
-import { hasPairs, type Product, transposed } from './product.ts';
+import { hasPairs, type Product, productData, splitData, transposed } from './product.ts';
 import { summing, summingFor } from './summing.ts';
 import { type TileVariant, tileVariants } from './tile.ts';
 import { unroll } from './unroll.ts';
@@ -29,36 +29,14 @@ import gemmLoadsCode from './shared/gemmLoads.wgsl?raw';
 import gemmStoreCode from './shared/gemmStore.wgsl?raw';
 import widenedCode from './shared/widened.wgsl?raw';
 
-/** Slices of the depth. */
-export const splitData = ['SPLIT_DEPTH', 'C_SPLIT'];
-const shapeData = [
-  'ROWS',
-  'COLUMNS',
-  'COLUMNS_INNER',
-  'DEPTH_OUTER',
-  'DEPTH_INNER',
-  'A_FIRST',
-  'A_ROW',
-  'A_DEPTH',
-  'A_DEPTH_OUTER',
-  'B_FIRST',
-  'B_COLUMN',
-  'B_COLUMN_OUTER',
-  'B_DEPTH',
-  'B_DEPTH_OUTER',
-  'C_ROW',
-  'C_COLUMN',
-  'C_COLUMN_OUTER',
-  'SCALE',
-];
 const lengths = ['A_LENGTH', 'B_LENGTH', 'C_LENGTH'];
 
 const quad = summing(kernelOf('gemm.quad', quadCode, gemmLoadsCode, widenedCode), (kernel) =>
-  kindsOf(kernel, [...shapeData, ...lengths]),
+  kindsOf(kernel, [...productData, ...lengths]),
 );
 const workgroup = summing(
   kernelOf('gemm.workgroup', workgroupCode, gemmLoadsCode, gemmStoreCode, widenedCode),
-  (kernel) => kindsOf(kernel, [...shapeData, ...splitData]),
+  (kernel) => kindsOf(kernel, [...productData, ...splitData]),
 );
 const splitSum = summing(kernelOf('splitSum', splitSumCode), (kernel) =>
   withData(kernel, 'SIZE', 'SPLITS', 'SCALE', 'BIAS_STRIDE', 'BIAS_LENGTH'),

@@ -1,19 +1,20 @@
 /** Matrix products by large tiles (tile.ts), of what can be read in fours. */
 import type { Arithmetic } from '../../shared/arithmetic.ts';
 import { type Dispatch, type KernelSource, kernelOf, type Scratch } from './dispatch.ts';
+import { type Kinds, kindFor, kindsOf } from './anyShape.ts';
 import tileCode from './gemm.tile.wgsl?raw';
 import { byReads, forReads, readInBlocks } from './inFours.ts';
-import type { Product } from './product.ts';
+import { type Product, productData, splitData } from './product.ts';
 import { type Summing, summing, summingFor } from './summing.ts';
 import { heldAs, tileCodes, type Tiles, tilesOf, tilesOfEach, type TileVariant, writtenOut } from './tile.ts';
 
-const tilesHeldAs = (arithmetic: Arithmetic): Summing<KernelSource>[][] =>
+const tilesHeldAs = (arithmetic: Arithmetic): Summing<Kinds>[][] =>
   byReads((reading) =>
     summing(kernelOf('gemm.tile', reading(tileCode), ...tileCodes, ...readInBlocks(reading)), (kernel) =>
-      heldAs(arithmetic, kernel),
+      kindsOf(heldAs(arithmetic, kernel), [...productData, ...splitData]),
     ),
   );
-const tile: Readonly<Record<Arithmetic, Summing<KernelSource>[][]>> = {
+const tile: Readonly<Record<Arithmetic, Summing<Kinds>[][]>> = {
   f32: tilesHeldAs('f32'),
   f16: tilesHeldAs('f16'),
 };
@@ -23,12 +24,15 @@ export function coverByTiles(
   variant: TileVariant,
   product: Product,
   arithmetic: Arithmetic = 'f32',
-): Tiles & { kernel: KernelSource } {
-  const { rows, columns, depth, rowSums } = product;
-  const tiles = tilesOf(variant, rows, columns, depth[0] * depth[1]);
+): Pick<Tiles, 'workgroups' | 'splits'> & { kernel: KernelSource; constants: Dispatch['constants'] } {
+  const { rows, columns, depth, a, b, rowSums } = product;
+  const inAll = depth[0] * depth[1];
+  const tiles = tilesOf(variant, rows, columns, inAll);
+  const kind = kindFor(summingFor(forReads(product, tile[arithmetic]), rowSums), 'tile', 2 * rows * columns * inAll);
   return {
     ...tiles,
-    kernel: writtenOut(summingFor(forReads(product, tile[arithmetic]), rowSums), tiles.constants),
+    constants: { ...tiles.constants, A_ALONG_DEPTH: a.depth[1] === 1, B_ALONG_DEPTH: b.depth[1] === 1 },
+    kernel: writtenOut(kind, tiles.constants),
   };
 }
 
@@ -52,8 +56,9 @@ export function tileProducts({
   c: Scratch;
 }): Dispatch {
   const { constants: tiles, workgroups } = tilesOfEach(count, rows, columns, depth);
+  const flops = 2 * count * rows * columns * depth;
   return {
-    kernel: writtenOut(tile.f32[0]![0]!.plain, tiles),
+    kernel: writtenOut(kindFor(tile.f32[0]![0]!.plain, 'tile', flops), tiles),
     constants: {
       ROWS: rows,
       COLUMNS: columns,
@@ -69,12 +74,14 @@ export function tileProducts({
       C_COLUMN: 1,
       COLUMNS_INNER: columns,
       C_SPLIT: rows * columns,
+      A_ALONG_DEPTH: a.depth === 1,
+      B_ALONG_DEPTH: false,
       ...tiles,
     },
     // What is absent is bound to A, and not read.
     reads: [a.read, b, a.read, a.read],
     writes: [c],
     workgroups,
-    flops: 2 * count * rows * columns * depth,
+    flops,
   };
 }

@@ -48,3 +48,27 @@ export function transposed({ rows, columns, a, b, c, biasByRow = false, ...rest 
     biasByRow: !biasByRow,
   };
 }
+
+/** Slices of the depth. */
+export const splitData = ['SPLIT_DEPTH', 'C_SPLIT'];
+/** What a kernel of a product may take as data (anyShape.ts). */
+export const productData = [
+  'ROWS',
+  'COLUMNS',
+  'COLUMNS_INNER',
+  'DEPTH_OUTER',
+  'DEPTH_INNER',
+  'A_FIRST',
+  'A_ROW',
+  'A_DEPTH',
+  'A_DEPTH_OUTER',
+  'B_FIRST',
+  'B_COLUMN',
+  'B_COLUMN_OUTER',
+  'B_DEPTH',
+  'B_DEPTH_OUTER',
+  'C_ROW',
+  'C_COLUMN',
+  'C_COLUMN_OUTER',
+  'SCALE',
+];
