@@ -25,7 +25,7 @@ export interface GenerationSettings {
   schedulerConfig?: Record<string, unknown> | undefined;
   /** What runs the model. Under the name that records have had from the first. */
   sampler: BackendChoice;
-  /** f16: large products of our kernels in half width, wherever they draw the picture; f32 if left out. Onnxruntime refuses it. */
+  /** f16: large products and attention of our kernels in half width, wherever they draw the picture; f32 if left out. Onnxruntime refuses it. */
   arithmetic?: 'f16' | undefined;
   /** Image-to-image: a PNG in the file store, and strength in (0, 1]; in records, and in those of earlier versions not, the PNG's SHA-256. */
   init?: { file: string; strength: number; sha256?: string | undefined } | undefined;

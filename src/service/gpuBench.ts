@@ -95,7 +95,9 @@ export async function benchGpu(
         (variant !== 'register' || adapter.software),
     ),
     // What pictures may be drawn with.
-    ...(device.features.has('shader-f16') && ['linear', 'conv2d'].includes(node.op) && variants.includes('tile')
+    ...(device.features.has('shader-f16') &&
+    ['linear', 'conv2d', 'attention'].includes(node.op) &&
+    variants.includes('tile')
       ? [HALF]
       : []),
   ];

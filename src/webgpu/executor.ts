@@ -20,7 +20,7 @@ export interface GpuExecutorOptions {
   /** The best rate of a product here (webgpu/tune.ts): a run is split into submits that hold the GPU for a quarter of a second at most
    *  (webgpu/turns.ts). Taken as low if left out, or 0. */
   flopsPerSecond?: number;
-  /** What large products are computed in; f32 if left out. f16 needs the feature `shader-f16`, and runs graphs of forward passes alone. */
+  /** What large products and attention are computed in; f32 if left out. f16 needs the feature `shader-f16`, and runs graphs of forward passes alone. */
   arithmetic?: Arithmetic | undefined;
   onCompileProgress?: CompileProgress;
 }
@@ -39,7 +39,7 @@ export interface GpuStep extends PlannedDispatch {
 export interface GpuExecutor extends Executor {
   readonly kind: 'webgpu';
   readonly engine: EngineDevice;
-  /** The same with large products computed so. */
+  /** The same with them computed so. */
   in(arithmetic: Arithmetic): GpuExecutor;
   compile(graph: Graph, options?: CompileOptions): Promise<GpuProgram>;
   /** Pipelines compiled so far on this device, over all programs. */

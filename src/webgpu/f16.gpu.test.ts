@@ -1,11 +1,12 @@
-/** Products in f16 against the float64 oracle, where an adapter offers `shader-f16` (Mesa's lavapipe; SwiftShader does not): every case of linear and
- *  conv2d that large tiles take, and numbers that f16 does not hold. */
+/** Products and attention in f16 against the float64 oracle, where an adapter offers `shader-f16` (Mesa's lavapipe; SwiftShader does not): every case of
+ *  linear, conv2d and attention that large tiles take, heads of models, and numbers that f16 does not hold. */
 import { afterAll, beforeAll, describe, expect, it, type TestContext } from 'vitest';
 import { openNodeDevice, type NodeDevice } from '../cli/device.ts';
 import { buildCase, weightDtypes } from '../graph/caseData.ts';
 import { cases } from '../graph/cases.ts';
 import { Graph, type ParameterDtype, type Value } from '../graph/graph.ts';
 import { evaluate } from '../oracle/run.ts';
+import { sizeOf } from '../shared/shape.ts';
 import { createGpuExecutor } from './executor.ts';
 import { planGraph } from './plan.ts';
 import { whatIsWrongInHalf } from './tune.ts';
@@ -26,6 +27,10 @@ const needsHalf = ({ skip }: TestContext): void => {
 
 /** Of the largest result: operands are rounded to 11 digits, and so is each sum of up to eight products. 6e-4 was seen. */
 const OF_LARGEST = 1.5e-3;
+/** The same of attention, which rounds scores and sums of up to twenty and thirty-two products so: 1.6e-3 was seen. */
+const OF_LARGEST_ATTENDED = 3e-3;
+/** What is off by 2^-11 of a score of forty is by a fiftieth of a weight. 1.5e-2 was seen. */
+const OF_LARGEST_SHARP = 3e-2;
 
 const isHalf = (graph: Graph): boolean =>
   planGraph(graph, { arithmetic: 'f16' }).dispatches.some(({ dispatch }) => dispatch.kernel.name.endsWith('.half'));
@@ -65,6 +70,87 @@ describe.each(['linear', 'conv2d'] as const)('%s', (op) => {
       expect(worst).toBeGreaterThan(1e-6);
     },
   );
+});
+
+interface Heads {
+  batch?: number;
+  queries: number;
+  keys: number;
+  heads?: number;
+  headSize: number;
+  /** Of queries, keys and values. */
+  scales?: readonly [number, number, number];
+}
+
+/** Attention alone, over numbers that look random. */
+function attentionOf({ batch = 1, queries, keys, heads = 1, headSize, scales = [1, 1, 1] }: Heads): {
+  graph: Graph;
+  feeds: Map<Value, Float32Array>;
+} {
+  const graph = new Graph();
+  const feeds = new Map<Value, Float32Array>();
+  const inputs = [queries, keys, keys].map((tokens, i) => {
+    const value = graph.input('qkv'.charAt(i), [batch, tokens, heads * headSize]);
+    const at = (k: number): number => 43758.5453 * Math.sin(12.9898 * (k + 1 + i / 12.9898));
+    const data = Float32Array.from({ length: sizeOf(value.shape) }, (_, k) => at(k) - Math.floor(at(k)));
+    feeds.set(
+      value,
+      data.map((x) => scales[i]! * (2 * x - 1)),
+    );
+    return value;
+  });
+  graph.output('out0', graph.node('attention', { heads, causal: false }, inputs)[0]!);
+  return { graph, feeds };
+}
+
+describe('attention', () => {
+  const compared = async (graph: Graph, feeds: ReadonlyMap<Value, Float32Array | Int32Array>): Promise<number> => {
+    expect(isHalf(graph)).toBe(true);
+    return worstOf(await ran(graph, feeds), evaluate(graph, feeds)(graph.outputs.get('out0')!));
+  };
+  const sides: Heads[] = [
+    { queries: 98, keys: 100, heads: 64, headSize: 40 },
+    { batch: 2, queries: 40, keys: 77, headSize: 64 },
+    { queries: 17, keys: 35, heads: 2, headSize: 80 },
+    { queries: 40, keys: 33, headSize: 160 },
+    { queries: 16, keys: 4096, headSize: 8 },
+  ];
+
+  it.for(sides)('$queries queries, $keys keys, heads of $headSize', async (asked, context) => {
+    needsHalf(context);
+    const { graph, feeds } = attentionOf(asked);
+    const worst = await compared(graph, feeds);
+    expect(worst).toBeLessThan(OF_LARGEST_ATTENDED);
+    expect(worst).toBeGreaterThan(1e-6);
+  });
+
+  it('what each query sees', async (context) => {
+    needsHalf(context);
+    const causal = cases.attention.find(({ name }) => name === 'causal 77')!;
+    const { graph, feeds } = buildCase('attention', causal as never);
+    expect(await compared(graph, feeds)).toBeLessThan(OF_LARGEST_ATTENDED);
+  });
+
+  it.for([
+    { name: 'scores up to 40: few keys count', scales: [6, 6, 1], to: OF_LARGEST_SHARP },
+    { name: 'scores past 65,504: one key counts', scales: [1e3, 1e3, 1] },
+    { name: 'queries and values of 1e6', scales: [1e6, 1e-6, 1e6] },
+    { name: 'queries and keys of 1e-6', scales: [1e-6, 1e-6, 1] },
+    { name: 'values of 1e-12', scales: [1, 1, 1e-12] },
+  ] as const)('$name', async ({ scales, ...rest }, context) => {
+    needsHalf(context);
+    const { graph, feeds } = attentionOf({ queries: 40, keys: 77, headSize: 40, scales });
+    expect(await compared(graph, feeds)).toBeLessThan('to' in rest ? rest.to : OF_LARGEST_ATTENDED);
+  });
+
+  it('what is infinite is not hidden', async (context) => {
+    needsHalf(context);
+    const { graph, feeds } = attentionOf({ queries: 40, keys: 77, headSize: 40 });
+    const values = feeds.get(graph.values.find(({ name }) => name === 'v')!)!;
+    values[40 * 5 + 3] = Infinity;
+    const got = await ran(graph, feeds);
+    expect(Array.from({ length: 40 }, (_, query) => got[40 * query + 3]!).some(Number.isFinite)).toBe(false);
+  });
 });
 
 describe('numbers that f16 does not hold', () => {

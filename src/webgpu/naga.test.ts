@@ -206,8 +206,8 @@ describe('naga takes every module, within the least that WebGPU offers', () => {
   });
 });
 
-it('takes products in f16', () => {
-  const graphs = (['linear', 'conv2d'] as const).flatMap(casesOf);
+it('takes products and attention in f16', () => {
+  const graphs = (['linear', 'conv2d', 'attention'] as const).flatMap(casesOf);
   const modules = modulesOf(graphs, [{ arithmetic: 'f16', offered: ['tile workgroup'] }]);
   const halves = [...modules].filter(([, name]) => name.endsWith('.half'));
   expect(halves.length).toBeGreaterThan(20);

@@ -354,8 +354,8 @@ const CHECKED_SIZE = 32;
 /** Of the largest result: f32 sums of a thousand products are a hundred times as exact. */
 const CHECKED_TO: Readonly<Record<Arithmetic, number>> = {
   f32: 1e-4,
-  // Operands are rounded to 11 digits, and so is each sum of up to eight products.
-  f16: 3e-3,
+  // Operands are rounded to 11 digits, and so is each sum of up to eight products, of attention up to thirty-two.
+  f16: 5e-3,
 };
 
 /** Numbers in [-1, 1) that look random: what f16 rounds of a regular pattern, whose products cancel, would be large beside what is left. */
@@ -406,11 +406,27 @@ export async function whatIsWrong(
   return off <= CHECKED_TO[arithmetic] ? null : isOff(off);
 }
 
-/** Why products in f16 are not to be used on this adapter; null where they are right. Rejects with DeviceLost. */
+/** What computes in f16 on request, as a forward pass has it, each large enough for it. */
+const inHalf: Readonly<Record<string, () => Graph>> = {
+  gemm: () => classGraph('gemm', CHECKED_SIZE),
+  conv2d: () => classGraph('conv2d', CHECKED_SIZE),
+  attention: () => {
+    const graph = new Graph();
+    const [q, k, v] = [33, 77, 77].map((tokens, i) => graph.input('qkv'.charAt(i), [1, tokens, 80])) as [
+      Value,
+      Value,
+      Value,
+    ];
+    graph.output('y', graph.node('attention', { heads: 2, causal: false }, [q, k, v])[0]!);
+    return graph;
+  },
+};
+
+/** Why f16 is not to be computed in on this adapter; null where it is right. Rejects with DeviceLost. */
 export async function whatIsWrongInHalf(engine: EngineDevice, evaluate: Evaluate): Promise<string | null> {
   if (!engine.device.features.has('shader-f16')) return 'it does not offer shader-f16';
-  for (const kernelClass of ['gemm', 'conv2d']) {
-    const graph = classGraph(kernelClass, CHECKED_SIZE);
+  for (const [kernelClass, graphOf] of Object.entries(inHalf)) {
+    const graph = graphOf();
     const asked = { kernelClass, variant: 'tile', arithmetic: 'f16' } as const;
     const wrong = await whatIsWrong({ engine, evaluate }, graph, asked);
     if (wrong !== null) return `of ${kernelClass} in f16, ${wrong}`;

@@ -47,11 +47,23 @@ fn store_sum(product: u32, at: u32, x: f32) {
 
 // Where four own rows keep their largest score yet, and what that makes of their sums before.
 fn top_at(fours: u32) -> u32 {
-  return fours * WEIGHTS_PITCH + OWN_FOURS;
+  return fours * WEIGHTS_PITCH + OWN_FOURS; // whole
+  //half return THREADS_X * WEIGHTS_PITCH + fours;
 }
 
 fn fade_at(fours: u32) -> u32 {
-  return (OWN_FOURS + fours) * WEIGHTS_PITCH + OWN_FOURS;
+  return (OWN_FOURS + fours) * WEIGHTS_PITCH + OWN_FOURS; // whole
+  //half return THREADS_X * WEIGHTS_PITCH + OWN_FOURS + fours;
+}
+
+fn keep(at: u32, of_four: vec4f) {
+  weights[at] = of_four; // whole
+  //half of_rows[at] = of_four;
+}
+
+fn kept(at: u32) -> vec4f {
+  return weights[at]; // whole
+  //half return of_rows[at];
 }
 
 // The first workgroup of this dispatch: a grid that would hold the GPU for long runs in turns (turns.ts).
@@ -66,7 +78,7 @@ fn main(@builtin(workgroup_id) turn: vec3u, @builtin(local_invocation_index) ind
   let own_first = group.x * OWN;
   let own = rows_of(group.z * QUERIES, own_first, QUERIES, group.y);
   if (index < OWN_FOURS) {
-    weights[top_at(index)] = vec4f(LOWEST);
+    keep(top_at(index), vec4f(LOWEST));
   }
   var sums: Sums;
   // Of exp2(score - top), over the keys that this invocation meets.
@@ -83,29 +95,31 @@ fn main(@builtin(workgroup_id) turn: vec3u, @builtin(local_invocation_index) ind
       }
     }
     for (var p = 0u; p < ROW_PARTS; p++) {
-      weights[my.x * WEIGHTS_PITCH + p * THREADS_Y + my.y] =
-        vec4f(largest(scores[4u * p]), largest(scores[4u * p + 1u]), largest(scores[4u * p + 2u]), largest(scores[4u * p + 3u]));
+      keep(
+        my.x * WEIGHTS_PITCH + p * THREADS_Y + my.y,
+        vec4f(largest(scores[4u * p]), largest(scores[4u * p + 1u]), largest(scores[4u * p + 2u]), largest(scores[4u * p + 3u])),
+      );
     }
     workgroupBarrier();
     if (index < OWN_FOURS) {
-      let before = weights[top_at(index)];
+      let before = kept(top_at(index));
       var most = vec4f(LOWEST);
       for (var x = 0u; x < THREADS_X; x++) {
-        most = max(most, weights[x * WEIGHTS_PITCH + index]);
+        most = max(most, kept(x * WEIGHTS_PITCH + index));
       }
       let top = max(before, SCALE * most);
-      weights[top_at(index)] = top;
-      weights[fade_at(index)] = exp2(before - top);
+      keep(top_at(index), top);
+      keep(fade_at(index), exp2(before - top));
     }
     workgroupBarrier();
     var fades: array<vec4f, ROW_PARTS>;
     for (var p = 0u; p < ROW_PARTS; p++) {
       // The first tile has a key that every query sees, so no top is the lowest, and what is not seen counts as 0.
-      let top = weights[top_at(p * THREADS_Y + my.y)];
+      let top = kept(top_at(p * THREADS_Y + my.y));
       for (var i = 0u; i < FOUR; i++) {
         scores[4u * p + i] = exp2(SCALE * scores[4u * p + i] - top[i]);
       }
-      fades[p] = weights[fade_at(p * THREADS_Y + my.y)];
+      fades[p] = kept(fade_at(p * THREADS_Y + my.y));
       let columns = transposed(scores[4u * p], scores[4u * p + 1u], scores[4u * p + 2u], scores[4u * p + 3u]);
       total[p] = total[p] * fades[p] + ((columns[0] + columns[1]) + (columns[2] + columns[3]));
     }
@@ -115,7 +129,7 @@ fn main(@builtin(workgroup_id) turn: vec3u, @builtin(local_invocation_index) ind
   }
   workgroupBarrier();
   for (var p = 0u; p < ROW_PARTS; p++) {
-    weights[my.x * WEIGHTS_PITCH + p * THREADS_Y + my.y] = total[p];
+    keep(my.x * WEIGHTS_PITCH + p * THREADS_Y + my.y, total[p]);
   }
   workgroupBarrier();
   var shares: array<vec4f, ROW_PARTS>;
@@ -123,10 +137,10 @@ fn main(@builtin(workgroup_id) turn: vec3u, @builtin(local_invocation_index) ind
     let fours = p * THREADS_Y + my.y;
     var all = vec4f();
     for (var x = 0u; x < THREADS_X; x++) {
-      all += weights[x * WEIGHTS_PITCH + fours];
+      all += kept(x * WEIGHTS_PITCH + fours);
     }
     shares[p] = 1.0 / all;
-    let logarithms = (weights[top_at(fours)] + log2(all)) * 0.6931471805599453;
+    let logarithms = (kept(top_at(fours)) + log2(all)) * 0.6931471805599453;
     if (my.x == 0u) {
       for (var i = 0u; i < FOUR; i++) {
         let query = own_first + own_row(4u * p + i);

@@ -3,7 +3,7 @@
  *
  *  Class 'attention' has three variants: 'workgroup' (tiles in workgroup memory, four invocations a query or key), 'tile' (larger ones, of heads that
  *  can be read in fours; attentionTile.ts) and 'quad' (four queries or keys an invocation, reads shared by quad broadcasts, no barrier; for adapters
- *  that run on the CPU, needs the feature `subgroups`). */
+ *  that run on the CPU, needs the feature `subgroups`). In f16, which is for forward passes alone (plan.ts), what can be takes large tiles. */
 import type { Node, Value } from '../../graph/graph.ts';
 import { assert } from '../../shared/assert.ts';
 import { sizeOf } from '../../shared/shape.ts';
@@ -36,9 +36,11 @@ import {
   withData,
 } from './dispatch.ts';
 import { sumSplits } from './gemm.ts';
+import { inArithmetic } from './half.ts';
 import { atLanes, lanesOf } from './lanes.ts';
 import { unroll } from './unroll.ts';
 import sharedTileCode from './shared/attentionTile.wgsl?raw';
+import tileHalfCode from './shared/attentionTileHalf.wgsl?raw';
 import innerCode from './shared/inner.wgsl?raw';
 import largestCode from './shared/largest.wgsl?raw';
 import totalCode from './shared/total.wgsl?raw';
@@ -50,13 +52,16 @@ type Variants = Record<'quad' | 'workgroup' | 'tile', KernelSource>;
 /** Of a kernel that is no tile: heads differ in their width alone. */
 const attentionData = ['BATCH', 'HEADS', 'QUERIES', 'KEYS'];
 
+const forwardTile = kernelOf('attention.tile', attentionTileCode, sharedTileCode, largestCode, transposedCode);
+const forwardTileInHalf = inArithmetic('f16', forwardTile, tileHalfCode);
+
 const attention: Variants = {
   quad: withData(
     kernelOf('attention.quad', attentionQuadCode, innerCode, largestCode, visibleKeysCode),
     ...attentionData,
   ),
   workgroup: withData(kernelOf('attention.workgroup', attentionWorkgroupCode, totalCode), ...attentionData),
-  tile: kernelOf('attention.tile', attentionTileCode, sharedTileCode, largestCode, transposedCode),
+  tile: inArithmetic('f32', forwardTile),
 };
 const attentionGradQuery: Variants = {
   quad: withData(
@@ -67,7 +72,10 @@ const attentionGradQuery: Variants = {
     kernelOf('attentionGradQuery.workgroup', attentionGradQueryWorkgroupCode, totalCode),
     ...attentionData,
   ),
-  tile: kernelOf('attentionGradQuery.tile', attentionGradQueryTileCode, sharedTileCode, transposedCode),
+  tile: inArithmetic(
+    'f32',
+    kernelOf('attentionGradQuery.tile', attentionGradQueryTileCode, sharedTileCode, transposedCode),
+  ),
 };
 const attentionGradKeyValue: Variants = {
   quad: withData(kernelOf('attentionGradKeyValue.quad', attentionGradKeyValueQuadCode, innerCode), ...attentionData),
@@ -75,7 +83,10 @@ const attentionGradKeyValue: Variants = {
     kernelOf('attentionGradKeyValue.workgroup', attentionGradKeyValueWorkgroupCode, totalCode),
     ...attentionData,
   ),
-  tile: kernelOf('attentionGradKeyValue.tile', attentionGradKeyValueTileCode, sharedTileCode, transposedCode),
+  tile: inArithmetic(
+    'f32',
+    kernelOf('attentionGradKeyValue.tile', attentionGradKeyValueTileCode, sharedTileCode, transposedCode),
+  ),
 };
 const attentionDelta = withData(kernelOf('attentionDelta', attentionDeltaCode), 'BATCH', 'HEADS', 'QUERIES', 'WIDTH');
 
@@ -117,11 +128,9 @@ function overRows(
   const { batch, heads, queries, keys, headSize } = all;
   const { causal, scores } = asked;
   const gradient = scores > 1;
-  const variant = context.variant('attention', [
-    'workgroup',
-    'quad',
-    ...(isAttentionTileable(queries, keys, headSize) ? ['tile'] : []),
-  ]);
+  const tileable = isAttentionTileable(queries, keys, headSize);
+  if (tileable && context.arithmetic === 'f16') return byTiles(forwardTileInHalf, node, all, asked, context);
+  const variant = context.variant('attention', ['workgroup', 'quad', ...(tileable ? ['tile'] : [])]);
   if (variant === 'tile') return byTiles(tiles, node, all, asked, context);
   const lanes = lanesOf(headSize);
   const width = headSize / lanes;

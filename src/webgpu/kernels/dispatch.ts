@@ -79,7 +79,7 @@ export interface LowerContext {
   >;
   /** The variant of a kernel class chosen for this adapter, by measurement or by record: `variant('gemm', ['register', 'workgroup'])`. */
   variant(kernelClass: string, options: readonly string[]): string;
-  /** What large products are computed in; f32 if left out. */
+  /** What large products and attention are computed in; f32 if left out. */
   readonly arithmetic?: Arithmetic | undefined;
 }
 

@@ -1,6 +1,7 @@
 /** Products by large tiles, the kernels around shared/tile.wgsl: which tile a product gets, and the text of it. */
 import type { Arithmetic } from '../../shared/arithmetic.ts';
 import type { KernelSource } from './dispatch.ts';
+import { inArithmetic } from './half.ts';
 import blocksCode from './shared/blocks.wgsl?raw';
 import sharedTileCode from './shared/tile.wgsl?raw';
 import tileHalfCode from './shared/tileHalf.wgsl?raw';
@@ -82,12 +83,8 @@ export function inHalves(code: string, operand: 'a' | 'b' | 'weight', half: bool
 }
 
 /** A kernel around shared/tile.wgsl that holds its tiles and multiplies in `arithmetic`; sums are f32 in either. */
-export function heldAs(arithmetic: Arithmetic, { name, code }: KernelSource): KernelSource {
-  if (arithmetic === 'f32')
-    return { name, code: code.replaceAll(/^ *\/\/half .*\n/gm, '').replaceAll(/ *\/\/ whole$/gm, '') };
-  const half = code.replaceAll(/^.* \/\/ whole\n/gm, '').replaceAll('//half ', '');
-  return { name: `${name}.half`, code: ['enable f16;', half, tileHalfCode].join('\n') };
-}
+export const heldAs = (arithmetic: Arithmetic, kernel: KernelSource): KernelSource =>
+  inArithmetic(arithmetic, kernel, tileHalfCode);
 
 const written = new Map<KernelSource, Map<string, KernelSource>>();
 

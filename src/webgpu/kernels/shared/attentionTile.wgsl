@@ -6,6 +6,7 @@
 // from different banks of workgroup memory. `multiply` makes EACH x 4 scores an invocation, products over the depth of a head, which is staged CHUNK fours
 // at a time. What a kernel makes of them it leaves in `weights`, each once, and `weigh` sums rows of values by them: an invocation has fours 8 * q + x of
 // the columns, q in [0, FOURS), and of what is left of the head single columns, so that a head of 40 takes five of each, not eight.
+// Lines that end with "whole" are those of f32, lines that begin with "half" those of f16 (half.ts, attentionTileHalf.wgsl).
 
 const THREADS_X = 8u;
 const THREADS = THREADS_X * THREADS_Y;
@@ -24,10 +25,13 @@ const COPY_ROWS = THREADS / CHUNK;
 const VALUE_COPY_ROWS = THREADS / WIDTH;
 const LOWEST = -3.0e38f;
 
+alias Held = vec4f; // whole
+//half alias Held = vec4h;
+
 // CHUNK fours of the depth of OWN and of OTHERS rows; or VALUE_ROWS rows of values.
-var<workgroup> stage: array<vec4f, (OWN + OTHERS) * PITCH>;
+var<workgroup> stage: array<Held, (OWN + OTHERS) * PITCH>;
 // [OTHERS, OWN / 4]: four own rows of one other. The column past the end holds nothing, or what a kernel keeps of its rows.
-var<workgroup> weights: array<vec4f, OTHERS * WEIGHTS_PITCH>;
+var<workgroup> weights: array<Held, OTHERS * WEIGHTS_PITCH>;
 
 struct Place {
   x: u32,
@@ -87,22 +91,27 @@ fn fetch(product: u32, own: Rows, other: Rows, chunk: u32) {
   }
 }
 
-fn put() {
+fn held(four: vec4f, factor: f32) -> Held {
+  return four; // whole
+  //half return vec4h(factor * four);
+}
+
+fn put(own_factor: f32, other_factor: f32) {
   if (my.row >= COPY_ROWS) {
     return;
   }
   let at = my.row * PITCH + my.four;
   for (var copy = 0u; copy < OWN_COPIES; copy++) {
-    stage[at + copy * COPY_ROWS * PITCH] = next_own[copy];
+    stage[at + copy * COPY_ROWS * PITCH] = held(next_own[copy], own_factor);
   }
   if (my.row < OWN % COPY_ROWS) {
-    stage[at + OWN_COPIES * COPY_ROWS * PITCH] = next_own[OWN_COPIES];
+    stage[at + OWN_COPIES * COPY_ROWS * PITCH] = held(next_own[OWN_COPIES], own_factor);
   }
   for (var copy = 0u; copy < OTHER_COPIES; copy++) {
-    stage[at + (OWN + copy * COPY_ROWS) * PITCH] = next_other[copy];
+    stage[at + (OWN + copy * COPY_ROWS) * PITCH] = held(next_other[copy], other_factor);
   }
   if (my.row < OTHERS % COPY_ROWS) {
-    stage[at + (OWN + OTHER_COPIES * COPY_ROWS) * PITCH] = next_other[OTHER_COPIES];
+    stage[at + (OWN + OTHER_COPIES * COPY_ROWS) * PITCH] = held(next_other[OTHER_COPIES], other_factor);
   }
 }
 
@@ -112,23 +121,39 @@ fn multiply(product: u32, own: Rows, other: Rows) {
     scores[i] = vec4f();
   }
   fetch(product, own, other, 0u);
+  //half measure(0u);
   for (var chunk = 0u; chunk < CHUNKS; chunk++) {
     workgroupBarrier();
-    put();
+    put(1.0, 1.0); // whole
+    //half let own_exponent = exponent_of(atomicLoad(&own_reach[chunk]));
+    //half let other_exponent = exponent_of(atomicLoad(&other_reach[chunk]));
+    //half put(shrinking(own_exponent), KEY_FACTOR * shrinking(other_exponent));
     workgroupBarrier();
+    //half forget_others(chunk);
+    // Tint does not zero what is declared without a value when a loop comes back to it.
+    //half var parts = array<vec4h, EACH>();
     if (chunk + 1u < CHUNKS) {
       fetch(product, own, other, chunk + 1u);
     }
     for (var c = 0u; c < CHUNK; c++) {
       let at = (OWN + my.x) * PITCH + c;
-      let columns = transposed(stage[at], stage[at + 8u * PITCH], stage[at + 16u * PITCH], stage[at + 24u * PITCH]);
+      let columns = transposed(stage[at], stage[at + 8u * PITCH], stage[at + 16u * PITCH], stage[at + 24u * PITCH]); // whole
+      //half let columns = transposed_half(stage[at], stage[at + 8u * PITCH], stage[at + 16u * PITCH], stage[at + 24u * PITCH]);
       for (var i = 0u; i < EACH; i++) {
         let row = stage[own_row(i) * PITCH + c];
         for (var d = 0u; d < FOUR; d++) {
-          scores[i] += row[d] * columns[d];
+          scores[i] += row[d] * columns[d]; // whole
+          //half parts[i] += row[d] * columns[d];
         }
       }
     }
+    //half let growth = growing(own_exponent) * growing(other_exponent) / KEY_FACTOR;
+    //half for (var i = 0u; i < EACH; i++) {
+    //half   scores[i] += growth * vec4f(parts[i]);
+    //half }
+    //half if (chunk + 1u < CHUNKS) {
+    //half   measure(chunk + 1u);
+    //half }
   }
 }
 
@@ -137,7 +162,8 @@ fn leave_weights() {
   for (var p = 0u; p < ROW_PARTS; p++) {
     let columns = transposed(scores[4u * p], scores[4u * p + 1u], scores[4u * p + 2u], scores[4u * p + 3u]);
     for (var j = 0u; j < FOUR; j++) {
-      weights[(my.x + 8u * j) * WEIGHTS_PITCH + p * THREADS_Y + my.y] = columns[j];
+      weights[(my.x + 8u * j) * WEIGHTS_PITCH + p * THREADS_Y + my.y] = held(columns[j], 1.0); // whole
+      //half weights[(my.x + 8u * j) * WEIGHTS_PITCH + p * THREADS_Y + my.y] = held(columns[j], WEIGHT_FACTOR);
     }
   }
 }
@@ -152,29 +178,35 @@ fn fetch_values(product: u32, other: Rows, part: u32) {
   }
 }
 
-fn put_values() {
+fn put_values(factor: f32) {
   if (my.value_row >= VALUE_COPY_ROWS) {
     return;
   }
   let at = my.value_row * WIDTH + my.value_four;
   for (var copy = 0u; copy < VALUE_COPIES; copy++) {
-    stage[at + copy * VALUE_COPY_ROWS * WIDTH] = next_value[copy];
+    stage[at + copy * VALUE_COPY_ROWS * WIDTH] = held(next_value[copy], factor);
   }
   if (my.value_row < VALUE_ROWS % VALUE_COPY_ROWS) {
-    stage[at + VALUE_COPIES * VALUE_COPY_ROWS * WIDTH] = next_value[VALUE_COPIES];
+    stage[at + VALUE_COPIES * VALUE_COPY_ROWS * WIDTH] = held(next_value[VALUE_COPIES], factor);
   }
 }
 
 // Fours of own rows, then for every four own rows the single columns.
 alias Sums = array<vec4f, EACH * FOURS + ROW_PARTS * ONES>;
+//half alias HalfSums = array<vec4h, EACH * FOURS + ROW_PARTS * ONES>;
 
 // Adds the others' values, each by its weight, which need not be visible to all yet.
 fn weigh(product: u32, other: Rows, sums: ptr<function, Sums>) {
   fetch_values(product, other, 0u);
+  //half measure_values(0u);
   for (var part = 0u; part < OTHERS / VALUE_ROWS; part++) {
     workgroupBarrier();
-    put_values();
+    put_values(1.0); // whole
+    //half let exponent = exponent_of(atomicLoad(&value_reach[part]));
+    //half put_values(VALUE_FACTOR * shrinking(exponent));
     workgroupBarrier();
+    //half forget_values(part);
+    //half var parts = HalfSums();
     if ((part + 1u) * VALUE_ROWS < OTHERS) {
       fetch_values(product, other, part + 1u);
     }
@@ -182,7 +214,7 @@ fn weigh(product: u32, other: Rows, sums: ptr<function, Sums>) {
       for (var kw = 0u; kw < K_WRITTEN; kw++) {
         let at = (k + kw) * WIDTH;
         let at_weights = (part * VALUE_ROWS + k + kw) * WEIGHTS_PITCH + my.y;
-        var rows: array<vec4f, ROW_PARTS>;
+        var rows: array<Held, ROW_PARTS>;
         for (var p = 0u; p < ROW_PARTS; p++) {
           rows[p] = weights[at_weights + p * THREADS_Y];
         }
@@ -190,18 +222,34 @@ fn weigh(product: u32, other: Rows, sums: ptr<function, Sums>) {
           let four = stage[at + 8u * q + my.x];
           for (var p = 0u; p < ROW_PARTS; p++) {
             for (var i = 0u; i < FOUR; i++) {
-              (*sums)[(4u * p + i) * FOURS + q] += rows[p][i] * four;
+              (*sums)[(4u * p + i) * FOURS + q] += rows[p][i] * four; // whole
+              //half parts[(4u * p + i) * FOURS + q] += rows[p][i] * four;
             }
           }
         }
         for (var r = 0u; r < ONES; r++) {
           let one = stage[at + 8u * FOURS + 2u * r + my.x / 4u][my.x % 4u];
           for (var p = 0u; p < ROW_PARTS; p++) {
-            (*sums)[EACH * FOURS + p * ONES + r] += one * rows[p];
+            (*sums)[EACH * FOURS + p * ONES + r] += one * rows[p]; // whole
+            //half parts[EACH * FOURS + p * ONES + r] += one * rows[p];
           }
         }
       }
     }
+    //half let growth = growing(exponent) / (VALUE_FACTOR * WEIGHT_FACTOR);
+    //half for (var i = 0u; i < EACH; i++) {
+    //half   for (var q = 0u; q < FOURS; q++) {
+    //half     (*sums)[i * FOURS + q] += growth * vec4f(parts[i * FOURS + q]);
+    //half   }
+    //half }
+    //half for (var p = 0u; p < ROW_PARTS; p++) {
+    //half   for (var r = 0u; r < ONES; r++) {
+    //half     (*sums)[EACH * FOURS + p * ONES + r] += growth * vec4f(parts[EACH * FOURS + p * ONES + r]);
+    //half   }
+    //half }
+    //half if ((part + 1u) * VALUE_ROWS < OTHERS) {
+    //half   measure_values(part + 1u);
+    //half }
   }
 }
 

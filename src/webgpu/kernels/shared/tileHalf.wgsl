@@ -1,8 +1,8 @@
 // Tiles of tile.wgsl in f16: held in half the memory and multiplied two at a time where a GPU does so. Eight products are added up in f16, and what they
 // come to is added to sums in f32.
 //
-// f16 ends at 65,504, and activations do not. So each step is brought by a power of two, which rounds nothing, to where its largest element of A lies below
-// 64, and that of B: eight products come to 32,768 at most. An element keeps all the digits of f16 down to a millionth of the largest of its step.
+// Each step is brought (halfRange.wgsl) to where its largest element of A lies below 64, and that of B: eight products come to 32,768 at most. An element
+// keeps all the digits of f16 down to a millionth of the largest of its step.
 
 // Products that are added up in f16.
 const TOGETHER = 8u;
@@ -24,18 +24,4 @@ fn measure(step: u32, carries_a: bool, carries_b: bool) {
   if (carries_b) {
     atomicMax(&reach_b[step], largest_of(next_b));
   }
-}
-
-// As f32 has it, with its bias; within what both factors can be.
-fn exponent_of(reach: u32) -> u32 {
-  return max(reach >> 23u, 6u);
-}
-
-// 2^(132 - exponent), and its inverse.
-fn shrinking(exponent: u32) -> f32 {
-  return bitcast<f32>((259u - exponent) << 23u);
-}
-
-fn growing(exponent: u32) -> f32 {
-  return bitcast<f32>((exponent - 5u) << 23u);
 }
