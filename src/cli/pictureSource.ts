@@ -1,7 +1,6 @@
 /** What `winnow score` takes: a pairs folder, or a folder of pictures with their prompts beside or inside them. */
 import { existsSync, readFileSync, statSync } from 'node:fs';
-import { readdir } from 'node:fs/promises';
-import { join, sep } from 'node:path';
+import { join } from 'node:path';
 import { isJson } from '../data/formats/jsonl.ts';
 import { decodeText, MAX_TEXT_BYTES } from '../data/formats/text.ts';
 import { readPngText } from '../data/formats/png.ts';
@@ -12,6 +11,7 @@ import { isWinnowError, WinnowError } from '../shared/errors.ts';
 import { isRecord } from '../shared/json.ts';
 import { limits } from '../shared/limits.ts';
 import { withFiles } from './fileErrors.ts';
+import { filesOf } from './places.ts';
 import { pairsFile, readImages, readPairs } from './records.ts';
 
 /** A picture with what is known of its prompt. */
@@ -66,11 +66,7 @@ export async function pictureSource(folder: string, say: (text: string) => void)
 }
 
 async function picturesIn(folder: string): Promise<string[]> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  const files = entries
-    .filter((entry) => entry.isFile() && PICTURE.test(entry.name))
-    .map((entry) => join(entry.parentPath, entry.name).slice(join(folder, sep).length).split(sep).join('/'))
-    .toSorted();
+  const files = (await filesOf(folder, folder)).filter((file) => PICTURE.test(file));
   if (files.length > limits.count)
     throw new WinnowError(
       'BadArguments',

@@ -1,6 +1,6 @@
 /** Files, folders and addresses of the command line, as places of preference data. */
 import { readdir, stat } from 'node:fs/promises';
-import { basename, dirname, join, sep } from 'node:path';
+import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import { checkCount, inOrder, isUrl, type Place, urlPlace } from '../data/preferences/places.ts';
 import { WinnowError } from '../shared/errors.ts';
 import { absolute } from './arguments.ts';
@@ -26,15 +26,14 @@ export async function placeOf(source: string, signal: AbortSignal): Promise<Plac
   };
 }
 
-async function filesOf(root: string, name: string): Promise<string[]> {
+/** Paths below a folder, with `/`, in order: of hidden ones none, of links those that lead to files. @param name in messages. */
+export async function filesOf(folder: string, name: string): Promise<string[]> {
+  const root = resolve(folder);
   const entries = await readdir(root, { recursive: true, withFileTypes: true });
   checkCount(name, entries.length);
   const files: string[] = [];
   for (const entry of entries) {
-    const path = join(entry.parentPath, entry.name)
-      .slice(root.length + 1)
-      .split(sep)
-      .join('/');
+    const path = relative(root, join(entry.parentPath, entry.name)).split(sep).join('/');
     // A hub's cache keeps links to its files.
     const isFile =
       entry.isFile() || (entry.isSymbolicLink() && (await stat(join(root, path)).catch(() => undefined))?.isFile());

@@ -37,6 +37,15 @@ const MAX_PARTS = 2 ** 17;
 const TAKEN = 'Take it as JPEG, PNG or WebP, in RGB or greyscale.';
 export const badPicture = (what: string, remedy = TAKEN): WinnowError =>
   new WinnowError('BadFile', `The picture cannot be used: ${what}.`, remedy);
+
+/** Says which of many it is: `.catch(ofPicture(file))` of whatever reads one. */
+export const ofPicture =
+  (file: string) =>
+  (error: unknown): never => {
+    if (!(error instanceof WinnowError) || error.name !== 'BadFile') throw error;
+    throw new WinnowError('BadFile', error.what.replace(/^The picture /, `The picture ${file} `), error.remedy);
+  };
+
 const cutOff = (): WinnowError => badPicture('its file is cut off', 'Bring it again, whole.');
 
 /** Bytes of a file, read a window at a time. */

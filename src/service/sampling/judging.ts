@@ -1,5 +1,7 @@
 /** The judge that is meant by a name, with what it needs of the model whose pictures it judges. */
 import { decodePicture } from '../../data/formats/picture.ts';
+import { ofPicture } from '../../data/formats/pictureInfo.ts';
+import type { Raster } from '../../shared/resize.ts';
 import { smallPicture } from '../../evaluation/diversity.ts';
 import {
   isJudgeFile,
@@ -64,13 +66,17 @@ const onWasm: JudgeRunner['file'] = ({ bytes, read }) => ({
   },
 });
 
+/** Rejects with BadFile and the file's name: one of thousands. */
+const readPicture = async (files: Environment['files'], file: string): Promise<Raster> =>
+  decodePicture(await files.read(file)).catch(ofPicture(file));
+
 /** What a judge keeps of a picture of the store. */
 const storedPicture = (
   { files, sha256 }: Pick<Environment, 'files' | 'sha256'>,
   file: string,
 ): Pick<Judged, 'key' | 'picture'> => ({
   key: async () => sha256(await files.read(file)),
-  picture: async () => decodePicture(await files.read(file)),
+  picture: () => readPicture(files, file),
 });
 
 /** Where pictures of the store lie by a judge. Rejects with BadArguments for one that does not say. */
@@ -98,7 +104,7 @@ export async function smallPictures(
   files: readonly string[],
 ): Promise<Float32Array[]> {
   const vectors: Float32Array[] = [];
-  for (const file of files) vectors.push(smallPicture(await decodePicture(await store.read(file))));
+  for (const file of files) vectors.push(smallPicture(await readPicture(store, file)));
   return vectors;
 }
 

@@ -1,0 +1,58 @@
+/** Which files of a folder are its pictures. */
+import { copyFileSync, mkdirSync, mkdtempSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { beforeAll, expect, it } from 'vitest';
+import { pictureSource } from './pictureSource.ts';
+import { winnow } from './testCli.ts';
+
+const pictures = join(import.meta.dirname, '../../tools/reference/pictures');
+let folder: string;
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'winnow-pictures-'));
+  mkdirSync(join(folder, 'blobs'));
+  mkdirSync(join(folder, 'snapshot/deep'), { recursive: true });
+  copyFileSync(join(pictures, 'rgb.jpg'), join(folder, 'blobs/1234'));
+  // As a hub's cache keeps them.
+  symlinkSync('../../blobs/1234', join(folder, 'snapshot/deep/linked.jpg'));
+  symlinkSync('nowhere', join(folder, 'snapshot/broken.jpg'));
+  copyFileSync(join(pictures, 'rgb.jpg'), join(folder, 'snapshot/own.jpg'));
+  writeFileSync(join(folder, 'snapshot/own.txt'), 'a tree\n');
+  // As macOS leaves them.
+  mkdirSync(join(folder, 'snapshot/__MACOSX'));
+  for (const name of ['._own.jpg', '__MACOSX/._own.jpg'])
+    writeFileSync(join(folder, 'snapshot', name), '\0\x05\x16\x07');
+});
+
+const found = async (path: string): Promise<[string, string | null][]> =>
+  (await pictureSource(path, () => {})).pictures.map(({ file, prompt }) => [file, prompt]);
+
+it('takes links to pictures, and leaves out what is hidden', async () => {
+  expect(await found(join(folder, 'snapshot'))).toEqual([
+    ['deep/linked.jpg', null],
+    ['own.jpg', 'a tree'],
+  ]);
+});
+
+it('is the same folder however it is written', async () => {
+  const before = process.cwd();
+  process.chdir(join(folder, 'snapshot'));
+  try {
+    const here = await found('.');
+    expect(here).toEqual(await found('./'));
+    expect(here).toEqual(await found(join(folder, 'snapshot')));
+  } finally {
+    process.chdir(before);
+  }
+});
+
+it('names the picture of many that cannot be used', { timeout: 60_000 }, async () => {
+  const some = join(folder, 'some');
+  mkdirSync(some);
+  copyFileSync(join(pictures, 'rgb.jpg'), join(some, 'good.jpg'));
+  writeFileSync(join(some, 'bad.png'), '');
+  const { code, err } = await winnow('score', some, '--by', 'a');
+  expect(code).toBe(1);
+  expect(err).toContain('BadFile: The picture bad.png cannot be used: its file is empty. Bring it again, whole.\n');
+});
