@@ -20,7 +20,7 @@ const REFINE = 0.25;
 /** For help. */
 export const armHelp = [
   'MODEL++[STRENGTH:]MODEL goes over the first one’s pictures with the second, image to image (0.25 unless said); a folder of pictures stands for',
-  'whatever made them, with their prompts in images.jsonl, metadata.jsonl, text files or PNG, or with their number in the list as their name',
+  'whatever made them, with their prompts in images.jsonl, metadata.jsonl (.csv, .parquet), text files or PNG, or with their number in the list as their name',
   '(00012.png, 00012-1.png for a second seed, anime/00012.jpg within a category). NAME=MODEL gives any of them a name.',
 ];
 

@@ -35,6 +35,24 @@ it('takes links to pictures, and leaves out what is hidden', async () => {
   ]);
 });
 
+it('reads the prompts that data sets keep of folders, and of folders below', async () => {
+  const set = join(folder, 'set');
+  for (const name of ['train/deep', 'test']) mkdirSync(join(set, name), { recursive: true });
+  for (const name of ['train/a.jpg', 'train/deep/b.jpg', 'test/c.jpg', 'test/d.jpg'])
+    copyFileSync(join(pictures, 'rgb.jpg'), join(set, name));
+  writeFileSync(
+    join(set, 'train/metadata.jsonl'),
+    '\ufeff{"file_name": "./a.jpg", "text": "a tree"}\r\n\r\nnonsense\r\n{"file_name": "deep/b.jpg", "prompt": "a bird"}\r\n{"file_name": "../../out.jpg", "text": "no"}\r\n',
+  );
+  writeFileSync(join(set, 'test/metadata.csv'), 'file_name,text\nc.jpg,"a ""red"", small house"\n');
+  expect(await found(set)).toEqual([
+    ['test/c.jpg', 'a "red", small house'],
+    ['test/d.jpg', null],
+    ['train/a.jpg', 'a tree'],
+    ['train/deep/b.jpg', 'a bird'],
+  ]);
+});
+
 it('is the same folder however it is written', async () => {
   const before = process.cwd();
   process.chdir(join(folder, 'snapshot'));

@@ -1,16 +1,17 @@
 /** What `winnow score` takes: a pairs folder, or a folder of pictures with their prompts beside or inside them. */
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { isJson } from '../data/formats/jsonl.ts';
 import { decodeText, MAX_TEXT_BYTES } from '../data/formats/text.ts';
 import { readPngText } from '../data/formats/png.ts';
 import { imageParameters } from '../data/imageParameters.ts';
+import { pathFrom } from '../data/preferences/places.ts';
+import { openTable } from '../data/preferences/tables.ts';
 import { isForeign } from '../records/foreignImages.ts';
 import type { ImageRecord, PairRecord } from '../service/types.ts';
 import { isWinnowError, WinnowError } from '../shared/errors.ts';
-import { isRecord } from '../shared/json.ts';
 import { limits } from '../shared/limits.ts';
 import { withFiles } from './fileErrors.ts';
+import { openRanges } from './files.ts';
 import { filesOf } from './places.ts';
 import { pairsFile, readImages, readPairs } from './records.ts';
 
@@ -48,7 +49,14 @@ export async function pictureSource(folder: string, say: (text: string) => void)
       madeBy: own?.model.base ?? null,
     };
   }
-  const files = await picturesIn(folder);
+  const all = await filesOf(folder, folder);
+  const files = all.filter((file) => PICTURE.test(file));
+  if (files.length > limits.count)
+    throw new WinnowError(
+      'BadArguments',
+      `${folder} holds ${files.length} pictures.`,
+      `Score at most ${limits.count} at a time.`,
+    );
   if (files.length === 0)
     throw new WinnowError(
       'NotFound',
@@ -56,7 +64,7 @@ export async function pictureSource(folder: string, say: (text: string) => void)
       'Give a pairs folder, or one with PNG, JPEG or WebP files in it.',
     );
   const records = new Map(readImages(folder, say).map((record) => [record.file, record]));
-  const listed = metadataPrompts(folder);
+  const listed = await metadataPrompts(folder, all);
   const pictures = files.map((file) => ({
     file,
     prompt: records.get(file)?.prompt ?? listed.get(file) ?? promptBeside(folder, file) ?? promptInside(folder, file),
@@ -65,27 +73,21 @@ export async function pictureSource(folder: string, say: (text: string) => void)
   return { pairs: null, pictures, madeBy: own?.model.base ?? null };
 }
 
-async function picturesIn(folder: string): Promise<string[]> {
-  const files = (await filesOf(folder, folder)).filter((file) => PICTURE.test(file));
-  if (files.length > limits.count)
-    throw new WinnowError(
-      'BadArguments',
-      `${folder} holds ${files.length} pictures.`,
-      `Score at most ${limits.count} at a time.`,
-    );
-  return files;
-}
+/** The three that `datasets` reads of a folder of pictures. */
+const METADATA = /(^|\/)metadata\.(jsonl|csv|parquet)$/;
 
-/** `metadata.jsonl` as data sets have it: file_name, and text, prompt or caption. A line that is something else says nothing. */
-function metadataPrompts(folder: string): Map<string, string> {
+/** As data sets have them, in the folder or in one below: file_name from its own folder on, and text, prompt or caption. A row that is something
+ *  else says nothing. */
+async function metadataPrompts(folder: string, files: readonly string[]): Promise<Map<string, string>> {
   const found = new Map<string, string>();
-  const file = join(folder, 'metadata.jsonl');
-  if (!existsSync(file)) return found;
-  for (const line of text(file).split('\n')) {
-    const row: unknown = isJson(line) ? JSON.parse(line) : null;
-    if (!isRecord(row)) continue;
-    const prompt = [row['prompt'], row['text'], row['caption']].find((value) => typeof value === 'string');
-    if (typeof row['file_name'] === 'string' && prompt !== undefined) found.set(row['file_name'], prompt);
+  for (const name of files.filter((file) => METADATA.test(file))) {
+    const table = await openTable({ ...(await openRanges(join(folder, name))), name });
+    for await (const { cells } of table.rows()) {
+      const at = cells['file_name'];
+      const file = typeof at === 'string' ? pathFrom(name, at) : undefined;
+      const prompt = ['prompt', 'text', 'caption'].map((key) => cells[key]).find((cell) => typeof cell === 'string');
+      if (file !== undefined && typeof prompt === 'string') found.set(file, prompt);
+    }
   }
   return found;
 }

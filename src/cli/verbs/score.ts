@@ -50,7 +50,7 @@ export const score = defineVerb({
     },
   },
   notes: [
-    'SOURCE is a pairs folder, or a folder of PNG, JPEG or WebP files. Of a picture on its own the prompt is what images.jsonl or metadata.jsonl says',
+    'SOURCE is a pairs folder, or a folder of PNG, JPEG or WebP files. Of a picture on its own the prompt is what images.jsonl or metadata.jsonl (.csv, .parquet) says',
     'of it, else what a text file of its name holds, else what is written in the PNG.',
     'MODEL+RUN rates pairs by how much more likely its training made each picture (over 10 draws of timestep and noise, the same for all pairs).',
     'A margin is the score of the first picture of a pair less that of the second; mean and median are those of all pictures.',
