@@ -76,10 +76,20 @@ it('takes a list for a list', async () => {
   ]);
 });
 
+it('takes a table of one column for a table', async () => {
+  expect(await read('a.csv', '\ufeffprompt\r\na tree\r\n"an oak, at ""night"""\r\n')).toEqual([
+    { prompt: 'a tree' },
+    { prompt: 'an oak, at "night"' },
+  ]);
+  expect(await read('a.csv', 'a tree\nan oak\n')).toHaveLength(2);
+});
+
 it.each([
   ['a.csv', 'id,style\n1,anime\n', 'MissingColumns', 'a.csv names no prompts (it has id, style). Call the column'],
   ['a.json', [{ image: 'x' }], 'MissingColumns', 'a.json names no prompts (it has image).'],
   ['a.json', [{ prompt: 'x' }, { image: 'x' }], 'BadFile', 'a.json: entry 2 has no prompt.'],
+  ['a.json', '["a tree", ', 'BadFile', 'a.json is not valid JSON.'],
+  ['a.jsonl', 'a tree\n', 'BadFile', 'a.jsonl: line 1 is not valid JSON.'],
   ['a.json', [], 'BadFile', 'a.json holds no prompts.'],
   ['a.json', { version: 1 }, 'MissingColumns', 'a.json names no prompts (it has version).'],
   ['a.tsv', 'Prompt\tCategory\n', 'BadFile', 'a.tsv holds no prompts.'],

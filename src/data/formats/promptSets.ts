@@ -21,20 +21,25 @@ const categoryNames = ['category', 'categories', 'style', 'tag'];
 const fieldOf = (names: readonly string[], wanted: readonly string[]): string | undefined =>
   wanted.flatMap((name) => names.filter((one) => one.trim().toLowerCase() === name))[0];
 
-/** Whether a text begins with the header of a table that names prompts. */
-const isTable = (text: string): boolean =>
+/** Whether a text begins with the header of a table that names prompts; a file that is called a table may have prompts alone. */
+const isTable = (text: string, file: string): boolean =>
   /^\uFEFF?\s*"?prompts?"?[ ]*[\t,;|][ ]*"?[a-z]/i.test(text) ||
-  /^\uFEFF?[^\n]*\t"?prompts?"?\s*(\t|\r?\n)/i.test(text);
+  /^\uFEFF?[^\n]*\t"?prompts?"?\s*(\t|\r?\n)/i.test(text) ||
+  (/\.(tsv|csv)$/i.test(file) && tableHead.test(text.split(/\r\n|\r|\n/, 1)[0]!));
+
+/** Of a file that is called a table: more columns than one, or one that is called as prompts are. */
+const tableHead = new RegExp(`[\\t,;|]|^\\uFEFF?\\s*"?(${promptNames.join('|')})"?\\s*$`, 'i');
 
 /** Reads prompts of a file of any of these forms. Throws BadFile, MissingColumns, BadPrompt.
  *  @param bytes the whole file; @param file its name, for errors, and as the category of a JSON list of strings (`anime.json`). */
 export async function readPromptSet(bytes: Uint8Array, file: string): Promise<ListedPrompt[]> {
   const text = decodeText(bytes, file);
-  const found: ListedPrompt[] = isJsonText(text)
-    ? promptsOfJson(text, file)
-    : isTable(text) || (/\.(tsv|csv)$/i.test(file) && /[\t,;|]/.test(text.split(/\r\n|\r|\n/, 1)[0]!))
-      ? await promptsOfTable(text, file)
-      : parsePrompts(text, file).map((prompt) => ({ prompt }));
+  const found: ListedPrompt[] =
+    isJsonText(text) || (/\.jsonl?$/i.test(file) && text.trim() !== '')
+      ? promptsOfJson(text, file)
+      : isTable(text, file)
+        ? await promptsOfTable(text, file)
+        : parsePrompts(text, file).map((prompt) => ({ prompt }));
   const named = found
     .map(({ prompt, category }) => ({
       prompt: prompt.trim(),
@@ -56,7 +61,8 @@ const isJsonText = (text: string): boolean => {
 
 function promptsOfJson(text: string, file: string): ListedPrompt[] {
   const whole = text.replace(/^\uFEFF/, '').trim();
-  const value = isJson(whole) ? parseJson(whole, { file }) : readJsonLines(text, file).lines.map((line) => line.value);
+  const lines = !isJson(whole) && (isJson(whole.split('\n', 1)[0]!) || /\.jsonl$/i.test(file));
+  const value = lines ? readJsonLines(text, file).lines.map((line) => line.value) : parseJson(whole, { file });
   if (Array.isArray(value)) return listed(value, file, nameWithin(file));
   // `{"anime": ["…"], "photo": […]}`, or the list under a name.
   if (isRecord(value)) {
