@@ -1,7 +1,7 @@
 /** Judges that are a CLIP, from the folders in which people have them. Numbers are those of the cases that transformers and torch wrote
  *  (tools/judges); that a case's every number is met, service/verify/judges.test.ts shows. */
 import { describe, expect, it } from 'vitest';
-import { writeSafetensors } from '../../data/formats/safetensors.ts';
+import { openSafetensors, writeSafetensors } from '../../data/formats/safetensors.ts';
 import { readJudge } from '../table.ts';
 import {
   type Files,
@@ -33,6 +33,13 @@ async function sharded(name: string): Promise<Files> {
   return { ...files, ...shards, 'model.safetensors.index.json': { metadata: { total_size: 1 }, weight_map: map } };
 }
 
+async function renamed(file: Uint8Array, name: (key: string) => string): Promise<Uint8Array> {
+  const weights = await openSafetensors(file);
+  const tensor = async (key: string) =>
+    [name(key), { shape: weights.shape(key)!, data: await weights.read(key) }] as const;
+  return writeSafetensors(Object.fromEntries(await Promise.all(weights.names.map(tensor))));
+}
+
 describe('scores what torch does', () => {
   it.each([
     ['judge-clip', 'clip', 'model.safetensors', '/judges/mine/'],
@@ -53,6 +60,22 @@ describe('scores what torch does', () => {
   it('with its weights in several files and an index', async () => {
     const name = 'judge-pickscore';
     const judge = await judgeOf(await sharded(name), '/judges/PickScore/');
+    await using scorer = await (await judge.plan(recording([]))).make();
+    const scores = await scored(scorer.score(await itemsOf(name)));
+    const expected = await (await tensorsOf(name, 'expected.safetensors')).read('score');
+    scores.forEach((score, i) => expect(Math.abs(score - expected[i]!) / Math.abs(expected[i]!)).toBeLessThan(1e-5));
+  });
+  // As training code saves them, and as RE-N-Y publishes HPS v2.1 (`model.`) and LAION's aesthetic (`clip.`, its head beside it).
+  it.each([
+    ['judge-clip', 'module.'],
+    ['judge-clip-big-g', 'model.'],
+    ['judge-aesthetic-v2', 'clip.'],
+  ])('%s, with %s before its keys', async (name, prefix) => {
+    const files = filesOf(name);
+    const judge = await judgeOf({
+      ...files,
+      'model.safetensors': await renamed(files['model.safetensors'] as Uint8Array, (key) => prefix + key),
+    });
     await using scorer = await (await judge.plan(recording([]))).make();
     const scores = await scored(scorer.score(await itemsOf(name)));
     const expected = await (await tensorsOf(name, 'expected.safetensors')).read('score');

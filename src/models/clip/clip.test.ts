@@ -130,6 +130,15 @@ describe('weights without a config', () => {
     expect(text).toMatchObject({ num_attention_heads: 16, hidden_act: 'gelu', max_position_embeddings: 77 });
   });
 
+  it('are all known by the names that they are read by', () => {
+    const weights = clipTensors(shapes(1280), 'hps.safetensors');
+    expect(weights.names.map((name) => [name, weights.shape(name)])).toContainEqual([
+      'vision_model.encoder.layers.0.mlp.fc1.weight',
+      [5120, 1280],
+    ]);
+    expect(weights.names.filter((name) => !weights.shape(name))).toEqual([]);
+  });
+
   it('are refused where nobody can know the activation', () => {
     expect(() => clipConfigOfShapes(clipTensors(shapes(1024), 'x.safetensors'))).toThrow('without a config');
     expect(

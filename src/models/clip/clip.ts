@@ -180,6 +180,21 @@ function openClipPlace(name: string): Place {
   return { name: `${at}.${inside[path!] ?? path}.${kind}` };
 }
 
+const outsideOf = new Map(Object.entries(outside).map(([ours, { name }]) => [name, ours]));
+const insideOf = new Map<string, string[]>([
+  ...Object.entries(inside).map(([ours, path]): [string, string[]] => [path, [ours]]),
+  ['attn.in_proj', ['self_attn.q_proj', 'self_attn.k_proj', 'self_attn.v_proj']],
+]);
+
+/** What Hugging Face calls what lies under one of open_clip's names; its own name, of what has none there. */
+function fromOpenClip(stored: string): string[] {
+  const [, visual, layer, path, kind] =
+    /^(visual\.)?transformer\.resblocks\.(\d+)\.(.+)[._](weight|bias)$/.exec(stored) ?? [];
+  if (layer === undefined) return [outsideOf.get(stored) ?? stored];
+  const at = `${visual ? 'vision' : 'text'}_model.encoder.layers.${layer}`;
+  return (insideOf.get(path!) ?? [path!]).map((ours) => `${at}.${ours}.${kind}`);
+}
+
 /** Keys that are in every file with a vision tower, by layout. */
 const marks = {
   huggingFace: 'vision_model.embeddings.patch_embedding.weight',
@@ -218,8 +233,9 @@ export function clipTensors(source: TensorSource, file: string): TensorSource {
     return transposed ? transpose(data, source.shape(stored)!) : data;
   };
   const { half, readHalf } = source;
+  const own = source.names.flatMap((name) => (name.startsWith(prefix) ? name.slice(prefix.length) : []));
   return {
-    names: source.names,
+    names: plain === undefined ? own.flatMap(fromOpenClip) : own,
     shape: (name) => {
       const { name: stored, transposed, third } = place(name);
       const shape = source.shape(stored);

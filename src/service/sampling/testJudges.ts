@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { byteRanges } from '../../data/formats/bytes.ts';
 import { openSafetensors, type SafetensorsFile } from '../../data/formats/safetensors.ts';
 import { cpuExecutor } from '../../oracle/run.ts';
+import { judgeDtypes } from '../model/weightWidth.ts';
 import { engineRunner } from './partRunner.ts';
 import '../../shared/disposable.ts';
 import { WinnowError } from '../../shared/errors.ts';
@@ -70,7 +71,7 @@ export function recording(said: string[], pictures?: PictureMemory): JudgeRunner
   const runner = engineRunner(cpuExecutor());
   return {
     pictures,
-    dtypes: () => () => 'f32',
+    dtypes: judgeDtypes,
     file() {
       throw new Error('no judge of this kind is a file');
     },
