@@ -158,6 +158,9 @@ async function findWeights(
     const tensors = await opened(name);
     if (tensors) return { name, tensors };
   }
+  // A repository has its model as ONNX beside the pickle, or an ONNX model its weights in a file that is called as one.
+  for (const name of [...listed.filter(isOnnx), 'onnx/model.onnx'])
+    if (await present(folder.open(name))) return undefined;
   const pickles = ['pytorch_model.bin', 'open_clip_pytorch_model.bin', ...listed.filter(isPickle)];
   for (const name of pickles)
     if (isOurs || listed.includes(name)) if (await present(folder.open(name))) throw pickleRefused(name, folder.path);
@@ -171,6 +174,8 @@ async function findWeights(
   if (!isOurs) return undefined;
   throw new WinnowError('NotFound', `${folder.path} has no weights (model.safetensors).`, 'Take the whole folder.');
 }
+
+const isOnnx = (name: string): boolean => /\.onnx$/i.test(name);
 
 /** Of weights in several files. */
 const INDEX = 'model.safetensors.index.json';

@@ -126,7 +126,7 @@ export async function planClipJudge(
               const score = decide(await towers.encodePicture(item), texts?.[i]);
               checkFinite(
                 [score],
-                `The score of ${files.file}`,
+                `Scores of ${files.file}`,
                 'Its weights are too large for what it computes: take another copy.',
               );
               yield { [scale.name]: score } satisfies Score;
@@ -141,7 +141,7 @@ export async function planClipJudge(
               const embedding = await towers.encodePicture(item);
               checkFinite(
                 embedding,
-                `The embedding of ${files.file}`,
+                `Embeddings of ${files.file}`,
                 'Its weights are too large for what it computes: take another copy.',
               );
               yield embedding;

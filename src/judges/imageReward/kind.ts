@@ -71,7 +71,7 @@ async function planImageReward(files: ImageRewardFiles, runner: JudgeRunner): Pr
               const score = reward(await towers.read(item.prompt, await towers.encodePicture(item)));
               checkFinite(
                 [score],
-                `The score of ${files.file}`,
+                `Scores of ${files.file}`,
                 'Its weights are too large for what it computes: take another copy.',
               );
               yield { [scale.name]: score };

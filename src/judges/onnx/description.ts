@@ -8,6 +8,7 @@ import { problemsIn } from '../../shared/problems.ts';
 
 const side = z.int().min(1).max(8192);
 const factor = z.number().min(-1e6).max(1e6);
+const scale = factor.refine((value) => value !== 0, 'is 0, which makes all scores the same');
 const name = z.string().min(1).max(200);
 /** A picture and a prompt with the score that the judge is known to give, before it is turned round. */
 const known = z.strictObject({
@@ -75,7 +76,7 @@ const score = z.union([
   z.strictObject({
     dot: z.tuple([name, name]),
     normalize: z.boolean().default(true),
-    scale: factor.default(1),
+    scale: scale.default(1),
   }),
 ]);
 
@@ -88,9 +89,12 @@ const description = z
     text: text.nullable().default(null),
     score,
     higherIsBetter: z.boolean().default(true),
-    scale: factor.default(1),
+    scale: scale.default(1),
     shift: factor.default(0),
-    range: z.tuple([factor, factor]).optional(),
+    range: z
+      .tuple([factor, factor])
+      .refine(([low, high]) => low < high, 'ends before it begins')
+      .optional(),
     pairProbability: z.enum(['softmax']).nullable().default(null),
     selfTest: z.array(known).max(MOST_TESTS).default([]),
     purpose: z.string().max(500).optional(),

@@ -72,6 +72,13 @@ it('is named by its file, too, and says what of a prompt it does not read', asyn
   expect(long).toMatch(/twelve$/);
 });
 
+it('is no pickle where one lies beside it, or where its weights are called as one', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'winnow-onnx-'));
+  cpSync(join(fixtures, 'judges/head'), folder, { recursive: true });
+  writeFileSync(join(folder, 'pytorch_model.bin'), 'PK');
+  expect(await open(folder)).toMatchObject({ kind: 'onnx' });
+});
+
 it('what a file asks for is read without its weights', async () => {
   const bytes = new Uint8Array(readFileSync(join(fixtures, 'judges/both-towers/model.onnx')));
   let read = 0;
@@ -112,6 +119,11 @@ describe('what is wrong with a folder is named, before anything runs', () => {
   const cut = (folder: string): void => {
     const path = join(folder, 'model.onnx');
     writeFileSync(path, readFileSync(path).subarray(0, 300));
+  };
+  /** Bytes of a model by others, as many. */
+  const patch = (from: string, to: string) => (folder: string) => {
+    const path = join(folder, 'model.onnx');
+    writeFileSync(path, Buffer.from(readFileSync(path, 'latin1').replaceAll(from, to), 'latin1'));
   };
   it.each<[what: string, judge: string, change: (folder: string) => void, message: RegExp]>([
     [
@@ -252,6 +264,31 @@ describe('what is wrong with a folder is named, before anything runs', () => {
       'laion-head',
       edit('judge.json', (json) => ({ judge: 1, name: json['name'], command: ['python', 'score.py'] })),
       /asks for a program to be run \(command\)/,
+    ],
+    [
+      // A batch of any number of pictures, named n; and of 2 in as many bytes.
+      'several pictures at a time',
+      'laion-head',
+      patch('\x0a\x03\x12\x01n', '\x0a\x03\x08\x82\x00'),
+      /takes 2 of pixel_values at a time, and is given one/,
+    ],
+    [
+      'an operator that onnxruntime does not have',
+      'laion-head',
+      patch('Relu', 'Rexu'),
+      /model\.onnx: onnxruntime failed to load a model: .*Rexu.* Take another export/,
+    ],
+    [
+      'a scale of 0',
+      'labels',
+      edit('judge.json', (json) => ({ ...json, scale: 0 })),
+      /scale: is 0, which makes all scores the same/,
+    ],
+    [
+      'a range that is turned round',
+      'labels',
+      edit('judge.json', (json) => ({ ...json, range: [5, 1] })),
+      /range: ends before it begins/,
     ],
     [
       'labels that are not as many',

@@ -85,7 +85,7 @@ export const onnxJudge: JudgeKind = {
           bytes,
           onDevice,
           async make() {
-            const running = await make();
+            const running = await make().catch(asExport(file));
             const wanted = outputsRead(description);
             async function one(item: Pick<Judged, 'picture' | 'prompt'>): Promise<number> {
               const { input, dtype } = description.image;
@@ -94,8 +94,9 @@ export const onnxJudge: JudgeKind = {
                 [input]: dtype === 'uint8' ? { ...pixels, data: pixels.data.map(asByte) } : pixels,
                 ...(text && tokenizer && textFeeds(item.prompt, text, tokenizer)),
               };
-              const score = scoreOf(description, await running.run(feeds, wanted), file, head);
-              checkFinite([score], `The score of ${file}`, 'Take another export of the model.');
+              const outputs = await running.run(feeds, wanted).catch(asExport(file));
+              const score = scoreOf(description, outputs, file, head);
+              checkFinite([score], `Scores of ${file}`, 'Take another export of the model.');
               return score;
             }
             const selfTest = (): Promise<TestedScore[]> => tested(folder, description.selfTest, one);
@@ -115,6 +116,23 @@ export const onnxJudge: JudgeKind = {
     };
   },
 };
+
+/** What onnxruntime says of somebody's model, in a line: no reload helps, and no kernels of ours run it. */
+const asExport =
+  (file: string) =>
+  (error: unknown): never => {
+    if (!(error instanceof WinnowError) || error.name !== 'OnnxRuntimeFailed') throw error;
+    // Without the place in its source.
+    const said = error.what
+      .replace(/\s+/g, ' ')
+      .replace(/\/\S+\.(cc|h):\d+ .*?\) /, '')
+      .trim();
+    throw new WinnowError(
+      error.name,
+      `${file}: ${said}${said.endsWith('.') ? '' : '.'}`,
+      'Take another export of the model, of an older opset, that takes one picture at a time.',
+    );
+  };
 
 /** Of a head on an embedding. Reads its header alone. */
 async function layersOf(folder: JudgeFolder, name: string): Promise<TensorSource> {
@@ -282,12 +300,16 @@ function checkPorts(
   if (missing.length > 0) refuse(`wants inputs that nobody feeds: ${names(missing)}`);
   const { dims, type } = input(image.input);
   if (type !== image.dtype) refuse(`takes ${image.input} as ${type}, not as ${image.dtype}`);
+  const many = (port: string, [batch]: readonly (number | null)[]): void => {
+    if (typeof batch === 'number' && batch !== 1) refuse(`takes ${batch} of ${port} at a time, and is given one`);
+  };
   const size = modelSize(image, how);
   const [across, down, colour] = image.layout === 'NCHW' ? [dims[3], dims[2], dims[1]] : [dims[2], dims[1], dims[3]];
   if (dims.length !== 4 || (colour !== null && colour !== 3))
     refuse(
       `takes ${image.input} as [${dims.map((dim) => dim ?? '?').join(', ')}], which is no picture in ${image.layout}`,
     );
+  many(image.input, dims);
   const differs = (fixed: number | null | undefined, made: number | undefined): boolean =>
     typeof fixed === 'number' && fixed !== made;
   if (differs(across, size?.width) || differs(down, size?.height))
@@ -297,6 +319,7 @@ function checkPorts(
   if (text) {
     const { type: ids, dims: tokens } = input(text.ids);
     if (text.mask !== null) input(text.mask);
+    many(text.ids, tokens);
     if (ids !== text.dtype) refuse(`takes ${text.ids} as ${ids}, not as ${text.dtype}`);
     if (differs(tokens[1], text.padTo ?? undefined))
       refuse(`takes ${tokens[1]} tokens, and prompts are padded to ${text.padTo ?? 'their own length'}`);
