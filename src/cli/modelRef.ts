@@ -167,3 +167,6 @@ export function readRunRecord(path: string): RunRecord {
 }
 
 export const isRun = (path: string): boolean => existsSync(join(path, 'run.json'));
+
+/** Whether a run is meant, whatever step or strength is behind it: `RUN@best`. */
+export const namesRun = (text: string): boolean => isRun(text.replace(/(@(\d+|best))?(:-?[\d.e+-]+)?$/i, ''));

@@ -133,6 +133,11 @@ describe('what cannot be scored is named', () => {
     [['PAIRS'], /^BadArguments: --by is missing/m],
     [['PAIRS', '--by', ''], /^BadArguments: --by is empty/m],
     [['PAIRS', '--by', 'nobody'], /^NotFound: The model Postcard has no judge nobody\. Choose a or b/m],
+    // Before anybody scores.
+    [
+      ['PAIRS', '--by', 'a', '--by', 'nobody'],
+      /^Opening the GPU \(0\/4\)\nNotFound: The model Postcard has no judge nobody/,
+    ],
     [['PAIRS', '--by', 'a:beauty'], /^BadArguments: Judge a says nothing of beauty/m],
     [['PAIRS', '--by', 'a', '--tie-margin=-1'], /^BadArguments: --tie-margin is "-1"/m],
     [['PAIRS', '--by', 'a', '--labels', 'none.jsonl'], /^NotFound: There is no label file/m],
@@ -195,8 +200,10 @@ describe('a model with its run', () => {
     for (const { margin, scores } of trained!.perPair) expect(margin!).toBeCloseTo(scores[0]! - scores[1]!, 6);
     expect(trained!.perPair[0]!.margin).toBeGreaterThan(0);
     expect(trained!.perPair[1]!.margin).toBeLessThan(0);
-    const { code, err } = await winnow('score', join(pairs, 'images'), '--by', run);
-    expect(code).toBe(2);
-    expect(err).toContain('and these are no pairs');
+    for (const who of [run, `${run}@12`, `${run}@12:0.5`]) {
+      const { code, err } = await winnow('score', join(pairs, 'images'), '--by', who);
+      expect(code).toBe(2);
+      expect(err).toContain('and these are no pairs');
+    }
   });
 });

@@ -15,7 +15,7 @@ import { absolute, doNothing, number } from '../arguments.ts';
 import { withEngine } from '../engine.ts';
 import { implicitOfPairs } from '../implicit.ts';
 import { type Asked, askedJudge, scaleOf } from '../judges.ts';
-import { isRun, parseModelRef } from '../modelRef.ts';
+import { isRun, namesRun, parseModelRef } from '../modelRef.ts';
 import { type PictureSource, pictureSource } from '../pictureSource.ts';
 import { readLabels } from '../records.ts';
 import { scoreAll } from '../scoring.ts';
@@ -30,7 +30,7 @@ export const score = defineVerb({
     by: {
       kind: 'list',
       value: 'WHO',
-      help: "a judge that came with the model, by its name (a, b), or the path of one's folder or file, `:SCALE` behind it for another than its first scale (a:alignment); or MODEL+RUN, for its implicit reward",
+      help: "a judge that came with the model, by its name (a, b), or the path of one's folder or file, `:SCALE` behind it for another than its first scale (a:alignment); or MODEL+RUN or RUN[@step or @best], for its implicit reward",
     },
     labels: {
       kind: 'list',
@@ -77,12 +77,15 @@ export const score = defineVerb({
     return withEngine(terminal, { base, root: absolute(folder!) }, async (engine) => {
       const by: JudgeFigures[] = [];
       const scored: Scored[][] = [];
+      // Refused before the first of them looks at a picture: a run takes minutes.
+      const rating: (() => Promise<Scored[]>)[] = [];
       for (const who of asked)
-        scored.push(
+        rating.push(
           'ref' in who
-            ? await implicitly(engine, terminal, who, { folder: folder!, pairs: source.pairs })
+            ? implicitly(engine, terminal, who, { folder: folder!, pairs: source.pairs })
             : await scoredBy(engine, terminal, who, source),
         );
+      for (const rate of rating) scored.push(await rate());
       for (const [i, { text }] of asked.entries()) by.push(judgeFigures(text, scored[i]!, { labels, tieMargin }));
       return { json: { by }, text: describe(by, source, labels !== undefined) };
     });
@@ -98,22 +101,27 @@ interface Trained {
 
 /** A path that is there is a judge's, unless it is a run's; `MODEL+RUN` names no judge. */
 const whoOf = (text: string): Asked | Trained =>
-  isRun(text) || (text.includes('+') && !existsSync(text)) ? { text, ref: parseModelRef(text) } : askedJudge(text);
+  isRun(text) || (!existsSync(text) && (text.includes('+') || namesRun(text)))
+    ? { text, ref: parseModelRef(text) }
+    : askedJudge(text);
 
-/** The rewards of the pictures of a pair by the model, up to a constant of the prompt: their difference is the pair's mean logit over the bank. */
-async function implicitly(
+/** The rewards of the pictures of a pair by the model, up to a constant of the prompt: their difference is the pair's mean logit over the bank.
+ *  Throws BadArguments before it begins. */
+function implicitly(
   engine: Engine,
   terminal: Terminal,
   trained: Trained,
   { folder, pairs }: { folder: string; pairs: PairRecord[] | null },
-): Promise<Scored[]> {
+): () => Promise<Scored[]> {
   if (!pairs)
     throw badArguments(
       `${trained.text} rates the two pictures of a pair against one another, and these are no pairs.`,
       'Give a pairs folder.',
     );
-  const rated = await implicitOfPairs(engine, terminal, trained, { folder, pairs });
-  return rated.map(({ pair, winner, loser, margin }) => ({ pair, margin, scores: [winner, loser] }));
+  return async () => {
+    const rated = await implicitOfPairs(engine, terminal, trained, { folder, pairs });
+    return rated.map(({ pair, winner, loser, margin }) => ({ pair, margin, scores: [winner, loser] }));
+  };
 }
 
 /** The model whose judges are meant where nobody says so. */
@@ -125,12 +133,13 @@ function baseOf({ madeBy }: PictureSource, say: (text: string) => void): string 
   return base!;
 }
 
+/** Rejects with what is wrong with the judge, or with what it lacks, before it begins. */
 async function scoredBy(
   engine: Engine,
   terminal: Terminal,
   { name, scale: wanted, text }: Asked,
   { pairs, pictures }: PictureSource,
-): Promise<Scored[]> {
+): Promise<() => Promise<Scored[]>> {
   const judge = await engine.judge(name);
   const scale = scaleOf(judge, wanted);
   if (judge.scales.find((one) => one.name === scale)!.needs.includes('prompt')) {
@@ -141,17 +150,19 @@ async function scoredBy(
         'Put a text file of the same name beside each picture, or a metadata.jsonl with file_name and prompt.',
       );
   }
-  const scores = await scoreAll(
-    engine,
-    terminal,
-    name,
-    pictures.map(({ file, prompt }) => ({ file, prompt: prompt ?? '' })),
-    { doing: `${text}: picture` },
-  );
-  const numbers = scores.map((one) => one[scale]!);
-  return pairs
-    ? pairs.map(({ id }, i) => scoredPair(id, [numbers[2 * i]!, numbers[2 * i + 1]!]))
-    : pictures.map(({ file }, i) => scoredPicture(file, numbers[i]!));
+  return async () => {
+    const scores = await scoreAll(
+      engine,
+      terminal,
+      name,
+      pictures.map(({ file, prompt }) => ({ file, prompt: prompt ?? '' })),
+      { doing: `${text}: picture` },
+    );
+    const numbers = scores.map((one) => one[scale]!);
+    return pairs
+      ? pairs.map(({ id }, i) => scoredPair(id, [numbers[2 * i]!, numbers[2 * i + 1]!]))
+      : pictures.map(({ file }, i) => scoredPicture(file, numbers[i]!));
+  };
 }
 
 const plain = (value: number | null): string => (value === null ? '-' : value.toPrecision(5));
