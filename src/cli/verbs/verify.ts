@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto';
+import { existsSync, statSync } from 'node:fs';
 import { type CaseResult, formatCase, verifyCase, type VerifyHost, verifyJudgeFolder } from '../../service/verify.ts';
 import { openExecutor } from '../../service/executors.ts';
 import { oneOf } from '../arguments.ts';
 import { listAdapters, openNodeGpu } from '../device.ts';
 import { folderReader } from '../files.ts';
+import { WinnowError } from '../../shared/errors.ts';
 import { badArguments, defineVerb } from '../verb.ts';
 
 export const verify = defineVerb({
@@ -51,6 +53,8 @@ export const verify = defineVerb({
     }
     if (folders.length === 0 && values.judge === undefined)
       throw badArguments('CASE_DIR is missing.', 'Give the folder of a case, one with a case.json; or --judge FOLDER.');
+    for (const option of ['judge', 'pictures'] as const)
+      if (values[option] !== undefined) checkFolder(option, values[option]);
     const backend = oneOf('backend', values.backend, ['webgpu', 'cpu', 'onnx']);
     const reference = oneOf('reference', values.reference, ['engine', 'onnx']);
     const host = makeHost(values.adapter);
@@ -109,4 +113,9 @@ function makeHost(adapter: string | undefined): VerifyHost {
     },
     onnx: async () => ({ provider: 'wasm' }),
   };
+}
+
+function checkFolder(option: string, path: string): void {
+  if (!existsSync(path) || !statSync(path).isDirectory())
+    throw new WinnowError('NotFound', `There is no folder ${path}.`, `Check what --${option} names.`);
 }
