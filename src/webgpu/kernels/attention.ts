@@ -7,6 +7,7 @@
 import type { Node, Value } from '../../graph/graph.ts';
 import { assert } from '../../shared/assert.ts';
 import { sizeOf } from '../../shared/shape.ts';
+import { type Kinds, kindFor, kindsOf } from './anyShape.ts';
 import attentionQuadCode from './attention.quad.wgsl?raw';
 import attentionTileCode from './attention.tile.wgsl?raw';
 import attentionWorkgroupCode from './attention.workgroup.wgsl?raw';
@@ -47,13 +48,15 @@ import totalCode from './shared/total.wgsl?raw';
 import transposedCode from './shared/transposed.wgsl?raw';
 import visibleKeysCode from './shared/visibleKeys.wgsl?raw';
 
-type Variants = Record<'quad' | 'workgroup' | 'tile', KernelSource>;
+type Variants = Record<'quad' | 'workgroup', KernelSource> & { tile: Kinds };
 
 /** Of a kernel that is no tile: heads differ in their width alone. */
 const attentionData = ['BATCH', 'HEADS', 'QUERIES', 'KEYS'];
+/** Of one that is, and light (anyShape.ts). */
+const tileData = ['HEADS', 'QUERIES', 'KEYS'];
 
 const forwardTile = kernelOf('attention.tile', attentionTileCode, sharedTileCode, largestCode, transposedCode);
-const forwardTileInHalf = inArithmetic('f16', forwardTile, tileHalfCode);
+const forwardTileInHalf = kindsOf(inArithmetic('f16', forwardTile, tileHalfCode), tileData);
 
 const attention: Variants = {
   quad: withData(
@@ -61,7 +64,7 @@ const attention: Variants = {
     ...attentionData,
   ),
   workgroup: withData(kernelOf('attention.workgroup', attentionWorkgroupCode, totalCode), ...attentionData),
-  tile: inArithmetic('f32', forwardTile),
+  tile: kindsOf(inArithmetic('f32', forwardTile), tileData),
 };
 const attentionGradQuery: Variants = {
   quad: withData(
@@ -72,9 +75,12 @@ const attentionGradQuery: Variants = {
     kernelOf('attentionGradQuery.workgroup', attentionGradQueryWorkgroupCode, totalCode),
     ...attentionData,
   ),
-  tile: inArithmetic(
-    'f32',
-    kernelOf('attentionGradQuery.tile', attentionGradQueryTileCode, sharedTileCode, transposedCode),
+  tile: kindsOf(
+    inArithmetic(
+      'f32',
+      kernelOf('attentionGradQuery.tile', attentionGradQueryTileCode, sharedTileCode, transposedCode),
+    ),
+    tileData,
   ),
 };
 const attentionGradKeyValue: Variants = {
@@ -83,9 +89,12 @@ const attentionGradKeyValue: Variants = {
     kernelOf('attentionGradKeyValue.workgroup', attentionGradKeyValueWorkgroupCode, totalCode),
     ...attentionData,
   ),
-  tile: inArithmetic(
-    'f32',
-    kernelOf('attentionGradKeyValue.tile', attentionGradKeyValueTileCode, sharedTileCode, transposedCode),
+  tile: kindsOf(
+    inArithmetic(
+      'f32',
+      kernelOf('attentionGradKeyValue.tile', attentionGradKeyValueTileCode, sharedTileCode, transposedCode),
+    ),
+    [...tileData, 'BATCH', 'SPLIT'],
   ),
 };
 const attentionDelta = withData(kernelOf('attentionDelta', attentionDeltaCode), 'BATCH', 'HEADS', 'QUERIES', 'WIDTH');
@@ -180,7 +189,7 @@ function overRows(
 
 /** The dispatch of large tiles, and where a few keys leave a GPU idle the sums of parts of the queries. */
 function byTiles(
-  kernel: KernelSource,
+  kernels: Kinds,
   { inputs, outputs }: Node,
   all: Sizes,
   { rows, causal, ...kept }: Asked,
@@ -190,8 +199,9 @@ function byTiles(
   const { own, constants } = attentionTile(all[rows], heads * batch, headSize, kept);
   const scale = headSize ** -0.5;
   const tiles = Math.ceil(all[rows] / own);
+  const flops = 2 * batch * heads * queries * keys * headSize * (kept.scores + kept.sums);
   const dispatch = {
-    kernel: attentionWrittenOut(kernel, constants),
+    kernel: attentionWrittenOut(kindFor(kernels, 'tile', flops), constants),
     constants: {
       ...constants,
       HEADS: heads,
