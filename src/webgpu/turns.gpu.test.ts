@@ -59,6 +59,7 @@ it.each([
   ['workgroup', heavy, 1.6e6, 11],
   ['quad', heavy, 1.6e6, 11],
   ['tile', heavy, 1.6e6, 11],
+  ['tile2', heavy, 1.6e6, 11],
   ['subgroup', heavy, 1.6e6, 11],
   ['winograd', threes, 2e7, 1],
 ] as const)('%s', async (variant, build, slowRate, more) => {

@@ -53,7 +53,7 @@ async function same(
   return program.dispatchCount;
 }
 
-describe.each(['workgroup', 'quad', 'tile', 'subgroup'])('%s', (variant) => {
+describe.each(['workgroup', 'quad', 'tile', 'tile2', 'subgroup'])('%s', (variant) => {
   it.each(cuts)('$name', async ({ most, ...asked }) => {
     for (const weights of asked.op === 'conv2d' ? (['f32', 'f16'] as const) : (['f32'] as const)) {
       const graph = new Graph();
