@@ -112,7 +112,7 @@ export const vjp: { readonly [K in ForwardOp]: VjpRule<K> } = {
       ...weightAndBias(context, 1, node.params, (bias) =>
         emit('conv2dGradWeight', { stride, padding, kernelHeight, kernelWidth, bias, scale }, [dy, x], 'weight'),
       ),
-      ...(residual ? [plain(() => dy)] : []),
+      ...(residual ? [plain(() => unbroadcast(context, dy, node.inputs.at(-1)!.shape, 'residual'))] : []),
     ];
   },
   groupNorm: (context) => {

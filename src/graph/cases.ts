@@ -59,7 +59,8 @@ interface ConvSize {
   stride?: number;
   padding?: Padding;
   bias?: boolean;
-  residual?: boolean;
+  /** `channel`: one number for all pixels of a channel. */
+  residual?: boolean | 'channel';
   scale?: number;
 }
 
@@ -116,6 +117,21 @@ const convSizes: ConvSize[] = [
   { name: '3x1 kernel', x: [1, 3, 6, 5], O: 2, kernel: [3, 1], padding: [1, 0, 1, 0] },
   { name: '5x5 on 12x12', x: [1, 2, 12, 12], O: 3, kernel: [5, 5], padding: [2, 2, 2, 2] },
   { name: '48 to 48, 12x12', x: [2, 48, 12, 12], O: 48, kernel: [3, 3], padding: [1, 1, 1, 1], bias: true },
+];
+/** Those of conv2d alone. */
+const channelSizes: ConvSize[] = [
+  {
+    name: 'residual of a channel',
+    x: [2, 60, 6, 7],
+    O: 36,
+    kernel: [3, 3],
+    padding: [1, 1, 1, 1],
+    bias: true,
+    residual: 'channel',
+    scale: -0.5,
+  },
+  { name: '1x1, residual of a channel', x: [3, 6, 5, 7], O: 9, kernel: [1, 1], residual: 'channel' },
+  { name: '1x1 to one pixel, residual', x: [2, 6, 1, 1], O: 9, kernel: [1, 1], residual: 'channel' },
 ];
 
 const zeroPadding: Padding = [0, 0, 0, 0];
@@ -365,13 +381,14 @@ export const cases: { readonly [K in OpKind]: readonly Case<K>[] } = {
       ...(residual ? [normal([...rows, O])] : []),
     ],
   })),
-  conv2d: convSizes.map((size) => {
+  conv2d: [...convSizes, ...channelSizes].map((size) => {
     const { name, O, stride = 1, padding = zeroPadding, bias = false, residual = false, scale = 1 } = size;
     const { x, weight, y } = convShapes(size);
+    const added = residual === 'channel' ? [...y.slice(0, 2), 1, 1] : y;
     return {
       name,
-      params: { stride, padding, bias, residual, scale },
-      inputs: [normal(x), weightFor(weight), ...(bias ? [normal([O])] : []), ...(residual ? [normal(y)] : [])],
+      params: { stride, padding, bias, residual: residual !== false, scale },
+      inputs: [normal(x), weightFor(weight), ...(bias ? [normal([O])] : []), ...(residual ? [normal(added)] : [])],
     };
   }),
   groupNorm: groupNormSizes.map((size) => ({
@@ -475,7 +492,7 @@ export const cases: { readonly [K in OpKind]: readonly Case<K>[] } = {
     const { x, weight, y } = convShapes(size);
     return {
       name,
-      params: { stride, padding, height: x[2]!, width: x[3]!, residual, scale },
+      params: { stride, padding, height: x[2]!, width: x[3]!, residual: residual !== false, scale },
       inputs: [grad(y), weightFor(weight), ...(residual ? [grad(x)] : [])],
     };
   }),

@@ -18,7 +18,8 @@ export type UnaryFn = 'silu' | 'gelu' | 'quickGelu' | 'relu' | 'tanh' | 'sigmoid
 export interface ForwardParams {
   /** y = scale * (x Wᵀ + bias) + residual. x [..., I], weight [O, I], bias [O], residual [..., O] → [..., O]. torch.nn.Linear. */
   linear: { bias: boolean; residual: boolean; scale: number };
-  /** y = scale * (conv(x, weight) + bias) + residual. x [N, C, H, W], weight [O, C, kh, kw], bias [O], residual [N, O, H', W']. torch.nn.Conv2d. */
+  /** y = scale * (conv(x, weight) + bias) + residual. x [N, C, H, W], weight [O, C, kh, kw], bias [O], residual [N, O, H', W'], or [N, O, 1, 1], which
+   *  all pixels of a channel get. torch.nn.Conv2d. */
   conv2d: { stride: number; padding: Padding; bias: boolean; residual: boolean; scale: number };
   /** x [N, C, ...], weight [C], bias [C] → y like x, stats [N, groups, 2] = (mean, 1 / sqrt(var + eps)). With silu, y = silu(norm). torch.nn.GroupNorm. */
   groupNorm: { groups: number; eps: number; silu: boolean };

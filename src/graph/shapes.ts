@@ -79,7 +79,9 @@ export const shapeOf: { readonly [K in OpKind]: ShapeRule<K> } = {
     assert(height > 0 && width > 0, `${path}: kernel ${weight[2]}x${weight[3]} does not fit input ${show(x)}`);
     const y = [x[0]!, weight[0]!, height, width];
     if (bias) same(inputs[2]!, [weight[0]!], 'bias', path);
-    if (residual) same(inputs[bias ? 3 : 2]!, y, 'residual and output differ', path);
+    const added = residual ? inputs[bias ? 3 : 2]! : y;
+    if (sizeOf(added.slice(2)) > 1) same(added, y, 'residual and output differ', path);
+    else same(added, [...y.slice(0, 2), 1, 1], 'residual and output differ', path);
     return [y];
   },
   groupNorm: ({ groups }, inputs, path) => {

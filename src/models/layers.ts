@@ -29,7 +29,7 @@ export interface LayerOptions {
 
 interface LinearOptions {
   bias?: boolean;
-  residual?: Value;
+  residual?: Value | undefined;
 }
 
 interface ConvOptions extends LinearOptions {

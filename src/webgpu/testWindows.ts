@@ -98,6 +98,14 @@ export const cuts: readonly Cut[] = [
   cut('conv2d by pictures', 'conv2d', conv(true, true), [[3, 4, 8, 8], [6, 4, 3, 3], [6], [3, 6, 8, 8]], 2 * KIB, 3),
   cut('conv2d by channels', 'conv2d', conv(true, true), [[2, 6, 8, 8], [5, 6, 3, 3], [5], [2, 5, 8, 8]], KIB, 10),
   cut(
+    'conv2d, a channel’s residual',
+    'conv2d',
+    conv(true, true),
+    [[2, 6, 8, 8], [5, 6, 3, 3], [5], [2, 5, 1, 1]],
+    KIB,
+    13,
+  ),
+  cut(
     'conv2d by input channels',
     'conv2d',
     conv(false, false),

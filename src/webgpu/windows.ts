@@ -235,6 +235,13 @@ function conv2d({ inputs, outputs, params }: Node<'conv2d'>, pieces: Pieces): bo
       const ofOutput = (value: Value): Value =>
         pieces.window(value, (image.first * rows + out.first) * planeOut, shapeOut);
       const sum = ofOutput(y);
+      const ofResidual = (value: Value): Value => {
+        if (sizeOf(value.shape) === sizeOf(y.shape)) return ofOutput(value);
+        // A number a channel.
+        const all = pieces.window(value, 0, [batch * rows]);
+        const own = { first: image.first * rows + out.first, length: image.length * out.length };
+        return pieces.window(pieces.part(all, own), 0, [image.length, out.length, 1, 1]);
+      };
       for (const into of ins) {
         const begins = into.first === 0;
         const block = pieces.window(
@@ -243,7 +250,7 @@ function conv2d({ inputs, outputs, params }: Node<'conv2d'>, pieces: Pieces): bo
           [out.length, into.length, ...weight.shape.slice(2)],
           channels * taps,
         );
-        const added = begins ? residual && ofOutput(residual) : sum;
+        const added = begins ? residual && ofResidual(residual) : sum;
         pieces.add(
           'conv2d',
           { ...params, bias: begins && params.bias, residual: added !== undefined },

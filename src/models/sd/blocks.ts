@@ -20,16 +20,10 @@ export function resnetBlock(
   x: Value,
   { out, groups, eps, act, temb, outputScaleFactor = 1 }: ResnetOptions,
 ): Value {
-  let hidden = layers.conv(`${path}.conv1`, layers.groupNorm(`${path}.norm1`, x, { groups, eps, act }), out);
-  if (temb) {
-    const projected = layers.linear(`${path}.time_emb_proj`, temb, out);
-    hidden = layers.graph.op(
-      'add',
-      {},
-      [hidden, layers.reshape(`${path}.temb`, projected, [...projected.shape, 1, 1])],
-      `${path}.add_temb`,
-    );
-  }
+  let hidden = layers.groupNorm(`${path}.norm1`, x, { groups, eps, act });
+  const projected = temb && layers.linear(`${path}.time_emb_proj`, temb, out);
+  const ofChannels = projected && layers.reshape(`${path}.temb`, projected, [...projected.shape, 1, 1]);
+  hidden = layers.conv(`${path}.conv1`, hidden, out, { residual: ofChannels });
   hidden = layers.groupNorm(`${path}.norm2`, hidden, { groups, eps, act });
   const residual = x.shape[1] === out ? x : layers.conv(`${path}.conv_shortcut`, x, out, { kernel: 1 });
   const y = layers.conv(`${path}.conv2`, hidden, out, { residual });

@@ -33,7 +33,7 @@ function unfold(
         }
 }
 
-/** x [N, C, H, W], weight [O, C, kh, kw], bias [O]?, residual [N, O, H', W']? → scale * (conv + bias) + residual. */
+/** x [N, C, H, W], weight [O, C, kh, kw], bias [O]?, residual [N, O, H', W'] or [N, O, 1, 1]? → scale * (conv + bias) + residual. */
 export const conv2d: CpuKernel<'conv2d'> = ({ stride, padding, bias, residual, scale }, inputs, [y]) => {
   const [x, weight] = [inputs[0]!, inputs[1]!];
   const [N, C, H, W] = axes4(x.shape);
@@ -43,8 +43,9 @@ export const conv2d: CpuKernel<'conv2d'> = ({ stride, padding, bias, residual, s
   const out = y!.data;
   const b = bias ? inputs[2]!.data : undefined;
   const r = residual ? inputs[bias ? 3 : 2]!.data : undefined;
+  const perChannel = r?.length === N * O;
   for (let row = 0, i = 0; row < N * O; row++)
-    for (let p = 0; p < P; p++, i++) out[i] = (b ? scale * b[row % O]! : 0) + (r ? r[i]! : 0);
+    for (let p = 0; p < P; p++, i++) out[i] = (b ? scale * b[row % O]! : 0) + (r ? r[perChannel ? row : i]! : 0);
   // What padding reads stays zero, and is the same for every image.
   const columns = new Float64Array(taps * P);
   for (let n = 0; n < N; n++) {

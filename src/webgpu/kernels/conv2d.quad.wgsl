@@ -24,6 +24,8 @@ const FLIP = false;
 const SCALE = 1.0f;
 const BIAS = false;
 const RESIDUAL = false;
+// Whether it is one number for all pixels of a channel: [BATCH, ROWS].
+const RESIDUAL_OF_CHANNEL = false;
 // Whether y is added to, as it was before.
 const IN_PLACE = false;
 // Where in what is bound the weights begin.
@@ -130,6 +132,9 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(workgroup_id) group: 
         value *= SCALE;
         if (RESIDUAL) {
           value += residual[at];
+        }
+        if (RESIDUAL_OF_CHANNEL) {
+          value += residual[at / (OUT_HEIGHT * OUT_WIDTH)];
         }
         if (IN_PLACE) {
           value += y[at];

@@ -24,6 +24,8 @@ const TAP_OF_FOURS = false;
 const SCALE = 1.0f;
 const BIAS = false;
 const RESIDUAL = false;
+// Whether it is one number for all pixels of a channel: [BATCH, ROWS].
+const RESIDUAL_OF_CHANNEL = false;
 // Whether y is added to, as it was before.
 const IN_PLACE = false;
 const THREADS_X = 8u;
@@ -114,6 +116,9 @@ fn store_c(row: u32, column: u32, split: u32, sum: f32) {
   value *= SCALE;
   if (RESIDUAL) {
     value += residual[at];
+  }
+  if (RESIDUAL_OF_CHANNEL) {
+    value += residual[at / PIXELS];
   }
   if (IN_PLACE) {
     value += y[at];

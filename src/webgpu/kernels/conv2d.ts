@@ -21,6 +21,7 @@ import {
 } from './dispatch.ts';
 import {
   addedTo,
+  isOfChannel,
   lowerProduct,
   partialSums,
   productVariant,
@@ -104,7 +105,8 @@ export const lowerConv2d: LowerToWgsl<'conv2d'> = ({ inputs, outputs, params }, 
   const [batch, channels, height, width] = axes4(x.shape);
   const [, rows, outHeight, outWidth] = axes4(y.shape);
   const { rowStride } = stretchOf(weight);
-  if (isPointwise(weight.shape, stride, padding)) {
+  // A product knows no channels.
+  if (isPointwise(weight.shape, stride, padding) && !isOfChannel(residual, y)) {
     return pointwise({ weight, x, y, rowStride, depthStride: 1, scale, bias, residual }, context);
   }
   const constants = {

@@ -25,6 +25,8 @@ const FLIP = false;
 const SCALE = 1.0f;
 const BIAS = false;
 const RESIDUAL = false;
+// Whether it is one number for all pixels of a channel: [BATCH, ROWS].
+const RESIDUAL_OF_CHANNEL = false;
 // Whether y is added to, as it was before.
 const IN_PLACE = false;
 const THREADS = 8u;
@@ -97,6 +99,9 @@ fn store_y(row: u32, column: u32, split: u32, offset: vec2u, sum: f32) {
   value *= SCALE;
   if (RESIDUAL) {
     value += residual[at];
+  }
+  if (RESIDUAL_OF_CHANNEL) {
+    value += residual[at / (OUT_HEIGHT * OUT_WIDTH)];
   }
   if (IN_PLACE) {
     value += y[at];

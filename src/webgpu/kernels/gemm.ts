@@ -39,7 +39,7 @@ const workgroup = summing(
   (kernel) => kindsOf(kernel, [...productData, ...splitData]),
 );
 const splitSum = summing(kernelOf('splitSum', splitSumCode), (kernel) =>
-  withData(kernel, 'SIZE', 'SPLITS', 'SCALE', 'BIAS_STRIDE', 'BIAS_LENGTH'),
+  withData(kernel, 'SIZE', 'SPLITS', 'SCALE', 'BIAS_STRIDE', 'BIAS_LENGTH', 'RESIDUAL_STRIDE'),
 );
 
 /** The ways a product can run: `workgroup` stages tiles in workgroup memory, for GPUs; `tile` does so with larger ones, and only what is large enough
@@ -113,14 +113,22 @@ export function quadGrid(
 
 export const QUAD_WORKGROUP_SIZE = 16;
 
+/** Whether a residual is one number for all pixels of a channel. */
+export const isOfChannel = (residual: Value | undefined, y: Value): boolean =>
+  residual !== undefined && sizeOf(residual.shape) < sizeOf(y.shape);
+
 /** How a product's kernel adds `residual` to what it writes: from a binding, or in place where it is the output itself. */
 export function addedTo(
   y: Value,
   residual: Value | undefined,
 ): { read: Value | undefined; constants: Record<string, boolean> } {
-  return residual === y
-    ? { read: undefined, constants: { RESIDUAL: false, IN_PLACE: true } }
-    : { read: residual, constants: { RESIDUAL: residual !== undefined } };
+  if (residual === y) return { read: undefined, constants: { RESIDUAL: false, IN_PLACE: true } };
+  return {
+    read: residual,
+    constants: isOfChannel(residual, y)
+      ? { RESIDUAL: false, RESIDUAL_OF_CHANNEL: true }
+      : { RESIDUAL: residual !== undefined },
+  };
 }
 
 /** The dispatch that sums `splits` partial products and does what the product would have done at its end. */
@@ -137,6 +145,7 @@ export function sumSplits(
   }: {
     scale: number;
     bias?: Value | undefined;
+    /** Elements of y that take one number of the bias, and of a residual of channels. */
     biasStride: number;
     residual?: Value | undefined;
     /** Sums of rows, in place of a bias. */
@@ -145,7 +154,7 @@ export function sumSplits(
   context: LowerContext,
 ): Dispatch {
   const size = sizeOf(y.shape);
-  const added = addedTo(y, residual);
+  const added = residual === y ? undefined : residual;
   const rows = sums ? sizeOf(sums.y.shape) : 0;
   return {
     kernel: summingFor(splitSum, sums?.y),
@@ -156,9 +165,11 @@ export function sumSplits(
       BIAS: bias !== undefined,
       BIAS_STRIDE: biasStride,
       BIAS_LENGTH: sums ? rows : bias ? sizeOf(bias.shape) : 1,
-      ...added.constants,
+      RESIDUAL: added !== undefined,
+      ...(residual === y && { IN_PLACE: true }),
+      ...(isOfChannel(residual, y) && { RESIDUAL_STRIDE: biasStride }),
     },
-    reads: [partials, sums?.partials ?? bias ?? partials, added.read ?? partials],
+    reads: [partials, sums?.partials ?? bias ?? partials, added ?? partials],
     writes: [y, ...(sums ? [sums.y] : [])],
     workgroups: grid1d(size + rows, 64, context.limits),
   };

@@ -1,6 +1,6 @@
 // Second half of a product whose depth was split: y = SCALE * (sum of the partial products + bias) + residual, in slice order.
 //
-// partials: [SPLITS, SIZE]. bias: element i takes bias[(i / BIAS_STRIDE) % BIAS_LENGTH]. residual, y: [SIZE].
+// partials: [SPLITS, SIZE]. bias: element i takes bias[(i / BIAS_STRIDE) % BIAS_LENGTH]. Of residual it takes residual[i / RESIDUAL_STRIDE]. y: [SIZE].
 // With the lines that begin with "sums" (summing.ts), of a product without bias: what is bound as bias holds partial sums of rows,
 // [SPLITS, BIAS_LENGTH], which make row_sums: [BIAS_LENGTH].
 // Dispatch: one invocation an element of y, then of row_sums, folded over x and y.
@@ -12,6 +12,7 @@ const BIAS = false;
 const BIAS_STRIDE = 1u;
 const BIAS_LENGTH = 1u;
 const RESIDUAL = false;
+const RESIDUAL_STRIDE = 1u;
 // Whether y is added to, as it was before.
 const IN_PLACE = false;
 const WORKGROUP_SIZE = 64u;
@@ -44,7 +45,7 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) grid:
   }
   sum *= SCALE;
   if (RESIDUAL) {
-    sum += residual[i];
+    sum += residual[i / RESIDUAL_STRIDE];
   }
   if (IN_PLACE) {
     sum += y[i];
