@@ -53,6 +53,7 @@ it('a judge that is a pickle, or is not there', async () => {
 it('an arithmetic that there is not, or that nothing would compute in', async () => {
   const drawn = (...args: string[]) => winnow('generate', tiny, '--prompt', 'a', '--out', 'never', ...args);
   expectNamed(await drawn('--arithmetic', 'f8'), /^BadArguments: --arithmetic .*f8/m);
+  expectNamed(await winnow('score', folder, '--by', 'a', '--arithmetic', 'f8'), /^BadArguments: --arithmetic .*f8/m);
   expectNamed(await drawn('--arithmetic', 'f16', '--backend', 'onnx'), /^BadArguments: --arithmetic f16 does nothing/m);
 });
 

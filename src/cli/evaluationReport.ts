@@ -5,11 +5,14 @@ import { type JudgedModels, judgedSections, standardOf } from '../evaluation/jud
 import { ratersBlocks, type RatersFigures } from '../evaluation/raters.ts';
 import { reportHtml } from '../evaluation/report.ts';
 import type { JudgeInfo, Score } from '../judges/judge.ts';
+import type { Arithmetic } from '../shared/arithmetic.ts';
 import { table } from './terminal.ts';
 
 export type JudgedEvaluation = JudgedModels<JudgeInfo>['judged'][number] & {
   /** [model][item] */
   scores: Score[][];
+  /** What its towers were computed in. */
+  arithmetic: Arithmetic;
 };
 
 export interface Evaluation extends JudgedModels<JudgeInfo> {
@@ -45,7 +48,11 @@ export function figuresOf(evaluation: Evaluation): object {
       ...(diversity && { diversity: diversity.models[model] }),
     })),
     judge,
-    judges: judged.map((one) => ({ ...one.judge, labelled: one.labelled })),
+    judges: judged.map((one) => ({
+      ...one.judge,
+      labelled: one.labelled,
+      ...(one.arithmetic === 'f16' && { arithmetic: one.arithmetic }),
+    })),
     labelled: judged.flatMap(({ labelled }) => labelled),
     tieMargin,
     prompts: promptsOf(evaluation),
@@ -139,6 +146,9 @@ export function describe({ names, judged, diversity }: Evaluation): string {
 
 const unitGain = ({ deviations }: Compared): string => (deviations ? sign(deviations.gain) : '-');
 
+const titleOf = ({ judge, arithmetic }: JudgedEvaluation): string =>
+  `${judge.title.toLowerCase()}${arithmetic === 'f16' ? ' in f16' : ''}`;
+
 export function evaluationReport(
   evaluation: Evaluation,
   shown: readonly ShownItem[],
@@ -150,7 +160,7 @@ export function evaluationReport(
   const prompts = promptsOf(evaluation);
   return reportHtml({
     title: 'Evaluation',
-    subtitle: `${items.length} comparisons of two models over ${prompts} prompts, same prompt${sameNoise ? ' and noise on both sides' : ' on both sides, each with its own noise'}, judged by ${judged.map((one) => one.judge.title.toLowerCase()).join(', ')}; drawn on ${backend}; ${at.toISOString().slice(0, 16).replace('T', ' ')} UTC`,
+    subtitle: `${items.length} comparisons of two models over ${prompts} prompts, same prompt${sameNoise ? ' and noise on both sides' : ' on both sides, each with its own noise'}, judged by ${judged.map(titleOf).join(', ')}; drawn on ${backend}; ${at.toISOString().slice(0, 16).replace('T', ' ')} UTC`,
     sections: [
       ...judgedSections(evaluation),
       ...(raters ? [{ title: 'Labels', blocks: ratersBlocks(raters, (by) => by) }] : []),

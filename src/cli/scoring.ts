@@ -1,6 +1,7 @@
 /** Pictures through judges, as every verb that asks one does it: in batches that Ctrl-C ends between, with progress. */
 import type { Engine } from '../service/engineService.ts';
 import type { Score } from '../service/types.ts';
+import type { Arithmetic } from '../shared/arithmetic.ts';
 import { WinnowError } from '../shared/errors.ts';
 import { tellCuts } from './generation.ts';
 import { Pace, type Terminal } from './terminal.ts';
@@ -24,6 +25,17 @@ export async function sayJudgeCuts(
   tellCuts(terminal, await engine.judgeCuts(judge, [...new Set(prompts)]), () => `judge ${judge} reads no more`);
 }
 
+/** What each judge is computed in where `wanted` is asked for. Rejects with BadArguments where the GPU has no f16. */
+export async function arithmeticsOf(
+  engine: Pick<Engine, 'judgeArithmetic'>,
+  judges: readonly string[],
+  wanted: Arithmetic,
+): Promise<Arithmetic[]> {
+  const found: Arithmetic[] = [];
+  for (const judge of judges) found.push(wanted === 'f32' ? 'f32' : await engine.judgeArithmetic(judge, wanted));
+  return found;
+}
+
 /** Every scale of the judge for each item, in their order; one that stands there twice is judged once. Rejects with Cancelled after Ctrl-C.
  *  @param doing in front of the progress: `score`, `judge a`. */
 export async function scoreAll(
@@ -31,7 +43,11 @@ export async function scoreAll(
   terminal: Terminal,
   judge: string,
   items: readonly ToScore[],
-  { doing = 'score', stopped = 'Scoring' }: { doing?: string; stopped?: string } = {},
+  {
+    doing = 'score',
+    stopped = 'Scoring',
+    arithmetic = 'f32',
+  }: { doing?: string; stopped?: string; arithmetic?: Arithmetic } = {},
 ): Promise<Score[]> {
   const keyOf = ({ file, prompt }: ToScore): string => JSON.stringify([file, prompt]);
   const once = [...new Map(items.map((item) => [keyOf(item), { file: item.file, prompt: item.prompt }])).values()];
@@ -53,7 +69,7 @@ export async function scoreAll(
         'Give the same command again.',
       );
     const batch = once.slice(start, start + BATCH);
-    const found = await engine.score(judge, batch);
+    const found = await engine.score(judge, batch, arithmetic);
     for (const [i, item] of batch.entries()) scores.set(keyOf(item), found[i]!);
     const done = start + batch.length;
     terminal.status(`${doing} ${done}/${once.length}${pace.left(done, once.length)}`, done === once.length);

@@ -110,7 +110,7 @@ export interface PictureMemory {
 
 /** All that runs judges. */
 export interface JudgeRunner extends GraphRunner {
-  /** Of the judge that it is given to. */
+  /** Of the judge that it is given to, and of what its towers are computed in, which is known once it is planned: read when it is made. */
   pictures?: PictureMemory | undefined;
   /** A model of somebody else's as it is, by onnxruntime. */
   file(file: OnnxFile): Planned<RunningFile>;

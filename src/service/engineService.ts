@@ -2,6 +2,7 @@
 import { MIN_PAIRS } from '../data/heldOut.ts';
 import { clear } from '../data/partWriter.ts';
 import { infoOf, type Judge, type Scorer } from '../judges/judge.ts';
+import type { Arithmetic } from '../shared/arithmetic.ts';
 import '../shared/disposable.ts';
 import { inWords, isWinnowError, WinnowError } from '../shared/errors.ts';
 import type { TrainConfig } from '../training/config.ts';
@@ -21,6 +22,7 @@ import { frozenPartsOn, openRunning, type Running } from './running.ts';
 import { kernelChoices } from './tunedKernels.ts';
 import { latentSizeOf } from './sampling/latentSize.ts';
 import { ADAPTER_CONFIG, alphaMissing, checkConfigSize, openLora, partCounts } from './model/loraFile.ts';
+import type { Planned } from './model/modelCache.ts';
 import { LORAS, ModelPool, type ResolvedModel } from './model/modelPool.ts';
 import { ModelStorage } from './model/modelStorage.ts';
 import { implicitMargins } from './training/implicit.ts';
@@ -29,7 +31,7 @@ import { RunControl } from './training/runControl.ts';
 import { RunStore } from '../data/runStore.ts';
 import { savedRunRate } from './training/stepRate.ts';
 import { EmbeddingStore } from './sampling/embeddingStore.ts';
-import { embeddings, judgedFile, judgeOf, planJudge, smallPictures } from './sampling/judging.ts';
+import { embedderIn, embeddings, judgedFile, judgeOf, planJudge, smallPictures } from './sampling/judging.ts';
 import { judgeContents, JUDGES_ROOT, placeOf, storedJudges } from './sampling/storedJudges.ts';
 import { engineRunner } from './sampling/partRunner.ts';
 import { denoiserAt, stepSpecOf } from './planning/stepSpec.ts';
@@ -382,7 +384,8 @@ export class Engine implements EngineService {
     await running?.cache.letGo(({ key }) => key.endsWith(` judge ${placeOf(id)}`));
     // Judges of one tower share what it saw.
     const others = await Promise.all((await this.judgeStorage.complete()).map((other) => this.embedderOf(other)));
-    if (embedder !== undefined && !others.includes(embedder)) await this.embeddings.forget(embedder);
+    if (embedder === undefined || others.includes(embedder)) return;
+    for (const arithmetic of ['f32', 'f16'] as const) await this.embeddings.forget(embedderIn(embedder, arithmetic));
   }
 
   /** Undefined for one that does not open, too: it has seen no picture. */
@@ -411,25 +414,32 @@ export class Engine implements EngineService {
     return prompts.flatMap((prompt, i) => (lost[i] ? { prompt, lost: lost[i] } : []));
   }
 
-  score(name: string, items: { file: string; prompt: string }[]): Promise<Score[]> {
-    return this.jobs.run(`score ${this.env.newId()}`, async (signal) => {
-      const model = await this.pool.resolve({ base: this.env.embeddedModels[0]!, adapters: [] });
-      return this.devicesFor().turn(
-        signal,
-        (context) => context.score(name, model, items),
-        () => {},
-      );
+  judgeArithmetic(name: string, arithmetic: Arithmetic): Promise<Arithmetic> {
+    return this.judgesTurn('judge', async (running, model) => {
+      const { onDevice } = await this.planScorer(running, name, model, arithmetic);
+      return onDevice ? arithmetic : 'f32';
     });
   }
 
-  features(name: string | null, files: readonly string[]): Promise<Float32Array[]> {
+  score(name: string, items: { file: string; prompt: string }[], arithmetic: Arithmetic = 'f32'): Promise<Score[]> {
+    return this.judgesTurn('score', (running, model) => this.scoreFiles(running, name, model, items, arithmetic));
+  }
+
+  features(name: string | null, files: readonly string[], arithmetic: Arithmetic = 'f32'): Promise<Float32Array[]> {
     if (name === null) return smallPictures(this.env, files);
-    return this.jobs.run(`features ${this.env.newId()}`, async (signal) => {
+    return this.judgesTurn('features', (running, model) =>
+      this.withScorer(running, { name, arithmetic }, model, (scorer) => embeddings(this.env, scorer, name, files)),
+    );
+  }
+
+  /** One turn of the device, for judges of the first model. */
+  private judgesTurn<T>(job: string, work: (running: Running, model: ResolvedModel) => Promise<T>): Promise<T> {
+    return this.jobs.run(`${job} ${this.env.newId()}`, async (signal) => {
       const model = await this.pool.resolve({ base: this.env.embeddedModels[0]!, adapters: [] });
       const use = new DeviceUse(this.devices, (running) => running);
       return use.turn(
         signal,
-        (running) => this.withScorer(running, name, model, (scorer) => embeddings(this.env, scorer, name, files)),
+        (running) => work(running, model),
         () => {},
       );
     });
@@ -539,7 +549,7 @@ export class Engine implements EngineService {
         if (backend === 'engine' && measuring) await running.kernels.executorFor(model, running.executor, measuring);
         return backend;
       },
-      score: (judge, model, items) => this.scoreFiles(running, judge, model, items),
+      score: (judge, model, items, arithmetic) => this.scoreFiles(running, judge, model, items, arithmetic),
     };
   }
 
@@ -570,8 +580,9 @@ export class Engine implements EngineService {
     name: string,
     model: ResolvedModel,
     items: readonly { file: string; prompt: string }[],
+    arithmetic: Arithmetic = 'f32',
   ): Promise<Score[]> {
-    return this.withScorer(running, name, model, async (scorer) => {
+    return this.withScorer(running, { name, arithmetic }, model, async (scorer) => {
       const parts = frozenPartsOn(running, model);
       try {
         const judged = items.map((item) => judgedFile(this.env, parts, item));
@@ -586,20 +597,32 @@ export class Engine implements EngineService {
 
   private async withScorer<T>(
     running: Running,
-    name: string,
+    { name, arithmetic }: { name: string; arithmetic: Arithmetic },
     model: ResolvedModel,
     use: (scorer: Scorer) => Promise<T>,
   ): Promise<T> {
     const { id } = model.folder.info;
-    const judge = await judgeOf(model.folder, name, (path) => this.openJudge(path));
     await using owned = new AsyncDisposableStack();
     const { value: scorer } = owned.use(
-      await running.cache.use({ key: `${id} judge ${name}`, model: id }, async () => {
-        const embedder = await judge.embedder?.();
-        const pictures = embedder === undefined ? undefined : await this.embeddings.of(embedder);
-        return planJudge(judge, engineRunner(running.executor), pictures);
-      }),
+      await running.cache.use({ key: `${id} ${arithmetic} judge ${name}`, model: id }, () =>
+        this.planScorer(running, name, model, arithmetic),
+      ),
     );
     return await use(scorer);
+  }
+
+  private async planScorer(
+    running: Running,
+    name: string,
+    { folder }: ResolvedModel,
+    arithmetic: Arithmetic,
+  ): Promise<Planned<Scorer>> {
+    if (arithmetic === 'f16') await running.checkHalf();
+    const judge = await judgeOf(folder, name, (path) => this.openJudge(path));
+    return planJudge(judge, engineRunner(running.executor.in(arithmetic)), async (onDevice) => {
+      const embedder = await judge.embedder?.();
+      if (embedder === undefined) return undefined;
+      return this.embeddings.of(embedderIn(embedder, onDevice ? arithmetic : 'f32'));
+    });
   }
 }

@@ -4,6 +4,7 @@ import type { HubRequest } from '../data/hub/repository.ts';
 import type { JudgeInfo, JudgeScale, Score } from '../judges/judge.ts';
 import type { StoredModel } from '../data/modelStore.ts';
 import type { UnreadableRun } from '../data/runs.ts';
+import type { Arithmetic } from '../shared/arithmetic.ts';
 import type { GenerationSettings, ImageRecord, BackendChoice } from '../records/images.ts';
 import type { AdapterRef, ModelRef, PredictionType } from '../records/modelRef.ts';
 import type { Answer, LabelEvent } from '../records/labels.ts';
@@ -441,12 +442,16 @@ export interface EngineService extends ModelStorageService, JudgeStorageService 
   judge(name: string): Promise<JudgeInfo>;
   /** The prompts that the judge does not read to their end, being too long for it, and what it does not read. */
   judgeCuts(judge: string, prompts: readonly string[]): Promise<{ prompt: string; lost: string }[]>;
+  /** What a judge is computed in where `arithmetic` is asked for: f32 where onnxruntime runs it, as it does small ones. Rejects with BadArguments where
+   *  it is f16 and the GPU has none. */
+  judgeArithmetic(judge: string, arithmetic: Arithmetic): Promise<Arithmetic>;
   /** What the judge says of pictures of the store (JPEG, PNG, WebP), by all of its scales. Of a picture of another size than it sees, it sees the
-   *  middle. */
-  score(judge: string, items: { file: string; prompt: string }[]): Promise<Score[]>;
+   *  middle.
+   *  @param arithmetic f32 if left out; else as `judgeArithmetic` says. */
+  score(judge: string, items: { file: string; prompt: string }[], arithmetic?: Arithmetic): Promise<Score[]>;
   /** Vectors of pictures of the store, for how far apart they are: a judge's embeddings; pixels, shrunk to 32 by 32, where none is named.
    *  Rejects with BadArguments for a judge without. */
-  features(judge: string | null, files: readonly string[]): Promise<Float32Array[]>;
+  features(judge: string | null, files: readonly string[], arithmetic?: Arithmetic): Promise<Float32Array[]>;
   /** A LoRA, or a merged model, of a model with its adapters (or of a run, through ModelRef), written to the file store. */
   export(
     model: ModelRef,

@@ -17,6 +17,7 @@ import { standardMarkdown } from '../../evaluation/standardTable.ts';
 import { comparingJudge, type JudgeInfo, labelledWords, signaturesOf } from '../../judges/judge.ts';
 import type { Engine } from '../../service/engineService.ts';
 import type { ModelRef, Score } from '../../service/types.ts';
+import type { Arithmetic } from '../../shared/arithmetic.ts';
 import { distinctBy } from '../../shared/arrays.ts';
 import { WinnowError } from '../../shared/errors.ts';
 import { parseJsonObject } from '../../shared/json.ts';
@@ -48,7 +49,7 @@ import { outFolder } from '../fileErrors.ts';
 import { askedOf, generationOptions, makeImages, sayCuts, saySampler, settingsOf } from '../generation.ts';
 import { judgePath } from '../judges.ts';
 import { readLabels } from '../records.ts';
-import { scoreAll } from '../scoring.ts';
+import { arithmeticsOf, scoreAll } from '../scoring.ts';
 import { Pace, type Terminal } from '../terminal.ts';
 import { badArguments, defineVerb } from '../verb.ts';
 
@@ -161,6 +162,8 @@ export const evaluate = defineVerb({
       const names = named.length > 0 ? named : [comparingJudge(info!.judges, signatures)?.name ?? 'b'];
       const judges: JudgeInfo[] = [];
       for (const name of names) judges.push(await engine.judge(name));
+      const { arithmetic: wanted = 'f32' } = asked.settings;
+      const arithmetics = await arithmeticsOf(engine, names, wanted);
       const labelled = judges.map((judge) => labelledWords(judge, runs));
       for (const text of labelled.flat()) say(text);
 
@@ -196,12 +199,17 @@ export const evaluate = defineVerb({
           terminal,
           names[at]!,
           files.flatMap((all) => all.map((file, i) => ({ file, prompt: items[i]!.prompt }))),
-          { doing: judges.length > 1 ? `${judge.name}: score` : 'score', stopped: 'The evaluation' },
+          {
+            doing: judges.length > 1 ? `${judge.name}: score` : 'score',
+            stopped: 'The evaluation',
+            arithmetic: wanted,
+          },
         );
         const byArm = arms.map((_, arm): Score[] => scores.slice(arm * items.length, (arm + 1) * items.length));
         judged.push({
           judge,
           labelled: labelled[at]!,
+          arithmetic: arithmetics[at]!,
           scores: byArm,
           figures: armFigures(items, {
             scales: judge.scales.map(({ name }) => name),
@@ -221,6 +229,7 @@ export const evaluate = defineVerb({
           judges.map((info, at) => ({ name: names[at]!, info })),
           items,
           files,
+          wanted,
         ),
         sameNoise: folders.size === 0,
         backend,
@@ -327,6 +336,7 @@ async function diversity(
   judges: readonly { name: string; info: JudgeInfo }[],
   items: readonly ComparedItem[],
   files: readonly (readonly string[])[],
+  arithmetic: Arithmetic,
 ): Promise<DiversityFigures | null> {
   const groups = seedsOf(items);
   if (groups.every((group) => group.length < 2)) return null;
@@ -347,7 +357,11 @@ async function diversity(
           'Its images are kept: the same command goes on.',
         );
       vectors.push(
-        ...(await engine.features(judge?.name ?? null, all.slice(vectors.length, vectors.length + FEATURES))),
+        ...(await engine.features(
+          judge?.name ?? null,
+          all.slice(vectors.length, vectors.length + FEATURES),
+          arithmetic,
+        )),
       );
       terminal.status(
         `diversity ${done + vectors.length}/${total}${pace.left(done + vectors.length, total)}`,

@@ -11,14 +11,15 @@ import { percent, range } from '../../evaluation/figureWords.ts';
 import { embeddedModels } from '../../data/embeddedModels.ts';
 import type { Engine } from '../../service/engineService.ts';
 import type { ModelRef, PairRecord } from '../../service/types.ts';
-import { absolute, doNothing, number } from '../arguments.ts';
+import type { Arithmetic } from '../../shared/arithmetic.ts';
+import { absolute, doNothing, number, oneOf } from '../arguments.ts';
 import { withEngine } from '../engine.ts';
 import { implicitOfPairs } from '../implicit.ts';
 import { type Asked, askedJudge, scaleOf } from '../judges.ts';
 import { isRun, namesRun, parseModelRef } from '../modelRef.ts';
 import { type PictureSource, pictureSource } from '../pictureSource.ts';
 import { readLabels } from '../records.ts';
-import { scoreAll } from '../scoring.ts';
+import { arithmeticsOf, scoreAll } from '../scoring.ts';
 import { table, type Terminal } from '../terminal.ts';
 import { badArguments, defineVerb } from '../verb.ts';
 
@@ -43,6 +44,12 @@ export const score = defineVerb({
       help: 'scores no further apart than this are a tie, which counts half',
       default: '0',
     },
+    arithmetic: {
+      kind: 'text',
+      value: 'NAME',
+      help: 'f32, or f16: large judges, which our kernels run, multiply in half width, where the GPU offers shader-f16; small ones and rewards stay in f32',
+      default: 'f32',
+    },
     model: {
       kind: 'text',
       value: 'MODEL',
@@ -60,6 +67,7 @@ export const score = defineVerb({
     const say = (text: string): void => terminal.note(text);
     if (values.by.length === 0) throw badArguments('--by is missing.', 'Say who judges: --by a.');
     const asked = values.by.map(whoOf);
+    const arithmetic = oneOf('arithmetic', values.arithmetic, ['f32', 'f16']);
     const tieMargin = number('tie-margin', values['tie-margin'], { min: 0 });
     const source = await pictureSource(folder!, say);
     if (!source.pairs) doNothing({ labels: values.labels[0] }, ['labels'], 'with pictures that are no pairs');
@@ -75,7 +83,15 @@ export const score = defineVerb({
     const base =
       values.model !== undefined ? parseModelRef(values.model).base : onlyTrained ? trained! : baseOf(source, say);
     return withEngine(terminal, { base, root: absolute(folder!) }, async (engine) => {
-      const by: JudgeFigures[] = [];
+      const by: Computed[] = [];
+      const judges = asked.flatMap((who) => ('ref' in who ? [] : [who.name]));
+      const computed = await arithmeticsOf(engine, judges, arithmetic);
+      const inHalf = new Set(judges.filter((_, i) => computed[i] === 'f16'));
+      if (arithmetic === 'f16' && inHalf.size === 0)
+        throw badArguments(
+          '--arithmetic f16 does nothing here: rewards are computed in f32, and small judges by onnxruntime, which has f32 alone.',
+          'Leave it out, or give a large judge.',
+        );
       const scored: Scored[][] = [];
       // Refused before the first of them looks at a picture: a run takes minutes.
       const rating: (() => Promise<Scored[]>)[] = [];
@@ -83,14 +99,21 @@ export const score = defineVerb({
         rating.push(
           'ref' in who
             ? implicitly(engine, terminal, who, { folder: folder!, pairs: source.pairs })
-            : await scoredBy(engine, terminal, who, source),
+            : await scoredBy(engine, terminal, { ...who, arithmetic }, source),
         );
       for (const rate of rating) scored.push(await rate());
-      for (const [i, { text }] of asked.entries()) by.push(judgeFigures(text, scored[i]!, { labels, tieMargin }));
+      for (const [i, who] of asked.entries())
+        by.push({
+          ...judgeFigures(who.text, scored[i]!, { labels, tieMargin }),
+          ...('name' in who && inHalf.has(who.name) && { arithmetic: 'f16' }),
+        });
       return { json: { by }, text: describe(by, source, labels !== undefined) };
     });
   },
 });
+
+/** With what the judge was computed in; f32 if left out. */
+type Computed = JudgeFigures & { arithmetic?: 'f16' };
 
 /** A model with what it was trained to. */
 interface Trained {
@@ -137,7 +160,7 @@ function baseOf({ madeBy }: PictureSource, say: (text: string) => void): string 
 async function scoredBy(
   engine: Engine,
   terminal: Terminal,
-  { name, scale: wanted, text }: Asked,
+  { name, scale: wanted, text, arithmetic }: Asked & { arithmetic: Arithmetic },
   { pairs, pictures }: PictureSource,
 ): Promise<() => Promise<Scored[]>> {
   const judge = await engine.judge(name);
@@ -156,7 +179,7 @@ async function scoredBy(
       terminal,
       name,
       pictures.map(({ file, prompt }) => ({ file, prompt: prompt ?? '' })),
-      { doing: `${text}: picture` },
+      { doing: `${text}: picture`, arithmetic },
     );
     const numbers = scores.map((one) => one[scale]!);
     return pairs
@@ -167,12 +190,12 @@ async function scoredBy(
 
 const plain = (value: number | null): string => (value === null ? '-' : value.toPrecision(5));
 
-function describe(by: readonly JudgeFigures[], { pairs }: PictureSource, labelled: boolean): string {
+function describe(by: readonly Computed[], { pairs }: PictureSource, labelled: boolean): string {
   const columns = pairs ? ['pairs', ...(labelled ? ['agrees', '95 %'] : []), 'ties', 'mean margin'] : ['pictures'];
   return table([
     ['by', ...columns, 'mean', 'median'],
-    ...by.map(({ who, n, accuracy, interval, ties, mean: middle, median, perPair }) => [
-      who,
+    ...by.map(({ who, arithmetic, n, accuracy, interval, ties, mean: middle, median, perPair }) => [
+      arithmetic ? `${who} in ${arithmetic}` : who,
       String(n),
       ...(pairs
         ? [

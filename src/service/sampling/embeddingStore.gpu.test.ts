@@ -45,6 +45,15 @@ it('keeps what it saw of pictures for the next session, until it goes', { timeou
   const id = await first.importJudge('job', { name: 'mine', files: own }, () => {});
   const judge = `judges/${id}`;
   const scores = await first.score(judge, items);
+  // One so small is computed in f32, whatever is asked for, and what it saw is one judge's.
+  const { features } = await first.start();
+  if (features.includes('shader-f16')) {
+    expect(await first.judgeArithmetic(judge, 'f16')).toBe('f32');
+    expect(await first.score(judge, items, 'f16')).toEqual(scores);
+  } else {
+    await expect(first.judgeArithmetic(judge, 'f16')).rejects.toMatchObject({ name: 'BadArguments' });
+    await expect(first.score(judge, items, 'f16')).rejects.toMatchObject({ name: 'BadArguments' });
+  }
   await first.dispose();
   const kept = await files.list('settings/embeddings');
   expect(kept).toHaveLength(1);

@@ -9,8 +9,11 @@ import { writeSafetensors } from '../../data/formats/safetensors.ts';
 import { partOf } from '../../data/files.ts';
 import type { PictureMemory } from '../../judges/judge.ts';
 import { readJudge } from '../../judges/table.ts';
+import { cpuExecutor } from '../../oracle/run.ts';
 import { MemoryFileStore } from '../memoryFiles.ts';
 import { EmbeddingStore } from './embeddingStore.ts';
+import { embedderIn, planJudge } from './judging.ts';
+import { engineRunner } from './partRunner.ts';
 import { type Files, filesOf, folder, itemsOf, jsonOf, judgeOf, recording, scored } from './testJudges.ts';
 
 const ROOT = 'settings/embeddings';
@@ -193,6 +196,24 @@ it('is forgotten with its judge, and what is still at work writes no more', asyn
   expect(await files.list(ROOT)).toHaveLength(1);
   expect(await (await store.of('x')).get('1', 1000)).toBeUndefined();
   expect(await (await store.of('y')).get('2', 1000)).toEqual(vector(2));
+});
+
+it('keeps what is computed in f16 apart, and knows it is f32 where onnxruntime runs the judge', async () => {
+  const files = new MemoryFileStore();
+  const judge = await judgeOf(filesOf('judge-clip'));
+  const own = (await judge.embedder!())!;
+  await keep(await storeOn(files).of(embedderIn(own, 'f32')), '1');
+  expect(await (await storeOn(files).of(own)).get('1', 1000)).toEqual(vector(1));
+  expect(await (await storeOn(files).of(embedderIn(own, 'f16'))).get('1', 1000)).toBeUndefined();
+  const asked: boolean[] = [];
+  const planned = await planJudge(judge, engineRunner(cpuExecutor()), async (onDevice) => {
+    asked.push(onDevice);
+    return undefined;
+  });
+  expect(planned.onDevice).toBe(false);
+  await using owned = new AsyncDisposableStack();
+  owned.use(await planned.make());
+  expect(asked).toEqual([false]);
 });
 
 it('has nothing of a judge whose place does not know its files', async () => {

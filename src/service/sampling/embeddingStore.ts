@@ -1,6 +1,6 @@
 /** Embeddings of pictures by judges, kept from one session to the next: `settings/embeddings/<embedder>/<when>.safetensors`, a tensor a picture
- *  under its key. What they depend on (Judge.embedder: weights by content, config, preprocessing) names their folder, so that none is ever of
- *  another judge. Files are written whole and never changed: what a killed tab leaves is there, or is not.
+ *  under its key. What they depend on (Judge.embedder: weights by content, config, preprocessing; and the arithmetic) names their folder, so that none
+ *  is ever of another judge. Files are written whole and never changed: what a killed tab leaves is there, or is not.
  *
  *  It is only a memory: where it cannot be read a picture is seen again, and where it cannot be written nothing is kept. */
 import { openSafetensors, type SafetensorsFile, writeSafetensors } from '../../data/formats/safetensors.ts';

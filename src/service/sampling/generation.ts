@@ -56,7 +56,12 @@ export interface GenerationContext {
     model: ResolvedModel,
     measuring?: (what: string, done: number, total: number) => void,
   ): Promise<EngineChoices['sampler']>;
-  score(judge: string, model: ResolvedModel, files: readonly { file: string; prompt: string }[]): Promise<Score[]>;
+  score(
+    judge: string,
+    model: ResolvedModel,
+    files: readonly { file: string; prompt: string }[],
+    arithmetic?: Arithmetic,
+  ): Promise<Score[]>;
 }
 
 /** The engine as it is for a job, which may need more than one device. */
@@ -405,6 +410,7 @@ export async function makePairs(
   if (prompts.length === 0)
     throw new WinnowError('BadPrompt', 'There is no prompt to make pairs of.', 'Type one, or choose a prompt list.');
   for (const prompt of prompts) checkSettings({ ...settings, prompt, seed });
+  const { arithmetic } = settings;
   const perPair = bestOf ? bestOf.k : against ? 1 : 2;
   const pairs: OwnPair[] = [];
   await using easels = new AsyncDisposableStack();
@@ -431,7 +437,7 @@ export async function makePairs(
       for (const side of sides)
         for (const [i, item] of items.entries()) images.push(...(await side.draw([item], i, perPair)));
       kept = bestOf
-        ? await bestAndWorst(devices, signal, sides[0]!.model, images, bestOf, listener)
+        ? await bestAndWorst(devices, signal, sides[0]!.model, images, { ...bestOf, arithmetic }, listener)
         : [images[0]!, images[1]!];
     } catch (error) {
       // Nobody keeps a record of a picture that was still to be chosen from.
@@ -484,10 +490,14 @@ async function bestAndWorst(
   signal: JobSignal,
   model: ResolvedModel,
   images: ImageRecord[],
-  { judge, scale }: NonNullable<PairsRequest['bestOf']>,
+  { judge, scale, arithmetic }: NonNullable<PairsRequest['bestOf']> & Pick<PairsRequest, 'arithmetic'>,
   listener: Listener<GenerateEvent>,
 ): Promise<[ImageRecord, ImageRecord]> {
-  const scores = await devices.turn(signal, (context) => context.score(judge, model, images), tellOfLoss(listener));
+  const scores = await devices.turn(
+    signal,
+    (context) => context.score(judge, model, images, arithmetic),
+    tellOfLoss(listener),
+  );
   const order = images
     .map((record, i) => ({ record, score: scale === undefined ? Object.values(scores[i]!)[0]! : scores[i]![scale]! }))
     .sort((a, b) => b.score - a.score);

@@ -15,6 +15,7 @@ import {
 import { judgeNamed, readJudge } from '../../judges/table.ts';
 import { raterKindOf } from '../../records/raters.ts';
 import { createSession } from '../../onnx/session.ts';
+import type { Arithmetic } from '../../shared/arithmetic.ts';
 import { WinnowError } from '../../shared/errors.ts';
 import { nameOf } from '../../shared/paths.ts';
 import type { Environment, FolderReader } from '../environment.ts';
@@ -53,9 +54,31 @@ export const judgeFolderOf = (folder: FolderReader, path: string): JudgeFolder =
 });
 
 /** Small judges on onnxruntime's wasm, where they give the same scores on every computer; large ones on our kernels.
- *  @param pictures what is known of them by this judge. */
-export const planJudge = (judge: Judge, large: PartRunner, pictures?: PictureMemory): Promise<Planned<Scorer>> =>
-  judge.plan({ dtypes: judgeDtypes, ...sizedRunner(onnxRunner({ provider: 'wasm' }), large), file: onWasm, pictures });
+ *  @param memoryOf what is known of pictures by this judge, where it lies on the device and where not. */
+export async function planJudge(
+  judge: Judge,
+  large: PartRunner,
+  memoryOf: (onDevice: boolean) => Promise<PictureMemory | undefined> = async () => undefined,
+): Promise<Planned<Scorer>> {
+  const runner: JudgeRunner = {
+    dtypes: judgeDtypes,
+    ...sizedRunner(onnxRunner({ provider: 'wasm' }), large),
+    file: onWasm,
+  };
+  const { bytes, onDevice, make } = await judge.plan(runner);
+  return {
+    bytes,
+    onDevice,
+    async make() {
+      runner.pictures = await memoryOf(onDevice);
+      return make();
+    },
+  };
+}
+
+/** Under which embeddings of pictures are kept (embeddingStore.ts): by the judge's own word, and by what they were computed in. */
+export const embedderIn = (embedder: string, arithmetic: Arithmetic): string =>
+  arithmetic === 'f32' ? embedder : `${embedder} ${arithmetic}`;
 
 const onWasm: JudgeRunner['file'] = ({ bytes, read }) => ({
   bytes,

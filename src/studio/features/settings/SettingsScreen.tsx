@@ -178,7 +178,7 @@ function HalfWidth() {
       hint={
         lacking
           ? t`This GPU does not offer it (shader-f16).`
-          : t`Our kernels draw then: large products multiply in 16 bits and add up in 32. For GPUs that are faster so; none was timed yet. Colours come out a little different, by ${mean} of 255 on average and ${largest} at most (the model that comes along, 12 steps). Training and judges stay in 32 bits.`
+          : t`Our kernels draw then: large products and attention multiply in 16 bits and add up in 32. For GPUs that are faster so; none was timed yet. Colours come out a little different, by ${mean} of 255 on average and ${largest} at most (the model that comes along, 12 steps). Training, labels and comparisons stay in 32 bits; a large judge that picks the best of several pictures reads them in 16.`
       }
       checked={chosen && !lacking}
       disabled={lacking}
