@@ -544,9 +544,9 @@ export class Engine implements EngineService {
       predictors,
       frozenParts: (model, arithmetic) => frozenPartsOn(running, model, arithmetic),
       checkHalf: () => running.checkHalf(),
-      backendFor: async (choice: BackendChoice, model, measuring) => {
+      backendFor: async (choice: BackendChoice, model, ahead) => {
         const backend = backendFor(choice, choices, model.folder.info.parameters.unet);
-        if (backend === 'engine' && measuring) await running.kernels.executorFor(model, running.executor, measuring);
+        if (backend === 'engine' && ahead) await running.executorFor(model, ahead.arithmetic ?? 'f32', ahead.measuring);
         return backend;
       },
       score: (judge, model, items, arithmetic) => this.scoreFiles(running, judge, model, items, arithmetic),

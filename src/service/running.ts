@@ -7,7 +7,8 @@ import { WinnowError } from '../shared/errors.ts';
 import { adapterKey, type DeviceChoices, type EngineDevice, openDevice } from '../webgpu/device.ts';
 import { evaluate } from '../oracle/run.ts';
 import { createGpuExecutor, type GpuExecutor } from '../webgpu/executor.ts';
-import { TUNER_VERSION, whatIsWrongInHalf } from '../webgpu/tune.ts';
+import { TUNER_VERSION } from '../webgpu/tune.ts';
+import { whatIsWrongInHalf } from '../webgpu/tuneHalf.ts';
 import { measureBackends, saveChoices, savedChoices } from './choices.ts';
 import type { OnDevice, Opening } from './device/devices.ts';
 import type { Environment } from './environment.ts';
@@ -18,7 +19,7 @@ import { FrozenParts } from './sampling/frozenParts.ts';
 import { engineRunner, onnxRunner, sizedRunner } from './sampling/partRunner.ts';
 import { Predictors } from './sampling/predictors.ts';
 import { suppliedOnnx } from './sampling/suppliedOnnx.ts';
-import { kernelChoices, TunedKernels } from './tunedKernels.ts';
+import { kernelChoices, type Measuring, TunedKernels } from './tunedKernels.ts';
 import type { EngineChoices, SystemReport } from './types.ts';
 
 export interface Running extends OnDevice {
@@ -27,6 +28,8 @@ export interface Running extends OnDevice {
   adapterKey: string;
   /** With the kernels that the model it opened with runs best on. */
   executor: GpuExecutor;
+  /** What draws a model's pictures (TunedKernels.executorFor). */
+  executorFor(model: ResolvedModel, arithmetic: Arithmetic, onProgress?: Measuring): Promise<GpuExecutor>;
   kernels: TunedKernels;
   /** Owns what was made of models: predictors, frozen parts, judges. */
   cache: ModelCache;
@@ -98,17 +101,17 @@ export async function openRunning(
   };
   listener({ what: 'Ready', done: 4, total: 4 });
   const cache = new ModelCache(cacheBudget(device.device.limits.maxBufferSize, env.memoryBytes));
-  const predictors = new Predictors(
-    async (drawn, arithmetic) => (await kernels.executorFor(drawn, executor)).in(arithmetic),
-    sessionOptions,
-    cache,
-  );
+  const standard = { executor, variants: kernelVariants, flopsPerSecond };
+  const executorFor: Running['executorFor'] = (drawn, arithmetic, onProgress) =>
+    kernels.executorFor(drawn, standard, arithmetic, onProgress);
+  const predictors = new Predictors(executorFor, sessionOptions, cache);
   let half: Promise<string | null> | undefined;
   const kept = opened.move();
   return {
     device,
     adapterKey: measuredOn,
     executor,
+    executorFor,
     kernels,
     cache,
     predictors,

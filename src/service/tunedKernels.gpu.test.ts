@@ -4,12 +4,14 @@ import { type NodeDevice, openNodeDevice } from '../cli/device.ts';
 import { readJson, writeJson } from '../data/files.ts';
 import { Graph } from '../graph/graph.ts';
 import type { EngineDevice } from '../webgpu/device.ts';
+import { createGpuExecutor } from '../webgpu/executor.ts';
 import type { Tuning } from '../webgpu/tune.ts';
 import { heaviestTasks, type Task } from '../webgpu/workload.ts';
 import { MemoryFileStore } from './memoryFiles.ts';
 import { microModel } from './microModel.ts';
 import { testEnvironment } from './testEnvironment.ts';
 import { TunedKernels } from './tunedKernels.ts';
+import { verbContext } from './verbContexts.ts';
 
 let engine: NodeDevice;
 /** Says that it is a GPU. */
@@ -70,6 +72,25 @@ it('measures shapes once, others by themselves, and what an earlier time left ov
 
   await env.files.write(path!, Uint8Array.of(123));
   expect((await opened(gpu, () => products(24))).measured).toBe(6);
+});
+
+it('races f16 once for what a model draws, and keeps it', async ({ skip }) => {
+  if (!engine.device.features.has('shader-f16')) skip(`${engine.adapterName} does not offer shader-f16`);
+  const { pool } = verbContext({ executor: createGpuExecutor(engine), reader: microModel() });
+  const model = await pool.resolve({ base: 'micro', adapters: [] });
+  const before = (await tables()).length;
+  const standard = { executor: createGpuExecutor(gpu), variants: { default: 'tile workgroup' }, flopsPerSecond: 0 };
+  let measured = 0;
+  const kernels = new TunedKernels({ env, device: gpu, machine: 'half' });
+  const twin = await kernels.executorFor(model, standard, 'f16', () => measured++);
+  expect(await kernels.executorFor(model, standard, 'f16', () => measured++)).toBe(twin);
+  expect(await kernels.executorFor(model, standard, 'f32', () => measured++)).toBe(standard.executor);
+  await new TunedKernels({ env, device: gpu, machine: 'half' }).executorFor(model, standard, 'f16', () => measured++);
+  expect(measured).toBe(1);
+  const paths = await tables();
+  expect(paths).toHaveLength(before + 1);
+  const found = await Promise.all(paths.map((path) => readJson<Tuning>(env.files, path)));
+  expect(found.flatMap((one) => Object.keys(one!.variants)).filter((key) => key.endsWith(' f16'))).not.toEqual([]);
 });
 
 it('asks a software adapter for no shapes', async () => {

@@ -3,15 +3,18 @@ import { z } from 'zod';
 import { type FileStore, readJson, writeJson } from '../data/files.ts';
 import type { KernelChoices } from '../records/runs.ts';
 import { evaluate } from '../oracle/run.ts';
+import type { Arithmetic } from '../shared/arithmetic.ts';
 import type { EngineDevice } from '../webgpu/device.ts';
 import { createGpuExecutor, type GpuExecutor } from '../webgpu/executor.ts';
 import { TUNER_VERSION, tuneKernels, type Tuning } from '../webgpu/tune.ts';
+import { type HalfTuning, raceInHalf } from '../webgpu/tuneHalf.ts';
+import type { KernelVariants } from '../webgpu/variants.ts';
 import type { Task } from '../webgpu/workload.ts';
 import type { Environment } from './environment.ts';
 import type { ModelFolder } from './model/modelFolder.ts';
 import type { ResolvedModel } from './model/modelPool.ts';
 import { isLarge } from './model/weightWidth.ts';
-import { usualTasks } from './planning/stepTasks.ts';
+import { drawingTasks, usualTasks } from './planning/stepTasks.ts';
 import { latentSizeOf } from './sampling/latentSize.ts';
 
 const path = (key: string): string => `settings/kernels-${key}.json`;
@@ -24,6 +27,17 @@ const tuningSchema = z.object({
   left: z.array(z.string()),
   slow: z.array(z.string()),
 }) satisfies z.ZodType<Tuning>;
+
+const halfSchema = tuningSchema.pick({
+  variants: true,
+  measuredMs: true,
+  failures: true,
+}) satisfies z.ZodType<HalfTuning>;
+
+/** What runs models that are small, and what was measured of it. */
+export interface Standard extends Pick<Tuning, 'variants' | 'flopsPerSecond'> {
+  executor: GpuExecutor;
+}
 
 /** Undefined where there is none, or none that can be read: it is measured anew. */
 export async function savedTuning(files: FileStore, key: string): Promise<Tuning | undefined> {
@@ -53,7 +67,10 @@ export class TunedKernels {
   private readonly on: TunedOn;
   /** What was measured stays for as long as the device is open, so that one picture is like the next. */
   private readonly known = new Map<string, Tuning>();
-  private readonly executors = new WeakMap<ModelFolder, Promise<GpuExecutor>>();
+  private readonly executors: Readonly<Record<Arithmetic, WeakMap<ModelFolder, Promise<GpuExecutor>>>> = {
+    f32: new WeakMap(),
+    f16: new WeakMap(),
+  };
 
   constructor(on: TunedOn) {
     this.on = on;
@@ -89,19 +106,53 @@ export class TunedKernels {
     return this.of(() => usualTasks({ folder, weights }, latentSize, this.on.device.device.limits), onProgress);
   }
 
-  /** What draws a model's pictures: with kernels of its own where it is large. */
-  executorFor(model: ResolvedModel, standard: GpuExecutor, onProgress?: Measuring): Promise<GpuExecutor> {
-    const { folder } = model;
+  /** What draws a model's pictures: with kernels of its own where it is large, and in f16 with those that were raced in it on a GPU.
+   *  @param standard what the others run on. */
+  async executorFor(
+    model: ResolvedModel,
+    standard: Standard,
+    arithmetic: Arithmetic,
+    onProgress?: Measuring,
+  ): Promise<GpuExecutor> {
     const { device } = this.on;
-    if (device.adapter.software || !isLarge(folder.info.parameters.unet)) return Promise.resolve(standard);
-    let made = this.executors.get(folder);
+    const { software } = device.adapter;
+    const large = isLarge(model.folder.info.parameters.unet);
+    if (software || (!large && arithmetic === 'f32')) return standard.executor.in(arithmetic);
+    return this.once(arithmetic, model.folder, async () => {
+      const { variants, flopsPerSecond } = large ? await this.usual(model, onProgress) : standard;
+      const raced = arithmetic === 'f16' ? await this.inHalf(model, { variants, flopsPerSecond }, onProgress) : {};
+      return createGpuExecutor(device, { variants: { ...variants, ...raced }, flopsPerSecond, arithmetic });
+    });
+  }
+
+  private once(arithmetic: Arithmetic, folder: ModelFolder, make: () => Promise<GpuExecutor>): Promise<GpuExecutor> {
+    const executors = this.executors[arithmetic];
+    let made = executors.get(folder);
     if (!made) {
-      made = this.usual(model, onProgress).then(({ variants, flopsPerSecond }) =>
-        createGpuExecutor(device, { variants, flopsPerSecond }),
-      );
-      this.executors.set(folder, made);
-      made.catch(() => this.executors.delete(folder));
+      made = make();
+      executors.set(folder, made);
+      made.catch(() => executors.delete(folder));
     }
     return made;
+  }
+
+  /** What a model's pass with guidance is faster by where f16 is asked for, by class. */
+  private async inHalf(
+    { folder }: Pick<ResolvedModel, 'folder'>,
+    before: Pick<Tuning, 'variants' | 'flopsPerSecond'>,
+    onProgress: Measuring = () => {},
+  ): Promise<KernelVariants> {
+    const { env, device, machine } = this.on;
+    const { defaultSize, sizeMultiple } = folder.info;
+    const tasks = drawingTasks({ folder }, latentSizeOf(defaultSize, sizeMultiple), device.device.limits);
+    const shapes = tasks.map(({ name, count }) => `${count} ${name}`);
+    const text = [machine, TUNER_VERSION, 'f16', JSON.stringify(before.variants), ...shapes].join('|');
+    const file = path((await env.sha256(new TextEncoder().encode(text))).slice(0, 16));
+    const saved = halfSchema.safeParse(await readJson<unknown>(env.files, file).catch(() => undefined));
+    if (saved.success) return saved.data.variants;
+    onProgress('Measuring kernels', 0, 1);
+    const found = await raceInHalf(device, evaluate, tasks, before);
+    await writeJson(env.files, file, found);
+    return found.variants;
   }
 }

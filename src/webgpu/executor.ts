@@ -177,7 +177,7 @@ export function createGpuExecutor(engine: EngineDevice, options: GpuExecutorOpti
   const pipelines = pipelinesOf(device);
   const most = maxFlops(engine.adapter, flopsPerSecond);
   const wanted = variants ?? untunedVariants(engine.adapter, device.features);
-  const variant = chooseVariant(compilable(wanted, device.features));
+  const variant = chooseVariant(compilable(wanted, device.features), arithmetic);
 
   async function compile(
     graph: Graph,

@@ -9,7 +9,8 @@ import { evaluate } from '../oracle/run.ts';
 import { sizeOf } from '../shared/shape.ts';
 import { createGpuExecutor } from './executor.ts';
 import { planGraph } from './plan.ts';
-import { whatIsWrongInHalf } from './tune.ts';
+import { raceInHalf, whatIsWrongInHalf } from './tuneHalf.ts';
+import { heaviestTasks } from './workload.ts';
 
 let engine: NodeDevice;
 let half = false;
@@ -194,6 +195,24 @@ describe('numbers that f16 does not hold', () => {
     const got = await ran(graph, feeds);
     expect(got.subarray(17 * SIDE, 18 * SIDE).some(Number.isFinite)).toBe(false);
   });
+});
+
+it('is raced against what a class runs by in f32, and taken where it is faster', async (context) => {
+  needsHalf(context);
+  const graph = new Graph();
+  const [x, weight] = [graph.input('x', [64, 64]), graph.input('weight', [64, 64])];
+  graph.output('y', graph.op('linear', { bias: false, residual: false, scale: 1 }, [x, weight]));
+  const tasks = heaviestTasks(graph, engine.device.limits);
+  const before = { variants: { gemm: 'tile workgroup' }, flopsPerSecond: 0 };
+  const { variants, measuredMs, failures } = await raceInHalf(engine, evaluate, tasks, before);
+  expect(failures).toEqual({});
+  expect(Object.keys(measuredMs)).toEqual(['gemm f16 half', 'gemm f16 f32']);
+  const faster = measuredMs['gemm f16 half']! <= measuredMs['gemm f16 f32']!;
+  expect(variants).toEqual({ 'gemm f16': faster ? 'half' : 'tile workgroup' });
+  // An oracle that says otherwise: what is wrong is not used.
+  const wrong = await raceInHalf(engine, () => (value) => new Float32Array(sizeOf(value.shape)).fill(1), tasks, before);
+  expect(wrong.variants).toEqual({ 'gemm f16': 'tile workgroup' });
+  expect(wrong.failures['gemm f16 half']).toMatch(/^it is off by .*, of linear 64x64 by 64x64$/);
 });
 
 it('says whether an adapter has it, and right', async () => {

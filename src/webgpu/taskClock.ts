@@ -85,7 +85,7 @@ async function timeOnce(
   const graph = alone(node);
   const plan = planGraph(graph, {
     limits: device.limits,
-    variant: chooseVariant({ [kernelClass]: variant }),
+    variant: chooseVariant({ [kernelClass]: variant }, arithmetic),
     arithmetic,
     maxFlops: maxFlops(engine.adapter, TURN_SHARE * rate).dispatch,
   });

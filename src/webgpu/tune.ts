@@ -350,7 +350,7 @@ const nothingRight = (kernelClass: string, failures: Tuning['failures']): Winnow
   );
 
 /** A driver that computes wrongly must not train. The smallest size at which every variant takes part. */
-const CHECKED_SIZE = 32;
+export const CHECKED_SIZE = 32;
 /** Of the largest result: f32 sums of a thousand products are a hundred times as exact. */
 const CHECKED_TO: Readonly<Record<Arithmetic, number>> = {
   f32: 1e-4,
@@ -388,7 +388,11 @@ export async function whatIsWrong(
   let got: Float32Array[];
   try {
     if (Number.isFinite(limitMs)) {
-      const plan = planGraph(graph, { limits: engine.device.limits, variant: chooseVariant(variants) });
+      const plan = planGraph(graph, {
+        limits: engine.device.limits,
+        variant: chooseVariant(variants, arithmetic),
+        arithmetic,
+      });
       await compileWithin(
         engine,
         plan.dispatches.map(({ dispatch }) => dispatch),
@@ -404,34 +408,6 @@ export async function whatIsWrong(
   const want = evaluate(graph, feeds);
   const off = Math.max(...outputs.map((output, i) => offBy(got[i]!, want(output))));
   return off <= CHECKED_TO[arithmetic] ? null : isOff(off);
-}
-
-/** What computes in f16 on request, as a forward pass has it, each large enough for it. */
-const inHalf: Readonly<Record<string, () => Graph>> = {
-  gemm: () => classGraph('gemm', CHECKED_SIZE),
-  conv2d: () => classGraph('conv2d', CHECKED_SIZE),
-  attention: () => {
-    const graph = new Graph();
-    const [q, k, v] = [33, 77, 77].map((tokens, i) => graph.input('qkv'.charAt(i), [1, tokens, 80])) as [
-      Value,
-      Value,
-      Value,
-    ];
-    graph.output('y', graph.node('attention', { heads: 2, causal: false }, [q, k, v])[0]!);
-    return graph;
-  },
-};
-
-/** Why f16 is not to be computed in on this adapter; null where it is right. Rejects with DeviceLost. */
-export async function whatIsWrongInHalf(engine: EngineDevice, evaluate: Evaluate): Promise<string | null> {
-  if (!engine.device.features.has('shader-f16')) return 'it does not offer shader-f16';
-  for (const [kernelClass, graphOf] of Object.entries(inHalf)) {
-    const graph = graphOf();
-    const asked = { kernelClass, variant: 'tile', arithmetic: 'f16' } as const;
-    const wrong = await whatIsWrong({ engine, evaluate }, graph, asked);
-    if (wrong !== null) return `of ${kernelClass} in f16, ${wrong}`;
-  }
-  return null;
 }
 
 /** What does not compile is named by its file (pipelines.ts); all else is the device's matter, and thrown. */

@@ -1,11 +1,12 @@
 /** Which of a kernel class's variants runs: by record, so that a resumed run takes the same kernels. */
+import type { Arithmetic } from '../shared/arithmetic.ts';
 import { MATRIX_FEATURE } from '../shared/subgroupMatrices.ts';
 import type { LowerContext } from './kernels/dispatch.ts';
 
 /** Kernel class → names of variants in order of preference, with spaces between; `default` stands for classes without an entry. Stored in
  *  a run. Names: `workgroup` stages tiles in workgroup memory, between barriers; `tile` large ones, and `tile2` two at a time; `winograd` takes 3x3
  *  convolutions as fewer products, in large tiles; `quad` shares values by quad swaps, without barriers, and `subgroup` by broadcasts; `matrix` multiplies
- *  matrices that lie spread over a subgroup; `register` does none of it; `spread` puts several workgroups to what `workgroup` gives to one. */
+ *  matrices that lie spread over a subgroup; `register` does none of it; `half`, in f16 alone, is `tile` that multiplies in it; `spread` puts several workgroups to what `workgroup` gives to one. */
 export type KernelVariants = Readonly<Record<string, string>>;
 
 /** What a variant's kernels enable. */
@@ -46,10 +47,15 @@ export const untunedVariants = (
   features: { has(feature: string): boolean },
 ): KernelVariants => (adapter.software ? softwareVariants(features.has('subgroups')) : gpuVariants);
 
-/** Of the variants offered, the most preferred one on record for the class, else by default, else the first. */
-export function chooseVariant(record: KernelVariants = {}): LowerContext['variant'] {
+/** Under which a record has what a class's products in f16 were raced for: `gemm f16`. */
+export const inHalf = (kernelClass: string): string => `${kernelClass} f16`;
+
+/** Of the variants offered, the most preferred one on record for the class, else by default, else the first. In f16 what was raced in it comes before,
+ *  and `half` where nothing was. */
+export function chooseVariant(record: KernelVariants = {}, arithmetic: Arithmetic = 'f32'): LowerContext['variant'] {
   return (kernelClass, options) => {
-    const preferred = `${record[kernelClass] ?? ''} ${record['default'] ?? ''}`.split(' ');
+    const own = arithmetic === 'f16' ? (record[inHalf(kernelClass)] ?? 'half') : '';
+    const preferred = `${own} ${record[kernelClass] ?? ''} ${record['default'] ?? ''}`.split(' ');
     return preferred.find((name) => options.includes(name)) ?? options[0]!;
   };
 }

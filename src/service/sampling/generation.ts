@@ -50,11 +50,11 @@ export interface GenerationContext {
   frozenParts(model: ResolvedModel, arithmetic?: Arithmetic): FrozenParts;
   /** Rejects with BadArguments where products in f16 do not run, or not right. */
   checkHalf(): Promise<void>;
-  /** @param measuring told what is measured ahead, where that is wanted. */
+  /** @param ahead what is measured ahead, where that is wanted: kernels of this arithmetic, and who is told. */
   backendFor(
     choice: BackendChoice,
     model: ResolvedModel,
-    measuring?: (what: string, done: number, total: number) => void,
+    ahead?: { arithmetic: Arithmetic | undefined; measuring: (what: string, done: number, total: number) => void },
   ): Promise<EngineChoices['sampler']>;
   score(
     judge: string,
@@ -276,9 +276,10 @@ async function setUp(
     if (arithmetic === 'f16') await context.checkHalf();
     // Ours alone compute in it.
     const wanted = arithmetic === 'f16' ? 'engine' : settings.sampler;
-    const ranOn = await context.backendFor(wanted, model, (what, done, total) =>
-      listener({ type: 'preparing', what, done, total }),
-    );
+    const ranOn = await context.backendFor(wanted, model, {
+      arithmetic,
+      measuring: (what, done, total) => listener({ type: 'preparing', what, done, total }),
+    });
     standing?.held[Symbol.dispose]();
     standing = { context, ranOn, parts: context.frozenParts(model, arithmetic), held: context.cache.hold(model.hash) };
     // What was encoded went with the device before.

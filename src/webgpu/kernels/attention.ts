@@ -3,7 +3,8 @@
  *
  *  Class 'attention' has three variants: 'workgroup' (tiles in workgroup memory, four invocations a query or key), 'tile' (larger ones, of heads that
  *  can be read in fours; attentionTile.ts) and 'quad' (four queries or keys an invocation, reads shared by quad broadcasts, no barrier; for adapters
- *  that run on the CPU, needs the feature `subgroups`). In f16, which is for forward passes alone (plan.ts), what can be takes large tiles. */
+ *  that run on the CPU, needs the feature `subgroups`). In f16, which is for forward passes
+ *  alone (plan.ts), there is 'half' beside, which is 'tile' in f16. */
 import type { Node, Value } from '../../graph/graph.ts';
 import { assert } from '../../shared/assert.ts';
 import { sizeOf } from '../../shared/shape.ts';
@@ -138,8 +139,9 @@ function overRows(
   const { causal, scores } = asked;
   const gradient = scores > 1;
   const tileable = isAttentionTileable(queries, keys, headSize);
-  if (tileable && context.arithmetic === 'f16') return byTiles(forwardTileInHalf, node, all, asked, context);
-  const variant = context.variant('attention', ['workgroup', 'quad', ...(tileable ? ['tile'] : [])]);
+  const half = tileable && context.arithmetic === 'f16' ? ['half'] : [];
+  const variant = context.variant('attention', [...half, 'workgroup', 'quad', ...(tileable ? ['tile'] : [])]);
+  if (variant === 'half') return byTiles(forwardTileInHalf, node, all, asked, context);
   if (variant === 'tile') return byTiles(tiles, node, all, asked, context);
   const lanes = lanesOf(headSize);
   const width = headSize / lanes;

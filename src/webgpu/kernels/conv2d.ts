@@ -35,7 +35,7 @@ import { type Kinds, kindFor, kindsOf } from './anyShape.ts';
 import { lanesOf } from './lanes.ts';
 import { splitData } from './product.ts';
 import { summing, summingFor } from './summing.ts';
-import { heldAs, inHalves, isTileable, isTileVariant, tileCodes, tilesOf, writtenOut } from './tile.ts';
+import { arithmeticBy, heldAs, inHalves, isTileable, isTileVariant, tileCodes, tilesOf, writtenOut } from './tile.ts';
 import { byWinograd, isForWinograd, type Winograd } from './winograd.ts';
 import conv2dLoadsCode from './shared/conv2dLoads.wgsl?raw';
 import foursCode from './shared/fours.wgsl?raw';
@@ -371,7 +371,8 @@ function convolution(
   }
 
   const depth = CHANNELS * Math.ceil(KERNEL_HEIGHT / DILATION) * Math.ceil(KERNEL_WIDTH / DILATION);
-  const large = isTileVariant(variant) ? tilesOf(variant, ROWS, columns, depth) : null;
+  const byTile = isTileVariant(variant) ? variant : null;
+  const large = byTile && tilesOf(byTile, ROWS, columns, depth);
   const { constants: tiles, workgroups, splits } = large ?? smallTilesOf(ROWS, columns, depth, classes);
   // In order of depth: not where the kernel is flipped.
   const inFours =
@@ -384,9 +385,10 @@ function convolution(
   const own = large
     ? { ...undilated, ...tiles, ...(!inFours && CHANNELS % 4 === 0 && { TAP_OF_FOURS: true }) }
     : { ...constants, ...tiles };
-  const kernel = large
-    ? writtenOut(kindFor(tile[context.arithmetic ?? 'f32'][weightReads], 'tile', flops), large.constants)
-    : kindFor(workgroup, 'workgroup', flops);
+  const kernel =
+    byTile && large
+      ? writtenOut(kindFor(tile[arithmeticBy(byTile)][weightReads], 'tile', flops), large.constants)
+      : kindFor(workgroup, 'workgroup', flops);
   if (splits === 1) return [{ kernel, constants: { ...own, ...epilogue, C_SPLIT: 0 }, reads, writes: [y], workgroups }];
   const size = sizeOf(y.shape);
   const partials: Scratch = { scratch: 'partial products', elements: splits * size };

@@ -46,7 +46,8 @@ const splitSum = summing(kernelOf('splitSum', splitSumCode), (kernel) =>
  *  and lies so that it can be read in fours, `tile2` with two of them, one written while the other is multiplied; `winograd` takes 3x3 convolutions
  *  another way (winograd.ts); `quad` shares loads by quad swaps and has no barriers, for adapters that run on the CPU, where a barrier costs more than
  *  the arithmetic; `subgroup` shares them among all of a subgroup, of what `tile` takes, unless rows are summed, for GPUs (both need the feature
- *  `subgroups`), and `matrix` multiplies the same in matrices of 8 x 8 (variants.ts says on which). In f16 there is `tile` alone, which must know a step's largest element before it writes it: what is too small for it stays in f32. */
+ *  `subgroups`), and `matrix` multiplies the same in matrices of 8 x 8 (variants.ts says on which). In f16 what `tile`
+ *  takes can run by `half`, too, which multiplies in it. */
 export type ProductVariant = 'workgroup' | 'quad' | 'subgroup' | 'matrix' | 'winograd' | TileVariant;
 
 /** What not every product can run by. */
@@ -59,8 +60,8 @@ export const productVariant = <Also extends Special = never>(
   tileable: boolean,
   also: readonly Also[] = [],
 ): Exclude<ProductVariant, Special> | Also => {
-  if (tileable && context.arithmetic === 'f16') return 'tile';
-  const offered = ['workgroup', 'quad', ...(tileable ? tileVariants : []), ...also] as const;
+  const half = tileable && context.arithmetic === 'f16' ? (['half'] as const) : [];
+  const offered = [...half, 'workgroup', 'quad', ...(tileable ? tileVariants : []), ...also] as const;
   const chosen = context.variant(kernelClass, offered);
   return offered.find((name) => name === chosen) ?? 'workgroup';
 };
@@ -293,7 +294,7 @@ function coverOf(
     case 'matrix':
       return coverByMatrices(product);
     default:
-      return coverByTiles(variant, product, context.arithmetic);
+      return coverByTiles(variant, product);
   }
 }
 

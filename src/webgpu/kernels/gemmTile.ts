@@ -6,7 +6,16 @@ import tileCode from './gemm.tile.wgsl?raw';
 import { byReads, forReads, readInBlocks } from './inFours.ts';
 import { type Product, productData, splitData } from './product.ts';
 import { type Summing, summing, summingFor } from './summing.ts';
-import { heldAs, tileCodes, type Tiles, tilesOf, tilesOfEach, type TileVariant, writtenOut } from './tile.ts';
+import {
+  arithmeticBy,
+  heldAs,
+  tileCodes,
+  type Tiles,
+  tilesOf,
+  tilesOfEach,
+  type TileVariant,
+  writtenOut,
+} from './tile.ts';
 
 const tilesHeldAs = (arithmetic: Arithmetic): Summing<Kinds>[][] =>
   byReads((reading) =>
@@ -23,12 +32,15 @@ const tile: Readonly<Record<Arithmetic, Summing<Kinds>[][]>> = {
 export function coverByTiles(
   variant: TileVariant,
   product: Product,
-  arithmetic: Arithmetic = 'f32',
 ): Pick<Tiles, 'workgroups' | 'splits'> & { kernel: KernelSource; constants: Dispatch['constants'] } {
   const { rows, columns, depth, a, b, rowSums } = product;
   const inAll = depth[0] * depth[1];
   const tiles = tilesOf(variant, rows, columns, inAll);
-  const kind = kindFor(summingFor(forReads(product, tile[arithmetic]), rowSums), 'tile', 2 * rows * columns * inAll);
+  const kind = kindFor(
+    summingFor(forReads(product, tile[arithmeticBy(variant)]), rowSums),
+    'tile',
+    2 * rows * columns * inAll,
+  );
   return {
     ...tiles,
     constants: { ...tiles.constants, A_ALONG_DEPTH: a.depth[1] === 1, B_ALONG_DEPTH: b.depth[1] === 1 },

@@ -14,10 +14,13 @@ export const tileCodes = [sharedTileCode, blocksCode] as const;
 export type Tile = Record<'THREADS_X' | 'THREADS_Y' | 'ROW_PARTS' | 'COLUMN_PARTS', number>;
 
 /** Variants by large tiles, and how many steps of a tile each keeps in workgroup memory. Two of 128 x 64, 8 deep, take 12,800 bytes; two that are 16 deep
- *  do not fit into what every device has, not even of 64 x 64 (17,408 bytes). The bits are the same: depths are added up in the same order. */
-const BUFFERS = { tile: 1, tile2: 2 } as const;
+ *  do not fit into what every device has, not even of 64 x 64 (17,408 bytes). The bits are the same: depths are added up in the same order.
+ *  `half` is `tile` in f16, which has one buffer: it must know a step's largest element before it writes it. */
+const BUFFERS = { tile: 1, tile2: 2, half: 1 } as const;
 export type TileVariant = keyof typeof BUFFERS;
-export const tileVariants = Object.keys(BUFFERS) as TileVariant[];
+/** Of a product in f32. */
+export const tileVariants = ['tile', 'tile2'] as const satisfies TileVariant[];
+export const arithmeticBy = (variant: TileVariant): Arithmetic => (variant === 'half' ? 'f16' : 'f32');
 export const isTileVariant = (variant: string): variant is TileVariant => variant in BUFFERS;
 
 const TALL: Tile = { THREADS_X: 8, THREADS_Y: 16, ROW_PARTS: 2, COLUMN_PARTS: 2 };
