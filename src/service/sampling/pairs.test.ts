@@ -131,6 +131,45 @@ it.each<[string, Partial<GenerationContext>, { cancelAt?: number }]>([
   expect(await files.list('images')).toEqual([]);
 });
 
+it('asks the judge in the arithmetic that it draws in, and measures kernels for it ahead', async () => {
+  const plain = verbContext({ executor: cpuExecutor(), reader: microModel() });
+  const asked: unknown[] = [];
+  const context: GenerationContext = {
+    ...plain,
+    checkHalf: async () => void asked.push('checked'),
+    backendFor: async (choice, _model, ahead) => {
+      asked.push([choice, ahead?.arithmetic]);
+      return 'engine';
+    },
+    score: async (_judge, _model, files, arithmetic) => {
+      asked.push(['score', arithmetic]);
+      return files.map((_, i) => ({ appeal: i }));
+    },
+  };
+  const [pair] = await makePairs(
+    lasting(context),
+    freeSignal,
+    {
+      model: { base: 'micro', adapters: [] },
+      negativePrompt: '',
+      steps: 1,
+      guidanceScale: 1,
+      width: 4 * MICRO_FACTOR,
+      height: 4 * MICRO_FACTOR,
+      scheduler: 'DDIMScheduler',
+      sampler: 'auto',
+      arithmetic: 'f16',
+      prompts: ['a tree'],
+      count: 1,
+      seed: 3,
+      bestOf: { k: 2, judge: 'a' },
+    },
+    () => {},
+  );
+  expect(asked).toEqual(['checked', ['engine', 'f16'], ['score', 'f16']]);
+  expect(pair!.images.map(({ arithmetic }) => arithmetic)).toEqual(['f16', 'f16']);
+});
+
 it.each<[string, Partial<PairsRequest>]>([
   ['of two seeds', {}],
   ['of two models', { against: { base: 'micro', adapters: [] } }],
