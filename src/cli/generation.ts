@@ -57,7 +57,7 @@ export const generationOptions = {
   arithmetic: {
     kind: 'text',
     value: 'NAME',
-    help: `f32, or f16: our kernels draw, and multiply what is large in half width, where the GPU offers shader-f16; colours come out different by ${halfPictureError.mean} of 255 on average, ${halfPictureError.largest} at most (postcard, 12 steps)`,
+    help: `f32, or f16: our kernels draw, and multiply what is large in half width, where the GPU offers shader-f16, and so do large judges that are asked of the pictures; colours come out different by ${halfPictureError.mean} of 255 on average, ${halfPictureError.largest} at most (postcard, 12 steps)`,
     default: 'f32',
   },
   backend: {
