@@ -97,6 +97,10 @@ describe('pictures', () => {
     expect(cut.code).toBe(0);
     expect(cut.err).toMatch(/^The following part of "a tree a tree .*" is cut off, because judge .*and a moon"$/m);
     expect(cut.err).not.toContain('"a bird" is cut off');
+    const own = await winnow('score', pictures, '--by', 'a:alignment');
+    expect(own.err).toMatch(
+      /^The following part of "a tree a tree .*" is cut off, because the text encoder reads .*and a moon"$/m,
+    );
   });
 });
 

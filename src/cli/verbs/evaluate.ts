@@ -152,7 +152,8 @@ export const evaluate = defineVerb({
       const items = spreadOut(list, seedList, most);
       // Refused before a picture is drawn.
       const brought = new Map([...folders].map(([arm, folder]) => [arm, picturesFor(folder, items, seedList)]));
-      for (const one of bases)
+      // Of pictures alone, what the judges that came with a model read.
+      for (const one of refs.length > 0 ? bases : [base])
         await sayCuts(engine, terminal, { base: one, adapters: [] }, [
           ...items.map(({ prompt }) => prompt),
           values.negative ?? '',

@@ -14,6 +14,7 @@ import type { ModelRef, PairRecord } from '../../service/types.ts';
 import type { Arithmetic } from '../../shared/arithmetic.ts';
 import { absolute, doNothing, number, oneOf } from '../arguments.ts';
 import { withEngine } from '../engine.ts';
+import { sayCuts } from '../generation.ts';
 import { implicitOfPairs } from '../implicit.ts';
 import { type Asked, askedJudge, scaleOf } from '../judges.ts';
 import { isRun, namesRun, parseModelRef } from '../modelRef.ts';
@@ -99,7 +100,7 @@ export const score = defineVerb({
         rating.push(
           'ref' in who
             ? implicitly(engine, terminal, who, { folder: folder!, pairs: source.pairs })
-            : await scoredBy(engine, terminal, { ...who, arithmetic }, source),
+            : await scoredBy(engine, terminal, { ...who, arithmetic }, { source, base }),
         );
       for (const rate of rating) scored.push(await rate());
       for (const [i, who] of asked.entries())
@@ -161,7 +162,7 @@ async function scoredBy(
   engine: Engine,
   terminal: Terminal,
   { name, scale: wanted, text, arithmetic }: Asked & { arithmetic: Arithmetic },
-  { pairs, pictures }: PictureSource,
+  { source: { pairs, pictures }, base }: { source: PictureSource; base: string },
 ): Promise<() => Promise<Scored[]>> {
   const judge = await engine.judge(name);
   const scale = scaleOf(judge, wanted);
@@ -172,6 +173,11 @@ async function scoredBy(
         `${judge.title} reads prompts, and ${without.length} of ${pictures.length} pictures have none (${without[0]!.file}).`,
         'Put a text file of the same name beside each picture, or a metadata.jsonl with file_name and prompt.',
       );
+    // A judge that came with a model reads what the model reads.
+    if (judge.from === 'model') {
+      const prompts = pictures.flatMap(({ prompt }) => prompt ?? []);
+      await sayCuts(engine, terminal, { base, adapters: [] }, prompts);
+    }
   }
   return async () => {
     const scores = await scoreAll(
