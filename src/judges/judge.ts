@@ -99,9 +99,9 @@ export interface GraphRunner {
   plan(graph: Graph, weights: TensorSource): Planned<RunningGraph>;
 }
 
-/** Pictures' embeddings by one judge, kept from one session to the next. Nothing rejects. */
+/** Pictures' embeddings, or scores, by one judge, kept from one session to the next. Nothing rejects. */
 export interface PictureMemory {
-  /** By the picture's key; undefined for one that is not known, or has another length. */
+  /** By the picture's key (and what else its numbers depend on); undefined for one that is not known, or has another length. */
   get(key: string, length: number): Promise<Float32Array | undefined>;
   add(key: string, embedding: Float32Array): Promise<void>;
   /** Keeps what was added. */
@@ -150,7 +150,7 @@ export interface JudgeFolder {
 export interface Judge extends JudgeInfo {
   /** For each prompt what of it the judge does not read, as being too long; '' where it reads all. Left out where all is read. */
   lost?(prompts: readonly string[]): Promise<string[]>;
-  /** All that its embeddings of pictures depend on, weights by content: the same text, the same embeddings. Undefined where the place does not
+  /** All that its embeddings of pictures depend on, or its scores where it has none, weights by content: the same text, the same numbers. Undefined where the place does not
    *  know its files' hashes; left out by a judge that has none of its own. */
   embedder?(): Promise<string | undefined>;
   /** Opens no more than the headers of its weights. Rejects with what is wrong with them. */

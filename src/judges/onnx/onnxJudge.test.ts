@@ -1,4 +1,5 @@
 /** ONNX judges against scores that Pillow, numpy, transformers' tokenizer and onnxruntime gave (tools/judges/onnx/write_fixtures.py). */
+import { createHash, randomUUID } from 'node:crypto';
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,7 +8,9 @@ import { folderReader } from '../../cli/files.ts';
 import { byteRanges } from '../../data/formats/bytes.ts';
 import { readOnnxHeader } from '../../data/formats/onnxHeader.ts';
 import { decodePicture } from '../../data/formats/picture.ts';
+import { MemoryFileStore } from '../../service/memoryFiles.ts';
 import type { ModelFolder } from '../../service/model/modelFolder.ts';
+import { EmbeddingStore } from '../../service/sampling/embeddingStore.ts';
 import { judgeOf, planJudge } from '../../service/sampling/judging.ts';
 import { onnxRunner } from '../../service/sampling/partRunner.ts';
 import type { Judge, Judged } from '../judge.ts';
@@ -70,6 +73,67 @@ it('is named by its file, too, and says what of a prompt it does not read', asyn
   ]);
   expect(short).toBe('');
   expect(long).toMatch(/twelve$/);
+});
+
+describe('looks once at a picture, whatever session asks', () => {
+  /** What a new session says of pictures, and which of them it had to look at. */
+  async function session(
+    files: MemoryFileStore,
+    path: string,
+    items: readonly (readonly [picture: string, prompt: string])[],
+  ): Promise<{ found: number[]; looked: string[] }> {
+    const judge = await judgeOf(none, path, (folder) => folderReader(folder));
+    const store = new EmbeddingStore({
+      files,
+      sha256: async (bytes) => createHash('sha256').update(bytes).digest('hex'),
+      now: () => new Date(),
+      newId: randomUUID,
+    });
+    const memory = await store.of((await judge.embedder!())!);
+    await using scorer = await (await planJudge(judge, onnxRunner({ provider: 'wasm' }), memory)).make();
+    const [found, looked]: [number[], string[]] = [[], []];
+    const given = items.map(([picture, prompt]): Judged => {
+      const one = judged(picture, prompt);
+      return {
+        ...one,
+        picture: async () => {
+          looked.push(picture);
+          return one.picture();
+        },
+      };
+    });
+    for await (const { score } of scorer.score(given)) found.push(score!);
+    return { found, looked };
+  }
+  const pictures = ['wide.png', 'tall.png', 'square.png'];
+
+  it.each(['laion-head', 'labels', 'cosine', 'both-towers'])('%s', async (name) => {
+    const files = new MemoryFileStore();
+    const path = join(fixtures, 'judges', name);
+    const items = pictures.map((picture) => [picture, 'a red bird'] as const);
+    const first = await session(files, path, items);
+    expect(first.looked).toEqual(pictures);
+    expect(await session(files, path, items)).toEqual({ found: first.found, looked: [] });
+    // Beside other words a picture is another for whoever reads them; beside the same ones, in other letters, it is not.
+    const { needsPrompt } = expected[name]!;
+    expect((await session(files, path, [['tall.png', 'two blue houses']])).looked).toEqual(
+      needsPrompt ? ['tall.png'] : [],
+    );
+    expect(await session(files, path, [['tall.png', 'A RED  bird']])).toEqual({ found: [first.found[1]], looked: [] });
+  });
+
+  it('and again where the judge is another', async () => {
+    const files = new MemoryFileStore();
+    const folder = mkdtempSync(join(tmpdir(), 'winnow-onnx-'));
+    cpSync(join(fixtures, 'judges/labels'), folder, { recursive: true });
+    const before = await session(files, folder, [['wide.png', '']]);
+    const path = join(folder, 'judge.json');
+    const said = JSON.parse(readFileSync(path, 'utf8')) as { scale?: number };
+    writeFileSync(path, JSON.stringify({ ...said, scale: (said.scale ?? 1) * 2, shift: 0 }));
+    const after = await session(files, folder, [['wide.png', '']]);
+    expect(after.looked).toEqual(['wide.png']);
+    expect(after.found).not.toEqual(before.found);
+  });
 });
 
 it('is no pickle where one lies beside it, or where its weights are called as one', async () => {

@@ -20,6 +20,7 @@ import {
   type JudgeScale,
   type TestedScore,
 } from '../judge.ts';
+import type { Raster } from '../../shared/resize.ts';
 import type { Preprocess } from '../preprocess.ts';
 import { optional, readTokenizer } from '../tokenizer.ts';
 import { type Description, type KnownScore, parseDescription, type TextInput } from './description.ts';
@@ -77,6 +78,7 @@ export const onnxJudge: JudgeKind = {
       ...(tokenizer && {
         lost: async (prompts) => prompts.map((prompt) => tokenizer.lost(text.prefix + prompt, text.maxLength)),
       }),
+      ...(folder.sha256 && { embedder: () => scorerOf(folder, description, header.external, how) }),
       async plan(runner) {
         const opened = await openModel(folder, description.model, header);
         const head = layers && { score: await openHead(layers, widthOf(layers)), width: widthOf(layers) };
@@ -84,29 +86,49 @@ export const onnxJudge: JudgeKind = {
         return {
           bytes,
           onDevice,
-          async make() {
-            const running = await make().catch(asExport(file));
+          make: async () => {
+            // Loaded where a picture has to be looked at: all of them may be known.
+            let running: ReturnType<typeof make> | undefined;
             const wanted = outputsRead(description);
-            async function one(item: Pick<Judged, 'picture' | 'prompt'>): Promise<number> {
+            const wordsOf = (prompt: string): Record<string, Tensor> =>
+              text && tokenizer ? textFeeds(prompt, text, tokenizer) : {};
+            async function one(picture: Raster, words: Record<string, Tensor>): Promise<number> {
               const { input, dtype } = description.image;
-              const pixels = pixelsOf(await item.picture(), description.image, how);
+              const pixels = pixelsOf(picture, description.image, how);
               const feeds: Record<string, Tensor> = {
                 [input]: dtype === 'uint8' ? { ...pixels, data: pixels.data.map(asByte) } : pixels,
-                ...(text && tokenizer && textFeeds(item.prompt, text, tokenizer)),
+                ...words,
               };
-              const outputs = await running.run(feeds, wanted).catch(asExport(file));
-              const score = scoreOf(description, outputs, file, head);
+              const model = await (running ??= make().catch((error: unknown) => {
+                running = undefined;
+                return asExport(file)(error);
+              }));
+              const score = scoreOf(description, await model.run(feeds, wanted).catch(asExport(file)), file, head);
               checkFinite([score], `Scores of ${file}`, 'Take another export of the model.');
+              return rounded(score);
+            }
+            const selfTest = (): Promise<TestedScore[]> =>
+              tested(folder, description.selfTest, (picture, prompt) => one(picture, wordsOf(prompt)));
+            let passed: Promise<void> | undefined;
+            async function remembered(item: Judged): Promise<number> {
+              const words = wordsOf(item.prompt);
+              const key = [await item.key(), ...Object.values(words).map(({ data }) => data.join(' '))].join(' ');
+              const known = await runner.pictures?.get(key, 2);
+              if (known) return known[0]! + known[1]!;
+              await (passed ??= selfTest().then((found) => checkTested(found, `${folder.path}${DESCRIPTION}`)));
+              const score = await one(await item.picture(), words);
+              await runner.pictures?.add(key, halves(score));
               return score;
             }
-            const selfTest = (): Promise<TestedScore[]> => tested(folder, description.selfTest, one);
-            let passed: Promise<void> | undefined;
             return {
-              [Symbol.asyncDispose]: () => running[Symbol.asyncDispose](),
+              [Symbol.asyncDispose]: async () => (await running?.catch(() => undefined))?.[Symbol.asyncDispose](),
               async *score(items) {
-                await (passed ??= selfTest().then((found) => checkTested(found, `${folder.path}${DESCRIPTION}`)));
                 const sign = description.higherIsBetter ? 1 : -1;
-                for (const item of items) yield { [SCORE.name]: sign * (await one(item)) };
+                try {
+                  for (const item of items) yield { [SCORE.name]: sign * (await remembered(item)) };
+                } finally {
+                  await runner.pictures?.flush();
+                }
               },
               ...(description.selfTest.length > 0 && { selfTest }),
             };
@@ -116,6 +138,35 @@ export const onnxJudge: JudgeKind = {
     };
   },
 };
+
+/** A score as two numbers in f32 that come to it, which is how it is kept. */
+const halves = (score: number): Float32Array => Float32Array.of(score, score - Math.fround(score));
+/** As it comes back from there: the last bits of f64 are not kept. */
+const rounded = (score: number): number => {
+  const [high, low] = halves(score);
+  return high! + low!;
+};
+
+/** Whoever changes what is computed of a picture counts on. */
+const SCORE_VERSION = 1;
+
+/** All that a score depends on, but for the picture and the prompt's tokens. What it is known to say counts too: what is kept has passed it. */
+async function scorerOf(
+  folder: JudgeFolder,
+  description: Description,
+  external: readonly string[],
+  how: Preprocess,
+): Promise<string> {
+  const { model, image, text, score, scale, shift, selfTest } = description;
+  const files = [
+    model,
+    ...external.map((name) => besideOf(folder, model, name)),
+    ...('head' in score ? [score.head] : []),
+    ...selfTest.map((one) => one.image),
+  ];
+  const hashes = await Promise.all(files.map((file) => folder.sha256!(file)));
+  return JSON.stringify(['onnx', SCORE_VERSION, hashes, how, image, text, score, scale, shift, selfTest]);
+}
 
 /** What onnxruntime says of somebody's model, in a line: no reload helps, and no kernels of ours run it. */
 const asExport =
@@ -159,11 +210,11 @@ const widthOf = (layers: TensorSource): number =>
 async function tested(
   folder: JudgeFolder,
   known: readonly KnownScore[],
-  score: (item: Pick<Judged, 'picture' | 'prompt'>) => Promise<number>,
+  score: (picture: Raster, prompt: string) => Promise<number>,
 ): Promise<TestedScore[]> {
   const found: TestedScore[] = [];
   for (const { image, prompt, score: wanted, tolerance } of known) {
-    const given = await score({ picture: async () => decodePicture(await folder.read(image)), prompt });
+    const given = await score(await decodePicture(await folder.read(image)), prompt);
     found.push({ image, prompt, wanted, found: given, tolerance });
   }
   return found;
@@ -331,6 +382,17 @@ function checkPorts(
   }
 }
 
+/** A file of weights by its model's name for it. Throws BadFile for one out of the folder. */
+function besideOf(folder: JudgeFolder, model: string, name: string): string {
+  if (name.split(/[\\/]/).includes('..') || /^([\\/]|[a-z]:)/i.test(name))
+    throw new WinnowError(
+      'BadFile',
+      `${folder.path}${model} has weights outside its folder (${name.slice(0, 80)}).`,
+      'Take another export of the model.',
+    );
+  return `${model.replace(/[^\\/]*$/, '')}${name}`;
+}
+
 /** With the files beside it that hold its weights. */
 async function openModel(
   folder: JudgeFolder,
@@ -338,17 +400,8 @@ async function openModel(
   { external }: OnnxHeader,
 ): Promise<{ bytes: number; read(): Promise<{ model: Uint8Array; beside: { path: string; data: Uint8Array }[] }> }> {
   const model = await folder.open(path);
-  const inside = path.replace(/[^\\/]*$/, '');
   const beside: { path: string; ranges: ByteRanges }[] = [];
-  for (const name of external) {
-    if (name.split(/[\\/]/).includes('..') || /^([\\/]|[a-z]:)/i.test(name))
-      throw new WinnowError(
-        'BadFile',
-        `${folder.path}${path} has weights outside its folder (${name.slice(0, 80)}).`,
-        'Take another export of the model.',
-      );
-    beside.push({ path: name, ranges: await folder.open(`${inside}${name}`) });
-  }
+  for (const name of external) beside.push({ path: name, ranges: await folder.open(besideOf(folder, path, name)) });
   const bytes = beside.reduce((sum, { ranges }) => sum + ranges.size, model.size);
   if (bytes > MOST_BYTES)
     throw new WinnowError(

@@ -1,6 +1,10 @@
-/** Embeddings of pictures by judges, kept from one session to the next: `settings/embeddings/<embedder>/<when>.safetensors`, a tensor a picture
- *  under its key. What they depend on (Judge.embedder: weights by content, config, preprocessing; and the arithmetic) names their folder, so that none
- *  is ever of another judge. Files are written whole and never changed: what a killed tab leaves is there, or is not.
+/** What judges made of pictures, kept from one session to the next: `settings/embeddings/<embedder>/<when>.safetensors`, a tensor a picture under
+ *  its key: embeddings by CLIPs and ImageRewards, and of ONNX judges the score of a picture and a prompt. What they depend on (Judge.embedder: weights by
+ *  content, config, preprocessing; and the arithmetic) names their folder, so that none is ever of another judge. Files are written whole and never changed:
+ *  what a killed tab leaves is there, or is not.
+ *
+ *  The scorers that come with a model are not in it: one takes 8 ms a picture, 2.4 of them to decode it, and what it says of prompts hangs on the
+ *  model's text encoder, whose hash a web site does not know. To look one up takes 0.4 ms (2 CPU cores, Node).
  *
  *  It is only a memory: where it cannot be read a picture is seen again, and where it cannot be written nothing is kept. */
 import { openSafetensors, type SafetensorsFile, writeSafetensors } from '../../data/formats/safetensors.ts';
@@ -15,6 +19,8 @@ const MOST_BYTES = 512 * 2 ** 20;
 const MOST_SHARE = 0.1;
 /** A batch is written as soon as it is so large. */
 const BATCH_BYTES = 8 * 2 ** 20;
+/** Of a tensor: a SHA-256 in hex. */
+const MOST_NAME = 64;
 /** So many files of less than this are put together when their judge is opened. */
 const SMALL_FILES = 64;
 const SMALL_BYTES = 2 ** 20;
@@ -75,6 +81,11 @@ export class EmbeddingStore {
     return path;
   }
 
+  /** A picture's key as a tensor's name: with the tokens of a prompt behind it, its hash. */
+  async nameOf(key: string): Promise<string> {
+    return key.length <= MOST_NAME ? key : this.env.sha256(new TextEncoder().encode(key));
+  }
+
   async remove(path: string): Promise<void> {
     await this.env.files.remove(path);
     (await this.sizes)?.delete(path);
@@ -122,7 +133,8 @@ class Memory implements PictureMemory {
     return memory;
   }
 
-  async get(key: string, length: number): Promise<Float32Array | undefined> {
+  async get(picture: string, length: number): Promise<Float32Array | undefined> {
+    const key = await this.store.nameOf(picture);
     const own = this.added.get(key);
     if (own) return own;
     const place = this.places.get(key);
@@ -132,9 +144,9 @@ class Memory implements PictureMemory {
     return undefined;
   }
 
-  async add(key: string, embedding: Float32Array): Promise<void> {
+  async add(picture: string, embedding: Float32Array): Promise<void> {
     if (this.ended || !embedding.every(Number.isFinite)) return;
-    this.added.set(key, embedding);
+    this.added.set(await this.store.nameOf(picture), embedding);
     this.bytes += embedding.byteLength;
     if (this.bytes >= BATCH_BYTES) await this.flush();
   }
