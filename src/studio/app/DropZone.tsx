@@ -7,6 +7,7 @@ import { useLocation } from 'wouter';
 import { Button } from '../components/Button.tsx';
 import { sayWhereItWent } from '../components/cameIn.ts';
 import { Dialog } from '../components/Dialog.tsx';
+import { recallSettings } from '../components/recallSettings.ts';
 import { toast, toastProblem } from '../components/toast.ts';
 import type { Brings } from '../../data/importers/importer.ts';
 import { fileSource, type Imported, importFrom } from '../../data/importers/table.ts';
@@ -145,7 +146,7 @@ export function DropZone() {
   }, [navigate]);
 
   const recall = (what: Recall): void => {
-    useStudio.getState().recall(image!.parameters!, what);
+    recallSettings(image!.parameters!, what);
     setImage(null);
     navigate('/generate');
   };

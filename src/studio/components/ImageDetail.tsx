@@ -11,6 +11,7 @@ import { ActionButton, Button, IconButton } from './Button.tsx';
 import { saveFile } from './files.ts';
 import styles from './imageGrid.module.css';
 import { ConfirmButton } from './Dialog.tsx';
+import { recallSettings } from './recallSettings.ts';
 import { printWhen } from './words.ts';
 
 interface Moves {
@@ -25,9 +26,9 @@ const starInWords = ({ starred }: ImageRecord): string =>
 
 /** Those with keys of an image in view. */
 export function imageActions(image: ImageRecord, { onMove, onUsed }: Moves): Action[] {
-  const { recall, starImages } = useStudio.getState();
+  const { starImages } = useStudio.getState();
   const use = (what: 'all' | 'seed' | 'prompt') => (): void => {
-    recall(image, what);
+    recallSettings(image, what);
     onUsed();
   };
   return [

@@ -4,6 +4,7 @@ import { imageParameters } from '../../data/imageParameters.ts';
 import { samplerReads } from '../../diffusion/samplers/options.ts';
 import { samplerNames } from '../../diffusion/samplers/table.ts';
 import type { ModelInfo, PairsRequest } from '../../service/types.ts';
+import { imageRecord } from '../../records/testRecords.ts';
 import { cellKey } from './compareSelectors.ts';
 import { isGuided, pairRecipe, pictureModel, settingsFor } from './generateSelectors.ts';
 import { closeStudio, modelInfo, openStudio, studio } from './testStudio.ts';
@@ -69,6 +70,28 @@ it('asks for arithmetic in f16 where it was chosen, by our kernels, and on a GPU
   studio().setDraft({ sampler: 'engine' });
   expect(settings()).not.toHaveProperty('arithmetic');
   expect(recipe()).not.toHaveProperty('arithmetic');
+});
+
+it('draws as the picture was drawn whose settings are taken over, where the GPU can', () => {
+  const onGpuWith = (...features: string[]): void =>
+    useStudio.setState({ system: { features } as unknown as ReturnType<typeof studio>['system'] });
+  const half = imageRecord('half', { arithmetic: 'f16' });
+  onGpuWith('shader-f16');
+  studio().setDraft({ sampler: 'onnx' });
+  expect(studio().recall(half, 'seed')).toBeNull();
+  expect(settings()).not.toHaveProperty('arithmetic');
+  expect(studio().recall(half, 'all')).toBe('f16');
+  expect(settings().arithmetic).toBe('f16');
+  expect(studio().recall(half, 'all')).toBeNull();
+  // Another tool's says nothing of it; ours without it was drawn in f32.
+  expect(studio().recall({ steps: 4 }, 'all')).toBeNull();
+  expect(settings().arithmetic).toBe('f16');
+  expect(studio().recall(imageRecord('whole'), 'all')).toBe('f32');
+  expect(settings()).not.toHaveProperty('arithmetic');
+  onGpuWith('timestamp-query');
+  expect(studio().recall(half, 'all')).toBe('lacking');
+  expect(studio().preferences.arithmetic).toBe('f32');
+  expect(studio().recall(imageRecord('whole'), 'all')).toBeNull();
 });
 
 it('takes no picture in f16 for one in f32 when models are compared', () => {

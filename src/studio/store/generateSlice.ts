@@ -24,12 +24,13 @@ import {
 } from './generateSelectors.ts';
 import { chosenModel, modelKey } from './models.ts';
 import type { Problem } from './problem.ts';
+import type { Arithmetic } from '../../shared/arithmetic.ts';
 import { WinnowError } from '../../shared/errors.ts';
 import type { LoraFiles } from './loraFiles.ts';
 import type { Preferences } from './persisted.ts';
 import { fitPicture, keepStartPicture } from './pictures.ts';
 import { bundledPrompts, drawPrompts, randomSeed } from './prompts.ts';
-import type { Slice } from './useStudio.ts';
+import type { Slice, Studio } from './useStudio.ts';
 
 export interface GenerateDraft {
   prompt: string;
@@ -63,6 +64,8 @@ export interface GenerateDraft {
 }
 
 export type Recall = 'all' | 'seed' | 'prompt';
+/** Drawn so from now on; or a picture of f16 where this GPU has none. */
+export type RecalledArithmetic = Arithmetic | 'lacking';
 
 export interface GenerateSlice {
   draft: GenerateDraft;
@@ -97,9 +100,22 @@ export interface GenerateSlice {
   setPromptList(name: string, prompts: string[]): void;
   drawPromptList(count: number): Promise<void>;
   setInitImage(name: string, bytes: Uint8Array<ArrayBuffer>): Promise<void>;
-  recall(parameters: Partial<ImageRecord>, what: Recall): void;
+  /** @returns what became of how pictures are computed, where the picture says so; null where that stays. */
+  recall(parameters: Partial<ImageRecord>, what: Recall): RecalledArithmetic | null;
   /** Checks somebody's LoRA against the chosen model and keeps it. */
   addLora(files: LoraFiles): Promise<AdapterRef>;
+}
+
+/** A record of ours without it was drawn in f32; of others nothing is known. */
+function recalledArithmetic(
+  { preferences, system }: Pick<Studio, 'preferences' | 'system'>,
+  { arithmetic, ranOn }: Partial<ImageRecord>,
+): RecalledArithmetic | null {
+  if (arithmetic === undefined && ranOn === undefined) return null;
+  const offered = system === null || system.features.includes('shader-f16');
+  if (arithmetic === 'f16' && !offered) return 'lacking';
+  const wanted = arithmetic ?? 'f32';
+  return !offered || wanted === preferences.arithmetic ? null : wanted;
 }
 
 export const generateSlice: Slice<GenerateSlice> = (set, get) => {
@@ -334,7 +350,12 @@ export const generateSlice: Slice<GenerateSlice> = (set, get) => {
         change.karras = typeof told === 'boolean' ? told : (chosenModel(get())?.karras ?? false);
         change.count = 1;
       }
+      const recalled = what === 'all' ? recalledArithmetic(get(), parameters) : null;
+      if (recalled === 'f16' || recalled === 'f32') get().setPreference('arithmetic', recalled);
+      // Of our kernels alone.
+      if (parameters.arithmetic === 'f16' && what === 'all' && get().draft.sampler === 'onnx') change.sampler = 'auto';
       get().setDraft(change);
+      return recalled;
     },
 
     async addLora({ file, config }) {
