@@ -68,13 +68,14 @@ function judgeFiles(name: string): Record<string, string> {
 }
 
 test('a judge does not look again at pictures that it saw before the page was loaded anew', async ({ page }) => {
-  await open(page, 'embeddings.page.ts');
+  await open(page, '../src/service/sampling/testEmbeddingPage.ts');
   const files = judgeFiles('judge-clip');
   const session = (prompt: string): Promise<{ ran: string[]; scores: number[] }> =>
     page.evaluate(
       async ({ files, prompt }) => {
-        type Module = typeof import('./embeddings.page.ts');
-        return ((await import(new URL('/cases.js', location.href).href)) as Module).session(files, prompt);
+        type Session = (...given: unknown[]) => Promise<{ ran: string[]; scores: number[] }>;
+        const { session } = (await import(new URL('/cases.js', location.href).href)) as { session: Session };
+        return session(files, prompt);
       },
       { files, prompt },
     );

@@ -1,13 +1,15 @@
-/** A judge on a page, with what it saw of pictures kept in the browser's private file system: what a session runs, and what it says. */
-import { byteRanges } from '../src/data/formats/bytes.ts';
-import { openOpfsStore } from '../src/data/opfs.ts';
-import type { Judged, JudgeFolder } from '../src/judges/judge.ts';
-import { readJudge } from '../src/judges/table.ts';
-import { cpuExecutor } from '../src/oracle/run.ts';
-import { judgeDtypes } from '../src/service/model/weightWidth.ts';
-import { EmbeddingStore } from '../src/service/sampling/embeddingStore.ts';
-import { engineRunner } from '../src/service/sampling/partRunner.ts';
-import { WinnowError } from '../src/shared/errors.ts';
+/** A judge on a page, with what it saw of pictures kept in the browser's private file system: what a session runs, and what it says.
+ *  For e2e/files.spec.ts. */
+import { byteRanges } from '../../data/formats/bytes.ts';
+import { openOpfsStore } from '../../data/opfs.ts';
+import type { Judged, JudgeFolder } from '../../judges/judge.ts';
+import { readJudge } from '../../judges/table.ts';
+import { cpuExecutor } from '../../oracle/run.ts';
+import { judgeDtypes } from '../model/weightWidth.ts';
+import { EmbeddingStore } from './embeddingStore.ts';
+import { engineRunner } from './partRunner.ts';
+import '../../shared/disposable.ts';
+import { WinnowError } from '../../shared/errors.ts';
 
 const sha256 = async (bytes: Uint8Array): Promise<string> =>
   Array.from(new Uint8Array(await crypto.subtle.digest('SHA-256', new Uint8Array(bytes))), (byte) =>
