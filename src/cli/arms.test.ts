@@ -141,7 +141,9 @@ describe('pictures from elsewhere', () => {
       ) as string,
     });
     const few = folder('few', { '0.png': '', '1.png': '' });
-    await expect(found(few)).rejects.toThrow('few has 1 picture of "a cat", and none for seed 1. Give --seeds');
+    await expect(found(few)).rejects.toThrow(
+      'few has 1 picture of "a cat", and none for seed 1. Give --seeds that all sides have, as --seeds 0.',
+    );
     const nameless = folder('nameless', { 'x.png': '', 'y.png': '' });
     await expect(open(nameless)).rejects.toThrow(/^Nothing says which prompts the 2 pictures of .*nameless are of\./);
     const none = folder('none', { 'readme.md': '' });

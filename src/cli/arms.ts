@@ -141,6 +141,13 @@ function promptOfNumber(
   return (within.length > 0 ? within : listed)[found.at - first]?.prompt;
 }
 
+/** What `--seeds` says of them: theirs, or so many. */
+const seedsIn = (there: readonly { seed: number | undefined }[]): string => {
+  const known = there.flatMap(({ seed }) => seed ?? []);
+  if (known.length === there.length) return known.slice(0, 8).join(',');
+  return there.length === 1 ? '0' : `0-${there.length - 1}`;
+};
+
 /** One picture for every item. Throws BadArguments where some are missing, with how many. */
 export function picturesFor(
   { name, byPrompt }: PictureFolder,
@@ -165,7 +172,7 @@ export function picturesFor(
     if (!picture)
       throw badArguments(
         `${name} has ${there.length} picture${there.length === 1 ? '' : 's'} of ${JSON.stringify(prompt.slice(0, 80))}, and none for seed ${seed}.`,
-        'Give --seeds that all sides have.',
+        `Give --seeds that all sides have, as --seeds ${seedsIn(there)}.`,
       );
     return picture.file;
   });

@@ -195,6 +195,11 @@ describe('files that cannot be read', () => {
     ],
     ['a file for a pairs folder', ['label', 'FOLDER/a-file', '--judge', 'a'], /^NotFound: .*is no pairs folder/m],
     ['a file for a run', ['export', 'FOLDER/a-file', '--out', 'never'], /^NotFound: /m],
+    [
+      'how to draw what is drawn already',
+      ['evaluate', 'FOLDER/pairs', 'FOLDER/pairs', '--steps', '3', '--out', 'never'],
+      /^BadArguments: --steps does nothing with pictures that are there already/m,
+    ],
     ['no judge to be verified', ['verify', '--judge', 'FOLDER/nowhere'], /^NotFound: There is no folder .*nowhere/m],
     ['a file for a judge’s pictures', ['verify', '--judge', 'FOLDER', '--pictures', 'FOLDER/a-file'], /^NotFound: /m],
     ['a file for a case', ['verify', 'FOLDER/a-file'], /^NotFound: /m],

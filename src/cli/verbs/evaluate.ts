@@ -28,6 +28,7 @@ import {
   checkTotal,
   count,
   distinct,
+  doNothing,
   number,
   promptSet,
   promptsHelp,
@@ -57,6 +58,19 @@ import { badArguments, defineVerb } from '../verb.ts';
 const MOST_SHOWN_BYTES = 40 * 2 ** 20;
 /** Pictures whose features are asked for in one turn of the engine. */
 const FEATURES = 16;
+/** Of the options those that say how pictures are drawn; the others have a default. */
+const drawing = [
+  'negative',
+  'steps',
+  'guidance',
+  'guidance-rescale',
+  'size',
+  'scheduler',
+  'eta',
+  'karras',
+  'init',
+  'strength',
+] as const satisfies readonly (keyof typeof generationOptions)[];
 /** Every two are compared. */
 const MOST_ARMS = 20;
 
@@ -120,6 +134,7 @@ export const evaluate = defineVerb({
     const folders = new Map<Arm, Awaited<ReturnType<typeof openPictures>>>();
     for (const arm of arms) if (arm.kind === 'pictures') folders.set(arm, await openPictures(arm, listed, say));
     const [pictured] = folders.values();
+    if (refs.length === 0) doNothing(values, drawing, 'with pictures that are there already');
     const given = onceEach(
       values.prompts.length > 0 || !pictured
         ? values.prompts.length > 0
