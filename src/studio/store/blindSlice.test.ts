@@ -225,6 +225,12 @@ it('a study is there before its first answer, is left and gone on with, and ends
   expect(await onDisk()).toEqual([]);
 });
 
+it('asks about the pictures alone before the prompt has been read', async () => {
+  await studioThatDraws();
+  await studio().startBlindTest({ rounds: 1, questions: ['general', 'appeal', 'alignment'], models, prompts: some });
+  expect(studio().blind!.record.questions).toEqual(['appeal', 'general', 'alignment']);
+});
+
 it('starts nothing of one model', async () => {
   await studioThatDraws();
   await studio().startBlindTest({ rounds: 2, questions: ['general'], models: [models[0]!, models[0]!], prompts: some });

@@ -72,6 +72,10 @@ export interface BlindSlice {
 
 const chunk = 4;
 
+/** What is asked about the pictures alone, before the prompt has been read. */
+const hiddenFirst = (questions: readonly Question[]): Question[] =>
+  questions.toSorted((a, b) => Number(b === 'appeal') - Number(a === 'appeal'));
+
 export const isBlindDone = (blind: BlindTest): boolean => blind.stopped || blind.index >= blind.record.planned;
 
 /** Whether somebody is at a study: they see nothing of models. */
@@ -194,7 +198,7 @@ export const blindSlice: Slice<BlindSlice> = (set, get) => {
         b: b!,
         ...(others.length > 0 && { others }),
         ...(rater !== undefined && { rater }),
-        questions,
+        questions: hiddenFirst(questions),
         planned: rounds,
         rounds: [],
         createdAt: new Date().toISOString(),

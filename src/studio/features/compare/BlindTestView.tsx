@@ -267,7 +267,7 @@ function BlindVerdict() {
     const file = await take('report', () => exportReport(runs[0]));
     if (file) saveBytes(file.bytes, file.name, file.type);
   };
-  const decisive = results[0];
+  const decisive = results.find(({ question }) => question === 'general') ?? results[0];
   const lefts = record.rounds.flatMap((round) => round.answers.filter(({ answer }) => answer !== 'tie'));
   const share = printPercent(lefts.filter(({ answer }) => answer === 'left').length / lefts.length);
   return (
