@@ -1,7 +1,7 @@
 /** Which files of a judge's folder or repository are needed, by their paths alone: configs, tokenizer, and its weights in one form. Pickles and the
  *  weights of other frameworks stay where they are. */
 import { WinnowError } from '../shared/errors.ts';
-import { isHeadFile, isTestPicture, MOST_TESTS, vocabularyFiles } from './judgeNames.ts';
+import { isHeadFile, isTestPicture, isTowerHead, MOST_TESTS, vocabularyFiles } from './judgeNames.ts';
 import { tokenizerFiles } from './modelFiles.ts';
 
 const small: ReadonlySet<string> = new Set([
@@ -22,7 +22,7 @@ const isOnnx = (path: string): boolean => /^(onnx\/)?[^/]+\.onnx$/i.test(path);
 const isBeside = (path: string, model: string): boolean =>
   path !== model && path.startsWith(model.replace(/\.onnx$/i, '')) && /(\.onnx[._]data|\.data|\.pb|\.bin)$/i.test(path);
 
-/** Small ones first. Rejects with NotFound where there is nothing that could score a picture.
+/** Small ones first. Rejects with NotFound where there is nothing that could score a picture, PickleRefused for a head that is one.
  *  @param what the folder or repository, in messages */
 export function chooseJudgeFiles<F extends { path: string }>(files: readonly F[], what: string): F[] {
   const has = (path: string): boolean => files.some((file) => file.path === path);
@@ -31,7 +31,17 @@ export function chooseJudgeFiles<F extends { path: string }>(files: readonly F[]
   const safetensors = described.length > 0 ? [] : files.filter(({ path }) => isWeights(path));
   const whole = safetensors.filter(({ path }) => path === 'model.safetensors');
   const weights =
-    whole.length > 0 ? safetensors.filter(({ path }) => path === 'model.safetensors' || isHeadFile(path)) : safetensors;
+    whole.length > 0
+      ? safetensors.filter(({ path }) => path === 'model.safetensors' || isHeadFile(path) || isTowerHead(path))
+      : safetensors;
+  // Left aside, its tower would be taken for a judge of its own.
+  const pickled = files.find(({ path }) => /\.(pth?|bin)$/i.test(path) && isTowerHead(path));
+  if (pickled && weights.length > 0 && !weights.some(({ path }) => isTowerHead(path)))
+    throw new WinnowError(
+      'PickleRefused',
+      `${pickled.path.slice(0, 200)} is a pickle, which can run any code when it is opened.`,
+      'Take the same head as safetensors: mlp.safetensors of vivym/improved-aesthetic-predictor.',
+    );
   const onnx =
     described.length > 0
       ? [

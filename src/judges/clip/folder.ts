@@ -1,6 +1,7 @@
 /** The folder of a judge that is a CLIP: its config, weights and tokenizer in the layouts that people publish. Small files and the header of its
  *  weights are read, no more. */
 import { openSafetensors, type SafetensorsFile } from '../../data/formats/safetensors.ts';
+import { isTowerHead } from '../../data/judgeNames.ts';
 import { openSharded } from '../../data/formats/shardedSafetensors.ts';
 import {
   type ClipConfig,
@@ -188,8 +189,7 @@ async function hashOf(folder: JudgeFolder, name: string): Promise<string> {
   return (await Promise.all([...shards].toSorted().map((shard) => folder.sha256!(shard)))).join(' ');
 }
 
-const isHead = (name: string): boolean =>
-  name.endsWith('.safetensors') && /^(head|mlp)\.|linearMSE|reluMSE|vit_[lb]_\d+_linear/i.test(name);
+const isHead = (name: string): boolean => name.endsWith('.safetensors') && isTowerHead(name);
 
 async function findHead(folder: JudgeFolder, listed: readonly string[]): Promise<TensorSource | undefined> {
   for (const name of new Set(['head.safetensors', 'mlp.safetensors', ...listed.filter(isHead)])) {
@@ -203,6 +203,9 @@ async function findHead(folder: JudgeFolder, listed: readonly string[]): Promise
     if (head) return head;
     throw new WinnowError('MissingTensor', `${file} has no layers of an aesthetic head.`, remedy);
   }
+  // Left aside, the tower would be taken for a CLIPScore.
+  const pickled = listed.find((name) => isPickle(name) && isTowerHead(name));
+  if (pickled !== undefined) throw pickleRefused(pickled, folder.path);
   return undefined;
 }
 

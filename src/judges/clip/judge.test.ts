@@ -231,6 +231,12 @@ describe('a judge that cannot be one is refused by name', () => {
       /HPS_v2\.1_compressed\.pt is a pickle.*RE-N-Y\/hpsv21/,
     ],
     [
+      'a head that is a pickle, beside its tower',
+      async () => ({ ...clip, 'sac+logos+ava1-l14-linearMSE.pth': 'PK' }),
+      'PickleRefused',
+      /linearMSE\.pth is a pickle.*mlp\.safetensors of vivym/,
+    ],
+    [
       'a recipe that is none',
       async () => ({ ...clip, 'judge.json': { judge: 1, recipe: 'taste' } }),
       'BadFile',

@@ -108,6 +108,16 @@ it('brings the head and the known pictures that its judge.json names, and a CLIP
     'model.safetensors.index.json',
     ...shards,
   ]);
+  // LAION's head as it is called, beside the tower.
+  const tower = ['config.json', 'model.safetensors'];
+  const chosen = (...heads: string[]): string[] =>
+    chooseJudgeFiles(
+      [...tower, ...heads].map((path) => ({ path })),
+      'x',
+    ).map(({ path }) => path);
+  expect(chosen('sac+logos+ava1-l14-linearMSE.safetensors')).toContain('sac+logos+ava1-l14-linearMSE.safetensors');
+  expect(() => chosen('sa_0_4_vit_l_14_linear.pth')).toThrow('sa_0_4_vit_l_14_linear.pth is a pickle');
+  expect(chosen('pytorch_model.bin')).toEqual(tower);
 });
 
 it('is refused by name before anything is copied', async () => {
