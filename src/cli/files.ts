@@ -75,19 +75,24 @@ export async function openRanges(path: string): Promise<ByteRanges> {
   };
 }
 
+/** Of a folder's files or folders; a link is what it leads to, as a hub's cache keeps every file. None where there is no folder. */
+async function namesIn(folder: string, kind: 'isFile' | 'isDirectory'): Promise<string[]> {
+  const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
+  const found = await Promise.all(
+    entries.map(async (entry) =>
+      entry.isSymbolicLink() ? (await stat(join(folder, entry.name)).catch(() => undefined))?.[kind]() : entry[kind](),
+    ),
+  );
+  return entries.filter((_, i) => found[i]).map(({ name }) => name);
+}
+
 /** @param hashOf SHA-256 of a file by its path. */
 export function folderReader(folder: string, origin?: FolderReader['origin'], hashOf = hashFile): FolderReader {
   return {
     read: (path) => readBytes(join(folder, path)),
     open: (path) => openRanges(join(folder, path)),
-    list: async () =>
-      (await readdir(folder, { withFileTypes: true }).catch(() => []))
-        .filter((entry) => entry.isFile())
-        .map((entry) => entry.name),
-    folders: async (path) =>
-      (await readdir(join(folder, path), { withFileTypes: true }).catch(() => []))
-        .filter((entry) => entry.isDirectory())
-        .map((entry) => entry.name),
+    list: () => namesIn(folder, 'isFile'),
+    folders: (path) => namesIn(join(folder, path), 'isDirectory'),
     sha256: (path) =>
       hashOf(join(folder, path)).catch((error: unknown) => {
         throw asFileError(error, path);

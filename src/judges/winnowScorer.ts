@@ -3,7 +3,7 @@
 import { openSafetensors } from '../data/formats/safetensors.ts';
 import { Graph } from '../graph/graph.ts';
 import { alignmentScores, buildScorer, parseScorerConfig } from '../models/scorer.ts';
-import { finiteTensors } from '../models/weights.ts';
+import { checkParameters, finiteTensors, parametersOf } from '../models/weights.ts';
 import '../shared/disposable.ts';
 import { WinnowError } from '../shared/errors.ts';
 import { checkFinite } from '../shared/finite.ts';
@@ -38,6 +38,7 @@ export const winnowScorer: JudgeKind = {
         graph.output('appeal', outputs.appeal);
         graph.output('image_projection', outputs.imageProjection);
         graph.output('text_projection', outputs.textProjection);
+        checkParameters(parametersOf(graph), weights, file);
         const { bytes, onDevice, make } = runner.plan(graph, weights);
         return {
           bytes,
