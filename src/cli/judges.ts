@@ -4,6 +4,7 @@ import { basename, dirname, join } from 'node:path';
 import type { JudgeInfo } from '../judges/judge.ts';
 import { isPickle, pickleRefused } from '../judges/clip/pickles.ts';
 import { judgeKinds } from '../judges/table.ts';
+import type { Engine } from '../service/engineService.ts';
 import { WinnowError } from '../shared/errors.ts';
 import { absolute } from './arguments.ts';
 import { badArguments } from './verb.ts';
@@ -39,6 +40,17 @@ export function judgePath(asked: string, option = 'judge'): string {
   if (/[\\/]/.test(asked) && !existsSync(asked))
     throw new WinnowError('NotFound', `There is no judge at ${asked}.`, 'Give the path of its folder or file.');
   return (/[\\/.]/.test(asked) && isFolder(asked)) || isFileOfJudge(asked) ? absolute(asked) : asked;
+}
+
+/** The judge of a name as judgePath gives it. Rejects as the engine does; where a folder of the name lies here, with how it is written. */
+export async function judgeCalled(engine: Pick<Engine, 'judge'>, name: string): Promise<JudgeInfo> {
+  try {
+    return await engine.judge(name);
+  } catch (error) {
+    if (!(error instanceof WinnowError) || error.name !== 'NotFound' || /[\\/.]/.test(name) || !isFolder(name))
+      throw error;
+    throw new WinnowError('NotFound', error.what, `The folder that lies here is ./${name}. ${error.remedy}`);
+  }
 }
 
 /** Whoever is asked by `--by WHO`. */

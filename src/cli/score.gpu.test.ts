@@ -142,6 +142,10 @@ describe('what cannot be scored is named', () => {
       ['PAIRS', '--by', 'a', '--by', 'nobody'],
       /^Opening the GPU \(0\/4\)\nNotFound: The model Postcard has no judge nobody/,
     ],
+    [
+      ['PAIRS', '--by', 'src'],
+      /^NotFound: The model Postcard has no judge src\. The folder that lies here is \.\/src\. /m,
+    ],
     [['PAIRS', '--by', 'a:beauty'], /^BadArguments: Judge a says nothing of beauty/m],
     [['PAIRS', '--by', 'a', '--tie-margin=-1'], /^BadArguments: --tie-margin is "-1"/m],
     [['PAIRS', '--by', 'a', '--labels', 'none.jsonl'], /^NotFound: There is no label file/m],

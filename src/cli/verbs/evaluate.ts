@@ -48,7 +48,7 @@ import {
 } from '../evaluationReport.ts';
 import { outFolder } from '../fileErrors.ts';
 import { askedOf, generationOptions, makeImages, sayCuts, saySampler, settingsOf } from '../generation.ts';
-import { judgePath } from '../judges.ts';
+import { judgeCalled, judgePath } from '../judges.ts';
 import { readLabels } from '../records.ts';
 import { arithmeticsOf, scoreAll } from '../scoring.ts';
 import { Pace, type Terminal } from '../terminal.ts';
@@ -177,7 +177,7 @@ export const evaluate = defineVerb({
       const signatures = signaturesOf(runs.flatMap(({ pairs }) => pairs));
       const names = named.length > 0 ? named : [comparingJudge(info!.judges, signatures)?.name ?? 'b'];
       const judges: JudgeInfo[] = [];
-      for (const name of names) judges.push(await engine.judge(name));
+      for (const name of names) judges.push(await judgeCalled(engine, name));
       const { arithmetic: wanted = 'f32' } = asked.settings;
       const arithmetics = await arithmeticsOf(engine, names, wanted);
       const labelled = judges.map((judge) => labelledWords(judge, runs));

@@ -10,7 +10,7 @@ import { WinnowError } from '../../shared/errors.ts';
 import { formatsOf, importAs } from '../../data/importers/table.ts';
 import { absolute, doNothing, number, pathSource, required } from '../arguments.ts';
 import { withEngine } from '../engine.ts';
-import { askedJudge, isLabelFile, judgePath, scaleHelp, scaleOf } from '../judges.ts';
+import { askedJudge, isLabelFile, judgeCalled, judgePath, scaleHelp, scaleOf } from '../judges.ts';
 import { sayJudgeCuts } from '../scoring.ts';
 import { parseModelRef } from '../modelRef.ts';
 import { appendRecords, labelsFile, readLabels, readPairs, readRecords } from '../records.ts';
@@ -77,7 +77,7 @@ export const label = defineVerb({
     const { base } = values.model === undefined ? madeHere!.model : parseModelRef(values.model);
     await withEngine(terminal, { base, root: absolute(folder!) }, async (engine) => {
       const name = judgePath(asked);
-      const judge = await engine.judge(name);
+      const judge = await judgeCalled(engine, name);
       const by = scaleOf(judge, wanted);
       const signed = signature(judge, by);
       const judged = labelsOf(foldLabels(before), signed).byPair;

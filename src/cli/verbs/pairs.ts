@@ -5,7 +5,7 @@ import { withEngine } from '../engine.ts';
 import { outFolder } from '../fileErrors.ts';
 import { askedOf, generationOptions, identified, sayCuts, saySampler, settingsOf } from '../generation.ts';
 import { labellingJudge } from '../../judges/judge.ts';
-import { askedJudge, scaleOf } from '../judges.ts';
+import { askedJudge, judgeCalled, scaleOf } from '../judges.ts';
 import { parseModelRef } from '../modelRef.ts';
 import { claimFolder, pairsFile } from '../records.ts';
 import { badArguments, defineVerb } from '../verb.ts';
@@ -61,7 +61,7 @@ export const pairs = defineVerb({
         await sayCuts(engine, terminal, model, [...used, values.negative ?? '']);
       const judge = named?.name ?? labellingJudge(info!.judges)?.name ?? 'a';
       // Refused before a picture is drawn.
-      if (k !== undefined) scaleOf(await engine.judge(judge), named?.scale);
+      if (k !== undefined) scaleOf(await judgeCalled(engine, judge), named?.scale);
       const request = {
         ...(await identified(settingsOf(asked, ref, info!))),
         prompts: list,

@@ -16,7 +16,7 @@ import { absolute, doNothing, number, oneOf } from '../arguments.ts';
 import { withEngine } from '../engine.ts';
 import { sayCuts } from '../generation.ts';
 import { implicitOfPairs } from '../implicit.ts';
-import { type Asked, askedJudge, scaleOf } from '../judges.ts';
+import { type Asked, askedJudge, judgeCalled, scaleOf } from '../judges.ts';
 import { isRun, namesRun, parseModelRef } from '../modelRef.ts';
 import { type PictureSource, pictureSource } from '../pictureSource.ts';
 import { readLabels } from '../records.ts';
@@ -164,7 +164,7 @@ async function scoredBy(
   { name, scale: wanted, text, arithmetic }: Asked & { arithmetic: Arithmetic },
   { source: { pairs, pictures }, base }: { source: PictureSource; base: string },
 ): Promise<() => Promise<Scored[]>> {
-  const judge = await engine.judge(name);
+  const judge = await judgeCalled(engine, name);
   const scale = scaleOf(judge, wanted);
   if (judge.scales.find((one) => one.name === scale)!.needs.includes('prompt')) {
     const without = pictures.filter(({ prompt }) => prompt === null);
