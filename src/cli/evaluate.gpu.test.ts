@@ -157,10 +157,22 @@ it('compares sides of every kind by several judges', { timeout: 400_000 }, async
   });
   expect(byClip.models[0]!.diversity.distance).not.toBe(base!.diversity.distance);
   expect(readFileSync(join(out, 'report.html'), 'utf8')).toContain('embeddings by PickScore');
+
+  // Another of the same name is another judge.
+  const other = join(folder, 'other/PickScore');
+  cpSync(clip, other, { recursive: true });
+  const sets = ['--prompts', join(folder, 'prompts.csv'), '--seeds', '3-4', '--judge', clip, '--judge', other];
+  const both = await winnow('evaluate', theirs, theirs, ...sets, '--out', out, '--json');
+  expect(both.code, both.err).toBe(0);
+  const { judges, models, standard } = JSON.parse(both.out) as Figures;
+  const names = ['PickScore (1)', 'PickScore (2)'];
+  expect(judges.map(({ name }) => name)).toEqual(names);
+  expect(Object.keys(models[0]!.by)).toEqual(names);
+  expect(standard.columns.map(({ title }) => title)).toEqual(names);
 });
 
 it('refuses folders of other prompts before anything is drawn', { timeout: 240_000 }, async () => {
-  const other = join(folder, 'other');
+  const other = join(folder, 'horses');
   mkdirSync(other);
   writeFileSync(join(other, 'x.png'), '');
   writeFileSync(join(other, 'x.txt'), 'a horse');
@@ -168,6 +180,6 @@ it('refuses folders of other prompts before anything is drawn', { timeout: 240_0
   const args = ['evaluate', 'postcard', other, '--seeds', '0', '--out', out];
   const result = await winnow(...args, '--prompts', join(folder, 'prompts.csv'));
   expect(result.code).toBe(2);
-  expect(result.err).toMatch(/BadArguments: other holds pictures of other prompts: it has none of 2 of the 2/);
+  expect(result.err).toMatch(/BadArguments: horses holds pictures of other prompts: it has none of 2 of the 2/);
   expect(readdirSync(out)).toEqual([]);
 });

@@ -125,7 +125,10 @@ export const evaluate = defineVerb({
   ],
   example: 'postcard postcard+my-run --prompts public/prompts/test.txt --count 100 --out evaluation',
   async run(models, values, terminal) {
-    const arms = numbered(models.map((model) => parseArm(model, values['prediction-type'])));
+    const arms = numbered(
+      models.map((model) => parseArm(model, values['prediction-type'])),
+      'name',
+    );
     if (arms.length > MOST_ARMS)
       throw badArguments(`${arms.length} models were given.`, `Compare at most ${MOST_ARMS} at a time.`);
     const refs = arms.flatMap(refsOf);
@@ -176,11 +179,13 @@ export const evaluate = defineVerb({
       const runs = runsOf(refs).map(({ name, id, pairs }) => ({ name: name || nameOf(id), pairs }));
       const signatures = signaturesOf(runs.flatMap(({ pairs }) => pairs));
       const names = named.length > 0 ? named : [comparingJudge(info!.judges, signatures)?.name ?? 'b'];
-      const judges: JudgeInfo[] = [];
-      for (const name of names) judges.push(await judgeCalled(engine, name));
+      const asTheyAre: JudgeInfo[] = [];
+      for (const name of names) asTheyAre.push(await judgeCalled(engine, name));
+      // Folders and files of one name are several judges.
+      const judges = numbered(numbered(asTheyAre, 'name'), 'title');
       const { arithmetic: wanted = 'f32' } = asked.settings;
       const arithmetics = await arithmeticsOf(engine, names, wanted);
-      const labelled = judges.map((judge) => labelledWords(judge, runs));
+      const labelled = asTheyAre.map((judge) => labelledWords(judge, runs));
       for (const text of labelled.flat()) say(text);
 
       const files: string[][] = [];
@@ -265,10 +270,13 @@ export const evaluate = defineVerb({
 });
 
 /** Two of the same name are told apart by their places. */
-const numbered = (arms: readonly Arm[]): Arm[] =>
-  arms.map((arm, i) =>
-    arms.some((other, j) => j !== i && other.name === arm.name) ? { ...arm, name: `${arm.name} (${i + 1})` } : arm,
+function numbered<K extends string, T extends Readonly<Record<K, string>>>(all: readonly T[], field: K): T[] {
+  return all.map((one, i) =>
+    all.some((other, j) => j !== i && other[field] === one[field])
+      ? { ...one, [field]: `${one[field]} (${i + 1})` }
+      : one,
   );
+}
 
 function onceEach(listed: readonly ListedPrompt[], say: (text: string) => void): ListedPrompt[] {
   const once = new Set(

@@ -90,7 +90,7 @@ describe('looks once at a picture, whatever session asks', () => {
       newId: randomUUID,
     });
     const memory = await store.of((await judge.embedder!())!);
-    await using scorer = await (await planJudge(judge, onnxRunner({ provider: 'wasm' }), memory)).make();
+    await using scorer = await (await planJudge(judge, onnxRunner({ provider: 'wasm' }), async () => memory)).make();
     const [found, looked]: [number[], string[]] = [[], []];
     const given = items.map(([picture, prompt]): Judged => {
       const one = judged(picture, prompt);
