@@ -7,7 +7,7 @@ import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { formatJsonl } from '../data/formats/jsonl.ts';
 import { labelKind } from '../records/kinds.ts';
 import { labelEvent, pairRecord } from '../records/testRecords.ts';
-import { appendRecords, readLabels, readPairs, readRecords } from './records.ts';
+import { appendRecords, claimFolder, readLabels, readPairs, readRecords } from './records.ts';
 import { runCli } from './run.ts';
 
 /** What was done to which file, in order. */
@@ -170,4 +170,17 @@ describe('a file of another kind', () => {
     expect([code, err]).toEqual([1, expect.stringMatching(new RegExp(`^BadFile: ${given}: line 2 .*${field}`))]);
     expect(fs.existsSync(file)).toBe(false);
   });
+});
+
+it('a folder that was made for something else is refused, and one in which nothing came about is free', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'winnow-claim-'));
+  const pairs = join(folder, 'pairs.jsonl');
+  const claim = (steps: number): void => claimFolder(folder, { steps }, [pairs, join(folder, 'candidates.jsonl')]);
+  claim(1);
+  // It was refused what it was asked for, by a judge that is damaged, say.
+  claim(2);
+  writeFileSync(pairs, formatJsonl([pairRecord('p')]));
+  claim(2);
+  expect(() => claim(3)).toThrow('was made with other settings');
+  expect(JSON.parse(readFileSync(join(folder, 'request.json'), 'utf8'))).toEqual({ steps: 2 });
 });

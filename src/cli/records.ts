@@ -202,8 +202,9 @@ const asNamedNow = (key: string, value: unknown): unknown => {
   return { ...rest, judge: scorer };
 };
 
-/** Keeps what a folder was made for beside it; a folder that was made for something else is not mixed with it. */
-export function claimFolder(folder: string, request: object): void {
+/** Keeps what a folder was made for beside it; a folder that was made for something else is not mixed with it. One in which nothing came about is free.
+ *  @param made files of the records of what did. */
+export function claimFolder(folder: string, request: object, made: readonly string[]): void {
   const file = join(folder, 'request.json');
   const text = `${JSON.stringify(request, null, 2)}\n`;
   const same = (kept: string): boolean => {
@@ -214,7 +215,7 @@ export function claimFolder(folder: string, request: object): void {
     }
   };
   withFiles(file, () => {
-    if (!existsSync(file)) {
+    if (!existsSync(file) || made.every((records) => !existsSync(records) || statSync(records).size === 0)) {
       makeFolders(folder);
       writeFileSync(file, text);
     } else if (!same(readFileSync(file, 'utf8'))) {

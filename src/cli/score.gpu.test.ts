@@ -40,6 +40,18 @@ describe('pairs', () => {
     expect(alignment!.who).toBe('a:alignment');
     expect(alignment!.perPair[0]!.scores).not.toEqual(a!.perPair[0]!.scores);
 
+    // A scale is said in either option.
+    const [one, other] = [join(folder, 'one.jsonl'), join(folder, 'other.jsonl')];
+    expect((await winnow('label', pairs, '--judge', 'a:alignment', '--out', one)).code).toBe(0);
+    expect((await winnow('label', pairs, '--judge', 'a', '--by', 'alignment', '--out', other)).code).toBe(0);
+    const answersOf = (file: string): unknown[] =>
+      readFileSync(file, 'utf8')
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line) as Record<string, unknown>)
+        .map(({ by, pair, answer }) => [by, pair, answer]);
+    expect(answersOf(one)).toEqual(answersOf(other));
+
     // Whoever labelled agrees with themselves.
     expect((await winnow('label', pairs, '--judge', 'a')).code).toBe(0);
     const [self, ties] = [

@@ -10,7 +10,7 @@ import { WinnowError } from '../../shared/errors.ts';
 import { formatsOf, importAs } from '../../data/importers/table.ts';
 import { absolute, doNothing, number, pathSource, required } from '../arguments.ts';
 import { withEngine } from '../engine.ts';
-import { askedJudge, isLabelFile, judgeCalled, judgePath, scaleHelp, scaleOf } from '../judges.ts';
+import { type Asked, askedJudge, isLabelFile, judgeCalled, judgePath, scaleHelp, scaleOf } from '../judges.ts';
 import { sayJudgeCuts } from '../scoring.ts';
 import { parseModelRef } from '../modelRef.ts';
 import { appendRecords, labelsFile, readLabels, readPairs, readRecords } from '../records.ts';
@@ -52,8 +52,7 @@ export const label = defineVerb({
   async run([folder], values, terminal) {
     const say = (text: string): void => terminal.note(text);
     const pairs = readPairs(folder!, say);
-    // `--by a:alignment` is `--judge a --by alignment`.
-    const who = values.judge === undefined && values.by !== undefined ? askedJudge(values.by) : undefined;
+    const who = whoOf(values.judge, values.by);
     const asked = who?.name ?? required('judge', values.judge);
     const file = absolute(values.out ?? join(folder!, 'labels.jsonl'));
     const before = readRecords(file, labelKind, say);
@@ -159,4 +158,12 @@ function outcome(file: string, before: number, pairs: readonly PairRecord[], ofO
     ...(ofOthers > 0 ? [`${ofOthers} labels are about other pairs and were left out`] : []),
   ].join('\n');
   return { json: { file, added, pairs: pairs.length, ...counts, ofOthers }, text };
+}
+
+/** `--by a:alignment`, and `--judge a:alignment`, are `--judge a --by alignment`; undefined for what is said in two options, or is a file of labels. */
+function whoOf(judge: string | undefined, by: string | undefined): Asked | undefined {
+  if (judge === undefined) return by === undefined ? undefined : askedJudge(by);
+  if (by !== undefined || judge.trim() === '') return undefined;
+  const named = judge.replace(/:[a-z][\w-]*$/i, '');
+  return isLabelFile(judge) && isLabelFile(named) ? undefined : askedJudge(judge, 'judge');
 }

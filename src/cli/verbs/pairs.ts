@@ -69,11 +69,15 @@ export const pairs = defineVerb({
         ...(against && { against }),
         ...(k !== undefined && { bestOf: { k, judge, ...(named?.scale && { scale: named.scale }) } }),
       };
-      claimFolder(out, {
-        ...request,
-        modelHash: await engine.modelHash(ref),
-        ...(against && { againstHash: await engine.modelHash(against) }),
-      });
+      claimFolder(
+        out,
+        {
+          ...request,
+          modelHash: await engine.modelHash(ref),
+          ...(against && { againstHash: await engine.modelHash(against) }),
+        },
+        [pairsFile(out)],
+      );
       const made = await drawnPairs(engine, terminal, pairsFile(out), { ...request, count: wanted });
       return { json: { out, pairs: made }, text: `${made.length} pairs in ${values.out}` };
     });

@@ -22,7 +22,7 @@ import { NodeFileStore } from '../files.ts';
 import { askedOf, generationOptions, identified, sayCuts, saySampler, settingsOf } from '../generation.ts';
 import { implicitOfPairs } from '../implicit.ts';
 import { parseModelRef, readRunRecord } from '../modelRef.ts';
-import { claimFolder, readPairsSoFar } from '../records.ts';
+import { claimFolder, pairsFile, readPairsSoFar } from '../records.ts';
 import { badArguments, defineVerb } from '../verb.ts';
 
 /** What the candidates are kept in until it is known which of them are asked. */
@@ -96,12 +96,16 @@ export const round = defineVerb({
         prompts: drawn,
         seed,
       };
-      claimFolder(out, {
-        ...request,
-        round: { ask, by: rule, ...(other && { other }) },
-        modelHash: await engine.modelHash(ref),
-        ...(other && { otherHash: await engine.modelHash(other) }),
-      });
+      claimFolder(
+        out,
+        {
+          ...request,
+          round: { ask, by: rule, ...(other && { other }) },
+          modelHash: await engine.modelHash(ref),
+          ...(other && { otherHash: await engine.modelHash(other) }),
+        },
+        [pairsFile(out), join(out, CANDIDATES_FILE)],
+      );
       const outcome = (pairs: readonly PairRecord[], candidates: readonly object[] | null) => ({
         json: { out, by: rule, model: ref, ...(other && { other }), pairs, candidates },
         text: `${pairs.length} pairs to judge in ${values.out}, ${pairs.filter((pair) => pair.asked?.why === 'random').length} of them drawn at random`,
