@@ -63,7 +63,9 @@ export async function openEnvironment({
 /** Says where what was asked for is not there. */
 export function sayMatrices(terminal: Terminal, { features }: { features: readonly string[] }): void {
   if (!features.includes(MATRIX_FEATURE))
-    terminal.note('This GPU or its driver has no subgroup matrices of f32: --matrices changes nothing.');
+    terminal.note(
+      'This GPU or its driver has no subgroup matrices that Winnow has kernels for: --matrices changes nothing.',
+    );
 }
 
 /** Runs `work` with an engine and closes it. */

@@ -44,7 +44,7 @@ export const modelOptions = {
 export const gpuOptions = {
   matrices: {
     kind: 'flag',
-    help: "large products by WebGPU's subgroup matrices, an experiment, where the GPU has them in f32 (Apple's do) and they are right and faster",
+    help: "large products by WebGPU's subgroup matrices, an experiment, where they are right and faster (in f32 Apple's GPUs have them; others with --arithmetic f16)",
   },
 } as const satisfies Options;
 

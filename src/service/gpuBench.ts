@@ -1,13 +1,14 @@
 /** What each kernel reaches on an adapter, at the shapes that models spend their arithmetic on, beside what the adapter can do at most. Only single
  *  dispatches run, on noise: no model is needed. The figures are one JSON document, for people to send. */
 import { z } from 'zod';
+import { isOfTraining } from '../graph/ops.ts';
 import { inWords, isWinnowError } from '../shared/errors.ts';
 import { evaluate } from '../oracle/run.ts';
 import type { EngineDevice } from '../webgpu/device.ts';
 import { measureRoofs } from '../webgpu/roofs/roofs.ts';
 import { timeTask } from '../webgpu/taskClock.ts';
 import { TUNER_VERSION, whatIsWrong } from '../webgpu/tune.ts';
-import { hasFeatureOf } from '../webgpu/variants.ts';
+import { hasFeatureOf, inHalf } from '../webgpu/variants.ts';
 import { alone, bytesOf, cutOf, type Task } from '../webgpu/workload.ts';
 
 const positive = z.number().positive();
@@ -77,8 +78,9 @@ export interface GpuBenchOptions {
 const SOFTWARE_SECONDS = 0.3;
 const SLOW_SHARE = 0.1;
 
-/** The variant `tile` in f16. */
-const HALF = 'tile f16';
+/** Behind the name of a variant that multiplies in f16. */
+const IN_HALF = ' f16';
+const HALF = `tile${IN_HALF}`;
 
 /** Rejects with GpuError or DeviceLost. */
 export async function benchGpu(
@@ -87,7 +89,7 @@ export async function benchGpu(
 ): Promise<GpuBench> {
   const { adapter, device } = engine;
   const deadline = performance.now() + 60_000 * minutes;
-  const offered = ({ variants, node }: Task): string[] => [
+  const offered = ({ variants, node, kernelClass }: Task): string[] => [
     ...variants.filter(
       (variant) =>
         hasFeatureOf(variant, device.features) &&
@@ -99,6 +101,9 @@ export async function benchGpu(
     ['linear', 'conv2d', 'attention'].includes(node.op) &&
     variants.includes('tile')
       ? [HALF]
+      : []),
+    ...(engine.halfMatrix && kernelClass === 'gemm' && !isOfTraining(node.op)
+      ? [`${engine.halfMatrix}${IN_HALF}`]
       : []),
   ];
   const all = layouts.flatMap(({ name, tasks }) =>
@@ -121,10 +126,12 @@ export async function benchGpu(
     }
     try {
       const small = alone(cutOf(task, device.limits));
-      const arithmetic = variant === HALF ? 'f16' : 'f32';
-      const wrong = await whatIsWrong({ engine, evaluate }, small, { kernelClass, variant, arithmetic });
+      const arithmetic = variant.endsWith(IN_HALF) ? 'f16' : 'f32';
+      const own = variant.replace(IN_HALF, '');
+      const asked = { kernelClass: own === engine.halfMatrix ? inHalf(kernelClass) : kernelClass, arithmetic } as const;
+      const wrong = await whatIsWrong({ engine, evaluate }, small, { ...asked, variant: own });
       const rate = roofs.flopsPerSecond * SLOW_SHARE;
-      const { ms, compileMs } = await timeTask(engine, task, variant, { rate, arithmetic });
+      const { ms, compileMs } = await timeTask(engine, { ...task, ...asked }, own, { rate, arithmetic });
       const gflops = flops / ms / 1e6;
       const gbPerSecond = bytesOf(task.node) / ms / 1e6;
       rows.push({

@@ -1,6 +1,6 @@
 /** What tells adapters apart where their names do not; and what becomes of work on a device that is lost. */
 import { describe, expect, it } from 'vitest';
-import { MATRIX_FEATURE } from '../shared/subgroupMatrices.ts';
+import { MATRIX_FEATURE, SIZE_FEATURE } from '../shared/subgroupMatrices.ts';
 import { adapterKey, type AdapterReport, openDevice } from './device.ts';
 
 const blank: AdapterReport = {
@@ -47,22 +47,26 @@ describe('subgroup matrices', () => {
   });
   const metals = [of('f32', 8), of('f16', 8)];
 
-  async function opened(configs: object[] | undefined, subgroupMaxSize: number, matrices?: boolean) {
+  async function opened(configs: object[] | undefined, subgroupMaxSize: number, matrices?: boolean, ...more: string[]) {
     const asked: string[] = [];
     const adapter = {
-      info: { subgroupMatrixConfigs: configs, subgroupMaxSize },
+      info: { subgroupMatrixConfigs: configs, subgroupMinSize: Math.min(32, subgroupMaxSize), subgroupMaxSize },
       limits: {},
-      features: new Set(['subgroups', MATRIX_FEATURE]),
+      features: new Set(['subgroups', MATRIX_FEATURE, ...more]),
       requestDevice: async ({ requiredFeatures }: { requiredFeatures: string[] }) => {
         asked.push(...requiredFeatures);
         return { lost: new Promise(() => {}), addEventListener: () => {}, features: new Set(requiredFeatures) };
       },
     };
-    const { adapter: report, device } = await openDevice(
+    const {
+      adapter: report,
+      device,
+      halfMatrix,
+    } = await openDevice(
       { requestAdapter: async () => adapter } as unknown as GPU,
       matrices === undefined ? undefined : { matrices },
     );
-    return { asked, report, key: adapterKey(report, device.features) };
+    return { asked, report, halfMatrix, key: adapterKey(report, device.features) };
   }
 
   it('are asked for by choice alone, and what was measured without them does not stand for them', async () => {
@@ -71,6 +75,32 @@ describe('subgroup matrices', () => {
     expect(withThem.report.features).toEqual(without.report.features);
     expect(withThem.key).not.toBe(without.key);
     expect((await opened(metals, 32, false)).key).toBe(without.key);
+  });
+
+  it('of f16 are the first that there are kernels for, where halves can be computed with', async () => {
+    const others = [
+      of('i8', 16, 'i32'),
+      of('f16', 16),
+      of('f16', 32, 'f32'),
+      of('f16', 16, 'f32'),
+      of('f16', 8, 'f32'),
+    ];
+    const has = await opened(others, 32, true, 'shader-f16');
+    expect([has.asked, has.halfMatrix]).toEqual([['shader-f16', 'subgroups', MATRIX_FEATURE], 'matrix16x16x16']);
+    expect((await opened(others, 32, false, 'shader-f16')).halfMatrix).toBeUndefined();
+    expect((await opened(others, 32, true)).halfMatrix).toBeUndefined();
+    expect((await opened(metals, 32, true, 'shader-f16')).halfMatrix).toBeUndefined();
+  });
+
+  it('are asked for in subgroups of 32 where an adapter has larger ones, too, and lets their size be said', async () => {
+    const amds = [of('f16', 16, 'f32')];
+    const has = await opened(amds, 64, true, 'shader-f16', SIZE_FEATURE);
+    expect([has.asked, has.halfMatrix]).toEqual([
+      ['shader-f16', 'subgroups', MATRIX_FEATURE, SIZE_FEATURE],
+      'matrix16x16x16of32',
+    ]);
+    expect((await opened(amds, 64, true, 'shader-f16')).halfMatrix).toBeUndefined();
+    expect((await opened(amds, 32, true, 'shader-f16', SIZE_FEATURE)).halfMatrix).toBe('matrix16x16x16');
   });
 
   it.each([

@@ -1,7 +1,16 @@
 /** Opens a GPUDevice with all the adapter offers, and makes its failures loud: uncaptured errors are counted and thrown at the next
  *  read, a lost device is named. Works in a page, a worker and Node: whoever calls brings `navigator.gpu` or its like. */
 import { WinnowError } from '../shared/errors.ts';
-import { MATRIX_FEATURE } from '../shared/subgroupMatrices.ts';
+import {
+  type HalfMatrix,
+  type HalfMatrixShape,
+  halfMatrices,
+  halfMatrixNames,
+  MATRIX_FEATURE,
+  type MatrixShape,
+  SIZE_FEATURE,
+  wholeMatrix,
+} from '../shared/subgroupMatrices.ts';
 
 /** What the system check shows, as plain data. */
 export interface AdapterReport {
@@ -20,6 +29,8 @@ export interface EngineDevice {
   /** Held because Dawn's devices do not keep their instance alive under Node: collected too early, the process crashes. */
   readonly gpu: GPU;
   readonly adapter: AdapterReport;
+  /** The subgroup matrices that it multiplies in f16, where they were asked for and are there. */
+  readonly halfMatrix: HalfMatrix | undefined;
   /** For people. Some browsers tell nothing of their adapter (Firefox): it tells no two of them apart (adapterKey). */
   readonly adapterName: string;
   /** Throws GpuError, OutOfGpuMemory or DeviceLost if anything went wrong since the last call. */
@@ -36,7 +47,7 @@ const WANTED_FEATURES = ['shader-f16', 'subgroups', 'timestamp-query'] as const;
 
 /** What a device is asked for by choice. */
 export interface DeviceChoices {
-  /** Subgroup matrices (kernels/gemmMatrix.ts), where an adapter offers those that the kernels are written for. Off if left out: they are an
+  /** Subgroup matrices (kernels/gemmMatrix.ts), where an adapter has some that there are kernels for. Off if left out: they are an
    *  experiment of one browser, and what they round is for each driver to say. */
   matrices?: boolean | undefined;
 }
@@ -55,13 +66,13 @@ export async function openDevice(
     );
   }
   const report = reportAdapter(adapter);
+  const asksMatrices = matrices && report.features.includes(MATRIX_FEATURE);
   const device = await adapter
     .requestDevice({
       label: 'winnow',
-      requiredFeatures: [
-        ...WANTED_FEATURES.filter((feature) => adapter.features.has(feature)),
-        ...(matrices && report.features.includes(MATRIX_FEATURE) ? [MATRIX_FEATURE as GPUFeatureName] : []),
-      ],
+      requiredFeatures: [...WANTED_FEATURES, ...(asksMatrices ? [MATRIX_FEATURE, SIZE_FEATURE] : [])].filter(
+        (feature): feature is GPUFeatureName => adapter.features.has(feature),
+      ),
       requiredLimits: report.limits,
     })
     .catch((error: unknown) => {
@@ -71,7 +82,9 @@ export async function openDevice(
         'Close what else uses it, and start again.',
       );
     });
-  return watchDevice(gpu, device, report);
+  return Object.assign(watchDevice(gpu, device, report), {
+    halfMatrix: asksMatrices ? matricesOf(adapter).half : undefined,
+  });
 }
 
 /** As gpuweb's proposal "subgroup matrix" has it. */
@@ -86,17 +99,40 @@ interface MatrixConfig {
 /** The widest subgroups of which a workgroup of gemm.matrix.wgsl has enough. */
 const WIDEST = 32;
 
-/** Whether an adapter multiplies matrices of 8 x 8 of f32, as Metal's do. */
-function hasMatrices({ info }: GPUAdapter): boolean {
-  const { subgroupMatrixConfigs = [] } = info as { subgroupMatrixConfigs?: Iterable<MatrixConfig> };
-  return (
-    (info.subgroupMaxSize ?? Infinity) <= WIDEST &&
-    [...subgroupMatrixConfigs].some(
-      ({ componentType, resultComponentType, M, N, K }) =>
-        [componentType, resultComponentType].every((type) => type === 'f32') && [M, N, K].every((side) => side === 8),
-    )
-  );
+interface Matrices {
+  /** Whether it has those that kernels in f32 are written for. */
+  whole: boolean;
+  /** Those in f16 that it lists first, of which there are kernels. */
+  half: HalfMatrix | undefined;
 }
+
+/** What an adapter has of subgroup matrices that there are kernels for. */
+function matricesOf({ info, features }: GPUAdapter): Matrices {
+  const { subgroupMatrixConfigs = [] } = info as { subgroupMatrixConfigs?: Iterable<MatrixConfig> };
+  if (!features.has(MATRIX_FEATURE)) return { whole: false, half: undefined };
+  const { subgroupMinSize = Infinity, subgroupMaxSize = Infinity } = info;
+  const fits = subgroupMaxSize <= WIDEST;
+  const canBeSized = subgroupMinSize <= WIDEST && features.has(SIZE_FEATURE);
+  const of = (type: string): MatrixConfig[] =>
+    [...subgroupMatrixConfigs].filter((one) => one.componentType === type && one.resultComponentType === 'f32');
+  const isShape = ({ M, N, K }: MatrixConfig, shape: MatrixShape): boolean =>
+    M === shape.M && N === shape.N && K === shape.K;
+  return {
+    whole: fits && of('f32').some((config) => isShape(config, wholeMatrix)),
+    half: features.has('shader-f16')
+      ? of('f16')
+          .map((config) =>
+            halfMatrixNames.find((name) => {
+              const shape: HalfMatrixShape = halfMatrices[name];
+              return isShape(config, shape) && (shape.sized ? !fits && canBeSized : fits);
+            }),
+          )
+          .find((name) => name !== undefined)
+      : undefined,
+  };
+}
+
+const hasAny = ({ whole, half }: Matrices): boolean => whole || half !== undefined;
 
 /** Counts up with what is measured and how: what older versions measured is measured again. */
 const MEASUREMENTS = 2;
@@ -131,7 +167,9 @@ export function reportAdapter(adapter: GPUAdapter): AdapterReport {
   const software =
     adapter.info.isFallbackAdapter ||
     /swiftshader|llvmpipe|lavapipe|basic render/i.test(`${architecture} ${device} ${description}`);
-  const features = [...adapter.features].filter((feature) => feature !== MATRIX_FEATURE || hasMatrices(adapter)).sort();
+  const features = [...adapter.features]
+    .filter((feature) => feature !== MATRIX_FEATURE || hasAny(matricesOf(adapter)))
+    .sort();
   return { vendor, architecture, device, description, software, features, limits };
 }
 
@@ -140,7 +178,7 @@ const notToBeTrusted = 'The numbers of this step are not to be trusted: resume f
 /** A browser may reject what a loss has broken before it tells of the loss. */
 const LOSS_IS_TOLD_MS = 250;
 
-function watchDevice(gpu: GPU, device: GPUDevice, adapter: AdapterReport): EngineDevice {
+function watchDevice(gpu: GPU, device: GPUDevice, adapter: AdapterReport): Omit<EngineDevice, 'halfMatrix'> {
   let errors = 0;
   let firstMessage = '';
   let outOfMemory = false;
@@ -181,7 +219,7 @@ function watchDevice(gpu: GPU, device: GPUDevice, adapter: AdapterReport): Engin
     );
   }
 
-  const engine: EngineDevice = {
+  const engine: Omit<EngineDevice, 'halfMatrix'> = {
     device,
     gpu,
     adapter,

@@ -39,10 +39,14 @@ export async function whatIsWrongInHalf(engine: EngineDevice, evaluate: Evaluate
 
 export type HalfTuning = Pick<Tuning, 'variants' | 'measuredMs' | 'failures'>;
 
+/** Among the times of a class: what it runs by in f32. */
+const WHOLE = 'f32';
+
 /** What a person waits for the race, but for the first task of each class. */
 const HALF_BUDGET_MS = 4000;
 
-/** Whether f16 is faster here, for each class that has it: `half` against what the class runs by in f32, on the tasks of a forward pass.
+/** Whether f16 is faster here, for each class that has it: `half`, and products by matrices of f16 where the device has them, against what the class runs by
+ *  in f32, on the tasks of a forward pass.
  *  @param before what was raced in f32, on record.
  *  @returns by `inHalf` of a class its order; a class without a task that `half` takes is left out. Rejects with GpuError or DeviceLost. */
 export async function raceInHalf(
@@ -64,28 +68,36 @@ export async function raceInHalf(
     const end = performance.now() + budgetMs / classes.length;
     const key = inHalf(kernelClass);
     const whole = variants[kernelClass] ?? variants['default'] ?? '';
-    const ms = { half: 0, whole: 0 };
+    const halves = ['half', ...(kernelClass === 'gemm' && engine.halfMatrix ? [engine.halfMatrix] : [])];
+    const ms = new Map<string, number>();
+    const add = (name: string, more: number): unknown => ms.set(name, (ms.get(name) ?? 0) + more);
+    const right = (): string[] => halves.filter((variant) => found.failures[`${key} ${variant}`] === undefined);
     for (const task of own.filter((one) => one.kernelClass === kernelClass)) {
-      if (ms.half > 0 && performance.now() > end) break;
-      const asked = { kernelClass, variant: 'half', arithmetic: 'f16' } as const;
-      const wrong = await whatIsWrong({ engine, evaluate }, alone(cutOf(task, limits)), asked);
-      if (wrong !== null) {
-        found.failures[`${key} half`] = `${wrong}, of ${task.name}`;
-        break;
+      if (ms.size > 0 && performance.now() > end) break;
+      for (const variant of right()) {
+        const asked = { kernelClass: key, variant, arithmetic: 'f16' } as const;
+        const wrong = await whatIsWrong({ engine, evaluate }, alone(cutOf(task, limits)), asked);
+        if (wrong !== null) found.failures[`${key} ${variant}`] = `${wrong}, of ${task.name}`;
       }
+      if (right().length === 0) break;
       try {
-        const half = await timeTask(engine, task, 'half', { rate: flopsPerSecond, arithmetic: 'f16' });
         const other = await timeTask(engine, task, whole, { rate: flopsPerSecond });
-        ms.half += task.count * half.ms;
-        ms.whole += task.count * other.ms;
+        for (const variant of right()) {
+          const asked = { rate: flopsPerSecond, arithmetic: 'f16' } as const;
+          add(variant, task.count * (await timeTask(engine, { ...task, kernelClass: key }, variant, asked)).ms);
+        }
+        add(WHOLE, task.count * other.ms);
       } catch (error) {
         // Too large for the device: another will tell.
         if (!isWinnowError(error, 'OutOfGpuMemory') && !isWinnowError(error, 'AdapterTooSmall')) throw error;
       }
     }
-    if (ms.half > 0) found.measuredMs = { ...found.measuredMs, [`${key} half`]: ms.half, [`${key} f32`]: ms.whole };
-    if (found.failures[`${key} half`] !== undefined || ms.half > ms.whole) found.variants[key] = whole;
-    else if (ms.half > 0) found.variants[key] = 'half';
+    for (const [name, total] of ms) found.measuredMs[`${key} ${name}`] = total;
+    const faster = right()
+      .filter((variant) => ms.has(variant) && ms.get(variant)! <= ms.get(WHOLE)!)
+      .toSorted((a, b) => ms.get(a)! - ms.get(b)!);
+    if (faster.length > 0) found.variants[key] = faster.join(' ');
+    else if (ms.size > 0 || right().length === 0) found.variants[key] = whole;
   }
   return found;
 }

@@ -1,12 +1,13 @@
 /** Which of a kernel class's variants runs: by record, so that a resumed run takes the same kernels. */
 import type { Arithmetic } from '../shared/arithmetic.ts';
-import { MATRIX_FEATURE } from '../shared/subgroupMatrices.ts';
+import { halfMatrixNames, MATRIX_FEATURE } from '../shared/subgroupMatrices.ts';
 import type { LowerContext } from './kernels/dispatch.ts';
 
 /** Kernel class → names of variants in order of preference, with spaces between; `default` stands for classes without an entry. Stored in
  *  a run. Names: `workgroup` stages tiles in workgroup memory, between barriers; `tile` large ones, and `tile2` two at a time; `winograd` takes 3x3
  *  convolutions as fewer products, in large tiles; `quad` shares values by quad swaps, without barriers, and `subgroup` by broadcasts; `matrix` multiplies
- *  matrices that lie spread over a subgroup; `register` does none of it; `half`, in f16 alone, is `tile` that multiplies in it; `spread` puts several workgroups to what `workgroup` gives to one. */
+ *  matrices that lie spread over a subgroup, those that are named by a shape in f16; `register` does none of it; `half`, in f16 alone, is `tile` that
+ *  multiplies in it; `spread` puts several workgroups to what `workgroup` gives to one. */
 export type KernelVariants = Readonly<Record<string, string>>;
 
 /** What a variant's kernels enable. */
@@ -14,6 +15,7 @@ const featureOf: Readonly<Record<string, string>> = {
   quad: 'subgroups',
   subgroup: 'subgroups',
   matrix: MATRIX_FEATURE,
+  ...Object.fromEntries(halfMatrixNames.map((name) => [name, MATRIX_FEATURE])),
 };
 
 /** Whether a device of these features compiles a variant's kernels. */

@@ -3,13 +3,19 @@
 // The same contract as gemm.tile.wgsl, for GPUs that multiply small matrices which lie spread over the invocations of a subgroup.
 //
 // A workgroup covers TILE_ROWS x TILE_COLUMNS and takes the depth in steps of 16, which lie in workgroup memory between two barriers; while one is
-// multiplied the next is on its way to registers. Each of the first SUBGROUPS subgroups keeps ROW_PARTS x COLUMN_PARTS matrices of 8 x 8 sums that lie
-// side by side. Where an adapter makes more and smaller subgroups, the others only carry. The sums leave by way of workgroup memory, too, a row of
-// matrices at a time, so nothing is read or written past an edge.
+// multiplied the next is on its way to registers. Each of the first SUBGROUPS subgroups keeps ROW_PARTS x COLUMN_PARTS matrices of M x N sums that lie
+// side by side; one of them is added to by M x K of A times K x N of B. Where an adapter makes more and smaller subgroups, the others only carry. The sums
+// leave by way of workgroup memory, too, a row of matrices at a time, so nothing is read or written past an edge.
 // Strides of what matrices are read from are multiples of 16 bytes, as is every place that one begins at.
+// Lines that end with "whole" are those of f32, lines that begin with "half" those of f16 (tile.ts `heldAs`, tileHalf.wgsl): operands are halves there, sums
+// are not. Each operand is brought by a power of two to where the largest of all its steps so far lies below 64; where a step is larger than those before,
+// the sums are brought to its scale, which is the same for all of a workgroup, though no compiler can see it.
+// Lines that begin with "sized" ask for subgroups of 32 where an adapter has larger ones, too.
 // Dispatch: x = column tiles, y = row tiles, z = slices of the depth.
 enable subgroups;
 enable chromium_experimental_subgroup_matrix;
+//sized enable subgroup_size_control;
+//half diagnostic(off, chromium.subgroup_matrix_uniformity);
 
 // What is read at once of a and b: vec2u where two elements lie in a word.
 alias AWords = vec4u;
@@ -36,6 +42,10 @@ const BIAS_BY_ROW = false;
 const RESIDUAL = false;
 // Whether c is added to, as it was before.
 const IN_PLACE = false;
+// Rows of a matrix of A, columns of one of B, and their depth.
+const M = 8u;
+const N = 8u;
+const K = 8u;
 // Subgroups of a tile side by side, and matrices of each.
 const SUBGROUPS_X = 2u;
 const SUBGROUPS_Y = 2u;
@@ -55,22 +65,28 @@ const A_ALONG_DEPTH = A_DEPTH == 1u;
 const B_ALONG_DEPTH = B_DEPTH == 1u;
 const WORKGROUP_SIZE = 128u;
 const SUBGROUPS = SUBGROUPS_X * SUBGROUPS_Y;
-const SIDE = 8u;
-const TILE_ROWS = SIDE * ROW_PARTS * SUBGROUPS_Y;
-const TILE_COLUMNS = SIDE * COLUMN_PARTS * SUBGROUPS_X;
+const TILE_ROWS = M * ROW_PARTS * SUBGROUPS_Y;
+const TILE_COLUMNS = N * COLUMN_PARTS * SUBGROUPS_X;
 const STEP = 16u;
 const FOUR = 4u;
 // Blocks of a step: four depths of four rows or columns.
 const A_BLOCKS = STEP * TILE_ROWS / 16u;
 const B_BLOCKS = STEP * TILE_COLUMNS / 16u;
 const FIRST_OF_B = WORKGROUP_SIZE - B_BLOCKS;
-// Four more than the tile: neighbouring depths fall into different banks.
-const A_PITCH = TILE_ROWS + 4u;
-const B_PITCH = TILE_COLUMNS + 4u;
+// Numbers in an element of workgroup memory; halves lie there in fours, so that a compiler knows how they are aligned.
+const LANES = 1u; // whole
+//half const LANES = 4u;
+// 16 bytes more than a step: neighbouring rows fall into different banks.
+const PITCH = STEP + 4u; // whole
+//half const PITCH = (STEP + 8u) / LANES;
 
-alias Left = subgroup_matrix_left<f32, 8, 8>;
-alias Right = subgroup_matrix_right<f32, 8, 8>;
-alias Sums = subgroup_matrix_result<f32, 8, 8>;
+alias Held = f32; // whole
+//half alias Held = f16;
+alias Kept = f32; // whole
+//half alias Kept = vec4h;
+alias Left = subgroup_matrix_left<Held, K, M>;
+alias Right = subgroup_matrix_right<Held, N, K>;
+alias Sums = subgroup_matrix_result<f32, N, M>;
 
 @group(0) @binding(0) var<storage, read> a: array<AWords>;
 @group(0) @binding(1) var<storage, read> b: array<BWords>;
@@ -78,11 +94,11 @@ alias Sums = subgroup_matrix_result<f32, 8, 8>;
 @group(0) @binding(3) var<storage, read> residual: array<f32>;
 @group(0) @binding(4) var<storage, read_write> c: array<f32>;
 
-// By depth: its rows of A, its columns of B.
-var<workgroup> tile_a: array<f32, STEP * A_PITCH>;
-var<workgroup> tile_b: array<f32, STEP * B_PITCH>;
-// Of each row of subgroups eight rows of sums.
-var<workgroup> made: array<f32, SIDE * SUBGROUPS_Y * TILE_COLUMNS>;
+// Rows of A and columns of B, each a step deep: so tensor cores take them.
+var<workgroup> tile_a: array<Kept, TILE_ROWS * PITCH>;
+var<workgroup> tile_b: array<Kept, TILE_COLUMNS * PITCH>;
+// Of each row of subgroups the sums of a row of matrices.
+var<workgroup> made: array<f32, M * SUBGROUPS_Y * TILE_COLUMNS>;
 
 // The first workgroup of this dispatch: a grid that would hold the GPU for long runs in turns (turns.ts).
 const FIRST_X = 0u;
@@ -90,6 +106,7 @@ const FIRST_Y = 0u;
 const FIRST_Z = 0u;
 
 @compute @workgroup_size(WORKGROUP_SIZE)
+//sized @subgroup_size(32)
 fn main(@builtin(workgroup_id) turn: vec3u, @builtin(local_invocation_index) index: u32, @builtin(subgroup_id) subgroup: u32) {
   let group = turn + vec3u(FIRST_X, FIRST_Y, FIRST_Z);
   let first_row = group.y * TILE_ROWS;
@@ -109,23 +126,38 @@ fn main(@builtin(workgroup_id) turn: vec3u, @builtin(local_invocation_index) ind
   if (carries_b) {
     load_b(column, start + 4u * block_b.x, end);
   }
-  let own_row = SIDE * ROW_PARTS * (subgroup / SUBGROUPS_X);
-  let own_column = SIDE * COLUMN_PARTS * (subgroup % SUBGROUPS_X);
+  //half measure(0u, carries_a, carries_b);
+  let own_row = M * ROW_PARTS * (subgroup / SUBGROUPS_X);
+  let own_column = N * COLUMN_PARTS * (subgroup % SUBGROUPS_X);
   var sums: array<Sums, ROW_PARTS * COLUMN_PARTS>;
+  //half var exponents = vec2u();
   for (var k0 = start; k0 < end; k0 += STEP) {
     workgroupBarrier();
+    //half let before = exponents.x + exponents.y;
+    //half exponents = vec2u(exponent_of(atomicLoad(&reach_a[0])), exponent_of(atomicLoad(&reach_b[0])));
+    //half let shrunk = exponents.x + exponents.y - before;
+    //half if ((shrunk > 0u) & (k0 > start) & (subgroup < SUBGROUPS)) {
+    //half   let factor = bitcast<f32>(select(0u, (127u - shrunk) << 23u, shrunk < 127u));
+    //half   for (var p = 0u; p < ROW_PARTS; p++) {
+    //half     for (var q = 0u; q < COLUMN_PARTS; q++) {
+    //half       sums[p * COLUMN_PARTS + q] = subgroupMatrixScalarMultiply(sums[p * COLUMN_PARTS + q], factor);
+    //half     }
+    //half   }
+    //half }
     if (carries_a) {
-      for (var j = 0u; j < FOUR; j++) {
-        for (var i = 0u; i < FOUR; i++) {
-          tile_a[(4u * block_a.x + j) * A_PITCH + 4u * block_a.y + i] = next_a[j][i];
-        }
+      //half let factor = shrinking(exponents.x);
+      for (var i = 0u; i < FOUR; i++) {
+        let at = (4u * block_a.y + i) * PITCH + 4u * block_a.x / LANES;
+        for (var j = 0u; j < FOUR; j++) { tile_a[at + j] = next_a[j][i]; } // whole
+        //half tile_a[at] = vec4h(factor * vec4f(next_a[0][i], next_a[1][i], next_a[2][i], next_a[3][i]));
       }
     }
     if (carries_b) {
-      for (var j = 0u; j < FOUR; j++) {
-        for (var i = 0u; i < FOUR; i++) {
-          tile_b[(4u * block_b.x + j) * B_PITCH + 4u * block_b.y + i] = next_b[j][i];
-        }
+      //half let factor = shrinking(exponents.y);
+      for (var i = 0u; i < FOUR; i++) {
+        let at = (4u * block_b.y + i) * PITCH + 4u * block_b.x / LANES;
+        for (var j = 0u; j < FOUR; j++) { tile_b[at + j] = next_b[j][i]; } // whole
+        //half tile_b[at] = vec4h(factor * vec4f(next_b[0][i], next_b[1][i], next_b[2][i], next_b[3][i]));
       }
     }
     workgroupBarrier();
@@ -138,32 +170,38 @@ fn main(@builtin(workgroup_id) turn: vec3u, @builtin(local_invocation_index) ind
       }
     }
     if (subgroup < SUBGROUPS) {
-      for (var d = 0u; d < STEP; d += SIDE) {
+      for (var d = 0u; d < STEP; d += K) {
         var rights: array<Right, COLUMN_PARTS>;
         for (var q = 0u; q < COLUMN_PARTS; q++) {
-          rights[q] = subgroupMatrixLoad<Right, row_major>(&tile_b, d * B_PITCH + own_column + SIDE * q, B_PITCH);
+          rights[q] = subgroupMatrixLoad<Right, col_major>(&tile_b, (own_column + N * q) * PITCH + d / LANES, PITCH);
         }
         for (var p = 0u; p < ROW_PARTS; p++) {
-          let left = subgroupMatrixLoad<Left, col_major>(&tile_a, d * A_PITCH + own_row + SIDE * p, A_PITCH);
+          let left = subgroupMatrixLoad<Left, row_major>(&tile_a, (own_row + M * p) * PITCH + d / LANES, PITCH);
           for (var q = 0u; q < COLUMN_PARTS; q++) {
             sums[p * COLUMN_PARTS + q] = subgroupMatrixMultiplyAccumulate(left, rights[q], sums[p * COLUMN_PARTS + q]);
           }
         }
       }
     }
+    //half if (k0 + STEP < end) {
+    //half   measure(0u, carries_a, carries_b);
+    //half }
   }
   for (var p = 0u; p < ROW_PARTS; p++) {
     workgroupBarrier();
     if (subgroup < SUBGROUPS) {
-      let at = SIDE * (subgroup / SUBGROUPS_X) * TILE_COLUMNS + own_column;
+      let at = M * (subgroup / SUBGROUPS_X) * TILE_COLUMNS + own_column;
       for (var q = 0u; q < COLUMN_PARTS; q++) {
-        subgroupMatrixStore<row_major>(&made, at + SIDE * q, sums[p * COLUMN_PARTS + q], TILE_COLUMNS);
+        subgroupMatrixStore<row_major>(&made, at + N * q, sums[p * COLUMN_PARTS + q], TILE_COLUMNS);
       }
     }
     workgroupBarrier();
-    for (var i = index; i < SIDE * SUBGROUPS_Y * TILE_COLUMNS; i += WORKGROUP_SIZE) {
+    for (var i = index; i < M * SUBGROUPS_Y * TILE_COLUMNS; i += WORKGROUP_SIZE) {
       let y = i / TILE_COLUMNS;
-      store_c(first_row + SIDE * (ROW_PARTS * (y / SIDE) + p) + y % SIDE, first_column + i % TILE_COLUMNS, group.z, made[i]);
+      var sum = made[i];
+      //half sum *= growing(exponents.x);
+      //half sum *= growing(exponents.y);
+      store_c(first_row + M * (ROW_PARTS * (y / M) + p) + y % M, first_column + i % TILE_COLUMNS, group.z, sum);
     }
   }
 }

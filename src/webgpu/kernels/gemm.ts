@@ -2,6 +2,7 @@
 import type { Value } from '../../graph/graph.ts';
 import { assert } from '../../shared/assert.ts';
 import { sizeOf } from '../../shared/shape.ts';
+import { type HalfMatrix, halfMatrixNames } from '../../shared/subgroupMatrices.ts';
 import {
   type Dispatch,
   formatOf,
@@ -22,7 +23,7 @@ import { coverByTiles } from './gemmTile.ts';
 import { isInFours } from './inFours.ts';
 import { hasPairs, type Product, productData, splitData, transposed } from './product.ts';
 import { summing, summingFor } from './summing.ts';
-import { type TileVariant, tileVariants } from './tile.ts';
+import { isTileVariant, type TileVariant, tileVariants } from './tile.ts';
 import { unroll } from './unroll.ts';
 import splitSumCode from './splitSum.wgsl?raw';
 import gemmLoadsCode from './shared/gemmLoads.wgsl?raw';
@@ -46,12 +47,12 @@ const splitSum = summing(kernelOf('splitSum', splitSumCode), (kernel) =>
  *  and lies so that it can be read in fours, `tile2` with two of them, one written while the other is multiplied; `winograd` takes 3x3 convolutions
  *  another way (winograd.ts); `quad` shares loads by quad swaps and has no barriers, for adapters that run on the CPU, where a barrier costs more than
  *  the arithmetic; `subgroup` shares them among all of a subgroup, of what `tile` takes, unless rows are summed, for GPUs (both need the feature
- *  `subgroups`), and `matrix` multiplies the same in matrices of 8 x 8 (variants.ts says on which). In f16 what `tile`
- *  takes can run by `half`, too, which multiplies in it. */
-export type ProductVariant = 'workgroup' | 'quad' | 'subgroup' | 'matrix' | 'winograd' | TileVariant;
+ *  `subgroups`), and `matrix` multiplies the same in matrices of 8 x 8 (gemmMatrix.ts). In f16 what `tile` takes can run by `half`, too, which multiplies
+ *  in it, and by matrices of f16, which are named by their shape. */
+export type ProductVariant = 'workgroup' | 'quad' | Special | TileVariant;
 
 /** What not every product can run by. */
-type Special = 'subgroup' | 'matrix' | 'winograd';
+type Special = 'subgroup' | 'matrix' | HalfMatrix | 'winograd';
 
 /** @param also what this product can run by beside those that all can. */
 export const productVariant = <Also extends Special = never>(
@@ -218,7 +219,8 @@ export function lowerProduct(product: Product, context: LowerContext): Dispatch[
 
   const flops = 2 * rows * columns * depth[0] * depth[1];
   const inFours = isInFours(product);
-  const variant = productVariant(context, 'gemm', inFours, inFours && !rowSums ? ['subgroup', 'matrix'] : []);
+  const inMatrices = context.arithmetic === 'f16' ? halfMatrixNames : (['matrix'] as const);
+  const variant = productVariant(context, 'gemm', inFours, inFours && !rowSums ? ['subgroup', ...inMatrices] : []);
   if (variant === 'quad') {
     // A quad covers 16 columns but as few as 4 rows: what is narrow (a LoRA's rank) had better be the rows.
     if (columns <= 8 && columns < rows && columns === columnsInner && !rowSums)
@@ -292,9 +294,9 @@ function coverOf(
     case 'subgroup':
       return coverBySubgroups(product, context);
     case 'matrix':
-      return coverByMatrices(product);
+      return coverByMatrices(variant, product);
     default:
-      return coverByTiles(variant, product);
+      return isTileVariant(variant) ? coverByTiles(variant, product) : coverByMatrices(variant, product);
   }
 }
 

@@ -196,8 +196,8 @@ function Matrices() {
       label={t`Try the browser’s experimental matrix instructions`}
       hint={
         lacking
-          ? t`This browser or its GPU does not offer them for 32 bits (${MATRIX_FEATURE}).`
-          : t`From the next opening of this page on, large products are measured with them, too, and use them where they are right and faster. No GPU was tried yet.`
+          ? t`This browser or its GPU does not offer them (${MATRIX_FEATURE}).`
+          : t`From the next opening of this page on, large products are measured with them, too, and use them where they are right and faster: in 32 bits on Apple’s GPUs, elsewhere where pictures are drawn in 16. No GPU was tried yet.`
       }
       checked={chosen && !lacking}
       disabled={lacking}
