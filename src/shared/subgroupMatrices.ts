@@ -1,6 +1,6 @@
 /** Matrices that lie spread over a subgroup and are multiplied as one: an experiment of Chromium's, asked of an adapter by choice alone. */
 export const MATRIX_FEATURE = 'chromium-experimental-subgroup-matrix';
-/** What `sized` ones need beside it. */
+/** Lets a kernel say how large its subgroups are. */
 export const SIZE_FEATURE = 'subgroup-size-control';
 
 /** M x K of the left one, K x N of the right one. */

@@ -96,9 +96,11 @@ describe('subgroup matrices', () => {
     const amds = [of('f16', 16, 'f32')];
     const has = await opened(amds, 64, true, 'shader-f16', SIZE_FEATURE);
     expect([has.asked, has.halfMatrix]).toEqual([
-      ['shader-f16', 'subgroups', MATRIX_FEATURE, SIZE_FEATURE],
+      ['shader-f16', 'subgroups', SIZE_FEATURE, MATRIX_FEATURE],
       'matrix16x16x16of32',
     ]);
+    expect((await opened(amds, 64, false, SIZE_FEATURE)).asked).toEqual(['subgroups', SIZE_FEATURE]);
+    expect((await opened(amds, 32, false, SIZE_FEATURE)).asked).toEqual(['subgroups']);
     expect((await opened(amds, 64, true, 'shader-f16')).halfMatrix).toBeUndefined();
     expect((await opened(amds, 32, true, 'shader-f16', SIZE_FEATURE)).halfMatrix).toBe('matrix16x16x16');
   });

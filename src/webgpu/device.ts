@@ -70,9 +70,11 @@ export async function openDevice(
   const device = await adapter
     .requestDevice({
       label: 'winnow',
-      requiredFeatures: [...WANTED_FEATURES, ...(asksMatrices ? [MATRIX_FEATURE, SIZE_FEATURE] : [])].filter(
-        (feature): feature is GPUFeatureName => adapter.features.has(feature),
-      ),
+      requiredFeatures: [
+        ...WANTED_FEATURES,
+        ...(hasSizes(adapter) ? [SIZE_FEATURE] : []),
+        ...(asksMatrices ? [MATRIX_FEATURE] : []),
+      ].filter((feature): feature is GPUFeatureName => adapter.features.has(feature)),
       requiredLimits: report.limits,
     })
     .catch((error: unknown) => {
@@ -95,6 +97,10 @@ interface MatrixConfig {
   N: number;
   K: number;
 }
+
+/** Whether its subgroups are now of one size, now of another. */
+const hasSizes = ({ info: { subgroupMinSize = 0, subgroupMaxSize = 0 } }: GPUAdapter): boolean =>
+  subgroupMinSize < subgroupMaxSize;
 
 /** The widest subgroups of which a workgroup of gemm.matrix.wgsl has enough. */
 const WIDEST = 32;

@@ -38,7 +38,7 @@ function checkPlan(plan: Plan): void {
   expect(bytes.total).toBe(buffers.reduce((sum, buffer) => sum + buffer.bytes, 0));
 }
 
-describe.each(['workgroup', 'quad', 'tile', 'tile2', 'subgroup', 'matrix', 'spread', 'winograd'])(
+describe.each(['workgroup', 'quad', 'tile', 'tile2', 'subgroup', 'subgroup16', 'matrix', 'spread', 'winograd'])(
   'every case, variant %s',
   (variant) => {
     it.each(Object.keys(cases) as OpKind[])('%s', (op) => {

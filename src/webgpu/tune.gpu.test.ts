@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type NodeDevice, openNodeDevice } from '../cli/device.ts';
 import { Graph, type Value } from '../graph/graph.ts';
 import { evaluate } from '../oracle/run.ts';
-import { MATRIX_FEATURE } from '../shared/subgroupMatrices.ts';
+import { MATRIX_FEATURE, SIZE_FEATURE } from '../shared/subgroupMatrices.ts';
 import type { EngineDevice } from './device.ts';
 import { classes, classGraph, orderOf, raced, tuneKernels, type Tuning } from './tune.ts';
 import { chooseVariant, type KernelVariants } from './variants.ts';
@@ -123,6 +123,10 @@ describe('raced', () => {
     }
     expect(of('gemm', false)).toContain('subgroup');
     expect(of('gemm', true)).not.toContain('subgroup');
+    for (const variant of ['subgroup16', 'subgroup32']) {
+      expect(of('gemm', false)).not.toContain(variant);
+      expect(of('gemm', false, new Set(['subgroups', SIZE_FEATURE]))).toContain(variant);
+    }
   });
 
   it('multiplies matrices of subgroups on a GPU alone, where they were asked for', () => {

@@ -30,7 +30,7 @@ export interface Tuning {
 }
 
 /** Counts up with every change to what is raced: what was measured before is measured again. */
-export const TUNER_VERSION = 5;
+export const TUNER_VERSION = 6;
 
 /** What a person waits for it, on a GPU. */
 const BUDGET_MS = 8000;
@@ -454,7 +454,8 @@ export const suited = (
     (variant) =>
       hasFeatureOf(variant, features) &&
       (variant !== 'register' || software) &&
-      (!['tile', 'tile2', 'subgroup', 'matrix', 'spread', 'winograd'].includes(variant) || !software),
+      (!['tile', 'tile2', 'subgroup', 'subgroup16', 'subgroup32', 'matrix', 'spread', 'winograd'].includes(variant) ||
+        !software),
   );
 
 export function classGraph(kernelClass: string, size: number): Graph {

@@ -1,6 +1,6 @@
 /** Which of a kernel class's variants runs: by record, so that a resumed run takes the same kernels. */
 import type { Arithmetic } from '../shared/arithmetic.ts';
-import { halfMatrixNames, MATRIX_FEATURE } from '../shared/subgroupMatrices.ts';
+import { halfMatrixNames, MATRIX_FEATURE, SIZE_FEATURE } from '../shared/subgroupMatrices.ts';
 import type { LowerContext } from './kernels/dispatch.ts';
 
 /** Kernel class → names of variants in order of preference, with spaces between; `default` stands for classes without an entry. Stored in
@@ -14,6 +14,9 @@ export type KernelVariants = Readonly<Record<string, string>>;
 const featureOf: Readonly<Record<string, string>> = {
   quad: 'subgroups',
   subgroup: 'subgroups',
+  // A device has it where there are several sizes (device.ts).
+  subgroup16: SIZE_FEATURE,
+  subgroup32: SIZE_FEATURE,
   matrix: MATRIX_FEATURE,
   ...Object.fromEntries(halfMatrixNames.map((name) => [name, MATRIX_FEATURE])),
 };

@@ -54,7 +54,17 @@ describe.each(cuts)('$name', (asked) => {
   });
 
   it('binds no more at a time, from where a binding may begin', () => {
-    for (const variant of ['workgroup', 'quad', 'register', 'tile', 'tile2', 'subgroup', 'matrix', 'winograd']) {
+    for (const variant of [
+      'workgroup',
+      'quad',
+      'register',
+      'tile',
+      'tile2',
+      'subgroup',
+      'subgroup16',
+      'matrix',
+      'winograd',
+    ]) {
       const plan = planGraph(graph, {
         limits: { ...DEFAULT_LIMITS, maxStorageBufferBindingSize: asked.most },
         variant: (_, options) => (options.includes(variant) ? variant : options[0]!),

@@ -1,11 +1,15 @@
 /** Products by subgroups where the cases do not lead: turned with a bias of what were its columns and added up from slices, and on grids that are folded. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { create } from 'webgpu';
 import { openNodeDevice, type NodeDevice } from '../../cli/device.ts';
 import { Graph, type Value } from '../../graph/graph.ts';
 import { evaluate } from '../../oracle/run.ts';
 import { sizeOf } from '../../shared/shape.ts';
+import { SIZE_FEATURE } from '../../shared/subgroupMatrices.ts';
 import { createGpuExecutor } from '../executor.ts';
-import type { PlannedDispatch } from '../plan.ts';
+import { type PlannedDispatch, planGraph } from '../plan.ts';
+import { moduleOf } from '../specialize.ts';
+import { chooseVariant } from '../variants.ts';
 
 let engine: NodeDevice;
 beforeAll(async () => {
@@ -55,10 +59,38 @@ it('turns a 1x1 convolution over few pixels, and adds up its slices', async () =
   expect([product!.constants['ROWS'], product!.workgroups[2], sum!.kernel.name]).toEqual([16, 2, 'splitSum']);
 });
 
-it('folds a grid', async () => {
+function wide(): Graph {
   const graph = new Graph();
   const [x, weight] = [graph.input('x', [72, 16]), graph.input('weight', [516, 16])];
   graph.output('y', graph.op('linear', { bias: false, residual: false, scale: 1 }, [x, weight]));
-  const [product] = await bySubgroups(graph, 7);
+  return graph;
+}
+
+it('folds a grid', async () => {
+  const [product] = await bySubgroups(wide(), 7);
   expect(product!.workgroups).toEqual([7, 3, 1]);
+});
+
+/** On Dawn's null backend, which has every size: no adapter here has several. */
+it.each([
+  ['subgroup16', 11],
+  ['subgroup32', 12],
+])('asks for %s, and then has no workgroups for others', async (variant, workgroups) => {
+  const [{ dispatch }] = planGraph(wide(), { variant: chooseVariant({ gemm: variant }) }).dispatches as [
+    PlannedDispatch,
+  ];
+  expect(dispatch.workgroups).toEqual([workgroups, 1, 1]);
+  const code = moduleOf(dispatch);
+  const adapter = await create(['backend=null']).requestAdapter();
+  const device = await adapter!.requestDevice({ requiredFeatures: ['subgroups', SIZE_FEATURE] as GPUFeatureName[] });
+  const compiled = (text: string): Promise<GPUComputePipeline> =>
+    device.createComputePipelineAsync({
+      layout: 'auto',
+      compute: { module: device.createShaderModule({ code: text }) },
+    });
+  await expect(compiled(code)).resolves.toBeDefined();
+  device.pushErrorScope('validation');
+  await expect(compiled(code.replace(/SUBGROUP_SIZE = \d+u/, 'SUBGROUP_SIZE = 24u'))).rejects.toThrow();
+  await device.popErrorScope();
+  device.destroy();
 });

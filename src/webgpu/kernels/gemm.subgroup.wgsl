@@ -5,9 +5,11 @@
 // A subgroup covers eight rows and four columns an invocation, so what it needs of A is the same for all of them: per step of four depths eight fours. Each
 // invocation loads two, those of its place among four neighbours, and `subgroupBroadcast` hands them round. Four neighbours are in every subgroup, of
 // whatever size, and what more of them load is the same memory; how many columns there are to a subgroup is all that its size decides.
+// Lines that begin with "sized" ask for subgroups of one size where an adapter has several (gemmSubgroup.ts).
 // Dispatch: x = WORKGROUP_SIZE invocations of subgroups that go down the rows of their columns, then to the next ones, folded to y after GRID_X;
 // z = slices of the depth.
 enable subgroups;
+//sized enable subgroup_size_control;
 
 // What is read at once of a and b: vec2u where two elements lie in a word.
 alias AWords = vec4u;
@@ -35,6 +37,7 @@ const RESIDUAL = false;
 // Whether c is added to, as it was before.
 const IN_PLACE = false;
 const WORKGROUP_SIZE = 128u;
+//sized const SUBGROUP_SIZE = 16u;
 const GRID_X = 1u;
 const SPLIT_DEPTH = 16u;
 const C_SPLIT = 0u;
@@ -96,6 +99,7 @@ fn depth_of_b(k: u32) -> u32 {
 }
 
 @compute @workgroup_size(WORKGROUP_SIZE)
+//sized @subgroup_size(SUBGROUP_SIZE)
 fn main(
   @builtin(workgroup_id) turn: vec3u,
   @builtin(local_invocation_index) index: u32,

@@ -18,7 +18,7 @@ import { kindFor, kindsOf } from './anyShape.ts';
 import quadCode from './gemm.quad.wgsl?raw';
 import workgroupCode from './gemm.workgroup.wgsl?raw';
 import { coverByMatrices } from './gemmMatrix.ts';
-import { coverBySubgroups, isForRows } from './gemmSubgroup.ts';
+import { coverBySubgroups, isForRows, type SizedSubgroup, sizedSubgroupNames } from './gemmSubgroup.ts';
 import { coverByTiles } from './gemmTile.ts';
 import { isInFours } from './inFours.ts';
 import { hasPairs, type Product, productData, splitData, transposed } from './product.ts';
@@ -47,12 +47,12 @@ const splitSum = summing(kernelOf('splitSum', splitSumCode), (kernel) =>
  *  and lies so that it can be read in fours, `tile2` with two of them, one written while the other is multiplied; `winograd` takes 3x3 convolutions
  *  another way (winograd.ts); `quad` shares loads by quad swaps and has no barriers, for adapters that run on the CPU, where a barrier costs more than
  *  the arithmetic; `subgroup` shares them among all of a subgroup, of what `tile` takes, unless rows are summed, for GPUs (both need the feature
- *  `subgroups`), and `matrix` multiplies the same in matrices of 8 x 8 (gemmMatrix.ts). In f16 what `tile` takes can run by `half`, too, which multiplies
- *  in it, and by matrices of f16, which are named by their shape. */
+ *  `subgroups`), `subgroup16` and `subgroup32` those of a size, and `matrix` multiplies the same in matrices of 8 x 8 (gemmMatrix.ts). In f16 what `tile`
+ *  takes can run by `half`, too, which multiplies in it, and by matrices of f16, which are named by their shape. */
 export type ProductVariant = 'workgroup' | 'quad' | Special | TileVariant;
 
 /** What not every product can run by. */
-type Special = 'subgroup' | 'matrix' | HalfMatrix | 'winograd';
+type Special = 'subgroup' | SizedSubgroup | 'matrix' | HalfMatrix | 'winograd';
 
 /** @param also what this product can run by beside those that all can. */
 export const productVariant = <Also extends Special = never>(
@@ -219,8 +219,9 @@ export function lowerProduct(product: Product, context: LowerContext): Dispatch[
 
   const flops = 2 * rows * columns * depth[0] * depth[1];
   const inFours = isInFours(product);
+  const bySubgroup = ['subgroup', ...sizedSubgroupNames] as const;
   const inMatrices = context.arithmetic === 'f16' ? halfMatrixNames : (['matrix'] as const);
-  const variant = productVariant(context, 'gemm', inFours, inFours && !rowSums ? ['subgroup', ...inMatrices] : []);
+  const variant = productVariant(context, 'gemm', inFours, inFours && !rowSums ? [...bySubgroup, ...inMatrices] : []);
   if (variant === 'quad') {
     // A quad covers 16 columns but as few as 4 rows: what is narrow (a LoRA's rank) had better be the rows.
     if (columns <= 8 && columns < rows && columns === columnsInner && !rowSums)
@@ -250,7 +251,7 @@ export function lowerProduct(product: Product, context: LowerContext): Dispatch[
     ];
   }
 
-  if (variant === 'subgroup' && isForRows(product)) return lowerProduct(transposed(product), context);
+  if (variant.startsWith('subgroup') && isForRows(product)) return lowerProduct(transposed(product), context);
 
   const { kernel, constants: tiles, workgroups, splits } = coverOf(variant, product, context);
   if (splits === 1)
@@ -292,7 +293,9 @@ function coverOf(
       };
     }
     case 'subgroup':
-      return coverBySubgroups(product, context);
+    case 'subgroup16':
+    case 'subgroup32':
+      return coverBySubgroups(variant, product, context);
     case 'matrix':
       return coverByMatrices(variant, product);
     default:
