@@ -90,10 +90,7 @@ describe('numbers beyond their bounds', () => {
   ])('%j %s', async (args, option, values) => {
     for (const value of values) {
       const given = args.map((part) => (part === 'PAIRS' ? join(folder, 'pairs') : part));
-      expectNamed(
-        await winnow(...given, option, value),
-        new RegExp(`^BadArguments: (${option} is |Option '${option}' argument)`, 'm'),
-      );
+      expectNamed(await winnow(...given, option, value), new RegExp(`^BadArguments: ${option} is `, 'm'));
     }
     expect(existsSync('never')).toBe(false);
   });

@@ -77,9 +77,9 @@ function parse<O extends Options>(
   const see = `See winnow ${spec.name} --help.`;
   let parsed: { positionals: string[]; values: Record<string, unknown> };
   try {
-    parsed = parseArgs({ args: [...args], options: config, allowPositionals: true, strict: true });
+    parsed = parseArgs({ args: withNegatives(args, config), options: config, allowPositionals: true, strict: true });
   } catch (error) {
-    const what = error instanceof Error ? error.message.split(/\. /)[0]! : String(error);
+    const what = error instanceof Error ? error.message.split(/\. |\n/)[0]! : String(error);
     throw badArguments(`${what.replace(/\.?$/, '.')}`, see);
   }
   const least = spec.positionals.filter((name) => !name.startsWith('[')).length;
@@ -98,6 +98,18 @@ function parse<O extends Options>(
       parsed.values[name] ?? said ?? (option.kind === 'flag' ? false : option.kind === 'list' ? [] : option.default);
   }
   return { positionals, values: values as Values<O> };
+}
+
+/** A negative number behind an option is its value; Node's parser would take it for an option. */
+function withNegatives(args: readonly string[], options: NonNullable<ParseArgsConfig['options']>): string[] {
+  const joined: string[] = [];
+  for (const arg of args) {
+    const before = joined.at(-1) ?? '';
+    if (/^-[.\d]/.test(arg) && options[before.slice(2)]?.type === 'string' && before.startsWith('--'))
+      joined[joined.length - 1] = `${before}=${arg}`;
+    else joined.push(arg);
+  }
+  return joined;
 }
 
 const formerName = (option: OptionSpec): string | undefined => (option.kind === 'flag' ? undefined : option.formerly);
