@@ -1,6 +1,5 @@
 /** Products by subgroups where the cases do not lead: turned with a bias of what were its columns and added up from slices, and on grids that are folded. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { create } from 'webgpu';
 import { openNodeDevice, type NodeDevice } from '../../cli/device.ts';
 import { Graph, type Value } from '../../graph/graph.ts';
 import { evaluate } from '../../oracle/run.ts';
@@ -9,6 +8,7 @@ import { SIZE_FEATURE } from '../../shared/subgroupMatrices.ts';
 import { createGpuExecutor } from '../executor.ts';
 import { type PlannedDispatch, planGraph } from '../plan.ts';
 import { moduleOf } from '../specialize.ts';
+import { compiledOn, nullAdapter } from '../testNullDevice.ts';
 import { chooseVariant } from '../variants.ts';
 
 let engine: NodeDevice;
@@ -81,16 +81,11 @@ it.each([
   ];
   expect(dispatch.workgroups).toEqual([workgroups, 1, 1]);
   const code = moduleOf(dispatch);
-  const adapter = await create(['backend=null']).requestAdapter();
-  const device = await adapter!.requestDevice({ requiredFeatures: ['subgroups', SIZE_FEATURE] as GPUFeatureName[] });
-  const compiled = (text: string): Promise<GPUComputePipeline> =>
-    device.createComputePipelineAsync({
-      layout: 'auto',
-      compute: { module: device.createShaderModule({ code: text }) },
-    });
-  await expect(compiled(code)).resolves.toBeDefined();
+  const adapter = await nullAdapter();
+  const device = await adapter.requestDevice({ requiredFeatures: ['subgroups', SIZE_FEATURE] as GPUFeatureName[] });
+  await expect(compiledOn(device, code)).resolves.toBeDefined();
   device.pushErrorScope('validation');
-  await expect(compiled(code.replace(/SUBGROUP_SIZE = \d+u/, 'SUBGROUP_SIZE = 24u'))).rejects.toThrow();
+  await expect(compiledOn(device, code.replace(/SUBGROUP_SIZE = \d+u/, 'SUBGROUP_SIZE = 24u'))).rejects.toThrow();
   await device.popErrorScope();
   device.destroy();
 });

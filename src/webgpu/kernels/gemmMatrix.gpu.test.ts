@@ -1,7 +1,6 @@
 /** Products by subgroup matrices: every module through Tint, which Dawn's null backend has with all features; and a few run against the float64 oracle, by
  *  matrices of f16 where the device has them (lavapipe of Mesa 26.1), else spread by hand (testMatrices.ts), as those of f32 are. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { create } from 'webgpu';
 import { openNodeDevice, type NodeDevice } from '../../cli/device.ts';
 import { buildCase, weightDtypes } from '../../graph/caseData.ts';
 import { cases } from '../../graph/cases.ts';
@@ -14,6 +13,7 @@ import { planGraph } from '../plan.ts';
 import { moduleOf } from '../specialize.ts';
 import { raceInHalf } from '../tuneHalf.ts';
 import { rewriting, spreadByHand } from '../testMatrices.ts';
+import { compiledOn, nullAdapter } from '../testNullDevice.ts';
 import { chooseVariant, inHalf } from '../variants.ts';
 import { heaviestTasks } from '../workload.ts';
 import type { Dispatch } from './dispatch.ts';
@@ -45,25 +45,19 @@ function modulesOf(matrix: 'matrix' | HalfMatrix): Map<string, string> {
 }
 
 it('compiles, and keeps to the least that WebGPU offers', async () => {
-  const gpu = create(['backend=null', 'enable-dawn-features=allow_unsafe_apis']);
-  const adapter = await gpu.requestAdapter();
-  expect(adapter!.info.subgroupMaxSize, 'the most there is').toBe(128);
+  const adapter = await nullAdapter();
+  expect(adapter.info.subgroupMaxSize, 'the most there is').toBe(128);
   const requiredFeatures = ['subgroups', 'shader-f16', MATRIX_FEATURE, SIZE_FEATURE] as GPUFeatureName[];
-  const device = await adapter!.requestDevice({ requiredFeatures });
-  const compiled = (code: string): Promise<GPUComputePipeline> =>
-    device.createComputePipelineAsync({
-      layout: 'auto',
-      compute: { module: device.createShaderModule({ code }) },
-    });
+  const device = await adapter.requestDevice({ requiredFeatures });
   for (const matrix of ['matrix', ...halfMatrixNames] as const) {
     const modules = modulesOf(matrix);
     expect(modules.size).toBeGreaterThan(matrix === 'matrix' ? 20 : 10);
-    for (const [code, name] of modules) await expect(compiled(code), name).resolves.toBeDefined();
+    for (const [code, name] of modules) await expect(compiledOn(device, code), name).resolves.toBeDefined();
   }
   // It is strict about what could not work.
   device.pushErrorScope('validation');
   const [code] = modulesOf('matrix').keys();
-  await expect(compiled(code!.replace('PITCH);\n', 'index);\n'))).rejects.toThrow();
+  await expect(compiledOn(device, code!.replace('PITCH);\n', 'index);\n'))).rejects.toThrow();
   expect((await device.popErrorScope())?.message).toContain('uniform');
   device.destroy();
 });
