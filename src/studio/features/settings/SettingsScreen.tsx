@@ -31,8 +31,10 @@ export function SettingsScreen() {
         </div>
       </Panel>
       <Panel title={t`Arithmetic`}>
-        <HalfWidth />
-        <Matrices />
+        <div className="stack">
+          <HalfWidth />
+          <Matrices />
+        </div>
       </Panel>
       <Panel title={t`Colours`}>
         <Colours />
