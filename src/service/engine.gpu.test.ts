@@ -138,6 +138,19 @@ it('refuses ties where the loss does not read them', async () => {
   });
 });
 
+it('refuses a gamma of min-SNR that weighs none of the timesteps', async () => {
+  const run = (timestepRange: [number, number]): Promise<unknown> => {
+    const settings = config({ loss: 'sigmoid', minSnrGamma: 5, timestepRange, steps: 1, sampleEvery: 0 });
+    const request = { run: 'gamma', name: 'gamma', model: base, config: settings, pairs, resume: false };
+    return engine.train('gamma', request, () => {});
+  };
+  await expect(run([700, 1000])).rejects.toMatchObject({
+    name: 'BadArguments',
+    message: expect.stringContaining('gamma of 5 changes nothing at timesteps 700 to 999') as string,
+  });
+  await run([0, 1000]);
+});
+
 it.each(['lora', 'full'] as const)('forecasts, byte for byte, what a %s run then holds', async (mode) => {
   let memory: MemoryForecast | undefined;
   // So few pairs leave none to hold out.

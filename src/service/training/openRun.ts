@@ -1,7 +1,9 @@
 /** The record that a run begins or goes on with, and the model it trains; what cannot train is refused. */
+import { alphasCumprod, readNoiseSchedule, signalToNoise } from '../../diffusion/schedule.ts';
+import { SchedulerConfigReader } from '../../diffusion/schedulerConfig.ts';
 import type { Executor } from '../../graph/executor.ts';
 import type { SessionOptions } from '../../onnx/session.ts';
-import { losses } from '../../losses/table.ts';
+import { losses, settingsOf } from '../../losses/table.ts';
 import { WinnowError } from '../../shared/errors.ts';
 import { limits } from '../../shared/limits.ts';
 import type { TrainConfig } from '../../training/config.ts';
@@ -50,8 +52,8 @@ export interface OpenedRun {
 }
 
 /** Reads a run's record, or makes a new one; writes nothing.
- *  @throws BadArguments without pairs or with ties for a loss that does not read them, UnsupportedArchitecture for a model that cannot be
- *  trained, for more steps of a run that is not at its end, NotFound, BadFile. */
+ *  @throws BadArguments without pairs, with ties for a loss that does not read them, with a gamma that weighs none of the timesteps, or for more
+ *  steps of a run that is not at its end; UnsupportedArchitecture for a model that cannot be trained, NotFound, BadFile. */
 export async function openRun(context: TrainContext, request: TrainRequest): Promise<OpenedRun> {
   const { env, runs, choices, adapterName } = context;
   const earlier = request.resume ? await runs.load(request.run) : undefined;
@@ -87,6 +89,7 @@ export async function openRun(context: TrainContext, request: TrainRequest): Pro
     return { record: earlier, ref, model, pairs, resumes: true, extended };
   }
   const { run, name, config } = request;
+  checkGamma(config, model);
   const record: RunRecord = {
     version: 1,
     id: run,
@@ -108,6 +111,19 @@ export async function openRun(context: TrainContext, request: TrainRequest): Pro
     updatedAt: now,
   };
   return { record, ref, model, pairs, resumes: false, extended: same };
+}
+
+/** Min-SNR weighs timesteps with more signal than its gamma less (losses/minSnr.ts): where there are none it would be a setting without effect. */
+function checkGamma({ loss, minSnrGamma, timestepRange: [least, end] }: TrainConfig, { folder }: ResolvedModel): void {
+  if (minSnrGamma === null || !settingsOf(loss).includes('minSnrGamma')) return;
+  const alphas = alphasCumprod(readNoiseSchedule(new SchedulerConfigReader(folder.scheduler, 'DDPMScheduler')));
+  const [most] = signalToNoise(alphas, [least]);
+  if (most! > minSnrGamma) return;
+  throw new WinnowError(
+    'BadArguments',
+    `Min-SNR with a gamma of ${minSnrGamma} changes nothing at timesteps ${least} to ${end - 1}: their signal-to-noise ratio is ${most!.toPrecision(2)} at most.`,
+    'Leave it out, or let lower timesteps count too (timestepRange).',
+  );
 }
 
 const same = (record: RunRecord): RunRecord => record;
