@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { embeddedModels } from '../data/embeddedModels.ts';
 import { parseRunRecord } from '../data/runs.ts';
 import { bestLook } from '../evaluation/looks.ts';
+import type { Engine } from '../service/engineService.ts';
 import type { AdapterRef, ModelRef, PredictionType, RunRecord } from '../service/types.ts';
 import { WinnowError } from '../shared/errors.ts';
 import { absolute, oneOf } from './arguments.ts';
@@ -149,6 +150,12 @@ function loraIn(folder: string): string {
       'Give one of them.',
     );
   return join(folder, only);
+}
+
+/** Opens models with all that is on top of them, before the first of several is run: a step that a run lacks is found now, not after hours. Rejects
+ *  with what is wrong with one. */
+export async function checkModels(engine: Pick<Engine, 'modelHash'>, refs: readonly ModelRef[]): Promise<void> {
+  for (const ref of refs) await engine.modelHash(ref);
 }
 
 export const isCheckpointPath = (path: string): boolean => /\.safetensors$/i.test(path);

@@ -1,6 +1,6 @@
 /** `winnow round`: what a run's best checkpoint draws next, what of it is asked, and a run that goes on with it, on a tiny random Stable Diffusion
  *  folder. */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, expect, it } from 'vitest';
@@ -164,4 +164,23 @@ it.each([
   const { code, err } = await winnow('round', ...args.map((arg) => arg.replace('TINY', tiny).replace('RUN', run)));
   expect(err).toMatch(message);
   expect(code).toBe(2);
+});
+
+it('a step that a run lacks is found before anything is drawn or scored', { timeout: 240_000 }, async () => {
+  const pairs = join(folder, 'pairs');
+  const scored = await winnow('score', pairs, '--by', `${run}@6`, '--by', `${run}@99`);
+  expect(scored.code).toBe(1);
+  expect(scored.err).toMatch(/^NotFound: Run run has no checkpoint at step 99. Choose one of 3, 6.$/m);
+  expect(scored.err).not.toContain('draw ');
+  const out = join(folder, 'lacks');
+  const judge = ['--judge', join(root, 'tools/judges/onnx/judges/border')];
+  const some = ['--prompts', join(root, 'public/prompts/test.txt'), '--count', '1', '--steps', '1', ...judge];
+  for (const models of [
+    [tiny, `${run}@99`],
+    [tiny, `second=${tiny}++${run}@99`],
+  ]) {
+    const compared = await winnow('evaluate', ...models, ...some, '--out', out);
+    expect(compared.err).toMatch(/^NotFound: Run run has no checkpoint at step 99/m);
+    expect(existsSync(join(out, 'images.jsonl'))).toBe(false);
+  }
 });

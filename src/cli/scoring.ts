@@ -25,14 +25,15 @@ export async function sayJudgeCuts(
   tellCuts(terminal, await engine.judgeCuts(judge, [...new Set(prompts)]), () => `judge ${judge} reads no more`);
 }
 
-/** What each judge is computed in where `wanted` is asked for. Rejects with BadArguments where the GPU has no f16. */
+/** What each judge is computed in where `wanted` is asked for. Rejects with BadArguments where the GPU has no f16, and with what is wrong with a
+ *  judge's weights, down to their headers: asked before the first of them looks at a picture. */
 export async function arithmeticsOf(
   engine: Pick<Engine, 'judgeArithmetic'>,
   judges: readonly string[],
   wanted: Arithmetic,
 ): Promise<Arithmetic[]> {
   const found: Arithmetic[] = [];
-  for (const judge of judges) found.push(wanted === 'f32' ? 'f32' : await engine.judgeArithmetic(judge, wanted));
+  for (const judge of judges) found.push(await engine.judgeArithmetic(judge, wanted));
   return found;
 }
 

@@ -49,6 +49,7 @@ import {
 import { outFolder } from '../fileErrors.ts';
 import { askedOf, generationOptions, makeImages, sayCuts, saySampler, settingsOf } from '../generation.ts';
 import { judgeCalled, judgePath } from '../judges.ts';
+import { checkModels } from '../modelRef.ts';
 import { readLabels } from '../records.ts';
 import { arithmeticsOf, scoreAll } from '../scoring.ts';
 import { Pace, type Terminal } from '../terminal.ts';
@@ -164,6 +165,7 @@ export const evaluate = defineVerb({
       const infos = await engine.models();
       const infoOf = (ref: ModelRef) => infos[bases.indexOf(ref.base)]!;
       const [info] = infos;
+      await checkModels(engine, refs);
       if (refs.length > 0) saySampler(terminal, info!, values.scheduler);
       // What a folder holds stands there by its words.
       const list = folders.size > 0 ? given : await apartOf(engine, refs, given, say);
@@ -188,6 +190,8 @@ export const evaluate = defineVerb({
       const labelled = asTheyAre.map((judge) => labelledWords(judge, runs));
       for (const text of labelled.flat()) say(text);
 
+      // Each model says what it does not read before the first is drawn.
+      const settingsBy = new Map(refs.map((ref) => [ref, settingsOf(asked, ref, infoOf(ref))]));
       const files: string[][] = [];
       let backend = 'nothing here';
       for (const [i, arm] of arms.entries()) {
@@ -196,14 +200,14 @@ export const evaluate = defineVerb({
           files.push(brought.get(arm)!);
           continue;
         }
-        let made = await makeImages(engine, terminal, out, settingsOf(asked, arm.ref, infoOf(arm.ref)), items, label);
+        let made = await makeImages(engine, terminal, out, settingsBy.get(arm.ref)!, items, label);
         if (arm.refine) {
           const { ref, strength } = arm.refine;
           made = await makeImages(
             engine,
             terminal,
             out,
-            { ...settingsOf(asked, ref, infoOf(ref)), width: made[0]!.width, height: made[0]!.height },
+            { ...settingsBy.get(ref)!, width: made[0]!.width, height: made[0]!.height },
             items.map((item, at) => ({ ...item, init: { file: absolute(join(out, made[at]!.file)), strength } })),
             `model ${i + 1}/${arms.length}, second pass, image`,
           );

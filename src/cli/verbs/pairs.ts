@@ -8,6 +8,7 @@ import { labellingJudge } from '../../judges/judge.ts';
 import { askedJudge, judgeCalled, scaleOf } from '../judges.ts';
 import { parseModelRef } from '../modelRef.ts';
 import { claimFolder, pairsFile } from '../records.ts';
+import { arithmeticsOf } from '../scoring.ts';
 import { badArguments, defineVerb } from '../verb.ts';
 
 export const pairs = defineVerb({
@@ -61,7 +62,10 @@ export const pairs = defineVerb({
         await sayCuts(engine, terminal, model, [...used, values.negative ?? '']);
       const judge = named?.name ?? labellingJudge(info!.judges)?.name ?? 'a';
       // Refused before a picture is drawn.
-      if (k !== undefined) scaleOf(await judgeCalled(engine, judge), named?.scale);
+      if (k !== undefined) {
+        scaleOf(await judgeCalled(engine, judge), named?.scale);
+        await arithmeticsOf(engine, [judge], asked.settings.arithmetic ?? 'f32');
+      }
       const request = {
         ...(await identified(settingsOf(asked, ref, info!))),
         prompts: list,

@@ -17,7 +17,7 @@ import { withEngine } from '../engine.ts';
 import { sayCuts } from '../generation.ts';
 import { implicitOfPairs } from '../implicit.ts';
 import { type Asked, askedJudge, judgeCalled, scaleOf } from '../judges.ts';
-import { isRun, namesRun, parseModelRef } from '../modelRef.ts';
+import { checkModels, isRun, namesRun, parseModelRef } from '../modelRef.ts';
 import { type PictureSource, pictureSource } from '../pictureSource.ts';
 import { readLabels } from '../records.ts';
 import { arithmeticsOf, scoreAll } from '../scoring.ts';
@@ -95,6 +95,10 @@ export const score = defineVerb({
         );
       const scored: Scored[][] = [];
       // Refused before the first of them looks at a picture: a run takes minutes.
+      await checkModels(
+        engine,
+        asked.flatMap((who) => ('ref' in who ? [who.ref] : [])),
+      );
       const rating: (() => Promise<Scored[]>)[] = [];
       for (const who of asked)
         rating.push(
