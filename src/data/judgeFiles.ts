@@ -18,11 +18,7 @@ const small: ReadonlySet<string> = new Set([
 
 const isWeights = (path: string): boolean => /^[^/]+\.safetensors$/i.test(path);
 const isOnnx = (path: string): boolean => /^(onnx\/)?[^/]+\.onnx$/i.test(path);
-/** What exporters put beside a model that is too large for one file. */
-const isBeside = (path: string, model: string): boolean =>
-  path !== model && path.startsWith(model.replace(/\.onnx$/i, '')) && /(\.onnx[._]data|\.data|\.pb|\.bin)$/i.test(path);
-
-/** Small ones first. Rejects with NotFound where there is nothing that could score a picture, PickleRefused for a head that is one.
+/** Small ones first; what an ONNX model among them keeps beside it, it names itself (data/onnxBeside.ts). Rejects with NotFound where there is nothing that could score a picture, PickleRefused for a head that is one.
  *  @param what the folder or repository, in messages */
 export function chooseJudgeFiles<F extends { path: string }>(files: readonly F[], what: string): F[] {
   const has = (path: string): boolean => files.some((file) => file.path === path);
@@ -65,6 +61,5 @@ function onnxOf<F extends { path: string }>(files: readonly F[], described: bool
   const all = files.filter(({ path }) => isOnnx(path));
   const usual = ['model.onnx', 'onnx/model.onnx'].find((path) => all.some((file) => file.path === path));
   // Which of several is meant, judge.json says.
-  const models = described || usual === undefined ? all : all.filter(({ path }) => path === usual);
-  return files.filter(({ path }) => models.some((model) => model.path === path || isBeside(path, model.path)));
+  return described || usual === undefined ? all : all.filter(({ path }) => path === usual);
 }

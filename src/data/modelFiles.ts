@@ -33,14 +33,9 @@ const small: ReadonlySet<string> = new Set([
   ...['tokenizer', 'tokenizer_2'].flatMap((folder) => tokenizerFiles.map((file) => `${folder}/${file}`)),
 ]);
 
-/** Names under which exporters put the weights of a model.onnx that do not fit the file itself. */
-export const externalOnnxFiles = ['model.onnx_data', 'model.onnx.data', 'weights.pb'];
-
-/** ONNX files that run instead of weights (service/sampling/suppliedOnnx.ts). */
+/** ONNX files that run instead of weights (service/sampling/suppliedOnnx.ts); what they keep beside them, they name themselves (onnxBeside.ts). */
 const supplied: ReadonlySet<string> = new Set(
-  ['unet', 'text_encoder', 'text_encoder_2', 'vae_encoder', 'vae_decoder'].flatMap((folder) =>
-    ['model.onnx', ...externalOnnxFiles].map((name) => `${folder}/${name}`),
-  ),
+  ['unet', 'text_encoder', 'text_encoder_2', 'vae_encoder', 'vae_decoder'].map((folder) => `${folder}/model.onnx`),
 );
 
 /** What a weight file of a variant has in its name, the one that is read first: half width is what these models were published to run at, and

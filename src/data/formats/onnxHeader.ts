@@ -66,6 +66,19 @@ export async function readOnnxHeader(file: ByteRanges, name: string): Promise<On
   return { inputs: inputs.filter((input) => !weights.has(input.name)), outputs, external: [...external] };
 }
 
+/** Where a file of weights lies by its model's name for it, from where the model's own path begins. Throws BadFile for one out of the folder.
+ *  @param model its path, with `/` @param where in front of it in messages */
+export function besideOnnx(model: string, name: string, where = ''): string {
+  const parts = name.split(/[\\/]/).filter((part) => part !== '.');
+  if (parts.includes('..') || parts.includes('') || /^[a-z]:/i.test(name))
+    throw new WinnowError(
+      'BadFile',
+      `${where}${model} has weights outside its folder (${name.slice(0, 80)}).`,
+      'Take another export of the model.',
+    );
+  return `${model.replace(/[^\\/]*$/, '')}${parts.join('/')}`;
+}
+
 interface Field {
   field: number;
   /** Of what it holds; a number lies in `value`. */

@@ -279,7 +279,7 @@ describe('what is wrong with a folder is named, before anything runs', () => {
       'weights that are not there',
       'letterbox',
       (folder) => rmSync(join(folder, 'model.onnx.data')),
-      /There is no file .*model\.onnx\.data/,
+      /has no model\.onnx\.data, in which model\.onnx keeps weights/,
     ],
     [
       'two models',

@@ -1,6 +1,6 @@
 /** Any ONNX model that scores pictures, run as it is by onnxruntime: judge.json says how it is fed and read, or else its inputs and outputs and the
  *  preprocessor_config.json beside it do. */
-import { type OnnxHeader, type OnnxPort, readOnnxHeader } from '../../data/formats/onnxHeader.ts';
+import { besideOnnx, type OnnxHeader, type OnnxPort, readOnnxHeader } from '../../data/formats/onnxHeader.ts';
 import type { ByteRanges } from '../../data/formats/bytes.ts';
 import { decodePicture } from '../../data/formats/picture.ts';
 import { openSafetensors } from '../../data/formats/safetensors.ts';
@@ -50,6 +50,7 @@ export const onnxJudge: JudgeKind = {
     const file = `${folder.path}${description.model}`;
     const how = preprocessOf(description.image, source);
     checkPorts(description, header, how, file);
+    await checkBeside(folder, description.model, header);
     const { text, name, purpose, weakness, range, pairProbability } = description;
     const tokenizer = text && (await tokenizerOf(folder, text));
     const layers = 'head' in description.score ? await layersOf(folder, description.score.head) : undefined;
@@ -160,7 +161,7 @@ async function scorerOf(
   const { model, image, text, score, scale, shift, selfTest } = description;
   const files = [
     model,
-    ...external.map((name) => besideOf(folder, model, name)),
+    ...external.map((name) => besideOnnx(model, name, folder.path)),
     ...('head' in score ? [score.head] : []),
     ...selfTest.map((one) => one.image),
   ];
@@ -382,15 +383,17 @@ function checkPorts(
   }
 }
 
-/** A file of weights by its model's name for it. Throws BadFile for one out of the folder. */
-function besideOf(folder: JudgeFolder, model: string, name: string): string {
-  if (name.split(/[\\/]/).includes('..') || /^([\\/]|[a-z]:)/i.test(name))
-    throw new WinnowError(
-      'BadFile',
-      `${folder.path}${model} has weights outside its folder (${name.slice(0, 80)}).`,
-      'Take another export of the model.',
-    );
-  return `${model.replace(/[^\\/]*$/, '')}${name}`;
+/** Before anything is copied or scored: what its graph names as its weights is there. */
+async function checkBeside(folder: JudgeFolder, model: string, { external }: OnnxHeader): Promise<void> {
+  for (const name of external) {
+    const path = besideOnnx(model, name, folder.path);
+    if (!(await optional(folder.open(path))))
+      throw new WinnowError(
+        'NotFound',
+        `${folder.path} has no ${path}, in which ${model} keeps weights.`,
+        'Put the file there under this name, or take another export of the model.',
+      );
+  }
 }
 
 /** With the files beside it that hold its weights. */
@@ -401,7 +404,8 @@ async function openModel(
 ): Promise<{ bytes: number; read(): Promise<{ model: Uint8Array; beside: { path: string; data: Uint8Array }[] }> }> {
   const model = await folder.open(path);
   const beside: { path: string; ranges: ByteRanges }[] = [];
-  for (const name of external) beside.push({ path: name, ranges: await folder.open(besideOf(folder, path, name)) });
+  for (const name of external)
+    beside.push({ path: name, ranges: await folder.open(besideOnnx(path, name, folder.path)) });
   const bytes = beside.reduce((sum, { ranges }) => sum + ranges.size, model.size);
   if (bytes > MOST_BYTES)
     throw new WinnowError(

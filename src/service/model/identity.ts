@@ -1,6 +1,6 @@
 /** What a model is, part by part and by content: everything that changes a picture or a training step. Not where it lies, how its files are called
  *  or laid out, or what in them has no effect. */
-import { externalOnnxFiles } from '../../data/modelFiles.ts';
+import { onnxBeside } from '../../data/onnxBeside.ts';
 import { type SchedulerConfig, withOptions } from '../../diffusion/schedulerConfig.ts';
 import type { Environment, FolderReader } from '../environment.ts';
 import type { PredictionType } from '../types.ts';
@@ -108,9 +108,9 @@ async function onnxHashes(
   const found: Record<string, string> = {};
   if (reader.component || reader.origin?.source === 'embedded') return found;
   for (const folder of folders) {
-    if (!(await optional(reader.open(`${folder}/model.onnx`)))) continue;
-    for (const name of ['model.onnx', ...externalOnnxFiles]) {
-      const path = `${folder}/${name}`;
+    const model = `${folder}/model.onnx`;
+    if (!(await optional(reader.open(model)))) continue;
+    for (const path of [model, ...(await onnxBeside([model], (file) => reader.open(file)))]) {
       if (await optional(reader.open(path))) found[path] = await fileHash(path);
     }
   }

@@ -95,6 +95,22 @@ describe('a folder', () => {
     await expect(engine.deleteModel('postcard')).rejects.toMatchObject({ name: 'BadArguments' });
   });
 
+  it('brings what an ONNX part keeps beside it, under the name that its graph has for it', async () => {
+    const files = new MemoryFileStore();
+    const engine = newEngine(files);
+    const onnx = 'tools/judges/onnx/judges/letterbox/model.onnx';
+    const text = readFileSync(onnx).toString('latin1').replaceAll('model.onnx.data', 'encoder.weights');
+    const part = {
+      'text_encoder/model.onnx': new Blob([Buffer.from(text, 'latin1')]),
+      'text_encoder/encoder.weights': new Blob([readFileSync(`${onnx}.data`)]),
+    };
+    const { id, hash } = await engine.importModel('job', { name: 'x', files: chosen(part) }, () => {});
+    expect(await files.list(`models/${id}/text_encoder`)).toContain(`models/${id}/text_encoder/encoder.weights`);
+    // They are part of what it is.
+    const other = { ...part, 'text_encoder/encoder.weights': new Blob([Buffer.alloc(100)]) };
+    expect((await engine.importModel('job', { name: 'y', files: chosen(other) }, () => {})).hash).not.toBe(hash);
+  });
+
   it.each([
     [
       'pickles alone',

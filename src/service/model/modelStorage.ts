@@ -18,6 +18,7 @@ import {
 import { type HubAccess, hubAccess } from '../../data/hub/request.ts';
 import { chooseModelFiles, insideTopFolder } from '../../data/modelFiles.ts';
 import { isComplete, type ModelRecord, ModelStore, type StoredFile, totalBytes } from '../../data/modelStore.ts';
+import { onnxBeside } from '../../data/onnxBeside.ts';
 import { readThrough } from '../../data/partWriter.ts';
 import { isWinnowError, WinnowError } from '../../shared/errors.ts';
 import type { FolderReader } from '../environment.ts';
@@ -127,7 +128,7 @@ export class ModelStorage {
   /** The files that are needed. Rejects with what is wrong with them. */
   private async checked({ name, files }: ImportRequest): Promise<ImportRequest['files']> {
     const all = insideTopFolder(files);
-    const chosen = await this.chosen(all, name, 'disk', () => this.contents.check(blobReader(all)));
+    const chosen = await this.chosen(all, name, 'disk', blobReader(all), (reader) => this.contents.check(reader));
     await this.contents.check(blobReader(chosen));
     return chosen;
   }
@@ -256,26 +257,33 @@ export class ModelStorage {
     const repository = await openRepository(this.access, signal, request);
     const readerOf = (files: HubFile[]): FolderReader =>
       repositoryReader(this.access, signal, { ...repository, files });
-    const files = await this.chosen(repository.files, repository.id, 'hub', () =>
-      this.contents.checkRemote(readerOf(repository.files)),
+    const files = await this.chosen(repository.files, repository.id, 'hub', readerOf(repository.files), (reader) =>
+      this.contents.checkRemote(reader),
     );
     await this.contents.checkRemote(readerOf(files));
     return { repository, files };
   }
 
-  /** Where nothing can be chosen, what is wrong with all that is there says more than that: pickles are refused by name. */
+  /** With what the chosen ones name beside them. Where nothing can be chosen, what is wrong with all that is there says more than that: pickles are
+   *  refused by name.
+   *  @param all reads any of the files */
   private async chosen<F extends { path: string }>(
     files: readonly F[],
     what: string,
     source: 'disk' | 'hub',
-    check: () => Promise<void>,
+    all: FolderReader,
+    check: (reader: FolderReader) => Promise<void>,
   ): Promise<F[]> {
+    let chosen: F[];
     try {
-      return this.contents.choose(files, what, source);
+      chosen = this.contents.choose(files, what, source);
     } catch (error) {
-      if (this.contents !== modelContents && isWinnowError(error, 'NotFound')) await check();
+      if (this.contents !== modelContents && isWinnowError(error, 'NotFound')) await check(all);
       throw error;
     }
+    const paths = chosen.map(({ path }) => path);
+    const beside = (await onnxBeside(paths, (path) => all.open(path))).filter((path) => !paths.includes(path));
+    return [...chosen, ...files.filter(({ path }) => beside.includes(path))];
   }
 
   /** A download of the same model: the unfinished one, or the finished one of the same commit. */

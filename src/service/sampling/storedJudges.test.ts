@@ -4,11 +4,17 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { folderReader } from '../../cli/files.ts';
 import { chooseJudgeFiles } from '../../data/judgeFiles.ts';
+import { decodePicture } from '../../data/formats/picture.ts';
+import { ModelStore } from '../../data/modelStore.ts';
+import type { Judged } from '../../judges/judge.ts';
+import { readJudge } from '../../judges/table.ts';
 import { Engine } from '../engineService.ts';
 import { MemoryFileStore } from '../memoryFiles.ts';
 import { startTestHub } from '../../../tools/testHub.ts';
 import { testEnvironment } from '../testEnvironment.ts';
 import type { ImportRequest } from '../types.ts';
+import { judgeFolderOf, planJudge } from './judging.ts';
+import { onnxRunner } from './partRunner.ts';
 
 const judges = 'tools/judges/onnx/judges';
 const filesOf = (name: string, changes: Record<string, Blob | null> = {}): ImportRequest['files'] => {
@@ -118,6 +124,56 @@ it('brings the head and the known pictures that its judge.json names, and a CLIP
   expect(chosen('sac+logos+ava1-l14-linearMSE.safetensors')).toContain('sac+logos+ava1-l14-linearMSE.safetensors');
   expect(() => chosen('sa_0_4_vit_l_14_linear.pth')).toThrow('sa_0_4_vit_l_14_linear.pth is a pickle');
   expect(chosen('pytorch_model.bin')).toEqual(tower);
+});
+
+const judged = (picture: string): Judged => ({
+  key: async () => picture,
+  picture: async () => decodePicture(new Uint8Array(readFileSync(join('tools/judges/onnx/pictures', picture)))),
+  prompt: '',
+  pooled: () => Promise.reject(new Error('an ONNX judge asks for no words of the model')),
+});
+
+/** The bytes with one text for another of the same length. */
+function replaced(bytes: Uint8Array, [from, to]: readonly [string, string]): Blob {
+  const text = Buffer.from(bytes).toString('latin1');
+  expect(text).toContain(from);
+  return new Blob([Buffer.from(text.replaceAll(from, to), 'latin1')]);
+}
+
+it('brings the weights beside an ONNX model under whatever name its graph has for them, and misses them before it copies', async () => {
+  const [model, data] = ['model.onnx', 'model.onnx.data'].map((file) => readFileSync(join(judges, 'letterbox', file)));
+  const { letterbox } = JSON.parse(readFileSync('tools/judges/onnx/expected.json', 'utf8')) as Record<
+    string,
+    { scores: { picture: string; score: number }[] }
+  >;
+  const { picture, score } = letterbox!.scores[0]!;
+  // As nobody calls it, as a path, and in a folder.
+  for (const name of ['weights-of-it.b', './model.onnx.da', 'inside/weight.b']) {
+    expect(name).toHaveLength('model.onnx.data'.length);
+    const other = {
+      [name.replace('./', '')]: new Blob([data!]),
+      'model.onnx': replaced(model!, ['model.onnx.data', name]),
+    };
+    const files = new MemoryFileStore();
+    const engine = newEngine(files);
+    const asFound = filesOf('letterbox', { 'model.onnx.data': null, ...other, 'README.bin': new Blob(['x']) });
+    expect(await engine.kindOf({ name: 'mine', files: asFound })).toBe('judge');
+    const id = await engine.importJudge('job', { name: 'mine', files: asFound }, () => {});
+    expect((await files.list(`judges/${id}`)).map((path) => path.slice(`judges/${id}/`.length)).toSorted()).toEqual(
+      ['judge.json', 'model.json', 'model.onnx', name.replace('./', '')].toSorted(),
+    );
+    const reader = new ModelStore(files, 'judges').reader(id);
+    const judge = await readJudge(judgeFolderOf(reader, ''), { name: 'mine', from: 'folder' });
+    await using scorer = await (await planJudge(judge, onnxRunner({ provider: 'wasm' }))).make();
+    const found: number[] = [];
+    for await (const one of scorer.score([judged(picture)])) found.push(one['score']!);
+    // Half-width inputs are of 11 bits.
+    expect(Math.abs(found[0]! - score) / Math.max(1, Math.abs(score))).toBeLessThan(1e-4);
+    const without = filesOf('letterbox', { ...other, 'model.onnx.data': null, [name.replace('./', '')]: null });
+    await expect(engine.importJudge('again', { name: 'x', files: without }, () => {})).rejects.toThrow(
+      `has no ${name.replace('./', '')}, in which model.onnx keeps weights`,
+    );
+  }
 });
 
 it('is refused by name before anything is copied', async () => {
