@@ -40,6 +40,22 @@ describe('a side of an evaluation', () => {
     expect(() => parseArm(folder('model', { 'model_index.json': '{}' }))).not.toThrow();
     expect(parseArm(join(root, 'model')).kind).toBe('model');
   });
+  it('is a checkpoint in a folder, and pictures in folders below', () => {
+    expect(parseArm(folder('one-file', { 'model.safetensors': '' })).kind).toBe('model');
+    expect(parseArm(folder('deep', { 'animals/0.jpg': '', 'readme.md': '' })).kind).toBe('pictures');
+  });
+  it.each<[string, Record<string, string>, RegExp]>([
+    ['empty', {}, /empty is empty\. Give a diffusers folder or .*MODEL\+LORA.* folder of PNG/],
+    [
+      'texts',
+      { 'readme.md': 'x' },
+      /texts holds nothing that can be compared: neither a model nor pictures\. Give a diff/,
+    ],
+    ['lora', { 'adapter_model.safetensors': '', 'preview.png': '' }, /lora holds a LoRA, .*: MODEL\+.*lora\./],
+  ])('is no folder of %s, and it is said what it can be', (name, files, message) => {
+    mkdirSync(join(root, name), { recursive: true });
+    expect(() => parseArm(folder(name, files))).toThrow(message);
+  });
   it.each([
     ['postcard++0:postcard', 'strength of 0'],
     ['postcard++1.5:postcard', 'from 0 to 1'],
@@ -146,8 +162,6 @@ describe('pictures from elsewhere', () => {
     );
     const nameless = folder('nameless', { 'x.png': '', 'y.png': '' });
     await expect(open(nameless)).rejects.toThrow(/^Nothing says which prompts the 2 pictures of .*nameless are of\./);
-    const none = folder('none', { 'readme.md': '' });
-    await expect(open(none)).rejects.toMatchObject({ name: 'NotFound' });
   });
 
   it('leave out, and say so, what nothing is said of', async () => {

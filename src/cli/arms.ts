@@ -5,8 +5,8 @@ import type { ModelRef, RunRecord } from '../service/types.ts';
 import { WinnowError } from '../shared/errors.ts';
 import { nameOf } from '../shared/paths.ts';
 import { absolute, number } from './arguments.ts';
-import { parseModelRef, readRunRecord } from './modelRef.ts';
-import { pictureSource } from './pictureSource.ts';
+import { loraNames, parseModelRef, readRunRecord } from './modelRef.ts';
+import { isPicture, pictureSource } from './pictureSource.ts';
 import { readImages } from './records.ts';
 import { badArguments } from './verb.ts';
 
@@ -29,7 +29,7 @@ export function parseArm(text: string, predictionType?: string): Arm {
   const named = existsSync(text) ? null : /^([^=/\\]{1,60})=(.+)$/.exec(text);
   const what = named ? named[2]! : text;
   const name = named?.[1]?.trim();
-  if (isPictureFolder(what)) return { kind: 'pictures', name: name || basename(what), folder: what };
+  if (isPictureFolder(what)) return { kind: 'pictures', name: name || basename(absolute(what)), folder: what };
   const [first, second, ...more] = existsSync(what) ? [what] : what.split('++');
   if (more.length > 0 || first === '' || second === '')
     throw badArguments(`${JSON.stringify(what)} is no model.`, 'Give MODEL, or MODEL++STRENGTH:MODEL.');
@@ -65,12 +65,25 @@ const shortName = ({ base, adapters }: ModelRef): string =>
     ),
   ].join(' + ');
 
-/** A folder that is neither a model nor a run. */
-const isPictureFolder = (path: string): boolean =>
-  existsSync(path) &&
-  statSync(path).isDirectory() &&
-  !['model_index.json', 'run.json', 'unet'].some((name) => existsSync(join(path, name))) &&
-  readdirSync(path).length > 0;
+/** Whether pictures lie in it. Throws for a folder in which there is nothing to compare: NotFound, or BadArguments for what goes on top of a model. */
+function isPictureFolder(path: string): boolean {
+  if (!existsSync(path) || !statSync(path).isDirectory()) return false;
+  const there = (name: string): boolean => existsSync(join(path, name));
+  if (['model_index.json', 'run.json', 'unet'].some(there)) return false;
+  if (loraNames.some(there))
+    throw badArguments(
+      `${path} holds a LoRA, which is no model on its own.`,
+      `Give the model that it was trained on with it on top: MODEL+${path}.`,
+    );
+  const files = readdirSync(path, { recursive: true, encoding: 'utf8' });
+  if (files.some((file) => isPicture(file)) || there('pairs.jsonl')) return true;
+  if (files.some((file) => /\.(safetensors|ckpt|pth?|bin)$/i.test(file))) return false;
+  throw new WinnowError(
+    'NotFound',
+    `${path} ${files.length === 0 ? 'is empty' : 'holds nothing that can be compared: neither a model nor pictures'}.`,
+    "Give a diffusers folder or a checkpoint (.safetensors), a run's folder, a LoRA on top of a model (MODEL+LORA), or a folder of PNG, JPEG or WebP files.",
+  );
+}
 
 /** Words that are the same prompt: files differ in their white space. */
 const sameWords = (prompt: string): string => prompt.trim().replace(/\s+/g, ' ');

@@ -136,12 +136,13 @@ const noLora = (path: string): WinnowError =>
     'Give a safetensors file, the folder that PEFT or diffusers wrote it to, or the folder of a run (with its run.json).',
   );
 
+/** What PEFT and diffusers call it in its folder. */
+export const loraNames: readonly string[] = ['adapter_model.safetensors', 'pytorch_lora_weights.safetensors'];
+
 /** The LoRA of a folder, under the name that PEFT or diffusers gives it; else its only file. */
 function loraIn(folder: string): string {
   const files = readdirSync(folder).filter((name) => /\.safetensors$/i.test(name));
-  const named = ['adapter_model.safetensors', 'pytorch_lora_weights.safetensors'].filter((name) =>
-    files.includes(name),
-  );
+  const named = loraNames.filter((name) => files.includes(name));
   const [only, ...more] = named.length > 0 ? named : files;
   if (only === undefined) throw noLora(folder);
   if (more.length > 0)

@@ -33,6 +33,9 @@ export interface PictureSource {
 
 const PICTURE = /\.(png|jpe?g|webp)$/i;
 
+/** By its name. */
+export const isPicture = (file: string): boolean => PICTURE.test(file);
+
 /** Rejects with NotFound where there is nothing to score. */
 export async function pictureSource(folder: string, say: (text: string) => void): Promise<PictureSource> {
   if (!existsSync(folder) || !statSync(folder).isDirectory())
@@ -50,7 +53,7 @@ export async function pictureSource(folder: string, say: (text: string) => void)
     };
   }
   const all = await filesOf(folder, folder);
-  const files = all.filter((file) => PICTURE.test(file));
+  const files = all.filter(isPicture);
   if (files.length > limits.count)
     throw new WinnowError(
       'BadArguments',

@@ -129,7 +129,8 @@ function weightFiles<F extends { path: string }>(
   return [];
 }
 
-function checkpointOf<F extends { path: string }>(files: readonly F[], what: string): F {
+/** The one .safetensors file of a folder that is none of diffusers. Throws NotFound, BadArguments for several, PickleRefused. */
+export function checkpointOf<F extends { path: string }>(files: readonly F[], what: string): F {
   const top = files.filter(({ path }) => !path.includes('/'));
   const checkpoints = top.filter(({ path }) => /\.safetensors$/i.test(path));
   if (checkpoints.length === 1) return checkpoints[0]!;

@@ -69,13 +69,14 @@ export interface FolderHeaders<C extends PartConfigs> {
   open(folder: string): Promise<{ files: ComponentWeights; weights: TensorSource }>;
 }
 
-/** Opening a folder and planning it (planning/folderPlan.ts) both begin here. Rejects as reading the configs does. */
+/** Opening a folder and planning it (planning/folderPlan.ts) both begin here. Rejects as reading the configs does, or where there is no model.
+ *  @param what the folder, in messages */
 export async function openHeaders<C extends PartConfigs>(
   source: FolderReader,
   readConfigs: (reader: FolderReader) => Promise<C>,
-  variants?: readonly string[],
+  { variants, what }: { variants?: readonly string[] | undefined; what?: string | undefined } = {},
 ): Promise<FolderHeaders<C>> {
-  const reader = await asDiffusersFolder(source);
+  const reader = await asDiffusersFolder(source, what);
   return {
     reader,
     configs: await readConfigs(reader),
@@ -96,7 +97,7 @@ export async function openModelFolder(
   const { reader, configs, open } = await openHeaders(
     env.openModel(id),
     (folder) => readModelConfigs(folder, { tokenizers: 'all', predictionType }),
-    variants,
+    { variants, what: id },
   );
   const { pipeline, scheduler, tokens } = configs;
   const [unet, vae] = [await open('unet'), await open('vae')];

@@ -437,11 +437,13 @@ it('takes the one checkpoint of a folder without an index', async () => {
   await expect(open({ ...reader, list: async () => ['readme.md', 'a.safetensors'] })).resolves.toMatchObject({
     info: { title: 'a' },
   });
-  const missing = Promise.reject(Object.assign(new Error('none'), { name: 'NotFound' }));
-  missing.catch(() => {});
-  await expect(
-    open({ ...reader, list: async () => ['a.safetensors', 'b.safetensors'], read: () => missing }),
-  ).rejects.toMatchObject({ name: 'NotFound' });
+  for (const [list, name] of [
+    [['a.safetensors', 'b.safetensors'], 'BadArguments'],
+    [['a.ckpt'], 'PickleRefused'],
+    [['readme.md'], 'NotFound'],
+    [[], 'NotFound'],
+  ] as const)
+    await expect(open({ ...reader, list: async () => [...list] })).rejects.toMatchObject({ name });
 });
 
 it('refuses metadata of ours that cannot be read', async () => {

@@ -4,6 +4,7 @@
 import { EMBEDDING, isAdapter, otherMethod } from '../../data/formats/loraKinds.ts';
 import { type CheckpointYaml, parseCheckpointYaml, yamlNames } from '../../data/formats/checkpointYaml.ts';
 import { openSafetensors, type SafetensorsFile } from '../../data/formats/safetensors.ts';
+import { checkpointOf } from '../../data/modelFiles.ts';
 import type { Value } from '../../graph/graph.ts';
 import { CLIP_VOCAB_SIZE, type ClipPadding, clipTokenizerFile } from '../../models/clip/vocabulary/vocabulary.ts';
 import { parseTextEncoderConfig, textEncoderParameters } from '../../models/clip/textEncoder.ts';
@@ -37,12 +38,19 @@ import { type ComponentWeights, optional } from './weightFiles.ts';
 /** Where our own export keeps what the layout has no place for: the folder's small files by their paths, as JSON. */
 export const FOLDER_METADATA = 'winnow.folder';
 
-/** Reads a model wherever it lies as a diffusers folder. Rejects with what openSingleFile says of a checkpoint. */
-export async function asDiffusersFolder(reader: FolderReader): Promise<FolderReader> {
+/** Reads a model wherever it lies as a diffusers folder. Rejects with what openSingleFile says of a checkpoint, and with what a folder lacks that holds
+ *  none, or holds several.
+ *  @param what the folder, in messages */
+export async function asDiffusersFolder(reader: FolderReader, what = 'The folder'): Promise<FolderReader> {
   const paths = await reader.list?.();
   if (!paths || paths.includes('model_index.json')) return reader;
-  const checkpoints = paths.filter((path) => !path.includes('/') && /\.safetensors$/i.test(path));
-  return checkpoints.length === 1 ? openSingleFile(reader, checkpoints[0]!) : reader;
+  return openSingleFile(
+    reader,
+    checkpointOf(
+      paths.map((path) => ({ path })),
+      what,
+    ).path,
+  );
 }
 
 /** Rejects with UnsupportedArchitecture for what is no checkpoint of Stable Diffusion 1, 2 or XL, by its name; with MissingTensor where it lacks a
