@@ -113,6 +113,27 @@ it(
   },
 );
 
+it(
+  'asks at random where nobody chooses: draws as many as are asked, and rates none',
+  { timeout: 480_000 },
+  async () => {
+    const out = join(folder, 'any');
+    const args = ['round', run, '--ask', '2', '--by', 'random', '--steps', '1', '--out', out];
+    const { code, out: text, err } = await winnow(...args, '--json');
+    expect(code, err).toBe(0);
+    const { model, pairs, candidates } = JSON.parse(text) as Round;
+    expect(model.adapters).toMatchObject([{ run, step: 6 }]);
+    expect(asked(pairs, 'random')).toHaveLength(2);
+    expect(pairs.map((pair) => pair.asked!.order)).toEqual([0, 1]);
+    expect(candidates).toHaveLength(2);
+    expect(candidates).toEqual(candidates!.map(({ pair }) => ({ pair, why: 'random' })));
+    expect(records('any/candidates.jsonl')).toHaveLength(2);
+    expect(err).not.toContain('draw ');
+    expect((await winnow(...args)).out).toContain('2 pairs to judge');
+    expect((await winnow(...args, '--by', 'doubt')).err).toMatch(/^BadArguments: .*was made with other settings/m);
+  },
+);
+
 it('asks where two of its checkpoints disagree', { timeout: 480_000 }, async () => {
   const out = join(folder, 'apart');
   const { other, pairs, candidates } = await json<Round>(
@@ -152,7 +173,10 @@ it('asks where two of its checkpoints disagree', { timeout: 480_000 }, async () 
 
 it.each([
   [['TINY', '--out', 'x'], /^BadArguments: .*pipeline names no run/m],
-  [['RUN', '--by', 'surprise', '--out', 'x'], /^BadArguments: --by is "surprise". Choose one of doubt, disagreement/m],
+  [
+    ['RUN', '--by', 'surprise', '--out', 'x'],
+    /^BadArguments: --by is "surprise". Choose one of doubt, disagreement, random\./m,
+  ],
   [['RUN', '--other', 'RUN@3', '--out', 'x'], /^BadArguments: --other does nothing with --by doubt/m],
   [
     ['RUN', '--by', 'disagreement', '--other', 'RUN@6', '--out', 'x'],

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { askOrder, secondCheckpoint } from './activeChoice.ts';
+import { askOrder, candidatesFor, randomOrder, secondCheckpoint } from './activeChoice.ts';
 
 const candidates = Array.from({ length: 40 }, (_, i) => ({ pair: `p${i}`, margin: (i % 2 === 0 ? 1 : -1) * i }));
 
@@ -35,6 +35,18 @@ describe('the pairs of a round that are asked first', () => {
     expect(askOrder(candidates.slice(0, 3), { ask: 20, seed: 0 }).filter(({ why }) => why === 'rest')).toEqual([]);
     expect(askOrder([], { ask: 20, seed: 0 })).toEqual([]);
   });
+});
+
+it('all at random where nobody chooses: as many as are asked, in an order that says nothing', () => {
+  expect(candidatesFor('random', 20)).toBe(20);
+  expect([candidatesFor('doubt', 20), candidatesFor('disagreement', 20)]).toEqual([40, 40]);
+  const pairs = candidates.map(({ pair }) => pair);
+  const order = randomOrder(pairs, 3);
+  expect(order.every(({ why }) => why === 'random')).toBe(true);
+  expect(order.map(({ pair }) => pair).toSorted()).toEqual(pairs.toSorted());
+  expect(order.map(({ pair }) => pair)).not.toEqual(pairs);
+  expect(randomOrder(pairs, 3)).toEqual(order);
+  expect(randomOrder(pairs, 4)).not.toEqual(order);
 });
 
 describe('where two checkpoints disagree', () => {

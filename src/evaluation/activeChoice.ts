@@ -1,5 +1,6 @@
 /** Which of several candidates a person is asked about first: those that the model is least certain of, or where two checkpoints disagree, and at
- *  least three in ten at random, so that figures that are made of the random ones alone stay honest. */
+ *  least three in ten at random, so that figures that are made of the random ones alone stay honest. Or all at random: what choosing gained over that
+ *  is not told from nothing (docs/paper.md, `choosing`), and no more pairs are drawn than are asked. */
 import { RandomStream } from '../shared/rng.ts';
 import type { AskedFor } from '../records/pairs.ts';
 import type { Checkpoint, RunRecord } from '../records/runs.ts';
@@ -7,12 +8,15 @@ import { bestCheckpoint } from './looks.ts';
 
 /** Of the pairs that are asked. */
 export const RANDOM_SHARE = 0.3;
-/** Candidates for each pair that is to be asked. */
+/** Candidates for each pair that is to be asked, where they are chosen. */
 export const CANDIDATES = 2;
 
 /** What is asked about first. */
-export const choiceRules = ['doubt', 'disagreement'] as const;
+export const choiceRules = ['doubt', 'disagreement', 'random'] as const;
 export type ChoiceRule = (typeof choiceRules)[number];
+
+/** How many pairs are drawn where `ask` are to be judged. */
+export const candidatesFor = (rule: ChoiceRule, ask: number): number => (rule === 'random' ? ask : CANDIDATES * ask);
 
 export interface Candidate {
   pair: string;
@@ -47,6 +51,11 @@ export function askOrder(
     ...stream.shuffled([...random.map(told('random')), ...chosen.map(told('chosen'))]),
     ...byDoubt.slice(chosen.length).map(told('rest')),
   ];
+}
+
+/** The same where nobody chooses: all of them, each at random. */
+export function randomOrder(pairs: readonly string[], seed: number): { pair: string; why: AskedFor }[] {
+  return new RandomStream({ seed, purpose: 'askedPairs' }).shuffled(pairs).map((pair) => ({ pair, why: 'random' }));
 }
 
 /** The checkpoint that a run's best one is held against where they disagree: its last, or where that is the best the one before it. An early one would

@@ -5,8 +5,10 @@ import {
   askOrder,
   type Candidate,
   CANDIDATES,
+  candidatesFor,
   choiceRules,
   RANDOM_SHARE,
+  randomOrder,
   secondCheckpoint,
 } from '../../evaluation/activeChoice.ts';
 import { bestCheckpoint } from '../../evaluation/looks.ts';
@@ -32,14 +34,14 @@ const share = `${Math.round(100 * RANDOM_SHARE)} %`;
 
 export const round = defineVerb({
   name: 'round',
-  summary: "draw a run's next pairs to be judged: those that it doubts first, the rest at random",
+  summary: "draw a run's next pairs to be judged: those that it doubts first, or all at random",
   positionals: ['RUN'],
   options: {
     ask: { kind: 'text', value: 'N', help: 'pairs to be judged', default: '20' },
     by: {
       kind: 'text',
       value: 'RULE',
-      help: `which of the candidates are asked about: those of most doubt, or of most disagreement between two checkpoints (${choiceRules.join(', ')})`,
+      help: `which of the candidates are asked about: those of most doubt, or of most disagreement between two checkpoints, or as many as are asked, all at random (${choiceRules.join(', ')})`,
       default: 'doubt',
     },
     other: {
@@ -70,6 +72,8 @@ export const round = defineVerb({
     `RUN is a run's folder; its best checkpoint draws, unless a step is given (RUN@STEP). ${CANDIDATES} candidates are drawn for each pair to be judged, and rated by the`,
     `run's implicit reward over the model that it started from. At least ${share} of the pairs are drawn at random: a later run holds out only these, so that no figure`,
     `is made of doubts. DIR/pairs.jsonl holds the pairs to judge, in order; all candidates are in DIR/${CANDIDATES_FILE}.`,
+    'With --by random as many are drawn as are judged, and none is rated. Measured on the embedded model, 100 labels of chosen pairs gained 0.03 [-0.73, 0.78] deviations',
+    'more than 100 at random: not told from nothing (docs/paper.md, choosing).',
     'Then: winnow label DIR ..., and winnow train RUN@best DIR --out NEXT, which is held against the model that it starts from.',
   ],
   example: 'my-run --ask 40 --out round-2',
@@ -77,7 +81,7 @@ export const round = defineVerb({
     const say = (line: string): void => terminal.note(line);
     const rule = oneOf('by', values.by, choiceRules);
     if (rule !== 'disagreement') doNothing(values, ['other'], `with --by ${rule}`);
-    const ask = count('ask', values.ask, { max: Math.floor(limits.count / CANDIDATES) });
+    const ask = count('ask', values.ask, { max: Math.floor(limits.count / candidatesFor(rule, 1)) });
     const seed = number('seed', values.seed, { min: 0, max: limits.seed, whole: true });
     const { ref, record } = checkpointOf(text!, values['prediction-type']);
     const other = rule === 'disagreement' ? otherOf(ref, record, values.other) : undefined;
@@ -88,7 +92,7 @@ export const round = defineVerb({
     return withEngine(terminal, { base: ref.base, root: out, matrices: values.matrices }, async (engine) => {
       const [info] = await engine.models();
       saySampler(terminal, info!, values.scheduler);
-      const all = CANDIDATES * ask;
+      const all = candidatesFor(rule, ask);
       const drawn = drawnFrom(list, all, seed);
       await sayCuts(engine, terminal, ref, [...drawn, values.negative ?? '']);
       const request = {
@@ -126,16 +130,20 @@ export const round = defineVerb({
         );
         return new Map(rated.map(({ pair, margin }) => [pair, margin]));
       };
-      const margins = await marginsOf(ref);
-      const others = other && (await marginsOf(other));
-      const candidates = made.map(({ id }): Candidate => ({
-        pair: id,
-        margin: margins.get(id)!,
-        ...(others && { other: others.get(id)! }),
-      }));
+      const rated = async (): Promise<Candidate[]> => {
+        const margins = await marginsOf(ref);
+        const others = other && (await marginsOf(other));
+        return made.map(({ id }) => ({
+          pair: id,
+          margin: margins.get(id)!,
+          ...(others && { other: others.get(id)! }),
+        }));
+      };
+      const candidates = rule === 'random' ? null : await rated();
+      const ids = made.map(({ id }) => id);
+      const order = candidates ? askOrder(candidates, { ask, seed }) : randomOrder(ids, seed);
       const at = new Date().toISOString();
       const byId = new Map(made.map((pair) => [pair.id, pair]));
-      const order = askOrder(candidates, { ask, seed });
       const pairs = order.slice(0, ask).map(({ pair, why }, place): PairRecord => ({
         ...byId.get(pair)!,
         asked: { round: nameOf(record.id), at, order: place, why },
@@ -144,7 +152,7 @@ export const round = defineVerb({
       const why = new Map(order.map((one) => [one.pair, one.why]));
       return outcome(
         pairs,
-        candidates.map((one) => ({ ...one, why: why.get(one.pair) })),
+        (candidates ?? ids.map((pair) => ({ pair }))).map((one) => ({ ...one, why: why.get(one.pair) })),
       );
     });
   },

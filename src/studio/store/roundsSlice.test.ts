@@ -89,6 +89,17 @@ it('asks where its best checkpoint and its last one disagree', async () => {
   expect(order.filter(({ why }) => why === 'random')).toHaveLength(3);
 });
 
+it('asks at random where nobody chooses: draws as many as are asked, and rates none', async () => {
+  const { drawn, asked } = await onEngine();
+  expect(await studio().startRound('r', 10, 'random')).toBe(true);
+  expect(drawn).toMatchObject([{ count: 10, model: best }]);
+  expect(asked).toEqual([]);
+  const order = studio().pairs.flatMap(({ asked: one }) => one ?? []);
+  expect(order.map(({ why }) => why)).toEqual(Array.from({ length: 10 }, () => 'random'));
+  expect(order.map((one) => one.order).toSorted((a, b) => a - b)).toEqual([...order.keys()]);
+  expect(studio().trainModel).toEqual(best);
+});
+
 it('tells training which of them were not drawn at random', async () => {
   await onEngine();
   await studio().startRound('r', 10);

@@ -1,8 +1,15 @@
-/** The next round: pairs of what a run came to, those first that it is least certain of or where two of its checkpoints disagree, and that model as
- *  what the next run starts from. */
+/** The next round: pairs of what a run came to, those first that it is least certain of or where two of its checkpoints disagree, or all at random, and
+ *  that model as what the next run starts from. */
 import { t } from '@lingui/core/macro';
 import { savePairs } from '../../data/pairs.ts';
-import { askOrder, CANDIDATES, type ChoiceRule, secondCheckpoint } from '../../evaluation/activeChoice.ts';
+import {
+  askOrder,
+  type Candidate,
+  candidatesFor,
+  type ChoiceRule,
+  randomOrder,
+  secondCheckpoint,
+} from '../../evaluation/activeChoice.ts';
 import { latentsFileOf } from '../../records/foreignImages.ts';
 import type { ImplicitEvent, ImplicitMargin, ModelRef, OwnPair, PairRecord, RunRecord } from '../../service/types.ts';
 import { WinnowError } from '../../shared/errors.ts';
@@ -59,7 +66,7 @@ export const roundsSlice: Slice<RoundsSlice> = (set, get) => {
         get().useModel(model.base);
         get().generateWith(model);
         get().setTrainModel(model);
-        const count = CANDIDATES * ask;
+        const count = candidatesFor(rule, ask);
         const { settings: own, from } = roundRecipe(get())!;
         const settings = { ...own, model };
         set({ lastPairs: { settings, from } });
@@ -73,15 +80,19 @@ export const roundsSlice: Slice<RoundsSlice> = (set, get) => {
             count,
             seed,
           });
-          set({ roundStage: t`Looking for the pairs to ask about` });
-          const margins = await marginsOf(run, model, made);
-          const others = second && new Map((await marginsOf(run, second, made)).map((one) => [one.pair, one.margin]));
-          const candidates = margins.map(({ pair, margin }) => ({ pair, margin, other: others?.get(pair) }));
+          const rated = async (): Promise<Candidate[]> => {
+            set({ roundStage: t`Looking for the pairs to ask about` });
+            const margins = await marginsOf(run, model, made);
+            const others = second && new Map((await marginsOf(run, second, made)).map((one) => [one.pair, one.margin]));
+            return margins.map(({ pair, margin }) => ({ pair, margin, other: others?.get(pair) }));
+          };
+          const ids = made.map((pair) => pair.id);
+          const order = rule === 'random' ? randomOrder(ids, seed) : askOrder(await rated(), { ask, seed });
           const at = new Date().toISOString();
           const byId = new Map<string, PairRecord>(made.map((pair) => [pair.id, pair]));
-          const asked = askOrder(candidates, { ask, seed }).map(({ pair, why }, order) => ({
+          const asked = order.map(({ pair, why }, place) => ({
             ...byId.get(pair)!,
-            asked: { round: id, at, order, why },
+            asked: { round: id, at, order: place, why },
           }));
           await savePairs(await db(), asked);
           get().replacePairs(asked);

@@ -32,7 +32,12 @@ export function NextRound({ run }: { run: RunRecord }) {
     <Disclosure label={t`Next round`}>
       <div className="stack">
         <p className="small dim">
-          {rule === 'doubt' ? (
+          {rule === 'random' ? (
+            <Trans>
+              Its best checkpoint draws as many pairs as you are to judge, all at random. The next run starts from it,
+              and is held against it.
+            </Trans>
+          ) : rule === 'doubt' ? (
             <Trans>
               Its best checkpoint draws twice as many pairs as you are to judge. Those that it is least certain of come
               first, and three in ten at random: only these are ever held out. The next run starts from it, and is held
@@ -52,17 +57,24 @@ export function NextRound({ run }: { run: RunRecord }) {
             {settingsInWords(recipe.settings)}
           </p>
         ) : null}
-        {run.checkpoints.length > 1 ? (
-          <Segmented
-            label={t({ message: 'Ask first', comment: 'about which pairs' })}
-            value={rule}
-            onChange={setRule}
-            options={[
-              { value: 'doubt', label: t`What it doubts` },
-              { value: 'disagreement', label: t`Where two checkpoints disagree` },
-            ]}
-          />
-        ) : null}
+        <Segmented
+          label={t({ message: 'Ask first', comment: 'about which pairs' })}
+          value={rule}
+          onChange={setRule}
+          options={[
+            { value: 'doubt', label: t`What it doubts` },
+            ...(run.checkpoints.length > 1
+              ? [{ value: 'disagreement' as const, label: t`Where two checkpoints disagree` }]
+              : []),
+            { value: 'random', label: t({ message: 'At random', comment: 'which pairs are asked about' }) },
+          ]}
+        />
+        <p className="small dim">
+          <Trans>
+            Measured on the embedded model with 100 answers: choosing pairs by doubt gained 0.03 deviations over random
+            ones, and anything from −0.73 to 0.78 would fit. That is no gain to rely on.
+          </Trans>
+        </p>
         <div className="row">
           <NumberField label={t`Pairs to judge`} value={ask} min={4} max={500} onChange={setAsk} />
           <Button look="primary" icon="generate" busy={busy} disabled={!free} onClick={start}>
