@@ -1,6 +1,9 @@
 /** What runs say of their pairs: asked for by a person, kept as long as the page. */
+import type { LabelState } from '../../data/labels.ts';
+import { pairsFor } from '../../data/pairs.ts';
 import { bestCheckpoint } from '../../evaluation/looks.ts';
-import type { ImplicitEvent, ImplicitMargins } from '../../service/types.ts';
+import { latentsFileOf } from '../../records/foreignImages.ts';
+import type { ImplicitEvent, ImplicitMargins, PairRecord, RunRecord, TrainPair } from '../../service/types.ts';
 import { listener } from '../app/workers.ts';
 import { actions } from './action.ts';
 import { tunedModel } from './models.ts';
@@ -17,6 +20,28 @@ export interface MarginsSlice {
   readingMargins: boolean;
   /** Of all pairs of a run, held-out ones too, by its best checkpoint. */
   readMargins(run: string): Promise<void>;
+}
+
+/** Its pictures as the run took them: the winner first. */
+export const winnerFirst = (
+  [one, other]: PairRecord['images'],
+  { winnerLatents }: Pick<TrainPair, 'winnerLatents'>,
+): PairRecord['images'] => (latentsFileOf(other) === winnerLatents ? [other, one] : [one, other]);
+
+/** Those of a run's pairs that are still here and that it would take otherwise now, or not at all: they were judged again since. */
+export function judgedSince(
+  { pairs: trained, config }: Pick<RunRecord, 'pairs' | 'config'>,
+  pairs: readonly PairRecord[],
+  labels: LabelState,
+): Set<string> {
+  const ids = new Set(trained.map(({ pair }) => pair));
+  const here = pairs.filter(({ id }) => ids.has(id));
+  const said = ({ winnerLatents, strength }: TrainPair): string => (strength === 'tie' ? 'tie' : winnerLatents);
+  const now = new Map(pairsFor(config, here, labels).map((one) => [one.pair, said(one)]));
+  const known = new Set(here.map(({ id }) => id));
+  return new Set(
+    trained.filter((one) => known.has(one.pair) && now.get(one.pair) !== said(one)).map(({ pair }) => pair),
+  );
 }
 
 export const marginsSlice: Slice<MarginsSlice> = (set, get) => {

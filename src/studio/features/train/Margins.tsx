@@ -1,12 +1,11 @@
 /** All pairs of a run by how far it agrees with their labels, the disputed first: where a label may be the wrong way round, or the model is. */
 import { plural, t } from '@lingui/core/macro';
 import { Trans } from '@lingui/react/macro';
-import { useState } from 'react';
+import { useMemo, useState } from 'react';
 import { useLocation } from 'wouter';
 import { heldOutOf } from '../../../data/heldOut.ts';
-import { winnerOf } from '../../../data/labels.ts';
 import { byTimestep, disputedFirst, marginIn, timestepBins } from '../../../evaluation/margins.ts';
-import type { RunRecord } from '../../../service/types.ts';
+import type { RunRecord, TrainPair } from '../../../service/types.ts';
 import type { Action } from '../../components/action.ts';
 import { Button } from '../../components/Button.tsx';
 import { Picture } from '../../components/Picture.tsx';
@@ -14,7 +13,7 @@ import { Shortcuts } from '../../components/Shortcuts.tsx';
 import { Progress } from '../../components/Progress.tsx';
 import { Panel, Tag } from '../../components/Surface.tsx';
 import { printPercent } from '../../components/words.ts';
-import type { RunMargins } from '../../store/marginsSlice.ts';
+import { judgedSince, type RunMargins, winnerFirst } from '../../store/marginsSlice.ts';
 import { useStudio } from '../../store/useStudio.ts';
 import styles from './train.module.css';
 
@@ -59,8 +58,11 @@ function Table({ run, found }: { run: RunRecord; found: RunMargins }) {
   const [, navigate] = useLocation();
   const { showPair } = useStudio.getState();
   const known = useStudio((s) => s.pairs);
+  const given = useStudio((s) => s.labels);
+  const since = useMemo(() => judgedSince(run, known, given), [run, known, given]);
   const { pairs: heldOut } = heldOutOf(run.pairs, run.config);
   const held = new Set([...heldOut].map((i) => run.pairs[i]!.pair));
+  const trained = new Map(run.pairs.map((one) => [one.pair, one]));
   const rows = disputedFirst(found.pairs);
   const bins = timestepBins(found.timesteps, BINS);
   const here = new Set(known.map(({ id }) => id));
@@ -140,13 +142,18 @@ function Table({ run, found }: { run: RunRecord; found: RunMargins }) {
             {rows.slice(0, most).map((row, i) => (
               <tr key={row.pair} aria-selected={i === selected} onClick={() => setSelected(i)}>
                 <td>
-                  <Two pair={row.pair} />
+                  <Two trained={trained.get(row.pair)!} />
                 </td>
                 <td className="small">
-                  {run.pairs.find(({ pair }) => pair === row.pair)?.prompt}{' '}
+                  {trained.get(row.pair)!.prompt}{' '}
                   {held.has(row.pair) ? (
                     <Tag>
                       <Trans comment="a pair, or pairs">held out</Trans>
+                    </Tag>
+                  ) : null}{' '}
+                  {since.has(row.pair) ? (
+                    <Tag tone="accent">
+                      <Trans comment="a pair, whose label is another one now">judged otherwise since</Trans>
                     </Tag>
                   ) : null}
                 </td>
@@ -181,13 +188,11 @@ function Table({ run, found }: { run: RunRecord; found: RunMargins }) {
   );
 }
 
-/** The preferred picture first. */
-function Two({ pair: id }: { pair: string }) {
-  const pair = useStudio((s) => s.pairs.find((one) => one.id === id));
-  const label = useStudio((s) => s.labels.byPair.get(id));
+/** First the picture that the run took as the preferred one: its margin is about that, whatever was said of the pair since. */
+function Two({ trained }: { trained: TrainPair }) {
+  const pair = useStudio((s) => s.pairs.find(({ id }) => id === trained.pair));
   if (!pair) return null;
-  const second = label ? winnerOf(label) === 1 : false;
-  const [first, other] = second ? [pair.images[1], pair.images[0]] : pair.images;
+  const [first, other] = winnerFirst(pair.images, trained);
   return (
     <span className={styles.marginPictures}>
       <Picture file={first.file} alt={t({ message: 'preferred', comment: 'a picture' })} thumbnail />
