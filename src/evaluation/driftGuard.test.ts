@@ -78,6 +78,15 @@ describe('the drift guard', () => {
   });
 });
 
+it('calls nothing learned by heart that training pairs do not show', () => {
+  const fall = (margin: number): string | null =>
+    driftRules['held-out'](
+      run({ looks: looks(-5, -10, -11).map((look) => ({ ...look, training: figures({ margin }) })) }),
+    );
+  expect(fall(2)).toMatch(/while on training pairs it is 2\.00: it learns these labels by heart/);
+  expect(fall(-16.6)).toMatch(/while on training pairs it is -16\.60: it is not learning these labels either/);
+});
+
 describe('where a run goes back to', () => {
   const record = (changes: Partial<RunRecord>): RunRecord => ({ step: 40, ...changes }) as RunRecord;
   const checkpoints = [10, 20, 30, 40].map((at) => ({ step: at, file: '', at: '' }));

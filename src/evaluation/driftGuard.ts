@@ -57,7 +57,12 @@ export const driftRules: Readonly<Record<'winner' | 'logit' | 'opposite' | 'held
     const best = Math.max(...margins);
     const falls = tail.length > FALLS && tail.every((margin, i) => i === 0 || margin < tail[i - 1]!);
     if (!falls || last >= best / 2 || best - last < MIN_FALL) return null;
-    return `On pairs that were held out its margin fell at ${FALLS} looks in a row, from ${tail[0]!.toFixed(2)} to ${last.toFixed(2)}, while on training pairs it is ${looks.at(-1)!.training.margin.toFixed(2)}: it learns these labels by heart, or they contradict one another.`;
+    const training = looks.at(-1)!.training.margin;
+    const why =
+      training > 0
+        ? 'it learns these labels by heart, or they contradict one another'
+        : 'it is not learning these labels either, it is thrown about';
+    return `On pairs that were held out its margin fell at ${FALLS} looks in a row, from ${tail[0]!.toFixed(2)} to ${last.toFixed(2)}, while on training pairs it is ${training.toFixed(2)}: ${why}.`;
   },
 };
 

@@ -39,6 +39,17 @@ export function bestLook(looks: readonly Look[] = []): Look | undefined {
   );
 }
 
+/** For people, where no look is the best one: each was no better than the start, or had drifted. How many it has right is another matter, so it is said
+ *  what of them was no better. */
+export function noBestInWords(looks: readonly Look[]): string {
+  if (looks.some(({ heldOut }) => heldOut.loss < Math.LN2))
+    return 'Every checkpoint that is better on held-out pairs than the model it came from has drifted too far to be taken.';
+  const last = looks.at(-1);
+  return last && accuracyInterval(last.heldOut)[0] > 0.5
+    ? 'No checkpoint is to be preferred to the model it came from: where one is wrong about a held-out pair, it is surer than where it is right.'
+    : 'No checkpoint was better on held-out pairs than the model it came from.';
+}
+
 /** The checkpoint to take: that of the best look; the last one where there is none, or its checkpoint is gone. */
 export function bestCheckpoint({
   checkpoints,

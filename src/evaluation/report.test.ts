@@ -110,6 +110,10 @@ it('says no more than the interval allows', () => {
   expect(verdict(winRate({ wins: 14, losses: 6, ties: 1 }), 'Tuned').counted).toBe(
     'Tuned won 14 of 20, with one tie set aside: 70 %.',
   );
+  expect([1, 2].map((ties) => verdict(winRate({ wins: 0, losses: 0, ties }), 'B').counted)).toEqual([
+    'The one comparison was a tie.',
+    'All 2 comparisons were ties.',
+  ]);
 });
 
 it('takes every colour from the page, light or dark', () => {

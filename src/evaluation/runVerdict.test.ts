@@ -62,7 +62,15 @@ const cases: Record<string, [RunFacts, RegExp]> = {
   ],
   'raise beta': [facts(heldOut(look(100, { winnerError: 1.2 }))), /raise beta/],
   'look through the labels': [facts(heldOut(look(100, { right: 3, margin: -1 }))), /look through the labels/],
-  'label until pairs are held out': [facts(), /label more than these 200 pairs/],
+  'hold pairs out': [
+    facts({ config: { ...presets[1]!.config, heldOut: 0 } }),
+    /compare it blind with the base, and hold pairs out in the next run/,
+  ],
+  'label more prompts': [facts({}, { nothingHeldOut: 'They are of one prompt.' }), /label pairs of more prompts/],
+  'label until pairs are held out': [
+    facts({ pairs: facts().run.pairs.slice(0, 19) }, { nothingHeldOut: 'There are 19.' }),
+    /label more than these 19 pairs/,
+  ],
   'doubt the labels': [
     facts(heldOut(look(100, luck, { right: 12 })), { selfAgreement: 0.7 }),
     /preset “Labels in doubt”\. You agree with yourself 70 % of the time/,
@@ -92,6 +100,31 @@ describe('the verdict on a run', () => {
     const groups = runVerdict(facts(heldOut(look(50), look(100)))).map(({ group }) => group);
     expect(groups).toEqual(['learned', 'margin', 'drift', 'next']);
     expect(runVerdict(facts()).map(({ group }) => group)).toEqual(['learned', 'next']);
+  });
+
+  it('does not say of checkpoints that drifted that they were no better', () => {
+    const said = runVerdict(facts(heldOut(look(50, { winnerError: 1.5 }))));
+    const of = (group: string): string | undefined => said.find((one) => one.group === group)?.text;
+    expect(of('learned')).toMatch(/beyond luck/);
+    expect(of('margin')).toMatch(/better on held-out pairs .* has drifted too far/);
+    const wronglySure = { ...look(50).heldOut, loss: 0.8, winnerError: 0.99 };
+    const torn = runVerdict(facts({ looks: [{ ...look(50), heldOut: wronglySure }] }));
+    expect(torn.find(({ group }) => group === 'learned')?.text).toMatch(/beyond luck/);
+    expect(torn.find(({ group }) => group === 'margin')?.text).toMatch(/surer than where it is right/);
+  });
+
+  it('does not call worse what is as well as before', () => {
+    const drift = (winnerError: number): string | undefined =>
+      runVerdict(facts(heldOut(look(100, { winnerError })))).find(({ group }) => group === 'drift')?.text;
+    expect(drift(1.09)).toMatch(/nearly as well as before \(9 % worse\)/);
+    expect(drift(1.001)).toMatch(/as well as before\.$/);
+  });
+
+  it('does not ask for more labels where what is missing is something else', () => {
+    const many = facts().run.pairs;
+    expect(many.length).toBeGreaterThan(100);
+    const none = facts({ config: { ...presets[1]!.config, heldOut: 0 } });
+    expect(runVerdict(none).at(-1)?.text).not.toMatch(/label more/);
   });
 
   it('does not call it hardly moved where a small beta makes margins small', () => {

@@ -1,7 +1,8 @@
 /** What a run came to, in plain words: what improved, by how much, how sure, what to do next. Each sentence is a rule's; the first of each group that
  *  has something to say says it. */
 import { type Look, type LookFigures, type RunRecord, solvedInWords } from '../records/runs.ts';
-import { accuracyInterval, accuracyOf, bestLook } from './looks.ts';
+import { MIN_PAIRS } from '../data/heldOut.ts';
+import { accuracyInterval, accuracyOf, bestLook, noBestInWords } from './looks.ts';
 
 export interface RunFacts {
   run: Pick<RunRecord, 'looks' | 'ended' | 'setbacks' | 'solved' | 'config' | 'pairs' | 'step' | 'status'>;
@@ -41,6 +42,13 @@ const byHeart = ({ heldOut, training }: Look): boolean =>
   !isSure(heldOut) &&
   accuracyOf(training) - accuracyOf(heldOut) >= 0.25 &&
   training.margin > 2 * Math.abs(heldOut.margin);
+/** Beside the start, whose error over the reference's is 1. */
+function howWell(worse: number): string {
+  const share = percent(Math.abs(worse));
+  if (share === '0 %') return 'as well as before';
+  return worse < 0 ? `as well as before (${share} better)` : `nearly as well as before (${share} worse)`;
+}
+const decidedOf = ({ pairs }: RunFacts['run']): number => pairs.filter(({ strength }) => strength !== 'tie').length;
 const isLast = ({ looks, best }: Facts): boolean => best !== undefined && best === looks.at(-1);
 
 export const verdictRules: readonly { name: string; group: Group; says: Rule }[] = [
@@ -90,8 +98,7 @@ export const verdictRules: readonly { name: string; group: Group; says: Rule }[]
   {
     name: 'no better than the start',
     group: 'margin',
-    says: ({ best, looks }) =>
-      !best && looks.length > 0 ? 'No checkpoint was better on them than the model it came from.' : null,
+    says: ({ best, looks }) => (!best && looks.length > 0 ? noBestInWords(looks) : null),
   },
   {
     name: 'drifted',
@@ -105,9 +112,7 @@ export const verdictRules: readonly { name: string; group: Group; says: Rule }[]
     name: 'stayed',
     group: 'drift',
     says: ({ shown }) =>
-      shown
-        ? `It still draws the pictures you preferred as well as before (${percent(Math.abs(shown.heldOut.winnerError - 1))} ${shown.heldOut.winnerError <= 1 ? 'better' : 'worse'}).`
-        : null,
+      shown ? `It still draws the pictures you preferred ${howWell(shown.heldOut.winnerError - 1)}.` : null,
   },
   {
     name: 'stopped by a person',
@@ -135,6 +140,22 @@ export const verdictRules: readonly { name: string; group: Group; says: Rule }[]
     says: ({ shown }) =>
       shown && isAgainst(shown.heldOut)
         ? 'Next: look through the labels, the most disputed first: some may be the wrong way round.'
+        : null,
+  },
+  {
+    name: 'hold pairs out',
+    group: 'next',
+    says: ({ looks, run }) =>
+      looks.length === 0 && run.config.heldOut === 0 && decidedOf(run) >= MIN_PAIRS
+        ? 'Next: compare it blind with the base, and hold pairs out in the next run.'
+        : null,
+  },
+  {
+    name: 'label more prompts',
+    group: 'next',
+    says: ({ looks, run, nothingHeldOut }) =>
+      looks.length === 0 && nothingHeldOut !== null && decidedOf(run) >= MIN_PAIRS
+        ? 'Next: label pairs of more prompts, so that some can be held out, and compare it blind with the base.'
         : null,
   },
   {

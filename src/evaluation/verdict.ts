@@ -19,7 +19,12 @@ export function verdict(result: WinRate, name: string): Verdict {
   const tieWords = ties === 0 ? '' : ties === 1 ? ', with one tie set aside' : `, with ${ties} ties set aside`;
   if (n === 0)
     return {
-      counted: ties ? `All ${ties} comparisons were ties.` : 'Nothing was compared.',
+      counted:
+        ties === 0
+          ? 'Nothing was compared.'
+          : ties === 1
+            ? 'The one comparison was a tie.'
+            : `All ${ties} comparisons were ties.`,
       concluded: ties ? 'No difference was seen.' : 'So nothing can be said.',
       side: 'open',
     };

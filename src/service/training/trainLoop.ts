@@ -1,6 +1,6 @@
 /** Steps a prepared run to its end: between two steps it saves, samples, and does what it is told. */
 import { driftOf, goodCheckpoint, MAX_SETBACKS, WINDOW } from '../../evaluation/driftGuard.ts';
-import { bestLook, hasStalled } from '../../evaluation/looks.ts';
+import { bestLook, hasStalled, noBestInWords } from '../../evaluation/looks.ts';
 import { isWinnowError, WinnowError } from '../../shared/errors.ts';
 import { type LoopData, runStep } from '../../training/runStep.ts';
 import { SOLVED_DRAWS, SolvedTally, withoutSolved } from '../../training/solved.ts';
@@ -193,9 +193,12 @@ class Loop {
       const to = best
         ? ` The checkpoint to take is that of step ${best.step}.`
         : looks.length > 0
-          ? ' No look was better than the model it came from: lower the rate, raise beta, or look through the labels.'
+          ? ` ${noBestInWords(looks)} Lower the rate, raise beta, or look through the labels.`
           : ' Lower the rate, or raise beta.';
-      return end('drift guard', `${drift} Training stopped at step ${step}.${to}`);
+      return end(
+        'drift guard',
+        `${drift} ${step < config.steps ? `Training stopped at step ${step}.` : 'That was its last step.'}${to}`,
+      );
     }
     // A run at its last step ends anyway.
     if (step < config.steps && looks.at(-1)?.step === step && hasStalled(looks, config.earlyStop))
