@@ -3,6 +3,7 @@ import type { ComparedItem } from './armFigures.ts';
 import type { Interval } from './bootstrap.ts';
 import type { DiversityFigures } from './diversity.ts';
 import type { Spread } from './spread.ts';
+import type { WinRate } from './winRate.ts';
 
 export const percent = (share: number): string =>
   Number.isNaN(share) ? 'none decided' : `${(100 * share).toFixed(1)} %`;
@@ -20,3 +21,15 @@ export const distanceWords = ({ by }: DiversityFigures): string =>
   by === null
     ? 'The distance is the root mean square of pixels in [0, 1], pictures shrunk to 32 by 32.'
     : `The distance is 1 less the cosine of two pictures’ embeddings by ${by}.`;
+
+/** Of a win rate in a table. */
+export const rateHead = ['win rate', '95 % interval (Wilson)', 'wins', 'losses', 'ties', 'sign test p'];
+
+export const rateRow = ({ rate, interval, wins, losses, ties, pValue }: WinRate): string[] => [
+  percent(rate),
+  range(interval),
+  String(wins),
+  String(losses),
+  String(ties),
+  pValue.toPrecision(2),
+];

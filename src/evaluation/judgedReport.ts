@@ -2,12 +2,22 @@
 import type { Compared, ComparedItem, ScaleFigures } from './armFigures.ts';
 import { FEW_GROUPS, type Interval } from './bootstrap.ts';
 import type { DiversityFigures } from './diversity.ts';
-import { between, distanceWords, percent, plain, promptsOf, range, sign, signed } from './figureWords.ts';
+import {
+  between,
+  distanceWords,
+  percent,
+  plain,
+  promptsOf,
+  range,
+  rateHead,
+  rateRow,
+  sign,
+  signed,
+} from './figureWords.ts';
 import { bestOf } from './pairedGain.ts';
 import type { Report, ReportBlock } from './report.ts';
 import { standardCells, type StandardTable, standardTable } from './standardTable.ts';
 import { verdict } from './verdict.ts';
-import type { WinRate } from './winRate.ts';
 
 /** What a report tells of a judge. */
 interface ToldJudge {
@@ -153,17 +163,6 @@ function gainWords({ deviations, otherSeeds }: Compared): ReportBlock[] {
     },
   ];
 }
-
-const rateHead = ['win rate', '95 % interval (Wilson)', 'wins', 'losses', 'ties', 'sign test p'];
-
-const rateRow = ({ rate, interval, wins, losses, ties, pValue }: WinRate): string[] => [
-  percent(rate),
-  range(interval),
-  String(wins),
-  String(losses),
-  String(ties),
-  pValue.toPrecision(2),
-];
 
 function row(name: string, { rate, overPrompts, gain, deviations, otherSeeds }: Compared): string[] {
   const [share, interval, ...rest] = rateRow(rate);

@@ -8,6 +8,7 @@ import type { GenerateRequest } from '../../service/types.ts';
 import { endedEarlyInWords, isBlindDone, isStudying, isUnfinished, judgedRounds } from './blindSlice.ts';
 import { WorkerForTests } from '../app/workerForTests.ts';
 import { db } from './services.ts';
+import { exportReport } from './takeAway.ts';
 import { closeStudio, modelInfo, openStudio, studio } from './testStudio.ts';
 import { useStudio } from './useStudio.ts';
 
@@ -223,6 +224,25 @@ it('a study is there before its first answer, is left and gone on with, and ends
 
   await studio().removeBlindTest(done!.id);
   expect(await onDisk()).toEqual([]);
+});
+
+it('stands in the report with everything that its figures say, and nothing of a prompt is markup', async () => {
+  await studioThatDraws();
+  const prompts = ['<b>a "cat"</b>', 'a dog & מלך', 'a fox', 'a house'].map((prompt, i) => ({
+    prompt,
+    category: i < 2 ? '<i>odd</i>' : 'plain',
+  }));
+  await studio().startBlindTest({ rounds: 4, questions: ['general'], models: models.slice(0, 2), prompts });
+  for (const { shownLeft, category } of studio().blind!.ready)
+    await studio().answerBlind(category === 'plain' ? 'tie' : shownLeft === 'b' ? 'left' : 'right');
+  const html = (await exportReport(undefined)).bytes as string;
+  const cells = [...html.matchAll(/<tr>((?:<td>[^<]*<\/td>)+)<\/tr>/g)].map((row) =>
+    [...row[1]!.matchAll(/<td>([^<]*)<\/td>/g)].map((cell) => cell[1]),
+  );
+  expect(cells).toContainEqual(['all', '100.0 %', '34.2 % to 100.0 %', '2', '0', '2', '0.50', expect.any(String)]);
+  expect(cells).toContainEqual(['plain', 'none decided', '0.0 % to 100.0 %', '0', '0', '2', '1.0', '']);
+  expect(cells.flat()).toContain('&#60;i&#62;odd&#60;/i&#62;');
+  expect(html).not.toMatch(/<i>odd|NaN|Infinity|undefined/);
 });
 
 it('asks about the pictures alone before the prompt has been read', async () => {

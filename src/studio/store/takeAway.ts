@@ -10,6 +10,7 @@ import { heldOutOf } from '../../data/heldOut.ts';
 import { readPicture } from '../../data/images.ts';
 import { writeInParts } from '../../data/partWriter.ts';
 import { blindFigures, modelsOf } from '../../evaluation/blindFigures.ts';
+import { range, rateHead, rateRow } from '../../evaluation/figureWords.ts';
 import { lookBlocks } from '../../evaluation/looks.ts';
 import type { Report, ReportBlock, ReportImage } from '../../evaluation/report.ts';
 import { ratersBlocks, ratersFigures } from '../../evaluation/raters.ts';
@@ -139,7 +140,7 @@ function blindBlocks(test: BlindTestRecord): ReportBlock[] {
     },
     ...blindFigures(test).flatMap(({ question, duels, strengths }): ReportBlock[] => [
       ...(duels.length === 0 ? [{ kind: 'text' as const, text: `${asked(question)} Nothing was answered.` }] : []),
-      ...duels.flatMap(({ a, b, rate, categories }): ReportBlock[] => {
+      ...duels.flatMap(({ a, b, rate, overPrompts, categories }): ReportBlock[] => {
         const said = verdict(rate, models[b]!.title);
         return [
           {
@@ -150,20 +151,14 @@ function blindBlocks(test: BlindTestRecord): ReportBlock[] {
             interval: rate.interval,
           },
           { kind: 'text', text: `${said.counted} ${said.concluded}` },
-          ...(categories.length > 0
-            ? [
-                {
-                  kind: 'table' as const,
-                  head: ['category', 'wins', 'losses', 'ties', 'win rate', '95 % interval'],
-                  rows: categories.map(({ category, rate: of }) => [
-                    category,
-                    ...[of.wins, of.losses, of.ties].map(String),
-                    Number.isNaN(of.rate) ? 'none decided' : `${Math.round(100 * of.rate)} %`,
-                    `${Math.round(100 * of.interval[0])} to ${Math.round(100 * of.interval[1])} %`,
-                  ]),
-                },
-              ]
-            : []),
+          {
+            kind: 'table',
+            head: ['', ...rateHead, 'over prompts'],
+            rows: [
+              ['all', ...rateRow(rate), overPrompts ? range(overPrompts) : '-'],
+              ...categories.map(({ category, rate: of }) => [category, ...rateRow(of), '']),
+            ],
+          },
         ];
       }),
       ...(strengths
