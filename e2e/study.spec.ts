@@ -67,6 +67,11 @@ test('a study hides the models until its end, and goes on where it was left', as
   await page.keyboard.press('ArrowRight');
   await expect(page.getByText('Ada · 2 of 2')).toBeVisible();
   expect(await page.locator('body').innerText()).not.toMatch(/model|postcard/i);
+  // Loaded again, the page leads back to it.
+  await page.reload();
+  await expect(page.getByText('Ada · 2 of 2')).toBeVisible({ timeout: 180_000 });
+  await expect(page.getByRole('navigation')).toHaveCount(0);
+  expect(await page.evaluate(() => `${document.title} ${location.hash}`)).toBe('Winnow #/compare');
   await page.getByRole('button', { name: 'Go on later' }).click();
   await page.reload();
   await expect(page.getByText('Ada: 1 of 2')).toBeVisible({ timeout: 180_000 });

@@ -50,6 +50,11 @@ export function Shell() {
 
 /** Somebody else judges: nothing of models, runs and settings is on screen, and no key leads there. */
 function Study() {
+  const [location, navigate] = useLocation();
+  // The address of a comparison is made of its models.
+  useEffect(() => {
+    if (location !== '/compare') navigate('/compare', { replace: true });
+  }, [location, navigate]);
   const Screen = routes.find(({ path }) => path === '/compare')!.screen;
   return (
     <div className={styles.body}>

@@ -3,6 +3,7 @@ import { i18n } from '@lingui/core';
 import { useEffect, useState } from 'react';
 import { useLocation } from 'wouter';
 import { atWorkInWords, type Ended, endedBetween } from '../store/ends.ts';
+import { isStudying } from '../store/blindSlice.ts';
 import { useStudio } from '../store/useStudio.ts';
 import { routes } from './routes.tsx';
 
@@ -11,6 +12,7 @@ export function TabTitle() {
   const working = useStudio(atWorkInWords);
   const [ended, setEnded] = useState<Ended | null>(null);
   const screen = routes.find(({ path }) => path !== '/' && (location === path || location.startsWith(`${path}/`)));
+  const studying = useStudio(isStudying);
   const parts = [ended ? `✓ ${ended.title}` : working, screen && i18n._(screen.title), 'Winnow'];
 
   useEffect(() => {
@@ -21,7 +23,7 @@ export function TabTitle() {
       if (now.activeRun !== before.activeRun) runningSince = now.activeRun === null ? null : at;
       if (!end || document.visibilityState === 'visible') return;
       setEnded(end);
-      if (now.preferences.notify) notify(end);
+      if (now.preferences.notify && !isStudying(now)) notify(end);
     });
   }, []);
 
@@ -33,7 +35,8 @@ export function TabTitle() {
     return () => document.removeEventListener('visibilitychange', seen);
   }, []);
 
-  const title = parts.filter(Boolean).join(' · ');
+  // Nothing of runs and screens before the end.
+  const title = studying ? 'Winnow' : parts.filter(Boolean).join(' · ');
   useEffect(() => {
     document.title = title;
   }, [title]);

@@ -1,12 +1,19 @@
 /** A blind test through the store, on a real IndexedDB implementation: what is on disk is what was judged. */
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { type BlindRound, type BlindTestRecord, type Question, readBlindTests } from '../../data/blindTests.ts';
+import {
+  type BlindRound,
+  type BlindTestRecord,
+  type Question,
+  readBlindTests,
+  saveBlindTest,
+} from '../../data/blindTests.ts';
 import { blindFigures } from '../../evaluation/blindFigures.ts';
 import { imageRecord } from '../../records/testRecords.ts';
 import { WinnowError } from '../../shared/errors.ts';
 import type { GenerateRequest } from '../../service/types.ts';
 import { endedEarlyInWords, isBlindDone, isStudying, isUnfinished, judgedRounds } from './blindSlice.ts';
 import { WorkerForTests } from '../app/workerForTests.ts';
+import { studyHere } from './persisted.ts';
 import { db } from './services.ts';
 import { exportReport } from './takeAway.ts';
 import { closeStudio, modelInfo, openStudio, studio } from './testStudio.ts';
@@ -224,6 +231,79 @@ it('a study is there before its first answer, is left and gone on with, and ends
 
   await studio().removeBlindTest(done!.id);
   expect(await onDisk()).toEqual([]);
+});
+
+it('leads back to a study where the page is loaded again, and shows nothing else meanwhile', async () => {
+  const kept = new Map<string, string>();
+  vi.stubGlobal('sessionStorage', {
+    getItem: (key: string) => kept.get(key) ?? null,
+    setItem: (key: string, value: string) => void kept.set(key, value),
+    removeItem: (key: string) => void kept.delete(key),
+  });
+  await studioThatDraws();
+  await studio().startBlindTest({ rounds: 2, questions: ['general'], models, prompts: some, rater: 'Ada' });
+  await studio().answerBlind('left');
+  const { id } = studio().blind!.record;
+  const reload = async (): Promise<void> => {
+    useStudio.setState({ blind: null, studyToRestore: studyHere.read() });
+    expect([studio().studyToRestore, isStudying(studio())]).toEqual([id, true]);
+    await studio().restoreStudy();
+  };
+  await reload();
+  expect(studio()).toMatchObject({ studyToRestore: null, blind: { index: 1, record: { id } } });
+  await studio().answerBlind('left');
+  // At its end, before anybody asked for the names.
+  await reload();
+  expect([isBlindDone(studio().blind!), isStudying(studio())]).toEqual([true, true]);
+  studio().revealStudy();
+  expect([studyHere.read(), isStudying(studio())]).toEqual([null, false]);
+  // One that was left, or deleted, is not come back to.
+  await studio().startBlindTest({ rounds: 2, questions: ['general'], models, prompts: some, rater: 'Ada' });
+  await studio().pauseBlindTest();
+  expect(studyHere.read()).toBeNull();
+  useStudio.setState({ studyToRestore: 'gone' });
+  await studio().restoreStudy();
+  expect(isStudying(studio())).toBe(false);
+});
+
+it('goes on from what another tab judged, once it takes over from it', async () => {
+  await studioThatDraws();
+  await studio().startBlindTest({ rounds: 6, questions: ['general'], models: models.slice(0, 2), prompts: some });
+  await studio().answerBlind('left');
+  const [test] = await readBlindTests(await db());
+  const further = studio()
+    .blind!.ready.slice(0, 4)
+    .map((round) => ({
+      ...round,
+      answers: [{ question: 'general' as const, answer: 'right' as const, elapsedMs: 1, at: '' }],
+    }));
+  await saveBlindTest(await db(), { ...test!, rounds: further });
+  await studio().takeOverFromOtherTab();
+  expect(studio().blind).toMatchObject({ index: 4, question: 0 });
+  await studio().answerBlind('tie');
+  expect(await onDisk()).toEqual([[['right'], ['right'], ['right'], ['right'], ['tie']]]);
+  // Ended there, it is not gone on with here.
+  const [now] = await readBlindTests(await db());
+  await saveBlindTest(await db(), { ...now!, ended: true });
+  await studio().takeOverFromOtherTab();
+  expect(studio().blind).toBeNull();
+});
+
+it('gives what a study came to that nobody will go on with', async () => {
+  await studioThatDraws();
+  await studio().startBlindTest({ rounds: 6, questions: ['general'], models, prompts: some, rater: 'Ada' });
+  const { id } = studio().blind!.record;
+  await studio().pauseBlindTest();
+  await studio().endBlindTest(id);
+  expect(studio().blind).toBeNull();
+  await studio().resumeBlindTest(id);
+  for (const _ of [1, 2]) await studio().answerBlind('left');
+  await studio().pauseBlindTest();
+  await studio().endBlindTest(id);
+  expect([isBlindDone(studio().blind!), isStudying(studio())]).toEqual([true, false]);
+  const [ended] = await readBlindTests(await db());
+  expect([endedEarlyInWords(ended!), isUnfinished(ended!)]).toEqual(['Ended early, after 2 of 6.', false]);
+  expect(studio().blindTests).toEqual([ended]);
 });
 
 it('stands in the report with everything that its figures say, and nothing of a prompt is markup', async () => {

@@ -21,6 +21,7 @@ import { comparedModels, compareSettingsFor } from './compareSelectors.ts';
 import { english } from './english.ts';
 import { modelKey, modelNames, titleOf } from './models.ts';
 import { areEnlarged, loadPicture } from './pictures.ts';
+import { studyHere } from './persisted.ts';
 import type { Problem } from './problem.ts';
 import { bundledPromptSet, drawPrompts, randomSeed } from './prompts.ts';
 import { db } from './services.ts';
@@ -43,6 +44,12 @@ export interface BlindTest {
 export interface BlindSlice {
   blind: BlindTest | null;
   blindProblem: Problem | null;
+  /** The study that somebody was at when the page was loaded again, until it is on screen. */
+  studyToRestore: string | null;
+  /** Leads back to it. */
+  restoreStudy(): Promise<void>;
+  /** Another tab may have judged meanwhile: what is on screen goes on from what is on disk. */
+  settleBlind(): void;
   /** Of the models that are compared, or of others. */
   startBlindTest(options: {
     rounds: number;
@@ -67,6 +74,8 @@ export interface BlindSlice {
   undoBlind(): Promise<void>;
   /** Ends it here for good; what was judged counts. */
   stopBlindTest(): Promise<void>;
+  /** The same for one that was left, whoever judged: its models may be gone, or somebody will not go on. */
+  endBlindTest(id: string): Promise<void>;
   closeBlindTest(): void;
 }
 
@@ -79,8 +88,13 @@ const hiddenFirst = (questions: readonly Question[]): Question[] =>
 export const isBlindDone = (blind: BlindTest): boolean => blind.stopped || blind.index >= blind.record.planned;
 
 /** Whether somebody is at a study: they see nothing of models. */
-export const isStudying = ({ blind }: { blind: BlindTest | null }): boolean =>
-  blind?.record.rater !== undefined && !blind.revealed;
+export const isStudying = ({
+  blind,
+  studyToRestore,
+}: {
+  blind: BlindTest | null;
+  studyToRestore: string | null;
+}): boolean => studyToRestore !== null || (blind?.record.rater !== undefined && !blind.revealed);
 
 /** Rounds of which every question is answered. */
 export const judgedRounds = ({ rounds, questions }: BlindTestRecord): number =>
@@ -89,6 +103,12 @@ export const judgedRounds = ({ rounds, questions }: BlindTestRecord): number =>
 /** Not at its end, and can be gone on with. */
 export const isUnfinished = (test: BlindTestRecord): boolean =>
   !test.ended && test.plan !== undefined && judgedRounds(test) < Math.min(test.planned, test.plan.showings.length);
+
+/** Where it is gone on with. */
+function placeIn(record: BlindTestRecord): Pick<BlindTest, 'index' | 'question'> {
+  const index = judgedRounds(record);
+  return { index, question: record.rounds[index]?.answers.length ?? 0 };
+}
 
 /** For people: where a test came to less than was asked for. Tests of earlier versions did, where they were left. */
 export function endedEarlyInWords(test: BlindTestRecord, language: I18n = i18n): string | null {
@@ -180,11 +200,51 @@ export const blindSlice: Slice<BlindSlice> = (set, get) => {
     }));
   }
 
+  /** Of a study that somebody is at from now on; of anything else nothing leads back to one. */
+  const enter = ({ id, rater }: BlindTestRecord): void => studyHere.write(rater === undefined ? null : id);
+  const leave = (): void => {
+    studyHere.write(null);
+    set({ studyToRestore: null });
+  };
+
   const elsewhere = (): string => t`Judge there, or take over here.`;
 
   return {
     blind: null,
     blindProblem: null,
+    studyToRestore: studyHere.read(),
+
+    async restoreStudy() {
+      const id = get().studyToRestore;
+      if (id === null) return;
+      const record = get().blindTests.find((test) => test.id === id);
+      if (!record) return leave();
+      if (isUnfinished(record)) {
+        const resumed = get().resumeBlindTest(id);
+        set({ studyToRestore: null });
+        return resumed;
+      }
+      // Every answer was given, and nobody has asked for the names.
+      set({
+        blind: { record, ready: record.rounds, ...placeIn(record), since: performance.now(), stopped: true },
+        studyToRestore: null,
+      });
+    },
+
+    settleBlind() {
+      const { blind, blindTests } = get();
+      if (!blind || isBlindDone(blind)) return;
+      const record = blindTests.find(({ id }) => id === blind.record.id);
+      // Nothing is on disk of a test that nobody answered.
+      if (!record && blind.record.rounds.length === 0 && blind.record.rater === undefined) return;
+      if (!record || !isUnfinished(record)) {
+        leave();
+        return set({ blind: null });
+      }
+      const unanswered = blind.ready.slice(record.rounds.length).map((round) => ({ ...round, answers: [] }));
+      const since = performance.now();
+      set({ blind: { ...blind, record, ready: [...record.rounds, ...unanswered], ...placeIn(record), since } });
+    },
 
     async startBlindTest({ rounds, questions, models, prompts, rater, settings }) {
       const chosen = distinctBy(models ?? comparedModels(get()), modelKey);
@@ -206,6 +266,7 @@ export const blindSlice: Slice<BlindSlice> = (set, get) => {
       set({
         blind: { record, ready: [], index: 0, question: 0, since: performance.now(), stopped: false },
       });
+      enter(record);
       await action({ problem: 'blindProblem' }, async () => {
         const seed = randomSeed();
         const drawn = drawPrompts(prompts?.length ? prompts : await bundledPromptSet('test'), rounds);
@@ -231,12 +292,12 @@ export const blindSlice: Slice<BlindSlice> = (set, get) => {
         return void (await action({ problem: 'blindProblem' }, () => makeRounds(id, blind.ready.length)));
       const record = get().blindTests.find((test) => test.id === id);
       if (!record || !isUnfinished(record)) return;
-      const index = judgedRounds(record);
-      const question = record.rounds[index]?.answers.length ?? 0;
+      const { index, question } = placeIn(record);
       set({
         blind: { record, ready: record.rounds, index, question, since: performance.now(), stopped: false },
         blindProblem: null,
       });
+      enter(record);
       await action({ problem: 'blindProblem' }, async () => {
         await loadPictures(record.rounds.slice(index));
         await makeRounds(id, record.rounds.length);
@@ -246,11 +307,15 @@ export const blindSlice: Slice<BlindSlice> = (set, get) => {
     async pauseBlindTest() {
       await judging.settled();
       const { jobs } = get();
+      leave();
       set({ blind: null });
       for (const job of jobs) if (job.kind === 'blind') await get().cancelJob(job.id);
     },
 
-    revealStudy: () => set(({ blind }) => (blind ? { blind: { ...blind, revealed: true } } : {})),
+    revealStudy() {
+      leave();
+      set(({ blind }) => (blind ? { blind: { ...blind, revealed: true } } : {}));
+    },
 
     removeBlindTest: (id) =>
       action({ problem: 'blindProblem' }, async () => {
@@ -308,6 +373,20 @@ export const blindSlice: Slice<BlindSlice> = (set, get) => {
       });
     },
 
-    closeBlindTest: () => set({ blind: null }),
+    endBlindTest: (id) =>
+      action({ problem: 'blindProblem' }, async () => {
+        checkOwner(get(), t`End it there, or take over here.`);
+        const record = get().blindTests.find((test) => test.id === id);
+        if (!record?.rounds.length || !isUnfinished(record)) return;
+        const ended = { ...record, ended: true as const };
+        await keep(ended);
+        const blind = { record: ended, ready: ended.rounds, ...placeIn(ended), since: performance.now() };
+        set({ blind: { ...blind, stopped: true, revealed: true } });
+      }),
+
+    closeBlindTest() {
+      leave();
+      set({ blind: null });
+    },
   };
 };

@@ -8,11 +8,11 @@ export const LONG_MS = 30_000;
 
 const percent = (fraction: number): string => `${Math.floor(100 * Math.min(1, Math.max(0, fraction)))} %`;
 
-type AtWork = Pick<Studio, 'activeRun' | 'runs' | 'jobs' | 'blind'>;
+type AtWork = Pick<Studio, 'activeRun' | 'runs' | 'jobs' | 'blind' | 'studyToRestore'>;
 
 /** A run before the queue; null where nothing is at work, and during a study, which shows nothing of models. */
-export function atWorkInWords({ activeRun, runs, jobs, blind }: AtWork): string | null {
-  if (blind?.record.rater !== undefined) return null;
+export function atWorkInWords({ activeRun, runs, jobs, blind, studyToRestore }: AtWork): string | null {
+  if (blind?.record.rater !== undefined || studyToRestore !== null) return null;
   if (activeRun !== null) {
     const run = runs.find(({ id }) => id === activeRun);
     if (!run) return t({ message: 'Preparing', comment: 'a run' });

@@ -90,6 +90,7 @@ export const engineSlice: Slice<EngineSlice> = (set, get, store) => {
   /** What was asked for before the page was loaded. */
   function restoreWork(): void {
     if (get().engineState !== 'ready') return;
+    void get().restoreStudy();
     void get().restoreQueue();
     void get().restoreWaiting();
   }
@@ -195,6 +196,7 @@ export const engineSlice: Slice<EngineSlice> = (set, get, store) => {
       get().forgetActiveRun();
       await get().clearLeftovers();
       await get().readStored();
+      get().settleBlind();
       await start();
       restoreWork();
     },

@@ -171,6 +171,27 @@ export const drafts = define({
   },
 });
 
+/** The study that somebody is at, by its id: of this tab alone and as long as it is open, so that loading the page again leads back to it, and not to
+ *  screens that name models. */
+export const studyHere = {
+  key: 'winnow.study',
+  read(): string | null {
+    try {
+      return sessionStorage.getItem(studyHere.key);
+    } catch {
+      return null;
+    }
+  },
+  write(id: string | null): void {
+    try {
+      if (id === null) sessionStorage.removeItem(studyHere.key);
+      else sessionStorage.setItem(studyHere.key, id);
+    } catch {
+      // A browser that keeps nothing begins at its first screen.
+    }
+  },
+} as const;
+
 /** Light or dark: Mantine reads, checks and writes it, index.html reads it before the first paint. */
 export const theme = { key: 'mantine-color-scheme-value', initial: 'auto' } as const;
 

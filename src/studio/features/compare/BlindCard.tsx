@@ -60,9 +60,11 @@ export function BlindCard() {
         <Shortcuts title={t`Blind test`} actions={[start]} />
         <ProblemNotice problem={problem} />
         <p className="small dim">
-          {models > 2
-            ? t`${models} models, two at a time, on prompts that training never saw.`
-            : t`A and B on prompts that training never saw.`}{' '}
+          {set
+            ? null
+            : models > 2
+              ? t`${models} models, two at a time, on prompts that training never saw.`
+              : t`A and B on prompts that training never saw.`}{' '}
           <Trans>Sides shuffled, names hidden until the end.</Trans>
         </p>
         <NumberField
@@ -143,6 +145,13 @@ function reached(test: BlindTestRecord): string {
   return rater === undefined ? t`Unfinished: ${judged} of ${planned}` : t`${rater}: ${judged} of ${planned}`;
 }
 
+/** As where it is judged. */
+function ending(test: BlindTestRecord): string {
+  const { planned } = test;
+  const judged = judgedRounds(test);
+  return t`The names are shown, and it cannot be gone on with: it came to ${judged} of ${plural(planned, { one: `${planned} comparison`, other: `${planned} comparisons` })}.`;
+}
+
 function removal(test: BlindTestRecord): { label: string; question: string } {
   const { rater } = test;
   const judged = judgedRounds(test);
@@ -156,7 +165,7 @@ function removal(test: BlindTestRecord): { label: string; question: string } {
 function Earlier() {
   const tests = useStudio((s) => s.blindTests);
   const ready = useStudio((s) => s.engineState === 'ready');
-  const { resumeBlindTest, removeBlindTest } = useStudio.getState();
+  const { resumeBlindTest, removeBlindTest, endBlindTest } = useStudio.getState();
   const open = tests.filter(isUnfinished);
   const done = tests.filter((test) => !isUnfinished(test));
   const count = done.length;
@@ -177,6 +186,14 @@ function Earlier() {
                 <Button disabled={!ready} onClick={() => resumeBlindTest(test.id)}>
                   <Trans>Go on</Trans>
                 </Button>
+                {test.rounds.length > 0 ? (
+                  <ConfirmButton
+                    label={t`End here`}
+                    question={ending(test)}
+                    confirm={t`End it`}
+                    onConfirm={() => endBlindTest(test.id)}
+                  />
+                ) : null}
                 <ConfirmButton
                   icon="remove"
                   {...removal(test)}

@@ -72,6 +72,24 @@ function StudyDone() {
   );
 }
 
+/** The page was loaded again in the middle of a study: it is back when the engine is. Where that does not come, it can be left. */
+export function StudyComesBack() {
+  const { pauseBlindTest } = useStudio.getState();
+  return (
+    <Page title={t`The next round is on its way`}>
+      <Panel>
+        <Empty
+          icon="refresh"
+          title={t`One moment`}
+          actions={<Button onClick={pauseBlindTest}>{t`Go on later`}</Button>}
+        >
+          {t`What was judged is kept.`}
+        </Empty>
+      </Panel>
+    </Page>
+  );
+}
+
 function BlindRoundView() {
   const blind = useStudio((s) => s.blind)!;
   const problem = useStudio((s) => s.blindProblem);
@@ -310,7 +328,15 @@ function BlindVerdict() {
       </Panel>
       {lefts.length >= 10 ? (
         <p className="small dim">
-          <Trans>You chose the left picture {share} of the time; sides were shuffled, so about half is expected.</Trans>
+          {rater === undefined ? (
+            <Trans>
+              You chose the left picture {share} of the time; sides were shuffled, so about half is expected.
+            </Trans>
+          ) : (
+            <Trans>
+              {rater} chose the left picture {share} of the time; sides were shuffled, so about half is expected.
+            </Trans>
+          )}
         </p>
       ) : null}
       <div className="row">

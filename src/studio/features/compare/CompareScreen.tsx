@@ -36,7 +36,7 @@ import { bundledPrompts, drawPrompts } from '../../store/prompts.ts';
 import { useStudio } from '../../store/useStudio.ts';
 import { useModelHashes } from './modelHashes.ts';
 import { BlindCard } from './BlindCard.tsx';
-import { BlindTestView } from './BlindTestView.tsx';
+import { BlindTestView, StudyComesBack } from './BlindTestView.tsx';
 import styles from './compare.module.css';
 import { useCompareAddress } from './useCompareAddress.ts';
 import { GridView } from './GridView.tsx';
@@ -80,7 +80,9 @@ const views: { value: CompareView; label: MessageDescriptor }[] = [
 
 export function CompareScreen() {
   const blind = useStudio((s) => s.blind !== null);
-  return blind ? <BlindTestView /> : <Compare />;
+  const restoring = useStudio((s) => s.studyToRestore !== null);
+  if (blind) return <BlindTestView />;
+  return restoring ? <StudyComesBack /> : <Compare />;
 }
 
 function Compare() {
