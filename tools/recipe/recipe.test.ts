@@ -2,6 +2,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { MAX_WINNER_ERROR } from '../../src/evaluation/looks.ts';
 import { configFor, presets } from '../../src/training/presets.ts';
 import { plans } from './engine.mjs';
 
@@ -59,5 +60,10 @@ describe('runs by the studio’s presets', () => {
   it('for labels in doubt', () => {
     const changed = settingsIn('row.py', /^DOUBTFUL = dict\((.*)\)$/m);
     expect({ ...standard, ...changed }).toEqual(settingsOf('doubtful'));
+  });
+
+  it('under the drift guard', () => {
+    const [, guard] = /^GUARD = (.*)$/m.exec(readFileSync(join(import.meta.dirname, 'rows/losses.py'), 'utf8'))!;
+    expect(Number(guard)).toBe(MAX_WINNER_ERROR);
   });
 });
