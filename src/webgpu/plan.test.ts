@@ -9,6 +9,7 @@ import type { OpKind } from '../graph/ops.ts';
 import { ALIGNMENT } from './kernels/dispatch.ts';
 import { DEFAULT_LIMITS, type Plan, planGraph, printPlan } from './plan.ts';
 import { moduleOf } from './specialize.ts';
+import { transformerBlock } from './testAcross.ts';
 
 function checkPlan(plan: Plan): void {
   const { buffers, tenants, dispatches, bytes } = plan;
@@ -88,6 +89,14 @@ it('reuses activations: a forward and backward pass stays near its live lower bo
   expect(plan.bytes.activations).toBeLessThan(1.25 * bound);
   expect(plan.bytes.activations).toBeLessThan(0.7 * plan.tenants.reduce((sum, tenant) => sum + tenant.bytes, 0));
 });
+
+it.each(['conv', 'linear'] as const)(
+  'shares storage across transposes as it does elsewhere, projections by %s',
+  (projections) => {
+    for (const trained of ['all', 'lora'] as const)
+      checkPlan(planGraph(transformerBlock({ shape: [2, 8, 5, 3], projections, trained }).graph));
+  },
+);
 
 it('packs what the host writes into few buffers', () => {
   const plan = planGraph(network());

@@ -18,6 +18,7 @@ import type { Arithmetic } from '../shared/arithmetic.ts';
 import { assert } from '../shared/assert.ts';
 import { WinnowError } from '../shared/errors.ts';
 import { sizeOf } from '../shared/shape.ts';
+import { type Across, acrossIn } from './across.ts';
 import { ALIGNMENT, type Dispatch, type LowerContext, type Operand, type Scratch } from './kernels/dispatch.ts';
 import { lower } from './kernels/lower.ts';
 import { dataOf } from './specialize.ts';
@@ -121,9 +122,10 @@ export function planGraph(
 ): Plan {
   const nodes = liveNodes(graph);
   if (arithmetic === 'f16') checkForward(nodes);
+  const { values: across, rootOf } = acrossIn(graph, nodes, limits.maxStorageBufferBindingSize);
   const lowered = nodes.map((node) =>
     inWindows(node, limits.maxStorageBufferBindingSize).flatMap((piece) =>
-      lowerNode(piece, { limits, variant, arithmetic }).flatMap((dispatch, i) =>
+      lowerNode(piece, { limits, variant, arithmetic, across }).flatMap((dispatch, i) =>
         inTurns(dispatch, dispatch.flops ?? (i === 0 ? flopsOf(piece) : 0), maxFlops),
       ),
     ),
@@ -141,7 +143,7 @@ export function planGraph(
   };
 
   // ---- what outlives a run: storages the caller brings, states, and packed parameters, inputs and constants -----------------------
-  const used = usedRoots(graph, nodes);
+  const used = usedRoots(graph, nodes, rootOf);
   const byStorage = new Map<unknown, number>();
   for (const [value, storage] of bound) {
     assert(
@@ -182,7 +184,7 @@ export function planGraph(
   }
 
   // ---- activations and scratch: slots ---------------------------------------------------------------------------------------------
-  const tenancies = lifetimes(graph, nodes, lowered, home);
+  const tenancies = lifetimes(graph, nodes, lowered, home, rootOf);
   const tenants: Plan['tenants'] = [];
   for (const slot of fillSlots(tenancies)) {
     const buffer = add({ label: `slot ${buffers.length}`, bytes: slot.bytes, part: 'activations' });
@@ -193,7 +195,7 @@ export function planGraph(
   }
 
   const placeOfRoot = (value: Value): Place | undefined => {
-    const { root, offset } = storageRoot(graph, value);
+    const { root, offset } = rootOf(value);
     const place = home.get(root);
     if (!place) return undefined;
     if (root === value) return place;
@@ -235,7 +237,7 @@ export function planGraph(
     bytes[buffer.part] += buffer.bytes;
     bytes.total += buffer.bytes;
   }
-  const kept = new Set([...graph.outputs.values()].map((value) => storageRoot(graph, value).root));
+  const kept = new Set([...graph.outputs.values()].map((value) => rootOf(value).root));
   return {
     graph,
     buffers,
@@ -243,7 +245,7 @@ export function planGraph(
     bytes,
     tenants,
     placeOf(value) {
-      const { root } = storageRoot(graph, value);
+      const { root } = rootOf(value);
       return root.source.kind === 'node' && !kept.has(root) ? undefined : placeOfRoot(value);
     },
   };
@@ -305,10 +307,10 @@ function liveNodes(graph: Graph): Node[] {
   return live.toReversed();
 }
 
-function usedRoots(graph: Graph, nodes: readonly Node[]): Set<Value> {
+function usedRoots(graph: Graph, nodes: readonly Node[], rootOf: Across['rootOf']): Set<Value> {
   const used = new Set<Value>();
-  for (const node of nodes) for (const value of node.inputs) used.add(storageRoot(graph, value).root);
-  for (const value of graph.outputs.values()) used.add(storageRoot(graph, value).root);
+  for (const node of nodes) for (const value of node.inputs) used.add(rootOf(value).root);
+  for (const value of graph.outputs.values()) used.add(rootOf(value).root);
   return used;
 }
 
@@ -362,11 +364,12 @@ function lifetimes(
   nodes: readonly Node[],
   lowered: readonly Turn[][],
   home: ReadonlyMap<Value | Scratch, Place>,
+  rootOf: Across['rootOf'],
 ): Tenancy[] {
   const found = new Map<Value | Scratch, Tenancy>();
   nodes.forEach((node, at) => {
     for (const value of [...node.inputs, ...node.outputs]) {
-      const { root } = storageRoot(graph, value);
+      const { root } = rootOf(value);
       if (home.has(root)) continue;
       const tenancy = found.get(root);
       if (tenancy) tenancy.last = at;
@@ -374,7 +377,7 @@ function lifetimes(
     }
     for (const operand of lowered[at]!.flatMap(({ dispatch }) => [...dispatch.reads, ...dispatch.writes])) {
       // A value that the graph does not know is one that the pieces of a node hand one another (windows.ts).
-      const item = isScratch(operand) ? operand : storageRoot(graph, operand).root;
+      const item = isScratch(operand) ? operand : rootOf(operand).root;
       if (home.has(item) || found.has(item)) continue;
       found.set(item, {
         item,
@@ -386,7 +389,7 @@ function lifetimes(
     }
   });
   for (const value of graph.outputs.values()) {
-    const tenancy = found.get(storageRoot(graph, value).root);
+    const tenancy = found.get(rootOf(value).root);
     if (tenancy) tenancy.last = Infinity;
   }
   return [...found.values()];

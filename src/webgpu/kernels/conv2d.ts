@@ -33,6 +33,7 @@ import {
 } from './gemm.ts';
 import { type Kinds, kindFor, kindsOf } from './anyShape.ts';
 import { lanesOf } from './lanes.ts';
+import { overPixels, weightOverPixels } from './pixels.ts';
 import { splitData } from './product.ts';
 import { summing, summingFor } from './summing.ts';
 import { arithmeticBy, heldAs, inHalves, isTileable, isTileVariant, tileCodes, tilesOf, writtenOut } from './tile.ts';
@@ -93,7 +94,7 @@ const gradWeightWorkgroup = summing(kernelOf('conv2dGradWeight.workgroup', gradW
 );
 
 /** 1x1, stride 1, unpadded: a matrix product over channels. */
-const isPointwise = (weight: readonly number[], stride: number, padding: Padding): boolean =>
+export const isPointwise = (weight: readonly number[], stride: number, padding: Padding): boolean =>
   weight[2] === 1 && weight[3] === 1 && stride === 1 && padding.every((n) => n === 0);
 
 export const lowerConv2d: LowerToWgsl<'conv2d'> = ({ inputs, outputs, params }, context) => {
@@ -107,7 +108,10 @@ export const lowerConv2d: LowerToWgsl<'conv2d'> = ({ inputs, outputs, params }, 
   const { rowStride } = stretchOf(weight);
   // A product knows no channels.
   if (isPointwise(weight.shape, stride, padding) && !isOfChannel(residual, y)) {
-    return pointwise({ weight, x, y, rowStride, depthStride: 1, scale, bias, residual }, context);
+    return lowerProduct(
+      overPixels({ weight, x, y, turned: false, scale, bias, residual }, 'picture', context),
+      context,
+    );
   }
   const constants = {
     BATCH: batch,
@@ -141,7 +145,10 @@ export const lowerConv2dGradInput: LowerToWgsl<'conv2dGradInput'> = ({ inputs, o
   const [, rows, outHeight, outWidth] = axes4(dx.shape);
   const [kernelHeight, kernelWidth] = [weight.shape[2]!, weight.shape[3]!];
   if (isPointwise(weight.shape, stride, padding)) {
-    return pointwise({ weight, x: dy, y: dx, rowStride: 1, depthStride: rows, scale, residual }, context);
+    return lowerProduct(
+      overPixels({ weight, x: dy, y: dx, turned: true, scale, residual }, 'picture', context),
+      context,
+    );
   }
   const constants = {
     BATCH: batch,
@@ -171,21 +178,7 @@ export const lowerConv2dGradWeight: LowerToWgsl<'conv2dGradWeight'> = ({ inputs,
   const [batch, channels, height, width] = axes4(x.shape);
   const [, rows, outHeight, outWidth] = axes4(dy.shape);
   if (isPointwise(dw.shape, stride, padding)) {
-    const plane = height * width;
-    return lowerProduct(
-      {
-        rows,
-        columns: channels,
-        depth: [batch, plane],
-        a: { value: dy, row: plane, depth: [rows * plane, 1] },
-        b: { value: x, column: [0, plane], depth: [channels * plane, 1] },
-        c: { value: dw, row: channels, column: [0, 1] },
-        columnsInner: channels,
-        scale,
-        rowSums,
-      },
-      context,
-    );
+    return lowerProduct(weightOverPixels({ dy, x, dw, scale, rowSums }, 'picture', context), context);
   }
   const constants = {
     BATCH: batch,
@@ -244,42 +237,6 @@ interface Epilogue {
   scale: number;
   bias?: Value | undefined;
   residual?: Value | undefined;
-}
-
-/** y[b, m, p] = sum over k of W[m, k] x[b, k, p]; the pixels of all images are one long row of columns. */
-function pointwise(
-  {
-    weight,
-    x,
-    y,
-    rowStride,
-    depthStride,
-    scale,
-    bias,
-    residual,
-  }: { weight: Value; x: Value; y: Value; rowStride: number; depthStride: number } & Epilogue,
-  context: LowerContext,
-): Dispatch[] {
-  const [batch, channels, height, width] = axes4(x.shape);
-  const rows = y.shape[1]!;
-  const plane = height * width;
-  const { operand, first } = stretchOf(weight);
-  return lowerProduct(
-    {
-      rows,
-      columns: batch * plane,
-      depth: [1, channels],
-      a: { value: operand, first, row: rowStride, depth: [0, depthStride] },
-      b: { value: x, column: [channels * plane, 1], depth: [0, plane] },
-      c: { value: y, row: plane, column: [rows * plane, 1] },
-      columnsInner: plane,
-      scale,
-      bias,
-      biasByRow: true,
-      residual,
-    },
-    context,
-  );
 }
 
 interface Convolution extends Epilogue {

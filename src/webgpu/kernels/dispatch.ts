@@ -81,6 +81,8 @@ export interface LowerContext {
   variant(kernelClass: string, options: readonly string[]): string;
   /** What large products and attention are computed in; f32 if left out. */
   readonly arithmetic?: Arithmetic | undefined;
+  /** Pictures that are kept as tokens, and tokens as pictures (webgpu/across.ts); none if left out. */
+  readonly across?: ReadonlySet<Value> | undefined;
 }
 
 export type LowerToWgsl<K extends OpKind> = (node: Node<K>, context: LowerContext) => Dispatch[];

@@ -21,6 +21,7 @@ import { coverByMatrices } from './gemmMatrix.ts';
 import { coverBySubgroups, isForRows, type SizedSubgroup, sizedSubgroupNames } from './gemmSubgroup.ts';
 import { coverByTiles } from './gemmTile.ts';
 import { isInFours } from './inFours.ts';
+import { overPixels, weightOverPixels } from './pixels.ts';
 import { hasPairs, type Product, productData, splitData, transposed } from './product.ts';
 import { summing, summingFor } from './summing.ts';
 import { isTileVariant, type TileVariant, tileVariants } from './tile.ts';
@@ -305,12 +306,22 @@ function coverOf(
 
 const last = (value: Value): number => value.shape.at(-1)!;
 const rowsOf = (value: Value): number => sizeOf(value.shape) / last(value);
+const liesAcross = (values: readonly Value[], { across }: LowerContext): boolean =>
+  values.some((value) => across?.has(value));
 
 export const lowerLinear: LowerToWgsl<'linear'> = ({ inputs, outputs, params: { bias, residual, scale } }, context) => {
   const [x, weight] = inputs as [Value, Value];
   const [y] = outputs as [Value];
+  const ends = {
+    scale,
+    bias: bias ? inputs[2] : undefined,
+    residual: residual ? inputs[bias ? 3 : 2] : undefined,
+  };
+  if (liesAcross([x, y], context))
+    return lowerProduct(overPixels({ weight, x, y, turned: false, ...ends }, 'tokens', context), context);
   const [out, into] = [weight.shape[0]!, weight.shape[1]!];
   const product: Product = {
+    ...ends,
     rows: rowsOf(x),
     columns: out,
     depth: [1, into],
@@ -318,9 +329,6 @@ export const lowerLinear: LowerToWgsl<'linear'> = ({ inputs, outputs, params: { 
     b: { value: weight, column: [0, into], depth: [0, 1] },
     c: { value: y, row: out, column: [0, 1] },
     columnsInner: out,
-    scale,
-    bias: bias ? inputs[2] : undefined,
-    residual: residual ? inputs[bias ? 3 : 2] : undefined,
   };
   return lowerProduct(product, context);
 };
@@ -330,17 +338,20 @@ export const lowerLinearGradInput: LowerToWgsl<'linearGradInput'> = (
   context,
 ) => {
   const [dy, weight] = inputs as [Value, Value];
+  const dx = outputs[0]!;
+  const ends = { scale, residual: residual ? inputs[2] : undefined };
+  if (liesAcross([dy, dx], context))
+    return lowerProduct(overPixels({ weight, x: dy, y: dx, turned: true, ...ends }, 'tokens', context), context);
   const [out, into] = [weight.shape[0]!, weight.shape[1]!];
   const product: Product = {
+    ...ends,
     rows: rowsOf(dy),
     columns: into,
     depth: [1, out],
     a: { value: dy, row: out, depth: [0, 1] },
     b: { value: weight, column: [0, 1], depth: [0, into] },
-    c: { value: outputs[0]!, row: into, column: [0, 1] },
+    c: { value: dx, row: into, column: [0, 1] },
     columnsInner: into,
-    scale,
-    residual: residual ? inputs[2] : undefined,
   };
   return lowerProduct(product, context);
 };
@@ -352,16 +363,19 @@ export const lowerLinearGradWeight: LowerToWgsl<'linearGradWeight'> = (
   const [dy, x] = inputs as [Value, Value];
   const [out, into] = [last(dy), last(x)];
   assert(rowsOf(dy) === rowsOf(x), `dy has ${rowsOf(dy)} rows, x ${rowsOf(x)}`);
+  const [dw, rowSums] = outputs as [Value, Value | undefined];
+  if (liesAcross([dy, x], context))
+    return lowerProduct(weightOverPixels({ dy, x, dw, scale, rowSums }, 'tokens', context), context);
   const product: Product = {
     rows: out,
     columns: into,
     depth: [1, rowsOf(x)],
     a: { value: dy, row: 1, depth: [0, out] },
     b: { value: x, column: [0, 1], depth: [0, into] },
-    c: { value: outputs[0]!, row: into, column: [0, 1] },
+    c: { value: dw, row: into, column: [0, 1] },
     columnsInner: into,
     scale,
-    rowSums: outputs[1],
+    rowSums,
   };
   return lowerProduct(product, context);
 };

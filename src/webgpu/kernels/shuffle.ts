@@ -175,8 +175,13 @@ export const lowerPadAxis: LowerToWgsl<'padAxis'> = (
 
 const MAX_AXES = 6;
 
-export const lowerTranspose: LowerToWgsl<'transpose'> = ({ inputs, outputs, params: { perm }, name }, { limits }) => {
+export const lowerTranspose: LowerToWgsl<'transpose'> = (
+  { inputs, outputs, params: { perm }, name },
+  { limits, across },
+) => {
   const [x, y] = [inputs[0]!, outputs[0]!];
+  // One lies as the other does, and both are one.
+  if (across?.has(x) || across?.has(y)) return [];
   const strides = stridesOf(x.shape);
   // y's axes, innermost first; neighbours that are neighbours in x as well count as one.
   const axes: { size: number; stride: number }[] = [];
