@@ -103,7 +103,7 @@ function comparisonBlocks(
           },
         ]
       : []),
-    ...gainWords(decides),
+    ...gainWords(decides, unitOf(names, decides)),
     ...[...labelled, ...judged.slice(1).flatMap((one) => one.labelled)].map((text): ReportBlock => ({
       kind: 'text',
       text,
@@ -120,7 +120,7 @@ function comparisonBlocks(
         'ties',
         'sign test p',
         'gain',
-        'in deviations of the base',
+        `in deviations of ${unitOf(names, decides)}`,
         'against another seed',
       ],
       rows: rows.map(({ title, compared }) => row(title, compared)),
@@ -151,15 +151,20 @@ function comparisonBlocks(
 const sharesRange = (interval: Interval | null): string =>
   interval ? `95 % interval ${range(interval)}` : 'one prompt';
 
-function gainWords({ deviations, otherSeeds }: Compared): ReportBlock[] {
+/** What a gain's unit is of: the model that is compared with. */
+const unitOf = (names: readonly string[], { a }: Compared): string => (a === 0 ? 'the base' : names[a]!);
+
+function gainWords(compared: Compared, base: string): ReportBlock[] {
+  const { deviations, otherSeeds } = compared;
   if (!deviations || !otherSeeds) return [];
-  const worth = bestOf(deviations.gain);
+  const { gain, interval } = deviations;
+  const worth = bestOf(gain);
   return [
     {
       kind: 'text',
       text:
-        `Within a prompt its score is ${sign(deviations.gain)} deviations of the base higher (${between(deviations.interval)})` +
-        `${worth ? `, about as much as the best of ${worth} pictures of the base` : ''}; against a picture of another seed it wins ${percent(otherSeeds.rate)}.`,
+        `Within a prompt its score is ${Math.abs(gain).toFixed(2)} deviations of ${base} ${gain < 0 ? 'lower' : 'higher'}${interval ? ` (95 % interval of the gain ${between(interval)})` : ''}` +
+        `${worth ? `, about as much as the best of ${worth} pictures of ${base}` : ''}; against a picture of another seed it wins ${percent(otherSeeds.rate)}.`,
     },
   ];
 }
