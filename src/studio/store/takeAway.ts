@@ -1,7 +1,7 @@
 /** What a person takes away: LoRA files, a merged model, the labels, a report. Built here, saved by the caller. */
 import { i18n, type MessageDescriptor } from '@lingui/core';
 import { msg } from '@lingui/core/macro';
-import type { BlindTestRecord, Question } from '../../data/blindTests.ts';
+import type { BlindRound, BlindTestRecord, Question } from '../../data/blindTests.ts';
 import { makeZip } from 'client-zip';
 import { exported } from '../../data/exporters/exporter.ts';
 import { exporters } from '../../data/exporters/table.ts';
@@ -16,6 +16,7 @@ import type { Report, ReportBlock, ReportImage } from '../../evaluation/report.t
 import { ratersBlocks, ratersFigures } from '../../evaluation/raters.ts';
 import { runVerdict } from '../../evaluation/runVerdict.ts';
 import { verdict } from '../../evaluation/verdict.ts';
+import { betweenOf } from '../../records/blindTests.ts';
 import { modelExports } from '../../service/export/kinds.ts';
 import type { ExportKind, ModelRef } from '../../service/types.ts';
 import { listener } from '../app/workers.ts';
@@ -179,6 +180,48 @@ function blindBlocks(test: BlindTestRecord): ReportBlock[] {
   ];
 }
 
+/** Rounds of all tests together: beyond these the file would grow too large to send. */
+const MOST_ROUNDS = 60;
+
+type ReadPicture = (file: string, alt: string, caption?: string) => Promise<ReportImage | null>;
+
+/** What was judged, under the models' names, and what was said of it.
+ *  @param most rounds, the first ones. */
+async function roundPictures(test: BlindTestRecord, most: number, picture: ReadPicture): Promise<ReportBlock[]> {
+  const models = modelsOf(test);
+  const said = ({ shownLeft, answers }: BlindRound, side: 'a' | 'b'): string =>
+    answers
+      .flatMap(({ question, answer }) =>
+        answer !== 'tie' && (answer === 'left') === (shownLeft === side) ? asked(question) : [],
+      )
+      .map((question) => `chosen: ${question}`)
+      .join(' ');
+  const shown = test.rounds.slice(0, most);
+  const told = `The pictures of the first ${shown.length} of ${test.rounds.length} rounds, not chosen.`;
+  if (shown.length === 0) return [];
+  return [
+    ...(shown.length < test.rounds.length ? [{ kind: 'text' as const, text: told }] : []),
+    {
+      kind: 'images',
+      columns: models.map(({ title }) => title),
+      rows: await Promise.all(
+        shown.map(async (round) => {
+          const { prompt, seed, images } = round;
+          const [a, b] = betweenOf(round);
+          const of = [
+            await picture(images.a.file, prompt, said(round, 'a')),
+            await picture(images.b.file, prompt, said(round, 'b')),
+          ];
+          return {
+            title: `${prompt} (seed ${seed})`,
+            images: models.map((_, place) => (place === a ? of[0]! : place === b ? of[1]! : null)),
+          };
+        }),
+      ),
+    },
+  ];
+}
+
 /** What judges say, with what they do not read of prompts. */
 async function judgedBlocks(judged: JudgedComparison): Promise<Report['sections']> {
   const { judgedSections } = await import('../../evaluation/judgedReport.ts');
@@ -212,7 +255,7 @@ export async function exportReport(runId: string | undefined): Promise<TakenFile
   await state.readModelHashes([compareA, compareB, ...compareOthers]);
   const metrics = run ? (useStudio.getState().metrics[run.id] ?? []) : [];
   const store = await files().catch(() => null);
-  const picture = async (file: string, alt: string, caption?: string): Promise<ReportImage | null> => {
+  const picture: ReadPicture = async (file, alt, caption) => {
     try {
       return { png: await readPicture(store, file, siteBase), alt, ...(caption ? { caption } : {}) };
     } catch {
@@ -232,10 +275,13 @@ export async function exportReport(runId: string | undefined): Promise<TakenFile
         )),
   );
   if (tests.length) {
-    sections.push({
-      title: 'Blind tests',
-      blocks: tests.flatMap(blindBlocks),
-    });
+    let left = MOST_ROUNDS;
+    const blocks: ReportBlock[] = [];
+    for (const test of tests) {
+      blocks.push(...blindBlocks(test), ...(await roundPictures(test, left, picture)));
+      left -= Math.min(left, test.rounds.length);
+    }
+    sections.push({ title: 'Blind tests', blocks });
   }
 
   const judged = judgedComparison(useStudio.getState());
