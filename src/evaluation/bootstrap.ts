@@ -59,6 +59,10 @@ export class Bootstrap {
   }
 }
 
+/** Null for an interval of no width, as draws of groups that all say the same have it. Of a share that is 1 in every group it would claim certainty. */
+export const unlessFixed = (interval: Interval | null): Interval | null =>
+  interval && interval[1] - interval[0] > 1e-6 ? interval : null;
+
 /** Linear between the two nearest, as numpy's default. NaN of nothing. */
 export function quantile(sorted: ArrayLike<number>, share: number): number {
   if (sorted.length === 0) return Number.NaN;

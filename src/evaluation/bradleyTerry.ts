@@ -1,13 +1,13 @@
 /** One scale for three or more models out of who beat whom: P(i beats j) = 1 / (1 + exp(s_j - s_i)) (R. A. Bradley and M. E. Terry, Biometrika 39,
  *  1952), by the minorise-maximise steps of D. R. Hunter (Annals of Statistics 32, 2004). */
-import type { Bootstrap, Interval } from './bootstrap.ts';
+import { type Bootstrap, type Interval, unlessFixed } from './bootstrap.ts';
 
 export interface Strength {
   /** Log odds of beating the first model; the first one's is 0. */
   strength: number;
   /** The same on Elo's scale: 400 points are odds of 10 to 1. */
   elo: number;
-  /** Bootstrap over prompts, of `strength`. */
+  /** Bootstrap over prompts, of `strength`. Null of the first, where there are too few, and where all prompts say the same. */
   interval: Interval | null;
 }
 
@@ -54,7 +54,7 @@ export function bradleyTerry(models: number, duels: readonly Duel[], bootstrap: 
   return [...full].map((strength, i) => ({
     strength,
     elo: (400 / Math.LN10) * strength,
-    interval: i === 0 ? null : intervals[i]!,
+    interval: i === 0 ? null : unlessFixed(intervals[i]!),
   }));
 }
 

@@ -1,5 +1,5 @@
 /** Who beat whom, whoever judged: win rates of every two models, ties apart, by category, and one scale for three or more. */
-import { Bootstrap, type Interval } from './bootstrap.ts';
+import { Bootstrap, type Interval, unlessFixed } from './bootstrap.ts';
 import { bradleyTerry, type Strength } from './bradleyTerry.ts';
 import { type Outcome, tally, winRate, type WinRate } from './winRate.ts';
 
@@ -18,7 +18,8 @@ export interface DuelRate {
   b: number;
   /** Of b over a. Wilson's interval takes every comparison for a witness of its own. */
   rate: WinRate;
-  /** Bootstrap over prompts: those of one prompt together. Null where there are too few. */
+  /** Bootstrap over prompts: those of one prompt together. Null where there are too few, or where all prompts say the same: draws of them then do, too,
+   *  which says nothing of how sure it is. */
   overPrompts: Interval | null;
   /** Those that some comparison has, in order of name; [] of fewer than two. */
   categories: { category: string; rate: WinRate }[];
@@ -82,14 +83,16 @@ function rateOf(
   const names = [...new Set(met.flatMap(({ category }) => category ?? []))].toSorted();
   return {
     rate: winRate(tally(met.map(({ outcome }) => outcome))),
-    overPrompts: bootstrap.interval((counts) => {
-      let [won, n] = [0, 0];
-      for (let i = 0; i < counts.length; i++) {
-        won += counts[i]! * wins[i]!;
-        n += counts[i]! * decided[i]!;
-      }
-      return won / n;
-    }),
+    overPrompts: unlessFixed(
+      bootstrap.interval((counts) => {
+        let [won, n] = [0, 0];
+        for (let i = 0; i < counts.length; i++) {
+          won += counts[i]! * wins[i]!;
+          n += counts[i]! * decided[i]!;
+        }
+        return won / n;
+      }),
+    ),
     categories:
       names.length < 2
         ? []

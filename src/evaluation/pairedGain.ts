@@ -1,6 +1,6 @@
 /** By how much one model's scores rise over another's, in the unit that compares between judges and models: the base's own deviation within a
  *  prompt, over its seeds. And win rates that do not saturate: same-seed win rates near 100 % are reached by a gain of 0.2 already. */
-import { type Bootstrap, type Interval, weightedMean } from './bootstrap.ts';
+import { type Bootstrap, type Interval, unlessFixed, weightedMean } from './bootstrap.ts';
 
 export interface PairedGain {
   /** Mean over prompts of the rise, in deviations of the base within a prompt. */
@@ -55,7 +55,7 @@ export function otherSeedRate(
   });
   const of = (counts: Uint8Array): number => weightedMean(shares, counts);
   const rate = of(new Uint8Array(base.length).fill(1));
-  return Number.isNaN(rate) ? null : { rate, interval: bootstrap.interval(of) };
+  return Number.isNaN(rate) ? null : { rate, interval: unlessFixed(bootstrap.interval(of)) };
 }
 
 /** Expected best of n standard normals, in steps of n. */

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { Bootstrap, type Interval, quantile } from './bootstrap.ts';
 import { bradleyTerry, type Duel } from './bradleyTerry.ts';
+import { duelFigures, type Judged } from './duels.ts';
 import { cosineDistance, diversityOf, seedsOf, smallPicture } from './diversity.ts';
 import { bestOf, bestOfNormals, otherSeedRate, pairedGain } from './pairedGain.ts';
 import { spreadOf } from './spread.ts';
@@ -186,6 +187,32 @@ describe('diversity', () => {
     expect(picture(16, 16, (x) => x)[3 * 31]).toBeCloseTo(15 / 255, 6);
     expect(picture(100, 37, () => 51).every((value) => Math.abs(value - 0.2) < 1e-6)).toBe(true);
   });
+});
+
+it('where all prompts say the same, draws of them say nothing of how sure it is', () => {
+  const bootstrap = new Bootstrap(6);
+  // Model 1 wins everywhere, model 2 half the time.
+  const duels = Array.from({ length: 6 }, (_, group): Duel[] => [
+    { a: 0, b: 1, won: 1, group },
+    { a: 0, b: 2, won: group % 2, group },
+  ]).flat();
+  const [, always, half] = bradleyTerry(3, duels, bootstrap)!;
+  expect(always!.interval).toBeNull();
+  expect(always!.strength).toBeCloseTo(Math.log(6.5 / 0.5), 8);
+  expect(half!.interval![1]).toBeGreaterThan(half!.interval![0]);
+  const scores = [0, 1].map((more) => Array.from({ length: 6 }, () => [more, more + 0.1]));
+  expect(otherSeedRate(scores[0]!, scores[1]!, bootstrap)).toEqual({ rate: 1, interval: null });
+  const judged = (outcome: 'win' | 'loss', at: number): Judged => ({ a: 0, b: 1, outcome, prompt: `${at}` });
+  const won = Array.from({ length: 6 }, (_, at) => judged('win', at));
+  expect(duelFigures(2, won).duels[0]).toMatchObject({ overPrompts: null, rate: { rate: 1 } });
+  expect(duelFigures(2, [...won.slice(1), judged('loss', 0)]).duels[0]!.overPrompts).not.toBeNull();
+});
+
+it('Wilson’s bounds of none and of all are 0 and 1', () => {
+  for (let n = 1; n <= 200; n++) {
+    expect(wilsonInterval(n, n)[1]).toBe(1);
+    expect(wilsonInterval(0, n)[0]).toBe(0);
+  }
 });
 
 describe('what is undecided or too little', () => {

@@ -9,7 +9,8 @@ export function wilsonInterval(successes: number, n: number, z = Z95): [low: num
   const share = successes / n;
   const middle = (share + z ** 2 / (2 * n)) / (1 + z ** 2 / n);
   const half = (z / (1 + z ** 2 / n)) * Math.sqrt((share * (1 - share)) / n + z ** 2 / (4 * n ** 2));
-  return [Math.max(0, middle - half), Math.min(1, middle + half)];
+  // Of none and of all the bounds are 0 and 1, which rounding misses.
+  return [successes === 0 ? 0 : Math.max(0, middle - half), successes === n ? 1 : Math.min(1, middle + half)];
 }
 
 /** Sign test: the chance of a split at least this uneven if neither side were better; two-sided, exact. Ties are left out. */
