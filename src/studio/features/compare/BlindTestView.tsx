@@ -286,6 +286,11 @@ function BlindVerdict() {
     if (file) saveBytes(file.bytes, file.name, file.type);
   };
   const decisive = results.find(({ question }) => question === 'general') ?? results[0];
+  const best = bestOf(decisive);
+  const name = letter(best);
+  // Which of two is the better one may not be known.
+  const isUndecided =
+    decisive?.duels.length !== 1 ? models.length === 2 : verdict(decisive.duels[0]!.rate, name).side === 'open';
   const lefts = record.rounds.flatMap((round) => round.answers.filter(({ answer }) => answer !== 'tie'));
   const share = printPercent(lefts.filter(({ answer }) => answer === 'left').length / lefts.length);
   return (
@@ -353,8 +358,8 @@ function BlindVerdict() {
         >
           <Trans>A longer test</Trans>
         </Button>
-        <Button icon="generate" href="#/generate" onClick={() => generateWith(models[bestOf(decisive)]!.model)}>
-          <Trans>New pairs from the better model</Trans>
+        <Button icon="generate" href="#/generate" onClick={() => generateWith(models[best]!.model)}>
+          {isUndecided ? t`New pairs from ${name}` : t`New pairs from the better model`}
         </Button>
       </div>
       <Disclosure label={t`Every round, with names`}>
