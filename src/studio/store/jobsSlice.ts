@@ -13,7 +13,16 @@ import type {
 } from '../../service/types.ts';
 import { listener } from '../app/workers.ts';
 import { WinnowError } from '../../shared/errors.ts';
-import { forgetJob, keepDone, keepJob, type Kept, type KeptJob, keptJobs, MOST_TRIES } from './keptQueue.ts';
+import {
+  type Begun,
+  forgetJob,
+  keepDone,
+  keepJob,
+  type KeptJob,
+  keptJobs,
+  MOST_TRIES,
+  type RoundPlan,
+} from './keptQueue.ts';
 import { isCancelled, type Problem, problemOf } from './problem.ts';
 import { db } from './services.ts';
 import type { Slice } from './useStudio.ts';
@@ -58,16 +67,23 @@ export function secondsLeft({ ran, done, step, steps, total }: Job, now: number)
 
 export interface JobsSlice {
   jobs: Job[];
-  /** @param from of a job of before the page was opened: its id, and how many pictures are made. Resolves with those that are made now. */
+  /** @param from of a job of before the page was opened: how far it was. Resolves with the pictures that are made now. */
   runImages(kind: JobKind, title: string, request: GenerateRequest, from?: Begun): Promise<ImageRecord[]>;
-  runPairs(title: string, request: PairsRequest, from?: Begun): Promise<OwnPair[]>;
+  /** @param round what becomes of the pairs, before the job is done. */
+  runPairs(title: string, request: PairsRequest, how?: { from?: Begun | undefined; round?: Round }): Promise<OwnPair[]>;
   /** Goes on with what a reload, a crash or a take-over cut off. */
   restoreQueue(): Promise<void>;
   cancelJob(id: string): Promise<void>;
   dismissJob(id: string): void;
 }
 
-type Begun = Pick<Kept, 'id' | 'done'>;
+interface Round {
+  /** Kept with the job. */
+  plan: RoundPlan;
+  /** @param job what the engine may call this work: it is cancelled with the job.
+   *  @param pairs by id, those of before the page was opened too. */
+  order(job: string, pairs: readonly string[]): Promise<void>;
+}
 
 interface Intake {
   image(record: ImageRecord): Promise<void>;
@@ -160,8 +176,8 @@ export const jobsSlice: Slice<JobsSlice> = (set, get) => {
   }
 
   /** Only of one that is at work: once it has ended, nothing of it is kept. */
-  async function noteDone(id: string, done: number): Promise<void> {
-    if (get().jobs.some((job) => job.id === id && isOpen(job))) await keepDone(id, done);
+  async function noteDone(begun: Begun): Promise<void> {
+    if (get().jobs.some((job) => job.id === begun.id && isOpen(job))) await keepDone(begun);
   }
 
   async function finish<Result>(id: string, work: Promise<Result>): Promise<Result> {
@@ -201,7 +217,7 @@ export const jobsSlice: Slice<JobsSlice> = (set, get) => {
         image: async (record) => {
           await take.image(record);
           made += 1;
-          if (keeps) await noteDone(id, made);
+          if (keeps) await noteDone({ id, done: made, pairs: [] });
         },
       });
       return finish(
@@ -220,9 +236,10 @@ export const jobsSlice: Slice<JobsSlice> = (set, get) => {
       );
     },
 
-    async runPairs(title, request, from) {
+    async runPairs(title, request, { from, round } = {}) {
       const engine = get().engine();
       const { id, done } = from ?? { id: crypto.randomUUID(), done: 0 };
+      const stored = new Set(from?.pairs);
       const perPair = request.bestOf?.k ?? 2;
       add('pairs', title, request.count * perPair, id, done * perPair);
       const take = intake();
@@ -233,18 +250,23 @@ export const jobsSlice: Slice<JobsSlice> = (set, get) => {
         update(id, () => ({ pairs: event.done }));
         void take
           .pair(event.pair)
-          .then(() => noteDone(id, event.done))
+          .then(() => {
+            if (round) stored.add(event.pair.id);
+            return noteDone({ id, done: event.done, pairs: [...stored] });
+          })
           .catch((error) => update(id, () => ({ problem: problemOf(error) })));
       };
       return finish(
         id,
         (async () => {
           await db();
-          if (!from) await keepJob(id, { ...begun(), kind: 'pairs', title, request });
+          if (!from)
+            await keepJob(id, { ...begun(), kind: 'pairs', title, request, ...(round && { round: round.plan }) });
           const { previews } = get().preferences;
           const left = { ...request, previews, ...(done > 0 && { first: done }) };
-          const pairs = await engine.makePairs(id, left, listener(onEvent));
+          const pairs = done < request.count ? await engine.makePairs(id, left, listener(onEvent)) : [];
           await Promise.all(pairs.map(take.pair));
+          await round?.order(id, [...new Set([...stored, ...pairs.map((pair) => pair.id)])]);
           return pairs;
         })(),
       );
@@ -252,7 +274,8 @@ export const jobsSlice: Slice<JobsSlice> = (set, get) => {
 
     async restoreQueue() {
       const kept = await keptJobs().catch(() => []);
-      for (const { id, job, done } of kept) {
+      for (const { job, ...from } of kept) {
+        const { id, done } = from;
         if (get().jobs.some((one) => one.id === id && isOpen(one))) continue;
         const tries = done > job.from ? 0 : job.tries + 1;
         if (tries > MOST_TRIES) {
@@ -268,10 +291,14 @@ export const jobsSlice: Slice<JobsSlice> = (set, get) => {
           continue;
         }
         await keepJob(id, { ...job, from: done, tries });
+        if (job.kind === 'pairs' && job.round) {
+          void get().goOnWithRound(job.round, job.title, job.request, from);
+          continue;
+        }
         const working =
           job.kind === 'images'
-            ? get().runImages('images', job.title, job.request, { id, done })
-            : get().runPairs(job.title, job.request, { id, done });
+            ? get().runImages('images', job.title, job.request, from)
+            : get().runPairs(job.title, job.request, { from });
         // The queue says what went wrong.
         working.catch(() => undefined);
       }

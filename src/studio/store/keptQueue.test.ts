@@ -1,11 +1,24 @@
 /** The generation queue over a reload: what was cut off goes on where it was, and what ends the page does not do so for ever. */
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { readJson } from '../../data/files.ts';
+import { readPairs, savePairs } from '../../data/pairs.ts';
 import { imageRecord } from '../../records/testRecords.ts';
 import { MemoryFileStore } from '../../service/memoryFiles.ts';
-import type { GenerateEvent, GenerateRequest, Listener, PairsEvent, PairsRequest } from '../../service/types.ts';
+import { testRun } from '../../service/testRuns.ts';
+import type {
+  GenerateEvent,
+  GenerateRequest,
+  ImplicitRequest,
+  Listener,
+  PairsEvent,
+  PairsRequest,
+} from '../../service/types.ts';
 import { WorkerForTests } from '../app/workerForTests.ts';
 import { isOpen } from './jobsSlice.ts';
+import { roundRecipe } from './generateSelectors.ts';
+import { db } from './services.ts';
 import { closeStudio, never, openStudio, pairOf, studio } from './testStudio.ts';
+import { useStudio } from './useStudio.ts';
 
 let store = new MemoryFileStore();
 vi.mock('./services.ts', async (original) => ({ ...(await original<object>()), files: async () => store }));
@@ -41,14 +54,19 @@ function engineThatStalls(made: number) {
   const makePairs = (_: string, request: PairsRequest, on: Listener<PairsEvent>) => {
     asked.push(request);
     const { first = 0 } = request;
-    for (let n = first; n < Math.min(request.count, first + made); n += 1)
-      on({ type: 'pair', pair: pairOf(`pair ${n}`), done: n + 1, total: request.count });
-    return first + made < request.count ? never() : [];
+    const end = Math.min(request.count, first + made);
+    const pairs = Array.from({ length: end - first }, (_, i) => pairOf(`pair ${first + i}`));
+    pairs.forEach((pair, i) => on({ type: 'pair', pair, done: first + i + 1, total: request.count }));
+    return end < request.count ? never() : pairs;
   };
   return { asked, engine: { generate, makePairs } };
 }
 
 const ignore = (): void => undefined;
+
+/** How far a job is, as it is kept. */
+const kept = async (id: string): Promise<number> =>
+  ((await readJson(store, `queue/${id}.done`).catch(() => null)) as { done: number } | null)?.done ?? 0;
 
 /** The page goes, and what it was at with it: nothing of it runs any more. */
 async function leave(): Promise<void> {
@@ -69,14 +87,13 @@ it('goes on with pictures and pairs where a reload cut them off, in their order'
   void studio()
     .runImages('images', 'pictures', { ...settings, items })
     .catch(ignore);
-  await vi.waitFor(async () => expect(await store.exists(`queue/${studio().jobs[0]!.id}.done`)).toBe(true));
+  const pictures = studio().jobs[0]!.id;
+  await vi.waitFor(async () => expect(await kept(pictures)).toBe(3));
   void studio()
     .runPairs('pairs', { ...settings, prompts: ['a', 'b'], count: 9, seed: 5 })
     .catch(ignore);
   const pairs = studio().jobs[1]!.id;
-  await vi.waitFor(async () => expect(await store.exists(`queue/${pairs}.done`)).toBe(true));
-  await vi.waitFor(() => expect(studio().images.length + studio().pairs.length).toBeGreaterThanOrEqual(6));
-  await new Promise((written) => setTimeout(written, 20));
+  await vi.waitFor(async () => expect(await kept(pairs)).toBe(3));
   // What is compared, or judged blind, is asked for again where it was.
   void studio()
     .runImages('compare', 'comparison', { ...settings, items })
@@ -96,6 +113,50 @@ it('goes on with pictures and pairs where a reload cut them off, in their order'
       ['pairs', 'done', expect.any(Number)],
     ]),
   );
+  await vi.waitFor(async () => expect(await store.list('queue')).toEqual([]));
+});
+
+it.each([
+  ['while its pairs are drawn', 4, 0],
+  ['while they are rated', 100, 2],
+])('puts a next round in order that a reload cut off %s', async (_, made, stalls) => {
+  const run = testRun({ id: 'r', status: 'finished', checkpoints: [{ step: 10, file: 'f', at: '' }] });
+  /** The first `stalls` ratings are never given. */
+  const engineOf = (makes: number, stalls: number) => {
+    const { asked, engine } = engineThatStalls(makes);
+    const rated: ImplicitRequest[] = [];
+    const implicit = (_: string, request: ImplicitRequest) => {
+      rated.push(request);
+      if (rated.length <= stalls) return never();
+      return { pairs: request.pairs.map(({ pair }, i) => ({ pair, margin: i })) };
+    };
+    return { asked, rated, engine: { ...engine, implicit, runs: () => [run] } };
+  };
+  const before = engineOf(made, stalls);
+  await openStudio({ engine: before.engine });
+  await studio().readRuns();
+  const from = { name: 'a list', prompts: ['a', 'b'] };
+  useStudio.setState({ lastPairs: { settings: roundRecipe(studio())!.settings, from } });
+  void studio().startRound('r', 5);
+  await vi.waitFor(async () => expect(await kept(studio().jobs[0]!.id)).toBe(Math.min(made, 10)));
+  if (stalls > 0) await vi.waitFor(() => expect(before.rated).toHaveLength(1));
+  const stored = await readPairs(await db());
+  await leave();
+
+  const after = engineOf(100, 0);
+  // The database begins empty: what was stored comes back before anybody asks.
+  const runs = async () => {
+    await savePairs(await db(), stored);
+    return [run];
+  };
+  await openStudio({ engine: { ...after.engine, runs } });
+  await vi.waitFor(() => expect(states()).toEqual([['Next round of A run', 'done', expect.any(Number)]]));
+  expect(after.asked).toMatchObject(made < 10 ? [{ count: 10, first: made }] : []);
+  expect(after.rated[0]!.pairs.map(({ pair }) => pair)).toEqual(Array.from({ length: 10 }, (_, i) => `pair ${i}`));
+  const order = (await readPairs(await db())).flatMap(({ asked }) => asked ?? []);
+  expect(order.map((one) => one.order).toSorted((a, b) => a - b)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+  expect(order.filter(({ why }) => why === 'random')).toHaveLength(2);
+  expect(studio().trainModel).toMatchObject({ adapters: [{ run: 'r', step: 10 }] });
   await vi.waitFor(async () => expect(await store.list('queue')).toEqual([]));
 });
 

@@ -1,7 +1,7 @@
 /** The next round: pairs of what a run came to, those first that it is least certain of or where two of its checkpoints disagree, or all at random, and
  *  that model as what the next run starts from. */
 import { t } from '@lingui/core/macro';
-import { savePairs } from '../../data/pairs.ts';
+import { readPairs, savePairs } from '../../data/pairs.ts';
 import {
   askOrder,
   type Candidate,
@@ -11,11 +11,12 @@ import {
   secondCheckpoint,
 } from '../../evaluation/activeChoice.ts';
 import { latentsFileOf } from '../../records/foreignImages.ts';
-import type { ImplicitEvent, ImplicitMargin, ModelRef, OwnPair, PairRecord, RunRecord } from '../../service/types.ts';
+import type { ImplicitEvent, ModelRef, PairRecord, PairsRequest, RunRecord } from '../../service/types.ts';
 import { WinnowError } from '../../shared/errors.ts';
 import { listener } from '../app/workers.ts';
 import { actions } from './action.ts';
 import { roundRecipe } from './generateSelectors.ts';
+import { type Begun, forgetJob, type RoundPlan } from './keptQueue.ts';
 import { tunedModel } from './models.ts';
 import { bundledPrompts, drawPrompts, randomSeed } from './prompts.ts';
 import { db } from './services.ts';
@@ -28,13 +29,20 @@ export interface RoundsSlice {
   /** Draws candidates by the run's best checkpoint, marks which of them are asked first, and sets that checkpoint as what pictures and the next run
    *  start from. True where there are pairs to judge then. */
   startRound(run: string, ask: number, rule?: ChoiceRule): Promise<boolean>;
+  /** One that a reload, a crash or a take-over cut off: what is left is drawn, and all are put in order. */
+  goOnWithRound(plan: RoundPlan, title: string, request: PairsRequest, from: Begun): Promise<void>;
 }
 
 export const roundsSlice: Slice<RoundsSlice> = (set, get) => {
   const action = actions(set, get);
 
   /** Of a model over what the run started from. */
-  async function marginsOf(run: RunRecord, model: ModelRef, made: readonly OwnPair[]): Promise<ImplicitMargin[]> {
+  async function marginsOf(
+    job: string,
+    run: RunRecord,
+    model: ModelRef,
+    made: readonly PairRecord[],
+  ): Promise<Map<string, number>> {
     const pairs = made.map(({ id, prompt, images }) => ({
       pair: id,
       prompt,
@@ -45,11 +53,54 @@ export const roundsSlice: Slice<RoundsSlice> = (set, get) => {
     const margins = await get()
       .engine()
       .implicit(
-        `round ${run.id}`,
+        job,
         request,
         listener((_: ImplicitEvent) => undefined),
       );
-    return margins.pairs;
+    return new Map(margins.pairs.map(({ pair, margin }) => [pair, margin]));
+  }
+
+  /** Says of each of a round's candidates when it is asked. @param job what the engine calls this work. */
+  async function putInOrder(
+    run: RunRecord,
+    { ask, rule }: RoundPlan,
+    { model, seed }: PairsRequest,
+    { job, pairs }: { job: string; pairs: readonly string[] },
+  ): Promise<void> {
+    const byId = new Map((await readPairs(await db())).map((pair) => [pair.id, pair]));
+    // Without those that were deleted meanwhile.
+    const made = pairs.flatMap((id) => byId.get(id) ?? []);
+    const rated = async (): Promise<Candidate[]> => {
+      set({ roundStage: t`Looking for the pairs to ask about` });
+      const margins = await marginsOf(job, run, model, made);
+      const others = rule === 'disagreement' ? await marginsOf(job, run, secondModelOf(run), made) : undefined;
+      return made.map(({ id }) => ({ pair: id, margin: margins.get(id)!, other: others?.get(id) }));
+    };
+    const ids = made.map(({ id }) => id);
+    const order = rule === 'random' ? randomOrder(ids, seed) : askOrder(await rated(), { ask, seed });
+    const at = new Date().toISOString();
+    const asked = order.map(({ pair, why }, place) => ({
+      ...byId.get(pair)!,
+      asked: { round: run.id, at, order: place, why },
+    }));
+    await savePairs(await db(), asked);
+    get().replacePairs(asked);
+  }
+
+  /** Draws a round's candidates, or what is left of them, and puts all in order. */
+  async function draw(
+    run: RunRecord,
+    plan: RoundPlan,
+    { title, request, from }: { title: string; request: PairsRequest; from?: Begun },
+  ): Promise<void> {
+    set({ roundStage: t({ message: 'Drawing pairs', comment: 'is under way' }) });
+    try {
+      const order = (job: string, pairs: readonly string[]): Promise<void> =>
+        putInOrder(run, plan, request, { job, pairs });
+      await get().runPairs(title, request, { from, round: { plan, order } });
+    } finally {
+      set({ roundStage: null });
+    }
   }
 
   return {
@@ -62,7 +113,8 @@ export const roundsSlice: Slice<RoundsSlice> = (set, get) => {
         if (!run?.checkpoints.length) return false;
         const { name } = run;
         const model = tunedModel(run);
-        const second = rule === 'disagreement' ? secondModelOf(run) : undefined;
+        // Refused before anything is drawn.
+        if (rule === 'disagreement') secondModelOf(run);
         get().useModel(model.base);
         get().generateWith(model);
         get().setTrainModel(model);
@@ -71,37 +123,22 @@ export const roundsSlice: Slice<RoundsSlice> = (set, get) => {
         const settings = { ...own, model };
         set({ lastPairs: { settings, from } });
         const prompts = drawPrompts(from?.prompts ?? (await bundledPrompts('train')), count);
-        const seed = randomSeed();
-        try {
-          set({ roundStage: t({ message: 'Drawing pairs', comment: 'is under way' }) });
-          const made = await get().runPairs(t`Next round of ${name}`, {
-            ...settings,
-            prompts,
-            count,
-            seed,
-          });
-          const rated = async (): Promise<Candidate[]> => {
-            set({ roundStage: t`Looking for the pairs to ask about` });
-            const margins = await marginsOf(run, model, made);
-            const others = second && new Map((await marginsOf(run, second, made)).map((one) => [one.pair, one.margin]));
-            return margins.map(({ pair, margin }) => ({ pair, margin, other: others?.get(pair) }));
-          };
-          const ids = made.map((pair) => pair.id);
-          const order = rule === 'random' ? randomOrder(ids, seed) : askOrder(await rated(), { ask, seed });
-          const at = new Date().toISOString();
-          const byId = new Map<string, PairRecord>(made.map((pair) => [pair.id, pair]));
-          const asked = order.map(({ pair, why }, place) => ({
-            ...byId.get(pair)!,
-            asked: { round: id, at, order: place, why },
-          }));
-          await savePairs(await db(), asked);
-          get().replacePairs(asked);
-          return true;
-        } finally {
-          set({ roundStage: null });
-        }
+        const request = { ...settings, prompts, count, seed: randomSeed() };
+        await draw(run, { run: id, ask, rule }, { title: t`Next round of ${name}`, request });
+        return true;
       });
       return done ?? false;
+    },
+
+    async goOnWithRound(plan, title, request, from) {
+      await action({ problem: 'trainProblem', busy: 'startingRound', background: true }, async () => {
+        await get().readRuns();
+        const run = get().runs.find((one) => one.id === plan.run);
+        // Deleted, and with it what draws.
+        if (!run) return forgetJob(from.id);
+        get().setTrainModel(request.model);
+        return draw(run, plan, { title, request, from });
+      });
     },
   };
 };
