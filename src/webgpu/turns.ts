@@ -1,6 +1,6 @@
 /** How long the GPU is held at a time. A slow one that is held for long freezes the page it draws, and the system takes the device away from who
  *  holds it (two seconds on Windows): so a run goes in submits, and a dispatch that is too much by itself in turns. Pure. */
-import type { Dispatch } from './kernels/dispatch.ts';
+import { type Dispatch, withData } from './kernels/dispatch.ts';
 
 /** What one submit may take, in seconds. */
 const SUBMIT_SECONDS = 0.25;
@@ -15,7 +15,7 @@ const FLOPS_PER_BYTE = 8;
 const SOFTWARE_FLOPS = 2e11;
 
 /** Operations that one submit holds, and one dispatch, on an adapter whose best product reaches so many a second (webgpu/tune.ts); 0 where that is
- *  not known. Turns on a software adapter would gain nothing, and each is a pipeline to compile. */
+ *  not known. Turns on a software adapter would gain nothing. */
 export function maxFlops(
   { software }: { software: boolean },
   flopsPerSecond: number,
@@ -31,17 +31,24 @@ export interface Turn {
 }
 
 /** A dispatch as ranges of its grid of at most so many operations each, as near as its workgroups allow: whole samples, then heads or rows of
- *  tiles, then parts of them. Every workgroup does what it did, so the bits are the same; a kernel without FIRST_X runs at once. */
+ *  tiles, then parts of them. Every workgroup does what it did, so the bits are the same; a kernel without FIRST_X runs at once. Where a turn begins is
+ *  data, so that all of a kernel's are one pipeline: a slow GPU has a slow compiler, too. */
 export function inTurns(dispatch: Dispatch, flops: number, most: number): Turn[] {
   const wanted = Math.ceil(flops / most);
   if (wanted <= 1 || !dispatch.kernel.code.includes('const FIRST_X')) return [{ dispatch, flops }];
   const [x, y, z] = dispatch.workgroups;
+  const kernel = withData(dispatch.kernel, 'FIRST_X', 'FIRST_Y', 'FIRST_Z');
   const turns: Dispatch[] = [];
   for (const [firstZ, deep] of ranges(z, wanted)) {
     for (const [firstY, high] of ranges(y, wanted / z)) {
       for (const [firstX, wide] of ranges(x, wanted / z / y)) {
         const first = { FIRST_X: firstX, FIRST_Y: firstY, FIRST_Z: firstZ };
-        turns.push({ ...dispatch, constants: { ...dispatch.constants, ...first }, workgroups: [wide, high, deep] });
+        turns.push({
+          ...dispatch,
+          kernel,
+          constants: { ...dispatch.constants, ...first },
+          workgroups: [wide, high, deep],
+        });
       }
     }
   }
