@@ -36,7 +36,7 @@ const stages = [
       '--reporter=default',
       '--reporter=json',
       `--outputFile.json=${reports}/lavapipe.json`,
-      ...['kernels', 'kernels/attention', 'f16', 'executor', 'turns', 'windows'].map(
+      ...['kernels', 'kernels/attention', 'across', 'f16', 'executor', 'turns', 'windows'].map(
         (name) => `src/webgpu/${name}.gpu.test.ts`,
       ),
       'src/service/sampling/f16.gpu.test.ts',
