@@ -61,10 +61,22 @@ it('compares sides of every kind by several judges', { timeout: 400_000 }, async
   expect(same).toMatchObject({ prompts: 2, count: 4, tieMargin: 0, sameNoise: true, judge: { name: 'b' } });
   expect(readFileSync(join(out, 'report.html'), 'utf8')).toContain('All 4 comparisons were ties.');
 
+  // A folder that was begun with another choice goes on: of each prompt and seed what is there, the rest new, and figures of what is asked for alone.
+  const some = ['--prompts', join(folder, 'prompts.csv'), '--seeds', '3-5', '--count', '4', '--steps', '2'];
+  const fewer = await winnow('evaluate', 'postcard', 'again=postcard', ...some, '--out', out, '--json');
+  expect(fewer.code, fewer.err).toBe(0);
+  expect(fewer.err).toContain('3 of 4 images are there already');
+  expect(JSON.parse(fewer.out)).toMatchObject({ prompts: 2, count: 4 });
+  const drawn = readFileSync(join(out, 'images.jsonl'), 'utf8').trim().split('\n').slice(4);
+  expect(drawn.map((line) => JSON.parse(line) as ImageRecord)).toMatchObject([
+    { prompt: 'a purple cat, by the sea', seed: 5 },
+  ]);
+
   // Elsewhere they have other names, and their numbers say what they are of.
   const records = readFileSync(join(out, 'images.jsonl'), 'utf8')
     .trim()
     .split('\n')
+    .slice(0, 4)
     .map((line) => JSON.parse(line) as ImageRecord);
   const theirs = join(folder, 'theirs');
   mkdirSync(theirs);
@@ -127,7 +139,7 @@ it('compares sides of every kind by several judges', { timeout: 400_000 }, async
   expect(again.err.match(/4 of 4 images are there already/g)).toHaveLength(3);
   expect(again.out).toMatch(/^\| model \| Judge b, appeal \| median \| win rate \(95 %\) \|/);
   expect(again.out.split('\n').filter((line) => line.startsWith('| '))).toHaveLength(5);
-  expect(readdirSync(join(out, 'images')).filter((name) => name.endsWith('.png'))).toHaveLength(8);
+  expect(readdirSync(join(out, 'images')).filter((name) => name.endsWith('.png'))).toHaveLength(9);
 
   // With a CLIP among the judges, how far pictures are apart goes by its embedding.
   expect(figures.diversityBy).toBeNull();

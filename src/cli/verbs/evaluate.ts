@@ -4,6 +4,7 @@ import { embeddedModels } from '../../data/embeddedModels.ts';
 import type { ListedPrompt } from '../../data/formats/promptSets.ts';
 import { armFigures, type ComparedItem } from '../../evaluation/armFigures.ts';
 import { Bootstrap } from '../../evaluation/bootstrap.ts';
+import { comparedItems } from '../../evaluation/comparedItems.ts';
 import {
   cosineDistance,
   type DiversityFigures,
@@ -21,7 +22,6 @@ import type { Arithmetic } from '../../shared/arithmetic.ts';
 import { distinctBy } from '../../shared/arrays.ts';
 import { WinnowError } from '../../shared/errors.ts';
 import { parseJsonObject } from '../../shared/json.ts';
-import { limits } from '../../shared/limits.ts';
 import { nameOf } from '../../shared/paths.ts';
 import {
   absolute,
@@ -89,7 +89,7 @@ export const evaluate = defineVerb({
     count: {
       kind: 'text',
       value: 'N',
-      help: 'comparisons of two models, spread over prompts and seeds (default: all)',
+      help: 'comparisons of two models: prompts spread over the list, each with all its seeds (default: all)',
     },
     judge: {
       kind: 'list',
@@ -169,7 +169,7 @@ export const evaluate = defineVerb({
       if (refs.length > 0) saySampler(terminal, info!, values.scheduler);
       // What a folder holds stands there by its words.
       const list = folders.size > 0 ? given : await apartOf(engine, refs, given, say);
-      const items = spreadOut(list, seedList, most);
+      const items: ComparedItem[] = comparedItems(list, seedList, most);
       // Refused before a picture is drawn.
       const brought = new Map([...folders].map(([arm, folder]) => [arm, picturesFor(folder, items, seedList)]));
       // Of pictures alone, what the judges that came with a model read.
@@ -311,13 +311,6 @@ function bundledCategories(): Map<string, string> {
       Object.entries(lists).flatMap(([category, all]) => all.map((prompt): [string, string] => [prompt, category])),
     ),
   );
-}
-
-/** Every prompt with every seed, or `most` of them, evenly spread. */
-function spreadOut(list: readonly ListedPrompt[], seedList: readonly number[], most: number): ComparedItem[] {
-  const every = seedList.flatMap((seed) => list.map((listed) => ({ ...listed, seed })));
-  const wanted = Math.min(every.length, most, limits.count);
-  return Array.from({ length: wanted }, (_, i) => every[Math.floor((i * every.length) / wanted)]!);
 }
 
 async function apartOf(
