@@ -34,7 +34,10 @@ interface Figures {
     ties: number;
     appealGain: Spread;
     alignmentWinRate: number | null;
-    by: Record<string, Record<string, { categories: { category: string }[]; deviations: { gain: number } | null }>>;
+    by: Record<
+      string,
+      Record<string, { categories: { category: string | null }[]; deviations: { gain: number } | null }>
+    >;
   }[];
   strengths: Record<string, Record<string, { strength: number; elo: number }[] | null>>;
   standard: { columns: { title: string; optimised: boolean }[]; rows: { name: string; average: number | null }[] };
@@ -173,12 +176,22 @@ it('compares sides of every kind by several judges', { timeout: 400_000 }, async
   // Another of the same name is another judge.
   const other = join(folder, 'other/PickScore');
   cpSync(clip, other, { recursive: true });
-  const sets = ['--prompts', join(folder, 'prompts.csv'), '--seeds', '3-4', '--judge', clip, '--judge', other];
+  const oneWithout = join(folder, 'one-without.csv');
+  writeFileSync(
+    oneWithout,
+    readFileSync(join(folder, 'prompts.csv'), 'utf8').replace('mountains,buildings', 'mountains,'),
+  );
+  const sets = ['--prompts', oneWithout, '--seeds', '3-4', '--judge', clip, '--judge', other];
   const both = await winnow('evaluate', theirs, theirs, ...sets, '--out', out, '--json');
   expect(both.code, both.err).toBe(0);
-  const { judges, models, standard } = JSON.parse(both.out) as Figures;
+  // And a prompt without a category is counted by category, too.
+  expect(both.err).toContain('1 of 2 prompts has no category');
+  expect(readFileSync(join(out, 'report.html'), 'utf8')).toContain('without a category');
+  const { judges, models, standard, comparisons } = JSON.parse(both.out) as Figures;
   const names = ['PickScore (1)', 'PickScore (2)'];
   expect(judges.map(({ name }) => name)).toEqual(names);
+  const [scale] = Object.values(comparisons[0]!.by['PickScore (1)']!);
+  expect(scale!.categories.map(({ category }) => category)).toEqual(['creatures', null]);
   expect(Object.keys(models[0]!.by)).toEqual(names);
   expect(standard.columns.map(({ title }) => title)).toEqual(names);
 });

@@ -17,6 +17,34 @@ const appeal = [
 const scores = appeal.map((values) => values.map((value) => ({ appeal: value, alignment: -value })));
 const judged = { scales: ['appeal', 'alignment'], scores, tieMargin: 0 };
 
+describe('categories', () => {
+  const tallies = (categories: readonly (string | undefined)[]): unknown[][] => {
+    const some = items.map(({ prompt, seed }, i) => ({ prompt, seed, category: categories[i >> 1] }));
+    const { appeal: figures } = armFigures(some, judged);
+    return figures!.comparisons[0]!.categories.map(({ category, rate }) => [
+      category,
+      rate.wins,
+      rate.losses,
+      rate.ties,
+    ]);
+  };
+  it('come to all comparisons: what has none where others do is a row', () => {
+    expect(tallies(['pets', undefined, 'buildings'])).toEqual([
+      ['buildings', 2, 0, 0],
+      ['pets', 1, 0, 1],
+      [null, 1, 1, 0],
+    ]);
+    expect(tallies(['pets', undefined, undefined])).toEqual([
+      ['pets', 1, 0, 1],
+      [null, 3, 1, 0],
+    ]);
+  });
+  it('are none where there is nothing to tell apart', () => {
+    expect(tallies([undefined, undefined, undefined])).toEqual([]);
+    expect(tallies(['pets', 'pets', 'pets'])).toEqual([]);
+  });
+});
+
 describe('figures of three models', () => {
   const { appeal: first, alignment: second } = armFigures(items, judged);
   it('compare every model with those before it', () => {

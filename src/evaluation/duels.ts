@@ -21,8 +21,8 @@ export interface DuelRate {
   /** Bootstrap over prompts: those of one prompt together. Null where there are too few, or where all prompts say the same: draws of them then do, too,
    *  which says nothing of how sure it is. */
   overPrompts: Interval | null;
-  /** Those that some comparison has, in order of name; [] of fewer than two. */
-  categories: { category: string; rate: WinRate }[];
+  /** Those that some comparison has, in order of name, and last, as null, what has none where others do: together they are all. [] of fewer than two. */
+  categories: { category: string | null; rate: WinRate }[];
 }
 
 export interface DuelFigures {
@@ -80,7 +80,8 @@ function rateOf(
     if (outcome !== 'tie') decided[at]!++;
     if (outcome === 'win') wins[at]!++;
   }
-  const names = [...new Set(met.flatMap(({ category }) => category ?? []))].toSorted();
+  const named = [...new Set(met.flatMap(({ category }) => category ?? []))].toSorted();
+  const names = [...named, ...(met.some(({ category }) => category === undefined) ? [null] : [])];
   return {
     rate: winRate(tally(met.map(({ outcome }) => outcome))),
     overPrompts: unlessFixed(
@@ -98,7 +99,9 @@ function rateOf(
         ? []
         : names.map((category) => ({
             category,
-            rate: winRate(tally(met.filter((one) => one.category === category).map(({ outcome }) => outcome))),
+            rate: winRate(
+              tally(met.filter((one) => (one.category ?? null) === category).map(({ outcome }) => outcome)),
+            ),
           })),
   };
 }

@@ -22,6 +22,9 @@ export const distanceWords = ({ by }: DiversityFigures): string =>
     ? 'The distance is the root mean square of pixels in [0, 1], pictures shrunk to 32 by 32.'
     : `The distance is 1 less the cosine of two pictures’ embeddings by ${by}.`;
 
+/** Of a row by category. */
+export const categoryWords = (category: string | null): string => category ?? 'without a category';
+
 /** Of a win rate in a table. */
 export const rateHead = ['win rate', '95 % interval (Wilson)', 'wins', 'losses', 'ties', 'sign test p'];
 

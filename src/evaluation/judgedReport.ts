@@ -4,6 +4,7 @@ import { FEW_GROUPS, type Interval } from './bootstrap.ts';
 import type { DiversityFigures } from './diversity.ts';
 import {
   between,
+  categoryWords,
   distanceWords,
   percent,
   plain,
@@ -130,7 +131,7 @@ function comparisonBlocks(
           {
             kind: 'table' as const,
             head: ['category', ...rateHead],
-            rows: decides.categories.map(({ category, rate }) => [category, ...rateRow(rate)]),
+            rows: decides.categories.map(({ category, rate }) => [categoryWords(category), ...rateRow(rate)]),
           },
         ]
       : []),

@@ -170,6 +170,7 @@ export const evaluate = defineVerb({
       // What a folder holds stands there by its words.
       const list = folders.size > 0 ? given : await apartOf(engine, refs, given, say);
       const items: ComparedItem[] = comparedItems(list, seedList, most);
+      sayUncategorised(items, say);
       // Refused before a picture is drawn.
       const brought = new Map([...folders].map(([arm, folder]) => [arm, picturesFor(folder, items, seedList)]));
       // Of pictures alone, what the judges that came with a model read.
@@ -311,6 +312,16 @@ function bundledCategories(): Map<string, string> {
       Object.entries(lists).flatMap(([category, all]) => all.map((prompt): [string, string] => [prompt, category])),
     ),
   );
+}
+
+/** The terminal shows no categories; who reads them elsewhere is not surprised by the further row. */
+function sayUncategorised(items: readonly ComparedItem[], say: (text: string) => void): void {
+  const prompts = distinctBy(items, ({ prompt }) => prompt);
+  const without = prompts.filter(({ category }) => category === undefined).length;
+  if (without > 0 && without < prompts.length)
+    say(
+      `${without} of ${prompts.length} prompts ${without === 1 ? 'has' : 'have'} no category: figures by category have a row of their own for ${without === 1 ? 'it' : 'them'}.`,
+    );
 }
 
 async function apartOf(

@@ -310,17 +310,17 @@ it('stands in the report with everything that its figures say, and nothing of a 
   await studioThatDraws();
   const prompts = ['<b>a "cat"</b>', 'a dog & מלך', 'a fox', 'a house'].map((prompt, i) => ({
     prompt,
-    category: i < 2 ? '<i>odd</i>' : 'plain',
+    ...(i < 2 && { category: '<i>odd</i>' }),
   }));
   await studio().startBlindTest({ rounds: 4, questions: ['general'], models: models.slice(0, 2), prompts });
   for (const { shownLeft, category } of studio().blind!.ready)
-    await studio().answerBlind(category === 'plain' ? 'tie' : shownLeft === 'b' ? 'left' : 'right');
+    await studio().answerBlind(category === undefined ? 'tie' : shownLeft === 'b' ? 'left' : 'right');
   const html = (await exportReport(undefined)).bytes as string;
   const cells = [...html.matchAll(/<tr>((?:<td>[^<]*<\/td>)+)<\/tr>/g)].map((row) =>
     [...row[1]!.matchAll(/<td>([^<]*)<\/td>/g)].map((cell) => cell[1]),
   );
   expect(cells).toContainEqual(['all', '100.0 %', '34.2 % to 100.0 %', '2', '0', '2', '0.50', expect.any(String)]);
-  expect(cells).toContainEqual(['plain', 'none decided', '0.0 % to 100.0 %', '0', '0', '2', '1.0', '']);
+  expect(cells).toContainEqual(['without a category', 'none decided', '0.0 % to 100.0 %', '0', '0', '2', '1.0', '']);
   expect(cells.flat()).toContain('&#60;i&#62;odd&#60;/i&#62;');
   expect(html).not.toMatch(/<i>odd|<b>a|NaN|Infinity|undefined/);
   // What was judged, under the names; files of a test have no pictures, whose places stay.

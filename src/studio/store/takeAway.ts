@@ -10,7 +10,7 @@ import { heldOutOf } from '../../data/heldOut.ts';
 import { readPicture } from '../../data/images.ts';
 import { writeInParts } from '../../data/partWriter.ts';
 import { blindFigures, modelsOf } from '../../evaluation/blindFigures.ts';
-import { range, rateHead, rateRow } from '../../evaluation/figureWords.ts';
+import { categoryWords, range, rateHead, rateRow } from '../../evaluation/figureWords.ts';
 import { lookBlocks } from '../../evaluation/looks.ts';
 import type { Report, ReportBlock, ReportImage } from '../../evaluation/report.ts';
 import { ratersBlocks, ratersFigures } from '../../evaluation/raters.ts';
@@ -157,7 +157,7 @@ function blindBlocks(test: BlindTestRecord): ReportBlock[] {
             head: ['', ...rateHead, 'over prompts'],
             rows: [
               ['all', ...rateRow(rate), overPrompts ? range(overPrompts) : '-'],
-              ...categories.map(({ category, rate: of }) => [category, ...rateRow(of), '']),
+              ...categories.map(({ category, rate: of }) => [categoryWords(category), ...rateRow(of), '']),
             ],
           },
         ];

@@ -474,8 +474,8 @@ function DuelVerdict({ duel: { a, b, rate, categories } }: { duel: DuelRate }) {
         {t`${wins} for ${nameB} · ${losses} for ${nameA} · ${plural(ties, { one: `${ties} tie`, other: `${ties} ties` })} · 95 % interval ${low} to ${high} · sign test p = ${p}`}
       </p>
       {categories.map(({ category, rate: of }) => (
-        <p key={category} className="small dim number">
-          {category}: {verdict(of, letter(b)).counted}
+        <p key={category ?? ''} className="small dim number">
+          {category ?? t`Without a category`}: {verdict(of, letter(b)).counted}
         </p>
       ))}
     </>
