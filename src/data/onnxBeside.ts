@@ -12,7 +12,7 @@ export async function onnxBeside(
   for (const model of paths.filter((path) => /\.onnx$/i.test(path)))
     try {
       const { external } = await readOnnxHeader(await open(model), model);
-      for (const name of external) named.add(besideOnnx(model, name));
+      for (const { name } of external) named.add(besideOnnx(model, name));
     } catch (error) {
       if (!isWinnowError(error, 'BadFile')) throw error;
     }

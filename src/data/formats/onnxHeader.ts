@@ -27,7 +27,14 @@ export interface OnnxHeader {
   inputs: OnnxPort[];
   outputs: OnnxPort[];
   /** Files beside it that hold its large weights, each once. */
-  external: string[];
+  external: ExternalWeights[];
+}
+
+export interface ExternalWeights {
+  /** As the model names the file. */
+  name: string;
+  /** What the file holds at least: up to the last byte that a tensor is said to lie in. */
+  bytes: number;
 }
 
 /** Of fields that are read whole: names, types, shapes. Weights are stepped over. */
@@ -46,16 +53,16 @@ export async function readOnnxHeader(file: ByteRanges, name: string): Promise<On
   const inputs: OnnxPort[] = [];
   const outputs: OnnxPort[] = [];
   const weights = new Set<string>();
-  const external = new Set<string>();
+  const external = new Map<string, number>();
   let hasGraph = false;
   for await (const { field, start, end } of reader.fields(0, file.size)) {
     if (field !== 7) continue;
     hasGraph = true;
     for await (const part of reader.fields(start, end)) {
       if (part.field === 5) {
-        const { name: weight, location } = await tensorOf(reader, part);
+        const { name: weight, location, end: bytes } = await tensorOf(reader, part);
         weights.add(weight);
-        if (location !== undefined) external.add(location);
+        if (location !== undefined) external.set(location, Math.max(bytes, external.get(location) ?? 0));
       } else if (part.field === 11) inputs.push(await portOf(reader, part));
       else if (part.field === 12) outputs.push(await portOf(reader, part));
       if (inputs.length > MOST_PORTS + weights.size || outputs.length > MOST_PORTS || external.size > MOST_PORTS)
@@ -63,7 +70,22 @@ export async function readOnnxHeader(file: ByteRanges, name: string): Promise<On
     }
   }
   if (!hasGraph || outputs.length === 0) throw reader.bad('is no ONNX model: it has no graph with outputs');
-  return { inputs: inputs.filter((input) => !weights.has(input.name)), outputs, external: [...external] };
+  return {
+    inputs: inputs.filter((input) => !weights.has(input.name)),
+    outputs,
+    external: [...external].map(([name, bytes]) => ({ name, bytes })),
+  };
+}
+
+/** Throws TruncatedFile for a file of weights that ends before the last of them. @param path its own, @param model that which keeps weights in it, in
+ *  messages */
+export function checkHolds({ size }: ByteRanges, { bytes }: ExternalWeights, path: string, model: string): void {
+  if (size >= bytes) return;
+  throw new WinnowError(
+    'TruncatedFile',
+    `${path} is cut off: ${model} keeps ${bytes} bytes of weights in it, and it has ${size}.`,
+    'Copy or download it again.',
+  );
 }
 
 /** Where a file of weights lies by its model's name for it, from where the model's own path begins. Throws BadFile for one out of the folder.
@@ -87,10 +109,15 @@ interface Field {
   value: number;
 }
 
-/** TensorProto: name 8, data_location 14 (EXTERNAL = 1), external_data 13 with key 1 and value 2. */
-async function tensorOf(reader: Reader, { start, end }: Field): Promise<{ name: string; location?: string }> {
+/** TensorProto: name 8, data_location 14 (EXTERNAL = 1), external_data 13 with key 1 and value 2. `end`: of offset and length, which may be left out, of
+ *  its last byte in that file. */
+async function tensorOf(
+  reader: Reader,
+  { start, end }: Field,
+): Promise<{ name: string; location?: string; end: number }> {
   let name = '';
   let location: string | undefined;
+  let [offset, length] = [0, 0];
   for await (const part of reader.fields(start, end)) {
     if (part.field === 8) name = await reader.text(part);
     if (part.field !== 13) continue;
@@ -100,8 +127,13 @@ async function tensorOf(reader: Reader, { start, end }: Field): Promise<{ name: 
       if (entry.field === 2) value = await reader.text(entry);
     }
     if (key === 'location') location = value;
+    if (key !== 'offset' && key !== 'length') continue;
+    if (!/^\d{1,15}$/.test(value))
+      throw reader.bad(`has weights beside it of ${key} ${JSON.stringify(value.slice(0, 20))}`);
+    if (key === 'offset') offset = Number(value);
+    else length = Number(value);
   }
-  return { name, ...(location !== undefined && { location }) };
+  return { name, ...(location !== undefined && { location }), end: offset + length };
 }
 
 /** ValueInfoProto: name 1, type 2 (tensor_type 1: elem_type 1, shape 2 (dim 1: dim_value 1, dim_param 2)). */

@@ -1,6 +1,6 @@
 /** ONNX judges against scores that Pillow, numpy, transformers' tokenizer and onnxruntime gave (tools/judges/onnx/write_fixtures.py). */
 import { createHash, randomUUID } from 'node:crypto';
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -171,7 +171,7 @@ it('what a file asks for is read without its weights', async () => {
     external: [],
   });
   const beside = byteRanges(new Uint8Array(readFileSync(join(fixtures, 'judges/letterbox/model.onnx'))));
-  expect((await readOnnxHeader(beside, 'model.onnx')).external).toEqual(['model.onnx.data']);
+  expect((await readOnnxHeader(beside, 'model.onnx')).external).toEqual([{ name: 'model.onnx.data', bytes: 960 }]);
 });
 
 describe('what is wrong with a folder is named, before anything runs', () => {
@@ -280,6 +280,18 @@ describe('what is wrong with a folder is named, before anything runs', () => {
       'letterbox',
       (folder) => rmSync(join(folder, 'model.onnx.data')),
       /has no model\.onnx\.data, in which model\.onnx keeps weights/,
+    ],
+    [
+      'weights that are cut off',
+      'letterbox',
+      (folder) => truncateSync(join(folder, 'model.onnx.data'), 900),
+      /model\.onnx\.data is cut off: model\.onnx keeps 960 bytes of weights in it, and it has 900\. Copy or download it again/,
+    ],
+    [
+      'weights that lie nowhere',
+      'letterbox',
+      patch('\x12\x0296', '\x12\x02-6'),
+      /model\.onnx has weights beside it of length "-6"/,
     ],
     [
       'two models',

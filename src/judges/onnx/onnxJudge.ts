@@ -1,6 +1,13 @@
 /** Any ONNX model that scores pictures, run as it is by onnxruntime: judge.json says how it is fed and read, or else its inputs and outputs and the
  *  preprocessor_config.json beside it do. */
-import { besideOnnx, type OnnxHeader, type OnnxPort, readOnnxHeader } from '../../data/formats/onnxHeader.ts';
+import {
+  besideOnnx,
+  checkHolds,
+  type ExternalWeights,
+  type OnnxHeader,
+  type OnnxPort,
+  readOnnxHeader,
+} from '../../data/formats/onnxHeader.ts';
 import type { ByteRanges } from '../../data/formats/bytes.ts';
 import { decodePicture } from '../../data/formats/picture.ts';
 import { openSafetensors } from '../../data/formats/safetensors.ts';
@@ -155,13 +162,13 @@ const SCORE_VERSION = 1;
 async function scorerOf(
   folder: JudgeFolder,
   description: Description,
-  external: readonly string[],
+  external: readonly ExternalWeights[],
   how: Preprocess,
 ): Promise<string> {
   const { model, image, text, score, scale, shift, selfTest } = description;
   const files = [
     model,
-    ...external.map((name) => besideOnnx(model, name, folder.path)),
+    ...external.map(({ name }) => besideOnnx(model, name, folder.path)),
     ...('head' in score ? [score.head] : []),
     ...selfTest.map((one) => one.image),
   ];
@@ -383,16 +390,18 @@ function checkPorts(
   }
 }
 
-/** Before anything is copied or scored: what its graph names as its weights is there. */
+/** Before anything is copied or scored: what its graph names as its weights is there, and whole. */
 async function checkBeside(folder: JudgeFolder, model: string, { external }: OnnxHeader): Promise<void> {
-  for (const name of external) {
-    const path = besideOnnx(model, name, folder.path);
-    if (!(await optional(folder.open(path))))
+  for (const one of external) {
+    const path = besideOnnx(model, one.name, folder.path);
+    const weights = await optional(folder.open(path));
+    if (!weights)
       throw new WinnowError(
         'NotFound',
         `${folder.path} has no ${path}, in which ${model} keeps weights.`,
         'Put the file there under this name, or take another export of the model.',
       );
+    checkHolds(weights, one, `${folder.path}${path}`, model);
   }
 }
 
@@ -404,7 +413,7 @@ async function openModel(
 ): Promise<{ bytes: number; read(): Promise<{ model: Uint8Array; beside: { path: string; data: Uint8Array }[] }> }> {
   const model = await folder.open(path);
   const beside: { path: string; ranges: ByteRanges }[] = [];
-  for (const name of external)
+  for (const { name } of external)
     beside.push({ path: name, ranges: await folder.open(besideOnnx(path, name, folder.path)) });
   const bytes = beside.reduce((sum, { ranges }) => sum + ranges.size, model.size);
   if (bytes > MOST_BYTES)

@@ -2,7 +2,7 @@
  *  `text_encoder_2/model.onnx`, `vae_decoder/model.onnx`, `vae_encoder/model.onnx`, `unet/model.onnx`. Where there is one, it runs instead of
  *  what we would write from the safetensors; training never does. Tensors are f32 or f16, ids i32 or i64. */
 import type { ByteRanges } from '../../data/formats/bytes.ts';
-import { besideOnnx, readOnnxHeader } from '../../data/formats/onnxHeader.ts';
+import { besideOnnx, checkHolds, readOnnxHeader } from '../../data/formats/onnxHeader.ts';
 import { createSession, type OnnxSession, type SessionOptions } from '../../onnx/session.ts';
 import '../../shared/disposable.ts';
 import { WinnowError } from '../../shared/errors.ts';
@@ -10,8 +10,8 @@ import type { FolderReader } from '../environment.ts';
 import type { Planned } from '../model/modelCache.ts';
 import { optional } from '../model/weightFiles.ts';
 
-/** A file by its folder, or undefined where there is none. No more than its header is read before it is made. Rejects with BadFile, or with NotFound
- *  for weights beside it that are not there. */
+/** A file by its folder, or undefined where there is none. No more than its header is read before it is made. Rejects with BadFile, or for weights
+ *  beside it that are not there with NotFound, and with TruncatedFile for fewer than it keeps there. */
 export type SuppliedOnnx = (part: string) => Promise<Planned<OnnxSession> | undefined>;
 
 export const suppliedOnnx =
@@ -21,8 +21,12 @@ export const suppliedOnnx =
     const model = await optional(reader.open(name));
     if (!model) return undefined;
     const beside: { path: string; file: ByteRanges }[] = [];
-    for (const path of (await readOnnxHeader(model, name)).external)
-      beside.push({ path, file: await reader.open(besideOnnx(name, path)) });
+    for (const one of (await readOnnxHeader(model, name)).external) {
+      const path = besideOnnx(name, one.name);
+      const file = await reader.open(path);
+      checkHolds(file, one, path, name);
+      beside.push({ path: one.name, file });
+    }
     return {
       bytes: beside.reduce((sum, { file }) => sum + file.size, model.size),
       onDevice: options.provider === 'webgpu',
