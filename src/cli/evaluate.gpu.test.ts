@@ -181,7 +181,7 @@ it('compares sides of every kind by several judges', { timeout: 400_000 }, async
     oneWithout,
     readFileSync(join(folder, 'prompts.csv'), 'utf8').replace('mountains,buildings', 'mountains,'),
   );
-  const sets = ['--prompts', oneWithout, '--seeds', '3-4', '--judge', clip, '--judge', other];
+  const sets = ['--prompts', oneWithout, '--seeds', '3-4', '--judge', clip, '--judge', other, '--judge', 'a:alignment'];
   const both = await winnow('evaluate', theirs, theirs, ...sets, '--out', out, '--json');
   expect(both.code, both.err).toBe(0);
   // And a prompt without a category is counted by category, too.
@@ -189,11 +189,17 @@ it('compares sides of every kind by several judges', { timeout: 400_000 }, async
   expect(readFileSync(join(out, 'report.html'), 'utf8')).toContain('without a category');
   const { judges, models, standard, comparisons } = JSON.parse(both.out) as Figures;
   const names = ['PickScore (1)', 'PickScore (2)'];
-  expect(judges.map(({ name }) => name)).toEqual(names);
+  expect(judges.map(({ name }) => name)).toEqual([...names, 'a']);
+  expect(Object.keys(comparisons[0]!.by['a']!)).toEqual(['alignment']);
   const [scale] = Object.values(comparisons[0]!.by['PickScore (1)']!);
   expect(scale!.categories.map(({ category }) => category)).toEqual(['creatures', null]);
-  expect(Object.keys(models[0]!.by)).toEqual(names);
-  expect(standard.columns.map(({ title }) => title)).toEqual(names);
+  expect(Object.keys(models[0]!.by)).toEqual([...names, 'a']);
+  expect(standard.columns.map(({ title }) => title)).toEqual([...names, 'Judge a, prompt alignment']);
+  const unknown = await winnow('evaluate', theirs, theirs, '--judge', 'a:beauty', '--out', join(folder, 'none'));
+  expect([unknown.code, unknown.err]).toEqual([
+    2,
+    expect.stringContaining('says nothing of beauty. Choose one of appeal, alignment.'),
+  ]);
 });
 
 it('refuses folders of other prompts before anything is drawn', { timeout: 240_000 }, async () => {

@@ -27,6 +27,8 @@ interface ToldJudge {
   kind: string;
   /** The first is what it goes by. At least one. */
   scales: readonly { name: string; title: string }[];
+  /** Those are some of what it says. */
+  narrowed?: true;
 }
 
 export interface JudgedModels<Judge extends ToldJudge = ToldJudge> {
@@ -53,7 +55,7 @@ export const standardOf = ({ names, judged }: JudgedModels): StandardTable =>
     names,
     judged.flatMap(({ judge, labelled, figures }) =>
       judge.scales.map(({ name, title }) => ({
-        title: `${judge.title}${judge.scales.length > 1 ? `, ${title.toLowerCase()}` : ''}${judge.kind === 'hps' ? ' × 100' : ''}`,
+        title: `${judge.title}${judge.scales.length > 1 || judge.narrowed ? `, ${title.toLowerCase()}` : ''}${judge.kind === 'hps' ? ' × 100' : ''}`,
         optimised: labelled.length > 0,
         figures: figures[name]!,
         factor: judge.kind === 'hps' ? 100 : 1,

@@ -48,7 +48,7 @@ import {
 } from '../evaluationReport.ts';
 import { outFolder } from '../fileErrors.ts';
 import { askedOf, generationOptions, makeImages, sayCuts, saySampler, settingsOf } from '../generation.ts';
-import { judgeCalled, judgePath } from '../judges.ts';
+import { askedJudge, judgeCalled, scaleOf } from '../judges.ts';
 import { checkModels } from '../modelRef.ts';
 import { readLabels } from '../records.ts';
 import { arithmeticsOf, scoreAll } from '../scoring.ts';
@@ -93,8 +93,8 @@ export const evaluate = defineVerb({
     },
     judge: {
       kind: 'list',
-      value: 'NAME|FOLDER',
-      help: "a judge that came with the first model, or the path of one's folder; the first that is given decides (default: the first that did not label what the runs trained on)",
+      value: 'NAME|FOLDER|FILE',
+      help: "a judge that came with the first model, or the path of one's folder or file, `:SCALE` behind it for that scale alone; the first that is given decides (default: the first that did not label what the runs trained on)",
       formerly: 'scorer',
     },
     'tie-margin': {
@@ -151,11 +151,7 @@ export const evaluate = defineVerb({
     checkTotal(given.length, seedList.length);
     const most = values.count === undefined ? Infinity : count('count', values.count);
     const margin = number('tie-margin', values['tie-margin'], { min: 0 });
-    const named = distinct(
-      'judges',
-      values.judge.map((judge) => judgePath(judge)),
-      say,
-    );
+    const named = askedJudges(values.judge, say);
     const asked = askedOf(values);
     const raters = values.labels.length > 0 ? ratersFigures(readLabels(values.labels, say)) : undefined;
     const out = outFolder(required('out', values.out));
@@ -181,9 +177,9 @@ export const evaluate = defineVerb({
         ]);
       const runs = runsOf(refs).map(({ name, id, pairs }) => ({ name: name || nameOf(id), pairs }));
       const signatures = signaturesOf(runs.flatMap(({ pairs }) => pairs));
-      const names = named.length > 0 ? named : [comparingJudge(info!.judges, signatures)?.name ?? 'b'];
+      const names = named.size > 0 ? [...named.keys()] : [comparingJudge(info!.judges, signatures)?.name ?? 'b'];
       const asTheyAre: JudgeInfo[] = [];
-      for (const name of names) asTheyAre.push(await judgeCalled(engine, name));
+      for (const name of names) asTheyAre.push(withScales(await judgeCalled(engine, name), named.get(name)));
       // Folders and files of one name are several judges.
       const judges = numbered(numbered(asTheyAre, 'name'), 'title');
       const { arithmetic: wanted = 'f32' } = asked.settings;
@@ -273,6 +269,31 @@ export const evaluate = defineVerb({
     });
   },
 });
+
+/** By each judge's name as the engine knows it, in order, what of it is asked for: scales, or undefined for all of them. */
+function askedJudges(texts: readonly string[], say: (text: string) => void): Map<string, Set<string | undefined>> {
+  const each = texts.map((text) => askedJudge(text, 'judge'));
+  distinct(
+    'judges',
+    each.map(({ name, scale = '' }) => `${name}:${scale}`),
+    say,
+  );
+  const asked = new Map<string, Set<string | undefined>>();
+  for (const { name, scale } of each) asked.set(name, (asked.get(name) ?? new Set()).add(scale));
+  return asked;
+}
+
+/** With the scales that are asked for, the first of which it goes by. Throws BadArguments for one that it does not have. */
+function withScales(
+  judge: JudgeInfo,
+  asked: ReadonlySet<string | undefined> | undefined,
+): JudgeInfo & { narrowed?: true } {
+  if (!asked) return judge;
+  const all = judge.scales.map(({ name }) => name);
+  const names = new Set([...asked].flatMap((scale) => (scale === undefined ? all : scaleOf(judge, scale))));
+  const scales = [...names].map((wanted) => judge.scales.find(({ name }) => name === wanted)!);
+  return { ...judge, scales, ...(scales.length < all.length && { narrowed: true }) };
+}
 
 /** Two of the same name are told apart by their places. */
 function numbered<K extends string, T extends Readonly<Record<K, string>>>(all: readonly T[], field: K): T[] {
