@@ -4,7 +4,7 @@ import { openNodeDevice, type NodeDevice } from '../cli/device.ts';
 import { evaluate } from '../oracle/run.ts';
 import '../shared/disposable.ts';
 import { createGpuExecutor } from './executor.ts';
-import { type Block, transformerBlock } from './testAcross.ts';
+import { type Block, transformerBlock } from '../training/testTransformer.ts';
 
 let engine: NodeDevice;
 beforeAll(async () => {

@@ -4,7 +4,7 @@ import { Graph, type Value } from '../graph/graph.ts';
 import type { Padding } from '../graph/ops.ts';
 import { acrossIn } from './across.ts';
 import { DEFAULT_LIMITS, type Plan, planGraph } from './plan.ts';
-import { transformerBlock } from './testAcross.ts';
+import { transformerBlock } from '../training/testTransformer.ts';
 
 const transposes = (plan: Plan): string[] =>
   plan.dispatches.filter(({ dispatch }) => dispatch.kernel.name === 'transpose').map(({ node }) => node.name);

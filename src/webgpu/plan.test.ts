@@ -9,7 +9,7 @@ import type { OpKind } from '../graph/ops.ts';
 import { ALIGNMENT } from './kernels/dispatch.ts';
 import { DEFAULT_LIMITS, type Plan, planGraph, printPlan } from './plan.ts';
 import { moduleOf } from './specialize.ts';
-import { transformerBlock } from './testAcross.ts';
+import { transformerBlock } from '../training/testTransformer.ts';
 
 function checkPlan(plan: Plan): void {
   const { buffers, tenants, dispatches, bytes } = plan;
