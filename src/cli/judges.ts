@@ -42,10 +42,14 @@ export function judgePath(asked: string, option = 'judge'): string {
   return (/[\\/.]/.test(asked) && isFolder(asked)) || isFileOfJudge(asked) ? absolute(asked) : asked;
 }
 
-/** The judge of a name as judgePath gives it. Rejects as the engine does; where a folder of the name lies here, with how it is written. */
-export async function judgeCalled(engine: Pick<Engine, 'judge'>, name: string): Promise<JudgeInfo> {
+/** The judge of a name as judgePath gives it. Rejects as ofJudge does. */
+export const judgeCalled = (engine: Pick<Engine, 'judge'>, name: string): Promise<JudgeInfo> =>
+  ofJudge(name, engine.judge(name));
+
+/** What the engine says of a judge by its name. Rejects as the engine does; where a folder of the name lies here, with how it is written. */
+export async function ofJudge<Result>(name: string, said: Promise<Result>): Promise<Result> {
   try {
-    return await engine.judge(name);
+    return await said;
   } catch (error) {
     if (!(error instanceof WinnowError) || error.name !== 'NotFound' || /[\\/.]/.test(name) || !isFolder(name))
       throw error;

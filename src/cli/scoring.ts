@@ -4,6 +4,7 @@ import type { Score } from '../service/types.ts';
 import type { Arithmetic } from '../shared/arithmetic.ts';
 import { WinnowError } from '../shared/errors.ts';
 import { tellCuts } from './generation.ts';
+import { ofJudge } from './judges.ts';
 import { Pace, type Terminal } from './terminal.ts';
 
 /** Pictures of one turn of the engine. */
@@ -33,7 +34,7 @@ export async function arithmeticsOf(
   wanted: Arithmetic,
 ): Promise<Arithmetic[]> {
   const found: Arithmetic[] = [];
-  for (const judge of judges) found.push(await engine.judgeArithmetic(judge, wanted));
+  for (const judge of judges) found.push(await ofJudge(judge, engine.judgeArithmetic(judge, wanted)));
   return found;
 }
 
