@@ -4,16 +4,13 @@
 import { RandomStream } from '../shared/rng.ts';
 import type { AskedFor } from '../records/pairs.ts';
 import type { Checkpoint, RunRecord } from '../records/runs.ts';
+import type { ChoiceRule } from './choiceRules.ts';
 import { bestCheckpoint } from './looks.ts';
 
 /** Of the pairs that are asked. */
 export const RANDOM_SHARE = 0.3;
 /** Candidates for each pair that is to be asked, where they are chosen. */
 export const CANDIDATES = 2;
-
-/** What is asked about first. */
-export const choiceRules = ['doubt', 'disagreement', 'random'] as const;
-export type ChoiceRule = (typeof choiceRules)[number];
 
 /** How many pairs are drawn where `ask` are to be judged. */
 export const candidatesFor = (rule: ChoiceRule, ask: number): number => (rule === 'random' ? ask : CANDIDATES * ask);

@@ -1,15 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Look, LookFigures } from '../records/runs.ts';
-import {
-  accuracyInterval,
-  accuracyOf,
-  bestCheckpoint,
-  bestLook,
-  hasStalled,
-  lookBlocks,
-  lookInWords,
-  lossOf,
-} from './looks.ts';
+import { accuracyOf, bestCheckpoint, bestLook, hasStalled, lossOf } from './looks.ts';
+import { accuracyInterval, lookBlocks, lookInWords } from './lookWords.ts';
 
 const figures = (changes: Partial<LookFigures> = {}): LookFigures => ({
   pairs: 10,

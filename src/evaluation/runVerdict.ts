@@ -2,7 +2,8 @@
  *  has something to say says it. */
 import { type Look, type LookFigures, type RunRecord, solvedInWords } from '../records/runs.ts';
 import { MIN_PAIRS } from '../data/heldOut.ts';
-import { accuracyInterval, accuracyOf, bestLook, noBestInWords } from './looks.ts';
+import { accuracyOf, bestLook } from './looks.ts';
+import { accuracyInterval, noBestInWords } from './lookWords.ts';
 
 export interface RunFacts {
   run: Pick<RunRecord, 'looks' | 'ended' | 'setbacks' | 'solved' | 'config' | 'pairs' | 'step' | 'status'>;

@@ -6,11 +6,11 @@ import {
   type Candidate,
   CANDIDATES,
   candidatesFor,
-  choiceRules,
   RANDOM_SHARE,
   randomOrder,
   secondCheckpoint,
 } from '../../evaluation/activeChoice.ts';
+import { choiceRules } from '../../evaluation/choiceRules.ts';
 import { bestCheckpoint } from '../../evaluation/looks.ts';
 import type { AdapterRef, ModelRef, PairRecord, RunRecord } from '../../service/types.ts';
 import { nameOf } from '../../shared/paths.ts';

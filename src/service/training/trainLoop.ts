@@ -1,6 +1,7 @@
 /** Steps a prepared run to its end: between two steps it saves, samples, and does what it is told. */
 import { driftOf, goodCheckpoint, MAX_SETBACKS, WINDOW } from '../../evaluation/driftGuard.ts';
-import { bestLook, hasStalled, noBestInWords } from '../../evaluation/looks.ts';
+import { bestLook, hasStalled } from '../../evaluation/looks.ts';
+import { noBestInWords } from '../../evaluation/lookWords.ts';
 import { isWinnowError, WinnowError } from '../../shared/errors.ts';
 import { type LoopData, runStep } from '../../training/runStep.ts';
 import { SOLVED_DRAWS, SolvedTally, withoutSolved } from '../../training/solved.ts';

@@ -1,7 +1,7 @@
 /** The generation queue as it is kept over a reload: a file for each job that is not at its end, and one that says how far it is. */
 import { z } from 'zod';
 import { readJson, writeJson } from '../../data/files.ts';
-import { type ChoiceRule, choiceRules } from '../../evaluation/activeChoice.ts';
+import { type ChoiceRule, choiceRules } from '../../evaluation/choiceRules.ts';
 import { generationSettingsSchema } from '../../records/images.ts';
 import { modelRefSchema } from '../../records/modelRef.ts';
 import type { GenerateRequest, PairsRequest } from '../../service/types.ts';

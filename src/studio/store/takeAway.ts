@@ -11,7 +11,7 @@ import { readPicture } from '../../data/images.ts';
 import { writeInParts } from '../../data/partWriter.ts';
 import { blindFigures, modelsOf } from '../../evaluation/blindFigures.ts';
 import { categoryWords, range, rateHead, rateRow } from '../../evaluation/figureWords.ts';
-import { lookBlocks } from '../../evaluation/looks.ts';
+import { lookBlocks } from '../../evaluation/lookWords.ts';
 import type { Report, ReportBlock, ReportImage } from '../../evaluation/report.ts';
 import { ratersBlocks, ratersFigures } from '../../evaluation/raters.ts';
 import { runVerdict } from '../../evaluation/runVerdict.ts';

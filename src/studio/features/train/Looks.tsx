@@ -2,7 +2,8 @@
 import { plural, t } from '@lingui/core/macro';
 import { Trans } from '@lingui/react/macro';
 import { heldOutOf } from '../../../data/heldOut.ts';
-import { accuracyOf, bestLook, lookInWords } from '../../../evaluation/looks.ts';
+import { accuracyOf, bestLook } from '../../../evaluation/looks.ts';
+import { lookInWords } from '../../../evaluation/lookWords.ts';
 import { runVerdict } from '../../../evaluation/runVerdict.ts';
 import { solvedInWords } from '../../../records/runs.ts';
 import type { Look, LookFigures, RunRecord } from '../../../service/types.ts';

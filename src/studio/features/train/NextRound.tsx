@@ -3,7 +3,7 @@ import { t } from '@lingui/core/macro';
 import { Trans } from '@lingui/react/macro';
 import { useState } from 'react';
 import { useLocation } from 'wouter';
-import type { ChoiceRule } from '../../../evaluation/activeChoice.ts';
+import type { ChoiceRule } from '../../../evaluation/choiceRules.ts';
 import type { RunRecord } from '../../../service/types.ts';
 import { Button } from '../../components/Button.tsx';
 import { NumberField, Segmented } from '../../components/Fields.tsx';
