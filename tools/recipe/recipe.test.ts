@@ -63,7 +63,7 @@ describe('runs by the studio’s presets', () => {
   });
 
   it('under the drift guard', () => {
-    const [, guard] = /^GUARD = (.*)$/m.exec(readFileSync(join(import.meta.dirname, 'rows/losses.py'), 'utf8'))!;
+    const [, guard] = /^GUARD = (.*)$/m.exec(readFileSync(join(import.meta.dirname, 'row.py'), 'utf8'))!;
     expect(Number(guard)).toBe(MAX_WINNER_ERROR);
   });
 });

@@ -10,6 +10,9 @@ Cells = dict[str, list[dict]]
 # What the studio's preset `doubtful` has other than its standard one for a hundred pairs (src/training/presets.ts; recipe.test.ts compares them).
 DOUBTFUL = dict(lr=5e-4, beta=20)
 
+# Winner's error over the reference's where the studio's drift guard ends a run (src/evaluation/looks.ts MAX_WINNER_ERROR; recipe.test.ts compares them).
+GUARD = 1.3
+
 
 @dataclass
 class Row:
@@ -68,3 +71,9 @@ def above(figure, bound=0.0):
     if interval is None:
         return None
     return True if interval[0] > bound else False if interval[1] < bound else None
+
+
+def left(figures):
+    """Of arms that left their model behind, if there are any."""
+    found = [f"`{name}` ({f['winner error']['mean']:.2f})" for name, f in figures.items() if f["winner error"]["mean"] > GUARD]
+    return [f"Winner's error over the reference above {GUARD}, where the studio's drift guard ends a run: {', '.join(found)}."] if found else []

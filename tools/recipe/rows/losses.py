@@ -2,7 +2,7 @@ import torch
 
 from figures import difference, span
 from rig import Pairs
-from row import Row, above, chosen, says, standard
+from row import Row, above, chosen, left, says, standard
 
 
 def soft(rig, seed):
@@ -15,8 +15,6 @@ def arm(loss, pairs=chosen(100), **settings):
     return standard(pairs, loss=loss, **settings)
 
 
-# Where the studio's drift guard ends a run (src/evaluation/looks.ts MAX_WINNER_ERROR; recipe.test.ts compares them).
-GUARD = 1.3
 ALL, MIN_SNR = "sigmoid, all timesteps", "sigmoid, all timesteps, min-SNR 5"
 
 
@@ -41,8 +39,7 @@ def reading(figures, extra):
     out = [f"Against `sigmoid` ({says(base['gain b'])} by B) gain {word}: {', '.join(f'`{n}`' for n in names)}." for names, word in words if names]
     gentle = [n for n in up if figures[n]["winner error"]["mean"] <= base["winner error"]["mean"] and figures[n]["wins b alignment"]["mean"] >= base["wins b alignment"]["mean"]]
     out.append(f"More gain with no more error and no less alignment than `sigmoid`: {', '.join(f'`{n}`' for n in gentle) or 'none'}.")
-    left = [f"`{n}` ({f['winner error']['mean']:.2f})" for n, f in figures.items() if f["winner error"]["mean"] > GUARD]
-    out += [f"Winner's error over the reference above {GUARD}, where the studio's drift guard ends a run: {', '.join(left)}."] if left else []
+    out += left(figures)
     for name, f in extra.items():
         out.append(f"{name}, in gain by B: {says(f)}, " + {True: "more.", False: "less.", None: "not told from nothing."}[above(f)])
     return out + ["One beta each is no ranking: strength and loss are confounded, and only a loss whose whole frontier lies above is better (see Frontier)."]

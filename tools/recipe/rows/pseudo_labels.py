@@ -4,7 +4,7 @@ import torch
 
 from figures import compare, difference
 from rig import labelled
-from row import Row, above, says
+from row import Row, above, left, says
 
 FLIPS = 0.25
 
@@ -86,7 +86,7 @@ def extra(cells):
 
 
 def reading(figures, extra):
-    return [f"{name}, in gain by B: {says(f)}, " + {True: "better, as in the paper.", False: "worse, unlike in the paper.", None: "not told from no difference."}[above(f)] for name, f in extra.items()]
+    return [f"{name}, in gain by B: {says(f)}, " + {True: "better, as in the paper.", False: "worse, unlike in the paper.", None: "not told from no difference."}[above(f)] for name, f in extra.items()] + left(figures)
 
 
 ROW = Row(
