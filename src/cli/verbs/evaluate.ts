@@ -22,6 +22,7 @@ import type { Arithmetic } from '../../shared/arithmetic.ts';
 import { distinctBy } from '../../shared/arrays.ts';
 import { WinnowError } from '../../shared/errors.ts';
 import { parseJsonObject } from '../../shared/json.ts';
+import { limits } from '../../shared/limits.ts';
 import { nameOf } from '../../shared/paths.ts';
 import {
   absolute,
@@ -149,7 +150,7 @@ export const evaluate = defineVerb({
     );
     const seedList = distinct('seeds', seeds('seeds', values.seeds), say);
     checkTotal(given.length, seedList.length);
-    const most = values.count === undefined ? Infinity : count('count', values.count);
+    const most = values.count === undefined ? limits.count : count('count', values.count);
     const margin = number('tie-margin', values['tie-margin'], { min: 0 });
     const named = askedJudges(values.judge, say);
     const asked = askedOf(values);
