@@ -29,8 +29,11 @@ export function TrainScreen() {
   useEffect(() => {
     if (activeRun && (opened === null || activeRun !== began.current))
       navigate(`/train/${activeRun}`, { replace: opened === null });
+    // Refused before there was a run: back to what was set up, which says why.
+    else if (!activeRun && began.current !== null && opened === began.current && !known)
+      navigate('/train/new', { replace: true });
     began.current = activeRun;
-  }, [activeRun, opened, navigate]);
+  }, [activeRun, opened, known, navigate]);
   useEffect(() => {
     for (const id of [viewed, ...overlays]) if (id) void readMetrics(id);
   }, [viewed, overlays, readMetrics]);
