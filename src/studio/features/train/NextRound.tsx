@@ -6,7 +6,7 @@ import { useLocation } from 'wouter';
 import type { ChoiceRule } from '../../../evaluation/choiceRules.ts';
 import type { RunRecord } from '../../../service/types.ts';
 import { Button } from '../../components/Button.tsx';
-import { NumberField, Segmented } from '../../components/Fields.tsx';
+import { NumberField, Select } from '../../components/Fields.tsx';
 import { settingsInWords } from '../../components/settingsWords.ts';
 import { Disclosure } from '../../components/Disclosure.tsx';
 import { roundRecipe } from '../../store/generateSelectors.ts';
@@ -57,7 +57,7 @@ export function NextRound({ run }: { run: RunRecord }) {
             {settingsInWords(recipe.settings)}
           </p>
         ) : null}
-        <Segmented
+        <Select
           label={t({ message: 'Ask first', comment: 'about which pairs' })}
           value={rule}
           onChange={setRule}
