@@ -1,6 +1,6 @@
 /** What `winnow evaluate` finds: as JSON, as text, and as one HTML file with its images inside. */
 import type { Compared, ScaleFigures } from '../evaluation/armFigures.ts';
-import { between, percent, plain, promptsOf, range, sign, signed } from '../evaluation/figureWords.ts';
+import { between, chanceWords, percent, plain, promptsOf, range, sign, signed } from '../evaluation/figureWords.ts';
 import { type JudgedModels, judgedSections, standardOf } from '../evaluation/judgedReport.ts';
 import { ratersBlocks, type RatersFigures } from '../evaluation/raters.ts';
 import { reportHtml } from '../evaluation/report.ts';
@@ -101,14 +101,17 @@ export function describe({ names, judged, diversity }: Evaluation): string {
     ...(diversity ? [diversity.models[i]!.distance.toFixed(3)] : []),
   ]);
   const [decides] = columns;
-  const duels = decides!.figures.comparisons.map(({ a, b, rate: { rate, interval, wins, losses, ties, n } }, at) => [
-    `${b + 1} over ${a + 1}`,
-    percent(rate),
-    range(interval),
-    ...[wins, losses, ties, n].map(String),
-    ...columns.map(({ figures }) => signed(figures.comparisons[at]!.gain)),
-    unitGain(decides!.figures.comparisons[at]!),
-  ]);
+  const duels = decides!.figures.comparisons.map(
+    ({ a, b, rate: { rate, interval, wins, losses, ties, n, pValue } }, at) => [
+      `${b + 1} over ${a + 1}`,
+      percent(rate),
+      range(interval),
+      ...[wins, losses, ties, n].map(String),
+      chanceWords(pValue),
+      ...columns.map(({ figures }) => signed(figures.comparisons[at]!.gain)),
+      unitGain(decides!.figures.comparisons[at]!),
+    ],
+  );
   const strengths = decides!.figures.strengths;
   return [
     table([['model', ...columns.map(({ title }) => title), ...(diversity ? ['diversity'] : [])], ...rows]),
@@ -122,6 +125,7 @@ export function describe({ names, judged, diversity }: Evaluation): string {
         'losses',
         'ties',
         'n',
+        'sign test p',
         ...columns.map(({ title }) => `${title} gain`),
         'in deviations',
       ],

@@ -25,6 +25,9 @@ export const distanceWords = ({ by }: DiversityFigures): string =>
 /** Of a row by category. */
 export const categoryWords = (category: string | null): string => category ?? 'without a category';
 
+/** p of a sign test. */
+export const chanceWords = (pValue: number): string => pValue.toPrecision(2);
+
 /** Of a win rate in a table. */
 export const rateHead = ['win rate', '95 % interval (Wilson)', 'wins', 'losses', 'ties', 'sign test p'];
 
@@ -34,5 +37,5 @@ export const rateRow = ({ rate, interval, wins, losses, ties, pValue }: WinRate)
   String(wins),
   String(losses),
   String(ties),
-  pValue.toPrecision(2),
+  chanceWords(pValue),
 ];
