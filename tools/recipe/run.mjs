@@ -1,5 +1,6 @@
-/** `npm run reproduce -- NAME... [--engine winnow] [--python PATH] [options of reproduce.py]`: the paper's experiments. PyTorch runs every arm over
- *  three training seeds (reproduce.py, which goes on where it was killed); `--engine winnow` runs the row's chosen settings by our own kernels. */
+/** `npm run reproduce -- NAME... [--engine winnow [--count N]] [--python PATH] [options of reproduce.py]`: the paper's experiments. PyTorch runs every
+ *  arm over three training seeds (reproduce.py, which goes on where it was killed); `--engine winnow` runs the row's chosen settings by our own
+ *  kernels, with N comparisons of prompt and seed (500). */
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -15,7 +16,7 @@ const names = [...readFileSync(join(here, 'rows', '__init__.py'), 'utf8').matchA
 
 function refuse(what) {
   console.error(
-    `${what}\nusage: npm run reproduce -- NAME... [--engine winnow] [--python PATH] [--seeds 0 1 2] [--tiny]\nNAME: ${names.join(', ')}, all`,
+    `${what}\nusage: npm run reproduce -- NAME... [--engine winnow [--count N]] [--python PATH] [--seeds 0 1 2] [--tiny]\nNAME: ${names.join(', ')}, all`,
   );
   process.exit(2);
 }
@@ -74,9 +75,11 @@ if (engine === 'torch') {
 } else {
   const model = taken('--model') ?? join(root, 'public/models/postcard');
   const prompts = taken('--prompts') ?? join(root, 'public/prompts');
+  const count = Number(taken('--count') ?? 500);
+  if (!Number.isInteger(count) || count < 4) refuse('--count takes a whole number from 4 on.');
   const results = taken('--out') ?? join(root, 'bench/results/paper');
   for (const row of rows.includes('all') ? Object.keys(plans) : rows) {
-    const record = await confirm(row, { winnow, model, prompts, work: join(root, '.cache/paper/engine') });
+    const record = await confirm(row, { winnow, model, prompts, count, work: join(root, '.cache/paper/engine') });
     writeConfirmed(record, results);
     console.log(JSON.stringify(record));
   }
