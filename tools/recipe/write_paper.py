@@ -4,6 +4,7 @@
 """
 
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -101,23 +102,24 @@ def timesteps(record):
 
 
 def chart(path, record):
-    """Gain by B against drift (left) and alignment wins (right), a colour a rate."""
+    """Gain by B against drift (left, logarithmic) and alignment wins (right), a colour a rate, a point a beta."""
     points = [(arm.split(", beta ")[0], arm.split(", beta ")[1], f) for arm, f in record["arms"].items() if ", beta " in arm]
     if len(points) < 2:
         return False
-    colours = dict(zip(dict.fromkeys(p[0] for p in points), ("#2f6de0", "#e23b34", "#35b04a")))
+    colours = dict(zip(dict.fromkeys(p[0] for p in points), ("#2f6de0", "#e23b34", "#35b04a", "#8a4fc7", "#b26a00"), strict=False))
     w, h, pad, out = 340, 260, 44, []
-    for k, (name, words) in enumerate((("drift", "drift"), ("wins b alignment", "alignment wins, B"))):
-        xs, ys = [f[name]["mean"] for *_, f in points], [f["gain b"]["mean"] for *_, f in points]
-        x0, x1, y0, y1 = min(*xs, 0 if name == "drift" else 0.5), max(xs), min(0, *ys), max(ys)
+    for k, (name, words) in enumerate((("drift", "drift, logarithmic"), ("wins b alignment", "alignment wins, B"))):
+        scaled, read = (math.log10, lambda x: 10**x) if name == "drift" else (float, float)
+        xs, ys = [scaled(f[name]["mean"]) for *_, f in points], [f["gain b"]["mean"] for *_, f in points]
+        x0, x1, y0, y1 = min(xs), max(xs), min(0, *ys), max(ys)
         at = lambda x, y: (k * w + pad + (x - x0) / (x1 - x0 or 1) * (w - 2 * pad), h - pad - (y - y0) / (y1 - y0 or 1) * (h - 2 * pad))
         left, bottom = k * w + pad, h - pad
         out.append(f'<path d="M{left} {pad}V{bottom}H{k * w + w - pad}" fill="none" stroke="#888"/><text x="{k * w + w / 2}" y="{h - 8}" text-anchor="middle">{words}</text>')
-        out += [f'<text x="{left}" y="{bottom + 14}" text-anchor="middle">{x0:.2g}</text><text x="{k * w + w - pad}" y="{bottom + 14}" text-anchor="middle">{x1:.2g}</text><text x="{left - 4}" y="{bottom}" text-anchor="end">{y0:.2g}</text><text x="{left - 4}" y="{pad + 4}" text-anchor="end">{y1:.2g}</text>']
+        out += [f'<text x="{left}" y="{bottom + 14}" text-anchor="middle">{read(x0):.2g}</text><text x="{k * w + w - pad}" y="{bottom + 14}" text-anchor="middle">{read(x1):.2g}</text><text x="{left - 4}" y="{bottom}" text-anchor="end">{y0:.2g}</text><text x="{left - 4}" y="{pad + 4}" text-anchor="end">{y1:.2g}</text>']
         for rate, colour in colours.items():
-            mine = sorted((int(b), at(f[name]["mean"], f["gain b"]["mean"])) for r, b, f in points if r == rate)
+            mine = sorted((int(b), at(scaled(f[name]["mean"]), f["gain b"]["mean"])) for r, b, f in points if r == rate)
             out.append(f'<polyline points="{" ".join(f"{x:.0f},{y:.0f}" for _, (x, y) in mine)}" fill="none" stroke="{colour}"/>')
-            out += [f'<circle cx="{x:.0f}" cy="{y:.0f}" r="3" fill="{colour}"/><text x="{x + 5:.0f}" y="{y - 4:.0f}">{b}</text>' for b, (x, y) in mine]
+            out += [f'<circle cx="{x:.0f}" cy="{y:.0f}" r="3" fill="{colour}"/><text x="{x + 5:.0f}" y="{y - 4:.0f}" fill="{colour}">{b}</text>' for b, (x, y) in mine]
     out.append(f'<text x="8" y="16">gain, B</text>' + "".join(f'<text x="{90 + 110 * i}" y="16" fill="{c}">{r}</text>' for i, (r, c) in enumerate(colours.items())))
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {2 * w} {h}" font-family="sans-serif" font-size="11"><rect width="100%" height="100%" fill="#fff"/>{"".join(out)}</svg>\n')
@@ -156,12 +158,37 @@ def section(results, docs, name, model):
         yield from engine_lines(json.loads((results / f"{name}.engine.json").read_text()))
 
 
+# What a tuned network is asked to keep beside its gain.
+KEPT = {"wins b alignment": lambda x: x >= 0.45, "winner error": lambda x: x <= 1.1, "diversity": lambda x: x >= 0.9}
+
+
+def together(results):
+    """One sentence over the runs of all rows: whether gain is to be had without a loss of alignment."""
+    runs = set()
+    for name in NAMES:
+        file = results / f"{name}.json"
+        for figures in json.loads(file.read_text())["arms"].values() if file.exists() else ():
+            if all(k in figures for k in ("gain b", "drift", *KEPT)):
+                runs |= set(zip(*(figures[k]["each"] for k in ("gain b", *KEPT))))
+    if len(runs) < 10:
+        return ""
+    table = np.array(sorted(runs))
+    ranks = [column.argsort().argsort() for column in (table[:, 0], table[:, 1])]
+    within = [run[0] for run in runs if all(kept(x) for kept, x in zip(KEPT.values(), run[1:]))]
+    return (
+        f"\n**All rows together.** Over {len(runs)} tuned networks the ranks of gain and of alignment wins, both by B, correlate by {np.corrcoef(*ranks)[0, 1]:.2f}: "
+        "what its judges call lovely they call less like the prompt, and no setting steps off that line "
+        f"([why](../tools/base-model/README.md#preference-tuning-what-to-use)). Of the {len(within)} that keep alignment wins at 45 %, the winner's error at 1.1 and "
+        f"diversity at 90 % of the base's, the most gain is {max(within, default=float('nan')):.2f}.\n"
+    )
+
+
 def write_paper(results, docs):
     docs.mkdir(parents=True, exist_ok=True)
     model = identity(ROOT / "public/models/postcard")
     run = [n for n in NAMES if (results / f"{n}.json").exists()]
     state = f"\nRun so far: {', '.join(f'`{n}`' for n in run) or 'none'}. Not run: {', '.join(f'`{n}`' for n in NAMES if n not in run) or 'none'}.\n"
-    text = INTRODUCTION + state + "\n".join(line for name in NAMES for line in section(results, docs, name, model)) + "\n"
+    text = INTRODUCTION + state + together(results) + "\n".join(line for name in NAMES for line in section(results, docs, name, model)) + "\n"
     (docs / "paper.md").write_text(text)
 
 
