@@ -122,7 +122,7 @@ function checkGamma({ loss, minSnrGamma, timestepRange: [least, end] }: TrainCon
   throw new WinnowError(
     'BadArguments',
     `Min-SNR with a gamma of ${minSnrGamma} changes nothing at timesteps ${least} to ${end - 1}: their signal-to-noise ratio is ${most!.toPrecision(2)} at most.`,
-    'Leave it out, or let lower timesteps count too (timestepRange).',
+    'Leave Min-SNR out, or let lower timesteps count, too.',
   );
 }
 
