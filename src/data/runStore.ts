@@ -3,7 +3,16 @@
 import type { Checkpoint, RunRecord, StepMetrics } from '../records/runs.ts';
 import { Turns } from '../shared/turns.ts';
 import { type FileStore, readText, writeText } from './files.ts';
-import { listRuns, newestFirst, parseMetrics, readRun, runFolder, type UnreadableRun, writeRun } from './runs.ts';
+import {
+  isFolder,
+  listRuns,
+  newestFirst,
+  parseMetrics,
+  readRun,
+  runFolder,
+  type UnreadableRun,
+  writeRun,
+} from './runs.ts';
 
 const metricsPath = (run: string): string => `${runFolder(run)}/metrics.jsonl`;
 const checkpointFolder = (run: string): string => `${runFolder(run)}/checkpoints`;
@@ -48,6 +57,17 @@ export class RunStore {
 
   async unreadable(): Promise<UnreadableRun[]> {
     return (await listRuns(this.files)).unreadable.filter(({ id }) => !this.open.has(id));
+  }
+
+  /** Steps of a run that others began from, and cannot do without. None of one that is known by its folder: what lies on top of it may be anywhere. */
+  async stepsBelow(run: string): Promise<ReadonlySet<number>> {
+    if (isFolder(run)) return new Set();
+    const adapters = (await this.list()).flatMap(({ model }) => model.adapters);
+    return new Set(
+      adapters.flatMap((adapter) =>
+        adapter.kind === 'run' && adapter.run === run && adapter.step !== undefined ? adapter.step : [],
+      ),
+    );
   }
 
   /** Rejects with NotFound, or BadFile. */

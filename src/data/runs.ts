@@ -9,7 +9,7 @@ import { problemsIn } from '../shared/problems.ts';
 import { type FileStore, readText, writeJson } from './files.ts';
 import { checkTrainConfig } from './formats/trainConfig.ts';
 
-const isFolder = (run: string): boolean => run.includes('/');
+export const isFolder = (run: string): boolean => run.includes('/');
 export const runFolder = (run: string): string => (isFolder(run) ? run : `runs/${run}`);
 const recordPath = (run: string): string => `${runFolder(run)}/run.json`;
 

@@ -4,17 +4,17 @@ import { modelKey, tunedModel } from '../../studio/store/models.ts';
 import { ModelPool, type ResolvedModel } from '../model/modelPool.ts';
 import { testEnvironment } from '../testEnvironment.ts';
 import { testRun } from '../testRuns.ts';
-import type { ModelRef, RunRecord } from '../types.ts';
+import type { ModelRef, RunRecord, TrainConfig } from '../types.ts';
 import { folderOnDisk, testConfig, TestTraining, tiny } from './testTraining.ts';
 
 const resolve = (t: TestTraining, ref: ModelRef): Promise<ResolvedModel> =>
   new ModelPool(testEnvironment({ files: t.files, openModel: folderOnDisk }), t.runs).resolve(ref);
 
 /** Run `s` on top of the last step of run `r`; `s` has a step left. */
-async function onTop(): Promise<TestTraining> {
+async function onTop(change: Partial<TrainConfig> = {}): Promise<TestTraining> {
   const t = await TestTraining.open({ pairs: 2 });
   const first = t.start({
-    config: testConfig({ steps: 3, saveEvery: 1 }),
+    config: testConfig({ steps: 3, saveEvery: 1, ...change }),
     onEvent: (event) => void (event.type === 'checkpoint' && first.command('stop')),
   });
   expect(await first.record).toMatchObject({ status: 'stopped', step: 1 });
@@ -50,8 +50,11 @@ it("a run's result predicts what the run was told that its model predicts", () =
   expect(modelKey(tuned)).not.toBe(modelKey({ ...tuned, predictionType: 'epsilon' }));
 });
 
-it('a run stays on top of the step that it was trained on, when the run below goes on', async () => {
-  const t = await onTop();
+it.each([
+  ['goes on', {}],
+  ['goes on and keeps its last checkpoint alone', { keepCheckpoints: 1 }],
+])('a run stays on top of the step that it was trained on, when the run below %s', async (_, change) => {
+  const t = await onTop(change);
   const before = await resolve(t, tunedModel(await t.runs.load('s')));
   expect(await t.start({ resume: true, pairs: [] }).record).toMatchObject({ status: 'finished', step: 3 });
   expect((await t.runs.load('s')).model.adapters).toEqual([{ kind: 'run', run: 'r', step: 1, strength: 0.5 }]);

@@ -67,6 +67,8 @@ class Loop {
   /** What is sure of its pairs, and what of them it still draws. */
   private tally = new SolvedTally();
   private data: LoopData;
+  /** Read where a checkpoint would go. Nothing begins on top of a run at work. */
+  private below: Promise<ReadonlySet<number>> | undefined;
 
   constructor(training: Training) {
     this.training = training;
@@ -338,12 +340,15 @@ class Loop {
       const { step, id, config } = this.record;
       const file = await saveState(context.env.files, this.record, prepared.trainer, prepared.model);
       const checkpoint: Checkpoint = { step, file, at: context.env.now().toISOString() };
+      const others = this.record.checkpoints.filter((other) => other.step !== step);
+      if (others.length >= config.keepCheckpoints) this.below ??= context.runs.stepsBelow(id);
+      const below = (await this.below) ?? new Set();
       const { checkpoints } = await run.update((record) => ({
         ...record,
         checkpoints: keptCheckpoints(
           [...record.checkpoints.filter((other) => other.step !== step), checkpoint],
           config.keepCheckpoints,
-          bestLook(record.looks)?.step,
+          new Set([...below, bestLook(record.looks)?.step]),
         ),
         updatedAt: checkpoint.at,
       }));
@@ -359,8 +364,11 @@ export const largestLogit = ({ pairs }: StepMetrics): number => Math.max(...pair
 /** Of the learning rate, each time that a run goes back. */
 const SETBACK_RATE = 0.5;
 
-/** The last ones, and the best. */
-const keptCheckpoints = (all: readonly Checkpoint[], keep: number, best: number | undefined): Checkpoint[] =>
-  all.filter(({ step }, i) => i >= all.length - keep || step === best);
+/** The last ones, and those that are needed: the best, and what other runs began from. */
+const keptCheckpoints = (
+  all: readonly Checkpoint[],
+  keep: number,
+  needed: ReadonlySet<number | undefined>,
+): Checkpoint[] => all.filter(({ step }, i) => i >= all.length - keep || needed.has(step));
 
 const isDue = (every: number, step: number): boolean => every > 0 && step % every === 0;
