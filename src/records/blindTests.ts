@@ -19,6 +19,8 @@ export interface BlindRound {
   /** Which of the two stood on the left. */
   shownLeft: 'a' | 'b';
   answers: { question: Question; answer: BlindAnswer; elapsedMs: number; at: string }[];
+  /** Its pictures were deleted before every question was answered, and it was left at that. */
+  gone?: true | undefined;
 }
 
 /** Places of the two that a round is between. */
@@ -74,6 +76,7 @@ const roundSchema = plannedSchema.extend({
       at: z.string(),
     }),
   ),
+  gone: z.literal(true).optional(),
 }) satisfies z.ZodType<BlindRound>;
 
 export const blindTestSchema = z.looseObject({

@@ -49,9 +49,17 @@ function begin(change: Partial<BlindTestRecord> = {}): void {
   });
 }
 
-vi.mock('./pictures.ts', async (original) => ({ ...(await original<object>()), loadPicture: async () => undefined }));
+/** Files of pictures that were deleted. */
+const gone = vi.hoisted(() => new Set<string>());
+vi.mock('./pictures.ts', async (original) => ({
+  ...(await original<object>()),
+  loadPicture: async (file: string) => {
+    if (gone.has(file)) throw new Error(`There is no ${file}.`);
+  },
+}));
 
 beforeEach(async () => {
+  gone.clear();
   await openStudio();
   begin();
 });
@@ -397,4 +405,87 @@ it('goes on with what is missing where drawing failed in between', async () => {
   expect(studio().blindProblem).toBeNull();
   expect(studio().blind!.ready).toHaveLength(6);
   expect(drawn).toHaveLength(12);
+});
+
+it('goes on where the pictures of a round were deleted, and keeps what was answered of it', async () => {
+  await studioThatDraws();
+  const questions: Question[] = ['appeal', 'general', 'alignment'];
+  await studio().startBlindTest({ rounds: 3, questions, models: models.slice(0, 2), prompts: some });
+  for (let i = 0; i < 4; i += 1) await studio().answerBlind('left');
+  const { id } = studio().blind!.record;
+  await studio().pauseBlindTest();
+  const { images } = studio().blindTests[0]!.rounds[1]!;
+  for (const { file } of [images.a, images.b]) gone.add(file);
+  // The rounds after it are drawn all the same.
+  await studio().resumeBlindTest(id);
+  expect(studio()).toMatchObject({ blindProblem: null, blind: { index: 1, question: 1, drawing: false } });
+  expect(studio().blind!.ready).toHaveLength(3);
+  // Twice, as a double click: one round.
+  await Promise.all([studio().passBlind(1), studio().passBlind(1)]);
+  expect(studio().blind).toMatchObject({ index: 2, question: 0 });
+  expect(await onDisk()).toEqual([[['left', 'left', 'left'], ['left']]]);
+  await studio().undoBlind();
+  expect(studio().blind).toMatchObject({ index: 1, question: 1 });
+  expect(isUnfinished(studio().blind!.record)).toBe(true);
+  await studio().passBlind(1);
+  // It is behind, as after a reload.
+  await studio().pauseBlindTest();
+  useStudio.setState({ blindTests: await readBlindTests(await db()) });
+  await studio().resumeBlindTest(id);
+  expect(studio().blind).toMatchObject({ index: 2, question: 0 });
+  for (let i = 0; i < 3; i += 1) await studio().answerBlind('right');
+  expect(isBlindDone(studio().blind!)).toBe(true);
+  const [done] = await readBlindTests(await db());
+  expect(isUnfinished(done!)).toBe(false);
+  expect(blindFigures(done!).map(({ answered }) => answered)).toEqual([3, 2, 2]);
+  expect(endedEarlyInWords(done!)).toMatch(/were deleted before every question was answered: it came to 2 of 3\.$/);
+});
+
+it('draws deleted pictures of a round again, by the model that drew them and no other', async () => {
+  const { drawn } = await studioThatDraws();
+  await studio().startBlindTest({ rounds: 2, questions: ['appeal', 'general'], models, prompts: some });
+  await studio().answerBlind('left');
+  const { images } = studio().blind!.ready[0]!;
+  gone.add(images.b.file);
+  drawn.length = 0;
+  const generate = WorkerForTests.verbs['generate']!;
+  const files =
+    (change: object): typeof generate =>
+    (...args) =>
+      (generate(...args) as object[]).map((one) => ({ ...one, ...change }));
+  WorkerForTests.verbs['generate'] = files({ file: 'again.png', modelHash: 'another' });
+  await studio().redrawBlind();
+  expect(studio()).toMatchObject({ blindProblem: { name: 'BadArguments' }, blind: { redrawing: false } });
+  WorkerForTests.verbs['generate'] = files({ file: 'again.png' });
+  await studio().redrawBlind();
+  expect(drawn.map(({ base }) => base)).toEqual([images.b.model.base, images.b.model.base]);
+  expect(studio()).toMatchObject({ blindProblem: null, blind: { index: 0, question: 1, redrawing: false } });
+  await studio().answerBlind('right');
+  const [test] = await readBlindTests(await db());
+  expect(test!.rounds).toMatchObject([{ images: { a: { file: images.a.file }, b: { file: 'again.png' } } }]);
+  expect(await onDisk()).toEqual([[['left', 'right']]]);
+});
+
+it('is drawn once where it is left and gone on with while its rounds are being drawn', async () => {
+  await studioThatDraws();
+  const generate = WorkerForTests.verbs['generate']!;
+  const turns: (() => void)[] = [];
+  WorkerForTests.verbs['generate'] = async (...args) => {
+    await new Promise<void>((resolve) => turns.push(resolve));
+    return generate(...args);
+  };
+  // What is drawn already cannot be cancelled.
+  WorkerForTests.verbs['cancel'] = () => undefined;
+  const options = { rounds: 2, questions: ['general'] as Question[], models: models.slice(0, 2), prompts: some };
+  const first = studio().startBlindTest({ ...options, rater: 'Ada' });
+  await vi.waitFor(() => expect(turns).toHaveLength(1));
+  const { id } = studio().blind!.record;
+  await studio().pauseBlindTest();
+  const second = studio().resumeBlindTest(id);
+  await vi.waitFor(() => expect(turns).toHaveLength(2));
+  const letOn = setInterval(() => turns.splice(0).forEach((go) => go()));
+  await Promise.all([first, second]);
+  clearInterval(letOn);
+  const { ready, record: now } = studio().blind!;
+  expect(ready.map(({ seed }) => seed)).toEqual(now.plan!.showings.map(({ seed }) => seed));
 });

@@ -12,15 +12,13 @@ import {
   saveBlindTest,
 } from '../../data/blindTests.ts';
 import type { ListedPrompt } from '../../data/formats/promptSets.ts';
-import type { GenerationSettings, ImageRecord, ModelRef } from '../../service/types.ts';
+import type { GenerationSettings, ModelRef } from '../../service/types.ts';
 import { studyPlan } from '../../evaluation/blindPlan.ts';
-import { betweenOf } from '../../records/blindTests.ts';
 import { distinctBy } from '../../shared/arrays.ts';
 import { actions, checkOwner, inTurn } from './action.ts';
 import { comparedModels, compareSettingsFor } from './compareSelectors.ts';
 import { english } from './english.ts';
 import { modelKey, modelNames, titleOf } from './models.ts';
-import { areEnlarged, loadPicture } from './pictures.ts';
 import { studyHere } from './persisted.ts';
 import type { Problem } from './problem.ts';
 import { bundledPromptSet, drawPrompts, randomSeed } from './prompts.ts';
@@ -37,6 +35,8 @@ export interface BlindTest {
   stopped: boolean;
   /** Its next rounds are being drawn. */
   drawing?: boolean;
+  /** The pictures of the one on screen are being drawn again. */
+  redrawing?: boolean;
   /** Of a study: its end was reached, and whoever has set it up has asked for the names. */
   revealed?: boolean;
 }
@@ -70,7 +70,12 @@ export interface BlindSlice {
   removeBlindTest(id: string): Promise<void>;
   /** @param at the question that is answered, the one on screen if left out: where another one has taken its place, nothing happens. */
   answerBlind(answer: BlindAnswer, at?: { index: number; question: number }): Promise<void>;
-  /** Takes the last answer back. */
+  /** Draws those pictures of the round on screen again that were deleted since. */
+  redrawBlind(): Promise<void>;
+  /** Leaves a round at what was answered of it: its pictures are gone.
+   *  @param at where it stands; where another one has taken its place, nothing happens. */
+  passBlind(at: number): Promise<void>;
+  /** Takes the last answer back, or that a round was left. */
   undoBlind(): Promise<void>;
   /** Ends it here for good; what was judged counts. */
   stopBlindTest(): Promise<void>;
@@ -100,69 +105,62 @@ export const isStudying = ({
 export const judgedRounds = ({ rounds, questions }: BlindTestRecord): number =>
   rounds.filter(({ answers }) => answers.length >= questions.length).length;
 
+/** Those that are behind: judged, or left because their pictures are gone. */
+const passedRounds = ({ rounds, questions }: BlindTestRecord): number =>
+  rounds.filter(({ answers, gone }) => gone || answers.length >= questions.length).length;
+
 /** Not at its end, and can be gone on with. */
 export const isUnfinished = (test: BlindTestRecord): boolean =>
-  !test.ended && test.plan !== undefined && judgedRounds(test) < Math.min(test.planned, test.plan.showings.length);
+  !test.ended && test.plan !== undefined && passedRounds(test) < Math.min(test.planned, test.plan.showings.length);
 
 /** Where it is gone on with. */
 function placeIn(record: BlindTestRecord): Pick<BlindTest, 'index' | 'question'> {
-  const index = judgedRounds(record);
+  const index = passedRounds(record);
   return { index, question: record.rounds[index]?.answers.length ?? 0 };
 }
 
 /** For people: where a test came to less than was asked for. Tests of earlier versions did, where they were left. */
 export function endedEarlyInWords(test: BlindTestRecord, language: I18n = i18n): string | null {
-  const judged = judgedRounds(test);
+  const [judged, passed] = [judgedRounds(test), passedRounds(test)];
   const { planned } = test;
-  return judged < planned ? t(language)`Ended early, after ${judged} of ${planned}.` : null;
+  if (passed < planned) return t(language)`Ended early, after ${judged} of ${planned}.`;
+  return judged < planned
+    ? t(
+        language,
+      )`The pictures of some were deleted before every question was answered: it came to ${judged} of ${planned}.`
+    : null;
 }
 
 export const blindSlice: Slice<BlindSlice> = (set, get) => {
   const change = (id: string, next: (blind: BlindTest) => Partial<BlindTest>): void =>
     set(({ blind }) => (blind?.record.id === id ? { blind: { ...blind, ...next(blind) } } : {}));
 
+  const drawing = () => import('./blindRounds.ts');
+  /** Counts what began to draw rounds: of one that was left and gone on with the last alone goes on. */
+  let latest = 0;
+
   /** The models through the same prompts and seeds, a few rounds at a time, so that judging starts early. */
   async function makeRounds(id: string, from: number): Promise<void> {
+    const mine = ++latest;
+    const isCurrent = (): boolean => mine === latest && get().blind?.record.id === id && !get().blind?.stopped;
     change(id, () => ({ drawing: true }));
     try {
-      await drawRounds(id, from);
-    } finally {
-      change(id, () => ({ drawing: false }));
-    }
-  }
-
-  async function drawRounds(id: string, from: number): Promise<void> {
-    const { showings, settings } = get().blind!.record.plan!;
-    for (let start = from; start < showings.length; start += chunk) {
-      const blind = get().blind;
-      if (blind?.record.id !== id || blind.stopped) return;
-      const part = showings.slice(start, start + chunk);
-      const made = part.map(() => new Map<number, ImageRecord>());
-      for (const [place, how] of settings.entries()) {
-        const mine = part.flatMap((round, at) => (betweenOf(round).includes(place) ? at : []));
-        if (mine.length === 0) continue;
-        const items = mine.map((at) => ({ prompt: part[at]!.prompt, seed: part[at]!.seed }));
-        const images = await get().runImages('blind', t`Blind test`, { ...how, items });
-        mine.forEach((at, i) => made[at]!.set(place, images[i]!));
+      const { drawnRounds, loadRounds } = await drawing();
+      const { showings, settings } = get().blind!.record.plan!;
+      for (let start = from; start < showings.length; start += chunk) {
+        if (!isCurrent()) return;
+        const rounds = await drawnRounds(get(), showings.slice(start, start + chunk), settings);
+        await loadRounds(get(), rounds);
+        if (!isCurrent()) return;
+        change(id, ({ ready, index, since }) => ({
+          ready: [...ready, ...rounds],
+          since: index >= ready.length ? performance.now() : since,
+        }));
       }
-      const rounds = part.map((planned, at): BlindRound => {
-        const [a, b] = betweenOf(planned);
-        return { ...planned, images: { a: made[at]!.get(a)!, b: made[at]!.get(b)! }, answers: [] };
-      });
-      await loadPictures(rounds);
-      change(id, ({ ready, index, since }) => ({
-        ready: [...ready, ...rounds],
-        since: index >= ready.length ? performance.now() : since,
-      }));
+    } finally {
+      if (mine === latest) change(id, () => ({ drawing: false }));
     }
   }
-
-  const loadPictures = async (rounds: readonly BlindRound[]): Promise<void> => {
-    const enlarged = areEnlarged(get());
-    await Promise.all(
-      rounds.flatMap(({ images }) => [loadPicture(images.a.file, enlarged), loadPicture(images.b.file, enlarged)]),
-    );
-  };
 
   const action = actions(set, get);
   /** Each answer about what the one before left on screen. */
@@ -188,7 +186,7 @@ export const blindSlice: Slice<BlindSlice> = (set, get) => {
   ): Promise<void> {
     const at = Math.min(blind.index, next.index);
     const ready = blind.ready.map((one, index) => (index === at ? answered : one));
-    const rounds = ready.slice(0, at + 1).filter(({ answers }) => answers.length > 0);
+    const rounds = ready.slice(0, at + 1).filter(({ answers, gone }) => gone || answers.length > 0);
     const record = { ...blind.record, rounds };
     await keep(record);
     // Rounds may have been made meanwhile.
@@ -299,7 +297,8 @@ export const blindSlice: Slice<BlindSlice> = (set, get) => {
       });
       enter(record);
       await action({ problem: 'blindProblem' }, async () => {
-        await loadPictures(record.rounds.slice(index));
+        const { loadRounds } = await drawing();
+        await loadRounds(get(), record.rounds.slice(index));
         await makeRounds(id, record.rounds.length);
       });
     },
@@ -346,6 +345,45 @@ export const blindSlice: Slice<BlindSlice> = (set, get) => {
         );
       }),
 
+    redrawBlind: () =>
+      action({ problem: 'blindProblem' }, async () => {
+        const { blind } = get();
+        const round = blind?.ready[blind.index];
+        const settings = blind?.record.plan?.settings;
+        if (!blind || !round || !settings || blind.redrawing) return;
+        checkOwner(get(), elsewhere());
+        const { id } = blind.record;
+        change(id, () => ({ redrawing: true }));
+        try {
+          const { drawnAgain } = await drawing();
+          const images = await drawnAgain(get(), round, settings);
+          const isIt = ({ prompt, seed }: BlindRound): boolean => prompt === round.prompt && seed === round.seed;
+          const drawn = (one: BlindRound): BlindRound => (isIt(one) ? { ...one, images } : one);
+          await judging(async () => {
+            const record = get().blind?.record;
+            if (record?.id !== id) return;
+            const rounds = record.rounds.map(drawn);
+            if (record.rounds.some(isIt)) await keep({ ...record, rounds });
+            change(id, (now) => ({
+              ready: now.ready.map(drawn),
+              record: { ...now.record, rounds },
+              since: performance.now(),
+            }));
+          });
+        } finally {
+          change(id, () => ({ redrawing: false }));
+        }
+      }),
+
+    passBlind: (at) =>
+      judging(async () => {
+        const { blind } = get();
+        const round = blind?.ready[at];
+        if (!blind || !round || blind.index !== at || isBlindDone(blind)) return;
+        checkOwner(get(), elsewhere());
+        await judged(blind, { ...round, gone: true }, { index: blind.index + 1, question: 0 });
+      }),
+
     undoBlind: () =>
       judging(async () => {
         const { blind } = get();
@@ -353,8 +391,8 @@ export const blindSlice: Slice<BlindSlice> = (set, get) => {
         checkOwner(get(), elsewhere());
         const isFirst = blind.question === 0;
         const index = isFirst ? blind.index - 1 : blind.index;
-        const question = (isFirst ? blind.record.questions.length : blind.question) - 1;
-        const round = blind.ready[index]!;
+        const { gone, ...round } = blind.ready[index]!;
+        const question = gone ? round.answers.length : (isFirst ? blind.record.questions.length : blind.question) - 1;
         await judged(blind, { ...round, answers: round.answers.slice(0, question) }, { index, question });
       }),
 
@@ -365,7 +403,7 @@ export const blindSlice: Slice<BlindSlice> = (set, get) => {
       for (const job of jobs) if (job.kind === 'blind') await get().cancelJob(job.id);
       await judging(async () => {
         const record = get().blind?.record;
-        if (!record?.rounds.length || judgedRounds(record) >= record.planned) return;
+        if (!record?.rounds.length || passedRounds(record) >= record.planned) return;
         checkOwner(get(), elsewhere());
         const ended = { ...record, ended: true as const };
         await keep(ended);

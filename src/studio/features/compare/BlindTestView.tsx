@@ -19,7 +19,7 @@ import { Keys, Shortcuts } from '../../components/Shortcuts.tsx';
 import { ConfirmButton } from '../../components/Dialog.tsx';
 import { Disclosure } from '../../components/Disclosure.tsx';
 import { Progress } from '../../components/Progress.tsx';
-import { Empty, Page, Panel, ProblemNotice } from '../../components/Surface.tsx';
+import { Empty, Notice, Page, Panel, ProblemNotice } from '../../components/Surface.tsx';
 import { printPercent } from '../../components/words.ts';
 import { isOpen, type Job } from '../../store/jobsSlice.ts';
 import { endedEarlyInWords, isBlindDone, isStudying, judgedRounds } from '../../store/blindSlice.ts';
@@ -167,6 +167,7 @@ function BlindRoundView() {
       </div>
       <Progress label={t`Blind test`} value={blind.index / planned} />
       <ProblemNotice problem={problem} />
+      {round && seen === 'lost' ? <LostPictures at={blind.index} /> : null}
       {round && left && right ? (
         <>
           <p className={styles.blindPrompt}>
@@ -259,6 +260,35 @@ function BlindRoundView() {
         </Panel>
       )}
     </div>
+  );
+}
+
+/** Nobody is asked about a picture that is not there: it is drawn again, or the round is left at what was answered. */
+function LostPictures({ at }: { at: number }) {
+  const redrawing = useStudio((s) => s.blind?.redrawing === true);
+  const planned = useStudio((s) => s.blind?.record.plan !== undefined);
+  const { redrawBlind, passBlind } = useStudio.getState();
+  return (
+    <Notice
+      tone="warn"
+      title={t`The pictures of this comparison are not here any more`}
+      actions={
+        <>
+          {planned ? (
+            <Button look="primary" icon="refresh" busy={redrawing} onClick={redrawBlind}>
+              <Trans comment="the pictures">Draw them again</Trans>
+            </Button>
+          ) : null}
+          <Button disabled={redrawing} onClick={() => passBlind(at)}>
+            <Trans comment="a comparison">Go on without it</Trans>
+          </Button>
+        </>
+      }
+    >
+      <Trans>
+        They were deleted, or cannot be read. The answers given so far count; drawn again, they are the same pictures.
+      </Trans>
+    </Notice>
   );
 }
 
