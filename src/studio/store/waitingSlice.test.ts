@@ -84,6 +84,23 @@ it('begins one after the other, with the settings and the labels of when each wa
   expect(studio()).toMatchObject({ waiting: [], waitingBecause: null, activeRun: null });
 });
 
+it('loses none where somebody begins another in the moment that it is taken out', async () => {
+  await three();
+  const write = store.write.bind(store);
+  let others = 0;
+  store.write = async (path, bytes) => {
+    if (path === 'waitingRuns.json' && others++ === 0) void studio().startTraining();
+    return write(path, bytes);
+  };
+  end('finished');
+  await settle();
+  expect(begun).toHaveLength(2);
+  expect(names()).toEqual(['Own settings 1', 'Own settings 2']);
+  end('finished');
+  await settle();
+  expect(begun[2]).toMatchObject({ name: 'Own settings 1', config: { steps: 5 } });
+});
+
 it('waits for a person after a run that failed', async () => {
   await three();
   end(new Error('The disk is full.'));

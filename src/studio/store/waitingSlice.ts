@@ -56,6 +56,8 @@ export const waitingSlice: Slice<WaitingSlice> = (set, get) => {
       if (!first || get().activeRun !== null || get().training || get().engineState !== 'ready') return;
       set({ waitingBecause: null });
       await put(rest);
+      // A run that somebody began meanwhile comes first.
+      if (get().activeRun !== null || get().training) return put([first, ...get().waiting]);
       void get().train(first);
     },
 
