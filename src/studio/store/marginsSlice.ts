@@ -16,10 +16,13 @@ export interface RunMargins extends ImplicitMargins {
 
 export interface MarginsSlice {
   margins: Record<string, RunMargins>;
-  marginsProgress: { done: number; total: number } | null;
+  /** Of the run that is asked. */
+  marginsProgress: { run: string; done: number; total: number } | null;
   readingMargins: boolean;
   /** Of all pairs of a run, held-out ones too, by its best checkpoint. */
   readMargins(run: string): Promise<void>;
+  /** Ends that. */
+  stopMargins(): Promise<void>;
 }
 
 /** Its pictures as the run took them: the winner first. */
@@ -44,6 +47,8 @@ export function judgedSince(
   );
 }
 
+const jobOf = (run: string): string => `margins ${run}`;
+
 export const marginsSlice: Slice<MarginsSlice> = (set, get) => {
   const action = actions(set, get);
   return {
@@ -56,21 +61,28 @@ export const marginsSlice: Slice<MarginsSlice> = (set, get) => {
         const run = get().runs.find((one) => one.id === id);
         const checkpoint = run && bestCheckpoint(run);
         if (!run || !checkpoint) return;
+        set({ marginsProgress: { run: id, done: 0, total: 0 } });
         try {
           const found = await get()
             .engine()
             .implicit(
-              `margins ${id}`,
+              jobOf(id),
               { model: tunedModel(run, checkpoint.step), reference: run.model, pairs: run.pairs },
               listener((event: ImplicitEvent) => {
                 if (event.type === 'progress' && get().readingMargins)
-                  set({ marginsProgress: { done: event.done, total: event.total } });
+                  set({ marginsProgress: { run: id, done: event.done, total: event.total } });
               }),
             );
           set(({ margins }) => ({ margins: { ...margins, [id]: { ...found, step: checkpoint.step } } }));
         } finally {
           set({ marginsProgress: null });
         }
+      }),
+
+    stopMargins: () =>
+      action({ problem: 'trainProblem', background: true }, async () => {
+        const { marginsProgress, engine } = get();
+        if (marginsProgress) await engine().cancel(jobOf(marginsProgress.run));
       }),
   };
 };

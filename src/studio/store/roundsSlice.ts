@@ -11,6 +11,8 @@ export interface RoundsSlice {
   startingRound: boolean;
   /** What the round is at, for people. */
   roundStage: string | null;
+  /** The run whose checkpoint draws it. */
+  roundOf: string | null;
   /** Draws candidates by the run's best checkpoint, marks which of them are asked first, and sets that checkpoint as what pictures and the next run
    *  start from. True where there are pairs to judge then. */
   startRound(run: string, ask: number, rule?: ChoiceRule): Promise<boolean>;
@@ -20,22 +22,31 @@ export interface RoundsSlice {
 
 export const roundsSlice: Slice<RoundsSlice> = (set, get) => {
   const action = actions(set, get);
-  const rounds = async (): Promise<Rounds> => (await import('./nextRound.ts')).rounds(set, get);
+
+  async function work<Result>(run: string, of: (rounds: Rounds) => Promise<Result>): Promise<Result> {
+    set({ roundOf: run });
+    try {
+      return await of((await import('./nextRound.ts')).rounds(set, get));
+    } finally {
+      set({ roundOf: null });
+    }
+  }
 
   return {
     startingRound: false,
     roundStage: null,
+    roundOf: null,
 
     async startRound(run, ask, rule = 'doubt') {
-      const done = await action({ problem: 'trainProblem', busy: 'startingRound' }, async () =>
-        (await rounds()).start({ run, ask, rule }),
+      const done = await action({ problem: 'trainProblem', busy: 'startingRound' }, () =>
+        work(run, (rounds) => rounds.start({ run, ask, rule })),
       );
       return done ?? false;
     },
 
     async goOnWithRound(plan, title, request, from) {
-      await action({ problem: 'trainProblem', busy: 'startingRound', background: true }, async () =>
-        (await rounds()).goOn(plan, title, request, from),
+      await action({ problem: 'trainProblem', busy: 'startingRound', background: true }, () =>
+        work(plan.run, (rounds) => rounds.goOn(plan, title, request, from)),
       );
     },
   };

@@ -24,23 +24,28 @@ const BINS = 3;
 
 export function Margins({ run }: { run: RunRecord }) {
   const found = useStudio((s) => s.margins[run.id]);
-  const progress = useStudio((s) => s.marginsProgress);
-  const reading = useStudio((s) => s.readingMargins);
-  const free = useStudio((s) => s.engineState === 'ready' && s.activeRun === null);
-  const { readMargins } = useStudio.getState();
+  const progress = useStudio((s) => (s.marginsProgress?.run === run.id ? s.marginsProgress : null));
+  const free = useStudio((s) => s.engineState === 'ready' && s.activeRun === null && !s.readingMargins);
+  const { readMargins, stopMargins } = useStudio.getState();
   if (run.checkpoints.length === 0) return null;
   const all = run.pairs.length;
   return (
     <Panel
       title={t`Disputed labels`}
       aside={
-        <Button icon="label" busy={reading} disabled={!free} onClick={() => readMargins(run.id)}>
-          {found ? t`Look again` : t`Look at all ${all} pairs`}
-        </Button>
+        progress ? (
+          <Button icon="stop" onClick={stopMargins}>
+            <Trans>Cancel</Trans>
+          </Button>
+        ) : (
+          <Button icon="label" disabled={!free} onClick={() => readMargins(run.id)}>
+            {found ? t`Look again` : t`Look at all ${all} pairs`}
+          </Button>
+        )
       }
     >
-      {reading ? (
-        <Progress label={t`Looking at the pairs`} value={progress ? progress.done / progress.total : null} />
+      {progress ? (
+        <Progress label={t`Looking at the pairs`} value={progress.total ? progress.done / progress.total : null} />
       ) : found ? (
         <Table run={run} found={found} />
       ) : (

@@ -1,7 +1,7 @@
 /** Going on from what a run came to: new pairs of it to judge, and it as what the next run starts from. */
 import { t } from '@lingui/core/macro';
 import { Trans } from '@lingui/react/macro';
-import { useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import { useLocation } from 'wouter';
 import type { ChoiceRule } from '../../../evaluation/choiceRules.ts';
 import type { RunRecord } from '../../../service/types.ts';
@@ -15,16 +15,22 @@ import { useStudio } from '../../store/useStudio.ts';
 export function NextRound({ run }: { run: RunRecord }) {
   const [ask, setAsk] = useState(20);
   const [rule, setRule] = useState<ChoiceRule>('doubt');
-  const stage = useStudio((s) => s.roundStage);
-  const busy = useStudio((s) => s.startingRound);
-  const free = useStudio((s) => s.engineState === 'ready' && s.activeRun === null);
+  const busy = useStudio((s) => s.roundOf === run.id);
+  const stage = useStudio((s) => (s.roundOf === run.id ? s.roundStage : null));
+  const free = useStudio((s) => s.engineState === 'ready' && s.activeRun === null && !s.startingRound);
   const recipe = useStudio(roundRecipe);
   const [, navigate] = useLocation();
   const { startRound, judgeNew } = useStudio.getState();
+  // Whoever has gone elsewhere while it was drawn stays there.
+  const isHere = useRef(true);
+  useEffect(() => {
+    isHere.current = true;
+    return () => void (isHere.current = false);
+  }, []);
   if (run.checkpoints.length === 0) return null;
   const list = recipe?.from?.name;
   const start = async (): Promise<void> => {
-    if (!(await startRound(run.id, ask, rule))) return;
+    if (!(await startRound(run.id, ask, rule)) || !isHere.current) return;
     judgeNew();
     navigate('/label');
   };
@@ -77,7 +83,7 @@ export function NextRound({ run }: { run: RunRecord }) {
         </p>
         <div className="row">
           <NumberField label={t`Pairs to judge`} value={ask} min={4} max={500} onChange={setAsk} />
-          <Button look="primary" icon="generate" busy={busy} disabled={!free} onClick={start}>
+          <Button look="primary" icon="generate" busy={busy} disabled={!free && !busy} onClick={start}>
             {stage ?? t`Start the next round`}
           </Button>
         </div>

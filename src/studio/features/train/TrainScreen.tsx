@@ -54,7 +54,7 @@ export function TrainScreen() {
     >
       <ProblemNotice problem={problem} />
       {viewed ? (
-        <RunView id={viewed} overlays={overlays.filter((id) => id !== viewed)} />
+        <RunView key={viewed} id={viewed} overlays={overlays.filter((id) => id !== viewed)} />
       ) : asked === null ? (
         <Setup />
       ) : (
