@@ -427,10 +427,14 @@ export const trainSlice: Slice<TrainSlice> = (set, get) => {
 
     deleteRun: (id) =>
       guarded(async () => {
+        // A look at its pairs would find its checkpoint gone.
+        if (get().marginsProgress?.run === id) await get().stopMargins();
         await get().engine().deleteRun(id);
         forgetPictures((file) => file.startsWith(`${runFolder(id)}/`));
-        set(({ runs, unreadableRuns, metrics: { [id]: _, ...metrics } }) => ({
+        set(({ runs, unreadableRuns, trainModel, metrics: { [id]: _, ...metrics } }) => ({
           metrics,
+          // The next run cannot begin from it.
+          trainModel: trainModel?.adapters.some((one) => one.kind === 'run' && one.run === id) ? null : trainModel,
           runs: runs.filter((run) => run.id !== id),
           unreadableRuns: unreadableRuns.filter((run) => run.id !== id),
         }));

@@ -147,6 +147,15 @@ function UnreadableRow({ run: { id, problem } }: { run: UnreadableRun }) {
   );
 }
 
+/** Names of the runs that began from a run, or from one that did. */
+function runsAbove(runs: readonly RunRecord[], id: string): string[] {
+  const found = new Set([id]);
+  for (const below of found)
+    for (const run of runs)
+      if (run.model.adapters.some((adapter) => adapter.kind === 'run' && adapter.run === below)) found.add(run.id);
+  return runs.filter((run) => run.id !== id && found.has(run.id)).map(({ name }) => name);
+}
+
 function RunRow({
   id,
   overlaid,
@@ -156,6 +165,8 @@ function RunRow({
 }: { id: string; overlaid: boolean } & Pick<RunsListProps, 'onView' | 'onOverlay' | 'onDuplicate'>) {
   const run = useStudio((s) => s.runs.find((one) => one.id === id))!;
   const activeRun = useStudio((s) => s.activeRun);
+  const drawsRound = useStudio((s) => s.roundOf === id);
+  const above = useStudio((s) => runsAbove(s.runs, id).join(', '));
   const ready = useStudio((s) => s.engineState === 'ready');
   const [renaming, setRenaming] = useState<string | null>(null);
   const { renameRun, duplicateRun, deleteRun, resumeRun, engine } = useStudio.getState();
@@ -224,12 +235,15 @@ function RunRow({
           }}
         />
         <IconButton icon="save" label={t`Metrics of ${name} as JSONL`} disabled={!ready} onClick={downloadMetrics} />
-        {run.id === activeRun ? null : (
+        {run.id === activeRun || drawsRound ? null : (
           <ConfirmButton
             icon="remove"
             label={t`Delete ${name}`}
             disabled={!ready}
-            question={t`Its checkpoints, samples and metrics are removed from this browser. Labels and images stay.`}
+            question={[
+              t`Its checkpoints, samples and metrics are removed from this browser. Labels and images stay.`,
+              ...(above ? [t`What began from it cannot be used without it: ${above}.`] : []),
+            ].join(' ')}
             confirm={t`Delete`}
             onConfirm={() => deleteRun(run.id)}
           />

@@ -161,3 +161,20 @@ it('shows a look at disputed labels with its run alone, and ends it where somebo
   expect(text()).not.toContain('Cancel');
   expect(button('Look at all 1 pairs')!.disabled).toBe(true);
 });
+
+it('says which runs cannot do without one that is to be deleted, and deletes none whose round is drawn', async () => {
+  await open('/train/new', {
+    trainModel: third.model,
+    readingMargins: true,
+    marginsProgress: { run: 'two', done: 0, total: 1 },
+  });
+  await click('Delete Two');
+  expect(text()).toContain('What began from it cannot be used without it: Three.');
+  await click('Delete');
+  await vi.waitFor(() => expect(told).toEqual(['cancel margins two', 'delete two']));
+  expect(useStudio.getState().trainModel).toBeNull();
+  await click('Delete One');
+  expect(text()).not.toContain('cannot be used without it');
+  await act(async () => useStudio.setState({ roundOf: 'one' }));
+  expect(button('Delete One')).toBeUndefined();
+});
