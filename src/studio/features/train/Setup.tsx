@@ -19,17 +19,31 @@ import { Disclosure } from '../../components/Disclosure.tsx';
 import { Empty, Notice, Panel, ProblemNotice } from '../../components/Surface.tsx';
 import { printTrainConfig } from '../../../data/formats/trainConfig.ts';
 import { trainsOn } from '../../../data/pairs.ts';
+import { lossNames } from '../../../losses/table.ts';
 import { usable, usablePrompts } from '../../store/labelSelectors.ts';
-import { chosenModel, startModel } from '../../store/models.ts';
+import { memoised, type Selector } from '../../store/memoised.ts';
+import { chosenModel, isPairOf, startModel } from '../../store/models.ts';
 import { useStudio } from '../../store/useStudio.ts';
 import { ConfigForm } from './ConfigForm.tsx';
 import { Forecast } from './Forecast.tsx';
 import styles from './train.module.css';
 import { said } from '../../languages/language.ts';
 
+/** Whether other settings would find something to learn from: ties, or labels of a kind that is left out now. */
+const couldLearn: Selector<boolean> = memoised(
+  [(state) => state.pairs, (state) => state.labels, (state) => chosenModel(state)?.id],
+  (pairs, { byRater }, base) => {
+    const own = new Set(pairs.filter((pair) => base === undefined || isPairOf(pair, base)).map(({ id }) => id));
+    return [...byRater.values()].some(({ byPair }) =>
+      [...byPair].some(([pair, { answer }]) => own.has(pair) && lossNames.some((loss) => trainsOn(answer, loss))),
+    );
+  },
+);
+
 export function Setup() {
   const base = useStudio(chosenModel);
   const hasUsable = useStudio((s) => usable(s).own > 0);
+  const couldUse = useStudio(couldLearn);
   // Told where there is nothing else to learn from.
   const others = useStudio((s) => (usable(s).own > 0 ? 0 : usable(s).others));
   const ready = useStudio((s) => s.engineState === 'ready');
@@ -61,7 +75,7 @@ export function Setup() {
       </Notice>
     );
   }
-  if (!hasUsable && others > 0) {
+  if (!hasUsable && !couldUse && others > 0) {
     return (
       <Panel>
         <Empty
@@ -88,7 +102,8 @@ export function Setup() {
       </Panel>
     );
   }
-  if (!hasUsable) {
+  // Settings that leave everything out are changed here.
+  if (!hasUsable && !couldUse) {
     return (
       <Panel>
         <Empty
@@ -174,11 +189,13 @@ function Readiness() {
       }
     >
       <span className="small">
-        {own < 12
-          ? t`Little to learn from: expect a hint of your taste at most.`
-          : own < 60
-            ? t`Enough for a taste. 100 or more make it show.`
-            : t`Good ground to learn from.`}
+        {own === 0
+          ? t`With these settings none of your labels counts. A loss with soft labels learns from ties; labels that are left out are let in under “More: every setting”, or by a preset.`
+          : own < 12
+            ? t`Little to learn from: expect a hint of your taste at most.`
+            : own < 60
+              ? t`Enough for a taste. 100 or more make it show.`
+              : t`Good ground to learn from.`}
         {left ? ` ${t({ message: `Left out: ${left}.`, comment: 'labels that are not learned from' })}` : ''}
       </span>
     </Notice>

@@ -117,6 +117,22 @@ it('leads back to what was set up where a run is refused before it began, and sa
   expect(document.querySelector('h1')!.textContent).toBe('One');
 });
 
+it.each([
+  ['a loss that does not read ties', 'tie', {}],
+  ['labels that are left out', 'left', { repeats: { person: 0, import: 1, judge: 1 } }],
+] as const)('keeps the settings where %s leave nothing to learn from', async (_, answer, change) => {
+  await open('/train/new', { ...judged(answer), trainConfig: { ...presetNamed('standard')!.config, ...change } });
+  expect(text()).toContain('With these settings none of your labels counts.');
+  expect(button('Start training')!.disabled).toBe(true);
+  await click('More: every setting');
+  expect(field('Loss')).toBeDefined();
+  await act(async () =>
+    useStudio.getState().setTrainConfig({ loss: 'soft', repeats: { person: 1, import: 1, judge: 1 } }),
+  );
+  expect(text()).toContain('1 usable label');
+  expect(button('Start training')!.disabled).toBe(false);
+});
+
 it('asks for nothing but labels where no setting finds any', async () => {
   await open('/train/new', judged('bothBad'));
   expect(text()).toContain('Nothing to learn from yet');
