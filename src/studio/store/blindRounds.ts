@@ -1,25 +1,21 @@
-/** The pictures of a blind test, drawn as its plan says: read once a test is at work. */
-import { t } from '@lingui/core/macro';
-import type { BlindRound, PlannedRound } from '../../data/blindTests.ts';
-import { betweenOf } from '../../records/blindTests.ts';
+/** The pictures of a blind test, drawn as its plan says: read once a test is at work. What it needs is handed in, so that the first load is not cut
+ *  into more pieces for it. */
+import type { BlindRound, BlindTestRecord, PlannedRound } from '../../data/blindTests.ts';
 import type { GenerationSettings, ImageRecord } from '../../service/types.ts';
-import { WinnowError } from '../../shared/errors.ts';
-import { areEnlarged, loadPicture } from './pictures.ts';
-import type { Studio } from './useStudio.ts';
+import type { BlindTest } from './blindSlice.ts';
 
-type Drawing = Pick<Studio, 'runImages' | 'preferences'>;
-
-const draw = (
-  { runImages }: Drawing,
-  how: GenerationSettings,
-  items: readonly Pick<PlannedRound, 'prompt' | 'seed'>[],
-): Promise<ImageRecord[]> =>
-  runImages('blind', t`Blind test`, { ...how, items: items.map(({ prompt, seed }) => ({ prompt, seed })) });
+interface Drawing {
+  draw(request: GenerationSettings & { items: { prompt: string; seed: number }[] }): Promise<ImageRecord[]>;
+  /** Decodes a picture; rejects where it is gone. */
+  load(file: string): Promise<unknown>;
+  /** records/blindTests.ts betweenOf. */
+  betweenOf(round: PlannedRound): readonly [number, number];
+}
 
 /** Rounds with their pictures: of one model after the other, which is the expensive change.
  *  @param settings of every model, by its place in the test. */
 export async function drawnRounds(
-  studio: Drawing,
+  { draw, betweenOf }: Drawing,
   planned: readonly PlannedRound[],
   settings: readonly GenerationSettings[],
 ): Promise<BlindRound[]> {
@@ -27,11 +23,8 @@ export async function drawnRounds(
   for (const [place, how] of settings.entries()) {
     const mine = planned.flatMap((round, at) => (betweenOf(round).includes(place) ? at : []));
     if (mine.length === 0) continue;
-    const images = await draw(
-      studio,
-      how,
-      mine.map((at) => planned[at]!),
-    );
+    const items = mine.map((at) => ({ prompt: planned[at]!.prompt, seed: planned[at]!.seed }));
+    const images = await draw({ ...how, items });
     mine.forEach((at, i) => made[at]!.set(place, images[i]!));
   }
   return planned.map((round, at) => {
@@ -41,36 +34,62 @@ export async function drawnRounds(
 }
 
 /** Resolves when all are decoded, or cannot be: of those the screen says so. */
-export async function loadRounds(studio: Drawing, rounds: readonly BlindRound[]): Promise<void> {
-  const enlarged = areEnlarged(studio);
-  await Promise.allSettled(
-    rounds.flatMap(({ images }) => [images.a, images.b].map(({ file }) => loadPicture(file, enlarged))),
-  );
+export async function loadRounds({ load }: Drawing, rounds: readonly BlindRound[]): Promise<void> {
+  await Promise.allSettled(rounds.flatMap(({ images }) => [load(images.a.file), load(images.b.file)]));
 }
 
-/** A round whose pictures were deleted, with those that are missing drawn again.
- *  @throws NotFound where a model is gone, BadArguments where it is another one by now, as drawing does. */
-export async function drawnAgain(
-  studio: Drawing,
+/** Of a round, pictures with those that are missing drawn again; null where a model draws otherwise by now: what was answered was about it as it was. */
+async function drawnAgain(
+  { draw, load, betweenOf }: Drawing,
   round: BlindRound,
   settings: readonly GenerationSettings[],
-): Promise<BlindRound['images']> {
-  const again = async (image: ImageRecord, place: number): Promise<ImageRecord> => {
-    const isThere = await loadPicture(image.file, areEnlarged(studio)).then(
+): Promise<BlindRound['images'] | null> {
+  const { prompt, seed, images } = round;
+  const [a, b] = betweenOf(round);
+  const found = { ...images };
+  for (const [side, place] of [
+    ['a', a],
+    ['b', b],
+  ] as const) {
+    const isThere = await load(images[side].file).then(
       () => true,
       () => false,
     );
-    if (isThere) return image;
-    const [drawn] = await draw(studio, settings[place]!, [round]);
-    // What was answered of the picture was about the model as it was.
-    if (drawn!.modelHash !== image.modelHash)
-      throw new WinnowError(
-        'BadArguments',
-        t`The model that drew this picture is another one by now.`,
-        t`Go on without this comparison.`,
-      );
-    return drawn!;
-  };
-  const [a, b] = betweenOf(round);
-  return { a: await again(round.images.a, a), b: await again(round.images.b, b) };
+    if (isThere) continue;
+    const [drawn] = await draw({ ...settings[place]!, items: [{ prompt, seed }] });
+    if (drawn!.modelHash !== images[side].modelHash) return null;
+    found[side] = drawn!;
+  }
+  return found;
+}
+
+interface Redrawing extends Drawing {
+  /** The test as it is when its turn has come, answers being written one after the other; nothing where it was left. */
+  inTurn(work: (record: BlindTestRecord) => Promise<void>): Promise<void>;
+  keep(record: BlindTestRecord): Promise<void>;
+  change(next: (blind: BlindTest) => Partial<BlindTest>): void;
+}
+
+/** Draws what is missing of the round on screen, on disk and in what is to be judged. */
+export async function redraw(tools: Redrawing, { record, ready, index }: BlindTest): Promise<void> {
+  const { inTurn, keep, change } = tools;
+  const round = ready[index]!;
+  change(() => ({ redrawing: true }));
+  try {
+    const images = await drawnAgain(tools, round, record.plan!.settings);
+    if (!images) return change(() => ({ otherAt: index }));
+    const isIt = ({ prompt, seed }: BlindRound): boolean => prompt === round.prompt && seed === round.seed;
+    const drawn = (one: BlindRound): BlindRound => (isIt(one) ? { ...one, images } : one);
+    await inTurn(async (now) => {
+      const rounds = now.rounds.map(drawn);
+      if (rounds.some(isIt)) await keep({ ...now, rounds });
+      change((blind) => ({
+        ready: blind.ready.map(drawn),
+        record: { ...blind.record, rounds },
+        since: performance.now(),
+      }));
+    });
+  } finally {
+    change(() => ({ redrawing: false }));
+  }
 }

@@ -1,7 +1,6 @@
 /** The blind test: fresh prompts, the same seed through two models at a time, sides shuffled, names hidden until the end. What is on disk is what
  *  was judged: every answer, and every answer that is taken back, is there before the screen shows it. It can be left and
  *  gone on with, and is no verdict before its end. A study is one that somebody else judges, by name. */
-import { i18n, type I18n } from '@lingui/core';
 import { t } from '@lingui/core/macro';
 import {
   type BlindAnswer,
@@ -12,13 +11,15 @@ import {
   saveBlindTest,
 } from '../../data/blindTests.ts';
 import type { ListedPrompt } from '../../data/formats/promptSets.ts';
-import type { GenerationSettings, ModelRef } from '../../service/types.ts';
+import type { GenerateRequest, GenerationSettings, ModelRef } from '../../service/types.ts';
 import { studyPlan } from '../../evaluation/blindPlan.ts';
+import { betweenOf } from '../../records/blindTests.ts';
 import { distinctBy } from '../../shared/arrays.ts';
 import { actions, checkOwner, inTurn } from './action.ts';
 import { comparedModels, compareSettingsFor } from './compareSelectors.ts';
 import { english } from './english.ts';
 import { modelKey, modelNames, titleOf } from './models.ts';
+import { areEnlarged, loadPicture } from './pictures.ts';
 import { studyHere } from './persisted.ts';
 import type { Problem } from './problem.ts';
 import { bundledPromptSet, drawPrompts, randomSeed } from './prompts.ts';
@@ -37,6 +38,8 @@ export interface BlindTest {
   drawing?: boolean;
   /** The pictures of the one on screen are being drawn again. */
   redrawing?: boolean;
+  /** The round whose pictures cannot be: a model draws otherwise by now. */
+  otherAt?: number;
   /** Of a study: its end was reached, and whoever has set it up has asked for the names. */
   revealed?: boolean;
 }
@@ -106,7 +109,7 @@ export const judgedRounds = ({ rounds, questions }: BlindTestRecord): number =>
   rounds.filter(({ answers }) => answers.length >= questions.length).length;
 
 /** Those that are behind: judged, or left because their pictures are gone. */
-const passedRounds = ({ rounds, questions }: BlindTestRecord): number =>
+export const passedRounds = ({ rounds, questions }: BlindTestRecord): number =>
   rounds.filter(({ answers, gone }) => gone || answers.length >= questions.length).length;
 
 /** Not at its end, and can be gone on with. */
@@ -119,23 +122,16 @@ function placeIn(record: BlindTestRecord): Pick<BlindTest, 'index' | 'question'>
   return { index, question: record.rounds[index]?.answers.length ?? 0 };
 }
 
-/** For people: where a test came to less than was asked for. Tests of earlier versions did, where they were left. */
-export function endedEarlyInWords(test: BlindTestRecord, language: I18n = i18n): string | null {
-  const [judged, passed] = [judgedRounds(test), passedRounds(test)];
-  const { planned } = test;
-  if (passed < planned) return t(language)`Ended early, after ${judged} of ${planned}.`;
-  return judged < planned
-    ? t(
-        language,
-      )`The pictures of some were deleted before every question was answered: it came to ${judged} of ${planned}.`
-    : null;
-}
-
 export const blindSlice: Slice<BlindSlice> = (set, get) => {
   const change = (id: string, next: (blind: BlindTest) => Partial<BlindTest>): void =>
     set(({ blind }) => (blind?.record.id === id ? { blind: { ...blind, ...next(blind) } } : {}));
 
   const drawing = () => import('./blindRounds.ts');
+  const tools = () => ({
+    draw: (request: GenerateRequest) => get().runImages('blind', t`Blind test`, request),
+    load: (file: string) => loadPicture(file, areEnlarged(get())),
+    betweenOf,
+  });
   /** Counts what began to draw rounds: of one that was left and gone on with the last alone goes on. */
   let latest = 0;
 
@@ -149,8 +145,8 @@ export const blindSlice: Slice<BlindSlice> = (set, get) => {
       const { showings, settings } = get().blind!.record.plan!;
       for (let start = from; start < showings.length; start += chunk) {
         if (!isCurrent()) return;
-        const rounds = await drawnRounds(get(), showings.slice(start, start + chunk), settings);
-        await loadRounds(get(), rounds);
+        const rounds = await drawnRounds(tools(), showings.slice(start, start + chunk), settings);
+        await loadRounds(tools(), rounds);
         if (!isCurrent()) return;
         change(id, ({ ready, index, since }) => ({
           ready: [...ready, ...rounds],
@@ -298,7 +294,7 @@ export const blindSlice: Slice<BlindSlice> = (set, get) => {
       enter(record);
       await action({ problem: 'blindProblem' }, async () => {
         const { loadRounds } = await drawing();
-        await loadRounds(get(), record.rounds.slice(index));
+        await loadRounds(tools(), record.rounds.slice(index));
         await makeRounds(id, record.rounds.length);
       });
     },
@@ -348,31 +344,16 @@ export const blindSlice: Slice<BlindSlice> = (set, get) => {
     redrawBlind: () =>
       action({ problem: 'blindProblem' }, async () => {
         const { blind } = get();
-        const round = blind?.ready[blind.index];
-        const settings = blind?.record.plan?.settings;
-        if (!blind || !round || !settings || blind.redrawing) return;
+        if (!blind?.record.plan || !blind.ready[blind.index] || blind.redrawing) return;
         checkOwner(get(), elsewhere());
         const { id } = blind.record;
-        change(id, () => ({ redrawing: true }));
-        try {
-          const { drawnAgain } = await drawing();
-          const images = await drawnAgain(get(), round, settings);
-          const isIt = ({ prompt, seed }: BlindRound): boolean => prompt === round.prompt && seed === round.seed;
-          const drawn = (one: BlindRound): BlindRound => (isIt(one) ? { ...one, images } : one);
-          await judging(async () => {
+        const inTurn = (work: (record: BlindTestRecord) => Promise<void>): Promise<void> =>
+          judging(async () => {
             const record = get().blind?.record;
-            if (record?.id !== id) return;
-            const rounds = record.rounds.map(drawn);
-            if (record.rounds.some(isIt)) await keep({ ...record, rounds });
-            change(id, (now) => ({
-              ready: now.ready.map(drawn),
-              record: { ...now.record, rounds },
-              since: performance.now(),
-            }));
+            if (record?.id === id) await work(record);
           });
-        } finally {
-          change(id, () => ({ redrawing: false }));
-        }
+        const { redraw } = await drawing();
+        await redraw({ ...tools(), inTurn, keep, change: (next) => change(id, next) }, blind);
       }),
 
     passBlind: (at) =>

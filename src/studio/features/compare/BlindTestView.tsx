@@ -22,7 +22,8 @@ import { Progress } from '../../components/Progress.tsx';
 import { Empty, Notice, Page, Panel, ProblemNotice } from '../../components/Surface.tsx';
 import { printPercent } from '../../components/words.ts';
 import { isOpen, type Job } from '../../store/jobsSlice.ts';
-import { endedEarlyInWords, isBlindDone, isStudying, judgedRounds } from '../../store/blindSlice.ts';
+import { isBlindDone, isStudying, judgedRounds } from '../../store/blindSlice.ts';
+import { endedEarlyInWords } from '../../store/blindWords.ts';
 import { exportReport, questionTitles } from '../../store/takeAway.ts';
 import { useStudio } from '../../store/useStudio.ts';
 import styles from './compare.module.css';
@@ -266,7 +267,8 @@ function BlindRoundView() {
 /** Nobody is asked about a picture that is not there: it is drawn again, or the round is left at what was answered. */
 function LostPictures({ at }: { at: number }) {
   const redrawing = useStudio((s) => s.blind?.redrawing === true);
-  const planned = useStudio((s) => s.blind?.record.plan !== undefined);
+  const isOther = useStudio((s) => s.blind?.otherAt === at);
+  const planned = useStudio((s) => s.blind?.record.plan !== undefined && s.blind.otherAt !== at);
   const { redrawBlind, passBlind } = useStudio.getState();
   return (
     <Notice
@@ -285,9 +287,9 @@ function LostPictures({ at }: { at: number }) {
         </>
       }
     >
-      <Trans>
-        They were deleted, or cannot be read. The answers given so far count; drawn again, they are the same pictures.
-      </Trans>
+      {isOther
+        ? t`The model that drew them draws other ones by now. The answers given so far count.`
+        : t`They were deleted, or cannot be read. The answers given so far count; drawn again, they are the same pictures.`}
     </Notice>
   );
 }
