@@ -151,7 +151,7 @@ export function describe({ names, judged, diversity }: Evaluation): string {
 const unitGain = ({ deviations }: Compared): string => (deviations ? sign(deviations.gain) : '-');
 
 const titleOf = ({ judge, arithmetic }: JudgedEvaluation): string =>
-  `${judge.title.toLowerCase()}${arithmetic === 'f16' ? ' in f16' : ''}`;
+  `${judge.title}${arithmetic === 'f16' ? ' in f16' : ''}`;
 
 export function evaluationReport(
   evaluation: Evaluation,

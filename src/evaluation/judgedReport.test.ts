@@ -21,7 +21,7 @@ const report = (lead: readonly number[]): string => {
       diversity: null,
       judged: [
         {
-          judge: { title: 'B', kind: 'winnow-scorer', scales: [{ name: 'appeal', title: 'Appeal' }] },
+          judge: { title: 'PickScore', kind: 'winnow-scorer', scales: [{ name: 'appeal', title: 'Appeal' }] },
           labelled: [],
           figures: armFigures(items, { scales: ['appeal'], scores, tieMargin: 0 }),
         },
@@ -37,6 +37,12 @@ it('says of a gain whose deviations it is in, and of a loss that it is one', () 
   expect(html).toContain('Within a prompt its score is 1.41 deviations of the base lower');
   expect(html).toContain('Within a prompt its score is 2.83 deviations of model 1 lower');
   expect(html).toContain('in deviations of model 1');
+});
+
+it('names a judge as it is named', () => {
+  const html = report([0, 1, -1]);
+  expect(html).toContain('By PickScore, appeal; ties count half for each.');
+  expect(html).not.toContain('pickscore');
 });
 
 it('says that nothing was decided where all are ties', () => {

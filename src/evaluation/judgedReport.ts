@@ -206,7 +206,7 @@ const strengthSection = (
     },
     {
       kind: 'text',
-      text: `By ${judge.title.toLowerCase()}, ${judge.scales[0]!.title.toLowerCase()}; ties count half for each.`,
+      text: `By ${judge.title}, ${judge.scales[0]!.title.toLowerCase()}; ties count half for each.`,
     },
   ],
 });
