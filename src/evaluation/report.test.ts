@@ -124,3 +124,9 @@ it('takes every colour from the page, light or dark', () => {
   expect(dark?.slice(1)).toHaveLength(4);
   expect(dark?.slice(1)).not.toEqual(light?.slice(1));
 });
+
+it('prints dark ink on white paper, whatever the screen', () => {
+  expect(html.match(/@media[^{]*prefers-color-scheme:dark[^{]*/g)).toEqual([
+    '@media screen and (prefers-color-scheme:dark)',
+  ]);
+});

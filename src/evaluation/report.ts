@@ -97,15 +97,16 @@ function base64(bytes: Uint8Array): string {
 
 const style = `
 :root{color-scheme:light dark;--ink:#1d1d1b;--dim:#5a5a56;--line:#dededb;--page:#fbfbfa;--a:#126d80;--b:#b14a12;--c:#6b4fa3;--d:#4d7a1f}
-@media(prefers-color-scheme:dark){:root{--ink:#ededeb;--dim:#adada9;--line:#3a3a39;--page:#181818;--a:#5cc3d8;--b:#f0945c;--c:#b39ae6;--d:#9cc768}}
+@media screen and (prefers-color-scheme:dark){:root{--ink:#ededeb;--dim:#adada9;--line:#3a3a39;--page:#181818;--a:#5cc3d8;--b:#f0945c;--c:#b39ae6;--d:#9cc768}}
 body{margin:0;background:var(--page);color:var(--ink);font:15px/1.5 -apple-system,"Segoe UI",Roboto,"Noto Sans","Liberation Sans",Helvetica,Arial,sans-serif}
 main{max-width:960px;margin:0 auto;padding:32px 20px 64px}
 h1{font-size:1.9rem;line-height:1.2;margin:0 0 4px}h2{font-size:1.15rem;margin:36px 0 12px;padding-top:16px;border-top:1px solid var(--line)}
 .dim,.note{color:var(--dim)}.note{font-size:.82rem!important;font-weight:400!important}
 .figures{display:flex;flex-wrap:wrap;gap:12px 36px;margin:12px 0}.figures dt{color:var(--dim);font-size:.82rem}.figures dd{margin:0;font-size:1.25rem;font-weight:650}
-.scroll{overflow-x:auto}table{border-collapse:collapse;font-size:.88rem}th,td{text-align:left;padding:6px 12px 6px 0;vertical-align:top}thead th{color:var(--dim);font-weight:600}tbody tr{border-top:1px solid var(--line)}
-.images th[scope=row]{max-width:180px;font-weight:500;padding-right:14px}.images figure{margin:0}.images img{display:block;width:144px;height:auto;border-radius:6px;background:#808080}.images figcaption{font-size:.78rem;color:var(--dim)}
+.scroll{overflow-x:auto;margin:0 0 16px}table{border-collapse:collapse;font-size:.88rem}th,td{text-align:left;padding:6px 12px 6px 0;vertical-align:top}thead th{color:var(--dim);font-weight:600}tbody tr{border-top:1px solid var(--line)}table:not(.images) td+td{white-space:nowrap;font-variant-numeric:tabular-nums}
+.images th[scope=row]{max-width:180px;font-weight:500;padding-right:14px}.images figure{margin:0}.images img{display:block;width:144px;height:auto;border-radius:6px;background:#808080}.images figcaption{font-size:.78rem;color:var(--dim)}@media(max-width:560px){.images img{width:112px}}
 .chart{margin:16px 0;max-width:680px}.chart svg{display:block;width:100%;height:auto;overflow:visible}.chart text{font-size:11px;fill:var(--dim)}@media(max-width:560px){.chart text{font-size:17px}}.grid{stroke:var(--line)}.mark{stroke:var(--dim);stroke-dasharray:5 4}
 .legend{display:flex;gap:18px;margin:4px 0;font-size:.85rem}.legend i{display:inline-block;width:12px;height:3px;margin-right:6px;vertical-align:middle}
 pre{overflow-x:auto;padding:14px;border:1px solid var(--line);border-radius:8px;font:12px/1.5 ui-monospace,Consolas,"Liberation Mono",monospace}
+@media print{:root{color-scheme:light}body{print-color-adjust:exact;-webkit-print-color-adjust:exact}main{max-width:none;padding:0}.scroll,pre{overflow:visible}pre{white-space:pre-wrap}table{font-size:.72rem}h2{break-after:avoid}tr,figure,dl>div{break-inside:avoid}.images{width:100%}.images img{width:100%;max-width:144px}}
 `.replaceAll('\n', '');
