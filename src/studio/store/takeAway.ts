@@ -275,14 +275,13 @@ export async function exportReport(runId: string | undefined): Promise<TakenFile
           model.adapters.some((adapter) => adapter.kind === 'run' && adapter.run === run.id),
         )),
   );
-  if (tests.length) {
-    let left = MOST_ROUNDS;
-    const blocks: ReportBlock[] = [];
-    for (const test of tests) {
-      blocks.push(...blindBlocks(test), ...(await roundPictures(test, left, picture)));
-      left -= Math.min(left, test.rounds.length);
-    }
-    sections.push({ title: 'Blind tests', blocks });
+  let left = MOST_ROUNDS;
+  for (const [i, test] of tests.entries()) {
+    sections.push({
+      title: tests.length > 1 ? `Blind test ${i + 1} of ${tests.length}` : 'Blind test',
+      blocks: [...blindBlocks(test), ...(await roundPictures(test, left, picture))],
+    });
+    left -= Math.min(left, test.rounds.length);
   }
 
   const judged = judgedComparison(useStudio.getState());
