@@ -132,7 +132,8 @@ export function BlindCard() {
   );
 }
 
-const against = (one: string, other: string): string => t`${one} against ${other}`;
+/** Two models. */
+export const against = (one: string, other: string): string => t`${one} against ${other}`;
 
 const titlesOf = (test: BlindTestRecord): string =>
   modelsOf(test)
@@ -224,15 +225,15 @@ function EarlierVerdict({ test }: { test: BlindTestRecord }) {
   const figures = useMemo(() => blindFigures(test), [test]);
   return (
     <li>
-      <span className="small dim">
+      <p className="small dim">
         {printWhen(test.createdAt)}
         {test.rater === undefined ? '' : ` (${test.rater})`}: {titlesOf(test)}. {endedEarlyInWords(test)}
-      </span>
+      </p>
       {figures.flatMap(({ question, duels }) =>
         duels.map(({ a, b, rate }) => (
           <p key={`${question} ${a} ${b}`} className="small">
             <span className="dim">{questionTitles[question]}</span>{' '}
-            {verdict(rate, models.length > 2 ? against(models[b]!.title, models[a]!.title) : 'B').counted}
+            {verdict(rate, models.length > 2 ? against(models[b]!.title, models[a]!.title) : models[b]!.title).counted}
           </p>
         )),
       )}

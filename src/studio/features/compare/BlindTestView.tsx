@@ -27,6 +27,7 @@ import { endedEarlyInWords } from '../../store/blindWords.ts';
 import { exportReport, questionTitles } from '../../store/takeAway.ts';
 import { useStudio } from '../../store/useStudio.ts';
 import styles from './compare.module.css';
+import { against } from './BlindCard.tsx';
 import { WinBar } from './WinBar.tsx';
 
 const answers: { answer: BlindAnswer; label: MessageDescriptor; keys: string }[] = [
@@ -452,19 +453,18 @@ function QuestionVerdict({
   models: number;
 }) {
   return (
-    <section
-      data-side={duels.length === 1 ? verdict(duels[0]!.rate, 'B').side : 'open'}
-      aria-label={questionTitles[question]}
-    >
+    <section aria-label={questionTitles[question]}>
       <h2>{questionTitles[question]}</h2>
       {duels.length === 0 ? (
         <p className={styles.said}>
           <Trans>Nothing was compared. So nothing can be said.</Trans>
         </p>
       ) : null}
-      {duels.map((duel) => (
-        <DuelVerdict key={`${duel.a} ${duel.b}`} duel={duel} />
-      ))}
+      <div className={styles.duels}>
+        {duels.map((duel) => (
+          <DuelVerdict key={`${duel.a} ${duel.b}`} duel={duel} among={models} />
+        ))}
+      </div>
       {strengths ? (
         <table className={styles.figures}>
           <caption className="small dim">
@@ -489,27 +489,28 @@ function QuestionVerdict({
   );
 }
 
-function DuelVerdict({ duel: { a, b, rate, categories } }: { duel: DuelRate }) {
+function DuelVerdict({ duel: { a, b, rate, categories }, among }: { duel: DuelRate; among: number }) {
   const said = verdict(rate, letter(b));
   const { wins, losses, ties } = rate;
   const [nameA, nameB] = [letter(a), letter(b)];
   const [low, high] = [printPercent(rate.interval[0]), printPercent(rate.interval[1])];
-  const p = rate.pValue < 0.001 ? '< 0.001' : rate.pValue.toFixed(3);
+  const p = rate.pValue < 0.001 ? '< 0.001' : `= ${rate.pValue.toFixed(3)}`;
   return (
-    <>
+    <div className={styles.duel} data-side={said.side}>
+      {among > 2 ? <h3>{against(nameB, nameA)}</h3> : null}
       <p className={`number ${styles.rate}`}>{Number.isNaN(rate.rate) ? '–' : printPercent(rate.rate)}</p>
       <WinBar result={rate} a={nameA} b={nameB} />
       <p className={styles.said}>
         {said.counted} <strong>{said.concluded}</strong>
       </p>
       <p className="small dim number">
-        {t`${wins} for ${nameB} · ${losses} for ${nameA} · ${plural(ties, { one: `${ties} tie`, other: `${ties} ties` })} · 95 % interval ${low} to ${high} · sign test p = ${p}`}
+        {t`${wins} for ${nameB} · ${losses} for ${nameA} · ${plural(ties, { one: `${ties} tie`, other: `${ties} ties` })} · 95 % interval ${low} to ${high} · sign test p ${p}`}
       </p>
       {categories.map(({ category, rate: of }) => (
         <p key={category ?? ''} className="small dim number">
           {category ?? t`Without a category`}: {verdict(of, letter(b)).counted}
         </p>
       ))}
-    </>
+    </div>
   );
 }

@@ -61,6 +61,6 @@ it('an unfinished test is said to be one, with its question, and no share of it'
 it('one that was ended says so beside its verdict, and what was asked', async () => {
   const text = await shown({ ...unfinished, ended: true });
   expect(text).toContain('Ended early, after 1 of 3.');
-  expect(text).toContain('Which fits the description better? B won 1 of 1: 100 %.');
+  expect(text).toContain('Which fits the description better? the run won 1 of 1: 100 %.');
   expect(text).not.toContain('Go on');
 });
