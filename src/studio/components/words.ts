@@ -1,4 +1,5 @@
 /** Numbers and names as words. */
+import { i18n } from '@lingui/core';
 import { t } from '@lingui/core/macro';
 import type { SystemReport } from '../../service/types.ts';
 import type { EngineState } from '../store/engineSlice.ts';
@@ -66,6 +67,9 @@ export const printPercent = (fraction: number): string => `${Math.round(fraction
 export const printSize = ({ width, height }: { width: number; height: number }): string =>
   width === height ? `${width} px` : `${width} × ${height} px`;
 
+/** In the language that is spoken; as the browser writes it where that is its own. */
 export function printWhen(iso: string): string {
-  return new Date(iso).toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'short' });
+  const own = new Intl.DateTimeFormat().resolvedOptions().locale;
+  const locale = own.startsWith(i18n.locale) ? own : i18n.locale;
+  return new Date(iso).toLocaleString(locale, { dateStyle: 'medium', timeStyle: 'short' });
 }

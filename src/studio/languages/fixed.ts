@@ -62,6 +62,8 @@ export const fixed = [
   msg({ id: 'Measuring onnxruntime on the CPU' }),
   msg({ id: 'Measuring onnxruntime on the GPU' }),
   msg({ id: 'Measuring our own kernels' }),
+  msg({ id: 'Labels' }),
+  msg({ id: 'JSONL, every answer' }),
   msg({ id: 'Whole model' }),
   msg({ id: 'Checkpoint' }),
   msg({ id: 'One file for ComfyUI, A1111 and diffusers' }),

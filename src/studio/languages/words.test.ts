@@ -6,6 +6,7 @@ import { generateMessageId } from '@lingui/message-utils/generateMessageId';
 import { expect, it } from 'vitest';
 import { formatter } from '@lingui/format-po';
 import { samplerOptions } from '../../diffusion/samplers/options.ts';
+import { exporters } from '../../data/exporters/table.ts';
 import { pairsExporters } from '../../data/exporters/pairs/table.ts';
 import { modelExports } from '../../service/export/kinds.ts';
 import { lossFields, losses } from '../../losses/table.ts';
@@ -74,6 +75,8 @@ it('has the titles and hints of tables that others keep', () => {
     ...Object.values(samplerOptions).flatMap(of),
     ...Object.values(modelExports).map(({ note }) => note),
     ...Object.values(pairsExporters).map(({ what }) => what),
+    exporters.labelEvents.title,
+    exporters.labelEvents.what,
   ];
   expect(tables.filter((text) => !own.has(text))).toEqual([]);
 });

@@ -3,7 +3,8 @@ import { plural, t } from '@lingui/core/macro';
 import { Trans } from '@lingui/react/macro';
 import { useMemo } from 'react';
 import { FEW_GROUPS, type Interval } from '../../../evaluation/bootstrap.ts';
-import { between, distanceWords, percent, promptsOf, range, sign } from '../../../evaluation/figureWords.ts';
+import type { DiversityFigures } from '../../../evaluation/diversity.ts';
+import { percent, promptsOf, sign } from '../../../evaluation/figureWords.ts';
 import { Button } from '../../components/Button.tsx';
 import { NumberField, Switch } from '../../components/Fields.tsx';
 import { JudgeCuts } from '../../components/JudgeCuts.tsx';
@@ -114,8 +115,18 @@ function ChooseJudges() {
   );
 }
 
+const fromTo = (low: string, high: string): string => t`${low} to ${high}`;
+const between = ([low, high]: Interval): string => fromTo(low.toFixed(3), high.toFixed(3));
+const range = ([low, high]: readonly [number, number]): string => fromTo(percent(low), percent(high));
+
 const Between = ({ interval }: { interval: Interval | null }) =>
-  interval ? <span className="small dim">{between(interval)}</span> : null;
+  interval ? <span className={`small dim ${styles.interval}`}>{between(interval)}</span> : null;
+
+/** What the distances of the table are. */
+const distanceIn = ({ by }: DiversityFigures): string =>
+  by === null
+    ? t`The distance is the root mean square of pixels in [0, 1], pictures shrunk to 32 by 32.`
+    : t`The distance is 1 less the cosine of two pictures’ embeddings by ${by}.`;
 
 function shareOfFirst(value: number): string {
   const share = percent(value);
@@ -194,8 +205,9 @@ function Figures({ found }: { found: JudgedComparison }) {
                             <Between interval={over.deviations?.interval ?? null} />
                           </td>
                           <td>
-                            {percent(over.rate.rate)} <span className="small dim">{range(over.rate.interval)}</span>
-                            {over.rate.ties > 0 ? <span className="small dim"> {tiesOf(over.rate.ties)}</span> : null}
+                            {Number.isNaN(over.rate.rate) ? '–' : percent(over.rate.rate)}{' '}
+                            <span className={`small dim ${styles.interval}`}>{range(over.rate.interval)}</span>{' '}
+                            {over.rate.ties > 0 ? <span className="small dim">{tiesOf(over.rate.ties)}</span> : null}
                           </td>
                         </>
                       ) : (
@@ -224,7 +236,9 @@ function Figures({ found }: { found: JudgedComparison }) {
                     {share ? (
                       <>
                         {shareOfFirst(share.value)}{' '}
-                        <span className="small dim">{share.interval ? range(share.interval) : ''}</span>
+                        <span className={`small dim ${styles.interval}`}>
+                          {share.interval ? range(share.interval) : ''}
+                        </span>
                       </>
                     ) : null}
                   </td>
@@ -234,7 +248,7 @@ function Figures({ found }: { found: JudgedComparison }) {
           ) : null}
         </table>
       </div>
-      {diversity ? <p className="small dim">{distanceWords(diversity)}</p> : null}
+      {diversity ? <p className="small dim">{distanceIn(diversity)}</p> : null}
       {strengthsOf(found).map(({ judge, strengths }) => (
         <p key={judge} className="small number">
           {t`${judge}, all on one scale (Bradley-Terry, log odds over the first):`}{' '}

@@ -58,9 +58,9 @@ export function TakeAway() {
             disabled={taking !== null || !hasLabels}
             onClick={() => take('labels', exportLabels)}
           >
-            {exporters.labelEvents.title}
+            {said(exporters.labelEvents.title)}
           </Button>
-          <span className="small dim">{exporters.labelEvents.what}</span>
+          <span className="small dim">{said(exporters.labelEvents.what)}</span>
         </li>
         <li>
           <Button

@@ -4,7 +4,7 @@ import { msg, plural, t } from '@lingui/core/macro';
 import { Trans } from '@lingui/react/macro';
 import { useState } from 'react';
 import { limits } from '../../../shared/limits.ts';
-import { extensionInWords, lineageInWords, recoveryInWords, takenInWords } from '../../../records/runs.ts';
+import { extensionInWords, lineageInWords, recoveryInWords, takenLabels } from '../../../records/runs.ts';
 import type { RunRecord, TrainCommand } from '../../../service/types.ts';
 import type { Action } from '../../components/action.ts';
 import { ActionButton, Button } from '../../components/Button.tsx';
@@ -17,6 +17,7 @@ import { Disclosure } from '../../components/Disclosure.tsx';
 import { Progress } from '../../components/Progress.tsx';
 import { Notice, Panel, Tag } from '../../components/Surface.tsx';
 import { printBytes, printDuration, printWhen } from '../../components/words.ts';
+import { raterTitle } from '../../store/ratersSlice.ts';
 import { canExtend, canResume } from '../../store/trainSlice.ts';
 import { useStudio } from '../../store/useStudio.ts';
 import { Curves } from './Curves.tsx';
@@ -61,8 +62,10 @@ export function RunView({ id, overlays }: { id: string; overlays: string[] }) {
         </div>
       </Panel>
       <div className={styles.live}>
-        <SampleStrip run={run} />
-        <Looks run={run} />
+        <div className={styles.beside}>
+          <SampleStrip run={run} />
+          <Looks run={run} />
+        </div>
         {active ? null : <Margins run={run} />}
         <Curves run={run} overlays={overlays} />
         {overlays.length > 0 ? <SettingsApart ids={[run.id, ...overlays]} /> : null}
@@ -80,6 +83,22 @@ const commandWords: Record<TrainCommand, MessageDescriptor> = {
   stop: msg`stopping: it ends this step and saves`,
 };
 
+/** Whose labels a run learns from; of many raters those who gave most. */
+function takenFrom({ pairs }: RunRecord): string {
+  const taken = takenLabels(pairs);
+  const said = taken.slice(0, MOST_RATERS).map(({ by, pairs: count, repeats }) => {
+    const name = by === '' ? t({ message: 'nobody who is named', comment: 'of whom a label is' }) : raterTitle(by);
+    return repeats > 1 ? t`${name} (${count}, ${repeats} times an epoch)` : `${name} (${count})`;
+  });
+  const rest = taken.slice(MOST_RATERS).reduce((sum, { pairs: count }) => sum + count, 0);
+  return [
+    ...said,
+    ...(rest > 0 ? [t({ message: `others (${rest})`, comment: 'raters, and how many labels' })] : []),
+  ].join(', ');
+}
+
+const MOST_RATERS = 6;
+
 function counted({ what, done, total }: { what: string; done: number; total: number }): string {
   const now = Math.min(done + 1, total);
   return total > 1 ? t`${what} ${now} of ${total}` : what;
@@ -96,7 +115,7 @@ function LiveHead({ run }: { run: RunRecord }) {
   const saved = run.checkpoints.at(-1)?.step;
   const resumedAt = live?.resumedAt;
   const pairs = run.pairs.length;
-  const taken = takenInWords(run.pairs);
+  const taken = takenFrom(run);
   const actions: Action[] = [
     {
       name: 'pause',
@@ -206,7 +225,7 @@ function PastHead({ run }: { run: RunRecord }) {
   const resumable = canResume(run, activeRun);
   const { step, config } = run;
   const { steps } = config;
-  const taken = takenInWords(run.pairs);
+  const taken = takenFrom(run);
   return (
     <>
       <div className="spread">
