@@ -20,7 +20,7 @@ export interface Series {
 
 interface ChartProps {
   title: string;
-  /** What it says, for those who read it in words. */
+  /** What it says, in words below its title. */
   explain?: string;
   series: Series[];
   mark?: { value: number; label: string };
@@ -117,7 +117,10 @@ export function Chart({
       ],
       hooks: {
         setCursor: [({ cursor }: uPlot) => setAt(cursor.idx ?? null)],
-        draw: [mark, beside].flatMap((line) => (line ? [(u: uPlot) => drawMark(u, line, inks)] : [])),
+        // At opposite ends: they may be close to one another.
+        draw: [mark, beside].flatMap((line, i) =>
+          line ? [(u: uPlot) => drawMark(u, line, inks, i === 0 ? 'right' : 'left')] : [],
+        ),
       },
     }),
     table,
@@ -129,19 +132,21 @@ export function Chart({
     .map(({ label, color, points }) => ({
       label,
       color,
+      first: points[0]!.y,
       value: smooth(
         points.map(({ y }) => y),
         smoothing,
       ).at(-1)!,
     }));
   const words = [
-    last.map(({ label, value }) => `${label} ${print(value)}`).join(', ') || t`no values yet`,
-    ...[mark, beside].flatMap((line) => (line ? [referenceInWords(line)] : [])),
+    last.map(({ label, first, value }) => courseInWords(label, print(first), print(value))).join(', ') ||
+      t`no values yet`,
+    ...[mark, beside].flatMap((line) => (line ? [referenceInWords(line.label, print(line.value))] : [])),
   ].join(', ');
   return (
     <figure className={styles.chart} aria-labelledby={id}>
       <figcaption className={styles.caption}>
-        <span id={id} className={styles.title} title={explain}>
+        <span id={id} className={styles.title}>
           {title}
         </span>
         <span className={`small number ${styles.legend}`}>
@@ -172,13 +177,19 @@ export function Chart({
             </button>
           </span>
         </span>
+        {explain === undefined ? null : <span className={`small dim ${styles.explain}`}>{explain}</span>}
       </figcaption>
       <div ref={holder} className={styles.plot} style={{ height }} role="img" aria-label={`${title}: ${words}`} />
     </figure>
   );
 }
 
-const referenceInWords = ({ label }: { label: string }): string => t`reference line ${label}`;
+const courseInWords = (label: string, from: string, to: string): string =>
+  t({ message: `${label} from ${from} to ${to}`, comment: 'a curve: its first and its last value' });
+
+/** Some are named by their value. */
+const referenceInWords = (label: string, value: string): string =>
+  label.includes(value) ? t`reference line ${label}` : t`reference line ${label} at ${value}`;
 
 /** What stands at a place of the x axis, smoothed as it is drawn; null where a series has nothing there. */
 function valuesAt(

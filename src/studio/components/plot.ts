@@ -55,8 +55,13 @@ export function usePlot(
 export const printTick = (value: number): string =>
   value !== 0 && Math.abs(value) < 0.001 ? value.toExponential(1) : String(Number(value.toPrecision(3)));
 
-/** A dashed line across the plot at a value, with its name. */
-export function drawMark(u: uPlot, mark: { value: number; label: string }, inks: Inks): void {
+/** A dashed line across the plot at a value, with its name at one end of it, legible over other lines. */
+export function drawMark(
+  u: uPlot,
+  mark: { value: number; label: string },
+  inks: Inks,
+  end: 'left' | 'right' = 'right',
+): void {
   const y = Math.round(u.valToPos(mark.value, 'y', true));
   if (y < u.bbox.top || y > u.bbox.top + u.bbox.height) return;
   u.ctx.save();
@@ -69,8 +74,14 @@ export function drawMark(u: uPlot, mark: { value: number; label: string }, inks:
   u.ctx.stroke();
   u.ctx.fillStyle = inks.text;
   u.ctx.font = `${11 * devicePixelRatio}px sans-serif`;
-  u.ctx.textAlign = 'right';
-  u.ctx.fillText(mark.label, u.bbox.left + u.bbox.width - 4 * devicePixelRatio, y - 5 * devicePixelRatio);
+  u.ctx.textAlign = end;
+  u.ctx.setLineDash([]);
+  u.ctx.strokeStyle = inks.of('--panel');
+  u.ctx.lineWidth = 3 * devicePixelRatio;
+  u.ctx.lineJoin = 'round';
+  const x = end === 'right' ? u.bbox.left + u.bbox.width - 4 * devicePixelRatio : u.bbox.left + 4 * devicePixelRatio;
+  u.ctx.strokeText(mark.label, x, y - 5 * devicePixelRatio);
+  u.ctx.fillText(mark.label, x, y - 5 * devicePixelRatio);
   u.ctx.restore();
 }
 

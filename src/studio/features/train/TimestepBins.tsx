@@ -95,11 +95,14 @@ export function TimestepBins({ metrics, range }: { metrics: readonly StepMetrics
   );
   const words = bins
     .filter(({ count }) => count > 0)
-    .map(({ from, accuracy }) => {
-      const share = printPercent(accuracy);
-      return t({ message: `from ${from}: accuracy ${share}`, comment: 'timesteps' });
+    .map(({ from, winner, loser, accuracy }) => {
+      const [ofWinner, ofLoser, share] = [printTick(winner), printTick(loser), printPercent(accuracy)];
+      return t({
+        message: `from ${from}: winner ${ofWinner}, loser ${ofLoser}, accuracy ${share}`,
+        comment: 'timesteps; errors against the reference',
+      });
     })
-    .join(', ');
+    .join('; ');
   return (
     <figure className={styles.bins} aria-labelledby={id}>
       <figcaption className={styles.binsCaption}>
@@ -108,7 +111,13 @@ export function TimestepBins({ metrics, range }: { metrics: readonly StepMetrics
         </span>
         <span className="small dim">
           <Trans>
-            <span style={{ color: 'var(--winner)' }}>winner</span>, <span style={{ color: 'var(--loser)' }}>loser</span>
+            <span data-own-colours style={{ color: 'var(--winner)' }}>
+              winner
+            </span>
+            ,{' '}
+            <span data-own-colours style={{ color: 'var(--loser)' }}>
+              loser
+            </span>
             , accuracy in % and timestep below
           </Trans>
         </span>
