@@ -26,7 +26,7 @@ export function Forecast() {
 
   const perStep = forecast?.secondsPerStep ?? null;
   const time = perStep === null ? null : printDuration(perStep * steps);
-  const seconds = perStep?.toFixed(2);
+  const seconds = perStep === null ? undefined : Number(perStep.toPrecision(3));
   const gflop = ((forecast?.flopsPerStep ?? 0) / 1e9).toFixed(1);
   return (
     <Panel

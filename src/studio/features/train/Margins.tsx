@@ -7,7 +7,7 @@ import { heldOutOf } from '../../../data/heldOut.ts';
 import { byTimestep, disputedFirst, marginIn, timestepBins } from '../../../evaluation/margins.ts';
 import type { RunRecord, TrainPair } from '../../../service/types.ts';
 import type { Action } from '../../components/action.ts';
-import { Button } from '../../components/Button.tsx';
+import { ActionButton, Button } from '../../components/Button.tsx';
 import { Picture } from '../../components/Picture.tsx';
 import { Shortcuts } from '../../components/Shortcuts.tsx';
 import { Progress } from '../../components/Progress.tsx';
@@ -76,14 +76,15 @@ function Table({ run, found }: { run: RunRecord; found: RunMargins }) {
     navigate('/label');
   };
   const current = rows[selected];
+  const judgeAgain: Action = {
+    name: 'again',
+    label: t`Judge the selected pair again`,
+    keys: 'j',
+    enabled: current !== undefined && here.has(current.pair),
+    perform: () => again(current!.pair),
+  };
   const actions: Action[] = [
-    {
-      name: 'again',
-      label: t`Judge the selected pair again`,
-      keys: 'j',
-      enabled: current !== undefined && here.has(current.pair),
-      perform: () => again(current!.pair),
-    },
+    judgeAgain,
     {
       name: 'next',
       label: t`Next pair of the table`,
@@ -138,9 +139,7 @@ function Table({ run, found }: { run: RunRecord; found: RunMargins }) {
                   t {from}–{to}
                 </th>
               ))}
-              <th scope="col">
-                <span className="dim">j</span>
-              </th>
+              <td />
             </tr>
           </thead>
           <tbody>
@@ -149,7 +148,7 @@ function Table({ run, found }: { run: RunRecord; found: RunMargins }) {
                 <td>
                   <Two trained={trained.get(row.pair)!} />
                 </td>
-                <td className="small">
+                <td className={`small ${styles.marginPrompt}`}>
                   {trained.get(row.pair)!.prompt}{' '}
                   {held.has(row.pair) ? (
                     <Tag>
@@ -171,11 +170,13 @@ function Table({ run, found }: { run: RunRecord; found: RunMargins }) {
                   </td>
                 ))}
                 <td>
-                  {here.has(row.pair) ? (
+                  {!here.has(row.pair) ? null : i === selected ? (
+                    <ActionButton action={{ ...judgeAgain, label: t`Judge again` }} icon="label" />
+                  ) : (
                     <Button icon="label" onClick={() => again(row.pair)}>
                       <Trans>Judge again</Trans>
                     </Button>
-                  ) : null}
+                  )}
                 </td>
               </tr>
             ))}

@@ -11,6 +11,7 @@ import { settingsInWords } from '../../components/settingsWords.ts';
 import { Disclosure } from '../../components/Disclosure.tsx';
 import { roundRecipe } from '../../store/generateSelectors.ts';
 import { useStudio } from '../../store/useStudio.ts';
+import styles from './train.module.css';
 
 export function NextRound({ run }: { run: RunRecord }) {
   const [ask, setAsk] = useState(20);
@@ -63,18 +64,20 @@ export function NextRound({ run }: { run: RunRecord }) {
             {settingsInWords(recipe.settings)}
           </p>
         ) : null}
-        <Select
-          label={t({ message: 'Ask first', comment: 'about which pairs' })}
-          value={rule}
-          onChange={setRule}
-          options={[
-            { value: 'doubt', label: t`What it doubts` },
-            ...(run.checkpoints.length > 1
-              ? [{ value: 'disagreement' as const, label: t`Where two checkpoints disagree` }]
-              : []),
-            { value: 'random', label: t({ message: 'At random', comment: 'which pairs are asked about' }) },
-          ]}
-        />
+        <div className={styles.rule}>
+          <Select
+            label={t({ message: 'Ask first', comment: 'about which pairs' })}
+            value={rule}
+            onChange={setRule}
+            options={[
+              { value: 'doubt', label: t`What it doubts` },
+              ...(run.checkpoints.length > 1
+                ? [{ value: 'disagreement' as const, label: t`Where two checkpoints disagree` }]
+                : []),
+              { value: 'random', label: t({ message: 'At random', comment: 'which pairs are asked about' }) },
+            ]}
+          />
+        </div>
         <p className="small dim">
           <Trans>
             Measured on the embedded model with 100 answers: choosing pairs by doubt gained 0.03 deviations over random

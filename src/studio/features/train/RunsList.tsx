@@ -2,7 +2,7 @@
 import { i18n, type MessageDescriptor } from '@lingui/core';
 import { msg, plural, t } from '@lingui/core/macro';
 import { Trans } from '@lingui/react/macro';
-import { useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import { useShallow } from 'zustand/react/shallow';
 import type { RunRecord, UnreadableRun } from '../../../service/types.ts';
 import { Button, IconButton } from '../../components/Button.tsx';
@@ -175,6 +175,13 @@ function RunRow({
   const { steps } = config;
   const downloadMetrics = async (): Promise<void> =>
     saveTaken(exported(exporters.metrics, `${run.name}-metrics`, await engine().metrics(run.id)));
+  const nameButton = useRef<HTMLButtonElement>(null);
+  const renamed = useRef(false);
+  useEffect(() => {
+    // Whoever ended it by a key goes on from there.
+    if (renaming === null && renamed.current && document.activeElement === document.body) nameButton.current?.focus();
+    renamed.current = renaming !== null;
+  }, [renaming]);
   const finishRename = (): void => {
     if (renaming?.trim() && renaming !== run.name) void renameRun(run.id, renaming.trim());
     setRenaming(null);
@@ -182,7 +189,7 @@ function RunRow({
   return (
     <div className={styles.run}>
       {renaming === null ? (
-        <button type="button" className={styles.runName} onClick={() => onView(run.id)}>
+        <button ref={nameButton} type="button" className={styles.runName} onClick={() => onView(run.id)}>
           {run.name}
         </button>
       ) : (
