@@ -163,23 +163,25 @@ KEPT = {"wins b alignment": lambda x: x >= 0.45, "winner error": lambda x: x <= 
 
 
 def together(results):
-    """One sentence over the runs of all rows: whether gain is to be had without a loss of alignment."""
-    runs = set()
+    """Sentences over the runs of all rows: whether gain is to be had without a loss of alignment."""
+    runs = {}
     for name in NAMES:
         file = results / f"{name}.json"
-        for figures in json.loads(file.read_text())["arms"].values() if file.exists() else ():
+        for arm, figures in json.loads(file.read_text())["arms"].items() if file.exists() else ():
             if all(k in figures for k in ("gain b", "drift", *KEPT)):
-                runs |= set(zip(*(figures[k]["each"] for k in ("gain b", *KEPT))))
+                for run in zip(*(figures[k]["each"] for k in ("gain b", *KEPT))):
+                    runs.setdefault(run, arm)
     if len(runs) < 10:
         return ""
-    table = np.array(sorted(runs))
-    ranks = [column.argsort().argsort() for column in (table[:, 0], table[:, 1])]
-    within = [run[0] for run in runs if all(kept(x) for kept, x in zip(KEPT.values(), run[1:]))]
+    ranks = [np.array([run[k] for run in runs]).argsort().argsort() for k in (0, 1)]
+    kept = lambda names: [run for run in runs if all(KEPT[k](x) for k, x in zip(KEPT, run[1:]) if k in names)]
+    most = lambda some: f"the most gain is {max(some)[0]:.2f} ({runs[max(some)]})" if some else "there is none"
+    aligned, all_three = kept(("wins b alignment",)), kept(KEPT)
     return (
         f"\n**All rows together.** Over {len(runs)} tuned networks the ranks of gain and of alignment wins, both by B, correlate by {np.corrcoef(*ranks)[0, 1]:.2f}: "
-        "what its judges call lovely they call less like the prompt, and no setting steps off that line "
-        f"([why](../tools/base-model/README.md#preference-tuning-what-to-use)). Of the {len(within)} that keep alignment wins at 45 %, the winner's error at 1.1 and "
-        f"diversity at 90 % of the base's, the most gain is {max(within, default=float('nan')):.2f}.\n"
+        "what its judges call lovely they call less like the prompt ([why](../tools/base-model/README.md#preference-tuning-what-to-use)). "
+        f"Of the {len(aligned)} that keep alignment wins at 45 % {most(aligned)}; of the {len(all_three)} that also keep the winner's error at 1.1 and diversity at 90 % of the "
+        f"base's, {most(all_three)}.\n"
     )
 
 

@@ -1,6 +1,5 @@
 """SFT on the winners, and DPO on the same pairs, by how good the winners are: q = their appeal less the base's."""
 
-
 from figures import compare, deviation
 from rig import labelled
 from row import Row, above, says
@@ -29,6 +28,9 @@ NAMES = {
 }
 
 
+SLOW = "a fifth of the rate"
+
+
 def reading(figures, extra):
     out = []
     for name in NAMES:
@@ -37,6 +39,17 @@ def reading(figures, extra):
             if f:
                 does = {True: "helps", False: "hurts", None: "is not told from nothing"}[above(f["gain b"])]
                 out.append(f"{word}, {name} (winners {f['q']['mean']:+.2f} deviations from the base): {does}, {says(f['gain b'])} by B.")
+    both = [n for n in NAMES if f"SFT, {n}" in figures and f"DPO, {n}" in figures]
+    less = [n for n in both if figures[f"SFT, {n}"]["gain b"]["mean"] < figures[f"DPO, {n}"]["gain b"]["mean"]]
+    if both:
+        out.append(f"On the same pairs SFT gains less than DPO in {len(less)} of {len(both)} cases, and leaves less diversity in {sum(figures[f'SFT, {n}']['diversity']['mean'] < figures[f'DPO, {n}']['diversity']['mean'] for n in both)}.")
+    for name in NAMES:
+        full, slow = figures.get(f"SFT, {name}"), figures.get(f"SFT, {name}, {SLOW}")
+        if full and slow:
+            out.append(
+                f"SFT, {name}, at {SLOW} instead: {says(slow['gain b'])} at a winner's error of {says(slow['winner error'])} and a diversity of {says(slow['diversity'])} "
+                f"({says(full['winner error'])} and {says(full['diversity'])} at the full rate)."
+            )
     want = [("SFT, weak base, the strong one's pairs", True), ("SFT, strong base, the weak one's pairs", False), ("DPO, strong base, the weak one's pairs", True)]
     if all(n in figures for n, _ in want):
         shows = all(above(figures[n]["gain b"]) is sign for n, sign in want)
@@ -50,8 +63,8 @@ ROW = Row(
     "The strong base is the model as it is. No earlier checkpoint is kept, so the weak one is the same UNet with Gaussian noise of 0.15 of each weight's deviation (or `--weak FILE`). 100 pairs, best and worst of four by A, made by either; gain is over the base that was tuned.",
     {
         **{f"{word}, {name}": arm(*pair, loss) for name, pair in NAMES.items() for word, loss in (("SFT", "sft"), ("DPO", "sigmoid"))},
-        "SFT, strong base, its own pairs, a fifth of the rate": arm(STRONG, STRONG, "sft", lr=4e-4),
-        "SFT, strong base, the weak one's pairs, a fifth of the rate": arm(STRONG, WEAK, "sft", lr=4e-4),
+        f"SFT, strong base, its own pairs, {SLOW}": arm(STRONG, STRONG, "sft", lr=4e-4),
+        f"SFT, strong base, the weak one's pairs, {SLOW}": arm(STRONG, WEAK, "sft", lr=4e-4),
         "SFT, strong base, its best of 16": arm(STRONG, STRONG, "sft", of=16),
     },
     reading, columns=("q", "gain b", "gain c", "wins b alignment", "winner error", "drift", "diversity"),
