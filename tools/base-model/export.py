@@ -15,6 +15,7 @@ from transformers import CLIPTextModel, CLIPTokenizer
 
 from common import load
 from sampling import SCHEDULER
+from taste_search import SAMPLER
 from train_unet import CONFIG, load_vae
 
 
@@ -54,6 +55,8 @@ def main():
         path.write_text(json.dumps(config, indent=2) + "\n")
     path = args.out / "model_index.json"
     config = {k: v for k, v in json.loads(path.read_text()).items() if k != "_name_or_path"}
+    # How Winnow draws with it, wherever the folder lies; diffusers leaves it out.
+    config["_winnow"] = {"num_inference_steps": SAMPLER["steps"], "guidance_scale": SAMPLER["guidance"]}
     path.write_text(json.dumps(config, indent=2) + "\n")
     if (args.work / "scorers").exists():
         shutil.copytree(args.work / "scorers", args.out / "scorers", dirs_exist_ok=True)

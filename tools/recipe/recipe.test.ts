@@ -57,6 +57,16 @@ describe('runs by the studio’s presets', () => {
 
   it('standard', () => expect(standard).toEqual(settingsOf('standard')));
 
+  it('draws as the model’s folder says', () => {
+    const [, steps, guidance] = /^SAMPLER = dict\(steps=(\d+), guidance=([\d.]+)\)$/m.exec(
+      readFileSync(join(import.meta.dirname, '../base-model/taste_search.py'), 'utf8'),
+    )!;
+    const index = readFileSync(join(root, 'public/models/postcard/model_index.json'), 'utf8');
+    expect(JSON.parse(index)).toMatchObject({
+      _winnow: { num_inference_steps: Number(steps), guidance_scale: Number(guidance) },
+    });
+  });
+
   it('for labels in doubt', () => {
     const changed = settingsIn('row.py', /^DOUBTFUL = dict\((.*)\)$/m);
     expect({ ...standard, ...changed }).toEqual(settingsOf('doubtful'));

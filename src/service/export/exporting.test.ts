@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { folderReader } from '../../cli/files.ts';
+import { samplingDefaults } from '../../data/embeddedModels.ts';
 import { byteRanges } from '../../data/formats/bytes.ts';
 import { writeLora } from '../../data/formats/lora.ts';
 import { openSafetensors, type TensorToWrite, writeSafetensors } from '../../data/formats/safetensors.ts';
@@ -260,9 +261,8 @@ it('marks an SDXL that predicts v', async () => {
 
 it.each(['diffusers', 'single-file'] as const)('a %s has the usual steps and guidance of its base', async (kind) => {
   const files = new MemoryFileStore();
-  const openModel = (id: string): FolderReader => ({ ...folderReader(id), origin: { source: 'embedded' } });
-  const model = await tuned(files, postcard, openModel);
-  expect(model.folder.info.defaults).toMatchObject({ steps: 12, guidanceScale: 2 });
+  const model = await tuned(files, postcard);
+  expect(model.folder.info.defaults).toEqual(samplingDefaults);
   const { folder } = await exported(model, files, kind);
   expect(folder.info.source).toBe('disk');
   expect(folder.info.defaults).toEqual(model.folder.info.defaults);

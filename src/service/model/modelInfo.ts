@@ -1,5 +1,4 @@
 /** What a person sees of an opened model, and how a picture of it is made unless they say otherwise. */
-import { samplingDefaults } from '../../data/embeddedModels.ts';
 import { samplerOptions } from '../../diffusion/samplers/options.ts';
 import { usualSampler } from '../../diffusion/samplers/table.ts';
 import { SchedulerConfigReader } from '../../diffusion/schedulerConfig.ts';
@@ -34,7 +33,7 @@ export async function modelInfo(
     weightBytes: all.reduce((sum, { totalBytes }) => sum + totalBytes, 0),
     predictionType: schedule.prediction_type,
     scheduler: String(scheduler['_class_name']),
-    defaults: reader.origin?.source === 'embedded' ? samplingDefaults : defaultsOf(id, configs),
+    defaults: defaultsOf(id, configs),
     defaultSize: configs.size,
     sizeMultiple: configs.sizeMultiple,
     maxTokens: tokens,
