@@ -5,7 +5,7 @@ import { ModelPool, type ResolvedModel } from '../model/modelPool.ts';
 import { testEnvironment } from '../testEnvironment.ts';
 import { testRun } from '../testRuns.ts';
 import type { ModelRef, RunRecord, TrainConfig } from '../types.ts';
-import { folderOnDisk, testConfig, TestTraining, tiny } from './testTraining.ts';
+import { folderOnDisk, leaning, testConfig, TestTraining, tiny } from './testTraining.ts';
 
 const resolve = (t: TestTraining, ref: ModelRef): Promise<ResolvedModel> =>
   new ModelPool(testEnvironment({ files: t.files, openModel: folderOnDisk }), t.runs).resolve(ref);
@@ -61,4 +61,35 @@ it.each([
   expect((await resolve(t, tunedModel(await t.runs.load('s')))).hash).toBe(before.hash);
   const { model } = await t.runs.load('s');
   expect(await t.start({ run: 's', model, resume: true, pairs: [] }).record).toMatchObject({ status: 'finished' });
+});
+
+it('a run does not go back past the step that another began from: it stops, and the one on top stays what it was', async () => {
+  const t = await leaning(2);
+  const config = testConfig({
+    steps: 40,
+    keepCheckpoints: 20,
+    heldOut: 0,
+    driftGuard: 'back',
+    lrSchedule: 'constant',
+    beta: 10_000,
+    learningRate: 0.12,
+    warmupSteps: 40,
+  });
+  const first = t.start({
+    config,
+    onEvent: (event) => void (event.type === 'checkpoint' && event.checkpoint.step === 4 && first.command('stop')),
+  });
+  expect(await first.record).toMatchObject({ status: 'stopped', step: 4 });
+  const model: ModelRef = { base: tiny, adapters: [{ kind: 'run', run: 'r', strength: 1 }] };
+  expect(await t.start({ run: 's', model, config: testConfig({ steps: 1 }) }).record).toMatchObject({
+    status: 'finished',
+  });
+  const before = await resolve(t, tunedModel(await t.runs.load('s')));
+  const record = await t.start({ resume: true }).record;
+  expect(record).toMatchObject({ status: 'finished', ended: { by: 'drift guard', step: record.step } });
+  expect(record.setbacks).toBeUndefined();
+  expect(record.ended!.words).toMatch(
+    /did not go back to the checkpoint of step 2: another run began from that of step 4/,
+  );
+  expect((await resolve(t, tunedModel(await t.runs.load('s')))).hash).toBe(before.hash);
 });

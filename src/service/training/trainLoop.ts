@@ -67,7 +67,7 @@ class Loop {
   /** What is sure of its pairs, and what of them it still draws. */
   private tally = new SolvedTally();
   private data: LoopData;
-  /** Read where a checkpoint would go. Nothing begins on top of a run at work. */
+  /** Steps that other runs began from. Nothing begins on top of a run at work. */
   private below: Promise<ReadonlySet<number>> | undefined;
 
   constructor(training: Training) {
@@ -192,7 +192,11 @@ class Loop {
     if (drift !== null) {
       const back =
         config.driftGuard === 'back' && setbacks.length < MAX_SETBACKS ? goodCheckpoint(this.record) : undefined;
-      if (back) return this.goBack(back, drift);
+      const inTheWay = back && (await this.begunFromAfter(back));
+      if (back && !inTheWay) return this.goBack(back, drift);
+      const notBack = inTheWay
+        ? ` It did not go back to the checkpoint of step ${back.step}: another run began from that of step ${inTheWay.step}, in whose place there would be another.`
+        : '';
       const to = best
         ? ` The checkpoint to take is that of step ${best.step}.`
         : looks.length > 0
@@ -200,7 +204,7 @@ class Loop {
           : ' Lower the rate, or raise beta.';
       return end(
         'drift guard',
-        `${drift} ${step < config.steps ? `Training stopped at step ${step}.` : 'That was its last step.'}${to}`,
+        `${drift}${notBack} ${step < config.steps ? `Training stopped at step ${step}.` : 'That was its last step.'}${to}`,
       );
     }
     // A run at its last step ends anyway.
@@ -241,6 +245,18 @@ class Loop {
       ...(this.data.pairs.length === 0 && { ended: { by: 'solved', step, words } }),
     }));
     listener({ type: 'solved', solved: found });
+  }
+
+  /** The first checkpoint after this one that another run began from: steps taken anew would put theirs in its place. */
+  private async begunFromAfter({ step }: Checkpoint): Promise<Checkpoint | undefined> {
+    const below = await this.stepsBelow();
+    return this.record.checkpoints.find((one) => one.step > step && below.has(one.step));
+  }
+
+  /** Read once it matters. */
+  private stepsBelow(): Promise<ReadonlySet<number>> {
+    this.below ??= this.training.context.runs.stepsBelow(this.record.id);
+    return this.below;
   }
 
   /** The record first: where that is cut off, resuming does the rest (checkpoint.ts). */
@@ -341,8 +357,7 @@ class Loop {
       const file = await saveState(context.env.files, this.record, prepared.trainer, prepared.model);
       const checkpoint: Checkpoint = { step, file, at: context.env.now().toISOString() };
       const others = this.record.checkpoints.filter((other) => other.step !== step);
-      if (others.length >= config.keepCheckpoints) this.below ??= context.runs.stepsBelow(id);
-      const below = (await this.below) ?? new Set();
+      const below = others.length >= config.keepCheckpoints ? await this.stepsBelow() : [];
       const { checkpoints } = await run.update((record) => ({
         ...record,
         checkpoints: keptCheckpoints(
