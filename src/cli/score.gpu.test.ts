@@ -1,11 +1,12 @@
 /** `winnow score` with the judges of the embedded model, on its bundled pairs and on pictures from elsewhere. */
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { formatJsonl } from '../data/formats/jsonl.ts';
 import type { JudgeFigures } from '../evaluation/judgeFigures.ts';
 import type { LabelEvent, PairRecord } from '../service/types.ts';
+import { readPairs } from './records.ts';
 import { winnow } from './testCli.ts';
 
 const root = join(import.meta.dirname, '..', '..');
@@ -73,6 +74,24 @@ describe('pairs', () => {
     const { out } = await winnow('score', pairs, '--by', 'a', '--labels', pairs);
     expect(out).toMatch(/^by +pairs +agrees/);
     expect(out).toMatch(/^a +3 +100/m);
+  });
+});
+
+describe('a pair of which a picture is gone', () => {
+  it('is left out by name, and the others are scored and labelled', { timeout: 240_000 }, async () => {
+    const holes = join(folder, 'holes');
+    cpSync(join(folder, 'pairs'), holes, { recursive: true });
+    rmSync(join(holes, 'labels.jsonl'), { force: true });
+    const [gone, ...others] = readPairs(holes, () => {});
+    rmSync(join(holes, gone!.images[1].file));
+    const scored = await winnow('score', holes, '--by', 'a', '--json');
+    expect(scored.err).toContain(`1 of 3 pairs is left out: the pictures cannot be read.`);
+    expect(scored.err).toContain(gone!.images[1].file);
+    const { by } = JSON.parse(scored.out) as { by: JudgeFigures[] };
+    expect(by[0]!.perPair.map(({ pair }) => pair)).toEqual(others.map(({ id }) => id));
+    const labelled = await winnow('label', holes, '--judge', 'a', '--json');
+    expect(labelled.err).toContain(`1 of 3 pairs (${gone!.id}) is left out`);
+    expect(JSON.parse(labelled.out)).toMatchObject({ added: 2, unread: [gone!.id] });
   });
 });
 

@@ -1,6 +1,6 @@
 /** Pictures through judges, as every verb that asks one does it: in batches that Ctrl-C ends between, with progress. */
 import type { Engine } from '../service/engineService.ts';
-import type { Score } from '../service/types.ts';
+import type { LostPicture, ReadableScores, Score } from '../service/types.ts';
 import type { Arithmetic } from '../shared/arithmetic.ts';
 import { WinnowError } from '../shared/errors.ts';
 import { tellCuts } from './generation.ts';
@@ -38,22 +38,60 @@ export async function arithmeticsOf(
   return found;
 }
 
-/** Every scale of the judge for each item, in their order; one that stands there twice is judged once. Rejects with Cancelled after Ctrl-C.
- *  @param doing in front of the progress: `score`, `judge a`. */
+/** Every scale of the judge for each item, in their order; one that stands there twice is judged once. Rejects with Cancelled after Ctrl-C. */
 export async function scoreAll(
   engine: Pick<Engine, 'score' | 'judgeCuts'>,
   terminal: Terminal,
   judge: string,
   items: readonly ToScore[],
-  {
-    doing = 'score',
-    stopped = 'Scoring',
-    arithmetic = 'f32',
-  }: { doing?: string; stopped?: string; arithmetic?: Arithmetic } = {},
+  how: Scoring = {},
 ): Promise<Score[]> {
+  const { arithmetic = 'f32' } = how;
+  return inBatches(engine, terminal, judge, items, how, (batch) => engine.score(judge, batch, arithmetic));
+}
+
+/** The same, and null of pictures that are gone or damaged, each of which is in `lost` once. */
+export async function scoreReadable(
+  engine: Pick<Engine, 'scoreReadable' | 'judgeCuts'>,
+  terminal: Terminal,
+  judge: string,
+  items: readonly ToScore[],
+  how: Scoring = {},
+): Promise<ReadableScores> {
+  const { arithmetic = 'f32' } = how;
+  const lost: LostPicture[] = [];
+  const scores = await inBatches(engine, terminal, judge, items, how, async (batch) => {
+    const found = await engine.scoreReadable(judge, batch, arithmetic);
+    lost.push(...found.lost);
+    return found.scores;
+  });
+  return { scores, lost };
+}
+
+/** For people, on what is left out where pictures cannot be read. @param what with its number: `2 of 40 pairs`. */
+export const lostInWords = (what: string, [first]: readonly LostPicture[]): string =>
+  `${what} left out: the pictures cannot be read. ${first!.message}`;
+
+export interface Scoring {
+  /** In front of the progress: `score`, `judge a`; `score` if left out. */
+  doing?: string;
+  /** What Ctrl-C stops: `Scoring` if left out. */
+  stopped?: string;
+  /** f32 if left out. */
+  arithmetic?: Arithmetic;
+}
+
+async function inBatches<Found>(
+  engine: Pick<Engine, 'judgeCuts'>,
+  terminal: Terminal,
+  judge: string,
+  items: readonly ToScore[],
+  { doing = 'score', stopped = 'Scoring' }: Scoring,
+  ask: (batch: { file: string; prompt: string }[]) => Promise<readonly Found[]>,
+): Promise<Found[]> {
   const keyOf = ({ file, prompt }: ToScore): string => JSON.stringify([file, prompt]);
   const once = [...new Map(items.map((item) => [keyOf(item), { file: item.file, prompt: item.prompt }])).values()];
-  const scores = new Map<string, Score>();
+  const scores = new Map<string, Found>();
   await sayJudgeCuts(
     engine,
     terminal,
@@ -71,7 +109,7 @@ export async function scoreAll(
         'Give the same command again.',
       );
     const batch = once.slice(start, start + BATCH);
-    const found = await engine.score(judge, batch, arithmetic);
+    const found = await ask(batch);
     for (const [i, item] of batch.entries()) scores.set(keyOf(item), found[i]!);
     const done = start + batch.length;
     terminal.status(`${doing} ${done}/${once.length}${pace.left(done, once.length)}`, done === once.length);

@@ -31,7 +31,15 @@ import { RunControl } from './training/runControl.ts';
 import { RunStore } from '../data/runStore.ts';
 import { savedRunRate } from './training/stepRate.ts';
 import { EmbeddingStore } from './sampling/embeddingStore.ts';
-import { embedderIn, embeddings, judgedFile, judgeOf, planJudge, smallPictures } from './sampling/judging.ts';
+import {
+  embedderIn,
+  embeddings,
+  judgedFile,
+  judgeOf,
+  planJudge,
+  readableScores,
+  smallPictures,
+} from './sampling/judging.ts';
 import { judgeContents, JUDGES_ROOT, placeOf, storedJudges } from './sampling/storedJudges.ts';
 import { engineRunner } from './sampling/partRunner.ts';
 import { denoiserAt, stepSpecOf } from './planning/stepSpec.ts';
@@ -69,6 +77,7 @@ import type {
   PredictionType,
   RunRecord,
   BackendChoice,
+  ReadableScores,
   Score,
   StepMetrics,
   StorageEvent,
@@ -425,6 +434,16 @@ export class Engine implements EngineService {
     return this.judgesTurn('score', (running, model) => this.scoreFiles(running, name, model, items, arithmetic));
   }
 
+  scoreReadable(
+    name: string,
+    items: { file: string; prompt: string }[],
+    arithmetic: Arithmetic = 'f32',
+  ): Promise<ReadableScores> {
+    return this.judgesTurn('score', (running, model) =>
+      this.withJudged(running, { name, arithmetic }, model, items, readableScores),
+    );
+  }
+
   features(name: string | null, files: readonly string[], arithmetic: Arithmetic = 'f32'): Promise<Float32Array[]> {
     if (name === null) return smallPictures(this.env, files);
     return this.judgesTurn('features', (running, model) =>
@@ -582,13 +601,27 @@ export class Engine implements EngineService {
     items: readonly { file: string; prompt: string }[],
     arithmetic: Arithmetic = 'f32',
   ): Promise<Score[]> {
-    return this.withScorer(running, { name, arithmetic }, model, async (scorer) => {
+    return this.withJudged(running, { name, arithmetic }, model, items, async (scorer, judged) => {
+      const scores: Score[] = [];
+      for await (const score of scorer.score(judged)) scores.push(score);
+      return scores;
+    });
+  }
+
+  private withJudged<T>(
+    running: Running,
+    judge: { name: string; arithmetic: Arithmetic },
+    model: ResolvedModel,
+    items: readonly { file: string; prompt: string }[],
+    use: (scorer: Scorer, judged: readonly ReturnType<typeof judgedFile>[]) => Promise<T>,
+  ): Promise<T> {
+    return this.withScorer(running, judge, model, async (scorer) => {
       const parts = frozenPartsOn(running, model);
       try {
-        const judged = items.map((item) => judgedFile(this.env, parts, item));
-        const scores: Score[] = [];
-        for await (const score of scorer.score(judged)) scores.push(score);
-        return scores;
+        return await use(
+          scorer,
+          items.map((item) => judgedFile(this.env, parts, item)),
+        );
       } finally {
         await parts.releaseStreamed('text');
       }

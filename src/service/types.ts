@@ -231,6 +231,18 @@ export type TrainCommand = 'pause' | 'resume' | 'stop' | 'save' | 'sample';
 // ---- implicit reward --------------------------------------------------------------------------------------------------------------
 
 /** What a trained model says of pairs by how much more likely it makes their pictures than the model it came from does. */
+/** A picture of the store that is gone, or cannot be read. */
+export interface LostPicture {
+  file: string;
+  message: string;
+}
+
+/** Of pictures in their order. */
+export interface ReadableScores {
+  scores: (Score | null)[];
+  lost: LostPicture[];
+}
+
 export interface ImplicitRequest {
   model: ModelRef;
   /** What it is held against; if left out, the model without its last adapter: what a run started from. */
@@ -449,6 +461,12 @@ export interface EngineService extends ModelStorageService, JudgeStorageService 
    *  middle.
    *  @param arithmetic f32 if left out; else as `judgeArithmetic` says. */
   score(judge: string, items: { file: string; prompt: string }[], arithmetic?: Arithmetic): Promise<Score[]>;
+  /** The same, and of those that are gone or damaged null, with why. */
+  scoreReadable(
+    judge: string,
+    items: { file: string; prompt: string }[],
+    arithmetic?: Arithmetic,
+  ): Promise<ReadableScores>;
   /** Vectors of pictures of the store, for how far apart they are: a judge's embeddings; pixels, shrunk to 32 by 32, where none is named.
    *  Rejects with BadArguments for a judge without. */
   features(judge: string | null, files: readonly string[], arithmetic?: Arithmetic): Promise<Float32Array[]>;

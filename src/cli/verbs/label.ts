@@ -4,14 +4,14 @@ import { isForeign } from '../../records/foreignImages.ts';
 import { countLabels, foldLabels, labelsOf } from '../../data/labels.ts';
 import { judgeLabel } from '../../evaluation/judgeLabel.ts';
 import { signature } from '../../judges/judge.ts';
-import type { ImageRecord, LabelEvent, PairRecord } from '../../service/types.ts';
+import type { ImageRecord, LabelEvent, LostPicture, PairRecord } from '../../service/types.ts';
 import { distinctBy } from '../../shared/arrays.ts';
 import { WinnowError } from '../../shared/errors.ts';
 import { formatsOf, importAs } from '../../data/importers/table.ts';
 import { absolute, doNothing, number, pathSource, required } from '../arguments.ts';
 import { withEngine } from '../engine.ts';
 import { type Asked, askedJudge, isLabelFile, judgeCalled, judgePath, scaleHelp, scaleOf } from '../judges.ts';
-import { sayJudgeCuts } from '../scoring.ts';
+import { lostInWords, sayJudgeCuts } from '../scoring.ts';
 import { parseModelRef } from '../modelRef.ts';
 import { appendRecords, labelsFile, readLabels, readPairs, readRecords } from '../records.ts';
 import { Pace } from '../terminal.ts';
@@ -19,6 +19,8 @@ import { badArguments, defineVerb, type Outcome } from '../verb.ts';
 
 /** Pairs scored at a time: one turn of the engine. */
 const BATCH = 8;
+/** Pairs that are left out. */
+const MAX_NAMED = 3;
 
 export const label = defineVerb({
   name: 'label',
@@ -74,6 +76,7 @@ export const label = defineVerb({
         'Say by --model whose judges are meant, and whose words.',
       );
     const { base } = values.model === undefined ? madeHere!.model : parseModelRef(values.model);
+    const unread: string[] = [];
     await withEngine(terminal, { base, root: absolute(folder!) }, async (engine) => {
       const name = judgePath(asked);
       const judge = await judgeCalled(engine, name);
@@ -88,6 +91,7 @@ export const label = defineVerb({
         open.map(({ pair }) => pair.prompt),
       );
       const pace = new Pace();
+      const lost: LostPicture[] = [];
       let stop = false;
       terminal.onInterrupt(() => (stop = true));
       for (let start = 0; start < open.length; start += BATCH) {
@@ -99,28 +103,34 @@ export const label = defineVerb({
           );
         const batch = open.slice(start, start + BATCH);
         const begin = performance.now();
-        const scores = await engine.score(
+        const found = await engine.scoreReadable(
           name,
           batch.flatMap(({ pair }) => pair.images.map((image) => ({ file: image.file, prompt: pair.prompt }))),
         );
         const elapsedMs = (performance.now() - begin) / batch.length;
-        appendRecords(
-          file,
-          batch.map(({ pair, index }, i) =>
-            judgeLabel(pair.id, index, [scores[2 * i]![by]!, scores[2 * i + 1]![by]!], {
-              signed,
-              margin,
-              clearMargin,
-              elapsedMs,
-            }),
-          ),
-          say,
-        );
+        lost.push(...found.lost);
+        const labels = batch.flatMap(({ pair, index }, i) => {
+          const [first, second] = [found.scores[2 * i], found.scores[2 * i + 1]];
+          if (first && second)
+            return judgeLabel(pair.id, index, [first[by]!, second[by]!], { signed, margin, clearMargin, elapsedMs });
+          unread.push(pair.id);
+          return [];
+        });
+        appendRecords(file, labels, say);
         const done = start + batch.length;
         terminal.status(`pair ${done}/${open.length}${pace.left(done, open.length)}`, done === open.length);
       }
+      const what = `${unread.length} of ${pairs.length} pairs (${unread.slice(0, MAX_NAMED).join(', ')}${unread.length > MAX_NAMED ? ' and more' : ''})`;
+      if (unread.length === pairs.length)
+        throw new WinnowError(
+          'NotFound',
+          `${what} have pictures that cannot be read: nothing was labelled. ${lost[0]!.message}`,
+          'Bring the pictures back, and give the same command again.',
+        );
+      if (unread.length > 0) say(lostInWords(`${what} ${unread.length === 1 ? 'is' : 'are'}`, lost));
     });
-    return outcome(file, before.length, pairs);
+    const { json, text } = outcome(file, before.length, pairs);
+    return { json: { ...json, unread }, text };
   },
 });
 
@@ -148,7 +158,7 @@ async function mergeLabels(
   return outcome(file, before.length, pairs, ofOthers);
 }
 
-function outcome(file: string, before: number, pairs: readonly PairRecord[], ofOthers = 0): Outcome {
+function outcome(file: string, before: number, pairs: readonly PairRecord[], ofOthers = 0) {
   const { events, byPair } = readLabels(file);
   const added = events.length - before;
   const counts = countLabels(byPair);

@@ -12,6 +12,7 @@ import { embeddedModels } from '../../data/embeddedModels.ts';
 import type { Engine } from '../../service/engineService.ts';
 import type { ModelRef, PairRecord } from '../../service/types.ts';
 import type { Arithmetic } from '../../shared/arithmetic.ts';
+import { WinnowError } from '../../shared/errors.ts';
 import { absolute, doNothing, number, oneOf } from '../arguments.ts';
 import { withEngine } from '../engine.ts';
 import { sayCuts } from '../generation.ts';
@@ -20,7 +21,7 @@ import { type Asked, askedJudge, judgeCalled, scaleOf } from '../judges.ts';
 import { checkModels, isRun, namesRun, parseModelRef } from '../modelRef.ts';
 import { type PictureSource, pictureSource } from '../pictureSource.ts';
 import { readLabels } from '../records.ts';
-import { arithmeticsOf, scoreAll } from '../scoring.ts';
+import { arithmeticsOf, lostInWords, scoreReadable } from '../scoring.ts';
 import { table, type Terminal } from '../terminal.ts';
 import { badArguments, defineVerb } from '../verb.ts';
 
@@ -184,17 +185,27 @@ async function scoredBy(
     }
   }
   return async () => {
-    const scores = await scoreAll(
+    const { scores, lost } = await scoreReadable(
       engine,
       terminal,
       name,
       pictures.map(({ file, prompt }) => ({ file, prompt: prompt ?? '' })),
       { doing: `${text}: picture`, arithmetic },
     );
-    const numbers = scores.map((one) => one[scale]!);
-    return pairs
-      ? pairs.map(({ id }, i) => scoredPair(id, [numbers[2 * i]!, numbers[2 * i + 1]!]))
-      : pictures.map(({ file }, i) => scoredPicture(file, numbers[i]!));
+    const numbers = scores.map((one) => one && one[scale]!);
+    const all: (Scored | null)[] = pairs
+      ? pairs.map(({ id }, i) => {
+          const [first, second] = [numbers[2 * i]!, numbers[2 * i + 1]!];
+          return first === null || second === null ? null : scoredPair(id, [first, second]);
+        })
+      : pictures.map(({ file }, i) => (numbers[i] === null ? null : scoredPicture(file, numbers[i]!)));
+    const found = all.filter((one) => one !== null);
+    if (found.length === all.length) return found;
+    const what = `${all.length - found.length} of ${all.length} ${pairs ? 'pairs' : 'pictures'}`;
+    if (found.length === 0)
+      throw new WinnowError('NotFound', `${what} cannot be read. ${lost[0]!.message}`, 'Bring the pictures back.');
+    terminal.note(`${text}: ${lostInWords(`${what} ${all.length - found.length === 1 ? 'is' : 'are'}`, lost)}`);
+    return found;
   };
 }
 

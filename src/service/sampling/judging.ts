@@ -16,12 +16,13 @@ import { judgeNamed, readJudge } from '../../judges/table.ts';
 import { raterKindOf } from '../../records/raters.ts';
 import { createSession } from '../../onnx/session.ts';
 import type { Arithmetic } from '../../shared/arithmetic.ts';
-import { WinnowError } from '../../shared/errors.ts';
+import { inWords, isWinnowError, WinnowError } from '../../shared/errors.ts';
 import { nameOf } from '../../shared/paths.ts';
 import type { Environment, FolderReader } from '../environment.ts';
 import type { Planned } from '../model/modelCache.ts';
 import type { ModelFolder } from '../model/modelFolder.ts';
 import { judgeDtypes } from '../model/weightWidth.ts';
+import type { ReadableScores } from '../types.ts';
 import type { FrozenParts } from './frozenParts.ts';
 import { onnxRunner, type PartRunner, sizedRunner } from './partRunner.ts';
 
@@ -136,8 +137,38 @@ export const judgedFile = (
   env: Pick<Environment, 'files' | 'sha256'>,
   parts: Pick<FrozenParts, 'encodeText'>,
   { file, prompt }: { file: string; prompt: string },
-): Judged => ({
+): Judged & { file: string } => ({
   ...storedPicture(env, file),
+  file,
   prompt,
   pooled: async () => (await parts.encodeText(prompt)).pooled,
 });
+
+/** Scores of the pictures that can be read. One that is gone or damaged costs the others nothing; whatever else goes wrong rejects. */
+export async function readableScores(
+  scorer: Pick<Scorer, 'score'>,
+  items: readonly (Judged & { file: string })[],
+): Promise<ReadableScores> {
+  let ofPictures: unknown;
+  const noting =
+    <T>(read: () => Promise<T>) =>
+    (): Promise<T> =>
+      read().catch((error: unknown) => {
+        if (isLost(error)) ofPictures = error;
+        throw error;
+      });
+  const watched = items.map((item) => ({ ...item, key: noting(item.key), picture: noting(item.picture) }));
+  const { scores, lost }: ReadableScores = { scores: [], lost: [] };
+  while (scores.length < items.length)
+    try {
+      for await (const score of scorer.score(watched.slice(scores.length))) scores.push(score);
+    } catch (error) {
+      if (error !== ofPictures) throw error;
+      // They come one by one, in their order.
+      lost.push({ file: items[scores.length]!.file, message: inWords(error).message });
+      scores.push(null);
+    }
+  return { scores, lost };
+}
+
+const isLost = (error: unknown): boolean => isWinnowError(error, 'NotFound') || isWinnowError(error, 'BadFile');

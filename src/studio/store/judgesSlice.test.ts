@@ -23,9 +23,9 @@ it('a judge labels what it has not labelled, ties within the margin, apart from 
   const value: Record<string, number> = { p0: 1, p1: 3, q0: 2, q1: 2.05, r0: 5, r1: 4 };
   await openStudio({
     engine: {
-      score: (judge: string, items: { file: string }[]) => {
+      scoreReadable: (judge: string, items: { file: string }[]) => {
         asked.push(judge);
-        return items.map(({ file }) => ({ score: value[/([pqr][01])\.png$/.exec(file)![1]!]! }));
+        return { scores: items.map(({ file }) => ({ score: value[/([pqr][01])\.png$/.exec(file)![1]!]! })), lost: [] };
       },
     },
   });
@@ -49,14 +49,41 @@ it('a judge labels what it has not labelled, ties within the margin, apart from 
   expect(useStudio.getState().judging).toBeNull();
 });
 
+it('leaves a pair out whose picture is gone, says so, and labels it once the picture is back', async () => {
+  let gone = /q1\.png$/;
+  await openStudio({
+    engine: {
+      scoreReadable: (_judge: string, items: { file: string }[]) => ({
+        scores: items.map(({ file }) => (gone.test(file) ? null : { score: file.endsWith('0.png') ? 1 : 0 })),
+        lost: items.flatMap(({ file }) => (gone.test(file) ? { file, message: `There is no file ${file}.` } : [])),
+      }),
+    },
+  });
+  const studio = useStudio.getState;
+  studio().addPairs(['p', 'q', 'r', 's', 't'].map((id) => pairOf(id)));
+  const label = () => studio().labelBy({ place: 'judges/taste', info }, 'score', 'taste', 0);
+  const labelled = () => [...studio().labels.byRater.get('taste')!.byPair.keys()];
+  await label();
+  expect(labelled()).toEqual(['p', 'r', 's', 't']);
+  expect(await readLabels(await db())).toHaveLength(4);
+  expect(studio()).toMatchObject({ judging: null, labelProblem: { name: 'NotFound' } });
+  expect(studio().labelProblem!.message).toMatch(/^One pair was left out.*There is no file .*q1\.png/);
+  gone = /nothing/;
+  await label();
+  expect(labelled()).toEqual(['p', 'r', 's', 't', 'q']);
+  expect(studio().labelProblem).toBeNull();
+});
+
 it('goes by the scale that is asked for, and signs by it', async () => {
   await openStudio({
     engine: {
-      score: (_judge: string, items: { file: string }[]) =>
-        items.map(({ file }) => {
+      scoreReadable: (_judge: string, items: { file: string }[]) => ({
+        scores: items.map(({ file }) => {
           const first = file.endsWith('0.png');
           return { score: first ? 1 : 0, alignment: first ? 0 : 1 };
         }),
+        lost: [],
+      }),
     },
   });
   useStudio.getState().addPairs([pairOf('p')]);

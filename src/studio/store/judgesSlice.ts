@@ -1,15 +1,12 @@
 /** Judges that a person brought, and what judges say of the pairs: labels of their own, beside the person's. */
 import { t } from '@lingui/core/macro';
-import { appendLabel, countLabels, foldOne, labelsOf } from '../../data/labels.ts';
-import { judgeLabel } from '../../evaluation/judgeLabel.ts';
-import type { HubPlan, HubRequest, JudgeInfo, PairRecord, StorageEvent, StoredJudge } from '../../service/types.ts';
+import type { HubPlan, HubRequest, JudgeInfo, StorageEvent, StoredJudge } from '../../service/types.ts';
 import { WinnowError } from '../../shared/errors.ts';
 import { listener } from '../app/workers.ts';
 import { actions, checkOwner } from './action.ts';
 import { memoised, type Selector } from './memoised.ts';
 import type { ModelFiles } from './modelFiles.ts';
 import { type CameIn, isA } from './modelsSlice.ts';
-import { db } from './services.ts';
 import type { Slice } from './useStudio.ts';
 
 /** Somebody who can be asked. */
@@ -37,7 +34,8 @@ export interface JudgesSlice {
   forgetJudgePlan(): void;
   downloadJudge(request: HubRequest): Promise<void>;
   deleteJudge(id: string): Promise<void>;
-  /** Labels every pair that it has not labelled; scores no further apart than the margin are a tie. What was labelled stays, however it ends. */
+  /** Labels every pair that it has not labelled; scores no further apart than the margin are a tie. What was labelled stays, however it ends; pairs
+   *  whose pictures cannot be read are left out, and `labelProblem` says so. */
   labelBy(judge: AskedJudge, scale: string, signed: string, margin: number): Promise<void>;
   stopJudging(): void;
 }
@@ -50,9 +48,6 @@ export const knownJudges: Selector<readonly AskedJudge[]> = memoised(
     ...stored.flatMap(({ place, info }) => (info ? [{ place, info }] : [])),
   ],
 );
-
-/** Pairs scored in one turn of the engine. */
-const BATCH = 4;
 
 export const judgesSlice: Slice<JudgesSlice> = (set, get) => {
   const action = actions(set, get);
@@ -173,36 +168,7 @@ export const judgesSlice: Slice<JudgesSlice> = (set, get) => {
       await action({ problem: 'labelProblem', busy: 'judgeAtWork' }, async () => {
         checkOwner(get(), t`Have it judge there, or take over here.`);
         stopped = false;
-        const known = labelsOf(get().labels, signed).byPair;
-        const open = get()
-          .pairs.map((pair, index) => ({ pair, index }))
-          .filter(({ pair }) => !known.has(pair.id));
-        set({ judging: { done: 0, total: open.length } });
-        try {
-          for (let start = 0; start < open.length; start += BATCH) {
-            if (stopped) break;
-            const batch = open.slice(start, start + BATCH);
-            const begin = performance.now();
-            const scores = await get()
-              .engine()
-              .score(
-                place,
-                batch.flatMap(({ pair }) => toScore(pair)),
-              );
-            const elapsedMs = (performance.now() - begin) / batch.length;
-            for (const [i, { pair, index }] of batch.entries()) {
-              const both = [scores[2 * i]![scale]!, scores[2 * i + 1]![scale]!] as const;
-              const event = judgeLabel(pair.id, index, both, { signed, margin, clearMargin: Infinity, elapsedMs });
-              await appendLabel(await db(), event);
-              const labels = foldOne(get().labels, event);
-              set({ labels, labelEvents: [...get().labelEvents, event], counts: countLabels(labels.byPair) });
-            }
-            set({ judging: { done: start + batch.length, total: open.length } });
-          }
-        } finally {
-          set({ judging: null });
-          get().settleShowing();
-        }
+        await (await import('./judgeLabels.ts')).labelAll(set, get, { place, scale, signed, margin }, () => stopped);
       });
     },
 
@@ -211,6 +177,3 @@ export const judgesSlice: Slice<JudgesSlice> = (set, get) => {
     },
   };
 };
-
-const toScore = ({ images, prompt }: PairRecord): { file: string; prompt: string }[] =>
-  images.map(({ file }) => ({ file, prompt }));
