@@ -4,7 +4,7 @@ import { acceptOf } from '../../data/importers/table.ts';
 import { bestCheckpoint } from '../../evaluation/looks.ts';
 import type { AdapterRef, ModelRef } from '../../service/types.ts';
 import { loraSummary, withConfigs } from '../store/loraFiles.ts';
-import { chosenModel, modelNames, strengthOf, titleOf, tunedModel, withStrength } from '../store/models.ts';
+import { chosenModel, modelNames, strengthOf, titleOf, toldApart, tunedModel, withStrength } from '../store/models.ts';
 import { useStudio } from '../store/useStudio.ts';
 import { IconFileButton } from './FileButton.tsx';
 import { Select, SliderField } from './Fields.tsx';
@@ -71,6 +71,9 @@ export function ModelPicker({
   if (value && current && !choices.has(current))
     groups.push({ group: t({ message: 'Other', comment: 'a model' }), items: [add(value)] });
 
+  // A run may have the name of another group, a model the title of another model.
+  const titles = toldApart(groups.map(({ group }) => group));
+
   const chosenLoras = (value?.adapters ?? []).flatMap(
     (adapter) => loras.find((lora) => adapter.kind === 'file' && lora.file === adapter.file) ?? [],
   );
@@ -88,7 +91,7 @@ export function ModelPicker({
           hint={hint}
           value={current}
           onChange={(key) => onChange(choices.get(key)!)}
-          options={groups}
+          options={groups.map(({ items }, i) => ({ group: titles[i]!, items }))}
           disabled={disabled || !models.length}
         />
         {withFile && base ? (

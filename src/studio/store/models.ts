@@ -34,17 +34,35 @@ export const baseModel = memoised([(state) => chosenModel(state)?.id], (id): Mod
 /** What the next run starts from; null before a model is known. */
 export const startModel = (state: Studio): ModelRef | null => state.trainModel ?? baseModel(state);
 
+/** Names, told apart where several are the same: the first keeps it, the next one is `Cats (2)`. */
+export function toldApart(names: readonly string[]): string[] {
+  const taken = new Set<string>();
+  return names.map((name) => {
+    let said = name;
+    for (let n = 2; taken.has(said); n += 1) said = `${name} (${n})`;
+    taken.add(said);
+    return said;
+  });
+}
+
+/** Of runs of one name the oldest keeps it. */
 export const namedRuns = memoised(
   [(state) => state.runs],
-  (runs): readonly NamedRun[] =>
-    runs.map(({ id, name, model, checkpoints, config, looks }) => ({
-      id,
-      name,
-      model,
-      checkpoints,
-      config,
-      ...(looks && { looks }),
-    })),
+  (runs): readonly NamedRun[] => {
+    const oldest = [...runs].sort((a, b) => a.createdAt.localeCompare(b.createdAt));
+    const names = toldApart(oldest.map(({ name }) => name));
+    return runs.map((run) => {
+      const { id, model, checkpoints, config, looks } = run;
+      return {
+        id,
+        name: names[oldest.indexOf(run)]!,
+        model,
+        checkpoints,
+        config,
+        ...(looks && { looks }),
+      };
+    });
+  },
   sameRows,
 );
 
