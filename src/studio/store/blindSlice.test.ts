@@ -52,15 +52,19 @@ function begin(change: Partial<BlindTestRecord> = {}): void {
 
 /** Files of pictures that were deleted. */
 const gone = vi.hoisted(() => new Set<string>());
+/** Files that take a while to load. */
+const slow = vi.hoisted(() => new Map<string, Promise<void>>());
 vi.mock('./pictures.ts', async (original) => ({
   ...(await original<object>()),
   loadPicture: async (file: string) => {
+    await slow.get(file);
     if (gone.has(file)) throw new Error(`There is no ${file}.`);
   },
 }));
 
 beforeEach(async () => {
   gone.clear();
+  slow.clear();
   await openStudio();
   begin();
 });
@@ -468,7 +472,8 @@ it('draws deleted pictures of a round again, by the model that drew them and no 
   expect(await onDisk()).toEqual([[['left', 'right']]]);
 });
 
-it('is drawn once where it is left and gone on with while its rounds are being drawn', async () => {
+/** An engine that makes pictures when it is let: the batches that wait, and what lets them all on. */
+async function studioThatWaits(): Promise<{ turns: (() => void)[]; letOn: () => () => void }> {
   await studioThatDraws();
   const generate = WorkerForTests.verbs['generate']!;
   const turns: (() => void)[] = [];
@@ -478,16 +483,95 @@ it('is drawn once where it is left and gone on with while its rounds are being d
   };
   // What is drawn already cannot be cancelled.
   WorkerForTests.verbs['cancel'] = () => undefined;
-  const options = { rounds: 2, questions: ['general'] as Question[], models: models.slice(0, 2), prompts: some };
-  const first = studio().startBlindTest({ ...options, rater: 'Ada' });
+  return {
+    turns,
+    letOn() {
+      const timer = setInterval(() => turns.splice(0).forEach((go) => go()));
+      return () => clearInterval(timer);
+    },
+  };
+}
+
+const two = (count: number) => ({
+  rounds: count,
+  questions: ['appeal', 'general'] as Question[],
+  models: models.slice(0, 2),
+  prompts: some,
+});
+
+/** In the order of their plan, each once. */
+function expectAll(): void {
+  const { ready, record: now } = studio().blind!;
+  expect(ready.map(({ seed }) => seed)).toEqual(now.plan!.showings.map(({ seed }) => seed));
+  expect(studio().blind!.drawing).toBe(false);
+}
+
+it('is drawn once where it is left and gone on with while its rounds are being drawn', async () => {
+  const { turns, letOn } = await studioThatWaits();
+  const first = studio().startBlindTest({ ...two(2), rater: 'Ada' });
   await vi.waitFor(() => expect(turns).toHaveLength(1));
   const { id } = studio().blind!.record;
   await studio().pauseBlindTest();
   const second = studio().resumeBlindTest(id);
   await vi.waitFor(() => expect(turns).toHaveLength(2));
-  const letOn = setInterval(() => turns.splice(0).forEach((go) => go()));
+  const end = letOn();
   await Promise.all([first, second]);
-  clearInterval(letOn);
-  const { ready, record: now } = studio().blind!;
-  expect(ready.map(({ seed }) => seed)).toEqual(now.plan!.showings.map(({ seed }) => seed));
+  end();
+  expectAll();
+});
+
+/** A test of 6 rounds with one answer that was left while the last two were being drawn. */
+async function leftInTheMaking(): Promise<
+  Awaited<ReturnType<typeof studioThatWaits>> & { id: string; made: Promise<void> }
+> {
+  const waiting = await studioThatWaits();
+  const { turns } = waiting;
+  const made = studio().startBlindTest(two(6));
+  for (const batch of [1, 2]) {
+    await vi.waitFor(() => expect(turns, `batch ${batch}`).toHaveLength(1));
+    turns.pop()!();
+  }
+  await vi.waitFor(() => expect(turns).toHaveLength(1));
+  await studio().answerBlind('left');
+  const { id } = studio().blind!.record;
+  await studio().pauseBlindTest();
+  return { ...waiting, id, made };
+}
+
+/** Holds up the pictures of what was answered. @returns what lets them come. */
+function holdUp(): () => void {
+  let come = (): void => {};
+  const { images } = studio().blindTests[0]!.rounds[0]!;
+  slow.set(images.a.file, new Promise((resolve) => (come = resolve)));
+  return come;
+}
+
+it('keeps the order of its rounds where those that were being drawn come before the pictures of the one on screen', async () => {
+  const { id, made, letOn } = await leftInTheMaking();
+  const come = holdUp();
+  const resumed = studio().resumeBlindTest(id);
+  const end = letOn();
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  come();
+  await Promise.all([made, resumed]);
+  end();
+  expect(studio().blind!.ready).toHaveLength(6);
+  expectAll();
+});
+
+it('leaves a test alone that was begun while another one, left meanwhile, was still to be gone on with', async () => {
+  const { id, made, letOn } = await leftInTheMaking();
+  const come = holdUp();
+  const resumed = studio().resumeBlindTest(id);
+  await studio().pauseBlindTest();
+  const other = studio().startBlindTest(two(6));
+  await vi.waitFor(() => expect(studio().blind!.drawing).toBe(true));
+  come();
+  await resumed;
+  const end = letOn();
+  await Promise.all([made, other]);
+  end();
+  expect(studio().blindProblem).toBeNull();
+  expect(studio().blind!.ready).toHaveLength(6);
+  expectAll();
 });

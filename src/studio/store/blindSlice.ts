@@ -136,18 +136,24 @@ export const blindSlice: Slice<BlindSlice> = (set, get) => {
   let latest = 0;
 
   /** The models through the same prompts and seeds, a few rounds at a time, so that judging starts early. */
-  async function makeRounds(id: string, from: number): Promise<void> {
+  async function makeRounds(id: string): Promise<void> {
+    const isShown = (): boolean => get().blind?.record.id === id && !get().blind?.stopped;
+    // Left by now: another one may be at work.
+    if (!isShown()) return;
     const mine = ++latest;
-    const isCurrent = (): boolean => mine === latest && get().blind?.record.id === id && !get().blind?.stopped;
+    const isCurrent = (): boolean => mine === latest && isShown();
+    const made = (): number => get().blind!.ready.length;
     change(id, () => ({ drawing: true }));
     try {
       const { drawnRounds, loadRounds } = await drawing();
-      const { showings, settings } = get().blind!.record.plan!;
-      for (let start = from; start < showings.length; start += chunk) {
-        if (!isCurrent()) return;
+      while (isCurrent()) {
+        const start = made();
+        const { showings, settings } = get().blind!.record.plan!;
+        if (start >= showings.length) return;
         const rounds = await drawnRounds(tools(), showings.slice(start, start + chunk), settings);
         await loadRounds(tools(), rounds);
-        if (!isCurrent()) return;
+        // What they go on from may be another one: it was left and gone on with, or another tab has judged.
+        if (!isCurrent() || made() !== start) continue;
         change(id, ({ ready, index, since }) => ({
           ready: [...ready, ...rounds],
           since: index >= ready.length ? performance.now() : since,
@@ -276,14 +282,13 @@ export const blindSlice: Slice<BlindSlice> = (set, get) => {
         };
         change(record.id, ({ record: now }) => ({ record: { ...now, plan } }));
         if (rater !== undefined && get().blind?.record.id === record.id) await keep(get().blind!.record);
-        await makeRounds(record.id, 0);
+        await makeRounds(record.id);
       });
     },
 
     async resumeBlindTest(id) {
       const { blind } = get();
-      if (blind?.record.id === id)
-        return void (await action({ problem: 'blindProblem' }, () => makeRounds(id, blind.ready.length)));
+      if (blind?.record.id === id) return void (await action({ problem: 'blindProblem' }, () => makeRounds(id)));
       const record = get().blindTests.find((test) => test.id === id);
       if (!record || !isUnfinished(record)) return;
       const { index, question } = placeIn(record);
@@ -295,7 +300,7 @@ export const blindSlice: Slice<BlindSlice> = (set, get) => {
       await action({ problem: 'blindProblem' }, async () => {
         const { loadRounds } = await drawing();
         await loadRounds(tools(), record.rounds.slice(index));
-        await makeRounds(id, record.rounds.length);
+        await makeRounds(id);
       });
     },
 
