@@ -101,6 +101,20 @@ it('loses none where somebody begins another in the moment that it is taken out'
   expect(begun[2]).toMatchObject({ name: 'Own settings 1', config: { steps: 5 } });
 });
 
+it('loses none where the engine stops in the moment that it is taken out', async () => {
+  await three();
+  const write = store.write.bind(store);
+  store.write = async (path, bytes) => {
+    useStudio.setState({ engineState: 'failed' });
+    return write(path, bytes);
+  };
+  end('finished');
+  await settle();
+  expect(begun).toHaveLength(1);
+  expect(names()).toEqual(['Own settings 1', 'Own settings 2']);
+  expect(studio().waitingBecause).toBe('The engine stopped.');
+});
+
 it('waits for a person after a run that failed', async () => {
   await three();
   end(new Error('The disk is full.'));

@@ -56,9 +56,11 @@ export const waitingSlice: Slice<WaitingSlice> = (set, get) => {
       if (!first || get().activeRun !== null || get().training || get().engineState !== 'ready') return;
       set({ waitingBecause: null });
       await put(rest);
-      // A run that somebody began meanwhile comes first.
-      if (get().activeRun !== null || get().training) return put([first, ...get().waiting]);
-      void get().train(first);
+      // A run that somebody began meanwhile comes first; without an engine none begins.
+      const isReady = get().engineState === 'ready';
+      if (isReady && get().activeRun === null && !get().training) return void get().train(first);
+      await put([first, ...get().waiting]);
+      if (!isReady) set({ waitingBecause: t`The engine stopped.` });
     },
 
     async goOn(well) {
