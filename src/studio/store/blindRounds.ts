@@ -74,22 +74,17 @@ interface Redrawing extends Drawing {
 export async function redraw(tools: Redrawing, { record, ready, index }: BlindTest): Promise<void> {
   const { inTurn, keep, change } = tools;
   const round = ready[index]!;
-  change(() => ({ redrawing: true }));
-  try {
-    const images = await drawnAgain(tools, round, record.plan!.settings);
-    if (!images) return change(() => ({ otherAt: index }));
-    const isIt = ({ prompt, seed }: BlindRound): boolean => prompt === round.prompt && seed === round.seed;
-    const drawn = (one: BlindRound): BlindRound => (isIt(one) ? { ...one, images } : one);
-    await inTurn(async (now) => {
-      const rounds = now.rounds.map(drawn);
-      if (rounds.some(isIt)) await keep({ ...now, rounds });
-      change((blind) => ({
-        ready: blind.ready.map(drawn),
-        record: { ...blind.record, rounds },
-        since: performance.now(),
-      }));
-    });
-  } finally {
-    change(() => ({ redrawing: false }));
-  }
+  const images = await drawnAgain(tools, round, record.plan!.settings);
+  if (!images) return change(() => ({ otherAt: index }));
+  const isIt = ({ prompt, seed }: BlindRound): boolean => prompt === round.prompt && seed === round.seed;
+  const drawn = (one: BlindRound): BlindRound => (isIt(one) ? { ...one, images } : one);
+  await inTurn(async (now) => {
+    const rounds = now.rounds.map(drawn);
+    if (rounds.some(isIt)) await keep({ ...now, rounds });
+    change((blind) => ({
+      ready: blind.ready.map(drawn),
+      record: { ...blind.record, rounds },
+      since: performance.now(),
+    }));
+  });
 }

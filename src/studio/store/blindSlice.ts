@@ -357,8 +357,13 @@ export const blindSlice: Slice<BlindSlice> = (set, get) => {
             const record = get().blind?.record;
             if (record?.id === id) await work(record);
           });
-        const { redraw } = await drawing();
-        await redraw({ ...tools(), inTurn, keep, change: (next) => change(id, next) }, blind);
+        change(id, () => ({ redrawing: true }));
+        try {
+          const { redraw } = await drawing();
+          await redraw({ ...tools(), inTurn, keep, change: (next) => change(id, next) }, blind);
+        } finally {
+          change(id, () => ({ redrawing: false }));
+        }
       }),
 
     passBlind: (at) =>
