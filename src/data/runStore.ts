@@ -13,6 +13,7 @@ import {
   type UnreadableRun,
   writeRun,
 } from './runs.ts';
+import { waitingModels } from './waitingRuns.ts';
 
 const metricsPath = (run: string): string => `${runFolder(run)}/metrics.jsonl`;
 const checkpointFolder = (run: string): string => `${runFolder(run)}/checkpoints`;
@@ -59,10 +60,11 @@ export class RunStore {
     return (await listRuns(this.files)).unreadable.filter(({ id }) => !this.open.has(id));
   }
 
-  /** Steps of a run that others began from, and cannot do without. None of one that is known by its folder: what lies on top of it may be anywhere. */
+  /** Steps of a run that others began from, or wait to begin from, and cannot do without. None of one that is known by its folder: what lies on top of it may be anywhere. */
   async stepsBelow(run: string): Promise<ReadonlySet<number>> {
     if (isFolder(run)) return new Set();
-    const adapters = (await this.list()).flatMap(({ model }) => model.adapters);
+    const models = [...(await this.list()).map(({ model }) => model), ...(await waitingModels(this.files))];
+    const adapters = models.flatMap((model) => model.adapters);
     return new Set(
       adapters.flatMap((adapter) =>
         adapter.kind === 'run' && adapter.run === run && adapter.step !== undefined ? adapter.step : [],

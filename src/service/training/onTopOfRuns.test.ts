@@ -1,5 +1,7 @@
 /** Runs on top of runs: each is trained on, and stands for, what was there when it began. On the oracle. */
 import { expect, it } from 'vitest';
+import { writeJson } from '../../data/files.ts';
+import { WAITING_RUNS } from '../../data/waitingRuns.ts';
 import { modelKey, tunedModel } from '../../studio/store/models.ts';
 import { ModelPool, type ResolvedModel } from '../model/modelPool.ts';
 import { testEnvironment } from '../testEnvironment.ts';
@@ -92,4 +94,22 @@ it('a run does not go back past the step that another began from: it stops, and 
     /did not go back to the checkpoint of step 2: another run began from that of step 4/,
   );
   expect((await resolve(t, tunedModel(await t.runs.load('s')))).hash).toBe(before.hash);
+});
+
+it('a run keeps the step that another one, which waits for it, is to begin from', async () => {
+  const t = await TestTraining.open({ pairs: 2 });
+  const model: ModelRef = { base: tiny, adapters: [{ kind: 'run', run: 'r', step: 1, strength: 1 }] };
+  const { record } = t.start({
+    config: testConfig({ steps: 3, saveEvery: 1, keepCheckpoints: 1 }),
+    // Set up while it is at work.
+    onEvent: (event) =>
+      void (event.type === 'checkpoint' && event.checkpoint.step === 1
+        ? writeJson(t.files, WAITING_RUNS, {
+            version: 1,
+            runs: [{ run: 's', name: 's', model, pairs: [], config: {} }],
+          })
+        : undefined),
+  });
+  expect((await record).checkpoints.map(({ step }) => step)).toEqual([1, 3]);
+  expect((await resolve(t, model)).changes).toHaveLength(1);
 });

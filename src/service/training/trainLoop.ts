@@ -67,8 +67,6 @@ class Loop {
   /** What is sure of its pairs, and what of them it still draws. */
   private tally = new SolvedTally();
   private data: LoopData;
-  /** Steps that other runs began from. Nothing begins on top of a run at work. */
-  private below: Promise<ReadonlySet<number>> | undefined;
 
   constructor(training: Training) {
     this.training = training;
@@ -253,10 +251,9 @@ class Loop {
     return this.record.checkpoints.find((one) => one.step > step && below.has(one.step));
   }
 
-  /** Read once it matters. */
+  /** Read each time that a checkpoint would go: runs that wait to begin from this one come while it is at work. */
   private stepsBelow(): Promise<ReadonlySet<number>> {
-    this.below ??= this.training.context.runs.stepsBelow(this.record.id);
-    return this.below;
+    return this.training.context.runs.stepsBelow(this.record.id);
   }
 
   /** The record first: where that is cut off, resuming does the rest (checkpoint.ts). */
