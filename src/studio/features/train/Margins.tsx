@@ -7,7 +7,7 @@ import { heldOutOf } from '../../../data/heldOut.ts';
 import { byTimestep, disputedFirst, marginIn, timestepBins } from '../../../evaluation/margins.ts';
 import type { RunRecord, TrainPair } from '../../../service/types.ts';
 import type { Action } from '../../components/action.ts';
-import { ActionButton, Button } from '../../components/Button.tsx';
+import { Button } from '../../components/Button.tsx';
 import { Picture } from '../../components/Picture.tsx';
 import { Shortcuts } from '../../components/Shortcuts.tsx';
 import { Progress } from '../../components/Progress.tsx';
@@ -170,13 +170,16 @@ function Table({ run, found }: { run: RunRecord; found: RunMargins }) {
                   </td>
                 ))}
                 <td>
-                  {!here.has(row.pair) ? null : i === selected ? (
-                    <ActionButton action={{ ...judgeAgain, label: t`Judge again` }} icon="label" />
-                  ) : (
-                    <Button icon="label" onClick={() => again(row.pair)}>
+                  {/* One button, selected or not: whoever stands on it stays there when the next row is selected. */}
+                  {here.has(row.pair) ? (
+                    <Button
+                      icon="label"
+                      onClick={() => again(row.pair)}
+                      {...(i === selected && { keys: judgeAgain.keys, of: judgeAgain.name })}
+                    >
                       <Trans>Judge again</Trans>
                     </Button>
-                  )}
+                  ) : null}
                 </td>
               </tr>
             ))}

@@ -178,6 +178,23 @@ it('shows a look at disputed labels with its run alone, and ends it where somebo
   expect(button('Look at all 1 pairs')!.disabled).toBe(true);
 });
 
+it('leaves the keyboard at its button of the table when the next row is selected', async () => {
+  const margins = ['a', 'b'].map((pair) => ({ pair, margin: -1, logits: [-1], winner: 0, loser: 1 }));
+  await open('/train/one', {
+    pairs: [pairOf('a'), pairOf('b')],
+    runs: [{ ...first, pairs: ['a', 'b'].map((pair) => ({ ...first.pairs[0]!, pair })) }],
+    margins: { one: { beta: 1, pairs: margins, timesteps: [1], step: 2 } },
+  });
+  const [at] = [...document.querySelectorAll('button')].filter((one) => one.textContent.includes('Judge again'));
+  at!.focus();
+  expect(at!.textContent).toMatch(/J$/i);
+  await act(async () =>
+    document.querySelectorAll('tbody tr')[1]!.dispatchEvent(new MouseEvent('click', { bubbles: true })),
+  );
+  expect(at!.textContent).not.toMatch(/J$/i);
+  expect(document.activeElement).toBe(at);
+});
+
 it('says which runs cannot do without one that is to be deleted, and deletes none whose round is drawn', async () => {
   await open('/train/new', {
     trainModel: third.model,
