@@ -13,7 +13,7 @@ import { ConfirmButton } from '../../components/Dialog.tsx';
 import { Notice, Panel, Tag } from '../../components/Surface.tsx';
 import { printWhen } from '../../components/words.ts';
 import { canResume } from '../../store/trainSlice.ts';
-import { useStudio } from '../../store/useStudio.ts';
+import { type Studio, useStudio } from '../../store/useStudio.ts';
 import styles from './train.module.css';
 
 interface RunsListProps {
@@ -147,8 +147,9 @@ function UnreadableRow({ run: { id, problem } }: { run: UnreadableRun }) {
   );
 }
 
-/** Names of the runs that began from a run, or from one that did. */
-function runsAbove(runs: readonly RunRecord[], id: string): string[] {
+/** Names of the runs that began from a run, or from one that did, and of those that wait to. */
+function runsAbove({ runs: begun, waiting }: Pick<Studio, 'runs' | 'waiting'>, id: string): string[] {
+  const runs = [...begun, ...waiting.map(({ run, name, model }) => ({ id: run, name, model }))];
   const found = new Set([id]);
   for (const below of found)
     for (const run of runs)
@@ -166,7 +167,7 @@ function RunRow({
   const run = useStudio((s) => s.runs.find((one) => one.id === id))!;
   const activeRun = useStudio((s) => s.activeRun);
   const drawsRound = useStudio((s) => s.roundOf === id);
-  const above = useStudio((s) => runsAbove(s.runs, id).join(', '));
+  const above = useStudio((s) => runsAbove(s, id).join(', '));
   const ready = useStudio((s) => s.engineState === 'ready');
   const [renaming, setRenaming] = useState<string | null>(null);
   const { renameRun, duplicateRun, deleteRun, resumeRun, engine } = useStudio.getState();

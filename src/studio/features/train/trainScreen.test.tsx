@@ -198,11 +198,12 @@ it('leaves the keyboard at its button of the table when the next row is selected
 it('says which runs cannot do without one that is to be deleted, and deletes none whose round is drawn', async () => {
   await open('/train/new', {
     trainModel: third.model,
+    waiting: [{ run: 'four', name: 'Four', model: third.model, config: third.config, pairs: [], resume: false }],
     readingMargins: true,
     marginsProgress: { run: 'two', done: 0, total: 1 },
   });
   await click('Delete Two');
-  expect(text()).toContain('What began from it cannot be used without it: Three.');
+  expect(text()).toContain('What began from it cannot be used without it: Three, Four.');
   await click('Delete');
   await vi.waitFor(() => expect(told).toEqual(['cancel margins two', 'delete two']));
   expect(useStudio.getState().trainModel).toBeNull();
