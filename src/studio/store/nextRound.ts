@@ -64,7 +64,7 @@ export function rounds(set: Store[0], get: Store[1]): Rounds {
     // Without those that were deleted meanwhile.
     const made = pairs.flatMap((id) => byId.get(id) ?? []);
     const rated = async (): Promise<Candidate[]> => {
-      set({ roundStage: t`Looking for the pairs to ask about` });
+      set({ roundStage: 'looking' });
       const margins = await marginsOf(job, run, model, made);
       const others = rule === 'disagreement' ? await marginsOf(job, run, secondModelOf(run), made) : undefined;
       return made.map(({ id }) => ({ pair: id, margin: margins.get(id)!, other: others?.get(id) }));
@@ -86,7 +86,7 @@ export function rounds(set: Store[0], get: Store[1]): Rounds {
     plan: RoundPlan,
     { title, request, from }: { title: string; request: PairsRequest; from?: Begun },
   ): Promise<void> {
-    set({ roundStage: t({ message: 'Drawing pairs', comment: 'is under way' }) });
+    set({ roundStage: 'drawing' });
     try {
       const order = (job: string, pairs: readonly string[]): Promise<void> =>
         putInOrder(run, plan, request, { job, pairs });

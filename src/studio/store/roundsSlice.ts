@@ -9,8 +9,8 @@ import type { Slice } from './useStudio.ts';
 
 export interface RoundsSlice {
   startingRound: boolean;
-  /** What the round is at, for people. */
-  roundStage: string | null;
+  /** What the round is at. */
+  roundStage: 'drawing' | 'looking' | null;
   /** The run whose checkpoint draws it. */
   roundOf: string | null;
   /** Draws candidates by the run's best checkpoint, marks which of them are asked first, and sets that checkpoint as what pictures and the next run

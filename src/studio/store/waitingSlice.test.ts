@@ -120,7 +120,7 @@ it('waits for a person after a run that failed', async () => {
   end(new Error('The disk is full.'));
   await settle();
   expect(begun).toHaveLength(1);
-  expect(studio()).toMatchObject({ waitingBecause: 'The run before failed.', activeRun: null });
+  expect(studio()).toMatchObject({ waitingBecause: 'failed', activeRun: null });
   await studio().startWaiting();
   await settle();
   expect(begun).toHaveLength(2);
@@ -140,7 +140,7 @@ it('is there after a reload, and waits for a person', async () => {
   useEngine();
   await studio().restoreWaiting();
   expect(studio().waiting).toEqual([kept]);
-  expect(studio().waitingBecause).toMatch(/loaded anew/);
+  expect(studio().waitingBecause).toBe('reload');
   expect(begun).toEqual([]);
   await studio().startWaiting();
   await settle();

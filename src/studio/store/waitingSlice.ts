@@ -8,10 +8,12 @@ import { keepWaiting, keptWaiting, MOST_WAITING } from './keptRuns.ts';
 import { nextRun } from './nextRun.ts';
 import type { Slice } from './useStudio.ts';
 
+/** Why the first one does not begin by itself: the engine stopped, the run before failed, or the page was loaded anew. */
+export type WaitingReason = 'engine' | 'failed' | 'reload';
+
 export interface WaitingSlice {
   waiting: readonly TrainRequest[];
-  /** Why the first one does not begin by itself, in a sentence. */
-  waitingBecause: string | null;
+  waitingBecause: WaitingReason | null;
   /** Puts what is set up behind those that wait. */
   queueRun(): Promise<void>;
   removeWaiting(run: string): Promise<void>;
@@ -65,8 +67,8 @@ export const waitingSlice: Slice<WaitingSlice> = (set, get) => {
 
     async goOn(well) {
       if (get().waiting.length === 0) return;
-      if (get().engineState !== 'ready') set({ waitingBecause: t`The engine stopped.` });
-      else if (!well) set({ waitingBecause: t`The run before failed.` });
+      if (get().engineState !== 'ready') set({ waitingBecause: 'engine' });
+      else if (!well) set({ waitingBecause: 'failed' });
       else await get().startWaiting();
     },
 
@@ -77,7 +79,7 @@ export const waitingSlice: Slice<WaitingSlice> = (set, get) => {
       if (added.length > 0)
         set({
           waiting: [...added, ...get().waiting],
-          waitingBecause: t`The page was loaded anew since they were set up.`,
+          waitingBecause: 'reload',
         });
     },
   };

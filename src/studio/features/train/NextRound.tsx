@@ -1,5 +1,6 @@
 /** Going on from what a run came to: new pairs of it to judge, and it as what the next run starts from. */
-import { t } from '@lingui/core/macro';
+import { i18n } from '@lingui/core';
+import { msg, t } from '@lingui/core/macro';
 import { Trans } from '@lingui/react/macro';
 import { useEffect, useRef, useState } from 'react';
 import { useLocation } from 'wouter';
@@ -12,6 +13,11 @@ import { Disclosure } from '../../components/Disclosure.tsx';
 import { roundRecipe } from '../../store/generateSelectors.ts';
 import { useStudio } from '../../store/useStudio.ts';
 import styles from './train.module.css';
+
+const stages = {
+  drawing: msg({ message: 'Drawing pairs', comment: 'is under way' }),
+  looking: msg`Looking for the pairs to ask about`,
+} as const;
 
 export function NextRound({ run }: { run: RunRecord }) {
   const [ask, setAsk] = useState(20);
@@ -87,7 +93,7 @@ export function NextRound({ run }: { run: RunRecord }) {
         <div className="row">
           <NumberField label={t`Pairs to judge`} value={ask} min={4} max={500} onChange={setAsk} />
           <Button look="primary" icon="generate" busy={busy} disabled={!free && !busy} onClick={start}>
-            {stage ?? t`Start the next round`}
+            {stage ? i18n._(stages[stage]) : t`Start the next round`}
           </Button>
         </div>
       </div>

@@ -14,6 +14,7 @@ import { Notice, Panel, Tag } from '../../components/Surface.tsx';
 import { printWhen } from '../../components/words.ts';
 import { canResume } from '../../store/trainSlice.ts';
 import { type Studio, useStudio } from '../../store/useStudio.ts';
+import type { WaitingReason } from '../../store/waitingSlice.ts';
 import styles from './train.module.css';
 
 interface RunsListProps {
@@ -72,6 +73,12 @@ export function RunsList({ viewed, overlays, onView, onOverlay, onDuplicate }: R
   );
 }
 
+const reasons: Readonly<Record<WaitingReason, MessageDescriptor>> = {
+  engine: msg`The engine stopped.`,
+  failed: msg`The run before failed.`,
+  reload: msg`The page was loaded anew since they were set up.`,
+};
+
 /** Runs that are set up and have not begun, the next one first. */
 function Waiting() {
   const waiting = useStudio((s) => s.waiting);
@@ -89,7 +96,7 @@ function Waiting() {
             </Button>
           }
         >
-          {t`${plural(runs, { one: `${runs} run waits.`, other: `${runs} runs wait.` })}`} {because}
+          {t`${plural(runs, { one: `${runs} run waits.`, other: `${runs} runs wait.` })}`} {i18n._(reasons[because])}
         </Notice>
       ) : null}
       <ol className={styles.runs} aria-label={t`Waiting runs`}>
