@@ -112,7 +112,7 @@ it('loses none where the engine stops in the moment that it is taken out', async
   await settle();
   expect(begun).toHaveLength(1);
   expect(names()).toEqual(['Own settings 1', 'Own settings 2']);
-  expect(studio().waitingBecause).toBe('The engine stopped.');
+  expect(studio().waitingBecause).toBe('engine');
 });
 
 it('waits for a person after a run that failed', async () => {

@@ -62,7 +62,7 @@ export const waitingSlice: Slice<WaitingSlice> = (set, get) => {
       const isReady = get().engineState === 'ready';
       if (isReady && get().activeRun === null && !get().training) return void get().train(first);
       await put([first, ...get().waiting]);
-      if (!isReady) set({ waitingBecause: t`The engine stopped.` });
+      if (!isReady) set({ waitingBecause: 'engine' });
     },
 
     async goOn(well) {
