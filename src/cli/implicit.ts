@@ -4,9 +4,10 @@ import { isForeign, latentsFileOf } from '../records/foreignImages.ts';
 import type { Engine } from '../service/engineService.ts';
 import type { ImplicitMargin, ModelRef, PairImage, PairRecord } from '../service/types.ts';
 import { absolute } from './arguments.ts';
+import { lostInWords } from './scoring.ts';
 import { Pace, type Terminal } from './terminal.ts';
 
-/** Of the first picture over the second, by what the model's last adapter made of it.
+/** Of the first picture over the second, by what the model's last adapter made of it; without pairs of which a picture cannot be read, which is said.
  *  @param text the model, as people know it.
  *  @param folder of the pairs. */
 export async function implicitOfPairs(
@@ -19,7 +20,7 @@ export async function implicitOfPairs(
   const job = `implicit ${text}`;
   terminal.onInterrupt(() => void engine.cancel(job));
   const pace = new Pace();
-  const { pairs: rated } = await engine.implicit(
+  const { pairs: rated, lost } = await engine.implicit(
     job,
     {
       model: ref,
@@ -40,5 +41,10 @@ export async function implicitOfPairs(
         );
     },
   );
+  const without = pairs.length - rated.length;
+  if (without > 0)
+    terminal.note(
+      `${text}: ${lostInWords(`${without} of ${pairs.length} pairs ${without === 1 ? 'is' : 'are'}`, lost)}`,
+    );
   return rated;
 }

@@ -269,8 +269,9 @@ export interface ImplicitMargins {
   beta: number;
   /** Of the bank's draws, in order. */
   timesteps: number[];
-  /** In the request's order. */
+  /** In the request's order, without those of which a picture is gone or damaged. */
   pairs: ImplicitMargin[];
+  lost: LostPicture[];
 }
 
 export interface ImplicitMargin {

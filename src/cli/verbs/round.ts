@@ -133,11 +133,10 @@ export const round = defineVerb({
       const rated = async (): Promise<Candidate[]> => {
         const margins = await marginsOf(ref);
         const others = other && (await marginsOf(other));
-        return made.map(({ id }) => ({
-          pair: id,
-          margin: margins.get(id)!,
-          ...(others && { other: others.get(id)! }),
-        }));
+        return made.flatMap(({ id }) => {
+          const margin = margins.get(id);
+          return margin === undefined ? [] : [{ pair: id, margin, ...(others && { other: others.get(id)! }) }];
+        });
       };
       const candidates = rule === 'random' ? null : await rated();
       const ids = made.map(({ id }) => id);

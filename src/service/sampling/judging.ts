@@ -16,9 +16,10 @@ import { judgeNamed, readJudge } from '../../judges/table.ts';
 import { raterKindOf } from '../../records/raters.ts';
 import { createSession } from '../../onnx/session.ts';
 import type { Arithmetic } from '../../shared/arithmetic.ts';
-import { inWords, isWinnowError, WinnowError } from '../../shared/errors.ts';
+import { WinnowError } from '../../shared/errors.ts';
 import { nameOf } from '../../shared/paths.ts';
 import type { Environment, FolderReader } from '../environment.ts';
+import { isLost, lostPicture } from './lostPictures.ts';
 import type { Planned } from '../model/modelCache.ts';
 import type { ModelFolder } from '../model/modelFolder.ts';
 import { judgeDtypes } from '../model/weightWidth.ts';
@@ -165,10 +166,8 @@ export async function readableScores(
     } catch (error) {
       if (error !== ofPictures) throw error;
       // They come one by one, in their order.
-      lost.push({ file: items[scores.length]!.file, message: inWords(error).message });
+      lost.push(lostPicture(items[scores.length]!.file, error));
       scores.push(null);
     }
   return { scores, lost };
 }
-
-const isLost = (error: unknown): boolean => isWinnowError(error, 'NotFound') || isWinnowError(error, 'BadFile');

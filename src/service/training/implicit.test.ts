@@ -75,6 +75,16 @@ describe('the implicit reward of a run', () => {
     );
   });
 
+  it('leaves out a pair that lost a picture, and says which', async () => {
+    const all = await ask();
+    const [first, ...others] = world.pairs;
+    const gone = { ...first!, loserLatents: 'images/gone.safetensors' };
+    const { pairs, lost } = await ask({ pairs: [gone, ...others] });
+    expect(pairs).toEqual(all.pairs.slice(1));
+    expect(lost).toEqual([{ file: 'images/gone.safetensors', message: expect.stringContaining('gone.safetensors') }]);
+    await expect(ask({ pairs: [gone] })).rejects.toMatchObject({ name: 'NotFound' });
+  });
+
   it.each<[string, Partial<ImplicitRequest>, RegExp]>([
     ['a model as it came', { model: { base: tiny, adapters: [] } }, /no implicit reward/],
     ['no pairs', { pairs: [] }, /no pairs/],

@@ -14,7 +14,7 @@ import type { ModelPool, ResolvedModel } from '../model/modelPool.ts';
 import { isLarge } from '../model/weightWidth.ts';
 import type { GenerationContext } from '../sampling/generation.ts';
 import { latentSizeOf } from '../sampling/latentSize.ts';
-import type { ImplicitEvent, ImplicitMargins, ImplicitRequest, Listener, ModelRef } from '../types.ts';
+import type { ImplicitEvent, ImplicitMargins, ImplicitRequest, Listener, LostPicture, ModelRef } from '../types.ts';
 import type { RunStore } from '../../data/runStore.ts';
 import { encodePictures } from './encodePictures.ts';
 import { preparePairs } from './preparePairs.ts';
@@ -26,7 +26,8 @@ export interface ImplicitDevices {
   survive(error: unknown): Promise<WinnowError>;
 }
 
-/** @throws BadArguments where there is nothing to hold the model against, or a number is out of bounds; as resolving the models and reading the
+/** Pairs with a picture that is gone or damaged are left out.
+ *  @throws BadArguments where there is nothing to hold the model against, or a number is out of bounds; as resolving the models and reading the
  *  pairs do. */
 export async function implicitMargins(
   devices: ImplicitDevices,
@@ -93,7 +94,7 @@ function beforeLast({ adapters, ...model }: ModelRef): ModelRef {
 async function marginsOn(
   context: GenerationContext,
   signal: JobSignal,
-  { pairs, ...asked }: Asked,
+  { pairs: all, ...asked }: Asked,
   listener: Listener<ImplicitEvent>,
 ): Promise<ImplicitMargins> {
   const { env, pool } = context;
@@ -104,7 +105,18 @@ async function marginsOn(
     check: () => signal.check(),
     preparing: (what: string, done: number, total: number): void => listener({ type: 'preparing', what, done, total }),
   };
-  const sources = await readSources(env, reference, pairs, config, progress);
+  const lost: LostPicture[] = [];
+  const sources = await readSources(env, reference, all, config, {
+    ...progress,
+    lost: (picture) => void lost.push(picture),
+  });
+  const pairs = sources.pairs.map(({ pair }) => pair);
+  if (pairs.length === 0)
+    throw new WinnowError(
+      'NotFound',
+      `No pair has two pictures that can be read. ${lost[0]!.message}`,
+      'Bring the pictures back, or choose other pairs.',
+    );
   await encodePictures(context, reference, sources, progress, signal);
   const prepared = await signal.turn(() => preparePairs(context, config, reference, sources, progress));
   const { info, scheduler } = policy.folder;
@@ -145,6 +157,7 @@ async function marginsOn(
     beta: asked.beta,
     timesteps: [...bank.timesteps],
     pairs: pairs.map(({ pair }, i) => ({ pair, ...implicitOf(m[i]!, r[i]!, asked.beta) })),
+    lost,
   };
 }
 

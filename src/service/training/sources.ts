@@ -9,8 +9,9 @@ import type { Fit } from '../../shared/fit.ts';
 import type { Environment } from '../environment.ts';
 import { partHashes, partNames } from '../model/identity.ts';
 import { isRecordedAs, type ResolvedModel } from '../model/modelPool.ts';
+import { isLost, lostPicture } from '../sampling/lostPictures.ts';
 import { latentSizeOf } from '../sampling/latentSize.ts';
-import type { RunRecord, RunSources, TrainConfig, TrainPair } from '../types.ts';
+import type { LostPicture, RunRecord, RunSources, TrainConfig, TrainPair } from '../types.ts';
 import { bucketOf, sameSize, type Size } from './buckets.ts';
 
 /** [C * h * w], as the model has them; or a picture from elsewhere, to be encoded. */
@@ -44,14 +45,29 @@ export interface Sources {
 
 /** Reads the pairs and hashes them and the model.
  *  @param check called between files; throws where the run is not to go on.
+ *  @param lost told of each picture that is gone or damaged, whose pair is then left out; without it such a picture is refused.
  *  @throws MissingTensor, BadFile for pictures that cannot train, BadArguments for latents of another model, NotFound for files that are gone. */
 export async function readSources(
   env: Pick<Environment, 'files' | 'sha256'>,
   model: ResolvedModel,
   pairs: readonly TrainPair[],
   config: TrainConfig,
-  { check, preparing }: { check(): void; preparing(what: string, done: number, total: number): void },
+  {
+    check,
+    preparing,
+    lost,
+  }: {
+    check(): void;
+    preparing(what: string, done: number, total: number): void;
+    lost?(picture: LostPicture): void;
+  },
 ): Promise<Sources> {
+  const readable = (file: string): Promise<ReadPicture | null> =>
+    readPicture(env, file, model).catch((error: unknown) => {
+      if (!lost || !isLost(error)) throw error;
+      lost(lostPicture(file, error));
+      return null;
+    });
   const read: PairSource[] = [];
   const hashes: RunSources['pairs'] = [];
   const sizes: Size[] = [];
@@ -59,8 +75,9 @@ export async function readSources(
   for (const [i, pair] of pairs.entries()) {
     check();
     if (i % 8 === 0) preparing('Reading the pairs', i, pairs.length);
-    const winner = await readPicture(env, pair.winnerLatents, model);
-    const loser = await readPicture(env, pair.loserLatents, model);
+    const winner = await readable(pair.winnerLatents);
+    const loser = await readable(pair.loserLatents);
+    if (!winner || !loser) continue;
     read.push({
       pair,
       winner: winner.source,
@@ -71,7 +88,8 @@ export async function readSources(
     own.push(sizeOfPair(pair, [winner, loser], model, config));
     hashes.push({ winner: winner.hash, loser: loser.hash });
   }
-  const { pairs: heldOut } = heldOutOf(pairs, config);
+  const kept = read.map(({ pair }) => pair);
+  const { pairs: heldOut } = heldOutOf(kept, config);
   const bucketOfSize = (size: Size): number => {
     const known = sizes.findIndex((other) => sameSize(other, size));
     return known < 0 ? sizes.push(size) - 1 : known;
@@ -82,7 +100,7 @@ export async function readSources(
   preparing('Checking the model', 0, 1);
   const parts = await partHashes(model, env);
   check();
-  const data = pairs.map((pair, i) => ({ ...pair, winnerLatents: hashes[i]!.winner, loserLatents: hashes[i]!.loser }));
+  const data = kept.map((pair, i) => ({ ...pair, winnerLatents: hashes[i]!.winner, loserLatents: hashes[i]!.loser }));
   return {
     pairs: read,
     sizes,

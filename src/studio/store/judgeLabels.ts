@@ -1,9 +1,10 @@
 /** A judge labels pairs: read once one is asked to. */
-import { plural, t } from '@lingui/core/macro';
+import { t } from '@lingui/core/macro';
 import { appendLabel, countLabels, foldOne, labelsOf } from '../../data/labels.ts';
 import { judgeLabel } from '../../evaluation/judgeLabel.ts';
 import type { LostPicture, PairRecord } from '../../service/types.ts';
 import { WinnowError } from '../../shared/errors.ts';
+import { lostWords } from './lostWords.ts';
 import { problemOf } from './problem.ts';
 import { db } from './services.ts';
 import type { Slice } from './useStudio.ts';
@@ -64,14 +65,5 @@ export async function labelAll(
 const toScore = ({ images, prompt }: PairRecord): { file: string; prompt: string }[] =>
   images.map(({ file }) => ({ file, prompt }));
 
-function leftOut(count: number, [first]: readonly LostPicture[]): WinnowError {
-  const why = first!.message;
-  return new WinnowError(
-    'NotFound',
-    t`${plural(count, {
-      one: `One pair was left out: a picture of it cannot be read. ${why}`,
-      other: `${count} pairs were left out: pictures of them cannot be read. ${why}`,
-    })}`,
-    t`Bring them back, or delete what has lost its pictures.`,
-  );
-}
+const leftOut = (count: number, lost: readonly LostPicture[]): WinnowError =>
+  new WinnowError('NotFound', lostWords(count, lost), t`Bring them back, or delete what has lost its pictures.`);

@@ -67,7 +67,11 @@ export function rounds(set: Store[0], get: Store[1]): Rounds {
       set({ roundStage: 'looking' });
       const margins = await marginsOf(job, run, model, made);
       const others = rule === 'disagreement' ? await marginsOf(job, run, secondModelOf(run), made) : undefined;
-      return made.map(({ id }) => ({ pair: id, margin: margins.get(id)!, other: others?.get(id) }));
+      // Without those that lost a picture meanwhile.
+      return made.flatMap(({ id }) => {
+        const margin = margins.get(id);
+        return margin === undefined ? [] : [{ pair: id, margin, other: others?.get(id) }];
+      });
     };
     const ids = made.map(({ id }) => id);
     const order = rule === 'random' ? randomOrder(ids, seed) : askOrder(await rated(), { ask, seed });

@@ -13,6 +13,7 @@ import { Shortcuts } from '../../components/Shortcuts.tsx';
 import { Progress } from '../../components/Progress.tsx';
 import { Panel, Tag } from '../../components/Surface.tsx';
 import { printPercent } from '../../components/words.ts';
+import { lostWords } from '../../store/lostWords.ts';
 import { judgedSince, type RunMargins, winnerFirst } from '../../store/marginsSlice.ts';
 import { useStudio } from '../../store/useStudio.ts';
 import styles from './train.module.css';
@@ -99,7 +100,8 @@ function Table({ run, found }: { run: RunRecord; found: RunMargins }) {
     },
   ];
   const against = rows.filter(({ margin }) => margin < 0).length;
-  const { step } = found;
+  const { step, lost } = found;
+  const left = run.pairs.length - rows.length;
   const draws = found.timesteps.length;
   const labels = rows.length;
   const more = Math.min(PAGE, rows.length - most);
@@ -121,6 +123,11 @@ function Table({ run, found }: { run: RunRecord; found: RunMargins }) {
             .join('; ')}
         </span>
       </p>
+      {left > 0 && lost.length > 0 ? (
+        <p className="small" role="status">
+          {lostWords(left, lost)}
+        </p>
+      ) : null}
       <div className={styles.margins} tabIndex={0} role="region" aria-label={t`Pairs, the disputed first`}>
         <table>
           <thead>

@@ -178,12 +178,23 @@ it('shows a look at disputed labels with its run alone, and ends it where somebo
   expect(button('Look at all 1 pairs')!.disabled).toBe(true);
 });
 
+it('says how many pairs the table lacks because they lost a picture', async () => {
+  const lost = [{ file: 'images/b.png', message: 'There is no images/b.png.' }];
+  const pairs = [{ pair: 'a', margin: -1, logits: [-1], winner: 0, loser: 1 }];
+  await open('/train/one', {
+    pairs: [pairOf('a')],
+    runs: [{ ...first, pairs: ['a', 'b'].map((pair) => ({ ...first.pairs[0]!, pair })) }],
+    margins: { one: { beta: 1, pairs, lost, timesteps: [1], step: 2 } },
+  });
+  expect(text()).toContain('One pair was left out: a picture of it cannot be read. There is no images/b.png.');
+});
+
 it('leaves the keyboard at its button of the table when the next row is selected', async () => {
   const margins = ['a', 'b'].map((pair) => ({ pair, margin: -1, logits: [-1], winner: 0, loser: 1 }));
   await open('/train/one', {
     pairs: [pairOf('a'), pairOf('b')],
     runs: [{ ...first, pairs: ['a', 'b'].map((pair) => ({ ...first.pairs[0]!, pair })) }],
-    margins: { one: { beta: 1, pairs: margins, timesteps: [1], step: 2 } },
+    margins: { one: { beta: 1, pairs: margins, lost: [], timesteps: [1], step: 2 } },
   });
   const [at] = [...document.querySelectorAll('button')].filter((one) => one.textContent.includes('Judge again'));
   at!.focus();
