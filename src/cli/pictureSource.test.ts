@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, expect, it } from 'vitest';
 import { pictureSource } from './pictureSource.ts';
+import type { JudgeFigures } from '../evaluation/judgeFigures.ts';
 import { winnow } from './testCli.ts';
 
 const pictures = join(import.meta.dirname, '../../tools/reference/pictures');
@@ -65,12 +66,15 @@ it('is the same folder however it is written', async () => {
   }
 });
 
-it('names the picture of many that cannot be used', { timeout: 60_000 }, async () => {
+it('names the picture of many that cannot be used, and scores the others', { timeout: 60_000 }, async () => {
   const some = join(folder, 'some');
   mkdirSync(some);
   copyFileSync(join(pictures, 'rgb.jpg'), join(some, 'good.jpg'));
   writeFileSync(join(some, 'bad.png'), '');
-  const { code, err } = await winnow('score', some, '--by', 'a');
-  expect(code).toBe(1);
-  expect(err).toContain('BadFile: The picture bad.png cannot be used: its file is empty. Bring it again, whole.\n');
+  const { code, out, err } = await winnow('score', some, '--by', 'a', '--json');
+  expect(code).toBe(0);
+  expect(err).toContain('1 of 2 pictures is left out: the pictures cannot be read.');
+  expect(err).toContain('The picture bad.png cannot be used: its file is empty.');
+  const { by } = JSON.parse(out) as { by: JudgeFigures[] };
+  expect(by[0]!.n).toBe(1);
 });
