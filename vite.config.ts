@@ -2,6 +2,7 @@
 import react from '@vitejs/plugin-react';
 import { defineConfig } from 'vite';
 import { isolationHeaders, siteHeaders } from './src/shared/siteHeaders.ts';
+import { firstChunk } from './tools/vite-first-chunk.ts';
 import { licences } from './tools/vite-licences.ts';
 import { ortAssets } from './tools/vite-ort-assets.ts';
 import { serviceWorker } from './tools/vite-service-worker.ts';
@@ -26,7 +27,14 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     // zod and what it is told before any schema is made are one chunk: a chunk runs whole before those that import it.
     rolldownOptions: {
-      output: { codeSplitting: { groups: [{ name: 'zod', test: /node_modules\/zod\/|shared\/noEval\.ts/ }] } },
+      output: {
+        codeSplitting: {
+          groups: [
+            { name: 'zod', test: /node_modules\/zod\/|shared\/noEval\.ts/, priority: 1 },
+            firstChunk('first', '../src/studio/app/main.tsx'),
+          ],
+        },
+      },
     },
   },
 });
