@@ -228,9 +228,8 @@ export type TrainEvent =
 /** save and pause save; stop saves and ends. `resume` and `pause` where they change nothing are carried out at once. */
 export type TrainCommand = 'pause' | 'resume' | 'stop' | 'save' | 'sample';
 
-// ---- implicit reward --------------------------------------------------------------------------------------------------------------
+// ---- pictures that are gone -----------------------------------------------------------------------------------------------------------
 
-/** What a trained model says of pairs by how much more likely it makes their pictures than the model it came from does. */
 /** A picture of the store that is gone, or cannot be read. */
 export interface LostPicture {
   file: string;
@@ -243,6 +242,9 @@ export interface ReadableScores {
   lost: LostPicture[];
 }
 
+// ---- implicit reward --------------------------------------------------------------------------------------------------------------
+
+/** What a trained model says of pairs by how much more likely it makes their pictures than the model it came from does. */
 export interface ImplicitRequest {
   model: ModelRef;
   /** What it is held against; if left out, the model without its last adapter: what a run started from. */

@@ -195,10 +195,13 @@ async function scoredBy(
     const numbers = scores.map((one) => one && one[scale]!);
     const all: (Scored | null)[] = pairs
       ? pairs.map(({ id }, i) => {
-          const [first, second] = [numbers[2 * i]!, numbers[2 * i + 1]!];
+          const [first = null, second = null] = numbers.slice(2 * i, 2 * i + 2);
           return first === null || second === null ? null : scoredPair(id, [first, second]);
         })
-      : pictures.map(({ file }, i) => (numbers[i] === null ? null : scoredPicture(file, numbers[i]!)));
+      : pictures.map(({ file }, i) => {
+          const number = numbers[i] ?? null;
+          return number === null ? null : scoredPicture(file, number);
+        });
     const found = all.filter((one) => one !== null);
     if (found.length === all.length) return found;
     const what = `${all.length - found.length} of ${all.length} ${pairs ? 'pairs' : 'pictures'}`;

@@ -1,6 +1,6 @@
-/** The pictures of a blind test, drawn as its plan says: read once a test is at work. What it needs is handed in, so that the first load is not cut
- *  into more pieces for it. */
+/** The pictures of a blind test, drawn as its plan says: read once a test is at work. */
 import type { BlindRound, BlindTestRecord, PlannedRound } from '../../data/blindTests.ts';
+import { betweenOf } from '../../records/blindTests.ts';
 import type { GenerationSettings, ImageRecord } from '../../service/types.ts';
 import type { BlindTest } from './blindSlice.ts';
 
@@ -8,14 +8,12 @@ interface Drawing {
   draw(request: GenerationSettings & { items: { prompt: string; seed: number }[] }): Promise<ImageRecord[]>;
   /** Decodes a picture; rejects where it is gone. */
   load(file: string): Promise<unknown>;
-  /** records/blindTests.ts betweenOf. */
-  betweenOf(round: PlannedRound): readonly [number, number];
 }
 
 /** Rounds with their pictures: of one model after the other, which is the expensive change.
  *  @param settings of every model, by its place in the test. */
 export async function drawnRounds(
-  { draw, betweenOf }: Drawing,
+  { draw }: Drawing,
   planned: readonly PlannedRound[],
   settings: readonly GenerationSettings[],
 ): Promise<BlindRound[]> {
@@ -40,7 +38,7 @@ export async function loadRounds({ load }: Drawing, rounds: readonly BlindRound[
 
 /** Of a round, pictures with those that are missing drawn again; null where a model draws otherwise by now: what was answered was about it as it was. */
 async function drawnAgain(
-  { draw, load, betweenOf }: Drawing,
+  { draw, load }: Drawing,
   round: BlindRound,
   settings: readonly GenerationSettings[],
 ): Promise<BlindRound['images'] | null> {

@@ -13,7 +13,6 @@ import {
 import type { ListedPrompt } from '../../data/formats/promptSets.ts';
 import type { GenerateRequest, GenerationSettings, ModelRef } from '../../service/types.ts';
 import { studyPlan } from '../../evaluation/blindPlan.ts';
-import { betweenOf } from '../../records/blindTests.ts';
 import { distinctBy } from '../../shared/arrays.ts';
 import { actions, checkOwner, inTurn } from './action.ts';
 import { comparedModels, compareSettingsFor } from './compareSelectors.ts';
@@ -130,7 +129,6 @@ export const blindSlice: Slice<BlindSlice> = (set, get) => {
   const tools = () => ({
     draw: (request: GenerateRequest) => get().runImages('blind', t`Blind test`, request),
     load: (file: string) => loadPicture(file, areEnlarged(get())),
-    betweenOf,
   });
   /** Counts what began to draw rounds: of one that was left and gone on with the last alone goes on. */
   let latest = 0;
