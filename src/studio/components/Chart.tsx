@@ -107,7 +107,8 @@ export function Chart({
             stroke,
             width: overlay ? 1.2 : 2,
             ...(dashed ? { dash: [5, 4] } : {}),
-            points: { show: false },
+            // A line through one value is none.
+            points: { show: hasOneValue, size: 6, fill: stroke },
             spanGaps: true,
           };
           return smoothing > 0
@@ -183,6 +184,10 @@ export function Chart({
     </figure>
   );
 }
+
+/** Of a series by its place; gaps are null or undefined. */
+export const hasOneValue = ({ data }: Pick<uPlot, 'data'>, series: number): boolean =>
+  Array.from(data[series]!).filter((y) => y !== null && y !== undefined).length === 1;
 
 const courseInWords = (label: string, from: string, to: string): string =>
   t({ message: `${label} from ${from} to ${to}`, comment: 'a curve: its first and its last value' });
